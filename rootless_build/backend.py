@@ -1,0 +1,227 @@
+"""The interface of a backend, and nothing else: a plug-in imports this, `plan`, `events`,
+`errors` and `process`, and is found through the entry-point group `rootless_build.backends`.
+
+A backend is a class with the methods of `Backend`; it is made without arguments, and making it
+does nothing. `tests/contract` is the suite each must pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+from rootless_build.events import StepReporter
+from rootless_build.plan import BuildImage, Pairs, RunContainer, Step
+
+LABEL_PREFIX = "io.rbuild."
+"""Every container, volume and image that rbuild makes carries labels with this prefix."""
+LABEL_PROJECT = LABEL_PREFIX + "project"
+LABEL_BUILD = LABEL_PREFIX + "build"
+LABEL_PLAN = LABEL_PREFIX + "plan"
+LABEL_BASE = LABEL_PREFIX + "base"
+"""On an image made by `rbuild base`: the reference it stands in for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adaptation:
+    """A setting that rbuild chose for this host: what, to which value, and why."""
+
+    setting: str
+    value: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """How engines are started for this run (design: computed by `rootless_build.host`).
+
+    `environment` is set for every engine command, over the process's own. `network` is the mode
+    for steps that name none (None: the engine's own default). `isolation` is buildah's
+    (`rootless`, `oci`, `chroot`; None: its default). `rootless` is false when rbuild runs as
+    real root. `runtime_directory` is private to this run (0700, on a path short enough for a
+    socket) and removed at its end; `data_directory` is the user's and lasts.
+    """
+
+    runtime_directory: Path
+    data_directory: Path
+    environment: Pairs = ()
+    network: str | None = None
+    isolation: str | None = None
+    rootless: bool = True
+    adaptations: tuple[Adaptation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A backend's own answer to "can you run here?".
+
+    `version` is None when the engine is not installed. `problem` is empty when it can run, else
+    one sentence for a person; `hint` is what to do about it.
+    """
+
+    version: str | None
+    problem: str = ""
+    hint: str = ""
+
+    @property
+    def usable(self) -> bool:
+        """Whether the backend can be chosen."""
+        return not self.problem
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image in the engine's storage, as its configuration has it.
+
+    `id` is the full id (64 hex digits, no `sha256:`).
+    """
+
+    id: str
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    environment: Pairs = ()
+    working_directory: str = "/"
+    user: str = ""
+    labels: Pairs = ()
+    volumes: tuple[str, ...] = ()
+
+
+class Stdio(StrEnum):
+    """What the container's standard streams are connected to.
+
+    CLOSED: no input, output to the reporter. PIPED: rbuild's own standard input is passed on, to
+    its end; output to the reporter. TERMINAL: all three are rbuild's own terminal, raw; window
+    size and Ctrl-C reach the container; nothing goes to the reporter.
+    """
+
+    CLOSED = "closed"
+    PIPED = "piped"
+    TERMINAL = "terminal"
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a container ended.
+
+    `status` is the command's own (128 + N after signal N); 127 command not found, 126 not
+    executable, as docker run has it; 125 the engine could not start it. `engine_words` says why
+    for those three. `out_of_memory`: the kernel killed it for memory.
+    """
+
+    status: int
+    engine_words: str = ""
+    out_of_memory: bool = False
+
+
+class Container(Protocol):
+    """A container that exists; it is removed when its context ends, whatever happened."""
+
+    @property
+    def id(self) -> str:
+        """The engine's full id."""
+
+    def run(self, reporter: StepReporter, stdio: Stdio) -> Exit:
+        """Start it, hand its output over as it appears, and wait for its end.
+
+        On KeyboardInterrupt or another exception it is stopped before the exception goes on.
+        """
+
+    def copy_out(self, path: str, destination: Path) -> bool:
+        """Copy what is in the directory `path` of the ended container into `destination`.
+
+        `destination` exists. Owner of the copies is the caller; modes, times and links are kept.
+        False when there is no such directory in the container.
+        """
+
+
+class LeftoverKind(StrEnum):
+    """What an earlier run can leave in an engine's storage."""
+
+    CONTAINER = "container"
+    VOLUME = "volume"
+    IMAGE = "image"
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """Something in the engine's storage that carries `io.rbuild.*` labels.
+
+    `size` is in bytes, None where the engine does not say.
+    """
+
+    kind: LeftoverKind
+    id: str
+    name: str
+    labels: Pairs
+    size: int | None = None
+
+
+class Engine(Protocol):
+    """An open connection to an engine. All errors raised are `RbuildError`s."""
+
+    @property
+    def rootless(self) -> bool:
+        """False when a privileged container of this engine has power over the host."""
+
+    @property
+    def remote(self) -> bool:
+        """True when the engine does not see this host's files: nothing can be bind-mounted."""
+
+    def find_image(self, reference: str) -> Image | None:
+        """The image of that name or id in storage; never asks a registry."""
+
+    def pull_image(self, reference: str, reporter: StepReporter) -> Image:
+        """Fetch an image. Raises ImageNotFoundError with the engine's words."""
+
+    def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:
+        """Build and tag. Raises ImageBuildError with the engine's words."""
+
+    def container(self, step: RunContainer, image: Image) -> AbstractContextManager[Container]:
+        """Make a container of `image` (never another, whatever `step.image` says).
+
+        Raises StepFailedError with status 125 when the engine refuses, UnsupportedError
+        for what this backend can't do.
+        """
+
+    def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
+        """Make an image of a root file system in a tar archive, tagged `reference`."""
+
+    def remove_volume(self, name: str) -> bool:
+        """Remove a named volume; False when there was none."""
+
+    def give_back(self, directory: Path) -> None:
+        """Make everything below `directory` the property of the user who runs rbuild.
+
+        Containers of a non-root user leave files of subordinate uids there.
+        """
+
+    def leftovers(self) -> Sequence[Leftover]:
+        """Everything in this engine's storage that carries `io.rbuild.*` labels."""
+
+    def remove(self, leftover: Leftover) -> None:
+        """Remove one of them, by force."""
+
+
+class Backend(Protocol):
+    """A plug-in."""
+
+    name: ClassVar[str]
+
+    def probe(self, settings: EngineSettings) -> Probe:
+        """Whether this backend can run here. Starts no container; under 100 ms."""
+
+    def open(self, settings: EngineSettings) -> AbstractContextManager[Engine]:
+        """Connect, starting a private service where one is needed; it ends with the context.
+
+        Raises BackendUnavailableError.
+        """
+
+    def commands(self, step: Step, settings: EngineSettings) -> tuple[tuple[str, ...], ...]:
+        """The step as argument lists that can be pasted into a shell; needs no engine.
+
+        Empty for a HostCommand.
+        """

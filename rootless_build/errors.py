@@ -1,0 +1,132 @@
+"""Every way rbuild can fail, with its exit status and the words the user reads.
+
+The command line is the only place that prints these or exits (`rootless_build.cli`). The exit
+statuses are those README documents: 1 a step failed, 2 usage or recipe, 3 this host can't,
+4 bundles failed verification, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class RbuildError(Exception):
+    """A failure a person can act on.
+
+    `message` says what failed, `engine_words` are the engine's own last lines (verbatim, may be
+    empty), `hint` is what to do next (may be empty).
+    """
+
+    exit_code: ClassVar[int] = 1
+    code: ClassVar[str] = "failed"
+    """A stable word for the JSON log, one per class."""
+
+    def __init__(self, message: str, *, hint: str = "", engine_words: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.engine_words = engine_words.strip("\n")
+
+
+class UsageError(RbuildError):
+    """The command line asks for something that does not exist or makes no sense."""
+
+    exit_code = 2
+    code = "usage"
+
+
+class ConfigError(RbuildError):
+    """rbuild.toml or the user's configuration file is not valid; names file, line and key."""
+
+    exit_code = 2
+    code = "bad-config"
+
+
+class RecipeError(RbuildError):
+    """The project's recipe can't be understood or has no such target; quotes the line."""
+
+    exit_code = 2
+    code = "bad-recipe"
+
+
+class HostError(RbuildError):
+    """This host can't do it as it is now. `finding` is the id of the cause."""
+
+    exit_code = 3
+    code = "host"
+
+    def __init__(
+        self, message: str, *, finding: str, hint: str = "", engine_words: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint, engine_words=engine_words)
+        self.finding = finding
+
+
+class BackendUnavailableError(HostError):
+    """The engine is not installed, too old, or its daemon does not answer."""
+
+    code = "backend-unavailable"
+
+
+class StepFailedError(RbuildError):
+    """A step of the plan ended with a status other than 0.
+
+    `status` is the container's or command's own exit status, None where there is none (an image
+    build, an engine error before anything started).
+    """
+
+    code = "step-failed"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        hint: str = "",
+        engine_words: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint, engine_words=engine_words)
+        self.status = status
+
+
+class ImageBuildError(StepFailedError):
+    """The engine could not build the image."""
+
+    code = "image-build-failed"
+
+
+class ImageNotFoundError(StepFailedError):
+    """An image is neither in the engine's storage nor could be pulled. `reference` names it."""
+
+    code = "image-not-found"
+
+    def __init__(
+        self, message: str, *, reference: str, hint: str = "", engine_words: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint, engine_words=engine_words)
+        self.reference = reference
+
+
+class UnsupportedError(StepFailedError):
+    """The step asks for something this backend cannot do; says what, and which backend can."""
+
+    exit_code = 3
+    code = "unsupported"
+
+
+class BundlesError(RbuildError):
+    """The bundles do not match their checksums. `problems` has one line for each bad file."""
+
+    exit_code = 4
+    code = "bad-bundles"
+
+    def __init__(self, message: str, *, problems: tuple[str, ...], hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.problems = problems
+
+
+class InterruptedByUserError(RbuildError):
+    """Ctrl-C, SIGTERM or SIGHUP ended the run."""
+
+    exit_code = 130
+    code = "interrupted"

@@ -1,0 +1,205 @@
+"""What happens during a run, as data. Every view (terminal, JSON log) is a reader of these.
+
+`step` counts the steps of the plan from 1.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
+Stream = Literal["stdout", "stderr"]
+
+
+class Level(StrEnum):
+    """How loud a notice is: DETAIL only with `-v`."""
+
+    DETAIL = "detail"
+    INFO = "info"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class BackendChosen:
+    """`reason` says why this one, in words for a person."""
+
+    name: str
+    version: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    """`title` is one line: the image's tag, the container's command, the host's command."""
+
+    step: int
+    of: int
+    kind: str
+    title: str
+
+
+class BuildState(StrEnum):
+    """Where an instruction of a containerfile stands."""
+
+    STARTED = "started"
+    CACHED = "cached"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildProgress:
+    """Instruction `number` of `of` in an image build, as the engine counts them."""
+
+    step: int
+    number: int
+    of: int
+    instruction: str
+    state: BuildState
+    stage: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputLine:
+    """One line of output, its newline included if it had one; long lines come in pieces."""
+
+    step: int
+    stream: Stream
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StepFinished:
+    """`status` is the exit status of a container or command, 0 for anything else that ended well.
+
+    `seconds` is wall-clock time; `cached` says that nothing had to be done.
+    """
+
+    step: int
+    of: int
+    kind: str
+    status: int
+    seconds: float
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the user should know. `code` is a stable word for the JSON log."""
+
+    level: Level
+    code: str
+    text: str
+    step: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BundlesPublished:
+    """`files` are paths relative to `directory`: those that are new or changed in this run."""
+
+    directory: Path
+    files: tuple[str, ...]
+    checked: int
+    """How many checksum files were recomputed and agreed."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildFinished:
+    """The end of a run. `status` is rbuild's exit status."""
+
+    status: int
+    seconds: float
+
+
+Event = (
+    BackendChosen
+    | StepStarted
+    | BuildProgress
+    | OutputLine
+    | StepFinished
+    | Notice
+    | BundlesPublished
+    | BuildFinished
+)
+Emit = Callable[[Event], None]
+
+LONGEST_LINE = 64 * 1024
+"""Bytes after which a line is handed on in pieces, so that memory stays bounded."""
+
+
+class StepReporter:
+    """What a backend talks to while it works on one step.
+
+    Cuts raw output into lines: each is emitted as soon as its newline has come, `flush` emits what
+    is left. Not for use from several threads at once.
+    """
+
+    def __init__(self, emit: Emit, step: int) -> None:
+        self._emit = emit
+        self._step = step
+        self._pending: dict[Stream, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
+        self._instruction: BuildProgress | None = None
+
+    def output(self, data: bytes, stream: Stream = "stdout") -> None:
+        """Take raw bytes, however they were cut."""
+        pending = self._pending[stream]
+        pending += data
+        if b"\n" not in data and len(pending) < LONGEST_LINE:
+            return
+        start = 0
+        while (end := pending.find(b"\n", start)) >= 0:
+            self._emit(OutputLine(self._step, stream, bytes(pending[start : end + 1])))
+            start = end + 1
+        del pending[:start]
+        if len(pending) >= LONGEST_LINE:
+            self._emit(OutputLine(self._step, stream, bytes(pending)))
+            pending.clear()
+
+    def flush(self) -> None:
+        """Emit the lines that had no newline. Call it when the output has ended."""
+        for stream, pending in self._pending.items():
+            if pending:
+                self._emit(OutputLine(self._step, stream, bytes(pending)))
+                pending.clear()
+
+    def instruction(
+        self, number: int, of: int, instruction: str, *, stage: str | None = None
+    ) -> None:
+        """The engine begins instruction `number` of `of`; the one before it is done."""
+        self.instruction_done()
+        self._instruction = BuildProgress(
+            self._step, number, of, instruction, BuildState.STARTED, stage
+        )
+        self._emit(self._instruction)
+
+    def instruction_done(self, *, cached: bool = False) -> None:
+        """The engine has the result of the current instruction. Without one, nothing happens."""
+        current, self._instruction = self._instruction, None
+        if current is None:
+            return
+        self.flush()
+        state = BuildState.CACHED if cached else BuildState.DONE
+        self._emit(
+            BuildProgress(
+                current.step, current.number, current.of, current.instruction, state, current.stage
+            )
+        )
+
+    def notice(self, code: str, text: str, level: Level = Level.INFO) -> None:
+        """Tell the user something about this step."""
+        self._emit(Notice(level, code, text, self._step))
+
+
+class Stopwatch:
+    """Seconds since it was made."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock seconds so far."""
+        return time.monotonic() - self._start

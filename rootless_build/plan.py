@@ -1,0 +1,316 @@
+"""A plan: what is to be done, as data. No behaviour; JSON in and out.
+
+Everything here is final: paths are absolute, `NAME`-only environment variables and build arguments
+have been given their values, and relative paths of docker's command line have been resolved. A
+step means the same on every backend (design section 4).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal, cast
+
+Pairs = tuple[tuple[str, str], ...]
+"""`NAME`, value; in the order in which they were given, later ones win."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a step comes from, for messages: `Makefile:106`, and the line as the recipe has it."""
+
+    file: str
+    line: int | None = None
+    text: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.line is not None else self.file
+
+
+class PullPolicy(StrEnum):
+    """When to ask a registry for an image."""
+
+    MISSING = "missing"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+# --- mounts -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BindMount:
+    """A file or directory of the host.
+
+    `create_source`: a missing source is made, as a directory (docker's `-v`), instead of being an
+    error (docker's `--mount`).
+    """
+
+    source: Path
+    target: str
+    read_only: bool = False
+    create_source: bool = True
+    propagation: str | None = None
+    type: Literal["bind"] = "bind"
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeMount:
+    """A named volume, or an anonymous one (`name` None) that goes when the container goes.
+
+    An empty volume starts with what the image has at `target`, unless `copy` is false.
+    """
+
+    target: str
+    name: str | None = None
+    read_only: bool = False
+    copy: bool = True
+    type: Literal["volume"] = "volume"
+
+
+@dataclass(frozen=True, slots=True)
+class TmpfsMount:
+    """A file system in memory. `options` are mount options such as `size=64m`, `exec`, `mode=1777`.
+
+    Docker's own defaults hold where none is given: rw,noexec,nosuid,nodev, mode 1777.
+    """
+
+    target: str
+    options: tuple[str, ...] = ()
+    type: Literal["tmpfs"] = "tmpfs"
+
+
+Mount = BindMount | VolumeMount | TmpfsMount
+
+
+# --- parts of steps -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Resource limits, in the words of docker's flags (sizes such as `64m` stay as written)."""
+
+    memory: str | None = None
+    memory_swap: str | None = None
+    cpus: str | None = None
+    cpu_shares: int | None = None
+    cpu_period: int | None = None
+    cpu_quota: int | None = None
+    cpuset_cpus: str | None = None
+    cpuset_mems: str | None = None
+    pids_limit: int | None = None
+    shm_size: str | None = None
+    ulimits: tuple[str, ...] = ()
+    """`NAME=SOFT[:HARD]`."""
+    cgroup_parent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOutput:
+    """`--output`: `type` is `local`, `tar`, `docker` or `image`; `attributes` the rest."""
+
+    type: str
+    attributes: Pairs = ()
+
+
+# --- steps --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BuildImage:
+    """Build an image (docker build).
+
+    `context` is an absolute directory; `containerfile` None means the context's own `Dockerfile`
+    (or `Containerfile`). `network` None means what the host settings say. `pull` ALWAYS asks the
+    registry for base images even if they are in storage. `substitutes` are base images taken from
+    storage under another name: (reference as in FROM, local reference).
+    """
+
+    context: Path
+    containerfile: Path | None = None
+    tags: tuple[str, ...] = ()
+    target: str | None = None
+    build_args: Pairs = ()
+    labels: Pairs = ()
+    platforms: tuple[str, ...] = ()
+    network: str | None = None
+    pull: PullPolicy = PullPolicy.MISSING
+    no_cache: bool = False
+    outputs: tuple[BuildOutput, ...] = ()
+    build_contexts: Pairs = ()
+    substitutes: Pairs = ()
+    secrets: tuple[str, ...] = ()
+    ssh: tuple[str, ...] = ()
+    cache_from: tuple[str, ...] = ()
+    add_hosts: tuple[str, ...] = ()
+    security_options: tuple[str, ...] = ()
+    image_id_file: Path | None = None
+    squash: bool = False
+    limits: Limits = Limits()
+    origin: Origin | None = None
+    kind: Literal["build-image"] = "build-image"
+
+
+@dataclass(frozen=True, slots=True)
+class RunContainer:
+    """Run a command in a new container (docker run).
+
+    `image` is a reference; if an earlier step of the plan builds that tag, the image that step
+    made is meant. `entrypoint` None is the image's own, `()` none at all. `command` `()` is the
+    image's own CMD. `environment` holds final pairs only. `working_directory`, `user`,
+    `hostname` None are the image's or engine's. `interactive` is docker's `-i`, `tty` its `-t`.
+    """
+
+    image: str
+    command: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] | None = None
+    environment: Pairs = ()
+    mounts: tuple[Mount, ...] = ()
+    working_directory: str | None = None
+    user: str | None = None
+    group_add: tuple[str, ...] = ()
+    privileged: bool = False
+    cap_add: tuple[str, ...] = ()
+    cap_drop: tuple[str, ...] = ()
+    security_options: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    network: str | None = None
+    publish: tuple[str, ...] = ()
+    add_hosts: tuple[str, ...] = ()
+    dns: tuple[str, ...] = ()
+    hostname: str | None = None
+    name: str | None = None
+    labels: Pairs = ()
+    interactive: bool = False
+    tty: bool = False
+    init: bool = False
+    remove: bool = True
+    read_only: bool = False
+    sysctls: Pairs = ()
+    pid: str | None = None
+    ipc: str | None = None
+    uts: str | None = None
+    userns: str | None = None
+    cgroupns: str | None = None
+    platform: str | None = None
+    pull: PullPolicy = PullPolicy.MISSING
+    stop_signal: str | None = None
+    stop_timeout: int | None = None
+    """Seconds between the stop signal and SIGKILL."""
+    limits: Limits = Limits()
+    origin: Origin | None = None
+    kind: Literal["run-container"] = "run-container"
+
+
+@dataclass(frozen=True, slots=True)
+class HostCommand:
+    """A line of the recipe that is not docker's, run as make would run it.
+
+    `script` is handed to `/bin/sh -c` (make's default SHELL) as one argument, in `directory`, with
+    exactly `environment`.
+    """
+
+    script: str
+    directory: Path
+    environment: Pairs = ()
+    ignore_errors: bool = False
+    origin: Origin | None = None
+    kind: Literal["host-command"] = "host-command"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveVolume:
+    """Remove named volumes; one that is not there is no error (`docker volume rm -f`)."""
+
+    names: tuple[str, ...]
+    origin: Origin | None = None
+    kind: Literal["remove-volume"] = "remove-volume"
+
+
+Step = BuildImage | RunContainer | HostCommand | RemoveVolume
+
+
+@dataclass(frozen=True, slots=True)
+class Bundles:
+    """Where the results go.
+
+    `directory` is the project's bundles directory on the host. `container_path` is where the build
+    script writes them when the recipe mounts nothing there (None: nothing to copy out);
+    a relative one is relative to the container's working directory.
+    """
+
+    directory: Path
+    container_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The steps of one run, in order. `project` is the absolute project directory."""
+
+    project: Path
+    steps: tuple[Step, ...]
+    bundles: Bundles | None = None
+    targets: tuple[str, ...] = ()
+    recipe: str = ""
+    """The recipe's file, as a person would name it: `Makefile`, `rbuild.toml`."""
+    notes: tuple[str, ...] = field(default=())
+    """What the recipe said while it was read, and flags that have no effect here."""
+
+
+# --- JSON ---------------------------------------------------------------------------------------
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+
+def _plain(value: object) -> Json:
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case str():
+            return str(value)
+        case Path():
+            return str(value)
+        case tuple() | list():
+            return [_plain(item) for item in value]
+        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        case _:
+            message = f"a plan holds no {type(value).__name__}"
+            raise TypeError(message)
+
+
+def to_dict(value: Plan | Step) -> dict[str, Json]:
+    """The plan or step as plain JSON data; paths are strings."""
+    return cast("dict[str, Json]", _plain(value))
+
+
+def to_json(plan: Plan, *, indent: int | None = 2) -> str:
+    """The plan as JSON text (ASCII only, so that non-UTF-8 file names survive)."""
+    return json.dumps(to_dict(plan), indent=indent)
+
+
+def digest(value: Plan | Step) -> str:
+    """The sha256, in hex, of the JSON form without indentation: same digest, same work."""
+    return hashlib.sha256(json.dumps(to_dict(value), sort_keys=True).encode()).hexdigest()
+
+
+def from_json(text: str) -> Plan:
+    """The plan that `to_json` wrote.
+
+    Raises ValueError, naming the fields, when the text is not such a plan.
+    """
+    # cattrs is not imported by a run that reads no plan: it costs 50 ms.
+    import cattrs  # noqa: PLC0415
+
+    converter = cattrs.Converter(forbid_extra_keys=True)
+    converter.register_structure_hook(Path, lambda value, _: Path(value))
+    try:
+        return converter.structure(json.loads(text), Plan)
+    except cattrs.BaseValidationError as error:
+        raise ValueError("; ".join(cattrs.transform_error(error))) from error
+    except (TypeError, AttributeError) as error:
+        raise ValueError(str(error)) from error
