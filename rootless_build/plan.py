@@ -10,10 +10,11 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 Pairs = tuple[tuple[str, str], ...]
 """`NAME`, value; in the order in which they were given, later ones win."""
@@ -308,6 +309,27 @@ def from_json(text: str) -> Plan:
 
     converter = cattrs.Converter(forbid_extra_keys=True)
     converter.register_structure_hook(Path, lambda value, _: Path(value))
+
+    def by_tag(
+        tag: str, kinds: tuple[type[Mount | Step], ...]
+    ) -> Callable[[dict[str, Json], object], object]:
+        known = {
+            part.default: kind
+            for kind in kinds
+            for part in dataclasses.fields(kind)
+            if part.name == tag
+        }
+
+        def structure(value: dict[str, Json], _: object) -> object:
+            if value.get(tag) not in known:
+                message = f"{tag} is {value.get(tag)!r}, not one of {', '.join(known)}"
+                raise ValueError(message)
+            return converter.structure(value, known[value[tag]])
+
+        return structure
+
+    converter.register_structure_hook(Mount, by_tag("type", get_args(Mount)))
+    converter.register_structure_hook(Step, by_tag("kind", get_args(Step)))
     try:
         return converter.structure(json.loads(text), Plan)
     except cattrs.BaseValidationError as error:

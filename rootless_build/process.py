@@ -1,0 +1,313 @@
+"""The one door to other programs: capture, stream or hand over the terminal; signals live here.
+
+Programs are started through plumbum with argument lists, never through a shell. Environments are
+laid over rbuild's own; a value of None takes the name away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final, Protocol, cast
+
+from plumbum import CommandNotFound, local
+
+from rootless_build.errors import HostError
+from rootless_build.events import Stream
+
+Environment = Mapping[str, str | None]
+OnOutput = Callable[[bytes, Stream], None]
+
+GRACE: Final = 8.0
+"""Seconds a program has between SIGTERM and SIGKILL."""
+_CHUNK: Final = 64 * 1024
+_EMPTY: Final[Environment] = {}
+
+
+class ProgramNotFoundError(HostError):
+    """A program is not on PATH. `program` names it."""
+
+    code = "program-not-found"
+
+    def __init__(self, program: str) -> None:
+        super().__init__(
+            f"{program} is not installed (not found on PATH)",
+            finding=f"no-{Path(program).name}",
+            hint=f"install it with your package manager, for example: apt-get install {program}",
+        )
+        self.program = program
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A program that has ended. `status` is -N after signal N, as subprocess has it."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def text(self) -> str:
+        """Standard output as text; bytes that are not UTF-8 survive as surrogate escapes."""
+        return self.stdout.decode(errors="surrogateescape")
+
+    @property
+    def words(self) -> str:
+        """What the program said on standard error, for a person to read."""
+        return self.stderr.decode(errors="replace").strip()
+
+
+class Tail:
+    """The last bytes of a stream, for an error message. Holds at most `limit` bytes."""
+
+    def __init__(self, limit: int = 4096) -> None:
+        self._limit = limit
+        self._kept = bytearray()
+
+    def add(self, data: bytes) -> None:
+        """Take more of the stream."""
+        self._kept += data
+        if len(self._kept) > self._limit:
+            del self._kept[: -self._limit]
+
+    @property
+    def text(self) -> str:
+        """What is kept, as text for a person."""
+        return self._kept.decode(errors="replace").strip()
+
+
+class Running(Protocol):
+    """A program that was started."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """Its status, None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its status, once it has ended. Raises subprocess.TimeoutExpired."""
+
+
+class _Piped(Running, Protocol):
+    stdout: IO[bytes]
+    stderr: IO[bytes]
+
+
+def which(program: str) -> Path | None:
+    """Where a program is on PATH, None when it is not there."""
+    try:
+        return Path(local.which(program))
+    except CommandNotFound:
+        return None
+
+
+def _start(
+    argv: Sequence[str],
+    environment: Environment,
+    directory: Path | None,
+    *,
+    own_group: bool,
+    **streams: object,
+) -> Running:
+    try:
+        program = local[argv[0]]
+    except CommandNotFound as error:
+        raise ProgramNotFoundError(argv[0]) from error
+    removed = [name for name, value in environment.items() if value is None and name in os.environ]
+    command = program[tuple(argv[1:])]
+    if removed:
+        flags = [flag for name in removed for flag in ("-u", name)]
+        command = local["env"][(*flags, str(program.executable), *argv[1:])]
+    overlay = {name: value for name, value in environment.items() if value is not None}
+    if own_group:
+        # The terminal's Ctrl-C then reaches rbuild alone, which ends its children in order.
+        streams["process_group"] = 0
+    started = command.popen(
+        cwd=str(directory) if directory else os.getcwd(),  # noqa: PTH109 - plumbum's own is fixed at import
+        env={**os.environ, **overlay},
+        **streams,  # type: ignore[arg-type]  # popen hands keywords on to subprocess
+    )
+    return cast("Running", started)
+
+
+def end(process: Running, grace: float = GRACE) -> None:
+    """Stop a program started in its own process group, and everything in that group.
+
+    SIGTERM, `grace` seconds, SIGKILL. A second Ctrl-C while waiting kills at once.
+    """
+    for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, GRACE)):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, number)
+        try:
+            process.wait(patience)
+        except subprocess.TimeoutExpired:
+            continue
+        except KeyboardInterrupt:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(GRACE)
+            raise
+        return
+
+
+def capture(
+    argv: Sequence[str],
+    *,
+    environment: Environment = _EMPTY,
+    directory: Path | None = None,
+    timeout: float | None = None,
+    stdin: bytes = b"",
+) -> Completed:
+    """Run a program whose output is small, and return all of it.
+
+    Raises ProgramNotFoundError, and subprocess.TimeoutExpired after `timeout` seconds.
+    """
+    process = cast(
+        "subprocess.Popen[bytes]",
+        _start(
+            argv,
+            environment,
+            directory,
+            own_group=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ),
+    )
+    try:
+        stdout, stderr = process.communicate(stdin, timeout=timeout)
+    except BaseException:
+        end(process, grace=1.0)
+        raise
+    return Completed(process.returncode, stdout, stderr)
+
+
+def stream(
+    argv: Sequence[str],
+    on_output: OnOutput,
+    *,
+    environment: Environment = _EMPTY,
+    directory: Path | None = None,
+    stdin: int | IO[bytes] = subprocess.DEVNULL,
+    pass_fds: Sequence[int] = (),
+) -> int:
+    """Run a program and hand its output over as it appears, in pieces of any size.
+
+    Returns its status (-N after signal N). Whatever is raised meanwhile, Ctrl-C and errors of
+    `on_output` included, ends the program first. Does not wait for background processes that
+    keep the pipes open after the program itself has ended. Raises ProgramNotFoundError.
+    """
+    process = cast(
+        "_Piped",
+        _start(
+            argv,
+            environment,
+            directory,
+            own_group=True,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            pass_fds=tuple(pass_fds),
+        ),
+    )
+    try:
+        with process.stdout, process.stderr:
+            _pump(process, on_output)
+        return process.wait()
+    except BaseException:
+        end(process)
+        raise
+
+
+def _pump(process: _Piped, on_output: OnOutput) -> None:
+    ended = os.pidfd_open(process.pid)
+    names: dict[int, Stream] = {
+        process.stdout.fileno(): "stdout",
+        process.stderr.fileno(): "stderr",
+    }
+    try:
+        with selectors.DefaultSelector() as selector:
+            selector.register(ended, selectors.EVENT_READ)
+            for descriptor in names:
+                os.set_blocking(descriptor, False)
+                selector.register(descriptor, selectors.EVENT_READ)
+            alive = True
+            while names:
+                ready = [key.fd for key, _ in selector.select(None if alive else 0)]
+                if not alive and not ready:
+                    return
+                if ended in ready:
+                    alive = False
+                    selector.unregister(ended)
+                for descriptor in ready:
+                    if descriptor == ended:
+                        continue
+                    data = os.read(descriptor, _CHUNK)
+                    if data:
+                        on_output(data, names[descriptor])
+                    else:
+                        selector.unregister(descriptor)
+                        del names[descriptor]
+    finally:
+        os.close(ended)
+
+
+def attach(
+    argv: Sequence[str],
+    *,
+    environment: Environment = _EMPTY,
+    directory: Path | None = None,
+) -> int:
+    """Run a program with rbuild's own terminal as its streams; returns its status.
+
+    Ctrl-C belongs to the program while it runs. Raises ProgramNotFoundError.
+    """
+    process = _start(
+        argv, environment, directory, own_group=False, stdin=None, stdout=None, stderr=None
+    )
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return process.wait()
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGTERM)
+        process.wait(GRACE)
+        raise
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def service(
+    argv: Sequence[str], log: Path, *, environment: Environment = _EMPTY
+) -> Iterator[Running]:
+    """A program in the background that ends, with all its children, when the context ends.
+
+    Its output goes to `log`. It also gets SIGTERM when rbuild dies, where util-linux's setpriv
+    is installed. Raises ProgramNotFoundError.
+    """
+    if which(argv[0]) is None:
+        raise ProgramNotFoundError(argv[0])
+    leash = ["setpriv", "--pdeathsig", "TERM"] if which("setpriv") else []
+    with log.open("wb") as output:
+        process = _start(
+            [*leash, *argv],
+            environment,
+            None,
+            own_group=True,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield process
+    finally:
+        end(process)
