@@ -314,7 +314,7 @@ def from_json(text: str) -> Plan:
         tag: str, kinds: tuple[type[Mount | Step], ...]
     ) -> Callable[[dict[str, Json], object], object]:
         known = {
-            part.default: kind
+            str(part.default): kind
             for kind in kinds
             for part in dataclasses.fields(kind)
             if part.name == tag
