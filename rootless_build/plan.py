@@ -321,10 +321,11 @@ def from_json(text: str) -> Plan:
         }
 
         def structure(value: dict[str, Json], _: object) -> object:
-            if value.get(tag) not in known:
+            kind = known.get(str(value.get(tag)))
+            if kind is None:
                 message = f"{tag} is {value.get(tag)!r}, not one of {', '.join(known)}"
                 raise ValueError(message)
-            return converter.structure(value, known[value[tag]])
+            return converter.structure(value, kind)
 
         return structure
 
