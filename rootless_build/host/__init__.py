@@ -1,0 +1,104 @@
+"""What this host can do, and the engine settings that make rootless builds work on it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from rootless_build.backend import Adaptation, EngineSettings
+from rootless_build.errors import ConfigError
+from rootless_build.host import settings
+from rootless_build.host.facts import Facts, gather
+
+__all__ = ["Facts", "engine_settings", "gather"]
+
+_LONGEST_SOCKET: Final = 60
+"""Characters a runtime directory may have: socket paths end at 107 (unix(7)), podman adds ~40."""
+
+
+@contextlib.contextmanager
+def engine_settings(
+    facts: Facts | None = None, environment: Mapping[str, str] | None = None
+) -> Iterator[EngineSettings]:
+    """The engines' settings for one run; the private files go when the context ends.
+
+    Raises ConfigError when a containers.conf of the user can't be read.
+    """
+    environment = os.environ if environment is None else environment
+    facts = facts or gather(environment)
+    with tempfile.TemporaryDirectory(prefix="rbuild-", dir=_short_place(facts)) as private:
+        yield _write(facts, environment, Path(private))
+
+
+def _short_place(facts: Facts) -> Path | None:
+    place = facts.runtime_directory
+    return place if place and len(str(place)) <= _LONGEST_SOCKET else None
+
+
+def _write(facts: Facts, environment: Mapping[str, str], private: Path) -> EngineSettings:
+    # Writing TOML is needed by real runs only.
+    import tomli_w  # noqa: PLC0415
+
+    user: settings.Table = {}
+    for path in settings.configuration_files(facts, environment):
+        user = settings.merged(user, _read(path))
+    containers, adaptations = settings.applied(settings.containers_settings(facts), user)
+    containers_conf = private / "containers.conf"
+    containers_conf.write_text(tomli_w.dumps(containers))
+    variables = {"CONTAINERS_CONF": str(containers_conf)}
+    if facts.rootless and not _has_storage_conf(facts, environment):
+        rows = settings.storage_settings(
+            facts, has_fuse_overlayfs="fuse-overlayfs" in facts.programs and facts.fuse
+        )
+        storage, made = settings.applied(rows, {})
+        storage_conf = private / "storage.conf"
+        storage_conf.write_text(tomli_w.dumps(storage))
+        variables["CONTAINERS_STORAGE_CONF"] = str(storage_conf)
+        adaptations += made
+    if facts.rootless and facts.runtime_directory is None:
+        runtime = _own_runtime_directory(facts.uid)
+        variables["XDG_RUNTIME_DIR"] = str(runtime)
+        reason = "XDG_RUNTIME_DIR is not set to a directory of this user"
+        adaptations += (Adaptation("XDG_RUNTIME_DIR", str(runtime), reason),)
+    elif facts.runtime_directory is not None and "XDG_RUNTIME_DIR" not in environment:
+        variables["XDG_RUNTIME_DIR"] = str(facts.runtime_directory)
+    network = settings.network(facts)
+    isolation = settings.isolation(facts)
+    return EngineSettings(
+        runtime_directory=private,
+        data_directory=facts.data_directory / "rbuild",
+        environment=tuple(variables.items()),
+        network=network.value if network else None,
+        isolation=isolation.value if isolation else None,
+        rootless=facts.rootless,
+        adaptations=adaptations + tuple(row for row in (network, isolation) if row),
+    )
+
+
+def _read(path: Path) -> settings.Table:
+    try:
+        return tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        message = f"{path}: {error}"
+        raise ConfigError(message, hint="podman could not read this file either") from error
+
+
+def _has_storage_conf(facts: Facts, environment: Mapping[str, str]) -> bool:
+    if environment.get("CONTAINERS_STORAGE_CONF") or environment.get("STORAGE_DRIVER"):
+        return True
+    return (facts.config_directory / "containers" / "storage.conf").is_file()
+
+
+def _own_runtime_directory(uid: int) -> Path:
+    """A directory that lasts between runs: engines keep locks and mount records in it."""
+    path = Path(tempfile.gettempdir()) / f"rbuild-runtime-{uid}"
+    path.mkdir(mode=0o700, exist_ok=True)
+    seen = path.lstat()
+    if seen.st_uid != uid or seen.st_mode & 0o077 or path.is_symlink():
+        return Path(tempfile.mkdtemp(prefix=f"rbuild-runtime-{uid}-"))
+    return path
