@@ -1,0 +1,162 @@
+"""The arguments that `podman build` and `buildah build` have in common.
+
+Facts: podman 4.3.1 and buildah 1.28.2, each tried; podman-build(1), buildah-build(1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootless_build.backend import EngineSettings
+from rootless_build.errors import UnsupportedError
+from rootless_build.plan import BuildImage, BuildOutput, Limits
+
+_EXPORTERS = ("local", "tar")
+_STORAGE = ("docker", "image")
+
+
+def build_arguments(step: BuildImage, settings: EngineSettings) -> tuple[str, ...]:
+    """The options and the context of a build, without the program's name.
+
+    Left to each backend: `--layers`, `--isolation`, and an `--iidfile` when the step names none.
+    Raises UnsupportedError for what neither engine can do.
+    """
+    return (*_options(step, settings), str(step.context))
+
+
+def _options(step: BuildImage, settings: EngineSettings) -> Iterator[str]:
+    yield from _containerfile(step)
+    # The OCI format has no SHELL, ONBUILD and HEALTHCHECK: the engines drop them with a warning.
+    yield from ("--format", "docker")
+    # The engines hand the host's proxy variables to RUN unless told not to.
+    yield "--http-proxy=false"
+    yield f"--pull={step.pull.value}"
+    if step.no_cache:
+        yield "--no-cache"
+    for tag in step.tags:
+        yield from ("--tag", tag)
+    if step.target is not None:
+        yield from ("--target", step.target)
+    for name, value in step.build_args:
+        yield from ("--build-arg", f"{name}={value}")
+    for name, value in step.labels:
+        yield from ("--label", f"{name}={value}")
+    yield from _platform(step.platforms)
+    yield from _network(step.network, settings.network)
+    for name, value in step.build_contexts:
+        yield from ("--build-context", f"{name}={value}")
+    for reference, local in step.substitutes:
+        for name in spellings(reference):
+            yield from ("--build-context", f"{name}=container-image://{local}")
+    for flag, values in (
+        ("--secret", step.secrets),
+        ("--ssh", step.ssh),
+        ("--add-host", step.add_hosts),
+        ("--security-opt", step.security_options),
+    ):
+        for value in values:
+            yield from (flag, value)
+    yield from _cache_from(step.cache_from)
+    yield from _limits(step.limits)
+    yield from _outputs(step.outputs)
+    if step.squash:
+        yield "--squash"
+    if step.image_id_file is not None:
+        yield from ("--iidfile", str(step.image_id_file))
+
+
+def _containerfile(step: BuildImage) -> Iterator[str]:
+    file = step.containerfile
+    if file is None:
+        # Where both exist the engines take Containerfile, docker takes Dockerfile.
+        file = step.context / "Dockerfile"
+        if not file.is_file():
+            return
+    yield from ("--file", str(file))
+    ignore = file.with_name(file.name + ".dockerignore")
+    if ignore.is_file():
+        yield from ("--ignorefile", str(ignore))
+
+
+def _platform(platforms: tuple[str, ...]) -> Iterator[str]:
+    if len(platforms) > 1:
+        message = f"podman and buildah build one platform at a time, not {', '.join(platforms)}"
+        raise UnsupportedError(message, hint="name one platform")
+    for platform in platforms:
+        yield from ("--platform", platform)
+
+
+def _network(mode: str | None, default: str | None) -> Iterator[str]:
+    chosen = default if mode in {None, "default"} else mode
+    if chosen is not None:
+        yield from ("--network", chosen)
+
+
+def spellings(reference: str) -> tuple[str, ...]:
+    """Every way a containerfile may write a reference to an image on Docker Hub.
+
+    `--build-context` replaces a FROM only where the name is written the same way: buildah 1.28
+    matches `debian:bookworm` for `docker.io/library/debian:bookworm` and back, but neither for
+    `docker.io/debian:bookworm`, for an implied `:latest`, or in `COPY --from`.
+    """
+    domain, slash, path = reference.partition("/")
+    if not slash or not ("." in domain or ":" in domain or domain == "localhost"):
+        path = reference
+    elif domain not in {"docker.io", "index.docker.io"}:
+        return (reference,)
+    path = path.removeprefix("library/")
+    official = () if "/" in path else ("docker.io/library/",)
+    prefixes = ("", "docker.io/", *official)
+    names = [path]
+    if path.endswith(":latest"):
+        names.append(path.removesuffix(":latest"))
+    elif ":" not in path and "@" not in path:
+        names.append(f"{path}:latest")
+    return tuple(dict.fromkeys([reference, *(p + name for name in names for p in prefixes)]))
+
+
+def _cache_from(sources: tuple[str, ...]) -> Iterator[str]:
+    # A hint in docker, where a source that is not there is no error. The engines take repositories
+    # only and fail on a tag, a digest or BuildKit's `type=…`.
+    for source in sources:
+        repository = source.rpartition("/")[2]
+        if not {":", "@", "="} & set(repository) and "/" in source and "=" not in source:
+            yield from ("--cache-from", source)
+
+
+def _limits(limits: Limits) -> Iterator[str]:
+    for flag, value in (
+        ("--memory", limits.memory),
+        ("--memory-swap", limits.memory_swap),
+        ("--cpu-shares", limits.cpu_shares),
+        ("--cpu-period", limits.cpu_period),
+        ("--cpu-quota", limits.cpu_quota),
+        ("--cpuset-cpus", limits.cpuset_cpus),
+        ("--cpuset-mems", limits.cpuset_mems),
+        ("--shm-size", limits.shm_size),
+        ("--cgroup-parent", limits.cgroup_parent),
+    ):
+        if value is not None:
+            yield from (flag, str(value))
+    for ulimit in limits.ulimits:
+        yield from ("--ulimit", ulimit)
+
+
+def _outputs(outputs: tuple[BuildOutput, ...]) -> Iterator[str]:
+    files = [output for output in outputs if output.type in _EXPORTERS]
+    for output in outputs:
+        attributes = dict(output.attributes)
+        known = output.type in _EXPORTERS or (
+            output.type in _STORAGE and not {"dest", "push"} & attributes.keys()
+        )
+        if not known or attributes.get("dest") == "-":
+            written = ",".join([f"type={output.type}", *(f"{k}={v}" for k, v in output.attributes)])
+            message = f"podman and buildah have no build output {written}"
+            raise UnsupportedError(message, hint="they can write type=local and type=tar")
+    if len(files) > 1:
+        # buildah before 1.41 takes the last one and forgets the others without a word.
+        message = "podman and buildah write one build output at a time"
+        raise UnsupportedError(message, hint="name one --output of type local or tar")
+    for output in files:
+        destination = dict(output.attributes)["dest"]
+        yield from ("--output", f"type={output.type},dest={destination}")

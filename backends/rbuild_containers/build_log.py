@@ -1,0 +1,170 @@
+"""Reads what `podman build` and `buildah build` print, while they print it.
+
+Both write the instructions to standard output: `[1/2] STEP 3/5: RUN …` (the stage only where
+there are several), then what a RUN prints, then `--> Using cache ID` or `--> ID`, and at the end
+`COMMIT NAME` and the image's id; an error goes to standard error (podman 4.3.1, buildah 1.28.2).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass
+
+from rootless_build.errors import ImageBuildError
+from rootless_build.events import LONGEST_LINE, StepReporter, Stream
+from rootless_build.plan import BuildImage
+
+_STEP = re.compile(rb"(?:\[(\d+)/(\d+)\] )?STEP (\d+)/(\d+): ([^\r\n]*)")
+_CACHED = re.compile(rb"--> Using cache [0-9a-f]{64}\s*")
+_COMMITTED = re.compile(rb"--> [0-9a-f]{11,12}\s*$")
+_COMMIT = re.compile(rb"(?:\[\d+/\d+\] )?COMMIT(?: \S+)?\s*")
+_FINAL = re.compile(rb"(?:Successfully tagged \S+|[0-9a-f]{64})\s*")
+_NO_BASE = "creating build container: "
+_ENGINE_ERROR = b"Error: building at STEP "
+_EXIT_STATUS = re.compile(r"exit status (\d+)\s*$")
+_KEPT_LINES = 20
+_KEPT_BYTES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Instruction:
+    stage: int
+    stages: int
+    number: int
+    of: int
+    text: str
+
+    def leads_to(self, other: _Instruction) -> bool:
+        """Whether the engine can print `other` next: stages may be skipped, instructions not."""
+        if other.stage == self.stage:
+            return (other.stages, other.of, other.number) == (
+                self.stages,
+                self.of,
+                self.number + 1,
+            )
+        return (
+            other.stage > self.stage
+            and other.stages == self.stages
+            and (other.number, self.number) == (1, self.of)
+        )
+
+
+class BuildLog:
+    """Turns the raw output of a build into progress and output lines for a reporter.
+
+    Feed it with `feed` (an `OnOutput` of `rootless_build.process.stream`), then call `finish`.
+    A RUN that prints a line in the engine's own words is recognised by its wrong count in all
+    but contrived cases.
+    """
+
+    def __init__(self, reporter: StepReporter) -> None:
+        self._reporter = reporter
+        self._pending: dict[Stream, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
+        self._current: _Instruction | None = None
+        self._open = False
+        self._tail: deque[bytes] = deque(maxlen=_KEPT_LINES)
+
+    def feed(self, data: bytes, stream: Stream) -> None:
+        """Take raw bytes, however they were cut."""
+        pending = self._pending[stream]
+        pending += data
+        start = 0
+        while (end := pending.find(b"\n", start)) >= 0:
+            self._line(bytes(pending[start : end + 1]), stream)
+            start = end + 1
+        del pending[:start]
+        if len(pending) >= LONGEST_LINE:
+            self._output(bytes(pending), stream)
+            pending.clear()
+
+    def finish(self, *, succeeded: bool) -> None:
+        """The build has ended: hand on what had no newline, and close the last instruction."""
+        for stream, pending in self._pending.items():
+            if pending:
+                self._line(bytes(pending), stream)
+                pending.clear()
+        if succeeded:
+            self._close()
+        self._reporter.flush()
+
+    def failure(self, step: BuildImage, status: int) -> ImageBuildError:
+        """The error for a build that ended with `status`, naming the instruction it ended at."""
+        words = b"".join(self._tail).decode(errors="replace")
+        name = step.tags[0] if step.tags else str(step.context)
+        current = self._current
+        if current is None:
+            return ImageBuildError(f"the image {name} could not be built", engine_words=words)
+        hint = ""
+        if current.text.upper().startswith("FROM ") and _NO_BASE in words:
+            hint = "where no registry answers, `rbuild base IMAGE` makes a base image"
+        stage = f" of stage {current.stage}/{current.stages}" if current.stages > 1 else ""
+        where = f"STEP {current.number}/{current.of}{stage}: {current.text}"
+        ended = _EXIT_STATUS.search(words)
+        why = f" (its command ended with status {ended[1]})" if ended else ""
+        if status < 0:
+            why = f" (the engine was ended by signal {-status})"
+        message = f"the image {name} could not be built: it failed at {where}{why}"
+        return ImageBuildError(message, hint=hint, engine_words=words)
+
+    def _line(self, line: bytes, stream: Stream) -> None:
+        if stream == "stderr" and line.startswith(_ENGINE_ERROR):
+            # Not the RUN's own words: they become part of the error.
+            self._keep(line)
+        elif not self._is_progress(line, stream):
+            self._output(line, stream)
+
+    def _is_progress(self, line: bytes, stream: Stream) -> bool:
+        if stream == "stderr":
+            return False
+        # What a RUN printed last may lack a newline, and the engine's words follow it directly.
+        match = _STEP.search(line)
+        instruction = self._next(match) if match else None
+        if match and instruction:
+            self._output(line[: match.start()], stream)
+            self._begin(instruction)
+            return True
+        return self._current is not None and self._is_end(line, self._current)
+
+    def _is_end(self, line: bytes, current: _Instruction) -> bool:
+        last = current.number == current.of
+        if match := _COMMITTED.search(line):
+            self._output(line[: match.start()], "stdout")
+            self._close()
+        elif _CACHED.fullmatch(line):
+            self._close(cached=True)
+        elif last and _COMMIT.fullmatch(line):
+            self._close()
+        else:
+            return last and not self._open and _FINAL.fullmatch(line) is not None
+        return True
+
+    def _begin(self, instruction: _Instruction) -> None:
+        self._close()
+        self._current, self._open = instruction, True
+        stage = f"{instruction.stage}/{instruction.stages}" if instruction.stages > 1 else None
+        self._reporter.instruction(
+            instruction.number, instruction.of, instruction.text, stage=stage
+        )
+
+    def _next(self, match: re.Match[bytes]) -> _Instruction | None:
+        stage, stages, number, of, text = match.groups()
+        found = _Instruction(
+            int(stage or 1), int(stages or 1), int(number), int(of), text.decode(errors="replace")
+        )
+        if self._current is None:
+            return found if found.number == 1 else None
+        return found if self._current.leads_to(found) else None
+
+    def _close(self, *, cached: bool = False) -> None:
+        if self._open:
+            self._open = False
+            self._reporter.instruction_done(cached=cached)
+
+    def _output(self, data: bytes, stream: Stream) -> None:
+        if data:
+            self._keep(data)
+            self._reporter.output(data, stream)
+
+    def _keep(self, line: bytes) -> None:
+        self._tail.append(line[-_KEPT_BYTES:])
