@@ -14,7 +14,8 @@ class RbuildError(Exception):
     """A failure a person can act on.
 
     `message` says what failed, `engine_words` are the engine's own last lines (verbatim, may be
-    empty), `hint` is what to do next (may be empty).
+    empty), `hint` is what to do next (may be empty). `where` is the step and the recipe's line it
+    comes from, set by the runner.
     """
 
     exit_code: ClassVar[int] = 1
@@ -26,6 +27,7 @@ class RbuildError(Exception):
         self.message = message
         self.hint = hint
         self.engine_words = engine_words.strip("\n")
+        self.where = ""
 
 
 class UsageError(RbuildError):

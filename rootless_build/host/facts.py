@@ -86,7 +86,7 @@ def gather(environment: Mapping[str, str]) -> Facts:
         cgroups=_cgroups(mounts),
         programs=tuple(program for program in _PROGRAMS if which(program)),
         hard_files=_hard(resource.RLIMIT_NOFILE),
-        hard_processes=_hard(resource.RLIMIT_NPROC),
+        hard_processes=_hard_processes(),
         tun=_usable(Path("/dev/net/tun")),
         fuse=_usable(Path("/dev/fuse")),
         session_bus=_session_bus(environment, runtime),
@@ -102,6 +102,14 @@ def gather(environment: Mapping[str, str]) -> Facts:
 def _hard(limit: int) -> int | None:
     hard = resource.getrlimit(limit)[1]
     return None if hard == resource.RLIM_INFINITY else hard
+
+
+def _hard_processes() -> int | None:
+    """podman 4.3.1 lowers its own limit to kernel.pid_max before it starts a container."""
+    limits = [_hard(resource.RLIMIT_NPROC)]
+    pid_max = _first_line(Path("/proc/sys/kernel/pid_max"))
+    limits.append(int(pid_max) if pid_max.isdigit() else None)
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def _usable(device: Path) -> bool:

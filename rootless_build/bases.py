@@ -1,0 +1,62 @@
+"""Base images for a build: from storage, from a registry, or the stand-in `rbuild base` made."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from rootless_build import reference
+from rootless_build.backend import LABEL_BASE, Engine
+from rootless_build.errors import ImageNotFoundError
+from rootless_build.events import StepReporter
+from rootless_build.from_lines import external_bases
+from rootless_build.plan import BuildImage, PullPolicy
+
+
+def prepared(step: BuildImage, engine: Engine, reporter: StepReporter) -> BuildImage:
+    """The step with a substitute for every base image that only exists as a stand-in.
+
+    Raises ImageNotFoundError for a base image that is nowhere to be had.
+    """
+    substitutes = tuple(
+        (wanted, stand_in)
+        for wanted in external_bases(step)
+        if (stand_in := _stand_in(wanted, step.pull, engine, reporter)) is not None
+    )
+    # The bases are here now: asking again would fail for those that could not be pulled.
+    pull = PullPolicy.MISSING if step.pull is PullPolicy.ALWAYS else step.pull
+    return dataclasses.replace(step, pull=pull, substitutes=step.substitutes + substitutes)
+
+
+def _stand_in(wanted: str, pull: PullPolicy, engine: Engine, reporter: StepReporter) -> str | None:
+    full = reference.canonical(wanted)
+    asks = pull is PullPolicy.ALWAYS
+    if full.startswith(f"{reference.LOCAL}/") or (not asks and engine.find_image(full)):
+        return None
+    own = _made(full, engine)
+    # A stand-in that the user made is wanted: no registry is asked, as for any image that is in
+    # storage. `--pull` asks.
+    if own and not asks:
+        return _announced(wanted, own, reporter)
+    if pull is PullPolicy.NEVER:
+        return None
+    try:
+        engine.pull_image(full, reporter)
+    except ImageNotFoundError as error:
+        if own:
+            return _announced(wanted, own, reporter)
+        if not engine.find_image(full):
+            error.hint = f"with no registry, make a stand-in of packages: rbuild base {wanted}"
+            raise
+        reporter.notice("not-pulled", f"{wanted} could not be pulled; using the one in storage")
+    return None
+
+
+def _made(full: str, engine: Engine) -> str | None:
+    local = reference.local(full)
+    found = engine.find_image(local)
+    return local if found and LABEL_BASE in dict(found.labels) else None
+
+
+def _announced(wanted: str, local: str, reporter: StepReporter) -> str:
+    reporter.notice("base-substituted", f"FROM {wanted}: using {local}, made by rbuild base")
+    return local

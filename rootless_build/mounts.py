@@ -1,0 +1,95 @@
+"""Which mounts a container gets beside, or instead of, those its recipe asks for."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from rootless_build.errors import UnsupportedError
+from rootless_build.plan import BindMount, Bundles, RunContainer
+
+
+def makes_bundles(step: RunContainer, bundles: Bundles) -> bool:
+    """Whether the container can write the bundles, through a mount or inside itself."""
+    if bundles.container_path is not None:
+        return True
+    return any(_covers(mount, bundles.directory) for mount in _binds(step))
+
+
+def staged(step: RunContainer, directory: Path, staging: Path) -> RunContainer:
+    """The step with the staging directory in place of the bundles directory.
+
+    Where a directory above the bundles is mounted (`BIND_DIR=.`), the staging directory is
+    mounted over them.
+    """
+    mounts = []
+    for mount in step.mounts:
+        if not isinstance(mount, BindMount) or not _covers(mount, directory):
+            mounts.append(mount)
+        elif mount.source == directory:
+            mounts.append(dataclasses.replace(mount, source=staging))
+        else:
+            below = directory.relative_to(mount.source)
+            mounts.append(mount)
+            mounts.append(BindMount(staging, str(PurePosixPath(mount.target) / below)))
+    return dataclasses.replace(step, mounts=tuple(mounts))
+
+
+def without_bundles(step: RunContainer, staging: Path | None) -> RunContainer:
+    """The step for an engine on another host: the bundles are copied out, nothing is bind-mounted.
+
+    Raises UnsupportedError where the recipe needs another directory of this host.
+    """
+    mounts = tuple(
+        mount
+        for mount in step.mounts
+        if not (isinstance(mount, BindMount) and mount.source == staging)
+    )
+    step = dataclasses.replace(step, mounts=mounts)
+    for mount in _binds(step):
+        raise UnsupportedError(
+            f"the engine is on another host and can't see {mount.source}",
+            hint="use a local engine, or a recipe without bind mounts (BIND_DIR=)",
+        )
+    return step
+
+
+def copied_from(step: RunContainer, bundles: Bundles, *, remote: bool) -> str | None:
+    """The container's directory to copy out after its end; None where the host sees it anyway."""
+    if bundles.container_path is not None or not remote:
+        return bundles.container_path
+    return next((m.target for m in _binds(step) if m.source == bundles.directory), None)
+
+
+def worktree(step: RunContainer) -> tuple[BindMount, ...]:
+    """The common git directory of every worktree whose `.git` file the container sees.
+
+    The file names it by its absolute path (gitrepository-layout(5)), so it goes there.
+    """
+    found = []
+    for mount in _binds(step):
+        pointer = mount.source if mount.source.name == ".git" else mount.source / ".git"
+        common = _common_directory(pointer)
+        if common is not None:
+            found.append(BindMount(common, str(common)))
+    return tuple(dict.fromkeys(found))
+
+
+def _binds(step: RunContainer) -> Iterator[BindMount]:
+    return (mount for mount in step.mounts if isinstance(mount, BindMount))
+
+
+def _covers(mount: BindMount, directory: Path) -> bool:
+    return not mount.read_only and directory.is_relative_to(mount.source)
+
+
+def _common_directory(pointer: Path) -> Path | None:
+    if not pointer.is_file():
+        return None
+    text = pointer.read_text(errors="surrogateescape").strip()
+    directory = (pointer.parent / text.removeprefix("gitdir:").strip()).resolve()
+    common = directory / "commondir"
+    if common.is_file():
+        directory = (directory / common.read_text(errors="surrogateescape").strip()).resolve()
+    return directory if directory.is_dir() else None

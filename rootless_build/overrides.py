@@ -1,0 +1,127 @@
+"""What the command line changes in a plan, whichever recipe it came from."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rootless_build.errors import UsageError
+from rootless_build.plan import (
+    BindMount,
+    BuildImage,
+    Bundles,
+    Mount,
+    Pairs,
+    Plan,
+    PullPolicy,
+    RunContainer,
+    Step,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """None and empty mean that the recipe decides. Paths are absolute."""
+
+    containerfile: Path | None = None
+    network: str | None = None
+    pull: PullPolicy | None = None
+    no_cache: bool = False
+    build_args: Pairs = ()
+    environment: Pairs = ()
+    image: str | None = None
+    bundles_directory: Path | None = None
+
+
+def apply(plan: Plan, overrides: Overrides) -> Plan:
+    """The plan with the overrides in it.
+
+    Raises UsageError for one that would change nothing, such as `-f` where no image is built.
+    """
+    if overrides.image is not None:
+        plan = _with_image(plan, overrides.image)
+    builds = any(isinstance(step, BuildImage) for step in plan.steps)
+    runs = any(isinstance(step, RunContainer) for step in plan.steps)
+    if not builds and (overrides.containerfile or overrides.build_args):
+        raise UsageError("--file and --build-arg are for an image build, and none is planned")
+    if not runs and overrides.environment:
+        raise UsageError("--env is for a container, and none is planned")
+    plan = _mapped(plan, lambda step: _changed(step, overrides))
+    if overrides.bundles_directory is not None:
+        plan = _with_bundles(plan, overrides.bundles_directory)
+    return plan
+
+
+def make_container(plan: Plan, command: tuple[str, ...]) -> Plan:
+    """The plan up to its last container, which runs `command` instead; no bundles are taken away.
+
+    Raises UsageError when the plan runs no container.
+    """
+    last = max(
+        (n for n, step in enumerate(plan.steps) if isinstance(step, RunContainer)), default=None
+    )
+    if last is None:
+        raise UsageError("the recipe runs no container, so there is none to run a command in")
+    step = plan.steps[last]
+    assert isinstance(step, RunContainer)  # noqa: S101 - `last` was chosen so
+    steps = [s for s in plan.steps[:last] if not isinstance(s, RunContainer)]
+    replaced = dataclasses.replace(step, command=command)
+    return dataclasses.replace(plan, steps=(*steps, replaced))
+
+
+def _mapped(plan: Plan, change: Callable[[Step], Step]) -> Plan:
+    return dataclasses.replace(plan, steps=tuple(change(step) for step in plan.steps))
+
+
+def _changed(step: Step, overrides: Overrides) -> Step:
+    if isinstance(step, BuildImage):
+        return dataclasses.replace(
+            step,
+            containerfile=overrides.containerfile or step.containerfile,
+            network=overrides.network or step.network,
+            pull=overrides.pull or step.pull,
+            no_cache=overrides.no_cache or step.no_cache,
+            build_args=step.build_args + overrides.build_args,
+        )
+    if isinstance(step, RunContainer):
+        return dataclasses.replace(
+            step,
+            network=overrides.network or step.network,
+            environment=step.environment + overrides.environment,
+        )
+    return step
+
+
+def _with_image(plan: Plan, image: str) -> Plan:
+    built = {tag for step in plan.steps if isinstance(step, BuildImage) for tag in step.tags}
+    kept = [step for step in plan.steps if not isinstance(step, BuildImage)]
+    if not any(isinstance(step, RunContainer) for step in kept):
+        raise UsageError("--image is for a container, and none is planned")
+
+    def change(step: Step) -> Step:
+        if isinstance(step, RunContainer) and (step.image in built or not built):
+            return dataclasses.replace(step, image=image)
+        return step
+
+    return _mapped(dataclasses.replace(plan, steps=tuple(kept)), change)
+
+
+def _with_bundles(plan: Plan, directory: Path) -> Plan:
+    if plan.bundles is None:
+        raise UsageError("--bundles-dir: this target makes no bundles")
+    was = plan.bundles.directory
+
+    def moved(mount: Mount) -> Mount:
+        if isinstance(mount, BindMount) and mount.source == was:
+            return dataclasses.replace(mount, source=directory)
+        return mount
+
+    def change(step: Step) -> Step:
+        if isinstance(step, RunContainer):
+            return dataclasses.replace(step, mounts=tuple(moved(m) for m in step.mounts))
+        return step
+
+    bundles = Bundles(directory, plan.bundles.container_path)
+    return dataclasses.replace(_mapped(plan, change), bundles=bundles)

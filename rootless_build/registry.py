@@ -1,0 +1,117 @@
+"""Which backends there are (entry-point group `rootless_build.backends`), and which one to use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import Final, cast
+
+from rootless_build.backend import Backend, EngineSettings, Probe
+from rootless_build.errors import BackendUnavailableError, UsageError
+
+GROUP: Final = "rootless_build.backends"
+PREFERENCE: Final = ("podman", "buildah", "docker")
+"""The order of `auto`; other plug-ins come after these, by name. docker is never the first."""
+AUTO: Final = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A backend and its own answer. `backend` is None when the plug-in can't be imported."""
+
+    name: str
+    backend: Backend | None
+    probe: Probe
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The backend of a run, and why it is this one."""
+
+    backend: Backend
+    version: str
+    reason: str
+
+
+def names() -> tuple[str, ...]:
+    """Every backend's name, in the order in which `auto` would take them."""
+    found = {point.name for point in entry_points(group=GROUP)}
+    preferred = [name for name in PREFERENCE if name in found]
+    return (*preferred, *sorted(found - set(preferred)))
+
+
+def load(name: str) -> Backend:
+    """The backend of that name. Raises UsageError when there is none."""
+    points = {point.name: point for point in entry_points(group=GROUP)}
+    if name not in points:
+        raise UsageError(
+            f"there is no backend {name!r}",
+            hint=f"known are: {', '.join((AUTO, *names()))}",
+        )
+    return _made(points[name])
+
+
+def _made(point: EntryPoint) -> Backend:
+    return cast("type[Backend]", point.load())()
+
+
+def survey(settings: EngineSettings) -> tuple[Candidate, ...]:
+    """Ask every backend whether it can run here; a broken plug-in is an answer too."""
+    return tuple(_ask(name, settings) for name in names())
+
+
+def _ask(name: str, settings: EngineSettings) -> Candidate:
+    try:
+        backend = load(name)
+    except ImportError as error:
+        return Candidate(name, None, Probe(None, f"its plug-in can't be imported: {error}"))
+    return Candidate(name, backend, backend.probe(settings))
+
+
+def choose(name: str, settings: EngineSettings) -> Choice:
+    """The backend to use; `auto` takes the first of `names()` that can run here.
+
+    Raises UsageError for an unknown name, BackendUnavailableError when the named one, or none at
+    all, can run here.
+    """
+    if name != AUTO:
+        candidate = _named(name, settings)
+        return _choice(candidate, "asked for")
+    refused: list[Candidate] = []
+    for known in names():
+        candidate = _ask(known, settings)
+        if candidate.probe.usable and candidate.backend is not None:
+            return _choice(candidate, auto_reason(refused))
+        refused.append(candidate)
+    raise BackendUnavailableError(
+        "no backend can run here: " + "; ".join(f"{c.name}: {c.probe.problem}" for c in refused),
+        finding="no-engine",
+        hint="install podman: apt-get install podman uidmap slirp4netns",
+    )
+
+
+def auto_reason(refused: Sequence[Candidate]) -> str:
+    """Why `auto` took the one after those it refused, for a person."""
+    if not refused:
+        return "first choice"
+    because = "; ".join(f"{c.name}: {c.probe.problem}" for c in refused)
+    return f"first that can run here ({because})"
+
+
+def _named(name: str, settings: EngineSettings) -> Candidate:
+    backend = load(name)
+    probe = backend.probe(settings)
+    if not probe.usable:
+        raise BackendUnavailableError(
+            f"the {name} backend can't run here: {probe.problem}",
+            finding=f"no-{name}" if probe.version is None else f"{name}-unusable",
+            hint=probe.hint,
+        )
+    return Candidate(name, backend, probe)
+
+
+def _choice(candidate: Candidate, reason: str) -> Choice:
+    if candidate.backend is None:
+        raise BackendUnavailableError(candidate.probe.problem, finding=f"no-{candidate.name}")
+    return Choice(candidate.backend, candidate.probe.version or "", reason)

@@ -1,0 +1,214 @@
+"""The view for people: what rbuild does goes to standard error, what containers say stays theirs.
+
+Containers' standard output and standard error are passed on as they are, so `rbuild run -- cat x`
+can be piped; on a terminal escape sequences other than colours are taken out. An instruction of
+an image build is one line, completed when the engine has its result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import BinaryIO, Final, assert_never
+
+from rootless_build.errors import BundlesError, RbuildError
+from rootless_build.events import (
+    BackendChosen,
+    BuildFinished,
+    BuildProgress,
+    BuildState,
+    BundlesPublished,
+    Event,
+    Level,
+    Notice,
+    OutputLine,
+    StepFinished,
+    StepStarted,
+)
+from rootless_build.ui.escapes import for_terminal, printable
+
+_LISTED_FILES: Final = 12
+
+
+class Verbosity(IntEnum):
+    """QUIET: containers' output, the bundles and errors; VERBOSE: settings and times too."""
+
+    QUIET = 0
+    NORMAL = 1
+    VERBOSE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """A standard stream. `columns` is None when it is not a terminal."""
+
+    stream: BinaryIO
+    columns: int | None = None
+
+
+class TextView:
+    """Writes events for a person."""
+
+    def __init__(self, out: Sink, err: Sink, verbosity: Verbosity, *, color: bool) -> None:
+        self._out = out
+        self._err = err
+        self._verbosity = verbosity
+        self._color = color
+        self._open = False
+        self._builds = False
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        match event:
+            case BackendChosen():
+                self._say(self._dim(f"{event.name} {event.version} ({event.reason})"))
+            case StepStarted():
+                self._builds = event.kind == "build-image"
+                self._say(self._bold(f"==> [{event.step}/{event.of}] ") + printable(event.title))
+            case BuildProgress():
+                self._progress(event)
+            case OutputLine():
+                self._output(event)
+            case StepFinished():
+                self._close()
+                if self._verbosity is Verbosity.VERBOSE:
+                    how = "cached" if event.cached else f"status {event.status}"
+                    text = f"    [{event.step}/{event.of}] {how}, {duration(event.seconds)}"
+                    self._say(self._dim(text))
+            case Notice():
+                self._notice(event)
+            case BundlesPublished():
+                self._published(event)
+            case BuildFinished():
+                self._close()
+                if event.status == 0:
+                    self._say(self._dim(f"done in {duration(event.seconds)}"))
+            case _:
+                assert_never(event)
+
+    def error(self, error: RbuildError) -> None:
+        """Show what ended the run: what failed, the engine's words, what to do."""
+        self._close()
+        lines = [self._red("rbuild: ") + printable(error.message)]
+        if error.where:
+            lines.append(f"  at {printable(error.where)}")
+        if isinstance(error, BundlesError):
+            lines.extend(f"  {printable(problem)}" for problem in error.problems)
+        lines.extend(self._dim("  | ") + printable(line) for line in _lines(error.engine_words))
+        lines.extend(
+            f"  {'->' if not n else '  '} {line}" for n, line in enumerate(_lines(error.hint))
+        )
+        self._write(self._err, "\n".join(lines) + "\n")
+
+    def _progress(self, event: BuildProgress) -> None:
+        if self._verbosity is Verbosity.QUIET:
+            return
+        match event.state:
+            case BuildState.STARTED:
+                self._close()
+                stage = f"{event.stage}: " if event.stage else ""
+                head = f"[{event.number}/{event.of}] "
+                line = stage + " ".join(event.instruction.split())
+                columns = self._err.columns
+                if columns is not None:
+                    room = max(columns - len(head) - len(" (cached)") - 1, 20)
+                    line = line if len(line) <= room else line[: room - 1] + "…"
+                self._write(self._err, self._bold(head) + printable(line))
+                self._open = True
+            case BuildState.CACHED:
+                if self._open:
+                    self._write(self._err, self._dim(" (cached)"))
+                self._close()
+            case BuildState.DONE:
+                self._close()
+            case _:
+                assert_never(event.state)
+
+    def _output(self, event: OutputLine) -> None:
+        if self._builds and self._verbosity is Verbosity.QUIET:
+            return
+        self._close()
+        sink = self._err if self._builds or event.stream == "stderr" else self._out
+        if sink.columns is None:
+            sink.stream.write(event.data)
+            sink.stream.flush()
+        else:
+            self._write(sink, for_terminal(event.data) + "\n")
+
+    def _notice(self, event: Notice) -> None:
+        match event.level:
+            case Level.DETAIL:
+                if self._verbosity is Verbosity.VERBOSE:
+                    self._say(self._dim(f"    {printable(event.text)}"))
+            case Level.INFO:
+                self._say(printable(event.text))
+            case Level.WARNING:
+                self._close()
+                text = self._yellow("warning: ") + printable(event.text)
+                self._write(self._err, text + "\n")
+            case _:
+                assert_never(event.level)
+
+    def _published(self, event: BundlesPublished) -> None:
+        self._close()
+        count = len(event.files)
+        if not count:
+            self._say(f"bundles unchanged in {printable(str(event.directory))}")
+            return
+        agreed = f", {_count(event.checked, 'checksum')} agreed" if event.checked else ""
+        lines = [
+            self._green("bundles: ")
+            + f"{_count(count, 'new or changed file')} in {printable(str(event.directory))}{agreed}"
+        ]
+        lines.extend(f"  {printable(name)}" for name in event.files[:_LISTED_FILES])
+        if count > _LISTED_FILES:
+            lines.append(f"  … and {count - _LISTED_FILES} more")
+        self._write(self._err, "\n".join(lines) + "\n")
+
+    def _say(self, text: str) -> None:
+        if self._verbosity is not Verbosity.QUIET:
+            self._close()
+            self._write(self._err, text + "\n")
+
+    def _close(self) -> None:
+        if self._open:
+            self._open = False
+            self._write(self._err, "\n")
+
+    def _write(self, sink: Sink, text: str) -> None:
+        sink.stream.write(text.encode(errors="backslashreplace"))
+        sink.stream.flush()
+
+    def _paint(self, code: str, text: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self._color else text
+
+    def _bold(self, text: str) -> str:
+        return self._paint("1", text)
+
+    def _dim(self, text: str) -> str:
+        return self._paint("2", text)
+
+    def _red(self, text: str) -> str:
+        return self._paint("1;31", text)
+
+    def _yellow(self, text: str) -> str:
+        return self._paint("33", text)
+
+    def _green(self, text: str) -> str:
+        return self._paint("32", text)
+
+
+def _lines(text: str) -> list[str]:
+    return text.splitlines()
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: `0.4 s`, `12 s`, `3 min 05 s`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02d} s"
