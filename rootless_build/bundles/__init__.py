@@ -1,0 +1,25 @@
+"""Bundles, the results of a build: staged beside the project's directory, verified, published,
+listed and installed. Engine-neutral; nothing here runs a program.
+"""
+
+from rootless_build.bundles.installation import Installed, install
+from rootless_build.bundles.listing import BundleFile, Checksum, Kind, list_bundles
+from rootless_build.bundles.staging import Published, Staging, stage
+from rootless_build.bundles.tree import shown
+from rootless_build.bundles.verification import Problem, Report, verify
+
+__all__ = [
+    "BundleFile",
+    "Checksum",
+    "Installed",
+    "Kind",
+    "Problem",
+    "Published",
+    "Report",
+    "Staging",
+    "install",
+    "list_bundles",
+    "shown",
+    "stage",
+    "verify",
+]

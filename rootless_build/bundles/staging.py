@@ -1,0 +1,379 @@
+"""Staging and publishing: a build writes into a copy, and the copy takes the place of the bundles.
+
+Beside the bundles directory, on the same file system:
+
+    .bundles.rbuild.PID.START.RANDOM/   0700, locked while its process lives
+        new/                            what the container writes into
+        previous/                       the old bundles, for a moment, where they can't be exchanged
+
+START is the time at which the process started, in clock ticks since boot (proc(5)).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from rootless_build.bundles.copying import copy_attributes, copy_tree
+from rootless_build.bundles.swapping import recover, swap
+from rootless_build.bundles.tree import (
+    CHUNK,
+    chown_command,
+    link_text,
+    open_inside,
+    readable,
+    remove,
+    shell_quoted,
+    shown,
+    walk,
+)
+from rootless_build.bundles.verification import verify
+from rootless_build.errors import BundlesError, HostError, UsageError
+
+_NEW: Final = "new"
+_FSYNC_AT_MOST: Final = 200
+"""Files; with more of them one syncfs is faster, although it waits for everybody's data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What `Staging.publish` did.
+
+    `files` are the paths, relative to the bundles directory, of files and links that are new or
+    whose content, mode or link text changed. `checked` checksum files agreed. `warnings` are
+    sentences for the user.
+    """
+
+    files: tuple[str, ...]
+    checked: int
+    warnings: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Staging:
+    """A private copy of the bundles. `path` is what is mounted in place of the real directory."""
+
+    path: Path
+    directory: Path
+    """The real bundles directory, links resolved."""
+    mode: int
+    """Permission bits of the bundles directory, before and after."""
+    warnings: list[str] = field(default_factory=list)
+
+    def take(self, copied: Path) -> None:
+        """Let each top-level entry of `copied` replace the entry of that name.
+
+        Raises HostError when the disk is full or something can't be read.
+        """
+        with _copying(copied, self.path), readable(copied):
+            for taken in copied.iterdir():
+                old = self.path / taken.name
+                if old.is_dir() and not old.is_symlink():
+                    remove(old)
+                else:
+                    old.unlink(missing_ok=True)
+            copy_tree(copied, self.path, self.warnings)
+
+    def publish(self) -> Published:
+        """Verify what is staged and put it in the place of the bundles directory.
+
+        Raises BundlesError when files don't match their checksums, HostError when something
+        can't be read or moved; the bundles directory is then as it was.
+        """
+        with readable(self.path):
+            # The container may have changed it, and a directory that its owner can't write to
+            # can't be moved.
+            self.path.chmod(self.mode)
+            report = verify(self.path)
+            if report.problems:
+                count = len(report.problems)
+                raise BundlesError(
+                    f"the new bundles are damaged ({count} problem{'s' if count > 1 else ''});"
+                    f" {shown(self.directory)} stays as it was",
+                    problems=tuple(str(problem) for problem in report.problems),
+                )
+            files = tuple(_changed(self.path, self.directory))
+            _flush(self.path)
+        try:
+            if os.path.lexists(self.directory):
+                swap(self.path, self.directory)
+            else:
+                self.path.rename(self.directory)
+        except OSError as error:
+            raise HostError(
+                f"the new bundles can't be moved to {shown(self.directory)}: {error.strerror}",
+                finding="bundles-not-writable",
+                hint="is it a mount point, or did its owner change while the build ran?",
+            ) from error
+        _fsync(self.directory.parent)
+        return Published(files, report.checked, (*self.warnings, *report.warnings))
+
+
+@contextmanager
+def stage(directory: Path) -> Iterator[Staging]:
+    """A copy of the bundles in a private directory beside them, gone when the context ends.
+
+    A missing `directory` starts empty; a link is resolved and its target staged. What a dead
+    process left there is removed. Raises HostError (`bundles-not-writable`,
+    `bundles-owned-by-root`, `bundles-not-readable`, `bundles-mount-point`, `no-space`) before
+    anything is changed, UsageError when `directory` is no directory.
+    """
+    directory = directory.resolve()
+    ancestor = _existing(directory.parent)
+    _check_writable(ancestor)
+    warnings = _remove_leftovers(directory)
+    if directory.exists():
+        _check(directory)
+    with _copying(directory, ancestor):
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        private = Path(tempfile.mkdtemp(prefix=_prefix(directory), dir=directory.parent))
+    lock = os.open(private, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with contextlib.suppress(OSError):  # not on NFS; the process id remains
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield _filled(directory, private / _NEW, warnings)
+    except BaseException as error:
+        try:
+            remove(private)
+        except OSError as second:
+            error.add_note(_not_removed(private, second))
+        raise
+    else:
+        try:
+            remove(private)
+        except OSError as error:
+            raise HostError(
+                _not_removed(private, error),
+                finding="staging-not-removed",
+                hint=f"remove it with: sudo rm -rf {shell_quoted(private)}",
+            ) from error
+    finally:
+        os.close(lock)
+
+
+def _filled(directory: Path, new: Path, warnings: list[str]) -> Staging:
+    with _copying(directory, new.parent), readable(directory):
+        new.mkdir()  # with the mode that the user's umask gives a new directory
+        if directory.exists():
+            copy_tree(directory, new, warnings)
+            copy_attributes(directory, new, directory.stat())
+    return Staging(new, directory, stat.S_IMODE(new.stat().st_mode), warnings)
+
+
+def _not_removed(private: Path, error: OSError) -> str:
+    return f"{shown(private)} can't be removed: {error.strerror} ({shown(error.filename or '')})"
+
+
+# --- what stands in the way ---------------------------------------------------------------------
+
+
+def _check(directory: Path) -> None:
+    if not directory.is_dir():
+        raise UsageError(f"{shown(directory)} is not a directory")
+    if _is_mount_point(directory):
+        raise HostError(
+            f"{shown(directory)} is a mount point, and can't be replaced as a whole",
+            finding="bundles-mount-point",
+            hint="name a directory inside it with --bundles-dir",
+        )
+    _check_owners(directory)
+    _check_writable(directory)
+
+
+def _existing(directory: Path) -> Path:
+    while not os.path.exists(directory):  # noqa: PTH110 - Path.exists raises where this is False
+        directory = directory.parent
+    return directory
+
+
+def _check_owners(directory: Path) -> None:
+    user = os.geteuid()
+    if user == 0:
+        return
+    with readable(directory):
+        owners = {".": directory.stat().st_uid}
+        for entry in walk(directory):
+            if stat.S_ISDIR(entry.status.st_mode) or entry.status.st_uid == 0:
+                owners[entry.path] = entry.status.st_uid
+    if foreign := [path for path, owner in owners.items() if owner == 0]:
+        raise HostError(
+            f"{shown(directory / foreign[0])} belongs to root, from an earlier build as root",
+            finding="bundles-owned-by-root",
+            hint=chown_command(directory),
+        )
+    if foreign := [path for path, owner in owners.items() if owner != user]:
+        raise HostError(
+            f"{shown(directory / foreign[0])} belongs to user {owners[foreign[0]]}, not to you",
+            finding="bundles-not-writable",
+            hint=chown_command(directory),
+        )
+
+
+def _check_writable(directory: Path) -> None:
+    if os.access(directory, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
+        return
+    mine = directory.stat().st_uid == os.geteuid()
+    raise HostError(
+        f"you can't write to {shown(directory)}",
+        finding="bundles-not-writable",
+        hint=f"chmod u+rwx {shell_quoted(directory)}"
+        if mine
+        else "name a directory of your own with --bundles-dir",
+    )
+
+
+def _is_mount_point(directory: Path) -> bool:
+    # A bind mount from the same file system has the device number of its parent.
+    point = re.sub(rb"[ \t\n\\]", lambda found: b"\\%03o" % found[0][0], os.fsencode(directory))
+    with open("/proc/self/mountinfo", "rb") as mounts:  # noqa: PTH123 - bytes, line by line
+        return any(line.split(b" ")[4] == point for line in mounts)
+
+
+@contextmanager
+def _copying(source: Path, target: Path) -> Iterator[None]:
+    before = os.statvfs(target)
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        entries = walk(source) if source.exists() else ()
+        needed = sum(entry.status.st_blocks for entry in entries) * 512
+        raise HostError(
+            f"{error.strerror}: a copy of {shown(source)} needs {_megabytes(needed)},"
+            f" and {_megabytes(before.f_bavail * before.f_frsize)} are free",
+            finding="no-space",
+            hint=f"make room on the file system of {shown(target)}",
+        ) from error
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
+
+
+# --- what dead processes left -------------------------------------------------------------------
+
+
+def _prefix(directory: Path, pid: int | str = "self") -> str:
+    return f".{directory.name}.rbuild.{os.getpid()}.{_start_time(pid)}."
+
+
+def _start_time(pid: int | str) -> str | None:
+    """Clock ticks since boot; None when there is no such process."""
+    try:
+        text = Path("/proc", str(pid), "stat").read_text(errors="replace")
+    except OSError:
+        return None
+    state, *fields = text.rpartition(")")[2].split()
+    return None if state in "ZX" else fields[18]
+
+
+def _remove_leftovers(directory: Path) -> list[str]:
+    """Remove staging directories of processes that are gone; returns warnings."""
+    warnings: list[str] = []
+    pattern = re.compile(
+        rf"\.{re.escape(directory.name)}\.rbuild\.(\d+)\.(\d+)\.[^.]+", flags=re.DOTALL
+    )
+    if not directory.parent.exists():
+        return warnings
+    for leftover in directory.parent.iterdir():
+        found = pattern.fullmatch(leftover.name)
+        if found is None or _start_time(int(found[1])) == found[2]:
+            continue
+        if leftover.is_symlink() or not leftover.is_dir() or _locked(leftover):
+            continue
+        try:
+            recover(leftover, directory)
+            remove(leftover)
+        except OSError as error:
+            warnings.append("left from an earlier run: " + _not_removed(leftover, error))
+    return warnings
+
+
+def _locked(directory: Path) -> bool:
+    """Whether its process lives where this one can't see it, in another process id namespace."""
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno == errno.EWOULDBLOCK
+    finally:
+        os.close(descriptor)
+    return False
+
+
+# --- what publishing needs ----------------------------------------------------------------------
+
+
+def _changed(new: Path, current: Path) -> Iterator[str]:
+    existing = {}
+    if current.is_dir():
+        existing = {entry.path: entry.status for entry in walk(current)}
+    for entry in walk(new):
+        if stat.S_ISDIR(entry.status.st_mode):
+            continue
+        before = existing.get(entry.path)
+        # The mode holds the type of the file too.
+        if (
+            before is None
+            or before.st_mode != entry.status.st_mode
+            or not _same_content(new, current, entry.path, before, entry.status)
+        ):
+            yield entry.path
+
+
+def _same_content(
+    new: Path, current: Path, path: str, before: os.stat_result, after: os.stat_result
+) -> bool:
+    if stat.S_ISLNK(after.st_mode):
+        return link_text(new / path) == link_text(current / path)
+    if not stat.S_ISREG(after.st_mode):
+        return True
+    if before.st_size != after.st_size:
+        return False
+    with open_inside(new, path) as one, open_inside(current, path) as other:
+        while chunk := one.read(CHUNK):
+            if chunk != other.read(CHUNK):
+                return False
+    return True
+
+
+def _flush(tree: Path) -> None:
+    """Bring a tree to the disk before it replaces one that is already there."""
+    entries = [
+        entry.path
+        for entry in walk(tree)
+        if stat.S_ISREG(entry.status.st_mode) or stat.S_ISDIR(entry.status.st_mode)
+    ]
+    if len(entries) <= _FSYNC_AT_MOST:
+        for path in (*entries, ""):
+            _fsync(tree / path)
+        return
+    import ctypes  # noqa: PLC0415 - 10 ms, for large trees only
+
+    descriptor = os.open(tree, os.O_RDONLY)
+    try:
+        ctypes.CDLL(None).syncfs(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,65 @@
+"""Two directories change places: at once where the file system can, else in two renames."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from pathlib import Path
+from typing import Final
+
+PREVIOUS: Final = "previous"
+"""Name, beside the new directory, under which the current one waits while two renames are made."""
+
+_RENAME_EXCHANGE: Final = 2  # linux/fs.h
+_AT_FDCWD: Final = -100
+# EPERM is what an old seccomp profile says to a system call that it doesn't know.
+_NOT_SUPPORTED: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM})
+
+
+def swap(new: Path, current: Path) -> None:
+    """Put `new` in the place of `current`; both are on one file system.
+
+    The directory that was `current` is afterwards at `new`, or beside it as PREVIOUS. On an error
+    (OSError) both are where they were.
+    """
+    try:
+        _exchange(new, current)
+    except OSError as error:
+        if error.errno not in _NOT_SUPPORTED:
+            raise
+        swap_by_renames(new, current)
+
+
+def _exchange(one: Path, other: Path) -> None:
+    import ctypes  # noqa: PLC0415 - 10 ms, needed once a run
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    try:
+        renameat2 = libc.renameat2
+    except AttributeError as error:  # glibc before 2.28
+        raise OSError(errno.ENOSYS, "no renameat2 in libc") from error
+    paths = os.fsencode(one), os.fsencode(other)
+    if renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(one), None, str(other))
+
+
+def swap_by_renames(new: Path, current: Path) -> None:
+    """`swap` for file systems without RENAME_EXCHANGE (NFS, many FUSE ones).
+
+    When the process is killed in between, `recover` puts the current directory back.
+    """
+    try:
+        current.rename(new.with_name(PREVIOUS))
+        new.rename(current)
+    except BaseException:
+        recover(new.parent, current)
+        raise
+
+
+def recover(beside: Path, current: Path) -> None:
+    """Put back a directory that waits in `beside` as PREVIOUS, if its place is empty."""
+    if not os.path.lexists(current):
+        with contextlib.suppress(FileNotFoundError):
+            (beside / PREVIOUS).rename(current)

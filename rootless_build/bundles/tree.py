@@ -1,0 +1,145 @@
+"""A directory tree that somebody else wrote: walked, opened and removed without leaving it.
+
+Paths inside a tree are strings relative to its root, with surrogate escapes for bytes that are not
+UTF-8. A root is always a real path (`Path.resolve`), since containment is decided by comparing.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from rootless_build.errors import HostError
+
+CHUNK: Final = 1024 * 1024
+"""Bytes read at a time: no file is ever held in memory whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A name in a tree; `status` is that of a link itself."""
+
+    path: str
+    status: os.stat_result
+
+
+def shown(path: str | Path) -> str:
+    """A path for a message, on one line: what is not printable is written as an escape."""
+
+    def escaped(character: str) -> str:
+        if character.isprintable():
+            return character
+        byte = ord(character) - 0xDC00  # a byte that was not UTF-8 (PEP 383)
+        if 0x80 <= byte <= 0xFF:
+            return f"\\x{byte:02x}"
+        return character.encode("unicode_escape").decode()
+
+    return "".join(map(escaped, str(path)))
+
+
+def walk(root: Path, start: str = "") -> Iterator[Entry]:
+    """Everything below `start`, a directory before what is in it. No link is followed."""
+    pending = [start]
+    while pending:
+        directory = pending.pop()
+        with os.scandir(root / directory) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+        below = []
+        for entry in entries:
+            path = f"{directory}/{entry.name}" if directory else entry.name
+            status = entry.stat(follow_symlinks=False)
+            yield Entry(path, status)
+            if stat.S_ISDIR(status.st_mode):
+                below.append(path)
+        pending.extend(reversed(below))
+
+
+def link_text(link: Path) -> str:
+    """What a link says, to the letter."""
+    return os.readlink(link)  # noqa: PTH115 - Path.readlink turns `./x` into `x`
+
+
+def inside(root: Path, path: Path) -> bool:
+    """Whether `path`, with every link followed, is `root` or below it."""
+    return Path(os.path.realpath(path)).is_relative_to(root)
+
+
+def open_inside(root: Path, path: str) -> BinaryIO:
+    """The regular file that `path` leads to, unbuffered, links followed inside the tree only.
+
+    Raises FileNotFoundError, PermissionError, or OSError with the reason in `strerror` when the
+    path leads out of the tree or to something else than a regular file.
+    """
+    outside = OSError(errno.EXDEV, "leads out of the bundles")
+    # Before opening, since opening a device does things; and after it, since whoever owns the
+    # tree can change it in between, and `sudo rbuild install` reads as root.
+    if not inside(root, root / path):
+        raise outside
+    descriptor = os.open(root / path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    if not Path(link_text(Path(f"/proc/self/fd/{descriptor}"))).is_relative_to(root):
+        os.close(descriptor)
+        raise outside
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.ENOTSUP, "is not a regular file")
+    return open(descriptor, "rb", buffering=0)  # noqa: PTH123 - a descriptor has no path
+
+
+def leads_out(entry_path: str, link_text: str) -> bool:
+    """Whether a link's text is absolute or climbs out of the tree."""
+    target = os.path.normpath(Path(entry_path).parent / link_text)
+    return target == ".." or target.startswith(("../", "/"))
+
+
+@contextmanager
+def readable(root: Path) -> Iterator[None]:
+    """Turns "permission denied" into an error that says what to do."""
+    try:
+        yield
+    except PermissionError as error:
+        message = f"{shown(error.filename or root)} can't be read: {error.strerror}"
+        raise HostError(
+            message,
+            finding="bundles-not-readable",
+            hint="a container may have left files of another user there; take them back with:"
+            f" {chown_command(root)}",
+        ) from error
+
+
+def chown_command(directory: Path) -> str:
+    """The command with which a user gets a directory back that belongs to somebody else."""
+    # The shell expands the ids before sudo runs, so they are the user's and not root's.
+    return f"sudo chown -R $(id -u):$(id -g) {shell_quoted(directory)}"
+
+
+def shell_quoted(path: Path) -> str:
+    """A path that can be pasted into a shell."""
+    text = str(path)
+    if text.isprintable():
+        import shlex  # noqa: PLC0415 - for messages only
+
+        return shlex.quote(text)
+    escaped = shown(text).replace("'", "\\'")
+    return f"$'{escaped}'"
+
+
+def remove(tree: Path) -> None:
+    """Remove a tree, its read-only directories included; one that is not there is no error."""
+    try:
+        tree.chmod(0o700)
+    except FileNotFoundError:
+        return
+    for directory, names, _ in os.walk(tree):
+        for name in names:
+            path = Path(directory, name)
+            status = path.lstat()
+            if stat.S_ISDIR(status.st_mode) and status.st_mode & 0o700 != 0o700:
+                path.chmod(0o700)
+    shutil.rmtree(tree)

@@ -1,0 +1,246 @@
+"""Verification of bundles: every checksum file is recomputed.
+
+A checksum file is `NAME.md5`, `.sha1`, `.sha256` or `.sha512` with lines as md5sum and its like
+write them (`HEX  NAME`, `HEX *NAME`, a leading backslash where the name is escaped), the BSD form
+(`SHA256 (NAME) = HEX`), or a lone `HEX` for the file it is named after. Docker's own build writes
+one line, name without directory, for every executable it makes, up to 20.10 (hack/make.sh,
+hash_files); it hashes neither links nor, from 22.06 on, anything.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import stat
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from rootless_build.bundles.tree import (
+    CHUNK,
+    Entry,
+    leads_out,
+    link_text,
+    open_inside,
+    readable,
+    shown,
+    walk,
+)
+
+ALGORITHMS: Final = {f".{name}": name for name in ("md5", "sha1", "sha256", "sha512")}
+"""Suffix of a checksum file: name in hashlib."""
+
+_LARGEST: Final = 1024 * 1024
+_LINE: Final = re.compile(rb"(?P<escaped>\\?)(?P<hex>[0-9a-fA-F]+)(?: [ *](?P<name>.+))?")
+_BSD_LINE: Final = re.compile(
+    rb"(?P<algorithm>[A-Z0-9]+) ?\((?P<name>.+)\) ?= ?(?P<hex>[0-9a-fA-F]+)"
+)
+_ESCAPES: Final = {b"\\\\": b"\\", b"\\n": b"\n", b"\\r": b"\r"}
+
+Identity = tuple[int, int]
+"""Device and inode: a file, whatever its names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with one file. `path` is relative to the bundles directory."""
+
+    path: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{shown(self.path)}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`checked` checksum files agreed with their files; `warnings` are sentences."""
+
+    problems: tuple[Problem, ...]
+    checked: int
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A line of a checksum file: this file has this digest."""
+
+    checksum_file: str
+    path: str
+    algorithm: str
+    digest: str
+
+
+@dataclass(slots=True)
+class Findings:
+    """A report in the making, and which files it is about."""
+
+    checksum_files: set[str] = field(default_factory=set)
+    bad_checksum_files: set[str] = field(default_factory=set)
+    claimed: dict[Identity, bool] = field(default_factory=dict)
+    """Files with checksums: whether all of them agree."""
+    problems: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    warnings: list[str] = field(default_factory=list)
+
+    def report(self) -> Report:
+        """What `verify` returns: one problem for each path."""
+        return Report(
+            tuple(Problem(path, "; ".join(texts)) for path, texts in sorted(self.problems.items())),
+            len(self.checksum_files) - len(self.bad_checksum_files),
+            tuple(self.warnings),
+        )
+
+    def bad_line(self, checksum_file: str, text: str) -> None:
+        """Note that a checksum file itself is wrong."""
+        self.problems[checksum_file].append(text)
+        self.bad_checksum_files.add(checksum_file)
+
+
+def verify(directory: Path) -> Report:
+    """Recompute every checksum file below `directory`. Nothing outside of it is read.
+
+    Problems: a file that doesn't match, a checksum file without its file, a line that can't be
+    understood, a name outside the directory. Warnings: links that lead out of the tree, and
+    executables without a checksum where others in the same directory have one (Docker's cross
+    builds for Windows have one such). Raises HostError when something can't be read.
+    """
+    return examine(directory.resolve()).report()
+
+
+def examine(root: Path, start: str = "") -> Findings:
+    """`verify` for what is below `root/start`; links may lead anywhere inside `root`."""
+    with readable(root):
+        entries = tuple(walk(root, start))
+        findings = Findings()
+        claims = [claim for entry in entries for claim in _claims(root, entry, findings)]
+        _compare(root, claims, findings)
+        _warn(root, entries, {claim.path for claim in claims}, findings)
+    return findings
+
+
+def is_checksum_file(path: str) -> bool:
+    """Whether the name is that of a checksum file."""
+    return Path(path).suffix in ALGORITHMS
+
+
+def _claims(root: Path, entry: Entry, findings: Findings) -> list[Claim]:
+    path = entry.path
+    if not is_checksum_file(path) or stat.S_ISDIR(entry.status.st_mode):
+        return []
+    if stat.S_ISLNK(entry.status.st_mode) and leads_out(path, link_text(root / path)):
+        return []  # never followed; it gets a warning as any such link does
+    findings.checksum_files.add(path)
+    try:
+        with open_inside(root, path) as file:
+            content = file.read(_LARGEST + 1)
+    except PermissionError:
+        raise
+    except OSError as error:
+        findings.bad_line(path, _reason(error))
+        return []
+    if len(content) > _LARGEST:
+        findings.bad_line(path, "is too large for a checksum file")
+        return []
+    algorithm = ALGORITHMS[Path(path).suffix]
+    claims = []
+    lines = [line.rstrip(b"\r") for line in content.split(b"\n")]
+    for number, line in enumerate(lines, 1):
+        if not line:
+            continue
+        parsed = _parse(line, algorithm, Path(path).stem)
+        if parsed is None:
+            quoted = shown(os.fsdecode(line[:80]))
+            findings.bad_line(path, f"line {number} is not a checksum: {quoted}")
+            continue
+        name, digest = parsed
+        if name.startswith("/") or ".." in name.split("/"):
+            findings.bad_line(path, f"names {shown(name)}, outside its directory")
+            continue
+        target = os.path.normpath(Path(path).parent / name)
+        claims.append(Claim(path, target, algorithm, digest))
+    if not any(lines):
+        findings.bad_line(path, "is empty")
+    return claims
+
+
+def _parse(line: bytes, algorithm: str, default_name: str) -> tuple[str, str] | None:
+    """Name and digest, None when the line is no checksum of this algorithm."""
+    if found := _BSD_LINE.fullmatch(line):
+        if found["algorithm"].decode().lower() != algorithm:
+            return None
+        name = found["name"]
+    elif found := _LINE.fullmatch(line):
+        name = found["name"] or os.fsencode(default_name)
+        if found["escaped"]:
+            name = re.sub(rb"\\[\\nr]", lambda escape: _ESCAPES[escape[0]], name)
+    else:
+        return None
+    if len(found["hex"]) != hashlib.new(algorithm, usedforsecurity=False).digest_size * 2:
+        return None
+    return os.fsdecode(name), found["hex"].decode().lower()
+
+
+def _compare(root: Path, claims: Iterable[Claim], findings: Findings) -> None:
+    by_file: dict[Identity, list[Claim]] = defaultdict(list)
+    for claim in claims:
+        try:
+            with open_inside(root, claim.path) as file:
+                by_file[_identity(file)].append(claim)
+        except PermissionError:
+            raise
+        except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+            findings.bad_line(
+                claim.checksum_file, f"names {shown(claim.path)}, which {_reason(error)}"
+            )
+    for identity, of_file in by_file.items():
+        with open_inside(root, of_file[0].path) as file:
+            digests = _digests(file, {claim.algorithm for claim in of_file})
+        wrong = [claim for claim in of_file if digests[claim.algorithm] != claim.digest]
+        findings.claimed[identity] = not wrong
+        for claim in wrong:
+            findings.bad_checksum_files.add(claim.checksum_file)
+            name = Path(claim.checksum_file).name
+            findings.problems[claim.path].append(f"does not match {shown(name)}")
+
+
+def _identity(file: BinaryIO) -> Identity:
+    status = os.fstat(file.fileno())
+    return status.st_dev, status.st_ino
+
+
+def _digests(file: BinaryIO, algorithms: Iterable[str]) -> dict[str, str]:
+    hashes = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
+    while chunk := file.read(CHUNK):
+        for one in hashes.values():
+            one.update(chunk)
+    return {name: one.hexdigest() for name, one in hashes.items()}
+
+
+def _reason(error: OSError | ValueError) -> str:
+    if isinstance(error, OSError) and error.errno != errno.ENOENT:
+        return error.strerror or str(error)
+    return "is missing"
+
+
+def _warn(root: Path, entries: Iterable[Entry], claimed: set[str], findings: Findings) -> None:
+    hashed_directories = {str(Path(path).parent) for path in claimed}
+    for entry in entries:
+        path, mode = entry.path, entry.status.st_mode
+        if stat.S_ISLNK(mode):
+            text = link_text(root / path)
+            if leads_out(path, text):
+                findings.warnings.append(
+                    f"{shown(path)} is a link out of the bundles, to {shown(text)}"
+                )
+        elif (
+            stat.S_ISREG(mode)
+            and mode & 0o111
+            and path not in claimed
+            and not is_checksum_file(path)
+            and str(Path(path).parent) in hashed_directories
+        ):
+            findings.warnings.append(f"{shown(path)} has no checksum; others beside it have one")
