@@ -62,13 +62,14 @@ from rootless_build.plan import (
 @dataclass(frozen=True, slots=True)
 class Options:
     """`rootful` allows privileged containers that have power over the host. `terminal` allows a
-    container to take over rbuild's terminal (never with a JSON log). `publish` is false for
-    commands that are not builds (`rbuild run`): they work on the bundles in place.
+    container to take over rbuild's terminal (never with a JSON log). `in_place`: the container
+    works on the bundles themselves, as it does whenever it has the terminal (`rbuild shell`):
+    what a person does in it is there at once.
     """
 
     rootful: bool = False
     terminal: bool = True
-    publish: bool = True
+    in_place: bool = False
 
 
 def run(plan: Plan, engine: Engine, options: Options, emit: Emit) -> None:
@@ -136,7 +137,6 @@ class _Run:
     def _run(self, step: RunContainer, reporter: StepReporter) -> None:
         image = self._image(step, reporter)
         stdio = _stdio(step, terminal=self._options.terminal)
-        interactive = step.interactive and stdio is Stdio.TERMINAL
         step = dataclasses.replace(
             step,
             labels=self._container_labels + step.labels,
@@ -146,16 +146,18 @@ class _Run:
         with ExitStack() as stack:
             staging, copied_from = None, None
             wanted = self._plan.bundles
-            if self._options.publish and wanted and mounts.makes_bundles(step, wanted):
-                staging = stack.enter_context(bundles.stage(wanted.directory))
+            if wanted and mounts.makes_bundles(step, wanted):
                 copied_from = mounts.copied_from(step, wanted, remote=self._engine.remote)
-                step = mounts.staged(step, wanted.directory, staging.path)
+                in_place = self._options.in_place or stdio is Stdio.TERMINAL
+                if copied_from is not None or not in_place:
+                    staging = stack.enter_context(bundles.stage(wanted.directory))
+                    step = mounts.staged(step, wanted.directory, staging.path)
             if self._engine.remote:
                 step = mounts.without_bundles(step, staging.path if staging else None)
             container = stack.enter_context(self._engine.container(step, image))
             ended = container.run(reporter, stdio)
             reporter.flush()
-            if staging is not None and (ended.status == 0 or interactive):
+            if staging is not None and (ended.status == 0 or stdio is Stdio.TERMINAL):
                 self._publish(staging, container, copied_from)
             if ended.status:
                 raise _failed(step, ended)

@@ -1,0 +1,61 @@
+"""`rbuild` itself: the project's targets, and the names of the subcommands."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+import rootless_build
+from rootless_build.cli.command import Command
+from rootless_build.errors import RbuildError
+
+_COMMANDS: Final = "rootless_build.cli.commands."
+
+
+class Rbuild(Command):
+    """make for Docker's own source tree, and every project built like it: no daemon, no root.
+
+    Targets and variables are the project's own, exactly as make takes them.
+    """
+
+    PROGNAME = "rbuild"
+    VERSION = rootless_build.__version__
+    USAGE = (
+        "    rbuild [options] [NAME=VALUE...] [TARGET...]\n"
+        "    rbuild [options] COMMAND [options] ..."
+    )
+
+    def main(self, *words: str) -> int:
+        """Build the project's targets."""
+        from rootless_build.cli.commands import build  # noqa: PLC0415 - see the package
+
+        return self.attempt(lambda: build(self, words))
+
+
+for _name, _class in (
+    ("plan", "ShowPlan"),
+    ("run", "Run"),
+    ("make", "Make"),
+    ("bundles", "Bundles"),
+    ("install", "Install"),
+    ("base", "Base"),
+    ("backends", "Backends"),
+    ("clean", "Clean"),
+):
+    Rbuild.subcommand(_name, f"{_COMMANDS}{_class}")
+
+
+def run(argv: list[str]) -> int:
+    """Parse and run; returns the exit status."""
+    try:
+        _, status = Rbuild.run(argv, exit=False)
+    except RbuildError as error:
+        # The command line itself is wrong, so there are no options to choose a view by.
+        from rootless_build.cli.session import view  # noqa: PLC0415 - see the package
+
+        view("text", "auto", verbose=False, quiet=False).error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    sys.stdout.flush()
+    return status

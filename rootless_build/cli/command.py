@@ -1,0 +1,201 @@
+"""What every command shares: its options, before or after its name, and how errors end it."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from plumbum import cli
+
+from rootless_build.errors import InterruptedByUserError, RbuildError, UsageError
+
+if TYPE_CHECKING:
+    from plumbum.cli.application import SwitchParseInfo
+
+    from rootless_build.cli.session import View
+    from rootless_build.config import Config
+    from rootless_build.plan import Pairs
+
+_VARIABLE: Final = re.compile(r"[^=\s:+?!#]+=", re.DOTALL)
+_BUILD: Final = "Build"
+_OUTPUT: Final = "Output"
+_CLOSED_PIPE: Final = 1
+
+
+def is_variable(word: str) -> bool:
+    """Whether make would take the word as NAME=VALUE."""
+    return _VARIABLE.match(word) is not None
+
+
+class Command(cli.Application):
+    """An application with rbuild's options; a subcommand also has those given before its name."""
+
+    CALL_MAIN_IF_NESTED_COMMAND = False
+    SUBCOMMAND_HELPMSG = False
+
+    directory = cli.SwitchAttr(
+        ["-C", "--directory"], str, argname="DIR", group=_BUILD, help="the project (default: here)"
+    )
+    backend = cli.SwitchAttr(
+        "--backend", str, argname="NAME", group=_BUILD, help="podman, buildah, docker or auto"
+    )
+    file = cli.SwitchAttr(
+        ["-f", "--file"], str, argname="FILE", group=_BUILD, help="another containerfile"
+    )
+    image = cli.SwitchAttr(
+        "--image", str, argname="IMAGE", group=_BUILD, help="use this image, build none"
+    )
+    network = cli.SwitchAttr(
+        "--network", str, argname="MODE", group=_BUILD, help="network of builds and containers"
+    )
+    pull = cli.Flag("--pull", group=_BUILD, help="ask the registry for newer base images")
+    no_pull = cli.Flag("--no-pull", group=_BUILD, help="never ask a registry", excludes=["--pull"])
+    no_cache = cli.Flag("--no-cache", group=_BUILD, help="build every layer anew")
+    build_args = cli.SwitchAttr(
+        "--build-arg",
+        str,
+        list=True,
+        argname="NAME[=VALUE]",
+        group=_BUILD,
+        help="for the image build",
+    )
+    env = cli.SwitchAttr(
+        "--env", str, list=True, argname="NAME[=VALUE]", group=_BUILD, help="for the container"
+    )
+    bundles_dir = cli.SwitchAttr(
+        "--bundles-dir", str, argname="DIR", group=_BUILD, help="where the results go"
+    )
+    rootful = cli.Flag(
+        "--rootful", group=_BUILD, help="allow privileged containers with power over the host"
+    )
+    dry_run = cli.Flag("--dry-run", group=_BUILD, help="show what would be done, do nothing")
+    log_format = cli.SwitchAttr(
+        "--log-format", cli.Set("text", "json"), group=_OUTPUT, help="JSON: one object a line"
+    )
+    color = cli.SwitchAttr("--color", cli.Set("auto", "always", "never"), group=_OUTPUT)
+    verbose = cli.Flag(["-v", "--verbose"], group=_OUTPUT, help="settings, reasons and times too")
+    quiet = cli.Flag(["-q", "--quiet"], group=_OUTPUT, help="only containers' output and errors")
+
+    _loaded: Config | None = None
+    _view: View | None = None
+
+    # plumbum prints its whole help below a mistake; rbuild says what was wrong.
+
+    def _parse_args(self, argv: list[str]) -> tuple[dict[Callable[..., None], Any], list[str]]:
+        try:
+            return super()._parse_args(argv)
+        except cli.switches.SwitchError as error:
+            raise self._misuse(error) from error
+
+    def _validate_args(
+        self, swfuncs: dict[Callable[..., Any], SwitchParseInfo], tailargs: Sequence[str]
+    ) -> tuple[list[tuple[Callable[..., Any], tuple[Any, ...]]], list[str]]:
+        try:
+            return super()._validate_args(swfuncs, tailargs)
+        except cli.switches.SwitchError as error:
+            raise self._misuse(error) from error
+
+    def _misuse(self, error: Exception) -> UsageError:
+        text = str(error).replace("Unknown switch", "unknown option").replace("Switch", "option")
+        hint = f"{self.PROGNAME} --help lists the options"
+        unknown = re.search(r"unknown option (-\S+)", text)
+        if unknown:
+            # Only a typing mistake needs it.
+            import difflib  # noqa: PLC0415
+
+            known = [f"--{name}" for name in self._switches_by_name if len(name) > 1]
+            near = difflib.get_close_matches(unknown[1], known, 1)
+            hint = f"did you mean {near[0]}?" if near else hint
+        return UsageError(text, hint=hint)
+
+    # --- options, wherever they stand -----------------------------------------------------------
+
+    def option(self, name: str) -> str | None:
+        """An option's value, from this command or those before it; None when not given."""
+        value = cast("str | None", getattr(self, name))
+        if value is None and isinstance(self.parent, Command):
+            return self.parent.option(name)
+        return value
+
+    def flag(self, name: str) -> bool:
+        """Whether a flag is given, to this command or one before it."""
+        here = bool(getattr(self, name))
+        return here or (isinstance(self.parent, Command) and self.parent.flag(name))
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """All values of an option that may be repeated, in order."""
+        before = self.parent.values(name) if isinstance(self.parent, Command) else ()
+        return (*before, *cast("list[str]", getattr(self, name)))
+
+    @property
+    def project(self) -> Path:
+        """The project directory, absolute. Raises UsageError when it is none."""
+        path = Path(self.option("directory") or ".").absolute()
+        if not path.is_dir():
+            raise UsageError(f"there is no directory {path}")
+        return path.resolve()
+
+    @property
+    def config(self) -> Config:
+        """rbuild.toml and the user's configuration file. Raises ConfigError."""
+        if self._loaded is None:
+            from rootless_build.cli.session import configuration  # noqa: PLC0415 - see the package
+
+            self._loaded = configuration(self.project)
+        return self._loaded
+
+    @property
+    def view(self) -> View:
+        """Where events and errors go."""
+        if self._view is None:
+            from rootless_build.cli.session import view  # noqa: PLC0415 - see the package
+
+            defaults = self._loaded.defaults if self._loaded else None
+            self._view = view(
+                self.option("log_format") or (defaults and defaults.log_format) or "text",
+                self.option("color") or (defaults and defaults.color) or "auto",
+                verbose=self.flag("verbose"),
+                quiet=self.flag("quiet"),
+            )
+        return self._view
+
+    def attempt(self, work: Callable[[], int]) -> int:
+        """Do the work and return its status; an error is shown and becomes its exit status."""
+        try:
+            return work()
+        except RbuildError as error:
+            self.view.error(error)
+            return error.exit_code
+        except KeyboardInterrupt:
+            interrupted = InterruptedByUserError("interrupted; the bundles are as they were")
+            self.view.error(interrupted)
+            return interrupted.exit_code
+        except BrokenPipeError:
+            # Whatever is still buffered for standard output has no reader any more.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            self.view.error(RbuildError("standard output was closed; stopped"))
+            return _CLOSED_PIPE
+
+
+def pairs(words: tuple[str, ...], option: str) -> Pairs:
+    """NAME=VALUE words; a bare NAME takes its value from rbuild's environment, as docker's does.
+
+    A bare name that is not set there is left out.
+    """
+    found = []
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not name:
+            raise UsageError(f"{option} {word}: a name is missing")
+        if equals:
+            found.append((name, value))
+        elif name in os.environ:
+            found.append((name, os.environ[name]))
+    return tuple(found)
+
+
+Command.unbind_switches("-v", "--help-all", "--completions")

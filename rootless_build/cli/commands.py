@@ -1,0 +1,276 @@
+"""The commands behind the names: each parses its words, calls the core, prints the answer."""
+
+from __future__ import annotations
+
+import shlex
+import tempfile
+from pathlib import Path
+
+from plumbum import cli
+
+from rootless_build import bundles, overrides, registry
+from rootless_build.backend import LABEL_BASE, LABEL_PROJECT, Backend, EngineSettings, Leftover
+from rootless_build.cli import tables
+from rootless_build.cli.command import Command
+from rootless_build.cli.session import (
+    backend_name,
+    engine_for,
+    execute,
+    read_plan,
+    settings_for,
+    split_words,
+)
+from rootless_build.errors import (
+    BackendUnavailableError,
+    BundlesError,
+    RecipeError,
+    UsageError,
+)
+from rootless_build.events import StepReporter
+from rootless_build.plan import HostCommand, Plan, to_json
+
+_FORMATS = cli.Set("text", "json")
+
+
+def build(command: Command, words: tuple[str, ...]) -> int:
+    """What `rbuild TARGET…` and `rbuild make TARGET…` do."""
+    targets, variables = split_words(words)
+    if command.flag("dry_run"):
+        return show_plan(command, words, "text")
+    plan = read_plan(command, targets, variables)
+    return execute(command, plan, pass_status=targets == ("shell",))
+
+
+def show_plan(command: Command, words: tuple[str, ...], form: str) -> int:
+    """Print what would be done, without an engine."""
+    plan = read_plan(command, *split_words(words))
+    if form == "json":
+        print(to_json(plan))
+        return 0
+    with settings_for(command) as settings:
+        backend, why = _backend_to_show(command, settings)
+        print("\n".join(_shown_plan(plan, backend, settings, why)))
+    return 0
+
+
+def _backend_to_show(command: Command, settings: EngineSettings) -> tuple[Backend, str]:
+    """A plan can be shown for a backend that is not installed here."""
+    name = backend_name(command)
+    try:
+        choice = registry.choose(name, settings)
+    except BackendUnavailableError as error:
+        shown = registry.names()[0] if name == registry.AUTO else name
+        return registry.load(shown), error.message
+    return choice.backend, f"{choice.version}, {choice.reason}"
+
+
+def _shown_plan(plan: Plan, backend: Backend, settings: EngineSettings, why: str) -> list[str]:
+    target = f", {' '.join(plan.targets)}" if plan.targets else ""
+    lines = [f"# {plan.recipe}{target}; backend {backend.name} ({why})"]
+    lines += [f"# {note}" for note in plan.notes]
+    for number, step in enumerate(plan.steps, 1):
+        lines += [
+            "",
+            f"# {number}/{len(plan.steps)} {step.kind}, from {step.origin or plan.recipe}",
+        ]
+        if isinstance(step, HostCommand):
+            lines.append(f"(cd {shlex.quote(str(step.directory))} && {step.script})")
+        else:
+            lines += [shlex.join(argv) for argv in backend.commands(step, settings)]
+    if plan.bundles:
+        lines += ["", f"# bundles: {plan.bundles.directory}"]
+    return lines
+
+
+class ShowPlan(Command):
+    """Show what would be done, as commands that can be pasted into a shell, or as JSON."""
+
+    format = cli.SwitchAttr("--format", _FORMATS, default="text")
+
+    def main(self, *words: str) -> int:
+        """Print the plan of the targets."""
+        return self.attempt(lambda: show_plan(self, words, str(self.format)))
+
+
+class Make(Command):
+    """Build the project's own targets, also those named like an rbuild command (install, run)."""
+
+    def main(self, *words: str) -> int:
+        """Build the targets."""
+        return self.attempt(lambda: build(self, words))
+
+
+class Run(Command):
+    """Run a command in the make container: rbuild run [options] -- COMMAND [ARGUMENT...]."""
+
+    def main(self, *command: str) -> int:
+        """Run it; its status becomes rbuild's."""
+        return self.attempt(lambda: self._run(command))
+
+    def _run(self, command: tuple[str, ...]) -> int:
+        if not command:
+            raise UsageError("no command given", hint="rbuild run -- COMMAND [ARGUMENT...]")
+        plan = overrides.make_container(self._container_plan(), command)
+        return execute(self, plan, in_place=True, pass_status=True)
+
+    def _container_plan(self) -> Plan:
+        """The plan of `shell`, the target that has a container in every era; else the default's."""
+        try:
+            return read_plan(self, ("shell",), ())
+        except RecipeError:
+            return read_plan(self, (), ())
+
+
+class Bundles(Command):
+    """List the bundles, or verify them against their checksums: rbuild bundles [list|verify]."""
+
+    format = cli.SwitchAttr("--format", _FORMATS, default="text")
+
+    def main(self, what: str = "list") -> int:
+        """Print them; `verify` exits 4 when one is bad."""
+        return self.attempt(lambda: self._show(what))
+
+    def _show(self, what: str) -> int:
+        directory = _bundles_directory(self)
+        if not directory.is_dir():
+            raise UsageError(f"there are no bundles in {directory}", hint="build them: rbuild")
+        if what == "verify":
+            return self._verify(directory)
+        if what != "list":
+            raise UsageError(f"rbuild bundles {what}: it is list or verify")
+        files = bundles.list_bundles(directory)
+        print(tables.bundles_json(files) if self.format == "json" else tables.bundles(files))
+        return 0
+
+    def _verify(self, directory: Path) -> int:
+        report = bundles.verify(directory)
+        if self.format == "json":
+            print(tables.report_json(report))
+            return BundlesError.exit_code if report.problems else 0
+        if report.problems:
+            problems = tuple(str(problem) for problem in report.problems)
+            raise BundlesError(f"bad bundles in {directory}", problems=problems)
+        print(f"{report.checked} checksums agree in {directory}")
+        return 0
+
+
+class Install(Command):
+    """Copy the executables of the latest bundles to PREFIX/bin; needs no engine and no Go."""
+
+    prefix = cli.SwitchAttr("--prefix", str, argname="DIR", default="/usr/local")
+
+    def main(self) -> int:
+        """Install and print each."""
+        return self.attempt(self._install)
+
+    def _install(self) -> int:
+        dry = self.flag("dry_run")
+        directory = _bundles_directory(self)
+        for done in bundles.install(directory, Path(self.prefix).absolute(), dry_run=dry):
+            verb = "would install" if dry else "replaced" if done.replaced else "installed"
+            print(f"{verb} {done.target} (from {done.source})")
+        return 0
+
+
+class Base(Command):
+    """Make a base image with no registry: rbuild base [--from FILE] IMAGE, as debian:bookworm."""
+
+    archive: cli.SwitchAttr[str | None] = cli.SwitchAttr(
+        "--from", str, argname="FILE", help="a root file system as a tar archive"
+    )
+
+    def main(self, image: str) -> int:
+        """Make it and put it into the backend's storage."""
+        return self.attempt(lambda: self._make(image))
+
+    def _make(self, image: str) -> int:
+        # Only this command makes base images.
+        from rootless_build import base, reference  # noqa: PLC0415
+
+        with (
+            engine_for(self) as (engine, _),
+            tempfile.TemporaryDirectory(prefix="rbuild-") as place,
+        ):
+            reporter = StepReporter(self.view, 1)
+            if self.archive is None:
+                archive = Path(place) / "root.tar"
+                base.make_archive(base.parse(image), archive, reporter.output)
+                reporter.flush()
+            else:
+                archive = Path(self.archive).absolute()
+                if not archive.is_file():
+                    raise UsageError(f"there is no file {archive}")
+            local = reference.local(image)
+            labels = ((LABEL_BASE, reference.canonical(image)),)
+            made = engine.import_root(archive, local, labels)
+        print(f"{local} {made.id[:12]}")
+        return 0
+
+
+class Backends(Command):
+    """Which backends are here, their versions, which would be chosen and why."""
+
+    format = cli.SwitchAttr("--format", _FORMATS, default="text")
+
+    def main(self) -> int:
+        """Print them; exits 3 when none can run."""
+        return self.attempt(self._show)
+
+    def _show(self) -> int:
+        with settings_for(self) as settings:
+            found = registry.survey(settings)
+            try:
+                choice = registry.choose(backend_name(self), settings)
+                chosen, reason = choice.backend.name, choice.reason
+            except BackendUnavailableError as error:
+                chosen, reason = "", error.message
+        if self.format == "json":
+            print(tables.backends_json(found, chosen, reason))
+        else:
+            print(tables.backends(found, chosen, reason))
+        return 0 if chosen else BackendUnavailableError.exit_code
+
+
+class Clean(Command):
+    """Remove what builds of this project left in the engine's storage: containers of dead runs,
+    and with --images and --volumes those too. --everywhere: of all projects.
+    """
+
+    images = cli.Flag("--images", help="also the images that rbuild built")
+    volumes = cli.Flag("--volumes", help="also the named volumes that rbuild made")
+    everywhere = cli.Flag("--everywhere", help="of every project, not this one alone")
+
+    def main(self) -> int:
+        """Remove and print each."""
+        return self.attempt(self._clean)
+
+    def _clean(self) -> int:
+        kinds = {"container"} | {
+            kind for kind, wanted in (("image", self.images), ("volume", self.volumes)) if wanted
+        }
+        dry = self.flag("dry_run")
+        with engine_for(self) as (engine, _):
+            found = [
+                leftover
+                for leftover in engine.leftovers()
+                if leftover.kind in kinds and self._ours(leftover)
+            ]
+            for leftover in found:
+                if not dry:
+                    engine.remove(leftover)
+                verb = "would remove" if dry else "removed"
+                print(f"{verb} {leftover.kind} {leftover.name or leftover.id[:12]}")
+        if not found:
+            print("nothing to remove")
+        return 0
+
+    def _ours(self, leftover: Leftover) -> bool:
+        labels = dict(leftover.labels)
+        return self.everywhere or labels.get(LABEL_PROJECT) == str(self.project)
+
+
+def _bundles_directory(command: Command) -> Path:
+    given = command.option("bundles_dir")
+    if given:
+        return Path(given).absolute()
+    return command.config.defaults.bundles_dir or command.project / "bundles"

@@ -1,0 +1,181 @@
+"""From options to what the core needs: a view, a configuration, an open engine, a plan."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from rootless_build import config, recipes, registry, runner
+from rootless_build.backend import Engine, EngineSettings
+from rootless_build.cli.command import Command, is_variable, pairs
+from rootless_build.errors import RbuildError, StepFailedError
+from rootless_build.events import (
+    BackendChosen,
+    BuildFinished,
+    Event,
+    Level,
+    Notice,
+    Stopwatch,
+)
+from rootless_build.host import engine_settings, gather
+from rootless_build.overrides import Overrides, apply
+from rootless_build.plan import Plan, PullPolicy
+from rootless_build.process import signals_interrupt
+from rootless_build.recipes.request import Request
+from rootless_build.registry import Choice
+
+
+class View(Protocol):
+    """A reader of events that can also show an error."""
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+
+    def error(self, error: RbuildError) -> None:
+        """Show what ended the run."""
+
+
+def view(log_format: str, color: str, *, verbose: bool, quiet: bool) -> View:
+    """The view the user asked for, on rbuild's own standard streams."""
+    if log_format == "json":
+        from rootless_build.ui.json import JsonView  # noqa: PLC0415 - structlog, for this alone
+
+        return JsonView(sys.stdout)
+    from rootless_build.ui.text import Sink, TextView, Verbosity  # noqa: PLC0415 - as above
+
+    out, err = (Sink(s.buffer, _columns(s.fileno())) for s in (sys.stdout, sys.stderr))
+    level = Verbosity.VERBOSE if verbose else Verbosity.QUIET if quiet else Verbosity.NORMAL
+    return TextView(out, err, level, color=_colored(color))
+
+
+def _columns(descriptor: int) -> int | None:
+    return (os.get_terminal_size(descriptor).columns or 80) if os.isatty(descriptor) else None
+
+
+def _colored(wanted: str) -> bool:
+    """NO_COLOR (no-color.org) and TERM=dumb hold unless colour is asked for by name."""
+    if wanted != "auto":
+        return wanted == "always"
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return not plain and os.isatty(sys.stderr.fileno())
+
+
+def configuration(project: Path) -> config.Config:
+    """The project's rbuild.toml and the user's own file. Raises ConfigError."""
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return config.load(project, home / "rbuild" / "config.toml")
+
+
+def read_plan(command: Command, targets: tuple[str, ...], variables: tuple[str, ...]) -> Plan:
+    """The project's plan for these targets, with the command line's overrides in it."""
+    request = Request(
+        project=command.project,
+        targets=targets,
+        variables=pairs(variables, "variable"),
+        environment=dict(os.environ),
+        terminal=os.isatty(0),
+    )
+    return apply(recipes.read(request, command.config), overrides(command))
+
+
+def split_words(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Targets and NAME=VALUE variables, which may stand in any order, as with make."""
+    targets = tuple(word for word in words if not is_variable(word))
+    return targets, tuple(word for word in words if is_variable(word))
+
+
+def overrides(command: Command) -> Overrides:
+    """The options that change a plan; relative paths are relative to where rbuild was started."""
+    defaults = command.config.defaults
+    file = command.option("file")
+    bundles = command.option("bundles_dir")
+    pull = PullPolicy(defaults.pull) if defaults.pull else None
+    if command.flag("pull"):
+        pull = PullPolicy.ALWAYS
+    elif command.flag("no_pull"):
+        pull = PullPolicy.NEVER
+    return Overrides(
+        containerfile=Path(file).absolute() if file else defaults.file,
+        network=command.option("network") or defaults.network,
+        pull=pull,
+        no_cache=command.flag("no_cache"),
+        build_args=(*defaults.build_args, *pairs(command.values("build_args"), "--build-arg")),
+        environment=(*defaults.environment, *pairs(command.values("env"), "--env")),
+        image=command.option("image") or defaults.image,
+        bundles_directory=Path(bundles).absolute() if bundles else defaults.bundles_dir,
+    )
+
+
+def backend_name(command: Command) -> str:
+    """--backend, RBUILD_BACKEND, the configuration, auto: the first of these that is given."""
+    return (
+        command.option("backend")
+        or os.environ.get("RBUILD_BACKEND")
+        or command.config.defaults.backend
+        or registry.AUTO
+    )
+
+
+@contextmanager
+def settings_for(command: Command) -> Iterator[EngineSettings]:
+    """The host's settings for the engines, announced to the view (at `-v`)."""
+    with engine_settings(gather(os.environ)) as settings:
+        for row in settings.adaptations:
+            text = f"{row.setting} = {row.value}: {row.reason}"
+            command.view(Notice(Level.DETAIL, "host-setting", text))
+        yield settings
+
+
+@contextmanager
+def engine_for(command: Command) -> Iterator[tuple[Engine, Choice]]:
+    """The chosen backend's engine, open."""
+    name = backend_name(command)
+    with settings_for(command) as settings:
+        choice = registry.choose(name, settings)
+        command.view(BackendChosen(choice.backend.name, choice.version, choice.reason))
+        with choice.backend.open(settings) as engine:
+            yield engine, choice
+
+
+def execute(
+    command: Command, plan: Plan, *, in_place: bool = False, pass_status: bool = False
+) -> int:
+    """Run the plan and return rbuild's exit status.
+
+    `pass_status`: a container's own status becomes rbuild's, as with `docker run`.
+    """
+    watch = Stopwatch()
+    status = 1
+    for note in plan.notes:
+        command.view(Notice(Level.INFO, "recipe", note))
+    options = runner.Options(
+        rootful=command.flag("rootful"),
+        terminal=_text(command),
+        in_place=in_place,
+    )
+    try:
+        with signals_interrupt(), engine_for(command) as (engine, _):
+            runner.run(plan, engine, options, command.view)
+        status = 0
+    except StepFailedError as error:
+        status = error.exit_code
+        if not pass_status or error.status is None:
+            raise
+        status = error.status
+    except RbuildError as error:
+        status = error.exit_code
+        raise
+    except KeyboardInterrupt:
+        status = 130
+        raise
+    finally:
+        command.view(BuildFinished(status, watch.seconds))
+    return status
+
+
+def _text(command: Command) -> bool:
+    return (command.option("log_format") or command.config.defaults.log_format or "text") == "text"

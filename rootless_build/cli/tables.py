@@ -1,0 +1,91 @@
+"""Lists for people, and the same as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from enum import Enum
+from pathlib import Path
+
+from rootless_build.bundles import BundleFile, Report
+from rootless_build.registry import Candidate
+from rootless_build.ui.escapes import printable
+
+
+def bundles(files: Sequence[BundleFile]) -> str:
+    """One line a file: checksum state, size, path, kind."""
+    rows = [
+        (str(f.checksum), size(f.size), printable(f.path), printable(f.description)) for f in files
+    ]
+    return columns(("checksum", "size", "file", "kind"), rows)
+
+
+def bundles_json(files: Sequence[BundleFile]) -> str:
+    """A list of objects with the fields of BundleFile."""
+    return _json([dataclasses.asdict(file) for file in files])
+
+
+def report_json(report: Report) -> str:
+    """An object with the fields of Report."""
+    return _json(dataclasses.asdict(report))
+
+
+def backends(found: Sequence[Candidate], chosen: str, reason: str) -> str:
+    """One line a backend; the one that would be chosen is marked."""
+    rows = [
+        (
+            "->" if candidate.name == chosen else "",
+            candidate.name,
+            candidate.probe.version or "not installed",
+            reason if candidate.name == chosen else candidate.probe.problem or "can run here",
+        )
+        for candidate in found
+    ]
+    table = columns(("", "backend", "version", ""), rows)
+    return table if chosen else f"{table}\n{reason}"
+
+
+def backends_json(found: Sequence[Candidate], chosen: str, reason: str) -> str:
+    """An object: chosen (empty for none), reason, and backends, each with its own answer."""
+    rows = [
+        {
+            "name": candidate.name,
+            "version": candidate.probe.version,
+            "usable": candidate.probe.usable,
+            "problem": candidate.probe.problem,
+            "hint": candidate.probe.hint,
+        }
+        for candidate in found
+    ]
+    return _json({"chosen": chosen, "reason": reason, "backends": rows})
+
+
+def columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """The rows as left-aligned columns."""
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    lines = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (head, *rows)
+    )
+    return "\n".join(lines)
+
+
+def size(number: int) -> str:
+    """Bytes as a person reads them: `512 B`, `41.2 MiB`."""
+    value, unit = float(number), "B"
+    for larger in ("KiB", "MiB", "GiB"):
+        if value < 1024:
+            break
+        value, unit = value / 1024, larger
+    return f"{number} B" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def _json(value: object) -> str:
+    def plain(item: object) -> str:
+        if isinstance(item, Path | Enum):
+            return str(item)
+        message = f"no JSON for {type(item).__name__}"
+        raise TypeError(message)
+
+    return json.dumps(value, indent=2, default=plain)
