@@ -1,0 +1,74 @@
+"""What the registry finds: whether podman can run here, how to open it, a step as commands."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterator
+from typing import ClassVar
+
+from rbuild_containers.build import build_arguments
+from rbuild_podman.connection import ENDPOINT_VARIABLE, Connection
+from rbuild_podman.engine import PodmanEngine
+from rbuild_podman.run_arguments import run_arguments
+from rootless_build import process
+from rootless_build.backend import Engine, EngineSettings, Probe
+from rootless_build.plan import BuildImage, HostCommand, RemoveVolume, RunContainer, Step
+
+_PATIENCE = 5.0
+"""Seconds an engine has to say its version."""
+
+
+class PodmanBackend:
+    """Podman on this host, or the one that CONTAINER_HOST names."""
+
+    name: ClassVar[str] = "podman"
+
+    def probe(self, settings: EngineSettings) -> Probe:
+        """See `rootless_build.backend.Backend.probe`."""
+        if process.which("podman") is None:
+            return Probe(
+                None,
+                "podman is not installed",
+                "install it with your package manager, for example: apt-get install podman",
+            )
+        environment = dict(settings.environment)
+        version = ["podman", "version", "--format", "{{.Client.Version}}"]
+        endpoint = os.environ.get(ENDPOINT_VARIABLE)
+        if endpoint:
+            version = [
+                *("podman", "--remote", "--url", endpoint),
+                *("version", "--format", "{{.Server.Version}}"),
+            ]
+        try:
+            answer = process.capture(version, environment=environment, timeout=_PATIENCE)
+        except subprocess.TimeoutExpired:
+            return Probe("", f"podman did not answer within {_PATIENCE:.0f} s")
+        if answer.status == 0:
+            return Probe(answer.text.strip())
+        if endpoint:
+            return Probe(
+                "",
+                f"the podman service at {endpoint} does not answer: {answer.words}",
+                f"start it, or unset {ENDPOINT_VARIABLE} to use the podman of this host",
+            )
+        return Probe("", f"podman does not start: {answer.words}")
+
+    @contextlib.contextmanager
+    def open(self, settings: EngineSettings) -> Iterator[Engine]:
+        """See `rootless_build.backend.Backend.open`."""
+        with Connection(settings) as connection:
+            yield PodmanEngine(connection, settings)
+
+    def commands(self, step: Step, settings: EngineSettings) -> tuple[tuple[str, ...], ...]:
+        """See `rootless_build.backend.Backend.commands`."""
+        match step:
+            case BuildImage():
+                return (("podman", "build", "--layers", *build_arguments(step, settings)),)
+            case RunContainer():
+                return (("podman", "run", *run_arguments(step, settings)),)
+            case RemoveVolume():
+                return (("podman", "volume", "rm", *step.names),)
+            case HostCommand():
+                return ()

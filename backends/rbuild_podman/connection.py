@@ -1,0 +1,123 @@
+"""The way to podman: its command line, and the API of a service that this run starts and ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rootless_build import process
+from rootless_build.backend import EngineSettings
+from rootless_build.errors import BackendUnavailableError, StepFailedError
+
+if TYPE_CHECKING:
+    from podman import PodmanClient
+
+ENDPOINT_VARIABLE = "CONTAINER_HOST"
+"""Names the service to use instead of this host's podman (podman(1))."""
+
+_PATIENCE = 15.0
+"""Seconds the private service has to answer; it needs 0.12 s on an idle machine."""
+
+
+class Connection:
+    """A context manager. Entering starts the private service and does not wait for it.
+
+    `environment` is what every podman command gets. `remote` is true for an endpoint that is
+    not a unix socket: its files are not this host's.
+    """
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self.environment: process.Environment = dict(settings.environment)
+        self._endpoint = os.environ.get(ENDPOINT_VARIABLE)
+        self._socket = settings.runtime_directory / "podman.sock"
+        self._log = settings.runtime_directory / "podman-service.log"
+        self._service: process.Running | None = None
+        self._client: PodmanClient | None = None
+        self._resources = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        if self._endpoint is None:
+            self._service = self._resources.enter_context(
+                process.service(
+                    ["podman", "system", "service", "--time", "0", f"unix://{self._socket}"],
+                    self._log,
+                    environment=self.environment,
+                )
+            )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._client is not None:
+            self._client.close()  # type: ignore[no-untyped-call]
+        self._resources.close()
+
+    @property
+    def endpoint(self) -> str | None:
+        """The service that CONTAINER_HOST names, None for this run's own."""
+        return self._endpoint
+
+    @property
+    def remote(self) -> bool:
+        """Whether the engine may be on another host."""
+        return self._endpoint is not None and not self._endpoint.startswith("unix:")
+
+    def command(self, *arguments: str) -> list[str]:
+        """The argument list of a podman command that works on the same storage as the API."""
+        if self._endpoint is None:
+            return ["podman", *arguments]
+        return ["podman", "--remote", "--url", self._endpoint, *arguments]
+
+    @property
+    def client(self) -> PodmanClient:
+        """podman-py's client; the first use waits for the service.
+
+        Raises BackendUnavailableError when the service does not come up.
+        """
+        if self._client is None:
+            # 0.09 s, which a run that only builds does not need.
+            from podman import PodmanClient  # noqa: PLC0415
+
+            self._wait_for_service()
+            self._client = PodmanClient(base_url=self._endpoint or f"unix://{self._socket}")
+        return self._client
+
+    def _wait_for_service(self) -> None:
+        deadline = time.monotonic() + _PATIENCE
+        while self._service is not None and not self._socket.exists():
+            ended = self._service.poll() is not None
+            if ended or time.monotonic() > deadline:
+                raise BackendUnavailableError(
+                    "the podman service of this run did not start",
+                    finding="podman-service",
+                    hint="`rbuild doctor` looks for the cause",
+                    engine_words=self._log.read_text(errors="replace"),
+                )
+            time.sleep(0.005)
+
+
+@contextlib.contextmanager
+def engine_errors(what: str, *, status: int | None = None) -> Iterator[None]:
+    """Turn what podman-py raises into a StepFailedError: `what` failed, and the engine's words."""
+    from podman.errors import APIError, PodmanError  # noqa: PLC0415 - as above
+    from requests import RequestException  # noqa: PLC0415 - comes with podman
+
+    try:
+        yield
+    except (APIError, PodmanError) as error:
+        words = getattr(error, "explanation", None) or str(error)
+        raise StepFailedError(what, status=status, engine_words=words) from error
+    except RequestException as error:
+        raise BackendUnavailableError(
+            f"{what}: the podman service does not answer",
+            finding="podman-service",
+            engine_words=str(error),
+        ) from error

@@ -1,0 +1,239 @@
+"""An open podman: images, containers, volumes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import cast
+
+from rbuild_containers.build import build_arguments
+from rbuild_containers.build_log import BuildLog
+from rbuild_containers.image_config import image_from_config
+from rbuild_podman.connection import Connection, engine_errors
+from rbuild_podman.container import new_container
+from rootless_build import process
+from rootless_build.backend import (
+    LABEL_PREFIX,
+    Container,
+    EngineSettings,
+    Image,
+    Leftover,
+    LeftoverKind,
+)
+from rootless_build.errors import ImageBuildError, ImageNotFoundError, StepFailedError
+from rootless_build.events import StepReporter, Stream
+from rootless_build.plan import BuildImage, Json, Pairs, RunContainer
+
+
+class PodmanEngine:
+    """See `rootless_build.backend.Engine`."""
+
+    def __init__(self, connection: Connection, settings: EngineSettings) -> None:
+        self._connection = connection
+        self._settings = settings
+
+    @property
+    def rootless(self) -> bool:
+        """False when a privileged container has power over the host."""
+        if self._connection.endpoint is None:
+            return self._settings.rootless
+        with engine_errors("podman did not say whether it is rootless"):
+            answer = self._connection.client.api.get("/info")
+            answer.raise_for_status()
+            return bool(answer.json()["host"]["security"]["rootless"])
+
+    @property
+    def remote(self) -> bool:
+        """True when nothing of this host can be bind-mounted."""
+        return self._connection.remote
+
+    # --- images ---------------------------------------------------------------------------------
+
+    def find_image(self, reference: str) -> Image | None:
+        """The image of that name or id in storage."""
+        # The CLI takes a shortened id only without its prefix. It needs no service: 0.03 s.
+        name = reference.removeprefix("sha256:")
+        found = self._capture("image", "inspect", "--", name)
+        if found.status != 0:
+            if "image not known" in found.words or "no such image" in found.words.lower():
+                return None
+            raise StepFailedError(
+                f"podman could not look for the image {reference}", engine_words=found.words
+            )
+        inspected = cast("list[dict[str, Json]]", json.loads(found.text))[0]
+        config = cast("dict[str, Json] | None", inspected["Config"]) or {}
+        return image_from_config(str(inspected["Id"]), config)
+
+    def pull_image(self, reference: str, reporter: StepReporter) -> Image:
+        """Fetch an image from its registry."""
+        tail = process.Tail()
+
+        def on_output(data: bytes, stream: Stream) -> None:
+            # Standard output is the id alone.
+            if stream == "stderr":
+                tail.add(data)
+                reporter.output(data, stream)
+
+        status = process.stream(
+            self._connection.command("pull", reference),
+            on_output,
+            environment=self._connection.environment,
+        )
+        reporter.flush()
+        image = self.find_image(reference) if status == 0 else None
+        if image is None:
+            raise ImageNotFoundError(
+                f"the image {reference} could not be pulled",
+                reference=reference,
+                engine_words=tail.text,
+            )
+        return image
+
+    def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:
+        """Build and tag.
+
+        With the CLI: podman 4.3.1's API ignores the network mode of a build, and podman-py packs
+        the whole context before it starts and hands the log back when all is over.
+        """
+        id_file = step.image_id_file or self._settings.runtime_directory / "image-id"
+        arguments = build_arguments(step, self._settings)
+        if step.image_id_file is None:
+            arguments = ("--iidfile", str(id_file), *arguments)
+        log = BuildLog(reporter)
+        status = process.stream(
+            self._connection.command("build", "--layers", *arguments),
+            log.feed,
+            environment=self._connection.environment,
+        )
+        log.finish(succeeded=status == 0)
+        if status != 0:
+            raise log.failure(step, status)
+        image = self.find_image(id_file.read_text().strip())
+        if image is None:
+            message = "podman built an image that is not in its storage"
+            raise ImageBuildError(message)
+        return image
+
+    def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
+        """Make an image of a root file system in a tar archive."""
+        changes = ['CMD ["bash"]', *(f"LABEL {name}={value}" for name, value in labels)]
+        done = self._capture(
+            "import",
+            "--quiet",
+            *(word for change in changes for word in ("--change", change)),
+            str(archive),
+            reference,
+        )
+        image = self.find_image(reference) if done.status == 0 else None
+        if image is None:
+            raise StepFailedError(
+                f"podman could not import {archive} as {reference}", engine_words=done.words
+            )
+        return image
+
+    # --- containers and volumes -----------------------------------------------------------------
+
+    def container(self, step: RunContainer, image: Image) -> AbstractContextManager[Container]:
+        """Make a container of `image`."""
+        return new_container(self._connection, step, image, self._settings)
+
+    def remove_volume(self, name: str) -> bool:
+        """Remove a named volume; False when there was none."""
+        with engine_errors(f"the volume {name} could not be removed"):
+            answer = self._connection.client.api.delete(f"/volumes/{name}")
+            if answer.status_code == 404:
+                return False
+            answer.raise_for_status()
+        return True
+
+    def give_back(self, directory: Path) -> None:
+        """Make everything below `directory` the property of the user who runs rbuild."""
+        if self._connection.remote or _all_ours(directory):
+            return
+        # In podman's user namespace the caller is root, and the subordinate uids are mapped.
+        namespace = ["podman", "unshare"] if self._settings.rootless else []
+        done = process.capture(
+            [*namespace, "chown", "--recursive", "--no-dereference", "0:0", str(directory)],
+            environment=self._connection.environment,
+        )
+        if done.status != 0:
+            raise StepFailedError(
+                f"files of other users in {directory} could not be given back",
+                hint="`podman unshare rm -rf` removes them",
+                engine_words=done.words,
+            )
+
+    def leftovers(self) -> tuple[Leftover, ...]:
+        """Everything in podman's storage that carries rbuild's labels."""
+        return tuple(self._labelled())
+
+    def remove(self, leftover: Leftover) -> None:
+        """Remove one of them, by force."""
+        collection = f"{leftover.kind}s"
+        params = {"force": True}
+        if leftover.kind is LeftoverKind.CONTAINER:
+            params["volumes"] = True
+        with engine_errors(f"the {leftover.kind} {leftover.name} could not be removed"):
+            answer = self._connection.client.api.delete(
+                f"/{collection}/{leftover.id}", params=params
+            )
+            if answer.status_code != 404:
+                answer.raise_for_status()
+
+    def _labelled(self) -> Iterator[Leftover]:
+        for item in self._list("/containers/json", {"all": True}):
+            names = cast("list[str]", item.get("Names") or [str(item["Id"])])
+            yield from _leftover(LeftoverKind.CONTAINER, str(item["Id"]), names[0], item)
+        for item in self._list("/volumes/json", {}):
+            name = str(item["Name"])
+            yield from _leftover(LeftoverKind.VOLUME, name, name, item)
+        for item in self._list("/images/json", {}):
+            names = cast("list[str]", item.get("Names") or item.get("RepoTags") or ["<none>"])
+            yield from _leftover(LeftoverKind.IMAGE, str(item["Id"]), names[0], item)
+
+    def _list(self, path: str, params: Mapping[str, object]) -> list[dict[str, Json]]:
+        with engine_errors("podman could not list what is in its storage"):
+            answer = self._connection.client.api.get(path, params=params)
+            answer.raise_for_status()
+            return cast("list[dict[str, Json]]", answer.json() or [])
+
+    def _capture(self, *arguments: str) -> process.Completed:
+        return process.capture(
+            self._connection.command(*arguments), environment=self._connection.environment
+        )
+
+
+def _leftover(
+    kind: LeftoverKind, identity: str, name: str, item: Mapping[str, Json]
+) -> Iterator[Leftover]:
+    labels = cast("dict[str, str]", item.get("Labels") or {})
+    if not any(label.startswith(LABEL_PREFIX) for label in labels):
+        return
+    size = item.get("Size")
+    yield Leftover(
+        kind,
+        identity,
+        name,
+        tuple(labels.items()),
+        size if isinstance(size, int) else None,
+    )
+
+
+def _all_ours(directory: Path) -> bool:
+    """Whether every file below belongs to the caller: stat calls only, the usual case."""
+    us = os.getuid()
+    try:
+        for parent, directories, files in os.walk(directory, onerror=_raise):
+            for name in (*directories, *files):
+                if os.lstat(os.path.join(parent, name)).st_uid != us:  # noqa: PTH118 - speed
+                    return False
+    except PermissionError:
+        return False
+    return True
+
+
+def _raise(error: OSError) -> None:
+    raise error
