@@ -329,11 +329,15 @@ def from_json(text: str) -> Plan:
 
         return structure
 
+    def said(error: BaseException, kind: type | None) -> str:
+        own = type(error) is ValueError
+        return str(error) if own else cattrs.v.format_exception(error, kind)
+
     converter.register_structure_hook(Mount, by_tag("type", get_args(Mount)))
     converter.register_structure_hook(Step, by_tag("kind", get_args(Step)))
     try:
         return converter.structure(json.loads(text), Plan)
     except cattrs.BaseValidationError as error:
-        raise ValueError("; ".join(cattrs.transform_error(error))) from error
+        raise ValueError("; ".join(cattrs.transform_error(error, format_exception=said))) from error
     except (TypeError, AttributeError) as error:
         raise ValueError(str(error)) from error

@@ -11,7 +11,7 @@ _SEQUENCE: Final = re.compile(
     r"|\x1b\[[0-?]*[ -/]*[@-~]"  # other control sequences (ECMA-48, 5.4)
     r"|\x1b[PX^_\]].*?(?:\x1b\\|\x07|$)"  # strings: titles, clipboard, device control
     r"|\x1b[ -/]*[0-~]"
-    r"|[\x00-\x08\x0b-\x1f\x7f\x80-\x9f]"
+    r"|[\x00-\x08\x0a-\x1f\x7f\x80-\x9f]"
 )
 _RESET: Final = "\x1b[0m"
 

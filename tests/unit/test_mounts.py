@@ -1,0 +1,80 @@
+"""The staging directory takes the place of the bundles wherever a container can write them."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from rootless_build import mounts
+from rootless_build.errors import UnsupportedError
+from rootless_build.plan import BindMount, Bundles, RunContainer, VolumeMount
+
+BUNDLES = Path("/src/bundles")
+STAGING = Path("/src/.bundles.new")
+
+
+def step(*given: BindMount | VolumeMount) -> RunContainer:
+    return RunContainer("dev", mounts=given)
+
+
+def test_the_bundles_mount_is_staged() -> None:
+    made = mounts.staged(step(BindMount(BUNDLES, "/go/bundles")), BUNDLES, STAGING)
+    assert made.mounts == (BindMount(STAGING, "/go/bundles"),)
+
+
+def test_a_mounted_checkout_gets_the_staging_directory_over_its_bundles() -> None:
+    tree = BindMount(Path("/src"), "/go/project")
+    made = mounts.staged(step(tree), BUNDLES, STAGING)
+    assert made.mounts == (tree, BindMount(STAGING, "/go/project/bundles"))
+
+
+def test_other_mounts_stay() -> None:
+    given = (BindMount(Path("/src/.git"), "/go/.git"), VolumeMount("/cache", "cache"))
+    assert mounts.staged(step(*given), BUNDLES, STAGING).mounts == given
+
+
+@pytest.mark.parametrize(
+    ("given", "path", "makes"),
+    [
+        ((BindMount(BUNDLES, "/b"),), None, True),
+        ((BindMount(Path("/src"), "/s"),), None, True),
+        ((BindMount(BUNDLES, "/b", read_only=True),), None, False),
+        ((BindMount(Path("/src/bundles2"), "/b"),), None, False),
+        ((), None, False),
+        ((), "bundles", True),
+    ],
+)
+def test_which_containers_make_bundles(
+    given: tuple[BindMount, ...], path: str | None, makes: bool
+) -> None:
+    assert mounts.makes_bundles(step(*given), Bundles(BUNDLES, path)) is makes
+
+
+def test_on_another_host_the_bundles_are_copied_out() -> None:
+    given = step(BindMount(BUNDLES, "/go/bundles"))
+    assert mounts.copied_from(given, Bundles(BUNDLES), remote=True) == "/go/bundles"
+    assert mounts.copied_from(given, Bundles(BUNDLES), remote=False) is None
+    staged = mounts.staged(given, BUNDLES, STAGING)
+    assert mounts.without_bundles(staged, STAGING).mounts == ()
+
+
+def test_on_another_host_any_other_directory_is_refused_by_name() -> None:
+    with pytest.raises(UnsupportedError, match=r"/src/\.git"):
+        mounts.without_bundles(step(BindMount(Path("/src/.git"), "/go/.git")), None)
+
+
+def test_a_worktree_brings_its_common_git_directory(tmp_path: Path) -> None:
+    def git(*words: str) -> None:
+        identity = ("-c", "user.name=t", "-c", "user.email=t@t.invalid")
+        subprocess.run(["git", *identity, *words], check=True, capture_output=True)
+
+    main, tree = tmp_path / "main", tmp_path / "tree"
+    git("init", str(main))
+    git("-C", str(main), "commit", "--allow-empty", "-m", "first")
+    git("-C", str(main), "worktree", "add", str(tree))
+    expected = (BindMount(main / ".git", str(main / ".git")),)
+    assert mounts.worktree(step(BindMount(tree / ".git", "/go/.git"))) == expected
+    assert mounts.worktree(step(BindMount(tree, "/go"))) == expected
+    assert mounts.worktree(step(BindMount(main, "/go"))) == ()

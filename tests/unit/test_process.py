@@ -1,0 +1,85 @@
+"""Other programs: their output as it appears, their end, and what Ctrl-C leaves behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from rootless_build import process
+from rootless_build.events import Stream
+
+
+def test_output_arrives_before_the_program_ends(tmp_path: Path) -> None:
+    """The program waits for a file that is only made once its first line was seen."""
+    go = tmp_path / "go"
+    script = f'echo first; while [ ! -e "{go}" ]; do :; done; echo second >&2; exit 3'
+    seen: list[tuple[bytes, Stream]] = []
+
+    def on_output(data: bytes, stream: Stream) -> None:
+        seen.append((data, stream))
+        go.touch()
+
+    assert process.stream(["sh", "-c", script], on_output) == 3
+    assert seen == [(b"first\n", "stdout"), (b"second\n", "stderr")]
+
+
+def test_a_background_process_that_keeps_the_pipe_is_not_waited_for() -> None:
+    seen: list[bytes] = []
+    script = "sleep 1000 & echo $!"
+    assert process.stream(["sh", "-c", script], lambda data, _: seen.append(data)) == 0
+    os.kill(int(seen[0]), 9)
+
+
+def test_an_exception_ends_the_program_and_its_children(tmp_path: Path) -> None:
+    script = "sleep 1000 & echo $$ $!; wait"
+    pids: list[int] = []
+
+    def interrupt(data: bytes, _: Stream) -> None:
+        pids.extend(map(int, data.split()))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        process.stream(["sh", "-c", script], interrupt)
+    assert len(pids) == 2
+    for pid in pids:
+        state = Path(f"/proc/{pid}/stat")
+        assert not state.exists() or state.read_text().split()[2] == "Z"
+
+
+def test_a_program_that_ignores_sigterm_is_killed() -> None:
+    script = "trap '' TERM; echo ready; while :; do sleep 1; done"
+    started = subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, process_group=0)
+    with started:
+        assert started.stdout is not None
+        assert started.stdout.readline() == b"ready\n"
+        process.end(started, grace=0.2)
+    assert started.returncode == -9
+
+
+def test_a_variable_can_be_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAKEN", "yes")
+    done = process.capture(
+        ["sh", "-c", 'echo "${TAKEN-gone} $GIVEN"'], environment={"TAKEN": None, "GIVEN": "a b"}
+    )
+    assert (done.status, done.text) == (0, "gone a b\n")
+
+
+def test_a_missing_program_is_named() -> None:
+    with pytest.raises(process.ProgramNotFoundError, match="no-such-program is not installed"):
+        process.capture(["no-such-program"])
+
+
+def test_a_service_ends_with_its_context(tmp_path: Path) -> None:
+    with process.service(["sh", "-c", "echo up; sleep 1000"], tmp_path / "log") as running:
+        assert running.poll() is None
+    assert running.poll() is not None
+
+
+def test_the_tail_keeps_the_end() -> None:
+    tail = process.Tail(limit=5)
+    for piece in (b"abc", b"def", b"gh"):
+        tail.add(piece)
+    assert tail.text == "defgh"

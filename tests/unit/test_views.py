@@ -1,0 +1,165 @@
+"""What a person reads, and what a program reads, of the same run."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from rootless_build.errors import BundlesError, RbuildError, StepFailedError
+from rootless_build.events import (
+    BackendChosen,
+    BuildFinished,
+    BuildProgress,
+    BuildState,
+    BundlesPublished,
+    Event,
+    Level,
+    Notice,
+    OutputLine,
+    StepFinished,
+    StepStarted,
+)
+from rootless_build.ui.json import JsonView
+from rootless_build.ui.text import Sink, TextView, Verbosity, duration
+
+RUN: tuple[Event, ...] = (
+    BackendChosen("podman", "4.3.1", "first choice"),
+    Notice(Level.DETAIL, "host-setting", "engine.runtime = runc"),
+    StepStarted(1, 2, "build-image", "build image dev"),
+    BuildProgress(1, 1, 2, "FROM debian", BuildState.STARTED),
+    BuildProgress(1, 1, 2, "FROM debian", BuildState.CACHED),
+    BuildProgress(1, 2, 2, "RUN make", BuildState.STARTED),
+    OutputLine(1, "stdout", b"making\n"),
+    BuildProgress(1, 2, 2, "RUN make", BuildState.DONE),
+    StepFinished(1, 2, "build-image", 0, 1.5),
+    StepStarted(2, 2, "run-container", "run hack/make.sh binary"),
+    OutputLine(2, "stdout", b"to stdout \xff\n"),
+    OutputLine(2, "stderr", b"to stderr\n"),
+    StepFinished(2, 2, "run-container", 0, 65.0),
+    Notice(Level.WARNING, "bundles", "x has no checksum"),
+    BundlesPublished(Path("/src/bundles"), ("1.2.3/binary/d",), 4),
+    BuildFinished(0, 66.6),
+)
+
+
+def text(
+    *events: Event, verbosity: Verbosity = Verbosity.NORMAL, columns: int | None = None
+) -> tuple[str, str]:
+    out, err = io.BytesIO(), io.BytesIO()
+    view = TextView(Sink(out, columns), Sink(err, columns), verbosity, color=False)
+    for event in events:
+        view(event)
+    decode = "utf-8", "backslashreplace"
+    return out.getvalue().decode(*decode), err.getvalue().decode(*decode)
+
+
+def test_a_run_as_a_person_sees_it() -> None:
+    out, err = text(*RUN)
+    assert out == "to stdout \\xff\n"
+    assert err.splitlines() == [
+        "podman 4.3.1 (first choice)",
+        "==> [1/2] build image dev",
+        "[1/2] FROM debian (cached)",
+        "[2/2] RUN make",
+        "making",
+        "==> [2/2] run hack/make.sh binary",
+        "to stderr",
+        "warning: x has no checksum",
+        "bundles: 1 new or changed file in /src/bundles, 4 checksums agreed",
+        "  1.2.3/binary/d",
+        "done in 1 min 07 s",
+    ]
+
+
+def test_quiet_leaves_containers_output_warnings_and_bundles() -> None:
+    out, err = text(*RUN, verbosity=Verbosity.QUIET)
+    assert out == "to stdout \\xff\n"
+    assert err.splitlines() == [
+        "to stderr",
+        "warning: x has no checksum",
+        "bundles: 1 new or changed file in /src/bundles, 4 checksums agreed",
+        "  1.2.3/binary/d",
+    ]
+
+
+def test_verbose_adds_settings_and_times() -> None:
+    _, err = text(*RUN, verbosity=Verbosity.VERBOSE)
+    assert "    engine.runtime = runc" in err.splitlines()
+    assert "    [1/2] status 0, 1.5 s" in err.splitlines()
+
+
+def test_a_long_instruction_is_cut_to_the_terminal() -> None:
+    long = BuildProgress(1, 1, 1, "RUN " + "x" * 500, BuildState.STARTED)
+    _, err = text(long, columns=60)
+    assert len(err) < 60
+
+
+def test_a_container_cannot_drive_the_terminal() -> None:
+    out, _ = text(OutputLine(1, "stdout", b"\x1b]0;owned\x07ok\n"), columns=80)
+    assert out == "ok\n"
+
+
+def shown(error: RbuildError) -> list[str]:
+    err = io.BytesIO()
+    TextView(Sink(io.BytesIO()), Sink(err), Verbosity.NORMAL, color=False).error(error)
+    return err.getvalue().decode().splitlines()
+
+
+def test_an_error_says_what_where_why_and_what_to_do() -> None:
+    error = StepFailedError("it broke", status=7, hint="mend it", engine_words="Error: no\nreally")
+    error.where = "step 2 of 3: run x (Makefile:9)"
+    assert shown(error) == [
+        "rbuild: it broke",
+        "  at step 2 of 3: run x (Makefile:9)",
+        "  | Error: no",
+        "  | really",
+        "  -> mend it",
+    ]
+
+
+def test_every_bad_bundle_is_named() -> None:
+    error = BundlesError("bad bundles", problems=("a: mismatch", "b.md5: no such file"))
+    assert shown(error) == ["rbuild: bad bundles", "  a: mismatch", "  b.md5: no such file"]
+
+
+def test_the_json_log_is_one_object_a_line_for_every_event() -> None:
+    log = io.StringIO()
+    view = JsonView(log)
+    for event in RUN:
+        view(event)
+    view.error(StepFailedError("it broke", status=7))
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert [line["event"] for line in lines] == [
+        "backend-chosen",
+        "notice",
+        "step-started",
+        "build-progress",
+        "build-progress",
+        "build-progress",
+        "output",
+        "build-progress",
+        "step-finished",
+        "step-started",
+        "output",
+        "output",
+        "step-finished",
+        "notice",
+        "bundles-published",
+        "build-finished",
+        "error",
+    ]
+    assert all("timestamp" in line for line in lines)
+    assert lines[4]["state"] == "cached"
+    assert lines[10]["line"] == "to stdout \\xff"
+    assert lines[14]["files"] == ["1.2.3/binary/d"]
+    assert lines[-1]["exit_code"] == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.04, "0.0 s"), (9.94, "9.9 s"), (12.4, "12 s"), (185, "3 min 05 s")]
+)
+def test_durations(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
