@@ -264,13 +264,16 @@ def attach(
     *,
     environment: Environment = _EMPTY,
     directory: Path | None = None,
+    stderr: IO[bytes] | None = None,
 ) -> int:
     """Run a program with rbuild's own terminal as its streams; returns its status.
 
-    Ctrl-C belongs to the program while it runs. Raises ProgramNotFoundError.
+    Its standard error can go to a file instead: where a program shows another one's terminal,
+    what it says itself does not belong there. Ctrl-C belongs to the program while it runs.
+    Raises ProgramNotFoundError.
     """
     process = _start(
-        argv, environment, directory, own_group=False, stdin=None, stdout=None, stderr=None
+        argv, environment, directory, own_group=False, stdin=None, stdout=None, stderr=stderr
     )
     before = signal.getsignal(signal.SIGINT)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
