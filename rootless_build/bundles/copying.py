@@ -66,7 +66,7 @@ def copy_tree(source: Path, target: Path, warnings: list[str]) -> None:
         if stat.S_ISDIR(status.st_mode):
             copy.mkdir(0o700)
         elif stat.S_ISLNK(status.st_mode):
-            os.symlink(link_text(original), copy)  # noqa: PTH211 - to the letter
+            copy.symlink_to(link_text(original))
         elif not stat.S_ISREG(status.st_mode):
             warnings.append(f"{shown(entry.path)} was left out: {_special(status.st_mode)}")
             continue

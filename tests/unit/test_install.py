@@ -1,0 +1,246 @@
+"""`rbuild install`: the executables of the latest bundles, under the names `make install` uses."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from rootless_build.bundles import install
+from rootless_build.errors import BundlesError, HostError, UsageError
+
+
+def executable(path: Path, content: str = "", *, checksum: bool = True) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content or path.name, errors="surrogateescape")
+    path.chmod(0o750)
+    if checksum:
+        for algorithm in ("md5", "sha256"):
+            digest = hashlib.new(algorithm, path.read_bytes()).hexdigest()
+            path.with_name(f"{path.name}.{algorithm}").write_text(f"{digest}  {path.name}\n")
+    return path
+
+
+def linked(directory: Path, name: str, version: str, content: str = "") -> None:
+    executable(directory / f"{name}-{version}", content)
+    (directory / name).symlink_to(f"{name}-{version}")
+
+
+@pytest.fixture
+def bundles(tmp_path: Path) -> Path:
+    """The tree of Docker 1.12.6, and an older one beside it."""
+    directory = tmp_path / "bundles"
+    for version in ("1.12.5", "1.12.6"):
+        linked(directory / version / "binary-client", "docker", version)
+        linked(directory / version / "binary-daemon", "dockerd", version, f"static {version}")
+        linked(directory / version / "binary-daemon", "docker-proxy", version)
+        linked(directory / version / "dynbinary-daemon", "dockerd", version, "dynamic")
+        executable(directory / version / "binary-daemon" / "docker-runc")
+    (directory / "latest").symlink_to("1.12.6")
+    return directory
+
+
+@pytest.fixture
+def prefix(tmp_path: Path) -> Path:
+    return tmp_path / "usr" / "local"
+
+
+def installed(prefix: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in (prefix / "bin").iterdir()}
+
+
+def run(bundles: Path, prefix: Path) -> list[str]:
+    return [done.target.name for done in install(bundles, prefix, dry_run=False)]
+
+
+def test_the_latest_static_executables_are_installed_under_their_short_names(
+    bundles: Path, prefix: Path
+) -> None:
+    before = sorted(bundles.rglob("*"))
+    done = list(install(bundles, prefix, dry_run=False))
+    assert installed(prefix) == {
+        "docker": "docker-1.12.6",
+        "dockerd": "static 1.12.6",
+        "docker-proxy": "docker-proxy-1.12.6",
+        "docker-runc": "docker-runc",
+    }
+    for path in (prefix / "bin").iterdir():
+        assert stat.S_IMODE(path.lstat().st_mode) == 0o755
+        assert stat.S_ISREG(path.lstat().st_mode)
+    assert [(item.target, item.replaced) for item in done if item.target.name == "dockerd"] == [
+        (prefix / "bin" / "dockerd", False)
+    ]
+    assert all(item.source.is_relative_to(bundles) for item in done)
+    assert sorted(bundles.rglob("*")) == before
+    assert all(item.replaced for item in install(bundles, prefix, dry_run=False))
+
+
+@pytest.mark.parametrize("latest", [None, "."])
+def test_bundles_without_a_version_directory_are_installed(
+    tmp_path: Path, prefix: Path, latest: str | None
+) -> None:
+    bundles = tmp_path / "bundles"
+    linked(bundles / "dynbinary-daemon", "dockerd", "dev")
+    executable(bundles / "dynbinary-daemon" / "dockerd-rootless.sh", "#!/bin/sh\n")
+    executable(bundles / "cross" / "windows" / "dockerd.exe")
+    (bundles / "dynbinary-daemon" / "notes.txt").write_text("no executable")
+    if latest:
+        (bundles / "latest").symlink_to(latest)
+    assert run(bundles, prefix) == ["dockerd", "dockerd-rootless.sh"]
+
+
+def test_binaries_of_newer_releases_have_neither_versions_nor_checksums(
+    tmp_path: Path, prefix: Path
+) -> None:
+    for name in ("dockerd", "docker-proxy"):
+        executable(tmp_path / "bundles" / "binary" / name, checksum=False)
+    assert sorted(run(tmp_path / "bundles", prefix)) == ["docker-proxy", "dockerd"]
+
+
+def test_a_project_of_another_shape_installs_every_executable(tmp_path: Path, prefix: Path) -> None:
+    bundles = tmp_path / "bundles"
+    linked(bundles / "out" / "x86_64", "tool", "2.0")
+    executable(bundles / "busybox")
+    (bundles / "ls").symlink_to("busybox")
+    (bundles / "again").mkdir()
+    (bundles / "again" / "tool").symlink_to("../out/x86_64/tool-2.0")
+    assert sorted(run(bundles, prefix)) == ["busybox", "ls", "tool"]
+    assert installed(prefix)["ls"] == "busybox"
+
+
+def test_two_different_executables_of_one_name_are_refused_by_name(
+    tmp_path: Path, prefix: Path
+) -> None:
+    bundles = tmp_path / "bundles"
+    executable(bundles / "amd64" / "tool", "one")
+    executable(bundles / "arm64" / "tool", "other")
+    with pytest.raises(UsageError, match=r"amd64/tool and arm64/tool would both be .* tool"):
+        install(bundles, prefix, dry_run=False)
+    assert not prefix.exists()
+
+
+def test_a_running_daemon_goes_on_while_it_is_replaced(bundles: Path, prefix: Path) -> None:
+    target = prefix / "bin" / "dockerd"
+    target.parent.mkdir(parents=True)
+    shutil.copy(shutil.which("sleep") or "sleep", target)
+    with subprocess.Popen([target, "60"]) as daemon:
+        try:
+            done = {
+                item.target.name: item.replaced for item in install(bundles, prefix, dry_run=False)
+            }
+            assert daemon.poll() is None
+            assert Path(f"/proc/{daemon.pid}/exe").readlink() == Path(f"{target} (deleted)")
+        finally:
+            daemon.kill()
+    assert done["dockerd"]
+    assert not done["docker"]
+    assert target.read_text() == "static 1.12.6"
+
+
+def test_a_link_in_the_place_of_a_target_is_replaced_and_what_it_leads_to_is_kept(
+    bundles: Path, prefix: Path
+) -> None:
+    (prefix / "bin").mkdir(parents=True)
+    (prefix / "packaged").write_text("packaged")
+    (prefix / "bin" / "docker").symlink_to("../packaged")
+    run(bundles, prefix)
+    assert not (prefix / "bin" / "docker").is_symlink()
+    assert (prefix / "packaged").read_text() == "packaged"
+
+
+def test_a_dry_run_says_the_same_and_writes_nothing(bundles: Path, prefix: Path) -> None:
+    said = list(install(bundles, prefix, dry_run=True))
+    assert not prefix.exists()
+    assert said == list(install(bundles, prefix, dry_run=False))
+
+
+def test_damaged_bundles_are_refused_before_anything_is_written(
+    bundles: Path, prefix: Path
+) -> None:
+    (bundles / "1.12.6" / "binary-daemon" / "docker-runc").write_text("damaged")
+    with pytest.raises(BundlesError) as caught:
+        install(bundles, prefix, dry_run=False)
+    assert len(caught.value.problems) == 1
+    assert caught.value.problems[0].startswith("1.12.6/binary-daemon/docker-runc: does not match")
+    assert not prefix.exists()
+
+
+@pytest.mark.parametrize("target", ["/usr/bin/env", "../../../secret", "../../../closed/secret"])
+def test_a_link_out_of_the_bundles_is_refused(
+    bundles: Path, tmp_path: Path, prefix: Path, target: str
+) -> None:
+    executable(tmp_path / "secret")
+    executable(tmp_path / "closed" / "secret")
+    (bundles / "1.12.6" / "binary-daemon" / "shadow").symlink_to(target)
+    with pytest.raises(BundlesError) as caught:
+        install(bundles, prefix, dry_run=False)
+    assert caught.value.problems == ("1.12.6/binary-daemon/shadow: leads out of the bundles",)
+    assert not prefix.exists()
+
+
+def test_latest_that_leads_out_of_the_bundles_is_refused(
+    bundles: Path, tmp_path: Path, prefix: Path
+) -> None:
+    executable(tmp_path / "elsewhere" / "binary" / "dockerd")
+    (bundles / "latest").unlink()
+    (bundles / "latest").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(BundlesError, match="leads out"):
+        install(bundles, prefix, dry_run=False)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a file of another user")
+def test_root_does_not_install_a_hard_link_to_somebody_elses_file(
+    bundles: Path, tmp_path: Path, prefix: Path
+) -> None:
+    secret = executable(tmp_path / "secret", checksum=False)
+    os.chown(bundles, 12345, 12345)
+    (bundles / "1.12.6" / "binary-daemon" / "shadow").hardlink_to(secret)
+    with pytest.raises(BundlesError, match="leads out"):
+        install(bundles, prefix, dry_run=False)
+
+
+@pytest.mark.parametrize("make", [None, "empty", "documents"])
+def test_without_bundles_one_is_told_to_build_them(
+    tmp_path: Path, prefix: Path, make: str | None
+) -> None:
+    if make:
+        (tmp_path / "bundles").mkdir()
+    if make == "documents":
+        (tmp_path / "bundles" / "README").write_text("no executable")
+    with pytest.raises(UsageError) as caught:
+        install(tmp_path / "bundles", prefix, dry_run=False)
+    assert caught.value.hint == "build them first: rbuild"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_without_permission_nothing_is_changed_and_sudo_is_named(
+    bundles: Path, tmp_path: Path
+) -> None:
+    prefix = tmp_path / "closed"
+    prefix.mkdir(mode=0o555)
+    with pytest.raises(HostError) as caught:
+        install(bundles, prefix, dry_run=False)
+    assert caught.value.finding == "prefix-not-writable"
+    assert caught.value.hint.startswith("sudo rbuild install")
+    assert list(install(bundles, prefix, dry_run=True))
+    assert list(prefix.iterdir()) == []
+
+
+def test_a_directory_in_the_place_of_a_target_is_found_before_anything_is_written(
+    bundles: Path, prefix: Path
+) -> None:
+    (prefix / "bin" / "dockerd").mkdir(parents=True)
+    with pytest.raises(UsageError, match="dockerd is a directory"):
+        install(bundles, prefix, dry_run=False)
+    assert [path.name for path in (prefix / "bin").iterdir()] == ["dockerd"]
+
+
+def test_names_that_are_not_utf8_are_installed(tmp_path: Path, prefix: Path) -> None:
+    name = os.fsdecode(b"tool\xff\n")
+    executable(tmp_path / "bundles" / name, checksum=False)
+    assert run(tmp_path / "bundles", prefix) == [name]
