@@ -11,6 +11,7 @@ import os
 import selectors
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from rootless_build.events import Stream
 
 Environment = Mapping[str, str | None]
 OnOutput = Callable[[bytes, Stream], None]
+AskToEnd = Callable[[int], None]
 
 GRACE: Final = 8.0
 """Seconds a program has between SIGTERM and SIGKILL."""
@@ -196,12 +198,16 @@ def stream(
     directory: Path | None = None,
     stdin: int | IO[bytes] = subprocess.DEVNULL,
     pass_fds: Sequence[int] = (),
+    ask_to_end: AskToEnd | None = None,
 ) -> int:
     """Run a program and hand its output over as it appears, in pieces of any size.
 
     Returns its status (-N after signal N). Whatever is raised meanwhile, Ctrl-C and errors of
-    `on_output` included, ends the program first. Does not wait for background processes that
-    keep the pipes open after the program itself has ended. Raises ProgramNotFoundError.
+    `on_output` included, ends the program first; `ask_to_end` is for a program that must not be
+    met by a signal to its whole group: it is called with its pid, several times, and the program
+    has GRACE seconds to end by itself before the signals come. Does not wait for background
+    processes that keep the pipes open after the program itself has ended. Raises
+    ProgramNotFoundError.
     """
     process = cast(
         "_Piped",
@@ -219,11 +225,29 @@ def stream(
     )
     try:
         with process.stdout, process.stderr:
-            _pump(process, on_output)
+            try:
+                _pump(process, on_output)
+            except BaseException:
+                if ask_to_end is not None:
+                    _ask(process, ask_to_end)
+                raise
         return process.wait()
     except BaseException:
         end(process)
         raise
+
+
+def _ask(process: _Piped, ask_to_end: AskToEnd) -> None:
+    deadline = time.monotonic() + GRACE
+    while process.poll() is None and time.monotonic() < deadline:
+        ask_to_end(process.pid)
+        # Nobody wants the output any more, but a full pipe would keep the program from ending.
+        for pipe in (process.stdout, process.stderr):
+            os.set_blocking(pipe.fileno(), False)
+            with contextlib.suppress(BlockingIOError):
+                while os.read(pipe.fileno(), _CHUNK):
+                    pass
+        time.sleep(0.05)
 
 
 def _pump(process: _Piped, on_output: OnOutput) -> None:

@@ -30,6 +30,8 @@ def _options(step: BuildImage, settings: EngineSettings) -> Iterator[str]:
     yield from ("--format", "docker")
     # The engines hand the host's proxy variables to RUN unless told not to.
     yield "--http-proxy=false"
+    # buildah 1.28 leaves the container of a failed instruction behind otherwise.
+    yield "--force-rm"
     yield f"--pull={step.pull.value}"
     if step.no_cache:
         yield "--no-cache"

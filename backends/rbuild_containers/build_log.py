@@ -65,6 +65,11 @@ class BuildLog:
         self._open = False
         self._tail: deque[bytes] = deque(maxlen=_KEPT_LINES)
 
+    @property
+    def before_instructions(self) -> bool:
+        """Whether the build is still looking for its base image."""
+        return self._current is None or (self._current.number == 1 and self._open)
+
     def feed(self, data: bytes, stream: Stream) -> None:
         """Take raw bytes, however they were cut."""
         pending = self._pending[stream]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -75,6 +77,21 @@ class Connection:
         if self._endpoint is None:
             return ["podman", *arguments]
         return ["podman", "--remote", "--url", self._endpoint, *arguments]
+
+    @functools.cached_property
+    def default_ulimits(self) -> tuple[str, ...]:
+        """`default_ulimits` of this run's containers.conf.
+
+        podman 4.3.1 applies it on the command line only; through the API, real root without
+        CAP_SYS_RESOURCE could start no container.
+        """
+        file = self.environment.get("CONTAINERS_CONF")
+        if file is None or self._endpoint is not None:
+            return ()
+        import tomllib  # noqa: PLC0415 - only a run with a container needs it
+
+        configuration = tomllib.loads(Path(file).read_text())
+        return tuple(configuration.get("containers", {}).get("default_ulimits", ()))
 
     @property
     def client(self) -> PodmanClient:

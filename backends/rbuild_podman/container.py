@@ -7,6 +7,7 @@ It is made, initialised, awaited and removed through the API, and its streams co
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import re
@@ -61,7 +62,7 @@ class PodmanContainer:
     def copy_out(self, path: str, destination: Path) -> bool:
         """Copy what is in the directory `path` into `destination`."""
         source = PurePosixPath(self._working_directory(), path)
-        # The trailing dot makes anything but a directory "not there".
+        # The trailing dot means the directory's content, and the target of a link.
         inside = f"{source}/."
         with engine_errors(f"the container's {source} could not be read"):
             found = self._connection.client.api.head(
@@ -70,6 +71,8 @@ class PodmanContainer:
             if found.status_code == 404:
                 return False
             found.raise_for_status()
+        if not _is_directory(found.headers["X-Docker-Container-Path-Stat"]):
+            return False
         copied = process.capture(
             self._connection.command("cp", f"{self.id}:{inside}", str(destination)),
             environment=self._connection.environment,
@@ -136,6 +139,11 @@ class PodmanContainer:
             self._api.stop(timeout=_STOP_GRACE if grace is None else grace, ignore=True)
 
 
+def _is_directory(header: str) -> bool:
+    """Whether a file, or what it links to, is a directory: base64 JSON that describes it."""
+    return bool(json.loads(base64.b64decode(header))["isDir"])
+
+
 @contextlib.contextmanager
 def new_container(
     connection: Connection, step: RunContainer, image: Image, settings: EngineSettings
@@ -146,7 +154,7 @@ def new_container(
     remote engine.
     """
     _prepare_sources(connection, step)
-    spec = json.dumps(container_spec(step, image, settings))
+    spec = json.dumps(container_spec(step, image, settings, connection.default_ulimits))
     client = connection.client
     with engine_errors("podman could not make the container", status=125):
         _make_volumes(connection, step)

@@ -11,6 +11,7 @@ from typing import cast
 
 from rbuild_containers.build import build_arguments
 from rbuild_containers.build_log import BuildLog
+from rbuild_containers.end_build import end_build
 from rbuild_containers.image_config import image_from_config
 from rbuild_podman.connection import Connection, engine_errors
 from rbuild_podman.container import new_container
@@ -107,6 +108,7 @@ class PodmanEngine:
             self._connection.command("build", "--layers", *arguments),
             log.feed,
             environment=self._connection.environment,
+            ask_to_end=None if self.remote else end_build(log),
         )
         log.finish(succeeded=status == 0)
         if status != 0:

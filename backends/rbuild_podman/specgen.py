@@ -31,8 +31,15 @@ _CPU_PERIOD = 100_000
 _TMPFS_DEFAULTS = (("rw", "ro"), ("nosuid", "suid"), ("nodev", "dev"), ("noexec", "exec"))
 
 
-def container_spec(step: RunContainer, image: Image, settings: EngineSettings) -> Spec:
+def container_spec(
+    step: RunContainer,
+    image: Image,
+    settings: EngineSettings,
+    default_ulimits: tuple[str, ...] = (),
+) -> Spec:
     """The body of the request. Named volumes are expected to exist.
+
+    `default_ulimits` hold where the step sets no limit of that name.
 
     Raises UnsupportedError for what podman can't do.
     """
@@ -73,6 +80,11 @@ def container_spec(step: RunContainer, image: Image, settings: EngineSettings) -
     for option in step.security_options:
         _security(spec, option)
     _limits(spec, step.limits)
+    # Later ones win, as on docker's command line.
+    ulimits = {ulimit["type"]: ulimit for ulimit in map(_ulimit, default_ulimits)}
+    ulimits |= {ulimit["type"]: ulimit for ulimit in map(_ulimit, step.limits.ulimits)}
+    if ulimits:
+        spec["r_limits"] = list(ulimits.values())
     return spec
 
 
@@ -286,8 +298,6 @@ def _limits(spec: Spec, limits: Limits) -> None:
         spec["shm_size"] = _bytes(limits.shm_size)
     if limits.cgroup_parent is not None:
         spec["cgroup_parent"] = limits.cgroup_parent
-    if limits.ulimits:
-        spec["r_limits"] = [_ulimit(text) for text in limits.ulimits]
 
 
 def _bytes(size: str | None) -> int | None:

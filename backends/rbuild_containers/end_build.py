@@ -1,0 +1,58 @@
+"""How to end a build so that nothing of it stays behind.
+
+A signal to `podman build` or `buildah build` ends it at once: the command of its RUN runs on,
+without a parent, and a working container stays in storage (podman 4.3.1, buildah 1.28.2). A signal
+to the child that runs the RUN ends the command, the instruction fails, and the build cleans up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections import defaultdict
+from pathlib import Path
+
+from rbuild_containers.build_log import BuildLog
+from rootless_build.process import AskToEnd
+
+_RUNTIME_CHILD = b"buildah-"
+"""How buildah's children name themselves: buildah-oci-runtime, buildah-chroot-runtime."""
+
+
+def end_build(log: BuildLog) -> AskToEnd:
+    """How to ask the build that `log` reads to end (`ask_to_end` of `process.stream`)."""
+
+    def ask(pid: int) -> None:
+        if log.before_instructions:
+            # It may wait for a registry, and has made nothing yet.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        else:
+            _end_instruction(pid)
+
+    return ask
+
+
+def _end_instruction(pid: int) -> None:
+    for child in _descendants(pid):
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{child}/cmdline").read_bytes().startswith(_RUNTIME_CHILD):
+                os.kill(child, signal.SIGTERM)
+                return
+
+
+def _descendants(pid: int) -> list[int]:
+    children: dict[int, list[int]] = defaultdict(list)
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with contextlib.suppress(OSError):
+                # The name in parentheses may hold anything: the parent's id is second after it.
+                parent = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[1]
+                children[int(parent)].append(int(entry.name))
+    found: list[int] = []
+    generation = [pid]
+    while generation:
+        generation = [child for parent in generation for child in children[parent]]
+        found += generation
+    return found
