@@ -1,0 +1,111 @@
+"""The plug-in: whether buildah can run here, its engine, and its commands for a person to paste."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+from collections.abc import Iterator
+from typing import ClassVar, Final, assert_never
+
+from rbuild_buildah import flags
+from rbuild_buildah.command import PROGRAM
+from rbuild_buildah.engine import BuildahEngine, build_command
+from rbuild_buildah.store import Store
+from rootless_build import process
+from rootless_build.backend import EngineSettings, Probe, Stdio
+from rootless_build.errors import BackendUnavailableError
+from rootless_build.plan import (
+    BindMount,
+    BuildImage,
+    HostCommand,
+    RemoveVolume,
+    RunContainer,
+    Step,
+    VolumeMount,
+)
+
+_HINT: Final = "install it, for example: apt-get install buildah"
+_SHOWN_NAME: Final = "rbuild"
+"""The container's name in commands for a person, where the step gives none."""
+_WITH_ENTRYPOINT: Final = (
+    "exec {run} -- $(buildah inspect --format "
+    "'{{{{range .OCIv1.Config.Entrypoint}}}}{{{{.}}}} {{{{end}}}}{command}' {name}) \"$@\""
+)
+_COMMAND: Final = "{{range .OCIv1.Config.Cmd}}{{.}} {{end}}"
+
+
+class BuildahBackend:
+    """Drives the buildah program (1.28 and newer)."""
+
+    name: ClassVar[str] = "buildah"
+
+    def probe(self, settings: EngineSettings) -> Probe:
+        """Asks `buildah --version` (20 ms)."""
+        if process.which(PROGRAM) is None:
+            return Probe(None, "buildah is not installed", _HINT)
+        done = process.capture([PROGRAM, "--version"], environment=dict(settings.environment))
+        words = done.text.split()
+        if done.status or len(words) < 3:
+            return Probe(None, f"buildah does not work: {done.words or done.text}", _HINT)
+        return Probe(words[2])
+
+    @contextlib.contextmanager
+    def open(self, settings: EngineSettings) -> Iterator[BuildahEngine]:
+        """Starts nothing: each command of buildah stands alone."""
+        probe = self.probe(settings)
+        if not probe.usable:
+            raise BackendUnavailableError(probe.problem, finding="no-buildah", hint=probe.hint)
+        yield BuildahEngine(settings)
+
+    def commands(self, step: Step, settings: EngineSettings) -> tuple[tuple[str, ...], ...]:
+        """The step for a shell. Volumes are named by the directories rbuild keeps them in.
+
+        Raises UnsupportedError.
+        """
+        match step:
+            case BuildImage():
+                return ((PROGRAM, *build_command(step, settings)),)
+            case RunContainer():
+                return _run_commands(step, settings)
+            case RemoveVolume():
+                store = Store.of(settings)
+                return tuple(
+                    (PROGRAM, "unshare", "rm", "-rf", str(store.volume(name).directory))
+                    for name in step.names
+                )
+            case HostCommand():
+                return ()
+            case _:
+                assert_never(step)
+
+
+def _run_commands(step: RunContainer, settings: EngineSettings) -> tuple[tuple[str, ...], ...]:
+    flags.check(step, settings)
+    name = step.name or _SHOWN_NAME
+    stdio = Stdio.TERMINAL if step.tty else Stdio.CLOSED
+    volumes = tuple(_volumes(step, Store.of(settings)))
+    run = (PROGRAM, "run", *flags.run_arguments(step, settings, None, stdio), *volumes, name)
+    return (
+        (PROGRAM, "from", *flags.create_arguments(step, settings), "--name", name, step.image),
+        _with_entrypoint(step, run, name),
+        (PROGRAM, "rm", name),
+    )
+
+
+def _volumes(step: RunContainer, store: Store) -> Iterator[str]:
+    for mount in step.mounts:
+        if not isinstance(mount, VolumeMount):
+            yield from flags.mount_arguments(mount)
+        elif mount.name is not None:
+            data = store.volume(mount.name).data
+            yield from flags.mount_arguments(BindMount(data, mount.target, mount.read_only))
+
+
+def _with_entrypoint(step: RunContainer, run: tuple[str, ...], name: str) -> tuple[str, ...]:
+    """`buildah run` leaves the image's ENTRYPOINT and CMD out: a shell asks for them."""
+    if step.entrypoint is not None:
+        return (*run, "--", *step.entrypoint, *step.command)
+    script = _WITH_ENTRYPOINT.format(
+        run=shlex.join(run), command="" if step.command else _COMMAND, name=shlex.quote(name)
+    )
+    return ("sh", "-c", script, "sh", *step.command)

@@ -1,0 +1,127 @@
+"""A working container of buildah as `docker run` would have it."""
+
+from __future__ import annotations
+
+import contextlib
+import posixpath
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from subprocess import DEVNULL
+from typing import assert_never
+
+from rbuild_buildah import flags, mounts
+from rbuild_buildah.command import Buildah, own_words
+from rbuild_buildah.ending import Output, read_ending
+from rbuild_buildah.processes import kill_marked
+from rbuild_buildah.store import ContainerRecord, Store
+from rootless_build.backend import Exit, Image, Stdio
+from rootless_build.errors import StepFailedError
+from rootless_build.events import StepReporter
+from rootless_build.plan import RunContainer
+
+
+@contextlib.contextmanager
+def working_container(
+    buildah: Buildah, store: Store, step: RunContainer, image: Image
+) -> Iterator[WorkingContainer]:
+    """A container of `image` that is gone, its processes and anonymous volumes too, at the end.
+
+    Raises UnsupportedError, and StepFailedError with status 125 when it can't be made.
+    """
+    settings = buildah.settings
+    flags.check(step, settings)
+    argv = flags.command_line(step, image)
+    create = flags.create_arguments(step, settings)
+    record = store.new_container(step.name, step.labels)
+    try:
+        placed = mounts.place(step, image, store, record)
+        name = ("--name", record.name, "--cidfile", str(record.id_file))
+        buildah.ask("the container could not be made", "from", *create, *name, image.id)
+        if placed.fills:
+            mounts.copy(buildah, record.id, placed.fills)
+        yield WorkingContainer(buildah, record, step, image, placed, argv)
+    finally:
+        remove(buildah, record)
+
+
+def remove(buildah: Buildah, record: ContainerRecord) -> None:
+    """Remove a container and all that belongs to it, by force.
+
+    Raises StepFailedError when something of it stays.
+    """
+    kill_marked(record.marker)
+    gone = buildah.capture("rm", record.id)
+    # Without an id buildah has not made it: nothing of that name is rbuild's.
+    if gone.status and "container not known" not in gone.words:
+        message = f"the container {record.name} could not be removed"
+        raise StepFailedError(message, engine_words=own_words(gone))
+    buildah.remove_tree(record.directory)
+
+
+class WorkingContainer:
+    """A container that exists; see `rootless_build.backend.Container`."""
+
+    def __init__(
+        self,
+        buildah: Buildah,
+        record: ContainerRecord,
+        step: RunContainer,
+        image: Image,
+        placed: mounts.Placed,
+        argv: Sequence[str],
+    ) -> None:
+        self._buildah = buildah
+        self._record = record
+        self._step = step
+        self._image = image
+        self._placed = placed
+        self._argv = argv
+
+    @property
+    def id(self) -> str:
+        """buildah's full id."""
+        return self._record.id
+
+    def run(self, reporter: StepReporter, stdio: Stdio) -> Exit:
+        """Start the command, hand its output over, and wait for its end."""
+        for flag in flags.without_effect(self._step, self._buildah.settings):
+            reporter.notice("no-effect", f"{flag} has no effect with buildah")
+        try:
+            match stdio:
+                case Stdio.TERMINAL:
+                    return self._on_terminal(self._arguments(stdio))
+                case Stdio.PIPED:
+                    return self._streamed(self._arguments(stdio), reporter, 0)
+                case Stdio.CLOSED:
+                    return self._streamed(self._arguments(stdio), reporter, DEVNULL)
+            assert_never(stdio)
+        finally:
+            kill_marked(self._record.marker)
+
+    def copy_out(self, path: str, destination: Path) -> bool:
+        """Copy what is in the directory `path`, on a volume or not, into `destination`."""
+        directory = self._step.working_directory or self._image.working_directory
+        wanted = mounts.Copy(posixpath.join(directory, path), destination, owned=False)
+        return mounts.copy(self._buildah, self.id, [wanted], self._placed.binds)[0]
+
+    def _arguments(self, stdio: Stdio) -> tuple[str, ...]:
+        options = flags.run_arguments(self._step, self._buildah.settings, self._image, stdio)
+        volumes = (part for mount in self._placed.mounts for part in flags.mount_arguments(mount))
+        # Warnings of buildah and its runtime would stand among the command's own words.
+        return ("--log-level", "error", "run", *options, *volumes, self.id, "--", *self._argv)
+
+    def _streamed(self, arguments: Sequence[str], reporter: StepReporter, stdin: int) -> Exit:
+        output = Output(reporter)
+        status = self._buildah.stream(
+            arguments, output.feed, stdin=stdin, temporary=self._record.temporary
+        )
+        ended = output.end(status)
+        reporter.flush()
+        return ended
+
+    def _on_terminal(self, arguments: Sequence[str]) -> Exit:
+        with tempfile.TemporaryFile() as errors:
+            status = self._buildah.attach(arguments, errors, temporary=self._record.temporary)
+            errors.seek(0)
+            return read_ending(status, errors.read(), started=False).exit

@@ -1,0 +1,230 @@
+"""buildah as an engine (`rootless_build.backend.Engine`)."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Final, assert_never
+
+from rbuild_buildah import rootfs
+from rbuild_buildah.command import CHROOT, Buildah, isolation_arguments, own_words
+from rbuild_buildah.container import WorkingContainer, remove, working_container
+from rbuild_buildah.store import Store
+from rbuild_containers.build import build_arguments
+from rbuild_containers.build_log import BuildLog
+from rbuild_containers.image_config import image_from_config
+from rootless_build import process
+from rootless_build.backend import LABEL_PREFIX, EngineSettings, Image, Leftover, LeftoverKind
+from rootless_build.errors import ImageNotFoundError, StepFailedError
+from rootless_build.events import StepReporter, Stream
+from rootless_build.plan import BuildImage, Json, Pairs, RunContainer
+
+_NOT_FOUND: Final = ("image not known", "does not resolve to an image ID")
+_UNITS: Final = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+class BuildahEngine:
+    """The user's own storage, seen through buildah; nothing stays open between two commands."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._settings = settings
+        self._buildah = Buildah(settings)
+        self._store = Store.of(settings)
+
+    @property
+    def rootless(self) -> bool:
+        """False for real root."""
+        return self._settings.rootless
+
+    @property
+    def remote(self) -> bool:
+        """Never: buildah has no service."""
+        return False
+
+    def find_image(self, reference: str) -> Image | None:
+        """The image of that name or id in storage."""
+        done = self._buildah.capture("inspect", "--type", "image", reference)
+        if done.status:
+            if any(words in done.words for words in _NOT_FOUND):
+                return None
+            message = f"the image {reference} could not be looked up"
+            raise StepFailedError(message, status=125, engine_words=own_words(done))
+        return _image(json.loads(done.text))
+
+    def pull_image(self, reference: str, reporter: StepReporter) -> Image:
+        """Fetch an image; buildah's progress goes to the reporter."""
+        words = process.Tail()
+
+        def on_output(data: bytes, stream: Stream) -> None:
+            # Standard output is the id, which says nothing to a person.
+            if stream == "stderr":
+                words.add(data)
+                reporter.output(data, stream)
+
+        status = self._buildah.stream(["pull", reference], on_output)
+        reporter.flush()
+        image = None if status else self.find_image(reference)
+        if image is None:
+            raise ImageNotFoundError(
+                f"the image {reference} could not be pulled",
+                reference=reference,
+                engine_words=words.text,
+            )
+        return image
+
+    def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:
+        """Build with a cache of layers, and tag."""
+        file = step.image_id_file or self._settings.runtime_directory / "image-id"
+        file.unlink(missing_ok=True)
+        arguments = build_command(dataclasses.replace(step, image_id_file=file), self._settings)
+        log = BuildLog(reporter)
+        status = self._buildah.stream(arguments, log.feed)
+        log.finish(succeeded=status == 0)
+        if status:
+            raise log.failure(step, status)
+        image = self.find_image(file.read_text().strip().removeprefix("sha256:"))
+        if image is None:
+            raise log.failure(step, status)
+        return image
+
+    def container(
+        self, step: RunContainer, image: Image
+    ) -> AbstractContextManager[WorkingContainer]:
+        """Make a working container of `image`."""
+        return working_container(self._buildah, self._store, step, image)
+
+    def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
+        """Make an image of one layer out of a tar archive (plain, gzip, xz or bzip2)."""
+        failure = f"{archive} could not be made an image"
+        with tempfile.TemporaryDirectory(dir=self._settings.runtime_directory) as place:
+            # buildah names the image after the path it is given; a short relative one is valid.
+            name = "rbuild-import"
+            rootfs.write_layout(Path(place, name), archive, labels)
+            pulled = self._buildah.ask(
+                failure, "pull", "--quiet", f"oci:{name}", directory=Path(place)
+            )
+        image_id = pulled.splitlines()[-1]
+        self._buildah.ask(failure, "tag", image_id, reference)
+        self._buildah.ask(failure, "rmi", f"localhost/{name}:latest")
+        image = self.find_image(image_id)
+        if image is None:
+            raise StepFailedError(failure, engine_words=pulled)
+        return image
+
+    def remove_volume(self, name: str) -> bool:
+        """Remove a named volume."""
+        directory = self._store.volume(name).directory
+        if not directory.exists():
+            return False
+        self._buildah.remove_tree(directory)
+        return True
+
+    def give_back(self, directory: Path) -> None:
+        """Make everything below `directory` the user's."""
+        if not _has_foreign(directory, os.getuid()):
+            return
+        done = self._buildah.as_owner(
+            "find", str(directory), "!", "-uid", "0", "-exec", "chown", "-h", "0:0", "{}", "+"
+        )
+        if done.status:
+            raise StepFailedError(
+                f"some files below {directory} belong to another user, and stay so",
+                engine_words=done.words,
+                hint=f"as root: chown -R {os.getuid()}:{os.getgid()} {directory}",
+            )
+
+    def leftovers(self) -> Sequence[Leftover]:
+        """All containers and volumes on record, and the images with rbuild's labels."""
+        return (
+            *(
+                Leftover(LeftoverKind.CONTAINER, record.id, record.name, record.labels)
+                for record in self._store.containers()
+            ),
+            *(
+                Leftover(LeftoverKind.VOLUME, volume.name, volume.name, volume.labels)
+                for volume in self._store.volumes()
+            ),
+            *self._images(),
+        )
+
+    def remove(self, leftover: Leftover) -> None:
+        """Remove one of them, by force."""
+        match leftover.kind:
+            case LeftoverKind.CONTAINER:
+                for record in self._store.containers():
+                    if record.id == leftover.id:
+                        remove(self._buildah, record)
+            case LeftoverKind.VOLUME:
+                self.remove_volume(leftover.id)
+            case LeftoverKind.IMAGE:
+                failure = f"the image {leftover.name} could not be removed"
+                self._buildah.ask(failure, "rmi", "--force", leftover.id)
+            case _:
+                assert_never(leftover.kind)
+
+    def _images(self) -> Iterator[Leftover]:
+        listed = self._buildah.ask(
+            "the images could not be listed",
+            "images",
+            "--no-trunc",
+            "--format",
+            "{{.ID}}\t{{.Name}}:{{.Tag}}\t{{.Size}}",
+        )
+        sizes: dict[str, int | None] = {}
+        names: dict[str, str] = {}
+        for line in listed.splitlines():
+            if line:
+                image_id, name, size = line.split("\t")
+                sizes[image_id] = _bytes(size)
+                names.setdefault(image_id, name)
+        for image_id, name in names.items():
+            image = self.find_image(image_id.removeprefix("sha256:"))
+            if image is None:
+                continue  # removed meanwhile
+            labels = tuple(pair for pair in image.labels if pair[0].startswith(LABEL_PREFIX))
+            if labels:
+                yield Leftover(LeftoverKind.IMAGE, image.id, name, labels, sizes[image_id])
+
+
+def build_command(step: BuildImage, settings: EngineSettings) -> tuple[str, ...]:
+    """`buildah build`, without the program's name. Raises UnsupportedError."""
+    network = step.network
+    if settings.isolation == CHROOT and network in {None, "default"}:
+        network = "host"  # it has no other
+    arguments = build_arguments(dataclasses.replace(step, network=network), settings)
+    # --layers: buildah keeps no cache of its own accord.
+    return ("build", "--layers", "--force-rm", *isolation_arguments(settings), *arguments)
+
+
+def _image(inspected: Mapping[str, Json]) -> Image:
+    config = inspected.get("OCIv1")
+    inner = config.get("config") if isinstance(config, dict) else None
+    image_id = str(inspected["FromImageID"])
+    return image_from_config(image_id, inner if isinstance(inner, dict) else {})
+
+
+def _has_foreign(directory: Path, uid: int) -> bool:
+    """Whether something in a directory, or the directory itself, belongs to somebody else."""
+    if directory.lstat().st_uid != uid:
+        return True
+    with os.scandir(directory) as entries:
+        return any(
+            _has_foreign(Path(entry.path), uid)
+            if entry.is_dir(follow_symlinks=False)
+            else entry.stat(follow_symlinks=False).st_uid != uid
+            for entry in entries
+        )
+
+
+def _bytes(text: str) -> int | None:
+    """`180 MB` as a number; it is rounded."""
+    number, _, unit = text.partition(" ")
+    try:
+        return int(float(number) * _UNITS[unit])
+    except (ValueError, KeyError):
+        return None

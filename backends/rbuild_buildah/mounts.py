@@ -1,0 +1,119 @@
+"""Where a step's mounts come from on this host: volumes are directories, filled when empty."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import posixpath
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rbuild_buildah.command import Buildah
+from rbuild_buildah.store import ContainerRecord, Store
+from rootless_build.backend import Image
+from rootless_build.errors import StepFailedError
+from rootless_build.plan import BindMount, RunContainer, TmpfsMount, VolumeMount
+
+_INSIDE: Final = Path(__file__).with_name("inside.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """What is in the directory `path` of a container goes to the host's directory `to`.
+
+    `owned`: the copies keep their owners; else they are the user's.
+    """
+
+    path: str
+    to: Path
+    owned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A container's mounts, the shallow ones first, and the volumes that have to be filled."""
+
+    mounts: tuple[BindMount | TmpfsMount, ...]
+    fills: tuple[Copy, ...]
+
+    @property
+    def binds(self) -> tuple[BindMount, ...]:
+        """The mounts whose content is on this host."""
+        return tuple(mount for mount in self.mounts if isinstance(mount, BindMount))
+
+
+def place(step: RunContainer, image: Image, store: Store, record: ContainerRecord) -> Placed:
+    """Make the sources and volumes of the step's mounts, and those of the image's VOLUMEs.
+
+    Raises StepFailedError, status 125, when a source is missing and is not to be made.
+    """
+    mounts: list[BindMount | TmpfsMount] = []
+    fills = []
+    for number, mount in enumerate(_all(step, image)):
+        if not isinstance(mount, VolumeMount):
+            if isinstance(mount, BindMount):
+                _make_source(mount)
+            mounts.append(mount)
+            continue
+        if mount.name is None:
+            data = record.directory / "anonymous" / str(number)
+            data.mkdir(parents=True)
+        else:
+            data = store.make_volume(mount.name, step.labels).data
+        mounts.append(BindMount(data, mount.target, read_only=mount.read_only))
+        if mount.copy and _is_empty(data):
+            fills.append(Copy(mount.target, data, owned=True))
+    return Placed(tuple(sorted(mounts, key=lambda mount: mount.target.count("/"))), tuple(fills))
+
+
+def copy(
+    buildah: Buildah, container: str, copies: Sequence[Copy], mounts: Sequence[BindMount] = ()
+) -> tuple[bool, ...]:
+    """Copy directories of a container; says of each whether there was such a directory.
+
+    Raises StepFailedError when something could not be copied.
+    """
+    request = {
+        "copies": [{"path": c.path, "to": str(c.to), "owned": c.owned} for c in copies],
+        "mounts": [[mount.target, str(mount.source)] for mount in mounts],
+    }
+    done = buildah.in_root(container, _INSIDE, json.dumps(request).encode())
+    if done.status:
+        paths = ", ".join(wanted.path for wanted in copies)
+        raise StepFailedError(
+            f"{paths} could not be copied out of the container", engine_words=done.words
+        )
+    return tuple(map(bool, json.loads(done.text)))
+
+
+def _all(step: RunContainer, image: Image) -> Iterator[BindMount | TmpfsMount | VolumeMount]:
+    taken = set()
+    for mount in step.mounts:
+        target = posixpath.normpath(mount.target)
+        taken.add(target)
+        yield dataclasses.replace(mount, target=target)
+    for target in map(posixpath.normpath, image.volumes):
+        if target not in taken:
+            yield VolumeMount(target)
+
+
+def _make_source(mount: BindMount) -> None:
+    if mount.source.exists():
+        return
+    message = f"the source of a bind mount does not exist: {mount.source}"
+    if not mount.create_source:
+        raise StepFailedError(message, status=125)
+    try:
+        mount.source.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"{message}, and it can't be made: {error.strerror}"
+        raise StepFailedError(reason, status=125) from error
+
+
+def _is_empty(directory: Path) -> bool:
+    try:
+        return next(directory.iterdir(), None) is None
+    except PermissionError:
+        return False  # it is a subordinate uid's, so that it has been filled
