@@ -78,9 +78,8 @@ def copy_tree(source: Path, target: Path, warnings: list[str]) -> None:
             if status.st_nlink > 1:
                 first_names[identity] = copy
         copied.append((original, copy, status))
-    # Last, and the innermost first: filling a directory changes its time, and a read-only one
-    # could not be filled.
-    for original, copy, status in reversed(copied):
+    # Last: filling a directory changes its time, and a read-only one could not be filled.
+    for original, copy, status in copied:
         copy_attributes(original, copy, status)
 
 

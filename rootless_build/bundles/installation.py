@@ -19,11 +19,11 @@ from typing import Final
 
 from rootless_build.bundles.copying import copy_data
 from rootless_build.bundles.tree import (
+    existing,
     leads_out,
     link_text,
     open_inside,
     readable,
-    shell_quoted,
     shown,
     walk,
 )
@@ -92,25 +92,25 @@ def install(directory: Path, prefix: Path, *, dry_run: bool) -> Iterator[Install
     target = prefix.absolute() / "bin"
     if not dry_run:
         _check_writable(target, [executable.name for executable in executables])
-    return _install(root, target, executables, dry_run=dry_run)
+    return _install(directory, target, executables, dry_run=dry_run)
 
 
 def _install(
-    root: Path, directory: Path, executables: list[_Executable], *, dry_run: bool
+    bundles: Path, directory: Path, executables: list[_Executable], *, dry_run: bool
 ) -> Iterator[Installed]:
     for executable in executables:
         target = directory / executable.name
         replaced = os.path.lexists(target)
         if not dry_run:
-            with readable(root):
-                source = open_inside(root, executable.path)
+            with readable(bundles):
+                source = open_inside(bundles.resolve(), executable.path)
             with source:
                 try:
                     directory.mkdir(parents=True, exist_ok=True)
                     _place(source.fileno(), target)
                 except OSError as error:
                     raise _failed(target, error) from error
-        yield Installed(root / executable.path, target, replaced)
+        yield Installed(bundles / executable.path, target, replaced)
 
 
 def _place(source: int, target: Path) -> None:
@@ -245,9 +245,7 @@ def _leads_out(path: str) -> BundlesError:
 
 
 def _check_writable(directory: Path, names: list[str]) -> None:
-    ancestor = directory
-    while not os.path.lexists(ancestor):
-        ancestor = ancestor.parent
+    ancestor = existing(directory)
     if not ancestor.is_dir():
         raise UsageError(f"{shown(ancestor)} is not a directory")
     if not os.access(ancestor, os.W_OK | os.X_OK, effective_ids=True):
@@ -259,17 +257,16 @@ def _check_writable(directory: Path, names: list[str]) -> None:
 
 def _failed(target: Path, error: OSError) -> HostError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        free = os.statvfs(target.parent)
+        free = os.statvfs(existing(target.parent))
         return HostError(
             f"{shown(target)} can't be written: {error.strerror},"
             f" {free.f_bavail * free.f_frsize / 1e6:.1f} MB are free",
             finding="no-space",
             hint=f"make room on the file system of {shown(target.parent)}",
         )
-    prefix = target.parent.parent
     return HostError(
         f"{shown(target)} can't be written: {error.strerror}",
         finding="prefix-not-writable",
-        hint="sudo rbuild install, or choose a directory of your own: rbuild install --prefix"
-        f" ~/.local (not {shell_quoted(prefix)})",
+        hint="sudo rbuild install, or name a directory of your own, as in"
+        " rbuild install --prefix ~/.local",
     )

@@ -29,6 +29,7 @@ from rootless_build.bundles.swapping import recover, swap
 from rootless_build.bundles.tree import (
     CHUNK,
     chown_command,
+    existing,
     link_text,
     open_inside,
     readable,
@@ -129,7 +130,7 @@ def stage(directory: Path) -> Iterator[Staging]:
     anything is changed, UsageError when `directory` is no directory.
     """
     directory = directory.resolve()
-    ancestor = _existing(directory.parent)
+    ancestor = existing(directory.parent)
     _check_writable(ancestor)
     warnings = _remove_leftovers(directory)
     if directory.exists():
@@ -188,12 +189,6 @@ def _check(directory: Path) -> None:
         )
     _check_owners(directory)
     _check_writable(directory)
-
-
-def _existing(directory: Path) -> Path:
-    while not os.path.exists(directory):  # noqa: PTH110 - Path.exists raises where this is False
-        directory = directory.parent
-    return directory
 
 
 def _check_owners(directory: Path) -> None:
@@ -319,13 +314,13 @@ def _locked(directory: Path) -> bool:
 
 
 def _changed(new: Path, current: Path) -> Iterator[str]:
-    existing = {}
+    old = {}
     if current.is_dir():
-        existing = {entry.path: entry.status for entry in walk(current)}
+        old = {entry.path: entry.status for entry in walk(current)}
     for entry in walk(new):
         if stat.S_ISDIR(entry.status.st_mode):
             continue
-        before = existing.get(entry.path)
+        before = old.get(entry.path)
         # The mode holds the type of the file too.
         if (
             before is None

@@ -66,6 +66,13 @@ def link_text(link: Path) -> str:
     return os.readlink(link)  # noqa: PTH115 - Path.readlink turns `./x` into `x`
 
 
+def existing(path: Path) -> Path:
+    """The path itself, or the nearest directory above it that is there."""
+    while not os.path.exists(path):  # noqa: PTH110 - Path.exists raises where this is False
+        path = path.parent
+    return path
+
+
 def inside(root: Path, path: Path) -> bool:
     """Whether `path`, with every link followed, is `root` or below it."""
     return Path(os.path.realpath(path)).is_relative_to(root)

@@ -27,6 +27,11 @@ from rootless_build.errors import BundlesError, HostError, UsageError
 
 REPOSITORY = Path(__file__).parents[2]
 ROOT = os.geteuid() == 0
+AS_ROOT = ("unshare", "--mount", *(() if ROOT else ("--user", "--map-root-user", "--map-auto")))
+needs_namespaces = pytest.mark.skipif(
+    subprocess.run([*AS_ROOT, "true"], check=False, capture_output=True).returncode != 0,
+    reason="unshare(1) may not make namespaces here, or there are no subordinate ids",
+)
 ODD_NAMES = [b"docker-1.12.6", b"sub", b"new\nline", b"\xff\xfe", "ünï côde".encode(), b"-x"]
 
 Tree = dict[str, "Tree | tuple[bytes, int] | str"]
@@ -425,6 +430,16 @@ def test_the_staging_directory_of_a_living_run_is_left_alone(bundles: Path) -> N
     assert names(bundles.parent) == ["bundles"]
 
 
+def test_a_living_run_is_left_alone_where_locks_do_not_work(bundles: Path) -> None:
+    with stage(bundles) as staging:
+        private = staging.path.parent
+        unlocked = private.with_name(private.name + "x")
+        unlocked.mkdir()
+        with stage(bundles):
+            assert unlocked.is_dir()
+
+
+@needs_namespaces
 def test_a_run_in_another_process_namespace_counts_as_living(bundles: Path) -> None:
     flags = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc")
     with another_run(bundles, *flags) as other, stage(bundles):
@@ -478,11 +493,11 @@ def as_root(script: str) -> list[str]:
             print(error.finding, error.message, error.hint, sep="\\n")
         print(sorted(os.listdir(disk)), sorted(os.listdir(bundles)))
     """
-    user = () if ROOT else ("--user", "--map-root-user", "--map-auto")
     text = "".join(textwrap.dedent(part) for part in (setup, script, attempt))
-    return output(text, Path(), prefix=("unshare", "--mount", *user)).splitlines()
+    return output(text, Path(), prefix=AS_ROOT).splitlines()
 
 
+@needs_namespaces
 @pytest.mark.parametrize(("owned", "owner"), [("", 0), ("1.12.6", 0), ("1.12.6", 7)])
 def test_bundles_of_root_or_another_user_are_refused_with_the_cure(owned: str, owner: int) -> None:
     said = as_root(
@@ -505,17 +520,40 @@ def test_bundles_of_root_or_another_user_are_refused_with_the_cure(owned: str, o
     assert said[3] == "['bundles'] ['1.12.6']"
 
 
+@needs_namespaces
 def test_a_mount_point_is_refused_since_it_cannot_be_replaced() -> None:
     said = as_root('subprocess.run(["mount", "--bind", bundles, bundles], check=True)\n')
     assert said[0] == "bundles-mount-point"
     assert said[3] == "['bundles'] ['1.12.6']"
 
 
+@needs_namespaces
 def test_a_full_disk_is_reported_with_what_is_needed_and_nothing_is_left() -> None:
     said = as_root('(bundles / "dockerd").write_bytes(os.urandom(2_000_000))\n')
     assert said[0] == "no-space"
     assert "needs 2.0 MB, and 1.1 MB are free" in said[1]
     assert said[3] == "['bundles'] ['1.12.6', 'dockerd']"
+
+
+@needs_namespaces
+@pytest.mark.skipif(ROOT, reason="root may remove everything")
+def test_what_a_container_left_of_another_user_is_named_beside_the_builds_own_error(
+    bundles: Path,
+) -> None:
+    old = snapshot(bundles)
+    with pytest.raises(RuntimeError, match="the build failed") as caught, stage(bundles) as staging:  # noqa: PT012
+        private = staging.path.parent
+        cache = staging.path / "cache"
+        cache.mkdir()
+        (cache / "file").write_text("x")
+        subprocess.run([*AS_ROOT, "chown", "7:7", cache], check=True)
+        raise RuntimeError("the build failed")
+    try:
+        (note,) = caught.value.__notes__
+        assert note.startswith(f"{private} can't be removed: ")
+        assert snapshot(bundles) == old
+    finally:
+        subprocess.run([*AS_ROOT, "rm", "-rf", private], check=True)
 
 
 def test_odd_names_are_shown_on_one_line() -> None:
