@@ -22,6 +22,8 @@ LABEL_PREFIX = "io.rbuild."
 LABEL_PROJECT = LABEL_PREFIX + "project"
 LABEL_BUILD = LABEL_PREFIX + "build"
 LABEL_PLAN = LABEL_PREFIX + "plan"
+LABEL_PROCESS = LABEL_PREFIX + "process"
+"""On a container: the rbuild it belongs to, as `rootless_build.process.identity`."""
 LABEL_BASE = LABEL_PREFIX + "base"
 """On an image made by `rbuild base`: the reference it stands in for."""
 

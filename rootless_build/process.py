@@ -138,6 +138,27 @@ def _start(
     return cast("Running", started)
 
 
+def identity() -> str:
+    """This process, as no later one will be: `PID.START`, START in clock ticks since boot."""
+    return f"{os.getpid()}.{_start_time('self')}"
+
+
+def lives(identity: str) -> bool:
+    """Whether the process of that `identity` is still there."""
+    pid, _, start = identity.partition(".")
+    return pid.isdigit() and _start_time(pid) == start
+
+
+def _start_time(pid: str) -> str | None:
+    """Field 22 of /proc/PID/stat (proc(5)); None when there is no such process."""
+    try:
+        text = Path("/proc", pid, "stat").read_text(errors="replace")
+    except OSError:
+        return None
+    state, *fields = text.rpartition(")")[2].split()
+    return None if state in "ZX" else fields[18]
+
+
 def end(process: Running, grace: float = GRACE) -> None:
     """Stop a program started in its own process group, and everything in that group.
 

@@ -13,6 +13,7 @@ import signal
 import stat
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from rootless_build import bases, bundles, mounts, process
 from rootless_build.backend import (
     LABEL_BUILD,
     LABEL_PLAN,
+    LABEL_PROCESS,
     LABEL_PROJECT,
     Container,
     Engine,
@@ -93,6 +95,7 @@ class _Run:
             project,
             (LABEL_BUILD, secrets.token_hex(8)),
             (LABEL_PLAN, digest(plan)),
+            (LABEL_PROCESS, process.identity()),
         )
 
     def all(self) -> None:
@@ -151,6 +154,7 @@ class _Run:
                 in_place = self._options.in_place or stdio is Stdio.TERMINAL
                 if copied_from is not None or not in_place:
                     staging = stack.enter_context(bundles.stage(wanted.directory))
+                    stack.push(self._give_back_after_failure(staging))
                     step = mounts.staged(step, wanted.directory, staging.path)
             if self._engine.remote:
                 step = mounts.without_bundles(step, staging.path if staging else None)
@@ -161,6 +165,15 @@ class _Run:
                 self._publish(staging, container, copied_from)
             if ended.status:
                 raise _failed(step, ended)
+
+    def _give_back_after_failure(self, staging: Staging) -> Callable[..., None]:
+        """Files of subordinate uids would keep the staging directory from being removed."""
+
+        def leave(kind: type[BaseException] | None, *_: object) -> None:
+            if kind is not None:
+                self._engine.give_back(staging.path)
+
+        return leave
 
     def _image(self, step: RunContainer, reporter: StepReporter) -> Image:
         if step.image in self._built:

@@ -5,7 +5,6 @@ listed and installed. Engine-neutral; nothing here runs a program.
 from rootless_build.bundles.installation import Installed, install
 from rootless_build.bundles.listing import BundleFile, Checksum, Kind, list_bundles
 from rootless_build.bundles.staging import Published, Staging, stage
-from rootless_build.bundles.tree import shown
 from rootless_build.bundles.verification import Problem, Report, verify
 
 __all__ = [
@@ -19,7 +18,6 @@ __all__ = [
     "Staging",
     "install",
     "list_bundles",
-    "shown",
     "stage",
     "verify",
 ]

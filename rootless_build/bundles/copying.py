@@ -11,7 +11,8 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from rootless_build.bundles.tree import CHUNK, link_text, shown, walk
+from rootless_build.bundles.tree import CHUNK, link_text, walk
+from rootless_build.escaping import shown
 
 _FICLONE: Final = 0x40049409  # linux/fs.h: _IOW(0x94, 9, int)
 

@@ -24,11 +24,11 @@ from rootless_build.bundles.tree import (
     link_text,
     open_inside,
     readable,
-    shown,
     walk,
 )
 from rootless_build.bundles.verification import examine, is_checksum_file
 from rootless_build.errors import BundlesError, HostError, UsageError
+from rootless_build.escaping import shown
 
 _BUNDLES: Final = (
     "binary-client",

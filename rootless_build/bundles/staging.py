@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from rootless_build import process
 from rootless_build.bundles.copying import copy_attributes, copy_tree
 from rootless_build.bundles.swapping import recover, swap
 from rootless_build.bundles.tree import (
@@ -35,11 +36,11 @@ from rootless_build.bundles.tree import (
     readable,
     remove,
     shell_quoted,
-    shown,
     walk,
 )
 from rootless_build.bundles.verification import verify
 from rootless_build.errors import BundlesError, HostError, UsageError
+from rootless_build.escaping import shown
 
 _NEW: Final = "new"
 _FSYNC_AT_MOST: Final = 200
@@ -259,31 +260,21 @@ def _megabytes(size: int) -> str:
 # --- what dead processes left -------------------------------------------------------------------
 
 
-def _prefix(directory: Path, pid: int | str = "self") -> str:
-    return f".{directory.name}.rbuild.{os.getpid()}.{_start_time(pid)}."
-
-
-def _start_time(pid: int | str) -> str | None:
-    """Clock ticks since boot; None when there is no such process."""
-    try:
-        text = Path("/proc", str(pid), "stat").read_text(errors="replace")
-    except OSError:
-        return None
-    state, *fields = text.rpartition(")")[2].split()
-    return None if state in "ZX" else fields[18]
+def _prefix(directory: Path) -> str:
+    return f".{directory.name}.rbuild.{process.identity()}."
 
 
 def _remove_leftovers(directory: Path) -> list[str]:
     """Remove staging directories of processes that are gone; returns warnings."""
     warnings: list[str] = []
     pattern = re.compile(
-        rf"\.{re.escape(directory.name)}\.rbuild\.(\d+)\.(\d+)\.[^.]+", flags=re.DOTALL
+        rf"\.{re.escape(directory.name)}\.rbuild\.(\d+\.\d+)\.[^.]+", flags=re.DOTALL
     )
     if not directory.parent.exists():
         return warnings
     for leftover in directory.parent.iterdir():
         found = pattern.fullmatch(leftover.name)
-        if found is None or _start_time(int(found[1])) == found[2]:
+        if found is None or process.lives(found[1]):
             continue
         if leftover.is_symlink() or not leftover.is_dir() or _locked(leftover):
             continue

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from rootless_build.errors import HostError
+from rootless_build.escaping import shown
 
 CHUNK: Final = 1024 * 1024
 """Bytes read at a time: no file is ever held in memory whole."""
@@ -28,20 +29,6 @@ class Entry:
 
     path: str
     status: os.stat_result
-
-
-def shown(path: str | Path) -> str:
-    """A path for a message, on one line: what is not printable is written as an escape."""
-
-    def escaped(character: str) -> str:
-        if character.isprintable():
-            return character
-        byte = ord(character) - 0xDC00  # a byte that was not UTF-8 (PEP 383)
-        if 0x80 <= byte <= 0xFF:
-            return f"\\x{byte:02x}"
-        return character.encode("unicode_escape").decode()
-
-    return "".join(map(escaped, str(path)))
 
 
 def walk(root: Path, start: str = "") -> Iterator[Entry]:

@@ -27,9 +27,9 @@ from rootless_build.bundles.tree import (
     link_text,
     open_inside,
     readable,
-    shown,
     walk,
 )
+from rootless_build.escaping import shown
 
 ALGORITHMS: Final = {f".{name}": name for name in ("md5", "sha1", "sha256", "sha512")}
 """Suffix of a checksum file: name in hashlib."""

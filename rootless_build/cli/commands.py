@@ -8,8 +8,15 @@ from pathlib import Path
 
 from plumbum import cli
 
-from rootless_build import bundles, overrides, registry
-from rootless_build.backend import LABEL_BASE, LABEL_PROJECT, Backend, EngineSettings, Leftover
+from rootless_build import bundles, overrides, process, registry
+from rootless_build.backend import (
+    LABEL_BASE,
+    LABEL_PROCESS,
+    LABEL_PROJECT,
+    Backend,
+    EngineSettings,
+    Leftover,
+)
 from rootless_build.cli import tables
 from rootless_build.cli.command import Command
 from rootless_build.cli.session import (
@@ -26,7 +33,8 @@ from rootless_build.errors import (
     RecipeError,
     UsageError,
 )
-from rootless_build.events import StepReporter
+from rootless_build.escaping import shown
+from rootless_build.events import Level, Notice, StepReporter
 from rootless_build.plan import HostCommand, Plan, to_json
 
 _FORMATS = cli.Set("text", "json")
@@ -150,6 +158,8 @@ class Bundles(Command):
         if report.problems:
             problems = tuple(str(problem) for problem in report.problems)
             raise BundlesError(f"bad bundles in {directory}", problems=problems)
+        for warning in report.warnings:
+            self.view(Notice(Level.WARNING, "bundles", warning))
         print(f"{report.checked} checksums agree in {directory}")
         return 0
 
@@ -168,7 +178,7 @@ class Install(Command):
         directory = _bundles_directory(self)
         for done in bundles.install(directory, Path(self.prefix).absolute(), dry_run=dry):
             verb = "would install" if dry else "replaced" if done.replaced else "installed"
-            print(f"{verb} {done.target} (from {done.source})")
+            print(f"{verb} {shown(done.target)} (from {shown(done.source)})")
         return 0
 
 
@@ -266,6 +276,8 @@ class Clean(Command):
 
     def _ours(self, leftover: Leftover) -> bool:
         labels = dict(leftover.labels)
+        if process.lives(labels.get(LABEL_PROCESS, "")):
+            return False
         return self.everywhere or labels.get(LABEL_PROJECT) == str(self.project)
 
 

@@ -9,15 +9,13 @@ from enum import Enum
 from pathlib import Path
 
 from rootless_build.bundles import BundleFile, Report
+from rootless_build.escaping import shown
 from rootless_build.registry import Candidate
-from rootless_build.ui.escapes import printable
 
 
 def bundles(files: Sequence[BundleFile]) -> str:
     """One line a file: checksum state, size, path, kind."""
-    rows = [
-        (str(f.checksum), size(f.size), printable(f.path), printable(f.description)) for f in files
-    ]
+    rows = [(str(f.checksum), size(f.size), shown(f.path), shown(f.description)) for f in files]
     return columns(("checksum", "size", "file", "kind"), rows)
 
 

@@ -26,14 +26,3 @@ def for_terminal(data: bytes) -> str:
     shown = next((part for part in reversed(text.split("\r")) if part.strip()), "")
     safe = _SEQUENCE.sub(lambda match: match.group(1) or "", shown)
     return safe + _RESET if "\x1b" in safe else safe
-
-
-def printable(text: str) -> str:
-    """A name or message on one line, every control character and stray byte shown as an escape."""
-    return "".join(char if char.isprintable() else _shown(char) for char in text)
-
-
-def _shown(char: str) -> str:
-    if "\ud800" <= char <= "\udfff":
-        return f"\\x{ord(char) - 0xDC00:02x}"
-    return char.encode("unicode_escape").decode()

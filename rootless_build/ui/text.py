@@ -12,6 +12,7 @@ from enum import IntEnum
 from typing import BinaryIO, Final, assert_never
 
 from rootless_build.errors import BundlesError, RbuildError
+from rootless_build.escaping import shown
 from rootless_build.events import (
     BackendChosen,
     BuildFinished,
@@ -25,7 +26,7 @@ from rootless_build.events import (
     StepFinished,
     StepStarted,
 )
-from rootless_build.ui.escapes import for_terminal, printable
+from rootless_build.ui.escapes import for_terminal
 
 _LISTED_FILES: Final = 12
 
@@ -64,7 +65,7 @@ class TextView:
                 self._say(self._dim(f"{event.name} {event.version} ({event.reason})"))
             case StepStarted():
                 self._builds = event.kind == "build-image"
-                self._say(self._bold(f"==> [{event.step}/{event.of}] ") + printable(event.title))
+                self._say(self._bold(f"==> [{event.step}/{event.of}] ") + shown(event.title))
             case BuildProgress():
                 self._progress(event)
             case OutputLine():
@@ -89,15 +90,16 @@ class TextView:
     def error(self, error: RbuildError) -> None:
         """Show what ended the run: what failed, the engine's words, what to do."""
         self._close()
-        lines = [self._red("rbuild: ") + printable(error.message)]
+        lines = [self._red("rbuild: ") + shown(error.message)]
         if error.where:
-            lines.append(f"  at {printable(error.where)}")
+            lines.append(f"  at {shown(error.where)}")
         if isinstance(error, BundlesError):
-            lines.extend(f"  {printable(problem)}" for problem in error.problems)
-        lines.extend(self._dim("  | ") + printable(line) for line in _lines(error.engine_words))
+            lines.extend(f"  {shown(problem)}" for problem in error.problems)
+        lines.extend(self._dim("  | ") + shown(line) for line in _lines(error.engine_words))
         lines.extend(
             f"  {'->' if not n else '  '} {line}" for n, line in enumerate(_lines(error.hint))
         )
+        lines.extend(f"  {shown(note)}" for note in getattr(error, "__notes__", ()))
         self._write(self._err, "\n".join(lines) + "\n")
 
     def _progress(self, event: BuildProgress) -> None:
@@ -113,7 +115,7 @@ class TextView:
                 if columns is not None:
                     room = max(columns - len(head) - len(" (cached)") - 1, 20)
                     line = line if len(line) <= room else line[: room - 1] + "…"
-                self._write(self._err, self._bold(head) + printable(line))
+                self._write(self._err, self._bold(head) + shown(line))
                 self._open = True
             case BuildState.CACHED:
                 if self._open:
@@ -139,12 +141,12 @@ class TextView:
         match event.level:
             case Level.DETAIL:
                 if self._verbosity is Verbosity.VERBOSE:
-                    self._say(self._dim(f"    {printable(event.text)}"))
+                    self._say(self._dim(f"    {shown(event.text)}"))
             case Level.INFO:
-                self._say(printable(event.text))
+                self._say(shown(event.text))
             case Level.WARNING:
                 self._close()
-                text = self._yellow("warning: ") + printable(event.text)
+                text = self._yellow("warning: ") + shown(event.text)
                 self._write(self._err, text + "\n")
             case _:
                 assert_never(event.level)
@@ -153,14 +155,14 @@ class TextView:
         self._close()
         count = len(event.files)
         if not count:
-            self._say(f"bundles unchanged in {printable(str(event.directory))}")
+            self._say(f"bundles unchanged in {shown(str(event.directory))}")
             return
         agreed = f", {_count(event.checked, 'checksum')} agreed" if event.checked else ""
         lines = [
             self._green("bundles: ")
-            + f"{_count(count, 'new or changed file')} in {printable(str(event.directory))}{agreed}"
+            + f"{_count(count, 'new or changed file')} in {shown(str(event.directory))}{agreed}"
         ]
-        lines.extend(f"  {printable(name)}" for name in event.files[:_LISTED_FILES])
+        lines.extend(f"  {shown(name)}" for name in event.files[:_LISTED_FILES])
         if count > _LISTED_FILES:
             lines.append(f"  … and {count - _LISTED_FILES} more")
         self._write(self._err, "\n".join(lines) + "\n")

@@ -21,9 +21,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rootless_build.bundles import Published, Staging, shown, stage, swapping
+from rootless_build.bundles import Published, Staging, stage, swapping
 from rootless_build.bundles.tree import link_text
 from rootless_build.errors import BundlesError, HostError, UsageError
+from rootless_build.escaping import shown
 
 REPOSITORY = Path(__file__).parents[2]
 ROOT = os.geteuid() == 0

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rootless_build.ui.escapes import for_terminal, printable
+from rootless_build.escaping import shown
+from rootless_build.ui.escapes import for_terminal
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,6 @@ def test_no_control_character_but_colours_ever_does(data: bytes) -> None:
 
 
 def test_names_are_shown_on_one_line() -> None:
-    assert printable("a\nb\x1b[1m") == "a\\nb\\x1b[1m"
-    assert printable("caf\udce9") == "caf\\xe9"
-    assert printable("café ☕") == "café ☕"
+    assert shown("a\nb\x1b[1m") == "a\\nb\\x1b[1m"
+    assert shown("caf\udce9") == "caf\\xe9"
+    assert shown("café ☕") == "café ☕"

@@ -1,0 +1,244 @@
+"""A project in Docker's shape, built by `rbuild` itself through every backend."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.driver import Rbuild
+
+VERSION = "1.2.3"
+BUILT = [
+    "1.2.3/binary/project-runc",
+    "1.2.3/binary/project-runc.md5",
+    "1.2.3/binary/project-runc.sha256",
+    "1.2.3/binary/projectd",
+    "1.2.3/binary/projectd-1.2.3",
+    "1.2.3/binary/projectd-1.2.3.md5",
+    "1.2.3/binary/projectd-1.2.3.sha256",
+    "latest",
+]
+
+
+def listing(directory: Path) -> list[str]:
+    return sorted(
+        str(path.relative_to(directory))
+        for path in directory.rglob("*")
+        if path.is_symlink() or not path.is_dir()
+    )
+
+
+def digests(directory: Path) -> dict[str, str]:
+    """Content, mode and link text of everything: what two backends must agree on."""
+    return {
+        name: str(path.readlink())
+        if (path := directory / name).is_symlink()
+        else f"{path.stat().st_mode:o} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+        for name in listing(directory)
+    }
+
+
+def test_the_default_goal_makes_the_bundles_and_they_are_the_users(rbuild: Rbuild) -> None:
+    done = rbuild()
+    assert done.returncode == 0, done.stderr
+    assert listing(rbuild.bundles) == BUILT
+    assert str((rbuild.bundles / "latest").readlink()) == VERSION
+    owners = {path.lstat().st_uid for path in rbuild.bundles.rglob("*")}
+    assert owners == {os.getuid()}
+    assert "FROM debian:bookworm: using localhost/debian:bookworm" in done.stderr
+    assert "4 checksums agreed" in done.stderr
+    assert "---> Making bundle: binary (in bundles/1.2.3/binary)" in done.stdout
+    said = subprocess.run(
+        [rbuild.bundles / "latest/binary/projectd"], capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "projectd version 1.2.3, commit unsupported, flavour plain\nit runs\n"
+
+
+def test_variables_reach_the_container_as_with_make(rbuild: Rbuild) -> None:
+    (rbuild.project / "COMMIT").write_text("abc1234\n")
+    done = rbuild("FLAVOR=très spécial", "binary")
+    assert done.returncode == 0, done.stderr
+    daemon = (rbuild.bundles / "latest/binary/projectd").read_text()
+    assert "commit abc1234, flavour très spécial" in daemon
+
+
+def test_the_images_own_environment_stays_where_the_recipe_has_no_value(rbuild: Rbuild) -> None:
+    done = rbuild("envs")
+    assert done.returncode == 0, done.stderr
+    assert "FLAVOR=plain" in done.stdout.splitlines()
+    assert not [line for line in done.stdout.splitlines() if line.startswith("KEEPBUNDLE")]
+    assert "DRIVER=" in done.stdout.splitlines()
+
+
+def test_bundles_are_removed_or_kept_as_the_project_has_it(rbuild: Rbuild) -> None:
+    extra = rbuild.bundles / VERSION / "extra"
+    extra.parent.mkdir(parents=True)
+    extra.write_text("mine")
+    assert rbuild("KEEPBUNDLE=1", "binary").returncode == 0
+    assert extra.read_text() == "mine"
+    assert rbuild("binary").returncode == 0
+    assert not extra.exists()
+
+
+def test_a_failed_build_leaves_the_previous_bundles(rbuild: Rbuild) -> None:
+    assert rbuild().returncode == 0
+    before = digests(rbuild.bundles)
+    done = rbuild("failing")
+    assert done.returncode == 1
+    assert "the container failed with status 7: hack/make.sh binary broken" in done.stderr
+    assert "Makefile:" in done.stderr
+    assert "broken: no such symbol" in done.stderr
+    assert digests(rbuild.bundles) == before
+    assert rbuild.leftovers() == []
+
+
+def test_the_second_build_takes_the_image_from_the_cache(rbuild: Rbuild) -> None:
+    assert rbuild().returncode == 0
+    done = rbuild("--log-format", "json")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    states = [e["state"] for e in events if e["event"] == "build-progress"]
+    assert states.count("cached") >= 5
+    published = [e for e in events if e["event"] == "bundles-published"]
+    assert [e["files"] for e in published] == [[]]
+    assert events[-1]["event"] == "build-finished"
+    assert events[-1]["status"] == 0
+
+
+def test_a_command_in_the_make_container(rbuild: Rbuild) -> None:
+    done = rbuild("run", "--", "sh", "-c", "pwd; cat VERSION; exit 3")
+    assert done.returncode == 3
+    assert done.stdout == "/go/src/example.com/project\n1.2.3\n"
+
+
+def test_another_containerfile_with_build_arguments(rbuild: Rbuild, tmp_path: Path) -> None:
+    other = tmp_path / "Containerfile"
+    text = (rbuild.project / "Dockerfile").read_text().replace("FLAVOR plain", "FLAVOR other")
+    other.write_text(text)
+    done = rbuild("-f", str(other), "--build-arg", "NOTE=a b", "run", "--", "cat", "/note")
+    assert (done.returncode, done.stdout) == (0, "note: a b\n")
+    done = rbuild("-f", str(other), "--env", "DRIVER=x y", "envs")
+    assert {"FLAVOR=other", "DRIVER=x y"} <= set(done.stdout.splitlines())
+
+
+def test_another_bundles_directory(rbuild: Rbuild, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "else where"
+    done = rbuild("--bundles-dir", str(elsewhere), "BINDDIR=bundles", "binary")
+    assert done.returncode == 0, done.stderr
+    assert listing(elsewhere) == BUILT
+
+
+def test_bundles_without_a_bind_mount_are_copied_out(rbuild: Rbuild) -> None:
+    done = rbuild("BIND_DIR=", "binary")
+    assert done.returncode == 0, done.stderr
+    assert listing(rbuild.bundles) == BUILT
+    assert rbuild.leftovers() == []
+
+
+def test_a_failing_instruction_is_named_with_the_engines_words(rbuild: Rbuild) -> None:
+    dockerfile = rbuild.project / "Dockerfile"
+    dockerfile.write_text(dockerfile.read_text() + "RUN echo it is broken >&2; exit 9\n")
+    done = rbuild()
+    assert done.returncode == 1
+    assert "RUN echo it is broken >&2; exit 9" in done.stderr
+    assert "it is broken" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_interrupted_build_leaves_nothing(rbuild: Rbuild) -> None:
+    """Interrupted once the container is known to run: it says so, then waits for ever."""
+    (rbuild.project / "hack/make/wait").write_text(
+        "echo half > $DEST/half; echo waiting; while :; do sleep 1; done\n"
+    )
+    makefile = rbuild.project / "Makefile"
+    makefile.write_text(makefile.read_text() + "\nwait: build\n\t$(RUN) hack/make.sh wait\n")
+    assert rbuild("binary").returncode == 0
+    before = digests(rbuild.bundles)
+    with rbuild.started("wait") as running:
+        assert running.stdout is not None
+        for line in running.stdout:
+            if line == b"waiting\n":
+                break
+        running.send_signal(signal.SIGINT)
+        _, errors = running.communicate()
+    assert running.returncode == 130, errors
+    assert b"interrupted; the bundles are as they were" in errors
+    assert digests(rbuild.bundles) == before
+    assert rbuild.leftovers() == []
+    assert [p.name for p in rbuild.project.iterdir() if p.name.startswith(".bundles")] == []
+
+
+def test_what_is_installed_runs(rbuild: Rbuild, tmp_path: Path) -> None:
+    assert rbuild().returncode == 0
+    done = rbuild("install", "--prefix", str(tmp_path / "usr"))
+    assert done.returncode == 0, done.stderr
+    assert sorted(os.listdir(tmp_path / "usr/bin")) == ["project-runc", "projectd"]  # noqa: PTH208
+    said = subprocess.run(
+        [tmp_path / "usr/bin/projectd"], capture_output=True, text=True, check=True
+    )
+    assert "version 1.2.3" in said.stdout
+
+
+def test_the_plan_shows_the_backends_own_commands(rbuild: Rbuild) -> None:
+    done = rbuild("plan", "binary")
+    assert done.returncode == 0, done.stderr
+    assert f"\n{rbuild.backend} " in done.stdout
+    assert "hack/make.sh binary" in done.stdout
+    plan = json.loads(rbuild("plan", "--format", "json", "binary").stdout)
+    assert [step["kind"] for step in plan["steps"]] == [
+        "host-command",
+        "build-image",
+        "run-container",
+    ]
+    assert not rbuild.bundles.exists()
+
+
+def test_a_volume_of_the_project_lasts_until_it_is_removed(rbuild: Rbuild) -> None:
+    assert rbuild("run", "--", "touch", "/root/.cache/kept").returncode == 0
+    assert rbuild("run", "--", "test", "-e", "/root/.cache/kept").returncode == 0
+    assert rbuild("clean-cache").returncode == 0
+    assert rbuild("run", "--", "test", "-e", "/root/.cache/kept").returncode == 1
+
+
+def test_clean_removes_the_images_of_the_project(rbuild: Rbuild) -> None:
+    assert rbuild("build").returncode == 0
+    shown = rbuild("clean", "--images", "--dry-run")
+    assert "would remove image" in shown.stdout
+    done = rbuild("clean", "--images", "--volumes")
+    assert done.returncode == 0, done.stderr
+    assert "removed image" in done.stdout
+    assert rbuild("clean", "--images", "--volumes").stdout == "nothing to remove\n"
+
+
+@pytest.fixture(scope="module")
+def agreed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the first backend leaves its bundles for the others to be compared with."""
+    return tmp_path_factory.mktemp("agreed")
+
+
+def test_every_backend_makes_the_same_bytes(rbuild: Rbuild, agreed: Path) -> None:
+    assert rbuild("FLAVOR=same", "all").returncode == 0
+    made = digests(rbuild.bundles)
+    assert "1.2.3/cross/linux/amd64/project-1.2.3" in made
+    first = agreed / "digests.json"
+    if first.exists():
+        assert made == json.loads(first.read_text())
+    else:
+        first.write_text(json.dumps(made))
+
+
+def test_a_real_terminal_reaches_the_projects_shell(rbuild: Rbuild) -> None:
+    if shutil.which("script") is None:
+        pytest.fail("script (util-linux) is needed for the terminal test")
+    status, screen = rbuild.on_a_terminal(
+        "shell", typed="test -t 0 && echo term-$((20 + 2)); stty size; exit 5\n", size=(37, 91)
+    )
+    assert "term-22" in screen
+    assert "37 91" in screen
+    assert status == 5

@@ -1,0 +1,178 @@
+"""What a user sees of a build, from the output of podman 4.3.1 and buildah 1.28.2."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from rbuild_containers.build_log import BuildLog
+from rbuild_containers.end_build import end_build
+
+from rootless_build import process
+from rootless_build.events import BuildProgress, BuildState, Event, OutputLine, StepReporter, Stream
+from rootless_build.plan import BuildImage
+
+ID = "9ecae33e8ef9f37b2d73f455ba62185281ab03bf4cc6f847b9e3114875bbc2fd"
+
+STAGES = f"""\
+[1/2] STEP 1/3: FROM localhost/debian:bookworm AS one
+[1/2] STEP 2/3: RUN make
+cc main.c
+[1/2] STEP 3/3: COPY f.txt /f.txt
+--> Using cache {ID}
+--> {ID[:11]}
+[2/2] STEP 1/2: FROM localhost/debian:bookworm
+[2/2] STEP 2/2: LABEL a=b
+[2/2] COMMIT localhost/m3
+--> {ID[:11]}
+Successfully tagged localhost/m3:latest
+{ID}
+"""
+
+STEP = BuildImage(Path("/p"), tags=("docker-dev:x",))
+
+
+class Reading:
+    """A build log and what came of it."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.log = BuildLog(StepReporter(self.events.append, 1))
+
+    def feed(self, text: str, stream: Stream = "stdout", size: int = 1 << 20) -> None:
+        data = text.encode()
+        for start in range(0, len(data), size):
+            self.log.feed(data[start : start + size], stream)
+
+    @property
+    def output(self) -> list[bytes]:
+        return [event.data for event in self.events if isinstance(event, OutputLine)]
+
+    @property
+    def progress(self) -> list[tuple[str | None, int, int, str, BuildState]]:
+        return [
+            (event.stage, event.number, event.of, event.instruction, event.state)
+            for event in self.events
+            if isinstance(event, BuildProgress) and event.state is not BuildState.STARTED
+        ]
+
+
+@pytest.mark.parametrize("size", [1, 7, 1 << 20])
+def test_instructions_are_counted_by_stage_and_the_cached_ones_said_so(size: int) -> None:
+    reading = Reading()
+    reading.feed(STAGES, size=size)
+    reading.log.finish(succeeded=True)
+    assert reading.progress == [
+        ("1/2", 1, 3, "FROM localhost/debian:bookworm AS one", BuildState.DONE),
+        ("1/2", 2, 3, "RUN make", BuildState.DONE),
+        ("1/2", 3, 3, "COPY f.txt /f.txt", BuildState.CACHED),
+        ("2/2", 1, 2, "FROM localhost/debian:bookworm", BuildState.DONE),
+        ("2/2", 2, 2, "LABEL a=b", BuildState.DONE),
+    ]
+    assert reading.output == [b"cc main.c\n"]
+
+
+def test_a_run_that_prints_steps_of_its_own_is_not_taken_for_the_engine() -> None:
+    reading = Reading()
+    reading.feed("STEP 1/3: FROM a\nSTEP 2/3: RUN docker build\n")
+    said = "STEP 1/7: FROM b\nSTEP 2/3: again\n[1/2] STEP 3/3: staged\nCOMMIT x\n" + ID + "\n"
+    reading.feed(said)
+    reading.feed("STEP 3/3: CMD x\n")
+    reading.log.finish(succeeded=True)
+    assert b"".join(reading.output).decode() == said
+    assert [done[3] for done in reading.progress] == ["FROM a", "RUN docker build", "CMD x"]
+
+
+@pytest.mark.parametrize("engine", [f"--> {ID[:11]}\n", ""])
+def test_output_without_a_newline_is_told_from_the_engine_words_behind_it(engine: str) -> None:
+    reading = Reading()
+    reading.feed(f"STEP 1/3: FROM a\nSTEP 2/3: RUN printf x\nx{engine}STEP 3/3: CMD y\n")
+    reading.log.finish(succeeded=True)
+    assert reading.output == [b"x"]
+    assert [done[3] for done in reading.progress] == ["FROM a", "RUN printf x", "CMD y"]
+
+
+def test_stages_that_are_skipped_do_not_stop_the_count() -> None:
+    reading = Reading()
+    reading.feed("[1/5] STEP 1/1: FROM a\n[4/5] STEP 1/2: FROM b\n[4/5] STEP 2/2: RUN c\n")
+    reading.log.finish(succeeded=True)
+    assert [done[0] for done in reading.progress] == ["1/5", "4/5", "4/5"]
+
+
+def test_a_line_shows_up_before_the_build_goes_on() -> None:
+    reading = Reading()
+    reading.feed("STEP 1/2: FROM a\nSTEP 2/2: RUN slow\nworking\n")
+    assert reading.output == [b"working\n"]
+
+
+def test_a_failure_names_the_instruction_its_status_and_the_last_words() -> None:
+    reading = Reading()
+    reading.feed("[2/2] STEP 1/2: FROM a\n[2/2] STEP 2/2: RUN make\nmain.c: no such file\n")
+    error = 'Error: building at STEP "RUN make": while running runtime: exit status 7\n'
+    reading.feed(error, "stderr")
+    reading.log.finish(succeeded=False)
+    failure = reading.log.failure(STEP, 7)
+    assert "docker-dev:x" in failure.message
+    assert "STEP 2/2 of stage 2/2: RUN make" in failure.message
+    assert "status 7" in failure.message
+    assert failure.engine_words.splitlines() == ["main.c: no such file", error.strip()]
+    assert [done[3] for done in reading.progress] == ["FROM a"], "the failed one is not done"
+
+
+def test_a_failure_before_the_first_instruction_has_the_engines_words() -> None:
+    reading = Reading()
+    reading.feed("Error: stat /p/nope: no such file or directory\n", "stderr")
+    reading.log.finish(succeeded=False)
+    assert "/p/nope" in reading.log.failure(STEP, 125).engine_words
+
+
+def test_a_base_image_that_is_nowhere_points_at_rbuild_base() -> None:
+    reading = Reading()
+    reading.feed("STEP 1/2: FROM debian:bookworm\n")
+    reading.feed("Error: creating build container: pinging container registry\n", "stderr")
+    reading.log.finish(succeeded=False)
+    assert "rbuild base" in reading.log.failure(STEP, 125).hint
+
+
+@pytest.mark.parametrize("reached", ["STEP 2/2: RUN x", "STEP 1/2: FROM a"])
+def test_an_interrupted_build_can_clean_up_after_its_instruction(
+    tmp_path: Path, reached: str
+) -> None:
+    # Shaped like the engines: a child that runs the RUN, and work to do once that has ended.
+    engine = """
+        trap 'touch "$1"/terminated; kill %1; exit' TERM
+        echo "STEP 1/2: FROM a"
+        case "$2" in *RUN*) echo "$2"; esac
+        bash -c 'exec -a buildah-oci-runtime sleep 100' &
+        wait %1
+        touch "$1"/cleaned-up
+    """
+    reading = Reading()
+
+    def until_reached(data: bytes, stream: Stream) -> None:
+        reading.log.feed(data, stream)
+        started = [event for event in reading.events if isinstance(event, BuildProgress)]
+        if started and started[-1].instruction in reached:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        process.stream(
+            ["bash", "-c", engine, "engine", str(tmp_path), reached],
+            until_reached,
+            ask_to_end=end_build(reading.log),
+        )
+    expected = "cleaned-up" if "RUN" in reached else "terminated"
+    assert [path.name for path in tmp_path.iterdir()] == [expected]
+
+
+def test_the_engines_name_their_children_as_end_build_expects() -> None:
+    # The names are in the engines' own programs; a new engine that renames them must be noticed.
+    for program in ("podman", "buildah"):
+        path = process.which(program)
+        if path is None:
+            continue
+        found = subprocess.run(
+            ["grep", "--count", "--text", "buildah-oci-runtime", str(path)], check=False
+        )
+        assert found.returncode == 0, program

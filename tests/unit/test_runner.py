@@ -1,0 +1,271 @@
+"""What the runner does with what an engine answers: errors that real engines can't be made to give.
+
+The engine here is a fake; what real ones do is in tests/contract and tests/e2e.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from rootless_build import runner
+from rootless_build.backend import (
+    LABEL_BASE,
+    LABEL_BUILD,
+    LABEL_PROJECT,
+    Container,
+    Exit,
+    Image,
+    Leftover,
+    Stdio,
+)
+from rootless_build.errors import BundlesError, HostError, ImageNotFoundError, StepFailedError
+from rootless_build.events import BundlesPublished, Event, Notice, OutputLine, StepReporter
+from rootless_build.plan import (
+    BindMount,
+    BuildImage,
+    Bundles,
+    HostCommand,
+    Pairs,
+    Plan,
+    RunContainer,
+)
+
+Work = Callable[[RunContainer], None]
+
+
+def nothing(step: RunContainer) -> None:
+    """A container that does nothing."""
+
+
+@dataclass
+class FakeContainer:
+    """Ends as it was told to, after `work` was done with its mounts."""
+
+    step: RunContainer
+    ended: Exit
+    work: Work
+    inside: Path | None
+    id: str = "c0ffee"
+
+    def run(self, reporter: StepReporter, stdio: Stdio) -> Exit:
+        self.work(self.step)
+        return self.ended
+
+    def copy_out(self, path: str, destination: Path) -> bool:
+        if self.inside is None:
+            return False
+        (destination / "from-the-container").write_text(path)
+        return True
+
+
+@dataclass
+class FakeEngine:
+    """An engine with these images in its storage; it records what it is asked."""
+
+    images: dict[str, Image] = field(default_factory=lambda: {"dev": Image("1" * 64)})
+    ended: Exit = field(default_factory=lambda: Exit(0))
+    work: Work = nothing
+    rootless: bool = True
+    remote: bool = False
+    inside: Path | None = None
+    containers: list[RunContainer] = field(default_factory=list)
+    builds: list[BuildImage] = field(default_factory=list)
+    open_containers: int = 0
+
+    def find_image(self, reference: str) -> Image | None:
+        return self.images.get(reference)
+
+    def pull_image(self, reference: str, reporter: StepReporter) -> Image:
+        raise ImageNotFoundError("no registry", reference=reference, engine_words="dial tcp")
+
+    def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:
+        self.builds.append(step)
+        return Image("2" * 64)
+
+    @contextmanager
+    def container(self, step: RunContainer, image: Image) -> Iterator[Container]:
+        self.containers.append(step)
+        self.open_containers += 1
+        try:
+            yield FakeContainer(step, self.ended, self.work, self.inside)
+        finally:
+            self.open_containers -= 1
+
+    def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
+        raise NotImplementedError
+
+    def remove_volume(self, name: str) -> bool:
+        return False
+
+    def give_back(self, directory: Path) -> None:
+        """Everything is the caller's."""
+
+    def leftovers(self) -> Sequence[Leftover]:
+        return ()
+
+    def remove(self, leftover: Leftover) -> None:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "bundles").mkdir()
+    (tmp_path / "bundles" / "old").write_text("old")
+    (tmp_path / "Containerfile").write_text("FROM debian:bookworm\n")
+    return tmp_path
+
+
+def plan(project: Path, *, privileged: bool = False) -> Plan:
+    bundles = project / "bundles"
+    step = RunContainer("dev", command=("make",), mounts=(BindMount(bundles, "/bundles"),))
+    return Plan(project, (replace(step, privileged=privileged),), Bundles(bundles))
+
+
+def run(made: Plan, engine: FakeEngine, *, rootful: bool = False) -> list[Event]:
+    events: list[Event] = []
+    runner.run(made, engine, runner.Options(rootful=rootful), events.append)
+    return events
+
+
+def write(name: str, text: str) -> Work:
+    def work(step: RunContainer) -> None:
+        mount = step.mounts[0]
+        assert isinstance(mount, BindMount)
+        (mount.source / name).write_text(text)
+
+    return work
+
+
+def names(project: Path) -> list[str]:
+    return sorted(os.listdir(project / "bundles"))  # noqa: PTH208
+
+
+def test_what_the_container_wrote_is_published(project: Path) -> None:
+    events = run(plan(project), FakeEngine(work=write("new", "x")))
+    assert names(project) == ["new", "old"]
+    assert [e.files for e in events if isinstance(e, BundlesPublished)] == [("new",)]
+
+
+@pytest.mark.parametrize("status", [1, 125, 126, 127, 137, 143])
+def test_a_failed_container_leaves_the_old_bundles(project: Path, status: int) -> None:
+    engine = FakeEngine(ended=Exit(status), work=write("new", "x"))
+    with pytest.raises(StepFailedError) as caught:
+        run(plan(project), engine)
+    assert caught.value.status == status
+    assert names(project) == ["old"]
+    assert engine.open_containers == 0
+
+
+def test_bad_bundles_are_not_published(project: Path) -> None:
+    with pytest.raises(BundlesError):
+        run(plan(project), FakeEngine(work=write("old.md5", "0" * 32 + "  old\n")))
+    assert names(project) == ["old"]
+
+
+@pytest.mark.parametrize(
+    ("ended", "words"),
+    [
+        (Exit(137), "killed"),
+        (Exit(137, out_of_memory=True), "out of memory"),
+        (Exit(127), "not found"),
+        (Exit(126), "can't be executed"),
+        (Exit(143), "SIGTERM"),
+        (Exit(3), "status 3"),
+    ],
+)
+def test_the_end_of_a_container_is_told_in_words(project: Path, ended: Exit, words: str) -> None:
+    with pytest.raises(StepFailedError, match=words) as caught:
+        run(plan(project), FakeEngine(ended=ended))
+    assert caught.value.where == "step 1 of 1: run make"
+
+
+def test_an_interrupted_container_is_removed_and_leaves_the_old_bundles(project: Path) -> None:
+    def interrupt(step: RunContainer) -> None:
+        write("new", "x")(step)
+        raise KeyboardInterrupt
+
+    engine = FakeEngine(work=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run(plan(project), engine)
+    assert names(project) == ["old"]
+    assert engine.open_containers == 0
+    assert [path.name for path in project.iterdir() if "rbuild" in path.name] == []
+
+
+def test_a_privileged_container_with_power_over_the_host_is_refused(project: Path) -> None:
+    engine = FakeEngine(rootless=False)
+    with pytest.raises(HostError) as caught:
+        run(plan(project, privileged=True), engine)
+    assert caught.value.finding == "rootful-privileged"
+    assert engine.containers == []
+    run(plan(project, privileged=True), engine, rootful=True)
+    assert len(engine.containers) == 1
+
+
+def test_bundles_of_another_host_are_copied_out(project: Path) -> None:
+    engine = FakeEngine(remote=True, inside=project)
+    run(plan(project), engine)
+    assert engine.containers[0].mounts == ()
+    assert (project / "bundles/from-the-container").read_text() == "/bundles"
+
+
+def test_containers_carry_the_project_and_the_build(project: Path) -> None:
+    engine = FakeEngine()
+    run(plan(project), engine)
+    labels = dict(engine.containers[0].labels)
+    assert labels[LABEL_PROJECT] == str(project)
+    assert labels[LABEL_BUILD]
+
+
+def build(project: Path) -> Plan:
+    step = BuildImage(project, containerfile=project / "Containerfile", tags=("dev",))
+    return Plan(project, (step,))
+
+
+def test_a_base_image_that_is_nowhere_says_how_to_make_it(project: Path) -> None:
+    with pytest.raises(ImageNotFoundError) as caught:
+        run(build(project), FakeEngine())
+    assert "rbuild base debian:bookworm" in caught.value.hint
+    assert caught.value.engine_words == "dial tcp"
+
+
+def test_a_stand_in_is_used_and_announced(project: Path) -> None:
+    engine = FakeEngine()
+    base = (LABEL_BASE, "docker.io/library/debian:bookworm")
+    engine.images["localhost/debian:bookworm"] = Image("3" * 64, labels=(base,))
+    events = run(build(project), engine)
+    assert engine.builds[0].substitutes == (("debian:bookworm", "localhost/debian:bookworm"),)
+    assert any(isinstance(e, Notice) and e.code == "base-substituted" for e in events)
+
+
+def test_an_image_of_that_name_that_rbuild_did_not_make_is_no_stand_in(project: Path) -> None:
+    engine = FakeEngine()
+    engine.images["localhost/debian:bookworm"] = Image("3" * 64)
+    with pytest.raises(ImageNotFoundError):
+        run(build(project), engine)
+
+
+def host(project: Path, script: str, *, ignore_errors: bool = False) -> Plan:
+    environment = (("PATH", os.environ["PATH"]), ("GIVEN", "a b"))
+    return Plan(project, (HostCommand(script, project, environment, ignore_errors),))
+
+
+def test_a_host_command_has_the_recipes_environment_and_no_other(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINE", "x")
+    events = run(host(project, 'echo "$GIVEN ${MINE-none}"; pwd'), FakeEngine())
+    lines = [event.data for event in events if isinstance(event, OutputLine)]
+    assert lines == [b"a b none\n", f"{project}\n".encode()]
+
+
+def test_a_failed_host_command_ends_the_run_unless_make_would_go_on(project: Path) -> None:
+    with pytest.raises(StepFailedError, match="status 3: exit 3"):
+        run(host(project, "exit 3"), FakeEngine())
+    run(host(project, "exit 3", ignore_errors=True), FakeEngine())
