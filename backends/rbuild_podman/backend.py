@@ -47,13 +47,14 @@ class PodmanBackend:
             return Probe("", f"podman did not answer within {_PATIENCE:.0f} s")
         if answer.status == 0:
             return Probe(answer.text.strip())
+        words = answer.words.rpartition("\n")[2].removeprefix("Error: ")
         if endpoint:
             return Probe(
                 "",
-                f"the podman service at {endpoint} does not answer: {answer.words}",
+                f"the podman service at {endpoint} does not answer: {words}",
                 f"start it, or unset {ENDPOINT_VARIABLE} to use the podman of this host",
             )
-        return Probe("", f"podman does not start: {answer.words}")
+        return Probe("", f"podman does not start: {words}")
 
     @contextlib.contextmanager
     def open(self, settings: EngineSettings) -> Iterator[Engine]:

@@ -103,7 +103,10 @@ class PodmanContainer:
 
     def _attach(self, reporter: StepReporter, stdio: Stdio) -> str:
         """Start it and carry its streams to the end; returns what standard error ended with."""
-        arguments = ["start", "--attach", "--sig-proxy=false", "--detach-keys="]
+        arguments = ["start", "--attach", "--sig-proxy=false"]
+        if self._connection.endpoint is None:
+            # Input may hold any bytes. (podman-remote 4.3.1 refuses an empty sequence.)
+            arguments.append("--detach-keys=")
         if self._step.interactive or stdio is not Stdio.CLOSED:
             arguments.append("--interactive")
         argv = self._connection.command(*arguments, self.id)

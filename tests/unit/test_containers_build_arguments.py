@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rbuild_containers.build import build_arguments, spellings
 
+from rbuild_containers.build import build_arguments, spellings
 from rootless_build.backend import EngineSettings
 from rootless_build.errors import UnsupportedError
 from rootless_build.plan import BuildImage, BuildOutput, Limits, PullPolicy
