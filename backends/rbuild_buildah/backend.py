@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import ClassVar, Final, assert_never
 
 from rbuild_buildah import flags
-from rbuild_buildah.command import PROGRAM
+from rbuild_buildah.command import PROGRAM, with_isolation
 from rbuild_buildah.engine import BuildahEngine, build_command
 from rbuild_buildah.store import Store
 from rootless_build import process
@@ -55,13 +55,14 @@ class BuildahBackend:
         probe = self.probe(settings)
         if not probe.usable:
             raise BackendUnavailableError(probe.problem, finding="no-buildah", hint=probe.hint)
-        yield BuildahEngine(settings)
+        yield BuildahEngine(with_isolation(settings))
 
     def commands(self, step: Step, settings: EngineSettings) -> tuple[tuple[str, ...], ...]:
         """The step for a shell. Volumes are named by the directories rbuild keeps them in.
 
         Raises UnsupportedError.
         """
+        settings = with_isolation(settings)
         match step:
             case BuildImage():
                 return ((PROGRAM, *build_command(step, settings)),)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +16,16 @@ from rootless_build.errors import StepFailedError
 PROGRAM: Final = "buildah"
 CHROOT: Final = "chroot"
 """The isolation that has no namespaces of its own but for mounts and the host name."""
+# -I -S: the standard library alone, 6 ms, and nothing of the user's is imported.
+_PYTHON: Final = (sys.executable, "-I", "-S")
+_REAPER: Final = Path(__file__).with_name("reaper.py")
+
+
+def with_isolation(settings: EngineSettings) -> EngineSettings:
+    """The settings with the isolation that buildah itself would read from BUILDAH_ISOLATION."""
+    environment = {**os.environ, **dict(settings.environment)}
+    isolation = settings.isolation or environment.get("BUILDAH_ISOLATION") or None
+    return dataclasses.replace(settings, isolation=isolation)
 
 
 def isolation_arguments(settings: EngineSettings) -> tuple[str, ...]:
@@ -51,23 +61,32 @@ class Buildah:
             raise StepFailedError(failure, status=125, engine_words=own_words(done))
         return done.text.rstrip("\n")
 
-    def stream(
+    def stream(self, arguments: Sequence[str], on_output: process.OnOutput) -> int:
+        """Run a command and hand its output over as it appears."""
+        return process.stream([PROGRAM, *arguments], on_output, environment=self._environment)
+
+    def run(
         self,
         arguments: Sequence[str],
         on_output: process.OnOutput,
         *,
-        stdin: int = subprocess.DEVNULL,
-        temporary: Path | None = None,
+        stdin: int,
+        temporary: Path,
     ) -> int:
-        """Run a command and hand its output over as it appears. `temporary` is its TMPDIR."""
+        """`buildah run`, with TMPDIR `temporary`; no process of the container outlives it."""
         return process.stream(
-            [PROGRAM, *arguments], on_output, environment=self._with(temporary), stdin=stdin
+            self._contained(arguments),
+            on_output,
+            environment={**self._environment, "TMPDIR": str(temporary)},
+            stdin=stdin,
         )
 
     def attach(self, arguments: Sequence[str], errors: IO[bytes], *, temporary: Path) -> int:
-        """Run a command on rbuild's own terminal; buildah's own words go to the file `errors`."""
+        """The same on rbuild's own terminal; buildah's own words go to the file `errors`."""
         return process.attach(
-            [PROGRAM, *arguments], environment=self._with(temporary), stderr=errors
+            self._contained(arguments),
+            environment={**self._environment, "TMPDIR": str(temporary)},
+            stderr=errors,
         )
 
     def as_owner(self, *argv: str, stdin: bytes = b"") -> process.Completed:
@@ -81,8 +100,7 @@ class Buildah:
 
     def in_root(self, container: str, script: Path, stdin: bytes) -> process.Completed:
         """Run a Python script with RBUILD_ROOT naming the container's mounted root file system."""
-        # -I -S: the standard library alone, 6 ms, and nothing of the user's is imported.
-        argv = (sys.executable, "-I", "-S", str(script))
+        argv = (*_PYTHON, str(script))
         if self.settings.rootless:
             mount = f"RBUILD_ROOT={container}"
             return self.capture("unshare", "--mount", mount, "--", *argv, stdin=stdin)
@@ -104,10 +122,9 @@ class Buildah:
         if done.status:
             raise StepFailedError(f"{directory} could not be removed", engine_words=done.words)
 
-    def _with(self, temporary: Path | None) -> dict[str, str]:
-        if temporary is None:
-            return self._environment
-        return {**self._environment, "TMPDIR": str(temporary)}
+    def _contained(self, arguments: Sequence[str]) -> tuple[str, ...]:
+        reaper = (*_PYTHON, str(_REAPER)) if self.settings.isolation == CHROOT else ()
+        return (*reaper, PROGRAM, *arguments)
 
 
 def own_words(done: process.Completed) -> str:

@@ -87,17 +87,14 @@ class WorkingContainer:
         """Start the command, hand its output over, and wait for its end."""
         for flag in flags.without_effect(self._step, self._buildah.settings):
             reporter.notice("no-effect", f"{flag} has no effect with buildah")
-        try:
-            match stdio:
-                case Stdio.TERMINAL:
-                    return self._on_terminal(self._arguments(stdio))
-                case Stdio.PIPED:
-                    return self._streamed(self._arguments(stdio), reporter, 0)
-                case Stdio.CLOSED:
-                    return self._streamed(self._arguments(stdio), reporter, DEVNULL)
-            assert_never(stdio)
-        finally:
-            kill_marked(self._record.marker)
+        match stdio:
+            case Stdio.TERMINAL:
+                return self._on_terminal(self._arguments(stdio))
+            case Stdio.PIPED:
+                return self._streamed(self._arguments(stdio), reporter, 0)
+            case Stdio.CLOSED:
+                return self._streamed(self._arguments(stdio), reporter, DEVNULL)
+        assert_never(stdio)
 
     def copy_out(self, path: str, destination: Path) -> bool:
         """Copy what is in the directory `path`, on a volume or not, into `destination`."""
@@ -113,7 +110,7 @@ class WorkingContainer:
 
     def _streamed(self, arguments: Sequence[str], reporter: StepReporter, stdin: int) -> Exit:
         output = Output(reporter)
-        status = self._buildah.stream(
+        status = self._buildah.run(
             arguments, output.feed, stdin=stdin, temporary=self._record.temporary
         )
         ended = output.end(status)

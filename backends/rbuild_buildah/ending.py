@@ -43,7 +43,7 @@ _SIGNALLED: Final = re.compile(
 _FAILED: Final = re.compile(
     rb"(?:error running container: (?:from \S+ creating container for )?"
     rb"|process failed to start with error: )(?P<why>.*?)(?:: exit status \d+\n|"
-    rb"process exited with error: exec: not started)" + _STATUS,
+    rb"process exited with error: exec: not started)(?:time=[^\n]*\n)*" + _STATUS,
     re.DOTALL,
 )
 _LOGGED: Final = re.compile(r'level=(?:error|fatal) msg="((?:[^"\\]|\\.)*)"')

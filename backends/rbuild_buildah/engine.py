@@ -173,13 +173,13 @@ class BuildahEngine:
             "images",
             "--no-trunc",
             "--format",
-            "{{.ID}}\t{{.Name}}:{{.Tag}}\t{{.Size}}",
+            "{{.ID}} {{.Name}}:{{.Tag}} {{.Size}}",
         )
         sizes: dict[str, int | None] = {}
         names: dict[str, str] = {}
         for line in listed.splitlines():
             if line:
-                image_id, name, size = line.split("\t")
+                image_id, name, size = line.split(maxsplit=2)
                 sizes[image_id] = _bytes(size)
                 names.setdefault(image_id, name)
         for image_id, name in names.items():

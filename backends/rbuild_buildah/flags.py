@@ -86,11 +86,20 @@ def check(step: RunContainer, settings: EngineSettings) -> None:
     for mount in step.mounts:
         if isinstance(mount, TmpfsMount):
             mount_arguments(mount)
-    if settings.isolation == CHROOT and _network(step, settings) != "host":
-        raise UnsupportedError(
-            f"buildah's isolation chroot has the host's network only, not {step.network}",
-            hint="install an OCI runtime that works here (runc or crun), or use --network host",
-        )
+    if settings.isolation == CHROOT:
+        _check_chroot(step, settings)
+
+
+def _check_chroot(step: RunContainer, settings: EngineSettings) -> None:
+    hint = "install an OCI runtime that works here (runc or crun)"
+    if _network(step, settings) != "host":
+        message = f"buildah's isolation chroot has the host's network only, not {step.network}"
+        raise UnsupportedError(message, hint=f"{hint}, or use --network host")
+    for device in step.devices:
+        source, _, target = device.partition(":")
+        if target.partition(":")[0] not in {"", source}:
+            message = f"buildah's isolation chroot has the host's /dev, not --device {device}"
+            raise UnsupportedError(message, hint=hint)
 
 
 def without_effect(step: RunContainer, settings: EngineSettings) -> tuple[str, ...]:

@@ -1,8 +1,7 @@
-"""The processes of a container that nothing else would end.
+"""The processes of a container whose rbuild was killed.
 
-With isolation chroot a container shares the host's pid namespace, so what its command left in the
-background lives on; with the others the same happens when buildah itself was killed. Such a
-process has a mount of buildah's bundle directory (`/run/.containerenv`), wherever it was moved to.
+Each has a mount of the bundle directory that buildah made for it (`/run/.containerenv`), whatever
+it changed about itself, until buildah unmounts that: which it does not do when it is killed.
 """
 
 from __future__ import annotations

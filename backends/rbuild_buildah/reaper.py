@@ -1,0 +1,62 @@
+"""Runs a program and, when it has ended, ends everything it left behind.
+
+A script, not a module: `python -I -S reaper.py PROGRAM ARGUMENT…`. With isolation chroot a
+container shares the host's pid namespace, so that no kernel ends what its command started in the
+background. As their subreaper (prctl(2)) this process becomes the parent of all such orphans. It
+ends like the program did, and when its own parent is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def children() -> list[int]:
+    """The processes whose parent this is."""
+    return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+
+
+def end_children() -> None:
+    """Kill until there is none: what a killed one leaves comes here next."""
+    while pids := children():
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+
+
+def main() -> int:
+    """Run it; returns its status."""
+    prctl = ctypes.CDLL(None).prctl
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    program = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ)
+
+    def pass_on(number: int, _: object) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(program, number)
+
+    signal.signal(signal.SIGTERM, pass_on)
+    # The terminal sends it to the program as well.
+    signal.signal(signal.SIGINT, lambda _number, _frame: None)
+    _, ended = os.waitpid(program, 0)
+    end_children()
+    if os.WIFSIGNALED(ended):
+        number = os.WTERMSIG(ended)
+        if number != signal.SIGKILL:
+            signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    return os.waitstatus_to_exitcode(ended)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
