@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from types import MappingProxyType
 from typing import Final
 
 import rootless_build
@@ -21,8 +22,20 @@ class Rbuild(Command):
     PROGNAME = "rbuild"
     VERSION = rootless_build.__version__
     USAGE = (
-        "    rbuild [options] [NAME=VALUE...] [TARGET...]\n"
-        "    rbuild [options] COMMAND [options] ..."
+        "rbuild [options] [NAME=VALUE...] [TARGET...]\n"
+        "       rbuild [options] COMMAND [options] ..."
+    )
+    COMMANDS = MappingProxyType(
+        {
+            "plan": "show what would be done, as commands to paste or as JSON",
+            "run": "run a command in the make container: rbuild run -- COMMAND...",
+            "make": "build targets that are named like one of these commands",
+            "bundles": "list what was built, or verify it: bundles [list|verify]",
+            "install": "copy the latest bundles' executables to PREFIX/bin",
+            "base": "make a base image with no registry: base debian:bookworm",
+            "backends": "which engines are here, which would be used, and why",
+            "clean": "remove what builds left in the engine's storage",
+        }
     )
 
     def main(self, *words: str) -> int:
@@ -32,17 +45,8 @@ class Rbuild(Command):
         return self.attempt(lambda: build(self, words))
 
 
-for _name, _class in (
-    ("plan", "ShowPlan"),
-    ("run", "Run"),
-    ("make", "Make"),
-    ("bundles", "Bundles"),
-    ("install", "Install"),
-    ("base", "Base"),
-    ("backends", "Backends"),
-    ("clean", "Clean"),
-):
-    Rbuild.subcommand(_name, f"{_COMMANDS}{_class}")
+for _name in Rbuild.COMMANDS:
+    Rbuild.subcommand(_name, f"{_COMMANDS}{_name.capitalize()}")
 
 
 def run(argv: list[str]) -> int:

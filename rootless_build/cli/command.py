@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from plumbum import cli
+from plumbum.cli import application
 
 from rootless_build.errors import InterruptedByUserError, RbuildError, UsageError
 
@@ -24,6 +27,7 @@ _VARIABLE: Final = re.compile(r"[^=\s:+?!#]+=", re.DOTALL)
 _BUILD: Final = "Build"
 _OUTPUT: Final = "Output"
 _CLOSED_PIPE: Final = 1
+_ASKED_FOR: Final = (application.ShowHelp, application.ShowVersion)
 
 
 def is_variable(word: str) -> bool:
@@ -74,14 +78,37 @@ class Command(cli.Application):
     )
     dry_run = cli.Flag("--dry-run", group=_BUILD, help="show what would be done, do nothing")
     log_format = cli.SwitchAttr(
-        "--log-format", cli.Set("text", "json"), group=_OUTPUT, help="JSON: one object a line"
+        "--log-format",
+        cli.Set("text", "json"),
+        argname="FORMAT",
+        group=_OUTPUT,
+        help="text, or json: one object a line",
     )
-    color = cli.SwitchAttr("--color", cli.Set("auto", "always", "never"), group=_OUTPUT)
+    color = cli.SwitchAttr(
+        "--color",
+        cli.Set("auto", "always", "never"),
+        argname="WHEN",
+        group=_OUTPUT,
+        help="auto, always or never",
+    )
     verbose = cli.Flag(["-v", "--verbose"], group=_OUTPUT, help="settings, reasons and times too")
     quiet = cli.Flag(["-q", "--quiet"], group=_OUTPUT, help="only containers' output and errors")
 
     _loaded: Config | None = None
     _view: View | None = None
+
+    COMMANDS: Mapping[str, str] = MappingProxyType({})
+    """Subcommands, with what they do in a line."""
+
+    @cli.switch(["-h", "--help"], overridable=True, group="Meta-switches")
+    def help(self) -> None:
+        """Show this help."""
+        # Only `--help` needs it.
+        from rootless_build.cli import help as page  # noqa: PLC0415
+
+        description = textwrap.dedent(self.DESCRIPTION or "")
+        usage = self.USAGE or f"{self.PROGNAME} [options]"
+        print(page.text(usage, description, self.COMMANDS, self._switches_by_name))
 
     # plumbum prints its whole help below a mistake; rbuild says what was wrong.
 
@@ -96,6 +123,8 @@ class Command(cli.Application):
     ) -> tuple[list[tuple[Callable[..., Any], tuple[Any, ...]]], list[str]]:
         try:
             return super()._validate_args(swfuncs, tailargs)
+        except _ASKED_FOR:
+            raise
         except cli.switches.SwitchError as error:
             raise self._misuse(error) from error
 
@@ -198,4 +227,4 @@ def pairs(words: tuple[str, ...], option: str) -> Pairs:
     return tuple(found)
 
 
-Command.unbind_switches("-v", "--help-all", "--completions")
+Command.unbind_switches("--help-all", "--completions")

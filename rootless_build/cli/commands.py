@@ -9,6 +9,7 @@ from pathlib import Path
 from plumbum import cli
 
 from rootless_build import bundles, overrides, process, registry
+from rootless_build import plan as plans
 from rootless_build.backend import (
     LABEL_BASE,
     LABEL_PROCESS,
@@ -35,7 +36,6 @@ from rootless_build.errors import (
 )
 from rootless_build.escaping import shown
 from rootless_build.events import Level, Notice, StepReporter
-from rootless_build.plan import HostCommand, Plan, to_json
 
 _FORMATS = cli.Set("text", "json")
 
@@ -53,7 +53,7 @@ def show_plan(command: Command, words: tuple[str, ...], form: str) -> int:
     """Print what would be done, without an engine."""
     plan = read_plan(command, *split_words(words))
     if form == "json":
-        print(to_json(plan))
+        print(plans.to_json(plan))
         return 0
     with settings_for(command) as settings:
         backend, why = _backend_to_show(command, settings)
@@ -72,7 +72,9 @@ def _backend_to_show(command: Command, settings: EngineSettings) -> tuple[Backen
     return choice.backend, f"{choice.version}, {choice.reason}"
 
 
-def _shown_plan(plan: Plan, backend: Backend, settings: EngineSettings, why: str) -> list[str]:
+def _shown_plan(
+    plan: plans.Plan, backend: Backend, settings: EngineSettings, why: str
+) -> list[str]:
     target = f", {' '.join(plan.targets)}" if plan.targets else ""
     lines = [f"# {plan.recipe}{target}; backend {backend.name} ({why})"]
     lines += [f"# {note}" for note in plan.notes]
@@ -81,7 +83,7 @@ def _shown_plan(plan: Plan, backend: Backend, settings: EngineSettings, why: str
             "",
             f"# {number}/{len(plan.steps)} {step.kind}, from {step.origin or plan.recipe}",
         ]
-        if isinstance(step, HostCommand):
+        if isinstance(step, plans.HostCommand):
             lines.append(f"(cd {shlex.quote(str(step.directory))} && {step.script})")
         else:
             lines += [shlex.join(argv) for argv in backend.commands(step, settings)]
@@ -90,10 +92,14 @@ def _shown_plan(plan: Plan, backend: Backend, settings: EngineSettings, why: str
     return lines
 
 
-class ShowPlan(Command):
+class Plan(Command):
     """Show what would be done, as commands that can be pasted into a shell, or as JSON."""
 
-    format = cli.SwitchAttr("--format", _FORMATS, default="text")
+    USAGE = "rbuild plan [options] [NAME=VALUE...] [TARGET...]"
+
+    format = cli.SwitchAttr(
+        "--format", _FORMATS, default="text", argname="FORMAT", help="text or json"
+    )
 
     def main(self, *words: str) -> int:
         """Print the plan of the targets."""
@@ -103,13 +109,17 @@ class ShowPlan(Command):
 class Make(Command):
     """Build the project's own targets, also those named like an rbuild command (install, run)."""
 
+    USAGE = "rbuild make [options] [NAME=VALUE...] [TARGET...]"
+
     def main(self, *words: str) -> int:
         """Build the targets."""
         return self.attempt(lambda: build(self, words))
 
 
 class Run(Command):
-    """Run a command in the make container: rbuild run [options] -- COMMAND [ARGUMENT...]."""
+    """Run a command in the make container. Its exit status becomes rbuild's."""
+
+    USAGE = "rbuild run [options] -- COMMAND [ARGUMENT...]"
 
     def main(self, *command: str) -> int:
         """Run it; its status becomes rbuild's."""
@@ -121,7 +131,7 @@ class Run(Command):
         plan = overrides.make_container(self._container_plan(), command)
         return execute(self, plan, in_place=True, pass_status=True)
 
-    def _container_plan(self) -> Plan:
+    def _container_plan(self) -> plans.Plan:
         """The plan of `shell`, the target that has a container in every era; else the default's."""
         try:
             return read_plan(self, ("shell",), ())
@@ -130,9 +140,13 @@ class Run(Command):
 
 
 class Bundles(Command):
-    """List the bundles, or verify them against their checksums: rbuild bundles [list|verify]."""
+    """List the bundles, or verify them against their checksums (exit 4 when one is bad)."""
 
-    format = cli.SwitchAttr("--format", _FORMATS, default="text")
+    USAGE = "rbuild bundles [list|verify] [options]"
+
+    format = cli.SwitchAttr(
+        "--format", _FORMATS, default="text", argname="FORMAT", help="text or json"
+    )
 
     def main(self, what: str = "list") -> int:
         """Print them; `verify` exits 4 when one is bad."""
@@ -167,7 +181,9 @@ class Bundles(Command):
 class Install(Command):
     """Copy the executables of the latest bundles to PREFIX/bin; needs no engine and no Go."""
 
-    prefix = cli.SwitchAttr("--prefix", str, argname="DIR", default="/usr/local")
+    prefix = cli.SwitchAttr(
+        "--prefix", str, argname="DIR", default="/usr/local", help="where bin is"
+    )
 
     def main(self) -> int:
         """Install and print each."""
@@ -183,7 +199,12 @@ class Install(Command):
 
 
 class Base(Command):
-    """Make a base image with no registry: rbuild base [--from FILE] IMAGE, as debian:bookworm."""
+    """Make a base image, such as debian:bookworm, of the distribution's packages.
+
+    A build whose FROM names it, and can't pull it, then uses localhost/debian:bookworm.
+    """
+
+    USAGE = "rbuild base [--from FILE] IMAGE"
 
     archive: cli.SwitchAttr[str | None] = cli.SwitchAttr(
         "--from", str, argname="FILE", help="a root file system as a tar archive"
@@ -220,7 +241,9 @@ class Base(Command):
 class Backends(Command):
     """Which backends are here, their versions, which would be chosen and why."""
 
-    format = cli.SwitchAttr("--format", _FORMATS, default="text")
+    format = cli.SwitchAttr(
+        "--format", _FORMATS, default="text", argname="FORMAT", help="text or json"
+    )
 
     def main(self) -> int:
         """Print them; exits 3 when none can run."""

@@ -1,0 +1,66 @@
+"""The help text: usage, what it does, the commands, the options; one line each."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from plumbum.cli.switches import SwitchInfo
+
+_LEFT: Final = 28
+_WIDTH: Final = 79
+_GROUPS: Final = {
+    "Switches": "Own options",
+    "Build": "Build",
+    "Output": "Output",
+    "Meta-switches": "Help",
+}
+
+
+def text(
+    usage: str,
+    description: str,
+    commands: Mapping[str, str],
+    options: Mapping[str, SwitchInfo],
+) -> str:
+    """The whole help. `options` are those bound, by name; a command's own come first."""
+    parts = [f"Usage: {usage}", description]
+    if commands:
+        parts.append("\n".join(["Commands:", *_rows(commands.items())]))
+    named: dict[SwitchInfo, list[str]] = {}
+    for name, option in options.items():
+        named.setdefault(option, []).append(name)
+    for group, title in _GROUPS.items():
+        rows = [
+            (_left(names, option), _right(option))
+            for option, names in named.items()
+            if option.group == group
+        ]
+        if rows:
+            parts.append("\n".join([f"{title}:", *_rows(rows)]))
+    return "\n\n".join(parts)
+
+
+def _left(names: Sequence[str], option: SwitchInfo) -> str:
+    shown = ", ".join(
+        f"-{name}" if len(name) == 1 else f"--{name}" for name in sorted(names, key=len)
+    )
+    return f"{shown} {option.argname}" if option.argtype else shown
+
+
+def _right(option: SwitchInfo) -> str:
+    if option.group == "Meta-switches":
+        return "show this help" if "help" in option.names else "show the version"
+    return f"{option.help or ''} (may be repeated)" if option.list else option.help or ""
+
+
+def _rows(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for left, right in rows:
+        head = f"  {left}".ljust(_LEFT)
+        lines = textwrap.wrap(right, _WIDTH - _LEFT) or [""]
+        if len(head) > _LEFT:
+            yield head
+            head = " " * _LEFT
+        yield head + lines[0]
+        yield from (" " * _LEFT + line for line in lines[1:])

@@ -1,0 +1,85 @@
+"""Figures of issue "The main job", as ratios in one run: pytest tests/bench -s --backend podman.
+
+Nothing is asserted but that every run ended well: a failing run is as fast as a good one.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tests.e2e.driver import Rbuild
+
+ROUNDS = 7
+
+
+def seconds(argv: Sequence[str | Path], rbuild: Rbuild) -> float:
+    start = time.perf_counter()
+    subprocess.run(
+        argv,
+        cwd=rbuild.project,
+        env=rbuild.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=True,
+    )
+    return time.perf_counter() - start
+
+
+def medians(*measured: Callable[[], float]) -> list[float]:
+    """Medians of runs taken in turn, so that a noisy moment meets all of them."""
+    rounds = [[one() for one in measured] for _ in range(ROUNDS)]
+    return [statistics.median(column) for column in zip(*rounds, strict=True)]
+
+
+def test_start_of_the_command(rbuild: Rbuild) -> None:
+    python, ours = medians(
+        lambda: seconds([sys.executable, "-c", "pass"], rbuild),
+        lambda: seconds([*rbuild.argv, "--version"], rbuild),
+    )
+    print(
+        f"\nrbuild --version {ours * 1000:.0f} ms, python -c pass {python * 1000:.0f} ms: "
+        f"+{(ours - python) * 1000:.0f} ms (mark +120)"
+    )
+
+
+def test_a_whole_build_against_the_bare_engine(rbuild: Rbuild) -> None:
+    """Against the backend's own commands, pasted from the plan, with everything cached."""
+    assert rbuild("binary").returncode == 0
+    plan = rbuild("plan", "binary")
+    commands = [
+        line for line in plan.stdout.splitlines() if line and not line.startswith(("#", "("))
+    ]
+    script = "set -e\n" + "\n".join(commands)
+    bare, ours = medians(
+        lambda: seconds(["sh", "-c", script], rbuild),
+        lambda: seconds([*rbuild.argv, "binary"], rbuild),
+    )
+    print(
+        f"\n{rbuild.backend}: rbuild binary {ours:.2f} s, bare {bare:.2f} s: "
+        f"{ours / bare:.2f}x, +{ours - bare:.2f} s (mark 1.05x + 0.5 s)"
+    )
+
+
+def test_memory_while_ten_megabytes_stream(rbuild: Rbuild) -> None:
+    """The peak of the rbuild process alone, children not counted (VmHWM, proc(5))."""
+    command = "i=0; while [ $i -lt 10 ]; do head -c 750000 /dev/urandom | od -x; i=$((i + 1)); done"
+    with rbuild.started("run", "--", "sh", "-c", command + "; echo END") as running:
+        assert running.stdout is not None
+        received, peak = 0, 0
+        while data := os.read(running.stdout.fileno(), 1 << 20):
+            received += len(data)
+            status = Path(f"/proc/{running.pid}/status").read_text()
+            found = [line for line in status.splitlines() if line.startswith("VmHWM")]
+            peak = int(found[0].split()[1]) if found else peak
+        assert running.wait() == 0
+    assert received > 10_000_000
+    print(
+        f"\n{rbuild.backend}: {received / 1e6:.0f} MB of output, "
+        f"peak {peak / 1024:.0f} MB (mark 80 MB)"
+    )
