@@ -11,7 +11,6 @@ import base64
 import contextlib
 import json
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -27,6 +26,8 @@ from rootless_build.plan import BindMount, RunContainer, VolumeMount
 if TYPE_CHECKING:
     from podman.domain.containers import Container as ApiContainer
 
+_STANDARD_INPUT = 0
+"""The descriptor; `sys.stdin` may be something else, or closed."""
 _STOP_GRACE = 2
 """Seconds an interrupted container has before SIGKILL, where the step says nothing."""
 _NOT_FOUND = re.compile(r"not found in \$PATH|no such file or directory|command that was not found")
@@ -122,7 +123,7 @@ class PodmanContainer:
                 tail.add(data)
 
         if stdio is Stdio.PIPED:
-            process.stream(argv, on_output, environment=environment, stdin=sys.stdin.fileno())
+            process.stream(argv, on_output, environment=environment, stdin=_STANDARD_INPUT)
         else:
             process.stream(argv, on_output, environment=environment)
         reporter.flush()
