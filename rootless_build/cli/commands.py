@@ -37,7 +37,12 @@ from rootless_build.errors import (
 from rootless_build.escaping import shown
 from rootless_build.events import Level, Notice, StepReporter
 
-_FORMATS = cli.Set("text", "json")
+
+def _format_option() -> cli.SwitchAttr[str]:
+    formats = cli.Set("text", "json")
+    return cli.SwitchAttr(
+        "--format", formats, default="text", argname="FORMAT", help="text or json"
+    )
 
 
 def build(command: Command, words: tuple[str, ...]) -> int:
