@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from subprocess import DEVNULL
 from typing import IO, Final
 
 from rootless_build import process
@@ -18,7 +19,7 @@ CHROOT: Final = "chroot"
 """The isolation that has no namespaces of its own but for mounts and the host name."""
 # -I -S: the standard library alone, 6 ms, and nothing of the user's is imported.
 _PYTHON: Final = (sys.executable, "-I", "-S")
-_REAPER: Final = Path(__file__).with_name("reaper.py")
+_REAPER: Final = (*_PYTHON, str(Path(__file__).with_name("reaper.py")))
 
 
 def with_isolation(settings: EngineSettings) -> EngineSettings:
@@ -61,32 +62,29 @@ class Buildah:
             raise StepFailedError(failure, status=125, engine_words=own_words(done))
         return done.text.rstrip("\n")
 
-    def stream(self, arguments: Sequence[str], on_output: process.OnOutput) -> int:
-        """Run a command and hand its output over as it appears."""
-        return process.stream([PROGRAM, *arguments], on_output, environment=self._environment)
-
-    def run(
+    def stream(
         self,
         arguments: Sequence[str],
         on_output: process.OnOutput,
         *,
-        stdin: int,
-        temporary: Path,
+        stdin: int = DEVNULL,
+        temporary: Path | None = None,
     ) -> int:
-        """`buildah run`, with TMPDIR `temporary`; no process of the container outlives it."""
+        """Run a command and hand its output over as it appears. `temporary` is its TMPDIR.
+
+        No process that it started outlives it.
+        """
         return process.stream(
-            self._contained(arguments),
+            (*_REAPER, PROGRAM, *arguments),
             on_output,
-            environment={**self._environment, "TMPDIR": str(temporary)},
+            environment=self._with(temporary),
             stdin=stdin,
         )
 
     def attach(self, arguments: Sequence[str], errors: IO[bytes], *, temporary: Path) -> int:
         """The same on rbuild's own terminal; buildah's own words go to the file `errors`."""
         return process.attach(
-            self._contained(arguments),
-            environment={**self._environment, "TMPDIR": str(temporary)},
-            stderr=errors,
+            (*_REAPER, PROGRAM, *arguments), environment=self._with(temporary), stderr=errors
         )
 
     def as_owner(self, *argv: str, stdin: bytes = b"") -> process.Completed:
@@ -122,9 +120,10 @@ class Buildah:
         if done.status:
             raise StepFailedError(f"{directory} could not be removed", engine_words=done.words)
 
-    def _contained(self, arguments: Sequence[str]) -> tuple[str, ...]:
-        reaper = (*_PYTHON, str(_REAPER)) if self.settings.isolation == CHROOT else ()
-        return (*reaper, PROGRAM, *arguments)
+    def _with(self, temporary: Path | None) -> dict[str, str]:
+        if temporary is None:
+            return self._environment
+        return {**self._environment, "TMPDIR": str(temporary)}
 
 
 def own_words(done: process.Completed) -> str:

@@ -110,7 +110,7 @@ class WorkingContainer:
 
     def _streamed(self, arguments: Sequence[str], reporter: StepReporter, stdin: int) -> Exit:
         output = Output(reporter)
-        status = self._buildah.run(
+        status = self._buildah.stream(
             arguments, output.feed, stdin=stdin, temporary=self._record.temporary
         )
         ended = output.end(status)

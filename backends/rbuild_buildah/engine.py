@@ -198,7 +198,7 @@ def build_command(step: BuildImage, settings: EngineSettings) -> tuple[str, ...]
         network = "host"  # it has no other
     arguments = build_arguments(dataclasses.replace(step, network=network), settings)
     # --layers: buildah keeps no cache of its own accord.
-    return ("build", "--layers", "--force-rm", *isolation_arguments(settings), *arguments)
+    return ("build", "--layers", *isolation_arguments(settings), *arguments)
 
 
 def _image(inspected: Mapping[str, Json]) -> Image:

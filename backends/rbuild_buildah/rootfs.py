@@ -14,6 +14,7 @@ import json
 import lzma
 import platform
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -54,15 +55,18 @@ def write_layout(directory: Path, archive: Path, labels: Pairs) -> None:
         raise StepFailedError(f"{archive} can't be read: {error}") from error
     (blobs / content).symlink_to(archive.absolute())
     machine = platform.machine()
+    # Without a time buildah finds none of the layers built on this one in its cache.
+    created = datetime.fromtimestamp(int(archive.stat().st_mtime), UTC).isoformat()
     config = _blob(
         blobs,
         "config.v1+json",
         {
             "architecture": _ARCHITECTURES.get(machine, machine),
             "os": "linux",
+            "created": created,
             "config": {"Env": [_PATH], "Cmd": _COMMAND, "Labels": dict(labels)},
             "rootfs": {"type": "layers", "diff_ids": [f"sha256:{diff}"]},
-            "history": [{"created_by": f"root file system {archive.name}"}],
+            "history": [{"created": created, "created_by": f"root file system {archive.name}"}],
         },
     )
     # The engine looks at the content itself to see how it is compressed.
