@@ -38,10 +38,13 @@ from rootless_build.escaping import shown
 from rootless_build.events import Level, Notice, StepReporter
 
 
-def _format_option() -> cli.SwitchAttr[str]:
-    formats = cli.Set("text", "json")
+def _format_option() -> cli.SwitchAttr[str | list[str]]:
     return cli.SwitchAttr(
-        "--format", formats, default="text", argname="FORMAT", help="text or json"
+        "--format",
+        cli.Set("text", "json"),
+        default="text",
+        argname="FORMAT",
+        help="text or json",
     )
 
 
@@ -102,9 +105,7 @@ class Plan(Command):
 
     USAGE = "rbuild plan [options] [NAME=VALUE...] [TARGET...]"
 
-    format = cli.SwitchAttr(
-        "--format", _FORMATS, default="text", argname="FORMAT", help="text or json"
-    )
+    format = _format_option()
 
     def main(self, *words: str) -> int:
         """Print the plan of the targets."""
@@ -149,9 +150,7 @@ class Bundles(Command):
 
     USAGE = "rbuild bundles [list|verify] [options]"
 
-    format = cli.SwitchAttr(
-        "--format", _FORMATS, default="text", argname="FORMAT", help="text or json"
-    )
+    format = _format_option()
 
     def main(self, what: str = "list") -> int:
         """Print them; `verify` exits 4 when one is bad."""
@@ -246,9 +245,7 @@ class Base(Command):
 class Backends(Command):
     """Which backends are here, their versions, which would be chosen and why."""
 
-    format = cli.SwitchAttr(
-        "--format", _FORMATS, default="text", argname="FORMAT", help="text or json"
-    )
+    format = _format_option()
 
     def main(self) -> int:
         """Print them; exits 3 when none can run."""
@@ -304,6 +301,9 @@ class Clean(Command):
 
     def _ours(self, leftover: Leftover) -> bool:
         labels = dict(leftover.labels)
+        # Images made from a base image of ours inherit its label; only builds name a project.
+        if LABEL_PROJECT not in labels:
+            return False
         if process.lives(labels.get(LABEL_PROCESS, "")):
             return False
         return self.everywhere or labels.get(LABEL_PROJECT) == str(self.project)
