@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -114,7 +116,9 @@ class Buildah:
 
         Raises StepFailedError when something of it stays.
         """
-        if not os.path.lexists(directory):
+        with contextlib.suppress(OSError):
+            shutil.rmtree(directory)
+        if not directory.exists():
             return
         done = self.as_owner("rm", "-rf", "--", str(directory))
         if done.status:

@@ -4,30 +4,56 @@ A script, not a module: `python -I -S reaper.py PROGRAM ARGUMENT…` (30 ms). A 
 isolation chroot shares the host's pid namespace, so that no kernel ends what its command started
 in the background; and an interrupted `buildah build` leaves its RUN going. As their subreaper
 (prctl(2)) this process becomes the parent of all such orphans. It ends like the program did, and
-when rbuild is gone.
+when rbuild is gone. It also tells the terminals below it when its own changes size.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import signal
 import sys
+import termios
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
 
-def children() -> list[int]:
-    """The processes whose parent this is."""
-    return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+def children(of: int) -> list[int]:
+    """The processes whose parent is `of`; none when it has ended."""
+    try:
+        return [int(pid) for pid in Path(f"/proc/{of}/task/{of}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def resize(pid: int, size: bytes) -> bool:
+    """Give a process's terminal that size; False when it has none but this one's."""
+    with contextlib.suppress(OSError):
+        terminal = os.open(f"/proc/{pid}/fd/0", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        with contextlib.closing(os.fdopen(terminal, "wb", 0)):
+            if os.isatty(terminal) and not os.path.samestat(os.fstat(terminal), os.fstat(0)):
+                fcntl.ioctl(terminal, termios.TIOCSWINSZ, size)
+                return True
+    return False
+
+
+def pass_on_window_size() -> None:
+    """Give the container's terminal the size of this one: buildah 1.28 does it only once."""
+    size = fcntl.ioctl(0, termios.TIOCGWINSZ, bytes(8))
+    below = children(os.getpid())
+    for pid in below:  # grows while it is read
+        # Whoever made a further terminal in the container sees to its size.
+        if not resize(pid, size):
+            below += children(pid)
 
 
 def end_children() -> None:
     """Kill until there is none: what a killed one leaves comes here next."""
-    while pids := children():
+    while pids := children(os.getpid()):
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -49,6 +75,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, pass_on)
     # The terminal sends it to the program as well.
     signal.signal(signal.SIGINT, lambda _number, _frame: None)
+    if os.isatty(0):
+        signal.signal(signal.SIGWINCH, lambda _number, _frame: pass_on_window_size())
     _, ended = os.waitpid(program, 0)
     end_children()
     if os.WIFSIGNALED(ended):
