@@ -1,0 +1,111 @@
+"""What the readers of docker's two kinds of build output have in common."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections import deque
+from dataclasses import dataclass
+
+from rootless_build.errors import ImageBuildError
+from rootless_build.events import LONGEST_LINE, StepReporter, Stream
+from rootless_build.plan import BuildImage
+
+_KEPT_LINES = 20
+_KEPT_BYTES = 1000
+_EXIT_STATUS = re.compile(r"(?:returned a non-zero|exit) code: (\d+)")
+_NO_BASE = re.compile(
+    r"pull access denied|failed to resolve source metadata|failed to do request|manifest unknown"
+    r"|load metadata|Error response from daemon: Get |^Get \"https?:",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """Instruction `number` of `of`, counted within `stage` where the builder says one."""
+
+    number: int
+    of: int
+    text: str
+    stage: str | None = None
+
+    def __str__(self) -> str:
+        stage = f" of stage {self.stage}" if self.stage else ""
+        return f"step {self.number}/{self.of}{stage}: {self.text}"
+
+
+class BuildLog(ABC):
+    """Turns the raw output of a build into progress and output lines for a reporter.
+
+    Feed it with `feed` (an `OnOutput` of `rootless_build.process.stream`), then call `finish`.
+    """
+
+    def __init__(self, reporter: StepReporter) -> None:
+        self._reporter = reporter
+        self._pending: dict[Stream, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
+        self._tail: deque[bytes] = deque(maxlen=_KEPT_LINES)
+        self._engine_words: deque[bytes] = deque(maxlen=_KEPT_LINES)
+        self._failing: Instruction | None = None
+
+    def feed(self, data: bytes, stream: Stream) -> None:
+        """Take raw bytes, however they were cut."""
+        pending = self._pending[stream]
+        pending += data
+        start = 0
+        while (end := pending.find(b"\n", start)) >= 0:
+            self._line(bytes(pending[start : end + 1]), stream)
+            start = end + 1
+        del pending[:start]
+        if len(pending) >= LONGEST_LINE:
+            self._output(bytes(pending), stream)
+            pending.clear()
+
+    def finish(self, *, succeeded: bool) -> None:
+        """The build has ended: hand on what was held back, and close the last instruction."""
+        for stream, pending in self._pending.items():
+            if pending:
+                self._line(bytes(pending), stream)
+                pending.clear()
+        if succeeded:
+            self._reporter.instruction_done()
+            for line in self._engine_words:
+                self._reporter.output(line, "stderr")
+        self._reporter.flush()
+
+    def failure(self, step: BuildImage, status: int) -> ImageBuildError:
+        """The error for a build that ended with `status`, naming the instruction it ended at."""
+        words = b"".join((*self._tail, *self._engine_words)).decode(errors="replace")
+        name = step.tags[0] if step.tags else str(step.context)
+        failing = self._failing
+        where = f": it failed at {failing}" if failing else ""
+        ended = _EXIT_STATUS.search(b"".join(self._engine_words).decode(errors="replace"))
+        why = f" (its command ended with status {ended[1]})" if ended and failing else ""
+        if status < 0:
+            why = f" (docker was ended by signal {-status})"
+        no_base = failing is None or failing.text.upper().startswith("FROM ")
+        hint = ""
+        if no_base and _NO_BASE.search(words):
+            hint = "where no registry answers, `rbuild base IMAGE` makes a base image"
+        message = f"the image {name} could not be built{where}{why}"
+        return ImageBuildError(message, hint=hint, engine_words=words)
+
+    @abstractmethod
+    def _line(self, line: bytes, stream: Stream) -> None:
+        """One line, its newline included if it had one."""
+
+    def _begin(self, instruction: Instruction) -> None:
+        self._failing = instruction
+        self._tail.clear()
+        self._reporter.instruction(
+            instruction.number, instruction.of, instruction.text, stage=instruction.stage
+        )
+
+    def _output(self, data: bytes, stream: Stream) -> None:
+        if data:
+            self._tail.append(data[-_KEPT_BYTES:])
+            self._reporter.output(data, stream)
+
+    def _hold(self, line: bytes) -> None:
+        """Words of the engine itself: part of the error, or output at the end of a good build."""
+        self._engine_words.append(line[-_KEPT_BYTES:])

@@ -1,0 +1,225 @@
+"""One container, from its making to its removal."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO, Final, cast
+
+from rbuild_docker.client import Client
+from rbuild_docker.run_arguments import command, options
+from rbuild_docker.start_words import StartWords
+from rootless_build import process
+from rootless_build.backend import LABEL_PREFIX, Exit, Image, Stdio
+from rootless_build.errors import StepFailedError, UnsupportedError
+from rootless_build.events import Level, StepReporter, Stream
+from rootless_build.plan import BindMount, Json, RunContainer, VolumeMount
+
+_STOP_GRACE: Final = 2
+"""Seconds an interrupted container has before SIGKILL, where the step says nothing."""
+_NO_DETACHING: Final = "--detach-keys=\udcff"
+"""A byte that no terminal sends in UTF-8: docker's own ctrl-p,ctrl-q would swallow a ctrl-p."""
+_NO_DIRECTORY: Final = ("Could not find the file", "No such container:path", "not a directory")
+
+
+class DockerContainer:
+    """See `rootless_build.backend.Container`."""
+
+    def __init__(
+        self, client: Client, identity: str, step: RunContainer, image: Image, warnings: str
+    ) -> None:
+        self._client = client
+        self._id = identity
+        self._step = step
+        self._image = image
+        self._warnings = warnings
+
+    @property
+    def id(self) -> str:
+        """The full id."""
+        return self._id
+
+    def run(self, reporter: StepReporter, stdio: Stdio) -> Exit:
+        """Start it, hand its output over as it appears, and wait for its end."""
+        for warning in self._warnings.splitlines():
+            reporter.notice("engine-warning", warning.removeprefix("WARNING: "), Level.WARNING)
+        words = StartWords(reporter)
+        try:
+            said = self._attach(words, stdio)
+        except BaseException:
+            self._stop()
+            raise
+        state = self._state()
+        if state["Status"] == "created":
+            # The daemon's own verdict: 126, 127, and 128 for everything else (docker run: 125).
+            status = int(cast("int", state["ExitCode"]))
+            error = str(state["Error"]) or said
+            return Exit(status if status in {126, 127} else 125, error)
+        words.release()
+        reporter.flush()
+        return Exit(int(cast("int", state["ExitCode"])), out_of_memory=bool(state["OOMKilled"]))
+
+    def copy_out(self, path: str, destination: Path) -> bool:
+        """Copy what is in the directory `path` into `destination`."""
+        start = self._step.working_directory or self._image.working_directory
+        source = PurePosixPath("/", start, path)
+        # `docker cp` into a directory loses the times of directories, and can't write into those
+        # it made read-only (20.10, 28.2): it fetches, tar unpacks.
+        with tempfile.TemporaryFile(dir=destination) as archive:
+            words = process.Tail()
+
+            def on_output(data: bytes, stream: Stream) -> None:
+                if stream == "stdout":
+                    archive.write(data)
+                else:
+                    words.add(data)
+
+            # The trailing dot means the directory's content, and the target of a link.
+            copy = ["docker", "cp", f"{self._id}:{source}/.", "-"]
+            status = process.stream(copy, on_output, environment=self._client.environment)
+            if status != 0:
+                if any(said in words.text for said in _NO_DIRECTORY):
+                    return False
+                raise StepFailedError(
+                    f"the container's {source} could not be copied out", engine_words=words.text
+                )
+            archive.seek(0)
+            _unpack(archive, destination, str(source))
+        return True
+
+    def _attach(self, words: StartWords, stdio: Stdio) -> str:
+        """Start it and carry its streams to the end; returns what standard error ended with."""
+        argv = ["docker", "start", "--attach", _NO_DETACHING]
+        # Without a terminal the client refuses to connect a closed input to a container that has.
+        if self._step.interactive and (stdio is Stdio.TERMINAL or not self._step.tty):
+            argv.append("--interactive")
+        argv.append(self._id)
+        environment = self._client.environment
+        if stdio is Stdio.TERMINAL:
+            process.attach(argv, environment=environment)
+            return ""
+        tail = process.Tail()
+
+        def on_output(data: bytes, stream: Stream) -> None:
+            if stream == "stderr":
+                tail.add(data)
+            words.feed(data, stream)
+
+        def ask_to_end(_pid: int) -> None:
+            # The client hands SIGTERM on to the container, and waits for its end.
+            self._stop()
+
+        if stdio is Stdio.PIPED:
+            process.stream(
+                argv,
+                on_output,
+                environment=environment,
+                stdin=sys.stdin.fileno(),
+                ask_to_end=ask_to_end,
+            )
+        else:
+            process.stream(argv, on_output, environment=environment, ask_to_end=ask_to_end)
+        return tail.text
+
+    def _state(self) -> dict[str, Json]:
+        text = self._client.answer(
+            "the container's end could not be learned",
+            *("container", "inspect", "--format", "{{json .State}}", self._id),
+        )
+        return cast("dict[str, Json]", json.loads(text))
+
+    def _stop(self) -> None:
+        grace = self._step.stop_timeout
+        seconds = str(_STOP_GRACE if grace is None else grace)
+        self._client.capture("stop", "--time", seconds, self._id)
+
+
+def _unpack(archive: IO[bytes], destination: Path, source: str) -> None:
+    words = process.Tail()
+    unpack = ["tar", "--extract", "--same-permissions", "--no-same-owner"]
+    status = process.stream(
+        [*unpack, "--delay-directory-restore", "--directory", str(destination)],
+        lambda data, _: words.add(data),
+        stdin=archive,
+    )
+    if status != 0:
+        raise StepFailedError(
+            f"the container's {source} could not be copied out", engine_words=words.text
+        )
+
+
+@contextlib.contextmanager
+def new_container(
+    client: Client, step: RunContainer, image: Image, network: str | None
+) -> Iterator[DockerContainer]:
+    """Make a container; it is removed, with its anonymous volumes, when the context ends.
+
+    Raises StepFailedError (125) when docker refuses, UnsupportedError for bind mounts on a
+    remote engine.
+    """
+    _prepare_sources(client, step)
+    _make_volumes(client, step)
+    if "selinux" in client.security_options and not step.privileged:
+        # Else the container may not read the checkout; relabelling it is not ours to do.
+        wanted = ("label=disable", *step.security_options)
+        step = dataclasses.replace(step, security_options=wanted)
+    made = client.capture(
+        "create", *options(step, network), "--pull=never", f"sha256:{image.id}", *command(step)
+    )
+    identity = made.text.strip()
+    if made.status != 0 or not identity:
+        raise StepFailedError(
+            "docker could not make the container", status=125, engine_words=made.words
+        )
+    try:
+        yield DockerContainer(client, identity, step, image, made.words)
+    finally:
+        client.capture("rm", "--force", "--volumes", identity)
+
+
+def _prepare_sources(client: Client, step: RunContainer) -> None:
+    for mount in step.mounts:
+        if not isinstance(mount, BindMount):
+            continue
+        if is_remote(client.endpoint):
+            raise UnsupportedError(
+                f"{mount.source} cannot be mounted: the docker daemon at {client.endpoint} does "
+                "not see this host's files",
+                hint="use a local daemon, or run without the bind mount (BIND_DIR=)",
+            )
+        if mount.source.exists():
+            continue
+        words = f"{mount.source}: no such file or directory"
+        if mount.create_source:
+            # As the user: docker would make it as root.
+            try:
+                mount.source.mkdir(parents=True, exist_ok=True)
+                continue
+            except OSError as error:
+                words = str(error)
+        raise StepFailedError(
+            f"{mount.source} cannot be mounted at {mount.target}", status=125, engine_words=words
+        )
+
+
+def is_remote(endpoint: str) -> bool:
+    """Whether the daemon at that address is on another host, as far as one can tell."""
+    return not endpoint.startswith(("unix:", "/"))
+
+
+def _make_volumes(client: Client, step: RunContainer) -> None:
+    """Named volumes with rbuild's labels; docker would make them without."""
+    labels = [f"--label={k}={v}" for k, v in step.labels if k.startswith(LABEL_PREFIX)]
+    for mount in step.mounts:
+        if isinstance(mount, VolumeMount) and mount.name:
+            # One that is there is left as it is.
+            client.answer(
+                f"docker could not make the volume {mount.name}",
+                *("volume", "create", *labels, mount.name),
+                status=125,
+            )

@@ -1,0 +1,167 @@
+"""An open docker: images, containers, volumes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import assert_never, cast
+
+from rbuild_containers.image_config import image_from_config
+from rbuild_docker import image_builds
+from rbuild_docker.client import Client
+from rbuild_docker.container import is_remote, new_container
+from rbuild_docker.ownership import give_back
+from rbuild_docker.storage import labelled
+from rootless_build import process
+from rootless_build.backend import Container, EngineSettings, Image, Leftover, LeftoverKind
+from rootless_build.errors import ImageBuildError, ImageNotFoundError, StepFailedError
+from rootless_build.events import StepReporter, Stream
+from rootless_build.plan import BuildImage, Json, Pairs, RunContainer
+
+_GONE = "no such "
+
+
+class DockerEngine:
+    """See `rootless_build.backend.Engine`."""
+
+    def __init__(self, client: Client, settings: EngineSettings) -> None:
+        self._client = client
+        self._settings = settings
+        self._last_image: str | None = None
+
+    def connect(self) -> None:
+        """Ask the daemon who it is. Raises BackendUnavailableError."""
+        _ = self._client.info
+
+    @property
+    def rootless(self) -> bool:
+        """False when a privileged container has power over the host."""
+        return "rootless" in self._client.security_options
+
+    @property
+    def remote(self) -> bool:
+        """True when nothing of this host can be bind-mounted."""
+        return is_remote(self._client.endpoint)
+
+    @property
+    def _network(self) -> str | None:
+        """For steps that name none: a daemon without a bridge can't give them its default."""
+        return self._settings.network or (None if self._client.has_bridge else "host")
+
+    # --- images ---------------------------------------------------------------------------------
+
+    def find_image(self, reference: str) -> Image | None:
+        """The image of that name or id in storage."""
+        found = self._client.capture("image", "inspect", "--format", "{{json .}}", reference)
+        if found.status != 0:
+            if _GONE in found.words.lower():
+                return None
+            raise StepFailedError(
+                f"docker could not look for the image {reference}", engine_words=found.words
+            )
+        inspected = cast("dict[str, Json]", json.loads(found.text))
+        config = cast("dict[str, Json] | None", inspected["Config"]) or {}
+        image = image_from_config(str(inspected["Id"]), config)
+        self._last_image = image.id
+        return image
+
+    def pull_image(self, reference: str, reporter: StepReporter) -> Image:
+        """Fetch an image from its registry."""
+        tail = process.Tail()
+
+        def on_output(data: bytes, stream: Stream) -> None:
+            if stream == "stderr":
+                tail.add(data)
+            reporter.output(data, stream)
+
+        status = process.stream(
+            ["docker", "pull", reference], on_output, environment=self._client.environment
+        )
+        reporter.flush()
+        image = self.find_image(reference) if status == 0 else None
+        if image is None:
+            raise ImageNotFoundError(
+                f"the image {reference} could not be pulled",
+                reference=reference,
+                engine_words=tail.text,
+            )
+        return image
+
+    def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:
+        """Build and tag. A build whose output is files makes no image: one with an empty id."""
+        identity = image_builds.build(
+            self._client,
+            step,
+            reporter,
+            network=self._network,
+            directory=self._settings.runtime_directory,
+        )
+        if not identity:
+            return Image(id="")
+        image = self.find_image(identity)
+        if image is None:
+            message = "docker built an image that is not in its storage"
+            raise ImageBuildError(message)
+        return image
+
+    def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
+        """Make an image of a root file system in a tar archive."""
+        changes = ['CMD ["bash"]', *(f"LABEL {_quoted(k)}={_quoted(v)}" for k, v in labels)]
+        done = self._client.capture(
+            "import", *(f"--change={change}" for change in changes), str(archive), reference
+        )
+        image = self.find_image(reference) if done.status == 0 else None
+        if image is None:
+            raise StepFailedError(
+                f"docker could not import {archive} as {reference}", engine_words=done.words
+            )
+        return image
+
+    # --- containers and volumes -----------------------------------------------------------------
+
+    def container(self, step: RunContainer, image: Image) -> AbstractContextManager[Container]:
+        """Make a container of `image`."""
+        self._last_image = image.id
+        return new_container(self._client, step, image, self._network)
+
+    def remove_volume(self, name: str) -> bool:
+        """Remove a named volume; False when there was none."""
+        return self._remove(f"the volume {name}", "volume", "rm", name)
+
+    def give_back(self, directory: Path) -> None:
+        """Make everything below `directory` the property of the user who runs rbuild."""
+        if not self.remote:
+            give_back(self._client, directory, self._last_image, rootless=self.rootless)
+
+    def leftovers(self) -> Sequence[Leftover]:
+        """Everything in docker's storage that carries rbuild's labels."""
+        return tuple(labelled(self._client))
+
+    def remove(self, leftover: Leftover) -> None:
+        """Remove one of them, by force."""
+        match leftover.kind:
+            case LeftoverKind.CONTAINER:
+                words = ["container", "rm", "--force", "--volumes"]
+            case LeftoverKind.VOLUME:
+                words = ["volume", "rm", "--force"]
+            case LeftoverKind.IMAGE:
+                words = ["image", "rm", "--force"]
+            case _:
+                assert_never(leftover.kind)
+        self._remove(f"the {leftover.kind} {leftover.name}", *words, leftover.id)
+
+    def _remove(self, what: str, *arguments: str) -> bool:
+        done = self._client.capture(*arguments)
+        if done.status == 0:
+            return True
+        if _GONE in done.words.lower():
+            return False
+        raise StepFailedError(f"{what} could not be removed", engine_words=done.words)
+
+
+def _quoted(word: str) -> str:
+    """A word of a Dockerfile's LABEL: in double quotes, with nothing left to expand."""
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
+    return f'"{escaped}"'

@@ -1,0 +1,103 @@
+"""Builds an image with whichever builder this docker has."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from rbuild_docker.build_arguments import EXPORTERS, Builder, build_arguments
+from rbuild_docker.build_log import BuildLog
+from rbuild_docker.buildkit_log import BuildKitLog
+from rbuild_docker.classic_log import ClassicLog
+from rbuild_docker.client import Client
+from rootless_build import process
+from rootless_build.errors import UnsupportedError
+from rootless_build.events import Level, StepReporter
+from rootless_build.plan import BuildImage, Pairs, PullPolicy
+
+_FIRST_WITHOUT_BUILDKIT: Final = 23
+"""The first client that needs the plug-in docker-buildx for BuildKit (release notes of 23.0)."""
+
+
+def builder_of(client: Client) -> Builder:
+    """The best builder of this client; DOCKER_BUILDKIT=0 asks for the classic one."""
+    if os.environ.get("DOCKER_BUILDKIT") == "0":
+        return Builder.CLASSIC
+    if client.capture("buildx", "version").status == 0:
+        return Builder.BUILDX
+    version = client.capture("version", "--format", "{{.Client.Version}}").text
+    major = version.partition(".")[0]
+    old = major.isdigit() and int(major) < _FIRST_WITHOUT_BUILDKIT
+    return Builder.BUILDKIT if old else Builder.CLASSIC
+
+
+def build(
+    client: Client,
+    step: BuildImage,
+    reporter: StepReporter,
+    *,
+    network: str | None,
+    directory: Path,
+) -> str:
+    """Build and tag; the image's id, empty for a build whose output is files only.
+
+    `directory` is for a file of this build. Raises ImageBuildError, UnsupportedError.
+    """
+    builder = builder_of(client)
+    arguments = build_arguments(step, network, builder)
+    _notices(step, builder, reporter)
+    id_file = step.image_id_file or directory / "image-id"
+    id_file.unlink(missing_ok=True)
+    classic = builder is Builder.CLASSIC
+    environment = {**client.environment, "DOCKER_BUILDKIT": "0" if classic else "1"}
+    log: BuildLog = ClassicLog(reporter) if classic else BuildKitLog(reporter)
+    with _substituted(client, step.substitutes):
+        status = process.stream(
+            ["docker", "build", f"--iidfile={id_file}", *arguments],
+            log.feed,
+            environment=environment,
+        )
+    log.finish(succeeded=status == 0)
+    if status != 0:
+        raise log.failure(step, status)
+    if any(output.type in EXPORTERS for output in step.outputs):
+        return ""
+    return id_file.read_text().strip()
+
+
+def _notices(step: BuildImage, builder: Builder, reporter: StepReporter) -> None:
+    if step.pull is PullPolicy.NEVER:
+        text = "docker build can't be kept from pulling a base image that is not in storage"
+        reporter.notice("pull-never", text, Level.DETAIL)
+    file = step.containerfile
+    ignore = file.with_name(f"{file.name}.dockerignore") if file else None
+    if builder is Builder.CLASSIC and ignore and ignore.exists():
+        text = f"docker's classic builder reads no {ignore.name}, only .dockerignore"
+        reporter.notice("dockerignore", text, Level.WARNING)
+
+
+@contextlib.contextmanager
+def _substituted(client: Client, substitutes: Pairs) -> Iterator[None]:
+    """Base images under the name their FROM has, while the build runs.
+
+    The classic builder knows no other way, and BuildKit takes a tag in storage too.
+    """
+    with contextlib.ExitStack() as stack:
+        for wanted, local in substitutes:
+            if "@" in wanted:
+                raise UnsupportedError(
+                    f"docker can't use {local} for {wanted}: a digest names one image only",
+                    hint="use --backend podman or --backend buildah",
+                )
+            before = client.capture("image", "inspect", "--format", "{{.Id}}", wanted)
+            what = f"docker could not use {local} for {wanted}"
+            client.answer(what, "tag", local, wanted)
+            if before.status == 0:
+                stack.callback(client.answer, what, "tag", before.text.strip(), wanted)
+            else:
+                # Only the name goes: the image has another.
+                stack.callback(client.answer, what, "image", "rm", "--no-prune", wanted)
+        yield

@@ -1,0 +1,64 @@
+"""Gives files that a container's users left behind to the user who runs rbuild."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from rbuild_docker.client import Client
+from rootless_build import process
+from rootless_build.backend import LABEL_PROCESS
+from rootless_build.errors import HostError
+
+
+def give_back(client: Client, directory: Path, image: str | None, *, rootless: bool) -> None:
+    """Change the owner of everything below `directory`, in a container: only there one may.
+
+    `image` is one that is at hand; `chown` has to be in it. Raises HostError.
+    """
+    if _all_ours(directory):
+        return
+    words = "there is no image to run chown in"
+    if image:
+        # Rootless, the container's root is the caller. userns-remap would stand in between.
+        owner = ["0:0"] if rootless else [f"{os.getuid()}:{os.getgid()}"]
+        namespace = [] if rootless else ["--userns=host"]
+        done = client.capture(
+            *("run", "--rm", "--network=none", "--user=0", *namespace, "--cap-add=ALL"),
+            *("--security-opt=label=disable", "--entrypoint=chown", "--pull=never"),
+            *("--label", f"{LABEL_PROCESS}={process.identity()}"),
+            *("--workdir=/", "--mount", f'type=bind,"source={_doubled(directory)}",target=/rbuild'),
+            *(image, "--recursive", "--no-dereference", *owner, "/rbuild"),
+        )
+        if done.status == 0:
+            return
+        words = done.words
+    raise HostError(
+        f"files of other users in {directory} could not be given back",
+        finding="foreign-files",
+        hint=f"as root: chown -R {os.getuid()}:{os.getgid()} {directory}",
+        engine_words=words,
+    )
+
+
+def _doubled(path: Path) -> str:
+    return str(path).replace('"', '""')
+
+
+def _all_ours(directory: Path) -> bool:
+    """Whether every file below belongs to the caller: stat calls only, the usual case."""
+    us = os.getuid()
+    try:
+        if directory.lstat().st_uid != us:
+            return False
+        for parent, directories, files in os.walk(directory, onerror=_raise):
+            for name in (*directories, *files):
+                if os.lstat(os.path.join(parent, name)).st_uid != us:  # noqa: PTH118 - speed
+                    return False
+    except PermissionError:
+        return False
+    return True
+
+
+def _raise(error: OSError) -> None:
+    raise error

@@ -1,0 +1,57 @@
+"""What in docker's storage is rbuild's: everything that carries its labels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import cast
+
+from rbuild_docker.client import Client
+from rootless_build.backend import LABEL_PREFIX, Leftover, LeftoverKind
+from rootless_build.plan import Json, Pairs
+
+_Inspected = Mapping[str, Json]
+
+
+def labelled(client: Client) -> Iterator[Leftover]:
+    """Containers, volumes and images with `io.rbuild.*` labels; raises StepFailedError.
+
+    docker filters by whole labels, not by a prefix, so everything is listed and inspected.
+    """
+    images = tuple(_inspect(client, "image", "image", "ls", "--quiet", "--no-trunc"))
+    inherited = {str(item["Id"]): _labels(item) for item in images}
+    containers = ("ps", "--all", "--quiet", "--no-trunc")
+    for item in _inspect(client, "container", *containers):
+        # A container has its image's labels too: one that the user made has no others.
+        labels = set(_labels(item)) - set(inherited.get(str(item["Image"]), ()))
+        if _ours(labels):
+            name = str(item["Name"]).removeprefix("/")
+            yield Leftover(LeftoverKind.CONTAINER, str(item["Id"]), name, _labels(item))
+    for item in _inspect(client, "volume", "volume", "ls", "--quiet"):
+        if _ours(_labels(item)):
+            name = str(item["Name"])
+            yield Leftover(LeftoverKind.VOLUME, name, name, _labels(item))
+    for item in images:
+        if _ours(_labels(item)):
+            tags = cast("list[str] | None", item.get("RepoTags")) or ["<none>"]
+            size = cast("int", item["Size"])
+            identity = str(item["Id"]).removeprefix("sha256:")
+            yield Leftover(LeftoverKind.IMAGE, identity, tags[0], _labels(item), size)
+
+
+def _inspect(client: Client, kind: str, *listing: str) -> Iterator[_Inspected]:
+    ids = tuple(dict.fromkeys(client.answer(f"docker did not list its {kind}s", *listing).split()))
+    if ids:
+        # What went away meanwhile is complained about, the others are printed all the same.
+        text = client.capture(kind, "inspect", "--format", "{{json .}}", *ids).text
+        yield from (cast("_Inspected", json.loads(line)) for line in text.splitlines() if line)
+
+
+def _labels(item: _Inspected) -> Pairs:
+    holder = item.get("Config") if "Config" in item else item
+    labels = cast("dict[str, dict[str, str] | None] | None", holder) or {}
+    return tuple((labels.get("Labels") or {}).items())
+
+
+def _ours(labels: Iterable[tuple[str, str]]) -> bool:
+    return any(name.startswith(LABEL_PREFIX) for name, _ in labels)
