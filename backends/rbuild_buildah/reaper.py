@@ -23,11 +23,12 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 def children(of: int) -> list[int]:
-    """The processes whose parent is `of`; none when it has ended."""
-    try:
-        return [int(pid) for pid in Path(f"/proc/{of}/task/{of}/children").read_text().split()]
-    except OSError:
-        return []
+    """The processes whose parent is `of`, whichever of its threads made them."""
+    found = []
+    for thread in Path(f"/proc/{of}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found += [int(pid) for pid in thread.read_text().split()]
+    return found
 
 
 def resize(pid: int, size: bytes) -> bool:
