@@ -9,7 +9,8 @@ from rootless_build.backend import Exit
 from rootless_build.events import Event, OutputLine, StepReporter
 
 OCI = "Error: while running runtime: exit status {0}\n"
-CHROOT = "subprocess exited with status {0}\n" * 2 + "Error: exit status {0}\n"
+CHROOT_ONCE = "subprocess exited with status {0}\nError: exit status {0}\n"
+CHROOT = "subprocess exited with status {0}\n" + CHROOT_ONCE
 RUNC = (
     "error running container: from /usr/bin/runc creating container for [{1}]: "
     'time="2026-11-24T02:13:37Z" level=warning msg="unable to get oom kill count" error="no"\n'
@@ -75,12 +76,11 @@ def test_a_line_is_shown_before_the_command_ends() -> None:
     ("words", "status"),
     [
         ("container exited on killed\n" + OCI.format(1), 137),
-        ("subprocess exited on terminated\nsubprocess exited with status 1\n"
-         "Error: exit status 1\n", 143),
+        ("subprocess exited on terminated\n" + CHROOT_ONCE.format(1), 143),
         ("container exited on segmentation fault\n" + OCI.format(1), 139),
         ("container exited on signal 35\n" + OCI.format(1), 163),
     ],
-)  # fmt: skip
+)
 def test_a_signal_is_told_from_status_1(words: str, status: int) -> None:
     assert shown(1, words) == (Exit(status), b"")
 
@@ -94,14 +94,10 @@ def test_a_signal_is_told_from_status_1(words: str, status: int) -> None:
         ("exec format error", 126),
     ],
 )
-@pytest.mark.parametrize("command", ["a", "sh -c several\nlines"])
+@pytest.mark.parametrize("command", ["a", "a several\nlines"])
 @pytest.mark.parametrize("network", ["", NETWORK])
 def test_why_a_command_did_not_start(reason: str, status: int, command: str, network: str) -> None:
-    words = (
-        RUNC.format(reason, command.replace("\n", "\\n"))
-        if "\n" not in command
-        else (RUNC.format(reason, "a").replace("[a]", f"[{command}]"))
-    )
+    words = RUNC.format(reason, "a").replace("[a]", f"[{command}]")
     ended, seen = shown(1, words + network + OCI.format(1))
     assert (ended.status, seen) == (status, b"")
     assert ended.engine_words.endswith(reason)
