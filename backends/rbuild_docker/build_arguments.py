@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 from enum import Enum
+from pathlib import Path
 
 from rootless_build.errors import UnsupportedError
 from rootless_build.plan import BuildImage, BuildOutput, Limits, PullPolicy
@@ -65,7 +66,9 @@ def _options(step: BuildImage, network: str | None, builder: Builder) -> Iterato
         yield "--force-rm"
     else:
         yield "--progress=plain"
-    yield from _containerfile(step)
+    file = containerfile(step)
+    if file is not None:
+        yield f"--file={file}"
     if step.pull is PullPolicy.ALWAYS:
         yield "--pull"
     for given, flag in ((step.no_cache, "--no-cache"), (step.squash, "--squash")):
@@ -95,14 +98,12 @@ def _options(step: BuildImage, network: str | None, builder: Builder) -> Iterato
     yield from _limits(step.limits)
 
 
-def _containerfile(step: BuildImage) -> Iterator[str]:
-    file = step.containerfile
-    if file is None and not (step.context / "Dockerfile").exists():
-        # docker does not know the other name.
-        other = step.context / "Containerfile"
-        file = other if other.exists() else None
-    if file is not None:
-        yield f"--file={file}"
+def containerfile(step: BuildImage) -> Path | None:
+    """The file to name, None for docker's own choice: `Dockerfile` in the context."""
+    other = step.context / "Containerfile"
+    if step.containerfile is None and not (step.context / "Dockerfile").exists() and other.exists():
+        return other
+    return step.containerfile
 
 
 def _limits(limits: Limits) -> Iterator[str]:

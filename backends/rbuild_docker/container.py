@@ -56,10 +56,10 @@ class DockerContainer:
             raise
         state = self._state()
         if state["Status"] == "created":
-            # The daemon's own verdict: 126, 127, and 128 for everything else (docker run: 125).
+            # The daemon's verdict is by words such as "no such file": 127 for a missing device too.
             status = int(cast("int", state["ExitCode"]))
             error = str(state["Error"]) or said
-            return Exit(status if status in {126, 127} else 125, error)
+            return Exit(status if status in {126, 127} and 'exec: "' in error else 125, error)
         words.release()
         reporter.flush()
         return Exit(int(cast("int", state["ExitCode"])), out_of_memory=bool(state["OOMKilled"]))
@@ -101,8 +101,11 @@ class DockerContainer:
         argv.append(self._id)
         environment = self._client.environment
         if stdio is Stdio.TERMINAL:
-            process.attach(argv, environment=environment)
-            return ""
+            # The container's standard error is in its terminal; this is the client's.
+            with tempfile.TemporaryFile() as said:
+                process.attach(argv, environment=environment, stderr=said)
+                said.seek(0)
+                return said.read().decode(errors="replace")
         tail = process.Tail()
 
         def on_output(data: bytes, stream: Stream) -> None:

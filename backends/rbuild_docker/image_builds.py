@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from rbuild_docker.build_arguments import EXPORTERS, Builder, build_arguments
+from rbuild_docker.build_arguments import EXPORTERS, Builder, build_arguments, containerfile
 from rbuild_docker.build_log import BuildLog
 from rbuild_docker.buildkit_log import BuildKitLog
 from rbuild_docker.classic_log import ClassicLog
 from rbuild_docker.client import Client
 from rootless_build import process
-from rootless_build.errors import UnsupportedError
+from rootless_build.errors import ImageBuildError, UnsupportedError
 from rootless_build.events import Level, StepReporter
 from rootless_build.plan import BuildImage, Pairs, PullPolicy
 
@@ -48,31 +48,42 @@ def build(
     """
     builder = builder_of(client)
     arguments = build_arguments(step, network, builder)
+    _check_containerfile(step)
     _notices(step, builder, reporter)
+    makes_image = not any(output.type in EXPORTERS for output in step.outputs)
     id_file = step.image_id_file or directory / "image-id"
-    id_file.unlink(missing_ok=True)
+    if makes_image:
+        id_file.unlink(missing_ok=True)
+        arguments = (f"--iidfile={id_file}", *arguments)
     classic = builder is Builder.CLASSIC
     environment = {**client.environment, "DOCKER_BUILDKIT": "0" if classic else "1"}
     log: BuildLog = ClassicLog(reporter) if classic else BuildKitLog(reporter)
     with _substituted(client, step.substitutes):
         status = process.stream(
-            ["docker", "build", f"--iidfile={id_file}", *arguments],
+            ["docker", "build", *arguments],
             log.feed,
             environment=environment,
         )
     log.finish(succeeded=status == 0)
     if status != 0:
         raise log.failure(step, status)
-    if any(output.type in EXPORTERS for output in step.outputs):
-        return ""
-    return id_file.read_text().strip()
+    return id_file.read_text().strip() if makes_image else ""
+
+
+def _check_containerfile(step: BuildImage) -> None:
+    file = containerfile(step) or step.context / "Dockerfile"
+    if not file.exists():
+        # BuildKit names a directory of its own instead.
+        name = step.tags[0] if step.tags else str(step.context)
+        message = f"the image {name} could not be built: there is no {file}"
+        raise ImageBuildError(message)
 
 
 def _notices(step: BuildImage, builder: Builder, reporter: StepReporter) -> None:
     if step.pull is PullPolicy.NEVER:
         text = "docker build can't be kept from pulling a base image that is not in storage"
         reporter.notice("pull-never", text, Level.DETAIL)
-    file = step.containerfile
+    file = containerfile(step)
     ignore = file.with_name(f"{file.name}.dockerignore") if file else None
     if builder is Builder.CLASSIC and ignore and ignore.exists():
         text = f"docker's classic builder reads no {ignore.name}, only .dockerignore"
