@@ -1,0 +1,246 @@
+"""Base images of a distribution's own packages, for hosts that no registry answers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rootless_build import process, reference
+from rootless_build.errors import HostError, StepFailedError, UsageError
+from rootless_build.events import Stream
+
+_TOOL: Final = "mmdebstrap"
+_HUB: Final = "docker.io/library/"
+_RELEASES: Final = {
+    "debian": {
+        "10": "buster",
+        "11": "bullseye",
+        "12": "bookworm",
+        "13": "trixie",
+        "14": "forky",
+        "latest": "stable",
+    },
+    "ubuntu": {
+        "18.04": "bionic",
+        "20.04": "focal",
+        "22.04": "jammy",
+        "24.04": "noble",
+        "26.04": "resolute",
+    },
+}
+_SYMBOLIC: Final = ("stable", "oldstable", "oldoldstable", "testing", "unstable", "sid")
+_ROLLING: Final = ("testing", "unstable", "sid")
+_TAG: Final = re.compile(r"(?P<release>[a-z]+|\d+(?:\.\d+)*)(?:-\d{8})?(?:-slim)?")
+_DEBIAN_POINT_RELEASE: Final = re.compile(r"\.\d+$")
+_POCKETS: Final = ("", "updates", "security")
+_ARCHIVE_PATH: Final = re.compile(r"/(?:debian|debian-security|ubuntu|ubuntu-ports)/?$")
+_ACQUIRE: Final = re.compile(
+    r"Acquire::(?:https?::(?!Proxy-Auto-Detect)\S+|Check-Valid-Until|Check-Date|Retries"
+    r'|ForceIPv[46])\s+"(?P<value>[^"]+)";',
+    re.IGNORECASE,
+)
+_AUTHORITY: Final = re.compile(r"Acquire::https::(?:\S+::)?CaInfo\s", re.IGNORECASE)
+_LOCAL_AUTHORITIES: Final = Path("/usr/local/share/ca-certificates")
+_FORMAT: Final = "$(SITE)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)"
+
+
+@dataclass(frozen=True, slots=True)
+class BaseImage:
+    """A base image that can be made from packages.
+
+    `distribution` is `debian` or `ubuntu`, `suite` what its archive calls the release
+    (`bookworm`), `local_reference` the name in the engine's storage (`localhost/debian:12`).
+    """
+
+    distribution: str
+    suite: str
+    local_reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class AptHost:
+    """What is known of the host's own apt.
+
+    `distribution` and `codename` are os-release's ID and VERSION_CODENAME. `targets` is
+    `apt-get indextargets` in the form SITE|RELEASE|COMPONENT|ORIGIN (an unknown one stays
+    `$(ORIGIN)`), `configuration` is `apt-config dump`; both are empty on a host without apt.
+    """
+
+    distribution: str = ""
+    codename: str = ""
+    targets: str = ""
+    configuration: str = ""
+
+
+def parse(image: str) -> BaseImage:
+    """What a reference such as `debian:bookworm-slim` or `ubuntu:22.04` asks for.
+
+    A date in the tag is accepted, but packages are always the mirror's newest. Raises UsageError
+    for an image that is not a distribution's own root file system.
+    """
+    name, _, tag = reference.canonical(image).removeprefix(_HUB).partition(":")
+    releases = _RELEASES.get(name)
+    match = _TAG.fullmatch(tag)
+    if releases is None or match is None:
+        raise _not_made(image)
+    release = match["release"]
+    if name == "debian":
+        release = _DEBIAN_POINT_RELEASE.sub("", release)
+    suite = releases.get(release, release)
+    if not suite.isalpha() or (name == "ubuntu" and suite in {*_SYMBOLIC, "latest"}):
+        raise _not_made(image)
+    return BaseImage(name, suite, reference.local(image))
+
+
+def _not_made(image: str) -> UsageError:
+    return UsageError(
+        f"{image} can't be made from packages: that works for debian:RELEASE and ubuntu:RELEASE "
+        "(debian:bookworm, debian:12-slim, ubuntu:jammy, ubuntu:22.04)",
+        hint=f"give its root file system as a tar archive: rbuild base --from FILE {image}",
+    )
+
+
+def make_archive(base: BaseImage, archive: Path, on_output: process.OnOutput) -> None:
+    """Write the root file system of `base` to `archive`, a tar file, with mmdebstrap.
+
+    The packages come from the mirror the host's own apt uses, if the host is of the same
+    distribution; apt's proxy and certificate settings of the host are in force, and stay in the
+    image, whose own apt will need them too. Raises HostError without mmdebstrap, StepFailedError
+    with its last words; nothing half-written remains.
+    """
+    if process.which(_TOOL) is None:
+        raise HostError(
+            f"{_TOOL}, which makes base images from packages, is not installed",
+            finding=f"no-{_TOOL}",
+            hint=f"apt-get install {_TOOL}; or give a tar archive: rbuild base --from FILE IMAGE",
+        )
+    partial = archive.with_name(f".{archive.name}.{os.getpid()}")
+    words = process.Tail()
+
+    def output(data: bytes, stream: Stream) -> None:
+        words.add(data)
+        on_output(data, stream)
+
+    try:
+        status = process.stream(command(base, partial, host()), output)
+        if status:
+            raise StepFailedError(
+                f"{_TOOL} could not make {base.distribution}:{base.suite}",
+                status=status,
+                engine_words=words.text,
+                hint=_hint(words.text, base),
+            )
+        partial.replace(archive)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            partial.unlink()
+
+
+def _hint(words: str, base: BaseImage) -> str:
+    if "NO_PUBKEY" in words or "is not signed" in words:
+        package = {"debian": "debian-archive-keyring", "ubuntu": "ubuntu-keyring"}
+        return f"the archive's keys may be missing: apt-get install {package[base.distribution]}"
+    if "newuidmap" in words or "subuid" in words or "unshare" in words:
+        return "it needs subordinate uids (/etc/subuid) and the package uidmap"
+    return ""
+
+
+def host() -> AptHost:
+    """The host's own apt, as apt itself reports it: one-line and deb822 sources alike."""
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError:
+        release = {}
+    return AptHost(
+        release.get("ID", ""),
+        release.get("VERSION_CODENAME", ""),
+        _said("apt-get", "indextargets", "--format", _FORMAT, "Created-By: Packages"),
+        _said("apt-config", "dump"),
+    )
+
+
+def _said(*argv: str) -> str:
+    if process.which(argv[0]) is None:
+        return ""
+    answer = process.capture(argv)
+    return answer.text if answer.status == 0 else ""
+
+
+def command(base: BaseImage, archive: Path, apt: AptHost) -> tuple[str, ...]:
+    """The mmdebstrap command line that writes `archive`."""
+    mirrors = tuple(_mirrors(base, apt))
+    # Ubuntu's images have universe; mmdebstrap's own default is main alone.
+    components = ("--components=main,universe",) if base.distribution == "ubuntu" else ()
+    return (
+        _TOOL,
+        f"--mode={'unshare' if os.geteuid() else 'auto'}",
+        "--variant=minbase",
+        "--format=tar",
+        "--include=ca-certificates",
+        *components,
+        *_apt_settings(apt.configuration),
+        *_authorities(mirrors),
+        base.suite,
+        str(archive),
+        *mirrors,
+    )
+
+
+def _mirrors(base: BaseImage, apt: AptHost) -> Iterator[str]:
+    """The host's sources as one-line entries for `base.suite`; none: mmdebstrap's default."""
+    if apt.distribution != base.distribution:
+        return
+    own_names = {apt.codename, *(_SYMBOLIC if base.distribution == "debian" else ())}
+    sources: dict[tuple[str, str], dict[str, None]] = {}
+    for line in apt.targets.splitlines():
+        site, release, component, origin = (line.split("|") + [""] * 4)[:4]
+        name, _, pocket = release.partition("-")
+        ours = origin.lower() == base.distribution or (
+            origin.startswith("$") and _ARCHIVE_PATH.search(site)
+        )
+        # Other schemes (file:, mirror+file:, cdrom:) mean nothing inside the image.
+        if not (ours and site.startswith(("http://", "https://"))):
+            continue
+        if name not in own_names or pocket not in _POCKETS:
+            continue
+        if pocket and base.suite in _ROLLING:
+            continue
+        suite = f"{base.suite}-{pocket}" if pocket else base.suite
+        sources.setdefault((site, suite), {})[component] = None
+    if not any(suite == base.suite for _, suite in sources):
+        return
+    keyring = Path(f"/usr/share/keyrings/{base.distribution}-archive-keyring.gpg")
+    signed = f" [signed-by={keyring}]" if keyring.exists() else ""
+    for (site, suite), components in sources.items():
+        yield f"deb{signed} {site} {suite} {' '.join(components)}"
+
+
+def _apt_settings(configuration: str) -> Iterator[str]:
+    for line in configuration.splitlines():
+        match = _ACQUIRE.fullmatch(line.strip())
+        if match is None:
+            continue
+        yield f"--aptopt={line.strip()}"
+        if _AUTHORITY.match(line):
+            file = match["value"]
+            yield f'--customize-hook=mkdir -p "$1"{shlex.quote(str(Path(file).parent))}'
+            yield f"--customize-hook=upload {shlex.quote(file)} {shlex.quote(file)}"
+
+
+def _authorities(mirrors: tuple[str, ...]) -> tuple[str, ...]:
+    """With a mirror behind https, the image must trust what the host was told to trust."""
+    certificates = sorted(_LOCAL_AUTHORITIES.glob("*.crt"))
+    if not certificates or not any(" https://" in mirror for mirror in mirrors):
+        return ()
+    files = shlex.join(map(str, certificates))
+    return (
+        f"--customize-hook=copy-in {files} {_LOCAL_AUTHORITIES}",
+        '--customize-hook=chroot "$1" update-ca-certificates',
+    )

@@ -1,0 +1,184 @@
+"""Base images made of packages: which, from where, and what a failure leaves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from plumbum import local
+
+from rootless_build import base, process
+from rootless_build.base import AptHost, BaseImage
+from rootless_build.errors import HostError, StepFailedError, UsageError
+
+DEBIAN = """\
+http://mirror.example/debian|bookworm|main|Debian
+http://mirror.example/debian|bookworm|contrib|Debian
+http://mirror.example/debian|bookworm-updates|main|Debian
+http://mirror.example/debian|bookworm-backports|main|Debian Backports
+http://security.example/debian-security|bookworm-security|main|Debian
+https://packages.example/debian|bookworm|main|Somebody Else
+"""
+NEVER_UPDATED = """\
+https://packages.example/tool|bookworm|main|$(ORIGIN)
+http://mirror.example/debian/|bookworm|main|$(ORIGIN)
+"""
+UBUNTU = """\
+http://mirror.example/ubuntu|jammy|main|Ubuntu
+http://mirror.example/ubuntu|jammy|universe|Ubuntu
+http://mirror.example/ubuntu|jammy-security|main|Ubuntu
+"""
+CONFIGURATION = """\
+Acquire "";
+Acquire::http "";
+Acquire::http::Proxy "http://proxy.example:3128";
+Acquire::http::Proxy::mirror.example "DIRECT";
+Acquire::http::Proxy-Auto-Detect "/usr/bin/find-proxy";
+Acquire::https::CaInfo "/etc/ssl/own ca.pem";
+Acquire::Check-Valid-Until "false";
+Acquire::Languages:: "none";
+DPkg::Post-Invoke:: "rm -f /x";
+"""
+BOOKWORM = AptHost("debian", "bookworm", DEBIAN, CONFIGURATION)
+
+
+def sources(image: str, host: AptHost) -> list[str]:
+    """The mirrors given to the tool, without options such as signed-by."""
+    words = base.command(base.parse(image), Path("/tmp/root.tar"), host)
+    after = words[words.index("/tmp/root.tar") + 1 :]
+    return [" ".join(p for p in word.split() if not p.startswith("[")) for word in after]
+
+
+def options(host: AptHost) -> list[str]:
+    words = base.command(base.parse("debian:bookworm"), Path("/tmp/root.tar"), host)
+    return [w for w in words if w.startswith(("--aptopt", "--customize"))]
+
+
+@pytest.mark.parametrize(
+    ("image", "made"),
+    [
+        ("debian:bookworm", BaseImage("debian", "bookworm", "localhost/debian:bookworm")),
+        ("debian:bookworm-slim", BaseImage("debian", "bookworm", "localhost/debian:bookworm-slim")),
+        ("debian:12", BaseImage("debian", "bookworm", "localhost/debian:12")),
+        ("debian:12.5-slim", BaseImage("debian", "bookworm", "localhost/debian:12.5-slim")),
+        (
+            "debian:trixie-20260101",
+            BaseImage("debian", "trixie", "localhost/debian:trixie-20260101"),
+        ),
+        ("debian", BaseImage("debian", "stable", "localhost/debian:latest")),
+        ("debian:sid", BaseImage("debian", "sid", "localhost/debian:sid")),
+        ("ubuntu:jammy", BaseImage("ubuntu", "jammy", "localhost/ubuntu:jammy")),
+        ("ubuntu:22.04", BaseImage("ubuntu", "jammy", "localhost/ubuntu:22.04")),
+        (
+            "docker.io/library/debian:bookworm",
+            BaseImage("debian", "bookworm", "localhost/debian:bookworm"),
+        ),
+    ],
+)
+def test_references_of_distributions(image: str, made: BaseImage) -> None:
+    assert base.parse(image) == made
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "golang:1.13",
+        "alpine",
+        "ubuntu",
+        "ubuntu:22.05",
+        "debian:99",
+        "debian:bookworm-backports",
+        "debian@sha256:0123",
+        "quay.io/debian:bookworm",
+        "somebody/debian:bookworm",
+    ],
+)
+def test_other_images_are_refused_with_the_way_out(image: str) -> None:
+    with pytest.raises(UsageError, match="debian:bookworm") as refused:
+        base.parse(image)
+    assert "--from FILE" in refused.value.hint
+
+
+def test_the_host_s_own_mirror_is_used_with_its_updates_and_security() -> None:
+    assert sources("debian:bookworm", BOOKWORM) == [
+        "deb http://mirror.example/debian bookworm main contrib",
+        "deb http://mirror.example/debian bookworm-updates main",
+        "deb http://security.example/debian-security bookworm-security main",
+    ]
+
+
+def test_another_release_comes_from_the_same_mirror() -> None:
+    assert sources("debian:trixie", BOOKWORM) == [
+        "deb http://mirror.example/debian trixie main contrib",
+        "deb http://mirror.example/debian trixie-updates main",
+        "deb http://security.example/debian-security trixie-security main",
+    ]
+    assert sources("debian:sid", BOOKWORM) == ["deb http://mirror.example/debian sid main contrib"]
+
+
+def test_sources_that_name_stable_count() -> None:
+    host = AptHost("debian", "bookworm", "http://mirror.example/debian|stable|main|Debian\n")
+    assert sources("debian:bookworm", host) == ["deb http://mirror.example/debian bookworm main"]
+
+
+def test_a_host_whose_package_lists_were_removed() -> None:
+    host = AptHost("debian", "bookworm", NEVER_UPDATED)
+    assert sources("debian:bookworm", host) == ["deb http://mirror.example/debian/ bookworm main"]
+
+
+def test_ubuntu_on_ubuntu() -> None:
+    assert sources("ubuntu:22.04", AptHost("ubuntu", "jammy", UBUNTU)) == [
+        "deb http://mirror.example/ubuntu jammy main universe",
+        "deb http://mirror.example/ubuntu jammy-security main",
+    ]
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        AptHost("ubuntu", "jammy", UBUNTU),
+        AptHost("debian", "bookworm", "mirror+file:/etc/apt/list|bookworm|main|Debian\n"),
+        AptHost("debian", "bookworm", "http://security.example|bookworm-security|main|Debian\n"),
+        AptHost(),
+    ],
+    ids=["another distribution", "a scheme of the host", "security alone", "no apt"],
+)
+def test_with_no_mirror_of_the_host_the_tool_s_default_is_used(host: AptHost) -> None:
+    assert sources("debian:bookworm", host) == []
+
+
+def test_what_the_host_s_apt_needs_to_reach_its_mirror_is_passed_on() -> None:
+    assert options(BOOKWORM) == [
+        '--aptopt=Acquire::http::Proxy "http://proxy.example:3128";',
+        '--aptopt=Acquire::http::Proxy::mirror.example "DIRECT";',
+        '--aptopt=Acquire::https::CaInfo "/etc/ssl/own ca.pem";',
+        '--customize-hook=mkdir -p "$1"/etc/ssl',
+        "--customize-hook=upload '/etc/ssl/own ca.pem' '/etc/ssl/own ca.pem'",
+        '--aptopt=Acquire::Check-Valid-Until "false";',
+    ]
+
+
+def test_without_the_tool_the_user_is_told_what_to_install(tmp_path: Path) -> None:
+    nowhere = local.env(PATH=str(tmp_path))
+    with nowhere, pytest.raises(HostError, match="mmdebstrap") as missing:
+        base.make_archive(base.parse("debian:12"), tmp_path / "root.tar", lambda *_: None)
+    assert missing.value.finding == "no-mmdebstrap"
+    assert "apt-get install mmdebstrap" in missing.value.hint
+
+
+@pytest.mark.skipif(process.which("mmdebstrap") is None, reason="needs mmdebstrap")
+def test_a_mirror_that_does_not_answer_is_named_and_nothing_remains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    targets = "http://127.0.0.1:1/debian|bookworm|main|Debian\n"
+    monkeypatch.setattr(base, "host", lambda: AptHost("debian", "bookworm", targets))
+    (tmp_path / "root.tar").write_text("what was there")
+    seen: list[bytes] = []
+    with pytest.raises(StepFailedError, match="debian:bookworm") as failed:
+        base.make_archive(
+            base.parse("debian:12"), tmp_path / "root.tar", lambda data, _: seen.append(data)
+        )
+    assert "127.0.0.1" in failed.value.engine_words
+    assert b"127.0.0.1" in b"".join(seen)
+    assert [file.name for file in tmp_path.iterdir()] == ["root.tar"]
+    assert (tmp_path / "root.tar").read_text() == "what was there"
