@@ -1,0 +1,186 @@
+"""Real engines for tests: each backend with storage of its own, of which nothing stays.
+
+Fixtures for the contract and the end-to-end tests. `--backend NAME`, which can be repeated, names
+the entry points to test; without it every installed backend is tested. An engine that can't be
+opened is a failure, never a skip.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from rootless_build import registry
+from rootless_build.backend import Backend, Engine, EngineSettings, Image
+from rootless_build.errors import RbuildError
+from rootless_build.host import engine_settings
+from tests.base_root import BASE, write_base_root
+from tests.recorder import Recorder
+from tests.rootless_dockerd import DockerdError, rootless_dockerd
+
+_FOREIGN: Final = ("CONTAINER", "DOCKER", "BUILDAH", "BUILDKIT", "PODMAN", "STORAGE", "RBUILD_")
+"""Variables that begin so would lead an engine to somebody's own storage or settings."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--backend",
+        action="append",
+        metavar="NAME",
+        help="entry point of a backend to test with its real engine (default: all installed)",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "backend_name" not in metafunc.fixturenames:
+        return
+    wanted: list[str] = metafunc.config.getoption("--backend") or list(registry.names())
+    unknown = set(wanted) - set(registry.names())
+    if unknown:
+        message = f"no backend {', '.join(sorted(unknown))}; known: {', '.join(registry.names())}"
+        raise pytest.UsageError(message)
+    # For xdist: each process has engines of its own, and one is enough.
+    group = [pytest.mark.xdist_group(name) for name in wanted]
+    metafunc.parametrize(
+        "backend_name",
+        [pytest.param(name, marks=mark) for name, mark in zip(wanted, group, strict=True)],
+        indirect=True,
+        scope="session",
+    )
+
+
+@pytest.fixture(scope="session")
+def backend_name(request: pytest.FixtureRequest) -> str:
+    """The entry point's name of the backend under test."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def storage(backend_name: str) -> Iterator[Path]:
+    """A directory for all that the engine under test keeps; gone at the end.
+
+    In /var/tmp, which is on a disk: overlay on tmpfs needs a newer kernel than podman does.
+    """
+    if os.getuid() == 0:
+        pytest.fail("rootless engines are not tested as root: use contrib/run-tests", pytrace=False)
+    directory = Path(tempfile.mkdtemp(prefix=f"rbuild-{backend_name}-", dir="/var/tmp"))
+    try:
+        yield directory
+    finally:
+        _remove(directory)
+
+
+def _remove(directory: Path) -> None:
+    """Files of subordinate uids can only be removed in a user namespace."""
+    if shutil.which("buildah"):
+        namespace = ["buildah", "unshare"]
+    elif shutil.which("podman"):
+        namespace = ["podman", "unshare"]
+    else:
+        namespace = ["unshare", "--map-auto", "--map-root-user"]
+    subprocess.run([*namespace, "rm", "-rf", "--", directory], check=True)
+
+
+@pytest.fixture(scope="session")
+def user_environment(backend_name: str, storage: Path) -> Iterator[Mapping[str, str]]:
+    """The environment of a user who has never run a container, in os.environ too.
+
+    For docker there is a rootless dockerd, with DOCKER_HOST naming it.
+    """
+    with (
+        # Sockets in it have the 107 bytes of unix(7).
+        tempfile.TemporaryDirectory(prefix="rbuild-run-") as runtime,
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.ExitStack() as stack,
+    ):
+        for name in os.environ:
+            if name.startswith(_FOREIGN) or name.lower().endswith("_proxy"):
+                patch.delenv(name)
+        for name in ("CONFIG", "DATA", "CACHE"):
+            directory = storage / name.lower()
+            directory.mkdir()
+            patch.setenv(f"XDG_{name}_HOME", str(directory))
+        patch.setenv("XDG_RUNTIME_DIR", runtime)
+        patch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
+        if backend_name == "docker":
+            try:
+                host = stack.enter_context(rootless_dockerd(storage))
+            except DockerdError as error:
+                pytest.fail(f"the docker backend can't be tested here: {error}", pytrace=False)
+            patch.setenv("DOCKER_HOST", host)
+            patch.setenv("DOCKER_CONFIG", str(storage / "config"))
+        stack.callback(_end_pause_process, Path(runtime))
+        yield dict(os.environ)
+
+
+def _end_pause_process(runtime: Path) -> None:
+    """podman leaves one process behind that holds its user namespace open."""
+    pid_file = runtime / "libpod" / "tmp" / "pause.pid"
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        os.kill(int(pid_file.read_text()), signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def settings(user_environment: Mapping[str, str]) -> Iterator[EngineSettings]:
+    """This host's settings, with host networking where a step names no mode.
+
+    That saves 0.2 s a container, and a rootless dockerd without a bridge has nothing else.
+    """
+    with engine_settings(environment=user_environment) as made:
+        yield dataclasses.replace(made, network="host")
+
+
+@pytest.fixture(scope="session")
+def backend(backend_name: str) -> Backend:
+    """The backend under test."""
+    try:
+        return registry.load(backend_name)
+    except ImportError as error:
+        pytest.fail(f"the {backend_name} backend can't be imported: {error}", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def engine(backend_name: str, backend: Backend, settings: EngineSettings) -> Iterator[Engine]:
+    """The engine under test, open for the whole session."""
+    probe = backend.probe(settings)
+    if not probe.usable:
+        pytest.fail(
+            f"the {backend_name} backend can't be tested here: {probe.problem}. {probe.hint}",
+            pytrace=False,
+        )
+    with contextlib.ExitStack() as stack:
+        try:
+            opened = stack.enter_context(backend.open(settings))
+        except RbuildError as error:
+            pytest.fail(
+                f"the {backend_name} backend can't be opened: {error}\n{error.engine_words}",
+                pytrace=False,
+            )
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def base_image(engine: Engine, storage: Path) -> Image:
+    """BASE in the storage of the engine under test."""
+    archive = storage / "base.tar"
+    try:
+        write_base_root(archive)
+    except FileNotFoundError:
+        pytest.fail("busybox is not installed (apt-get install busybox-static)", pytrace=False)
+    return engine.import_root(archive, BASE, ())
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    """Takes down what a step says."""
+    return Recorder()

@@ -1,0 +1,183 @@
+"""The vocabulary of the contract's cases."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+import pytest
+
+from rootless_build.backend import Exit, Image, Stdio
+from rootless_build.errors import UnsupportedError
+from rootless_build.plan import BuildImage, Plan, RunContainer, to_json
+from tests.base_root import BASE
+from tests.recorder import Recorder
+
+PATIENCE: Final = 30.0
+"""Seconds after which something that is waited for is taken to hang."""
+SCRIPT: Final = Path(__file__).with_name("driver.py")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A container that has ended."""
+
+    exit: Exit
+    recorder: Recorder
+
+    @property
+    def stdout(self) -> bytes:
+        return self.recorder.stdout
+
+    @property
+    def stderr(self) -> bytes:
+        return self.recorder.stderr
+
+    @property
+    def text(self) -> str:
+        """Standard output without the last newline."""
+        return self.stdout.decode().removesuffix("\n")
+
+
+class Run(Protocol):
+    """Runs a step to its end; without `check` it may end with any status."""
+
+    def __call__(
+        self,
+        step: RunContainer,
+        image: Image | None = None,
+        *,
+        recorder: Recorder | None = None,
+        check: bool = True,
+    ) -> Ran: ...
+
+
+class Build(Protocol):
+    """Builds an image."""
+
+    def __call__(self, step: BuildImage, recorder: Recorder | None = None) -> Image: ...
+
+
+def sh(script: str, *words: str) -> tuple[str, ...]:
+    """A command of busybox's shell; `words` are its $1, $2…"""
+    return ("sh", "-c", script, "sh", *words) if words else ("sh", "-c", script)
+
+
+def shell(script: str) -> RunContainer:
+    """A container of BASE that runs a script and needs nothing else."""
+    return RunContainer(BASE, sh(script))
+
+
+@contextmanager
+def where_supported(flag: str) -> Iterator[None]:
+    """It works, or the backend can't do it and says so, by its name, with a way out."""
+    try:
+        yield
+    except UnsupportedError as error:
+        if flag not in error.message or not error.hint:
+            pytest.fail(f"does not name {flag} or a way out: {error.message!r}, {error.hint!r}")
+
+
+def until(wanted: Callable[[], bool], what: str) -> None:
+    """Wait for something that is known to come. Fails after PATIENCE seconds."""
+    deadline = time.monotonic() + PATIENCE
+    while not wanted():
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited {PATIENCE:.0f} s in vain for {what}")
+        time.sleep(0.02)
+
+
+def processes(*argv: str) -> list[int]:
+    """This host's processes with exactly that command line: an engine's client has another."""
+    wanted = b"".join(os.fsencode(word) + b"\0" for word in argv)
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes()
+            except OSError:
+                continue  # it has ended
+            if command == wanted:
+                found.append(int(entry.name))
+    return found
+
+
+def kill_once_running(number: int, *argv: str) -> None:
+    """Send a signal to the one process with that command line, once it is there."""
+    until(lambda: bool(processes(*argv)), f"the process {' '.join(argv)}")
+    for pid in processes(*argv):
+        os.kill(pid, number)
+
+
+class Driver:
+    """Steps in a process of their own."""
+
+    def __init__(self, backend: str, environment: Mapping[str, str], directory: Path) -> None:
+        self._backend = backend
+        self._environment = environment
+        self._plan = directory / "plan.json"
+        self._started: list[subprocess.Popen[bytes]] = []
+
+    def argv(self, step: RunContainer | BuildImage, stdio: Stdio) -> list[str]:
+        """The command that does the step."""
+        self._plan.write_text(to_json(Plan(self._plan.parent, (step,))))
+        return [sys.executable, str(SCRIPT), self._backend, str(stdio), str(self._plan)]
+
+    def start(
+        self,
+        step: RunContainer | BuildImage,
+        stdio: Stdio = Stdio.CLOSED,
+        environment: Mapping[str, str] | None = None,
+        terminal: int | None = None,
+    ) -> subprocess.Popen[bytes]:
+        """Start it, with pipes, or with the terminal `terminal` as its controlling one."""
+        argv = self.argv(step, stdio)
+        if terminal is not None:
+            argv = ["setsid", "--ctty", *argv]
+        stream = subprocess.PIPE if terminal is None else terminal
+        process = subprocess.Popen(
+            argv,
+            stdin=stream,
+            stdout=stream,
+            stderr=stream,
+            env={**self._environment, **(environment or {})},
+            # As setsid makes a new session when it does not lead a group already.
+            process_group=0 if terminal is None else None,
+        )
+        self._started.append(process)
+        return process
+
+    def finish(
+        self,
+        step: RunContainer | BuildImage,
+        stdio: Stdio = Stdio.CLOSED,
+        *,
+        given: bytes = b"",
+        environment: Mapping[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run it to its end with that standard input."""
+        process = self.start(step, stdio, environment)
+        stdout, stderr = process.communicate(given, timeout=PATIENCE)
+        return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+    def close(self) -> None:
+        """End what is still running."""
+        for process in self._started:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                try:
+                    process.wait(10)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+            for stream in (process.stdin, process.stdout, process.stderr):
+                if stream is not None:
+                    stream.close()

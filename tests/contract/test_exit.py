@@ -1,0 +1,57 @@
+"""How a container ends: its status, and whose words come with it."""
+
+from __future__ import annotations
+
+import random
+import signal
+
+import pytest
+
+from rootless_build.backend import Exit
+from rootless_build.plan import RunContainer
+from tests.base_root import BASE
+from tests.contract.cases import Run, kill_once_running, sh, shell
+from tests.recorder import Recorder
+
+
+@pytest.mark.parametrize("status", [0, 1, 7, 125, 126, 127, 128, 137, 143, 255])
+def test_the_commands_own_status_with_no_words_of_the_engine(run: Run, status: int) -> None:
+    ran = run(shell(f"echo out; echo err >&2; exit {status}"), check=False)
+    assert ran.exit == Exit(status)
+    assert (ran.stdout, ran.stderr) == (b"out\n", b"err\n")
+
+
+@pytest.mark.parametrize("command", ["no-such-command", "/no/such/command", "./relative"])
+def test_a_command_that_is_not_there(run: Run, command: str) -> None:
+    ran = run(RunContainer(BASE, (command, "word")), check=False)
+    assert ran.exit.status == 127
+    assert command in ran.exit.engine_words
+    assert ran.recorder.lines == []
+
+
+@pytest.mark.parametrize("command", ["/etc/passwd", "/etc"])
+def test_a_command_that_cannot_be_executed(run: Run, command: str) -> None:
+    ran = run(RunContainer(BASE, (command,)), check=False)
+    assert ran.exit.status == 126
+    assert command in ran.exit.engine_words
+    assert ran.recorder.lines == []
+
+
+def test_an_unknown_user_is_the_engines_failure(run: Run) -> None:
+    ran = run(RunContainer(BASE, ("true",), user="nobody-knows"), check=False)
+    assert ran.exit.status == 125
+    assert "nobody-knows" in ran.exit.engine_words
+
+
+def test_a_signal_that_ends_a_child_becomes_128_and_its_number(run: Run) -> None:
+    for number in (signal.SIGKILL, signal.SIGTERM):
+        script = f"sh -c 'kill -{number.value} $$'; exit $?"
+        assert run(shell(script), check=False).exit == Exit(128 + number)
+
+
+def test_a_container_killed_from_outside(run: Run) -> None:
+    seconds = str(random.randrange(10**6, 10**9))
+    recorder = Recorder(lambda _: kill_once_running(signal.SIGKILL, "sleep", seconds))
+    step = RunContainer(BASE, sh(f"echo ready; exec sleep {seconds}"))
+    assert run(step, recorder=recorder, check=False).exit == Exit(137)
+    assert recorder.stdout == b"ready\n"
