@@ -171,7 +171,8 @@ def test_a_mirror_that_does_not_answer_is_named_and_nothing_remains(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     targets = "http://127.0.0.1:1/debian|bookworm|main|Debian\n"
-    monkeypatch.setattr(base, "host", lambda: AptHost("debian", "bookworm", targets))
+    apt = AptHost("debian", "bookworm", targets, 'Acquire::Retries "0";')
+    monkeypatch.setattr(base, "host", lambda: apt)
     (tmp_path / "root.tar").write_text("what was there")
     seen: list[bytes] = []
     with pytest.raises(StepFailedError, match="debian:bookworm") as failed:
