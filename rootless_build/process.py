@@ -11,6 +11,7 @@ import os
 import selectors
 import signal
 import subprocess
+import termios
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -317,6 +318,7 @@ def attach(
     what it says itself does not belong there. Ctrl-C belongs to the program while it runs.
     Raises ProgramNotFoundError.
     """
+    terminal = termios.tcgetattr(0) if os.isatty(0) else None
     process = _start(
         argv, environment, directory, own_group=False, stdin=None, stdout=None, stderr=stderr
     )
@@ -328,6 +330,9 @@ def attach(
         with contextlib.suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGTERM)
         process.wait(GRACE)
+        if terminal is not None:
+            # A client that is ended by a signal leaves it raw (docker 20.10).
+            termios.tcsetattr(0, termios.TCSANOW, terminal)
         raise
     finally:
         signal.signal(signal.SIGINT, before)
