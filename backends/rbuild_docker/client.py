@@ -70,9 +70,13 @@ class Client:
             done = self.capture("info", "--format", "{{json .}}", timeout=PATIENCE)
         except subprocess.TimeoutExpired as error:
             raise self.unavailable(self.silence()) from error
-        if done.status != 0:
-            raise self.unavailable(self.diagnosis(done.words), done.words)
-        return cast("dict[str, Json]", json.loads(done.text))
+        # Client 20.10 ends with status 0 when nobody answered.
+        info = cast("dict[str, Json]", json.loads(done.text or "{}"))
+        if done.status != 0 or not info.get("ServerVersion"):
+            errors = cast("list[str] | None", info.get("ServerErrors")) or []
+            words = "\n".join(errors) or done.words
+            raise self.unavailable(self.diagnosis(words), words)
+        return info
 
     @cached_property
     def has_bridge(self) -> bool:
