@@ -1,0 +1,155 @@
+"""TOML into the dataclasses of `rootless_build.config`, with the line in every error."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+import re
+import shlex
+import tomllib
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType, NoneType
+from typing import Final, TypeVar, cast, get_args
+
+import msgspec
+
+from rootless_build.config import WORDS, Target
+from rootless_build.errors import ConfigError
+from rootless_build.plan import Pairs
+
+Section = TypeVar("Section")
+
+_INTERNAL: Final = {"file"}
+"""Fields of Config that are no keys."""
+_PERSONS_WORDS: Final = {
+    "array": "a list",
+    "object": "a table",
+    "str": "a string",
+    "bool": "true or false",
+}
+_HEADER: Final = re.compile(r"\s*\[([^\[\]]+)\]\s*(?:#.*)?$")
+_KEY: Final = re.compile(r"\s*([\w\"'.-]+)\s*=")
+
+
+def read(file: Path, kind: type[Section]) -> Section:
+    """The file as `kind`. Raises ConfigError with file, line, key and what was expected."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} can't be read: {error}") from error
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        said = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", str(error))
+        where = f"{file}:{said[2]}:{said[3]}" if said else str(file)
+        raise ConfigError(
+            f"{where}: not valid TOML: {said[1] if said else error}", hint="see https://toml.io"
+        ) from error
+    return _Reader(file, text).section(kind, table, ())
+
+
+def error_at(file: Path, keys: Sequence[str], message: str, hint: str = "") -> ConfigError:
+    """An error about the key that `keys` leads to."""
+    return _Reader(file, file.read_text(encoding="utf-8")).error(keys, message, hint)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Reader:
+    file: Path
+    text: str
+
+    def error(self, keys: Sequence[str], message: str, hint: str = "") -> ConfigError:
+        where = f"{self.file}:{line_of(self.text, keys)}"
+        return ConfigError(f"{where}: {'.'.join(keys)}: {message}", hint=hint)
+
+    def section(
+        self, kind: type[Section], table: Mapping[str, object], keys: tuple[str, ...]
+    ) -> Section:
+        hints = typing.get_type_hints(kind, include_extras=True)
+        known = {name.replace("_", "-"): name for name in hints if name not in _INTERNAL}
+        values: dict[str, object] = {}
+        for key, value in table.items():
+            if key not in known:
+                near = difflib.get_close_matches(key, known, 1)
+                hint = f"did you mean {near[0]}?" if near else ""
+                message = f"no such key; known here: {', '.join(known)}"
+                raise self.error((*keys, key), message, hint)
+            values[known[key]] = self._value(hints[known[key]], value, (*keys, key))
+        needed = [
+            field.name.replace("_", "-")
+            for field in dataclasses.fields(cast("type[Target]", kind))
+            if field.default is dataclasses.MISSING
+            and field.default_factory is dataclasses.MISSING
+            and field.name not in values
+        ]
+        if needed:
+            raise self.error(keys, f"needs the key {', '.join(needed)}")
+        return kind(**values)
+
+    def _value(self, hint: object, value: object, keys: tuple[str, ...]) -> object:
+        hint = _without_none(hint)
+        if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+            return self.section(hint, self._converted(value, dict[str, object], keys), keys)
+        if hint == Mapping[str, Target]:
+            tables = self._converted(value, dict[str, object], keys)
+            return MappingProxyType(
+                {name: self._value(Target, table, (*keys, name)) for name, table in tables.items()}
+            )
+        if hint == Pairs:
+            table = self._converted(value, dict[str, object], keys)
+            return tuple((n, self._converted(v, str, (*keys, n))) for n, v in table.items())
+        if hint is Path:
+            text = self._converted(value, str, keys)
+            return Path(os.path.normpath(self.file.absolute().parent / text))
+        if WORDS in getattr(hint, "__metadata__", ()) and isinstance(value, str):
+            try:
+                return tuple(shlex.split(value))
+            except ValueError as error:
+                raise self.error(keys, f"{error}: {value}") from error
+        return self._converted(value, cast("type[object]", hint), keys)
+
+    def _converted(self, value: object, kind: type[Section], keys: tuple[str, ...]) -> Section:
+        try:
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            said, _, _ = str(error).partition(" - at ")
+            raise self.error(keys, _for_people(said)) from error
+
+
+def _without_none(hint: object) -> object:
+    """What is left of `X | None`: TOML has no null."""
+    parts = [part for part in get_args(hint) if part is not NoneType]
+    return parts[0] if NoneType in get_args(hint) and len(parts) == 1 else hint
+
+
+def _for_people(said: str) -> str:
+    """msgspec's "Expected `array`, got `str`", in the words of TOML."""
+    text = re.sub(r"`(\w+)`", lambda word: _PERSONS_WORDS.get(word[1], word[1]), said)
+    return text[:1].lower() + text[1:]
+
+
+def line_of(text: str, keys: Sequence[str]) -> int:
+    """The line, from 1, of the key, or of the nearest table above it that has a line of its own."""
+    table: tuple[str, ...] = ()
+    best, depth = 1, 0
+    wanted = tuple(keys)
+    for number, line in enumerate(text.splitlines(), 1):
+        header, key = _HEADER.match(line), _KEY.match(line)
+        if header:
+            table = _parts(header[1])
+            found = table
+        elif key:
+            found = table + _parts(key[1])
+        else:
+            continue
+        if found == wanted[: len(found)] and len(found) > depth:
+            best, depth = number, len(found)
+    return best
+
+
+def _parts(dotted: str) -> tuple[str, ...]:
+    parts = re.findall(r"\"[^\"]*\"|'[^']*'|[^.]+", dotted)
+    return tuple(part.strip().strip("\"'") for part in parts)
