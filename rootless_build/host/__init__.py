@@ -13,7 +13,8 @@ from typing import Final
 from rootless_build.backend import Adaptation, EngineSettings
 from rootless_build.errors import ConfigError
 from rootless_build.host import settings
-from rootless_build.host.facts import Facts, gather
+from rootless_build.host.facts import Facts
+from rootless_build.host.gathering import gather
 
 __all__ = ["Facts", "engine_settings", "gather"]
 

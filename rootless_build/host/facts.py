@@ -1,23 +1,18 @@
-"""What this host is, gathered once: the settings of a run and the doctor are computed from it.
+"""What this host is, as data: the settings of a run and the doctor are computed from it.
 
-Nothing here starts a container, asks the network, or changes anything; `gather` takes a few
-milliseconds.
+`rootless_build.host.gathering` looks at the host; a host can also be written down as JSON
+(`rootless_build.host.replay`). The defaults describe a host with nothing wrong.
 """
 
 from __future__ import annotations
 
-import os
-import platform
-import resource
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from rootless_build.process import which
-
-_PROGRAMS: Final = ("runc", "crun", "slirp4netns", "pasta", "fuse-overlayfs", "newuidmap")
+WANTED_IDS: Final = 65536
+"""The subordinate ids an image may need: every 16-bit id."""
 
 
 class Cgroups(StrEnum):
@@ -30,6 +25,142 @@ class Cgroups(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Range:
+    """`count` subordinate ids from `start` on (subuid(5))."""
+
+    start: int
+    count: int
+
+    @property
+    def end(self) -> int:
+        """The first id that is not in the range any more."""
+        return self.start + self.count
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The user: `name` is empty where the uid has none.
+
+    `subuids` and `subgids` are None where they come from elsewhere than a file (nsswitch.conf(5))
+    and are not known. `overlaps` names the accounts that have some of the same ids. `mappers` are
+    newuidmap and newgidmap as far as they are set-uid or have file capabilities.
+    """
+
+    name: str = "user"
+    subuids: tuple[Range, ...] | None = (Range(100000, WANTED_IDS),)
+    subgids: tuple[Range, ...] | None = (Range(100000, WANTED_IDS),)
+    overlaps: tuple[str, ...] = ()
+    mappers: tuple[str, ...] = ("newuidmap", "newgidmap")
+    no_new_privileges: bool = False
+    bounding: int | None = None
+    """The capability bounding set as a bit mask (capabilities(7))."""
+
+
+@dataclass(frozen=True, slots=True)
+class Namespaces:
+    """Whether ordinary users may have user namespaces.
+
+    `maximum` is user.max_user_namespaces (None: unknown), `unprivileged` is Debian's
+    kernel.unprivileged_userns_clone, `apparmor` is Ubuntu's restriction and `profiles` are the
+    programs that an AppArmor profile exempts from it. `refusal` holds the words with which
+    unshare(1) failed; empty where it worked or was not tried.
+    """
+
+    maximum: int | None = None
+    unprivileged: bool = True
+    apparmor: bool = False
+    profiles: tuple[str, ...] = ()
+    refusal: str = ""
+
+
+class Role(StrEnum):
+    """What rbuild and the engines need a directory for."""
+
+    STORAGE = "storage"
+    TEMPORARY = "temporary files"
+    PROJECT = "project"
+    BUNDLES = "bundles"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A directory (or the nearest one above it that exists) and its file system.
+
+    `free` is in bytes for this user, `inodes` the free ones, None where the file system has no
+    fixed number. `foreign` is an entry of another owner, None when there is none.
+    """
+
+    role: Role
+    path: Path
+    free: int
+    inodes: int | None = None
+    filesystem: str = ""
+    writable: bool = True
+    noexec: bool = False
+    foreign: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationFile:
+    """A file the engines read. `problem` says what is wrong with it, by line; empty for nothing."""
+
+    path: Path
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The engines' configuration files that are there.
+
+    `policy` is None when there is no policy.json, which no image can be used without;
+    `rejects` when it rejects what it does not name. `search` are the registries for short names.
+    """
+
+    files: tuple[ConfigurationFile, ...] = ()
+    policy: Path | None = Path("/etc/containers/policy.json")
+    rejects: bool = False
+    search: tuple[str, ...] = ("docker.io",)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineAnswer:
+    """A backend's own answer (`rootless_build.backend.Probe`). `version` None: not installed."""
+
+    name: str
+    version: str | None
+    problem: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A helper of the engines and its version, empty where it does not say."""
+
+    name: str
+    path: Path
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A process of an earlier run whose rbuild has gone."""
+
+    pid: int
+    words: str
+
+
+class Surroundings(StrEnum):
+    """What this Linux runs in, where that matters."""
+
+    HOST = "host"
+    CONTAINER = "container"
+    KUBERNETES = "kubernetes"
+    WSL1 = "wsl1"
+    WSL2 = "wsl2"
+    PODMAN_MACHINE = "podman machine"
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """The host as data. Directories are absolute; limits are in the units of getrlimit(2).
 
@@ -37,6 +168,9 @@ class Facts:
     XDG_RUNTIME_DIR when it is set, ours and writable. `storage_drivers` are those that the
     existing storage of this user was made with. `storage_filesystem` is the file system's type
     below the storage (`ext4`, `overlay`, `nfs`).
+
+    What follows `namespaces` is only known to the doctor (`gathering.survey`). `engines` and
+    `reachable` are None where nobody asked. `unread` says what could not be looked at, and why.
     """
 
     uid: int
@@ -56,6 +190,31 @@ class Facts:
     data_directory: Path
     storage_drivers: tuple[str, ...] = ()
     storage_filesystem: str = ""
+    system: str = "Linux"
+    account: Account = field(default_factory=Account)
+    namespaces: Namespaces = field(default_factory=Namespaces)
+    remote: bool = False
+    """CONTAINER_HOST or DOCKER_HOST is set: an engine that need not be on this host."""
+
+    surroundings: Surroundings = Surroundings.HOST
+    engines: tuple[EngineAnswer, ...] | None = None
+    helpers: tuple[Program, ...] = ()
+    places: tuple[Place, ...] = ()
+    configuration: Configuration = field(default_factory=Configuration)
+    delegated: tuple[str, ...] | None = None
+    """The cgroup v2 controllers this user may use; None: unknown."""
+    lingers: bool | None = None
+    """Whether the user's services outlive the session; None: no systemd."""
+    apparmor: bool = False
+    makefile: bool = False
+    """Whether the project has a Makefile."""
+    now: int | None = None
+    """Seconds since 1970 by this host's clock."""
+    encoding: str = "utf-8"
+    leftovers: tuple[Leftover, ...] = ()
+    reachable: tuple[tuple[str, str], ...] | None = None
+    """Registries that were asked, each with what went wrong (empty: it answered)."""
+    unread: tuple[tuple[str, str], ...] = ()
 
     @property
     def rootless(self) -> bool:
@@ -69,123 +228,6 @@ class Facts:
             return Path("/var/lib/containers/storage")
         return self.data_directory / "containers" / "storage"
 
-
-def gather(environment: Mapping[str, str]) -> Facts:
-    """Look at this host, with the XDG variables of `environment`."""
-    home = Path(environment.get("HOME") or "~").expanduser()
-    uid = os.getuid()
-    data = Path(environment.get("XDG_DATA_HOME") or home / ".local/share")
-    runtime = _own_directory(Path(environment.get("XDG_RUNTIME_DIR") or f"/run/user/{uid}"), uid)
-    storage = data / "containers/storage" if uid else Path("/var/lib/containers/storage")
-    mounts = _mounts()
-    return Facts(
-        uid=uid,
-        home=home,
-        kernel=_kernel(platform.release()),
-        machine=platform.machine(),
-        cgroups=_cgroups(mounts),
-        programs=tuple(program for program in _PROGRAMS if which(program)),
-        hard_files=_hard(resource.RLIMIT_NOFILE),
-        hard_processes=_hard_processes(),
-        tun=_usable(Path("/dev/net/tun")),
-        fuse=_usable(Path("/dev/fuse")),
-        session_bus=_session_bus(environment, runtime),
-        selinux=_first_line(Path("/sys/fs/selinux/enforce")) == "1",
-        runtime_directory=runtime,
-        config_directory=Path(environment.get("XDG_CONFIG_HOME") or home / ".config"),
-        data_directory=data,
-        storage_drivers=_storage_drivers(storage),
-        storage_filesystem=_filesystem(storage, mounts),
-    )
-
-
-def _hard(limit: int) -> int | None:
-    hard = resource.getrlimit(limit)[1]
-    return None if hard == resource.RLIM_INFINITY else hard
-
-
-def _hard_processes() -> int | None:
-    """podman 4.3.1 lowers its own limit to kernel.pid_max before it starts a container."""
-    limits = [_hard(resource.RLIMIT_NPROC)]
-    pid_max = _first_line(Path("/proc/sys/kernel/pid_max"))
-    limits.append(int(pid_max) if pid_max.isdigit() else None)
-    return min((limit for limit in limits if limit is not None), default=None)
-
-
-def _usable(device: Path) -> bool:
-    return os.access(device, os.R_OK | os.W_OK)
-
-
-def _first_line(path: Path) -> str:
-    try:
-        with path.open() as lines:
-            return lines.readline().strip()
-    except OSError:
-        return ""
-
-
-def _kernel(release: str) -> tuple[int, int]:
-    parts = release.split("-", maxsplit=1)[0].split(".")
-    try:
-        return int(parts[0]), int(parts[1])
-    except (ValueError, IndexError):
-        return 0, 0
-
-
-def _own_directory(path: Path, uid: int) -> Path | None:
-    try:
-        owner = path.stat().st_uid
-    except OSError:
-        return None
-    return path if owner == uid and os.access(path, os.W_OK | os.X_OK) else None
-
-
-def _session_bus(environment: Mapping[str, str], runtime: Path | None) -> bool:
-    if environment.get("DBUS_SESSION_BUS_ADDRESS"):
-        return True
-    return runtime is not None and (runtime / "bus").is_socket()
-
-
-def _mounts() -> tuple[tuple[Path, str], ...]:
-    """Mount points and file system types, in the order of /proc/self/mountinfo (proc(5))."""
-    found = []
-    with Path("/proc/self/mountinfo").open(errors="surrogateescape") as lines:
-        for line in lines:
-            before, _, after = line.partition(" - ")
-            point = before.split()[4].replace("\\040", " ")
-            found.append((Path(point), after.split()[0]))
-    return tuple(found)
-
-
-def _cgroups(mounts: tuple[tuple[Path, str], ...]) -> Cgroups:
-    kinds = {kind for point, kind in mounts if point.is_relative_to("/sys/fs/cgroup")}
-    match "cgroup2" in kinds, "cgroup" in kinds:
-        case True, False:
-            return Cgroups.V2
-        case True, True:
-            return Cgroups.HYBRID
-        case False, True:
-            return Cgroups.V1
-        case _:
-            return Cgroups.NONE
-
-
-def _filesystem(path: Path, mounts: tuple[tuple[Path, str], ...]) -> str:
-    covering = [(point, kind) for point, kind in mounts if path.is_relative_to(point)]
-    # The longest mount point is the nearest; of two mounts in one place the later one is seen.
-    depth = max((len(point.parts) for point, _ in covering), default=0)
-    return next((kind for point, kind in reversed(covering) if len(point.parts) == depth), "")
-
-
-def _storage_drivers(storage: Path) -> tuple[str, ...]:
-    """containers/storage keeps `DRIVER-layers/layers.json` for each driver it was used with."""
-    try:
-        return tuple(
-            sorted(
-                entry.name.removesuffix("-layers")
-                for entry in storage.iterdir()
-                if entry.name.endswith("-layers") and (entry / "layers.json").exists()
-            )
-        )
-    except OSError:
-        return ()
+    def place(self, role: Role) -> Place | None:
+        """The directory of that role, where it is known."""
+        return next((place for place in self.places if place.role is role), None)

@@ -11,8 +11,8 @@ import pytest
 
 from rootless_build.backend import EngineSettings
 from rootless_build.errors import ConfigError
-from rootless_build.host import engine_settings
-from rootless_build.host.facts import Cgroups, Facts, gather
+from rootless_build.host import engine_settings, gather
+from rootless_build.host.facts import Cgroups, Facts
 
 
 @pytest.fixture

@@ -1,0 +1,92 @@
+"""What the doctor says: findings, and the cures that go with them."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+
+class Severity(StrEnum):
+    """How bad it is. BLOCKS: no build can run; NOTE: rbuild copes; OK: nothing is wrong."""
+
+    BLOCKS = "blocks"
+    WARNING = "warning"
+    NOTE = "note"
+    OK = "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A cure that needs no root: a file of the user's own, which must not exist yet."""
+
+    path: Path
+    content: str
+
+    @property
+    def command(self) -> str:
+        """The same for a shell."""
+        path = shlex.quote(str(self.path))
+        directory = shlex.quote(str(self.path.parent))
+        return (
+            f"mkdir -p {directory} && printf %s {shlex.quote(self.content.rstrip())} "
+            f"| tee {path} > /dev/null"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A cure that needs no root: a command that may be run at any time."""
+
+    argv: tuple[str, ...]
+
+    @property
+    def command(self) -> str:
+        """The same for a shell."""
+        return shlex.join(self.argv)
+
+
+@dataclass(frozen=True, slots=True)
+class Cure:
+    """`text` says what to do, or what rbuild does; `command` is exact, for a shell.
+
+    `automatic`: rbuild does it itself for its own runs. `action` is what `--fix` does.
+    """
+
+    text: str
+    command: str = ""
+    needs_root: bool = False
+    automatic: bool = False
+    action: NewFile | Run | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`id` is a key of `rootless_build.host.catalogue`; `breaks` is empty where nothing does."""
+
+    id: str
+    severity: Severity
+    seen: str
+    breaks: str = ""
+    cure: Cure | None = None
+
+
+def handled(text: str) -> Cure:
+    """A cure that rbuild applies to its own runs."""
+    return Cure(text, automatic=True)
+
+
+def as_root(command: str, text: str = "") -> Cure:
+    """A cure for an administrator."""
+    return Cure(text, command, needs_root=True)
+
+
+def by_user(command: str, text: str = "") -> Cure:
+    """A cure that needs no root, and the user's own decision."""
+    return Cure(text, command)
+
+
+def doable(action: NewFile | Run, text: str = "") -> Cure:
+    """A cure that `rbuild doctor --fix` applies."""
+    return Cure(text, action.command, action=action)

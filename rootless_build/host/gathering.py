@@ -1,0 +1,276 @@
+"""Looking at this host: what every run needs to know, in a few milliseconds.
+
+Nothing here starts a program, asks the network, or changes anything.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import pwd
+import resource
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from rootless_build.host.facts import Account, Cgroups, Facts, Namespaces, Range
+from rootless_build.process import which
+
+Mounts = tuple[tuple[Path, str, frozenset[str]], ...]
+"""Mount point, file system type and mount options, in the order of /proc/self/mountinfo."""
+
+_PROGRAMS: Final = (
+    *("runc", "crun", "slirp4netns", "pasta", "fuse-overlayfs", "newuidmap", "newgidmap"),
+    *("podman", "buildah", "docker", "make", "git", "mmdebstrap"),
+)
+_MAPPERS: Final = ("newuidmap", "newgidmap")
+_REMOTE: Final = ("CONTAINER_HOST", "DOCKER_HOST")
+_CAPABILITY: Final = "security.capability"
+
+
+def gather(environment: Mapping[str, str]) -> Facts:
+    """Look at this host, with the XDG variables of `environment`."""
+    home = Path(environment.get("HOME") or "~").expanduser()
+    uid = os.getuid()
+    data = Path(environment.get("XDG_DATA_HOME") or home / ".local/share")
+    runtime = _own_directory(Path(environment.get("XDG_RUNTIME_DIR") or f"/run/user/{uid}"), uid)
+    storage = data / "containers/storage" if uid else Path("/var/lib/containers/storage")
+    mounted = mounts()
+    return Facts(
+        uid=uid,
+        home=home,
+        kernel=_kernel(platform.release()),
+        machine=platform.machine(),
+        cgroups=_cgroups(mounted),
+        programs=tuple(program for program in _PROGRAMS if which(program)),
+        hard_files=_hard(resource.RLIMIT_NOFILE),
+        hard_processes=_hard_processes(),
+        tun=_usable(Path("/dev/net/tun")),
+        fuse=_usable(Path("/dev/fuse")),
+        session_bus=_session_bus(environment, runtime),
+        selinux=first_line(Path("/sys/fs/selinux/enforce")) == "1",
+        runtime_directory=runtime,
+        config_directory=Path(environment.get("XDG_CONFIG_HOME") or home / ".config"),
+        data_directory=data,
+        storage_drivers=_storage_drivers(storage),
+        storage_filesystem=filesystem(storage, mounted)[0],
+        system=platform.system(),
+        account=_account(uid),
+        namespaces=_namespaces(),
+        remote=any(environment.get(name) for name in _REMOTE),
+    )
+
+
+# --- devices, limits, directories ---------------------------------------------------------------
+
+
+def _hard(limit: int) -> int | None:
+    hard = resource.getrlimit(limit)[1]
+    return None if hard == resource.RLIM_INFINITY else hard
+
+
+def _hard_processes() -> int | None:
+    """podman 4.3.1 lowers its own limit to kernel.pid_max before it starts a container."""
+    limits = (_hard(resource.RLIMIT_NPROC), _number(Path("/proc/sys/kernel/pid_max")))
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _usable(device: Path) -> bool:
+    return os.access(device, os.R_OK | os.W_OK)
+
+
+def first_line(path: Path) -> str:
+    """The first line of a file; empty where it can't be read."""
+    try:
+        with path.open(errors="replace") as lines:
+            return lines.readline().strip()
+    except OSError:
+        return ""
+
+
+def _number(path: Path) -> int | None:
+    words = first_line(path)
+    return int(words) if words.isdigit() else None
+
+
+def _kernel(release: str) -> tuple[int, int]:
+    parts = release.split("-", maxsplit=1)[0].split(".")
+    try:
+        return int(parts[0]), int(parts[1])
+    except (ValueError, IndexError):
+        return 0, 0
+
+
+def _own_directory(path: Path, uid: int) -> Path | None:
+    try:
+        owner = path.stat().st_uid
+    except OSError:
+        return None
+    return path if owner == uid and os.access(path, os.W_OK | os.X_OK) else None
+
+
+def _session_bus(environment: Mapping[str, str], runtime: Path | None) -> bool:
+    if environment.get("DBUS_SESSION_BUS_ADDRESS"):
+        return True
+    return runtime is not None and (runtime / "bus").is_socket()
+
+
+# --- mounts, control groups, storage ------------------------------------------------------------
+
+
+def mounts() -> Mounts:
+    """What is mounted (proc(5)); nothing where there is no /proc."""
+    found = []
+    try:
+        with Path("/proc/self/mountinfo").open(errors="surrogateescape") as lines:
+            for line in lines:
+                before, _, after = line.partition(" - ")
+                fields = before.split()
+                point = fields[4].replace("\\040", " ")
+                found.append((Path(point), after.split()[0], frozenset(fields[5].split(","))))
+    except OSError:
+        return ()
+    return tuple(found)
+
+
+def _cgroups(mounted: Mounts) -> Cgroups:
+    kinds = {kind for point, kind, _ in mounted if point.is_relative_to("/sys/fs/cgroup")}
+    match "cgroup2" in kinds, "cgroup" in kinds:
+        case True, False:
+            return Cgroups.V2
+        case True, True:
+            return Cgroups.HYBRID
+        case False, True:
+            return Cgroups.V1
+        case _:
+            return Cgroups.NONE
+
+
+def filesystem(path: Path, mounted: Mounts) -> tuple[str, frozenset[str]]:
+    """The type and the mount options of the file system a path is on."""
+    covering = [mount for mount in mounted if path.is_relative_to(mount[0])]
+    # The longest mount point is the nearest; of two mounts in one place the later one is seen.
+    depth = max((len(point.parts) for point, *_ in covering), default=0)
+    nearest = (mount for mount in reversed(covering) if len(mount[0].parts) == depth)
+    return next(((kind, options) for _, kind, options in nearest), ("", frozenset()))
+
+
+def _storage_drivers(storage: Path) -> tuple[str, ...]:
+    """containers/storage keeps `DRIVER-layers/layers.json` for each driver it was used with."""
+    try:
+        return tuple(
+            sorted(
+                entry.name.removesuffix("-layers")
+                for entry in storage.iterdir()
+                if entry.name.endswith("-layers") and (entry / "layers.json").exists()
+            )
+        )
+    except OSError:
+        return ()
+
+
+# --- the account and its user namespaces --------------------------------------------------------
+
+
+def _account(uid: int) -> Account:
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        name = ""
+    status = _status()
+    subuids, others = _subordinate(Path("/etc/subuid"), name, uid)
+    subgids, more = _subordinate(Path("/etc/subgid"), name, uid)
+    if _elsewhere():
+        subuids = subgids = None
+    bounding = status.get("CapBnd")
+    return Account(
+        name=name,
+        subuids=subuids,
+        subgids=subgids,
+        overlaps=tuple(sorted({*others, *more})),
+        mappers=tuple(program for program in _MAPPERS if _privileged(program)),
+        no_new_privileges=status.get("NoNewPrivs") == "1",
+        bounding=int(bounding, 16) if bounding else None,
+    )
+
+
+def _status() -> dict[str, str]:
+    try:
+        lines = Path("/proc/self/status").read_text(errors="replace").splitlines()
+    except OSError:
+        return {}
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def _subordinate(path: Path, name: str, uid: int) -> tuple[tuple[Range, ...] | None, set[str]]:
+    """Our ranges, and the other accounts that have some of the same ids."""
+    try:
+        lines = path.read_text(errors="replace").splitlines()
+    except FileNotFoundError:
+        return (), set()
+    except OSError:
+        return None, set()
+    ranges: list[tuple[str, Range]] = []
+    for line in lines:
+        owner, _, rest = line.partition(":")
+        start, _, count = rest.partition(":")
+        if start.isdigit() and count.isdigit():
+            ranges.append((owner, Range(int(start), int(count))))
+    ours = tuple(found for owner, found in ranges if owner in {name, str(uid)})
+    others = {
+        owner
+        for owner, theirs in ranges
+        if owner not in {name, str(uid)}
+        and any(theirs.start < own.end and own.start < theirs.end for own in ours)
+    }
+    return ours, others
+
+
+def _elsewhere() -> bool:
+    """Whether subordinate ids come from a directory service (`subid: sss`, nsswitch.conf(5))."""
+    try:
+        lines = Path("/etc/nsswitch.conf").read_text(errors="replace").splitlines()
+    except OSError:
+        return False
+    return any(
+        line.startswith("subid:") and line.partition(":")[2].split("#")[0].split() != ["files"]
+        for line in lines
+    )
+
+
+def _privileged(program: str) -> bool:
+    path = which(program)
+    if path is None:
+        return False
+    try:
+        seen = path.stat()
+        if seen.st_mode & stat.S_ISUID and seen.st_uid == 0:
+            return True
+        return _CAPABILITY in os.listxattr(path)
+    except OSError:
+        return False
+
+
+def _namespaces() -> Namespaces:
+    kernel = Path("/proc/sys/kernel")
+    return Namespaces(
+        maximum=_number(Path("/proc/sys/user/max_user_namespaces")),
+        unprivileged=first_line(kernel / "unprivileged_userns_clone") != "0",
+        apparmor=first_line(kernel / "apparmor_restrict_unprivileged_userns") == "1",
+        profiles=_exempt(),
+    )
+
+
+def _exempt() -> tuple[str, ...]:
+    """Engines with an AppArmor profile in the place where Ubuntu 24.04 has them."""
+    found = []
+    for engine in ("podman", "buildah"):
+        path = which(engine)
+        dotted = str(path).strip("/").replace("/", ".") if path else engine
+        profiles = [Path("/etc/apparmor.d", dotted)]
+        if path == Path("/usr/bin", engine):
+            profiles.append(Path("/etc/apparmor.d", engine))
+        if path and any(profile.is_file() for profile in profiles):
+            found.append(engine)
+    return tuple(found)
