@@ -212,6 +212,24 @@ def capture(
     return Completed(process.returncode, stdout, stderr)
 
 
+def run_inheriting_input(
+    argv: Sequence[str],
+    *,
+    environment: Environment = _EMPTY,
+    directory: Path | None = None,
+) -> Completed:
+    """As `capture`, but the program has rbuild's own standard input and may ask whether it is a
+    terminal. It must not read from it. Raises ProgramNotFoundError.
+    """
+    out, err = bytearray(), bytearray()
+
+    def keep(data: bytes, name: Stream) -> None:
+        (out if name == "stdout" else err).extend(data)
+
+    status = stream(argv, keep, environment=environment, directory=directory, stdin=0)
+    return Completed(status, bytes(out), bytes(err))
+
+
 def stream(
     argv: Sequence[str],
     on_output: OnOutput,

@@ -1,0 +1,25 @@
+"""Recipe front ends: a project, and the words of the command line, become a plan."""
+
+from __future__ import annotations
+
+from rootless_build.config import Config
+from rootless_build.errors import RecipeError
+from rootless_build.plan import Plan
+from rootless_build.recipes import make_run, makefile, toml
+from rootless_build.recipes.request import Request
+
+
+def read(request: Request, config: Config) -> Plan:
+    """The plan of the request's targets: from rbuild.toml where it is a recipe, else a Makefile.
+
+    Raises RecipeError where there is neither.
+    """
+    if config.image is not None or config.container is not None:
+        return toml.read(request, config)
+    found = make_run.makefile_of(request.project)
+    if found is None:
+        raise RecipeError(
+            f"{request.project} has neither a Makefile nor an rbuild.toml with a recipe",
+            hint="go to the project's own directory, or name it: rbuild -C DIR",
+        )
+    return makefile.read(request, found)

@@ -1,0 +1,208 @@
+"""A docker command line becomes a step, by the table in `docker_flags` and pflag's rules.
+
+Source of the rules: github.com/spf13/pflag (`-it`, `-vX`, `-v=X`, `--name=x`, `--`), and docker's
+own that the flags of `docker run` end at the image.
+"""
+
+from __future__ import annotations
+
+import difflib
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from rootless_build.errors import RecipeError
+from rootless_build.plan import BuildImage, Origin, RemoveVolume, RunContainer, Step
+from rootless_build.recipes import docker_flags
+from rootless_build.recipes.docker_draft import BadValueError, Draft, boolean
+from rootless_build.recipes.docker_flags import Flag
+
+_BUILD: Final = {("build",), ("image", "build"), ("builder", "build")}
+_BUILDX: Final = {("buildx", "build"), ("buildx", "b")}
+_RUN: Final = {("run",), ("container", "run")}
+_BAKE: Final = {("buildx", "bake"), ("bake",)}
+_VOLUME_REMOVE: Final = {("volume", "rm"), ("volume", "remove")}
+_GROUPS: Final = {"image", "builder", "buildx", "container", "volume"}
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where a docker command line stands: its directory and environment, and the recipe's line."""
+
+    directory: Path
+    environment: Mapping[str, str]
+    origin: Origin
+
+
+@dataclass
+class _Line:
+    """A command line that is being read."""
+
+    words: Sequence[str]
+    context: Context
+    draft: Draft = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.draft = Draft(self.context.directory, self.context.environment)
+
+    def refused(self, message: str, hint: str = "") -> RecipeError:
+        origin = self.context.origin
+        line = origin.text or shlex.join(["docker", *self.words])
+        return RecipeError(f"{origin}: {message}", hint=hint, engine_words=line)
+
+
+def parse(words: Sequence[str], context: Context) -> tuple[Step, tuple[str, ...]]:
+    """The step that `docker WORDS…` stands for, and notes on flags that have no effect here.
+
+    Raises RecipeError, which quotes the recipe's line, for what can't be understood or honoured.
+    """
+    line = _Line(words, context)
+    rest = _flags(line, "docker", list(words), docker_flags.GLOBAL, interspersed=False)
+    size = 2 if rest and rest[0] in _GROUPS else 1
+    command, rest = tuple(rest[:size]), rest[size:]
+    step: Step
+    if command in _BUILD:
+        step = _build(line, _flags(line, "docker build", rest, docker_flags.BUILD))
+    elif command in _BUILDX:
+        step = _build(line, _flags(line, "docker buildx build", rest, docker_flags.BUILDX))
+    elif command in _RUN:
+        step = _run(line, _flags(line, "docker run", rest, docker_flags.RUN, interspersed=False))
+    elif command in _VOLUME_REMOVE:
+        rest = _flags(line, "docker volume rm", rest, docker_flags.VOLUME_REMOVE)
+        step = RemoveVolume(tuple(rest), origin=context.origin)
+    elif command in _BAKE:
+        raise line.refused(
+            "docker buildx bake is not supported yet",
+            "up to Docker 22.06 no target needs it; with a later release, try a target that runs "
+            "in the dev container, such as `rbuild shell`",
+        )
+    else:
+        name = " ".join(("docker", *command))
+        raise line.refused(
+            f"the recipe runs `{name}`, which is no build step that rbuild knows",
+            "rbuild knows docker build, docker buildx build, docker run and docker volume rm",
+        )
+    return step, tuple(dict.fromkeys(line.draft.notes))
+
+
+def _flags(
+    line: _Line,
+    command: str,
+    words: list[str],
+    table: Sequence[Flag],
+    *,
+    interspersed: bool = True,
+) -> list[str]:
+    """Read flags into the line's draft; returns the words that are none."""
+    long = {flag.name: flag for flag in table}
+    short = {flag.short: flag for flag in table if flag.short}
+    rest: list[str] = []
+    while words:
+        word = words.pop(0)
+        if word == "--":
+            return [*rest, *words]
+        if not word.startswith("-") or word == "-":
+            rest.append(word)
+            if not interspersed:
+                return [*rest, *words]
+        elif word.startswith("--"):
+            name, equals, value = word[2:].partition("=")
+            flag = long.get(name)
+            if flag is None:
+                raise _unknown(line, command, f"--{name}", long)
+            _apply(line, command, flag, f"--{name}", value if equals else None, words)
+        else:
+            _cluster(line, command, word, short, words)
+    return rest
+
+
+def _cluster(
+    line: _Line, command: str, word: str, short: Mapping[str, Flag], words: list[str]
+) -> None:
+    """`-it`, `-vX`, `-v=X`, `-t=false`: bools may be followed by other flags."""
+    letters = word[1:]
+    while letters:
+        letter, letters = letters[0], letters[1:]
+        flag = short.get(letter)
+        if flag is None:
+            raise _unknown(line, command, f"-{letter}", {})
+        if letters.startswith("="):
+            value: str | None = letters[1:]
+            letters = ""
+        elif flag.takes and letters:
+            value, letters = letters, ""
+        else:
+            value = None
+        _apply(line, command, flag, f"-{letter}", value, words)
+
+
+def _apply(
+    line: _Line, command: str, flag: Flag, written: str, value: str | None, words: list[str]
+) -> None:
+    if value is None and flag.takes:
+        if not words:
+            raise line.refused(f"{command}: {written} needs a value")
+        value = words.pop(0)
+    text = "true" if value is None else value
+    try:
+        off = (
+            not flag.takes and text != "true" and not boolean(text)
+            if flag.name != "pull"
+            else False
+        )
+        if flag.refused and not off:
+            raise line.refused(
+                f"{command}: {written} can't be honoured: {flag.refused}",
+                "take it out, or build with docker itself",
+            )
+        if flag.fill is not None:
+            flag.fill(line.draft, text)
+        elif flag.ignored:
+            line.draft.notes.append(f"{command} {written}: {flag.ignored}")
+    except BadValueError as error:
+        raise line.refused(f"{command}: {written}: {error}") from error
+
+
+def _unknown(line: _Line, command: str, written: str, known: Mapping[str, Flag]) -> RecipeError:
+    near = difflib.get_close_matches(written.lstrip("-"), known, 1)
+    hint = f"did the recipe mean --{near[0]}?" if near else ""
+    return line.refused(f"{command} has no flag {written} that rbuild knows", hint)
+
+
+def _build(line: _Line, rest: list[str]) -> BuildImage:
+    if len(rest) != 1:
+        raise line.refused(
+            f"docker build takes one build context, and there are {len(rest)}: {shlex.join(rest)}"
+        )
+    context = rest[0]
+    if context == "-" or "://" in context or context.startswith(("git@", "github.com/")):
+        raise line.refused(
+            f"the build context {context!r} is not a directory",
+            "only a directory of this host can be a build context",
+        )
+    draft = line.draft
+    if str(draft.fields.get("containerfile", "")).endswith("/-"):
+        raise line.refused("a containerfile on standard input can't be read", "name a file with -f")
+    return BuildImage(
+        context=draft.path(context),
+        limits=draft.finished_limits(),
+        origin=line.context.origin,
+        **draft.fields,  # type: ignore[arg-type]  # the flag table names the fields
+    )
+
+
+def _run(line: _Line, rest: list[str]) -> RunContainer:
+    if not rest:
+        raise line.refused("docker run names no image")
+    draft = line.draft
+    # docker's own default is to keep the container; a recipe's --rm is what rbuild always does.
+    draft.fields.pop("remove", None)
+    return RunContainer(
+        image=rest[0],
+        command=tuple(rest[1:]),
+        limits=draft.finished_limits(),
+        origin=line.context.origin,
+        **draft.fields,  # type: ignore[arg-type]  # the flag table names the fields
+    )

@@ -1,0 +1,257 @@
+"""A step in the making: what the flags of one docker command line have said so far."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from rootless_build.plan import (
+    BindMount,
+    BuildOutput,
+    Limits,
+    Mount,
+    Pairs,
+    PullPolicy,
+    TmpfsMount,
+    VolumeMount,
+)
+
+_TRUE: Final = {"1", "t", "T", "true", "TRUE", "True"}
+_FALSE: Final = {"0", "f", "F", "false", "FALSE", "False"}
+_PROPAGATION: Final = {"rprivate", "private", "rshared", "shared", "rslave", "slave"}
+_NO_EFFECT: Final = {"z", "Z", "cached", "delegated", "consistent", "rw", ""}
+
+
+class BadValueError(ValueError):
+    """A flag's value is not one that docker takes; the text says why."""
+
+
+def boolean(value: str) -> bool:
+    """A flag's `=value` as Go's strconv.ParseBool reads it."""
+    if value in _TRUE:
+        return True
+    if value in _FALSE:
+        return False
+    raise BadValueError(f"{value!r} is neither true nor false")
+
+
+@dataclass
+class Draft:
+    """`directory` and `environment` are those in which the command line would run."""
+
+    directory: Path
+    environment: Mapping[str, str]
+    fields: dict[str, object] = field(default_factory=dict)
+    limits: dict[str, object] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def put(self, name: str, value: object) -> None:
+        """Set a field; the last one wins, as with docker."""
+        self.fields[name] = value
+
+    def add(self, name: str, *values: object) -> None:
+        """Add to a field that holds several."""
+        before = self.fields.get(name, ())
+        assert isinstance(before, tuple)  # noqa: S101 - add() alone makes these
+        self.fields[name] = (*before, *values)
+
+    def finished_limits(self) -> Limits:
+        """The limits, if any was given."""
+        return Limits(**self.limits)  # type: ignore[arg-type]  # the flag table names its fields
+
+    # --- what the flags' values mean ------------------------------------------------------------
+
+    def add_pair(self, name: str, value: str) -> None:
+        """`NAME=VALUE`, or `NAME` with the environment's value; one that is not set is left out."""
+        key, equals, text = value.partition("=")
+        if not key:
+            raise BadValueError(f"{value!r} has no name")
+        if equals:
+            self.add(name, (key, text))
+        elif key in self.environment:
+            self.add(name, (key, self.environment[key]))
+
+    def add_label(self, name: str, value: str) -> None:
+        """`NAME=VALUE`; a bare name has an empty value."""
+        key, _, text = value.partition("=")
+        self.add(name, (key, text))
+
+    def add_file_of_pairs(self, name: str, value: str) -> None:
+        """An environment file: one `NAME=VALUE` or `NAME` a line, `#` comments."""
+        path = self.path(value)
+        try:
+            lines = path.read_text().splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadValueError(f"{path}: {error}") from error
+        for line in lines:
+            text = line.lstrip()
+            if text and not text.startswith("#"):
+                self.add_pair(name, text)
+
+    def path(self, value: str) -> Path:
+        """An absolute path; a relative one belongs to the command line's directory."""
+        return Path(os.path.normpath(self.directory / value))
+
+    def set_pull(self, value: str) -> None:
+        """`--pull`, which is a word for `run` and a bool for `build`."""
+        policies = {"always": PullPolicy.ALWAYS, "never": PullPolicy.NEVER}
+        if value == "missing" or value in _FALSE:
+            self.put("pull", PullPolicy.MISSING)
+        elif value in policies or value in _TRUE:
+            self.put("pull", policies.get(value, PullPolicy.ALWAYS))
+        else:
+            raise BadValueError(f"{value!r} is none of always, missing, never")
+
+    def set_entrypoint(self, value: str) -> None:
+        """One word; the empty word takes the image's entrypoint away."""
+        self.put("entrypoint", (value,) if value else ())
+
+    def set_integer(self, name: str, value: str) -> None:
+        """A whole number."""
+        self.put(name, _integer(value))
+
+    def limit_integer(self, name: str, value: str) -> None:
+        """A limit that is a whole number."""
+        self.limits[name] = _integer(value)
+
+    def add_ulimit(self, value: str) -> None:
+        """`NAME=SOFT[:HARD]`."""
+        if "=" not in value:
+            raise BadValueError(f"{value!r} is not NAME=SOFT[:HARD]")
+        before = self.limits.get("ulimits", ())
+        assert isinstance(before, tuple)  # noqa: S101 - made here alone
+        self.limits["ulimits"] = (*before, value)
+
+    def add_volume(self, value: str) -> None:
+        """`-v [SOURCE:]TARGET[:OPTIONS]` (docker run reference, volume)."""
+        parts = value.split(":")
+        if len(parts) > 3 or not all(parts[:2]):
+            raise BadValueError(f"{value!r} is not [SOURCE:]TARGET[:OPTIONS]")
+        if len(parts) == 1:
+            self.add("mounts", VolumeMount(target=_target(parts[0])))
+            return
+        options = parts[2].split(",") if len(parts) == 3 else []
+        self.add("mounts", self._volume(parts[0], _target(parts[1]), options))
+
+    def _volume(self, source: str, target: str, options: list[str]) -> Mount:
+        read_only, copy, propagation = False, True, None
+        for option in options:
+            if option in {"ro", "readonly"}:
+                read_only = True
+            elif option == "nocopy":
+                copy = False
+            elif option in _PROPAGATION:
+                propagation = option
+            elif option in {"z", "Z"}:
+                self.notes.append(f":{option} has no effect: rbuild relabels no file of yours")
+            elif option not in _NO_EFFECT:
+                raise BadValueError(f"the mount option {option!r} is not known")
+        if source.startswith(("/", "./", "../")) or source in {".", ".."}:
+            return BindMount(self.path(source), target, read_only, propagation=propagation)
+        if "/" in source or source.startswith("~"):
+            raise BadValueError(f"{source!r} is neither a path nor a volume's name")
+        return VolumeMount(target, source, read_only, copy)
+
+    def add_mount(self, value: str) -> None:
+        """`--mount type=…,src=…,dst=…` (docker run reference, mount): comma-separated values."""
+        given = _fields_of(value)
+        kind = given.pop("type", "volume")
+        target = _first(given, "target", "dst", "destination")
+        if not target:
+            raise BadValueError(f"{value!r} has no target")
+        source = _first(given, "source", "src")
+        read_only = _read_only(given)
+        made: Mount
+        if kind == "bind":
+            if not source:
+                raise BadValueError(f"{value!r} has no source")
+            propagation = given.pop("bind-propagation", None)
+            given.pop("consistency", None)
+            made = BindMount(self.path(source), target, read_only, False, propagation)
+        elif kind == "volume":
+            copy = not boolean(given.pop("volume-nocopy", "false") or "true")
+            made = VolumeMount(target, source, read_only, copy)
+        elif kind == "tmpfs":
+            size = given.pop("tmpfs-size", None)
+            mode = given.pop("tmpfs-mode", None)
+            wanted = (("size", size), ("mode", mode), ("ro", "" if read_only else None))
+            options = [
+                f"{name}={text}" if text else name for name, text in wanted if text is not None
+            ]
+            made = TmpfsMount(target, tuple(options))
+        else:
+            raise BadValueError(f"mounts of type {kind!r} can't be made here")
+        if given:
+            raise BadValueError(f"the mount option {next(iter(given))!r} is not known")
+        self.add("mounts", made)
+
+    def add_tmpfs(self, value: str) -> None:
+        """`--tmpfs TARGET[:OPTIONS]`."""
+        target, _, options = value.partition(":")
+        self.add("mounts", TmpfsMount(_target(target), tuple(filter(None, options.split(",")))))
+
+    def add_output(self, value: str) -> None:
+        """`--output DEST` or `type=…,dest=…`; a directory alone means `type=local`."""
+        if "=" not in value:
+            self.add("outputs", BuildOutput("local", (("dest", str(self.path(value))),)))
+            return
+        given = _fields_of(value)
+        kind = given.pop("type", None)
+        if not kind:
+            raise BadValueError(f"{value!r} has no type")
+        if kind not in {"local", "tar", "docker", "image"}:
+            raise BadValueError(f"an output of type {kind!r} can't be made here")
+        if given.get("dest"):
+            given["dest"] = str(self.path(str(given["dest"])))
+        attributes: Pairs = tuple((name, text or "") for name, text in given.items())
+        self.add("outputs", BuildOutput(kind, attributes))
+
+    def add_build_context(self, value: str) -> None:
+        """`NAME=CONTEXT`; a context that is a path is made absolute."""
+        name, _, text = value.partition("=")
+        if not (name and text):
+            raise BadValueError(f"{value!r} is not NAME=CONTEXT")
+        context = text if "://" in text else str(self.path(text))
+        self.add("build_contexts", (name, context))
+
+
+def _integer(value: str) -> int:
+    try:
+        return int(value)
+    except ValueError as error:
+        raise BadValueError(f"{value!r} is not a whole number") from error
+
+
+def _target(value: str) -> str:
+    if not value.startswith("/"):
+        raise BadValueError(f"{value!r} is not an absolute path in the container")
+    return value
+
+
+def _fields_of(value: str) -> dict[str, str | None]:
+    """`key=value` and bare `key` words, separated by commas and quoted as in CSV (RFC 4180)."""
+    try:
+        words = next(csv.reader([value], strict=True), [])
+    except csv.Error as error:
+        raise BadValueError(f"{value!r}: {error}") from error
+    found: dict[str, str | None] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        found[name.strip().lower()] = text if equals else None
+    return found
+
+
+def _first(given: dict[str, str | None], *names: str) -> str | None:
+    values = [given.pop(name) for name in names if name in given]
+    return values[0] if values else None
+
+
+def _read_only(given: dict[str, str | None]) -> bool:
+    for name in ("readonly", "ro"):
+        if name in given:
+            return boolean(given.pop(name) or "true")
+    return False

@@ -1,0 +1,262 @@
+"""Docker's command-line grammar as a table: one row a flag.
+
+A row says what the flag takes, which field of the step it fills, or that it has no effect here, or
+that it is refused and why. Source: the reference pages of docker build, docker buildx build and
+docker run (28.2), and the `--help` of the clients 20.10 and 28.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from rootless_build.recipes.docker_draft import Draft, boolean
+
+Fill = Callable[[Draft, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A flag without `takes` is a bool; its value is then `true` or what follows `=`.
+
+    Exactly one of `fill` (what its value does), `ignored` and `refused` (why) is set.
+    """
+
+    name: str
+    short: str = ""
+    takes: bool = True
+    fill: Fill | None = None
+    ignored: str = ""
+    refused: str = ""
+
+
+def _set(name: str) -> Fill:
+    return lambda draft, value: draft.put(name, value)
+
+
+def _add(name: str) -> Fill:
+    return lambda draft, value: draft.add(name, value)
+
+
+def _on(name: str) -> Fill:
+    return lambda draft, value: draft.put(name, boolean(value))
+
+
+def _pair(name: str) -> Fill:
+    return lambda draft, value: draft.add_pair(name, value)
+
+
+def _label(name: str) -> Fill:
+    return lambda draft, value: draft.add_label(name, value)
+
+
+def _limit(name: str) -> Fill:
+    def fill(draft: Draft, value: str) -> None:
+        draft.limits[name] = value
+
+    return fill
+
+
+def _limit_integer(name: str) -> Fill:
+    return lambda draft, value: draft.limit_integer(name, value)
+
+
+def _integer(name: str) -> Fill:
+    return lambda draft, value: draft.set_integer(name, value)
+
+
+def _path(name: str) -> Fill:
+    return lambda draft, value: draft.put(name, draft.path(value))
+
+
+def _none_is(word: str) -> str:
+    return f"it has no effect here: {word}"
+
+
+_SHOWN: Final = _none_is("rbuild shows progress in its own way")
+_CLEANED: Final = _none_is("rbuild leaves no container behind")
+_IN_STORAGE: Final = _none_is("the image is in the engine's storage anyway")
+_TRUST: Final = _none_is("rootless engines have no content trust")
+_WINDOWS: Final = "it is for Windows containers"
+_NO_CACHE_EXPORT: Final = _none_is("the engine keeps its own layer cache")
+_ATTESTATION: Final = "podman and buildah make no attestations"
+_DEVICE_IO: Final = "block device limits are not carried over"
+_NAMED_NETWORK: Final = "addresses and names on a network of containers are not carried over"
+_HEALTH: Final = _none_is("nobody asks for the health of a build container")
+
+_LIMITS: Final = (
+    Flag("cgroup-parent", fill=_limit("cgroup_parent")),
+    Flag("cpu-period", fill=_limit_integer("cpu_period")),
+    Flag("cpu-quota", fill=_limit_integer("cpu_quota")),
+    Flag("cpu-shares", "c", fill=_limit_integer("cpu_shares")),
+    Flag("cpuset-cpus", fill=_limit("cpuset_cpus")),
+    Flag("cpuset-mems", fill=_limit("cpuset_mems")),
+    Flag("memory", "m", fill=_limit("memory")),
+    Flag("memory-swap", fill=_limit("memory_swap")),
+    Flag("shm-size", fill=_limit("shm_size")),
+    Flag("ulimit", fill=lambda draft, value: draft.add_ulimit(value)),
+)
+_BOTH: Final = (
+    Flag("add-host", fill=_add("add_hosts")),
+    Flag("label", fill=_label("labels")),
+    Flag("network", fill=_set("network")),
+    Flag("pull", takes=False, fill=lambda draft, value: draft.set_pull(value)),
+    Flag("security-opt", fill=_add("security_options")),
+    Flag("isolation", refused=_WINDOWS),
+    Flag("disable-content-trust", takes=False, ignored=_TRUST),
+    Flag("quiet", "q", takes=False, ignored=_SHOWN),
+)
+
+BUILD: Final = (
+    *_LIMITS,
+    *_BOTH,
+    Flag("build-arg", fill=_pair("build_args")),
+    Flag("cache-from", fill=_add("cache_from")),
+    Flag("compress", takes=False, ignored=_none_is("the context is not sent anywhere")),
+    Flag("file", "f", fill=_path("containerfile")),
+    Flag("force-rm", takes=False, ignored=_CLEANED),
+    Flag("iidfile", fill=_path("image_id_file")),
+    Flag("no-cache", takes=False, fill=_on("no_cache")),
+    Flag("output", "o", fill=lambda draft, value: draft.add_output(value)),
+    Flag("platform", fill=lambda draft, value: draft.add("platforms", *value.split(","))),
+    Flag("progress", ignored=_SHOWN),
+    Flag("rm", takes=False, ignored=_CLEANED),
+    Flag("secret", fill=_add("secrets")),
+    Flag("squash", takes=False, fill=_on("squash")),
+    Flag("ssh", fill=_add("ssh")),
+    Flag("stream", takes=False, ignored=_none_is("the context is not sent anywhere")),
+    Flag("tag", "t", fill=_add("tags")),
+    Flag("target", fill=_set("target")),
+)
+BUILDX: Final = (
+    *BUILD,
+    Flag("allow", refused="entitlements are BuildKit's; name --security-opt or --network instead"),
+    Flag("annotation", refused="annotations of the image are not carried over"),
+    Flag("attest", refused=_ATTESTATION),
+    Flag("build-context", fill=lambda draft, value: draft.add_build_context(value)),
+    Flag("builder", refused="there is no BuildKit builder here"),
+    Flag("cache-to", ignored=_NO_CACHE_EXPORT),
+    Flag("call", refused="it asks about the build instead of building"),
+    Flag("check", takes=False, refused="it checks the containerfile instead of building"),
+    Flag("debug", "D", takes=False, ignored=_SHOWN),
+    Flag("load", takes=False, ignored=_IN_STORAGE),
+    Flag("metadata-file", refused="there is no BuildKit result to describe"),
+    Flag("no-cache-filter", refused="podman and buildah know --no-cache for the whole build only"),
+    Flag("policy", refused="build policies are BuildKit's"),
+    Flag("print", refused="it asks about the build instead of building"),
+    Flag("provenance", refused=_ATTESTATION),
+    Flag("push", takes=False, refused="rbuild builds, it pushes nothing"),
+    Flag("sbom", refused=_ATTESTATION),
+)
+RUN: Final = (
+    *_LIMITS,
+    *(flag for flag in _BOTH if flag.name not in {"label", "pull"}),
+    Flag("annotation", refused="annotations of a container are not carried over"),
+    Flag("attach", "a", refused="rbuild always attaches what -i and -t say"),
+    Flag("blkio-weight", refused=_DEVICE_IO),
+    Flag("blkio-weight-device", refused=_DEVICE_IO),
+    Flag("cap-add", fill=_add("cap_add")),
+    Flag("cap-drop", fill=_add("cap_drop")),
+    Flag("cgroupns", fill=_set("cgroupns")),
+    Flag("cidfile", refused="the container is gone when the step has ended"),
+    Flag("cpu-count", refused=_WINDOWS),
+    Flag("cpu-percent", refused=_WINDOWS),
+    Flag("cpu-rt-period", refused="real-time limits need a root daemon"),
+    Flag("cpu-rt-runtime", refused="real-time limits need a root daemon"),
+    Flag("cpus", fill=_limit("cpus")),
+    Flag("detach", "d", takes=False, refused="a step ends with its container"),
+    Flag("detach-keys", ignored=_none_is("a step can't be detached from")),
+    Flag("device", fill=_add("devices")),
+    Flag("device-cgroup-rule", refused="device rules need a root daemon"),
+    Flag("device-read-bps", refused=_DEVICE_IO),
+    Flag("device-read-iops", refused=_DEVICE_IO),
+    Flag("device-write-bps", refused=_DEVICE_IO),
+    Flag("device-write-iops", refused=_DEVICE_IO),
+    Flag("dns", fill=_add("dns")),
+    Flag("dns-opt", refused="resolver options are not carried over"),
+    Flag("dns-option", refused="resolver options are not carried over"),
+    Flag("dns-search", refused="resolver options are not carried over"),
+    Flag("domainname", refused="an NIS domain name is not carried over"),
+    Flag("entrypoint", fill=lambda draft, value: draft.set_entrypoint(value)),
+    Flag("env", "e", fill=_pair("environment")),
+    Flag("env-file", fill=lambda draft, value: draft.add_file_of_pairs("environment", value)),
+    Flag("expose", ignored=_none_is("exposing publishes nothing")),
+    Flag("gpus", refused="GPUs are not carried over"),
+    Flag("group-add", fill=_add("group_add")),
+    Flag("health-cmd", ignored=_HEALTH),
+    Flag("health-interval", ignored=_HEALTH),
+    Flag("health-retries", ignored=_HEALTH),
+    Flag("health-start-interval", ignored=_HEALTH),
+    Flag("health-start-period", ignored=_HEALTH),
+    Flag("health-timeout", ignored=_HEALTH),
+    Flag("hostname", "h", fill=_set("hostname")),
+    Flag("init", takes=False, fill=_on("init")),
+    Flag("interactive", "i", takes=False, fill=_on("interactive")),
+    Flag("io-maxbandwidth", refused=_WINDOWS),
+    Flag("io-maxiops", refused=_WINDOWS),
+    Flag("ip", refused=_NAMED_NETWORK),
+    Flag("ip6", refused=_NAMED_NETWORK),
+    Flag("ipc", fill=_set("ipc")),
+    Flag("kernel-memory", refused="kernel memory limits are gone from the kernel"),
+    Flag("label", "l", fill=_label("labels")),
+    Flag("label-file", fill=lambda draft, value: draft.add_file_of_pairs("labels", value)),
+    Flag("link", refused=_NAMED_NETWORK),
+    Flag("link-local-ip", refused=_NAMED_NETWORK),
+    Flag("log-driver", ignored=_none_is("the output comes to rbuild")),
+    Flag("log-opt", ignored=_none_is("the output comes to rbuild")),
+    Flag("mac-address", refused=_NAMED_NETWORK),
+    Flag("memory-reservation", refused="soft memory limits are not carried over"),
+    Flag("memory-swappiness", refused="it needs control groups of version 1 and a root daemon"),
+    Flag("mount", fill=lambda draft, value: draft.add_mount(value)),
+    Flag("name", fill=_set("name")),
+    Flag("net", fill=_set("network")),
+    Flag("net-alias", refused=_NAMED_NETWORK),
+    Flag("network-alias", refused=_NAMED_NETWORK),
+    Flag("no-healthcheck", takes=False, ignored=_HEALTH),
+    Flag("oom-kill-disable", takes=False, refused="it needs a root daemon"),
+    Flag("oom-score-adj", refused="it needs a root daemon"),
+    Flag("pid", fill=_set("pid")),
+    Flag("pids-limit", fill=_limit_integer("pids_limit")),
+    Flag("platform", fill=_set("platform")),
+    Flag("privileged", takes=False, fill=_on("privileged")),
+    Flag("publish", "p", fill=_add("publish")),
+    Flag("publish-all", "P", takes=False, refused="name the ports with -p"),
+    Flag("pull", fill=lambda draft, value: draft.set_pull(value)),
+    Flag("read-only", takes=False, fill=_on("read_only")),
+    Flag("restart", refused="a step runs once"),
+    Flag("rm", takes=False, fill=_on("remove")),
+    Flag("runtime", refused="the runtime is rbuild's choice for this host (see --backend)"),
+    Flag("sig-proxy", takes=False, ignored=_none_is("signals end the step")),
+    Flag("stop-signal", fill=_set("stop_signal")),
+    Flag("stop-timeout", fill=_integer("stop_timeout")),
+    Flag("storage-opt", refused="storage options need a root daemon"),
+    Flag("sysctl", fill=_label("sysctls")),
+    Flag("tmpfs", fill=lambda draft, value: draft.add_tmpfs(value)),
+    Flag("tty", "t", takes=False, fill=_on("tty")),
+    Flag("use-api-socket", takes=False, refused="there is no docker daemon's socket"),
+    Flag("user", "u", fill=_set("user")),
+    Flag("userns", fill=_set("userns")),
+    Flag("uts", fill=_set("uts")),
+    Flag("volume", "v", fill=lambda draft, value: draft.add_volume(value)),
+    Flag("volume-driver", refused="volume drivers are plug-ins of the docker daemon"),
+    Flag("volumes-from", refused="volumes of other containers are not carried over"),
+    Flag("workdir", "w", fill=_set("working_directory")),
+)
+GLOBAL: Final = (
+    Flag("config", ignored=_none_is("it is the docker client's own")),
+    Flag(
+        "context", "c", refused="it selects another daemon; use --backend docker with DOCKER_HOST"
+    ),
+    Flag("debug", "D", takes=False, ignored=_SHOWN),
+    Flag("host", "H", refused="it selects another daemon; use --backend docker with DOCKER_HOST"),
+    Flag("log-level", "l", ignored=_SHOWN),
+    Flag("tls", takes=False, refused="it selects another daemon"),
+    Flag("tlscacert", refused="it selects another daemon"),
+    Flag("tlscert", refused="it selects another daemon"),
+    Flag("tlskey", refused="it selects another daemon"),
+    Flag("tlsverify", takes=False, refused="it selects another daemon"),
+)
+VOLUME_REMOVE: Final = (
+    Flag("force", "f", takes=False, ignored=_none_is("a volume that is not there is no error")),
+)

@@ -1,0 +1,23 @@
+"""What a recipe front end is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rootless_build.plan import Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`project` is absolute. `targets` may be empty: the recipe's default. `variables` are the
+    NAME=VALUE words of the command line. `environment` is rbuild's own. `terminal`: standard
+    input is one.
+    """
+
+    project: Path
+    targets: tuple[str, ...]
+    variables: Pairs
+    environment: Mapping[str, str]
+    terminal: bool

@@ -1,0 +1,141 @@
+"""The recipe of an rbuild.toml becomes a plan."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+from rootless_build.config import Config, Container, Image, Target
+from rootless_build.errors import ConfigError, RecipeError
+from rootless_build.plan import (
+    BindMount,
+    BuildImage,
+    Bundles,
+    Limits,
+    Origin,
+    Plan,
+    PullPolicy,
+    RunContainer,
+    Step,
+    VolumeMount,
+)
+from rootless_build.recipes.docker_draft import BadValueError, Draft
+from rootless_build.recipes.request import Request
+
+_BUNDLES = "bundles"
+
+
+def read(request: Request, config: Config) -> Plan:
+    """The plan of the request's targets, or of the default one.
+
+    Raises RecipeError for an unknown target, ConfigError for a mount that can't be understood.
+    """
+    assert config.file is not None  # noqa: S101 - a recipe stands in a file
+    targets = _targets(request, config)
+    steps: list[Step] = []
+    tag = ""
+    if config.image is not None:
+        tag = config.image.tag or f"{request.project.name.lower()}-dev"
+        steps.append(_build(config.image, tag, request.project, config.file))
+    if config.container is not None:
+        steps += [
+            _run(config, _changed(config.container, target), target, tag, request)
+            for target in targets
+            if target.container
+        ]
+    makes = config.bundles is not None and any(t.bundles and t.container for t in targets)
+    return Plan(
+        project=request.project,
+        steps=tuple(steps),
+        bundles=_bundles(config, request.project) if makes else None,
+        targets=request.targets,
+        recipe=config.file.name,
+    )
+
+
+def _targets(request: Request, config: Config) -> list[Target]:
+    wanted = request.targets or ((config.default_target,) if config.default_target else ())
+    for name in wanted:
+        if name not in config.targets:
+            known = ", ".join(config.targets) or "none"
+            raise RecipeError(f"rbuild.toml has no target {name}", hint=f"its targets are: {known}")
+    return [config.targets[name] for name in wanted] or [Target()]
+
+
+def _build(image: Image, tag: str, project: Path, file: Path) -> BuildImage:
+    return BuildImage(
+        context=image.context or project,
+        containerfile=image.containerfile,
+        tags=(tag,),
+        target=image.target,
+        build_args=image.build_args,
+        labels=image.labels,
+        platforms=image.platforms,
+        network=image.network,
+        pull=PullPolicy(image.pull),
+        no_cache=image.no_cache,
+        origin=Origin(file.name),
+    )
+
+
+def _changed(container: Container, target: Target) -> Container:
+    """The container with the target's own keys in place of its; environments are added up."""
+    keys = ("command", "entrypoint", "working_directory", "user", "privileged", "network", "tty")
+    own = {key: value for key in keys if (value := getattr(target, key)) is not None}
+    environment = container.environment + target.environment
+    return dataclasses.replace(container, environment=environment, **own)
+
+
+def _run(
+    config: Config, container: Container, target: Target, tag: str, request: Request
+) -> RunContainer:
+    assert config.file is not None  # noqa: S101 - as above
+    image = container.image or tag
+    if not image:
+        raise ConfigError(f"{config.file}: container.image: there is no [image], so name one")
+    environment: Mapping[str, str] = {**request.environment, **dict(request.variables)}
+    draft = Draft(config.file.parent, environment)
+    try:
+        for mount in container.mounts:
+            draft.add_volume(mount)
+        for tmpfs in container.tmpfs:
+            draft.add_tmpfs(tmpfs)
+    except BadValueError as error:
+        raise ConfigError(f"{config.file}: container.mounts: {error}") from error
+    for name, directory in container.volumes:
+        draft.add("mounts", VolumeMount(directory, name))
+    if config.bundles is not None and config.bundles.mount and target.bundles:
+        directory_here = config.bundles.directory or request.project / _BUNDLES
+        draft.add("mounts", BindMount(directory_here, config.bundles.container_path))
+    for name in container.pass_environment:
+        draft.add_pair("environment", name)
+    draft.add("environment", *container.environment, *request.variables)
+    return RunContainer(
+        image=image,
+        command=container.command,
+        entrypoint=container.entrypoint,
+        working_directory=container.working_directory,
+        user=container.user,
+        hostname=container.hostname,
+        privileged=container.privileged,
+        network=container.network,
+        publish=container.publish,
+        devices=container.devices,
+        cap_add=container.cap_add,
+        security_options=container.security_options,
+        init=container.init,
+        interactive=container.tty,
+        tty=container.tty and request.terminal,
+        limits=Limits(shm_size=container.shm_size, ulimits=container.ulimits),
+        origin=Origin(config.file.name),
+        **draft.fields,  # type: ignore[arg-type]  # mounts and environment
+    )
+
+
+def _bundles(config: Config, project: Path) -> Bundles | None:
+    section = config.bundles
+    if section is None:
+        return None
+    directory = section.directory or project / _BUNDLES
+    return Bundles(directory, None if section.mount else section.container_path)
