@@ -18,6 +18,8 @@ from rootless_build.plan import Pairs
 
 FILE_NAME: Final = "rbuild.toml"
 
+NO_KEY: Final = "no key"
+"""Marks a field that no file can set."""
 WORDS: Final = "words"
 Words = Annotated[tuple[str, ...], WORDS]
 """A list of strings, or one string that is split into words as a shell does it."""
@@ -147,7 +149,7 @@ class Config:
     bundles: BundlesSection | None = None
     targets: Mapping[str, Target] = field(default_factory=lambda: MappingProxyType({}))
     default_target: str | None = None
-    file: Path | None = None
+    file: Path | None = field(default=None, metadata={NO_KEY: True})
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,14 +16,12 @@ from typing import Final, TypeVar, cast, get_args
 
 import msgspec
 
-from rootless_build.config import WORDS, Target
+from rootless_build.config import NO_KEY, WORDS, Target
 from rootless_build.errors import ConfigError
 from rootless_build.plan import Pairs
 
 Section = TypeVar("Section")
 
-_INTERNAL: Final = {"file"}
-"""Fields of Config that are no keys."""
 _PERSONS_WORDS: Final = {
     "array": "a list",
     "object": "a table",
@@ -69,7 +67,8 @@ class _Reader:
         self, kind: type[Section], table: Mapping[str, object], keys: tuple[str, ...]
     ) -> Section:
         hints = typing.get_type_hints(kind, include_extras=True)
-        known = {name.replace("_", "-"): name for name in hints if name not in _INTERNAL}
+        fields = dataclasses.fields(cast("type[Target]", kind))
+        known = {f.name.replace("_", "-"): f.name for f in fields if NO_KEY not in f.metadata}
         values: dict[str, object] = {}
         for key, value in table.items():
             if key not in known:
@@ -80,7 +79,7 @@ class _Reader:
             values[known[key]] = self._value(hints[known[key]], value, (*keys, key))
         needed = [
             field.name.replace("_", "-")
-            for field in dataclasses.fields(cast("type[Target]", kind))
+            for field in fields
             if field.default is dataclasses.MISSING
             and field.default_factory is dataclasses.MISSING
             and field.name not in values
@@ -145,8 +144,9 @@ def line_of(text: str, keys: Sequence[str]) -> int:
             found = table + _parts(key[1])
         else:
             continue
-        if found == wanted[: len(found)] and len(found) > depth:
-            best, depth = number, len(found)
+        shared = min(len(found), len(wanted))
+        if found[:shared] == wanted[:shared] and shared > depth:
+            best, depth = number, shared
     return best
 
 
