@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build.backend import Adaptation, EngineSettings
-from rootless_build.errors import ConfigError
+from rootless_build.errors import ConfigError, HostError
 from rootless_build.host import settings
 from rootless_build.host.facts import Facts
 from rootless_build.host.gathering import gather
@@ -60,6 +61,8 @@ def _write(facts: Facts, environment: Mapping[str, str], private: Path) -> Engin
         storage_conf = private / "storage.conf"
         storage_conf.write_text(tomli_w.dumps(storage))
         variables["CONTAINERS_STORAGE_CONF"] = str(storage_conf)
+        if facts.storage_filesystem in settings.NETWORK_FILESYSTEMS:
+            _claim(settings.local_storage(facts).parent, facts.uid)
         adaptations += made
     if facts.rootless and facts.runtime_directory is None:
         runtime = _own_runtime_directory(facts.uid)
@@ -93,6 +96,18 @@ def _has_storage_conf(facts: Facts, environment: Mapping[str, str]) -> bool:
     if environment.get("CONTAINERS_STORAGE_CONF") or environment.get("STORAGE_DRIVER"):
         return True
     return (facts.config_directory / "containers" / "storage.conf").is_file()
+
+
+def _claim(directory: Path, uid: int) -> None:
+    """Make a directory of ours in a place where everybody may make one."""
+    directory.mkdir(mode=0o700, exist_ok=True)
+    seen = directory.lstat()
+    if seen.st_uid != uid or not stat.S_ISDIR(seen.st_mode):
+        raise HostError(
+            f"{directory} belongs to another user",
+            finding="network-storage",
+            hint="keep the images elsewhere: graphroot in ~/.config/containers/storage.conf",
+        )
 
 
 def _own_runtime_directory(uid: int) -> Path:

@@ -193,6 +193,10 @@ class Facts:
     system: str = "Linux"
     account: Account = field(default_factory=Account)
     namespaces: Namespaces = field(default_factory=Namespaces)
+    scratch: Path = Path("/var/tmp")  # noqa: S108 - a directory of ours is made in it
+    """Where large files that must not be lost at once may be kept on a local disk."""
+    ignores_owners: bool = False
+    """The user's storage.conf has ignore_chown_errors: one id is then enough for any image."""
     remote: bool = False
     """CONTAINER_HOST or DOCKER_HOST is set: an engine that need not be on this host."""
 

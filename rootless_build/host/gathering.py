@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import pwd
+import re
 import resource
 import stat
 from collections.abc import Mapping
@@ -35,6 +36,7 @@ def gather(environment: Mapping[str, str]) -> Facts:
     uid = os.getuid()
     data = Path(environment.get("XDG_DATA_HOME") or home / ".local/share")
     runtime = _own_directory(Path(environment.get("XDG_RUNTIME_DIR") or f"/run/user/{uid}"), uid)
+    config = Path(environment.get("XDG_CONFIG_HOME") or home / ".config")
     storage = data / "containers/storage" if uid else Path("/var/lib/containers/storage")
     mounted = mounts()
     return Facts(
@@ -51,13 +53,14 @@ def gather(environment: Mapping[str, str]) -> Facts:
         session_bus=_session_bus(environment, runtime),
         selinux=first_line(Path("/sys/fs/selinux/enforce")) == "1",
         runtime_directory=runtime,
-        config_directory=Path(environment.get("XDG_CONFIG_HOME") or home / ".config"),
+        config_directory=config,
         data_directory=data,
         storage_drivers=_storage_drivers(storage),
         storage_filesystem=filesystem(storage, mounted)[0],
         system=platform.system(),
         account=_account(uid),
         namespaces=_namespaces(),
+        ignores_owners=_ignores_owners(config),
         remote=any(environment.get(name) for name in _REMOTE),
     )
 
@@ -195,6 +198,15 @@ def _account(uid: int) -> Account:
     )
 
 
+def _ignores_owners(config: Path) -> bool:
+    for place in (config / "containers", Path("/etc/containers")):
+        path = place / "storage.conf"
+        if path.is_file():
+            setting = re.compile(r'^\s*ignore_chown_errors\s*=\s*"?true', re.MULTILINE)
+            return setting.search(path.read_text(errors="replace")) is not None
+    return False
+
+
 def _status() -> dict[str, str]:
     try:
         lines = Path("/proc/self/status").read_text(errors="replace").splitlines()
@@ -267,10 +279,10 @@ def _exempt() -> tuple[str, ...]:
     found = []
     for engine in ("podman", "buildah"):
         path = which(engine)
-        dotted = str(path).strip("/").replace("/", ".") if path else engine
-        profiles = [Path("/etc/apparmor.d", dotted)]
-        if path == Path("/usr/bin", engine):
-            profiles.append(Path("/etc/apparmor.d", engine))
-        if path and any(profile.is_file() for profile in profiles):
+        if path is None:
+            continue
+        dotted = str(path).strip("/").replace("/", ".")
+        profiles = [dotted, engine] if path == Path("/usr/bin", engine) else [dotted]
+        if any(Path("/etc/apparmor.d", profile).is_file() for profile in profiles):
             found.append(engine)
     return tuple(found)

@@ -22,7 +22,9 @@ DEFAULT_FILES: Final = 1048576
 """The nofile and nproc limits podman gives a container when nothing says otherwise."""
 NATIVE_OVERLAY: Final = (5, 13)
 """The kernel that first mounts overlay for an ordinary user without fuse."""
-_NO_OVERLAY_ON: Final = frozenset({"overlay", "nfs", "nfs4", "tmpfs-no-xattr", "fuse.sshfs", "9p"})
+NETWORK_FILESYSTEMS: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "9p", "afs"})
+"""Their servers refuse owners they do not know, as subordinate ids are."""
+_NO_OVERLAY_ON: Final = frozenset({"overlay", "tmpfs-no-xattr"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,12 @@ def storage_settings(facts: Facts, *, has_fuse_overlayfs: bool) -> Iterator[Sett
     """What storage.conf must say for a user who has none (containers-storage.conf(5))."""
     driver, reason = _driver(facts, has_fuse_overlayfs=has_fuse_overlayfs)
     yield Setting("storage", "driver", driver, reason)
-    yield Setting("storage", "graphroot", str(facts.storage), "the user's own images stay usable")
+    if facts.storage_filesystem in NETWORK_FILESYSTEMS:
+        reason = f"{facts.storage} is on {facts.storage_filesystem}, which refuses subordinate ids"
+        yield Setting("storage", "graphroot", str(local_storage(facts)), reason)
+    else:
+        reason = "the user's own images stay usable"
+        yield Setting("storage", "graphroot", str(facts.storage), reason)
     runroot = facts.runtime_directory / "containers" if facts.runtime_directory else None
     if runroot is not None:
         yield Setting("storage", "runroot", str(runroot), "podman's own default")
@@ -104,8 +111,13 @@ def storage_settings(facts: Facts, *, has_fuse_overlayfs: bool) -> Iterator[Sett
         )
 
 
+def local_storage(facts: Facts) -> Path:
+    """Where images are kept for a user whose home is on a file server."""
+    return facts.scratch / f"rbuild-{facts.uid}" / "storage"
+
+
 def _driver(facts: Facts, *, has_fuse_overlayfs: bool) -> tuple[str, str]:
-    if facts.storage_drivers:
+    if facts.storage_drivers and facts.storage_filesystem not in NETWORK_FILESYSTEMS:
         driver = "overlay" if "overlay" in facts.storage_drivers else facts.storage_drivers[0]
         return driver, "the existing storage was made with it"
     if facts.storage_filesystem in _NO_OVERLAY_ON:

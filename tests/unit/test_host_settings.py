@@ -13,6 +13,7 @@ from rootless_build.backend import EngineSettings
 from rootless_build.errors import ConfigError
 from rootless_build.host import engine_settings, gather
 from rootless_build.host.facts import Cgroups, Facts
+from rootless_build.host.settings import storage_settings
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ def test_without_a_user_network_the_hosts_is_used(plain: Facts, change: dict[str
         ({"kernel": (5, 4)}, "overlay"),
         ({"kernel": (5, 4), "programs": ("crun",)}, "vfs"),
         ({"kernel": (5, 4), "fuse": False}, "vfs"),
-        ({"storage_filesystem": "nfs4"}, "vfs"),
+        ({"storage_filesystem": "overlay"}, "vfs"),
         ({"storage_drivers": ("vfs",)}, "vfs"),
         ({"storage_drivers": ("overlay", "vfs")}, "overlay"),
     ],
@@ -123,6 +124,13 @@ def test_the_users_images_stay_where_they_are(plain: Facts) -> None:
     _, tables = written(plain)
     storage = tables["CONTAINERS_STORAGE_CONF.storage"]
     assert storage["graphroot"] == str(plain.data_directory / "containers/storage")
+
+
+def test_images_are_not_kept_on_a_file_server(plain: Facts, tmp_path: Path) -> None:
+    facts = replace(plain, uid=os.getuid(), storage_filesystem="nfs4", scratch=tmp_path)
+    rows = {row.key: row.value for row in storage_settings(facts, has_fuse_overlayfs=False)}
+    assert rows["driver"] == "overlay"
+    assert Path(str(rows["graphroot"])).is_relative_to(tmp_path)
 
 
 def test_a_users_own_storage_conf_is_left_in_force(plain: Facts) -> None:
