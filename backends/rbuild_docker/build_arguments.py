@@ -94,7 +94,7 @@ def _options(step: BuildImage, network: str | None, builder: Builder) -> Iterato
         ("--output", () if classic else tuple(_record(output) for output in step.outputs)),
     ):
         for value in values:
-            yield f"{option}={value}"
+            yield from (option, value)
     yield from _limits(step.limits)
 
 

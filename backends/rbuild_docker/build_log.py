@@ -44,6 +44,7 @@ class BuildLog(ABC):
     def __init__(self, reporter: StepReporter) -> None:
         self._reporter = reporter
         self._pending: dict[Stream, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
+        self._in_line: dict[Stream, bool] = {"stdout": False, "stderr": False}
         self._tail: deque[bytes] = deque(maxlen=_KEPT_LINES)
         self._engine_words: deque[bytes] = deque(maxlen=_KEPT_LINES)
         self._failing: Instruction | None = None
@@ -54,18 +55,18 @@ class BuildLog(ABC):
         pending += data
         start = 0
         while (end := pending.find(b"\n", start)) >= 0:
-            self._line(bytes(pending[start : end + 1]), stream)
+            self._piece(bytes(pending[start : end + 1]), stream)
             start = end + 1
         del pending[:start]
         if len(pending) >= LONGEST_LINE:
-            self._output(bytes(pending), stream)
+            self._piece(bytes(pending), stream)
             pending.clear()
 
     def finish(self, *, succeeded: bool) -> None:
         """The build has ended: hand on what was held back, and close the last instruction."""
         for stream, pending in self._pending.items():
             if pending:
-                self._line(bytes(pending), stream)
+                self._piece(bytes(pending), stream)
                 pending.clear()
         if succeeded:
             self._reporter.instruction_done()
@@ -90,9 +91,20 @@ class BuildLog(ABC):
         message = f"the image {name} could not be built{where}{why}"
         return ImageBuildError(message, hint=hint, engine_words=words)
 
+    def _piece(self, data: bytes, stream: Stream) -> None:
+        if self._in_line[stream]:
+            self._rest(data, stream)
+        else:
+            self._line(data, stream)
+        self._in_line[stream] = not data.endswith(b"\n")
+
     @abstractmethod
     def _line(self, line: bytes, stream: Stream) -> None:
-        """One line, its newline included if it had one."""
+        """One line, its newline included if it had one; of a very long one, the beginning."""
+
+    @abstractmethod
+    def _rest(self, data: bytes, stream: Stream) -> None:
+        """More of a very long line."""
 
     def _begin(self, instruction: Instruction) -> None:
         self._failing = instruction

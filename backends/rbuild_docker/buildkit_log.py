@@ -46,6 +46,10 @@ class BuildKitLog(BuildLog):
         elif text.startswith(b"ERROR: "):
             self._hold(text)
 
+    def _rest(self, data: bytes, stream: Stream) -> None:
+        # Only the beginning of a line has its vertex.
+        self._output(data, "stdout")
+
     def _header(self, vertex: bytes, match: re.Match[bytes]) -> None:
         if vertex in self._steps:
             return

@@ -47,6 +47,9 @@ class ClassicLog(BuildLog):
             elif self._source == "stderr" or not self._is_progress(piece):
                 self._output(piece, self._source)
 
+    def _rest(self, data: bytes, stream: Stream) -> None:
+        self._line(data, stream)
+
     def _is_progress(self, line: bytes) -> bool:
         match = _STEP.search(line)
         if match and (instruction := self._next(match)):

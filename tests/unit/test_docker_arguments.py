@@ -119,8 +119,8 @@ def test_a_build_with_everything_the_makefile_asks_for() -> None:
     )
     assert build_arguments(step, "host", Builder.CLASSIC) == (
         *("--force-rm", "--file=/p/Dockerfile.simple", "--pull", "--no-cache", "--target=dev"),
-        *("--network=host", "--tag=docker-dev:x"),
-        *("--build-arg=GO_VERSION=1.2", "--build-arg=EMPTY=", "/p"),
+        *("--network=host", "--tag", "docker-dev:x"),
+        *("--build-arg", "GO_VERSION=1.2", "--build-arg", "EMPTY=", "/p"),
     )
 
 
@@ -170,7 +170,7 @@ def test_an_image_as_output_is_what_the_classic_builder_makes_anyway() -> None:
 
 def test_a_directory_with_a_comma_can_be_an_output() -> None:
     step = BuildImage(Path("/p"), outputs=(LOCAL,))
-    assert '--output=type=local,"dest=a,b"' in build_arguments(step, None, Builder.BUILDX)
+    assert 'type=local,"dest=a,b"' in build_arguments(step, None, Builder.BUILDX)
 
 
 def test_a_plan_shows_docker_commands(tmp_path: Path) -> None:

@@ -170,6 +170,14 @@ def test_stages_that_buildkit_builds_side_by_side_keep_their_output() -> None:
     assert [text for _, _, _, text, _ in reading.progress] == ["RUN one", "RUN two"]
 
 
+def test_a_very_long_line_of_a_buildkit_build_is_whole() -> None:
+    reading = Reading(BuildKitLog)
+    long = "x" * 200_000
+    reading.feed(f"#7 [1/1] RUN y\n#7 0.052 {long}\n#7 0.1 z\n#7 DONE 0.1s\n", size=16384)
+    reading.log.finish(succeeded=True)
+    assert b"".join(data for _, data in reading.output) == f"{long}\nz\n".encode()
+
+
 def test_a_failed_buildkit_build_names_the_instruction_and_says_why() -> None:
     reading = Reading(BuildKitLog)
     reading.feed("#7 [stage-1 2/2] RUN false\n#7 0.052 no such header\n")
