@@ -220,7 +220,8 @@ class Base(Command):
 
     def _make(self, image: str) -> int:
         # Only this command makes base images.
-        from rootless_build import base, reference  # noqa: PLC0415
+        from rootless_build import reference  # noqa: PLC0415
+        from rootless_build.base import make_archive, parse  # noqa: PLC0415
 
         with (
             engine_for(self) as (engine, _),
@@ -229,7 +230,7 @@ class Base(Command):
             reporter = StepReporter(self.view, 1)
             if self.archive is None:
                 archive = Path(place) / "root.tar"
-                base.make_archive(base.parse(image), archive, reporter.output)
+                make_archive(parse(image), archive, reporter.output)
                 reporter.flush()
             else:
                 archive = Path(self.archive).absolute()

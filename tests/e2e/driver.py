@@ -77,6 +77,7 @@ class Rbuild:
             ready, _, _ = select.select([screen], [], [], DEADLINE)
             if not ready:
                 os.kill(child, 9)
+                os.waitpid(child, 0)
                 raise TimeoutError(shown.decode(errors="replace"))
             try:
                 data = os.read(screen, 65536)
@@ -85,7 +86,8 @@ class Rbuild:
             if not data:
                 break
             shown += data
-            if not sent and shown.endswith(b"# "):
+            # A shell may ask for the cursor's place after its prompt.
+            if not sent and b" # " in shown.rpartition(b"==> ")[2]:
                 os.write(screen, typed.encode())
                 sent = True
         os.close(screen)

@@ -1,0 +1,49 @@
+"""`rbuild` as a user runs it, in a checkout and with storage that are a test's own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.base_root import write_base_root
+from tests.e2e.driver import Rbuild
+
+PROJECT = Path(__file__).parent.parent / "data" / "project"
+
+
+@pytest.fixture(scope="session")
+def rbuild_environment(backend_name: str, user_environment: Mapping[str, str]) -> Mapping[str, str]:
+    """The environment of the runs. The project itself mounts no bundles where DOCKER_HOST is set,
+    so its own way to have them mounted is used (one test does without).
+    """
+    extra = {"RBUILD_BACKEND": backend_name, "NO_COLOR": "1", "TERM": "xterm"}
+    return {**user_environment, **extra, "BINDDIR": "bundles"}
+
+
+@pytest.fixture(scope="session")
+def base(backend_name: str, rbuild_environment: Mapping[str, str], storage: Path) -> None:
+    """localhost/debian:bookworm in the engine's storage: busybox under another name."""
+    archive = storage / "bookworm.tar"
+    write_base_root(archive)
+    rbuild = Rbuild(storage, backend_name, rbuild_environment)
+    done = rbuild("base", "--from", str(archive), "debian:bookworm")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def rbuild(
+    tmp_path: Path, base: None, backend_name: str, rbuild_environment: Mapping[str, str]
+) -> Rbuild:
+    """`rbuild` in a fresh copy of the project."""
+    project = tmp_path / "project"
+    shutil.copytree(PROJECT, project, symlinks=True)
+    for directory, names, files in os.walk(project):
+        # The checkout the tests came from may be read-only.
+        for name in (*names, *files):
+            path = Path(directory, name)
+            path.chmod(path.stat().st_mode | 0o200)
+    return Rbuild(project, backend_name, rbuild_environment)
