@@ -47,8 +47,8 @@ class BuildKitLog(BuildLog):
             self._hold(text)
 
     def _rest(self, data: bytes, stream: Stream) -> None:
-        # Only the beginning of a line has its vertex.
-        self._output(data, "stdout")
+        # Only the beginning of a line has its vertex; all of it is on the stream of the progress.
+        self._output(data, "stdout" if stream == "stderr" else stream)
 
     def _header(self, vertex: bytes, match: re.Match[bytes]) -> None:
         if vertex in self._steps:
