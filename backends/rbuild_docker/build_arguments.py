@@ -61,11 +61,6 @@ def _refuse(step: BuildImage, builder: Builder) -> None:
 
 def _options(step: BuildImage, network: str | None, builder: Builder) -> Iterator[str]:
     classic = builder is Builder.CLASSIC
-    if classic:
-        # Without it the container of a RUN that fails is left behind.
-        yield "--force-rm"
-    else:
-        yield "--progress=plain"
     file = containerfile(step)
     if file is not None:
         yield f"--file={file}"

@@ -56,6 +56,8 @@ def build(
         id_file.unlink(missing_ok=True)
         arguments = (f"--iidfile={id_file}", *arguments)
     classic = builder is Builder.CLASSIC
+    # The classic builder would leave the container of a RUN that fails.
+    arguments = ("--force-rm" if classic else "--progress=plain", *arguments)
     environment = {**client.environment, "DOCKER_BUILDKIT": "0" if classic else "1"}
     log: BuildLog = ClassicLog(reporter) if classic else BuildKitLog(reporter)
     with _substituted(client, step.substitutes):
