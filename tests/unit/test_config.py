@@ -123,7 +123,7 @@ def test_the_internal_fields_are_no_keys(tmp_path: Path) -> None:
 
 
 def test_text_that_is_no_toml_is_met_with_line_and_column(tmp_path: Path) -> None:
-    message = mistake(tmp_path, '[image]\ntag = a').message
+    message = mistake(tmp_path, "[image]\ntag = a").message
     assert "rbuild.toml:2:" in message
     assert "not valid TOML" in message
 
