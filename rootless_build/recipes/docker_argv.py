@@ -7,6 +7,7 @@ own that the flags of `docker run` end at the image.
 from __future__ import annotations
 
 import difflib
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,12 +20,18 @@ from rootless_build.recipes import docker_flags
 from rootless_build.recipes.docker_draft import BadValueError, Draft, boolean
 from rootless_build.recipes.docker_flags import Flag
 
-_BUILD: Final = {("build",), ("image", "build"), ("builder", "build")}
-_BUILDX: Final = {("buildx", "build"), ("buildx", "b")}
+_BUILD: Final = {
+    ("build",),
+    ("image", "build"),
+    ("builder", "build"),
+    ("buildx", "build"),
+    ("buildx", "b"),
+}
 _RUN: Final = {("run",), ("container", "run")}
 _BAKE: Final = {("buildx", "bake"), ("bake",)}
 _VOLUME_REMOVE: Final = {("volume", "rm"), ("volume", "remove")}
 _GROUPS: Final = {"image", "builder", "buildx", "container", "volume"}
+_REMOTE: Final = re.compile(r"\w+://|[\w.-]+@[\w.-]+:|github\.com/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +71,14 @@ def parse(words: Sequence[str], context: Context) -> tuple[Step, tuple[str, ...]
     command, rest = tuple(rest[:size]), rest[size:]
     step: Step
     if command in _BUILD:
-        step = _build(line, _flags(line, "docker build", rest, docker_flags.BUILD))
-    elif command in _BUILDX:
-        step = _build(line, _flags(line, "docker buildx build", rest, docker_flags.BUILDX))
+        name = " ".join(("docker", *command))
+        step = _build(line, _flags(line, name, rest, docker_flags.BUILD))
     elif command in _RUN:
         step = _run(line, _flags(line, "docker run", rest, docker_flags.RUN, interspersed=False))
     elif command in _VOLUME_REMOVE:
         rest = _flags(line, "docker volume rm", rest, docker_flags.VOLUME_REMOVE)
+        if not rest:
+            raise line.refused("docker volume rm names no volume")
         step = RemoveVolume(tuple(rest), origin=context.origin)
     elif command in _BAKE:
         raise line.refused(
@@ -177,13 +185,13 @@ def _build(line: _Line, rest: list[str]) -> BuildImage:
             f"docker build takes one build context, and there are {len(rest)}: {shlex.join(rest)}"
         )
     context = rest[0]
-    if context == "-" or "://" in context or context.startswith(("git@", "github.com/")):
+    if not context or context == "-" or _REMOTE.match(context):
         raise line.refused(
             f"the build context {context!r} is not a directory",
             "only a directory of this host can be a build context",
         )
     draft = line.draft
-    if str(draft.fields.get("containerfile", "")).endswith("/-"):
+    if draft.fields.get("containerfile") == draft.path("-"):
         raise line.refused("a containerfile on standard input can't be read", "name a file with -f")
     return BuildImage(
         context=draft.path(context),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import os
+import posixpath
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +25,8 @@ from rootless_build.plan import (
 _TRUE: Final = {"1", "t", "T", "true", "TRUE", "True"}
 _FALSE: Final = {"0", "f", "F", "false", "FALSE", "False"}
 _PROPAGATION: Final = {"rprivate", "private", "rshared", "shared", "rslave", "slave"}
-_NO_EFFECT: Final = {"z", "Z", "cached", "delegated", "consistent", "rw", ""}
+_NO_EFFECT: Final = {"cached", "delegated", "consistent", "rw", ""}
+_VOLUME_NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 
 
 class BadValueError(ValueError):
@@ -75,22 +78,43 @@ class Draft:
         elif key in self.environment:
             self.add(name, (key, self.environment[key]))
 
+    def put_text(self, name: str, value: str) -> None:
+        """A word; docker takes the empty one for a flag that was not given."""
+        self.put(name, value or None)
+
+    def put_path(self, name: str, value: str) -> None:
+        """A file's name; the empty one as in `put_text`."""
+        self.put(name, self.path(value) if value else None)
+
     def add_label(self, name: str, value: str) -> None:
         """`NAME=VALUE`; a bare name has an empty value."""
         key, _, text = value.partition("=")
         self.add(name, (key, text))
 
-    def add_file_of_pairs(self, name: str, value: str) -> None:
-        """An environment file: one `NAME=VALUE` or `NAME` a line, `#` comments."""
+    def add_environment_file(self, value: str) -> None:
+        """`--env-file`: one `NAME=VALUE` or `NAME` a line. Every `-e` comes after it."""
+        given = self.fields.pop("environment", ())
+        for line in self._lines(value):
+            name = line.partition("=")[0]
+            if any(char.isspace() for char in name):
+                raise BadValueError(f"{value}: the name {name!r} has a space in it")
+            self.add_pair("environment", line)
+        assert isinstance(given, tuple)  # noqa: S101 - add() alone makes these
+        self.add("environment", *given)
+
+    def add_label_file(self, value: str) -> None:
+        """`--label-file`: one `NAME=VALUE` or `NAME` a line."""
+        for line in self._lines(value):
+            self.add_label("labels", line)
+
+    def _lines(self, value: str) -> list[str]:
+        """A file's lines without `#` comments, as docker's client reads them."""
         path = self.path(value)
         try:
-            lines = path.read_text().splitlines()
+            lines = [line.lstrip() for line in path.read_text(encoding="utf-8").splitlines()]
         except (OSError, UnicodeDecodeError) as error:
             raise BadValueError(f"{path}: {error}") from error
-        for line in lines:
-            text = line.lstrip()
-            if text and not text.startswith("#"):
-                self.add_pair(name, text)
+        return [line for line in lines if line and not line.startswith("#")]
 
     def path(self, value: str) -> Path:
         """An absolute path; a relative one belongs to the command line's directory."""
@@ -126,6 +150,45 @@ class Draft:
         assert isinstance(before, tuple)  # noqa: S101 - made here alone
         self.limits["ulimits"] = (*before, value)
 
+    def add_tag(self, value: str) -> None:
+        """An image's name, which docker wants."""
+        if not value:
+            raise BadValueError("the name is empty")
+        self.add("tags", value)
+
+    def add_platforms(self, value: str) -> None:
+        """`OS/ARCH[,OS/ARCH…]`."""
+        self.add("platforms", *filter(None, value.split(",")))
+
+    def set_network(self, value: str) -> None:
+        """A network's name; `default` is none in particular."""
+        self.put("network", None if value in {"", "default"} else value)
+
+    def add_security_option(self, value: str) -> None:
+        """`KEY=VALUE`, or docker's old `KEY:VALUE`; a seccomp profile is a file."""
+        key, separator, text = value.partition("=" if "=" in value else ":")
+        if key == "seccomp" and text not in {"unconfined", "builtin", ""}:
+            text = str(self.path(text))
+        self.add("security_options", f"{key}={text}" if separator else key)
+
+    def add_secret(self, value: str) -> None:
+        """`id=ID,src=FILE`; the file is made absolute."""
+        given = _fields_of(value)
+        for name in ("src", "source"):
+            if given.get(name):
+                given[name] = str(self.path(given[name] or ""))
+        self.add("secrets", ",".join(f"{n}={v}" if v is not None else n for n, v in given.items()))
+
+    def add_ssh(self, value: str) -> None:
+        """`ID` of an agent, or `ID=FILE`."""
+        name, equals, file = value.partition("=")
+        self.add("ssh", f"{name}={self.path(file)}" if equals else name)
+
+    def only(self, value: str, *allowed: str, why: str) -> None:
+        """A flag that can be honoured where it says what holds anyway."""
+        if value not in allowed:
+            raise BadValueError(why)
+
     def add_volume(self, value: str) -> None:
         """`-v [SOURCE:]TARGET[:OPTIONS]` (docker run reference, volume)."""
         parts = value.split(":")
@@ -139,21 +202,25 @@ class Draft:
 
     def _volume(self, source: str, target: str, options: list[str]) -> Mount:
         read_only, copy, propagation = False, True, None
+        path = source.startswith(("/", "./")) or source == "."
         for option in options:
             if option in {"ro", "readonly"}:
                 read_only = True
-            elif option == "nocopy":
+            elif option == "nocopy" and not path:
                 copy = False
-            elif option in _PROPAGATION:
+            elif option in _PROPAGATION and path:
                 propagation = option
             elif option in {"z", "Z"}:
                 self.notes.append(f":{option} has no effect: rbuild relabels no file of yours")
             elif option not in _NO_EFFECT:
-                raise BadValueError(f"the mount option {option!r} is not known")
-        if source.startswith(("/", "./", "../")) or source in {".", ".."}:
+                kind = "a directory" if path else "a volume"
+                raise BadValueError(f"{kind} has no mount option {option!r}")
+        if path:
             return BindMount(self.path(source), target, read_only, propagation=propagation)
-        if "/" in source or source.startswith("~"):
-            raise BadValueError(f"{source!r} is neither a path nor a volume's name")
+        if not _VOLUME_NAME.fullmatch(source):
+            raise BadValueError(
+                f"{source!r} is neither a path as docker wants it (/… or ./…) nor a volume's name"
+            )
         return VolumeMount(target, source, read_only, copy)
 
     def add_mount(self, value: str) -> None:
@@ -163,12 +230,17 @@ class Draft:
         target = _first(given, "target", "dst", "destination")
         if not target:
             raise BadValueError(f"{value!r} has no target")
+        target = _target(target)
         source = _first(given, "source", "src")
         read_only = _read_only(given)
         made: Mount
         if kind == "bind":
             if not source:
                 raise BadValueError(f"{value!r} has no source")
+            if not source.startswith(("/", "./")) and source != ".":
+                raise BadValueError(
+                    f"the source {source!r} is no path as docker wants it (/… or ./…)"
+                )
             propagation = given.pop("bind-propagation", None)
             given.pop("consistency", None)
             made = BindMount(self.path(source), target, read_only, False, propagation)
@@ -197,16 +269,24 @@ class Draft:
     def add_output(self, value: str) -> None:
         """`--output DEST` or `type=…,dest=…`; a directory alone means `type=local`."""
         if "=" not in value:
+            if value == "-":
+                raise BadValueError("there is no standard output to write an archive to")
             self.add("outputs", BuildOutput("local", (("dest", str(self.path(value))),)))
             return
         given = _fields_of(value)
         kind = given.pop("type", None)
         if not kind:
             raise BadValueError(f"{value!r} has no type")
-        if kind not in {"local", "tar", "docker", "image"}:
+        if kind == "cacheonly":
+            self.notes.append("--output type=cacheonly has no effect: the image stays in storage")
+            return
+        if kind not in {"local", "tar", "docker", "image"} or "push" in given:
             raise BadValueError(f"an output of type {kind!r} can't be made here")
-        if given.get("dest"):
-            given["dest"] = str(self.path(str(given["dest"])))
+        destination = given.get("dest")
+        if destination:
+            given["dest"] = str(self.path(destination))
+        if kind in {"local", "tar"} and destination in {None, "", "-"}:
+            raise BadValueError(f"an output of type {kind!r} needs dest=, a path")
         attributes: Pairs = tuple((name, text or "") for name, text in given.items())
         self.add("outputs", BuildOutput(kind, attributes))
 
@@ -215,7 +295,7 @@ class Draft:
         name, _, text = value.partition("=")
         if not (name and text):
             raise BadValueError(f"{value!r} is not NAME=CONTEXT")
-        context = text if "://" in text else str(self.path(text))
+        context = text if ":" in text else str(self.path(text))
         self.add("build_contexts", (name, context))
 
 
@@ -229,7 +309,10 @@ def _integer(value: str) -> int:
 def _target(value: str) -> str:
     if not value.startswith("/"):
         raise BadValueError(f"{value!r} is not an absolute path in the container")
-    return value
+    target = posixpath.normpath("/" + value.lstrip("/"))
+    if target == "/":
+        raise BadValueError("nothing can be mounted over the container's root")
+    return target
 
 
 def _fields_of(value: str) -> dict[str, str | None]:

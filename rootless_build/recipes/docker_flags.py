@@ -32,7 +32,7 @@ class Flag:
 
 
 def _set(name: str) -> Fill:
-    return lambda draft, value: draft.put(name, value)
+    return lambda draft, value: draft.put_text(name, value)
 
 
 def _add(name: str) -> Fill:
@@ -67,13 +67,18 @@ def _integer(name: str) -> Fill:
 
 
 def _path(name: str) -> Fill:
-    return lambda draft, value: draft.put(name, draft.path(value))
+    return lambda draft, value: draft.put_path(name, value)
+
+
+def _only(*allowed: str, why: str) -> Fill:
+    return lambda draft, value: draft.only(value, *allowed, why=why)
 
 
 def _none_is(word: str) -> str:
     return f"it has no effect here: {word}"
 
 
+_OFF: Final = ("false", "0", "f", "F", "False", "FALSE")
 _SHOWN: Final = _none_is("rbuild shows progress in its own way")
 _CLEANED: Final = _none_is("rbuild leaves no container behind")
 _IN_STORAGE: Final = _none_is("the image is in the engine's storage anyway")
@@ -83,6 +88,7 @@ _NO_CACHE_EXPORT: Final = _none_is("the engine keeps its own layer cache")
 _ATTESTATION: Final = "podman and buildah make no attestations"
 _DEVICE_IO: Final = "block device limits are not carried over"
 _NAMED_NETWORK: Final = "addresses and names on a network of containers are not carried over"
+_VOLUME_DRIVER: Final = "volume drivers are plug-ins of the docker daemon"
 _HEALTH: Final = _none_is("nobody asks for the health of a build container")
 
 _LIMITS: Final = (
@@ -100,54 +106,53 @@ _LIMITS: Final = (
 _BOTH: Final = (
     Flag("add-host", fill=_add("add_hosts")),
     Flag("label", fill=_label("labels")),
-    Flag("network", fill=_set("network")),
+    Flag("network", fill=lambda draft, value: draft.set_network(value)),
     Flag("pull", takes=False, fill=lambda draft, value: draft.set_pull(value)),
-    Flag("security-opt", fill=_add("security_options")),
-    Flag("isolation", refused=_WINDOWS),
+    Flag("security-opt", fill=lambda draft, value: draft.add_security_option(value)),
+    Flag("isolation", fill=_only("", "default", why=_WINDOWS)),
     Flag("disable-content-trust", takes=False, ignored=_TRUST),
     Flag("quiet", "q", takes=False, ignored=_SHOWN),
 )
 
+# `docker build` is `docker buildx build` where that plug-in is installed: one table for both.
 BUILD: Final = (
     *_LIMITS,
     *_BOTH,
-    Flag("build-arg", fill=_pair("build_args")),
-    Flag("cache-from", fill=_add("cache_from")),
-    Flag("compress", takes=False, ignored=_none_is("the context is not sent anywhere")),
-    Flag("file", "f", fill=_path("containerfile")),
-    Flag("force-rm", takes=False, ignored=_CLEANED),
-    Flag("iidfile", fill=_path("image_id_file")),
-    Flag("no-cache", takes=False, fill=_on("no_cache")),
-    Flag("output", "o", fill=lambda draft, value: draft.add_output(value)),
-    Flag("platform", fill=lambda draft, value: draft.add("platforms", *value.split(","))),
-    Flag("progress", ignored=_SHOWN),
-    Flag("rm", takes=False, ignored=_CLEANED),
-    Flag("secret", fill=_add("secrets")),
-    Flag("squash", takes=False, fill=_on("squash")),
-    Flag("ssh", fill=_add("ssh")),
-    Flag("stream", takes=False, ignored=_none_is("the context is not sent anywhere")),
-    Flag("tag", "t", fill=_add("tags")),
-    Flag("target", fill=_set("target")),
-)
-BUILDX: Final = (
-    *BUILD,
-    Flag("allow", refused="entitlements are BuildKit's; name --security-opt or --network instead"),
+    Flag("allow", ignored=_none_is("entitlements are BuildKit's")),
     Flag("annotation", refused="annotations of the image are not carried over"),
     Flag("attest", refused=_ATTESTATION),
+    Flag("build-arg", fill=_pair("build_args")),
     Flag("build-context", fill=lambda draft, value: draft.add_build_context(value)),
-    Flag("builder", refused="there is no BuildKit builder here"),
+    Flag("builder", ignored=_none_is("rbuild's backend is the builder")),
+    Flag("cache-from", fill=_add("cache_from")),
     Flag("cache-to", ignored=_NO_CACHE_EXPORT),
     Flag("call", refused="it asks about the build instead of building"),
     Flag("check", takes=False, refused="it checks the containerfile instead of building"),
     Flag("debug", "D", takes=False, ignored=_SHOWN),
+    Flag("compress", takes=False, ignored=_none_is("the context is not sent anywhere")),
+    Flag("file", "f", fill=_path("containerfile")),
+    Flag("force-rm", takes=False, fill=_only("true", *_OFF, why=_CLEANED)),
+    Flag("iidfile", fill=_path("image_id_file")),
     Flag("load", takes=False, ignored=_IN_STORAGE),
     Flag("metadata-file", refused="there is no BuildKit result to describe"),
-    Flag("no-cache-filter", refused="podman and buildah know --no-cache for the whole build only"),
+    Flag("no-cache", takes=False, fill=_on("no_cache")),
+    # Every stage built anew holds what one stage built anew does.
+    Flag("no-cache-filter", fill=lambda draft, value: draft.put("no_cache", bool(value))),
+    Flag("output", "o", fill=lambda draft, value: draft.add_output(value)),
+    Flag("platform", fill=lambda draft, value: draft.add_platforms(value)),
     Flag("policy", refused="build policies are BuildKit's"),
     Flag("print", refused="it asks about the build instead of building"),
-    Flag("provenance", refused=_ATTESTATION),
+    Flag("progress", ignored=_SHOWN),
+    Flag("provenance", fill=_only(*_OFF, why=_ATTESTATION)),
     Flag("push", takes=False, refused="rbuild builds, it pushes nothing"),
-    Flag("sbom", refused=_ATTESTATION),
+    Flag("rm", takes=False, fill=_only("true", *_OFF, why=_CLEANED)),
+    Flag("sbom", fill=_only(*_OFF, why=_ATTESTATION)),
+    Flag("secret", fill=lambda draft, value: draft.add_secret(value)),
+    Flag("squash", takes=False, fill=_on("squash")),
+    Flag("ssh", fill=lambda draft, value: draft.add_ssh(value)),
+    Flag("stream", takes=False, ignored=_none_is("the context is not sent anywhere")),
+    Flag("tag", "t", fill=lambda draft, value: draft.add_tag(value)),
+    Flag("target", fill=_set("target")),
 )
 RUN: Final = (
     *_LIMITS,
@@ -180,7 +185,7 @@ RUN: Final = (
     Flag("domainname", refused="an NIS domain name is not carried over"),
     Flag("entrypoint", fill=lambda draft, value: draft.set_entrypoint(value)),
     Flag("env", "e", fill=_pair("environment")),
-    Flag("env-file", fill=lambda draft, value: draft.add_file_of_pairs("environment", value)),
+    Flag("env-file", fill=lambda draft, value: draft.add_environment_file(value)),
     Flag("expose", ignored=_none_is("exposing publishes nothing")),
     Flag("gpus", refused="GPUs are not carried over"),
     Flag("group-add", fill=_add("group_add")),
@@ -190,6 +195,7 @@ RUN: Final = (
     Flag("health-start-interval", ignored=_HEALTH),
     Flag("health-start-period", ignored=_HEALTH),
     Flag("health-timeout", ignored=_HEALTH),
+    Flag("help", takes=False, refused="it prints a page instead of running anything"),
     Flag("hostname", "h", fill=_set("hostname")),
     Flag("init", takes=False, fill=_on("init")),
     Flag("interactive", "i", takes=False, fill=_on("interactive")),
@@ -200,7 +206,7 @@ RUN: Final = (
     Flag("ipc", fill=_set("ipc")),
     Flag("kernel-memory", refused="kernel memory limits are gone from the kernel"),
     Flag("label", "l", fill=_label("labels")),
-    Flag("label-file", fill=lambda draft, value: draft.add_file_of_pairs("labels", value)),
+    Flag("label-file", fill=lambda draft, value: draft.add_label_file(value)),
     Flag("link", refused=_NAMED_NETWORK),
     Flag("link-local-ip", refused=_NAMED_NETWORK),
     Flag("log-driver", ignored=_none_is("the output comes to rbuild")),
@@ -210,7 +216,7 @@ RUN: Final = (
     Flag("memory-swappiness", refused="it needs control groups of version 1 and a root daemon"),
     Flag("mount", fill=lambda draft, value: draft.add_mount(value)),
     Flag("name", fill=_set("name")),
-    Flag("net", fill=_set("network")),
+    Flag("net", fill=lambda draft, value: draft.set_network(value)),
     Flag("net-alias", refused=_NAMED_NETWORK),
     Flag("network-alias", refused=_NAMED_NETWORK),
     Flag("no-healthcheck", takes=False, ignored=_HEALTH),
@@ -224,7 +230,7 @@ RUN: Final = (
     Flag("publish-all", "P", takes=False, refused="name the ports with -p"),
     Flag("pull", fill=lambda draft, value: draft.set_pull(value)),
     Flag("read-only", takes=False, fill=_on("read_only")),
-    Flag("restart", refused="a step runs once"),
+    Flag("restart", fill=_only("no", "", why="a step runs once")),
     Flag("rm", takes=False, fill=_on("remove")),
     Flag("runtime", refused="the runtime is rbuild's choice for this host (see --backend)"),
     Flag("sig-proxy", takes=False, ignored=_none_is("signals end the step")),
@@ -239,7 +245,7 @@ RUN: Final = (
     Flag("userns", fill=_set("userns")),
     Flag("uts", fill=_set("uts")),
     Flag("volume", "v", fill=lambda draft, value: draft.add_volume(value)),
-    Flag("volume-driver", refused="volume drivers are plug-ins of the docker daemon"),
+    Flag("volume-driver", fill=_only("local", "", why=_VOLUME_DRIVER)),
     Flag("volumes-from", refused="volumes of other containers are not carried over"),
     Flag("workdir", "w", fill=_set("working_directory")),
 )
