@@ -18,16 +18,21 @@ def prepared(step: BuildImage, engine: Engine, reporter: StepReporter) -> BuildI
     Raises ImageNotFoundError for a base image that is nowhere to be had.
     """
     substitutes = tuple(
-        (wanted, stand_in)
+        (wanted, local)
         for wanted in external_bases(step)
-        if (stand_in := _stand_in(wanted, step.pull, engine, reporter)) is not None
+        if (local := stand_in(wanted, step.pull, engine, reporter)) is not None
     )
     # The bases are here now: asking again would fail for those that could not be pulled.
     pull = PullPolicy.MISSING if step.pull is PullPolicy.ALWAYS else step.pull
     return dataclasses.replace(step, pull=pull, substitutes=step.substitutes + substitutes)
 
 
-def _stand_in(wanted: str, pull: PullPolicy, engine: Engine, reporter: StepReporter) -> str | None:
+def stand_in(wanted: str, pull: PullPolicy, engine: Engine, reporter: StepReporter) -> str | None:
+    """The reference of the stand-in to use for `wanted`, which is announced.
+
+    None: the image itself is in storage, pulled if need be (or nowhere, under PullPolicy.NEVER).
+    Raises ImageNotFoundError for one that is nowhere to be had.
+    """
     full = reference.canonical(wanted)
     asks = pull is PullPolicy.ALWAYS
     if full.startswith(f"{reference.LOCAL}/") or (not asks and engine.find_image(full)):
@@ -58,5 +63,5 @@ def _made(full: str, engine: Engine) -> str | None:
 
 
 def _announced(wanted: str, local: str, reporter: StepReporter) -> str:
-    reporter.notice("base-substituted", f"FROM {wanted}: using {local}, made by rbuild base")
+    reporter.notice("base-substituted", f"{wanted}: using {local}, made by rbuild base")
     return local

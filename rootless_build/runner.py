@@ -181,9 +181,11 @@ class _Run:
         found = self._engine.find_image(step.image)
         if found is not None and step.pull is not PullPolicy.ALWAYS:
             return found
-        if step.pull is PullPolicy.NEVER:
+        local = bases.stand_in(step.image, step.pull, self._engine, reporter)
+        image = self._engine.find_image(local or step.image)
+        if image is None:
             raise ImageNotFoundError(f"image {step.image} is not in storage", reference=step.image)
-        return self._engine.pull_image(step.image, reporter)
+        return image
 
     def _publish(self, staging: Staging, container: Container, copied_from: str | None) -> None:
         if copied_from is not None:

@@ -139,15 +139,17 @@ class BuildahEngine:
             )
 
     def leftovers(self) -> Sequence[Leftover]:
-        """All containers and volumes on record, and the images with rbuild's labels."""
+        """The containers and volumes on record, and the images, that have rbuild's labels."""
         return (
             *(
                 Leftover(LeftoverKind.CONTAINER, record.id, record.name, record.labels)
                 for record in self._store.containers()
+                if record.labels
             ),
             *(
                 Leftover(LeftoverKind.VOLUME, volume.name, volume.name, volume.labels)
                 for volume in self._store.volumes()
+                if volume.labels
             ),
             *self._images(),
         )

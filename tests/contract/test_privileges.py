@@ -14,11 +14,13 @@ from tests.contract.cases import Build, Run, sh, shell, where_supported
 CAPABILITIES = "grep CapEff /proc/self/status | cut -f 2"
 MOUNT = "mount -t tmpfs none /mnt 2> /dev/null && grep -q ' /mnt tmpfs' /proc/mounts"
 SYS_ADMIN, CHOWN, SYS_PTRACE = 1 << 21, 1 << 0, 1 << 19
+AUDIT_READ = 37
 
 
 def every_capability() -> int:
+    """Those that every engine knows: Docker 20.10 has none that is newer than CAP_AUDIT_READ."""
     last = int(Path("/proc/sys/kernel/cap_last_cap").read_text())
-    return (1 << (last + 1)) - 1
+    return (1 << (min(last, AUDIT_READ) + 1)) - 1
 
 
 # --- users --------------------------------------------------------------------------------------
@@ -56,7 +58,7 @@ def test_the_images_user_holds_where_none_is_given(run: Run, build: Build, tmp_p
 def test_a_privileged_container_has_every_capability_and_no_seccomp_filter(run: Run) -> None:
     script = f"{CAPABILITIES}; grep Seccomp: /proc/self/status | cut -f 2"
     capabilities, seccomp = run(RunContainer(BASE, sh(script), privileged=True)).text.split()
-    assert int(capabilities, 16) == every_capability()
+    assert int(capabilities, 16) & every_capability() == every_capability()
     assert seccomp == "0"
 
 

@@ -145,7 +145,11 @@ def test_without_a_terminal_there_is_none(run: Run) -> None:
 
 
 def test_a_terminal_is_one_inside_too_and_has_its_size(driver: Driver, screen: Screen) -> None:
-    step = on_terminal("test -t 0 && test -t 1 && test -t 2 && stty size; echo $TERM; exit 5")
+    # docker's client only tells the size once the command runs.
+    sized = "until stty size 2>&- | grep -qv '^0 0'; do sleep 0.05; done"
+    step = on_terminal(
+        f"test -t 0 && test -t 1 && test -t 2 && {sized}; stty size; echo $TERM; exit 5"
+    )
     process = driver.start(step, Stdio.TERMINAL, terminal=screen.terminal)
     screen.read_until(rb"37 91\r\nxterm\r\n")
     assert process.wait(PATIENCE) == 5
@@ -162,6 +166,7 @@ def test_typed_lines_reach_the_container(driver: Driver, screen: Screen) -> None
 
 def test_the_size_follows_the_window(driver: Driver, screen: Screen) -> None:
     step = on_terminal(
+        "until [ \"$(stty size)\" = '37 91' ]; do sleep 0.05; done; "
         "echo ready; while [ \"$(stty size)\" = '37 91' ]; do sleep 0.05; done; stty size"
     )
     process = driver.start(step, Stdio.TERMINAL, terminal=screen.terminal)
