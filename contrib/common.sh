@@ -1,6 +1,13 @@
 # What quickstart and run-tests share: packages, an account without privileges, an environment.
 # shellcheck shell=bash
 
+# shellcheck disable=SC2034  # the scripts that source this use it
+# What rbuild, its engines and its base images need.
+rbuild_packages=(
+    podman buildah uidmap slirp4netns fuse-overlayfs runc crun
+    mmdebstrap debian-archive-keyring make git ca-certificates python3-venv dpkg-dev
+)
+
 say() { printf '\033[1m--- %s\033[0m\n' "$*" >&2; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 3; }
 

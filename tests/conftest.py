@@ -42,7 +42,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "backend_name" not in metafunc.fixturenames:
+    own = metafunc.definition.iter_markers("parametrize")
+    if "backend_name" not in metafunc.fixturenames or any(m.args[0] == "backend_name" for m in own):
         return
     wanted: list[str] = metafunc.config.getoption("--backend") or list(registry.names())
     unknown = set(wanted) - set(registry.names())

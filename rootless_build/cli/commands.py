@@ -158,7 +158,7 @@ class Bundles(Command):
 
     def _show(self, what: str) -> int:
         directory = _bundles_directory(self)
-        if not directory.is_dir():
+        if not directory.is_dir() or not any(directory.iterdir()):
             raise UsageError(f"there are no bundles in {directory}", hint="build them: rbuild")
         if what == "verify":
             return self._verify(directory)

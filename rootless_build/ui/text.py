@@ -7,6 +7,7 @@ an image build is one line, completed when the engine has its result.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import BinaryIO, Final, assert_never
@@ -29,6 +30,7 @@ from rootless_build.events import (
 from rootless_build.ui.escapes import for_terminal
 
 _LISTED_FILES: Final = 12
+_RECENT_LINES: Final = 64
 
 
 class Verbosity(IntEnum):
@@ -57,6 +59,7 @@ class TextView:
         self._color = color
         self._open = False
         self._builds = False
+        self._recent: deque[str] = deque(maxlen=_RECENT_LINES)
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
@@ -95,7 +98,10 @@ class TextView:
             lines.append(f"  at {shown(error.where)}")
         if isinstance(error, BundlesError):
             lines.extend(f"  {shown(problem)}" for problem in error.problems)
-        lines.extend(self._dim("  | ") + shown(line) for line in _lines(error.engine_words))
+        words = _lines(error.engine_words)
+        # What stands just above is not said again.
+        if not set(words) <= set(self._recent):
+            lines.extend(self._dim("  | ") + shown(line) for line in words)
         lines.extend(
             f"  {'->' if not n else '  '} {line}" for n, line in enumerate(_lines(error.hint))
         )
@@ -131,6 +137,8 @@ class TextView:
             return
         self._close()
         sink = self._err if self._builds or event.stream == "stderr" else self._out
+        if sink is self._err:
+            self._recent.append(event.data.decode(errors="replace").rstrip("\r\n"))
         if sink.columns is None:
             sink.stream.write(event.data)
             sink.stream.flush()

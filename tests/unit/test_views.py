@@ -120,6 +120,21 @@ def test_an_error_says_what_where_why_and_what_to_do() -> None:
     ]
 
 
+def test_words_that_stand_just_above_an_error_are_not_repeated() -> None:
+    err = io.BytesIO()
+    view = TextView(Sink(io.BytesIO()), Sink(err), Verbosity.NORMAL, color=False)
+    view(OutputLine(1, "stderr", b"Error: no\n"))
+    view.error(StepFailedError("it broke", engine_words="Error: no"))
+    view.error(StepFailedError("again", engine_words="Error: no\nand more"))
+    assert err.getvalue().decode().splitlines() == [
+        "Error: no",
+        "rbuild: it broke",
+        "rbuild: again",
+        "  | Error: no",
+        "  | and more",
+    ]
+
+
 def test_every_bad_bundle_is_named() -> None:
     error = BundlesError("bad bundles", problems=("a: mismatch", "b.md5: no such file"))
     assert shown(error) == ["rbuild: bad bundles", "  a: mismatch", "  b.md5: no such file"]
