@@ -1,0 +1,64 @@
+# bash completion for rbuild: source this, or copy it to a directory bash-completion reads, such as
+# ~/.local/share/bash-completion/completions/rbuild
+# shellcheck shell=bash
+
+_rbuild_targets() {
+    local directory=$1 name
+    for name in GNUmakefile makefile Makefile; do
+        if [ -f "$directory/$name" ]; then
+            sed -nE 's/^([A-Za-z0-9][A-Za-z0-9_.\/-]*)[[:space:]]*:([^=].*)?$/\1/p' "$directory/$name"
+            break
+        fi
+    done
+    [ -f "$directory/rbuild.toml" ] &&
+        sed -nE 's/^\[targets\.("?)([A-Za-z0-9_.-]+)\1\].*/\2/p' "$directory/rbuild.toml"
+}
+
+_rbuild() {
+    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
+    local commands="plan run make bundles install base backends clean"
+    local options="--directory --backend --file --image --network --pull --no-pull --no-cache
+        --build-arg --env --bundles-dir --rootful --dry-run --log-format --color --verbose --quiet
+        --help --version"
+    local command="" directory=. index word
+    COMPREPLY=()
+    for ((index = 1; index < COMP_CWORD; index++)); do
+        word=${COMP_WORDS[index]}
+        case $word in
+        -C | --directory) directory=${COMP_WORDS[index + 1]} ;;
+        *) [[ -z $command && " $commands " == *" $word "* ]] && command=$word ;;
+        esac
+    done
+    case $command in
+    plan | backends) options+=" --format" ;;
+    bundles) options+=" --format" ;;
+    install) options+=" --prefix" ;;
+    base) options+=" --from" ;;
+    clean) options+=" --images --volumes --everywhere" ;;
+    esac
+    case $previous in
+    --backend) mapfile -t COMPREPLY < <(compgen -W "auto podman buildah docker" -- "$current") ;;
+    --log-format | --format) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$current") ;;
+    --color) mapfile -t COMPREPLY < <(compgen -W "auto always never" -- "$current") ;;
+    --network) mapfile -t COMPREPLY < <(compgen -W "host none slirp4netns pasta" -- "$current") ;;
+    -C | --directory | --bundles-dir | --prefix)
+        mapfile -t COMPREPLY < <(compgen -d -- "$current") ;;
+    -f | --file | --from) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+    *)
+        if [[ $current == -* ]]; then
+            mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+            return
+        fi
+        case $command in
+        "") word="$commands $(_rbuild_targets "$directory")" ;;
+        plan | make) word=$(_rbuild_targets "$directory") ;;
+        bundles) word="list verify" ;;
+        base) word="debian:bookworm debian:trixie ubuntu:noble" ;;
+        *) word="" ;;
+        esac
+        mapfile -t COMPREPLY < <(compgen -W "$word" -- "$current")
+        ;;
+    esac
+}
+
+complete -F _rbuild rbuild
