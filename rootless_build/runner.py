@@ -101,6 +101,7 @@ class _Run:
     def all(self) -> None:
         if not self._options.rootful and not self._engine.rootless:
             _refuse_rootful(self._plan)
+        self._check_bundles()
         of = len(self._plan.steps)
         for number, step in enumerate(self._plan.steps, 1):
             self._emit(StepStarted(number, of, step.kind, title(step)))
@@ -115,6 +116,24 @@ class _Run:
                 self._emit(StepFinished(number, of, step.kind, status or 1, watch.seconds))
                 raise
             self._emit(StepFinished(number, of, step.kind, 0, watch.seconds))
+
+    def _check_bundles(self) -> None:
+        """What would keep the results from being published is said before they are made."""
+        wanted = self._plan.bundles
+        if wanted and any(self._stages(step) for step in self._plan.steps):
+            bundles.check(wanted.directory)
+
+    def _stages(self, step: Step) -> bool:
+        """Whether the step's bundles are published when it has ended, not written in place."""
+        wanted = self._plan.bundles
+        if wanted is None or not isinstance(step, RunContainer):
+            return False
+        if not mounts.makes_bundles(step, wanted):
+            return False
+        if mounts.copied_from(step, wanted, remote=self._engine.remote) is not None:
+            return True
+        stdio = _stdio(step, terminal=self._options.terminal)
+        return not self._options.in_place and stdio is not Stdio.TERMINAL
 
     def _step(self, step: Step, reporter: StepReporter) -> None:
         match step:
@@ -149,13 +168,11 @@ class _Run:
         with ExitStack() as stack:
             staging, copied_from = None, None
             wanted = self._plan.bundles
-            if wanted and mounts.makes_bundles(step, wanted):
+            if wanted and self._stages(step):
                 copied_from = mounts.copied_from(step, wanted, remote=self._engine.remote)
-                in_place = self._options.in_place or stdio is Stdio.TERMINAL
-                if copied_from is not None or not in_place:
-                    staging = stack.enter_context(bundles.stage(wanted.directory))
-                    stack.push(self._give_back_after_failure(staging))
-                    step = mounts.staged(step, wanted.directory, staging.path)
+                staging = stack.enter_context(bundles.stage(wanted.directory))
+                stack.push(self._give_back_after_failure(staging))
+                step = mounts.staged(step, wanted.directory, staging.path)
             if self._engine.remote:
                 step = mounts.without_bundles(step, staging.path if staging else None)
             container = stack.enter_context(self._engine.container(step, image))

@@ -121,6 +121,14 @@ class Staging:
         return Published(files, report.checked, (*self.warnings, *report.warnings))
 
 
+def check(directory: Path) -> None:
+    """Whether `directory` can be staged and replaced. Raises as `stage` does; changes nothing."""
+    directory = directory.resolve()
+    _check_writable(existing(directory.parent))
+    if directory.exists():
+        _check(directory)
+
+
 @contextmanager
 def stage(directory: Path) -> Iterator[Staging]:
     """A copy of the bundles in a private directory beside them, gone when the context ends.
@@ -131,11 +139,9 @@ def stage(directory: Path) -> Iterator[Staging]:
     anything is changed, UsageError when `directory` is no directory.
     """
     directory = directory.resolve()
+    check(directory)
     ancestor = existing(directory.parent)
-    _check_writable(ancestor)
     warnings = _remove_leftovers(directory)
-    if directory.exists():
-        _check(directory)
     with _copying(directory, ancestor):
         directory.parent.mkdir(parents=True, exist_ok=True)
         private = Path(tempfile.mkdtemp(prefix=_prefix(directory), dir=directory.parent))

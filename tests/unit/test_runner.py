@@ -6,6 +6,7 @@ The engine here is a fake; what real ones do is in tests/contract and tests/e2e.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -24,7 +25,13 @@ from rootless_build.backend import (
     Leftover,
     Stdio,
 )
-from rootless_build.errors import BundlesError, HostError, ImageNotFoundError, StepFailedError
+from rootless_build.errors import (
+    BundlesError,
+    HostError,
+    ImageNotFoundError,
+    StepFailedError,
+    UsageError,
+)
 from rootless_build.events import BundlesPublished, Event, Notice, OutputLine, StepReporter
 from rootless_build.plan import (
     BindMount,
@@ -150,6 +157,18 @@ def test_what_the_container_wrote_is_published(project: Path) -> None:
     events = run(plan(project), FakeEngine(work=write("new", "x")))
     assert names(project) == ["new", "old"]
     assert [e.files for e in events if isinstance(e, BundlesPublished)] == [("new",)]
+
+
+def test_bundles_that_can_not_be_published_are_said_before_anything_is_built(project: Path) -> None:
+    made = plan(project)
+    (project / "Containerfile").write_text("FROM scratch\n")
+    steps = (BuildImage(project, containerfile=project / "Containerfile"), *made.steps)
+    shutil.rmtree(project / "bundles")
+    (project / "bundles").write_text("a file of the user's")
+    engine = FakeEngine()
+    with pytest.raises(UsageError, match="is not a directory"):
+        run(replace(made, steps=steps), engine)
+    assert engine.builds == []
 
 
 @pytest.mark.parametrize("status", [1, 125, 126, 127, 137, 143])
