@@ -27,6 +27,7 @@ _VARIABLE: Final = re.compile(r"[^=\s:+?!#]+=", re.DOTALL)
 _BUILD: Final = "Build"
 _OUTPUT: Final = "Output"
 _CLOSED_PIPE: Final = 1
+_WORDS: Final = re.compile(r"Expected at \w+ \d+ positional arguments?, got \[(?P<got>.*)\]")
 _ASKED_FOR: Final = (application.ShowHelp, application.ShowVersion)
 
 
@@ -130,6 +131,11 @@ class Command(cli.Application):
 
     def _misuse(self, error: Exception) -> UsageError:
         text = str(error).replace("Unknown switch", "unknown option").replace("Switch", "option")
+        words = _WORDS.match(text)
+        if words:
+            usage = (self.USAGE or f"{self.PROGNAME} [options]").partition("\n")[0]
+            what = f"this is too much: {words['got']}" if words["got"] else "a word is missing"
+            return UsageError(f"{what}; it is {usage}", hint=f"see {self.PROGNAME} --help")
         hint = f"{self.PROGNAME} --help lists the options"
         unknown = re.search(r"unknown option (-\S+)", text)
         if unknown:

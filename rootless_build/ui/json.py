@@ -47,6 +47,13 @@ _NAMES: Final[dict[type[Event], str]] = {
 }
 
 
+def _event_first(
+    _: structlog.typing.WrappedLogger, __: str, fields: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """A person who reads a line wants to know first what it is about."""
+    return {"event": fields.pop("event"), "timestamp": fields.pop("timestamp"), **fields}
+
+
 class JsonView:
     """Writes every event to `out` as it happens."""
 
@@ -55,6 +62,7 @@ class JsonView:
             structlog.WriteLogger(out),
             processors=[
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
+                _event_first,
                 structlog.processors.JSONRenderer(),
             ],
         )
