@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from rootless_build.errors import UnsupportedError
-from rootless_build.plan import BindMount, Bundles, RunContainer
+from rootless_build.plan import BindMount, Bundles, Plan, RunContainer, Step
 
 
 def makes_bundles(step: RunContainer, bundles: Bundles) -> bool:
@@ -60,6 +60,17 @@ def copied_from(step: RunContainer, bundles: Bundles, *, remote: bool) -> str | 
     if bundles.container_path is not None or not remote:
         return bundles.container_path
     return next((m.target for m in _binds(step) if m.source == bundles.directory), None)
+
+
+def with_worktrees(plan: Plan) -> Plan:
+    """The plan, each container with the git directories it needs beside the mounts it asks for."""
+
+    def mounted(step: Step) -> Step:
+        if isinstance(step, RunContainer):
+            return dataclasses.replace(step, mounts=step.mounts + worktree(step))
+        return step
+
+    return dataclasses.replace(plan, steps=tuple(map(mounted, plan.steps)))
 
 
 def worktree(step: RunContainer) -> tuple[BindMount, ...]:

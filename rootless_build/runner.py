@@ -163,7 +163,6 @@ class _Run:
             step,
             labels=self._container_labels + step.labels,
             tty=stdio is Stdio.TERMINAL,
-            mounts=step.mounts + mounts.worktree(step),
         )
         with ExitStack() as stack:
             staging, copied_from = None, None

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from rootless_build import config, recipes, registry, runner
+from rootless_build import config, mounts, recipes, registry, runner
 from rootless_build.backend import Engine, EngineSettings
 from rootless_build.cli.command import Command, is_variable, pairs
 from rootless_build.errors import RbuildError, StepFailedError
@@ -79,7 +79,8 @@ def read_plan(command: Command, targets: tuple[str, ...], variables: tuple[str, 
         environment=dict(os.environ),
         terminal=os.isatty(0),
     )
-    return apply(recipes.read(request, command.config), overrides(command))
+    plan = recipes.read(request, command.config)
+    return mounts.with_worktrees(apply(plan, overrides(command)))
 
 
 def split_words(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:

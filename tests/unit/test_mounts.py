@@ -9,7 +9,7 @@ import pytest
 
 from rootless_build import mounts
 from rootless_build.errors import UnsupportedError
-from rootless_build.plan import BindMount, Bundles, RunContainer, VolumeMount
+from rootless_build.plan import BindMount, Bundles, Plan, RunContainer, VolumeMount
 
 BUNDLES = Path("/src/bundles")
 STAGING = Path("/src/.bundles.new")
@@ -78,3 +78,5 @@ def test_a_worktree_brings_its_common_git_directory(tmp_path: Path) -> None:
     assert mounts.worktree(step(BindMount(tree / ".git", "/go/.git"))) == expected
     assert mounts.worktree(step(BindMount(tree, "/go"))) == expected
     assert mounts.worktree(step(BindMount(main, "/go"))) == ()
+    plan = mounts.with_worktrees(Plan(tree, (step(BindMount(tree, "/go")),)))
+    assert plan.steps == (step(BindMount(tree, "/go"), *expected),)
