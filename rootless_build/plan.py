@@ -211,14 +211,15 @@ class RunContainer:
 class HostCommand:
     """A line of the recipe that is not docker's, run as make would run it.
 
-    `script` is handed to `/bin/sh -c` (make's default SHELL) as one argument, in `directory`, with
-    exactly `environment`.
+    `script` is handed to `shell` (the recipe's SHELL and its flags) as one more argument, in
+    `directory`, with exactly `environment`.
     """
 
     script: str
     directory: Path
     environment: Pairs = ()
     ignore_errors: bool = False
+    shell: tuple[str, ...] = ("/bin/sh", "-c")
     origin: Origin | None = None
     kind: Literal["host-command"] = "host-command"
 

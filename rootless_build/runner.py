@@ -258,7 +258,7 @@ def _host_command(step: HostCommand, reporter: StepReporter) -> None:
     wanted = dict(step.environment)
     removed: dict[str, str | None] = {name: None for name in os.environ if name not in wanted}
     status = process.stream(
-        ["/bin/sh", "-c", step.script],
+        [*step.shell, step.script],
         reporter.output,
         environment=removed | wanted,
         directory=step.directory,

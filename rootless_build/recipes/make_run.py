@@ -1,36 +1,38 @@
 """Asks GNU make what it would run, with a stand-in for docker first on PATH.
 
 One `make --dry-run --trace`: the printed recipe lines with the place each comes from, and the
-environment that make would give them. GNU make remakes included makefiles even in a dry run (its
-manual, "Remaking Makefiles"), with its recipe environment: a second makefile includes one that
-does not exist, and the rule for it writes that environment down. The goals stay the user's own.
+environment that make would give them (`make_probe`). Where targets may have variables of their
+own, or make starts make, a second run asks for the environment of each target. The goals stay the
+user's own.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import re
+import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from rootless_build import process
 from rootless_build.errors import RecipeError
-from rootless_build.recipes import stub
+from rootless_build.recipes import make_source, stub
+from rootless_build.recipes.make_probe import SHELL, Probe, Setting
+from rootless_build.recipes.make_source import Sources
 from rootless_build.recipes.request import Request
 
 NAMES: Final = ("GNUmakefile", "makefile", "Makefile")
 """The names make looks for, in its order."""
 _MADE_BY_MAKE: Final = ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "MAKE_TERMOUT")
-_PROBE: Final = """\
--include {missing}
-{missing}:
-\t@env -0 > "$$RBUILD_PROBE_FILE"
-"""
+_MADE_BY_SHELL: Final = ("_", "SHLVL", "OLDPWD")
+_LOCALE: Final = ("LANG", "LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_NUMERIC", "LC_TIME")
 _TRACE: Final = re.compile(
     r"(?P<file>.+):(?P<line>\d+): "
-    r"(?:target '.*' does not exist|update target '.*' due to: .*)"
+    r"(?:target '(?P<new>.*)' does not exist|update target '(?P<old>.*)' due to: .*)"
 )
 _MAKE_ITSELF: Final = re.compile(r"g?make(\[\d+\])?: (?P<text>.*)")
 _ENTERING: Final = re.compile(r"Entering directory '(?P<directory>.*)'")
@@ -41,27 +43,32 @@ _LEAVING: Final = re.compile(r"Leaving directory '.*'")
 class RecipeLine:
     """One command of a recipe as make printed it, its continuation lines included.
 
-    `file` is absolute; `line` is where the rule's recipe begins. `index` counts the commands that
-    were printed for that rule, from 0.
+    `file` is absolute; `line` is where the rule's recipe begins. `ran`: make started another make
+    with it, whose own lines follow. `ignores_errors`: it has make's `-` prefix, `always_runs`: its
+    `+` prefix, with which a dry run runs it.
     """
 
     file: Path
     line: int
-    index: int
+    target: str
     directory: Path
     text: str
+    setting: Setting
+    ran: bool = False
+    ignores_errors: bool = False
+    always_runs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class MakeRun:
-    """What make would run, in which environment, what it said while it read the project, and what
-    the stand-in for docker was told meanwhile.
+    """What make would run, what it said while it read the project, and what the stand-in for
+    docker was told meanwhile. `make` is the program that stands for `$(MAKE)` in the lines.
     """
 
     lines: tuple[RecipeLine, ...]
-    environment: Mapping[str, str]
     messages: tuple[str, ...]
     docker_calls: tuple[tuple[str, ...], ...]
+    make: str
 
 
 def makefile_of(project: Path) -> Path | None:
@@ -74,108 +81,291 @@ def ask(request: Request, makefile: Path) -> MakeRun:
 
     Raises RecipeError with make's own words, and process.ProgramNotFoundError without make.
     """
-    with tempfile.TemporaryDirectory(prefix="rbuild-make-") as name:
-        place = Path(name)
-        docker = stub.install(place)
-        probe, environment_file = place / "probe.mk", place / "environment"
-        probe.write_text(_PROBE.format(missing=place / "never.mk"))
-        # Messages must be make's own English ones to be told from recipe lines.
-        environment = {
-            **docker.variables,
-            "RBUILD_PROBE_FILE": str(environment_file),
-            "PATH": f"{docker.directory}:{request.environment.get('PATH', '')}",
-            "LC_ALL": "C",
-            **dict.fromkeys(_MADE_BY_MAKE),
-        }
-        argv = ["make", "--dry-run", "--trace", "-w", "-f", makefile.name, "-f", str(probe)]
-        argv += [f"{name}={value}" for name, value in request.variables]
-        argv += ["--", *request.targets]
-        done = process.run_inheriting_input(
-            argv, environment=environment, directory=request.project
-        )
+    # Makefiles can't name a file with a space in its path.
+    usual = re.fullmatch(r"[\w./+-]+", tempfile.gettempdir())
+    directory = None if usual else "/tmp"  # noqa: S108 - a private directory is made in it
+    with tempfile.TemporaryDirectory(prefix="rbuild-make-", dir=directory) as name:
+        return _Asking(request, makefile, Path(name)).run()
+
+
+class _Asking:
+    def __init__(self, request: Request, makefile: Path, place: Path) -> None:
+        self._request = request
+        self._makefile = makefile
+        self._place = place
+        self._docker = stub.install(place)
+        # $(MAKE) is the path that make was started by: this one is in no Makefile.
+        self._make = place / "rbuild-make" / "make"
+        self._make.parent.mkdir()
+        found = shutil.which("make", path=request.environment.get("PATH"))
+        if found is None:
+            raise process.ProgramNotFoundError("make")
+        self._make.symlink_to(found)
+
+    def run(self) -> MakeRun:
+        probe = Probe(self._place / "first")
+        done = self._dry_run(probe)
         if done.status != 0:
-            raise _refused(request, makefile, done)
-        given = _environment(environment_file, request, (*environment, *_MADE_BY_MAKE))
-        lines, messages = _read(done.text, request.project, probe)
-        return MakeRun(lines, given, messages, docker.calls())
+            raise self._refused(done)
+        setting = probe.setting()
+        if setting is None:
+            raise RecipeError(
+                "make did not say which environment it gives to recipes",
+                hint="rbuild needs GNU make 4.0 or newer, and `env -0` (GNU coreutils or busybox)",
+            )
+        calls = self._docker.calls()
+        printed = _Printed(self._request.project, probe.file)
+        printed.read(done.text)
+        sources = Sources(probe.makefiles())
+        messages = [*printed.messages, *_said(done.words)]
+        if any(group.starts_make for group in printed.groups) or sources.has_target_variables():
+            own, missing = self._own_settings(printed.groups)
+            messages += missing
+        else:
+            own = {}
+        lines: list[RecipeLine] = []
+        for group in printed.groups:
+            given = own.get((group.directory, group.target), [])
+            # Makes that ran in one directory one after the other, each with variables of its own.
+            found = given.pop(0) if len(given) > 1 else given[0] if given else setting
+            kept = dataclasses.replace(found, environment=self._restored(found.environment))
+            made, said = _lines(group, kept, sources)
+            lines += made
+            messages += said
+        return MakeRun(tuple(lines), tuple(messages), calls, str(self._make))
 
-
-def _environment(file: Path, request: Request, ours: tuple[str, ...]) -> Mapping[str, str]:
-    if not file.exists():
-        raise RecipeError(
-            "make did not say which environment it gives to recipes",
-            hint="rbuild needs GNU make 4.0 or newer, and `env -0` (GNU coreutils or busybox)",
+    def _own_settings(
+        self, groups: Sequence[_Group]
+    ) -> tuple[dict[tuple[Path, str], list[Setting]], list[str]]:
+        """What each target's recipe runs in, and a message where make did not say."""
+        wanted = dict.fromkeys((group.directory, group.target) for group in groups)
+        probe = Probe(self._place / "second", list(dict.fromkeys(name for _, name in wanted)))
+        done = self._dry_run(probe)
+        found = {key: list(settings) for key, settings in probe.of_targets().items()}
+        missing = [name for directory, name in wanted if (directory, name) not in found]
+        if not missing:
+            return found, []
+        why = f" ({done.words.splitlines()[-1]})" if done.status and done.words else ""
+        names = ", ".join(missing)
+        message = (
+            f"the variables that only {names} may have could not be asked for{why}; the others of "
+            "the Makefile hold"
         )
-    text = file.read_bytes().decode(errors="surrogateescape")
-    given = dict(pair.partition("=")[::2] for pair in text.split("\0") if pair)
-    for name in ours:
-        given.pop(name, None)
-    kept = {name: request.environment[name] for name in ours if name in request.environment}
-    for name in _MADE_BY_MAKE:
-        kept.pop(name, None)
-    return given | kept
+        return found, [message]
+
+    def _dry_run(self, probe: Probe) -> process.Completed:
+        argv = [str(self._make), "--dry-run", "--trace", "-w", "-f", self._makefile.name]
+        argv += [f"{name}={value}" for name, value in self._request.variables]
+        argv += ["--", *self._request.targets]
+        users = self._request.environment.get("MAKEFILES", "")
+        exactly = {**dict.fromkeys(os.environ), **self._request.environment, **self._changed()}
+        return process.run_inheriting_input(
+            argv,
+            environment={**exactly, "MAKEFILES": f"{probe.file} {users}".rstrip()},
+            directory=self._request.project,
+        )
+
+    def _changed(self) -> dict[str, str | None]:
+        """The environment of make, where it is not the request's own."""
+        given = self._request.environment
+        changed: dict[str, str | None] = {
+            **self._docker.variables,
+            "MAKEFILES": "",
+            "PATH": f"{self._docker.directory}:{given.get('PATH', '')}",
+            **dict.fromkeys(_MADE_BY_MAKE),
+            # Messages must be make's own English ones to be told from recipe lines; the character
+            # set stays the user's, for what the Makefile does with names.
+            "LC_MESSAGES": "C",
+            "LANGUAGE": None,
+        }
+        if given.get("LC_ALL"):
+            changed |= {**dict.fromkeys(_LOCALE, given["LC_ALL"]), "LC_ALL": None}
+        if not _is_directory(given.get("PWD"), self._request.project):
+            changed["PWD"] = str(self._request.project)
+        return changed
+
+    def _restored(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """The environment without what was changed for make alone."""
+        kept = dict(environment)
+        changed = self._changed()
+        directory = changed.pop("PWD", None)
+        for name in _MADE_BY_MAKE:
+            kept.pop(name, None)
+            changed.pop(name)
+        path = kept.get("PATH", "")
+        changed.pop("PATH")
+        kept["PATH"] = path.replace(f"{self._docker.directory}:", "")
+        if not kept["PATH"] and "PATH" not in self._request.environment:
+            del kept["PATH"]
+        for name in _MADE_BY_SHELL:
+            changed[name] = kept.get(name)
+        changed["MAKEFILES"] = kept.get("MAKEFILES")
+        if not directory:
+            changed["PWD"] = kept.get("PWD")
+        for name, value in changed.items():
+            # A name that the Makefile has given another value keeps that.
+            if kept.get(name) == value:
+                kept.pop(name, None)
+                if name in self._request.environment:
+                    kept[name] = self._request.environment[name]
+        return kept
+
+    def _refused(self, done: process.Completed) -> RecipeError:
+        request, makefile = self._request, self._makefile
+        words = _said(done.words)
+        said = next((line for line in words if "***" in line), "")
+        missing = re.search(r"No rule to make target '(.*?)'\.", said)
+        if missing and missing[1] in request.targets:
+            return RecipeError(
+                f"{makefile.name} has no target {missing[1]}", hint=_near(missing[1], makefile)
+            )
+        text = said.partition("*** ")[2] or f"make failed with status {done.status}"
+        what = " ".join(request.targets) or "the default goal"
+        old = any("unrecognized option" in line for line in words)
+        return RecipeError(
+            f"{makefile.name} can't make {what}: {text}",
+            hint="rbuild needs GNU make 4.0 or newer" if old else "",
+            engine_words="\n".join(words),
+        )
 
 
-def _read(
-    output: str, project: Path, probe: Path
-) -> tuple[tuple[RecipeLine, ...], tuple[str, ...]]:
-    """make's output: messages up to the probe's own recipe, then traced recipe lines."""
-    lines: list[RecipeLine] = []
+def _is_directory(name: str | None, directory: Path) -> bool:
+    try:
+        return name is not None and Path(name).samefile(directory)
+    except OSError:
+        return False
+
+
+def _said(words: str) -> list[str]:
+    return [line for line in words.splitlines() if line.strip() and stub.REFUSAL not in line]
+
+
+# --- what make printed ----------------------------------------------------------------------------
+
+
+@dataclass
+class _Group:
+    """The recipe of one target as make printed it."""
+
+    file: Path
+    line: int
+    target: str
+    directory: Path
+    texts: list[str] = dataclasses.field(default_factory=list)
+    ran: set[int] = dataclasses.field(default_factory=set)
+
+    @property
+    def starts_make(self) -> bool:
+        return bool(self.ran)
+
+
+class _Printed:
+    """make's output, taken apart."""
+
+    def __init__(self, project: Path, probe: Path) -> None:
+        self.groups: list[_Group] = []
+        self.messages: list[str] = []
+        self._probe = probe
+        self._directories = [project]
+        # Below a make that was started by a line, the rest of that line's recipe waits.
+        self._open: list[_Group | None] = [None]
+        self._first = True
+
+    def read(self, output: str) -> None:
+        for text in _joined(output):
+            own = _MAKE_ITSELF.fullmatch(text)
+            trace = _TRACE.fullmatch(text)
+            if own:
+                self._of_make(own["text"], text)
+            elif trace:
+                group = _Group(
+                    self._directories[-1] / trace["file"],
+                    int(trace["line"]),
+                    trace["new"] if trace["new"] is not None else trace["old"],
+                    self._directories[-1],
+                )
+                self._open[-1] = group
+                if group.file != self._probe:
+                    self.groups.append(group)
+            else:
+                self._line(text)
+
+    def _of_make(self, said: str, text: str) -> None:
+        entering = _ENTERING.fullmatch(said)
+        if entering:
+            if self._first:
+                self._directories[-1] = Path(entering["directory"])
+                self._first = False
+                return
+            group = self._open[-1]
+            if group is not None and group.texts:
+                group.ran.add(len(group.texts) - 1)
+            self._directories.append(Path(entering["directory"]))
+            self._open.append(None)
+        elif _LEAVING.fullmatch(said):
+            if len(self._directories) > 1:
+                self._directories.pop()
+                self._open.pop()
+        else:
+            self.messages.append(text)
+
+    def _line(self, text: str) -> None:
+        group = self._open[-1]
+        if group is None:
+            self.messages.append(text)
+        elif group.file != self._probe:
+            group.texts.append(text)
+        elif str(self._probe.parent) not in text:
+            self.messages.append(text)
+
+
+def _lines(group: _Group, setting: Setting, sources: Sources) -> tuple[list[RecipeLine], list[str]]:
+    """The group's commands; and what it said (`$(info …)`), which make prints among them."""
+    commands = sources.commands(group.file, group.line)
+    texts, ran = group.texts, group.ran
     messages: list[str] = []
-    directories = [project]
-    origin: tuple[Path, int] | None = None
-    index = 0
-    for text in _joined(output):
-        own = _MAKE_ITSELF.fullmatch(text)
-        trace = _TRACE.fullmatch(text)
-        if own:
-            entering = _ENTERING.fullmatch(own["text"])
-            if entering:
-                directories.append(Path(entering["directory"]))
-                origin = None
-            elif _LEAVING.fullmatch(own["text"]) and len(directories) > 1:
-                directories.pop()
-        elif trace:
-            origin = (directories[-1] / trace["file"], int(trace["line"]))
-            index = 0
-        elif origin is None:
-            messages.append(text)
-        elif origin[0] != probe:
-            # The probe is no makefile of the project's: `help` targets print their list of these.
-            script = text.replace(f" {probe}", "")
-            lines.append(RecipeLine(*origin, index, directories[-1], script))
-            index += 1
-    return tuple(lines), tuple(message for message in messages if message.strip())
+    found = make_source.matched(texts, commands)
+    # A recipe is expanded before make says that its turn has come, so what the next one says is
+    # printed here.
+    while commands and found and found[-1] is None and sources.says(texts[len(found) - 1]):
+        found.pop()
+        messages.insert(0, texts[len(found)])
+    texts = texts[: len(found)]
+    if sources.has_special(".ONESHELL") and texts:
+        texts, ran = ["\n".join(texts)], {0} if ran else set()
+        first = commands[0] if commands else None
+        found = [first]
+    shell = setting.shell
+    if sources.has_special(".POSIX") and shell[1:] == SHELL[1:]:
+        shell = (shell[0], "-ec")
+    lines = [
+        RecipeLine(
+            group.file,
+            group.line,
+            group.target,
+            group.directory,
+            text,
+            dataclasses.replace(setting, shell=shell),
+            number in ran,
+            ignores_errors=command is not None and command.ignores_errors,
+            always_runs=command is not None and command.always_runs,
+        )
+        for number, (text, command) in enumerate(zip(texts, found, strict=True))
+    ]
+    return lines, messages
 
 
 def _joined(output: str) -> Iterator[str]:
     """Lines, with those that end in a backslash joined to the next, as the shell reads them."""
     held: list[str] = []
-    for line in output.splitlines():
+    for line in output.split("\n"):
         held.append(line)
         if (len(line) - len(line.rstrip("\\"))) % 2 == 0:
-            yield "\n".join(held)
+            if len(held) > 1 or line.strip():
+                yield "\n".join(held)
             held = []
     if held:
         yield "\n".join(held)
-
-
-def _refused(request: Request, makefile: Path, done: process.Completed) -> RecipeError:
-    words = [line for line in done.words.splitlines() if "rbuild: docker is not run" not in line]
-    said = next((line for line in words if "***" in line), "")
-    missing = re.search(r"No rule to make target '(.*?)'\.", said)
-    if missing and missing[1] in request.targets:
-        return RecipeError(
-            f"{makefile.name} has no target {missing[1]}", hint=_near(missing[1], makefile)
-        )
-    text = said.partition("*** ")[2] or f"make failed with status {done.status}"
-    what = " ".join(request.targets) or "the default goal"
-    old = any("unrecognized option" in line for line in words)
-    return RecipeError(
-        f"{makefile.name} can't make {what}: {text}",
-        hint="rbuild needs GNU make 4.0 or newer" if old else "",
-        engine_words="\n".join(words),
-    )
 
 
 def _near(target: str, makefile: Path) -> str:

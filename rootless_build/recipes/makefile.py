@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from rootless_build import process
@@ -20,12 +21,13 @@ from rootless_build.plan import (
     Step,
     VolumeMount,
 )
-from rootless_build.recipes import docker_argv, make_run, shell_line
+from rootless_build.recipes import docker_argv, make_run, shell_line, stub
 from rootless_build.recipes.make_run import MakeRun, RecipeLine
 from rootless_build.recipes.request import Request
-from rootless_build.recipes.shell_line import NotSimpleError
+from rootless_build.recipes.shell_line import NotSimpleError, Part
 
 _BUNDLES = "bundles"
+_VOLUME_REMOVE = {("volume", "rm"), ("volume", "remove")}
 
 
 def read(request: Request, makefile: Path) -> Plan:
@@ -41,10 +43,12 @@ def read(request: Request, makefile: Path) -> Plan:
             finding="no-make",
             hint="apt-get install make, or describe the build in an rbuild.toml",
         ) from error
+    notes = [*run.messages, *_asked(run)]
+    if request.environment.get("MAKEFLAGS") and "MAKELEVEL" not in request.environment:
+        notes.append("MAKEFLAGS has no effect: it holds options of make, not of rbuild")
     steps: list[Step] = list(_removed_volumes(run))
-    notes = list(run.messages)
     for line in run.lines:
-        made, said = _step(line, run.environment, request.project)
+        made, said = _steps(line, run.make, request.project)
         steps += made
         notes += said
     return Plan(
@@ -62,76 +66,96 @@ def _removed_volumes(run: MakeRun) -> list[Step]:
     names = [
         word
         for call in run.docker_calls
-        if call[:2] in {("volume", "rm"), ("volume", "remove")}
+        if call[:2] in _VOLUME_REMOVE
         for word in call[2:]
         if not word.startswith("-")
     ]
     return [RemoveVolume(tuple(names))] if names else []
 
 
-def _step(
-    line: RecipeLine, environment: Mapping[str, str], project: Path
-) -> tuple[list[Step], Sequence[str]]:
+def _asked(run: MakeRun) -> list[str]:
+    """What the Makefile ran docker for while it was read, in vain."""
+    return [
+        f"while it is read, the Makefile runs `{shlex.join(('docker', *call))}`, to which rbuild "
+        "has no answer: it fails, as it does without a daemon"
+        for call in run.docker_calls
+        if call[:2] not in _VOLUME_REMOVE and not stub.answers(call)
+    ]
+
+
+def _steps(line: RecipeLine, make: str, project: Path) -> tuple[list[Step], list[str]]:
+    text = line.text.strip()
     file = line.file.relative_to(project) if line.file.is_relative_to(project) else line.file
-    origin = Origin(str(file), line.line, line.text)
+    # The path that stands for $(MAKE) while the Makefile is read is nothing to a reader.
+    origin = Origin(str(file), line.line, line.text.replace(make, "make"))
+    if line.ran or make in text:
+        return _recursive(line, origin)
+    if not text or text.startswith("#"):
+        return [], []
+    if line.always_runs:
+        raise _refused(origin, "`+` makes it run even while make is only asked what it would do")
     try:
-        simple = shell_line.docker_command(line.text)
-        if simple is None:
-            return _host_command(line, environment, origin), ()
-        words, assigned = shell_line.expanded(simple, line.directory, environment)
+        parts = shell_line.parts(line.text, line.directory)
+        steps: list[Step] = []
+        notes: list[str] = []
+        for part in parts:
+            made, said = _step(line, part, origin)
+            steps.append(made)
+            notes += said
     except NotSimpleError as error:
-        raise RecipeError(
-            f"{origin}: this line can't be turned into a step: {error}",
-            hint="a docker command must stand on a line of its own; an rbuild.toml can take the "
-            "Makefile's place",
-            engine_words=line.text,
-        ) from error
+        raise _refused(origin, str(error)) from error
+    if line.ignores_errors and len(steps) > 1:
+        raise _refused(origin, "a failure of its first command skips the others (`-`)")
+    return steps, notes
+
+
+def _refused(origin: Origin, why: str) -> RecipeError:
+    return RecipeError(
+        f"{origin}: this line can't be turned into a step: {why}",
+        hint="a docker command must stand on a line of its own; an rbuild.toml can take the "
+        "Makefile's place",
+        engine_words=origin.text,
+    )
+
+
+def _step(line: RecipeLine, part: Part, origin: Origin) -> tuple[Step, list[str]]:
+    setting = line.setting
+    if part.docker is None:
+        pairs = tuple(setting.environment.items())
+        command = HostCommand(
+            part.text, part.directory, pairs, line.ignores_errors, setting.shell, origin
+        )
+        return command, _own_make(part.text, origin)
+    words, assigned = shell_line.expanded(
+        part.docker, part.directory, setting.environment, setting.shell
+    )
     if PurePosixPath(words[0]).name == "docker-buildx":
         words = (words[0], "buildx", *words[1:])
-    context = docker_argv.Context(line.directory, {**environment, **assigned}, origin)
-    step, notes = docker_argv.parse(words[1:], context)
-    if _ignores_errors(line) and not isinstance(step, RemoveVolume):
-        notes = (
-            *notes,
-            f"{origin}: the `-` before this line has no effect: a failure ends the run",
-        )
-    return [step], notes
+    context = docker_argv.Context(part.directory, {**setting.environment, **assigned}, origin)
+    step, said = docker_argv.parse(words[1:], context)
+    notes = list(said)
+    if line.ignores_errors and not isinstance(step, RemoveVolume):
+        notes.append(f"{origin}: the `-` before this line has no effect: a failure ends the run")
+    return step, notes
 
 
-def _host_command(line: RecipeLine, environment: Mapping[str, str], origin: Origin) -> list[Step]:
-    text = line.text.strip()
-    if not text or text.startswith("#") or _is_make(text):
+def _recursive(line: RecipeLine, origin: Origin) -> tuple[list[Step], list[str]]:
+    """A line with which make has started make: what that would do has been printed too."""
+    if not line.ran:
+        why = "make runs a line with $(MAKE) in it even while it is only asked what it would do"
+        if shell_line.starts_make(line.text):
+            why += ", and did not say in which directory (does it say --no-print-directory?)"
+        raise _refused(origin, why)
+    if not shell_line.only_starts_make(line.text):
+        raise _refused(origin, "it does more than start make")
+    return [], []
+
+
+def _own_make(text: str, origin: Origin) -> list[str]:
+    if not shell_line.starts_make(text):
         return []
-    pairs = tuple(environment.items())
-    return [HostCommand(line.text, line.directory, pairs, _ignores_errors(line), origin)]
-
-
-def _is_make(text: str) -> bool:
-    """A recursive make: a dry run runs it, and what it would do has been printed too."""
-    return PurePosixPath(text.split(maxsplit=1)[0]).name in {"make", "gmake"}
-
-
-def _ignores_errors(line: RecipeLine) -> bool:
-    """Whether the recipe line has make's `-` prefix, which a dry run does not print.
-
-    The line is found by its place only where the rule's commands are written out one by one.
-    """
-    try:
-        text = line.file.read_text(errors="replace").splitlines()
-    except OSError:
-        return False
-    commands: list[str] = []
-    continued = False
-    for row in text[line.line - 1 :]:
-        if not continued and not row.startswith("\t"):
-            break
-        if not continued and row.strip():
-            commands.append(row)
-        continued = row.endswith("\\")
-    if line.index >= len(commands):
-        return False
-    prefix = commands[line.index].lstrip("\t @+")
-    return prefix.startswith("-")
+    what = "this line starts a make of its own, whose docker commands are not seen"
+    return [f"{origin}: {what}; they are if it is written $(MAKE)"]
 
 
 def _once(steps: Sequence[Step]) -> list[Step]:

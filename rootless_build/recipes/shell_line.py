@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -20,7 +21,21 @@ _PROGRAMS: Final = frozenset({"docker", "docker-buildx", "podman"})
 _PREFIXES: Final = frozenset(
     {"if", "then", "else", "elif", "while", "until", "do", "!", "{", "exec", "command", "time"}
 )
-_RUNNERS: Final = frozenset({"sudo", "env", "nice", "nohup", "doas"})
+_RUNNERS: Final = frozenset(
+    {"sudo", "env", "nice", "nohup", "doas", "xargs", "timeout", "setsid", "stdbuf", "ionice"}
+)
+"""Programs that run another one, named somewhere after their own options."""
+_MAKES: Final = frozenset({"make", "gmake"})
+_CONTROL: Final = frozenset(
+    {"", "cd", "for", "done", "fi", "exit", "set", "test", "[", ":", "true", "false"}
+)
+_SHELL_STATE: Final = frozenset(
+    {".", "alias", "break", "cd", "continue", "eval", "exit", "export", "hash", "popd", "pushd"}
+    | {"read", "readonly", "return", "set", "shift", "shopt", "source", "trap", "ulimit", "umask"}
+    | {"unalias", "unset", "declare", "local", "typeset", "for", "case", "until", "while", "if"}
+)
+_SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "busybox"})
+_SEQUENCES: Final = frozenset({"||", ";", ";;", "&", "(", ")", "\n"})
 _SUBSTITUTED: Final = re.compile(r"(?:\$\(|`)\s*(?:sudo\s+)?(?:\S*/)?(?:docker|podman)\b")
 _OPERATORS: Final = re.compile(r"&&|\|\||;;|[;&|<>()\n]|\d[<>]")
 
@@ -33,8 +48,44 @@ class Simple:
     words: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a line that is a step of its own. `docker` None: `text` is left to the shell."""
+
+    text: str
+    directory: Path
+    docker: Simple | None = None
+
+
 class NotSimpleError(ValueError):
     """The line has docker in it and is not a simple command; the text says what it has more."""
+
+
+def parts(text: str, directory: Path) -> list[Part]:
+    """The line as steps: itself, where it has no docker in it, else what `&&` joins.
+
+    A `cd DIRECTORY &&` at the beginning moves the rest; nothing else that outlives a command of a
+    shell line can be taken apart. Raises NotSimpleError.
+    """
+    joined = _joined_by_and(text)
+    if len(joined) == 1 or not any(_runs_docker(c) for c in _commands(_tokens(text))):
+        return [Part(text, directory, docker_command(text))]
+    found: list[Part] = []
+    for number, piece in enumerate(joined):
+        tokens = _tokens(piece)
+        operators = [token.text for token in tokens if isinstance(token, _Operator)]
+        commands = _commands(tokens)
+        if not commands or any(text in _SEQUENCES for text in operators):
+            raise NotSimpleError("it joins docker with more than `&&`")
+        words = commands[0]
+        if number == 0 and _plain(words[0]) == "cd" and not operators:
+            directory = _moved(words, directory)
+            continue
+        docker = docker_command(piece)
+        if docker is None and any(_outlives(command) for command in commands):
+            raise NotSimpleError(f"{words[0]!r} changes what the commands after it do")
+        found.append(Part(piece.strip(), directory, docker))
+    return found
 
 
 def docker_command(text: str) -> Simple | None:
@@ -64,26 +115,58 @@ def docker_command(text: str) -> Simple | None:
 
 
 def expanded(
-    simple: Simple, directory: Path, environment: Mapping[str, str]
+    simple: Simple, directory: Path, environment: Mapping[str, str], shell: Sequence[str]
 ) -> tuple[tuple[str, ...], dict[str, str]]:
     """The words of a simple command and its assignments, as the shell expands them.
 
-    Raises NotSimpleError when the shell can't.
+    Raises NotSimpleError when the shell can't, or is none.
     """
+    program = next((word for word in reversed(shell) if not word.startswith("-")), "")
+    if PurePosixPath(program).name not in _SHELLS:
+        raise NotSimpleError(f"the recipe's SHELL is {shlex.join(shell)}, and no shell")
     names = [word.partition("=")[0] for word in simple.assignments]
     script = [f"printf '%s\\0' {' '.join(simple.words)}"]
     for name, word in zip(names, simple.assignments, strict=True):
         script.append(f"{word}; printf '%s\\0' \"${name}\"")
     done = process.capture(
-        ["/bin/sh", "-c", "\n".join(script)],
-        environment=_exactly(environment),
-        directory=directory,
+        [*shell, "\n".join(script)], environment=_exactly(environment), directory=directory
     )
     if done.status != 0:
         raise NotSimpleError(f"the shell can't expand it: {done.words}")
     values = done.text.split("\0")[:-1]
     size = len(values) - len(names)
     return tuple(values[:size]), dict(zip(names, values[size:], strict=True))
+
+
+def starts_make(text: str) -> bool:
+    """Whether one of the line's commands is make."""
+    return any(_program(command) in _MAKES for command in _commands(_tokens(text)))
+
+
+def only_starts_make(text: str) -> bool:
+    """Whether the line does nothing but start make: after a `cd`, under conditions, in a loop."""
+    commands = _commands(_tokens(text))
+    return all(_program(command) in _MAKES | _CONTROL for command in commands)
+
+
+def _program(command: Sequence[str]) -> str:
+    words = [word for word in command if not _ASSIGNMENT.match(word)]
+    while len(words) > 1 and _plain(words[0]) in _PREFIXES:
+        words = words[1:]
+    return PurePosixPath(_plain(words[0])).name if words else ""
+
+
+def _moved(words: Sequence[str], directory: Path) -> Path:
+    plain = [_plain(word) for word in words[1:]]
+    if len(plain) != 1 or re.search(r"[$`*?~\[]|^-", plain[0]):
+        raise NotSimpleError(f"rbuild can't tell where {' '.join(words)!r} leads to")
+    # As the shell does it: `..` in docker's own paths is the directory above the real one.
+    return Path(os.path.realpath(directory / plain[0]))
+
+
+def _outlives(command: Sequence[str]) -> bool:
+    """Whether the command changes the shell that the rest of the line runs in."""
+    return all(map(_ASSIGNMENT.match, command)) or _program(command) in _SHELL_STATE
 
 
 def _exactly(environment: Mapping[str, str]) -> dict[str, str | None]:
@@ -168,12 +251,35 @@ def _commands(tokens: Sequence[_Token]) -> list[list[str]]:
     return [command for command in commands if command]
 
 
+def _joined_by_and(text: str) -> list[str]:
+    """The line, cut at each `&&` outside quotes."""
+    found, start, at = [], 0, 0
+    word = False
+    while at < len(text):
+        piece = _quoted(text, at)
+        if piece:
+            at, word = at + len(piece), True
+        elif text[at] == "#" and not word:
+            # What a comment says is neither joined nor run.
+            break
+        elif text.startswith("&&", at):
+            found.append(text[start:at])
+            at += 2
+            start, word = at, False
+        else:
+            word = not text[at].isspace() and text[at] not in ";&|<>()"
+            at += 1
+    return [*found, text[start:]]
+
+
 def _runs_docker(command: Sequence[str]) -> bool:
+    through = False
     for word in command:
         plain = _plain(word)
         if PurePosixPath(plain).name in _PROGRAMS:
             return True
-        passed = plain in _PREFIXES or plain in _RUNNERS or plain.startswith("-")
+        through = through or PurePosixPath(plain).name in _RUNNERS
+        passed = through or plain in _PREFIXES or plain.startswith("-")
         if not passed and not _ASSIGNMENT.match(word):
             return False
     return False

@@ -21,6 +21,19 @@ _GO_NAMES: Final = {
 VERSION: Final = "28.0.0"
 """Recent enough for every question a Makefile asks of the client."""
 
+REFUSAL: Final = "rbuild: docker is not run"
+"""Begins what the stand-in says of every other command."""
+
+_ANSWERED: Final = {
+    ("version",),
+    ("info",),
+    ("--version",),
+    ("-v",),
+    ("buildx", "version"),
+    ("volume", "rm"),
+    ("volume", "remove"),
+}
+
 # The answers are those moby's Makefiles look for: `docker version -f '{{.Server.Os}}/…'`, the same
 # by awk over `docker version`, `docker info` (no storage driver: there is no daemon), and whether
 # buildx is there. Everything else fails as it does without a daemon.
@@ -47,7 +60,7 @@ info*)
 "buildx version"*) echo "github.com/docker/buildx v0.20.0" ;;
 "volume rm"*|"volume remove"*) ;;
 --version*|-v*) echo "Docker version {version}" ;;
-*) echo "rbuild: docker is not run while the Makefile is read" >&2; exit 1 ;;
+*) echo "{refusal} while the Makefile is read" >&2; exit 1 ;;
 esac
 """
 
@@ -80,12 +93,22 @@ class Stub:
         return tuple(found)
 
 
+def answers(call: tuple[str, ...]) -> bool:
+    """Whether the stand-in has an answer to that command."""
+    return call[:1] in _ANSWERED or call[:2] in _ANSWERED
+
+
 def install(place: Path) -> Stub:
     """Write the stand-in for docker and docker-buildx below `place`."""
     directory = place / "bin"
     directory.mkdir()
     machine = platform.machine()
-    script = _SCRIPT.format(version=VERSION, arch=_GO_NAMES.get(machine, machine), machine=machine)
+    script = _SCRIPT.format(
+        version=VERSION,
+        arch=_GO_NAMES.get(machine, machine),
+        machine=machine,
+        refusal=REFUSAL,
+    )
     for name in ("docker", "docker-buildx"):
         program = directory / name
         program.write_text(script)

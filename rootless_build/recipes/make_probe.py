@@ -1,0 +1,135 @@
+"""What only make itself knows: the environment and the shell it gives to a recipe.
+
+A makefile of ours, named in MAKEFILES (GNU make manual, "The Variable MAKEFILES"), is read by make
+and by every make it starts, and has two kinds of rules. Makefiles that are included and do not
+exist are remade even in a dry run, with the environment of recipes. And a target that is known can
+be given prerequisites: these inherit its own variables ("Target-specific Variable Values"), and a
+recipe with `+` runs in a dry run too.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+SHELL: Final = ("/bin/sh", "-c")
+"""make's own default."""
+_GLOBAL: Final = "-"
+_FIELD: Final = "\x1f"
+_NAMEABLE: Final = re.compile(r"[\w./+@,^-]+")
+_ASKS: Final = """\
+{environment}: SHELL := /bin/sh
+{environment}: .SHELLFLAGS := -c
+{environment}: ;+@{{ printf '\\n%s\\0' "{id} $$(pwd -P)"; env -0; }} >> '{environments}'
+{shell}: ;@$(file >>{shells},{id}{field}$(realpath .){field}$(SHELL){field}$(.SHELLFLAGS){field}\
+$(MAKEFILE_LIST))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """In what a recipe runs: its environment, and the shell with its flags."""
+
+    environment: Mapping[str, str]
+    shell: tuple[str, ...]
+
+
+class Probe:
+    """`directory` is a place of its own for one run of make.
+
+    `targets` are those whose recipes may differ from the rest.
+    """
+
+    def __init__(self, directory: Path, targets: Sequence[str] = ()) -> None:
+        self.file = directory / "probe.mk"
+        self._environments = directory / "environments"
+        self._shells = directory / "shells"
+        self._numbers = {
+            name: str(n) for n, name in enumerate(targets) if _NAMEABLE.fullmatch(name)
+        }
+        rules = [f"-include {directory}/e{_GLOBAL} {directory}/s{_GLOBAL}", self._asks(_GLOBAL)]
+        for name, number in self._numbers.items():
+            rules.append(f"{name}: | {directory}/s{number} {directory}/e{number}")
+            rules.append(self._asks(number))
+        # Makefiles find themselves by the first or last word of this list.
+        rules.append("MAKEFILE_LIST :=\n")
+        directory.mkdir()
+        self.file.write_text("\n".join(rules))
+
+    def _asks(self, number: str) -> str:
+        return _ASKS.format(
+            environment=self.file.parent / f"e{number}",
+            shell=self.file.parent / f"s{number}",
+            id=number,
+            environments=self._environments,
+            shells=self._shells,
+            field=_FIELD,
+        )
+
+    def setting(self) -> Setting | None:
+        """What the first make gives to recipes in general; None when it did not say."""
+        found = self._settings(_GLOBAL)
+        return next((first for (first, *_) in found.values()), None)
+
+    def makefiles(self) -> list[Path]:
+        """Every makefile that was read, also by makes that make started."""
+        rows = [row for row in self._shell_rows() if row[0] == _GLOBAL]
+        return list(dict.fromkeys(Path(row[1], name) for row in rows for name in row[4].split()))
+
+    def of_targets(self) -> Mapping[tuple[Path, str], list[Setting]]:
+        """By directory and target: one for each make that considered the target there."""
+        return {
+            (directory, name): settings
+            for name, number in self._numbers.items()
+            for directory, settings in self._settings(number).items()
+        }
+
+    def _settings(self, wanted: str) -> dict[Path, list[Setting]]:
+        shells: dict[Path, list[tuple[str, ...]]] = defaultdict(list)
+        for number, directory, shell, flags, _ in self._shell_rows():
+            if number == wanted:
+                shells[Path(directory)].append(_words(shell) + _words(flags))
+        environments: dict[Path, list[Mapping[str, str]]] = defaultdict(list)
+        for number, directory, environment in self._environment_records():
+            if number == wanted:
+                environments[Path(directory)].append(environment)
+        return {
+            directory: [Setting(*pair) for pair in zip(given, shells[directory], strict=False)]
+            for directory, given in environments.items()
+            if shells[directory]
+        }
+
+    def _shell_rows(self) -> list[list[str]]:
+        if not self._shells.exists():
+            return []
+        text = self._shells.read_text(errors="surrogateescape")
+        return [row.split(_FIELD) for row in text.splitlines() if row.count(_FIELD) == 4]
+
+    def _environment_records(self) -> Iterable[tuple[str, str, dict[str, str]]]:
+        if not self._environments.exists():
+            return
+        text = self._environments.read_bytes().decode(errors="surrogateescape")
+        number, directory, environment = "", "", dict[str, str]()
+        for pair in text.split("\0")[:-1]:
+            if pair.startswith("\n"):
+                if number:
+                    yield number, directory, environment
+                number, _, directory = pair[1:].partition(" ")
+                environment = {}
+            else:
+                name, _, value = pair.partition("=")
+                environment[name] = value
+        if number:
+            yield number, directory, environment
+
+
+def _words(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(text))
+    except ValueError:
+        return (text,)
