@@ -20,6 +20,7 @@ from typing import Final
 SHELL: Final = ("/bin/sh", "-c")
 """make's own default."""
 _GLOBAL: Final = "-"
+_FIRST_LEVEL: Final = "1"
 _FIELD: Final = "\x1f"
 _NAMEABLE: Final = re.compile(r"[\w./+@,^-]+")
 _ASKS: Final = """\
@@ -52,12 +53,15 @@ class Probe:
         self._numbers = {
             name: str(n) for n, name in enumerate(targets) if _NAMEABLE.fullmatch(name)
         }
-        rules = [f"-include {directory}/e{_GLOBAL} {directory}/s{_GLOBAL}", self._asks(_GLOBAL)]
+        # A make that `$(shell …)` starts is really to do what it is asked, and to say nothing else.
+        rules = ["ifneq (,$(findstring n,$(firstword -$(MAKEFLAGS))))"]
+        rules.append(f"$(info {self.file} $(MAKELEVEL))")
+        rules += [f"-include {directory}/e{_GLOBAL} {directory}/s{_GLOBAL}", self._asks(_GLOBAL)]
         for name, number in self._numbers.items():
             rules.append(f"{name}: | {directory}/s{number} {directory}/e{number}")
             rules.append(self._asks(number))
         # Makefiles find themselves by the first or last word of this list.
-        rules.append("MAKEFILE_LIST :=\n")
+        rules += ["endif", "MAKEFILE_LIST :=\n"]
         directory.mkdir()
         self.file.write_text("\n".join(rules))
 
@@ -73,8 +77,22 @@ class Probe:
 
     def setting(self) -> Setting | None:
         """What the first make gives to recipes in general; None when it did not say."""
-        found = self._settings(_GLOBAL)
-        return next((first for (first, *_) in found.values()), None)
+        found = [setting for given in self._settings(_GLOBAL).values() for setting in given]
+        # make starts anew when it has remade a makefile; the makes it starts are a level deeper.
+        first = [s for s in found if s.environment.get("MAKELEVEL") == _FIRST_LEVEL]
+        return first[-1] if first else None
+
+    def level(self, line: str) -> int | None:
+        """How deep the make is that reads our makefile: it prints this line; None for others."""
+        name, _, level = line.rpartition(" ")
+        return int(level or "0") if name == str(self.file) else None
+
+    def ends_remaking(self, target: str) -> bool:
+        """Whether makefiles are remade no more once make has turned to that target of ours.
+
+        GNU make goes through the makefiles backwards, and ours was read first (seen in 4.3).
+        """
+        return target == str(self.file.parent / f"e{_GLOBAL}")
 
     def makefiles(self) -> list[Path]:
         """Every makefile that was read, also by makes that make started."""

@@ -114,16 +114,21 @@ class _Asking:
                 hint="rbuild needs GNU make 4.0 or newer, and `env -0` (GNU coreutils or busybox)",
             )
         calls = self._docker.calls()
-        printed = _Printed(self._request.project, probe.file)
+        printed = _Printed(self._request.project, probe, str(self._make))
         printed.read(done.text)
         sources = Sources(probe.makefiles())
         messages = [*printed.messages, *_said(done.words)]
         if any(group.starts_make for group in printed.groups) or sources.has_target_variables():
             own, missing = self._own_settings(printed.groups)
             messages += missing
+            messages += [
+                f"{place}: the target's own variable has automatic variables in it, which rbuild "
+                "can't ask make for: its value may be wrong"
+                for place in sources.automatic_variables()
+            ]
         else:
             own = {}
-        lines: list[RecipeLine] = []
+        lines: list[tuple[int, RecipeLine]] = []
         for group in printed.groups:
             given = own.get((group.directory, group.target), [])
             # Makes that ran in one directory one after the other, each with variables of its own.
@@ -132,7 +137,9 @@ class _Asking:
             made, said = _lines(group, kept, sources)
             lines += made
             messages += said
-        return MakeRun(tuple(lines), tuple(messages), calls, str(self._make))
+        # The lines of a make that a line has started come before the rest of that line's recipe.
+        ordered = tuple(line for _, line in sorted(lines, key=lambda pair: pair[0]))
+        return MakeRun(ordered, tuple(messages), calls, str(self._make))
 
     def _own_settings(
         self, groups: Sequence[_Group]
@@ -252,6 +259,7 @@ class _Group:
     target: str
     directory: Path
     texts: list[str] = dataclasses.field(default_factory=list)
+    places: list[int] = dataclasses.field(default_factory=list)
     ran: set[int] = dataclasses.field(default_factory=set)
 
     @property
@@ -262,10 +270,14 @@ class _Group:
 class _Printed:
     """make's output, taken apart."""
 
-    def __init__(self, project: Path, probe: Path) -> None:
+    def __init__(self, project: Path, probe: Probe, make: str) -> None:
         self.groups: list[_Group] = []
         self.messages: list[str] = []
         self._probe = probe
+        self._make = make
+        # Where the groups of each make that runs begin.
+        self._begins = [0]
+        self._count = 0
         self._directories = [project]
         # Below a make that was started by a line, the rest of that line's recipe waits.
         self._open: list[_Group | None] = [None]
@@ -285,7 +297,10 @@ class _Printed:
                     self._directories[-1],
                 )
                 self._open[-1] = group
-                if group.file != self._probe:
+                if self._probe.ends_remaking(group.target):
+                    # So far makefiles were remade, for which make runs recipes in a dry run too.
+                    del self.groups[self._begins[-1] :]
+                elif group.file != self._probe.file:
                     self.groups.append(group)
             else:
                 self._line(text)
@@ -302,25 +317,50 @@ class _Printed:
                 group.ran.add(len(group.texts) - 1)
             self._directories.append(Path(entering["directory"]))
             self._open.append(None)
+            self._begins.append(len(self.groups))
         elif _LEAVING.fullmatch(said):
             if len(self._directories) > 1:
                 self._directories.pop()
                 self._open.pop()
+                self._begins.pop()
         else:
             self.messages.append(text)
 
     def _line(self, text: str) -> None:
         group = self._open[-1]
+        level = self._probe.level(text)
+        if level is not None:
+            if level >= len(self._directories):
+                raise _unannounced(group, self._directories[0], self._make)
+            return
         if group is None:
             self.messages.append(text)
-        elif group.file != self._probe:
+        elif group.file != self._probe.file:
             group.texts.append(text)
-        elif str(self._probe.parent) not in text:
+            group.places.append(self._count)
+            self._count += 1
+        elif str(self._probe.file.parent) not in text:
             self.messages.append(text)
 
 
-def _lines(group: _Group, setting: Setting, sources: Sources) -> tuple[list[RecipeLine], list[str]]:
-    """The group's commands; and what it said (`$(info …)`), which make prints among them."""
+def _unannounced(group: _Group | None, project: Path, make: str) -> RecipeError:
+    if group is None or not group.texts:
+        return RecipeError("the Makefile starts make while it is read")
+    file = group.file.relative_to(project) if group.file.is_relative_to(project) else group.file
+    return RecipeError(
+        f"{file}:{group.line}: this line can't be turned into a step: it starts a make that does "
+        "not say in which directory",
+        hint="take --no-print-directory out of the Makefile",
+        engine_words=group.texts[-1].replace(make, "make"),
+    )
+
+
+def _lines(
+    group: _Group, setting: Setting, sources: Sources
+) -> tuple[list[tuple[int, RecipeLine]], list[str]]:
+    """The group's commands, each with its place in all that was printed; and what the recipe after
+    it said (`$(info …)`).
+    """
     commands = sources.commands(group.file, group.line)
     texts, ran = group.texts, group.ran
     messages: list[str] = []
@@ -339,16 +379,19 @@ def _lines(group: _Group, setting: Setting, sources: Sources) -> tuple[list[Reci
     if sources.has_special(".POSIX") and shell[1:] == SHELL[1:]:
         shell = (shell[0], "-ec")
     lines = [
-        RecipeLine(
-            group.file,
-            group.line,
-            group.target,
-            group.directory,
-            text,
-            dataclasses.replace(setting, shell=shell),
-            number in ran,
-            ignores_errors=command is not None and command.ignores_errors,
-            always_runs=command is not None and command.always_runs,
+        (
+            group.places[number],
+            RecipeLine(
+                group.file,
+                group.line,
+                group.target,
+                group.directory,
+                text,
+                dataclasses.replace(setting, shell=shell),
+                number in ran,
+                ignores_errors=command is not None and command.ignores_errors,
+                always_runs=command is not None and command.always_runs,
+            ),
         )
         for number, (text, command) in enumerate(zip(texts, found, strict=True))
     ]

@@ -24,6 +24,9 @@ _SPLICED: Final = re.compile(
 )
 _SAYS: Final = re.compile(r"\$[({](?:info|warning|error|eval|file)\s")
 _INFO: Final = re.compile(r"\$[({]info\s")
+_AUTOMATIC: Final = re.compile(r"\$[({]?[@%<?^+*|]")
+_CONTINUED: Final = re.compile(r"[ \t]*\\\n[ \t]*")
+_GAP: Final = r"[\s\\]+"
 _ANYTHING: Final = r"[\s\S]*"
 _DEPTH: Final = 4
 
@@ -34,6 +37,11 @@ class Command:
 
     prefix: str
     pattern: re.Pattern[str]
+
+    @property
+    def literal(self) -> int:
+        """How much of it is text that stays as it is."""
+        return len(self.pattern.pattern.replace(_ANYTHING, ""))
 
     @property
     def ignores_errors(self) -> bool:
@@ -72,6 +80,15 @@ class Sources:
     def has_target_variables(self) -> bool:
         """Whether a target may have variables of its own; True where that can't be known."""
         return not self.complete or any(map(_TARGET_VARIABLE.search, self._texts.values()))
+
+    def automatic_variables(self) -> list[str]:
+        """Where a variable of a target may be made of the target's name or prerequisites."""
+        return [
+            f"{file.name}:{text.count(chr(10), 0, found.start()) + 1}"
+            for file, text in self._texts.items()
+            for found in _TARGET_VARIABLE.finditer(text)
+            if _AUTOMATIC.search(text[found.end() :].partition("\n")[0])
+        ]
 
     def has_special(self, target: str) -> bool:
         """Whether a special target such as `.ONESHELL` stands in one of them."""
@@ -113,16 +130,27 @@ class Sources:
 
 
 def matched(lines: Sequence[str], commands: Sequence[Command]) -> list[Command | None]:
-    """For each printed line the command it comes from; both are in order."""
-    found: list[Command | None] = []
-    at = 0
-    for line in lines:
-        text = line.lstrip("-@+ \t")
-        fits = (n for n in range(at, len(commands)) if commands[n].pattern.fullmatch(text))
-        number = next(fits, None)
-        found.append(None if number is None else commands[number])
-        at = at if number is None else number + 1
-    return found
+    """For each printed line the command it comes from.
+
+    Both are in order. Of all ways to pair them, the one in which most of the text as written is
+    there again.
+    """
+    best: dict[tuple[int, int], tuple[int, tuple[Command | None, ...]]] = {}
+    for i in range(len(lines), -1, -1):
+        for j in range(len(commands), -1, -1):
+            ways: list[tuple[int, tuple[Command | None, ...]]] = []
+            if i < len(lines):
+                score, rest = best[i + 1, j]
+                ways.append((score, (None, *rest)))
+            if j < len(commands):
+                ways.append(best[i, j + 1])
+            if i < len(lines) and j < len(commands):
+                command = commands[j]
+                if command.pattern.fullmatch(lines[i].lstrip("-@+ \t")):
+                    score, rest = best[i + 1, j + 1]
+                    ways.append((score + 1 + command.literal, (command, *rest)))
+            best[i, j] = max(ways, key=lambda way: way[0], default=(0, ()))
+    return list(best[0, 0][1])
 
 
 def _recipe(rows: Sequence[str]) -> Iterator[str]:
@@ -168,6 +196,10 @@ def _pattern(text: str) -> str:
             says = _SAYS.match(text, at)
             pieces.append("" if says else _ANYTHING)
             at = end
+        elif gap := _CONTINUED.match(text, at):
+            # make makes one space of it in a canned recipe, and leaves it alone elsewhere.
+            pieces.append(_GAP)
+            at = gap.end()
         else:
             pieces.append(re.escape(text[at]))
             at += 1

@@ -143,8 +143,6 @@ def _recursive(line: RecipeLine, origin: Origin) -> tuple[list[Step], list[str]]
     """A line with which make has started make: what that would do has been printed too."""
     if not line.ran:
         why = "make runs a line with $(MAKE) in it even while it is only asked what it would do"
-        if shell_line.starts_make(line.text):
-            why += ", and did not say in which directory (does it say --no-print-directory?)"
         raise _refused(origin, why)
     if not shell_line.only_starts_make(line.text):
         raise _refused(origin, "it does more than start make")

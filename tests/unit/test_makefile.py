@@ -1,0 +1,910 @@
+"""Small Makefiles, read by real GNU make, and the plans they become."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rootless_build import process
+from rootless_build.errors import HostError, RecipeError
+from rootless_build.plan import (
+    BindMount,
+    BuildImage,
+    Bundles,
+    HostCommand,
+    RemoveVolume,
+    RunContainer,
+)
+from tests.unit.make_project import MakeProject
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> MakeProject:
+    """An empty directory."""
+    directory = tmp_path / "project"
+    directory.mkdir()
+    return MakeProject(directory)
+
+
+def refusal(project: MakeProject, *words: str, **environment: str) -> RecipeError:
+    with pytest.raises(RecipeError) as caught:
+        project.plan(*words, **environment)
+    assert caught.value.exit_code == 2
+    return caught.value
+
+
+def given(step: HostCommand) -> str:
+    """What the command prints when it runs as the runner runs it."""
+    removed: dict[str, str | None] = dict.fromkeys(os.environ)
+    done = process.capture(
+        [*step.shell, step.script],
+        environment=removed | dict(step.environment),
+        directory=step.directory,
+    )
+    assert done.status == 0, done.words
+    return done.text.removesuffix("\n")
+
+
+# --- targets --------------------------------------------------------------------------------------
+
+
+def test_no_target_is_the_default_goal(project: MakeProject) -> None:
+    project.write("""
+        first: ; echo first
+        second: ; echo second
+        """)
+    assert project.scripts() == ["echo first"]
+
+
+def test_the_makefile_may_name_its_default_goal(project: MakeProject) -> None:
+    project.write("""
+        first: ; echo first
+        second: ; echo second
+        .DEFAULT_GOAL := second
+        """)
+    assert project.scripts() == ["echo second"]
+
+
+def test_several_targets_in_the_order_given(project: MakeProject) -> None:
+    project.write("""
+        a: ; echo a
+        b: ; echo b
+        """)
+    assert project.scripts("b", "a") == ["echo b", "echo a"]
+
+
+def test_variables_alone_are_for_the_default_goal(project: MakeProject) -> None:
+    project.write("all: ; echo $(FOO)")
+    assert project.scripts("FOO=bar baz") == ["echo bar baz"]
+
+
+@pytest.mark.parametrize("name", ["GNUmakefile", "makefile"])
+def test_the_makefile_is_the_one_make_takes(project: MakeProject, name: str) -> None:
+    project.write("all: ; echo Makefile")
+    project.write("all: ; echo other", name)
+    plan = project.plan()
+    assert plan.recipe == name
+    assert [step.script for step in plan.steps if isinstance(step, HostCommand)] == ["echo other"]
+
+
+def test_unknown_target_is_answered_with_a_near_one(project: MakeProject) -> None:
+    project.write("""
+        binary: ; docker run i
+        cross: ; docker run i
+        """)
+    error = refusal(project, "binray")
+    assert error.message == "Makefile has no target binray"
+    assert error.hint == "did you mean binary?"
+
+
+def test_unknown_target_far_from_any_is_answered_with_all(project: MakeProject) -> None:
+    project.write("""
+        V := 1
+        binary: ; docker run i
+        cross: ; docker run i
+        """)
+    assert refusal(project, "xyzzy").hint == "its targets are binary, cross"
+
+
+def test_a_prerequisite_that_nothing_makes_is_told_in_makes_words(project: MakeProject) -> None:
+    project.write("all: missing.c ; docker run i")
+    error = refusal(project)
+    assert "No rule to make target 'missing.c', needed by 'all'" in error.message
+    assert "the default goal" in error.message
+
+
+def test_no_target_at_all(project: MakeProject) -> None:
+    project.write("X = 1")
+    assert "No targets" in refusal(project).message
+
+
+def test_a_mistake_in_the_makefile_is_told_with_its_line(project: MakeProject) -> None:
+    project.write("all: ; echo a\nthis is no rule\n")
+    error = refusal(project)
+    assert "missing separator" in error.message
+    assert "Makefile:2" in error.engine_words
+
+
+def test_a_missing_include(project: MakeProject) -> None:
+    project.write("include config.mk\nall: ; echo a\n")
+    assert "config.mk" in refusal(project).message
+
+
+def test_error_in_the_makefile_is_its_own_words(project: MakeProject) -> None:
+    project.write("all: ; $(error set FOO first)")
+    assert "set FOO first" in refusal(project).message
+
+
+def test_without_make_the_host_is_to_blame(project: MakeProject) -> None:
+    project.write("all: ; echo a")
+    with pytest.raises(HostError) as caught:
+        project.plan(PATH="/nowhere")
+    assert caught.value.exit_code == 3
+    assert caught.value.finding == "no-make"
+    assert "make is not installed" in caught.value.message
+
+
+def test_nothing_to_be_done_is_said(project: MakeProject) -> None:
+    project.write("old: ; echo made\n")
+    (project.directory / "old").touch()
+    plan = project.plan("old")
+    assert plan.steps == ()
+    assert any("'old' is up to date" in note for note in plan.notes)
+
+
+def test_a_file_that_is_there_is_not_made_again(project: MakeProject) -> None:
+    project.write("""
+        all: bundles ; docker run i
+        bundles: ; mkdir bundles
+        """)
+    assert [step.kind for step in project.steps()] == ["host-command", "run-container"]
+    (project.directory / "bundles").mkdir()
+    assert [step.kind for step in project.steps()] == ["run-container"]
+
+
+def test_a_help_target_lists_the_makefile_itself(project: MakeProject) -> None:
+    project.write("""
+        all: ; docker run i
+        help: ## this help
+            @grep -o '## .*' $(MAKEFILE_LIST) | tail -1
+        """)
+    command = project.command("help")
+    assert command.script == "grep -o '## .*' Makefile | tail -1"
+
+
+@pytest.mark.parametrize("word", ["first", "last"])
+def test_a_makefile_finds_its_own_directory(project: MakeProject, word: str) -> None:
+    project.write(f"""
+        HERE := $(abspath $(dir $({word}word $(MAKEFILE_LIST))))
+        all: ; docker run -v $(HERE):/src i
+        """)
+    assert project.run().mounts == (BindMount(project.directory, "/src"),)
+
+
+def test_two_targets_share_one_image_build(project: MakeProject) -> None:
+    project.write("""
+        binary: build ; docker run dev hack/make.sh binary
+        cross: build2 ; docker run dev hack/make.sh cross
+        build: ; docker build -t dev .
+        build2: ; docker build -t dev .
+        """)
+    assert [step.kind for step in project.steps("binary", "cross")] == [
+        "build-image",
+        "run-container",
+        "run-container",
+    ]
+
+
+def test_steps_name_their_line(project: MakeProject) -> None:
+    project.write("""all:
+    mkdir -p bundles
+    docker run --rm i
+""")
+    mkdir, run = project.steps()
+    assert mkdir.origin is not None
+    assert run.origin is not None
+    assert str(mkdir.origin) == "Makefile:2"
+    assert run.origin.text == "docker run --rm i"
+
+
+def test_the_bundles_are_the_mounted_directory(project: MakeProject) -> None:
+    project.write('all: ; docker run -v "$(CURDIR)/bundles:/go/bundles" i')
+    assert project.plan().bundles == Bundles(project.directory / "bundles")
+
+
+# --- variables and the environment ----------------------------------------------------------------
+
+PASSED = """
+all:
+    docker run -e FOO -e BAR i
+"""
+
+
+def test_a_variable_of_the_command_line_reaches_the_container(project: MakeProject) -> None:
+    project.write(PASSED)
+    assert project.run("FOO=1", FOO="environment").environment == (("FOO", "1"),)
+
+
+def test_a_variable_of_the_environment_reaches_the_container(project: MakeProject) -> None:
+    project.write(PASSED)
+    assert project.run(FOO="x y", BAR="").environment == (("FOO", "x y"), ("BAR", ""))
+
+
+def test_an_assignment_beats_the_environment_and_goes_out_in_its_place(
+    project: MakeProject,
+) -> None:
+    project.write("FOO := makefile\nBAR := not exported" + PASSED)
+    assert project.run(FOO="environment").environment == (("FOO", "makefile"),)
+
+
+def test_the_command_line_beats_an_assignment(project: MakeProject) -> None:
+    project.write("export FOO := makefile" + PASSED)
+    assert project.run("FOO=command line").environment == (("FOO", "command line"),)
+
+
+def test_a_default_yields_to_the_environment(project: MakeProject) -> None:
+    project.write("FOO ?= default\nexport FOO" + PASSED)
+    assert project.run().environment == (("FOO", "default"),)
+    assert project.run(FOO="").environment == (("FOO", ""),)
+
+
+def test_an_exported_variable_is_expanded_late(project: MakeProject) -> None:
+    project.write("export FOO = $(LATE)\nLATE = $(shell echo computed)" + PASSED)
+    assert project.run().environment == (("FOO", "computed"),)
+
+
+def test_unexport_takes_a_name_away(project: MakeProject) -> None:
+    project.write("unexport FOO" + PASSED)
+    assert project.run(FOO="1").environment == ()
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["a b", "it's", 'say "hi"', "$HOME", "back\\slash", "ünïcode ✓", "a#b", "*", "a;b&c|d"],
+)
+def test_odd_values_arrive_whole(project: MakeProject, value: str) -> None:
+    project.write("all: ; docker run -e FOO i")
+    assert project.run(FOO=value).environment == (("FOO", value),)
+    if "$" not in value:
+        assert project.run(f"FOO={value}").environment == (("FOO", value),)
+
+
+def test_a_value_of_several_lines_arrives_whole(project: MakeProject) -> None:
+    project.write("define FOO\none\n\ntwo\nendef\nexport FOO\nall: ; docker run -e FOO i\n")
+    assert project.run().environment == (("FOO", "one\n\ntwo"),)
+
+
+def test_bytes_that_are_no_text_arrive_whole(project: MakeProject) -> None:
+    project.write("all: ; docker run -e FOO i")
+    odd = os.fsdecode(b"\xff\xfe")
+    assert project.run(FOO=odd).environment == (("FOO", odd),)
+
+
+def test_an_assignment_before_the_command_is_in_dockers_environment(project: MakeProject) -> None:
+    project.write('all: ; FOO="a b" BAR=$$HOME docker run -e FOO -e BAR i')
+    assert project.run(HOME="/h").environment == (("FOO", "a b"), ("BAR", "/h"))
+
+
+def test_host_commands_get_the_environment_of_recipes_and_no_more(project: MakeProject) -> None:
+    project.write("export OWN = 1\nall: ; env\n")
+    names = {line.partition("=")[0] for line in given(project.command(FOO="1")).splitlines()}
+    assert names - {"PWD", "_", "SHLVL", "OLDPWD"} == {"PATH", "HOME", "FOO", "OWN"}
+
+
+@pytest.mark.parametrize("locale", ["C.UTF-8", "de_DE.UTF-8"])
+def test_the_users_locale_holds(project: MakeProject, locale: str) -> None:
+    project.write("all: ; docker run -e LC_ALL -e LC_MESSAGES -e LANG i")
+    assert project.run(LC_ALL=locale, LANG="x").environment == (("LC_ALL", locale), ("LANG", "x"))
+    with pytest.raises(RecipeError, match="has no target nothing"):
+        project.plan("nothing", LC_ALL=locale, LANGUAGE="de")
+
+
+def test_a_path_that_the_makefile_exports_is_kept(project: MakeProject) -> None:
+    project.write("export PATH := /opt/tools:$(PATH)\nexport LC_ALL = C\nall: ; env")
+    environment = dict(project.command(PATH="/usr/bin:/bin").environment)
+    assert environment["PATH"] == "/opt/tools:/usr/bin:/bin"
+    assert environment["LC_ALL"] == "C"
+
+
+def test_options_of_an_outer_make_change_nothing(project: MakeProject) -> None:
+    project.write("FOO ?= default\nall: ; @echo $(FOO)\n")
+    plan = project.plan(MAKEFLAGS="-s -k --no-print-directory -- FOO=outer", MAKELEVEL="1")
+    assert [s.script for s in plan.steps if isinstance(s, HostCommand)] == ["echo default"]
+    assert plan.notes == ()
+
+
+def test_makeflags_of_the_user_are_answered(project: MakeProject) -> None:
+    project.write("all: ; @echo a")
+    assert any("MAKEFLAGS" in note for note in project.plan(MAKEFLAGS="-j4").notes)
+
+
+def test_pwd_is_the_project_wherever_rbuild_was_started(project: MakeProject) -> None:
+    project.write("all: ; docker run -v $(PWD)/a:/a i")
+    expected = (BindMount(project.directory / "a", "/a"),)
+    assert project.run(PWD="/").mounts == expected
+    assert project.run().mounts == expected
+
+
+# --- variables of a target ------------------------------------------------------------------------
+
+
+def test_a_targets_own_variable_is_for_it_and_what_it_needs(project: MakeProject) -> None:
+    project.write("""
+        export FOO = all
+        all: binary cross
+        binary: export FOO = binary
+        binary: ; docker run -e FOO i binary
+        cross: export FOO := cross
+        cross: build ; docker run -e FOO i cross
+        build: ; docker build --build-arg FOO .
+        """)
+    first, build, last = project.steps()
+    assert isinstance(first, RunContainer)
+    assert isinstance(build, BuildImage)
+    assert isinstance(last, RunContainer)
+    assert first.environment == (("FOO", "binary"),)
+    assert build.build_args == (("FOO", "cross"),)
+    assert last.environment == (("FOO", "cross"),)
+
+
+def test_a_target_changes_a_variable_that_came_from_outside(project: MakeProject) -> None:
+    project.write("""
+        cross: FOO += more
+        cross: ; docker run -e FOO i
+        """)
+    assert project.run(FOO="1").environment == (("FOO", "1 more"),)
+    assert project.run("FOO=2").environment == (("FOO", "2"),)
+
+
+def test_a_pattern_has_variables_too(project: MakeProject) -> None:
+    project.write("""
+        validate-%: export CHECK = one
+        validate-%: ; docker run -e CHECK i hack/validate/$*
+        """)
+    run = project.run("validate-dco")
+    assert (run.environment, run.command) == ((("CHECK", "one"),), ("hack/validate/dco",))
+
+
+def test_variables_made_of_the_targets_name_are_not_trusted(project: MakeProject) -> None:
+    project.write("""
+        all: ; docker run i
+        other-%: export CHECK = $*
+        """)
+    (note,) = project.plan().notes
+    assert note.startswith("Makefile:3: ")
+
+
+def test_asking_for_a_targets_variables_changes_no_recipe(project: MakeProject) -> None:
+    project.write("""
+        all: export FOO = 1
+        all: a b | c ; echo $^ / $< / $| / $?
+        a b c: ; @:
+        """)
+    assert project.scripts()[-1] == "echo a b / a / c / a b"
+
+
+def test_a_target_that_cannot_be_asked_is_said(project: MakeProject) -> None:
+    project.write("""
+        all:: export FOO = 1
+        all:: ; docker run -e FOO i
+        """)
+    plan = project.plan(FOO="global")
+    assert any("variables that only all may have" in note for note in plan.notes)
+
+
+# --- the shell ------------------------------------------------------------------------------------
+
+
+def test_make_has_a_shell_of_its_own(project: MakeProject) -> None:
+    project.write("all: ; echo $$0")
+    assert project.command(SHELL="/bin/bash").shell == ("/bin/sh", "-c")
+
+
+def test_the_makefiles_shell_runs_its_recipes(project: MakeProject) -> None:
+    project.write("SHELL := /bin/bash\n.SHELLFLAGS := -eu -o pipefail -c\nall: ; echo $${X-a}{1,2}")
+    command = project.command()
+    assert command.shell == ("/bin/bash", "-eu", "-o", "pipefail", "-c")
+    assert given(command) == "a1 a2"
+
+
+def test_docker_lines_are_expanded_by_the_makefiles_shell(project: MakeProject) -> None:
+    project.write("SHELL := /usr/bin/env bash\nall: ; docker run i {a,b}")
+    assert project.run().command == ("a", "b")
+
+
+def test_a_target_may_have_a_shell_of_its_own(project: MakeProject) -> None:
+    project.write("""
+        all: a b
+        a: SHELL = python3
+        a: ; print("a", end="")
+        b: ; echo b
+        """)
+    a, b = project.steps()
+    assert isinstance(a, HostCommand)
+    assert isinstance(b, HostCommand)
+    assert (a.shell, b.shell) == (("python3", "-c"), ("/bin/sh", "-c"))
+
+
+def test_docker_in_what_is_no_shell_is_refused(project: MakeProject) -> None:
+    project.write("SHELL = python3\nall: ; docker run i")
+    error = refusal(project)
+    assert "SHELL is python3 -c" in error.message
+    assert error.engine_words == "docker run i"
+
+
+def test_oneshell_recipes_are_one_command(project: MakeProject) -> None:
+    project.write("""
+        .ONESHELL:
+        all:
+            @cd /
+            X=1
+            echo $$PWD $$X
+        """)
+    command = project.command()
+    assert command.script == "cd /\nX=1\necho $PWD $X"
+    assert given(command) == "/ 1"
+
+
+def test_docker_in_a_oneshell_recipe_of_several_lines_is_refused(project: MakeProject) -> None:
+    project.write(".ONESHELL:\nall:\n\tcd sub\n\tdocker run i\nother:\n\tdocker run i\n")
+    assert "docker run i" in refusal(project).engine_words
+    assert project.run("other").image == "i"
+
+
+def test_posix_recipes_stop_at_the_first_failure(project: MakeProject) -> None:
+    project.write(".POSIX:\nall: ; false; echo b")
+    assert project.command().shell == ("/bin/sh", "-ec")
+
+
+# --- lines ----------------------------------------------------------------------------------------
+
+
+def test_prefixes_are_makes_own(project: MakeProject) -> None:
+    project.write("""
+        all:
+            @echo a
+            -echo b
+            @-echo c
+            - @ echo d
+            $(QUIET)echo e
+        QUIET = @
+        """)
+    steps = [step for step in project.steps() if isinstance(step, HostCommand)]
+    assert [(step.script, step.ignore_errors) for step in steps] == [
+        ("echo a", False),
+        ("echo b", True),
+        ("echo c", True),
+        ("echo d", True),
+        ("echo e", False),
+    ]
+
+
+def test_prefixes_are_found_past_lines_that_print_nothing(project: MakeProject) -> None:
+    project.write("""
+        all:
+            $(eval X := 1)
+            # a comment of the shell
+            $(NOTHING)
+
+            -false $(X)
+            false
+        """)
+    steps = [step for step in project.steps() if isinstance(step, HostCommand)]
+    assert [(step.script, step.ignore_errors) for step in steps] == [
+        ("false 1", True),
+        ("false", False),
+    ]
+
+
+def test_prefixes_in_a_canned_recipe(project: MakeProject) -> None:
+    project.write("""
+        define RECIPE
+        @echo one
+        -echo two \\
+          three
+        docker run i $(1)
+        endef
+        all:
+            $(call RECIPE,x)
+        """)
+    one, two, run = project.steps()
+    assert isinstance(one, HostCommand)
+    assert isinstance(two, HostCommand)
+    assert isinstance(run, RunContainer)
+    assert (one.ignore_errors, two.ignore_errors) == (False, True)
+    assert given(two) == "two three"
+    assert run.command == ("x",)
+
+
+def test_a_failure_of_docker_is_never_ignored_and_that_is_said(project: MakeProject) -> None:
+    project.write("all:\n\t-docker run i\n\t-docker volume rm v\n")
+    plan = project.plan()
+    assert [note for note in plan.notes if "`-`" in note] == [
+        "Makefile:2: the `-` before this line has no effect: a failure ends the run"
+    ]
+
+
+def test_a_line_that_a_dry_run_would_run_is_refused(project: MakeProject) -> None:
+    project.write("all:\n\t+echo a\n")
+    error = refusal(project)
+    assert "`+`" in error.message
+    assert error.engine_words == "echo a"
+
+
+def test_silent_targets_are_seen(project: MakeProject) -> None:
+    project.write(".SILENT:\nall: ; docker run i")
+    assert project.run().image == "i"
+
+
+def test_continuation_lines_are_one_command(project: MakeProject) -> None:
+    project.write("""
+        all:
+            docker run \\
+                -e A=1 \\
+                i sh -c 'a \\
+                b'
+            if true; then \\
+                echo yes; \\
+            fi
+        """)
+    run, command = project.steps()
+    assert isinstance(run, RunContainer)
+    assert isinstance(command, HostCommand)
+    assert run.environment == (("A", "1"),)
+    assert run.command[:2] == ("sh", "-c")
+    assert given(command) == "yes"
+
+
+def test_what_the_makefile_says_is_no_command(project: MakeProject) -> None:
+    project.write("""
+        $(info reading)
+        $(warning beware)
+        all: first
+            $(info now $(NAME))
+            echo all
+        first: ; echo first
+        NAME = second
+        """)
+    plan = project.plan()
+    assert [s.script for s in plan.steps if isinstance(s, HostCommand)] == [
+        "echo first",
+        "echo all",
+    ]
+    assert {"reading", "now second", "Makefile:3: beware"} <= set(plan.notes)
+
+
+def test_commands_that_a_function_makes_are_all_there(project: MakeProject) -> None:
+    project.write("""
+        define NEWLINE
+
+
+        endef
+        $(info hello)
+        all:
+            $(foreach x,a b c,echo $(x)$(NEWLINE))
+        """)
+    assert project.scripts() == ["echo a", "echo b", "echo c"]
+
+
+# --- docker's lines -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "program", ["docker", "/usr/bin/docker", '"/opt/my tools/docker"', "podman", "/usr/bin/podman"]
+)
+def test_docker_by_any_name(project: MakeProject, program: str) -> None:
+    project.write(f"DOCKER = {program}\nall: ; $(DOCKER) run -it=false i")
+    assert project.run().image == "i"
+
+
+def test_buildx_by_its_own_name(project: MakeProject) -> None:
+    project.write("BUILDX ?= bundles/docker-buildx\nall: ; $(BUILDX) build --load -t i .")
+    assert project.build().tags == ("i",)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "# docker run i",
+        "echo docker run i",
+        "echo 'docker run i && docker build .'",
+        "test -z docker",
+        "hack/docker-run.sh",
+        "rm -rf /tmp/docker; echo done",
+        "for docker in a b; do echo $$docker; done",
+    ],
+)
+def test_lines_that_only_speak_of_docker_are_left_to_the_shell(
+    project: MakeProject, line: str
+) -> None:
+    project.write(f"all:\n\t@{line}\n\t@true\n")
+    assert [step.kind for step in project.steps()][-1] == "host-command"
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("if [ -f a ]; then docker build .; fi", "';'"),
+        ("docker run i; docker run j", "';'"),
+        ("docker run i || true", "'||'"),
+        ("docker run i | tee log", "'|'"),
+        ("docker run i > log", "'>'"),
+        ("docker run i &", "'&'"),
+        ("(docker run i)", "'('"),
+        ("! docker run i", "'!'"),
+        ("echo $$(docker run i)", "output of docker"),
+        ("echo `docker run i`", "output of docker"),
+        ("docker run $$(docker build -q .)", "output of docker"),
+        ("sudo docker run i", "'sudo'"),
+        ("env A=1 docker run i", "'env'"),
+        ("time docker run i", "'time'"),
+        ("echo a | xargs -n 1 docker run", "'|'"),
+        ("xargs -n 1 docker run", "'xargs'"),
+        ("timeout 60 docker run i", "'timeout'"),
+        ("X=1 && docker run $$X", "'X=1'"),
+        ("export X=1 && docker run $$X", "'export'"),
+        ("set -e && docker run i", "'set'"),
+        ("true && cd sub && docker run i", "'cd'"),
+        ("cd $$HOME && docker run i", "leads to"),
+        ("a && docker run i || b", "more than"),
+        ("docker build . && docker run i; echo", "more than"),
+        ("{ docker run i; }", "';'"),
+    ],
+)
+def test_a_line_with_more_than_docker_is_refused(project: MakeProject, line: str, why: str) -> None:
+    project.write(f"all:\n\t@{line}\n")
+    error = refusal(project)
+    assert why in error.message
+    assert error.message.startswith("Makefile:2: ")
+    assert error.engine_words == line.replace("$$", "$")
+    assert "rbuild.toml" in error.hint
+
+
+def test_what_and_joins_is_done_one_after_the_other(project: MakeProject) -> None:
+    project.write(
+        "all:\n\tmkdir -p 'a && b' && docker build -t i . && docker run i a && echo x | wc -l\n"
+    )
+    mkdir, build, run, count = project.steps()
+    assert isinstance(mkdir, HostCommand)
+    assert isinstance(build, BuildImage)
+    assert isinstance(run, RunContainer)
+    assert isinstance(count, HostCommand)
+    assert (mkdir.script, count.script) == ("mkdir -p 'a && b'", "echo x | wc -l")
+    assert (build.tags, run.command) == (("i",), ("a",))
+
+
+def test_docker_after_cd_runs_there(project: MakeProject) -> None:
+    (project.directory / "real/sub").mkdir(parents=True)
+    (project.directory / "link").symlink_to("real/sub")
+    project.write("all:\n\tcd link && docker build -f ../Dockerfile . && echo done\n")
+    build, echo = project.steps()
+    assert isinstance(build, BuildImage)
+    assert isinstance(echo, HostCommand)
+    assert build.context == project.directory / "real/sub"
+    assert build.containerfile == project.directory / "real/Dockerfile"
+    assert echo.directory == project.directory / "real/sub"
+
+
+def test_and_with_ignored_errors_is_refused(project: MakeProject) -> None:
+    project.write("all:\n\t-true && docker run i\n")
+    assert "`-`" in refusal(project).message
+
+
+def test_lines_without_docker_are_not_taken_apart(project: MakeProject) -> None:
+    project.write("all: ; cd / && X=1 && echo $$PWD $$X")
+    assert given(project.command()) == "/ 1"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("docker rm -f x", "`docker rm`"),
+        ("docker compose up", "`docker compose`"),
+        ("docker run --frob i", "--frob"),
+        ("docker buildx bake binary", "bake is not supported yet"),
+        ("docker run 'i", "can't expand it"),
+    ],
+)
+def test_what_docker_line_is_refused_is_quoted(project: MakeProject, line: str, words: str) -> None:
+    project.write(f"all:\n\t{line}\n")
+    error = refusal(project)
+    assert words in error.message
+    assert error.engine_words == line
+
+
+# --- while the Makefile is read -------------------------------------------------------------------
+
+
+def test_docker_answers_what_makefiles_ask(project: MakeProject) -> None:
+    project.write("""
+        OS := $(shell docker version -f '{{.Server.Os}}')
+        DRIVER := $(shell docker info 2>&1 | grep "Storage Driver")
+        BUILDX := $(shell docker buildx version >/dev/null && echo yes)
+        all: ; docker run i "$(OS)" "$(DRIVER)" "$(BUILDX)"
+        """)
+    plan = project.plan()
+    (run,) = plan.steps
+    assert isinstance(run, RunContainer)
+    assert run.command == ("linux", "", "yes")
+    assert plan.notes == ()
+
+
+def test_what_docker_is_run_for_in_vain_is_said(project: MakeProject) -> None:
+    project.write("ID := $(shell docker build -q .)\nall: ; docker run i $(ID)")
+    assert any("`docker build -q .`" in note for note in project.plan().notes)
+
+
+def test_volumes_removed_while_the_makefile_is_read(project: MakeProject) -> None:
+    project.write("""
+        X := $(shell docker volume rm -f one two)
+        all: export FOO = 1
+        all: ; docker run i
+        """)
+    remove, _ = project.steps()
+    assert remove == RemoveVolume(("one", "two"))
+
+
+def test_planning_starts_no_recipe(project: MakeProject) -> None:
+    project.write("""
+        all: export FOO = 1
+        all: sub
+            touch ran && docker run i
+        sub: ; touch ran-too
+        """)
+    project.plan()
+    assert sorted(p.name for p in project.directory.iterdir()) == ["Makefile"]
+
+
+def test_a_makefile_that_asks_for_a_terminal(project: MakeProject) -> None:
+    project.write("TTY := $(shell [ -t 0 ] && echo -t)\nall: ; docker run -i $(TTY) i")
+    script = (
+        "from tests.unit.make_project import *; "
+        f"print(MakeProject(Path({str(project.directory)!r})).run().tty)"
+    )
+    argv = [sys.executable, "-c", script]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+    def said(stdin: int) -> str:
+        done = subprocess.run(
+            argv, stdin=stdin, capture_output=True, text=True, check=True, env=environment
+        )
+        return done.stdout.strip()
+
+    ours, theirs = pty.openpty()
+    try:
+        assert said(theirs) == "True"
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert said(subprocess.DEVNULL) == "False"
+
+
+# --- make in make ---------------------------------------------------------------------------------
+
+
+def test_a_recursive_make_is_seen_through(project: MakeProject) -> None:
+    project.write("""
+        export FOO = top
+        all:
+            $(MAKE) -C docs docs
+            docker run -e FOO i
+        """)
+    project.write(
+        """
+        export FOO = below
+        docs: ; docker build --build-arg FOO -f Containerfile .
+        """,
+        "docs/Makefile",
+    )
+    build, run = project.steps()
+    assert isinstance(build, BuildImage)
+    assert isinstance(run, RunContainer)
+    assert build.context == project.directory / "docs"
+    assert build.build_args == (("FOO", "below"),)
+    assert str(build.origin) == "docs/Makefile:3"
+    assert run.environment == (("FOO", "top"),)
+
+
+def test_makes_in_one_directory_have_variables_of_their_own(project: MakeProject) -> None:
+    project.write("""
+        all:
+            $(MAKE) one FOO=1
+            cd . && $(MAKE) one FOO=2
+            for n in 3 4; do $(MAKE) one FOO=$$n || exit 1; done
+        one: ; docker run -e FOO i
+        """)
+    runs = [step for step in project.steps() if isinstance(step, RunContainer)]
+    assert [dict(run.environment)["FOO"] for run in runs] == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("echo a; $(MAKE) b", "make runs a line"),
+        ("echo use $(MAKE) b", "make runs a line"),
+        ("$(MAKE) b; echo a", "more than start make"),
+        ("$(MAKE) --no-print-directory b", "does not say in which directory"),
+    ],
+)
+def test_a_recursive_make_among_other_things_is_refused(
+    project: MakeProject, line: str, why: str
+) -> None:
+    project.write(f"all:\n\t@{line}\nb: ; @true\n")
+    error = refusal(project)
+    assert why in error.message
+    assert error.engine_words == line.replace("$(MAKE)", "make")
+
+
+def test_what_a_make_answers_while_the_makefile_is_read(project: MakeProject) -> None:
+    project.write("""
+        VERSION := $(shell $(MAKE) -s -f version.mk)
+        all: ; docker run i $(VERSION)
+        """)
+    project.write("version: ; @echo 1.2.3", "version.mk")
+    assert project.run().command == ("1.2.3",)
+
+
+def test_a_make_that_is_only_run_is_a_command_and_that_is_said(project: MakeProject) -> None:
+    project.write("all: ; make -C docs docs")
+    plan = project.plan()
+    assert [s.script for s in plan.steps if isinstance(s, HostCommand)] == ["make -C docs docs"]
+    assert any("$(MAKE)" in note for note in plan.notes)
+
+
+# --- places ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["with space", "ünï", "a'b", "do$lar", "a#b"])
+def test_projects_by_any_name(tmp_path: Path, name: str) -> None:
+    project = MakeProject(tmp_path / name).write("""
+        export FOO = 1
+        all: export BAR = 2
+        all: ; docker run -e FOO -e BAR -v ./bundles:/bundles i
+        """)
+    run = project.run()
+    assert run.mounts == (BindMount(tmp_path / name / "bundles", "/bundles"),)
+    assert run.environment == (("FOO", "1"), ("BAR", "2"))
+
+
+def test_a_temporary_directory_by_any_name(
+    project: MakeProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "my tmp"))
+    project.write("all: ; docker run i")
+    assert project.run().image == "i"
+
+
+def test_file_names_with_spaces(project: MakeProject) -> None:
+    project.write('all: ; docker build -f "my files/Docker file" "my files"')
+    build = project.build()
+    assert build.context == project.directory / "my files"
+    assert build.containerfile == project.directory / "my files/Docker file"
+
+
+def test_an_included_makefile_that_is_made_first(project: MakeProject) -> None:
+    project.write("""
+        all: ; docker run -e FOO i
+        include config.mk
+        config.mk: ; echo 'export FOO = made' > $@
+        """)
+    assert project.run().environment == (("FOO", "made"),)
+
+
+def test_the_users_own_makefiles_are_read_too(project: MakeProject, tmp_path: Path) -> None:
+    (tmp_path / "mine.mk").write_text("export FOO = mine\n")
+    project.write("all: ; docker run -e FOO -e MAKEFILES i")
+    mine = str(tmp_path / "mine.mk")
+    assert project.run(MAKEFILES=mine).environment == (("FOO", "mine"), ("MAKEFILES", mine))
+
+
+def test_a_recipe_prefix_of_the_projects_own(project: MakeProject) -> None:
+    project.write(
+        ".RECIPEPREFIX = >\nexport FOO = 1\nall: export BAR = 2\nall:\n>docker run -e FOO i"
+    )
+    assert project.run().environment == (("FOO", "1"),)
