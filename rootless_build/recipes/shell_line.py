@@ -153,7 +153,7 @@ def _program(command: Sequence[str]) -> str:
     words = [word for word in command if not _ASSIGNMENT.match(word)]
     while len(words) > 1 and _plain(words[0]) in _PREFIXES:
         words = words[1:]
-    return PurePosixPath(_plain(words[0])).name if words else ""
+    return _plain(words[0]).rpartition("/")[2] if words else ""
 
 
 def _moved(words: Sequence[str], directory: Path) -> Path:
