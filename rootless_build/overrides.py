@@ -54,6 +54,25 @@ def apply(plan: Plan, overrides: Overrides) -> Plan:
     return plan
 
 
+def where_possible(plan: Plan, overrides: Overrides) -> Overrides:
+    """The overrides without those that `apply` would refuse for this plan.
+
+    For defaults of a configuration file, which are not meant for one target.
+    """
+    builds = any(isinstance(step, BuildImage) for step in plan.steps)
+    runs = any(isinstance(step, RunContainer) for step in plan.steps)
+    image = overrides.image if runs else None
+    builds = builds and image is None
+    return dataclasses.replace(
+        overrides,
+        containerfile=overrides.containerfile if builds else None,
+        build_args=overrides.build_args if builds else (),
+        environment=overrides.environment if runs else (),
+        image=image,
+        bundles_directory=overrides.bundles_directory if plan.bundles else None,
+    )
+
+
 def make_container(plan: Plan, command: tuple[str, ...]) -> Plan:
     """The plan up to its last container, which runs `command` instead; no bundles are taken away.
 

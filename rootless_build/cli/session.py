@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from rootless_build.events import (
     Stopwatch,
 )
 from rootless_build.host import engine_settings, gather
-from rootless_build.overrides import Overrides, apply
+from rootless_build.overrides import Overrides, apply, where_possible
 from rootless_build.plan import Plan, PullPolicy
 from rootless_build.process import signals_interrupt
 from rootless_build.recipes.request import Request
@@ -80,7 +81,10 @@ def read_plan(command: Command, targets: tuple[str, ...], variables: tuple[str, 
         terminal=os.isatty(0),
     )
     plan = recipes.read(request, command.config)
-    return mounts.with_worktrees(apply(plan, overrides(command)))
+    given, usual = overrides(command), defaults(command)
+    if given.containerfile or given.build_args or given.image:
+        usual = dataclasses.replace(usual, image=None)
+    return mounts.with_worktrees(apply(apply(plan, where_possible(plan, usual)), given))
 
 
 def split_words(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -89,25 +93,38 @@ def split_words(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...
     return targets, tuple(word for word in words if is_variable(word))
 
 
+def defaults(command: Command) -> Overrides:
+    """What the configuration files change in every plan."""
+    given = command.config.defaults
+    return Overrides(
+        containerfile=given.file,
+        network=given.network,
+        pull=PullPolicy(given.pull) if given.pull else None,
+        build_args=given.build_args,
+        environment=given.environment,
+        image=given.image,
+        bundles_directory=given.bundles_dir,
+    )
+
+
 def overrides(command: Command) -> Overrides:
     """The options that change a plan; relative paths are relative to where rbuild was started."""
-    defaults = command.config.defaults
     file = command.option("file")
     bundles = command.option("bundles_dir")
-    pull = PullPolicy(defaults.pull) if defaults.pull else None
+    pull = None
     if command.flag("pull"):
         pull = PullPolicy.ALWAYS
     elif command.flag("no_pull"):
         pull = PullPolicy.NEVER
     return Overrides(
-        containerfile=Path(file).absolute() if file else defaults.file,
-        network=command.option("network") or defaults.network,
+        containerfile=Path(file).absolute() if file else None,
+        network=command.option("network"),
         pull=pull,
         no_cache=command.flag("no_cache"),
-        build_args=(*defaults.build_args, *pairs(command.values("build_args"), "--build-arg")),
-        environment=(*defaults.environment, *pairs(command.values("env"), "--env")),
-        image=command.option("image") or defaults.image,
-        bundles_directory=Path(bundles).absolute() if bundles else defaults.bundles_dir,
+        build_args=pairs(command.values("build_args"), "--build-arg"),
+        environment=pairs(command.values("env"), "--env"),
+        image=command.option("image"),
+        bundles_directory=Path(bundles).absolute() if bundles else None,
     )
 
 
