@@ -19,6 +19,9 @@ from typing import Literal, cast, get_args
 Pairs = tuple[tuple[str, str], ...]
 """`NAME`, value; in the order in which they were given, later ones win."""
 
+SHELL = ("/bin/sh", "-c")
+"""make's own default, and the flags it gives it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -219,7 +222,7 @@ class HostCommand:
     directory: Path
     environment: Pairs = ()
     ignore_errors: bool = False
-    shell: tuple[str, ...] = ("/bin/sh", "-c")
+    shell: tuple[str, ...] = SHELL
     origin: Origin | None = None
     kind: Literal["host-command"] = "host-command"
 

@@ -74,8 +74,15 @@ class Options:
     in_place: bool = False
 
 
-def run(plan: Plan, engine: Engine, options: Options, emit: Emit) -> None:
+def needs_engine(plan: Plan) -> bool:
+    """Whether a step of the plan is an engine's; a `help` target has none."""
+    return not all(isinstance(step, HostCommand) for step in plan.steps)
+
+
+def run(plan: Plan, engine: Engine | None, options: Options, emit: Emit) -> None:
     """Do every step in order; the first that fails ends it.
+
+    `engine` may be None for a plan that needs none.
 
     Raises an RbuildError whose `where` names the step.
     """
@@ -83,9 +90,9 @@ def run(plan: Plan, engine: Engine, options: Options, emit: Emit) -> None:
 
 
 class _Run:
-    def __init__(self, plan: Plan, engine: Engine, options: Options, emit: Emit) -> None:
+    def __init__(self, plan: Plan, engine: Engine | None, options: Options, emit: Emit) -> None:
         self._plan = plan
-        self._engine = engine
+        self._given_engine = engine
         self._options = options
         self._emit = emit
         self._built: dict[str, Image] = {}
@@ -98,8 +105,13 @@ class _Run:
             (LABEL_PROCESS, process.identity()),
         )
 
+    @property
+    def _engine(self) -> Engine:
+        assert self._given_engine is not None  # noqa: S101 - needs_engine() has said so
+        return self._given_engine
+
     def all(self) -> None:
-        if not self._options.rootful and not self._engine.rootless:
+        if needs_engine(self._plan) and not self._options.rootful and not self._engine.rootless:
             _refuse_rootful(self._plan)
         self._check_bundles()
         of = len(self._plan.steps)

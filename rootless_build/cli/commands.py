@@ -92,7 +92,9 @@ def _shown_plan(
             f"# {number}/{len(plan.steps)} {step.kind}, from {step.origin or plan.recipe}",
         ]
         if isinstance(step, plans.HostCommand):
-            lines.append(f"(cd {shlex.quote(str(step.directory))} && {step.script})")
+            usual = step.shell == plans.SHELL
+            script = step.script if usual else shlex.join((*step.shell, step.script))
+            lines.append(f"(cd {shlex.quote(str(step.directory))} && {script})")
         else:
             lines += [shlex.join(argv) for argv in backend.commands(step, settings)]
     if plan.bundles:

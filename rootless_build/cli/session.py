@@ -6,7 +6,7 @@ import dataclasses
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -176,7 +176,10 @@ def execute(
         in_place=in_place,
     )
     try:
-        with signals_interrupt(), engine_for(command) as (engine, _):
+        with signals_interrupt(), ExitStack() as stack:
+            engine = None
+            if runner.needs_engine(plan):
+                engine, _ = stack.enter_context(engine_for(command))
             runner.run(plan, engine, options, command.view)
         status = 0
     except StepFailedError as error:

@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-SHELL: Final = ("/bin/sh", "-c")
-"""make's own default."""
 _GLOBAL: Final = "-"
 _FIRST_LEVEL: Final = "1"
 _FIELD: Final = "\x1f"

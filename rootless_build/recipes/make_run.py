@@ -20,8 +20,9 @@ from typing import Final
 
 from rootless_build import process
 from rootless_build.errors import RecipeError
+from rootless_build.plan import SHELL
 from rootless_build.recipes import make_source, stub
-from rootless_build.recipes.make_probe import SHELL, Probe, Setting
+from rootless_build.recipes.make_probe import Probe, Setting
 from rootless_build.recipes.make_source import Sources
 from rootless_build.recipes.request import Request
 
@@ -332,6 +333,9 @@ class _Printed:
         if level is not None:
             if level >= len(self._directories):
                 raise _unannounced(group, self._directories[0], self._make)
+            # make starts anew when it has remade a makefile.
+            del self.groups[self._begins[-1] :]
+            self._open[-1] = None
             return
         if group is None:
             self.messages.append(text)

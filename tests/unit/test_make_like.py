@@ -134,3 +134,20 @@ def test_what_the_command_line_asks_for_in_vain_is_refused(
 ) -> None:
     assert app.run(["rbuild", "plan", "--env", "A=1", "help"]) == 2
     assert "--env is for a container" in capfd.readouterr().err
+
+
+def test_targets_with_nothing_for_an_engine_need_none(
+    project: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RBUILD_BACKEND", "none-such")
+    assert app.run(["rbuild", "help"]) == 0
+    assert "targets: all install" in capfd.readouterr().out
+    assert app.run(["rbuild", "all"]) != 0
+
+
+def test_a_plan_to_paste_names_the_makefiles_shell(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    MakeProject(project).write("SHELL = /bin/bash\n.SHELLFLAGS = -ec\nall: ; echo a b\n")
+    assert app.run(["rbuild", "plan"]) == 0
+    assert f"(cd {project} && /bin/bash -ec 'echo a b')" in capfd.readouterr().out

@@ -856,6 +856,96 @@ def test_a_make_that_is_only_run_is_a_command_and_that_is_said(project: MakeProj
     assert any("$(MAKE)" in note for note in plan.notes)
 
 
+# --- shapes of Docker's own Makefiles -------------------------------------------------------------
+
+
+def test_options_of_one_target_are_those_of_what_it_needs(project: MakeProject) -> None:
+    project.write("""
+        CROSS ?= false
+        cross: CROSS := true
+        cross: build ; docker run -e ARGS -e CROSS dev cross
+        binary: build ; docker run -e ARGS dev binary
+        build: ARGS += --build-arg=CROSS=$(CROSS)
+        build: BUILDKIT ?= 1
+        build: ; BUILDKIT="${BUILDKIT}" docker build --build-arg BUILDKIT ${ARGS} -t dev .
+        """)
+    build, run = project.steps("cross", ARGS="--build-arg A='1 2'", CROSS="x")
+    assert isinstance(build, BuildImage)
+    assert isinstance(run, RunContainer)
+    assert build.build_args == (("BUILDKIT", "1"), ("A", "1 2"), ("CROSS", "true"))
+    assert run.environment == (("ARGS", "--build-arg A='1 2'"), ("CROSS", "true"))
+    build, _ = project.steps("binary", BUILDKIT="0")
+    assert isinstance(build, BuildImage)
+    assert build.build_args == (("BUILDKIT", "0"), ("CROSS", "false"))
+
+
+def test_volumes_that_a_recipe_removes_by_a_function(project: MakeProject) -> None:
+    project.write("""
+        VOLUMES := one:/a two:/b
+        clean:
+            @- $(foreach v,$(VOLUMES),$(shell docker volume rm cache-$(call NAME,$(v)) >/dev/null))
+        NAME = $(firstword $(subst :, ,$1))
+        """)
+    assert project.step("clean") == RemoveVolume(("cache-one", "cache-two"))
+
+
+def test_a_temporary_directory_that_a_recipe_makes_is_the_same_in_every_line(
+    project: MakeProject, tmp_path: Path
+) -> None:
+    project.write(f"""
+        generate: export FOO = 1
+        generate:
+            $(eval $@_OUT := $(shell mktemp -d {tmp_path}/XXXXXX))
+            @if [ -z "$($@_OUT)" ]; then \
+                exit 1; \
+            fi
+            docker buildx build --output "type=local,dest=$($@_OUT)" .
+            cp -R "$($@_OUT)"/. .
+        """)
+    check, build, copy = project.steps()
+    assert isinstance(check, HostCommand)
+    assert isinstance(build, BuildImage)
+    assert isinstance(copy, HostCommand)
+    (output,) = build.outputs
+    made = dict(output.attributes)["dest"]
+    assert f'"{made}"' in check.script
+    assert copy.script == f'cp -R "{made}"/. .'
+
+
+def test_a_build_whose_output_is_the_bundles(project: MakeProject) -> None:
+    project.write("""
+        binary: ; docker build --output=bundles/ --target=$@ .
+        """)
+    assert project.build().target == "binary"
+    assert project.plan().bundles == Bundles(project.directory / "bundles")
+
+
+@pytest.mark.parametrize(
+    ("variable", "bundles", "mount"),
+    [
+        ("BIND_DIR=bundles", Bundles(Path("bundles")), "bundles"),
+        ("BIND_DIR=.", Bundles(Path("bundles")), "."),
+        ("BIND_DIR=", Bundles(Path("bundles"), "/go/src/bundles"), None),
+    ],
+)
+def test_where_the_bundles_go(
+    project: MakeProject, variable: str, bundles: Bundles, mount: str | None
+) -> None:
+    project.write("""
+        BIND_DIR := bundles
+        MOUNT := $(if $(BIND_DIR),-v "$(CURDIR)/$(BIND_DIR):/go/src/$(BIND_DIR)",-v /go/src/bundles)
+        binary: ; docker run --rm $(MOUNT) i hack/make.sh binary
+        """)
+    plan = project.plan(variable)
+    (run,) = plan.steps
+    assert isinstance(run, RunContainer)
+    assert plan.bundles == Bundles(project.directory / bundles.directory, bundles.container_path)
+    if mount is not None:
+        (bind,) = run.mounts
+        assert isinstance(bind, BindMount)
+        assert bind.source == project.directory / mount
+
+
 # --- places ---------------------------------------------------------------------------------------
 
 
