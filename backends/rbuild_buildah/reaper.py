@@ -67,7 +67,10 @@ def main() -> int:
     prctl = ctypes.CDLL(None).prctl
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    program = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ)
+    # A signal that comes before there is a handler would end this process alone.
+    signals = {signal.SIGTERM, signal.SIGINT, signal.SIGWINCH}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    program = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, setsigmask=before)
 
     def pass_on(number: int, _: object) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -78,6 +81,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, lambda _number, _frame: None)
     if os.isatty(0):
         signal.signal(signal.SIGWINCH, lambda _number, _frame: pass_on_window_size())
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     _, ended = os.waitpid(program, 0)
     end_children()
     if os.WIFSIGNALED(ended):
