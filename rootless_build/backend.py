@@ -30,11 +30,20 @@ LABEL_BASE = LABEL_PREFIX + "base"
 
 @dataclass(frozen=True, slots=True)
 class Adaptation:
-    """A setting that rbuild chose for this host: what, to which value, and why."""
+    """A setting that rbuild chose for this host: what, to which value, and why.
+
+    `fact` is what it was computed from, empty for a setting that is the same on every host.
+    """
 
     setting: str
     value: str
     reason: str
+    fact: str = ""
+
+    def __str__(self) -> str:
+        """`fact -> setting = value: reason`."""
+        words = f"{self.setting} = {self.value}: {self.reason}"
+        return f"{self.fact} -> {words}" if self.fact else words
 
 
 @dataclass(frozen=True, slots=True)

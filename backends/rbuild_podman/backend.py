@@ -33,9 +33,15 @@ class PodmanBackend:
                 "podman is not installed",
                 "install it with your package manager, for example: apt-get install podman",
             )
+        endpoint = os.environ.get(ENDPOINT_VARIABLE)
+        if settings.isolation == "chroot" and not endpoint:
+            return Probe(
+                "",
+                "podman has no OCI runtime that can start a container here",
+                "install runc, or crun where control groups are not hybrid; buildah needs neither",
+            )
         environment = dict(settings.environment)
         version = ["podman", "version", "--format", "{{.Client.Version}}"]
-        endpoint = os.environ.get(ENDPOINT_VARIABLE)
         if endpoint:
             version = [
                 *("podman", "--remote", "--url", endpoint),

@@ -11,6 +11,8 @@ from rootless_build.cli.command import Command
 from rootless_build.errors import RbuildError
 
 _COMMANDS: Final = "rootless_build.cli.commands."
+_ELSEWHERE: Final = MappingProxyType({"doctor": "rootless_build.cli.doctor."})
+"""Modules of commands that are not with the others."""
 
 
 class Rbuild(Command):
@@ -33,6 +35,7 @@ class Rbuild(Command):
             "bundles": "list what was built, or verify it: bundles [list|verify]",
             "install": "copy the latest bundles' executables to PREFIX/bin",
             "base": "make a base image with no registry: base debian:bookworm",
+            "doctor": "what is wrong with this host, and what cures it",
             "backends": "which engines are here, which would be used, and why",
             "clean": "remove what builds left in the engine's storage",
         }
@@ -46,7 +49,7 @@ class Rbuild(Command):
 
 
 for _name in Rbuild.COMMANDS:
-    Rbuild.subcommand(_name, f"{_COMMANDS}{_name.capitalize()}")
+    Rbuild.subcommand(_name, f"{_ELSEWHERE.get(_name, _COMMANDS)}{_name.capitalize()}")
 
 
 def run(argv: list[str]) -> int:

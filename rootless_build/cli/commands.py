@@ -22,6 +22,7 @@ from rootless_build.cli import tables
 from rootless_build.cli.command import Command
 from rootless_build.cli.session import (
     backend_name,
+    bundles_directory,
     engine_for,
     execute,
     read_plan,
@@ -38,7 +39,8 @@ from rootless_build.escaping import shown
 from rootless_build.events import Level, Notice, StepReporter
 
 
-def _format_option() -> cli.SwitchAttr[str | list[str]]:
+def format_option() -> cli.SwitchAttr[str | list[str]]:
+    """--format, for commands that print lists."""
     return cli.SwitchAttr(
         "--format",
         cli.Set("text", "json"),
@@ -107,7 +109,7 @@ class Plan(Command):
 
     USAGE = "rbuild plan [options] [NAME=VALUE...] [TARGET...]"
 
-    format = _format_option()
+    format = format_option()
 
     def main(self, *words: str) -> int:
         """Print the plan of the targets."""
@@ -152,14 +154,14 @@ class Bundles(Command):
 
     USAGE = "rbuild bundles [list|verify] [options]"
 
-    format = _format_option()
+    format = format_option()
 
     def main(self, what: str = "list") -> int:
         """Print them; `verify` exits 4 when one is bad."""
         return self.attempt(lambda: self._show(what))
 
     def _show(self, what: str) -> int:
-        directory = _bundles_directory(self)
+        directory = bundles_directory(self)
         if not directory.is_dir() or not any(directory.iterdir()):
             raise UsageError(f"there are no bundles in {directory}", hint="build them: rbuild")
         if what == "verify":
@@ -197,7 +199,7 @@ class Install(Command):
 
     def _install(self) -> int:
         dry = self.flag("dry_run")
-        directory = _bundles_directory(self)
+        directory = bundles_directory(self)
         for done in bundles.install(directory, Path(self.prefix).absolute(), dry_run=dry):
             verb = "would install" if dry else "replaced" if done.replaced else "installed"
             print(f"{verb} {shown(done.target)} (from {shown(done.source)})")
@@ -248,7 +250,7 @@ class Base(Command):
 class Backends(Command):
     """Which backends are here, their versions, which would be chosen and why."""
 
-    format = _format_option()
+    format = format_option()
 
     def main(self) -> int:
         """Print them; exits 3 when none can run."""
@@ -310,10 +312,3 @@ class Clean(Command):
         if process.lives(labels.get(LABEL_PROCESS, "")):
             return False
         return self.everywhere or labels.get(LABEL_PROJECT) == str(self.project)
-
-
-def _bundles_directory(command: Command) -> Path:
-    given = command.option("bundles_dir")
-    if given:
-        return Path(given).absolute()
-    return command.config.defaults.bundles_dir or command.project / "bundles"

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 from rootless_build import config, mounts, recipes, registry, runner
 from rootless_build.backend import Engine, EngineSettings
 from rootless_build.cli.command import Command, is_variable, pairs
-from rootless_build.errors import RbuildError, StepFailedError
+from rootless_build.errors import BackendUnavailableError, RbuildError, StepFailedError
 from rootless_build.events import (
     BackendChosen,
     BuildFinished,
@@ -22,7 +22,8 @@ from rootless_build.events import (
     Notice,
     Stopwatch,
 )
-from rootless_build.host import engine_settings, gather
+from rootless_build.host import Facts, engine_settings, gather
+from rootless_build.host.preflight import preflight
 from rootless_build.overrides import Overrides, apply, where_possible
 from rootless_build.plan import Plan, PullPolicy
 from rootless_build.process import signals_interrupt
@@ -50,19 +51,19 @@ def view(log_format: str, color: str, *, verbose: bool, quiet: bool) -> View:
 
     out, err = (Sink(s.buffer, _columns(s.fileno())) for s in (sys.stdout, sys.stderr))
     level = Verbosity.VERBOSE if verbose else Verbosity.QUIET if quiet else Verbosity.NORMAL
-    return TextView(out, err, level, color=_colored(color))
+    return TextView(out, err, level, color=colored(color, sys.stderr))
 
 
 def _columns(descriptor: int) -> int | None:
     return (os.get_terminal_size(descriptor).columns or 80) if os.isatty(descriptor) else None
 
 
-def _colored(wanted: str) -> bool:
+def colored(wanted: str, stream: IO[str]) -> bool:
     """NO_COLOR (no-color.org) and TERM=dumb hold unless colour is asked for by name."""
     if wanted != "auto":
         return wanted == "always"
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return not plain and os.isatty(sys.stderr.fileno())
+    return not plain and os.isatty(stream.fileno())
 
 
 def configuration(project: Path) -> config.Config:
@@ -128,6 +129,14 @@ def overrides(command: Command) -> Overrides:
     )
 
 
+def bundles_directory(command: Command) -> Path:
+    """--bundles-dir, the configuration, `bundles` of the project: the first that is given."""
+    given = command.option("bundles_dir")
+    if given:
+        return Path(given).absolute()
+    return command.config.defaults.bundles_dir or command.project / "bundles"
+
+
 def backend_name(command: Command) -> str:
     """--backend, RBUILD_BACKEND, the configuration, auto: the first of these that is given."""
     return (
@@ -139,24 +148,40 @@ def backend_name(command: Command) -> str:
 
 
 @contextmanager
-def settings_for(command: Command) -> Iterator[EngineSettings]:
+def settings_for(command: Command, facts: Facts | None = None) -> Iterator[EngineSettings]:
     """The host's settings for the engines, announced to the view (at `-v`)."""
-    with engine_settings(gather(os.environ)) as settings:
+    with engine_settings(facts or gather(os.environ)) as settings:
         for row in settings.adaptations:
-            text = f"{row.setting} = {row.value}: {row.reason}"
-            command.view(Notice(Level.DETAIL, "host-setting", text))
+            command.view(Notice(Level.DETAIL, "host-setting", str(row)))
         yield settings
 
 
 @contextmanager
 def engine_for(command: Command) -> Iterator[tuple[Engine, Choice]]:
-    """The chosen backend's engine, open."""
+    """The chosen backend's engine, open. Errors that this host is to blame for say so."""
     name = backend_name(command)
-    with settings_for(command) as settings:
+    facts = gather(os.environ)
+    with _host_explains(command, facts), settings_for(command, facts) as settings:
         choice = registry.choose(name, settings)
+        preflight(facts, choice.backend.name)
         command.view(BackendChosen(choice.backend.name, choice.version, choice.reason))
         with choice.backend.open(settings) as engine:
             yield engine, choice
+
+
+@contextmanager
+def _host_explains(command: Command, facts: Facts) -> Iterator[None]:
+    try:
+        yield
+    except (BackendUnavailableError, StepFailedError) as error:
+        # Only a run that fails pays for the look at the host.
+        from rootless_build.cli.host import findings  # noqa: PLC0415
+        from rootless_build.host.diagnosis import cause  # noqa: PLC0415
+
+        better = cause(error, lambda: findings(command, facts))
+        if better is None:
+            raise
+        raise better from error
 
 
 def execute(

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build.backend import Adaptation, EngineSettings
-from rootless_build.errors import ConfigError, HostError
+from rootless_build.errors import HostError
 from rootless_build.host import settings
+from rootless_build.host.configuration import problem
 from rootless_build.host.facts import Facts
 from rootless_build.host.gathering import gather
 
@@ -29,7 +30,7 @@ def engine_settings(
 ) -> Iterator[EngineSettings]:
     """The engines' settings for one run; the private files go when the context ends.
 
-    Raises ConfigError when a containers.conf of the user can't be read.
+    Raises HostError when a containers.conf can't be read (`broken-configuration`).
     """
     environment = os.environ if environment is None else environment
     facts = facts or gather(environment)
@@ -67,8 +68,9 @@ def _write(facts: Facts, environment: Mapping[str, str], private: Path) -> Engin
     if facts.rootless and facts.runtime_directory is None:
         runtime = _own_runtime_directory(facts.uid)
         variables["XDG_RUNTIME_DIR"] = str(runtime)
-        reason = "XDG_RUNTIME_DIR is not set to a directory of this user"
-        adaptations += (Adaptation("XDG_RUNTIME_DIR", str(runtime), reason),)
+        fact = "XDG_RUNTIME_DIR is not set to a directory of this user"
+        reason = "engines keep locks and sockets in it"
+        adaptations += (Adaptation("XDG_RUNTIME_DIR", str(runtime), reason, fact),)
     elif facts.runtime_directory is not None and "XDG_RUNTIME_DIR" not in environment:
         variables["XDG_RUNTIME_DIR"] = str(facts.runtime_directory)
     network = settings.network(facts)
@@ -87,9 +89,12 @@ def _write(facts: Facts, environment: Mapping[str, str], private: Path) -> Engin
 def _read(path: Path) -> settings.Table:
     try:
         return tomllib.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        message = f"{path}: {error}"
-        raise ConfigError(message, hint="podman could not read this file either") from error
+    except (OSError, ValueError) as error:
+        raise HostError(
+            problem(path, error),
+            finding="broken-configuration",
+            hint="podman and buildah can't read it either; correct it",
+        ) from error
 
 
 def _has_storage_conf(facts: Facts, environment: Mapping[str, str]) -> bool:

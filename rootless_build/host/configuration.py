@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Final
 from rootless_build.host import settings
 from rootless_build.host.facts import Configuration, ConfigurationFile, Facts
 
+_AT: Final = re.compile(r"\(at (?:line (\d+), column \d+|end of document)\)")
 _SYSTEM: Final = (Path("/etc/containers"), Path("/usr/share/containers"))
 
 
@@ -63,22 +65,37 @@ def _registries(own: Path, environment: Mapping[str, str]) -> list[Path]:
 
 
 def toml_problem(path: Path) -> str:
-    """What is wrong with a file, with the line; empty for nothing."""
+    """What is wrong with a file, as `FILE:LINE: what`; empty for nothing."""
     try:
         tomllib.loads(path.read_text())
     except (OSError, ValueError) as error:
-        return str(error)
+        return problem(path, error)
     return ""
+
+
+def problem(path: Path, error: OSError | ValueError) -> str:
+    """An error of reading or parsing a file, as `FILE:LINE: what`."""
+    if isinstance(error, OSError):
+        return f"{path}: {error.strerror}"
+    if isinstance(error, json.JSONDecodeError):
+        return f"{path}:{error.lineno}: {error.msg}"
+    # tomllib has the line in its words alone before Python 3.14.
+    found = _AT.search(str(error))
+    if found is None:
+        return f"{path}: {error}"
+    what = str(error)[: found.start()].strip()
+    line = found[1] or str(max(len(path.read_text().splitlines()), 1))
+    return f"{path}:{line}: {what}"
 
 
 def _policy(path: Path) -> tuple[str, bool]:
     try:
         content = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        return str(error), False
+        return problem(path, error), False
     default = content.get("default") if isinstance(content, dict) else None
     if not isinstance(default, list) or not default:
-        return 'it has no "default"', False
+        return f'{path}: it has no "default"', False
     return "", all(isinstance(rule, dict) and rule.get("type") == "reject" for rule in default)
 
 

@@ -102,7 +102,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationFile:
-    """A file the engines read. `problem` says what is wrong with it, by line; empty for nothing."""
+    """A file the engines read. `problem` is `FILE:LINE: what is wrong`, empty for nothing."""
 
     path: Path
     problem: str = ""

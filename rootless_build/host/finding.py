@@ -29,10 +29,7 @@ class NewFile:
         """The same for a shell."""
         path = shlex.quote(str(self.path))
         directory = shlex.quote(str(self.path.parent))
-        return (
-            f"mkdir -p {directory} && printf %s {shlex.quote(self.content.rstrip())} "
-            f"| tee {path} > /dev/null"
-        )
+        return f"mkdir -p {directory} && echo {shlex.quote(self.content.rstrip())} > {path}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from rootless_build.errors import HostError
+from rootless_build.host.diagnosis import host_error
 from rootless_build.host.facts import Facts
-from rootless_build.host.finding import Cure, Severity
+from rootless_build.host.finding import Severity
 from rootless_build.host.probes import namespaces, surroundings, users
 
 _PROBES: Final = (
@@ -33,15 +33,4 @@ def preflight(facts: Facts, backend: str) -> None:
     for probe in _PROBES:
         finding = probe(facts)
         if finding is not None and finding.severity is Severity.BLOCKS:
-            raise HostError(
-                f"{finding.seen}: {finding.breaks}",
-                finding=finding.id,
-                hint=f"{_said(finding.cure)}\nrbuild doctor --explain {finding.id} says more",
-            )
-
-
-def _said(cure: Cure | None) -> str:
-    if cure is None:
-        return ""
-    who = "as root: " if cure.needs_root else ""
-    return "\n".join(part for part in (who + cure.command, cure.text) if part)
+            raise host_error(finding)

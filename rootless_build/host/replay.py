@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+import rootless_build
 from rootless_build.errors import UsageError
 from rootless_build.host.facts import Facts
+from rootless_build.host.finding import Finding
 
 if TYPE_CHECKING:
     from cattrs import Converter
 
-SCHEMA = 1
-_OTHERS = "other"
+SCHEMA: Final = 1
+_OTHERS: Final = "other"
+_ADDRESSES: Final = frozenset({"CONTAINER_HOST", "DOCKER_HOST"})
+_PASSWORD: Final = re.compile(r"(\b[a-z][a-z0-9+]*://)[^/\s@]*@")
 
 
 def to_data(facts: Facts) -> dict[str, object]:
@@ -33,9 +39,44 @@ def to_data(facts: Facts) -> dict[str, object]:
     return {"schema": SCHEMA, **shortened} if isinstance(shortened, dict) else {}
 
 
-def shortened(text: str, facts: Facts) -> str:
-    """Without the home directory's path and the account's name."""
-    return _short(text, str(facts.home), facts.account.name)
+def report(
+    facts: Facts, findings: Sequence[Finding], environment: Mapping[str, str]
+) -> dict[str, object]:
+    """Facts and findings as JSON values, for strangers to read: no account names, no values of
+    the environment's addresses of engines and proxies, which may hold passwords.
+    """
+    home, name = str(facts.home), facts.account.name
+    found: list[object] = [
+        {"id": finding.id, "severity": str(finding.severity), "seen": finding.seen}
+        for finding in findings
+    ]
+    whole = {
+        "schema": SCHEMA,
+        "rbuild": rootless_build.__version__,
+        "facts": to_data(facts),
+        "findings": _shortened(found, home, name),
+    }
+    hidden = {
+        value: f"${variable}"
+        for variable, value in environment.items()
+        if value and (variable in _ADDRESSES or variable.lower().endswith("_proxy"))
+    }
+    without = _replaced(whole, hidden)
+    return without if isinstance(without, dict) else {}
+
+
+def _replaced(value: object, hidden: Mapping[str, str]) -> object:
+    match value:
+        case str():
+            for secret, name in hidden.items():
+                value = value.replace(secret, name)
+            return _PASSWORD.sub(r"\1", value)
+        case dict():
+            return {key: _replaced(item, hidden) for key, item in value.items()}
+        case list():
+            return [_replaced(item, hidden) for item in value]
+        case _:
+            return value
 
 
 def _short(text: str, home: str, name: str) -> str:

@@ -20,6 +20,8 @@ Table = dict[str, object]
 
 DEFAULT_FILES: Final = 1048576
 """The nofile and nproc limits podman gives a container when nothing says otherwise."""
+CHROOT: Final = "chroot"
+"""buildah's isolation without an OCI runtime; podman has none like it."""
 NATIVE_OVERLAY: Final = (5, 13)
 """The kernel that first mounts overlay for an ordinary user without fuse."""
 NETWORK_FILESYSTEMS: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "9p", "afs"})
@@ -31,7 +33,8 @@ _NO_OVERLAY_ON: Final = frozenset({"overlay", "tmpfs-no-xattr"})
 class Setting:
     """A key of containers.conf or storage.conf: `table` is dotted, `forced` beats the user's own.
 
-    `forced` settings are those without which no container starts on such a host.
+    `forced` settings are those without which no container starts on such a host. `fact` is empty
+    for what is the same on every host.
     """
 
     table: str
@@ -39,11 +42,12 @@ class Setting:
     value: object
     reason: str
     forced: bool = False
+    fact: str = ""
 
     @property
     def adaptation(self) -> Adaptation:
         """The row as the user reads it."""
-        return Adaptation(f"{self.table}.{self.key}", _shown(self.value), self.reason)
+        return Adaptation(f"{self.table}.{self.key}", _shown(self.value), self.reason, self.fact)
 
 
 def _shown(value: object) -> str:
@@ -54,15 +58,22 @@ def containers_settings(facts: Facts) -> Iterator[Setting]:
     """What containers.conf must say on this host (containers.conf(5))."""
     if facts.cgroups is Cgroups.HYBRID and "runc" in facts.programs:
         yield Setting(
-            "engine", "runtime", "runc", "crun 1.8 refuses hybrid control groups", forced=True
+            "engine",
+            "runtime",
+            "runc",
+            "crun 1.8 refuses them",
+            forced=True,
+            fact="hybrid control groups",
         )
     if facts.rootless and not (facts.cgroups is Cgroups.V2 and facts.session_bus):
         yield Setting(
             "engine",
             "cgroup_manager",
             "cgroupfs",
-            "there is no systemd session that could make control groups for this user",
+            "only a systemd session can make control groups for an ordinary user",
             forced=True,
+            fact=f"control groups {facts.cgroups}"
+            + ("" if facts.session_bus else ", no systemd session"),
         )
     limits = [
         f"{name}={hard}:{hard}"
@@ -74,11 +85,16 @@ def containers_settings(facts: Facts) -> Iterator[Setting]:
             "containers",
             "default_ulimits",
             limits,
-            "podman's defaults are above this host's hard limits (ulimit -Hn, -Hu)",
+            f"podman's default is {DEFAULT_FILES}, and only CAP_SYS_RESOURCE can raise a limit",
+            fact="hard limits (ulimit -Hn, -Hu)",
         )
     if facts.selinux:
         yield Setting(
-            "containers", "label", False, "a relabelled checkout would be lost to other programs"
+            "containers",
+            "label",
+            False,
+            "a relabelled checkout would be lost to other programs",
+            fact="SELinux enforcing",
         )
     yield Setting(
         "containers", "log_driver", "k8s-file", "the journal cuts and drops lines", forced=True
@@ -90,11 +106,16 @@ def containers_settings(facts: Facts) -> Iterator[Setting]:
 
 def storage_settings(facts: Facts, *, has_fuse_overlayfs: bool) -> Iterator[Setting]:
     """What storage.conf must say for a user who has none (containers-storage.conf(5))."""
-    driver, reason = _driver(facts, has_fuse_overlayfs=has_fuse_overlayfs)
-    yield Setting("storage", "driver", driver, reason)
+    driver, reason, fact = _driver(facts, has_fuse_overlayfs=has_fuse_overlayfs)
+    yield Setting("storage", "driver", driver, reason, fact=fact)
     if facts.storage_filesystem in NETWORK_FILESYSTEMS:
-        reason = f"{facts.storage} is on {facts.storage_filesystem}, which refuses subordinate ids"
-        yield Setting("storage", "graphroot", str(local_storage(facts)), reason)
+        yield Setting(
+            "storage",
+            "graphroot",
+            str(local_storage(facts)),
+            "a file server refuses subordinate ids as owners",
+            fact=f"{facts.storage} on {facts.storage_filesystem}",
+        )
     else:
         reason = "the user's own images stay usable"
         yield Setting("storage", "graphroot", str(facts.storage), reason)
@@ -107,7 +128,8 @@ def storage_settings(facts: Facts, *, has_fuse_overlayfs: bool) -> Iterator[Sett
             "storage.options.overlay",
             "mount_program",
             "fuse-overlayfs",
-            f"kernel {facts.kernel[0]}.{facts.kernel[1]} can't mount overlay for a user",
+            "the kernel can't mount overlay for an ordinary user",
+            fact=f"kernel {facts.kernel[0]}.{facts.kernel[1]}",
         )
 
 
@@ -116,27 +138,33 @@ def local_storage(facts: Facts) -> Path:
     return facts.scratch / f"rbuild-{facts.uid}" / "storage"
 
 
-def _driver(facts: Facts, *, has_fuse_overlayfs: bool) -> tuple[str, str]:
-    if facts.storage_drivers and facts.storage_filesystem not in NETWORK_FILESYSTEMS:
-        driver = "overlay" if "overlay" in facts.storage_drivers else facts.storage_drivers[0]
-        return driver, "the existing storage was made with it"
+def _driver(facts: Facts, *, has_fuse_overlayfs: bool) -> tuple[str, str, str]:
+    """The driver, why, and the fact about this host; empty where it is an ordinary one."""
+    there = facts.storage_drivers
+    if there and facts.storage_filesystem not in NETWORK_FILESYSTEMS:
+        driver = "overlay" if "overlay" in there else there[0]
+        fact = "" if there == ("overlay",) else f"existing storage: {', '.join(there)}"
+        return driver, "the existing storage was made with it", fact
     if facts.storage_filesystem in _NO_OVERLAY_ON:
-        return "vfs", f"overlay does not work on {facts.storage_filesystem}"
+        fact = f"storage on {facts.storage_filesystem}"
+        return "vfs", f"overlay does not work on {facts.storage_filesystem}", fact
     if facts.kernel >= NATIVE_OVERLAY:
-        return "overlay", "the kernel mounts overlay for ordinary users"
+        return "overlay", "the kernel mounts overlay for ordinary users", ""
+    fact = f"kernel {facts.kernel[0]}.{facts.kernel[1]}"
     if has_fuse_overlayfs:
-        return "overlay", "through fuse-overlayfs"
-    return "vfs", "neither the kernel nor fuse-overlayfs can mount overlay for this user"
+        return "overlay", "through fuse-overlayfs", fact
+    return "vfs", "neither the kernel nor fuse-overlayfs can mount overlay for this user", fact
 
 
 def network(facts: Facts) -> Adaptation | None:
     """The network mode for steps that name none; None: the engine's own default works."""
     if not facts.rootless:
         return None
+    reason = "a container of an ordinary user can't have a network of its own"
     if not {"slirp4netns", "pasta"} & set(facts.programs):
-        return Adaptation("network", "host", "neither slirp4netns nor pasta is installed")
+        return Adaptation("network", "host", reason, "neither slirp4netns nor pasta is installed")
     if not facts.tun:
-        return Adaptation("network", "host", "/dev/net/tun can't be opened by this user")
+        return Adaptation("network", "host", reason, "/dev/net/tun can't be opened by this user")
     return None
 
 
@@ -147,8 +175,8 @@ def isolation(facts: Facts) -> Adaptation | None:
         runtimes -= {"crun"}
     if runtimes:
         return None
-    reason = "no OCI runtime here copes with this host's control groups"
-    return Adaptation("isolation", "chroot", reason)
+    fact = "no OCI runtime here copes with this host's control groups"
+    return Adaptation("isolation", CHROOT, "buildah needs no runtime for a chroot", fact)
 
 
 def merged(base: Mapping[str, object], over: Mapping[str, object]) -> Table:

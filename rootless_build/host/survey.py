@@ -47,9 +47,15 @@ def survey(
     bundles: Path,
     engines: Callable[[], tuple[EngineAnswer, ...]],
 ) -> Facts:
-    """`facts` with all that only the doctor wants to know. `engines` asks the backends."""
+    """`facts` with all that only the doctor wants to know. `engines` asks the backends, which
+    happens only where they can read their configuration.
+    """
     reading = _Reading()
     read = reading.read
+    files = read(
+        "configuration", lambda: configuration.read(facts, environment), facts.configuration
+    )
+    broken = any(file.problem for file in files.files)
     return replace(
         facts,
         namespaces=replace(
@@ -57,14 +63,10 @@ def survey(
             refusal=read("user namespaces", lambda: _refusal(facts), facts.namespaces.refusal),
         ),
         surroundings=read("surroundings", lambda: _surroundings(environment), facts.surroundings),
-        engines=read("engines", engines, None),
+        engines=None if broken else read("engines", engines, None),
         helpers=read("helpers", lambda: _helpers(facts), ()),
         places=read("directories", lambda: _places(facts, project, bundles), ()),
-        configuration=read(
-            "configuration",
-            lambda: configuration.read(facts, environment),
-            facts.configuration,
-        ),
+        configuration=files,
         delegated=read("control groups", lambda: _delegated(facts.uid), None),
         lingers=read("lingering", lambda: _lingers(facts.account.name), None),
         apparmor=first_line(Path("/sys/module/apparmor/parameters/enabled")) == "Y",

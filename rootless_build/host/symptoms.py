@@ -15,11 +15,13 @@ class Symptom:
     """`pattern` is searched in the engine's words, upper and lower case alike.
 
     `finding` is an id of `rootless_build.host.catalogue`, empty where the host is not the cause.
+    `also` are other causes of the same words.
     """
 
     pattern: str
     finding: str
     hint: str
+    also: tuple[str, ...] = ()
 
 
 _SUBIDS: Final = (
@@ -104,6 +106,7 @@ SYMPTOMS: Final = (
         r"insufficient UIDs|lchown .*invalid argument",
         "no-subids",
         _SUBIDS,
+        also=("small-subids", "no-account"),
     ),
     Symptom(
         r"user namespaces are not enabled|userns_clone|max_user_namespaces|"
@@ -117,6 +120,7 @@ SYMPTOMS: Final = (
         r"cannot re-exec process|apparmor.*userns",
         "user-namespaces-refused",
         "this host refuses user namespaces to ordinary users; rbuild doctor says what does",
+        also=("user-namespaces-off", "apparmor-user-namespaces", "no-new-privileges"),
     ),
     Symptom(
         r"(mkdir|stat|open|creating|chmod|lstat) .*/run/user/\d+.*"

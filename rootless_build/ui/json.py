@@ -23,7 +23,7 @@ from typing import Final, TextIO
 
 import structlog
 
-from rootless_build.errors import RbuildError
+from rootless_build.errors import HostError, RbuildError
 from rootless_build.events import (
     BackendChosen,
     BuildFinished,
@@ -88,4 +88,5 @@ class JsonView:
             engine_words=error.engine_words,
             where=error.where,
             exit_code=error.exit_code,
+            finding=error.finding if isinstance(error, HostError) else "",
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import BinaryIO, Final, assert_never
 
-from rootless_build.errors import BundlesError, RbuildError
+from rootless_build.errors import BundlesError, HostError, RbuildError
 from rootless_build.escaping import shown
 from rootless_build.events import (
     BackendChosen,
@@ -105,6 +105,8 @@ class TextView:
         lines.extend(
             f"  {'->' if not n else '  '} {line}" for n, line in enumerate(_lines(error.hint))
         )
+        if isinstance(error, HostError):
+            lines.append(self._dim(f"  rbuild doctor --explain {error.finding} says more"))
         lines.extend(f"  {shown(note)}" for note in getattr(error, "__notes__", ()))
         self._write(self._err, "\n".join(lines) + "\n")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build.backend import EngineSettings
-from rootless_build.errors import ConfigError
+from rootless_build.errors import HostError
 from rootless_build.host import engine_settings, gather
 from rootless_build.host.facts import Cgroups, Facts
 from rootless_build.host.settings import storage_settings
@@ -160,7 +160,7 @@ def test_a_broken_containers_conf_is_named(plain: Facts) -> None:
     own = plain.config_directory / "containers"
     own.mkdir()
     (own / "containers.conf").write_text("[containers\n")
-    with pytest.raises(ConfigError, match=r"containers\.conf"):
+    with pytest.raises(HostError, match=r"containers\.conf:1: "):
         written(plain)
 
 

@@ -6,7 +6,16 @@ from typing import Final
 
 from rootless_build.host import settings
 from rootless_build.host.facts import Facts
-from rootless_build.host.finding import Cure, Finding, Severity, as_root, by_user, handled
+from rootless_build.host.finding import (
+    Cure,
+    Finding,
+    Run,
+    Severity,
+    as_root,
+    by_user,
+    doable,
+    handled,
+)
 
 FEW_FILES: Final = 1024
 """Open files below which compilers and linkers of large projects fail."""
@@ -99,7 +108,7 @@ def leftovers(facts: Facts) -> Finding | None:
         Severity.NOTE,
         f"engine services of runs that were killed are still there (process {pids})",
         "they hold memory and locks",
-        by_user(f"kill {pids}"),
+        doable(Run(("kill", *pids.split()))),
     )
 
 

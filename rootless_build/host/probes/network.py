@@ -12,6 +12,7 @@ from rootless_build.host.finding import (
     doable,
     handled,
 )
+from rootless_build.host.probes.users import blocking
 from rootless_build.host.versions import Version, parsed
 
 _ACCEPT_ALL = '{"default": [{"type": "insecureAcceptAnything"}]}\n'
@@ -70,7 +71,7 @@ def no_policy(facts: Facts) -> Finding | None:
     path = facts.config_directory / "containers/policy.json"
     return Finding(
         "no-policy",
-        Severity.BLOCKS,
+        blocking(facts),
         "there is no policy.json, neither in /etc/containers nor of this user",
         "podman and buildah refuse every image",
         doable(NewFile(path, _ACCEPT_ALL), "accept images without signatures, as docker does"),
@@ -102,9 +103,9 @@ def broken_configuration(facts: Facts) -> Finding | None:
         return None
     return Finding(
         "broken-configuration",
-        Severity.BLOCKS,
-        "; ".join(f"{file.path}: {file.problem}" for file in broken),
-        "podman and buildah don't start",
+        blocking(facts),
+        "; ".join(file.problem for file in broken),
+        "podman and buildah stop at it",
         by_user(f"${{EDITOR:-vi}} {broken[0].path}", "correct the line"),
     )
 

@@ -188,7 +188,7 @@ def real_root(facts: Facts) -> Finding | None:
         return None
     return Finding(
         "rootful-privileged",
-        Severity.NOTE,
+        Severity.WARNING,
         "rbuild runs as root",
         "privileged steps are refused unless --rootful allows them",
         Cure("run rbuild as an ordinary user"),

@@ -1,0 +1,120 @@
+"""`rbuild doctor`: what is wrong with this host, and what cures it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from plumbum import cli
+
+from rootless_build.backend import Adaptation
+from rootless_build.cli import findings as page
+from rootless_build.cli.command import Command
+from rootless_build.cli.commands import format_option
+from rootless_build.cli.host import surveyed
+from rootless_build.cli.session import colored
+from rootless_build.errors import HostError, UsageError
+from rootless_build.host import Facts, catalogue, engine_settings, gather
+from rootless_build.host.examination import Examined, examine
+from rootless_build.host.finding import Cure, Severity
+
+
+class Doctor(Command):
+    """What is wrong with this host for rootless builds, and what cures it; starts no container.
+
+    Exits 0 when builds can run, 3 when not.
+    """
+
+    USAGE = "rbuild doctor [options]"
+
+    format = format_option()
+    fix = cli.Flag("--fix", help="show, then apply the cures that need no root")
+    explain: cli.SwitchAttr[str | None] = cli.SwitchAttr(
+        "--explain", str, argname="ID", help="the background of a finding", excludes=["--fix"]
+    )
+    report = cli.Flag(
+        "--report",
+        help="facts and findings as JSON, for a bug report: no environment values",
+        excludes=["--fix", "--explain"],
+    )
+    replay: cli.SwitchAttr[str | None] = cli.SwitchAttr(
+        "--replay",
+        str,
+        argname="FILE",
+        help="examine the host of a report instead of this one",
+        excludes=["--fix", "--explain"],
+    )
+    online = cli.Flag("--online", help="also ask the registries", excludes=["--replay"])
+
+    def main(self) -> int:
+        """Print the findings, worst first."""
+        return self.attempt(self._main)
+
+    def _main(self) -> int:
+        if self.explain is not None:
+            print(page.wrapped(catalogue.explain(self.explain)))
+            return 0
+        facts, settings = self._host()
+        found = examine(facts)
+        if self.fix:
+            cures = [one.finding.cure for one in found if one.finding.cure is not None]
+            if self._fix([cure for cure in cures if cure.action is not None]):
+                facts, settings = self._host()
+                found = examine(facts)
+        print(self._shown(facts, found, settings))
+        blocked = any(one.finding.severity is Severity.BLOCKS for one in found)
+        return HostError.exit_code if blocked else 0
+
+    def _host(self) -> tuple[Facts, Sequence[Adaptation]]:
+        if self.replay is not None:
+            # cattrs, for this alone.
+            from rootless_build.host.replay import load  # noqa: PLC0415
+
+            return load(Path(self.replay)), ()
+        facts = surveyed(self, gather(os.environ))
+        if self.online:
+            # The network, for this alone.
+            from rootless_build.host.online import ask  # noqa: PLC0415
+
+            facts = replace(facts, reachable=ask(facts.configuration.search))
+        try:
+            with engine_settings(facts) as settings:
+                return facts, settings.adaptations
+        except HostError:
+            # A finding says why.
+            return facts, ()
+
+    def _fix(self, cures: Sequence[Cure]) -> bool:
+        """Whether anything was changed."""
+        # Only --fix changes anything.
+        from rootless_build.host.fixing import apply  # noqa: PLC0415
+
+        if not cures:
+            print("nothing here can be cured without root\n", file=sys.stderr)
+        changed = False
+        for cure in cures:
+            assert cure.action is not None  # noqa: S101 - see the caller
+            print(f"$ {cure.command}", file=sys.stderr, flush=True)
+            try:
+                apply(cure.action)
+            except UsageError as error:
+                self.view.error(error)
+            else:
+                changed = True
+        return changed
+
+    def _shown(
+        self, facts: Facts, found: Sequence[Examined], settings: Sequence[Adaptation]
+    ) -> str:
+        if self.report:
+            # cattrs, for this alone.
+            from rootless_build.host.replay import report  # noqa: PLC0415
+
+            return page.as_json(report(facts, [one.finding for one in found], os.environ))
+        if self.format == "json":
+            return page.findings_json(found, settings)
+        color = colored(self.option("color") or self.config.defaults.color or "auto", sys.stdout)
+        return page.findings(found, settings, verbose=self.flag("verbose"), color=color)

@@ -1,0 +1,37 @@
+"""The host as the project on the command line meets it, for the doctor and after a failure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from rootless_build import registry
+from rootless_build.cli.command import Command
+from rootless_build.cli.session import bundles_directory
+from rootless_build.host import engine_settings
+from rootless_build.host.examination import examine
+from rootless_build.host.facts import EngineAnswer, Facts
+from rootless_build.host.finding import Finding
+from rootless_build.host.survey import survey
+
+
+def surveyed(command: Command, facts: Facts) -> Facts:
+    """`facts` with all that can be known of this host without the network and without a container.
+
+    Raises ConfigError.
+    """
+    bundles = bundles_directory(command)
+    return survey(facts, os.environ, command.project, bundles, lambda: _answers(facts))
+
+
+def findings(command: Command, facts: Facts) -> Sequence[Finding]:
+    """What is to be said of this host, the worst first. Raises ConfigError."""
+    return tuple(examined.finding for examined in examine(surveyed(command, facts)))
+
+
+def _answers(facts: Facts) -> tuple[EngineAnswer, ...]:
+    with engine_settings(facts) as settings:
+        return tuple(
+            EngineAnswer(found.name, found.probe.version, found.probe.problem, found.probe.hint)
+            for found in registry.survey(settings)
+        )
