@@ -6,6 +6,7 @@ import contextlib
 import io
 import subprocess
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,13 @@ _GROUP: Final = f"root:x:0:\ntester:x:{USER}:\n"
 
 def write_base_root(file: Path) -> None:
     """Write it as a tar archive. Raises FileNotFoundError where busybox is not installed."""
+    with open_base_root(file):
+        pass
+
+
+@contextlib.contextmanager
+def open_base_root(file: Path) -> Iterator[tarfile.TarFile]:
+    """The archive with all that is in it, open for more. Raises FileNotFoundError as above."""
     listed = subprocess.run(["busybox", "--list"], capture_output=True, text=True, check=True)
     with tarfile.open(file, "w") as archive:
         for name in ("bin", "dev", "etc", "home", "proc", "root", "sys", "usr", "var"):
@@ -34,6 +42,7 @@ def write_base_root(file: Path) -> None:
                 add_link(archive, f"bin/{applet}", "busybox")
         add(archive, "etc/passwd", 0o644, _PASSWD.encode())
         add(archive, "etc/group", 0o644, _GROUP.encode())
+        yield archive
 
 
 def add(archive: tarfile.TarFile, name: str, mode: int, content: bytes = b"", uid: int = 0) -> None:

@@ -1,0 +1,184 @@
+"""Hosts made for real: an account that exists for one test, in a mount namespace of its own.
+
+/usr and /etc are covered by overlays there, so that a host is spoiled with ordinary commands
+(`rm /usr/bin/podman`) of which the machine itself sees nothing, and nothing is left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+DEADLINE: Final = 120.0
+"""Seconds after which a program hangs."""
+_PREFIX: Final = "rbuild-host-"
+_NUMBERS: Final = count(1)
+_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_COVERED: Final = """\
+set -e
+mount -t tmpfs -o mode=0755 tmpfs "$1"
+for name in usr etc; do
+    mkdir "$1/$name" "$1/$name.work"
+    mount -t overlay -o "lowerdir=/$name,upperdir=$1/$name,workdir=$1/$name.work" overlay "/$name"
+done
+echo covered
+exec sleep infinity
+"""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The machine as the account sees it. `keeper` is the process that holds its mounts."""
+
+    account: str
+    uid: int
+    home: Path
+    keeper: int
+
+    @property
+    def runtime(self) -> Path:
+        """What a login would have set XDG_RUNTIME_DIR to."""
+        return Path(f"/run/user/{self.uid}")
+
+    def as_root(self, script: str) -> None:
+        """Run a shell script as root on it, with HOST_ACCOUNT and HOST_HOME set."""
+        names = {"HOST_ACCOUNT": self.account, "HOST_HOME": str(self.home), "PATH": _PATH}
+        subprocess.run(
+            [*self._enter(), "sh", "-euc", script],
+            check=True,
+            env=names,
+            timeout=DEADLINE,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        before: Sequence[str] = (),
+        wrapper: Sequence[str] = (),
+        environment: Mapping[str, str | None] | None = None,
+        directory: Path | None = None,
+        as_account: bool = True,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program as after a login. `before` goes in front of it as root, `wrapper` as the
+        account.
+        """
+        login = {
+            "HOME": str(self.home) if as_account else "/root",
+            "USER": self.account,
+            "LOGNAME": self.account,
+            "PATH": _PATH,
+            "LC_ALL": "C.UTF-8",
+            "XDG_RUNTIME_DIR": str(self.runtime),
+            **(environment or {}),
+        }
+        become = ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--init-groups"]
+        return subprocess.run(
+            [
+                *self._enter(),
+                *before,
+                *((*become, "--inh-caps=-all") if as_account else ()),
+                *("env", "--chdir", str(directory or self.home)),
+                *wrapper,
+                *argv,
+            ],
+            env={name: value for name, value in login.items() if value is not None},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=DEADLINE,
+            check=False,
+        )
+
+    def _enter(self) -> tuple[str, ...]:
+        return ("nsenter", f"--mount=/proc/{self.keeper}/ns/mnt", "--")
+
+
+@contextlib.contextmanager
+def machine() -> Iterator[Machine]:
+    """A new account with a fresh home on this machine; both go when the context ends."""
+    with _account() as (name, uid, home), tempfile.TemporaryDirectory(prefix=_PREFIX) as covers:
+        keeper = subprocess.Popen(
+            ["unshare", "--mount", "--propagation", "private", "sh", "-c", _COVERED, "sh", covers],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert keeper.stdout is not None
+            assert keeper.stdout.readline() == "covered\n", "overlays can't be mounted by root here"
+            yield Machine(name, uid, home, keeper.pid)
+        finally:
+            _end_processes(uid)
+            keeper.kill()
+            keeper.wait()
+            keeper.stdout.close() if keeper.stdout else None
+
+
+@contextlib.contextmanager
+def _account() -> Iterator[tuple[str, int, Path]]:
+    name = f"{_PREFIX}{os.getpid()}-{next(_NUMBERS)}"
+    _users("useradd", "--create-home", "--shell", "/bin/sh", name)
+    try:
+        entry = pwd.getpwnam(name)
+        runtime = Path(f"/run/user/{entry.pw_uid}")
+        runtime.mkdir(mode=0o700, parents=True)
+        os.chown(runtime, entry.pw_uid, entry.pw_gid)
+        yield name, entry.pw_uid, Path(entry.pw_dir)
+    finally:
+        _remove(name)
+
+
+def _remove(name: str) -> None:
+    entry = pwd.getpwnam(name)
+    _end_processes(entry.pw_uid)
+    _users("userdel", name)
+    places = [Path(entry.pw_dir), Path(f"/run/user/{entry.pw_uid}")]
+    for shared in (Path("/var/tmp"), Path(tempfile.gettempdir())):
+        places += [one for one in shared.iterdir() if one.lstat().st_uid == entry.pw_uid]
+    for place in places:
+        if place.is_dir() and not place.is_symlink():
+            shutil.rmtree(place)
+        else:
+            place.unlink(missing_ok=True)
+
+
+def remove_stale() -> None:
+    """Accounts of test runs that were killed."""
+    for entry in pwd.getpwall():
+        if entry.pw_name.startswith(_PREFIX):
+            pid = entry.pw_name.removeprefix(_PREFIX).partition("-")[0]
+            if pid.isdigit() and not Path("/proc", pid).exists():
+                _remove(entry.pw_name)
+
+
+def _users(*argv: str) -> None:
+    """One at a time: useradd gives up where another one has the lock."""
+    with Path("/run/lock/rbuild-hosts").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run(argv, check=True, capture_output=True, timeout=DEADLINE)
+
+
+def _end_processes(uid: int) -> None:
+    """podman leaves one behind that holds its user namespace."""
+    ended = []
+    for process in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if process.name.isdigit() and process.stat().st_uid == uid:
+                ended.append(os.pidfd_open(int(process.name)))
+                os.kill(int(process.name), signal.SIGKILL)
+    for descriptor in ended:
+        os.close(descriptor)
