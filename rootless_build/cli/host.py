@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rootless_build import registry
 from rootless_build.cli.command import Command
 from rootless_build.cli.session import bundles_directory
+from rootless_build.errors import HostError
 from rootless_build.host import engine_settings
 from rootless_build.host.examination import examine
 from rootless_build.host.facts import EngineAnswer, Facts
@@ -29,9 +30,13 @@ def findings(command: Command, facts: Facts) -> Sequence[Finding]:
     return tuple(examined.finding for examined in examine(surveyed(command, facts)))
 
 
-def _answers(facts: Facts) -> tuple[EngineAnswer, ...]:
-    with engine_settings(facts) as settings:
-        return tuple(
-            EngineAnswer(found.name, found.probe.version, found.probe.problem, found.probe.hint)
-            for found in registry.survey(settings)
-        )
+def _answers(facts: Facts) -> tuple[EngineAnswer, ...] | None:
+    try:
+        with engine_settings(facts) as settings:
+            return tuple(
+                EngineAnswer(found.name, found.probe.version, found.probe.problem, found.probe.hint)
+                for found in registry.survey(settings)
+            )
+    except HostError:
+        # There are no settings to ask them with, of which a finding of its own says why.
+        return None

@@ -30,7 +30,8 @@ def engine_settings(
 ) -> Iterator[EngineSettings]:
     """The engines' settings for one run; the private files go when the context ends.
 
-    Raises HostError when a containers.conf can't be read (`broken-configuration`).
+    Raises HostError when a containers.conf or the user's storage.conf can't be read
+    (`broken-configuration`).
     """
     environment = os.environ if environment is None else environment
     facts = facts or gather(environment)
@@ -98,9 +99,15 @@ def _read(path: Path) -> settings.Table:
 
 
 def _has_storage_conf(facts: Facts, environment: Mapping[str, str]) -> bool:
-    if environment.get("CONTAINERS_STORAGE_CONF") or environment.get("STORAGE_DRIVER"):
+    """Whether the user has one. podman 4.3.1 goes on with its own defaults after a broken one,
+    whose complaint then turns up in the middle of other messages.
+    """
+    given = environment.get("CONTAINERS_STORAGE_CONF")
+    path = Path(given) if given else facts.config_directory / "containers" / "storage.conf"
+    if path.is_file():
+        _read(path)
         return True
-    return (facts.config_directory / "containers" / "storage.conf").is_file()
+    return bool(given or environment.get("STORAGE_DRIVER"))
 
 
 def _claim(directory: Path, uid: int) -> None:

@@ -7,8 +7,9 @@ works. Measured with podman 4.3.1 and buildah 1.28.2 unless a row says otherwise
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -33,8 +34,8 @@ _NO_OVERLAY_ON: Final = frozenset({"overlay", "tmpfs-no-xattr"})
 class Setting:
     """A key of containers.conf or storage.conf: `table` is dotted, `forced` beats the user's own.
 
-    `forced` settings are those without which no container starts on such a host. `fact` is empty
-    for what is the same on every host.
+    `forced` settings are those without which no container starts on such a host; `works` says so
+    of a value that the user has set. `fact` is empty for what is the same on every host.
     """
 
     table: str
@@ -43,6 +44,7 @@ class Setting:
     reason: str
     forced: bool = False
     fact: str = ""
+    works: Callable[[object], bool] = lambda _: True
 
     @property
     def adaptation(self) -> Adaptation:
@@ -87,6 +89,7 @@ def containers_settings(facts: Facts) -> Iterator[Setting]:
             limits,
             f"podman's default is {DEFAULT_FILES}, and only CAP_SYS_RESOURCE can raise a limit",
             fact="hard limits (ulimit -Hn, -Hu)",
+            works=partial(_within, facts),
         )
     if facts.selinux:
         yield Setting(
@@ -102,6 +105,18 @@ def containers_settings(facts: Facts) -> Iterator[Setting]:
     yield Setting("containers", "http_proxy", False, "the same steps on every backend")
     yield Setting("containers", "pids_limit", 0, "docker sets no limit; a large build needs more")
     yield Setting("engine", "events_logger", "file", "needs no journal")
+
+
+def _within(facts: Facts, ulimits: object) -> bool:
+    """Whether the user's own default_ulimits can be set on this host."""
+    hard = {"nofile": facts.hard_files, "nproc": facts.hard_processes}
+    for row in ulimits if isinstance(ulimits, list) else ():
+        name, _, limits = str(row).partition("=")
+        most = hard.get(name.strip().lower())
+        numbers = [int(number) for number in limits.split(":") if number.strip().isdigit()]
+        if most is not None and any(number > most for number in numbers):
+            return False
+    return True
 
 
 def storage_settings(facts: Facts, *, has_fuse_overlayfs: bool) -> Iterator[Setting]:
@@ -197,7 +212,9 @@ def applied(settings: Iterator[Setting], user: Table) -> tuple[Table, tuple[Adap
     made = []
     for setting in settings:
         existing = _look_up(user, setting.table, setting.key)
-        if existing == setting.value or (existing is not None and not setting.forced):
+        if existing == setting.value:
+            continue
+        if existing is not None and not setting.forced and setting.works(existing):
             continue
         nested: Table = {setting.key: setting.value}
         for name in reversed(setting.table.split(".")):

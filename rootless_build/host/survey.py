@@ -45,17 +45,16 @@ def survey(
     environment: Mapping[str, str],
     project: Path,
     bundles: Path,
-    engines: Callable[[], tuple[EngineAnswer, ...]],
+    engines: Callable[[], tuple[EngineAnswer, ...] | None],
 ) -> Facts:
-    """`facts` with all that only the doctor wants to know. `engines` asks the backends, which
-    happens only where they can read their configuration.
+    """`facts` with all that only the doctor wants to know. `engines` asks the backends, None
+    where they can't be asked.
     """
     reading = _Reading()
     read = reading.read
     files = read(
         "configuration", lambda: configuration.read(facts, environment), facts.configuration
     )
-    broken = any(file.problem for file in files.files)
     return replace(
         facts,
         namespaces=replace(
@@ -63,7 +62,7 @@ def survey(
             refusal=read("user namespaces", lambda: _refusal(facts), facts.namespaces.refusal),
         ),
         surroundings=read("surroundings", lambda: _surroundings(environment), facts.surroundings),
-        engines=None if broken else read("engines", engines, None),
+        engines=read("engines", engines, None),
         helpers=read("helpers", lambda: _helpers(facts), ()),
         places=read("directories", lambda: _places(facts, project, bundles), ()),
         configuration=files,

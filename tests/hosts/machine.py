@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import os
 import pwd
+import select
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,8 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Final
+
+Completed = subprocess.CompletedProcess[str]
 
 DEADLINE: Final = 120.0
 """Seconds after which a program hangs."""
@@ -71,7 +74,7 @@ class Machine:
         environment: Mapping[str, str | None] | None = None,
         directory: Path | None = None,
         as_account: bool = True,
-    ) -> subprocess.CompletedProcess[str]:
+    ) -> Completed:
         """Run a program as after a login. `before` goes in front of it as root, `wrapper` as the
         account.
         """
@@ -84,7 +87,7 @@ class Machine:
             "XDG_RUNTIME_DIR": str(self.runtime),
             **(environment or {}),
         }
-        become = ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--init-groups"]
+        become = ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups"]
         return subprocess.run(
             [
                 *self._enter(),
@@ -111,21 +114,20 @@ class Machine:
 def machine() -> Iterator[Machine]:
     """A new account with a fresh home on this machine; both go when the context ends."""
     with _account() as (name, uid, home), tempfile.TemporaryDirectory(prefix=_PREFIX) as covers:
-        keeper = subprocess.Popen(
-            ["unshare", "--mount", "--propagation", "private", "sh", "-c", _COVERED, "sh", covers],
+        apart = ["unshare", "--mount", "--propagation", "private"]
+        with subprocess.Popen(
+            [*apart, "sh", "-c", _COVERED, "sh", covers],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,
-        )
-        try:
-            assert keeper.stdout is not None
-            assert keeper.stdout.readline() == "covered\n", "overlays can't be mounted by root here"
-            yield Machine(name, uid, home, keeper.pid)
-        finally:
-            _end_processes(uid)
-            keeper.kill()
-            keeper.wait()
-            keeper.stdout.close() if keeper.stdout else None
+        ) as keeper:
+            try:
+                said = keeper.stdout.readline() if keeper.stdout else ""
+                assert said == "covered\n", "root can't mount an overlay here"
+                yield Machine(name, uid, home, keeper.pid)
+            finally:
+                _end_processes(uid)
+                keeper.kill()
 
 
 @contextlib.contextmanager
@@ -174,11 +176,16 @@ def _users(*argv: str) -> None:
 
 def _end_processes(uid: int) -> None:
     """podman leaves one behind that holds its user namespace."""
-    ended = []
     for process in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
             if process.name.isdigit() and process.stat().st_uid == uid:
-                ended.append(os.pidfd_open(int(process.name)))
-                os.kill(int(process.name), signal.SIGKILL)
-    for descriptor in ended:
-        os.close(descriptor)
+                _end(int(process.name))
+
+
+def _end(pid: int) -> None:
+    ended = os.pidfd_open(pid)
+    try:
+        signal.pidfd_send_signal(ended, signal.SIGKILL)
+        select.select([ended], [], [], DEADLINE)
+    finally:
+        os.close(ended)

@@ -12,7 +12,8 @@ from typing import Final
 ORDINARY: Final = """\
 mkdir -p /etc/containers
 rm -f /usr/bin/docker
-if grep -q ' /sys/fs/cgroup[^ ]* cgroup ' /proc/self/mounts; then runtime=runc; else runtime=crun; fi
+runtime=crun
+if grep -q ' /sys/fs/cgroup[^ ]* cgroup ' /proc/self/mounts; then runtime=runc; fi
 processes=$(cat /proc/sys/kernel/pid_max)
 cat > /etc/containers/containers.conf <<END
 [containers]
@@ -30,7 +31,7 @@ class Host:
     """`title` is for people. `spoil` is a script that root runs on it (`Machine.as_root`),
     `prepare` one that the account runs before. `finding` is what rbuild must name as the cause
     (exit 3), None where it must work. `doctor` is what the doctor must name, and first where it
-    is the cause; None for nothing.
+    is the cause; None for nothing. `base` false: the base image is not there yet.
     """
 
     title: str
@@ -43,6 +44,7 @@ class Host:
     environment: Mapping[str, str | None] = field(default_factory=dict)
     ordinary: bool = True
     as_account: bool = True
+    base: bool = True
 
 
 def _broken(name: str, content: str) -> str:
@@ -86,7 +88,13 @@ HOSTS: Final = (
         before=("sh", "-c", 'exec chroot "$HOME/root" "$@"', "sh"),
         finding="user-namespaces-refused",
     ),
-    Host("real root", as_account=False, finding="rootful-privileged"),
+    Host(
+        "real root",
+        "for place in lib run; do mkdir -p /var/$place/containers; "
+        "mount -t tmpfs tmpfs /var/$place/containers; done",
+        as_account=False,
+        finding="rootful-privileged",
+    ),
     # --- the session
     Host(
         "XDG_RUNTIME_DIR unset (su, cron)",
@@ -101,12 +109,12 @@ HOSTS: Final = (
     ),
     Host(
         "hard limit of 512 open files",
+        "sed -i /default_ulimits/d /etc/containers/containers.conf",
         wrapper=("prlimit", "--nofile=512:512"),
         doctor="low-limits",
     ),
     Host(
-        "hard limits under podman's defaults",
-        "sed -i /default_ulimits/d /etc/containers/containers.conf",
+        "default_ulimits of containers.conf above the hard limit",
         wrapper=("prlimit", "--nofile=4096:4096"),
         doctor="default-ulimits",
     ),
@@ -149,7 +157,7 @@ HOSTS: Final = (
     Host(
         "storage with files of root (sudo -E)",
         'mkdir -p "$HOST_HOME/.local/share/containers/storage/overlay-images"; '
-        'chown "$HOST_ACCOUNT:" "$HOST_HOME/.local" "$HOST_HOME/.local/share"; ',
+        'chown "$HOST_ACCOUNT:" "$HOST_HOME/.local" "$HOST_HOME/.local/share"',
         finding="foreign-storage",
     ),
     Host(
@@ -161,7 +169,7 @@ HOSTS: Final = (
     ),
     Host(
         "bundles owned by root (sudo make)",
-        'mkdir -p "$HOST_HOME/project/bundles/binary"; touch "$HOST_HOME/project/bundles/binary/x"',
+        'mkdir "$HOST_HOME/project/bundles/binary"; chown -R root: "$HOST_HOME/project/bundles"',
         finding="bundles-owned-by-root",
     ),
     Host(
@@ -175,6 +183,7 @@ HOSTS: Final = (
         "registries.conf broken",
         _broken("registries.conf", "unqualified-search-registries = [docker.io]"),
         finding="broken-configuration",
+        base=False,
     ),
     Host("policy.json missing", "rm /etc/containers/policy.json", finding="no-policy"),
     Host(

@@ -7,28 +7,31 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from rootless_build.host import symptoms
 from tests.base_root import add, open_base_root
-from tests.hosts.machine import Machine, machine, remove_stale
+from tests.hosts.machine import Completed, Machine, machine, remove_stale
 from tests.hosts.spoiled import HOSTS, ORDINARY, Host
 
 PROJECT = Path(__file__).parent.parent / "data" / "project"
+IMPORT = "podman import base.tar localhost/base\n"
 PLAIN = """\
-set -e
-podman import base.tar localhost/base
-printf 'FROM localhost/base\\nRUN true\\n' | podman build -t localhost/plain -
-podman run --rm --privileged -v "$HOME/project/bundles:/bundles" localhost/plain touch /bundles/new
-test -O "$HOME/project/bundles/new"
+printf 'FROM %s\\nRUN true\\n' "$1" | podman build -t localhost/plain -
+podman run --rm --privileged -v "$PWD/project/bundles:/bundles" localhost/plain \\
+    sh -c 'rm -rf /bundles/* && echo > /bundles/new'
+test -O project/bundles/new
 """
-WORDS = 110
-"""Characters of an engine's message that are shown in the table."""
+LOG = re.compile(r'time="[^"]*" level=\w+ msg="')
+Spoil = Callable[[Host], AbstractContextManager[Machine]]
 
 
 @pytest.fixture(scope="session")
@@ -41,9 +44,6 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with open_base_root(file) as archive:
         add(archive, "var/nobody", 0o644, uid=65534)
     return file
-
-
-Spoil = Callable[[Host], AbstractContextManager[Machine]]
 
 
 @pytest.fixture
@@ -66,62 +66,88 @@ def spoil(base: Path) -> Spoil:
     return made
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What rbuild said to a build: its status, the backend, the causes it named."""
+
+    status: int
+    backend: str
+    causes: tuple[str, ...]
+    words: str
+
+
 @pytest.mark.parametrize("host", HOSTS, ids=lambda host: host.title)
 def test_on_a_spoiled_host_rbuild_works_or_names_the_cause(
     host: Host, spoil: Spoil, record_property: Callable[[str, object], None]
 ) -> None:
     with spoil(host) as new:
-        plain = _run(new, host, "sh", "-c", PLAIN)
+        plain = plainly(new, host)
     with spoil(host) as new:
-        based = _rbuild(new, host, "base", "--from", str(new.home / "base.tar"), "debian:bookworm")
-        built = _rbuild(new, host, "--log-format", "json", "binary")
-        doctor = _rbuild(new, host, "doctor", "--format", "json")
-        bundles = [f for f in (new.home / "project/bundles").rglob("*") if f.is_file()]
+        answer = build(new, host)
+        doctor = rbuild(new, host, "doctor", "--format", "json")
+        bundles = [file for file in (new.home / "project/bundles").rglob("*") if file.is_file()]
         owners = {file.stat().st_uid for file in bundles}
-    said = json.loads(doctor.stdout)
-    found = [finding["id"] for finding in said["findings"]]
-    print(
-        based.returncode,
-        based.stderr,
-        plain.stderr,
-        built.stdout[-3000:],
-        built.stderr,
-        doctor.stdout,
-        sep="\n--\n",
-    )
-    events = [json.loads(line) for line in built.stdout.splitlines()]
-    errors = [event for event in events if event["event"] == "error"]
-    record_property("row", [host.title, _last(plain), ""])
-    assert "Traceback" not in built.stderr + based.stderr + doctor.stderr
+    named = f"exit {answer.status}, {', '.join(answer.causes)}"
+    said = f"works, with {answer.backend}" if answer.status == 0 else named
+    record_property("host", [host.title, plain, said])
+    assert "Traceback" not in answer.words + doctor.stderr
+    found = [finding["id"] for finding in json.loads(doctor.stdout)["findings"]]
     if host.finding is None:
-        assert (based.returncode, built.returncode, doctor.returncode) == (0, 0, 0)
+        assert answer.status == 0, answer.words
         assert len(bundles) > 1
         assert owners == {new.uid}
+        assert doctor.returncode == 0
         assert host.doctor is None or host.doctor in found
-        return
-    assert built.returncode == 3
-    assert [error["finding"] for error in errors] == [host.finding]
-    assert based.returncode in {0, 3}
-    assert found[0] == host.finding
+    else:
+        assert (answer.status, answer.causes) == (3, (host.finding,)), answer.words
+        assert found[0] == host.finding
 
 
-def _run(new: Machine, host: Host, *argv: str):
+def plainly(new: Machine, host: Host) -> str:
+    """An image and a container as a person makes them with podman: "works", or its words."""
+    script = IMPORT + PLAIN if host.base else PLAIN
+    image = "localhost/base" if host.base else "debian:bookworm"
+    done = run(new, host, new.home, "sh", "-ec", script, "sh", image)
+    if done.returncode == 0:
+        return "works"
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    telling = (line for line in lines if symptoms.find(line))
+    words = next(telling, lines[-1] if lines else f"status {done.returncode}")
+    words = LOG.sub("", words).replace('\\"', '"').removeprefix("Error: ")
+    return words.replace(new.account, "user").replace(str(new.uid), "UID")
+
+
+def build(new: Machine, host: Host) -> Answer:
+    """A base image, and a build with it."""
+    log = ("--log-format", "json")
+    make_base = (*log, "base", "--from", str(new.home / "base.tar"), "debian:bookworm")
+    steps: list[tuple[str, ...]] = [make_base] if host.base else []
+    steps.append((*log, "binary"))
+    answer = Answer(0, "", (), "")
+    for words in steps:
+        done = rbuild(new, host, *words)
+        events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        answer = Answer(
+            done.returncode,
+            next((event["name"] for event in events if event["event"] == "backend-chosen"), ""),
+            tuple(event["finding"] for event in events if event["event"] == "error"),
+            done.stdout + done.stderr,
+        )
+        if answer.status:
+            break
+    return answer
+
+
+def rbuild(new: Machine, host: Host, *words: str) -> Completed:
+    return run(new, host, new.home / "project", sys.executable, "-m", "rootless_build", *words)
+
+
+def run(new: Machine, host: Host, directory: Path, *argv: str) -> Completed:
     return new.run(
         argv,
         before=host.before,
         wrapper=host.wrapper,
         environment=host.environment,
-        directory=new.home / "project" if argv[0] != "sh" else new.home,
+        directory=directory,
         as_account=host.as_account,
     )
-
-
-def _rbuild(new: Machine, host: Host, *words: str):
-    return _run(new, host, sys.executable, "-m", "rootless_build", *words)
-
-
-def _last(plain) -> str:
-    if plain.returncode == 0:
-        return "works"
-    lines = [line for line in plain.stderr.splitlines() if line.strip()]
-    return lines[-1][:WORDS] if lines else f"status {plain.returncode}"

@@ -41,7 +41,7 @@ def default_ulimits(facts: Facts) -> Finding | None:
         "default-ulimits",
         Severity.NOTE,
         f"hard limits are under podman's defaults: {', '.join(beneath)}",
-        "containers don't start ('error setting rlimit')",
+        "containers that ask for more don't start ('error setting rlimit')",
         handled("containers get this host's limits (default_ulimits)"),
     )
 

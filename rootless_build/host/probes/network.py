@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from rootless_build.host.facts import Facts
 from rootless_build.host.finding import (
     Cure,
@@ -97,17 +99,24 @@ def rejecting_policy(facts: Facts) -> Finding | None:
 
 
 def broken_configuration(facts: Facts) -> Finding | None:
-    """podman and buildah stop at the first file they can't read."""
+    """podman and buildah stop at the first file they can't read; at registries.conf only when
+    they look for an image elsewhere.
+    """
     broken = [file for file in facts.configuration.files if file.problem]
     if not broken:
         return None
+    registries = all(_names_registries(file.path) for file in broken)
     return Finding(
         "broken-configuration",
-        blocking(facts),
+        Severity.WARNING if registries else blocking(facts),
         "; ".join(file.problem for file in broken),
-        "podman and buildah stop at it",
+        "podman and buildah can't pull images" if registries else "podman and buildah stop at it",
         by_user(f"${{EDITOR:-vi}} {broken[0].path}", "correct the line"),
     )
+
+
+def _names_registries(path: Path) -> bool:
+    return "registries.conf" in {path.name, path.parent.name.removesuffix(".d")}
 
 
 def short_names(facts: Facts) -> Finding | None:

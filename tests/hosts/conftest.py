@@ -1,0 +1,30 @@
+"""The table of the hosts: what plain podman does there, and what rbuild does."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.hosts.spoiled import HOSTS
+
+ORDER = [host.title for host in HOSTS]
+WIDTH = 110
+"""Characters of an engine's message that the table has room for."""
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    rows = [
+        value
+        for report in reports
+        for name, value in report.user_properties
+        if name == "host" and report.when == "call"
+    ]
+    rows.sort(key=lambda row: ORDER.index(row[0]))
+    if not rows:
+        return
+    terminalreporter.section("hosts")
+    terminalreporter.write_line("| host | plain podman | rbuild |")
+    terminalreporter.write_line("|---|---|---|")
+    for row in rows:
+        cells = (" ".join(str(cell).split())[:WIDTH].replace("|", "\\|") for cell in row)
+        terminalreporter.write_line(f"| {' | '.join(cells)} |")
