@@ -99,6 +99,14 @@ def containers_settings(facts: Facts) -> Iterator[Setting]:
             "a relabelled checkout would be lost to other programs",
             fact="SELinux enforcing",
         )
+    if facts.rootless and "slirp4netns" in facts.programs and "pasta" not in facts.programs:
+        yield Setting(
+            "network",
+            "default_rootless_network_cmd",
+            "slirp4netns",
+            "podman 5 takes pasta and does not fall back (podman issue 25516)",
+            fact="slirp4netns without pasta",
+        )
     yield Setting(
         "containers", "log_driver", "k8s-file", "the journal cuts and drops lines", forced=True
     )

@@ -32,6 +32,8 @@ from rootless_build.process import capture, which
 
 _Part = TypeVar("_Part")
 _HELPERS: Final = ("crun", "runc", "slirp4netns", "pasta", "fuse-overlayfs")
+_RUNTIMES: Final = frozenset({"crun", "runc"})
+_RUNTIME_PLACES: Final = ("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin")
 _PATIENCE: Final = 2.0
 """Seconds a helper has to say its version."""
 _VERSION: Final = re.compile(r"\d+(?:\.\d+)+")
@@ -105,8 +107,11 @@ def _surroundings(environment: Mapping[str, str]) -> Surroundings:
         return Surroundings.WSL2 if "wsl2" in release else Surroundings.WSL1
     if "KUBERNETES_SERVICE_HOST" in environment:
         return Surroundings.KUBERNETES
-    marks = (Path("/run/.containerenv"), Path("/.dockerenv"), Path("/run/systemd/container"))
+    marks = (Path("/run/.containerenv"), Path("/run/systemd/container"))
     if any(mark.exists() for mark in marks) or "container" in environment:
+        return Surroundings.CONTAINER
+    # The mark stays in a virtual machine whose disk was made of an image.
+    if Path("/.dockerenv").exists() and filesystem(Path("/"), mounts())[0] == "overlay":
         return Surroundings.CONTAINER
     if Path("/etc/containers/podman-machine").exists():
         return Surroundings.PODMAN_MACHINE
@@ -116,12 +121,20 @@ def _surroundings(environment: Mapping[str, str]) -> Surroundings:
 def _helpers(facts: Facts) -> tuple[Program, ...]:
     found = []
     for name in _HELPERS:
-        path = which(name) if name in facts.programs else None
+        path = _where(name) if name in facts.programs else None
         if path is not None:
             done = capture([str(path), "--version"], timeout=_PATIENCE)
             version = _VERSION.search(done.text)
             found.append(Program(name, path, version[0] if version else ""))
     return tuple(found)
+
+
+def _where(name: str) -> Path | None:
+    """podman takes OCI runtimes from fixed places and only then from PATH (containers.conf(5)):
+    a newer crun in /usr/local/bin does not help it.
+    """
+    fixed = (Path(place, name) for place in _RUNTIME_PLACES if name in _RUNTIMES)
+    return next((path for path in fixed if os.access(path, os.X_OK)), which(name))
 
 
 def _places(facts: Facts, project: Path, bundles: Path) -> tuple[Place, ...]:

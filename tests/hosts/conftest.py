@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from tests.hosts.spoiled import HOSTS
+from tests.hosts.spoiled import HOSTS, RECORDED
 
 ORDER = [host.title for host in HOSTS]
+ORDER += [json.loads(file.read_text())["title"] for file in RECORDED]
 WIDTH = 110
 """Characters of an engine's message that the table has room for."""
 

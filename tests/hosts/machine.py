@@ -147,7 +147,6 @@ def _account() -> Iterator[tuple[str, int, Path]]:
 def _remove(name: str) -> None:
     entry = pwd.getpwnam(name)
     _end_processes(entry.pw_uid)
-    _users("userdel", name)
     places = [Path(entry.pw_dir), Path(f"/run/user/{entry.pw_uid}")]
     for shared in (Path("/var/tmp"), Path(tempfile.gettempdir())):
         places += [one for one in shared.iterdir() if one.lstat().st_uid == entry.pw_uid]
@@ -156,6 +155,8 @@ def _remove(name: str) -> None:
             shutil.rmtree(place)
         else:
             place.unlink(missing_ok=True)
+    # Last, for the next account may get the same uid.
+    _users("userdel", name)
 
 
 def remove_stale() -> None:

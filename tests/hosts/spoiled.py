@@ -1,14 +1,17 @@
-"""The hosts that are made for real: what is spoiled, and what rbuild does there.
+"""The hosts: those made for real, with what is spoiled and what rbuild does, and the recorded.
 
-Each is this machine with what plain podman needs here put right, and then one thing spoiled.
+A real one is this machine with what plain podman needs here put right, and then one thing spoiled.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
+RECORDED: Final = sorted((Path(__file__).parent.parent / "data" / "hosts").glob("*.json"))
+"""Hosts as data: title, what plain podman says there and where that is told, and the facts."""
 ORDINARY: Final = """\
 mkdir -p /etc/containers
 rm -f /usr/bin/docker

@@ -55,14 +55,12 @@ def no_pasta(facts: Facts) -> Finding | None:
         return None
     if not facts.rootless or not facts.tun or parsed(podman.version or "") < _PASTA_IS_DEFAULT:
         return None
-    path = facts.config_directory / "containers/containers.conf.d/50-network.conf"
-    content = '[network]\ndefault_rootless_network_cmd = "slirp4netns"\n'
     return Finding(
         "no-pasta",
-        Severity.WARNING,
+        Severity.NOTE,
         f"podman {podman.version} uses pasta, which is not installed",
         "no container gets a network",
-        doable(NewFile(path, content), "use slirp4netns, which is installed"),
+        handled("slirp4netns is used (default_rootless_network_cmd)"),
     )
 
 
