@@ -42,13 +42,15 @@ class Account:
     """The user: `name` is empty where the uid has none.
 
     `subuids` and `subgids` are None where they come from elsewhere than a file (nsswitch.conf(5))
-    and are not known. `overlaps` names the accounts that have some of the same ids. `mappers` are
-    newuidmap and newgidmap as far as they are set-uid or have file capabilities.
+    and are not known. No account has an id from `free` on. `overlaps` names the accounts that
+    have some of the same ids. `mappers` are newuidmap and newgidmap as far as they are set-uid or
+    have file capabilities.
     """
 
     name: str = "user"
     subuids: tuple[Range, ...] | None = (Range(100000, WANTED_IDS),)
     subgids: tuple[Range, ...] | None = (Range(100000, WANTED_IDS),)
+    free: int = 100000
     overlaps: tuple[str, ...] = ()
     mappers: tuple[str, ...] = ("newuidmap", "newgidmap")
     no_new_privileges: bool = False

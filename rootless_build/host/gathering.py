@@ -27,6 +27,8 @@ _PROGRAMS: Final = (
 )
 _MAPPERS: Final = ("newuidmap", "newgidmap")
 _REMOTE: Final = ("CONTAINER_HOST", "DOCKER_HOST")
+_FIRST: Final = 100000
+"""SUB_UID_MIN of login.defs(5)."""
 _CAPABILITY: Final = "security.capability"
 
 
@@ -182,8 +184,10 @@ def _account(uid: int) -> Account:
     except KeyError:
         name = ""
     status = _status()
-    subuids, others = _subordinate(Path("/etc/subuid"), name, uid)
-    subgids, more = _subordinate(Path("/etc/subgid"), name, uid)
+    all_uids, all_gids = _ranges(Path("/etc/subuid")), _ranges(Path("/etc/subgid"))
+    subuids, others = _ours(all_uids, {name, str(uid)})
+    subgids, more = _ours(all_gids, {name, str(uid)})
+    taken = (found.end for _, found in (*(all_uids or ()), *(all_gids or ())))
     if _elsewhere():
         subuids = subgids = None
     bounding = status.get("CapBnd")
@@ -191,6 +195,7 @@ def _account(uid: int) -> Account:
         name=name,
         subuids=subuids,
         subgids=subgids,
+        free=max((_FIRST, *taken)),
         overlaps=tuple(sorted({*others, *more})),
         mappers=tuple(program for program in _MAPPERS if _privileged(program)),
         no_new_privileges=status.get("NoNewPrivs") == "1",
@@ -215,25 +220,34 @@ def _status() -> dict[str, str]:
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
-def _subordinate(path: Path, name: str, uid: int) -> tuple[tuple[Range, ...] | None, set[str]]:
-    """Our ranges, and the other accounts that have some of the same ids."""
+def _ranges(path: Path) -> tuple[tuple[str, Range], ...] | None:
+    """Owners and ranges of subuid(5); None when the file can't be read."""
     try:
         lines = path.read_text(errors="replace").splitlines()
     except FileNotFoundError:
-        return (), set()
+        return ()
     except OSError:
-        return None, set()
-    ranges: list[tuple[str, Range]] = []
+        return None
+    found = []
     for line in lines:
         owner, _, rest = line.partition(":")
         start, _, count = rest.partition(":")
         if start.isdigit() and count.isdigit():
-            ranges.append((owner, Range(int(start), int(count))))
-    ours = tuple(found for owner, found in ranges if owner in {name, str(uid)})
+            found.append((owner, Range(int(start), int(count))))
+    return tuple(found)
+
+
+def _ours(
+    ranges: tuple[tuple[str, Range], ...] | None, names: set[str]
+) -> tuple[tuple[Range, ...] | None, set[str]]:
+    """Our ranges, and the other accounts that have some of the same ids."""
+    if ranges is None:
+        return None, set()
+    ours = tuple(found for owner, found in ranges if owner in names)
     others = {
         owner
         for owner, theirs in ranges
-        if owner not in {name, str(uid)}
+        if owner not in names
         and any(theirs.start < own.end and own.start < theirs.end for own in ours)
     }
     return ours, others

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rootless_build.host.facts import Cgroups, Facts
-from rootless_build.host.finding import Cure, Finding, Severity, as_root
+from rootless_build.host.finding import Cure, Finding, Severity, as_root, by_user
 from rootless_build.host.probes.users import blocking
 from rootless_build.host.versions import Defect, versions
 
@@ -36,7 +36,7 @@ def unusable_engine(facts: Facts) -> Finding | None:
         severity,
         "; ".join(engine.problem for engine in bad),
         f"rbuild --backend {bad[0].name} can't run here",
-        Cure(bad[0].hint) if bad[0].hint else None,
+        Cure(bad[0].hint) if bad[0].hint else by_user(f"{bad[0].name} version"),
     )
 
 

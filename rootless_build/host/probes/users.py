@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from rootless_build.host.facts import WANTED_IDS, Facts, Range
 from rootless_build.host.finding import Cure, Finding, Severity, as_root, by_user
 
-_RANGE = "100000-165535"
 _SETUID, _SETGID, _SYS_RESOURCE = 7, 6, 24
 _UIDMAP = (
     "apt-get install uidmap   # Debian, Ubuntu; shadow-utils elsewhere, with set-uid newuidmap"
@@ -78,10 +77,11 @@ def small_subids(facts: Facts) -> Finding | None:
 
 
 def _more_ids(facts: Facts) -> Cure:
-    name = facts.account.name
+    account = facts.account
+    ids = f"{account.free}-{account.free + WANTED_IDS - 1}"
     return as_root(
-        f"usermod --add-subuids {_RANGE} --add-subgids {_RANGE} {name}",
-        "a range no other account has; then, as this user: podman system migrate",
+        f"usermod --add-subuids {ids} --add-subgids {ids} {account.name}",
+        "then, as this user: podman system migrate",
     )
 
 
