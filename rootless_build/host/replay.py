@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 import rootless_build
 from rootless_build.errors import UsageError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 SCHEMA: Final = 1
 _OTHERS: Final = "other"
 _ADDRESSES: Final = frozenset({"CONTAINER_HOST", "DOCKER_HOST"})
+_LOCAL: Final = ("localhost", "127.0.0.1", "::1")
 _PASSWORD: Final = re.compile(r"(\b[a-z][a-z0-9+]*://)[^/\s@]*@")
 
 
@@ -57,20 +59,33 @@ def report(
         "findings": _shortened(found, home, name),
     }
     hidden = {
-        value: f"${variable}"
+        part: f"${variable}"
         for variable, value in environment.items()
-        if value and (variable in _ADDRESSES or variable.lower().endswith("_proxy"))
+        if variable in _ADDRESSES or variable.lower().endswith("_proxy")
+        for part in _parts(value)
     }
     without = _replaced(whole, hidden)
     return without if isinstance(without, dict) else {}
 
 
+def _parts(address: str) -> tuple[str, ...]:
+    """An address, and what engines say of it in their own words; the longest first."""
+    try:
+        split = urlsplit(address)
+    except ValueError:
+        return (address,) if address else ()
+    found = {address, split.netloc, split.hostname or ""} - set(_LOCAL)
+    # A shorter one is also a part of ordinary words.
+    return tuple(sorted((part for part in found if len(part) > 3), key=len, reverse=True))
+
+
 def _replaced(value: object, hidden: Mapping[str, str]) -> object:
     match value:
         case str():
+            value = _PASSWORD.sub(r"\1", value)
             for secret, name in hidden.items():
                 value = value.replace(secret, name)
-            return _PASSWORD.sub(r"\1", value)
+            return value
         case dict():
             return {key: _replaced(item, hidden) for key, item in value.items()}
         case list():

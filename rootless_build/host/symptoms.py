@@ -63,6 +63,11 @@ SYMPTOMS: Final = (
         "a chroot has the host's network only: leave out --network, or install runc",
     ),
     Symptom(
+        r"default OCI runtime .* not found|no OCI runtime",
+        "no-oci-runtime",
+        "install crun or runc; buildah can do without: rbuild --backend buildah",
+    ),
+    Symptom(
         r"short-name .* did not resolve|no unqualified-search registries",
         "short-names",
         "write the image's full name, such as docker.io/library/debian:bookworm",
