@@ -16,7 +16,7 @@ _rbuild_targets() {
 
 _rbuild() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
-    local commands="plan run make bundles install base backends clean"
+    local commands="plan run make bundles install base doctor backends clean"
     local options="--directory --backend --file --image --network --pull --no-pull --no-cache
         --build-arg --env --bundles-dir --rootful --dry-run --log-format --color --verbose --quiet
         --help --version"
@@ -34,6 +34,7 @@ _rbuild() {
     bundles) options+=" --format" ;;
     install) options+=" --prefix" ;;
     base) options+=" --from" ;;
+    doctor) options+=" --format --fix --explain --report --replay --online" ;;
     clean) options+=" --images --volumes --everywhere" ;;
     esac
     case $previous in
@@ -43,7 +44,7 @@ _rbuild() {
     --network) mapfile -t COMPREPLY < <(compgen -W "host none slirp4netns pasta" -- "$current") ;;
     -C | --directory | --bundles-dir | --prefix)
         mapfile -t COMPREPLY < <(compgen -d -- "$current") ;;
-    -f | --file | --from) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+    -f | --file | --from | --replay) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
     *)
         if [[ $current == -* ]]; then
             mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")

@@ -10,7 +10,7 @@ from tests.hosts.spoiled import HOSTS, RECORDED
 
 ORDER = [host.title for host in HOSTS]
 ORDER += [json.loads(file.read_text())["title"] for file in RECORDED]
-WIDTH = 110
+WIDTH = 100
 """Characters of an engine's message that the table has room for."""
 
 
@@ -29,5 +29,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.write_line("| host | plain podman | rbuild |")
     terminalreporter.write_line("|---|---|---|")
     for row in rows:
-        cells = (" ".join(str(cell).split())[:WIDTH].replace("|", "\\|") for cell in row)
-        terminalreporter.write_line(f"| {' | '.join(cells)} |")
+        terminalreporter.write_line(f"| {' | '.join(map(_cell, row))} |")
+
+
+def _cell(words: str) -> str:
+    line = " ".join(words.split()).rstrip('"')
+    return (line if len(line) <= WIDTH else line[: WIDTH - 1] + "…").replace("|", "\\|")

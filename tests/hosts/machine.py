@@ -159,6 +159,12 @@ def _remove(name: str) -> None:
     _users("userdel", name)
 
 
+def accounts() -> list[str]:
+    """Those of this process."""
+    own = f"{_PREFIX}{os.getpid()}-"
+    return [entry.pw_name for entry in pwd.getpwall() if entry.pw_name.startswith(own)]
+
+
 def remove_stale() -> None:
     """Accounts of test runs that were killed."""
     for entry in pwd.getpwall():

@@ -19,7 +19,7 @@ import pytest
 
 from rootless_build.host import symptoms
 from tests.base_root import add, open_base_root
-from tests.hosts.machine import Completed, Machine, machine, remove_stale
+from tests.hosts.machine import Completed, Machine, accounts, machine, remove_stale
 from tests.hosts.spoiled import HOSTS, ORDINARY, Host
 
 PROJECT = Path(__file__).parent.parent / "data" / "project"
@@ -35,11 +35,29 @@ Spoil = Callable[[Host], AbstractContextManager[Machine]]
 
 
 @pytest.fixture(scope="session")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An image with files of the owners that a distribution's have."""
+def unharmed() -> Iterator[None]:
+    """The machine itself is afterwards what it was."""
     if os.getuid() != 0:
         pytest.fail("hosts are made by root: use contrib/run-tests", pytrace=False)
     remove_stale()
+    before = traces()
+    yield
+    assert traces() == before
+    assert accounts() == []
+
+
+def traces() -> dict[Path, tuple[int, int, float]]:
+    """What the hosts spoil, as the machine has it."""
+    programs = ("podman", "buildah", "docker", "newuidmap", "newgidmap", "make", "slirp4netns")
+    files = [Path("/usr/bin", name) for name in (*programs, "crun", "runc")]
+    files += [Path("/dev/net/tun"), *Path("/etc/containers").rglob("*")]
+    seen = {file: file.lstat() for file in files if file.exists()}
+    return {file: (stat.st_mode, stat.st_size, stat.st_mtime) for file, stat in seen.items()}
+
+
+@pytest.fixture(scope="session")
+def base(unharmed: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An image with files of the owners that a distribution's have."""
     file = tmp_path_factory.mktemp("base") / "base.tar"
     with open_base_root(file) as archive:
         add(archive, "var/nobody", 0o644, uid=65534)
