@@ -69,16 +69,6 @@ GROUPS: Final = (
     ),
     Group("configuration", (network.broken_configuration, network.no_policy)),
     Group(
-        "engines",
-        (
-            engines.no_engine,
-            engines.unusable_engine,
-            engines.usable_engines,
-            network.remote_engine,
-            *(partial(engines.defect, row) for row in DEFECTS),
-        ),
-    ),
-    Group(
         "control groups",
         (
             namespaces.hybrid_cgroups,
@@ -101,6 +91,16 @@ GROUPS: Final = (
             storage.network_storage,
             storage.storage_driver,
             storage.several_drivers,
+        ),
+    ),
+    Group(
+        "engines",
+        (
+            engines.no_engine,
+            engines.unusable_engine,
+            engines.usable_engines,
+            network.remote_engine,
+            *(partial(engines.defect, row) for row in DEFECTS),
         ),
     ),
     Group(

@@ -12,9 +12,12 @@ from typing import Final
 
 RECORDED: Final = sorted((Path(__file__).parent.parent / "data" / "hosts").glob("*.json"))
 """Hosts as data: title, what plain podman says there and where that is told, and the facts."""
+NO_DOCKER: Final = """\
+for place in $(echo "$PATH" | tr : ' '); do rm -f "$place/docker"; done
+"""
+"""docker is the last resort of rbuild, and would be one on these hosts too."""
 ORDINARY: Final = """\
 mkdir -p /etc/containers
-rm -f /usr/bin/docker
 runtime=crun
 if grep -q ' /sys/fs/cgroup[^ ]* cgroup ' /proc/self/mounts; then runtime=runc; fi
 processes=$(cat /proc/sys/kernel/pid_max)

@@ -20,7 +20,7 @@ import pytest
 from rootless_build.host import symptoms
 from tests.base_root import add, open_base_root
 from tests.hosts.machine import Completed, Machine, accounts, machine, remove_stale
-from tests.hosts.spoiled import HOSTS, ORDINARY, Host
+from tests.hosts.spoiled import HOSTS, NO_DOCKER, ORDINARY, Host
 
 PROJECT = Path(__file__).parent.parent / "data" / "project"
 IMPORT = "podman import base.tar localhost/base\n"
@@ -78,7 +78,7 @@ def spoil(base: Path) -> Spoil:
             if host.prepare:
                 done = new.run(["sh", "-euc", host.prepare])
                 assert done.returncode == 0, done.stderr
-            new.as_root((ORDINARY if host.ordinary else "rm -f /usr/bin/docker\n") + host.spoil)
+            new.as_root(NO_DOCKER + (ORDINARY if host.ordinary else "") + host.spoil)
             yield new
 
     return made

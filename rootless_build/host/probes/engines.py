@@ -30,7 +30,8 @@ def unusable_engine(facts: Facts) -> Finding | None:
     if not bad or all(engine.problem for engine in engines):
         return None
     # A docker client without its daemon is the ordinary case on hosts that have podman.
-    severity = Severity.OK if {engine.name for engine in bad} == {"docker"} else Severity.WARNING
+    bad = [engine for engine in bad if engine.name != "docker"] or bad
+    severity = Severity.OK if bad[0].name == "docker" else Severity.WARNING
     return Finding(
         f"{bad[0].name}-unusable",
         severity,

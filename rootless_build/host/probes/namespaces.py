@@ -70,9 +70,9 @@ def user_namespaces_refused(facts: Facts) -> Finding | None:
 
 def hybrid_cgroups(facts: Facts) -> Finding | None:
     """crun refuses hybrid control groups (measured: crun 1.8.1; buildah's chroot needs none)."""
-    if facts.cgroups is not Cgroups.HYBRID:
+    if facts.cgroups is not Cgroups.HYBRID or not {"podman", "buildah"} & set(facts.programs):
         return None
-    seen = "control groups are hybrid: version 1 controllers beside version 2"
+    seen = "control groups are hybrid (version 1 controllers beside version 2)"
     if "runc" in facts.programs:
         return Finding(
             "hybrid-cgroups",
