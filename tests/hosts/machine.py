@@ -149,7 +149,7 @@ def _remove(name: str) -> None:
     _end_processes(entry.pw_uid)
     places = [Path(entry.pw_dir), Path(f"/run/user/{entry.pw_uid}")]
     for shared in (Path("/var/tmp"), Path(tempfile.gettempdir())):
-        places += [one for one in shared.iterdir() if one.lstat().st_uid == entry.pw_uid]
+        places += [one for one in shared.iterdir() if _owner(one) == entry.pw_uid]
     for place in places:
         if place.is_dir() and not place.is_symlink():
             shutil.rmtree(place)
@@ -157,6 +157,14 @@ def _remove(name: str) -> None:
             place.unlink(missing_ok=True)
     # Last, for the next account may get the same uid.
     _users("userdel", name)
+
+
+def _owner(path: Path) -> int | None:
+    """None for what has gone meanwhile: others use these directories too."""
+    try:
+        return path.lstat().st_uid
+    except FileNotFoundError:
+        return None
 
 
 def accounts() -> list[str]:
