@@ -175,26 +175,38 @@ def accounts() -> list[str]:
 
 def remove_stale() -> None:
     """Accounts of test runs that were killed."""
-    for entry in pwd.getpwall():
-        if entry.pw_name.startswith(_PREFIX):
-            pid = entry.pw_name.removeprefix(_PREFIX).partition("-")[0]
-            if pid.isdigit() and not Path("/proc", pid).exists():
-                _remove(entry.pw_name)
+    with _alone("stale"):
+        for entry in pwd.getpwall():
+            if entry.pw_name.startswith(_PREFIX):
+                pid = entry.pw_name.removeprefix(_PREFIX).partition("-")[0]
+                if pid.isdigit() and not Path("/proc", pid).exists():
+                    _remove(entry.pw_name)
 
 
 def _users(*argv: str) -> None:
     """One at a time: useradd gives up where another one has the lock."""
-    with Path("/run/lock/rbuild-hosts").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _alone("accounts"):
         subprocess.run(argv, check=True, capture_output=True, timeout=DEADLINE)
 
 
+@contextlib.contextmanager
+def _alone(what: str) -> Iterator[None]:
+    """Nobody else does the same meanwhile: tests run in several processes."""
+    with Path(f"/run/lock/rbuild-hosts-{what}").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _end_processes(uid: int) -> None:
-    """podman leaves one behind that holds its user namespace."""
-    for process in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if process.name.isdigit() and process.stat().st_uid == uid:
-                _end(int(process.name))
+    """podman leaves one behind that holds its user namespace, and others that clean up."""
+    while pids := [pid for pid in _processes() if _owner(Path("/proc", str(pid))) == uid]:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                _end(pid)
+
+
+def _processes() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
 
 
 def _end(pid: int) -> None:
