@@ -46,7 +46,7 @@ class BuildahBackend:
         done = process.capture([PROGRAM, "--version"], environment=dict(settings.environment))
         words = done.text.split()
         if done.status or len(words) < 3:
-            return Probe(None, f"buildah does not work: {done.words or done.text}", _HINT)
+            return Probe("", f"buildah does not work: {done.words or done.text}")
         return Probe(words[2])
 
     @contextlib.contextmanager

@@ -21,6 +21,10 @@ _ENGINE_FAILED: Final = frozenset({None, 125})
 """Statuses of a StepFailedError that are the engine's and not the command's."""
 _CONSEQUENCE: Final = "no-engine"
 """What follows where every engine stops at the same cause."""
+_DID_NOT_START: Final = frozenset(
+    {_CONSEQUENCE, "podman-unusable", "podman-service", "buildah-unusable"}
+)
+"""Not docker: its daemon has a user namespace of its own, or none."""
 
 
 def cause(error: RbuildError, examine: Examine) -> HostError | None:
@@ -39,6 +43,8 @@ def cause(error: RbuildError, examine: Examine) -> HostError | None:
 
 def _candidates(error: RbuildError, examine: Examine) -> list[Finding]:
     if isinstance(error, BackendUnavailableError):
+        if error.finding not in _DID_NOT_START:
+            return []
         return [
             finding
             for finding in examine()

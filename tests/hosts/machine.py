@@ -199,14 +199,22 @@ def _alone(what: str) -> Iterator[None]:
 
 def _end_processes(uid: int) -> None:
     """podman leaves one behind that holds its user namespace, and others that clean up."""
-    while pids := [pid for pid in _processes() if _owner(Path("/proc", str(pid))) == uid]:
+    while pids := _processes(uid):
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 _end(pid)
 
 
-def _processes() -> list[int]:
-    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+def _processes(uid: int) -> list[int]:
+    """Those that have not ended; one that has may stay until its parent asks."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and _owner(entry) == uid:
+            with contextlib.suppress(OSError):
+                state = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+                if state not in "ZX":
+                    found.append(int(entry.name))
+    return found
 
 
 def _end(pid: int) -> None:

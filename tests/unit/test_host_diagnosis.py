@@ -125,6 +125,12 @@ def test_no_engine_at_all_stays_what_it_is() -> None:
     assert explained(error, replace(ORDINARY, engines=())) is None
 
 
+def test_a_daemon_that_does_not_answer_is_not_blamed_on_the_user() -> None:
+    facts = replace(ORDINARY, account=Account(subuids=(), subgids=()))
+    error = BackendUnavailableError("no docker daemon is running", finding="docker-unusable")
+    assert explained(error, facts) is None
+
+
 @pytest.mark.parametrize(
     "error",
     [

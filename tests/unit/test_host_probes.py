@@ -214,6 +214,16 @@ def test_what_stops_podman_does_not_stop_a_build_where_docker_can_run(
     assert BLOCKS not in {finding.severity for finding in said(docker).values()}
 
 
+def test_without_an_engine_that_is_what_is_missing_first() -> None:
+    facts = replace(
+        ORDINARY,
+        programs=without("podman", "buildah"),
+        engines=(NO_PODMAN, NO_DAEMON),
+        account=Account(subuids=(), subgids=()),
+    )
+    assert [one.finding.id for one in examine(facts)][:2] == ["no-engine", "no-subids"]
+
+
 def test_an_account_of_a_directory_service_is_not_told_that_it_has_no_ids() -> None:
     assert set(said(spoiled({"account": Account(subuids=None, subgids=None)}))) == {"engines"}
 

@@ -14,7 +14,11 @@ _UIDMAP = (
 
 
 def blocking(facts: Facts) -> Severity:
-    """How bad it is that podman and buildah can't run: docker may be able to."""
+    """How bad it is that podman and buildah can't run: docker may be able to, and where neither
+    is installed that comes first.
+    """
+    if not {"podman", "buildah"} & set(facts.programs):
+        return Severity.WARNING
     others = (engine for engine in facts.engines or () if engine.name not in {"podman", "buildah"})
     spared = facts.remote or any(not engine.problem for engine in others)
     return Severity.WARNING if spared else Severity.BLOCKS
