@@ -36,7 +36,8 @@ def _problem(registry: str) -> str:
         # 401 asks for a login, which is an answer.
         return "" if error.code < 500 else f"HTTP {error.code} {error.reason}"
     except urllib.error.URLError as error:
-        return str(error.reason)
+        reason = error.reason
+        return (isinstance(reason, OSError) and reason.strerror) or str(reason)
     except (OSError, http.client.HTTPException) as error:
         return f"{type(error).__name__}: {error}"
     return ""
