@@ -15,7 +15,7 @@ import pytest
 
 QUICKSTART = Path(__file__).parents[2] / "contrib" / "quickstart"
 pytestmark = [
-    pytest.mark.timeout(1500),
+    pytest.mark.timeout(2700),
     pytest.mark.parametrize("backend_name", ["podman"], indirect=True, ids=["podman+buildah"]),
     pytest.mark.xdist_group("docker.io"),
 ]
