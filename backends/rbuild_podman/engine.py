@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import cast
@@ -12,7 +12,7 @@ from typing import cast
 from rbuild_containers.build import build_arguments
 from rbuild_containers.build_log import BuildLog
 from rbuild_containers.end_build import end_build
-from rbuild_containers.image_config import image_from_config
+from rbuild_containers.image_config import image_from_inspect, matched
 from rbuild_podman.connection import Connection, engine_errors
 from rbuild_podman.container import new_container
 from rootless_build import process
@@ -27,6 +27,8 @@ from rootless_build.backend import (
 from rootless_build.errors import ImageBuildError, ImageNotFoundError, StepFailedError
 from rootless_build.events import StepReporter, Stream
 from rootless_build.plan import BuildImage, Json, Pairs, RunContainer
+
+_UNKNOWN = "image not known"
 
 
 class PodmanEngine:
@@ -59,14 +61,30 @@ class PodmanEngine:
         name = reference.removeprefix("sha256:")
         found = self._capture("image", "inspect", "--", name)
         if found.status != 0:
-            if "image not known" in found.words or "no such image" in found.words.lower():
+            if _UNKNOWN in found.words or "no such image" in found.words.lower():
                 return None
             raise StepFailedError(
                 f"podman could not look for the image {reference}", engine_words=found.words
             )
-        inspected = cast("list[dict[str, Json]]", json.loads(found.text))[0]
-        config = cast("dict[str, Json] | None", inspected["Config"]) or {}
-        return image_from_config(str(inspected["Id"]), config)
+        return image_from_inspect(cast("list[dict[str, Json]]", json.loads(found.text))[0])
+
+    def find_images(self, references: Sequence[str]) -> Sequence[Image | None]:
+        """See `rootless_build.backend.Engine.find_images`: one command, 0.03 s."""
+        if not references:
+            return ()
+        done = self._capture("image", "inspect", "--", *references)
+        try:
+            inspected = cast("list[dict[str, Json]]", json.loads(done.text))
+        except ValueError:
+            inspected = []
+        answers = matched(references, inspected)
+        if answers is None or (done.status and _UNKNOWN not in done.words):
+            return [self.find_image(reference) for reference in references]
+        return [image_from_inspect(found) if found else None for found in answers]
+
+    def warm_up(self) -> None:
+        """Start the service."""
+        self._connection.start()
 
     def pull_image(self, reference: str, reporter: StepReporter) -> Image:
         """Fetch an image from its registry."""

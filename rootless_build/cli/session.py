@@ -22,12 +22,14 @@ from rootless_build.events import (
     Notice,
     Stopwatch,
 )
+from rootless_build.fingerprint import records
 from rootless_build.host import engine_settings, gather
 from rootless_build.overrides import Overrides, apply, where_possible
 from rootless_build.plan import Plan, PullPolicy
 from rootless_build.process import signals_interrupt
 from rootless_build.recipes.request import Request
 from rootless_build.registry import Choice
+from rootless_build.unchanged import Unchanged
 
 
 class View(Protocol):
@@ -124,6 +126,7 @@ def overrides(command: Command) -> Overrides:
         build_args=pairs(command.values("build_args"), "--build-arg"),
         environment=pairs(command.values("env"), "--env"),
         image=command.option("image"),
+        caches=command.values("cache_volumes"),
         bundles_directory=Path(bundles).absolute() if bundles else None,
     )
 
@@ -174,13 +177,17 @@ def execute(
         rootful=command.flag("rootful"),
         terminal=_text(command),
         in_place=in_place,
+        explain=command.flag("explain"),
+        fresh=command.flag("fresh"),
     )
+    summary = runner.Summary(done=True)
     try:
         with signals_interrupt(), ExitStack() as stack:
-            engine = None
+            engine, unchanged = None, None
             if runner.needs_engine(plan):
-                engine, _ = stack.enter_context(engine_for(command))
-            runner.run(plan, engine, options, command.view)
+                engine, choice = stack.enter_context(engine_for(command))
+                unchanged = _unchanged(command, plan, choice)
+            summary = runner.run(plan, engine, options, command.view, unchanged)
         status = 0
     except StepFailedError as error:
         status = error.exit_code
@@ -194,8 +201,19 @@ def execute(
         status = 130
         raise
     finally:
-        command.view(BuildFinished(status, watch.seconds))
+        command.view(BuildFinished(status, watch.seconds, summary.saved, summary.done))
     return status
+
+
+def _unchanged(command: Command, plan: Plan, choice: Choice) -> Unchanged:
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    given = (name for name in ("force", "fresh") if command.flag(name))
+    about = (
+        ("the engine", f"{choice.backend.name} {choice.version}"),
+        ("a setting of the engine", choice.settings.identity),
+    )
+    cache = records.cache_directory(plan.project, home)
+    return Unchanged(plan, about, cache, force=next((f"--{name}" for name in given), ""))
 
 
 def _text(command: Command) -> bool:
