@@ -29,7 +29,7 @@ from rootless_build.fingerprint import index, tree
 from rootless_build.plan import BindMount, BuildImage, Bundles, Pairs, Plan, RunContainer
 from rootless_build.unchanged import Unchanged
 
-EDITS = int(os.environ.get("RBUILD_EDITS", "150"))
+EDITS = int(os.environ.get("RBUILD_EDITS", "30"))
 BASE = "docker.io/library/debian:bookworm"
 TAG = "project-dev"
 PULLED = Image("b" * 64, layers=("pulled",))
@@ -215,6 +215,7 @@ class Project:
         self.engine.pull_image(BASE, StepReporter(lambda event: None, 1))
         self.environment = {"FLAVOR": "plain"}
         self.arguments = {"NOTE": "none"}
+        self.taken_back: Callable[[], None] = lambda: None
         self.command = ["hack/make.sh", "binary"]
         for name in ("src/main.go", "src/a/b.go", "src/a/c.go", "docs/x.md", "VERSION", "note.txt"):
             self.write(name, name)
@@ -460,7 +461,8 @@ class Project:
 
     def meanwhile(self) -> None:
         """The next edit happens while a step is done."""
-        edit = self.random.choice([self.content, self.add, self.delete, self.git, self.mode])
+        edits = (self.content, self.add, self.delete, self.git, self.mode, self.passing)
+        edit = self.random.choice(edits)
         waiting = [self.random.randrange(2)]
 
         def now() -> None:
@@ -469,13 +471,22 @@ class Project:
 
         self.engine.meanwhile = now
 
+    def passing(self) -> None:
+        """A change that is taken back after the run."""
+        path = self.some_file()
+        if self.random.random() < 0.5:
+            path = self.root / ".git/HEAD"
+        content = path.read_bytes()
+        path.write_bytes(content + b"passing")
+        self.taken_back = lambda: (path.write_bytes(content), None)[1]
+
 
 EVERY = (
     *("same_size_and_time content append mode mode_of_directory retarget link_becomes_file").split(),
     *("touch rewrite rename exchange add add_directory delete delete_directory ignore").split(),
     *("other_ignore_file variable variable_goes argument other_command dockerfile").split(),
     *("bundle_goes bundles_go bundle_altered bundle_mode bundle_link bundle_added").split(),
-    *("image_goes image_replaced base_moves base_goes git index_goes nothing meanwhile").split(),
+    *("image_goes image_replaced base_moves base_goes git index_goes nothing meanwhile meanwhile").split(),
 )
 
 
@@ -503,6 +514,8 @@ def test_exactly_what_would_come_out_differently_is_done_again(
         if "meanwhile" in edits:
             # Nobody can know what a step saw of a change while it was done: the next run looks.
             project.engine.meanwhile = lambda: None
+            project.taken_back()
+            project.taken_back = lambda: None
             project.run()
             project.run()
         else:
