@@ -474,8 +474,9 @@ class Project:
     def passing(self) -> None:
         """A change that is taken back after the run."""
         path = self.some_file()
-        if self.random.random() < 0.5:
-            path = self.root / ".git/HEAD"
+        head = self.root / ".git/HEAD"
+        if self.random.random() < 0.5 and head.exists():
+            path = head
         content = path.read_bytes()
         path.write_bytes(content + b"passing")
         self.taken_back = lambda: (path.write_bytes(content), None)[1]
