@@ -99,8 +99,13 @@ class HonestContainer:
 
     def run(self, reporter: StepReporter, stdio: Stdio) -> Exit:
         bundles = [m.source for m in self.step.mounts if m.target == "/bundles"]  # type: ignore[union-attr]
-        self.engine.meanwhile()
-        write_bundles(bundles[0], self.engine.bundles_of(self.step, self.image))
+        early = random.Random(self.engine.ran).random() < 0.5
+        if not early:
+            self.engine.meanwhile()
+        made = self.engine.bundles_of(self.step, self.image)
+        if early:
+            self.engine.meanwhile()
+        write_bundles(bundles[0], made)
         self.engine.ran += 1
         return Exit(0)
 
@@ -288,7 +293,12 @@ class Project:
     def files(self) -> list[Path]:
         found = [path for path in self.root.rglob("*") if path.is_file() and not path.is_symlink()]
         kept = ("Dockerfile", ".dockerignore", "Dockerfile.dockerignore")
-        return [p for p in found if p.name not in kept and not p.is_relative_to(self.bundles)]
+        return [
+            path
+            for path in found
+            if path.name not in kept
+            and not path.relative_to(self.root).parts[0].startswith(("bundles", ".bundles"))
+        ]
 
     def some_file(self) -> Path:
         files = self.files()
@@ -467,7 +477,8 @@ class Project:
 
     def meanwhile(self) -> None:
         """The next edit happens while a step is done."""
-        edit = self.random.choice([self.content, self.add, self.delete, self.git, self.mode])
+        edits = (self.content, self.add, self.delete, self.git, self.git, self.mode)
+        edit = self.random.choice(edits)
         waiting = [self.random.randrange(2)]
 
         def now() -> None:
