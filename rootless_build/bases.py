@@ -8,7 +8,6 @@ from rootless_build import reference
 from rootless_build.backend import LABEL_BASE, Engine, Image
 from rootless_build.errors import ImageNotFoundError
 from rootless_build.events import StepReporter
-from rootless_build.from_lines import external_bases
 from rootless_build.plan import BuildImage, PullPolicy
 
 
@@ -17,6 +16,9 @@ def prepared(step: BuildImage, engine: Engine, reporter: StepReporter) -> BuildI
 
     Raises ImageNotFoundError for a base image that is nowhere to be had.
     """
+    # Only a build reads a containerfile.
+    from rootless_build.from_lines import external_bases  # noqa: PLC0415
+
     substitutes = tuple(
         (wanted, local)
         for wanted in external_bases(step)

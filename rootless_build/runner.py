@@ -17,9 +17,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
-from rootless_build import bases, bundles, caches, mounts, process
+from rootless_build import bases, caches, mounts, process
 from rootless_build.backend import (
     LABEL_BUILD,
     LABEL_PLAN,
@@ -31,7 +31,6 @@ from rootless_build.backend import (
     Image,
     Stdio,
 )
-from rootless_build.bundles import Staging
 from rootless_build.errors import (
     HostError,
     ImageNotFoundError,
@@ -48,7 +47,6 @@ from rootless_build.events import (
     StepStarted,
     Stopwatch,
 )
-from rootless_build.host import symptoms
 from rootless_build.plan import (
     BuildImage,
     HostCommand,
@@ -61,6 +59,9 @@ from rootless_build.plan import (
     digest,
 )
 from rootless_build.unchanged import Answer, Running, Unchanged
+
+if TYPE_CHECKING:
+    from rootless_build.bundles import Staging
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ class _Run:
         self._left = sum(isinstance(step, RunContainer) for step in plan.steps)
         self._in_containers = 0.0
         self._cached = False
+        self._prepared = False
         self._summary = Summary()
         self._given_engine = engine
         self._options = options
@@ -149,7 +151,6 @@ class _Run:
     def all(self) -> Summary:
         if needs_engine(self._plan) and not self._options.rootful and not self._engine.rootless:
             _refuse_rootful(self._plan)
-        self._check_bundles()
         of = len(self._plan.steps)
         for number, step in enumerate(self._plan.steps, 1):
             self._emit(StepStarted(number, of, step.kind, title(step)))
@@ -159,6 +160,9 @@ class _Run:
             except RbuildError as error:
                 error.where = error.where or _where(number, of, step)
                 if not error.hint:
+                    # Only a failure needs it.
+                    from rootless_build.host import symptoms  # noqa: PLC0415
+
                     error.hint = symptoms.hint(f"{error.message}\n{error.engine_words}")
                 status = error.status if isinstance(error, StepFailedError) else None
                 self._emit(StepFinished(number, of, step.kind, status or 1, watch.seconds))
@@ -167,10 +171,21 @@ class _Run:
             self._summary = dataclasses.replace(self._summary, done=self._summary.done or done)
         return self._summary
 
+    def _prepare(self) -> None:
+        """Something will be done."""
+        if not self._prepared:
+            self._prepared = True
+            if self._left:
+                self._engine.warm_up()
+            self._check_bundles()
+
     def _check_bundles(self) -> None:
         """What would keep the results from being published is said before they are made."""
         wanted = self._plan.bundles
         if wanted and any(self._stages(step) for step in self._plan.steps):
+            # A run that changes nothing makes no bundles: 20 ms.
+            from rootless_build import bundles  # noqa: PLC0415
+
             bundles.check(wanted.directory)
 
     def _stages(self, step: Step) -> bool:
@@ -218,8 +233,7 @@ class _Run:
             if self._is_done(answer, reporter):
                 self._built |= {tag: answer.image for tag in step.tags if answer.image}
                 return False
-        if self._left:
-            self._engine.warm_up()
+        self._prepare()
         watch = Stopwatch()
         prepared = bases.prepared(step, self._engine, reporter)
         building = self._unchanged and self._unchanged.building(step, self._engine)
@@ -246,7 +260,7 @@ class _Run:
                     self._running = self._unchanged.running()
             if self._skip:
                 return False
-        self._engine.warm_up()
+        self._prepare()
         image = self._image(step, reporter)
         if self._running is not None:
             self._running.starts(step, image)
@@ -288,6 +302,9 @@ class _Run:
             tty=stdio is Stdio.TERMINAL,
             mounts=step.mounts + kept,
         )
+        # As above.
+        from rootless_build import bundles  # noqa: PLC0415
+
         with ExitStack() as stack:
             staging, copied_from = None, None
             wanted = self._plan.bundles

@@ -9,12 +9,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import cast
 
-from rbuild_containers.build import build_arguments
-from rbuild_containers.build_log import BuildLog
-from rbuild_containers.end_build import end_build
 from rbuild_containers.image_config import image_from_inspect, matched
 from rbuild_podman.connection import Connection, engine_errors
-from rbuild_podman.container import new_container
 from rootless_build import process
 from rootless_build.backend import (
     LABEL_PREFIX,
@@ -117,6 +113,11 @@ class PodmanEngine:
         With the CLI: podman 4.3.1's API ignores the network mode of a build, and podman-py packs
         the whole context before it starts and hands the log back when all is over.
         """
+        # Many runs build nothing: 10 ms.
+        from rbuild_containers.build import build_arguments  # noqa: PLC0415
+        from rbuild_containers.build_log import BuildLog  # noqa: PLC0415
+        from rbuild_containers.end_build import end_build  # noqa: PLC0415
+
         id_file = step.image_id_file or self._settings.runtime_directory / "image-id"
         arguments = build_arguments(step, self._settings)
         if step.image_id_file is None:
@@ -158,6 +159,8 @@ class PodmanEngine:
 
     def container(self, step: RunContainer, image: Image) -> AbstractContextManager[Container]:
         """Make a container of `image`."""
+        from rbuild_podman.container import new_container  # noqa: PLC0415 - as above
+
         return new_container(self._connection, step, image, self._settings)
 
     def remove_volume(self, name: str) -> bool:

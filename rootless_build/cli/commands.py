@@ -8,7 +8,7 @@ from pathlib import Path
 
 from plumbum import cli
 
-from rootless_build import bundles, overrides, process, registry
+from rootless_build import overrides, process, registry
 from rootless_build import plan as plans
 from rootless_build.backend import (
     LABEL_BASE,
@@ -18,7 +18,6 @@ from rootless_build.backend import (
     EngineSettings,
     Leftover,
 )
-from rootless_build.cli import tables
 from rootless_build.cli.command import Command
 from rootless_build.cli.session import (
     backend_name,
@@ -166,11 +165,17 @@ class Bundles(Command):
             return self._verify(directory)
         if what != "list":
             raise UsageError(f"rbuild bundles {what}: it is list or verify")
+        from rootless_build import bundles  # noqa: PLC0415 - the commands that build do without it
+        from rootless_build.cli import tables  # noqa: PLC0415 - as above
+
         files = bundles.list_bundles(directory)
         print(tables.bundles_json(files) if self.format == "json" else tables.bundles(files))
         return 0
 
     def _verify(self, directory: Path) -> int:
+        from rootless_build import bundles  # noqa: PLC0415 - as above
+        from rootless_build.cli import tables  # noqa: PLC0415 - as above
+
         report = bundles.verify(directory)
         if self.format == "json":
             print(tables.report_json(report))
@@ -196,6 +201,8 @@ class Install(Command):
         return self.attempt(self._install)
 
     def _install(self) -> int:
+        from rootless_build import bundles  # noqa: PLC0415 - as above
+
         dry = self.flag("dry_run")
         directory = _bundles_directory(self)
         for done in bundles.install(directory, Path(self.prefix).absolute(), dry_run=dry):
@@ -255,6 +262,8 @@ class Backends(Command):
         return self.attempt(self._show)
 
     def _show(self) -> int:
+        from rootless_build.cli import tables  # noqa: PLC0415 - as above
+
         with settings_for(self) as settings:
             found = registry.survey(settings)
             try:

@@ -499,13 +499,38 @@ class Project:
 
 
 EVERY = (
-    *(
-        "same_size_and_time content append mode mode_of_directory retarget link_becomes_file"
-    ).split(),
-    *("touch rewrite rename exchange add add_directory delete delete_directory ignore").split(),
-    *("other_ignore_file variable variable_goes argument other_command dockerfile").split(),
-    *("bundle_goes bundles_go bundle_altered bundle_mode bundle_link bundle_added").split(),
-    *("image_goes image_replaced base_moves base_goes git index_goes nothing meanwhile").split(),
+    *[
+        "same_size_and_time",
+        "content",
+        "append",
+        "mode",
+        "mode_of_directory",
+        "retarget",
+        "link_becomes_file",
+    ],
+    *[
+        "touch",
+        "rewrite",
+        "rename",
+        "exchange",
+        "add",
+        "add_directory",
+        "delete",
+        "delete_directory",
+        "ignore",
+    ],
+    *["other_ignore_file", "variable", "variable_goes", "argument", "other_command", "dockerfile"],
+    *["bundle_goes", "bundles_go", "bundle_altered", "bundle_mode", "bundle_link", "bundle_added"],
+    *[
+        "image_goes",
+        "image_replaced",
+        "base_moves",
+        "base_goes",
+        "git",
+        "index_goes",
+        "nothing",
+        "meanwhile",
+    ],
     "meanwhile_passing",
 )
 
