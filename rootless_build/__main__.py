@@ -38,6 +38,8 @@ def _postpone(name: str) -> None:
 
     stand_in.__getattr__ = load  # type: ignore[method-assign]  # PEP 562
     sys.modules[name] = stand_in
+    package, _, child = name.rpartition(".")
+    setattr(importlib.import_module(package), child, stand_in)
 
 
 if __name__ == "__main__":

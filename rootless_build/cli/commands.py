@@ -20,6 +20,7 @@ from rootless_build.backend import (
 )
 from rootless_build.cli.command import Command
 from rootless_build.cli.session import (
+    EngineToCome,
     backend_name,
     engine_for,
     execute,
@@ -52,8 +53,9 @@ def build(command: Command, words: tuple[str, ...]) -> int:
     targets, variables = split_words(words)
     if command.flag("dry_run"):
         return show_plan(command, words, "text")
-    plan = read_plan(command, targets, variables)
-    return execute(command, plan, pass_status=targets == ("shell",))
+    with EngineToCome(command) as engine:
+        plan = read_plan(command, targets, variables)
+        return execute(command, plan, engine, pass_status=targets == ("shell",))
 
 
 def show_plan(command: Command, words: tuple[str, ...], form: str) -> int:
@@ -135,8 +137,9 @@ class Run(Command):
     def _run(self, command: tuple[str, ...]) -> int:
         if not command:
             raise UsageError("no command given", hint="rbuild run -- COMMAND [ARGUMENT...]")
-        plan = overrides.make_container(self._container_plan(), command)
-        return execute(self, plan, in_place=True, pass_status=True)
+        with EngineToCome(self) as engine:
+            plan = overrides.make_container(self._container_plan(), command)
+            return execute(self, plan, engine, in_place=True, pass_status=True)
 
     def _container_plan(self) -> plans.Plan:
         """The plan of `shell`, the target that has a container in every era; else the default's."""

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Protocol
+from threading import Thread
+from typing import Protocol, Self
 
 from rootless_build import config, mounts, recipes, registry, runner
 from rootless_build.backend import Engine, EngineSettings
@@ -145,25 +146,70 @@ def backend_name(command: Command) -> str:
 def settings_for(command: Command) -> Iterator[EngineSettings]:
     """The host's settings for the engines, announced to the view (at `-v`)."""
     with engine_settings(gather(os.environ)) as settings:
-        for row in settings.adaptations:
-            text = f"{row.setting} = {row.value}: {row.reason}"
-            command.view(Notice(Level.DETAIL, "host-setting", text))
+        _announce(command, settings)
         yield settings
+
+
+def _announce(command: Command, settings: EngineSettings) -> None:
+    for row in settings.adaptations:
+        text = f"{row.setting} = {row.value}: {row.reason}"
+        command.view(Notice(Level.DETAIL, "host-setting", text))
+
+
+class EngineToCome:
+    """A context in which the backend is chosen in the background, while the plan is made."""
+
+    def __init__(self, command: Command) -> None:
+        self._command = command
+        self._name = backend_name(command)
+        self._resources = ExitStack()
+        self._choice: Choice | None = None
+        self._error: Exception | None = None
+        self._thread = Thread(target=self._choose, name="rbuild-choose", daemon=True)
+
+    def _choose(self) -> None:
+        try:
+            settings = self._resources.enter_context(engine_settings(gather(os.environ)))
+            self._choice = registry.choose(self._name, settings)
+        except Exception as error:
+            self._error = error
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join()
+        self._resources.close()
+
+    @contextmanager
+    def open(self) -> Iterator[tuple[Engine, Choice]]:
+        """The chosen backend's engine."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        assert self._choice is not None  # noqa: S101 - the thread leaves one of them
+        choice = self._choice
+        _announce(self._command, choice.settings)
+        self._command.view(BackendChosen(choice.backend.name, choice.version, choice.reason))
+        with choice.backend.open(choice.settings) as engine:
+            yield engine, choice
 
 
 @contextmanager
 def engine_for(command: Command) -> Iterator[tuple[Engine, Choice]]:
     """The chosen backend's engine, open."""
-    name = backend_name(command)
-    with settings_for(command) as settings:
-        choice = registry.choose(name, settings)
-        command.view(BackendChosen(choice.backend.name, choice.version, choice.reason))
-        with choice.backend.open(settings) as engine:
-            yield engine, choice
+    with EngineToCome(command) as engine_to_come, engine_to_come.open() as opened:
+        yield opened
 
 
 def execute(
-    command: Command, plan: Plan, *, in_place: bool = False, pass_status: bool = False
+    command: Command,
+    plan: Plan,
+    engine_to_come: EngineToCome,
+    *,
+    in_place: bool = False,
+    pass_status: bool = False,
 ) -> int:
     """Run the plan and return rbuild's exit status.
 
@@ -185,7 +231,7 @@ def execute(
         with signals_interrupt(), ExitStack() as stack:
             engine, unchanged = None, None
             if runner.needs_engine(plan):
-                engine, choice = stack.enter_context(engine_for(command))
+                engine, choice = stack.enter_context(engine_to_come.open())
                 unchanged = _unchanged(command, plan, choice)
             summary = runner.run(plan, engine, options, command.view, unchanged)
         status = 0
