@@ -390,7 +390,8 @@ def _outputs_digest(step: BuildImage, cache: Path) -> str:
 
 
 def _run_key(plan: Plan) -> str:
-    return json.dumps([plan.recipe, *plan.targets])
+    """`rbuild` and `rbuild binary` may be the same; other variables are a change of the same."""
+    return json.dumps([plan.recipe, [(step.image, step.command) for step in _containers(plan)]])
 
 
 def _containers(plan: Plan) -> list[RunContainer]:

@@ -160,7 +160,9 @@ class BuildahEngine:
                 if record.labels
             ),
             *(
-                Leftover(LeftoverKind.VOLUME, volume.name, volume.name, volume.labels)
+                Leftover(
+                    LeftoverKind.VOLUME, volume.name, volume.name, volume.labels, _size(volume.data)
+                )
                 for volume in self._store.volumes()
                 if volume.labels
             ),
@@ -239,6 +241,18 @@ def _has_foreign(directory: Path, uid: int) -> bool:
             else entry.stat(follow_symlinks=False).st_uid != uid
             for entry in entries
         )
+
+
+def _size(directory: Path) -> int:
+    """Bytes of the files below; what a subordinate uid keeps to itself does not count."""
+    found = 0
+    for parent, _, names in os.walk(directory):
+        for name in names:
+            try:
+                found += Path(parent, name).lstat().st_size
+            except OSError:
+                continue  # it went away meanwhile, or can't be looked at
+    return found
 
 
 def _bytes(text: str) -> int | None:

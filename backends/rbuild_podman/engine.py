@@ -210,12 +210,23 @@ class PodmanEngine:
         for item in self._list("/containers/json", {"all": True}):
             names = cast("list[str]", item.get("Names") or [str(item["Id"])])
             yield from _leftover(LeftoverKind.CONTAINER, str(item["Id"]), names[0], item)
-        for item in self._list("/volumes/json", {}):
+        volumes = self._list("/volumes/json", {})
+        sizes = self._volume_sizes() if any(_is_ours(item) for item in volumes) else {}
+        for item in volumes:
             name = str(item["Name"])
-            yield from _leftover(LeftoverKind.VOLUME, name, name, item)
+            with_size = {**item, "Size": sizes.get(name)}
+            yield from _leftover(LeftoverKind.VOLUME, name, name, with_size)
         for item in self._list("/images/json", {}):
             names = cast("list[str]", item.get("Names") or item.get("RepoTags") or ["<none>"])
             yield from _leftover(LeftoverKind.IMAGE, str(item["Id"]), names[0], item)
+
+    def _volume_sizes(self) -> dict[str, Json]:
+        """Bytes, by name; podman measures them when it is asked."""
+        with engine_errors("podman could not say how large its volumes are"):
+            answer = self._connection.client.api.get("/system/df")
+            answer.raise_for_status()
+            found = cast("list[dict[str, Json]]", answer.json().get("Volumes") or [])
+        return {str(volume["VolumeName"]): volume["Size"] for volume in found}
 
     def _list(self, path: str, params: Mapping[str, object]) -> list[dict[str, Json]]:
         with engine_errors("podman could not list what is in its storage"):
@@ -232,9 +243,9 @@ class PodmanEngine:
 def _leftover(
     kind: LeftoverKind, identity: str, name: str, item: Mapping[str, Json]
 ) -> Iterator[Leftover]:
-    labels = cast("dict[str, str]", item.get("Labels") or {})
-    if not any(label.startswith(LABEL_PREFIX) for label in labels):
+    if not _is_ours(item):
         return
+    labels = cast("dict[str, str]", item.get("Labels") or {})
     size = item.get("Size")
     yield Leftover(
         kind,
@@ -243,6 +254,11 @@ def _leftover(
         tuple(labels.items()),
         size if isinstance(size, int) else None,
     )
+
+
+def _is_ours(item: Mapping[str, Json]) -> bool:
+    labels = cast("dict[str, str]", item.get("Labels") or {})
+    return any(label.startswith(LABEL_PREFIX) for label in labels)
 
 
 def _all_ours(directory: Path) -> bool:

@@ -298,6 +298,8 @@ class Clean(Command):
         kinds = {"container"} | {
             kind for kind, wanted in (("image", self.images), ("volume", self.volumes)) if wanted
         }
+        from rootless_build.cli import tables  # noqa: PLC0415 - the commands that build do without
+
         dry = self.flag("dry_run")
         with engine_for(self) as (engine, _):
             found = [
@@ -309,7 +311,8 @@ class Clean(Command):
                 if not dry:
                     engine.remove(leftover)
                 verb = "would remove" if dry else "removed"
-                print(f"{verb} {leftover.kind} {leftover.name or leftover.id[:12]}")
+                size = "" if leftover.size is None else f" ({tables.size(leftover.size)})"
+                print(f"{verb} {leftover.kind} {leftover.name or leftover.id[:12]}{size}")
         if not found:
             print("nothing to remove")
         return 0

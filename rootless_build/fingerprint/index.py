@@ -61,8 +61,9 @@ def pack(numbers: list[int]) -> bytes:
 
 
 def forget(states: bytearray, number: int) -> None:
-    """Make a file's state one that no file has."""
-    states[number * _STATE : (number + 1) * _STATE] = b"\xff" * _STATE
+    """Give a file a change time that no file has."""
+    start = number * _STATE + 3 * 8
+    states[start : start + 8] = b"\xff" * 8
 
 
 @dataclass(slots=True)

@@ -88,7 +88,9 @@ class _Scanner:
         for path in sorted(gone)[:_LISTED]:
             self._note(path, b"")
         self._index.save(gone)
-        return Tree(self._total.hexdigest(), self._files, self._read, tuple(self._changed))
+        # To an empty index everything is new.
+        changed = tuple(self._changed) if self._index.known else ()
+        return Tree(self._total.hexdigest(), self._files, self._read, changed)
 
     def missing(self) -> None:
         """A root that is not there."""

@@ -1,9 +1,9 @@
 """Random edits of a project: rbuild does again exactly what would come out differently.
 
 The engine is a fake with an honest memory: its images and bundles are digests of what it was really
-given, worked out by code of its own (no index, no combined patterns). After every edit a run is made,
-and what it did is held against what building from scratch would come to. RBUILD_EDITS sets how
-many edits each seed makes.
+given, worked out by code of its own (no index, no combined patterns). After every edit a run is
+made, and what it did is held against what building from scratch would come to. RBUILD_EDITS sets
+how many edits each seed makes.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def sha(*parts: object) -> str:
 # --- what building from scratch sees ------------------------------------------------------------
 
 
-def listing(root: Path, ignored: Callable[[str], bool] = lambda path: False) -> str:
+def listing(root: Path, ignored: Callable[[str], bool] = lambda _: False) -> str:
     """Every path below root that counts, with all that counts of it."""
     rows = []
     for directory, names, files in os.walk(root):
@@ -217,7 +217,7 @@ class Project:
         self.root = place / "project"
         self.cache = place / "cache"
         self.engine = HonestEngine()
-        self.engine.pull_image(BASE, StepReporter(lambda event: None, 1))
+        self.engine.pull_image(BASE, StepReporter(lambda _: None, 1))
         self.environment = {"FLAVOR": "plain"}
         self.arguments = {"NOTE": "none"}
         self.taken_back: Callable[[], None] = lambda: None
@@ -498,41 +498,45 @@ class Project:
         self.taken_back = lambda: (path.write_bytes(content), None)[1]
 
 
-EVERY = (
-    *[
-        "same_size_and_time",
-        "content",
-        "append",
-        "mode",
-        "mode_of_directory",
-        "retarget",
-        "link_becomes_file",
-    ],
-    *[
-        "touch",
-        "rewrite",
-        "rename",
-        "exchange",
-        "add",
-        "add_directory",
-        "delete",
-        "delete_directory",
-        "ignore",
-    ],
-    *["other_ignore_file", "variable", "variable_goes", "argument", "other_command", "dockerfile"],
-    *["bundle_goes", "bundles_go", "bundle_altered", "bundle_mode", "bundle_link", "bundle_added"],
-    *[
-        "image_goes",
-        "image_replaced",
-        "base_moves",
-        "base_goes",
-        "git",
-        "index_goes",
-        "nothing",
-        "meanwhile",
-    ],
+EVERY = [
+    "same_size_and_time",
+    "content",
+    "append",
+    "mode",
+    "mode_of_directory",
+    "retarget",
+    "link_becomes_file",
+    "touch",
+    "rewrite",
+    "rename",
+    "exchange",
+    "add",
+    "add_directory",
+    "delete",
+    "delete_directory",
+    "ignore",
+    "other_ignore_file",
+    "variable",
+    "variable_goes",
+    "argument",
+    "other_command",
+    "dockerfile",
+    "bundle_goes",
+    "bundles_go",
+    "bundle_altered",
+    "bundle_mode",
+    "bundle_link",
+    "bundle_added",
+    "image_goes",
+    "image_replaced",
+    "base_moves",
+    "base_goes",
+    "git",
+    "index_goes",
+    "nothing",
+    "meanwhile",
     "meanwhile_passing",
-)
+]
 
 
 @pytest.mark.parametrize("seed", range(8))
