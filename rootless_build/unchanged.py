@@ -112,6 +112,9 @@ class Unchanged:
             raise _NeededError("the image in storage is another one than rbuild made")
         label = dict(image.labels).get(LABEL_FINGERPRINT)
         if label == made.digest:
+            if before is None:
+                self._records.images[_image_key(step)] = Built(image.id, dict(made.parts), 0.0)
+                self._records.save()
             return Answer(image=image, seconds=before.seconds if before else 0.0)
         if before is None:
             raise _NeededError(_NEVER_BUILT if label is None else _FORGOTTEN)

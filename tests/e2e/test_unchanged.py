@@ -19,7 +19,7 @@ import pytest
 
 from tests.e2e.driver import Rbuild, events
 
-EDITS = int(os.environ.get("RBUILD_EDITS", "8"))
+EDITS = int(os.environ.get("RBUILD_EDITS", "4"))
 MAKEFILE = """\
 binary: build
 	docker run --rm -e NOTE $(if $(DOCKER_HOST),,-v $(CURDIR)/notes:/notes) \\
@@ -117,7 +117,7 @@ def test_a_run_that_does_nothing_starts_no_service(project: Rbuild, tmp_path: Pa
 
 
 def test_explain(project: Rbuild) -> None:
-    assert project("binary").returncode == 0
+    assert project("--force", "binary").returncode == 0
     (project.project / "src/a").write_text("new")
     run = project("--explain", "binary")
     assert "because: the context changed (src/a)" in run.stderr
