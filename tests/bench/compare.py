@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import os
 import platform
 import shlex
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -55,7 +57,7 @@ build:
 \tdocker build --network host $(BUILD_FLAGS) -t $(IMAGE) .
 """
 _FILES_IN_DIRECTORY: Final = 20
-_STEPS: Final = 10
+_STEPS: Final = 4
 _CLASSIC: Final = {"DOCKER_BUILDKIT": "0"}
 
 
@@ -247,8 +249,11 @@ class Results:
         return statistics.median(self.seconds[scenario, files, name])
 
 
-def measure(found: list[Contender], files: int, rounds: int, place: Path, results: Results) -> None:
-    """All scenarios with all contenders, `rounds` times."""
+def measure(
+    found: list[Contender], files: int, given: argparse.Namespace, place: Path, results: Results
+) -> None:
+    """The scenarios with all contenders, `given.rounds` times."""
+    rounds: int = given.rounds
     projects = {c.name: Project.make(place / f"{n}-{files}", files) for n, c in enumerate(found)}
     for contender in found:
         project = projects[contender.name]
@@ -258,7 +263,7 @@ def measure(found: list[Contender], files: int, rounds: int, place: Path, result
     # What was written just now is not remembered by any index.
     time.sleep(2.5)
     for number in range(rounds):
-        for scenario in SCENARIOS:
+        for scenario in given.scenarios:
             for contender in found:
                 project = projects[contender.name]
                 if scenario in {"source", "dockerfile"}:
@@ -299,8 +304,8 @@ def table(results: Results, found: list[Contender], sizes: list[int], rounds: in
     yield ""
     yield "| | files | " + " | ".join(contender.name for contender in found) + " |"
     yield "|---|---:" + "|---:" * len(found) + "|"
-    for scenario in SCENARIOS:
-        for files in sizes:
+    for scenario, files in itertools.product(SCENARIOS, sizes):
+        if (scenario, files, first) in results.seconds:
             ours = results.median(scenario, files, first)
             cells = []
             for contender in found:
@@ -320,7 +325,8 @@ def machine(found: list[Contender]) -> Iterator[str]:
             line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
         ]
         model = models[0].partition(":")[2].strip() if models else platform.machine()
-        yield f"{os.cpu_count()} x {model}, Linux {platform.release()}, load {os.getloadavg()[0]:.1f}"
+        load = f"load {os.getloadavg()[0]:.1f}"
+        yield f"{os.cpu_count()} x {model}, Linux {platform.release()}, {load}"
     versions = dict.fromkeys(contender.version for contender in found if contender.version)
     yield f"Python {platform.python_version()}, {', '.join(versions)}"
 
@@ -361,6 +367,7 @@ def main() -> int:
     parser.add_argument("--files", type=int, nargs="+", default=[1000, 10000], metavar="N")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--with", dest="names", nargs="+", default=names, choices=names)
+    parser.add_argument("--scenarios", nargs="+", default=SCENARIOS, choices=SCENARIOS)
     parser.add_argument("--plot", type=Path, metavar="FILE.svg")
     given = parser.parse_args()
     results = Results()
@@ -372,7 +379,7 @@ def main() -> int:
         _own_storage(Path(place), stack)
         found = contenders(Path(place), tuple(given.names), stack)
         for files in given.files:
-            measure(found, files, given.rounds, Path(place), results)
+            measure(found, files, given, Path(place), results)
     print("\n".join((*machine(found), "", *table(results, found, given.files, given.rounds))))
     if given.plot:
         plot(results, found, given.files, given.plot)
@@ -387,10 +394,15 @@ def _own_storage(place: Path, stack: contextlib.ExitStack) -> None:
         os.environ[f"XDG_{name}_HOME"] = str(directory)
     runtime = stack.enter_context(tempfile.TemporaryDirectory(prefix="rbuild-run-"))
     os.environ["XDG_RUNTIME_DIR"] = runtime
-    stack.callback(
-        subprocess.run, ["podman", "unshare", "rm", "-rf", str(place / "data")], check=False
-    )
-    stack.callback(subprocess.run, ["podman", "system", "migrate"], check=False)
+    stack.callback(_remove_storage, place / "data", Path(runtime))
+
+
+def _remove_storage(data: Path, runtime: Path) -> None:
+    """The process that holds podman's user namespace open ends, and files of other uids go."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        os.kill(int((runtime / "libpod/tmp/pause.pid").read_text()), signal.SIGKILL)
+    argv = ["buildah", "unshare", "rm", "-rf", str(data)]
+    subprocess.run(argv, check=False, capture_output=True)
 
 
 if __name__ == "__main__":
