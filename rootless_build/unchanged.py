@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build import mounts, reference
-from rootless_build.backend import LABEL_BASE, LABEL_FINGERPRINT, Engine, Image
+from rootless_build.backend import LABEL_BASE, LABEL_FINGERPRINT, LABEL_PROJECT, Engine, Image
 from rootless_build.errors import RbuildError
 from rootless_build.fingerprint import steps
 from rootless_build.fingerprint.records import Built, Made, Records
@@ -110,14 +110,17 @@ class Unchanged:
             raise _NeededError("the image is not in storage" if before else _NEVER_BUILT)
         if before is not None and before.id != image.id:
             raise _NeededError("the image in storage is another one than rbuild made")
-        label = dict(image.labels).get(LABEL_FINGERPRINT)
+        labels = dict(image.labels)
+        label = labels.get(LABEL_FINGERPRINT)
+        if before is None and labels.get(LABEL_PROJECT) != str(self._plan.project):
+            raise _NeededError(_NEVER_BUILT)
         if label == made.digest:
             if before is None:
                 self._records.images[_image_key(step)] = Built(image.id, dict(made.parts), 0.0)
                 self._records.save()
             return Answer(image=image, seconds=before.seconds if before else 0.0)
         if before is None:
-            raise _NeededError(_NEVER_BUILT if label is None else _FORGOTTEN)
+            raise _NeededError(_FORGOTTEN)
         raise _NeededError(made.differs(before.parts) or _FORGOTTEN)
 
     def building(self, step: BuildImage, engine: Engine) -> Building | None:
@@ -179,7 +182,7 @@ class Unchanged:
     def _as_before(self, find: Callable[[RunContainer], Image | None]) -> Answer:
         before = self._records.runs.get(_run_key(self._plan))
         if before is None:
-            raise _NeededError("there is no record of an earlier run")
+            raise _NeededError("no earlier run is on record, or what it reads changed meanwhile")
         containers = _containers(self._plan)
         if len(before.parts) != len(containers):
             raise _NeededError("the recipe has other containers")
