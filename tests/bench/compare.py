@@ -314,7 +314,8 @@ def table(results: Results, found: list[Contender], sizes: list[int], rounds: in
                 cells.append(f"{seconds:.2f}{ratio}")
             yield f"| {SAID[scenario]} | {files:,} | " + " | ".join(cells) + " |"
     yield ""
-    for files, peak in results.memory.items():
+    for files in sizes:
+        peak = results.memory.get(files, 0)
         yield f"Memory of rbuild at {files:,} files, at most: {peak:.0f} MB."
 
 
@@ -346,13 +347,14 @@ def plot(results: Results, found: list[Contender], sizes: list[int], file: Path)
     left.legend(fontsize=8)
     width = 0.8 / len(found)
     files = sizes[min(1, len(sizes) - 1)]
+    measured = [s for s in SCENARIOS if (s, files, found[0].name) in results.seconds]
     for number, contender in enumerate(found):
-        times = [results.median(scenario, files, contender.name) for scenario in SCENARIOS]
-        places = [n + number * width for n in range(len(SCENARIOS))]
+        times = [results.median(scenario, files, contender.name) for scenario in measured]
+        places = [n + number * width for n in range(len(measured))]
         right.bar(places, times, width, label=contender.name)
     right.set(yscale="log", ylabel="seconds", title=f"{files:,} files")
-    labels = [SAID[scenario].replace(" changed", "\nchanged") for scenario in SCENARIOS]
-    right.set_xticks([n + 0.4 - width / 2 for n in range(len(SCENARIOS))], labels, fontsize=8)
+    labels = [SAID[scenario].replace(" changed", "\nchanged") for scenario in measured]
+    right.set_xticks([n + 0.4 - width / 2 for n in range(len(measured))], labels, fontsize=8)
     figure.tight_layout()
     figure.savefig(file, metadata={"Date": None})
 
@@ -380,7 +382,9 @@ def main() -> int:
         found = contenders(Path(place), tuple(given.names), stack)
         for files in given.files:
             measure(found, files, given, Path(place), results)
-    print("\n".join((*machine(found), "", *table(results, found, given.files, given.rounds))))
+            # What takes long may be interrupted: each size's figures are shown when they are there.
+            rows = table(results, found, [files], given.rounds)
+            print("\n".join((*machine(found), "", *rows, "")), flush=True)
     if given.plot:
         plot(results, found, given.files, given.plot)
     return 0
