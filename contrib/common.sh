@@ -67,6 +67,8 @@ copy_checkout() {
         (cd "$1" && find . -type f -print0 -o -type l -print0)
     fi | tar -C "$1" --null --files-from - --ignore-failed-read --owner "$2" --group "$(id -gn "$2")" \
         -cf - 2>/dev/null | tar -C "$3" -xpf -
+    # Directories are not in the list: without this Python could keep no compiled files in them.
+    chown -R -h "$2:" "$3"
 }
 
 # Makes or renews the virtual environment $1 with the checkout $2 in it; the rest are extras.

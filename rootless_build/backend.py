@@ -24,6 +24,8 @@ LABEL_BUILD = LABEL_PREFIX + "build"
 LABEL_PLAN = LABEL_PREFIX + "plan"
 LABEL_PROCESS = LABEL_PREFIX + "process"
 """On a container: the rbuild it belongs to, as `rootless_build.process.identity`."""
+LABEL_FINGERPRINT = LABEL_PREFIX + "fingerprint"
+"""On an image: what went into it (`rootless_build.fingerprint`)."""
 LABEL_BASE = LABEL_PREFIX + "base"
 """On an image made by `rbuild base`: the reference it stands in for."""
 
@@ -54,7 +56,8 @@ class EngineSettings:
     for steps that name none (None: the engine's own default). `isolation` is buildah's
     (`rootless`, `oci`, `chroot`; None: its default). `rootless` is false when rbuild runs as
     real root. `runtime_directory` is private to this run (0700, on a path short enough for a
-    socket) and removed at its end; `data_directory` is the user's and lasts.
+    socket) and removed at its end; `data_directory` is the user's and lasts. `identity` stands for
+    those settings, the user's own included, that can change what an engine makes.
     """
 
     runtime_directory: Path
@@ -64,6 +67,7 @@ class EngineSettings:
     isolation: str | None = None
     rootless: bool = True
     adaptations: tuple[Adaptation, ...] = ()
+    identity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,9 @@ class Probe:
 class Image:
     """An image in the engine's storage, as its configuration has it.
 
-    `id` is the full id (64 hex digits, no `sha256:`).
+    `id` is the full id (64 hex digits, no `sha256:`). `layers` are the digests of its root file
+    system's layers, `platform` is `OS/ARCHITECTURE[/VARIANT]`; both empty where an engine does not
+    say.
     """
 
     id: str
@@ -99,6 +105,8 @@ class Image:
     user: str = ""
     labels: Pairs = ()
     volumes: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+    platform: str = ""
 
 
 class Stdio(StrEnum):
@@ -184,6 +192,14 @@ class Engine(Protocol):
 
     def find_image(self, reference: str) -> Image | None:
         """The image of that name or id in storage; never asks a registry."""
+
+    def find_images(self, references: Sequence[str]) -> Sequence[Image | None]:
+        """As `find_image`, for several at once; for a run that changes nothing this is all that
+        an engine does, so it should cost one command and start no service.
+        """
+
+    def warm_up(self) -> None:
+        """Containers will be needed: start, without waiting, what is slow to start."""
 
     def pull_image(self, reference: str, reporter: StepReporter) -> Image:
         """Fetch an image. Raises ImageNotFoundError with the engine's words."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 from rootless_build import reference
-from rootless_build.backend import LABEL_BASE, Engine
+from rootless_build.backend import LABEL_BASE, Engine, Image
 from rootless_build.errors import ImageNotFoundError
 from rootless_build.events import StepReporter
-from rootless_build.from_lines import external_bases
 from rootless_build.plan import BuildImage, PullPolicy
 
 
@@ -17,6 +16,9 @@ def prepared(step: BuildImage, engine: Engine, reporter: StepReporter) -> BuildI
 
     Raises ImageNotFoundError for a base image that is nowhere to be had.
     """
+    # Only a build reads a containerfile.
+    from rootless_build.from_lines import external_bases  # noqa: PLC0415
+
     substitutes = tuple(
         (wanted, local)
         for wanted in external_bases(step)
@@ -54,6 +56,12 @@ def stand_in(wanted: str, pull: PullPolicy, engine: Engine, reporter: StepReport
             raise
         reporter.notice("not-pulled", f"{wanted} could not be pulled; using the one in storage")
     return None
+
+
+def in_storage(wanted: str, engine: Engine) -> Image | None:
+    """The image of that name, or its stand-in; asks no registry and announces nothing."""
+    own, other = engine.find_images((wanted, reference.local(wanted)))
+    return own or (other if other and LABEL_BASE in dict(other.labels) else None)
 
 
 def _made(full: str, engine: Engine) -> str | None:

@@ -108,10 +108,15 @@ class BundlesPublished:
 
 @dataclass(frozen=True, slots=True)
 class BuildFinished:
-    """The end of a run. `status` is rbuild's exit status."""
+    """The end of a run. `status` is rbuild's exit status. `saved` are the seconds that what was
+    not done again, or was found in a cache, took an earlier run; `done` is false when nothing had
+    to be done.
+    """
 
     status: int
     seconds: float
+    saved: float = 0.0
+    done: bool = True
 
 
 Event = (

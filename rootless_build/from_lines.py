@@ -35,7 +35,22 @@ class _Stage:
     others: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class External:
+    """`names` are references as written; `complete` is false when there are more of them, which
+    only an engine can tell.
+    """
+
+    names: tuple[str, ...]
+    complete: bool = True
+
+
 def external_bases(step: BuildImage) -> tuple[str, ...]:
+    """The names of `external`."""
+    return external(step).names
+
+
+def external(step: BuildImage) -> External:
     """The references, as written, that no stage of the containerfile provides.
 
     Only the stages that `step.target` (default: the last) needs count. A variable is replaced as
@@ -50,11 +65,16 @@ def external_bases(step: BuildImage) -> tuple[str, ...]:
     try:
         text = path.read_text(errors="surrogateescape") if path else ""
     except OSError:
-        return ()
+        return External((), complete=False)
     stages = _stages(_instructions(text), dict(step.build_args), _platform_arguments(step))
     provided = {canonical(name) for name, _ in (*step.build_contexts, *step.substitutes)}
     wanted = _outside(stages, step.target)
-    return tuple(name for name in wanted if name != _SCRATCH and canonical(name) not in provided)
+    return External(
+        tuple(
+            name for name in wanted.names if name != _SCRATCH and canonical(name) not in provided
+        ),
+        wanted.complete,
+    )
 
 
 def _instructions(text: str) -> Iterator[_Instruction]:
@@ -139,14 +159,15 @@ def _expanded(text: str, variables: Mapping[str, str]) -> str | None:
     return None if odd or (text and not expanded) else expanded
 
 
-def _outside(stages: list[_Stage], target: str | None) -> tuple[str, ...]:
+def _outside(stages: list[_Stage], target: str | None) -> External:
     if not stages:
-        return ()
+        return External((), complete=False)
     first = len(stages) - 1 if target is None else _index(target, stages)
     # An unknown target: the engine refuses it, and names it.
     pending = [first] if first is not None else []
     needed: set[int] = set()
     found: dict[str, None] = {}
+    complete = True
     while pending:
         number = pending.pop()
         if number in needed:
@@ -156,6 +177,7 @@ def _outside(stages: list[_Stage], target: str | None) -> tuple[str, ...]:
         for name in (stage.base, *stage.others):
             # Variables of COPY --from and mounts are those of the stage, which only engines know.
             if not name or "$" in name:
+                complete = False
                 continue
             # FROM takes no number, and a stage only sees those before it.
             earlier = _index(name, stages[:number], numbers=name != stage.base)
@@ -163,7 +185,7 @@ def _outside(stages: list[_Stage], target: str | None) -> tuple[str, ...]:
                 pending.append(earlier)
             else:
                 found[name] = None
-    return tuple(found)
+    return External(tuple(found), complete)
 
 
 def _index(name: str, stages: list[_Stage], *, numbers: bool = True) -> int | None:

@@ -32,6 +32,7 @@ class Overrides:
     build_args: Pairs = ()
     environment: Pairs = ()
     image: str | None = None
+    caches: tuple[str, ...] = ()
     bundles_directory: Path | None = None
 
 
@@ -48,6 +49,8 @@ def apply(plan: Plan, overrides: Overrides) -> Plan:
         raise UsageError("--file and --build-arg are for an image build, and none is planned")
     if not runs and overrides.environment:
         raise UsageError("--env is for a container, and none is planned")
+    if not runs and overrides.caches:
+        raise UsageError("--cache-volume is for a container, and none is planned")
     plan = _mapped(plan, lambda step: _changed(step, overrides))
     if overrides.bundles_directory is not None:
         plan = _with_bundles(plan, overrides.bundles_directory)
@@ -86,7 +89,7 @@ def make_container(plan: Plan, command: tuple[str, ...]) -> Plan:
     step = plan.steps[last]
     assert isinstance(step, RunContainer)  # noqa: S101 - `last` was chosen so
     steps = [s for s in plan.steps[:last] if not isinstance(s, RunContainer)]
-    replaced = dataclasses.replace(step, command=command)
+    replaced = dataclasses.replace(step, command=command, always=True)
     return dataclasses.replace(plan, steps=(*steps, replaced))
 
 
@@ -109,6 +112,7 @@ def _changed(step: Step, overrides: Overrides) -> Step:
             step,
             network=overrides.network or step.network,
             environment=step.environment + overrides.environment,
+            caches=step.caches + overrides.caches,
         )
     return step
 

@@ -25,11 +25,15 @@ SHELL = ("/bin/sh", "-c")
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a step comes from, for messages: `Makefile:106`, and the line as the recipe has it."""
+    """Where a step comes from, for messages: `Makefile:106`, and the line as the recipe has it.
+
+    `target` is the one whose recipe it stands in, empty where there is none.
+    """
 
     file: str
     line: int | None = None
     text: str = ""
+    target: str = ""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}" if self.line is not None else self.file
@@ -167,6 +171,9 @@ class RunContainer:
     made is meant. `entrypoint` None is the image's own, `()` none at all. `command` `()` is the
     image's own CMD. `environment` holds final pairs only. `working_directory`, `user`,
     `hostname` None are the image's or engine's. `interactive` is docker's `-i`, `tty` its `-t`.
+    `always`: it does something else than make bundles of its inputs, and is run although nothing
+    changed. `caches` are directories in the container that are kept from one run to the next; a
+    relative one is relative to the working directory.
     """
 
     image: str
@@ -206,6 +213,8 @@ class RunContainer:
     stop_timeout: int | None = None
     """Seconds between the stop signal and SIGKILL."""
     limits: Limits = Limits()
+    always: bool = False
+    caches: tuple[str, ...] = ()
     origin: Origin | None = None
     kind: Literal["run-container"] = "run-container"
 

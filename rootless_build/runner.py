@@ -17,9 +17,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
-from rootless_build import bases, bundles, mounts, process
+from rootless_build import bases, caches, mounts, process
 from rootless_build.backend import (
     LABEL_BUILD,
     LABEL_PLAN,
@@ -31,7 +31,6 @@ from rootless_build.backend import (
     Image,
     Stdio,
 )
-from rootless_build.bundles import Staging
 from rootless_build.errors import (
     HostError,
     ImageNotFoundError,
@@ -48,7 +47,6 @@ from rootless_build.events import (
     StepStarted,
     Stopwatch,
 )
-from rootless_build.host import symptoms
 from rootless_build.plan import (
     BuildImage,
     HostCommand,
@@ -57,8 +55,13 @@ from rootless_build.plan import (
     RemoveVolume,
     RunContainer,
     Step,
+    VolumeMount,
     digest,
 )
+from rootless_build.unchanged import Answer, Running, Unchanged
+
+if TYPE_CHECKING:
+    from rootless_build.bundles import Staging
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +69,15 @@ class Options:
     """`rootful` allows privileged containers that have power over the host. `terminal` allows a
     container to take over rbuild's terminal (never with a JSON log). `in_place`: the container
     works on the bundles themselves, as it does whenever it has the terminal (`rbuild shell`):
-    what a person does in it is there at once.
+    what a person does in it is there at once. `explain` says at every step why it is done. `fresh`
+    gives containers no caches.
     """
 
     rootful: bool = False
     terminal: bool = True
     in_place: bool = False
+    explain: bool = False
+    fresh: bool = False
 
 
 def needs_engine(plan: Plan) -> bool:
@@ -79,19 +85,51 @@ def needs_engine(plan: Plan) -> bool:
     return not all(isinstance(step, HostCommand) for step in plan.steps)
 
 
-def run(plan: Plan, engine: Engine | None, options: Options, emit: Emit) -> None:
-    """Do every step in order; the first that fails ends it.
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run did. `done` says whether anything had to be; `saved` are the seconds that what
+    was not done, or was found in a cache, took an earlier run.
+    """
+
+    done: bool = False
+    saved: float = 0.0
+
+
+def run(
+    plan: Plan,
+    engine: Engine | None,
+    options: Options,
+    emit: Emit,
+    unchanged: Unchanged | None = None,
+) -> Summary:
+    """Do every step in order, but for those that `unchanged` finds done; the first that fails ends
+    it.
 
     `engine` may be None for a plan that needs none.
 
     Raises an RbuildError whose `where` names the step.
     """
-    _Run(plan, engine, options, emit).all()
+    return _Run(plan, engine, options, emit, unchanged).all()
 
 
 class _Run:
-    def __init__(self, plan: Plan, engine: Engine | None, options: Options, emit: Emit) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        engine: Engine | None,
+        options: Options,
+        emit: Emit,
+        unchanged: Unchanged | None,
+    ) -> None:
         self._plan = plan
+        self._unchanged = unchanged
+        self._skip: bool | None = None
+        self._running: Running | None = None
+        self._left = sum(isinstance(step, RunContainer) for step in plan.steps)
+        self._in_containers = 0.0
+        self._cached = False
+        self._prepared = False
+        self._summary = Summary()
         self._given_engine = engine
         self._options = options
         self._emit = emit
@@ -110,29 +148,44 @@ class _Run:
         assert self._given_engine is not None  # noqa: S101 - needs_engine() has said so
         return self._given_engine
 
-    def all(self) -> None:
+    def all(self) -> Summary:
         if needs_engine(self._plan) and not self._options.rootful and not self._engine.rootless:
             _refuse_rootful(self._plan)
-        self._check_bundles()
         of = len(self._plan.steps)
         for number, step in enumerate(self._plan.steps, 1):
             self._emit(StepStarted(number, of, step.kind, title(step)))
             watch = Stopwatch()
             try:
-                self._step(step, StepReporter(self._emit, number))
+                done = self._step(step, StepReporter(self._emit, number))
             except RbuildError as error:
                 error.where = error.where or _where(number, of, step)
                 if not error.hint:
+                    # Only a failure needs it.
+                    from rootless_build.host import symptoms  # noqa: PLC0415
+
                     error.hint = symptoms.hint(f"{error.message}\n{error.engine_words}")
                 status = error.status if isinstance(error, StepFailedError) else None
                 self._emit(StepFinished(number, of, step.kind, status or 1, watch.seconds))
                 raise
-            self._emit(StepFinished(number, of, step.kind, 0, watch.seconds))
+            self._emit(StepFinished(number, of, step.kind, 0, watch.seconds, cached=not done))
+            self._summary = dataclasses.replace(self._summary, done=self._summary.done or done)
+        return self._summary
+
+    def _prepare(self) -> None:
+        """Something will be done."""
+        if not self._prepared:
+            self._prepared = True
+            if self._left:
+                self._engine.warm_up()
+            self._check_bundles()
 
     def _check_bundles(self) -> None:
         """What would keep the results from being published is said before they are made."""
         wanted = self._plan.bundles
         if wanted and any(self._stages(step) for step in self._plan.steps):
+            # A run that changes nothing makes no bundles: 20 ms.
+            from rootless_build import bundles  # noqa: PLC0415
+
             bundles.check(wanted.directory)
 
     def _stages(self, step: Step) -> bool:
@@ -147,12 +200,13 @@ class _Run:
         stdio = _stdio(step, terminal=self._options.terminal)
         return not self._options.in_place and stdio is not Stdio.TERMINAL
 
-    def _step(self, step: Step, reporter: StepReporter) -> None:
+    def _step(self, step: Step, reporter: StepReporter) -> bool:
+        """Whether anything had to be done."""
         match step:
             case BuildImage():
-                self._build(step, reporter)
+                return self._build(step, reporter)
             case RunContainer():
-                self._run(step, reporter)
+                return self._run(step, reporter)
             case HostCommand():
                 _host_command(step, reporter)
             case RemoveVolume():
@@ -160,22 +214,97 @@ class _Run:
                     self._engine.remove_volume(name)
             case _:
                 assert_never(step)
+        return True
 
-    def _build(self, step: BuildImage, reporter: StepReporter) -> None:
-        step = dataclasses.replace(step, labels=self._image_labels + step.labels)
-        image = self._engine.build_image(bases.prepared(step, self._engine, reporter), reporter)
+    def _is_done(self, answer: Answer, reporter: StepReporter) -> bool:
+        if answer.why:
+            level = Level.INFO if self._options.explain else Level.DETAIL
+            reporter.notice("explain", f"because: {answer.why}", level)
+            return False
+        self._saves(answer.seconds)
+        return True
+
+    def _saves(self, seconds: float) -> None:
+        self._summary = dataclasses.replace(self._summary, saved=self._summary.saved + seconds)
+
+    def _build(self, step: BuildImage, reporter: StepReporter) -> bool:
+        if self._unchanged is not None:
+            answer = self._unchanged.build(step, self._engine)
+            if self._is_done(answer, reporter):
+                self._built |= {tag: answer.image for tag in step.tags if answer.image}
+                return False
+        self._prepare()
+        watch = Stopwatch()
+        prepared = bases.prepared(step, self._engine, reporter)
+        building = self._unchanged and self._unchanged.building(step, self._engine)
+        labels = self._image_labels + step.labels + (building.labels if building else ())
+        image = self._engine.build_image(dataclasses.replace(prepared, labels=labels), reporter)
         reporter.flush()
         for tag in step.tags:
             self._built[tag] = image
+        if building and not building.done(image, watch.seconds):
+            reporter.notice(
+                "changed-meanwhile",
+                "files changed while the image was built; the next run builds it again",
+                Level.WARNING,
+            )
+        return True
 
-    def _run(self, step: RunContainer, reporter: StepReporter) -> None:
-        image = self._image(step, reporter)
+    def _run(self, step: RunContainer, reporter: StepReporter) -> bool:
         stdio = _stdio(step, terminal=self._options.terminal)
+        if self._unchanged is not None:
+            if self._skip is None:
+                answer = self._unchanged.run(self._in_storage, piped=stdio is Stdio.PIPED)
+                self._skip = self._is_done(answer, reporter)
+                if not self._skip and self._unchanged.may_be_skipped():
+                    self._running = self._unchanged.running()
+            if self._skip:
+                return False
+        self._prepare()
+        image = self._image(step, reporter)
+        if self._running is not None:
+            self._running.starts(step, image)
+        watch = Stopwatch()
+        self._run_in(step, image, stdio, reporter)
+        self._in_containers += watch.seconds
+        self._left -= 1
+        if self._running is not None:
+            self._running.ended(step, image, watch.seconds)
+            if not self._left:
+                self._running.all_ended()
+        if self._unchanged is not None and not self._left:
+            self._compare_with_cold(self._unchanged)
+        return True
+
+    def _in_storage(self, step: RunContainer) -> Image | None:
+        if step.pull is PullPolicy.ALWAYS:
+            return None
+        return self._built.get(step.image) or bases.in_storage(step.image, self._engine)
+
+    def _compare_with_cold(self, unchanged: Unchanged) -> None:
+        """What the caches saved: the first run of a target finds them empty."""
+        cold = unchanged.cold()
+        if not self._cached or not cold:
+            unchanged.cold(self._in_containers)
+        else:
+            self._saves(max(cold - self._in_containers, 0.0))
+
+    def _run_in(
+        self, step: RunContainer, image: Image, stdio: Stdio, reporter: StepReporter
+    ) -> None:
+        kept: tuple[VolumeMount, ...] = ()
+        if not self._options.fresh:
+            kept = caches.volumes(step, image, self._plan.project)
+            self._cached = self._cached or bool(kept)
         step = dataclasses.replace(
             step,
             labels=self._container_labels + step.labels,
             tty=stdio is Stdio.TERMINAL,
+            mounts=step.mounts + kept,
         )
+        # As above.
+        from rootless_build import bundles  # noqa: PLC0415
+
         with ExitStack() as stack:
             staging, copied_from = None, None
             wanted = self._plan.bundles

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import assert_never, cast
 
-from rbuild_containers.image_config import image_from_config
+from rbuild_containers.image_config import image_from_inspect, matched
 from rbuild_docker import image_builds
 from rbuild_docker.client import Client
 from rbuild_docker.container import is_remote, new_container
@@ -61,11 +61,23 @@ class DockerEngine:
             raise StepFailedError(
                 f"docker could not look for the image {reference}", engine_words=found.words
             )
-        inspected = cast("dict[str, Json]", json.loads(found.text))
-        config = cast("dict[str, Json] | None", inspected["Config"]) or {}
-        image = image_from_config(str(inspected["Id"]), config)
+        image = image_from_inspect(cast("dict[str, Json]", json.loads(found.text)))
         self._last_image = image.id
         return image
+
+    def find_images(self, references: Sequence[str]) -> Sequence[Image | None]:
+        """See `rootless_build.backend.Engine.find_images`: one command."""
+        if not references:
+            return ()
+        done = self._client.capture("image", "inspect", "--format", "{{json .}}", *references)
+        inspected = [cast("dict[str, Json]", json.loads(row)) for row in done.text.splitlines()]
+        answers = matched(references, inspected)
+        if answers is None or (done.status and _GONE not in done.words.lower()):
+            return [self.find_image(reference) for reference in references]
+        return [image_from_inspect(found) if found else None for found in answers]
+
+    def warm_up(self) -> None:
+        """Nothing: the daemon runs."""
 
     def pull_image(self, reference: str, reporter: StepReporter) -> Image:
         """Fetch an image from its registry."""

@@ -201,11 +201,18 @@ def _prepare_sources(connection: Connection, step: RunContainer) -> None:
 
 def _make_volumes(connection: Connection, step: RunContainer) -> None:
     """Named volumes with rbuild's labels; podman would make them without."""
+    from podman.errors import APIError  # noqa: PLC0415 - see `Connection.client`
+
     volumes = connection.client.volumes
     labels = {name: value for name, value in step.labels if name.startswith(LABEL_PREFIX)}
     for mount in step.mounts:
         if isinstance(mount, VolumeMount) and mount.name and not volumes.exists(mount.name):
-            volumes.create(mount.name, labels=labels)
+            try:
+                volumes.create(mount.name, labels=labels)
+            except APIError:
+                # Another build of the project may have been faster.
+                if not volumes.exists(mount.name):
+                    raise
 
 
 def _remove(connection: Connection, identity: str) -> None:

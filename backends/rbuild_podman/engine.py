@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import cast
 
-from rbuild_containers.build import build_arguments
-from rbuild_containers.build_log import BuildLog
-from rbuild_containers.end_build import end_build
-from rbuild_containers.image_config import image_from_config
+from rbuild_containers.image_config import image_from_inspect, matched
 from rbuild_podman.connection import Connection, engine_errors
-from rbuild_podman.container import new_container
 from rootless_build import process
 from rootless_build.backend import (
     LABEL_PREFIX,
@@ -27,6 +23,8 @@ from rootless_build.backend import (
 from rootless_build.errors import ImageBuildError, ImageNotFoundError, StepFailedError
 from rootless_build.events import StepReporter, Stream
 from rootless_build.plan import BuildImage, Json, Pairs, RunContainer
+
+_UNKNOWN = "image not known"
 
 
 class PodmanEngine:
@@ -59,14 +57,30 @@ class PodmanEngine:
         name = reference.removeprefix("sha256:")
         found = self._capture("image", "inspect", "--", name)
         if found.status != 0:
-            if "image not known" in found.words or "no such image" in found.words.lower():
+            if _UNKNOWN in found.words or "no such image" in found.words.lower():
                 return None
             raise StepFailedError(
                 f"podman could not look for the image {reference}", engine_words=found.words
             )
-        inspected = cast("list[dict[str, Json]]", json.loads(found.text))[0]
-        config = cast("dict[str, Json] | None", inspected["Config"]) or {}
-        return image_from_config(str(inspected["Id"]), config)
+        return image_from_inspect(cast("list[dict[str, Json]]", json.loads(found.text))[0])
+
+    def find_images(self, references: Sequence[str]) -> Sequence[Image | None]:
+        """See `rootless_build.backend.Engine.find_images`: one command, 0.03 s."""
+        if not references:
+            return ()
+        done = self._capture("image", "inspect", "--", *references)
+        try:
+            inspected = cast("list[dict[str, Json]]", json.loads(done.text))
+        except ValueError:
+            inspected = []
+        answers = matched(references, inspected)
+        if answers is None or (done.status and _UNKNOWN not in done.words):
+            return [self.find_image(reference) for reference in references]
+        return [image_from_inspect(found) if found else None for found in answers]
+
+    def warm_up(self) -> None:
+        """Start the service."""
+        self._connection.start()
 
     def pull_image(self, reference: str, reporter: StepReporter) -> Image:
         """Fetch an image from its registry."""
@@ -99,6 +113,11 @@ class PodmanEngine:
         With the CLI: podman 4.3.1's API ignores the network mode of a build, and podman-py packs
         the whole context before it starts and hands the log back when all is over.
         """
+        # Many runs build nothing: 10 ms.
+        from rbuild_containers.build import build_arguments  # noqa: PLC0415
+        from rbuild_containers.build_log import BuildLog  # noqa: PLC0415
+        from rbuild_containers.end_build import end_build  # noqa: PLC0415
+
         id_file = step.image_id_file or self._settings.runtime_directory / "image-id"
         arguments = build_arguments(step, self._settings)
         if step.image_id_file is None:
@@ -140,6 +159,8 @@ class PodmanEngine:
 
     def container(self, step: RunContainer, image: Image) -> AbstractContextManager[Container]:
         """Make a container of `image`."""
+        from rbuild_podman.container import new_container  # noqa: PLC0415 - as above
+
         return new_container(self._connection, step, image, self._settings)
 
     def remove_volume(self, name: str) -> bool:
@@ -189,12 +210,23 @@ class PodmanEngine:
         for item in self._list("/containers/json", {"all": True}):
             names = cast("list[str]", item.get("Names") or [str(item["Id"])])
             yield from _leftover(LeftoverKind.CONTAINER, str(item["Id"]), names[0], item)
-        for item in self._list("/volumes/json", {}):
+        volumes = self._list("/volumes/json", {})
+        sizes = self._volume_sizes() if any(_is_ours(item) for item in volumes) else {}
+        for item in volumes:
             name = str(item["Name"])
-            yield from _leftover(LeftoverKind.VOLUME, name, name, item)
+            with_size = {**item, "Size": sizes.get(name)}
+            yield from _leftover(LeftoverKind.VOLUME, name, name, with_size)
         for item in self._list("/images/json", {}):
             names = cast("list[str]", item.get("Names") or item.get("RepoTags") or ["<none>"])
             yield from _leftover(LeftoverKind.IMAGE, str(item["Id"]), names[0], item)
+
+    def _volume_sizes(self) -> dict[str, Json]:
+        """Bytes, by name; podman measures them when it is asked."""
+        with engine_errors("podman could not say how large its volumes are"):
+            answer = self._connection.client.api.get("/system/df")
+            answer.raise_for_status()
+            found = cast("list[dict[str, Json]]", answer.json().get("Volumes") or [])
+        return {str(volume["VolumeName"]): volume["Size"] for volume in found}
 
     def _list(self, path: str, params: Mapping[str, object]) -> list[dict[str, Json]]:
         with engine_errors("podman could not list what is in its storage"):
@@ -211,9 +243,9 @@ class PodmanEngine:
 def _leftover(
     kind: LeftoverKind, identity: str, name: str, item: Mapping[str, Json]
 ) -> Iterator[Leftover]:
-    labels = cast("dict[str, str]", item.get("Labels") or {})
-    if not any(label.startswith(LABEL_PREFIX) for label in labels):
+    if not _is_ours(item):
         return
+    labels = cast("dict[str, str]", item.get("Labels") or {})
     size = item.get("Size")
     yield Leftover(
         kind,
@@ -222,6 +254,11 @@ def _leftover(
         tuple(labels.items()),
         size if isinstance(size, int) else None,
     )
+
+
+def _is_ours(item: Mapping[str, Json]) -> bool:
+    labels = cast("dict[str, str]", item.get("Labels") or {})
+    return any(label.startswith(LABEL_PREFIX) for label in labels)
 
 
 def _all_ours(directory: Path) -> bool:

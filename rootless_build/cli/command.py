@@ -74,6 +74,19 @@ class Command(cli.Application):
     bundles_dir = cli.SwitchAttr(
         "--bundles-dir", str, argname="DIR", group=_BUILD, help="where the results go"
     )
+    force = cli.Flag("--force", group=_BUILD, help="build and run although nothing changed")
+    explain = cli.Flag(
+        "--explain", overridable=True, group=_BUILD, help="say why each step is done"
+    )
+    fresh = cli.Flag("--fresh", group=_BUILD, help="run the container, and give it no caches")
+    cache_volumes = cli.SwitchAttr(
+        "--cache-volume",
+        str,
+        list=True,
+        argname="DIR",
+        group=_BUILD,
+        help="a directory in the container to keep for the next run",
+    )
     rootful = cli.Flag(
         "--rootful", group=_BUILD, help="allow privileged containers with power over the host"
     )

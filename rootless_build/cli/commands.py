@@ -8,7 +8,7 @@ from pathlib import Path
 
 from plumbum import cli
 
-from rootless_build import bundles, overrides, process, registry
+from rootless_build import overrides, process, registry
 from rootless_build import plan as plans
 from rootless_build.backend import (
     LABEL_BASE,
@@ -18,9 +18,9 @@ from rootless_build.backend import (
     EngineSettings,
     Leftover,
 )
-from rootless_build.cli import tables
 from rootless_build.cli.command import Command
 from rootless_build.cli.session import (
+    EngineToCome,
     backend_name,
     bundles_directory,
     engine_for,
@@ -55,8 +55,9 @@ def build(command: Command, words: tuple[str, ...]) -> int:
     targets, variables = split_words(words)
     if command.flag("dry_run"):
         return show_plan(command, words, "text")
-    plan = read_plan(command, targets, variables)
-    return execute(command, plan, pass_status=targets == ("shell",))
+    with EngineToCome(command) as engine:
+        plan = read_plan(command, targets, variables)
+        return execute(command, plan, engine, pass_status=targets == ("shell",))
 
 
 def show_plan(command: Command, words: tuple[str, ...], form: str) -> int:
@@ -138,8 +139,9 @@ class Run(Command):
     def _run(self, command: tuple[str, ...]) -> int:
         if not command:
             raise UsageError("no command given", hint="rbuild run -- COMMAND [ARGUMENT...]")
-        plan = overrides.make_container(self._container_plan(), command)
-        return execute(self, plan, in_place=True, pass_status=True)
+        with EngineToCome(self) as engine:
+            plan = overrides.make_container(self._container_plan(), command)
+            return execute(self, plan, engine, in_place=True, pass_status=True)
 
     def _container_plan(self) -> plans.Plan:
         """The plan of `shell`, the target that has a container in every era; else the default's."""
@@ -168,11 +170,17 @@ class Bundles(Command):
             return self._verify(directory)
         if what != "list":
             raise UsageError(f"rbuild bundles {what}: it is list or verify")
+        from rootless_build import bundles  # noqa: PLC0415 - the commands that build do without it
+        from rootless_build.cli import tables  # noqa: PLC0415 - as above
+
         files = bundles.list_bundles(directory)
         print(tables.bundles_json(files) if self.format == "json" else tables.bundles(files))
         return 0
 
     def _verify(self, directory: Path) -> int:
+        from rootless_build import bundles  # noqa: PLC0415 - as above
+        from rootless_build.cli import tables  # noqa: PLC0415 - as above
+
         report = bundles.verify(directory)
         if self.format == "json":
             print(tables.report_json(report))
@@ -198,6 +206,8 @@ class Install(Command):
         return self.attempt(self._install)
 
     def _install(self) -> int:
+        from rootless_build import bundles  # noqa: PLC0415 - as above
+
         dry = self.flag("dry_run")
         directory = bundles_directory(self)
         for done in bundles.install(directory, Path(self.prefix).absolute(), dry_run=dry):
@@ -257,6 +267,8 @@ class Backends(Command):
         return self.attempt(self._show)
 
     def _show(self) -> int:
+        from rootless_build.cli import tables  # noqa: PLC0415 - as above
+
         with settings_for(self) as settings:
             found = registry.survey(settings)
             try:
@@ -288,6 +300,8 @@ class Clean(Command):
         kinds = {"container"} | {
             kind for kind, wanted in (("image", self.images), ("volume", self.volumes)) if wanted
         }
+        from rootless_build.cli import tables  # noqa: PLC0415 - the commands that build do without
+
         dry = self.flag("dry_run")
         with engine_for(self) as (engine, _):
             found = [
@@ -299,7 +313,8 @@ class Clean(Command):
                 if not dry:
                     engine.remove(leftover)
                 verb = "would remove" if dry else "removed"
-                print(f"{verb} {leftover.kind} {leftover.name or leftover.id[:12]}")
+                size = "" if leftover.size is None else f" ({tables.size(leftover.size)})"
+                print(f"{verb} {leftover.kind} {leftover.name or leftover.id[:12]}{size}")
         if not found:
             print("nothing to remove")
         return 0

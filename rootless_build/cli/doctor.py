@@ -32,7 +32,8 @@ class Doctor(Command):
 
     format = format_option()
     fix = cli.Flag("--fix", help="show, then apply the cures that need no root")
-    explain: cli.SwitchAttr[str | None] = cli.SwitchAttr(
+    # A build's --explain asks why; the doctor's, what a finding means.
+    explain: cli.SwitchAttr[str | None] = cli.SwitchAttr(  # type: ignore[assignment]
         "--explain", str, argname="ID", help="the background of a finding", excludes=["--fix"]
     )
     report = cli.Flag(

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Protocol
+from threading import Thread
+from typing import IO, Protocol, Self
 
 from rootless_build import config, mounts, recipes, registry, runner
 from rootless_build.backend import Engine, EngineSettings
@@ -22,6 +23,7 @@ from rootless_build.events import (
     Notice,
     Stopwatch,
 )
+from rootless_build.fingerprint import records
 from rootless_build.host import Facts, engine_settings, gather
 from rootless_build.host.preflight import preflight
 from rootless_build.overrides import Overrides, apply, where_possible
@@ -29,6 +31,7 @@ from rootless_build.plan import Plan, PullPolicy
 from rootless_build.process import signals_interrupt
 from rootless_build.recipes.request import Request
 from rootless_build.registry import Choice
+from rootless_build.unchanged import Unchanged
 
 
 class View(Protocol):
@@ -125,6 +128,7 @@ def overrides(command: Command) -> Overrides:
         build_args=pairs(command.values("build_args"), "--build-arg"),
         environment=pairs(command.values("env"), "--env"),
         image=command.option("image"),
+        caches=command.values("cache_volumes"),
         bundles_directory=Path(bundles).absolute() if bundles else None,
     )
 
@@ -151,26 +155,69 @@ def backend_name(command: Command) -> str:
 def settings_for(command: Command, facts: Facts | None = None) -> Iterator[EngineSettings]:
     """The host's settings for the engines, announced to the view (at `-v`)."""
     with engine_settings(facts or gather(os.environ)) as settings:
-        for row in settings.adaptations:
-            command.view(Notice(Level.DETAIL, "host-setting", str(row)))
+        _announce(command, settings)
         yield settings
+
+
+def _announce(command: Command, settings: EngineSettings) -> None:
+    for row in settings.adaptations:
+        command.view(Notice(Level.DETAIL, "host-setting", str(row)))
+
+
+class EngineToCome:
+    """A context in which the backend is chosen in the background, while the plan is made."""
+
+    def __init__(self, command: Command) -> None:
+        self._command = command
+        self._name = backend_name(command)
+        self._resources = ExitStack()
+        self._facts: Facts | None = None
+        self._choice: Choice | None = None
+        self._error: Exception | None = None
+        self._thread = Thread(target=self._choose, name="rbuild-choose", daemon=True)
+
+    def _choose(self) -> None:
+        try:
+            self._facts = gather(os.environ)
+            settings = self._resources.enter_context(engine_settings(self._facts))
+            choice = registry.choose(self._name, settings)
+            preflight(self._facts, choice.backend.name)
+            self._choice = choice
+        except Exception as error:
+            self._error = error
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join()
+        self._resources.close()
+
+    @contextmanager
+    def open(self) -> Iterator[tuple[Engine, Choice]]:
+        """The chosen backend's engine. Errors that this host is to blame for say so."""
+        self._thread.join()
+        with _host_explains(self._command, self._facts):
+            if self._error is not None:
+                raise self._error
+            assert self._choice is not None  # noqa: S101 - the thread leaves one of them
+            choice = self._choice
+            _announce(self._command, choice.settings)
+            self._command.view(BackendChosen(choice.backend.name, choice.version, choice.reason))
+            with choice.backend.open(choice.settings) as engine:
+                yield engine, choice
 
 
 @contextmanager
 def engine_for(command: Command) -> Iterator[tuple[Engine, Choice]]:
     """The chosen backend's engine, open. Errors that this host is to blame for say so."""
-    name = backend_name(command)
-    facts = gather(os.environ)
-    with _host_explains(command, facts), settings_for(command, facts) as settings:
-        choice = registry.choose(name, settings)
-        preflight(facts, choice.backend.name)
-        command.view(BackendChosen(choice.backend.name, choice.version, choice.reason))
-        with choice.backend.open(settings) as engine:
-            yield engine, choice
+    with EngineToCome(command) as engine_to_come, engine_to_come.open() as opened:
+        yield opened
 
 
 @contextmanager
-def _host_explains(command: Command, facts: Facts) -> Iterator[None]:
+def _host_explains(command: Command, facts: Facts | None) -> Iterator[None]:
     try:
         yield
     except (BackendUnavailableError, StepFailedError) as error:
@@ -178,14 +225,19 @@ def _host_explains(command: Command, facts: Facts) -> Iterator[None]:
         from rootless_build.cli.host import findings  # noqa: PLC0415
         from rootless_build.host.diagnosis import cause  # noqa: PLC0415
 
-        better = cause(error, lambda: findings(command, facts))
+        better = cause(error, lambda: findings(command, facts or gather(os.environ)))
         if better is None:
             raise
         raise better from error
 
 
 def execute(
-    command: Command, plan: Plan, *, in_place: bool = False, pass_status: bool = False
+    command: Command,
+    plan: Plan,
+    engine_to_come: EngineToCome,
+    *,
+    in_place: bool = False,
+    pass_status: bool = False,
 ) -> int:
     """Run the plan and return rbuild's exit status.
 
@@ -199,13 +251,17 @@ def execute(
         rootful=command.flag("rootful"),
         terminal=_text(command),
         in_place=in_place,
+        explain=command.flag("explain"),
+        fresh=command.flag("fresh"),
     )
+    summary = runner.Summary(done=True)
     try:
         with signals_interrupt(), ExitStack() as stack:
-            engine = None
+            engine, unchanged = None, None
             if runner.needs_engine(plan):
-                engine, _ = stack.enter_context(engine_for(command))
-            runner.run(plan, engine, options, command.view)
+                engine, choice = stack.enter_context(engine_to_come.open())
+                unchanged = _unchanged(command, plan, choice)
+            summary = runner.run(plan, engine, options, command.view, unchanged)
         status = 0
     except StepFailedError as error:
         status = error.exit_code
@@ -219,8 +275,19 @@ def execute(
         status = 130
         raise
     finally:
-        command.view(BuildFinished(status, watch.seconds))
+        command.view(BuildFinished(status, watch.seconds, summary.saved, summary.done))
     return status
+
+
+def _unchanged(command: Command, plan: Plan, choice: Choice) -> Unchanged:
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    given = (name for name in ("force", "fresh") if command.flag(name))
+    about = (
+        ("the engine", f"{choice.backend.name} {choice.version}"),
+        ("a setting of the engine", choice.settings.identity),
+    )
+    cache = records.cache_directory(plan.project, home)
+    return Unchanged(plan, about, cache, force=next((f"--{name}" for name in given), ""))
 
 
 def _text(command: Command) -> bool:

@@ -84,6 +84,7 @@ def _write(facts: Facts, environment: Mapping[str, str], private: Path) -> Engin
         isolation=isolation.value if isolation else None,
         rootless=facts.rootless,
         adaptations=adaptations + tuple(row for row in (network, isolation) if row),
+        identity=settings.identity(containers, isolation.value if isolation else ""),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rootless_build.config import Config
 from rootless_build.errors import RecipeError
 from rootless_build.plan import Plan
-from rootless_build.recipes import make_run, makefile, toml
+from rootless_build.recipes import always, make_run, makefile, toml
 from rootless_build.recipes.request import Request
 
 
@@ -22,4 +22,4 @@ def read(request: Request, config: Config) -> Plan:
             f"{request.project} has neither a Makefile nor an rbuild.toml with a recipe",
             hint="go to the project's own directory, or name it: rbuild -C DIR",
         )
-    return makefile.read(request, found)
+    return always.marked(makefile.read(request, found), config.targets)

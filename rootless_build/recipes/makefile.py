@@ -87,7 +87,7 @@ def _steps(line: RecipeLine, make: str, project: Path) -> tuple[list[Step], list
     text = line.text.strip()
     file = line.file.relative_to(project) if line.file.is_relative_to(project) else line.file
     # The path that stands for $(MAKE) while the Makefile is read is nothing to a reader.
-    origin = Origin(str(file), line.line, line.text.replace(make, "make"))
+    origin = Origin(str(file), line.line, line.text.replace(make, "make"), line.target)
     if line.ran or make in text:
         return _recursive(line, origin)
     if not text or text.startswith("#"):

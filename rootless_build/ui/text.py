@@ -75,10 +75,12 @@ class TextView:
                 self._output(event)
             case StepFinished():
                 self._close()
+                how = "unchanged" if event.cached else f"status {event.status}"
                 if self._verbosity is Verbosity.VERBOSE:
-                    how = "cached" if event.cached else f"status {event.status}"
                     text = f"    [{event.step}/{event.of}] {how}, {duration(event.seconds)}"
                     self._say(self._dim(text))
+                elif event.cached:
+                    self._say(self._dim(f"    {how}"))
             case Notice():
                 self._notice(event)
             case BundlesPublished():
@@ -86,7 +88,9 @@ class TextView:
             case BuildFinished():
                 self._close()
                 if event.status == 0:
-                    self._say(self._dim(f"done in {duration(event.seconds)}"))
+                    how = "done" if event.done else "nothing changed, checked"
+                    saved = f", {duration(event.saved)} saved" if event.saved >= 1 else ""
+                    self._say(self._dim(f"{how} in {duration(event.seconds)}{saved}"))
             case _:
                 assert_never(event)
 

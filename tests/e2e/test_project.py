@@ -101,7 +101,7 @@ def test_a_failed_build_leaves_the_previous_bundles(rbuild: Rbuild) -> None:
 
 def test_the_second_build_takes_the_image_from_the_cache(rbuild: Rbuild) -> None:
     assert rbuild().returncode == 0
-    done = rbuild("--log-format", "json")
+    done = rbuild("--log-format", "json", "--force")
     events = [json.loads(line) for line in done.stdout.splitlines()]
     states = [e["state"] for e in events if e["event"] == "build-progress"]
     assert states.count("cached") >= 5

@@ -88,6 +88,12 @@ class FakeEngine:
     def find_image(self, reference: str) -> Image | None:
         return self.images.get(reference)
 
+    def find_images(self, references: Sequence[str]) -> Sequence[Image | None]:
+        return [self.find_image(reference) for reference in references]
+
+    def warm_up(self) -> None:
+        """Nothing is slow to start."""
+
     def pull_image(self, reference: str, reporter: StepReporter) -> Image:
         raise ImageNotFoundError("no registry", reference=reference, engine_words="dial tcp")
 
