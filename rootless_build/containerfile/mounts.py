@@ -29,8 +29,11 @@ _KEYS: Final = (
     "gid",
     "env",
 )
-_BUILDAH_ONLY: Final = ("Z", "z", "U")
-"""Words of podman's own containerfiles."""
+_CONTAINERS: Final = (
+    *("Z", "z", "U", "relabel", "consistency", "bind-propagation", "bind-nonrecursive"),
+    *("tmpfs-size", "tmpfs-mode", "tmpcopyup", "nosuid", "nodev", "noexec"),
+)
+"""Options of podman's and buildah's own, which BuildKit does not have."""
 _TRUE: Final = ("1", "t", "true")
 _FALSE: Final = ("0", "f", "false")
 
@@ -97,7 +100,7 @@ def parse(text: str) -> Mount:
             writable = _flag(key, value if equals else "true", field) == key.startswith(
                 ("rw", "readw")
             )
-        elif key == "required" or (not equals and name in _BUILDAH_ONLY):
+        elif key == "required" or name in _CONTAINERS:
             others.append(field)
         elif key not in _KEYS:
             raise MountError(f"a mount has no option {name}", name, _KEYS)

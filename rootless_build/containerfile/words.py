@@ -41,7 +41,8 @@ class Modes:
 class Substitution:
     """A `$…` at `begin` to `end` of the text, and what it stands for.
 
-    `operator` is empty for `$X` and `${X}`, else what follows the name: `:-`, `#`, `/`.
+    `operator` is empty for `$X` and `${X}`, else what follows the name: `:-`, `#`, `/`. `odd`: it,
+    or one inside it, has another operator than `:-` and `:+`, which are all that old engines know.
     """
 
     begin: int
@@ -50,6 +51,7 @@ class Substitution:
     operator: str
     value: str
     quoted: bool
+    odd: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,7 @@ class _Lexer:
         self._at = 0
         self._depth = 0
         self._inside_quotes = False
+        self._odd = False
         self.substitutions: list[Substitution] = []
         self.unset: list[str] = []
 
@@ -287,6 +290,8 @@ class _Lexer:
 
     def _dollar(self) -> str:
         begin, quoted_here = self._at, self._inside_quotes
+        if not self._depth:
+            self._odd = False
         self._depth += 1
         if self._depth > _DEEPEST:
             raise WordError("substitutions are nested too deep")
@@ -296,7 +301,7 @@ class _Lexer:
             self._depth -= 1
         if not self._depth and name:
             self.substitutions.append(
-                Substitution(begin, self._at, name, operator, value, quoted_here)
+                Substitution(begin, self._at, name, operator, value, quoted_here, self._odd)
             )
         return value
 
@@ -314,6 +319,7 @@ class _Lexer:
         operator = self._next()
         if operator == "}":
             return name, "", self._value(name, f"${{{name}}}")
+        self._odd = self._odd or self._text[self._at - 1 : self._at + 1] not in {":-", ":+"}
         if operator == "/":
             return name, operator, self._replacement(name)
         if not operator:
