@@ -6,14 +6,15 @@ import contextlib
 import dataclasses
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from rootless_build import reference
 from rootless_build.backend import Engine
-from rootless_build.containerfile import platforms
+from rootless_build.containerfile import features, platforms
 from rootless_build.containerfile.content import Content
 from rootless_build.containerfile.features import Builder
-from rootless_build.containerfile.normal import Normal, normal
+from rootless_build.containerfile.normal import Normal, normal, unchanged
 from rootless_build.containerfile.original import OriginalReporter
 from rootless_build.containerfile.parser import parse
 from rootless_build.containerfile.patterns import Patterns, ignored
@@ -26,15 +27,20 @@ from rootless_build.plan import BuildImage
 _IGNORE_FILES = (".containerignore", ".dockerignore")
 
 
+@dataclass(frozen=True, slots=True)
+class Building:
+    """How image builds are done. `builder` is the engine's name and version (`podman 4.3.1`),
+    empty where it is not known. `data` is the user's directory for what was fetched.
+    """
+
+    builder: str = ""
+    data: Path | None = None
+    allow_inexact: bool = False
+
+
 @contextlib.contextmanager
 def normalised(
-    step: BuildImage,
-    builder: Builder | None,
-    engine: Engine,
-    reporter: StepReporter,
-    *,
-    data: Path | None = None,
-    allow_inexact: bool = False,
+    step: BuildImage, engine: Engine, reporter: StepReporter, building: Building
 ) -> Iterator[tuple[BuildImage, StepReporter]]:
     """The step, and the reporter to give to the engine, while it builds.
 
@@ -42,7 +48,7 @@ def normalised(
     ContainerfileError for what is wrong in it or can't be rewritten; an ImageBuildError of the
     engine leaves in the words of the original.
     """
-    file = containerfile(step)
+    builder, file = _builder(building.builder), containerfile(step)
     if builder is None or file is None:
         yield step, reporter
         return
@@ -51,27 +57,31 @@ def normalised(
         work = _work(step, file, builder, _lookup(step, engine))
         work.directory = directory / "files"
         work.directory.mkdir()
-        work.data, work.allow_inexact, work.local = data, allow_inexact, not engine.remote
+        work.data, work.local = building.data, not engine.remote
+        work.allow_inexact = building.allow_inexact
         made = normal(work, step.target)
-        if made is None:
-            yield step, reporter
-            return
-        _tell(made, builder, file, reporter)
-        classic = builder.kind == "docker-classic"
-        speaker = OriginalReporter(reporter, made, _shown(file, step), classic=classic)
+        if made is not None:
+            _tell(made, builder, file, reporter)
+        speaker = OriginalReporter(
+            reporter,
+            made or unchanged(work),
+            _shown(file, step),
+            classic=builder.kind == "docker-classic",
+            renames=made is not None,
+        )
         try:
-            yield _changed(step, file, made, directory), speaker
+            yield _changed(step, file, made, directory) if made else step, speaker
         except ImageBuildError as error:
             speaker.translate(error)
             raise
 
 
-def explained(step: BuildImage, builder: Builder | None) -> tuple[Rewrite, ...]:
-    """What would be rewritten and why; nothing is fetched or written.
+def explained(step: BuildImage, name: str) -> tuple[Rewrite, ...]:
+    """What would be rewritten for a builder of that name and version, and why.
 
-    Raises ContainerfileError for what is wrong in the containerfile.
+    Nothing is fetched or written. Raises ContainerfileError for what is wrong in the file.
     """
-    file = containerfile(step)
+    builder, file = _builder(name), containerfile(step)
     if builder is None or file is None:
         return ()
     made = normal(_work(step, file, builder, lambda _: None), step.target)
@@ -84,6 +94,11 @@ def containerfile(step: BuildImage) -> Path | None:
         return step.containerfile if step.containerfile.is_file() else None
     named = (step.context / name for name in ("Dockerfile", "Containerfile"))
     return next((file for file in named if file.is_file()), None)
+
+
+def _builder(name: str) -> Builder | None:
+    engine, _, version = name.partition(" ")
+    return features.builder(engine, version)
 
 
 def _work(

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import assert_never
 
@@ -49,6 +49,7 @@ from rootless_build.events import (
     Stopwatch,
 )
 from rootless_build.host import symptoms
+from rootless_build.normalising import Building, normalised
 from rootless_build.plan import (
     BuildImage,
     HostCommand,
@@ -66,12 +67,13 @@ class Options:
     """`rootful` allows privileged containers that have power over the host. `terminal` allows a
     container to take over rbuild's terminal (never with a JSON log). `in_place`: the container
     works on the bundles themselves, as it does whenever it has the terminal (`rbuild shell`):
-    what a person does in it is there at once.
+    what a person does in it is there at once. `building` says how containerfiles are rewritten.
     """
 
     rootful: bool = False
     terminal: bool = True
     in_place: bool = False
+    building: Building = field(default_factory=Building)
 
 
 def needs_engine(plan: Plan) -> bool:
@@ -163,7 +165,9 @@ class _Run:
 
     def _build(self, step: BuildImage, reporter: StepReporter) -> None:
         step = dataclasses.replace(step, labels=self._image_labels + step.labels)
-        image = self._engine.build_image(bases.prepared(step, self._engine, reporter), reporter)
+        prepared = bases.prepared(step, self._engine, reporter)
+        with normalised(prepared, self._engine, reporter, self._options.building) as (known, own):
+            image = self._engine.build_image(known, own)
         reporter.flush()
         for tag in step.tags:
             self._built[tag] = image

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from plumbum import cli
@@ -54,32 +55,57 @@ def build(command: Command, words: tuple[str, ...]) -> int:
     """What `rbuild TARGET…` and `rbuild make TARGET…` do."""
     targets, variables = split_words(words)
     if command.flag("dry_run"):
-        return show_plan(command, words, "text")
+        return show_plan(command, words, "text", explain=False)
     plan = read_plan(command, targets, variables)
     return execute(command, plan, pass_status=targets == ("shell",))
 
 
-def show_plan(command: Command, words: tuple[str, ...], form: str) -> int:
+def show_plan(command: Command, words: tuple[str, ...], form: str, *, explain: bool) -> int:
     """Print what would be done, without an engine."""
     plan = read_plan(command, *split_words(words))
     if form == "json":
         print(plans.to_json(plan))
         return 0
     with settings_for(command) as settings:
-        backend, why = _backend_to_show(command, settings)
+        backend, why, builder = _backend_to_show(command, settings)
         print("\n".join(_shown_plan(plan, backend, settings, why)))
+    if explain:
+        print("\n".join(explanation(plan, builder)))
     return 0
 
 
-def _backend_to_show(command: Command, settings: EngineSettings) -> tuple[Backend, str]:
+def explanation(plan: plans.Plan, builder: str) -> Iterator[str]:
+    """What of the plan's containerfiles would be rewritten for a builder, and why."""
+    # Most plans are shown without it.
+    from rootless_build.normalising import containerfile, explained  # noqa: PLC0415
+
+    for number, step in enumerate(plan.steps, 1):
+        if not isinstance(step, plans.BuildImage):
+            continue
+        file = containerfile(step)
+        rewrites = explained(step, builder)
+        yield ""
+        if not rewrites:
+            yield f"# {number}: {file or step.context}: built as it is"
+            continue
+        yield f"# {number}: {file}: rewritten for {builder}"
+        for rewrite in rewrites:
+            what = f"{rewrite.instruction}: " if rewrite.instruction else ""
+            yield f"#   line {rewrite.line}: {what}{rewrite.rule} ({rewrite.why})"
+            if rewrite.differs:
+                verb = "refused" if rewrite.refused else "needs --allow-inexact, then"
+                yield f"#     {verb}: {rewrite.differs}"
+
+
+def _backend_to_show(command: Command, settings: EngineSettings) -> tuple[Backend, str, str]:
     """A plan can be shown for a backend that is not installed here."""
     name = backend_name(command)
     try:
         choice = registry.choose(name, settings)
     except BackendUnavailableError as error:
         shown = registry.names()[0] if name == registry.AUTO else name
-        return registry.load(shown), error.message
-    return choice.backend, f"{choice.version}, {choice.reason}"
+        return registry.load(shown), error.message, ""
+    return choice.backend, f"{choice.version}, {choice.reason}", choice.builder
 
 
 def _shown_plan(
@@ -110,10 +136,13 @@ class Plan(Command):
     USAGE = "rbuild plan [options] [NAME=VALUE...] [TARGET...]"
 
     format = format_option()
+    explain = cli.Flag("--explain", help="how containerfiles are rewritten for the engine, and why")
 
     def main(self, *words: str) -> int:
         """Print the plan of the targets."""
-        return self.attempt(lambda: show_plan(self, words, str(self.format)))
+        return self.attempt(
+            lambda: show_plan(self, words, str(self.format), explain=bool(self.explain))
+        )
 
 
 class Make(Command):

@@ -24,6 +24,7 @@ from rootless_build.events import (
 )
 from rootless_build.host import Facts, engine_settings, gather
 from rootless_build.host.preflight import preflight
+from rootless_build.normalising import Building
 from rootless_build.overrides import Overrides, apply, where_possible
 from rootless_build.plan import Plan, PullPolicy
 from rootless_build.process import signals_interrupt
@@ -204,7 +205,8 @@ def execute(
         with signals_interrupt(), ExitStack() as stack:
             engine = None
             if runner.needs_engine(plan):
-                engine, _ = stack.enter_context(engine_for(command))
+                engine, choice = stack.enter_context(engine_for(command))
+                options = dataclasses.replace(options, building=_building(command, choice))
             runner.run(plan, engine, options, command.view)
         status = 0
     except StepFailedError as error:
@@ -221,6 +223,11 @@ def execute(
     finally:
         command.view(BuildFinished(status, watch.seconds))
     return status
+
+
+def _building(command: Command, choice: Choice) -> Building:
+    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "rbuild"
+    return Building(choice.builder, data, command.flag("allow_inexact"))
 
 
 def _text(command: Command) -> bool:

@@ -129,6 +129,7 @@ _PODMAN: Final[dict[Version, Version]] = {
     (5, 8): (1, 43),
 }
 """The buildah in each podman (its go.mod); one in between has that of the release before it."""
+_NAMES: Final = {"buildah": "buildah", "docker-classic": "docker's classic builder"}
 _TABLES: Final = {"buildah": BUILDAH, "docker-classic": CLASSIC}
 _NUMBERS: Final = re.compile(r"\d+(?:\.\d+)*")
 
@@ -148,9 +149,10 @@ class Builder:
     def since(self, feature: Feature) -> str:
         """Who has it, for a person."""
         since = _TABLES[self.kind][feature]
+        who = _NAMES[self.kind]
         if since.version == _NEVER:
-            return f"no {self.kind} has {feature.value}"
-        return f"{self.kind} has {feature.value} since {'.'.join(map(str, since.version))}"
+            return f"{feature.value}: not in {who}"
+        return f"{feature.value}: in {who} since {'.'.join(map(str, since.version))}"
 
 
 def builder(engine: str, version: str) -> Builder | None:

@@ -85,6 +85,18 @@ def normal(work: Work, target: str | None = None) -> Normal | None:
     return _Normaliser(work, target).result()
 
 
+def unchanged(work: Work) -> Normal:
+    """The file as it is, in the same form."""
+    heading, stages = split(work.file, work.given)
+    return Normal(
+        "",
+        tuple(Line(instruction, instruction) for instruction in heading),
+        tuple(tuple(Line(i, i) for i in (s.begin, *s.instructions)) for s in stages),
+        files=False,
+        rewrites=(),
+    )
+
+
 @dataclass(slots=True)
 class _Part:
     """A stage on its way."""
@@ -123,7 +135,11 @@ class _Normaliser:
         lines = [*heading, *(line for stage in stages for line in stage)]
         text = directives + "".join(rendered(line.now) for line in lines)
         return Normal(
-            text, tuple(heading), stages, self._work.needs_files, tuple(self._work.rewrites)
+            text,
+            tuple(heading),
+            stages,
+            self._work.needs_files,
+            tuple(sorted(self._work.rewrites, key=lambda rewrite: rewrite.line)),
         )
 
     # --- instructions ---------------------------------------------------------------------------

@@ -30,14 +30,18 @@ class _Current:
 class OriginalReporter(StepReporter):
     """Hands on to another reporter what an engine says of the rewritten file.
 
-    `classic`: docker's classic builder counts the heading too, and no stages.
+    `classic`: docker's classic builder counts the heading too, and no stages. `renames` is false
+    for a file that was not rewritten: only its errors get line numbers.
     """
 
-    def __init__(self, inner: StepReporter, made: Normal, name: str, *, classic: bool) -> None:
+    def __init__(
+        self, inner: StepReporter, made: Normal, name: str, *, classic: bool, renames: bool = True
+    ) -> None:
         # Nothing of the base class's own state is used: every method is here.
         self._inner = inner
         self._name = name
         self._classic = classic
+        self._renames = renames
         self._flat = (*made.heading, *(line for stage in made.stages for line in stage))
         self._stages = made.stages
         self._counts = _Counts(made)
@@ -55,6 +59,9 @@ class OriginalReporter(StepReporter):
             self._inner.instruction(number, of, instruction, stage=stage)
             return
         self._current = _Current(instruction, line, _echo(line.now, instruction))
+        if not self._renames:
+            self._inner.instruction(number, of, instruction, stage=stage)
+            return
         if line.origin is None or line.origin is self._last:
             return
         self._last = line.origin
@@ -67,7 +74,7 @@ class OriginalReporter(StepReporter):
 
     def output(self, data: bytes, stream: Stream = "stdout") -> None:
         """Output, without the rest of an instruction that has several lines."""
-        current = self._current
+        current = self._current if self._renames else None
         expected = current.echo.get(stream, b"") if current else b""
         if current is not None and expected:
             if expected.startswith(data):

@@ -22,13 +22,19 @@ def platform(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None
     except (WordError, ValueError) as wrong:
         raise at.error(str(wrong), "a platform is written linux/arm64") from wrong
     short = "/" not in value and not at.has(Feature.PLATFORM_SHORT)
-    variable = "$" in written and not at.has(Feature.PLATFORM_HEADING)
+    variable = _needs_heading(written) and not at.has(Feature.PLATFORM_HEADING)
     if full == written or not (short or variable):
         return None
     feature = Feature.PLATFORM_SHORT if short else Feature.PLATFORM_HEADING
     at.note("platform", f"--platform={written} is {full}: {at.work.builder.since(feature)}")
     others = tuple(flag for flag in instruction.flags if flag.name != "platform")
     return (with_flags(instruction, (Flag("platform", full), *others)),)
+
+
+def _needs_heading(written: str) -> bool:
+    """Whether it has other arguments than those that every engine sets."""
+    found = expanded(written, {}).substitutions
+    return any(each.name not in platforms.ARGUMENTS for each in found)
 
 
 def _kept_apart(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 import shlex
-import tarfile
 from typing import Final
 
 from rootless_build.containerfile.content import has_wildcards
@@ -109,6 +108,9 @@ def _must_exist(path: str, at: At) -> None:
 
 def _no_archives(paths: list[str], at: At) -> None:
     """ADD unpacks archives, COPY does not; a directory's files stay as they are."""
+    # Hardly ever needed.
+    import tarfile  # noqa: PLC0415
+
     for path in paths:
         file = at.work.directory / path if at.work.directory else None
         if file is not None and file.is_file() and tarfile.is_tarfile(file):
