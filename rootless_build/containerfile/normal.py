@@ -36,6 +36,7 @@ _TRIGGERS: Final = (
         "<<",
         "${",
         ".git",
+        "git-dir",
         "git@",
         "ssh://",
         "git://",

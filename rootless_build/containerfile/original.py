@@ -46,6 +46,7 @@ class OriginalReporter(StepReporter):
         self._stages = made.stages
         self._counts = _Counts(made)
         self._current: _Current | None = None
+        self._begun: list[_Current] = []
         self._last: Instruction | None = None
 
     def instruction(
@@ -59,6 +60,7 @@ class OriginalReporter(StepReporter):
             self._inner.instruction(number, of, instruction, stage=stage)
             return
         self._current = _Current(instruction, line, _echo(line.now, instruction))
+        self._begun.append(self._current)
         if not self._renames:
             self._inner.instruction(number, of, instruction, stage=stage)
             return
@@ -99,7 +101,9 @@ class OriginalReporter(StepReporter):
 
     def translate(self, error: ImageBuildError) -> None:
         """Put the original instruction, and its line, into an error's message and words."""
-        current = self._current
+        # Stages are mixed when one waits for another: the latest is not always the one.
+        named = (each for each in reversed(self._begun) if f": {each.text}" in error.message)
+        current = next(named, self._current)
         if current is None:
             return
         origin = current.line.origin
@@ -157,7 +161,10 @@ def _message(instruction: Instruction) -> str:
 def _echo(instruction: Instruction, text: str) -> dict[Stream, bytes]:
     """What follows the first line of an instruction with several, when it begins and fails."""
     first, newline, rest = _message(instruction).partition("\n")
-    if not newline or not text.startswith(first.rstrip()[:20]):
+    if not newline:
         return {}
     encoded = rest.encode(errors="surrogateescape")
-    return {"stdout": encoded + b"\n", "stderr": encoded + _ERROR_END}
+    echo: dict[Stream, bytes] = {"stderr": encoded + _ERROR_END}
+    if text == first:
+        echo["stdout"] = encoded + b"\n"
+    return echo

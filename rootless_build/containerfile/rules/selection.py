@@ -30,11 +30,10 @@ def selection(instruction: Instruction, at: At) -> tuple[Instruction, ...] | Non
     parents = (instruction.value("parents") or "true").lower() == "true"
     parents = parents and instruction.flag("parents") is not None
     patterns = [flag.value or "" for flag in instruction.flags if flag.name == "exclude"]
-    if instruction.flag("parents") and not parents:
-        instruction = without(instruction, "parents")
     feature = Feature.PARENTS if parents else Feature.EXCLUDE
     if not (parents or patterns) or at.has(feature):
-        return None
+        return _not_wanted(instruction, at)
+    instruction = without(instruction, "parents") if not parents else instruction
     try:
         patterns = [expanded(pattern, at.scope.variables).text for pattern in patterns]
         words = (
@@ -62,6 +61,14 @@ def selection(instruction: Instruction, at: At) -> tuple[Instruction, ...] | Non
     several = len(chosen) > 1 or any(path.endswith("/") for path in chosen)
     slash = "/" if several and not destination.endswith("/") else ""
     return (copy(instruction, flags, chosen, _again(destination) + slash),)
+
+
+def _not_wanted(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:
+    """`--parents=false` is no `--parents`."""
+    if instruction.flag("parents") is None or at.has(Feature.PARENTS):
+        return None
+    at.note("selection", f"left out: {at.work.builder.since(Feature.PARENTS)}")
+    return (without(instruction, "parents"),)
 
 
 def _again(destination: str) -> str:
@@ -190,7 +197,7 @@ def _parents_of_stage(
     for source in sources:
         before, pivot, after = source.partition("/./")
         path = posixpath.normpath("/" + (after if pivot else before)).lstrip("/")
-        whole = posixpath.normpath(f"/{source}")
+        whole = posixpath.normpath("/" + source.lstrip("/"))
         target = posixpath.join(destination, path)
         done.append(copy(instruction, flags, (whole,), _again(target)))
     return tuple(done)
