@@ -238,7 +238,8 @@ class Install(Command):
 class Base(Command):
     """Make a base image, such as debian:bookworm, of the distribution's packages.
 
-    A build whose FROM names it, and can't pull it, then uses localhost/debian:bookworm.
+    Also buildpack-deps:bookworm and golang:1.21-bookworm. A build whose FROM names it, and can't
+    pull it, then uses localhost/debian:bookworm.
     """
 
     USAGE = "rbuild base [--from FILE] IMAGE"
@@ -254,24 +255,22 @@ class Base(Command):
     def _make(self, image: str) -> int:
         # Only this command makes base images.
         from rootless_build import reference  # noqa: PLC0415
-        from rootless_build.base import make_archive, parse  # noqa: PLC0415
+        from rootless_build.base import made_from_packages  # noqa: PLC0415
 
         with (
             engine_for(self) as (engine, _),
             tempfile.TemporaryDirectory(prefix="rbuild-") as place,
         ):
             reporter = StepReporter(self.view, 1)
+            local = reference.local(image)
+            labels = ((LABEL_BASE, reference.canonical(image)),)
             if self.archive is None:
-                archive = Path(place) / "root.tar"
-                make_archive(parse(image), archive, reporter.output)
-                reporter.flush()
+                made = made_from_packages(image, engine, labels, Path(place), reporter)
             else:
                 archive = Path(self.archive).absolute()
                 if not archive.is_file():
                     raise UsageError(f"there is no file {archive}")
-            local = reference.local(image)
-            labels = ((LABEL_BASE, reference.canonical(image)),)
-            made = engine.import_root(archive, local, labels)
+                made = engine.import_root(archive, local, labels)
         print(f"{local} {made.id[:12]}")
         return 0
 
