@@ -75,12 +75,14 @@ class Probe:
     """A backend's own answer to "can you run here?".
 
     `version` is None when the engine is not installed. `problem` is empty when it can run, else
-    one sentence for a person; `hint` is what to do about it.
+    one sentence for a person; `hint` is what to do about it. `builder` is what reads containerfiles
+    where that is not the engine by its own name, with its version: `docker-classic 20.10.24`.
     """
 
     version: str | None
     problem: str = ""
     hint: str = ""
+    builder: str = ""
 
     @property
     def usable(self) -> bool:

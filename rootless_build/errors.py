@@ -51,6 +51,18 @@ class RecipeError(RbuildError):
     code = "bad-recipe"
 
 
+class ContainerfileError(RecipeError):
+    """A containerfile is not valid, or can't be built by the engine; names file, line, column."""
+
+    code = "bad-containerfile"
+
+    def __init__(
+        self, message: str, file: str, line: int, column: int = 1, *, hint: str = ""
+    ) -> None:
+        super().__init__(f"{file}:{line}:{column}: {message}", hint=hint)
+        self.line = line
+
+
 class HostError(RbuildError):
     """This host can't do it as it is now. `finding` is the id of the cause."""
 

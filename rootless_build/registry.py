@@ -28,12 +28,18 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The backend of a run, and why it is this one."""
+    """The backend of a run, and why it is this one. `reads` is its probe's `builder`."""
 
     backend: Backend
     version: str
     reason: str
     settings: EngineSettings
+    reads: str = ""
+
+    @property
+    def builder(self) -> str:
+        """What reads containerfiles, and its version: `podman 4.3.1`."""
+        return self.reads or f"{self.backend.name} {self.version}"
 
 
 def names() -> tuple[str, ...]:
@@ -139,4 +145,5 @@ def _named(name: str, settings: EngineSettings) -> Candidate:
 def _choice(candidate: Candidate, reason: str, settings: EngineSettings) -> Choice:
     if candidate.backend is None:
         raise BackendUnavailableError(candidate.probe.problem, finding=f"no-{candidate.name}")
-    return Choice(candidate.backend, candidate.probe.version or "", reason, settings)
+    probe = candidate.probe
+    return Choice(candidate.backend, probe.version or "", reason, settings, probe.builder)

@@ -19,8 +19,8 @@ _rbuild() {
     local commands="plan run make bundles install base doctor backends clean"
     local options="--directory --backend --file --image --network --pull --no-pull --no-cache
         --force --explain --fresh --cache-volume
-        --build-arg --env --bundles-dir --rootful --dry-run --log-format --color --verbose --quiet
-        --help --version"
+        --build-arg --env --bundles-dir --rootful --allow-inexact --dry-run --log-format --color
+        --verbose --quiet --help --version"
     local command="" directory=. index word
     COMPREPLY=()
     for ((index = 1; index < COMP_CWORD; index++)); do
@@ -31,7 +31,8 @@ _rbuild() {
         esac
     done
     case $command in
-    plan | backends) options+=" --format" ;;
+    plan) options+=" --format --explain" ;;
+    backends) options+=" --format" ;;
     bundles) options+=" --format" ;;
     install) options+=" --prefix" ;;
     base) options+=" --from" ;;

@@ -90,6 +90,11 @@ class Command(cli.Application):
     rootful = cli.Flag(
         "--rootful", group=_BUILD, help="allow privileged containers with power over the host"
     )
+    allow_inexact = cli.Flag(
+        "--allow-inexact",
+        group=_BUILD,
+        help="build a containerfile whose rewriting for this engine differs",
+    )
     dry_run = cli.Flag("--dry-run", group=_BUILD, help="show what would be done, do nothing")
     log_format = cli.SwitchAttr(
         "--log-format",

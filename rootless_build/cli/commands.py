@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from plumbum import cli
@@ -54,33 +55,58 @@ def build(command: Command, words: tuple[str, ...]) -> int:
     """What `rbuild TARGET…` and `rbuild make TARGET…` do."""
     targets, variables = split_words(words)
     if command.flag("dry_run"):
-        return show_plan(command, words, "text")
+        return show_plan(command, words, "text", explain=False)
     with EngineToCome(command) as engine:
         plan = read_plan(command, targets, variables)
         return execute(command, plan, engine, pass_status=targets == ("shell",))
 
 
-def show_plan(command: Command, words: tuple[str, ...], form: str) -> int:
+def show_plan(command: Command, words: tuple[str, ...], form: str, *, explain: bool) -> int:
     """Print what would be done, without an engine."""
     plan = read_plan(command, *split_words(words))
     if form == "json":
         print(plans.to_json(plan))
         return 0
     with settings_for(command) as settings:
-        backend, why = _backend_to_show(command, settings)
+        backend, why, builder = _backend_to_show(command, settings)
         print("\n".join(_shown_plan(plan, backend, settings, why)))
+    if explain:
+        print("\n".join(explanation(plan, builder)))
     return 0
 
 
-def _backend_to_show(command: Command, settings: EngineSettings) -> tuple[Backend, str]:
+def explanation(plan: plans.Plan, builder: str) -> Iterator[str]:
+    """What of the plan's containerfiles would be rewritten for a builder, and why."""
+    # Most plans are shown without it.
+    from rootless_build.normalising import containerfile, explained  # noqa: PLC0415
+
+    for number, step in enumerate(plan.steps, 1):
+        if not isinstance(step, plans.BuildImage):
+            continue
+        file = containerfile(step)
+        rewrites = explained(step, builder)
+        yield ""
+        if not rewrites:
+            yield f"# {number}: {file or step.context}: built as it is"
+            continue
+        yield f"# {number}: {file}: rewritten for {builder}"
+        for rewrite in rewrites:
+            what = f"{rewrite.instruction}: " if rewrite.instruction else ""
+            yield f"#   line {rewrite.line}: {what}{rewrite.rule} ({rewrite.why})"
+            if rewrite.differs:
+                verb = "refused" if rewrite.refused else "needs --allow-inexact, then"
+                yield f"#     {verb}: {rewrite.differs}"
+
+
+def _backend_to_show(command: Command, settings: EngineSettings) -> tuple[Backend, str, str]:
     """A plan can be shown for a backend that is not installed here."""
     name = backend_name(command)
     try:
         choice = registry.choose(name, settings)
     except BackendUnavailableError as error:
         shown = registry.names()[0] if name == registry.AUTO else name
-        return registry.load(shown), error.message
-    return choice.backend, f"{choice.version}, {choice.reason}"
+        return registry.load(shown), error.message, ""
+    return choice.backend, f"{choice.version}, {choice.reason}", choice.builder
 
 
 def _shown_plan(
@@ -111,10 +137,13 @@ class Plan(Command):
     USAGE = "rbuild plan [options] [NAME=VALUE...] [TARGET...]"
 
     format = format_option()
+    explain = cli.Flag("--explain", help="how containerfiles are rewritten for the engine, and why")
 
     def main(self, *words: str) -> int:
         """Print the plan of the targets."""
-        return self.attempt(lambda: show_plan(self, words, str(self.format)))
+        return self.attempt(
+            lambda: show_plan(self, words, str(self.format), explain=self.flag("explain"))
+        )
 
 
 class Make(Command):
@@ -219,7 +248,8 @@ class Install(Command):
 class Base(Command):
     """Make a base image, such as debian:bookworm, of the distribution's packages.
 
-    A build whose FROM names it, and can't pull it, then uses localhost/debian:bookworm.
+    Also buildpack-deps:bookworm and golang:1.21-bookworm. A build whose FROM names it, and can't
+    pull it, then uses localhost/debian:bookworm.
     """
 
     USAGE = "rbuild base [--from FILE] IMAGE"
@@ -235,24 +265,22 @@ class Base(Command):
     def _make(self, image: str) -> int:
         # Only this command makes base images.
         from rootless_build import reference  # noqa: PLC0415
-        from rootless_build.base import make_archive, parse  # noqa: PLC0415
+        from rootless_build.base import made_from_packages  # noqa: PLC0415
 
         with (
             engine_for(self) as (engine, _),
             tempfile.TemporaryDirectory(prefix="rbuild-") as place,
         ):
             reporter = StepReporter(self.view, 1)
+            local = reference.local(image)
+            labels = ((LABEL_BASE, reference.canonical(image)),)
             if self.archive is None:
-                archive = Path(place) / "root.tar"
-                make_archive(parse(image), archive, reporter.output)
-                reporter.flush()
+                made = made_from_packages(image, engine, labels, Path(place), reporter)
             else:
                 archive = Path(self.archive).absolute()
                 if not archive.is_file():
                     raise UsageError(f"there is no file {archive}")
-            local = reference.local(image)
-            labels = ((LABEL_BASE, reference.canonical(image)),)
-            made = engine.import_root(archive, local, labels)
+                made = engine.import_root(archive, local, labels)
         print(f"{local} {made.id[:12]}")
         return 0
 

@@ -14,6 +14,7 @@ from typing import IO, Protocol, Self
 from rootless_build import config, mounts, recipes, registry, runner
 from rootless_build.backend import Engine, EngineSettings
 from rootless_build.cli.command import Command, is_variable, pairs
+from rootless_build.containerfile.building import Building
 from rootless_build.errors import BackendUnavailableError, RbuildError, StepFailedError
 from rootless_build.events import (
     BackendChosen,
@@ -260,6 +261,7 @@ def execute(
             engine, unchanged = None, None
             if runner.needs_engine(plan):
                 engine, choice = stack.enter_context(engine_to_come.open())
+                options = dataclasses.replace(options, building=_building(command, choice))
                 unchanged = _unchanged(command, plan, choice)
             summary = runner.run(plan, engine, options, command.view, unchanged)
         status = 0
@@ -288,6 +290,11 @@ def _unchanged(command: Command, plan: Plan, choice: Choice) -> Unchanged:
     )
     cache = records.cache_directory(plan.project, home)
     return Unchanged(plan, about, cache, force=next((f"--{name}" for name in given), ""))
+
+
+def _building(command: Command, choice: Choice) -> Building:
+    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "rbuild"
+    return Building(choice.builder, data, command.flag("allow_inexact"))
 
 
 def _text(command: Command) -> bool:

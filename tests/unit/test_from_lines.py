@@ -69,7 +69,8 @@ def test_arguments_before_the_first_from_are_replaced(
         ("debian:${SET-12}", "debian:1"),
         ("debian:$SET", "debian:1"),
         ("${V}", None),
-        ("debian:${SET#x}", None),
+        ("debian:${SET#x}", "debian:1"),
+        ("debian:${SET:#x}", None),
         ("tools-${TARGETOS}", "tools-linux"),
     ],
 )
