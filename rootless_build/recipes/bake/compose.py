@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from rootless_build.recipes.bake import compose_merge, dotenv, entries, yaml_nodes
-from rootless_build.recipes.bake.entries import BadEntryError, Entry
+from rootless_build.recipes.bake import compose_merge, dotenv, yaml_nodes
 from rootless_build.recipes.bake.interpolation import InterpolationError, Lookup, interpolated
 from rootless_build.recipes.bake.source import Place, Source, nearest, refused
 from rootless_build.recipes.bake.target import (
@@ -20,7 +19,6 @@ from rootless_build.recipes.bake.target import (
     Group,
     Kind,
     Target,
-    Words,
     changed,
     decoded,
     known,
@@ -69,17 +67,7 @@ _X_BAKE: Final = (
     "no-cache-filter",
     "contexts",
 )
-_TOP: Final = (
-    "name",
-    "version",
-    "services",
-    "secrets",
-    "configs",
-    "networks",
-    "volumes",
-    "models",
-    "include",
-)
+_PROJECT: Final = "COMPOSE_PROJECT_NAME"
 _SCALARS: Final = {
     "context": "context",
     "dockerfile": "dockerfile",
@@ -104,14 +92,23 @@ def is_compose(source: Source) -> bool:
     """Whether a file whose name does not say it is a compose file."""
     try:
         tree = yaml_nodes.parse(source)
-    except Exception:  # noqa: BLE001 - whatever it is, it is not YAML
+    except Exception:
         return False
     return isinstance(tree, Fields) and tree.get("services") is not None
 
 
 def read(sources: Sequence[Source], lookup: Lookup, directory: Path) -> Composed:
     """The targets of compose files, later ones on top of earlier ones. Raises BakeError."""
-    return _Compose(lookup, directory).read(sources)
+    # A compose file sees its project's name, and bake's projects have this one.
+    name = lookup(_PROJECT) or next(filter(None, map(_project_name, sources)), "bake")
+    named: Lookup = lambda variable: name if variable == _PROJECT else lookup(variable)  # noqa: E731
+    return _Compose(named, directory).read(sources)
+
+
+def _project_name(source: Source) -> str:
+    tree = yaml_nodes.parse(source)
+    name = tree.get("name") if isinstance(tree, Fields) else None
+    return _text(name) if name is not None else ""
 
 
 class _Compose:
@@ -143,10 +140,6 @@ class _Compose:
         tree = self._interpolated(yaml_nodes.parse(source))
         if not isinstance(tree, Fields):
             raise refused(tree.place, "a compose file is a mapping")
-        for name, value in tree.fields.items():
-            if name not in _TOP and not name.startswith("x-"):
-                message = f"a compose file has no {name!r}"
-                raise refused(value.place, message, nearest(name, _TOP))
         include = tree.get("include")
         if include is not None:
             raise refused(include.place, "`include` is not known here", "name the files with -f")
@@ -181,9 +174,7 @@ class _Compose:
             around = _fields(inside) if inside is not None else {}
         if wanted not in around:
             raise refused(other.place, f"there is no service {wanted!r}", nearest(wanted, around))
-        return compose_merge.extended(
-            services, name, self._extended(around, wanted, source, above)
-        )
+        return compose_merge.extended(services, name, self._extended(around, wanted, source, above))
 
     def _file(self, name: Tree) -> Source:
         path = self._directory / _text(name)
@@ -211,11 +202,13 @@ class _Compose:
 
     def _target(self, name: str, service: Tree, secrets: Tree | None) -> Target | None:
         if isinstance(service, Leaf) and service.value is None:
-            return None
+            service = Fields({}, service.place)
         if not isinstance(service, Fields):
             raise refused(service.place, f"the service {name} is a mapping")
         found = service.get("build")
         if found is None:
+            if service.get("image") is None:
+                raise refused(service.place, f"the service {name} has neither image nor build")
             return None
         build = compose_merge.built(found)
         if not isinstance(build, Fields):
@@ -225,9 +218,9 @@ class _Compose:
                 message = f"a build has no {key!r} that rbuild knows"
                 raise refused(value.place, message, nearest(key, _BUILD))
         target = Target(name.replace(".", "_"), build.place)
-        for attribute, value, place in self._attributes(build, service, secrets):
+        for attribute, held, place in self._attributes(build, service, secrets):
             row = ATTRIBUTES[attribute]
-            target = changed(target, row, decoded(row, value, place), place)
+            target = changed(target, row, decoded(row, held, place), place)
         extension = build.get("x-bake")
         if extension is not None:
             target = _with_extension(target, _fields(extension))
@@ -263,9 +256,9 @@ class _Compose:
                 name, value = convert[key](tree)
                 yield name, value, tree.place
         attests = tuple(
-            _attestation(kind, _text(tree))
+            _attestation(kind, _text(given))
             for kind in ("sbom", "provenance")
-            if (tree := build.get(kind)) is not None
+            if (given := build.get(kind)) is not None
         )
         if attests:
             yield "attest", attests, build.place
@@ -287,15 +280,16 @@ class _Compose:
     def _environment(self, service: Fields) -> Mapping[str, str]:
         made: dict[str, str] = {}
         files = service.get("env_file")
-        for item in files.items if isinstance(files, Items) else (files,) if files else ():
-            path, needed = item, True
+        listed: tuple[Tree, ...] = (files,) if files is not None else ()
+        for item in files.items if isinstance(files, Items) else listed:
+            path: Tree = item
+            needed = True
             if isinstance(item, Fields):
-                path = item.get("path") or item
+                path = item.fields.get("path", item)
                 required = item.get("required")
                 needed = required is None or _switch(required)
-            if not needed and not (self._directory / _text(path)).exists():
-                continue
-            made |= dotenv.variables(self._file(path), self._lookup)
+            if needed or (self._directory / _text(path)).exists():
+                made |= dotenv.variables(self._file(path), self._lookup)
         given = service.get("environment")
         for name, leaf in _fields(compose_merge.pairs(given)).items() if given else ():
             text = self._lookup(name) if isinstance(leaf, Leaf) and leaf.value is None else None
@@ -385,6 +379,8 @@ def _secrets(tree: Tree, known_secrets: Tree | None) -> Value:
         name = _text(source)
         of: dict[str, Value] = {"id": name}
         given = defined.get(name)
+        if given is None:
+            raise refused(source.place, f"there is no secret {name!r}", nearest(name, defined))
         if isinstance(given, Fields):
             external = given.get("external")
             if external is not None and (not isinstance(external, Leaf) or external.value):
@@ -437,5 +433,3 @@ def _with_extension(target: Target, extension: Mapping[str, Tree]) -> Target:
             held = {**held, **before}
         more = changed(more, row, held, tree.place)
     return merged(target, more)
-
-

@@ -1,4 +1,4 @@
-"""Groups and targets of all files together, and what becomes of them: inheritance, overrides, links.
+"""Groups and targets of all files together: inheritance, overrides, links.
 
 Source: bake/bake.go of buildx.
 """

@@ -18,7 +18,7 @@ from rootless_build.recipes.bake import types
 from rootless_build.recipes.bake.evaluate import Local, Scope, evaluate, text_of
 from rootless_build.recipes.bake.functions.function import ArgumentError
 from rootless_build.recipes.bake.hcl import parse_expression
-from rootless_build.recipes.bake.source import BakeError, Place, nearest, refused
+from rootless_build.recipes.bake.source import Place, nearest, refused
 from rootless_build.recipes.bake.syntax import (
     Argument,
     Block,
@@ -93,7 +93,7 @@ class _Memory:
 
 
 class Document:
-    """See the module. `built_in` are variables that no file can change; `lookup` the environment."""
+    """See the module. No file can change the `built_in` variables; `lookup` is the environment."""
 
     def __init__(
         self,
@@ -304,7 +304,7 @@ class Document:
                 raise refused(
                     (template or block).place,
                     f"two targets of the matrix have the name {name!r}",
-                    "name = \"…-${item}\" gives each its own",
+                    'name = "…-${item}" gives each its own',
                 )
             made.append(_Instance(block, name, scope))
         return made
@@ -367,7 +367,9 @@ class Document:
         """An attribute as other expressions see it; of blocks of one name the last that has it."""
         if instances[0].block.type == "group":
             if name not in _OF_GROUPS:
-                raise refused(place, f"a group has no attribute {name!r}", nearest(name, _OF_GROUPS))
+                raise refused(
+                    place, f"a group has no attribute {name!r}", nearest(name, _OF_GROUPS)
+                )
         else:
             known(name, place)
         for instance in reversed(instances):
@@ -517,5 +519,3 @@ def _collection(given: str, wanted: Type) -> Value:
             made[parts[0]] = _parsed(parts[1], inner[0])
         return made
     return convert(tuple(_parsed(word, inner[0]) for word in words), wanted)
-
-

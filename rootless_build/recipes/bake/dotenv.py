@@ -1,4 +1,4 @@
-"""Files of `NAME=VALUE` lines: `.env` and compose's env_file (compose-spec: 12-interpolation.md)."""
+"""Files of `NAME=VALUE` lines: `.env` and compose's env_file (compose-spec: interpolation)."""
 
 from __future__ import annotations
 
@@ -58,8 +58,9 @@ def _value(found: re.Match[str], lookup: Lookup, place: Place) -> str | None:
         return found["single"]
     try:
         if found["double"] is not None:
-            text = _ESCAPE.sub(lambda e: _LETTERS.get(e[1], e[0] if e[1] == "$" else e[1]),
-                               found["double"])
+            text = _ESCAPE.sub(
+                lambda e: _LETTERS.get(e[1], e[0] if e[1] == "$" else e[1]), found["double"]
+            )
             return interpolated(text.replace("\\$", "$$"), lookup)
         if found["bare"] is not None:
             return interpolated(re.split(r"\s#", found["bare"])[0].strip(), lookup)

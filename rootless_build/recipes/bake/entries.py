@@ -86,7 +86,14 @@ def keys(text: str) -> list[Entry]:
 
 def attestations(text: str) -> list[Entry]:
     """`type=sbom|provenance,…`."""
-    return [_typed(text, _pairs(text, fields(text)))]
+    made = {}
+    for word in fields(text):
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise BadEntryError(f"{text!r}: {word!r} is not NAME=VALUE")
+        # Other fields go to a program as they are.
+        made[name.lower() if name.lower() in {"type", "disabled"} else name] = value
+    return [_typed(text, made)]
 
 
 def from_object(value: Value) -> Entry:

@@ -1,39 +1,23 @@
 """Finds bake and compose files, and puts what they define together.
 
-Source: defaultFilenames and ParseFiles of bake/bake.go, and commands/bake.go, of buildx; the
-names of compose files are compose-go's.
+Source: ParseFiles of bake/bake.go, and commands/bake.go, of buildx.
 """
 
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from rootless_build.errors import RecipeError
 from rootless_build.recipes.bake import compose, dotenv, hcl, json_file
+from rootless_build.recipes.bake import names as default_names
 from rootless_build.recipes.bake.definition import Definition, united
 from rootless_build.recipes.bake.document import Document
 from rootless_build.recipes.bake.source import BakeError, Source
 from rootless_build.recipes.bake.syntax import Body
-
-COMPOSE_NAMES: Final = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
-BAKE_NAMES: Final = (
-    "docker-bake.json",
-    "docker-bake.hcl",
-    "docker-bake.override.json",
-    "docker-bake.override.hcl",
-)
-_MACHINES: Final = {
-    "x86_64": "amd64",
-    "aarch64": "arm64",
-    "armv7l": "arm/v7",
-    "armv6l": "arm/v6",
-    "i686": "386",
-}
+from rootless_build.recipes.platforms import local_platform
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +27,6 @@ class Place:
     directory: Path
     environment: Mapping[str, str]
     variables: Mapping[str, str]
-
-
-def local_platform() -> str:
-    """This host's platform, as docker writes it."""
-    machine = platform.machine()
-    return f"linux/{_MACHINES.get(machine, machine)}"
 
 
 def names(given: Sequence[str], environment: Mapping[str, str]) -> tuple[str, ...]:
@@ -85,12 +63,11 @@ def read(given: Sequence[str], at: Place) -> tuple[Definition, tuple[str, ...]]:
 def _sources(given: Sequence[str], directory: Path) -> list[Source]:
     if given:
         return [_source(name, directory) for name in given]
-    wanted = (*COMPOSE_NAMES, *BAKE_NAMES)
-    found = [_source(name, directory) for name in wanted if (directory / name).exists()]
+    found = [_source(name, directory) for name in default_names.found(directory)]
     if not found:
+        usual = ", ".join((*default_names.BAKE[:2], default_names.COMPOSE[0]))
         raise RecipeError(
-            f"{directory} has no bake file",
-            hint=f"one is called {', '.join(BAKE_NAMES[:2])} or {COMPOSE_NAMES[0]}; -f names it",
+            f"{directory} has no bake file", hint=f"its names are {usual}; -f gives another"
         )
     return found
 

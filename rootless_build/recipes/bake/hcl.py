@@ -40,7 +40,9 @@ from rootless_build.recipes.bake.syntax import (
 )
 from rootless_build.recipes.bake.values import parse_number
 
-_OPERATORS: Final = frozenset("* / % + - > >= < <= == != && ||".split())
+_OPERATORS: Final = frozenset(
+    ["*", "/", "%", "+", "-", ">", ">=", "<", "<=", "==", "!=", "&&", "||"]
+)
 _CONSTANTS: Final = {"true": True, "false": False, "null": None}
 _BLANK: Final = re.compile(r"[ \t]*")
 _ESCAPE: Final = re.compile(
@@ -192,7 +194,7 @@ class _Reader:
             made = self._followed(made, part)
         return made
 
-    def _first(self, node: Node) -> Expression:
+    def _first(self, node: Node) -> Expression:  # noqa: PLR0911, PLR0912 - one for each kind
         place = self.place(node)
         match node.type:
             case "expression" | "collection_value" | "for_expr" | "operation" | "template_expr":
@@ -323,8 +325,11 @@ class _Reader:
         return self._template(node, start.end_byte, end.start_byte, heredoc=False, flush=False)
 
     def _own_text(self, node: Node) -> str:
-        pieces = list(self._pieces(node.children[1:-1], node.children[0].end_byte,
-                                   node.children[-1].start_byte))
+        pieces = list(
+            self._pieces(
+                node.children[1:-1], node.children[0].end_byte, node.children[-1].start_byte
+            )
+        )
         return "".join(piece for piece in pieces if isinstance(piece, str))
 
     def _heredoc(self, node: Node) -> Expression:
@@ -370,9 +375,8 @@ class _Reader:
         for i, (left, right) in enumerate(pairwise(pieces)):
             if isinstance(left, str) and not isinstance(right, str) and _strips(right, first=True):
                 trimmed[i] = left.rstrip()
-            elif isinstance(right, str) and not isinstance(left, str):
-                if _strips(left, first=False):
-                    trimmed[i + 1] = right.lstrip()
+            elif isinstance(right, str) and _ends_stripped(left):
+                trimmed[i + 1] = right.lstrip()
         for piece in trimmed:
             if not isinstance(piece, str):
                 yield self._interpolated(piece, heredoc=heredoc)
@@ -430,7 +434,7 @@ class _Reader:
             letter = found[0][1]
             if letter in _SIMPLE_ESCAPES:
                 return _SIMPLE_ESCAPES[letter]
-            return chr(int(found[0][2:], 16))
+            return chr(int(found[0].lstrip("\\uU"), 16))
 
         return _ESCAPE.sub(replaced, text)
 
@@ -446,6 +450,10 @@ def _errors(node: Node) -> Iterator[Node]:
     elif node.has_error:
         for child in node.children:
             yield from _errors(child)
+
+
+def _ends_stripped(piece: str | Node) -> bool:
+    return not isinstance(piece, str) and _strips(piece, first=False)
 
 
 def _strips(node: Node, *, first: bool) -> bool:

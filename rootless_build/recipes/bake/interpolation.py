@@ -1,4 +1,4 @@
-"""`$NAME` and `${NAME:-default}` in compose and `.env` files (compose-spec: 12-interpolation.md)."""
+"""`$NAME` and `${NAME:-default}` in compose and `.env` files (compose-spec: interpolation)."""
 
 from __future__ import annotations
 

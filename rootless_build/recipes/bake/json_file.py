@@ -1,4 +1,4 @@
-"""A bake file in JSON becomes the same syntax as one in HCL (github.com/hashicorp/hcl, json/spec.md).
+"""A bake file in JSON becomes the same syntax as one in HCL (hashicorp/hcl, json/spec.md).
 
 Strings are templates; blocks are objects with their labels as keys, or lists of these.
 """

@@ -182,9 +182,7 @@ def decoded(attribute: Attribute, value: Value, place: Place) -> object:
                     entry for item in to_tuple(value) for entry in _entries(attribute, item)
                 )
     except (ValueTypeError, BadEntryError) as error:
-        raise refused(
-            place, f"{attribute.name} is {attribute.kind.value}: {error}"
-        ) from error
+        raise refused(place, f"{attribute.name} is {attribute.kind.value}: {error}") from error
 
 
 def _entries(attribute: Attribute, item: Value) -> Sequence[Entry]:

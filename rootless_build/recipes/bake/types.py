@@ -1,4 +1,4 @@
-"""Type expressions of variables: `string`, `list(number)`, `object({a = string})` (hcl: typeexpr)."""
+"""Type expressions of variables: `string`, `list(number)`, `object({a = string})` (typeexpr)."""
 
 from __future__ import annotations
 

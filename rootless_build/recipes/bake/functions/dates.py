@@ -10,7 +10,7 @@ from typing import Final
 from rootless_build.recipes.bake.functions.function import ArgumentError, Function, function
 from rootless_build.recipes.bake.values import Value
 
-_TOKEN: Final = re.compile(r"'(?:[^']|'')*'|[A-Za-z]+|[^A-Za-z']+")
+_TOKEN: Final = re.compile(r"('(?:[^']|'')*')|(([A-Za-z])\3*)|([^A-Za-z']+)")
 _DURATION: Final = re.compile(r"([0-9]*\.?[0-9]+)(ns|us|µs|ms|s|m|h)")
 _UNITS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _VERBS: Final[Mapping[str, Callable[[datetime], str]]] = {
@@ -63,7 +63,8 @@ def _shown(time: datetime) -> str:
 
 def _formatted(pattern: str, time: datetime) -> str:
     made = []
-    for token in _TOKEN.findall(pattern):
+    for found in _TOKEN.finditer(pattern):
+        token = found[0]
         if token[0] == "'":
             made.append(token[1:-1].replace("''", "'"))
         elif token in _VERBS:

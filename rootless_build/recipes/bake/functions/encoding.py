@@ -1,4 +1,4 @@
-"""Functions that encode, digest and compute addresses (go-cty-funcs: encoding, crypto, cidr, uuid)."""
+"""Functions that encode, digest and compute addresses (hashicorp/go-cty-funcs)."""
 
 from __future__ import annotations
 

@@ -51,7 +51,9 @@ class Function:
         count = len(self.parameters)
         if len(arguments) < count or (len(arguments) > count and self.variadic is None):
             least = "at least " if self.variadic is not None else ""
-            raise ArgumentError(f"it takes {least}{count} arguments, and there are {len(arguments)}")
+            raise ArgumentError(
+                f"it takes {least}{count} arguments, and there are {len(arguments)}"
+            )
         given = []
         for number, argument in enumerate(arguments, 1):
             wanted = self.parameters[number - 1] if number <= count else self.variadic

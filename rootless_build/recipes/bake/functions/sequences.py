@@ -1,4 +1,4 @@
-"""Functions of lists, sets and maps (go-cty's function/stdlib: collection.go, sequence.go, set.go)."""
+"""Functions of lists, sets and maps (go-cty's function/stdlib)."""
 
 from __future__ import annotations
 

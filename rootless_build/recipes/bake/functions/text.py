@@ -56,14 +56,21 @@ def _one(found: re.Match[str], value: Value) -> str:
         if verb == "t":
             return f"%{flags}{width}s" % to_text(to_bool(value))
         if verb in "dxXo":
-            return f"%{flags}{width}{verb}" % int(to_number(value))
+            return f"%{flags}{width}{verb}" % _whole(value)
         if verb == "b":
-            return f"%{flags}{width}s" % format(int(to_number(value)), "b")
+            return f"%{flags}{width}s" % format(_whole(value), "b")
         if verb in "eEfFgG":
             return f"%{flags}{width}{dotted}{verb}" % float(to_number(value))
     except ValueTypeError as error:
         raise ArgumentError(f"{found[0]}: {error}") from error
     raise ArgumentError(f"the verb {found[0]} is not known here")
+
+
+def _whole(value: Value) -> int:
+    number = to_number(value)
+    if not isinstance(number, int):
+        raise ArgumentError(f"{number} is not a whole number")
+    return number
 
 
 def _text(verb: str, value: Value) -> str:
@@ -150,7 +157,6 @@ def _all_of(pattern: str, text: str) -> Iterator[Value]:
 
 FUNCTIONS: Final[Mapping[str, Function]] = {
     "basename": function("string", _basename),
-    "byteslen": function("string", lambda text: len(text.encode())),
     "chomp": function("string", lambda text: re.sub(r"[\r\n]+\Z", "", text)),
     "dirname": function("string", _dirname),
     "format": function("string any...", formatted),

@@ -60,26 +60,25 @@ def _satisfies(version: _Version, operator: str, wanted: _Version) -> bool:
     at_least = version.key >= wanted.key
     same = version.numbers[: wanted.given] == wanted.numbers[: wanted.given]
     exact = version.key == wanted.key if wanted.given == 3 else same
-    match operator:
-        case "" | "=":
-            return exact
-        case "!=":
-            return not exact
-        case ">":
-            return at_least and not exact
-        case ">=" | "=>":
-            return at_least
-        case "<":
-            return not at_least
-        case "<=" | "=<":
-            return not at_least or exact
-        case "~" | "~>":
-            kept = min(2, wanted.given)
-            return at_least and version.numbers[:kept] == wanted.numbers[:kept]
-        case _:
-            kept = next((i for i, n in enumerate(wanted.numbers[: wanted.given]) if n), None)
-            kept = wanted.given - 1 if kept is None else kept
-            return at_least and version.numbers[: kept + 1] == wanted.numbers[: kept + 1]
+    comparisons = {
+        "": exact,
+        "=": exact,
+        "!=": not exact,
+        ">": at_least and not exact,
+        ">=": at_least,
+        "=>": at_least,
+        "<": not at_least,
+        "<=": not at_least or exact,
+        "=<": not at_least or exact,
+    }
+    if operator in comparisons:
+        return comparisons[operator]
+    # `~1.2.3` keeps the minor version, `^0.2.3` the first number that is not 0.
+    kept = min(2, wanted.given)
+    if operator == "^":
+        given = wanted.numbers[: wanted.given]
+        kept = next((i for i, number in enumerate(given) if number), wanted.given - 1) + 1
+    return at_least and version.numbers[:kept] == wanted.numbers[:kept]
 
 
 def _compared(version: str, constraint: str) -> bool:
