@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
 
-from rootless_build import bases, bundles, mounts, process
+from rootless_build import bases, bundles, mounts, outputs, process
 from rootless_build.backend import (
     LABEL_BUILD,
     LABEL_PLAN,
@@ -66,12 +66,14 @@ class Options:
     """`rootful` allows privileged containers that have power over the host. `terminal` allows a
     container to take over rbuild's terminal (never with a JSON log). `in_place`: the container
     works on the bundles themselves, as it does whenever it has the terminal (`rbuild shell`):
-    what a person does in it is there at once.
+    what a person does in it is there at once. `checksums`: binaries that the project makes none
+    for get them.
     """
 
     rootful: bool = False
     terminal: bool = True
     in_place: bool = False
+    checksums: bool = False
 
 
 def needs_engine(plan: Plan) -> bool:
@@ -138,6 +140,8 @@ class _Run:
     def _stages(self, step: Step) -> bool:
         """Whether the step's bundles are published when it has ended, not written in place."""
         wanted = self._plan.bundles
+        if isinstance(step, BuildImage):
+            return outputs.in_bundles(step, wanted)
         if wanted is None or not isinstance(step, RunContainer):
             return False
         if not mounts.makes_bundles(step, wanted):
@@ -163,10 +167,39 @@ class _Run:
 
     def _build(self, step: BuildImage, reporter: StepReporter) -> None:
         step = dataclasses.replace(step, labels=self._image_labels + step.labels)
-        image = self._engine.build_image(bases.prepared(step, self._engine, reporter), reporter)
+        with outputs.with_containerfile(outputs.image_only(step)) as plain:
+            prepared = bases.prepared(plain, self._engine, reporter)
+            image = self._engine.build_image(prepared, reporter)
         reporter.flush()
-        for tag in step.tags:
+        for tag in plain.tags:
             self._built[tag] = image
+        try:
+            if outputs.files(step):
+                self._export(step, image)
+        finally:
+            if not outputs.keeps_image(step):
+                self._engine.discard_image(image)
+
+    def _export(self, step: BuildImage, image: Image) -> None:
+        """Copy the image's files to every output; those in the bundles are staged together."""
+        wanted = self._plan.bundles if self._stages(step) else None
+        made = outputs.files(step)
+        with ExitStack() as stack:
+            staging = stack.enter_context(bundles.stage(wanted.directory)) if wanted else None
+            near = staging.path if staging else outputs.destination(made[0])
+            copied = stack.enter_context(outputs.place_near(near))
+            self._engine.copy_image(image, self._container_labels, copied)
+            for output in made:
+                if staging is None or wanted is None or not outputs.is_inside(output, wanted):
+                    outputs.write(copied, output)
+                    continue
+                staged = outputs.moved(output, wanted.directory, staging.path)
+                if output.type == "tar":
+                    outputs.write(copied, staged)
+                else:
+                    staging.merge(copied, outputs.destination(staged))
+            if staging is not None:
+                self._published(staging)
 
     def _run(self, step: RunContainer, reporter: StepReporter) -> None:
         image = self._image(step, reporter)
@@ -221,6 +254,11 @@ class _Run:
                 if container.copy_out(copied_from, Path(out)):
                     staging.take(Path(out))
         self._engine.give_back(staging.path)
+        self._published(staging)
+
+    def _published(self, staging: Staging) -> None:
+        if self._options.checksums:
+            staging.add_checksums()
         published = staging.publish()
         for warning in published.warnings:
             self._emit(Notice(Level.WARNING, "bundles", warning))
@@ -231,8 +269,7 @@ def title(step: Step) -> str:
     """One line that tells a person what the step does."""
     match step:
         case BuildImage():
-            name = step.tags[0] if step.tags else str(step.context)
-            return f"build image {name}"
+            return f"build {_built(step)}"
         case RunContainer():
             return f"run {shlex.join(step.command) or step.image}"
         case HostCommand():
@@ -240,6 +277,15 @@ def title(step: Step) -> str:
         case RemoveVolume():
             return f"remove volumes {' '.join(step.names)}"
     assert_never(step)
+
+
+def _built(step: BuildImage) -> str:
+    """The image's name, or the stage and where its files go."""
+    platform = f" for {', '.join(step.platforms)}" if step.platforms else ""
+    if outputs.keeps_image(step):
+        return f"image {step.tags[0] if step.tags else step.target or step.context}{platform}"
+    places = ", ".join(str(outputs.destination(output)) for output in outputs.files(step))
+    return f"{step.target or step.context}{platform} into {places or 'the cache'}"
 
 
 def _where(number: int, of: int, step: Step) -> str:

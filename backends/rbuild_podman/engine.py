@@ -13,6 +13,7 @@ from rbuild_containers.build import build_arguments
 from rbuild_containers.build_log import BuildLog
 from rbuild_containers.end_build import end_build
 from rbuild_containers.image_config import image_from_config
+from rbuild_containers.image_files import copy_image
 from rbuild_podman.connection import Connection, engine_errors
 from rbuild_podman.container import new_container
 from rootless_build import process
@@ -118,6 +119,17 @@ class PodmanEngine:
             message = "podman built an image that is not in its storage"
             raise ImageBuildError(message)
         return image
+
+    def copy_image(self, image: Image, labels: Pairs, destination: Path) -> None:
+        """Copy the files of an image into `destination`."""
+        copy_image(self, image, labels, destination)
+
+    def discard_image(self, image: Image) -> None:
+        """Remove an image that has no name; layers below it stay, for the next build."""
+        found = self._capture("image", "inspect", "--format", "{{len .RepoTags}}", "--", image.id)
+        if found.status == 0 and found.text.strip() == "0":
+            # Without --no-prune the layers would go too, which are the cache.
+            self._capture("image", "rm", "--no-prune", "--", image.id)
 
     def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
         """Make an image of a root file system in a tar archive."""

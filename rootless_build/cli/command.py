@@ -74,6 +74,9 @@ class Command(cli.Application):
     bundles_dir = cli.SwitchAttr(
         "--bundles-dir", str, argname="DIR", group=_BUILD, help="where the results go"
     )
+    checksums = cli.Flag(
+        "--checksums", group=_BUILD, help="write .md5 and .sha256 beside binaries that have none"
+    )
     rootful = cli.Flag(
         "--rootful", group=_BUILD, help="allow privileged containers with power over the host"
     )

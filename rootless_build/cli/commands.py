@@ -8,7 +8,7 @@ from pathlib import Path
 
 from plumbum import cli
 
-from rootless_build import bundles, overrides, process, registry
+from rootless_build import bundles, outputs, overrides, process, registry
 from rootless_build import plan as plans
 from rootless_build.backend import (
     LABEL_BASE,
@@ -97,6 +97,8 @@ def _shown_plan(
             usual = step.shell == plans.SHELL
             script = step.script if usual else shlex.join((*step.shell, step.script))
             lines.append(f"(cd {shlex.quote(str(step.directory))} && {script})")
+        elif isinstance(step, plans.BuildImage):
+            lines += outputs.pasted(step, lambda one: backend.commands(one, settings))
         else:
             lines += [shlex.join(argv) for argv in backend.commands(step, settings)]
     if plan.bundles:

@@ -199,6 +199,7 @@ def execute(
         rootful=command.flag("rootful"),
         terminal=_text(command),
         in_place=in_place,
+        checksums=command.flag("checksums"),
     )
     try:
         with signals_interrupt(), ExitStack() as stack:
