@@ -173,10 +173,15 @@ def _index(name: str, stages: list[_Stage], *, numbers: bool = True) -> int | No
     return int(name) if numbers and name.isdecimal() and int(name) < len(stages) else None
 
 
+def build_platform() -> str:
+    """The platform that builds run on: this host's."""
+    machine = platform.machine()
+    return f"linux/{_ARCHITECTURES.get(machine, machine)}"
+
+
 def _platform_arguments(step: BuildImage) -> dict[str, str]:
     """The arguments that BuildKit and buildah set by themselves (docs.docker.com, ARG)."""
-    machine = platform.machine()
-    build = f"linux/{_ARCHITECTURES.get(machine, machine)}"
+    build = build_platform()
     wanted = step.platforms[0] if len(step.platforms) == 1 else build
     arguments: dict[str, str] = {}
     for prefix, name in (("BUILD", build), ("TARGET", wanted)):

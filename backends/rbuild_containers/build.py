@@ -9,10 +9,12 @@ from collections.abc import Iterator
 
 from rootless_build.backend import EngineSettings
 from rootless_build.errors import UnsupportedError
+from rootless_build.from_lines import build_platform
 from rootless_build.plan import BuildImage, BuildOutput, Limits
 
 _EXPORTERS = ("local", "tar")
 _STORAGE = ("docker", "image")
+_BUILD_PLATFORM = "BUILDPLATFORM"
 
 
 def build_arguments(step: BuildImage, settings: EngineSettings) -> tuple[str, ...]:
@@ -44,6 +46,10 @@ def _options(step: BuildImage, settings: EngineSettings) -> Iterator[str]:
     for name, value in step.labels:
         yield from ("--label", f"{name}={value}")
     yield from _platform(step.platforms)
+    if step.platforms and _BUILD_PLATFORM not in dict(step.build_args):
+        # Where a platform is asked for, buildah 1.28 leaves `FROM --platform=$BUILDPLATFORM` at
+        # that one, and then finds no base image of it.
+        yield from ("--build-arg", f"{_BUILD_PLATFORM}={build_platform()}")
     yield from _network(step.network, settings.network)
     for name, value in step.build_contexts:
         yield from ("--build-context", f"{name}={value}")

@@ -22,10 +22,14 @@ BINARY = [
 
 
 def images(rbuild: Rbuild) -> list[str]:
-    """Images of the project that are in storage and have a name, or no image built upon them."""
+    """Images of the project in storage. Those without a name are layers kept for the next build."""
     done = rbuild("clean", "--images", "--dry-run")
     assert done.returncode == 0, done.stderr
     return [line for line in done.stdout.splitlines() if "image" in line]
+
+
+def named(rbuild: Rbuild) -> list[str]:
+    return [line for line in images(rbuild) if "<none>" not in line]
 
 
 def text(path: Path) -> str:
@@ -56,9 +60,19 @@ def test_the_build_writes_the_bundles_itself(output_project: Rbuild, agreed: Pat
     daemon = output_project.bundles / BINARY[1]
     assert "version 2.0.0, commit unsupported" in text(daemon)
     assert daemon.stat().st_mtime == 1577934245
-    assert images(output_project) == []
+    assert named(output_project) == []
     assert output_project.leftovers() == []
     same_as_others(digests(output_project.bundles), agreed, "binary")
+
+
+def test_builds_leave_no_images_behind_them(output_project: Rbuild) -> None:
+    assert output_project("binary").returncode == 0
+    before = len(images(output_project))
+    done = output_project("--log-format", "json", "binary")
+    assert done.returncode == 0, done.stderr
+    assert len(images(output_project)) == before
+    states = [e["state"] for e in events(done.stdout) if e["event"] == "build-progress"]
+    assert states.count("cached") >= 4
 
 
 def test_files_of_an_earlier_build_stay_beside_the_new_ones(output_project: Rbuild) -> None:
@@ -121,7 +135,7 @@ def test_bake_builds_a_target(bake_project: Rbuild, agreed: Path) -> None:
     assert listing(bake_project.bundles) == ["binary/project-proxy", "binary/projectd"]
     daemon = bake_project.bundles / "binary/projectd"
     assert "version dev, commit unsupported, static 1, for linux/" in text(daemon)
-    assert images(bake_project) == []
+    assert named(bake_project) == []
     same_as_others(digests(bake_project.bundles), agreed, "bake")
 
 
@@ -158,7 +172,7 @@ def test_a_build_without_results_leaves_nothing(bake_project: Rbuild) -> None:
     done = bake_project("smoke")
     assert done.returncode == 0, done.stderr
     assert not bake_project.bundles.exists()
-    assert images(bake_project) == []
+    assert named(bake_project) == []
 
 
 def test_a_matrix_an_inline_dockerfile_and_a_linked_target(bake_project: Rbuild) -> None:
