@@ -52,7 +52,7 @@ def chosen(definition: Definition, names: Sequence[str], overrides: Overrides) -
     wanted: dict[str, None] = {}
     for name in names or (DEFAULT,):
         for one in _matching(definition, name.replace(".", "_")):
-            wanted |= dict.fromkeys(_members(definition, one, {}))
+            wanted |= dict.fromkeys(_members(definition, one, ()))
     resolution = _Resolution(definition, overrides)
     made: dict[str, Target] = {}
     for name in wanted:
@@ -80,22 +80,17 @@ def _matching(definition: Definition, pattern: str) -> list[str]:
     return found
 
 
-def _members(
-    definition: Definition, name: str, visited: dict[str, tuple[str, ...]]
-) -> tuple[str, ...]:
-    """The targets behind a name; a group that leads back to itself ends there."""
-    if name in visited:
-        return visited[name]
+def _members(definition: Definition, name: str, above: tuple[str, ...]) -> tuple[str, ...]:
+    """The targets behind a name."""
     group = next((group for group in definition.groups if group.name == name), None)
     if group is None:
         return (name,)
-    visited[name] = ()
+    if name in above:
+        raise refused(group.place, f"the group {name} contains itself")
     found: dict[str, None] = {}
     for one in group.targets:
-        inside = _members(definition, one, visited)
-        found |= dict.fromkeys(inside or (one,))
-    visited[name] = tuple(found)
-    return visited[name]
+        found |= dict.fromkeys(_members(definition, one, (*above, name)))
+    return tuple(found)
 
 
 @dataclass

@@ -129,11 +129,19 @@ class _Reader:
         worst = next(_errors(root), root)
         if worst.is_missing:
             return refused(self.place(worst), f"this is not HCL: {worst.type!r} is missing here")
-        # The node begins with what could still be read; what could not comes last in it.
-        inner = [child for child in worst.children if child.type == "ERROR"]
-        text = self.text(inner[-1] if inner else worst).strip().partition("\n")[0][:60]
-        place = self.place(inner[-1] if inner else worst)
-        return refused(place, f"this is not HCL, at or after {text!r}")
+        # The node begins with what could still be read; what could not comes after its parts.
+        start = worst.children[-1].end_byte if worst.children else worst.start_byte
+        rest = self._text[start:]
+        start += len(rest) - len(rest.lstrip())
+        text = self._between(start, len(self._text)).partition("\n")[0].strip()
+        return refused(self._place_at(start), f"this is not HCL, from {text[:60]!r} on")
+
+    def _place_at(self, byte: int) -> Place:
+        if self._at is not None:
+            return self._at
+        before = self._text[:byte].decode(errors="replace")
+        line = before.count("\n") + 1
+        return Place(self._source, line, len(before) - before.rfind("\n"))
 
     # --- bodies ---------------------------------------------------------------------------------
 
@@ -250,8 +258,10 @@ class _Reader:
     def _element(self, node: Node) -> tuple[Expression, Expression]:
         key, value = (child for child in _named(node) if child.type == "expression")
         made = self.expression(key)
-        if isinstance(made, Variable) and key.children[0].type != "(":
+        if key.children[0].type != "(" and isinstance(made, Variable):
             made = Constant(made.name, made.place)
+        elif key.children[0].type != "(" and isinstance(made, Constant) and made.value is None:
+            made = Constant("null", made.place)
         return made, self.expression(value)
 
     def _call(self, node: Node) -> Call:

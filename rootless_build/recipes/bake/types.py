@@ -6,7 +6,7 @@ from typing import Final
 
 from rootless_build.recipes.bake.source import nearest, refused
 from rootless_build.recipes.bake.syntax import Call, Constant, Expression, Object, Tuple, Variable
-from rootless_build.recipes.bake.values import Type, Value
+from rootless_build.recipes.bake.values import Type
 
 _SIMPLE: Final = {name: Type(name) for name in ("string", "number", "bool", "any")}
 _COLLECTIONS: Final = ("list", "set", "map")
@@ -33,33 +33,17 @@ def _constructed(call: Call, argument: Expression) -> Type:
         return Type("tuple", elements=tuple(constraint(item) for item in argument.items))
     if call.name == "object" and isinstance(argument, Object):
         attributes = []
-        optional: dict[str, Value] = {}
+        optional = set()
         for key, value in argument.items:
             if not isinstance(key, Constant):
                 raise refused(key.place, "an attribute's name is a word")
             name = str(key.value)
             kind = value
             if isinstance(value, Call) and value.name == "optional" and value.arguments:
+                if len(value.arguments) != 1:
+                    raise refused(value.place, "optional takes a type alone")
                 kind = value.arguments[0]
-                optional[name] = _default(value)
+                optional.add(name)
             attributes.append((name, constraint(kind)))
-        return Type("object", attributes=tuple(attributes), optional=optional)
+        return Type("object", attributes=tuple(attributes), optional=frozenset(optional))
     raise refused(call.place, f"{call.name!r} is no type", nearest(call.name, _ALL))
-
-
-def _default(call: Call) -> Value:
-    if len(call.arguments) == 1:
-        return None
-    return _literal(call.arguments[1])
-
-
-def _literal(expression: Expression) -> Value:
-    if isinstance(expression, Constant):
-        return expression.value
-    if isinstance(expression, Tuple):
-        return tuple(_literal(item) for item in expression.items)
-    if isinstance(expression, Object):
-        items = [(key, value) for key, value in expression.items if isinstance(key, Constant)]
-        if len(items) == len(expression.items):
-            return {str(key.value): _literal(value) for key, value in items}
-    raise refused(expression.place, "a default in a type is a plain value")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, assert_never, cast
 
 Value = None | bool | int | float | str | tuple["Value", ...] | Mapping[str, "Value"]
@@ -26,13 +26,13 @@ class Type:
     """A type constraint. `kind` is string, number, bool, any, list, set, map, object or tuple.
 
     `element` is that of a list, set or map; `attributes` an object's, with those in `optional`
-    that may be missing (the value is then the default); `elements` a tuple's.
+    that may be missing (they are null then); `elements` a tuple's.
     """
 
     kind: str
     element: Type | None = None
     attributes: tuple[tuple[str, Type], ...] = ()
-    optional: Mapping[str, Value] = field(default_factory=dict)
+    optional: frozenset[str] = frozenset()
     elements: tuple[Type, ...] = ()
 
     def __str__(self) -> str:
@@ -193,10 +193,8 @@ def _object(value: Mapping[str, Value], wanted: Type) -> Value:
     for name, kind in wanted.attributes:
         if name in value:
             made[name] = convert(value[name], kind)
-            if made[name] is None and name in wanted.optional:
-                made[name] = convert(wanted.optional[name], kind)
         elif name in wanted.optional:
-            made[name] = convert(wanted.optional[name], kind)
+            made[name] = None
         else:
             raise ValueTypeError(f"the attribute {name!r} is missing")
     return made
