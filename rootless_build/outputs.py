@@ -11,7 +11,6 @@ import dataclasses
 import os
 import shlex
 import stat
-import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -131,6 +130,8 @@ def write(tree: Path, output: BuildOutput) -> None:
 
 def _archive(tree: Path, archive: Path) -> None:
     """An archive that belongs to root, as the files do in the image; the same bytes each time."""
+    # Few builds write one.
+    import tarfile  # noqa: PLC0415
 
     def owned(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
         member.uid = member.gid = 0

@@ -250,6 +250,7 @@ def _bake(line: _Line, targets: list[str]) -> tuple[tuple[Step, ...], tuple[str,
     # The parsers of bake files are for lines like this one alone.
     from rootless_build.recipes.bake.recipe import Bake  # noqa: PLC0415
     from rootless_build.recipes.bake.recipe import steps as baked  # noqa: PLC0415
+    from rootless_build.recipes.bake.source import BakeError  # noqa: PLC0415
 
     context, fields = line.context, line.draft.fields
     bake = Bake(
@@ -261,10 +262,12 @@ def _bake(line: _Line, targets: list[str]) -> tuple[tuple[Step, ...], tuple[str,
     )
     try:
         made = baked(bake)
-    except RecipeError as error:
+    except BakeError as error:
         # The place in the bake file is in the message; this is the line that reads it.
         error.hint = error.hint or f"{context.origin} runs {context.origin.text.strip()}"
         raise
+    except RecipeError as error:
+        raise line.refused(error.message, error.hint) from error
     notes = (*line.draft.notes, *made.notes)
     return made.steps, tuple(dict.fromkeys(notes))
 

@@ -32,6 +32,15 @@ def named(rbuild: Rbuild) -> list[str]:
     return [line for line in images(rbuild) if "<none>" not in line]
 
 
+NO_BUILDPLATFORM = "failed to parse platform"
+"""What docker's classic builder says of `FROM --platform=$BUILDPLATFORM`, which is BuildKit's."""
+
+
+def classic(rbuild: Rbuild) -> bool:
+    """Whether images are built by docker's classic builder: Debian 12 packages no docker-buildx."""
+    return rbuild.backend == "docker"
+
+
 def text(path: Path) -> str:
     return path.read_text().splitlines()[-1]
 
@@ -86,6 +95,9 @@ def test_files_of_an_earlier_build_stay_beside_the_new_ones(output_project: Rbui
 
 def test_each_of_several_platforms_has_a_directory(output_project: Rbuild) -> None:
     done = output_project("cross")
+    if classic(output_project):
+        assert NO_BUILDPLATFORM in done.stderr
+        return
     assert done.returncode == 0, done.stderr
     cross = output_project.bundles / "cross"
     assert sorted(p.name for p in cross.iterdir()) == ["linux_amd64", "linux_arm64", "linux_arm_v7"]
@@ -134,7 +146,7 @@ def test_bake_builds_a_target(bake_project: Rbuild, agreed: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert listing(bake_project.bundles) == ["binary/project-proxy", "binary/projectd"]
     daemon = bake_project.bundles / "binary/projectd"
-    assert "version dev, commit unsupported, static 1, for linux/" in text(daemon)
+    assert "version dev, commit unsupported, static 1, for this host" in text(daemon)
     assert named(bake_project) == []
     same_as_others(digests(bake_project.bundles), agreed, "bake")
 
@@ -148,6 +160,9 @@ def test_variables_reach_bake_as_with_make(bake_project: Rbuild) -> None:
 
 def test_bake_for_several_platforms(bake_project: Rbuild) -> None:
     done = bake_project("cross")
+    if classic(bake_project):
+        assert NO_BUILDPLATFORM in done.stderr
+        return
     assert done.returncode == 0, done.stderr
     made = bake_project.bundles / "binary"
     wanted = ["linux_amd64", "linux_arm64", "linux_arm_v7", "windows_amd64"]
@@ -157,6 +172,9 @@ def test_bake_for_several_platforms(bake_project: Rbuild) -> None:
 
 def test_one_other_platform_is_written_flat(bake_project: Rbuild) -> None:
     done = bake_project("win")
+    if classic(bake_project):
+        assert NO_BUILDPLATFORM in done.stderr
+        return
     assert done.returncode == 0, done.stderr
     assert "for windows/amd64" in text(bake_project.bundles / "binary/projectd")
 
@@ -176,7 +194,7 @@ def test_a_build_without_results_leaves_nothing(bake_project: Rbuild) -> None:
 
 
 def test_a_matrix_an_inline_dockerfile_and_a_linked_target(bake_project: Rbuild) -> None:
-    if bake_project.backend == "docker":
+    if classic(bake_project):
         done = bake_project("both")
         assert done.returncode == 3
         assert "named build contexts" in done.stderr

@@ -54,7 +54,8 @@ target "dynbinary" {
 }
 
 target "binary-cross" {
-  inherits = ["binary", "_platforms"]
+  inherits   = ["binary", "_platforms"]
+  dockerfile = "Dockerfile.cross"
 }
 
 target "smoketest" {

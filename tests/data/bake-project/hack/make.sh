@@ -4,7 +4,7 @@ set -e
 mkdir -p "$1"
 {
 	echo '#!/bin/sh'
-	echo "echo \"projectd version $VERSION, commit $DOCKER_GITCOMMIT, static $DOCKER_STATIC, for $TARGETPLATFORM\""
+	echo "echo \"projectd version $VERSION, commit $DOCKER_GITCOMMIT, static $DOCKER_STATIC, for ${TARGETPLATFORM:-this host}\""
 } > "$1/projectd"
 cp /bin/busybox "$1/project-proxy"
 chmod 0755 "$1/projectd"

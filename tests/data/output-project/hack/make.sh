@@ -7,7 +7,7 @@ for bundle in "$@"; do
 	echo "---> Making bundle: $bundle (in $dir)"
 	{
 		echo '#!/bin/sh'
-		echo "echo \"projectd version $VERSION, commit $DOCKER_GITCOMMIT, for $TARGETPLATFORM\""
+		echo "echo \"projectd version $VERSION, commit $DOCKER_GITCOMMIT, for ${TARGETPLATFORM:-this host}\""
 	} > "$dir/projectd-$VERSION"
 	chmod 0755 "$dir/projectd-$VERSION"
 	ln -sf "projectd-$VERSION" "$dir/projectd"
