@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -204,6 +206,21 @@ def test_a_target_knows_its_line(bake: Baker) -> None:
 )
 def test_platforms_have_one_name(name: str, full: str, place: str) -> None:
     assert (normal(name), directory(name)) == (full, place)
+
+
+def test_the_parsers_are_not_loaded_where_no_bake_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text("all: ; docker build .\n")
+    script = """
+import os, sys
+from pathlib import Path
+from rootless_build import config, recipes
+from rootless_build.recipes.request import Request
+recipes.read(Request(Path(sys.argv[1]), (), (), dict(os.environ), False), config.Config())
+print([name for name in sys.modules if name.startswith(("tree_sitter", "ruamel"))])
+"""
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 # --- the command line ---------------------------------------------------------------------------
