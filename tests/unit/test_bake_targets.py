@@ -373,6 +373,13 @@ def test_a_matrix_that_makes_no_targets_is_refused(bake: Baker, body: str, words
     assert words in caught.value.message
 
 
+def test_a_group_of_a_matrix_may_have_a_target_of_its_name(bake: Baker) -> None:
+    bake.write(
+        docker_bake_hcl='target "t" {\nmatrix = { a = ["x"] }\nname = "t-${a}"\n}\ntarget "t" {}\n'
+    )
+    assert list(bake.targets("t")) == ["t-x", "t"]
+
+
 def test_an_empty_matrix_makes_an_empty_group(bake: Baker) -> None:
     bake.write(docker_bake_hcl='target "t" {\nmatrix = { a = [] }\nname = "t-${a}"\n}\n')
     assert bake.targets("t") == {}

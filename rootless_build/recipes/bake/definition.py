@@ -86,6 +86,9 @@ def _members(definition: Definition, name: str, above: tuple[str, ...]) -> tuple
     if group is None:
         return (name,)
     if name in above:
+        # A target may have the name of a group that it is in: a matrix makes such ones.
+        if name in definition.targets:
+            return (name,)
         raise refused(group.place, f"the group {name} contains itself")
     found: dict[str, None] = {}
     for one in group.targets:
