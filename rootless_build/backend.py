@@ -216,6 +216,16 @@ class Engine(Protocol):
         for what this backend can't do.
         """
 
+    def copy_image(self, image: Image, labels: Pairs, destination: Path) -> None:
+        """Copy the files of an image into the existing directory `destination`.
+
+        Owner of the copies is the caller; modes, times and links are kept. `labels` are for a
+        container that lives meanwhile. Raises StepFailedError.
+        """
+
+    def discard_image(self, image: Image) -> None:
+        """Remove an image that has no name. One that has, or that is used, stays: no error."""
+
     def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
         """Make an image of a root file system in a tar archive, tagged `reference`."""
 

@@ -11,6 +11,7 @@ from rootless_build.errors import UsageError
 from rootless_build.plan import (
     BindMount,
     BuildImage,
+    BuildOutput,
     Bundles,
     Mount,
     Pairs,
@@ -102,6 +103,7 @@ def _changed(step: Step, overrides: Overrides) -> Step:
         return dataclasses.replace(
             step,
             containerfile=overrides.containerfile or step.containerfile,
+            containerfile_text=None if overrides.containerfile else step.containerfile_text,
             network=overrides.network or step.network,
             pull=overrides.pull or step.pull,
             no_cache=overrides.no_cache or step.no_cache,
@@ -141,9 +143,19 @@ def _with_bundles(plan: Plan, directory: Path) -> Plan:
             return dataclasses.replace(mount, source=directory)
         return mount
 
+    def redirected(output: BuildOutput) -> BuildOutput:
+        attributes = dict(output.attributes)
+        destination = Path(attributes.get("dest", ""))
+        if not destination.is_relative_to(was):
+            return output
+        attributes["dest"] = str(directory / destination.relative_to(was))
+        return BuildOutput(output.type, tuple(attributes.items()))
+
     def change(step: Step) -> Step:
         if isinstance(step, RunContainer):
             return dataclasses.replace(step, mounts=tuple(moved(m) for m in step.mounts))
+        if isinstance(step, BuildImage):
+            return dataclasses.replace(step, outputs=tuple(map(redirected, step.outputs)))
         return step
 
     bundles = Bundles(directory, plan.bundles.container_path)

@@ -119,7 +119,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class BuildOutput:
-    """`--output`: `type` is `local`, `tar`, `docker` or `image`; `attributes` the rest."""
+    """`--output`: `type` is `local`, `tar`, `docker`, `image` or `cacheonly`.
+
+    `attributes` is the rest: `local` and `tar` have a `dest`, an absolute path. Where outputs are
+    given and none is an image, no image is kept.
+    """
 
     type: str
     attributes: Pairs = ()
@@ -135,11 +139,14 @@ class BuildImage:
     `context` is an absolute directory; `containerfile` None means the context's own `Dockerfile`
     (or `Containerfile`). `network` None means what the host settings say. `pull` ALWAYS asks the
     registry for base images even if they are in storage. `substitutes` are base images taken from
-    storage under another name: (reference as in FROM, local reference).
+    storage under another name: (reference as in FROM, local reference). `containerfile_text`
+    stands in the place of a file, where the recipe has one written out (bake's
+    dockerfile-inline).
     """
 
     context: Path
     containerfile: Path | None = None
+    containerfile_text: str | None = None
     tags: tuple[str, ...] = ()
     target: str | None = None
     build_args: Pairs = ()

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
-from rootless_build import bases, caches, mounts, process
+from rootless_build import bases, caches, mounts, outputs, process
 from rootless_build.backend import (
     LABEL_BUILD,
     LABEL_PLAN,
@@ -71,7 +71,8 @@ class Options:
     container to take over rbuild's terminal (never with a JSON log). `in_place`: the container
     works on the bundles themselves, as it does whenever it has the terminal (`rbuild shell`):
     what a person does in it is there at once. `explain` says at every step why it is done. `fresh`
-    gives containers no caches. `building` says how containerfiles are rewritten (None: not at all).
+    gives containers no caches. `building` says how containerfiles are rewritten (None: not at
+    all). `checksums`: binaries that the project makes none for get them.
     """
 
     rootful: bool = False
@@ -80,6 +81,7 @@ class Options:
     explain: bool = False
     fresh: bool = False
     building: Building | None = None
+    checksums: bool = False
 
 
 def needs_engine(plan: Plan) -> bool:
@@ -193,6 +195,8 @@ class _Run:
     def _stages(self, step: Step) -> bool:
         """Whether the step's bundles are published when it has ended, not written in place."""
         wanted = self._plan.bundles
+        if isinstance(step, BuildImage):
+            return outputs.in_bundles(step, wanted)
         if wanted is None or not isinstance(step, RunContainer):
             return False
         if not mounts.makes_bundles(step, wanted):
@@ -237,13 +241,20 @@ class _Run:
                 return False
         self._prepare()
         watch = Stopwatch()
-        prepared = bases.prepared(step, self._engine, reporter)
-        building = self._unchanged and self._unchanged.building(step, self._engine)
-        labels = self._image_labels + step.labels + (building.labels if building else ())
-        image = self._build_normalised(dataclasses.replace(prepared, labels=labels), reporter)
+        with outputs.with_containerfile(outputs.image_only(step)) as plain:
+            prepared = bases.prepared(plain, self._engine, reporter)
+            building = self._unchanged and self._unchanged.building(step, self._engine)
+            labels = self._image_labels + step.labels + (building.labels if building else ())
+            image = self._build_normalised(dataclasses.replace(prepared, labels=labels), reporter)
         reporter.flush()
-        for tag in step.tags:
+        for tag in plain.tags:
             self._built[tag] = image
+        try:
+            if outputs.files(step):
+                self._export(step, image)
+        finally:
+            if not outputs.keeps_image(step):
+                self._engine.discard_image(image)
         if building and not building.done(image, watch.seconds):
             reporter.notice(
                 "changed-meanwhile",
@@ -251,6 +262,30 @@ class _Run:
                 Level.WARNING,
             )
         return True
+
+    def _export(self, step: BuildImage, image: Image) -> None:
+        """Copy the image's files to every output; those in the bundles are staged together."""
+        # As above.
+        from rootless_build import bundles  # noqa: PLC0415
+
+        wanted = self._plan.bundles if self._stages(step) else None
+        made = outputs.files(step)
+        with ExitStack() as stack:
+            staging = stack.enter_context(bundles.stage(wanted.directory)) if wanted else None
+            near = staging.path if staging else outputs.destination(made[0])
+            copied = stack.enter_context(outputs.place_near(near))
+            self._engine.copy_image(image, self._container_labels, copied)
+            for output in made:
+                if staging is None or wanted is None or not outputs.is_inside(output, wanted):
+                    outputs.write(copied, output)
+                    continue
+                staged = outputs.moved(output, wanted.directory, staging.path)
+                if output.type == "tar":
+                    outputs.write(copied, staged)
+                else:
+                    staging.merge(copied, outputs.destination(staged))
+            if staging is not None:
+                self._published(staging)
 
     def _build_normalised(self, step: BuildImage, reporter: StepReporter) -> Image:
         if self._options.building is None:
@@ -361,6 +396,11 @@ class _Run:
                 if container.copy_out(copied_from, Path(out)):
                     staging.take(Path(out))
         self._engine.give_back(staging.path)
+        self._published(staging)
+
+    def _published(self, staging: Staging) -> None:
+        if self._options.checksums:
+            staging.add_checksums()
         published = staging.publish()
         for warning in published.warnings:
             self._emit(Notice(Level.WARNING, "bundles", warning))
@@ -371,8 +411,7 @@ def title(step: Step) -> str:
     """One line that tells a person what the step does."""
     match step:
         case BuildImage():
-            name = step.tags[0] if step.tags else str(step.context)
-            return f"build image {name}"
+            return f"build {_built(step)}"
         case RunContainer():
             return f"run {shlex.join(step.command) or step.image}"
         case HostCommand():
@@ -380,6 +419,15 @@ def title(step: Step) -> str:
         case RemoveVolume():
             return f"remove volumes {' '.join(step.names)}"
     assert_never(step)
+
+
+def _built(step: BuildImage) -> str:
+    """The image's name, or the stage and where its files go."""
+    platform = f" for {', '.join(step.platforms)}" if step.platforms else ""
+    if outputs.keeps_image(step):
+        return f"image {step.tags[0] if step.tags else step.target or step.context}{platform}"
+    places = ", ".join(str(outputs.destination(output)) for output in outputs.files(step))
+    return f"{step.target or step.context}{platform} into {places or 'the cache'}"
 
 
 def _where(number: int, of: int, step: Step) -> str:

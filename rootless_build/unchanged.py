@@ -127,7 +127,7 @@ class Unchanged:
         """Call it right before a build, when the base images are in storage; None when what goes
         into the build can't be told.
         """
-        if not (step.tags or step.outputs):
+        if not (step.tags or step.outputs) or _cannot_tell(step):
             return None
 
         def look() -> Fingerprint:
@@ -355,8 +355,15 @@ def _must_build(step: BuildImage) -> str:
         return "it writes an image id file"
     if not step.tags and not step.outputs:
         return "the image has no name to be found by"
+    return _cannot_tell(step)
+
+
+def _cannot_tell(step: BuildImage) -> str:
+    """Why nobody can say whether a build would come to the same; empty where one can."""
     if any(output.type != "local" for output in step.outputs):
         return "it writes something else than a directory"
+    if step.containerfile_text is not None:
+        return "its containerfile is written out in the recipe"
     return ""
 
 

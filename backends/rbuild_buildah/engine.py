@@ -18,6 +18,7 @@ from rbuild_buildah.store import Store
 from rbuild_containers.build import build_arguments
 from rbuild_containers.build_log import BuildLog
 from rbuild_containers.image_config import image_from_config
+from rbuild_containers.image_files import copy_image
 from rootless_build import process
 from rootless_build.backend import LABEL_PREFIX, EngineSettings, Image, Leftover, LeftoverKind
 from rootless_build.errors import ImageNotFoundError, StepFailedError
@@ -110,6 +111,19 @@ class BuildahEngine:
     ) -> AbstractContextManager[WorkingContainer]:
         """Make a working container of `image`."""
         return working_container(self._buildah, self._store, step, image)
+
+    def copy_image(self, image: Image, labels: Pairs, destination: Path) -> None:
+        """Copy the files of an image into `destination`."""
+        copy_image(self, image, labels, destination)
+
+    def discard_image(self, image: Image) -> None:
+        """Remove an image that has no name, and the layers that were its alone (buildah 1.28)."""
+        names = self._buildah.capture(
+            "images", "--no-trunc", "--format", "{{.ID}} {{.Name}}:{{.Tag}}"
+        )
+        ours = [line for line in names.text.splitlines() if image.id in line.partition(" ")[0]]
+        if ours and all(line.endswith(" <none>:<none>") for line in ours):
+            self._buildah.capture("rmi", image.id)
 
     def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
         """Make an image of one layer out of a tar archive (plain, gzip, xz or bzip2)."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import assert_never, cast
 
 from rbuild_containers.image_config import image_from_inspect, matched
-from rbuild_docker import image_builds
+from rbuild_docker import image_builds, image_files
 from rbuild_docker.client import Client
 from rbuild_docker.container import is_remote, new_container
 from rbuild_docker.ownership import give_back
@@ -117,6 +117,17 @@ class DockerEngine:
             message = "docker built an image that is not in its storage"
             raise ImageBuildError(message)
         return image
+
+    def copy_image(self, image: Image, labels: Pairs, destination: Path) -> None:  # noqa: ARG002
+        """Copy the files of an image into `destination`; no container is made for it."""
+        image_files.copy_image(self._client, image, destination)
+
+    def discard_image(self, image: Image) -> None:
+        """Remove an image that has no name; layers below it stay, for the next build."""
+        format_ = "{{len .RepoTags}}"
+        found = self._client.capture("image", "inspect", "--format", format_, image.id)
+        if found.status == 0 and found.text.strip() == "0":
+            self._client.capture("image", "rm", "--no-prune", image.id)
 
     def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
         """Make an image of a root file system in a tar archive."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from rbuild_containers.image_config import image_from_inspect, matched
+from rbuild_containers.image_files import copy_image
 from rbuild_podman.connection import Connection, engine_errors
 from rootless_build import process
 from rootless_build.backend import (
@@ -137,6 +138,17 @@ class PodmanEngine:
             message = "podman built an image that is not in its storage"
             raise ImageBuildError(message)
         return image
+
+    def copy_image(self, image: Image, labels: Pairs, destination: Path) -> None:
+        """Copy the files of an image into `destination`."""
+        copy_image(self, image, labels, destination)
+
+    def discard_image(self, image: Image) -> None:
+        """Remove an image that has no name; layers below it stay, for the next build."""
+        found = self._capture("image", "inspect", "--format", "{{len .RepoTags}}", "--", image.id)
+        if found.status == 0 and found.text.strip() == "0":
+            # Without --no-prune the layers would go too, which are the cache.
+            self._capture("image", "rm", "--no-prune", "--", image.id)
 
     def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
         """Make an image of a root file system in a tar archive."""

@@ -2,8 +2,10 @@
 listed and installed. Engine-neutral; nothing here runs a program.
 """
 
+from rootless_build.bundles.checksums import write_checksums
 from rootless_build.bundles.installation import Installed, install
 from rootless_build.bundles.listing import BundleFile, Checksum, Kind, list_bundles
+from rootless_build.bundles.merging import merge_tree
 from rootless_build.bundles.staging import Published, Staging, check, stage
 from rootless_build.bundles.verification import Problem, Report, verify
 
@@ -19,6 +21,8 @@ __all__ = [
     "check",
     "install",
     "list_bundles",
+    "merge_tree",
     "stage",
     "verify",
+    "write_checksums",
 ]

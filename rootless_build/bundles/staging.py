@@ -25,7 +25,9 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build import process
+from rootless_build.bundles.checksums import write_checksums
 from rootless_build.bundles.copying import copy_attributes, copy_tree
+from rootless_build.bundles.merging import merge_tree
 from rootless_build.bundles.swapping import recover, swap
 from rootless_build.bundles.tree import (
     CHUNK,
@@ -85,6 +87,21 @@ class Staging:
                 else:
                     old.unlink(missing_ok=True)
             copy_tree(copied, self.path, self.warnings)
+
+    def merge(self, copied: Path, target: Path) -> None:
+        """Put what is in `copied` into `target`, a directory in `path`; other files in it stay.
+
+        Raises HostError when the disk is full or something can't be read.
+        """
+        with _copying(copied, self.path), readable(copied):
+            target.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=self.path.parent) as place:
+                self.warnings += merge_tree(copied, target, Path(place))
+
+    def add_checksums(self) -> None:
+        """Write checksum files for the binaries that have none."""
+        with _copying(self.path, self.path), readable(self.path):
+            write_checksums(self.path)
 
     def publish(self) -> Published:
         """Verify what is staged and put it in the place of the bundles directory.

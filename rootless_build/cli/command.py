@@ -87,6 +87,9 @@ class Command(cli.Application):
         group=_BUILD,
         help="a directory in the container to keep for the next run",
     )
+    checksums = cli.Flag(
+        "--checksums", group=_BUILD, help="write .md5 and .sha256 beside binaries that have none"
+    )
     rootful = cli.Flag(
         "--rootful", group=_BUILD, help="allow privileged containers with power over the host"
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from plumbum import cli
 
-from rootless_build import overrides, process, registry
+from rootless_build import outputs, overrides, process, registry
 from rootless_build import plan as plans
 from rootless_build.backend import (
     LABEL_BASE,
@@ -83,8 +83,9 @@ def explanation(plan: plans.Plan, builder: str) -> Iterator[str]:
     for number, step in enumerate(plan.steps, 1):
         if not isinstance(step, plans.BuildImage):
             continue
-        file = containerfile(step)
-        rewrites = explained(step, builder)
+        with outputs.with_containerfile(step) as written:
+            file = containerfile(written)
+            rewrites = explained(written, builder)
         yield ""
         if not rewrites:
             yield f"# {number}: {file or step.context}: built as it is"
@@ -124,6 +125,8 @@ def _shown_plan(
             usual = step.shell == plans.SHELL
             script = step.script if usual else shlex.join((*step.shell, step.script))
             lines.append(f"(cd {shlex.quote(str(step.directory))} && {script})")
+        elif isinstance(step, plans.BuildImage):
+            lines += outputs.pasted(step, lambda one: backend.commands(one, settings))
         else:
             lines += [shlex.join(argv) for argv in backend.commands(step, settings)]
     if plan.bundles:

@@ -254,6 +254,7 @@ def execute(
         in_place=in_place,
         explain=command.flag("explain"),
         fresh=command.flag("fresh"),
+        checksums=command.flag("checksums"),
     )
     summary = runner.Summary(done=True)
     try:
@@ -287,6 +288,7 @@ def _unchanged(command: Command, plan: Plan, choice: Choice) -> Unchanged:
     about = (
         ("the engine", f"{choice.backend.name} {choice.version}"),
         ("a setting of the engine", choice.settings.identity),
+        ("--checksums", str(command.flag("checksums"))),
     )
     cache = records.cache_directory(plan.project, home)
     return Unchanged(plan, about, cache, force=next((f"--{name}" for name in given), ""))

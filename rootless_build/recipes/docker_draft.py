@@ -278,7 +278,7 @@ class Draft:
         if not kind:
             raise BadValueError(f"{value!r} has no type")
         if kind == "cacheonly":
-            self.notes.append("--output type=cacheonly has no effect: the image stays in storage")
+            self.add("outputs", BuildOutput(kind))
             return
         if kind not in {"local", "tar", "docker", "image"} or "push" in given:
             raise BadValueError(f"an output of type {kind!r} can't be made here")

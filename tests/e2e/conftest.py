@@ -39,11 +39,34 @@ def rbuild(
     tmp_path: Path, base: None, backend_name: str, rbuild_environment: Mapping[str, str]
 ) -> Rbuild:
     """`rbuild` in a fresh copy of the project."""
-    project = tmp_path / "project"
-    shutil.copytree(PROJECT, project, symlinks=True)
+    return Rbuild(checkout(PROJECT, tmp_path), backend_name, rbuild_environment)
+
+
+@pytest.fixture
+def output_project(
+    tmp_path: Path, base: None, backend_name: str, rbuild_environment: Mapping[str, str]
+) -> Rbuild:
+    """`rbuild` in a copy of a project in the shape of Docker 20.10: `docker build --output`."""
+    project = checkout(PROJECT.with_name("output-project"), tmp_path)
+    return Rbuild(project, backend_name, rbuild_environment)
+
+
+@pytest.fixture
+def bake_project(
+    tmp_path: Path, base: None, backend_name: str, rbuild_environment: Mapping[str, str]
+) -> Rbuild:
+    """`rbuild` in a copy of a project in the shape of Docker 23.0: `docker buildx bake`."""
+    project = checkout(PROJECT.with_name("bake-project"), tmp_path)
+    return Rbuild(project, backend_name, rbuild_environment)
+
+
+def checkout(source: Path, place: Path) -> Path:
+    """A fresh copy of a project."""
+    project = place / "project"
+    shutil.copytree(source, project, symlinks=True)
     for directory, names, files in os.walk(project):
         # The checkout the tests came from may be read-only.
         for name in (*names, *files):
             path = Path(directory, name)
             path.chmod(path.stat().st_mode | 0o200)
-    return Rbuild(project, backend_name, rbuild_environment)
+    return project

@@ -271,9 +271,6 @@ REFUSED: Final = [
     ("image ls", "docker image ls"),
     ("compose up", "docker compose"),
     ("volume create a", "docker volume create"),
-    ("buildx bake binary", "bake is not supported"),
-    ("buildx bake --set *.platform=windows/amd64 binary", "bake is not supported"),
-    ("bake", "bake is not supported"),
     # --- another daemon
     ("-H tcp://a build .", "-H"),
     ("--host=tcp://a run i", "--host"),

@@ -706,7 +706,7 @@ def test_lines_without_docker_are_not_taken_apart(project: MakeProject) -> None:
         ("docker rm -f x", "`docker rm`"),
         ("docker compose up", "`docker compose`"),
         ("docker run --frob i", "--frob"),
-        ("docker buildx bake binary", "bake is not supported yet"),
+        ("docker buildx bake binary", "has no bake file"),
         ("docker run 'i", "can't expand it"),
     ],
 )

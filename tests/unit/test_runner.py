@@ -84,6 +84,14 @@ class FakeEngine:
     containers: list[RunContainer] = field(default_factory=list)
     builds: list[BuildImage] = field(default_factory=list)
     open_containers: int = 0
+    discarded: list[Image] = field(default_factory=list)
+
+    def copy_image(self, image: Image, labels: Pairs, destination: Path) -> None:
+        if self.inside is not None:
+            shutil.copytree(self.inside, destination, symlinks=True, dirs_exist_ok=True)
+
+    def discard_image(self, image: Image) -> None:
+        self.discarded.append(image)
 
     def find_image(self, reference: str) -> Image | None:
         return self.images.get(reference)
