@@ -64,6 +64,15 @@ class HostError(RbuildError):
         self.finding = finding
 
 
+class CheckoutBusyError(HostError):
+    """Another run works in this checkout, and this one is not to wait for it."""
+
+    code = "checkout-busy"
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message, finding=self.code, hint=hint)
+
+
 class BackendUnavailableError(HostError):
     """The engine is not installed, too old, or its daemon does not answer."""
 

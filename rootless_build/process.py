@@ -384,17 +384,44 @@ def service(
         end(process)
 
 
-@contextlib.contextmanager
-def signals_interrupt() -> Iterator[None]:
-    """SIGTERM and SIGHUP end a run the way Ctrl-C does: in order, everything cleaned up."""
+@dataclass(slots=True)
+class Interruption:
+    """Whether and how a run is being ended: `at_once` after a second Ctrl-C."""
 
-    def interrupt(_number: int, _frame: object) -> None:
+    asked: bool = False
+    at_once: bool = False
+
+
+@contextlib.contextmanager
+def signals_interrupt() -> Iterator[Interruption]:
+    """SIGTERM and SIGHUP end a run the way Ctrl-C does: in order, everything cleaned up.
+
+    A second Ctrl-C interrupts the cleaning up where that waits, a third one ends this process as
+    it would any other. Signals that whoever started rbuild has it ignore (nohup) stay ignored.
+    """
+    state = Interruption()
+
+    def interrupt(number: int, _frame: object) -> None:
+        if not state.asked:
+            state.asked = True
+            raise KeyboardInterrupt
+        # A terminal that closes sends SIGHUP, and so does its shell; a service manager sends
+        # SIGTERM and SIGHUP.
+        if number != signal.SIGINT:
+            return
+        if state.at_once:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGINT)
+        state.at_once = True
         raise KeyboardInterrupt
 
-    ending = (signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, interrupt) for number in ending}
+    ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in ending}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, interrupt)
     try:
-        yield
+        yield state
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

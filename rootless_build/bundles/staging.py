@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import re
 import stat
@@ -41,6 +40,7 @@ from rootless_build.bundles.tree import (
 from rootless_build.bundles.verification import verify
 from rootless_build.errors import BundlesError, HostError, UsageError
 from rootless_build.escaping import shown
+from rootless_build.held import hold, is_held
 
 _NEW: Final = "new"
 _FSYNC_AT_MOST: Final = 200
@@ -145,18 +145,15 @@ def stage(directory: Path) -> Iterator[Staging]:
     with _copying(directory, ancestor):
         directory.parent.mkdir(parents=True, exist_ok=True)
         private = Path(tempfile.mkdtemp(prefix=_prefix(directory), dir=directory.parent))
-    lock = os.open(private, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        with contextlib.suppress(OSError):  # not on NFS; the process id remains
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield _filled(directory, private / _NEW, warnings)
-    except BaseException as error:
+    with hold(private):
         try:
-            remove(private)
-        except OSError as second:
-            error.add_note(_not_removed(private, second))
-        raise
-    else:
+            yield _filled(directory, private / _NEW, warnings)
+        except BaseException as error:
+            try:
+                remove(private)
+            except OSError as second:
+                error.add_note(_not_removed(private, second))
+            raise
         try:
             remove(private)
         except OSError as error:
@@ -165,8 +162,6 @@ def stage(directory: Path) -> Iterator[Staging]:
                 finding="staging-not-removed",
                 hint=f"remove it with: sudo rm -rf {shell_quoted(private)}",
             ) from error
-    finally:
-        os.close(lock)
 
 
 def _filled(directory: Path, new: Path, warnings: list[str]) -> Staging:
@@ -270,41 +265,50 @@ def _prefix(directory: Path) -> str:
     return f".{directory.name}.rbuild.{process.identity()}."
 
 
-def _remove_leftovers(directory: Path) -> list[str]:
-    """Remove staging directories of processes that are gone; returns warnings."""
-    warnings: list[str] = []
+def abandoned(directory: Path) -> tuple[Path, ...]:
+    """The staging directories of dead processes for a bundles directory."""
+    directory = directory.resolve()
     pattern = re.compile(
         rf"\.{re.escape(directory.name)}\.rbuild\.(\d+\.\d+)\.[^.]+", flags=re.DOTALL
     )
-    if not directory.parent.exists():
-        return warnings
-    for leftover in directory.parent.iterdir():
-        found = pattern.fullmatch(leftover.name)
-        if found is None or process.lives(found[1]):
-            continue
-        if leftover.is_symlink() or not leftover.is_dir() or _locked(leftover):
-            continue
+    try:
+        beside = sorted(directory.parent.iterdir())
+    except OSError:
+        return ()
+    return tuple(
+        path
+        for path in beside
+        if (found := pattern.fullmatch(path.name))
+        and not path.is_symlink()
+        and path.is_dir()
+        and not process.lives(found[1])
+        and not is_held(path)
+    )
+
+
+def restore(directory: Path) -> bool:
+    """Put back bundles that a dead process was about to replace; whether there were any.
+
+    On file systems that can't exchange two directories there is a moment without bundles.
+    """
+    directory = directory.resolve()
+    restored = False
+    for beside in abandoned(directory):
+        with contextlib.suppress(OSError):  # then they stay where they are, for the next run
+            restored = recover(beside, directory) or restored
+    return restored
+
+
+def _remove_leftovers(directory: Path) -> list[str]:
+    """Remove staging directories of processes that are gone; returns warnings."""
+    warnings: list[str] = []
+    for leftover in abandoned(directory):
         try:
             recover(leftover, directory)
             remove(leftover)
         except OSError as error:
             warnings.append("left from an earlier run: " + _not_removed(leftover, error))
     return warnings
-
-
-def _locked(directory: Path) -> bool:
-    """Whether its process lives where this one can't see it, in another process id namespace."""
-    try:
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno == errno.EWOULDBLOCK
-    finally:
-        os.close(descriptor)
-    return False
 
 
 # --- what publishing needs ----------------------------------------------------------------------

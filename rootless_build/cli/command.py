@@ -77,6 +77,9 @@ class Command(cli.Application):
     rootful = cli.Flag(
         "--rootful", group=_BUILD, help="allow privileged containers with power over the host"
     )
+    no_wait = cli.Flag(
+        "--no-wait", group=_BUILD, help="fail when another rbuild works in this checkout"
+    )
     dry_run = cli.Flag("--dry-run", group=_BUILD, help="show what would be done, do nothing")
     log_format = cli.SwitchAttr(
         "--log-format",

@@ -19,6 +19,7 @@ from rootless_build.backend import (
     Leftover,
 )
 from rootless_build.cli import tables
+from rootless_build.cli.checkout import bundles_directory, checkout
 from rootless_build.cli.command import Command
 from rootless_build.cli.session import (
     backend_name,
@@ -55,8 +56,10 @@ def build(command: Command, words: tuple[str, ...]) -> int:
     targets, variables = split_words(words)
     if command.flag("dry_run"):
         return show_plan(command, words, "text")
-    plan = read_plan(command, targets, variables)
-    return execute(command, plan, pass_status=targets == ("shell",))
+    shell = targets == ("shell",)
+    with checkout(command, " ".join(("rbuild", *targets)), alone=not shell) as run:
+        plan = read_plan(command, targets, variables)
+        return execute(command, plan, run, pass_status=shell)
 
 
 def show_plan(command: Command, words: tuple[str, ...], form: str) -> int:
@@ -138,8 +141,9 @@ class Run(Command):
     def _run(self, command: tuple[str, ...]) -> int:
         if not command:
             raise UsageError("no command given", hint="rbuild run -- COMMAND [ARGUMENT...]")
-        plan = overrides.make_container(self._container_plan(), command)
-        return execute(self, plan, in_place=True, pass_status=True)
+        with checkout(self, "rbuild run", alone=False) as run:
+            plan = overrides.make_container(self._container_plan(), command)
+            return execute(self, plan, run, in_place=True, pass_status=True)
 
     def _container_plan(self) -> plans.Plan:
         """The plan of `shell`, the target that has a container in every era; else the default's."""
@@ -161,7 +165,7 @@ class Bundles(Command):
         return self.attempt(lambda: self._show(what))
 
     def _show(self, what: str) -> int:
-        directory = bundles_directory(self)
+        directory = _bundles_here(self)
         if not directory.is_dir() or not any(directory.iterdir()):
             raise UsageError(f"there are no bundles in {directory}", hint="build them: rbuild")
         if what == "verify":
@@ -199,7 +203,7 @@ class Install(Command):
 
     def _install(self) -> int:
         dry = self.flag("dry_run")
-        directory = bundles_directory(self)
+        directory = _bundles_here(self)
         for done in bundles.install(directory, Path(self.prefix).absolute(), dry_run=dry):
             verb = "would install" if dry else "replaced" if done.replaced else "installed"
             print(f"{verb} {shown(done.target)} (from {shown(done.source)})")
@@ -312,3 +316,10 @@ class Clean(Command):
         if process.lives(labels.get(LABEL_PROCESS, "")):
             return False
         return self.everywhere or labels.get(LABEL_PROJECT) == str(self.project)
+
+
+def _bundles_here(command: Command) -> Path:
+    directory = bundles_directory(command)
+    if not directory.exists():
+        bundles.restore(directory)
+    return directory

@@ -26,9 +26,9 @@ from rootless_build.host import Facts, engine_settings, gather
 from rootless_build.host.preflight import preflight
 from rootless_build.overrides import Overrides, apply, where_possible
 from rootless_build.plan import Plan, PullPolicy
-from rootless_build.process import signals_interrupt
 from rootless_build.recipes.request import Request
 from rootless_build.registry import Choice
+from rootless_build.runs import Run
 
 
 class View(Protocol):
@@ -157,14 +157,19 @@ def settings_for(command: Command, facts: Facts | None = None) -> Iterator[Engin
 
 
 @contextmanager
-def engine_for(command: Command) -> Iterator[tuple[Engine, Choice]]:
-    """The chosen backend's engine, open. Errors that this host is to blame for say so."""
+def engine_for(command: Command, run: Run | None = None) -> Iterator[tuple[Engine, Choice]]:
+    """The chosen backend's engine, open; on the record of the run before it is.
+
+    Errors that this host is to blame for say so.
+    """
     name = backend_name(command)
     facts = gather(os.environ)
     with _host_explains(command, facts), settings_for(command, facts) as settings:
         choice = registry.choose(name, settings)
         preflight(facts, choice.backend.name)
         command.view(BackendChosen(choice.backend.name, choice.version, choice.reason))
+        if run is not None:
+            run.note(backend=choice.backend.name, runtime_directory=settings.runtime_directory)
         with choice.backend.open(settings) as engine:
             yield engine, choice
 
@@ -185,7 +190,7 @@ def _host_explains(command: Command, facts: Facts) -> Iterator[None]:
 
 
 def execute(
-    command: Command, plan: Plan, *, in_place: bool = False, pass_status: bool = False
+    command: Command, plan: Plan, run: Run, *, in_place: bool = False, pass_status: bool = False
 ) -> int:
     """Run the plan and return rbuild's exit status.
 
@@ -201,10 +206,10 @@ def execute(
         in_place=in_place,
     )
     try:
-        with signals_interrupt(), ExitStack() as stack:
+        with ExitStack() as stack:
             engine = None
             if runner.needs_engine(plan):
-                engine, _ = stack.enter_context(engine_for(command))
+                engine, _ = stack.enter_context(engine_for(command, run))
             runner.run(plan, engine, options, command.view)
         status = 0
     except StepFailedError as error:

@@ -21,7 +21,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rootless_build.bundles import Published, Staging, stage, swapping
+from rootless_build.bundles import Published, Staging, restore, stage, swapping
 from rootless_build.bundles.tree import link_text
 from rootless_build.errors import BundlesError, HostError, UsageError
 from rootless_build.escaping import shown
@@ -398,6 +398,36 @@ def test_a_run_killed_between_two_renames_loses_nothing(bundles: Path) -> None:
         assert snapshot(staging.path) == old
     assert snapshot(bundles) == old
     assert names(bundles.parent) == ["bundles"]
+
+
+@pytest.mark.parametrize("made", [False, True], ids=["missing", "made anew"])
+def test_bundles_of_a_run_killed_between_two_renames_are_restored(
+    bundles: Path, made: bool
+) -> None:
+    """`made`: the recipe of the next run has `mkdir bundles` where there are none."""
+    old = snapshot(bundles)
+    python(
+        """
+        with stage(bundles) as staging:
+            bundles.rename(staging.path.with_name("previous"))
+            os.kill(os.getpid(), signal.SIGKILL)
+        """,
+        bundles,
+    ).communicate(timeout=60)
+    if made:
+        bundles.mkdir()
+    assert restore(bundles)
+    assert snapshot(bundles) == old
+    assert not restore(bundles)
+
+
+def test_nothing_is_restored_over_bundles_that_are_there(bundles: Path) -> None:
+    beside = bundles.parent / ".bundles.rbuild.1.1.x"
+    (beside / "previous").mkdir(parents=True)
+    (beside / "previous/old").write_text("")
+    old = snapshot(bundles)
+    assert not restore(bundles)
+    assert snapshot(bundles) == old
 
 
 @contextlib.contextmanager
