@@ -32,6 +32,7 @@ class Choice:
     backend: Backend
     version: str
     reason: str
+    settings: EngineSettings
 
 
 def names() -> tuple[str, ...]:
@@ -77,12 +78,12 @@ def choose(name: str, settings: EngineSettings) -> Choice:
     """
     if name != AUTO:
         candidate = _named(name, settings)
-        return _choice(candidate, "asked for")
+        return _choice(candidate, "asked for", settings)
     refused: list[Candidate] = []
     for known in names():
         candidate = _ask(known, settings)
         if candidate.probe.usable and candidate.backend is not None:
-            return _choice(candidate, auto_reason(refused))
+            return _choice(candidate, auto_reason(refused), settings)
         refused.append(candidate)
     raise BackendUnavailableError(
         "no backend can run here: " + "; ".join(f"{c.name}: {c.probe.problem}" for c in refused),
@@ -111,7 +112,7 @@ def _named(name: str, settings: EngineSettings) -> Candidate:
     return Candidate(name, backend, probe)
 
 
-def _choice(candidate: Candidate, reason: str) -> Choice:
+def _choice(candidate: Candidate, reason: str, settings: EngineSettings) -> Choice:
     if candidate.backend is None:
         raise BackendUnavailableError(candidate.probe.problem, finding=f"no-{candidate.name}")
-    return Choice(candidate.backend, candidate.probe.version or "", reason)
+    return Choice(candidate.backend, candidate.probe.version or "", reason, settings)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import cast
@@ -13,10 +14,12 @@ from rbuild_containers.build import build_arguments
 from rbuild_containers.build_log import BuildLog
 from rbuild_containers.end_build import end_build
 from rbuild_containers.image_config import image_from_config
+from rbuild_containers.working import Storage, bundle_directories, size
 from rbuild_podman.connection import Connection, engine_errors
 from rbuild_podman.container import new_container
 from rootless_build import process
 from rootless_build.backend import (
+    ALL_KINDS,
     LABEL_PREFIX,
     Container,
     EngineSettings,
@@ -155,12 +158,7 @@ class PodmanEngine:
         """Make everything below `directory` the property of the user who runs rbuild."""
         if self._connection.remote or _all_ours(directory):
             return
-        # In podman's user namespace the caller is root, and the subordinate uids are mapped.
-        namespace = ["podman", "unshare"] if self._settings.rootless else []
-        done = process.capture(
-            [*namespace, "chown", "--recursive", "--no-dereference", "0:0", str(directory)],
-            environment=self._connection.environment,
-        )
+        done = self._as_owner("chown", "--recursive", "--no-dereference", "0:0", str(directory))
         if done.status != 0:
             raise StepFailedError(
                 f"files of other users in {directory} could not be given back",
@@ -168,16 +166,30 @@ class PodmanEngine:
                 engine_words=done.words,
             )
 
-    def leftovers(self) -> tuple[Leftover, ...]:
-        """Everything in podman's storage that carries rbuild's labels."""
-        return tuple(self._labelled())
+    def leftovers(self, kinds: Collection[LeftoverKind] = ALL_KINDS) -> tuple[Leftover, ...]:
+        """Everything of these kinds in podman's storage that carries rbuild's labels."""
+        return tuple(self._labelled(kinds))
 
     def remove(self, leftover: Leftover) -> None:
         """Remove one of them, by force."""
+        if leftover.kind is LeftoverKind.CONTAINER and self._connection.endpoint is None:
+            self._storage.end_processes(leftover.id)
+            for directory in bundle_directories(leftover.id):
+                # podman's pause process keeps the mount namespace of the build.
+                self._as_owner("umount", "--lazy", str(directory / "mnt" / "rootfs"))
+                self._as_owner("rm", "-rf", "--one-file-system", "--", str(directory))
+            if any(leftover.id == made.id for made in self._storage.working_containers()):
+                done = self._capture("rm", "--force", leftover.id)
+                if done.status != 0:
+                    raise StepFailedError(
+                        f"the container {leftover.name} could not be removed",
+                        engine_words=done.words,
+                    )
+                return
         collection = f"{leftover.kind}s"
-        params = {"force": True}
+        params: dict[str, bool | int] = {"force": True}
         if leftover.kind is LeftoverKind.CONTAINER:
-            params["volumes"] = True
+            params |= {"volumes": True, "timeout": 0}
         with engine_errors(f"the {leftover.kind} {leftover.name} could not be removed"):
             answer = self._connection.client.api.delete(
                 f"/{collection}/{leftover.id}", params=params
@@ -185,16 +197,44 @@ class PodmanEngine:
             if answer.status_code != 404:
                 answer.raise_for_status()
 
-    def _labelled(self) -> Iterator[Leftover]:
-        for item in self._list("/containers/json", {"all": True}):
-            names = cast("list[str]", item.get("Names") or [str(item["Id"])])
-            yield from _leftover(LeftoverKind.CONTAINER, str(item["Id"]), names[0], item)
-        for item in self._list("/volumes/json", {}):
-            name = str(item["Name"])
-            yield from _leftover(LeftoverKind.VOLUME, name, name, item)
-        for item in self._list("/images/json", {}):
-            names = cast("list[str]", item.get("Names") or item.get("RepoTags") or ["<none>"])
-            yield from _leftover(LeftoverKind.IMAGE, str(item["Id"]), names[0], item)
+    def _labelled(self, kinds: Collection[LeftoverKind]) -> Iterator[Leftover]:
+        local = self._connection.endpoint is None
+        if LeftoverKind.CONTAINER in kinds:
+            for item in self._list("/containers/json", {"all": True}):
+                identity = str(item["Id"])
+                names = cast("list[str]", item.get("Names") or [identity])
+                own = self._storage.size(identity) if local else None
+                yield from _leftover(LeftoverKind.CONTAINER, identity, names[0], item, own)
+            if local:
+                yield from self._storage.working_containers()
+        if LeftoverKind.VOLUME in kinds:
+            for item in self._list("/volumes/json", {}):
+                name = str(item["Name"])
+                own = size(Path(str(item["Mountpoint"]))) if local else None
+                yield from _leftover(LeftoverKind.VOLUME, name, name, item, own)
+        if LeftoverKind.IMAGE in kinds:
+            for item in self._list("/images/json", {}):
+                names = cast("list[str]", item.get("Names") or item.get("RepoTags") or ["<none>"])
+                number = item.get("Size")
+                own = number if isinstance(number, int) else None
+                yield from _leftover(LeftoverKind.IMAGE, str(item["Id"]), names[0], item, own)
+
+    @functools.cached_property
+    def _storage(self) -> Storage:
+        found = self._capture(
+            "info", "--format", "{{.Store.GraphRoot}}\n{{.Store.GraphDriverName}}"
+        )
+        if found.status != 0:
+            raise StepFailedError(
+                "podman did not say where its storage is", engine_words=found.words
+            )
+        root, driver = found.text.split("\n")[:2]
+        return Storage(Path(root), driver)
+
+    def _as_owner(self, *argv: str) -> process.Completed:
+        """Run a program as root of the user's own namespace: subordinate uids are its files."""
+        namespace = ["podman", "unshare"] if self._settings.rootless else []
+        return process.capture([*namespace, *argv], environment=self._connection.environment)
 
     def _list(self, path: str, params: Mapping[str, object]) -> list[dict[str, Json]]:
         with engine_errors("podman could not list what is in its storage"):
@@ -209,19 +249,12 @@ class PodmanEngine:
 
 
 def _leftover(
-    kind: LeftoverKind, identity: str, name: str, item: Mapping[str, Json]
+    kind: LeftoverKind, identity: str, name: str, item: Mapping[str, Json], size: int | None
 ) -> Iterator[Leftover]:
     labels = cast("dict[str, str]", item.get("Labels") or {})
     if not any(label.startswith(LABEL_PREFIX) for label in labels):
         return
-    size = item.get("Size")
-    yield Leftover(
-        kind,
-        identity,
-        name,
-        tuple(labels.items()),
-        size if isinstance(size, int) else None,
-    )
+    yield Leftover(kind, identity, name, tuple(labels.items()), size)
 
 
 def _all_ours(directory: Path) -> bool:

@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rootless_build import bundles, runs
+from rootless_build import bundles, recovery, registry, runs
+from rootless_build.backend import Engine
 from rootless_build.cli.command import Command
+from rootless_build.errors import RbuildError
 from rootless_build.escaping import shown
 from rootless_build.events import Level, Notice
 from rootless_build.process import signals_interrupt
+from rootless_build.registry import Choice
 
 
 @contextmanager
@@ -45,6 +48,32 @@ def checkout(command: Command, title: str, *, alone: bool = True) -> Iterator[ru
             yield run
         finally:
             run.unfinished = run.unfinished or interruption.at_once
+
+
+def clear_dead_runs(command: Command, run: runs.Run, engine: Engine, choice: Choice) -> None:
+    """What crashed runs of this checkout left goes before anything is made."""
+    for record in run.dead:
+        try:
+            with engine_of(record, engine, choice) as its:
+                cleared = recovery.clear(record, its, [bundles_directory(command)])
+        except RbuildError as error:
+            text = f"left by an earlier run ({record.title}): {error.message}"
+            command.view(Notice(Level.WARNING, "not-cleared", text))
+            continue
+        run.forget(record)
+        if cleared:
+            text = f"cleared what an earlier run ({record.title}) left: {', '.join(cleared)}"
+            command.view(Notice(Level.INFO, "cleared", text))
+
+
+@contextmanager
+def engine_of(record: runs.Record, engine: Engine, choice: Choice) -> Iterator[Engine]:
+    """The engine that a dead run used: the open one, or another for a moment."""
+    if record.backend in {"", choice.backend.name}:
+        yield engine
+        return
+    with registry.load(record.backend).open(choice.settings) as its:
+        yield its
 
 
 def data_directory() -> Path:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import shlex
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from plumbum import cli
 
-from rootless_build import bundles, overrides, process, registry
+from rootless_build import bundles, overrides, recovery, registry, runs
 from rootless_build import plan as plans
 from rootless_build.backend import (
     LABEL_BASE,
-    LABEL_PROCESS,
-    LABEL_PROJECT,
     Backend,
+    Engine,
     EngineSettings,
-    Leftover,
+    LeftoverKind,
 )
 from rootless_build.cli import tables
-from rootless_build.cli.checkout import bundles_directory, checkout
+from rootless_build.cli.checkout import bundles_directory, checkout, data_directory, engine_of
 from rootless_build.cli.command import Command
 from rootless_build.cli.session import (
     backend_name,
@@ -38,6 +38,9 @@ from rootless_build.errors import (
 )
 from rootless_build.escaping import shown
 from rootless_build.events import Level, Notice, StepReporter
+from rootless_build.process import signals_interrupt
+from rootless_build.recovery import Remains
+from rootless_build.registry import Choice
 
 
 def format_option() -> cli.SwitchAttr[str | list[str]]:
@@ -232,6 +235,7 @@ class Base(Command):
         from rootless_build.base import make_archive, parse  # noqa: PLC0415
 
         with (
+            signals_interrupt(),
             engine_for(self) as (engine, _),
             tempfile.TemporaryDirectory(prefix="rbuild-") as place,
         ):
@@ -276,8 +280,8 @@ class Backends(Command):
 
 
 class Clean(Command):
-    """Remove what builds of this project left in the engine's storage: containers of dead runs,
-    and with --images and --volumes those too. --everywhere: of all projects.
+    """Remove what builds of this project left: containers and directories of dead runs, and with
+    --images and --volumes those too. --everywhere: of all projects.
     """
 
     images = cli.Flag("--images", help="also the images that rbuild built")
@@ -289,33 +293,55 @@ class Clean(Command):
         return self.attempt(self._clean)
 
     def _clean(self) -> int:
-        kinds = {"container"} | {
-            kind for kind, wanted in (("image", self.images), ("volume", self.volumes)) if wanted
-        }
-        dry = self.flag("dry_run")
-        with engine_for(self) as (engine, _):
-            found = [
-                leftover
-                for leftover in engine.leftovers()
-                if leftover.kind in kinds and self._ours(leftover)
-            ]
-            for leftover in found:
+        if self.flag("dry_run"):
+            return self._remove(dry=True)
+        with checkout(self, "rbuild clean"):
+            return self._remove(dry=False)
+
+    def _remove(self, *, dry: bool) -> int:
+        freed = 0
+        seen: set[str] = set()
+        verb = "would remove" if dry else "removed"
+        with signals_interrupt(), engine_for(self) as (engine, choice):
+            for found in self._found(engine, choice, dry=dry):
+                if found.what in seen:
+                    continue
+                seen.add(found.what)
                 if not dry:
-                    engine.remove(leftover)
-                verb = "would remove" if dry else "removed"
-                print(f"{verb} {leftover.kind} {leftover.name or leftover.id[:12]}")
-        if not found:
+                    found.remove()
+                freed += found.size or 0
+                known = "" if found.size is None else f" ({tables.size(found.size)})"
+                print(f"{verb} {found.what}{known}")
+        if not seen:
             print("nothing to remove")
+        elif freed:
+            print(f"{tables.size(freed)} {'would come' if dry else 'came'} back, about")
         return 0
 
-    def _ours(self, leftover: Leftover) -> bool:
-        labels = dict(leftover.labels)
-        # Images made from a base image of ours inherit its label; only builds name a project.
-        if LABEL_PROJECT not in labels:
-            return False
-        if process.lives(labels.get(LABEL_PROCESS, "")):
-            return False
-        return self.everywhere or labels.get(LABEL_PROJECT) == str(self.project)
+    def _found(self, engine: Engine, choice: Choice, *, dry: bool) -> Iterator[Remains]:
+        project = None if self.everywhere else self.project
+        yield from recovery.dead_containers(engine, project)
+        for record, place in runs.crashed(data_directory()):
+            if project not in {None, record.project}:
+                continue
+            with engine_of(record, engine, choice) as its:
+                if its is not engine:
+                    yield from recovery.containers(its, record.identity)
+                yield from recovery.directories_of(record, its, [record.project / "bundles"])
+            if not dry:
+                recovery.end_programs(record)
+                runs.discard(place)
+        yield from recovery.abandoned(engine, bundles_directory(self))
+        wanted = {
+            kind
+            for kind, given in (
+                (LeftoverKind.IMAGE, self.images),
+                (LeftoverKind.VOLUME, self.volumes),
+            )
+            if given
+        }
+        if wanted:
+            yield from recovery.labelled(engine, project, wanted)
 
 
 def _bundles_here(command: Command) -> Path:

@@ -12,6 +12,7 @@ from typing import IO, Protocol
 
 from rootless_build import config, mounts, recipes, registry, runner
 from rootless_build.backend import Engine, EngineSettings
+from rootless_build.cli.checkout import clear_dead_runs
 from rootless_build.cli.command import Command, is_variable, pairs
 from rootless_build.errors import BackendUnavailableError, RbuildError, StepFailedError
 from rootless_build.events import (
@@ -209,7 +210,8 @@ def execute(
         with ExitStack() as stack:
             engine = None
             if runner.needs_engine(plan):
-                engine, _ = stack.enter_context(engine_for(command, run))
+                engine, choice = stack.enter_context(engine_for(command, run))
+                clear_dead_runs(command, run, engine, choice)
             runner.run(plan, engine, options, command.view)
         status = 0
     except StepFailedError as error:
