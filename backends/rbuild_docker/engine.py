@@ -150,6 +150,9 @@ class DockerEngine:
         """Remove one of them, by force."""
         match leftover.kind:
             case LeftoverKind.CONTAINER:
+                # What it left of other users can be given back in a container of its image.
+                made_of = self._client.capture("inspect", "--format", "{{.Image}}", leftover.id)
+                self._last_image = self._last_image or made_of.text.strip() or None
                 words = ["container", "rm", "--force", "--volumes"]
             case LeftoverKind.VOLUME:
                 words = ["volume", "rm", "--force"]
