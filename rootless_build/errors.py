@@ -136,6 +136,12 @@ class BundlesError(RbuildError):
         self.problems = problems
 
 
+class OutputClosedError(RbuildError):
+    """Nobody reads what rbuild writes any more, or its disk is full."""
+
+    code = "output-closed"
+
+
 class InterruptedByUserError(RbuildError):
     """Ctrl-C, SIGTERM or SIGHUP ended the run."""
 

@@ -24,6 +24,7 @@ from rootless_build import process
 from rootless_build.backend import (
     ALL_KINDS,
     LABEL_PREFIX,
+    LABEL_PROCESS,
     EngineSettings,
     Image,
     Leftover,
@@ -92,7 +93,13 @@ class BuildahEngine:
         file.unlink(missing_ok=True)
         arguments = build_command(dataclasses.replace(step, image_id_file=file), self._settings)
         log = BuildLog(reporter)
-        status = self._buildah.stream(arguments, log.feed)
+        try:
+            status = self._buildah.stream(arguments, log.feed)
+        except BaseException:
+            for made in self._storage.working_containers():
+                if dict(made.labels).get(LABEL_PROCESS) == process.identity():
+                    self.remove(made)
+            raise
         log.finish(succeeded=status == 0)
         if status:
             raise log.failure(step, status)

@@ -71,6 +71,15 @@ class Storage:
                 size = self.size(identity)
                 yield Leftover(LeftoverKind.CONTAINER, identity, name, labels, size)
 
+    def own_layers(self) -> set[str]:
+        """The layers of the containers in which this process builds an image."""
+        ours = {
+            made.id
+            for made in self.working_containers()
+            if dict(made.labels).get(LABEL_PROCESS) == process.identity()
+        }
+        return {layer for identity, _, layer in self.containers() if identity in ours}
+
     def size(self, container: str) -> int | None:
         """Bytes on disk that are the container's own; None when it is not known."""
         for identity, _, layer in self.containers():

@@ -14,6 +14,7 @@ from rbuild_containers.build import build_arguments
 from rbuild_containers.build_log import BuildLog
 from rbuild_containers.end_build import end_build
 from rbuild_containers.image_config import image_from_config
+from rbuild_containers.killing import kill_containing
 from rbuild_containers.working import Storage, bundle_directories, size
 from rbuild_podman.connection import Connection, engine_errors
 from rbuild_podman.container import new_container
@@ -21,6 +22,7 @@ from rootless_build import process
 from rootless_build.backend import (
     ALL_KINDS,
     LABEL_PREFIX,
+    LABEL_PROCESS,
     Container,
     EngineSettings,
     Image,
@@ -107,12 +109,23 @@ class PodmanEngine:
         if step.image_id_file is None:
             arguments = ("--iidfile", str(id_file), *arguments)
         log = BuildLog(reporter)
-        status = process.stream(
-            self._connection.command("build", "--layers", *arguments),
-            log.feed,
-            environment=self._connection.environment,
-            ask_to_end=None if self.remote else end_build(log),
-        )
+        ask = end_build(log)
+        layers: set[str] = set()
+
+        def ask_to_end(pid: int) -> None:
+            layers.update(self._storage.own_layers() if not layers else ())
+            ask(pid)
+
+        try:
+            status = process.stream(
+                self._connection.command("build", "--layers", *arguments),
+                log.feed,
+                environment=self._connection.environment,
+                ask_to_end=None if self.remote else ask_to_end,
+            )
+        except BaseException:
+            self._end_build(layers)
+            raise
         log.finish(succeeded=status == 0)
         if status != 0:
             raise log.failure(step, status)
@@ -121,6 +134,16 @@ class PodmanEngine:
             message = "podman built an image that is not in its storage"
             raise ImageBuildError(message)
         return image
+
+    def _end_build(self, layers: Collection[str]) -> None:
+        """What an interrupted build did not end and remove itself."""
+        if self._connection.endpoint is not None:
+            return
+        for layer in layers:
+            kill_containing(layer, mounted_at="/")
+        for made in self._storage.working_containers():
+            if dict(made.labels).get(LABEL_PROCESS) == process.identity():
+                self.remove(made)
 
     def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
         """Make an image of a root file system in a tar archive."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,19 +13,23 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from plumbum import cli
 from plumbum.cli import application
 
-from rootless_build.errors import InterruptedByUserError, RbuildError, UsageError
+from rootless_build.errors import (
+    InterruptedByUserError,
+    OutputClosedError,
+    RbuildError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from plumbum.cli.application import SwitchParseInfo
 
-    from rootless_build.cli.session import View
     from rootless_build.config import Config
     from rootless_build.plan import Pairs
+    from rootless_build.ui.closing import View
 
 _VARIABLE: Final = re.compile(r"[^=\s:+?!#]+=", re.DOTALL)
 _BUILD: Final = "Build"
 _OUTPUT: Final = "Output"
-_CLOSED_PIPE: Final = 1
 _WORDS: Final = re.compile(r"Expected at \w+ \d+ positional arguments?, got \[(?P<got>.*)\]")
 _ASKED_FOR: Final = (application.ShowHelp, application.ShowVersion)
 
@@ -205,6 +208,10 @@ class Command(cli.Application):
         """Do the work and return its status; an error is shown and becomes its exit status."""
         try:
             return work()
+        except OutputClosedError as error:
+            _discard_output()
+            self.view.error(error)
+            return error.exit_code
         except RbuildError as error:
             self.view.error(error)
             return error.exit_code
@@ -213,10 +220,14 @@ class Command(cli.Application):
             self.view.error(interrupted)
             return interrupted.exit_code
         except BrokenPipeError:
-            # Whatever is still buffered for standard output has no reader any more.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            self.view.error(RbuildError("standard output was closed; stopped"))
-            return _CLOSED_PIPE
+            _discard_output()
+            self.view.error(OutputClosedError("standard output was closed; stopped"))
+            return OutputClosedError.exit_code
+
+
+def _discard_output() -> None:
+    """Whatever is still buffered for standard output has no reader any more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def pairs(words: tuple[str, ...], option: str) -> Pairs:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO
 
 from rootless_build import config, mounts, recipes, registry, runner
 from rootless_build.backend import Engine, EngineSettings
@@ -18,7 +18,6 @@ from rootless_build.errors import BackendUnavailableError, RbuildError, StepFail
 from rootless_build.events import (
     BackendChosen,
     BuildFinished,
-    Event,
     Level,
     Notice,
     Stopwatch,
@@ -30,16 +29,7 @@ from rootless_build.plan import Plan, PullPolicy
 from rootless_build.recipes.request import Request
 from rootless_build.registry import Choice
 from rootless_build.runs import Run
-
-
-class View(Protocol):
-    """A reader of events that can also show an error."""
-
-    def __call__(self, event: Event) -> None:
-        """Show one event."""
-
-    def error(self, error: RbuildError) -> None:
-        """Show what ended the run."""
+from rootless_build.ui.closing import ClosingView, View
 
 
 def view(log_format: str, color: str, *, verbose: bool, quiet: bool) -> View:
@@ -47,12 +37,12 @@ def view(log_format: str, color: str, *, verbose: bool, quiet: bool) -> View:
     if log_format == "json":
         from rootless_build.ui.json import JsonView  # noqa: PLC0415 - structlog, for this alone
 
-        return JsonView(sys.stdout)
+        return ClosingView(JsonView(sys.stdout))
     from rootless_build.ui.text import Sink, TextView, Verbosity  # noqa: PLC0415 - as above
 
     out, err = (Sink(s.buffer, _columns(s.fileno())) for s in (sys.stdout, sys.stderr))
     level = Verbosity.VERBOSE if verbose else Verbosity.QUIET if quiet else Verbosity.NORMAL
-    return TextView(out, err, level, color=colored(color, sys.stderr))
+    return ClosingView(TextView(out, err, level, color=colored(color, sys.stderr)))
 
 
 def _columns(descriptor: int) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import signal
@@ -15,35 +14,13 @@ import pytest
 from tests.e2e.driver import Rbuild
 from tests.e2e.remains import remains
 from tests.e2e.test_project import BUILT, digests, listing
-
-WAIT = "echo waiting; while :; do sleep 1; done"
-
-
-@pytest.fixture
-def waiting(rbuild: Rbuild, tmp_path_factory: pytest.TempPathFactory) -> Rbuild:
-    """A target that waits in its container for ever, and one whose image build does."""
-    environment = {**rbuild.environment, "TMPDIR": str(tmp_path_factory.mktemp("tmp"))}
-    rbuild = dataclasses.replace(rbuild, environment=environment)
-    (rbuild.project / "hack/make/wait").write_text(f"echo half > $DEST/half; {WAIT}\n")
-    (rbuild.project / "Waits").write_text(f"FROM debian:bookworm\nRUN echo one\nRUN {WAIT}\n")
-    makefile = rbuild.project / "Makefile"
-    makefile.write_text(makefile.read_text() + "\nwait: build\n\t$(RUN) hack/make.sh wait\n")
-    return rbuild
+from tests.e2e.waiting import WAIT, at_work
 
 
-def killed(rbuild: Rbuild, *words: str, number: int = signal.SIGKILL) -> None:
+def killed(rbuild: Rbuild, *words: str) -> None:
     """Start rbuild and kill it once what it runs says that it waits."""
-    with rbuild.started(*words) as running:
-        assert running.stderr is not None
-        assert running.stdout is not None
-        # What an image build prints is on standard error.
-        stream = running.stderr if "-f" in words else running.stdout
-        for line in stream:
-            if line == b"waiting\n":
-                break
-        else:
-            pytest.fail(f"it ended: {running.communicate()}")
-        running.send_signal(number)
+    with at_work(rbuild, *words) as running:
+        running.kill()
         running.wait(60)
 
 
@@ -82,11 +59,7 @@ def test_clean_says_what_comes_back_and_clears_it(waiting: Rbuild, where: str) -
 
 
 def test_a_run_that_lives_is_not_cleared_away(waiting: Rbuild) -> None:
-    with waiting.started("wait") as running:
-        assert running.stdout is not None
-        for line in running.stdout:
-            if line == b"waiting\n":
-                break
+    with at_work(waiting, "wait") as running:
         other = waiting("--no-wait", "binary")
         assert other.returncode == 3
         assert f"pid {running.pid} (rbuild wait)" in other.stderr
@@ -99,11 +72,7 @@ def test_a_run_that_lives_is_not_cleared_away(waiting: Rbuild) -> None:
 
 
 def test_records_and_sockets_are_the_users_alone(waiting: Rbuild) -> None:
-    with waiting.started("wait") as running:
-        assert running.stdout is not None
-        for line in running.stdout:
-            if line == b"waiting\n":
-                break
+    with at_work(waiting, "wait") as running:
         data = Path(waiting.environment["XDG_DATA_HOME"]) / "rbuild"
         (record,) = data.glob("runs/*/*.*/record.json")
         private = Path(json.loads(record.read_text())["runtime_directory"])
@@ -127,11 +96,7 @@ def test_files_of_another_user_in_a_dead_runs_staging_are_cleared(waiting: Rbuil
 def test_a_run_that_was_killed_with_everything_it_had_started(waiting: Rbuild) -> None:
     """As by a machine that loses its power: nothing had a chance to clean up."""
     assert waiting("binary").returncode == 0
-    with waiting.started("wait") as running:
-        assert running.stdout is not None
-        for line in running.stdout:
-            if line == b"waiting\n":
-                break
+    with at_work(waiting, "wait") as running:
         descendants = subprocess.run(
             ["ps", "-o", "pid=", "--ppid", str(running.pid)],
             capture_output=True,
