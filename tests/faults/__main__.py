@@ -87,7 +87,11 @@ def _points(world: World, seed: int) -> Iterator[tuple[Strike, int]]:
     for _ in itertools.count():
         points = list(itertools.product(strikes, range(1, _EVENTS)))
         chance.shuffle(points)
-        yield from ((strike, event) for strike, event in points if event <= world.events)
+        for strike, event in points:
+            first = world.container if strike.phase == "container" else 1
+            last = world.container if strike.phase == "build" else world.events
+            if first <= event <= last:
+                yield strike, event
 
 
 def _arguments() -> argparse.Namespace:

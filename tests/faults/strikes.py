@@ -11,6 +11,8 @@ from pathlib import Path
 
 BOTH = frozenset({"podman", "buildah"})
 PODMAN = frozenset({"podman"})
+BUILDAH = frozenset({"buildah"})
+KILL = signal.SIGKILL
 
 Find = Callable[[int, str], list[int]]
 """From rbuild's process id and the storage's path to those who are hit."""
@@ -24,6 +26,8 @@ class Strike:
     find: Find
     signals: tuple[signal.Signals, ...] = (signal.SIGKILL,)
     backends: frozenset[str] = BOTH
+    phase: str = "any"
+    """`build` or `container`: where those who are hit can be at all."""
 
     def hit(self, rbuild: int, storage: str) -> bool:
         """Whether anybody was hit."""
@@ -107,12 +111,11 @@ STRIKES = (
     Strike("interrupt rbuild twice", _rbuild, (signal.SIGINT, signal.SIGINT)),
     Strike("kill rbuild and all it started", _everything),
     Strike("kill the service", _programs("system", "service"), backends=PODMAN),
-    Strike("kill the image build", _programs("build", "--layers")),
-    Strike("kill the client of the container", _programs("start", "--attach"), backends=PODMAN),
-    Strike("kill conmon", _programs("conmon"), backends=PODMAN),
-    Strike("kill the runtime", _programs("runc"), backends=PODMAN),
-    Strike("kill buildah run", _programs("buildah", "run"), backends=frozenset({"buildah"})),
-    Strike("kill the reaper", _programs("reaper.py"), backends=frozenset({"buildah"})),
+    Strike("kill the image build", _programs("build", "--layers"), phase="build"),
+    Strike("kill the client", _programs("start", "--attach"), (KILL,), PODMAN, "container"),
+    Strike("kill conmon", _programs("conmon"), (KILL,), PODMAN, "container"),
+    Strike("kill buildah run", _programs("buildah", "run"), (KILL,), BUILDAH, "container"),
+    Strike("kill the reaper", _programs("reaper.py"), (KILL,), BUILDAH),
     Strike("kill process 1 of the container", _first_inside),
     Strike("kill all in the container", _inside),
 )
