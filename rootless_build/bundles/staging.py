@@ -105,20 +105,31 @@ class Staging:
                     problems=tuple(str(problem) for problem in report.problems),
                 )
             files = tuple(_changed(self.path, self.directory))
-            _flush(self.path)
-        try:
+            with _publishing(self.directory, "no-space"):
+                _flush(self.path)
+        with _publishing(self.directory, "bundles-not-writable"):
             if os.path.lexists(self.directory):
                 swap(self.path, self.directory)
             else:
                 self.path.rename(self.directory)
-        except OSError as error:
-            raise HostError(
-                f"the new bundles can't be moved to {shown(self.directory)}: {error.strerror}",
-                finding="bundles-not-writable",
-                hint="is it a mount point, or did its owner change while the build ran?",
-            ) from error
-        _fsync(self.directory.parent)
+            # The old bundles are removed after this: the new ones have to be on the disk by then.
+            _fsync(self.directory.parent)
         return Published(files, report.checked, (*self.warnings, *report.warnings))
+
+
+@contextmanager
+def _publishing(directory: Path, finding: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        raise HostError(
+            f"the new bundles can't be moved to {shown(directory)}: {error.strerror}",
+            finding="no-space" if full else finding,
+            hint="make room on its file system"
+            if full
+            else "is it a mount point, or did its owner change while the build ran?",
+        ) from error
 
 
 def check(directory: Path) -> None:

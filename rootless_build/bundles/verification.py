@@ -27,6 +27,7 @@ from rootless_build.bundles.tree import (
     link_text,
     open_inside,
     readable,
+    special,
     walk,
 )
 from rootless_build.escaping import shown
@@ -236,6 +237,8 @@ def _warn(root: Path, entries: Iterable[Entry], claimed: set[str], findings: Fin
                 findings.warnings.append(
                     f"{shown(path)} is a link out of the bundles, to {shown(text)}"
                 )
+        elif not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            findings.warnings.append(f"{shown(path)} is {special(mode)}")
         elif (
             stat.S_ISREG(mode)
             and mode & 0o111

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import textwrap
@@ -14,11 +15,13 @@ from plumbum import cli
 from plumbum.cli import application
 
 from rootless_build.errors import (
+    HostError,
     InterruptedByUserError,
     OutputClosedError,
     RbuildError,
     UsageError,
 )
+from rootless_build.escaping import shown
 
 if TYPE_CHECKING:
     from plumbum.cli.application import SwitchParseInfo
@@ -219,10 +222,28 @@ class Command(cli.Application):
             interrupted = InterruptedByUserError("interrupted; the bundles are as they were")
             self.view.error(interrupted)
             return interrupted.exit_code
-        except BrokenPipeError:
-            _discard_output()
-            self.view.error(OutputClosedError("standard output was closed; stopped"))
-            return OutputClosedError.exit_code
+        except OSError as error:
+            if isinstance(error, BrokenPipeError):
+                return self._nobody_reads()
+            # A full or failing disk can strike anywhere.
+            self.view.error(disk_error(error))
+            return HostError.exit_code
+
+    def _nobody_reads(self) -> int:
+        _discard_output()
+        self.view.error(OutputClosedError("standard output was closed; stopped"))
+        return OutputClosedError.exit_code
+
+
+def disk_error(error: OSError) -> HostError:
+    """What the operating system refused, in words for a person."""
+    where = f" ({shown(error.filename)})" if isinstance(error.filename, str) else ""
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+    return HostError(
+        f"{error.strerror or error}{where}",
+        finding="no-space" if full else "os-error",
+        hint="make room on that file system; rbuild clean frees what builds left" if full else "",
+    )
 
 
 def _discard_output() -> None:
