@@ -23,7 +23,6 @@ from rootless_build.cli.checkout import bundles_directory, checkout, data_direct
 from rootless_build.cli.command import Command
 from rootless_build.cli.session import (
     backend_name,
-    bundles_directory,
     engine_for,
     execute,
     read_plan,

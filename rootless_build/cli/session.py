@@ -120,14 +120,6 @@ def overrides(command: Command) -> Overrides:
     )
 
 
-def bundles_directory(command: Command) -> Path:
-    """--bundles-dir, the configuration, `bundles` of the project: the first that is given."""
-    given = command.option("bundles_dir")
-    if given:
-        return Path(given).absolute()
-    return command.config.defaults.bundles_dir or command.project / "bundles"
-
-
 def backend_name(command: Command) -> str:
     """--backend, RBUILD_BACKEND, the configuration, auto: the first of these that is given."""
     return (
