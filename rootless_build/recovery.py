@@ -11,17 +11,14 @@ import signal
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from rootless_build import bundles, process
 from rootless_build.backend import LABEL_PROCESS, LABEL_PROJECT, Engine, Leftover, LeftoverKind
 from rootless_build.bundles import tree
 from rootless_build.errors import RbuildError
 from rootless_build.escaping import shown
+from rootless_build.host import private_directories
 from rootless_build.runs import Record
-
-PRIVATE_PREFIX: Final = "rbuild-"
-"""What the name of every run's private directory begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +107,7 @@ def directories_of(
     places = {place.resolve() for place in (*directories, record.bundles) if place is not None}
     for place in sorted(places):
         yield from abandoned(engine, place)
-    private = record.runtime_directory
-    if private is not None and _is_private(private):
+    for private in private_directories(record.identity, os.environ):
         yield Remains(f"private directory {shown(private)}", _size(private), _removal(private))
 
 
@@ -146,20 +142,6 @@ def _remove(path: Path) -> None:
     except OSError as error:
         message = f"{shown(path)}, left by an earlier run, can't be removed: {error.strerror}"
         raise RbuildError(message) from error
-
-
-def _is_private(path: Path) -> bool:
-    """Whether it is what a run makes for itself: the record is only a file."""
-    try:
-        status = path.lstat()
-    except OSError:
-        return False
-    return (
-        path.name.startswith(PRIVATE_PREFIX)
-        and not path.is_symlink()
-        and status.st_uid == os.getuid()
-        and status.st_mode & 0o077 == 0
-    )
 
 
 def _size(directory: Path) -> int:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rootless_build.bundles import verify
@@ -36,6 +36,8 @@ class World:
     container: int = 0
     """The event at which the container's step starts."""
     runs: int = 0
+    known: set[str] = field(default_factory=set)
+    """What was left and has been told: once is enough."""
 
     @classmethod
     @contextlib.contextmanager
@@ -162,7 +164,9 @@ class World:
             lost.append(f"the next run failed: {done.stderr.strip()[-800:]}")
         else:
             lost += self._bundles({}, self.runs)
-        lost += [f"left: {text}" for text in remains(self.rbuild)]
+        left = set(remains(self.rbuild))
+        lost += [f"left: {text}" for text in sorted(left - self.known)]
+        self.known |= left
         return lost
 
     def _bundles(self, before: dict[str, str], run: int) -> list[str]:
