@@ -59,6 +59,7 @@ from rootless_build.plan import (
     Step,
     digest,
 )
+from rootless_build.provenance import Attestor
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,8 @@ class Options:
     """
 
     rootful: bool = False
+    attestor: Attestor | None = None
+    """Makes the provenance of the bundles; None: they get none."""
     terminal: bool = True
     in_place: bool = False
 
@@ -170,6 +173,8 @@ class _Run:
 
     def _run(self, step: RunContainer, reporter: StepReporter) -> None:
         image = self._image(step, reporter)
+        if self._options.attestor is not None:
+            self._options.attestor.ran(step.image, image)
         stdio = _stdio(step, terminal=self._options.terminal)
         step = dataclasses.replace(
             step,
@@ -221,7 +226,8 @@ class _Run:
                 if container.copy_out(copied_from, Path(out)):
                     staging.take(Path(out))
         self._engine.give_back(staging.path)
-        published = staging.publish()
+        attestor = self._options.attestor
+        published = staging.publish(attestor.attestation(self._engine) if attestor else None)
         for warning in published.warnings:
             self._emit(Notice(Level.WARNING, "bundles", warning))
         self._emit(BundlesPublished(staging.directory, published.files, published.checked))

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build import process
+from rootless_build.bundles import provenance
 from rootless_build.bundles.copying import copy_attributes, copy_tree
 from rootless_build.bundles.swapping import recover, swap
 from rootless_build.bundles.tree import (
@@ -37,7 +38,7 @@ from rootless_build.bundles.tree import (
     shell_quoted,
     walk,
 )
-from rootless_build.bundles.verification import verify
+from rootless_build.bundles.verification import verify_checksums
 from rootless_build.errors import BundlesError, HostError, UsageError
 from rootless_build.escaping import shown
 from rootless_build.held import hold, is_held
@@ -71,6 +72,8 @@ class Staging:
     mode: int
     """Permission bits of the bundles directory, before and after."""
     warnings: list[str] = field(default_factory=list)
+    before: provenance.Written = field(default_factory=dict)
+    """What was in it when the container got it."""
 
     def take(self, copied: Path) -> None:
         """Let each top-level entry of `copied` replace the entry of that name.
@@ -86,8 +89,8 @@ class Staging:
                     old.unlink(missing_ok=True)
             copy_tree(copied, self.path, self.warnings)
 
-    def publish(self) -> Published:
-        """Verify what is staged and put it in the place of the bundles directory.
+    def publish(self, attestation: provenance.Attestation | None = None) -> Published:
+        """Verify what is staged and put it in the place of the bundles directory, with provenance.
 
         Raises BundlesError when files don't match their checksums, HostError when something
         can't be read or moved; the bundles directory is then as it was.
@@ -96,7 +99,7 @@ class Staging:
             # The container may have changed it, and a directory that its owner can't write to
             # can't be moved.
             self.path.chmod(self.mode)
-            report = verify(self.path)
+            report = verify_checksums(self.path)
             if report.problems:
                 count = len(report.problems)
                 raise BundlesError(
@@ -106,6 +109,7 @@ class Staging:
                 )
             files = tuple(_changed(self.path, self.directory))
             with _publishing(self.directory, "no-space"):
+                provenance.attest(self.path, self.directory, self.before, attestation)
                 _flush(self.path)
         with _publishing(self.directory, "bundles-not-writable"):
             if os.path.lexists(self.directory):
@@ -181,7 +185,8 @@ def _filled(directory: Path, new: Path, warnings: list[str]) -> Staging:
         if directory.exists():
             copy_tree(directory, new, warnings)
             copy_attributes(directory, new, directory.stat())
-    return Staging(new, directory, stat.S_IMODE(new.stat().st_mode), warnings)
+        before = provenance.state(new)
+    return Staging(new, directory, stat.S_IMODE(new.stat().st_mode), warnings, before)
 
 
 def _not_removed(private: Path, error: OSError) -> str:

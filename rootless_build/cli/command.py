@@ -83,6 +83,9 @@ class Command(cli.Application):
     rootful = cli.Flag(
         "--rootful", group=_BUILD, help="allow privileged containers with power over the host"
     )
+    no_provenance = cli.Flag(
+        "--no-provenance", group=_BUILD, help="write no provenance.intoto.json"
+    )
     no_wait = cli.Flag(
         "--no-wait", group=_BUILD, help="fail when another rbuild works in this checkout"
     )

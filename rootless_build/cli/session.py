@@ -26,6 +26,7 @@ from rootless_build.host import Facts, engine_settings, gather
 from rootless_build.host.preflight import preflight
 from rootless_build.overrides import Overrides, apply, where_possible
 from rootless_build.plan import Plan, PullPolicy
+from rootless_build.provenance import Attestor
 from rootless_build.recipes.request import Request
 from rootless_build.registry import Choice
 from rootless_build.runs import Run
@@ -194,6 +195,9 @@ def execute(
             if runner.needs_engine(plan):
                 engine, choice = stack.enter_context(engine_for(command, run))
                 clear_dead_runs(command, run, engine, choice)
+                if not command.flag("no_provenance"):
+                    attestor = Attestor(plan, choice.backend.name, choice.version)
+                    options = dataclasses.replace(options, attestor=attestor)
             runner.run(plan, engine, options, command.view)
         status = 0
     except StepFailedError as error:
