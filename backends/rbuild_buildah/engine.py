@@ -19,6 +19,7 @@ from rbuild_buildah.store import Store
 from rbuild_containers.build import build_arguments
 from rbuild_containers.build_log import BuildLog
 from rbuild_containers.image_config import image_from_config
+from rbuild_containers.temporary import build_directory
 from rbuild_containers.working import Storage, bundle_directories, size
 from rootless_build import process
 from rootless_build.backend import (
@@ -93,13 +94,13 @@ class BuildahEngine:
         file.unlink(missing_ok=True)
         arguments = build_command(dataclasses.replace(step, image_id_file=file), self._settings)
         log = BuildLog(reporter)
-        try:
-            status = self._buildah.stream(arguments, log.feed)
-        except BaseException:
-            for made in self._storage.working_containers():
-                if dict(made.labels).get(LABEL_PROCESS) == process.identity():
-                    self.remove(made)
-            raise
+        status = None
+        with build_directory(step, self._buildah.remove_tree) as temporary:
+            try:
+                status = self._buildah.stream(arguments, log.feed, temporary=temporary)
+            finally:
+                if status != 0:
+                    self._end_build()
         log.finish(succeeded=status == 0)
         if status:
             raise log.failure(step, status)
@@ -113,6 +114,12 @@ class BuildahEngine:
     ) -> AbstractContextManager[WorkingContainer]:
         """Make a working container of `image`."""
         return working_container(self._buildah, self._store, step, image)
+
+    def _end_build(self) -> None:
+        """What a build that was interrupted or killed did not remove itself."""
+        for made in self._storage.working_containers():
+            if dict(made.labels).get(LABEL_PROCESS) == process.identity():
+                self.remove(made)
 
     def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
         """Make an image of one layer out of a tar archive (plain, gzip, xz or bzip2)."""

@@ -8,6 +8,7 @@ that no RUN asks for, and whose name says whose it is.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -29,6 +30,7 @@ from rootless_build.plan import Pairs
 
 _MARK: Final = re.compile(r"id=io\.rbuild\.(\d+\.\d+)\.([0-9a-f]+)(?:,|$)")
 _LISTS: Final = ("containers.json", "volatile-containers.json")
+_BUNDLES: Final = ("buildah[0-9]*", "rbuild-*/buildah[0-9]*")
 _TEMPORARY: Final = "/var/tmp"  # noqa: S108 - where buildah puts them, in directories of mkdtemp(3)
 
 
@@ -101,7 +103,8 @@ class Storage:
 def bundle_directories(container: str) -> Iterator[Path]:
     """Where a build that was killed put what its runtime needed for the container."""
     place = os.environ.get("TMPDIR") or _TEMPORARY
-    for directory in Path(place).glob("buildah[0-9]*"):
+    found = (Path(place).glob(pattern) for pattern in _BUNDLES)
+    for directory in itertools.chain.from_iterable(found):
         with contextlib.suppress(OSError):
             mine = directory.lstat().st_uid == os.getuid()
             if mine and f'id="{container}"' in (directory / "run/.containerenv").read_text():

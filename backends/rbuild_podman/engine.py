@@ -15,6 +15,7 @@ from rbuild_containers.build_log import BuildLog
 from rbuild_containers.end_build import end_build
 from rbuild_containers.image_config import image_from_config
 from rbuild_containers.killing import kill_containing
+from rbuild_containers.temporary import build_directory
 from rbuild_containers.working import Storage, bundle_directories, size
 from rbuild_podman.connection import Connection, engine_errors
 from rbuild_podman.container import new_container
@@ -116,16 +117,19 @@ class PodmanEngine:
             layers.update(self._storage.own_layers() if not layers else ())
             ask(pid)
 
-        try:
-            status = process.stream(
-                self._connection.command("build", "--layers", *arguments),
-                log.feed,
-                environment=self._connection.environment,
-                ask_to_end=None if self.remote else ask_to_end,
-            )
-        except BaseException:
-            self._end_build(layers)
-            raise
+        status = None
+        with build_directory(step, self._remove_tree) as temporary:
+            own = {"TMPDIR": str(temporary)} if temporary else {}
+            try:
+                status = process.stream(
+                    self._connection.command("build", "--layers", *arguments),
+                    log.feed,
+                    environment={**self._connection.environment, **own},
+                    ask_to_end=None if self.remote else ask_to_end,
+                )
+            finally:
+                if status != 0:
+                    self._end_build(layers)
         log.finish(succeeded=status == 0)
         if status != 0:
             raise log.failure(step, status)
@@ -136,7 +140,7 @@ class PodmanEngine:
         return image
 
     def _end_build(self, layers: Collection[str]) -> None:
-        """What an interrupted build did not end and remove itself."""
+        """What a build that was interrupted or killed did not end and remove itself."""
         if self._connection.endpoint is not None:
             return
         for layer in layers:
@@ -200,7 +204,7 @@ class PodmanEngine:
             for directory in bundle_directories(leftover.id):
                 # podman's pause process keeps the mount namespace of the build.
                 self._as_owner("umount", "--lazy", str(directory / "mnt" / "rootfs"))
-                self._as_owner("rm", "-rf", "--one-file-system", "--", str(directory))
+                self._remove_tree(directory)
             if any(leftover.id == made.id for made in self._storage.working_containers()):
                 done = self._capture("rm", "--force", leftover.id)
                 if done.status != 0:
@@ -253,6 +257,9 @@ class PodmanEngine:
             )
         root, driver = found.text.split("\n")[:2]
         return Storage(Path(root), driver)
+
+    def _remove_tree(self, directory: Path) -> None:
+        self._as_owner("rm", "-rf", "--one-file-system", "--", str(directory))
 
     def _as_owner(self, *argv: str) -> process.Completed:
         """Run a program as root of the user's own namespace: subordinate uids are its files."""

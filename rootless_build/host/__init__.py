@@ -44,7 +44,8 @@ def engine_settings(
 def private_directories(identity: str, environment: Mapping[str, str]) -> Iterator[Path]:
     """The private directories of the process with that `identity` (see `process.identity`)."""
     runtime = environment.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
-    for place in dict.fromkeys((Path(runtime), Path(tempfile.gettempdir()))):
+    # Engines put what is large into /var/tmp where TMPDIR is not set.
+    for place in dict.fromkeys(map(Path, (runtime, tempfile.gettempdir(), "/var/tmp"))):  # noqa: S108
         for path in place.glob(f"{_private_prefix(identity)}*"):
             seen = path.lstat()
             mine = seen.st_uid == os.getuid() and not seen.st_mode & 0o077

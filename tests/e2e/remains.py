@@ -74,4 +74,5 @@ def _directories(rbuild: Rbuild) -> Iterator[Path]:
     yield from data.glob("runs/*/*.*")
     yield from data.glob("containers/*")
     # A build that is killed leaves its runtime's configuration in a directory of its own.
-    yield from Path(rbuild.environment["TMPDIR"]).glob("buildah[0-9]*")
+    for pattern in ("buildah[0-9]*", "rbuild-*"):
+        yield from Path(rbuild.environment["TMPDIR"]).glob(pattern)
