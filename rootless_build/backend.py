@@ -7,12 +7,12 @@ does nothing. `tests/contract` is the suite each must pass.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Final, Protocol
 
 from rootless_build.events import StepReporter
 from rootless_build.plan import BuildImage, Pairs, RunContainer, Step
@@ -167,6 +167,9 @@ class LeftoverKind(StrEnum):
     IMAGE = "image"
 
 
+ALL_KINDS: Final = frozenset(LeftoverKind)
+
+
 @dataclass(frozen=True, slots=True)
 class Leftover:
     """Something in the engine's storage that carries `io.rbuild.*` labels.
@@ -238,11 +241,14 @@ class Engine(Protocol):
         Containers of a non-root user leave files of subordinate uids there.
         """
 
-    def leftovers(self) -> Sequence[Leftover]:
-        """Everything in this engine's storage that carries `io.rbuild.*` labels."""
+    def leftovers(self, kinds: Collection[LeftoverKind] = ALL_KINDS) -> Sequence[Leftover]:
+        """Everything of these kinds in this engine's storage that carries `io.rbuild.*` labels.
+
+        The containers in which an image is built are among them, where a killed build leaves any.
+        """
 
     def remove(self, leftover: Leftover) -> None:
-        """Remove one of them, by force."""
+        """Remove one of them, by force, with its processes."""
 
 
 class Backend(Protocol):

@@ -76,6 +76,15 @@ class HostError(RbuildError):
         self.finding = finding
 
 
+class CheckoutBusyError(HostError):
+    """Another run works in this checkout, and this one is not to wait for it."""
+
+    code = "checkout-busy"
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message, finding=self.code, hint=hint)
+
+
 class BackendUnavailableError(HostError):
     """The engine is not installed, too old, or its daemon does not answer."""
 
@@ -137,6 +146,12 @@ class BundlesError(RbuildError):
     def __init__(self, message: str, *, problems: tuple[str, ...], hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.problems = problems
+
+
+class OutputClosedError(RbuildError):
+    """Nobody reads what rbuild writes any more, or its disk is full."""
+
+    code = "output-closed"
 
 
 class InterruptedByUserError(RbuildError):

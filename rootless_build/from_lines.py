@@ -38,12 +38,8 @@ def external(step: BuildImage) -> External:
     can't be resolved, or is provided by a build context or substitute of the step, is left out;
     so is everything when there is no readable containerfile: the engine says it better.
     """
-    path = step.containerfile
-    if path is None:
-        named = (step.context / name for name in ("Dockerfile", "Containerfile"))
-        path = next((file for file in named if file.is_file()), None)
     try:
-        text = path.read_text(errors="surrogateescape") if path else ""
+        text = _text(step)
     except OSError:
         return External((), complete=False)
     platform = step.platforms[0] if len(step.platforms) == 1 else None
@@ -58,6 +54,16 @@ def external(step: BuildImage) -> External:
     return External(
         tuple(name for name in names if canonical(name) not in provided), wanted.complete
     )
+
+
+def _text(step: BuildImage) -> str:
+    if step.containerfile_text is not None:
+        return step.containerfile_text
+    path = step.containerfile
+    if path is None:
+        named = (step.context / name for name in ("Dockerfile", "Containerfile"))
+        path = next((file for file in named if file.is_file()), None)
+    return path.read_text(errors="surrogateescape") if path else ""
 
 
 def _outside(stages: tuple[Stage, ...], target: str | None) -> External:

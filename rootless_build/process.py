@@ -139,6 +139,13 @@ def _start(
     return cast("Running", started)
 
 
+def _leashed(argv: Sequence[str]) -> Sequence[str]:
+    program = which(argv[0])
+    if program is None:
+        raise ProgramNotFoundError(argv[0])
+    return ["setpriv", "--pdeathsig", "TERM", str(program), *argv[1:]] if which("setpriv") else argv
+
+
 def identity() -> str:
     """This process, as no later one will be: `PID.START`, START in clock ticks since boot."""
     return f"{os.getpid()}.{_start_time('self')}"
@@ -245,14 +252,15 @@ def stream(
     Returns its status (-N after signal N). Whatever is raised meanwhile, Ctrl-C and errors of
     `on_output` included, ends the program first; `ask_to_end` is for a program that must not be
     met by a signal to its whole group: it is called with its pid, several times, and the program
-    has GRACE seconds to end by itself before the signals come. Does not wait for background
+    has GRACE seconds to end by itself before the signals come. It also gets SIGTERM when
+    rbuild is killed, where util-linux's setpriv is installed. Does not wait for background
     processes that keep the pipes open after the program itself has ended. Raises
     ProgramNotFoundError.
     """
     process = cast(
         "_Piped",
         _start(
-            argv,
+            _leashed(argv),
             environment,
             directory,
             own_group=True,
@@ -365,12 +373,9 @@ def service(
     Its output goes to `log`. It also gets SIGTERM when rbuild dies, where util-linux's setpriv
     is installed. Raises ProgramNotFoundError.
     """
-    if which(argv[0]) is None:
-        raise ProgramNotFoundError(argv[0])
-    leash = ["setpriv", "--pdeathsig", "TERM"] if which("setpriv") else []
     with log.open("wb") as output:
         process = _start(
-            [*leash, *argv],
+            _leashed(argv),
             environment,
             None,
             own_group=True,
@@ -384,17 +389,44 @@ def service(
         end(process)
 
 
-@contextlib.contextmanager
-def signals_interrupt() -> Iterator[None]:
-    """SIGTERM and SIGHUP end a run the way Ctrl-C does: in order, everything cleaned up."""
+@dataclass(slots=True)
+class Interruption:
+    """Whether and how a run is being ended: `at_once` after a second Ctrl-C."""
 
-    def interrupt(_number: int, _frame: object) -> None:
+    asked: bool = False
+    at_once: bool = False
+
+
+@contextlib.contextmanager
+def signals_interrupt() -> Iterator[Interruption]:
+    """SIGTERM and SIGHUP end a run the way Ctrl-C does: in order, everything cleaned up.
+
+    A second Ctrl-C interrupts the cleaning up where that waits, a third one ends this process as
+    it would any other. Signals that whoever started rbuild has it ignore (nohup) stay ignored.
+    """
+    state = Interruption()
+
+    def interrupt(number: int, _frame: object) -> None:
+        if not state.asked:
+            state.asked = True
+            raise KeyboardInterrupt
+        # A terminal that closes sends SIGHUP, and so does its shell; a service manager sends
+        # SIGTERM and SIGHUP.
+        if number != signal.SIGINT:
+            return
+        if state.at_once:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGINT)
+        state.at_once = True
         raise KeyboardInterrupt
 
-    ending = (signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, interrupt) for number in ending}
+    ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in ending}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, interrupt)
     try:
-        yield
+        yield state
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

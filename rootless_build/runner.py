@@ -63,6 +63,7 @@ from rootless_build.unchanged import Answer, Running, Unchanged
 
 if TYPE_CHECKING:
     from rootless_build.bundles import Staging
+    from rootless_build.provenance import Attestor
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,8 @@ class Options:
     """
 
     rootful: bool = False
+    attest: Callable[[], Attestor] | None = None
+    """What makes the provenance of the bundles; None: they get none."""
     terminal: bool = True
     in_place: bool = False
     explain: bool = False
@@ -133,6 +136,7 @@ class _Run:
         self._in_containers = 0.0
         self._cached = False
         self._prepared = False
+        self._attestor: Attestor | None = None
         self._summary = Summary()
         self._given_engine = engine
         self._options = options
@@ -179,6 +183,7 @@ class _Run:
         """Something will be done."""
         if not self._prepared:
             self._prepared = True
+            self._attestor = self._options.attest() if self._options.attest else None
             if self._left:
                 self._engine.warm_up()
             self._check_bundles()
@@ -274,6 +279,8 @@ class _Run:
             staging = stack.enter_context(bundles.stage(wanted.directory)) if wanted else None
             near = staging.path if staging else outputs.destination(made[0])
             copied = stack.enter_context(outputs.place_near(near))
+            if self._attestor is not None:
+                self._attestor.ran(title(step), image)
             self._engine.copy_image(image, self._container_labels, copied)
             for output in made:
                 if staging is None or wanted is None or not outputs.is_inside(output, wanted):
@@ -308,6 +315,8 @@ class _Run:
                 return False
         self._prepare()
         image = self._image(step, reporter)
+        if self._attestor is not None:
+            self._attestor.ran(step.image, image)
         if self._running is not None:
             self._running.starts(step, image)
         watch = Stopwatch()
@@ -401,7 +410,8 @@ class _Run:
     def _published(self, staging: Staging) -> None:
         if self._options.checksums:
             staging.add_checksums()
-        published = staging.publish()
+        attestor = self._attestor
+        published = staging.publish(attestor.attestation(self._engine) if attestor else None)
         for warning in published.warnings:
             self._emit(Notice(Level.WARNING, "bundles", warning))
         self._emit(BundlesPublished(staging.directory, published.files, published.checked))

@@ -13,8 +13,8 @@ from typing import assert_never
 from rbuild_buildah import flags, mounts
 from rbuild_buildah.command import Buildah, own_words
 from rbuild_buildah.ending import Output, read_ending
-from rbuild_buildah.processes import kill_marked
 from rbuild_buildah.store import ContainerRecord, Store
+from rbuild_containers.killing import kill_containing
 from rootless_build.backend import Exit, Image, Stdio
 from rootless_build.errors import StepFailedError
 from rootless_build.events import StepReporter
@@ -50,7 +50,9 @@ def remove(buildah: Buildah, record: ContainerRecord) -> None:
 
     Raises StepFailedError when something of it stays.
     """
-    kill_marked(record.marker)
+    # Each of its processes has a mount of the bundle directory that buildah made for it
+    # (`/run/.containerenv`) until buildah unmounts that: which it does not do when it is killed.
+    kill_containing(record.marker)
     gone = buildah.capture("rm", record.id)
     # Without an id buildah has not made it: nothing of that name is rbuild's.
     if gone.status and "container not known" not in gone.words:

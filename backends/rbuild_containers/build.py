@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from rbuild_containers.working import marks
 from rootless_build.backend import EngineSettings
 from rootless_build.containerfile.platforms import host as build_platform
 from rootless_build.errors import UnsupportedError
@@ -60,6 +61,7 @@ def _options(step: BuildImage, settings: EngineSettings) -> Iterator[str]:
     ):
         for value in values:
             yield from (flag, value)
+    yield from marks(step.labels)
     yield from _cache_from(step.cache_from)
     yield from _limits(step.limits)
     yield from _outputs(step.outputs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import assert_never, cast
@@ -15,7 +15,14 @@ from rbuild_docker.container import is_remote, new_container
 from rbuild_docker.ownership import give_back
 from rbuild_docker.storage import labelled
 from rootless_build import process
-from rootless_build.backend import Container, EngineSettings, Image, Leftover, LeftoverKind
+from rootless_build.backend import (
+    ALL_KINDS,
+    Container,
+    EngineSettings,
+    Image,
+    Leftover,
+    LeftoverKind,
+)
 from rootless_build.errors import ImageBuildError, ImageNotFoundError, StepFailedError
 from rootless_build.events import StepReporter, Stream
 from rootless_build.plan import BuildImage, Json, Pairs, RunContainer
@@ -158,14 +165,17 @@ class DockerEngine:
         if not self.remote:
             give_back(self._client, directory, self._last_image, rootless=self.rootless)
 
-    def leftovers(self) -> Sequence[Leftover]:
-        """Everything in docker's storage that carries rbuild's labels."""
-        return tuple(labelled(self._client))
+    def leftovers(self, kinds: Collection[LeftoverKind] = ALL_KINDS) -> Sequence[Leftover]:
+        """Everything of these kinds in docker's storage that carries rbuild's labels."""
+        return tuple(item for item in labelled(self._client) if item.kind in kinds)
 
     def remove(self, leftover: Leftover) -> None:
         """Remove one of them, by force."""
         match leftover.kind:
             case LeftoverKind.CONTAINER:
+                # What it left of other users can be given back in a container of its image.
+                made_of = self._client.capture("inspect", "--format", "{{.Image}}", leftover.id)
+                self._last_image = self._last_image or made_of.text.strip() or None
                 words = ["container", "rm", "--force", "--volumes"]
             case LeftoverKind.VOLUME:
                 words = ["volume", "rm", "--force"]

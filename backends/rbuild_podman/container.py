@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import dataclasses
 import json
 import re
+import secrets
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -138,9 +140,10 @@ class PodmanContainer:
         return Exit(int(status), out_of_memory=out_of_memory)
 
     def _stop(self) -> None:
-        grace = self._step.stop_timeout
+        asked = self._step.stop_timeout
+        grace = _STOP_GRACE if asked is None else min(asked, int(process.GRACE))
         with contextlib.suppress(StepFailedError), engine_errors("the container did not stop"):
-            self._api.stop(timeout=_STOP_GRACE if grace is None else grace, ignore=True)
+            self._api.stop(timeout=grace, ignore=True)
 
 
 def _is_directory(header: str) -> bool:
@@ -158,21 +161,26 @@ def new_container(
     remote engine.
     """
     _prepare_sources(connection, step)
+    # A name of our own finds the container although podman was interrupted before it gave an id.
+    own = f"rbuild-{secrets.token_hex(8)}" if step.name is None else None
+    step = dataclasses.replace(step, name=step.name or own)
     spec = json.dumps(container_spec(step, image, settings, connection.default_ulimits))
     client = connection.client
-    with engine_errors("podman could not make the container", status=125):
-        _make_volumes(connection, step)
-        made = client.api.post(
-            "/containers/create", data=spec, headers={"Content-Type": "application/json"}
-        )
-        made.raise_for_status()
-        identity = made.json()["Id"]
+    identity = own
     try:
+        with engine_errors("podman could not make the container", status=125):
+            _make_volumes(connection, step)
+            made = client.api.post(
+                "/containers/create", data=spec, headers={"Content-Type": "application/json"}
+            )
+            made.raise_for_status()
+            identity = str(made.json()["Id"])
         with engine_errors("podman lost the container it made", status=125):
             api = client.containers.get(identity)
         yield PodmanContainer(connection, api, step)
     finally:
-        _remove(connection, identity)
+        if identity is not None:
+            _remove(connection, identity)
 
 
 def _prepare_sources(connection: Connection, step: RunContainer) -> None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import cast
 
 from rbuild_containers.image_config import image_from_inspect, matched
 from rbuild_containers.image_files import copy_image
+from rbuild_containers.killing import kill_containing
+from rbuild_containers.temporary import build_directory
+from rbuild_containers.working import Storage, bundle_directories, size
 from rbuild_podman.connection import Connection, engine_errors
 from rootless_build import process
 from rootless_build.backend import (
+    ALL_KINDS,
     LABEL_PREFIX,
+    LABEL_PROCESS,
     Container,
     EngineSettings,
     Image,
@@ -124,12 +130,26 @@ class PodmanEngine:
         if step.image_id_file is None:
             arguments = ("--iidfile", str(id_file), *arguments)
         log = BuildLog(reporter)
-        status = process.stream(
-            self._connection.command("build", "--layers", *arguments),
-            log.feed,
-            environment=self._connection.environment,
-            ask_to_end=None if self.remote else end_build(log),
-        )
+        ask = end_build(log)
+        layers: set[str] = set()
+
+        def ask_to_end(pid: int) -> None:
+            layers.update(self._storage.own_layers() if not layers else ())
+            ask(pid)
+
+        status = None
+        with build_directory(step, self._remove_tree) as temporary:
+            own = {"TMPDIR": str(temporary)} if temporary else {}
+            try:
+                status = process.stream(
+                    self._connection.command("build", "--layers", *arguments),
+                    log.feed,
+                    environment={**self._connection.environment, **own},
+                    ask_to_end=None if self.remote else ask_to_end,
+                )
+            finally:
+                if status != 0:
+                    self._end_build(layers)
         log.finish(succeeded=status == 0)
         if status != 0:
             raise log.failure(step, status)
@@ -149,6 +169,16 @@ class PodmanEngine:
         if found.status == 0 and found.text.strip() == "0":
             # Without --no-prune the layers would go too, which are the cache.
             self._capture("image", "rm", "--no-prune", "--", image.id)
+
+    def _end_build(self, layers: Collection[str]) -> None:
+        """What a build that was interrupted or killed did not end and remove itself."""
+        if self._connection.endpoint is not None:
+            return
+        for layer in layers:
+            kill_containing(layer, mounted_at="/")
+        for made in self._storage.working_containers():
+            if dict(made.labels).get(LABEL_PROCESS) == process.identity():
+                self.remove(made)
 
     def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
         """Make an image of a root file system in a tar archive."""
@@ -188,12 +218,7 @@ class PodmanEngine:
         """Make everything below `directory` the property of the user who runs rbuild."""
         if self._connection.remote or _all_ours(directory):
             return
-        # In podman's user namespace the caller is root, and the subordinate uids are mapped.
-        namespace = ["podman", "unshare"] if self._settings.rootless else []
-        done = process.capture(
-            [*namespace, "chown", "--recursive", "--no-dereference", "0:0", str(directory)],
-            environment=self._connection.environment,
-        )
+        done = self._as_owner("chown", "--recursive", "--no-dereference", "0:0", str(directory))
         if done.status != 0:
             raise StepFailedError(
                 f"files of other users in {directory} could not be given back",
@@ -201,16 +226,30 @@ class PodmanEngine:
                 engine_words=done.words,
             )
 
-    def leftovers(self) -> tuple[Leftover, ...]:
-        """Everything in podman's storage that carries rbuild's labels."""
-        return tuple(self._labelled())
+    def leftovers(self, kinds: Collection[LeftoverKind] = ALL_KINDS) -> tuple[Leftover, ...]:
+        """Everything of these kinds in podman's storage that carries rbuild's labels."""
+        return tuple(self._labelled(kinds))
 
     def remove(self, leftover: Leftover) -> None:
         """Remove one of them, by force."""
+        if leftover.kind is LeftoverKind.CONTAINER and self._connection.endpoint is None:
+            self._storage.end_processes(leftover.id)
+            for directory in bundle_directories(leftover.id):
+                # podman's pause process keeps the mount namespace of the build.
+                self._as_owner("umount", "--lazy", str(directory / "mnt" / "rootfs"))
+                self._remove_tree(directory)
+            if any(leftover.id == made.id for made in self._storage.working_containers()):
+                done = self._capture("rm", "--force", leftover.id)
+                if done.status != 0:
+                    raise StepFailedError(
+                        f"the container {leftover.name} could not be removed",
+                        engine_words=done.words,
+                    )
+                return
         collection = f"{leftover.kind}s"
-        params = {"force": True}
+        params: dict[str, bool | int] = {"force": True}
         if leftover.kind is LeftoverKind.CONTAINER:
-            params["volumes"] = True
+            params |= {"volumes": True, "timeout": 0}
         with engine_errors(f"the {leftover.kind} {leftover.name} could not be removed"):
             answer = self._connection.client.api.delete(
                 f"/{collection}/{leftover.id}", params=params
@@ -218,27 +257,47 @@ class PodmanEngine:
             if answer.status_code != 404:
                 answer.raise_for_status()
 
-    def _labelled(self) -> Iterator[Leftover]:
-        for item in self._list("/containers/json", {"all": True}):
-            names = cast("list[str]", item.get("Names") or [str(item["Id"])])
-            yield from _leftover(LeftoverKind.CONTAINER, str(item["Id"]), names[0], item)
-        volumes = self._list("/volumes/json", {})
-        sizes = self._volume_sizes() if any(_is_ours(item) for item in volumes) else {}
-        for item in volumes:
-            name = str(item["Name"])
-            with_size = {**item, "Size": sizes.get(name)}
-            yield from _leftover(LeftoverKind.VOLUME, name, name, with_size)
-        for item in self._list("/images/json", {}):
-            names = cast("list[str]", item.get("Names") or item.get("RepoTags") or ["<none>"])
-            yield from _leftover(LeftoverKind.IMAGE, str(item["Id"]), names[0], item)
+    def _labelled(self, kinds: Collection[LeftoverKind]) -> Iterator[Leftover]:
+        local = self._connection.endpoint is None
+        if LeftoverKind.CONTAINER in kinds:
+            for item in self._list("/containers/json", {"all": True}):
+                identity = str(item["Id"])
+                names = cast("list[str]", item.get("Names") or [identity])
+                own = self._storage.size(identity) if local else None
+                yield from _leftover(LeftoverKind.CONTAINER, identity, names[0], item, own)
+            if local:
+                yield from self._storage.working_containers()
+        if LeftoverKind.VOLUME in kinds:
+            for item in self._list("/volumes/json", {}):
+                name = str(item["Name"])
+                own = size(Path(str(item["Mountpoint"]))) if local else None
+                yield from _leftover(LeftoverKind.VOLUME, name, name, item, own)
+        if LeftoverKind.IMAGE in kinds:
+            for item in self._list("/images/json", {}):
+                names = cast("list[str]", item.get("Names") or item.get("RepoTags") or ["<none>"])
+                number = item.get("Size")
+                own = number if isinstance(number, int) else None
+                yield from _leftover(LeftoverKind.IMAGE, str(item["Id"]), names[0], item, own)
 
-    def _volume_sizes(self) -> dict[str, Json]:
-        """Bytes, by name; podman measures them when it is asked."""
-        with engine_errors("podman could not say how large its volumes are"):
-            answer = self._connection.client.api.get("/system/df")
-            answer.raise_for_status()
-            found = cast("list[dict[str, Json]]", answer.json().get("Volumes") or [])
-        return {str(volume["VolumeName"]): volume["Size"] for volume in found}
+    @functools.cached_property
+    def _storage(self) -> Storage:
+        found = self._capture(
+            "info", "--format", "{{.Store.GraphRoot}}\n{{.Store.GraphDriverName}}"
+        )
+        if found.status != 0:
+            raise StepFailedError(
+                "podman did not say where its storage is", engine_words=found.words
+            )
+        root, driver = found.text.split("\n")[:2]
+        return Storage(Path(root), driver)
+
+    def _remove_tree(self, directory: Path) -> None:
+        self._as_owner("rm", "-rf", "--one-file-system", "--", str(directory))
+
+    def _as_owner(self, *argv: str) -> process.Completed:
+        """Run a program as root of the user's own namespace: subordinate uids are its files."""
+        namespace = ["podman", "unshare"] if self._settings.rootless else []
+        return process.capture([*namespace, *argv], environment=self._connection.environment)
 
     def _list(self, path: str, params: Mapping[str, object]) -> list[dict[str, Json]]:
         with engine_errors("podman could not list what is in its storage"):
@@ -253,19 +312,12 @@ class PodmanEngine:
 
 
 def _leftover(
-    kind: LeftoverKind, identity: str, name: str, item: Mapping[str, Json]
+    kind: LeftoverKind, identity: str, name: str, item: Mapping[str, Json], size: int | None
 ) -> Iterator[Leftover]:
     if not _is_ours(item):
         return
     labels = cast("dict[str, str]", item.get("Labels") or {})
-    size = item.get("Size")
-    yield Leftover(
-        kind,
-        identity,
-        name,
-        tuple(labels.items()),
-        size if isinstance(size, int) else None,
-    )
+    yield Leftover(kind, identity, name, tuple(labels.items()), size)
 
 
 def _is_ours(item: Mapping[str, Json]) -> bool:

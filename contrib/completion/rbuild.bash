@@ -19,7 +19,8 @@ _rbuild() {
     local commands="plan run make bundles install base doctor backends clean"
     local options="--directory --backend --file --image --network --pull --no-pull --no-cache
         --force --explain --fresh --cache-volume --build-arg --env --bundles-dir --checksums
-        --rootful --allow-inexact --dry-run --log-format --color --verbose --quiet --help --version"
+        --rootful --allow-inexact --no-wait --no-provenance --dry-run --log-format --color --verbose
+        --quiet --help --version"
     local command="" directory=. index word
     COMPREPLY=()
     for ((index = 1; index < COMP_CWORD; index++)); do

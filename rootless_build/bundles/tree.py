@@ -48,6 +48,13 @@ def walk(root: Path, start: str = "") -> Iterator[Entry]:
         pending.extend(reversed(below))
 
 
+def special(mode: int) -> str:
+    """What an entry is that is no file, directory or link."""
+    if stat.S_ISFIFO(mode):
+        return "a named pipe"
+    return "a socket" if stat.S_ISSOCK(mode) else "a device"
+
+
 def link_text(link: Path) -> str:
     """What a link says, to the letter."""
     return os.readlink(link)  # noqa: PTH115 - Path.readlink turns `./x` into `x`

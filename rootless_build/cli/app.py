@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from types import MappingProxyType
 from typing import Final
@@ -11,7 +12,9 @@ from rootless_build.cli.command import Command
 from rootless_build.errors import RbuildError
 
 _COMMANDS: Final = "rootless_build.cli.commands."
-_ELSEWHERE: Final = MappingProxyType({"doctor": "rootless_build.cli.doctor."})
+_ELSEWHERE: Final = MappingProxyType(
+    {"clean": "rootless_build.cli.clean.", "doctor": "rootless_build.cli.doctor."}
+)
 """Modules of commands that are not with the others."""
 
 
@@ -64,5 +67,9 @@ def run(argv: list[str]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return 130
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # `rbuild plan | head`: nobody reads the rest, and nothing is to be said about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return status

@@ -9,21 +9,18 @@ from pathlib import Path
 
 from plumbum import cli
 
-from rootless_build import outputs, overrides, process, registry
+from rootless_build import outputs, overrides, registry
 from rootless_build import plan as plans
 from rootless_build.backend import (
     LABEL_BASE,
-    LABEL_PROCESS,
-    LABEL_PROJECT,
     Backend,
     EngineSettings,
-    Leftover,
 )
+from rootless_build.cli.checkout import bundles_directory, checkout
 from rootless_build.cli.command import Command
 from rootless_build.cli.session import (
     EngineToCome,
     backend_name,
-    bundles_directory,
     engine_for,
     execute,
     read_plan,
@@ -38,6 +35,7 @@ from rootless_build.errors import (
 )
 from rootless_build.escaping import shown
 from rootless_build.events import Level, Notice, StepReporter
+from rootless_build.process import signals_interrupt
 
 
 def format_option() -> cli.SwitchAttr[str | list[str]]:
@@ -56,9 +54,11 @@ def build(command: Command, words: tuple[str, ...]) -> int:
     targets, variables = split_words(words)
     if command.flag("dry_run"):
         return show_plan(command, words, "text", explain=False)
-    with EngineToCome(command) as engine:
+    shell = targets == ("shell",)
+    title = " ".join(("rbuild", *targets))
+    with checkout(command, title, alone=not shell) as run, EngineToCome(command) as engine:
         plan = read_plan(command, targets, variables)
-        return execute(command, plan, engine, pass_status=targets == ("shell",))
+        return execute(command, plan, run, engine, pass_status=shell)
 
 
 def show_plan(command: Command, words: tuple[str, ...], form: str, *, explain: bool) -> int:
@@ -171,9 +171,9 @@ class Run(Command):
     def _run(self, command: tuple[str, ...]) -> int:
         if not command:
             raise UsageError("no command given", hint="rbuild run -- COMMAND [ARGUMENT...]")
-        with EngineToCome(self) as engine:
+        with checkout(self, "rbuild run", alone=False) as run, EngineToCome(self) as engine:
             plan = overrides.make_container(self._container_plan(), command)
-            return execute(self, plan, engine, in_place=True, pass_status=True)
+            return execute(self, plan, run, engine, in_place=True, pass_status=True)
 
     def _container_plan(self) -> plans.Plan:
         """The plan of `shell`, the target that has a container in every era; else the default's."""
@@ -195,7 +195,7 @@ class Bundles(Command):
         return self.attempt(lambda: self._show(what))
 
     def _show(self, what: str) -> int:
-        directory = bundles_directory(self)
+        directory = _bundles_here(self)
         if not directory.is_dir() or not any(directory.iterdir()):
             raise UsageError(f"there are no bundles in {directory}", hint="build them: rbuild")
         if what == "verify":
@@ -241,7 +241,7 @@ class Install(Command):
         from rootless_build import bundles  # noqa: PLC0415 - as above
 
         dry = self.flag("dry_run")
-        directory = bundles_directory(self)
+        directory = _bundles_here(self)
         for done in bundles.install(directory, Path(self.prefix).absolute(), dry_run=dry):
             verb = "would install" if dry else "replaced" if done.replaced else "installed"
             print(f"{verb} {shown(done.target)} (from {shown(done.source)})")
@@ -271,6 +271,7 @@ class Base(Command):
         from rootless_build.base import made_from_packages  # noqa: PLC0415
 
         with (
+            signals_interrupt(),
             engine_for(self) as (engine, _),
             tempfile.TemporaryDirectory(prefix="rbuild-") as place,
         ):
@@ -314,47 +315,11 @@ class Backends(Command):
         return 0 if chosen else BackendUnavailableError.exit_code
 
 
-class Clean(Command):
-    """Remove what builds of this project left in the engine's storage: containers of dead runs,
-    and with --images and --volumes those too. --everywhere: of all projects.
-    """
+def _bundles_here(command: Command) -> Path:
+    directory = bundles_directory(command)
+    if not directory.exists():
+        # A run that was killed while it replaced them: rare.
+        from rootless_build import bundles  # noqa: PLC0415
 
-    images = cli.Flag("--images", help="also the images that rbuild built")
-    volumes = cli.Flag("--volumes", help="also the named volumes that rbuild made")
-    everywhere = cli.Flag("--everywhere", help="of every project, not this one alone")
-
-    def main(self) -> int:
-        """Remove and print each."""
-        return self.attempt(self._clean)
-
-    def _clean(self) -> int:
-        kinds = {"container"} | {
-            kind for kind, wanted in (("image", self.images), ("volume", self.volumes)) if wanted
-        }
-        from rootless_build.cli import tables  # noqa: PLC0415 - the commands that build do without
-
-        dry = self.flag("dry_run")
-        with engine_for(self) as (engine, _):
-            found = [
-                leftover
-                for leftover in engine.leftovers()
-                if leftover.kind in kinds and self._ours(leftover)
-            ]
-            for leftover in found:
-                if not dry:
-                    engine.remove(leftover)
-                verb = "would remove" if dry else "removed"
-                size = "" if leftover.size is None else f" ({tables.size(leftover.size)})"
-                print(f"{verb} {leftover.kind} {leftover.name or leftover.id[:12]}{size}")
-        if not found:
-            print("nothing to remove")
-        return 0
-
-    def _ours(self, leftover: Leftover) -> bool:
-        labels = dict(leftover.labels)
-        # Images made from a base image of ours inherit its label; only builds name a project.
-        if LABEL_PROJECT not in labels:
-            return False
-        if process.lives(labels.get(LABEL_PROCESS, "")):
-            return False
-        return self.everywhere or labels.get(LABEL_PROJECT) == str(self.project)
+        bundles.restore(directory)
+    return directory

@@ -5,21 +5,21 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Thread
-from typing import IO, Protocol, Self
+from typing import IO, TYPE_CHECKING, Self
 
 from rootless_build import config, mounts, recipes, registry, runner
 from rootless_build.backend import Engine, EngineSettings
+from rootless_build.cli.checkout import clear_dead_runs
 from rootless_build.cli.command import Command, is_variable, pairs
 from rootless_build.containerfile.building import Building
 from rootless_build.errors import BackendUnavailableError, RbuildError, StepFailedError
 from rootless_build.events import (
     BackendChosen,
     BuildFinished,
-    Event,
     Level,
     Notice,
     Stopwatch,
@@ -29,20 +29,14 @@ from rootless_build.host import Facts, engine_settings, gather
 from rootless_build.host.preflight import preflight
 from rootless_build.overrides import Overrides, apply, where_possible
 from rootless_build.plan import Plan, PullPolicy
-from rootless_build.process import signals_interrupt
 from rootless_build.recipes.request import Request
 from rootless_build.registry import Choice
+from rootless_build.runs import Run
+from rootless_build.ui.closing import ClosingView, View
 from rootless_build.unchanged import Unchanged
 
-
-class View(Protocol):
-    """A reader of events that can also show an error."""
-
-    def __call__(self, event: Event) -> None:
-        """Show one event."""
-
-    def error(self, error: RbuildError) -> None:
-        """Show what ended the run."""
+if TYPE_CHECKING:
+    from rootless_build.provenance import Attestor
 
 
 def view(log_format: str, color: str, *, verbose: bool, quiet: bool) -> View:
@@ -50,12 +44,12 @@ def view(log_format: str, color: str, *, verbose: bool, quiet: bool) -> View:
     if log_format == "json":
         from rootless_build.ui.json import JsonView  # noqa: PLC0415 - structlog, for this alone
 
-        return JsonView(sys.stdout)
+        return ClosingView(JsonView(sys.stdout))
     from rootless_build.ui.text import Sink, TextView, Verbosity  # noqa: PLC0415 - as above
 
     out, err = (Sink(s.buffer, _columns(s.fileno())) for s in (sys.stdout, sys.stderr))
     level = Verbosity.VERBOSE if verbose else Verbosity.QUIET if quiet else Verbosity.NORMAL
-    return TextView(out, err, level, color=colored(color, sys.stderr))
+    return ClosingView(TextView(out, err, level, color=colored(color, sys.stderr)))
 
 
 def _columns(descriptor: int) -> int | None:
@@ -134,14 +128,6 @@ def overrides(command: Command) -> Overrides:
     )
 
 
-def bundles_directory(command: Command) -> Path:
-    """--bundles-dir, the configuration, `bundles` of the project: the first that is given."""
-    given = command.option("bundles_dir")
-    if given:
-        return Path(given).absolute()
-    return command.config.defaults.bundles_dir or command.project / "bundles"
-
-
 def backend_name(command: Command) -> str:
     """--backend, RBUILD_BACKEND, the configuration, auto: the first of these that is given."""
     return (
@@ -196,8 +182,11 @@ class EngineToCome:
         self._resources.close()
 
     @contextmanager
-    def open(self) -> Iterator[tuple[Engine, Choice]]:
-        """The chosen backend's engine. Errors that this host is to blame for say so."""
+    def open(self, run: Run | None = None) -> Iterator[tuple[Engine, Choice]]:
+        """The chosen backend's engine; on the record of the run before it is open.
+
+        Errors that this host is to blame for say so.
+        """
         self._thread.join()
         with _host_explains(self._command, self._facts):
             if self._error is not None:
@@ -206,6 +195,9 @@ class EngineToCome:
             choice = self._choice
             _announce(self._command, choice.settings)
             self._command.view(BackendChosen(choice.backend.name, choice.version, choice.reason))
+            if run is not None:
+                directory = choice.settings.runtime_directory
+                run.note(backend=choice.backend.name, runtime_directory=directory)
             with choice.backend.open(choice.settings) as engine:
                 yield engine, choice
 
@@ -235,6 +227,7 @@ def _host_explains(command: Command, facts: Facts | None) -> Iterator[None]:
 def execute(
     command: Command,
     plan: Plan,
+    run: Run,
     engine_to_come: EngineToCome,
     *,
     in_place: bool = False,
@@ -258,11 +251,14 @@ def execute(
     )
     summary = runner.Summary(done=True)
     try:
-        with signals_interrupt(), ExitStack() as stack:
+        with ExitStack() as stack:
             engine, unchanged = None, None
             if runner.needs_engine(plan):
-                engine, choice = stack.enter_context(engine_to_come.open())
+                engine, choice = stack.enter_context(engine_to_come.open(run))
+                clear_dead_runs(command, run, engine, choice)
                 options = dataclasses.replace(options, building=_building(command, choice))
+                if not command.flag("no_provenance"):
+                    options = dataclasses.replace(options, attest=_attest(plan, choice))
                 unchanged = _unchanged(command, plan, choice)
             summary = runner.run(plan, engine, options, command.view, unchanged)
         status = 0
@@ -282,13 +278,23 @@ def execute(
     return status
 
 
+def _attest(plan: Plan, choice: Choice) -> Callable[[], Attestor]:
+    def attestor() -> Attestor:
+        # A run that changes nothing makes no bundles: 30 ms.
+        from rootless_build.provenance import Attestor  # noqa: PLC0415
+
+        return Attestor(plan, choice.backend.name, choice.version)
+
+    return attestor
+
+
 def _unchanged(command: Command, plan: Plan, choice: Choice) -> Unchanged:
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     given = (name for name in ("force", "fresh") if command.flag(name))
     about = (
         ("the engine", f"{choice.backend.name} {choice.version}"),
         ("a setting of the engine", choice.settings.identity),
-        ("--checksums", str(command.flag("checksums"))),
+        *((f"--{name}", str(command.flag(name))) for name in ("checksums", "no_provenance")),
     )
     cache = records.cache_directory(plan.project, home)
     return Unchanged(plan, about, cache, force=next((f"--{name}" for name in given), ""))

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from rootless_build import process
 from rootless_build.backend import Adaptation, EngineSettings
 from rootless_build.errors import HostError
 from rootless_build.host import settings
@@ -21,7 +22,7 @@ from rootless_build.host.gathering import gather
 __all__ = ["Facts", "engine_settings", "gather"]
 
 _LONGEST_SOCKET: Final = 60
-"""Characters a runtime directory may have: socket paths end at 107 (unix(7)), podman adds ~40."""
+"""Characters a runtime directory may have: socket paths end at 107 (unix(7)), 44 are ours."""
 
 
 @contextlib.contextmanager
@@ -35,8 +36,25 @@ def engine_settings(
     """
     environment = os.environ if environment is None else environment
     facts = facts or gather(environment)
-    with tempfile.TemporaryDirectory(prefix="rbuild-", dir=_short_place(facts)) as private:
+    prefix = _private_prefix(process.identity())
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=_short_place(facts)) as private:
         yield _write(facts, environment, Path(private))
+
+
+def private_directories(identity: str, environment: Mapping[str, str]) -> Iterator[Path]:
+    """The private directories of the process with that `identity` (see `process.identity`)."""
+    runtime = environment.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
+    # Engines put what is large into /var/tmp where TMPDIR is not set.
+    for place in dict.fromkeys(map(Path, (runtime, tempfile.gettempdir(), "/var/tmp"))):  # noqa: S108
+        for path in place.glob(f"{_private_prefix(identity)}*"):
+            seen = path.lstat()
+            mine = seen.st_uid == os.getuid() and not seen.st_mode & 0o077
+            if mine and stat.S_ISDIR(seen.st_mode):
+                yield path
+
+
+def _private_prefix(identity: str) -> str:
+    return f"rbuild-{identity}-"
 
 
 def _short_place(facts: Facts) -> Path | None:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.base_root import write_base_root
 from tests.e2e.driver import Rbuild
+from tests.e2e.waiting import with_waiting_targets
 
 PROJECT = Path(__file__).parent.parent / "data" / "project"
 
@@ -70,3 +71,9 @@ def checkout(source: Path, place: Path) -> Path:
             path = Path(directory, name)
             path.chmod(path.stat().st_mode | 0o200)
     return project
+
+
+@pytest.fixture
+def waiting(rbuild: Rbuild, tmp_path_factory: pytest.TempPathFactory) -> Rbuild:
+    """`rbuild` in a project with targets that wait, and a TMPDIR that is the test's own."""
+    return with_waiting_targets(rbuild, tmp_path_factory.mktemp("tmp"))

@@ -23,6 +23,7 @@ BUILT = [
     "1.2.3/binary/projectd-1.2.3",
     "1.2.3/binary/projectd-1.2.3.md5",
     "1.2.3/binary/projectd-1.2.3.sha256",
+    "1.2.3/binary/provenance.intoto.json",
     "latest",
 ]
 
@@ -36,12 +37,13 @@ def listing(directory: Path) -> list[str]:
 
 
 def digests(directory: Path) -> dict[str, str]:
-    """Content, mode and link text of everything: what two backends must agree on."""
+    """Content, mode and link text of all but provenance: what two backends must agree on."""
     return {
         name: str(path.readlink())
         if (path := directory / name).is_symlink()
         else f"{path.stat().st_mode:o} {hashlib.sha256(path.read_bytes()).hexdigest()}"
         for name in listing(directory)
+        if not name.endswith("provenance.intoto.json")
     }
 
 
@@ -183,6 +185,30 @@ def test_what_is_installed_runs(rbuild: Rbuild, tmp_path: Path) -> None:
         [tmp_path / "usr/bin/projectd"], capture_output=True, text=True, check=True
     )
     assert "version 1.2.3" in said.stdout
+
+
+def test_bundles_have_a_provenance_that_is_verified(rbuild: Rbuild) -> None:
+    assert rbuild().returncode == 0
+    statement = json.loads((rbuild.bundles / "latest/binary/provenance.intoto.json").read_text())
+    assert [subject["name"] for subject in statement["subject"]] == [
+        "project-runc",
+        "project-runc.md5",
+        "project-runc.sha256",
+        "projectd-1.2.3",
+        "projectd-1.2.3.md5",
+        "projectd-1.2.3.sha256",
+    ]
+    dependencies = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
+    assert [item["name"] for item in dependencies] == ["debian:bookworm", "project-dev"]
+    assert rbuild("bundles", "verify").returncode == 0
+    with (rbuild.bundles / "latest/binary/project-runc.md5").open("a") as file:
+        file.write("\n")
+    done = rbuild("bundles", "verify")
+    assert done.returncode == 4
+    assert "project-runc.md5: is not what provenance.intoto.json says" in done.stderr
+    assert rbuild("--no-provenance").returncode == 0
+    assert not list(rbuild.bundles.rglob("provenance.intoto.json"))
+    assert rbuild("bundles", "verify").returncode == 0
 
 
 def test_the_plan_shows_the_backends_own_commands(rbuild: Rbuild) -> None:

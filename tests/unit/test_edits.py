@@ -14,7 +14,7 @@ import os
 import random
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build import runner
-from rootless_build.backend import Container, Exit, Image, Leftover, Stdio
+from rootless_build.backend import ALL_KINDS, Container, Exit, Image, Leftover, LeftoverKind, Stdio
 from rootless_build.errors import ImageNotFoundError
 from rootless_build.events import Event, StepReporter
 from rootless_build.fingerprint import index, tree
@@ -205,7 +205,7 @@ class HonestEngine:
     def give_back(self, directory: Path) -> None:
         """All is ours."""
 
-    def leftovers(self) -> Sequence[Leftover]:
+    def leftovers(self, kinds: Collection[LeftoverKind] = ALL_KINDS) -> Sequence[Leftover]:
         return ()
 
     def remove(self, leftover: Leftover) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ import pytest
 
 from rootless_build import runner
 from rootless_build.backend import (
+    ALL_KINDS,
     LABEL_BASE,
     LABEL_BUILD,
     LABEL_PROJECT,
@@ -23,6 +24,7 @@ from rootless_build.backend import (
     Exit,
     Image,
     Leftover,
+    LeftoverKind,
     Stdio,
 )
 from rootless_build.errors import (
@@ -127,7 +129,7 @@ class FakeEngine:
     def give_back(self, directory: Path) -> None:
         """Everything is the caller's."""
 
-    def leftovers(self) -> Sequence[Leftover]:
+    def leftovers(self, kinds: Collection[LeftoverKind] = ALL_KINDS) -> Sequence[Leftover]:
         return ()
 
     def remove(self, leftover: Leftover) -> None:

@@ -1,0 +1,151 @@
+"""Clears what dead runs left, and nothing else: found by their records and by labels.
+
+A run that was killed can leave containers, the engine's programs at work for it, its private
+directory with the service's socket, and a staging directory beside the bundles.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rootless_build import bundles, process
+from rootless_build.backend import LABEL_PROCESS, LABEL_PROJECT, Engine, Leftover, LeftoverKind
+from rootless_build.bundles import tree
+from rootless_build.errors import RbuildError
+from rootless_build.escaping import shown
+from rootless_build.host import private_directories
+from rootless_build.runs import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """One thing that a dead run left. `size` is in bytes, None where it is not known."""
+
+    what: str
+    size: int | None
+    remove: Callable[[], None]
+
+
+def clear(record: Record, engine: Engine, directories: Iterable[Path]) -> tuple[str, ...]:
+    """Remove all that the dead run left; returns what it was.
+
+    `directories` are bundles directories where it may have staged. `engine` is that of the
+    run's own backend. Raises RbuildError when something stays.
+    """
+    done = []
+    for found in (
+        *containers(engine, record.identity),
+        *directories_of(record, engine, directories),
+    ):
+        found.remove()
+        done.append(found.what)
+    if end_programs(record):
+        # One of them may have made another container meanwhile.
+        for found in containers(engine, record.identity):
+            found.remove()
+            done.append(found.what)
+    return tuple(done)
+
+
+def end_programs(record: Record) -> bool:
+    """Kill the engine's programs that still work for a dead run; whether there were any.
+
+    Each has the path of the run's private containers.conf in its environment. Those that watch
+    over a container end with it, so its removal comes first.
+    """
+    if record.runtime_directory is None:
+        return False
+    found = False
+    marker = os.fsencode(f"={record.runtime_directory}/")
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdecimal():
+            continue
+        try:
+            environment = (entry / "environ").read_bytes()
+            if marker in environment:
+                os.kill(int(entry.name), signal.SIGKILL)
+                found = True
+        except OSError:
+            continue  # another user's, or ended
+    return found
+
+
+def containers(engine: Engine, identity: str) -> Iterator[Remains]:
+    """The containers of a dead process, those in which it built an image included."""
+    for leftover in engine.leftovers({LeftoverKind.CONTAINER}):
+        if dict(leftover.labels).get(LABEL_PROCESS) == identity:
+            yield _of_engine(engine, leftover)
+
+
+def dead_containers(engine: Engine, project: Path | None) -> Iterator[Remains]:
+    """The containers of dead runs of a project, or of all."""
+    return labelled(engine, project, {LeftoverKind.CONTAINER})
+
+
+def labelled(
+    engine: Engine, project: Path | None, kinds: Collection[LeftoverKind]
+) -> Iterator[Remains]:
+    """What carries the labels of a project, or of any, and of no run that lives."""
+    for leftover in engine.leftovers(kinds):
+        labels = dict(leftover.labels)
+        # Images made from a base image of ours inherit its label; only builds name a project.
+        owner = labels.get(LABEL_PROJECT)
+        if owner is None or process.lives(labels.get(LABEL_PROCESS, "")):
+            continue
+        if project is None or owner == str(project):
+            yield _of_engine(engine, leftover)
+
+
+def directories_of(
+    record: Record, engine: Engine, directories: Iterable[Path]
+) -> Iterator[Remains]:
+    """The private directory of a dead run, and what is abandoned beside bundles directories."""
+    places = {place.resolve() for place in (*directories, record.bundles) if place is not None}
+    for place in sorted(places):
+        yield from abandoned(engine, place)
+    for private in private_directories(record.identity, os.environ):
+        yield Remains(f"private directory {shown(private)}", _size(private), _removal(private))
+
+
+def abandoned(engine: Engine, directory: Path) -> Iterator[Remains]:
+    """The staging directories of dead processes beside a bundles directory."""
+    for path in bundles.abandoned(directory):
+        what = f"staging directory {shown(path)}"
+        yield Remains(what, _size(path), _staging(engine, path, directory))
+
+
+def _of_engine(engine: Engine, leftover: Leftover) -> Remains:
+    what = f"{leftover.kind} {shown(leftover.name or leftover.id[:12])}"
+    return Remains(what, leftover.size, lambda: engine.remove(leftover))
+
+
+def _staging(engine: Engine, path: Path, directory: Path) -> Callable[[], None]:
+    def remove() -> None:
+        bundles.restore(directory)
+        engine.give_back(path)
+        _remove(path)
+
+    return remove
+
+
+def _removal(path: Path) -> Callable[[], None]:
+    return lambda: _remove(path)
+
+
+def _remove(path: Path) -> None:
+    try:
+        tree.remove(path)
+    except OSError as error:
+        message = f"{shown(path)}, left by an earlier run, can't be removed: {error.strerror}"
+        raise RbuildError(message) from error
+
+
+def _size(directory: Path) -> int:
+    try:
+        return sum(entry.status.st_blocks for entry in tree.walk(directory)) * 512
+    except OSError:
+        return 0
