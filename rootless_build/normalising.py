@@ -103,6 +103,9 @@ def _work(
         Content(step.context, _ignored(step, file)),
         image,
         contexts=step.build_contexts,
+        replaced=frozenset(
+            reference.canonical(name) for name, _ in (*step.build_contexts, *step.substitutes)
+        ),
         network=step.network,
         platform=platform,
     )

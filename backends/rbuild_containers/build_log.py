@@ -36,6 +36,12 @@ class _Instruction:
     of: int
     text: str
 
+    @property
+    def base(self) -> str:
+        """The image of a FROM, empty for anything else."""
+        words = [word for word in self.text.split() if not word.startswith("--")]
+        return words[1] if len(words) > 1 and words[0].upper() == "FROM" else ""
+
     def follows(self, before: _Instruction | None) -> bool:
         """Whether it is the next of its stage: stages may be skipped, instructions not."""
         if before is None:
@@ -110,7 +116,10 @@ class BuildLog:
         """The instruction that the engine's own error names: not always the latest."""
         _, named, text = words.rpartition(_ENGINE_ERROR.decode())
         text = text.removeprefix('"')
-        known = (each for done in self._stages.values() for each in reversed(done))
+        known = [each for done in self._stages.values() for each in reversed(done)]
+        if not named and _NO_BASE in words:
+            # It names the image alone.
+            return next((each for each in known if each.base and each.base in words), None)
         return next((each for each in known if named and text.startswith(each.text)), None)
 
     def _line(self, line: bytes, stream: Stream) -> None:

@@ -44,6 +44,8 @@ class Feature(Enum):
     UNPACK = "ADD --unpack"
     ADD_GIT = "ADD of a git repository"
     PATTERNS = "substitutions other than ${X:-…} and ${X:+…}"
+    FROM_STAGE_ARGUMENT = "FROM of a stage, with an argument in its name"
+    FROM_CONTEXT_ARGUMENT = "FROM of a build context, with an argument in its name"
     PLATFORM_SHORT = "FROM --platform without a system"
     PLATFORM_HEADING = "FROM --platform with an ARG of the heading"
     PLATFORM_OF_STAGE = "a platform of one stage is that stage's alone"
@@ -89,6 +91,8 @@ BUILDAH: Final[dict[Feature, Since]] = {
     Feature.UNPACK: Since(_NEVER, "imagebuilder, dispatchers.go"),
     Feature.ADD_GIT: Since(_NEVER, "1.38 knows #ref alone, and applies .dockerignore to the clone"),
     Feature.PATTERNS: Since(_NEVER, "1.37 does not strip a pattern that matches all of the value"),
+    Feature.FROM_STAGE_ARGUMENT: Since((1, 29), "commit a237085fe; measured before"),
+    Feature.FROM_CONTEXT_ARGUMENT: Since(_NEVER, "executor.go looks for it as written; measured"),
     Feature.PLATFORM_SHORT: Since((1, 31), "commit b37c4ee43"),
     Feature.PLATFORM_HEADING: Since(_NEVER, "imagebuilder: from() expands with other arguments"),
     Feature.PLATFORM_OF_STAGE: Since((1, 40), "reset platform in systemcontext for stages"),
@@ -101,6 +105,8 @@ BUILDAH: Final[dict[Feature, Since]] = {
 CLASSIC: Final[dict[Feature, Since]] = {
     feature: Since(_NEVER, "docker's classic builder") for feature in Feature
 } | {
+    Feature.FROM_STAGE_ARGUMENT: Since((17, 5), "release 17.05"),
+    Feature.FROM_CONTEXT_ARGUMENT: Since((17, 5), "stand-ins are tags there"),
     Feature.PLATFORM_FLAG: Since((20, 10), "20.10 without experimental features"),
     Feature.PLATFORM_SHORT: Since((20, 10), "platforms.Parse of containerd"),
     Feature.PLATFORM_OF_STAGE: Since((20, 10), "builder/dockerfile"),

@@ -10,9 +10,10 @@ from typing import Final
 
 from rootless_build.containerfile import mounts
 from rootless_build.containerfile.parser import heredoc_of, logical_words
-from rootless_build.containerfile.syntax import SPACE, Containerfile, Flag, Instruction
+from rootless_build.containerfile.syntax import Containerfile, Flag, Instruction
 from rootless_build.containerfile.words import WordError, expanded, raw_words
 from rootless_build.errors import ContainerfileError
+from rootless_build.escaping import shown
 
 _BOOLEAN: Final = ("link", "parents", "keep-git-dir", "unpack")
 _REPEATED: Final = ("mount", "exclude", "device")
@@ -87,7 +88,7 @@ def check_instruction(file: Containerfile, instruction: Instruction) -> None:
     """The same for one instruction."""
     keyword = instruction.keyword
     if keyword not in FLAGS:
-        message = f"there is no instruction {instruction.text.split()[0]}"
+        message = f"there is no instruction {shown(logical_words(instruction.text)[0])}"
         raise error(file, instruction, message, hint=nearest(keyword, FLAGS))
     _check_flags(file, instruction)
     if keyword == "RUN":
@@ -174,7 +175,7 @@ def _check_shell(file: Containerfile, instruction: Instruction) -> None:
 
 
 def _check_health(file: Containerfile, instruction: Instruction) -> None:
-    kind = instruction.body.split()[0].upper()
+    kind = logical_words(instruction.body)[0].upper()
     if kind not in {"NONE", "CMD"}:
         message, hint = f"HEALTHCHECK has no {kind}", nearest(kind, ("CMD", "NONE"))
         raise error(file, instruction, message, instruction.body_offset, hint)
@@ -212,7 +213,7 @@ def _check_pairs(file: Containerfile, instruction: Instruction) -> None:
     words = raw_words(instruction.body, file.escape)
     offset = instruction.body_offset
     if not words or "=" not in words[0]:
-        if len(instruction.body.strip(SPACE).split()) < 2:
+        if len(logical_words(instruction.body)) < 2:
             message = f"{instruction.keyword} needs a name and a value"
             raise error(file, instruction, message, offset)
         return

@@ -81,7 +81,8 @@ def normal(work: Work, target: str | None = None) -> Normal | None:
     """
     grammar.check(work.file)
     source = "".join(instruction.source for instruction in work.file.instructions)
-    if work.file.escape == "\\" and not any(trigger in source for trigger in _TRIGGERS):
+    named = any(i.keyword == "FROM" and "$" in i.body for i in work.file.instructions)
+    if not named and work.file.escape == "\\" and not any(map(source.__contains__, _TRIGGERS)):
         return None
     return _Normaliser(work, target).result()
 

@@ -227,8 +227,9 @@ class _Parser:
         self, keyword: str, body: str, place: Instruction, offset: int
     ) -> tuple[str, ...] | None:
         if keyword == "HEALTHCHECK":
-            kind, _, body = body.partition(" ")
-            offset += len(kind) + 1
+            kind = next(iter(logical_words(body)), "")
+            body = body[len(kind) :]
+            offset += len(kind)
         elif keyword not in _WITH_JSON:
             return None
         body = body.lstrip(SPACE)

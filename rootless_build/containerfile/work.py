@@ -56,6 +56,8 @@ class Work:
     directory: Path | None = None
     data: Path | None = None
     contexts: tuple[tuple[str, str], ...] = ()
+    replaced: frozenset[str] = frozenset()
+    """References, in full, of images that are taken from elsewhere: a build context, a stand-in."""
     network: str | None = None
     platform: str | None = None
     allow_inexact: bool = False

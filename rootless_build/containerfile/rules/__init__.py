@@ -13,6 +13,7 @@ from typing import Final
 from rootless_build.containerfile.rules.checksum import checksum
 from rootless_build.containerfile.rules.chmod import chmod
 from rootless_build.containerfile.rules.copy_heredoc import copy_heredoc
+from rootless_build.containerfile.rules.from_argument import from_argument
 from rootless_build.containerfile.rules.git import git
 from rootless_build.containerfile.rules.health import start_interval
 from rootless_build.containerfile.rules.link import link
@@ -47,7 +48,7 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
     "COPY": _COPIES,
     "ENV": (substitutions,),
     "EXPOSE": (substitutions,),
-    "FROM": (substitutions, platform),
+    "FROM": (from_argument, substitutions, platform),
     "HEALTHCHECK": (start_interval,),
     "LABEL": (substitutions,),
     "RUN": (

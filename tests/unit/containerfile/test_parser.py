@@ -258,6 +258,8 @@ def test_what_is_no_containerfile(text: str, place: str, message: str) -> None:
     [
         ("FORM a", "2:1", "no instruction FORM", "did you mean FROM?"),
         ("copi a b", "2:1", "no instruction copi", "did you mean COPY?"),
+        ("\x1f", "2:1", "no instruction \\x1f", "known are"),
+        ("HEALTHCHECK \x1f", "2:13", "HEALTHCHECK has no \x1f", "known are"),
         ("COPY --chwon=1 a b", "2:6", "COPY has no flag --chwon", "did you mean --chown?"),
         ("RUN a \\\n  && b\nRUN --mout=x a", "4:5", "no flag --mout", "did you mean --mount?"),
         ("MAINTAINER --boo me", "2:12", "MAINTAINER has no flag --boo", "has no flags"),
