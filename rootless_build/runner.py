@@ -60,6 +60,7 @@ from rootless_build.plan import (
     digest,
 )
 from rootless_build.provenance import Attestor
+from rootless_build.unprivileged import without_dind
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,8 @@ class Options:
     """Makes the provenance of the bundles; None: they get none."""
     terminal: bool = True
     in_place: bool = False
+    unprivileged: bool = False
+    """Containers that were privileged are not: Docker's hack/dind is left out."""
 
 
 def needs_engine(plan: Plan) -> bool:
@@ -175,6 +178,8 @@ class _Run:
         image = self._image(step, reporter)
         if self._options.attestor is not None:
             self._options.attestor.ran(step.image, image)
+        if self._options.unprivileged:
+            step = without_dind(step, image)
         stdio = _stdio(step, terminal=self._options.terminal)
         step = dataclasses.replace(
             step,
@@ -259,7 +264,8 @@ def _refuse_rootful(plan: Plan) -> None:
             raise HostError(
                 "this plan runs a privileged container, and as root that has power over the host",
                 finding="rootful-privileged",
-                hint="run rbuild as an ordinary user, or say --rootful if you mean it",
+                hint="run rbuild as an ordinary user, or without privileges (--unprivileged), "
+                "or say --rootful if you mean it",
             )
 
 

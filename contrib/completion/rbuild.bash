@@ -18,7 +18,8 @@ _rbuild() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
     local commands="plan run make bundles install base doctor backends clean"
     local options="--directory --backend --file --image --network --pull --no-pull --no-cache
-        --no-wait --no-provenance --build-arg --env --bundles-dir --rootful --dry-run --log-format
+        --no-wait --no-provenance --build-arg --env
+        --secret --secret-env --unprivileged --bundles-dir --rootful --dry-run --log-format
         --color --verbose --quiet --help --version"
     local command="" directory=. index word
     COMPREPLY=()

@@ -14,6 +14,7 @@ from rootless_build import config, mounts, recipes, registry, runner
 from rootless_build.backend import Engine, EngineSettings
 from rootless_build.cli.checkout import clear_dead_runs
 from rootless_build.cli.command import Command, is_variable, pairs
+from rootless_build.cli.secrets import build_secret, secret_pairs
 from rootless_build.errors import BackendUnavailableError, RbuildError, StepFailedError
 from rootless_build.events import (
     BackendChosen,
@@ -24,6 +25,7 @@ from rootless_build.events import (
 )
 from rootless_build.host import Facts, engine_settings, gather
 from rootless_build.host.preflight import preflight
+from rootless_build.masking import mask_for
 from rootless_build.overrides import Overrides, apply, where_possible
 from rootless_build.plan import Plan, PullPolicy
 from rootless_build.provenance import Attestor
@@ -118,6 +120,9 @@ def overrides(command: Command) -> Overrides:
         environment=pairs(command.values("env"), "--env"),
         image=command.option("image"),
         bundles_directory=Path(bundles).absolute() if bundles else None,
+        secrets=tuple(build_secret(word) for word in command.values("secrets")),
+        secret_environment=secret_pairs(command.values("secret_env")),
+        unprivileged=command.flag("unprivileged"),
     )
 
 
@@ -181,6 +186,7 @@ def execute(
     `pass_status`: a container's own status becomes rbuild's, as with `docker run`.
     """
     watch = Stopwatch()
+    mask = mask_for(plan)
     status = 1
     for note in plan.notes:
         command.view(Notice(Level.INFO, "recipe", note))
@@ -188,6 +194,7 @@ def execute(
         rootful=command.flag("rootful"),
         terminal=_text(command),
         in_place=in_place,
+        unprivileged=command.flag("unprivileged"),
     )
     try:
         with ExitStack() as stack:
@@ -198,14 +205,16 @@ def execute(
                 if not command.flag("no_provenance"):
                     attestor = Attestor(plan, choice.backend.name, choice.version)
                     options = dataclasses.replace(options, attestor=attestor)
-            runner.run(plan, engine, options, command.view)
+            runner.run(plan, engine, options, mask.emitting(command.view))
         status = 0
     except StepFailedError as error:
         status = error.exit_code
         if not pass_status or error.status is None:
+            mask.error(error)
             raise
         status = error.status
     except RbuildError as error:
+        mask.error(error)
         status = error.exit_code
         raise
     except KeyboardInterrupt:
