@@ -15,7 +15,12 @@ from rootless_build.backend import Engine, EngineSettings
 from rootless_build.cli.checkout import clear_dead_runs
 from rootless_build.cli.command import Command, is_variable, pairs
 from rootless_build.cli.secrets import build_secret, secret_pairs
-from rootless_build.errors import BackendUnavailableError, RbuildError, StepFailedError
+from rootless_build.errors import (
+    BackendUnavailableError,
+    ImageBuildError,
+    RbuildError,
+    StepFailedError,
+)
 from rootless_build.events import (
     BackendChosen,
     BuildFinished,
@@ -209,8 +214,10 @@ def execute(
         status = 0
     except StepFailedError as error:
         status = error.exit_code
+        mask.error(error)
+        # An engine that was killed may have begun a container of which it knows nothing.
+        run.unfinished = run.unfinished or isinstance(error, ImageBuildError)
         if not pass_status or error.status is None:
-            mask.error(error)
             raise
         status = error.status
     except RbuildError as error:
