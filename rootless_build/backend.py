@@ -26,6 +26,9 @@ LABEL_PROCESS = LABEL_PREFIX + "process"
 """On a container: the rbuild it belongs to, as `rootless_build.process.identity`."""
 LABEL_FINGERPRINT = LABEL_PREFIX + "fingerprint"
 """On an image: what went into it (`rootless_build.fingerprint`)."""
+LABEL_UNFINISHED = LABEL_PREFIX + "unfinished"
+"""On a container of which an engine was killed before it noted anything: when it was made, in
+seconds since 1970. No engine can use it, and whose it is only the time tells."""
 LABEL_BASE = LABEL_PREFIX + "base"
 """On an image made by `rbuild base`: the reference it stands in for."""
 

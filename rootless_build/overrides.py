@@ -20,6 +20,7 @@ from rootless_build.plan import (
     RunContainer,
     Step,
 )
+from rootless_build.unprivileged import without_privileges
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,10 @@ class Overrides:
     image: str | None = None
     caches: tuple[str, ...] = ()
     bundles_directory: Path | None = None
+    secrets: tuple[str, ...] = ()
+    """For the image build, in the words of docker's `--secret`; sources are absolute paths."""
+    secret_environment: Pairs = ()
+    unprivileged: bool = False
 
 
 def apply(plan: Plan, overrides: Overrides) -> Plan:
@@ -108,12 +113,16 @@ def _changed(step: Step, overrides: Overrides) -> Step:
             pull=overrides.pull or step.pull,
             no_cache=overrides.no_cache or step.no_cache,
             build_args=step.build_args + overrides.build_args,
+            secrets=step.secrets + overrides.secrets,
         )
     if isinstance(step, RunContainer):
+        step = without_privileges(step) if overrides.unprivileged else step
+        secret = overrides.secret_environment
         return dataclasses.replace(
             step,
             network=overrides.network or step.network,
-            environment=step.environment + overrides.environment,
+            environment=step.environment + overrides.environment + secret,
+            secret_environment=step.secret_environment + tuple(name for name, _ in secret),
             caches=step.caches + overrides.caches,
         )
     return step

@@ -47,6 +47,10 @@ class PullPolicy(StrEnum):
     NEVER = "never"
 
 
+HIDDEN = "(secret)"
+"""Stands for a secret value in the JSON form, and in its digest."""
+
+
 # --- mounts -------------------------------------------------------------------------------------
 
 
@@ -187,6 +191,8 @@ class RunContainer:
     command: tuple[str, ...] = ()
     entrypoint: tuple[str, ...] | None = None
     environment: Pairs = ()
+    secret_environment: tuple[str, ...] = ()
+    """Names in `environment` whose values are on no command line and in no record."""
     mounts: tuple[Mount, ...] = ()
     working_directory: str | None = None
     user: str | None = None
@@ -297,6 +303,14 @@ def _plain(value: object) -> Json:
             return str(value)
         case tuple() | list():
             return [_plain(item) for item in value]
+        case RunContainer() if value.secret_environment:
+            hidden = tuple(
+                (name, HIDDEN if name in value.secret_environment else given)
+                for name, given in value.environment
+            )
+            names = list[Json](value.secret_environment)
+            shown = dataclasses.replace(value, environment=hidden, secret_environment=())
+            return {**cast("dict[str, Json]", _plain(shown)), "secret_environment": names}
         case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
             return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
         case _:

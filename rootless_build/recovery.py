@@ -10,10 +10,18 @@ import os
 import signal
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from rootless_build import bundles, process
-from rootless_build.backend import LABEL_PROCESS, LABEL_PROJECT, Engine, Leftover, LeftoverKind
+from rootless_build.backend import (
+    LABEL_PROCESS,
+    LABEL_PROJECT,
+    LABEL_UNFINISHED,
+    Engine,
+    Leftover,
+    LeftoverKind,
+)
 from rootless_build.bundles import tree
 from rootless_build.errors import RbuildError
 from rootless_build.escaping import shown
@@ -30,22 +38,24 @@ class Remains:
     remove: Callable[[], None]
 
 
-def clear(record: Record, engine: Engine, directories: Iterable[Path]) -> tuple[str, ...]:
+def clear(
+    record: Record, engine: Engine, directories: Iterable[Path], before: str
+) -> tuple[str, ...]:
     """Remove all that the dead run left; returns what it was.
 
-    `directories` are bundles directories where it may have staged. `engine` is that of the
-    run's own backend. Raises RbuildError when something stays.
+    `before` is when this run started (ISO 8601). `directories` are bundles directories where it may
+    have staged. `engine` is that of the run's own backend. Raises RbuildError when something stays.
     """
     done = []
     for found in (
-        *containers(engine, record.identity),
+        *containers(engine, record, before),
         *directories_of(record, engine, directories),
     ):
         found.remove()
         done.append(found.what)
     if end_programs(record):
         # One of them may have made another container meanwhile.
-        for found in containers(engine, record.identity):
+        for found in containers(engine, record, before):
             found.remove()
             done.append(found.what)
     return tuple(done)
@@ -74,10 +84,18 @@ def end_programs(record: Record) -> bool:
     return found
 
 
-def containers(engine: Engine, identity: str) -> Iterator[Remains]:
-    """The containers of a dead process, those in which it built an image included."""
+def containers(engine: Engine, record: Record, before: str) -> Iterator[Remains]:
+    """The containers of a dead run, those in which it built an image included.
+
+    Those that its engine had only begun to make are known by their time: later than its start,
+    and earlier than `before`, when this run started, so that nobody can be at making them.
+    """
+    lived = range(_milliseconds(record.started), _milliseconds(before))
     for leftover in engine.leftovers({LeftoverKind.CONTAINER}):
-        if dict(leftover.labels).get(LABEL_PROCESS) == identity:
+        labels = dict(leftover.labels)
+        unfinished = labels.get(LABEL_UNFINISHED)
+        begun = unfinished is not None and int(float(unfinished) * 1000) in lived
+        if begun or labels.get(LABEL_PROCESS) == record.identity:
             yield _of_engine(engine, leftover)
 
 
@@ -142,6 +160,13 @@ def _remove(path: Path) -> None:
     except OSError as error:
         message = f"{shown(path)}, left by an earlier run, can't be removed: {error.strerror}"
         raise RbuildError(message) from error
+
+
+def _milliseconds(when: str) -> int:
+    try:
+        return int(datetime.fromisoformat(when).timestamp() * 1000)
+    except ValueError:
+        return 0
 
 
 def _size(directory: Path) -> int:

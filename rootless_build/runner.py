@@ -60,6 +60,7 @@ from rootless_build.plan import (
     digest,
 )
 from rootless_build.unchanged import Answer, Running, Unchanged
+from rootless_build.unprivileged import without_dind
 
 if TYPE_CHECKING:
     from rootless_build.bundles import Staging
@@ -85,6 +86,8 @@ class Options:
     fresh: bool = False
     building: Building | None = None
     checksums: bool = False
+    unprivileged: bool = False
+    """Containers that were privileged are not: Docker's hack/dind is left out."""
 
 
 def needs_engine(plan: Plan) -> bool:
@@ -347,6 +350,8 @@ class _Run:
     def _run_in(
         self, step: RunContainer, image: Image, stdio: Stdio, reporter: StepReporter
     ) -> None:
+        if self._options.unprivileged:
+            step = without_dind(step, image)
         kept: tuple[VolumeMount, ...] = ()
         if not self._options.fresh:
             kept = caches.volumes(step, image, self._plan.project)
@@ -451,7 +456,8 @@ def _refuse_rootful(plan: Plan) -> None:
             raise HostError(
                 "this plan runs a privileged container, and as root that has power over the host",
                 finding="rootful-privileged",
-                hint="run rbuild as an ordinary user, or say --rootful if you mean it",
+                hint="run rbuild as an ordinary user, or without privileges (--unprivileged), "
+                "or say --rootful if you mean it",
             )
 
 

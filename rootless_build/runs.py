@@ -110,7 +110,7 @@ def begin(
         boot=_boot(),
         project=project.resolve(),
         title=title,
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        started=now(),
     )
     with ExitStack() as stack:
         try:
@@ -143,6 +143,11 @@ def begin(
         finally:
             if not run.unfinished:
                 _discard(place)
+
+
+def now() -> str:
+    """The time, as in `Record.started`."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def directory(data: Path, project: Path) -> Path:

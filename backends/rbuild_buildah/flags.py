@@ -33,6 +33,8 @@ def _other_namespace(mode: str | None, *known: str) -> bool:
 
 
 UNSUPPORTED: Final = (
+    # `buildah run` takes variables on its command line alone, where everybody can read them.
+    _Row("--secret-env", lambda step: step.secret_environment),
     _Row("--publish", lambda step: step.publish and step.network != "host"),
     _Row("--group-add", lambda step: step.group_add),
     _Row("--read-only", lambda step: step.read_only),

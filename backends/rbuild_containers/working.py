@@ -14,8 +14,9 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rbuild_containers.killing import kill_containing
 from rootless_build import process
@@ -23,6 +24,7 @@ from rootless_build.backend import (
     LABEL_PREFIX,
     LABEL_PROCESS,
     LABEL_PROJECT,
+    LABEL_UNFINISHED,
     Leftover,
     LeftoverKind,
 )
@@ -30,6 +32,7 @@ from rootless_build.plan import Pairs
 
 _MARK: Final = re.compile(r"id=io\.rbuild\.(\d+\.\d+)\.([0-9a-f]+)(?:,|$)")
 _LISTS: Final = ("containers.json", "volatile-containers.json")
+_WORKING: Final = "-working-container"
 _BUNDLES: Final = ("buildah[0-9]*", "rbuild-*/buildah[0-9]*")
 _TEMPORARY: Final = "/var/tmp"  # noqa: S108 - where buildah puts them, in directories of mkdtemp(3)
 
@@ -52,23 +55,28 @@ class Storage:
 
     def containers(self) -> Iterator[tuple[str, str, str]]:
         """Id, name and layer of every container, whoever made it."""
+        for row in self._rows():
+            yield row["id"], _name(row), row["layer"]
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
         for name in _LISTS:
             try:
                 rows = json.loads((self._containers / name).read_text())
             except (OSError, ValueError):
                 continue
-            for row in rows or ():
-                yield row["id"], (row.get("names") or [row["id"]])[0], row["layer"]
+            yield from rows or ()
 
     def working_containers(self) -> Iterator[Leftover]:
         """Those that builds of rbuild's made, with the labels that their mark stands for."""
-        for identity, name, _ in self.containers():
+        for row in self._rows():
+            identity = row["id"]
+            name = _name(row)
             state = self._containers / identity / "userdata" / "buildah.json"
             try:
                 options = json.loads(state.read_text()).get("CommonBuildOpts") or {}
+                labels = _labels(options.get("Secrets") or ())
             except (OSError, ValueError):
-                continue
-            labels = _labels(options.get("Secrets") or ())
+                labels = () if row.get("metadata") else _unfinished(name, row)
             if labels:
                 size = self.size(identity)
                 yield Leftover(LeftoverKind.CONTAINER, identity, name, labels, size)
@@ -119,6 +127,22 @@ def size(directory: Path) -> int:
             with contextlib.suppress(OSError):
                 found += os.lstat(os.path.join(parent, name)).st_blocks * 512  # noqa: PTH118 - speed
     return found
+
+
+def _name(row: dict[str, Any]) -> str:
+    names = row.get("names") or [row["id"]]
+    return str(names[0])
+
+
+def _unfinished(name: str, row: dict[str, Any]) -> Pairs:
+    """A container of a build that was killed before it had noted what it is for."""
+    if _WORKING not in name:
+        return ()
+    try:
+        made = datetime.fromisoformat(row["created"])
+    except (KeyError, TypeError, ValueError):
+        return ()
+    return ((LABEL_UNFINISHED, str(made.timestamp())),)
 
 
 def _labels(secrets: Iterable[str]) -> Pairs:

@@ -18,9 +18,9 @@ _rbuild() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
     local commands="plan run make bundles install base doctor backends clean"
     local options="--directory --backend --file --image --network --pull --no-pull --no-cache
-        --force --explain --fresh --cache-volume --build-arg --env --bundles-dir --checksums
-        --rootful --allow-inexact --no-wait --no-provenance --dry-run --log-format --color --verbose
-        --quiet --help --version"
+        --force --explain --fresh --cache-volume --build-arg --env --secret --secret-env --bundles-dir
+        --checksums --rootful --unprivileged --allow-inexact --no-wait --no-provenance --dry-run
+        --log-format --color --verbose --quiet --help --version"
     local command="" directory=. index word
     COMPREPLY=()
     for ((index = 1; index < COMP_CWORD; index++)); do

@@ -64,7 +64,9 @@ def clear_dead_runs(command: Command, run: runs.Run, engine: Engine, choice: Cho
     for record in run.dead:
         try:
             with engine_of(record, engine, choice) as its:
-                cleared = recovery.clear(record, its, [bundles_directory(command)])
+                cleared = recovery.clear(
+                    record, its, [bundles_directory(command)], run.record.started
+                )
         except RbuildError as error:
             text = f"left by an earlier run ({record.title}): {error.message}"
             command.view(Notice(Level.WARNING, "not-cleared", text))

@@ -58,13 +58,13 @@ class Clean(Command):
 
     def _found(self, engine: Engine, choice: Choice, *, dry: bool) -> Iterator[Remains]:
         project = None if self.everywhere else self.project
+        before = runs.now()
         yield from recovery.dead_containers(engine, project)
         for record, place in runs.crashed(data_directory()):
             if project not in {None, record.project}:
                 continue
             with engine_of(record, engine, choice) as its:
-                if its is not engine:
-                    yield from recovery.containers(its, record.identity)
+                yield from recovery.containers(its, record, before)
                 yield from recovery.directories_of(record, its, [record.project / "bundles"])
             if not dry:
                 recovery.end_programs(record)

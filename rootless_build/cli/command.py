@@ -77,6 +77,22 @@ class Command(cli.Application):
     env = cli.SwitchAttr(
         "--env", str, list=True, argname="NAME[=VALUE]", group=_BUILD, help="for the container"
     )
+    secrets = cli.SwitchAttr(
+        "--secret",
+        str,
+        list=True,
+        argname="id=ID,src=FILE|env=NAME",
+        group=_BUILD,
+        help="for RUN --mount=type=secret",
+    )
+    secret_env = cli.SwitchAttr(
+        "--secret-env",
+        str,
+        list=True,
+        argname="NAME",
+        group=_BUILD,
+        help="for the container, and shown nowhere",
+    )
     bundles_dir = cli.SwitchAttr(
         "--bundles-dir", str, argname="DIR", group=_BUILD, help="where the results go"
     )
@@ -109,6 +125,9 @@ class Command(cli.Application):
     )
     no_wait = cli.Flag(
         "--no-wait", group=_BUILD, help="fail when another rbuild works in this checkout"
+    )
+    unprivileged = cli.Flag(
+        "--unprivileged", group=_BUILD, help="run containers without their privileges"
     )
     dry_run = cli.Flag("--dry-run", group=_BUILD, help="show what would be done, do nothing")
     log_format = cli.SwitchAttr(

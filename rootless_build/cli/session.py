@@ -15,8 +15,14 @@ from rootless_build import config, mounts, recipes, registry, runner
 from rootless_build.backend import Engine, EngineSettings
 from rootless_build.cli.checkout import clear_dead_runs
 from rootless_build.cli.command import Command, is_variable, pairs
+from rootless_build.cli.secrets import build_secret, secret_pairs
 from rootless_build.containerfile.building import Building
-from rootless_build.errors import BackendUnavailableError, RbuildError, StepFailedError
+from rootless_build.errors import (
+    BackendUnavailableError,
+    ImageBuildError,
+    RbuildError,
+    StepFailedError,
+)
 from rootless_build.events import (
     BackendChosen,
     BuildFinished,
@@ -27,6 +33,7 @@ from rootless_build.events import (
 from rootless_build.fingerprint import records
 from rootless_build.host import Facts, engine_settings, gather
 from rootless_build.host.preflight import preflight
+from rootless_build.masking import mask_for
 from rootless_build.overrides import Overrides, apply, where_possible
 from rootless_build.plan import Plan, PullPolicy
 from rootless_build.recipes.request import Request
@@ -125,6 +132,9 @@ def overrides(command: Command) -> Overrides:
         image=command.option("image"),
         caches=command.values("cache_volumes"),
         bundles_directory=Path(bundles).absolute() if bundles else None,
+        secrets=tuple(build_secret(word) for word in command.values("secrets")),
+        secret_environment=secret_pairs(command.values("secret_env")),
+        unprivileged=command.flag("unprivileged"),
     )
 
 
@@ -238,6 +248,7 @@ def execute(
     `pass_status`: a container's own status becomes rbuild's, as with `docker run`.
     """
     watch = Stopwatch()
+    mask = mask_for(plan)
     status = 1
     for note in plan.notes:
         command.view(Notice(Level.INFO, "recipe", note))
@@ -248,6 +259,7 @@ def execute(
         explain=command.flag("explain"),
         fresh=command.flag("fresh"),
         checksums=command.flag("checksums"),
+        unprivileged=command.flag("unprivileged"),
     )
     summary = runner.Summary(done=True)
     try:
@@ -260,14 +272,18 @@ def execute(
                 if not command.flag("no_provenance"):
                     options = dataclasses.replace(options, attest=_attest(plan, choice))
                 unchanged = _unchanged(command, plan, choice)
-            summary = runner.run(plan, engine, options, command.view, unchanged)
+            summary = runner.run(plan, engine, options, mask.emitting(command.view), unchanged)
         status = 0
     except StepFailedError as error:
         status = error.exit_code
+        mask.error(error)
+        # An engine that was killed may have begun a container of which it knows nothing.
+        run.unfinished = run.unfinished or isinstance(error, ImageBuildError)
         if not pass_status or error.status is None:
             raise
         status = error.status
     except RbuildError as error:
+        mask.error(error)
         status = error.exit_code
         raise
     except KeyboardInterrupt:

@@ -2,8 +2,8 @@
 say whether, and why, it would come to something else.
 
 As in docker's own cache a command is taken to do the same with the same inputs: what a RUN, an
-`ADD https://…` or the make container fetches from the network does not count. Neither do build
-secrets, nor what named volumes hold: they are caches.
+`ADD https://…` or the make container fetches from the network does not count. Neither do secrets,
+of which no record is to be made, nor what named volumes hold: they are caches.
 """
 
 from __future__ import annotations
@@ -116,7 +116,11 @@ def of_run(step: RunContainer, image: Image, cache: Path, bundles: Path) -> Fing
     mounts it can read but for the bundles in them. Raises UnknownInputError.
     """
     parts = [("the image", identity(image))]
-    parts += ((f"environment variable {name}", _short(value)) for name, value in step.environment)
+    parts += (
+        (f"environment variable {name}", _short(value))
+        for name, value in step.environment
+        if name not in step.secret_environment
+    )
     parts.append(("the command or an option", _rest(step, _NAMED_RUN | _NO_MATTER_TO_RUN)))
     changed: dict[str, tuple[str, ...]] = {}
     for mount in step.mounts:
