@@ -49,11 +49,8 @@ def external(step: BuildImage) -> External:
     except ContainerfileError:
         return External((), complete=False)
     provided = {canonical(name) for name, _ in (*step.build_contexts, *step.substitutes)}
-    wanted = _outside(stages, step.target)
-    names = (name for name in wanted.names if name != _SCRATCH)
-    return External(
-        tuple(name for name in names if canonical(name) not in provided), wanted.complete
-    )
+    wanted = _outside(stages, step.target, provided)
+    return External(tuple(name for name in wanted.names if name != _SCRATCH), wanted.complete)
 
 
 def _text(step: BuildImage) -> str:
@@ -66,7 +63,7 @@ def _text(step: BuildImage) -> str:
     return path.read_text(errors="surrogateescape") if path else ""
 
 
-def _outside(stages: tuple[Stage, ...], target: str | None) -> External:
+def _outside(stages: tuple[Stage, ...], target: str | None, provided: set[str]) -> External:
     if not stages:
         return External((), complete=False)
     first = len(stages) - 1 if target is None else earlier(target, stages, len(stages))
@@ -87,6 +84,8 @@ def _outside(stages: tuple[Stage, ...], target: str | None) -> External:
             # Variables of COPY --from and mounts are those of the stage, which only engines know.
             if not name or "$" in name:
                 complete = False
+                continue
+            if canonical(name) in provided:
                 continue
             before = earlier(name, stages, number, numbers=numbers)
             if before is not None:

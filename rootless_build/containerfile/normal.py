@@ -117,7 +117,8 @@ class _Normaliser:
             work.file = with_backslash(work.file)
             self._note_first("escape", work.builder.since(Feature.ESCAPE))
         self._heading, self._stages = split(work.file, work.given)
-        self._needed = needed(self._stages, target)
+        contexts = frozenset(name for name, _ in work.contexts)
+        self._needed = needed(self._stages, target, contexts)
         self._parts: dict[int, _Part] = {}
         self._origins = dict(
             zip(map(id, work.file.instructions), self._original.instructions, strict=True)
@@ -230,10 +231,10 @@ class _Normaliser:
     # --- what a stage is made of ----------------------------------------------------------------
 
     def _marker(self, name: str, number: int) -> str:
-        index = earlier(name, self._stages, number)
-        if index is not None:
-            return self._parts[index].definition
         directory = dict(self._work.contexts).get(name)
+        index = earlier(name, self._stages, number)
+        if index is not None and directory is None:
+            return self._parts[index].definition
         if directory is not None:
             place = Path(directory)
             if "://" not in directory and place.is_dir() and not self._work.explains:

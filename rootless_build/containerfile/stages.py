@@ -172,10 +172,13 @@ def earlier(
     return int(name) if numbers and name.isdecimal() and int(name) < before else None
 
 
-def needed(stages: tuple[Stage, ...], target: str | None) -> frozenset[int]:
+def needed(
+    stages: tuple[Stage, ...], target: str | None, contexts: frozenset[str] = frozenset()
+) -> frozenset[int]:
     """The stages that a build of `target` (None: the last) has to do with.
 
-    Names with variables can mean any stage before, and then each of those counts.
+    Names with variables can mean any stage before, and then each of those counts. `contexts` are
+    the names of build contexts, which take the place of stages.
     """
     first = len(stages) - 1
     if target is not None:
@@ -192,6 +195,7 @@ def needed(stages: tuple[Stage, ...], target: str | None) -> frozenset[int]:
         for name, numbers in names:
             if "$" in name:
                 pending += range(number)
+            if "$" in name or name in contexts:
                 continue
             index = earlier(name, stages, number, numbers=numbers)
             if index is not None:

@@ -250,3 +250,16 @@ def test_an_image_from_elsewhere_whose_name_has_an_argument(build: Build, place:
     text = "ARG V=1\nARG I=nosuch:${V}\nFROM $I AS made\nRUN mkdir /o; echo 1 > /o/f\n" + OUT
     build(text, build_contexts=(("nosuch:1", f"container-image://{BASE}"),))
     assert tree(place / "out") == {"f": "1\n"}
+
+
+def test_a_build_context_in_the_place_of_a_stage(build: Build, place: Path) -> None:
+    more = place / "more"
+    more.mkdir()
+    (more / "f").write_text("1")
+    text = (
+        "FROM scratch AS tool\nADD https://nowhere.invalid/x.git?ref=v1 /\n"
+        f"FROM {BASE} AS made\nCOPY --link --from=tool f /o/\n"
+        f"RUN --mount=from=tool,target=/c cp /c/f /o/g\n{OUT}"
+    )
+    build(text, build_contexts=(("tool", str(more)),))
+    assert tree(place / "out") == {"f": "1", "g": "1"}

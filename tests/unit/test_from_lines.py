@@ -128,6 +128,12 @@ def test_build_contexts_and_substitutes_are_not_asked_for(tmp_path: Path) -> Non
     assert external_bases(step) == ("busybox",)
 
 
+def test_a_build_context_takes_the_place_of_a_stage(tmp_path: Path) -> None:
+    text = "FROM golang AS tool\nFROM debian\nCOPY --from=tool / /\n"
+    step = dataclasses.replace(step_of(tmp_path, text), build_contexts=(("tool", "/tool"),))
+    assert external_bases(step) == ("debian",)
+
+
 def test_the_containerfile_asked_for_is_read(tmp_path: Path) -> None:
     step = step_of(tmp_path, "FROM debian\n")
     (tmp_path / "other").write_text("FROM alpine\n")
