@@ -25,6 +25,7 @@ class Feature(Enum):
     MOUNT_TMPFS_SIZE = "the option size of a tmpfs mount"
     MOUNT_FLAG_VALUES = "ro=false and rw=false in a mount"
     MOUNT_CACHE_PRIVATE = "a cache that is private"
+    MOUNT_LOCKS = "a locked cache beside another, given back after the step"
     MOUNT_CACHE_FROM = "a cache that starts with files of an image or stage"
     MOUNT_DISCARDS_WRITES = "writes to a bind mount are forgotten"
     MOUNT_IGNORES = "bind mounts leave out what .dockerignore names"
@@ -72,6 +73,7 @@ BUILDAH: Final[dict[Feature, Since]] = {
     Feature.MOUNT_TMPFS_SIZE: Since(_NEVER, "GetTmpfsMount knows tmpfs-size only; measured"),
     Feature.MOUNT_FLAG_VALUES: Since(_NEVER, "GetBindMount looks at the name alone"),
     Feature.MOUNT_CACHE_PRIVATE: Since(_NEVER, "GetCacheMount: shared and locked; measured"),
+    Feature.MOUNT_LOCKS: Since((1, 29), "run_common.go keeps the last list of locks; measured"),
     Feature.MOUNT_CACHE_FROM: Since(_NEVER, "GetCacheMount mounts the stage itself"),
     Feature.MOUNT_DISCARDS_WRITES: Since((1, 39), "commit 25a3b385a; measured before"),
     Feature.MOUNT_IGNORES: Since(_NEVER, "issue 6450; measured"),

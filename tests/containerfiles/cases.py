@@ -489,6 +489,25 @@ MOUNTS: Final = (
         {"f": "1\n"},
     ),
     Case(
+        "two locked caches, twice",
+        run(
+            "RUN --mount=type=cache,target=/k,id=@ID@k,sharing=locked"
+            " --mount=type=cache,target=/l,id=@ID@l,sharing=locked mkdir /o; echo 1 | tee /k/f > /l/g",
+            "RUN --mount=type=cache,target=/k,id=@ID@k,sharing=locked"
+            " --mount=type=cache,target=/l,id=@ID@l,sharing=locked cp /k/f /l/g /o",
+        ),
+        {"f": "1\n", "g": "1\n"},
+    ),
+    Case(
+        "a locked cache before another",
+        run(
+            "RUN --mount=type=cache,target=/k,id=@ID@k,sharing=locked"
+            " --mount=type=cache,target=/l,id=@ID@l mkdir /o; echo 1 > /k/f",
+            "RUN --mount=type=cache,target=/k,id=@ID@k,sharing=locked cp /k/f /o",
+        ),
+        {"f": "1\n"},
+    ),
+    Case(
         "a cache that starts with files",
         run(
             "RUN --mount=type=cache,target=/k,id=@ID@,from=a mkdir /o; ls /k > /o/ls",

@@ -18,6 +18,7 @@ from rootless_build.containerfile.rules.git import git
 from rootless_build.containerfile.rules.health import start_interval
 from rootless_build.containerfile.rules.link import link
 from rootless_build.containerfile.rules.mount_content import mount_content
+from rootless_build.containerfile.rules.mount_locked import mount_locked
 from rootless_build.containerfile.rules.mount_options import mount_options
 from rootless_build.containerfile.rules.mount_target import mount_target
 from rootless_build.containerfile.rules.network import network
@@ -55,6 +56,7 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
         substitutions,
         mount_target,
         mount_options,
+        mount_locked,
         mount_content,
         network,
         security,
