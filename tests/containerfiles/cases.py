@@ -492,7 +492,8 @@ MOUNTS: Final = (
         "two locked caches, twice",
         run(
             "RUN --mount=type=cache,target=/k,id=@ID@k,sharing=locked"
-            " --mount=type=cache,target=/l,id=@ID@l,sharing=locked mkdir /o; echo 1 | tee /k/f > /l/g",
+            " --mount=type=cache,target=/l,id=@ID@l,sharing=locked"
+            " mkdir /o; echo 1 | tee /k/f > /l/g",
             "RUN --mount=type=cache,target=/k,id=@ID@k,sharing=locked"
             " --mount=type=cache,target=/l,id=@ID@l,sharing=locked cp /k/f /l/g /o",
         ),

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from rootless_build.backend import Engine, Image, Stdio
+from rootless_build.containerfile.building import Building
 from rootless_build.errors import ContainerfileError
-from rootless_build.normalising import Building, normalised
+from rootless_build.normalising import normalised
 from rootless_build.plan import BuildImage, RunContainer
 from tests.base_root import BASE
 from tests.recorder import Recorder
