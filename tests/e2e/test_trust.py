@@ -137,7 +137,7 @@ def remains_of_project(rbuild: Rbuild) -> list[Path]:
 
 def test_names_of_a_project_are_no_options_and_no_commands(rbuild: Rbuild, tmp_path: Path) -> None:
     """A checkout whose path would be more than a path in a shell, or to an engine."""
-    odd = tmp_path / "--privileged; touch owned $(touch owned2) ü"
+    odd = tmp_path / "--privileged; touch owned & ü"
     rbuild.project.rename(odd)
     moved = dataclasses.replace(rbuild, project=odd)
     done = moved("binary")
