@@ -86,6 +86,8 @@ class Options:
     fresh: bool = False
     building: Building | None = None
     checksums: bool = False
+    dispose: Callable[[Staging], None] | None = None
+    """What is done with new bundles instead of publishing them."""
     unprivileged: bool = False
     """Containers that were privileged are not: Docker's hack/dind is left out."""
 
@@ -415,6 +417,9 @@ class _Run:
     def _published(self, staging: Staging) -> None:
         if self._options.checksums:
             staging.add_checksums()
+        if self._options.dispose is not None:
+            self._options.dispose(staging)
+            return
         attestor = self._attestor
         published = staging.publish(attestor.attestation(self._engine) if attestor else None)
         for warning in published.warnings:

@@ -32,6 +32,7 @@ _LARGEST: Final = 16 * 1024 * 1024
 Written = Mapping[str, tuple[int, int]]
 """Path: inode and time of last change, which no program can set."""
 Object = dict[str, Json]
+_Dependency = dict[str, dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,46 @@ def check(root: Path) -> Iterator[tuple[str, str]]:
             yield from _check(root, entry)
 
 
+def subjects(root: Path) -> Iterator[tuple[str, str]]:
+    """Every path that a statement names, and its bundle."""
+    for where, statement in _statements(root):
+        listed = statement.get("subject")
+        for subject in listed if isinstance(listed, list) else ():
+            named = _subject(subject)
+            if named is not None:
+                yield os.path.normpath(os.path.join(where, named[0])), where  # noqa: PTH118
+
+
+def images(root: Path) -> dict[str, str]:
+    """The id of each image that the bundles were made in, by the reference that the plan has.
+
+    Of two builds in different images neither is meant: such a reference is left out.
+    """
+    found: dict[str, set[str]] = defaultdict(set)
+    for _, statement in _statements(root):
+        try:
+            predicate = cast("dict[str, dict[str, list[_Dependency]]]", statement["predicate"])
+            for item in predicate["buildDefinition"]["resolvedDependencies"]:
+                if item.get("annotations", {}).get("role") == "image":
+                    found[str(item["name"])].add(str(item["digest"]["sha256"]))
+        except (AttributeError, KeyError, TypeError):
+            continue
+    return {name: ids.pop() for name, ids in found.items() if len(ids) == 1}
+
+
+def bundle(root: Path, path: str) -> str:
+    """The bundle that a file belongs to, as a path in the tree."""
+    *parents, _ = path.split("/")
+    depth = 2 if parents and parents[0] in _versions(root) else 1
+    return "/".join(parents[:depth])
+
+
+def _statements(root: Path) -> Iterator[tuple[str, Object]]:
+    for entry in tuple(walk(root)):
+        if Path(entry.path).name == NAME and (statement := _read(root, entry.path)) is not None:
+            yield os.path.dirname(entry.path), statement  # noqa: PTH120
+
+
 def _check(root: Path, entry: Entry) -> Iterator[tuple[str, str]]:
     statement = _read(root, entry.path)
     subjects = statement.get("subject") if statement else None
@@ -117,17 +158,16 @@ def _subject(subject: Json) -> tuple[str, str] | None:
 
 
 def _by_bundle(root: Path, paths: Collection[str]) -> dict[str, list[str]]:
-    versions = set()
-    latest = root / _LATEST
-    if latest.is_symlink():
-        versions = {os.path.normpath(link_text(latest))}
     found: dict[str, list[str]] = defaultdict(list)
     for path in sorted(paths):
-        *parents, name = path.split("/")
-        if name != NAME:
-            depth = 2 if parents and parents[0] in versions else 1
-            found["/".join(parents[:depth])].append(path)
+        if Path(path).name != NAME:
+            found[bundle(root, path)].append(path)
     return found
+
+
+def _versions(root: Path) -> set[str]:
+    latest = root / _LATEST
+    return {os.path.normpath(link_text(latest))} if latest.is_symlink() else set()
 
 
 def _statement(root: Path, bundle: str, paths: list[str], said: Attestation) -> Object:

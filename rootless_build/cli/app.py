@@ -13,7 +13,11 @@ from rootless_build.errors import RbuildError
 
 _COMMANDS: Final = "rootless_build.cli.commands."
 _ELSEWHERE: Final = MappingProxyType(
-    {"clean": "rootless_build.cli.clean.", "doctor": "rootless_build.cli.doctor."}
+    {
+        "reproduce": "rootless_build.cli.reproduce.",
+        "clean": "rootless_build.cli.clean.",
+        "doctor": "rootless_build.cli.doctor.",
+    }
 )
 """Modules of commands that are not with the others."""
 
@@ -36,6 +40,7 @@ class Rbuild(Command):
             "run": "run a command in the make container: rbuild run -- COMMAND...",
             "make": "build targets that are named like one of these commands",
             "bundles": "list what was built, or verify it: bundles [list|verify]",
+            "reproduce": "build the same again and compare byte for byte",
             "install": "copy the latest bundles' executables to PREFIX/bin",
             "base": "make a base image with no registry: base debian:bookworm",
             "doctor": "what is wrong with this host, and what cures it",

@@ -43,6 +43,7 @@ from rootless_build.ui.closing import ClosingView, View
 from rootless_build.unchanged import Unchanged
 
 if TYPE_CHECKING:
+    from rootless_build.bundles import Staging
     from rootless_build.provenance import Attestor
 
 
@@ -242,9 +243,11 @@ def execute(
     *,
     in_place: bool = False,
     pass_status: bool = False,
+    dispose: Callable[[Staging], None] | None = None,
 ) -> int:
     """Run the plan and return rbuild's exit status.
 
+    `dispose` is done with new bundles instead of publishing them.
     `pass_status`: a container's own status becomes rbuild's, as with `docker run`.
     """
     watch = Stopwatch()
@@ -254,10 +257,11 @@ def execute(
         command.view(Notice(Level.INFO, "recipe", note))
     options = runner.Options(
         rootful=command.flag("rootful"),
-        terminal=_text(command),
+        terminal=_text(command) and dispose is None,
+        dispose=dispose,
         in_place=in_place,
         explain=command.flag("explain"),
-        fresh=command.flag("fresh"),
+        fresh=command.flag("fresh") or dispose is not None,
         checksums=command.flag("checksums"),
         unprivileged=command.flag("unprivileged"),
     )
@@ -271,7 +275,8 @@ def execute(
                 options = dataclasses.replace(options, building=_building(command, choice))
                 if not command.flag("no_provenance"):
                     options = dataclasses.replace(options, attest=_attest(plan, choice))
-                unchanged = _unchanged(command, plan, choice)
+                if dispose is None:
+                    unchanged = _unchanged(command, plan, choice)
             summary = runner.run(plan, engine, options, mask.emitting(command.view), unchanged)
         status = 0
     except StepFailedError as error:
