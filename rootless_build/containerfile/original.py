@@ -56,8 +56,10 @@ class OriginalReporter(StepReporter):
         line = self._line(number, stage)
         self._inner.instruction_done()
         if line is None:
+            # The labels that rbuild gives, after the last instruction.
             self._current = None
-            self._inner.instruction(number, of, instruction, stage=stage)
+            if not self._renames:
+                self._inner.instruction(number, of, instruction, stage=stage)
             return
         self._current = _Current(instruction, line, _echo(line.now, instruction))
         self._begun.append(self._current)
