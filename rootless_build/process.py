@@ -151,6 +151,13 @@ def identity() -> str:
     return f"{os.getpid()}.{_start_time('self')}"
 
 
+def private_prefix(of: str | None = None) -> str:
+    """What the names of a process's private files and directories begin with, in places that it
+    shares with others: what it leaves when it is killed is found by that. None: of this process.
+    """
+    return f"rbuild-{of or identity()}-"
+
+
 def lives(identity: str) -> bool:
     """Whether the process of that `identity` is still there."""
     pid, _, start = identity.partition(".")
