@@ -16,6 +16,9 @@ _LISTING = {
 }
 
 
+_ENGINES = frozenset({"conmon", "podman", "buildah", "runc", "crun", "slirp4netns"})
+
+
 def remains(rbuild: Rbuild) -> list[str]:
     """Everything of rbuild's that is there although no run is."""
     return [
@@ -45,6 +48,7 @@ def _processes(rbuild: Rbuild) -> Iterator[str]:
     """
     storage = rbuild.environment["XDG_DATA_HOME"]
     project = str(rbuild.project)
+    runtime = rbuild.environment["XDG_RUNTIME_DIR"]
     for entry in Path("/proc").iterdir():
         if not entry.name.isdecimal() or int(entry.name) == os.getpid():
             continue
@@ -63,7 +67,10 @@ def _processes(rbuild: Rbuild) -> Iterator[str]:
         ours = any(
             word.startswith("CONTAINERS_CONF=") and "/rbuild-" in word for word in environment
         ) and any(storage in word for word in environment)
-        if roots or ours or f"PWD={project}" in environment:
+        engines = Path(words[0]).name in _ENGINES and any(
+            place in word for word in words for place in (storage, runtime)
+        )
+        if roots or ours or engines or f"PWD={project}" in environment:
             yield f"{entry.name} {' '.join(words)}"
 
 
