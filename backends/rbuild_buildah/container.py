@@ -15,6 +15,7 @@ from rbuild_buildah.command import Buildah, own_words
 from rbuild_buildah.ending import Output, read_ending
 from rbuild_buildah.store import ContainerRecord, Store, filling
 from rbuild_containers.killing import kill_containing
+from rbuild_containers.runtime_state import RuntimeStates
 from rootless_build import process
 from rootless_build.backend import Exit, Image, Stdio
 from rootless_build.errors import StepFailedError
@@ -74,6 +75,7 @@ def remove(buildah: Buildah, record: ContainerRecord) -> None:
     # Each of its processes has a mount of the bundle directory that buildah made for it
     # (`/run/.containerenv`) until buildah unmounts that: which it does not do when it is killed.
     kill_containing(record.marker)
+    RuntimeStates(buildah.settings).remove(record.marker)
     gone = buildah.capture("rm", record.id)
     # Without an id buildah has not made it: nothing of that name is rbuild's.
     if gone.status and "container not known" not in gone.words:

@@ -76,6 +76,8 @@ def _processes(rbuild: Rbuild) -> Iterator[str]:
 
 def _directories(rbuild: Rbuild) -> Iterator[Path]:
     yield from Path(rbuild.environment["XDG_RUNTIME_DIR"]).glob("rbuild-*")
+    for runtime in ("runc", "crun"):
+        yield from (Path(rbuild.environment["XDG_RUNTIME_DIR"]) / runtime).glob("*/*")
     yield from rbuild.project.glob(".*.rbuild.*")
     data = Path(rbuild.environment["XDG_DATA_HOME"]) / "rbuild"
     yield from data.glob("runs/*/*.*")

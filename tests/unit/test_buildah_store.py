@@ -117,7 +117,9 @@ def test_a_program_ended_by_a_signal_is_seen_to_be() -> None:
     assert reaper.returncode == -signal.SIGTERM
 
 
-@pytest.mark.parametrize(("identity", "kept"), [("1.1", False), (process.identity(), True)])
+@pytest.mark.parametrize(
+    ("identity", "kept"), [("1.1", False), (process.identity(), True)], ids=["dead", "alive"]
+)
 def test_a_volume_that_a_killed_run_had_begun_to_fill_starts_anew(
     tmp_path: Path, identity: str, kept: bool
 ) -> None:
