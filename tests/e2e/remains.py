@@ -19,12 +19,15 @@ _LISTING = {
 _ENGINES = frozenset({"conmon", "podman", "buildah", "runc", "crun", "slirp4netns"})
 
 
-def remains(rbuild: Rbuild) -> list[str]:
-    """Everything of rbuild's that is there although no run is."""
+def remains(rbuild: Rbuild, *, interrupted: bool = False) -> list[str]:
+    """Everything of rbuild's that is there although no run is.
+
+    `interrupted`: the record of a run that was may stay, so that the next one looks.
+    """
     return [
         *(f"container {name}" for name in _containers(rbuild)),
         *(f"process {text}" for text in _processes(rbuild)),
-        *(f"directory {path}" for path in _directories(rbuild)),
+        *(f"directory {path}" for path in _directories(rbuild, interrupted)),
     ]
 
 
@@ -74,13 +77,14 @@ def _processes(rbuild: Rbuild) -> Iterator[str]:
             yield f"{entry.name} {' '.join(words)}"
 
 
-def _directories(rbuild: Rbuild) -> Iterator[Path]:
+def _directories(rbuild: Rbuild, interrupted: bool) -> Iterator[Path]:
     yield from Path(rbuild.environment["XDG_RUNTIME_DIR"]).glob("rbuild-*")
     for runtime in ("runc", "crun"):
         yield from (Path(rbuild.environment["XDG_RUNTIME_DIR"]) / runtime).glob("*/*")
     yield from rbuild.project.glob(".*.rbuild.*")
     data = Path(rbuild.environment["XDG_DATA_HOME"]) / "rbuild"
-    yield from data.glob("runs/*/*.*")
+    if not interrupted:
+        yield from data.glob("runs/*/*.*")
     yield from data.glob("containers/*")
     # A build that is killed leaves its runtime's configuration in a directory of its own.
     for pattern in ("buildah[0-9]*", "rbuild-*"):
