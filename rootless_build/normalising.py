@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from rootless_build import reference
+from rootless_build import process, reference
 from rootless_build.backend import Engine
 from rootless_build.containerfile import features, platforms
 from rootless_build.containerfile.building import Building
@@ -41,7 +41,7 @@ def normalised(
     if builder is None or file is None:
         yield step, reporter
         return
-    with tempfile.TemporaryDirectory(prefix="rbuild-") as place:
+    with tempfile.TemporaryDirectory(prefix=process.private_prefix()) as place:
         directory = Path(place)
         work = _work(step, file, builder, _lookup(step, engine))
         work.directory = directory / "files"

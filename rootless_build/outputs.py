@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import shlex
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
+from rootless_build import process
 from rootless_build.errors import StepFailedError
 from rootless_build.plan import BuildImage, BuildOutput, Bundles
 
@@ -50,6 +53,9 @@ def moved(output: BuildOutput, bundles: Path, staging: Path) -> BuildOutput:
     return BuildOutput(output.type, (("dest", str(there)),))
 
 
+_OF_A_PROCESS: Final = re.compile(r"\.rbuild-(\d+\.\d+)-")
+
+
 @contextmanager
 def place_near(target: Path) -> Iterator[Path]:
     """An empty directory beside `target`, on its file system, that is gone afterwards."""
@@ -57,7 +63,11 @@ def place_near(target: Path) -> Iterator[Path]:
     from rootless_build.bundles.tree import remove  # noqa: PLC0415
 
     target.parent.mkdir(parents=True, exist_ok=True)
-    place = Path(tempfile.mkdtemp(dir=target.parent, prefix=".rbuild-out-"))
+    for left in target.parent.glob(".rbuild-*"):
+        named = _OF_A_PROCESS.match(left.name)
+        if named and not process.lives(named[1]) and left.is_dir() and not left.is_symlink():
+            remove(left)  # by a run that was killed
+    place = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{process.private_prefix()}"))
     try:
         copied = place / "files"
         copied.mkdir()
@@ -101,7 +111,7 @@ def with_containerfile(step: BuildImage) -> Iterator[BuildImage]:
     if step.containerfile_text is None:
         yield step
         return
-    with tempfile.TemporaryDirectory(prefix="rbuild-") as place:
+    with tempfile.TemporaryDirectory(prefix=process.private_prefix()) as place:
         file = Path(place) / "Dockerfile"
         file.write_text(step.containerfile_text, encoding="utf-8")
         yield dataclasses.replace(step, containerfile=file, containerfile_text=None)
@@ -119,7 +129,8 @@ def write(tree: Path, output: BuildOutput) -> None:
     target = destination(output)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".rbuild-out-") as place:
+        near = f".{process.private_prefix()}"
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=near) as place:
             if output.type == "tar":
                 archive = Path(place) / "out.tar"
                 _archive(tree, archive)

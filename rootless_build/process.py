@@ -11,6 +11,7 @@ import os
 import selectors
 import signal
 import subprocess
+import sys
 import termios
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,6 +30,8 @@ AskToEnd = Callable[[int], None]
 
 GRACE: Final = 8.0
 """Seconds a program has between SIGTERM and SIGKILL."""
+_AGAIN: Final = 0.02
+"""Seconds after which an interruption that was lost is made again."""
 _CHUNK: Final = 64 * 1024
 _EMPTY: Final[Environment] = {}
 
@@ -149,6 +152,13 @@ def _leashed(argv: Sequence[str]) -> Sequence[str]:
 def identity() -> str:
     """This process, as no later one will be: `PID.START`, START in clock ticks since boot."""
     return f"{os.getpid()}.{_start_time('self')}"
+
+
+def private_prefix(of: str | None = None) -> str:
+    """What the names of a process's private files and directories begin with, in places that it
+    shares with others: what it leaves when it is killed is found by that. None: of this process.
+    """
+    return f"rbuild-{of or identity()}-"
 
 
 def lives(identity: str) -> bool:
@@ -405,6 +415,15 @@ def signals_interrupt() -> Iterator[Interruption]:
     it would any other. Signals that whoever started rbuild has it ignore (nohup) stay ignored.
     """
     state = Interruption()
+    hook = sys.unraisablehook
+
+    def lost(unraisable: sys.UnraisableHookArgs) -> None:
+        # The signal came while Python ran a finalizer, out of which nothing can be raised.
+        if unraisable.exc_type is KeyboardInterrupt:
+            state.asked = state.at_once = False
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN)
+        else:
+            hook(unraisable)
 
     def interrupt(number: int, _frame: object) -> None:
         if not state.asked:
@@ -421,12 +440,15 @@ def signals_interrupt() -> Iterator[Interruption]:
         raise KeyboardInterrupt
 
     ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.getsignal(number) for number in ending}
+    before = {number: signal.getsignal(number) for number in (*ending, signal.SIGALRM)}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
             signal.signal(number, interrupt)
+    sys.unraisablehook = lost
     try:
         yield state
     finally:
+        sys.unraisablehook = hook
+        signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, handler)

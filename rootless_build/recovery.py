@@ -46,19 +46,32 @@ def clear(
     `before` is when this run started (ISO 8601). `directories` are bundles directories where it may
     have staged. `engine` is that of the run's own backend. Raises RbuildError when something stays.
     """
-    done = []
-    for found in (
-        *containers(engine, record, before),
-        *directories_of(record, engine, directories),
-    ):
-        found.remove()
-        done.append(found.what)
-    if end_programs(record):
-        # One of them may have made another container meanwhile.
-        for found in containers(engine, record, before):
-            found.remove()
-            done.append(found.what)
+
+    def everything() -> Iterator[Remains]:
+        yield from containers(engine, record, before)
+        yield from directories_of(record, engine, directories)
+
+    done, failed = _removed(everything())
+    # A program that still worked for it may have made another container meanwhile.
+    if end_programs(record) or failed:
+        more, failed = _removed(everything())
+        done += more
+    if failed:
+        raise failed[0]
     return tuple(done)
+
+
+def _removed(remains: Iterable[Remains]) -> tuple[list[str], list[RbuildError]]:
+    """Remove what can be; returns what it was, and why the others stay."""
+    done, failed = [], []
+    for found in tuple(remains):
+        try:
+            found.remove()
+        except RbuildError as error:
+            failed.append(error)
+        else:
+            done.append(found.what)
+    return done, failed
 
 
 def end_programs(record: Record) -> bool:

@@ -226,13 +226,14 @@ def _holders(lock: int) -> list[str]:
 
 def _dead(runs: Path) -> Iterator[Record]:
     for place in sorted(runs.glob("*.*")):
-        record = _read(place)
-        if record is None:
-            if not process.lives(place.name) and not is_held(place):
-                _discard(place)  # it ended before it had begun
-            continue
+        # One that ended as it wrote or removed its record has at most private directories.
+        record = _read(place) or _nameless(place.name)
         if not _is_alive(record, place):
             yield record
+
+
+def _nameless(identity: str) -> Record:
+    return Record(identity, platform.node(), _boot(), Path(), "rbuild", now())
 
 
 def _is_alive(record: Record, place: Path) -> bool:

@@ -20,6 +20,7 @@ from rbuild_containers.build import build_arguments
 from rbuild_containers.build_log import BuildLog
 from rbuild_containers.image_config import image_from_config
 from rbuild_containers.image_files import copy_image
+from rbuild_containers.runtime_state import RuntimeStates
 from rbuild_containers.temporary import build_directory
 from rbuild_containers.working import Storage, bundle_directories, size
 from rootless_build import process
@@ -144,7 +145,7 @@ class BuildahEngine:
 
     def _end_build(self) -> None:
         """What a build that was interrupted or killed did not remove itself."""
-        for made in self._storage.working_containers():
+        for made in (*self._storage.working_containers(), *self._states.of_builds()):
             if dict(made.labels).get(LABEL_PROCESS) == process.identity():
                 self.remove(made)
 
@@ -201,6 +202,7 @@ class BuildahEngine:
                         LeftoverKind.CONTAINER, record.id, record.name, record.labels, own
                     )
             yield from self._storage.working_containers()
+            yield from self._states.of_builds()
         if LeftoverKind.VOLUME in kinds:
             for volume in self._store.volumes():
                 if volume.labels:
@@ -228,8 +230,12 @@ class BuildahEngine:
         recorded = [record for record in self._store.containers() if record.id == leftover.id]
         for record in recorded:
             remove(self._buildah, record)
+        if leftover.id in {state.id for state in self._states.of_builds()}:
+            self._states.remove(leftover.id)
+            return
         for directory in bundle_directories(leftover.id):
             self._buildah.remove_tree(directory)
+            self._states.remove(directory.name)
         if not recorded:
             self._storage.end_processes(leftover.id)
             gone = self._buildah.capture("rm", leftover.id)
@@ -238,6 +244,10 @@ class BuildahEngine:
                     f"the container {leftover.name} could not be removed",
                     engine_words=own_words(gone),
                 )
+
+    @property
+    def _states(self) -> RuntimeStates:
+        return RuntimeStates(self._settings)
 
     @functools.cached_property
     def _storage(self) -> Storage:

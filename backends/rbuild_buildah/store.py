@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from rootless_build import process
 from rootless_build.backend import LABEL_PREFIX, EngineSettings
 from rootless_build.errors import StepFailedError
 from rootless_build.plan import Pairs
@@ -76,6 +77,19 @@ class VolumeRecord:
     def data(self) -> Path:
         """What is mounted."""
         return self.directory / "data"
+
+    @property
+    def half_filled(self) -> bool:
+        """Whether a run was killed while it copied the image's content into it."""
+        try:
+            return not process.lives(filling(self.data).read_text())
+        except FileNotFoundError:
+            return False
+
+
+def filling(data: Path) -> Path:
+    """A file that is there while a volume is filled; it names the process that does it."""
+    return data.with_name(f"{data.name}.filling")
 
 
 class Store:

@@ -28,7 +28,7 @@ def build_directory(step: BuildImage, remove: Callable[[Path], None]) -> Iterato
         yield None
         return
     place = os.environ.get("TMPDIR") or _TEMPORARY
-    directory = Path(tempfile.mkdtemp(prefix=f"rbuild-{process.identity()}-", dir=place))
+    directory = Path(tempfile.mkdtemp(prefix=process.private_prefix(), dir=place))
     try:
         yield directory
     finally:

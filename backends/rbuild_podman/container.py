@@ -17,11 +17,12 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from rbuild_containers.runtime_state import RuntimeStates
 from rbuild_podman.connection import Connection, engine_errors
 from rbuild_podman.specgen import container_spec
 from rootless_build import process
 from rootless_build.backend import LABEL_PREFIX, EngineSettings, Exit, Image, Stdio
-from rootless_build.errors import StepFailedError, UnsupportedError
+from rootless_build.errors import RbuildError, StepFailedError, UnsupportedError
 from rootless_build.events import StepReporter, Stream
 from rootless_build.plan import BindMount, RunContainer, VolumeMount
 
@@ -34,6 +35,7 @@ _STOP_GRACE = 2
 """Seconds an interrupted container has before SIGKILL, where the step says nothing."""
 _NOT_FOUND = re.compile(r"not found in \$PATH|no such file or directory|command that was not found")
 _NOT_EXECUTABLE = re.compile(r"permission denied|is a directory", re.IGNORECASE)
+_GONE = "no such container"
 _NEVER_STARTED = {"configured", "created", "initialized"}
 
 
@@ -180,7 +182,9 @@ def new_container(
         yield PodmanContainer(connection, api, step)
     finally:
         if identity is not None:
-            _remove(connection, identity)
+            remove_container(connection, identity)
+            if connection.endpoint is None:
+                RuntimeStates(settings).remove(identity)  # where conmon was killed
 
 
 def _prepare_sources(connection: Connection, step: RunContainer) -> None:
@@ -223,17 +227,27 @@ def _make_volumes(connection: Connection, step: RunContainer) -> None:
                     raise
 
 
-def _remove(connection: Connection, identity: str) -> None:
+def remove_container(connection: Connection, identity: str) -> str:
+    """Remove a container with its anonymous volumes, by force; returns podman's words when it
+    stays.
+    """
     # podman-py's remove(v=True) leaves the anonymous volumes: libpod's word for it is `volumes`.
     params = {"force": True, "volumes": True, "timeout": 0}
-    with contextlib.suppress(StepFailedError), engine_errors("the container was not removed"):
+    with contextlib.suppress(RbuildError), engine_errors("the container was not removed"):
         answer = connection.client.api.delete(f"/containers/{identity}", params=params)
-        if answer.status_code == 404:
-            return
-        answer.raise_for_status()
-        return
-    # Storage may be busy for a moment (another podman, a mount that goes away late).
-    process.capture(
-        connection.command("rm", "--force", "--volumes", "--time", "0", identity),
-        environment=connection.environment,
-    )
+        if answer.status_code != 404:
+            answer.raise_for_status()
+        return ""
+    # The service may be gone, or storage busy for a moment (another podman, a mount that goes away
+    # late). Where conmon was killed, podman 4.3.1 learns in one attempt that the container has
+    # ended, and removes it in the next.
+    words = ""
+    for _ in range(3):
+        done = process.capture(
+            connection.command("rm", "--force", "--volumes", "--time", "0", identity),
+            environment=connection.environment,
+        )
+        words = done.words
+        if done.status == 0 or _GONE in words:
+            return ""
+    return words

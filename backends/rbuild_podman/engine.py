@@ -8,11 +8,12 @@ import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import cast
+from typing import assert_never, cast
 
 from rbuild_containers.image_config import image_from_inspect, matched
 from rbuild_containers.image_files import copy_image
 from rbuild_containers.killing import kill_containing
+from rbuild_containers.runtime_state import RuntimeStates
 from rbuild_containers.temporary import build_directory
 from rbuild_containers.working import Storage, bundle_directories, size
 from rbuild_podman.connection import Connection, engine_errors
@@ -176,7 +177,7 @@ class PodmanEngine:
             return
         for layer in layers:
             kill_containing(layer, mounted_at="/")
-        for made in self._storage.working_containers():
+        for made in (*self._storage.working_containers(), *self._states.of_builds()):
             if dict(made.labels).get(LABEL_PROCESS) == process.identity():
                 self.remove(made)
 
@@ -232,30 +233,44 @@ class PodmanEngine:
 
     def remove(self, leftover: Leftover) -> None:
         """Remove one of them, by force."""
-        if leftover.kind is LeftoverKind.CONTAINER and self._connection.endpoint is None:
-            self._storage.end_processes(leftover.id)
-            for directory in bundle_directories(leftover.id):
-                # podman's pause process keeps the mount namespace of the build.
-                self._as_owner("umount", "--lazy", str(directory / "mnt" / "rootfs"))
-                self._remove_tree(directory)
-            if any(leftover.id == made.id for made in self._storage.working_containers()):
-                done = self._capture("rm", "--force", leftover.id)
-                if done.status != 0:
-                    raise StepFailedError(
-                        f"the container {leftover.name} could not be removed",
-                        engine_words=done.words,
-                    )
-                return
-        collection = f"{leftover.kind}s"
-        params: dict[str, bool | int] = {"force": True}
-        if leftover.kind is LeftoverKind.CONTAINER:
-            params |= {"volumes": True, "timeout": 0}
-        with engine_errors(f"the {leftover.kind} {leftover.name} could not be removed"):
-            answer = self._connection.client.api.delete(
-                f"/{collection}/{leftover.id}", params=params
-            )
-            if answer.status_code != 404:
-                answer.raise_for_status()
+        words = ""
+        match leftover.kind:
+            case LeftoverKind.CONTAINER:
+                words = self._remove_container(leftover)
+            case LeftoverKind.VOLUME | LeftoverKind.IMAGE:
+                path = f"/{leftover.kind}s/{leftover.id}"
+                with engine_errors(f"the {leftover.kind} {leftover.name} could not be removed"):
+                    answer = self._connection.client.api.delete(path, params={"force": True})
+                    if answer.status_code != 404:
+                        answer.raise_for_status()
+            case _:
+                assert_never(leftover.kind)
+        if words:
+            message = f"the container {leftover.name} could not be removed"
+            raise StepFailedError(message, engine_words=words)
+
+    def _remove_container(self, leftover: Leftover) -> str:
+        # As in `container`.
+        from rbuild_podman.container import remove_container  # noqa: PLC0415
+
+        if self._connection.endpoint is not None:
+            return remove_container(self._connection, leftover.id)
+        if leftover.id in {state.id for state in self._states.of_builds()}:
+            self._states.remove(leftover.id)
+            return ""
+        self._storage.end_processes(leftover.id)
+        for directory in bundle_directories(leftover.id):
+            # podman's pause process keeps the mount namespace of the build.
+            self._as_owner("umount", "--lazy", str(directory / "mnt" / "rootfs"))
+            self._remove_tree(directory)
+            self._states.remove(directory.name)
+        if any(leftover.id == made.id for made in self._storage.working_containers()):
+            done = self._capture("rm", "--force", leftover.id)
+            return done.words if done.status != 0 else ""
+        words = remove_container(self._connection, leftover.id)
+        if not words:
+            self._states.remove(leftover.id)
+        return words
 
     def _labelled(self, kinds: Collection[LeftoverKind]) -> Iterator[Leftover]:
         local = self._connection.endpoint is None
@@ -267,6 +282,7 @@ class PodmanEngine:
                 yield from _leftover(LeftoverKind.CONTAINER, identity, names[0], item, own)
             if local:
                 yield from self._storage.working_containers()
+                yield from self._states.of_builds()
         if LeftoverKind.VOLUME in kinds:
             for item in self._list("/volumes/json", {}):
                 name = str(item["Name"])
@@ -278,6 +294,10 @@ class PodmanEngine:
                 number = item.get("Size")
                 own = number if isinstance(number, int) else None
                 yield from _leftover(LeftoverKind.IMAGE, str(item["Id"]), names[0], item, own)
+
+    @property
+    def _states(self) -> RuntimeStates:
+        return RuntimeStates(self._settings)
 
     @functools.cached_property
     def _storage(self) -> Storage:

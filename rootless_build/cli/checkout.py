@@ -51,7 +51,8 @@ def checkout(command: Command, title: str, *, alone: bool = True) -> Iterator[ru
         try:
             yield run
         finally:
-            run.unfinished = run.unfinished or interruption.at_once
+            # The signal may have struck while something was cleared away.
+            run.unfinished = run.unfinished or interruption.asked
 
 
 def clear_dead_runs(command: Command, run: runs.Run, engine: Engine, choice: Choice) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from plumbum import cli
 
-from rootless_build import outputs, overrides, registry
+from rootless_build import outputs, overrides, process, registry
 from rootless_build import plan as plans
 from rootless_build.backend import (
     LABEL_BASE,
@@ -273,7 +273,7 @@ class Base(Command):
         with (
             signals_interrupt(),
             engine_for(self) as (engine, _),
-            tempfile.TemporaryDirectory(prefix="rbuild-") as place,
+            tempfile.TemporaryDirectory(prefix=process.private_prefix()) as place,
         ):
             reporter = StepReporter(self.view, 1)
             local = reference.local(image)

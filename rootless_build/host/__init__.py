@@ -36,7 +36,7 @@ def engine_settings(
     """
     environment = os.environ if environment is None else environment
     facts = facts or gather(environment)
-    prefix = _private_prefix(process.identity())
+    prefix = process.private_prefix()
     with tempfile.TemporaryDirectory(prefix=prefix, dir=_short_place(facts)) as private:
         yield _write(facts, environment, Path(private))
 
@@ -46,15 +46,11 @@ def private_directories(identity: str, environment: Mapping[str, str]) -> Iterat
     runtime = environment.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
     # Engines put what is large into /var/tmp where TMPDIR is not set.
     for place in dict.fromkeys(map(Path, (runtime, tempfile.gettempdir(), "/var/tmp"))):  # noqa: S108
-        for path in place.glob(f"{_private_prefix(identity)}*"):
+        for path in place.glob(f"{process.private_prefix(identity)}*"):
             seen = path.lstat()
             mine = seen.st_uid == os.getuid() and not seen.st_mode & 0o077
             if mine and stat.S_ISDIR(seen.st_mode):
                 yield path
-
-
-def _private_prefix(identity: str) -> str:
-    return f"rbuild-{identity}-"
 
 
 def _short_place(facts: Facts) -> Path | None:

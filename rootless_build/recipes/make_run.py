@@ -85,7 +85,7 @@ def ask(request: Request, makefile: Path) -> MakeRun:
     # Makefiles can't name a file with a space in its path.
     usual = re.fullmatch(r"[\w./+-]+", tempfile.gettempdir())
     directory = None if usual else "/tmp"  # noqa: S108 - a private directory is made in it
-    with tempfile.TemporaryDirectory(prefix="rbuild-make-", dir=directory) as name:
+    with tempfile.TemporaryDirectory(prefix=process.private_prefix(), dir=directory) as name:
         return _Asking(request, makefile, Path(name)).run()
 
 

@@ -16,12 +16,18 @@ _LISTING = {
 }
 
 
-def remains(rbuild: Rbuild) -> list[str]:
-    """Everything of rbuild's that is there although no run is."""
+_ENGINES = frozenset({"conmon", "podman", "buildah", "runc", "crun", "slirp4netns"})
+
+
+def remains(rbuild: Rbuild, *, interrupted: bool = False) -> list[str]:
+    """Everything of rbuild's that is there although no run is.
+
+    `interrupted`: the record of a run that was may stay, so that the next one looks.
+    """
     return [
         *(f"container {name}" for name in _containers(rbuild)),
         *(f"process {text}" for text in _processes(rbuild)),
-        *(f"directory {path}" for path in _directories(rbuild)),
+        *(f"directory {path}" for path in _directories(rbuild, interrupted)),
     ]
 
 
@@ -45,6 +51,7 @@ def _processes(rbuild: Rbuild) -> Iterator[str]:
     """
     storage = rbuild.environment["XDG_DATA_HOME"]
     project = str(rbuild.project)
+    runtime = rbuild.environment["XDG_RUNTIME_DIR"]
     for entry in Path("/proc").iterdir():
         if not entry.name.isdecimal() or int(entry.name) == os.getpid():
             continue
@@ -63,15 +70,21 @@ def _processes(rbuild: Rbuild) -> Iterator[str]:
         ours = any(
             word.startswith("CONTAINERS_CONF=") and "/rbuild-" in word for word in environment
         ) and any(storage in word for word in environment)
-        if roots or ours or f"PWD={project}" in environment:
+        engines = Path(words[0]).name in _ENGINES and any(
+            place in word for word in words for place in (storage, runtime)
+        )
+        if roots or ours or engines or f"PWD={project}" in environment:
             yield f"{entry.name} {' '.join(words)}"
 
 
-def _directories(rbuild: Rbuild) -> Iterator[Path]:
+def _directories(rbuild: Rbuild, interrupted: bool) -> Iterator[Path]:
     yield from Path(rbuild.environment["XDG_RUNTIME_DIR"]).glob("rbuild-*")
+    for runtime in ("runc", "crun"):
+        yield from (Path(rbuild.environment["XDG_RUNTIME_DIR"]) / runtime).glob("*/*")
     yield from rbuild.project.glob(".*.rbuild.*")
     data = Path(rbuild.environment["XDG_DATA_HOME"]) / "rbuild"
-    yield from data.glob("runs/*/*.*")
+    if not interrupted:
+        yield from data.glob("runs/*/*.*")
     yield from data.glob("containers/*")
     # A build that is killed leaves its runtime's configuration in a directory of its own.
     for pattern in ("buildah[0-9]*", "rbuild-*"):

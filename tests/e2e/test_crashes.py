@@ -68,7 +68,7 @@ def test_a_run_that_lives_is_not_cleared_away(waiting: Rbuild) -> None:
         running.send_signal(signal.SIGINT)
         running.communicate()
     assert running.returncode == 130
-    assert remains(waiting) == []
+    assert remains(waiting, interrupted=True) == []
 
 
 def test_records_and_sockets_are_the_users_alone(waiting: Rbuild) -> None:

@@ -32,7 +32,7 @@ def test_a_signal_ends_the_run_and_what_it_started(
     assert running.returncode == 130, errors
     assert b"interrupted" in errors
     assert digests(waiting.bundles) == before
-    assert remains(waiting) == []
+    assert remains(waiting, interrupted=True) == []
 
 
 @pytest.mark.parametrize("words", [("stubborn",), IMAGE_BUILD], ids=["container", "image build"])
@@ -55,7 +55,7 @@ def test_a_service_managers_two_signals_are_one_interruption(waiting: Rbuild) ->
             running.send_signal(number)
         _, errors = running.communicate(timeout=DEADLINE)
     assert running.returncode == 130, errors
-    assert remains(waiting) == []
+    assert remains(waiting, interrupted=True) == []
 
 
 def test_nohup_is_respected(waiting: Rbuild) -> None:
@@ -90,7 +90,7 @@ def test_a_reader_that_goes_away_ends_the_run(waiting: Rbuild, form: str) -> Non
     assert running.returncode == 1, errors
     assert b"Traceback" not in errors
     assert form == "json" or b"the output was closed; stopped" in errors
-    assert remains(waiting) == []
+    assert remains(waiting, interrupted=True) == []
 
 
 def test_all_readers_go_away(waiting: Rbuild) -> None:
@@ -105,7 +105,7 @@ def test_all_readers_go_away(waiting: Rbuild) -> None:
         running.stdout.close()
         running.stderr.close()
         assert running.wait(DEADLINE) == 1
-    assert remains(waiting) == []
+    assert remains(waiting, interrupted=True) == []
 
 
 @pytest.mark.parametrize("words", [("plan",), ("--help",), ("bundles",)])
@@ -152,7 +152,7 @@ def test_a_terminal_is_as_it_was_after_a_signal(waiting: Rbuild, target: str) ->
     assert termios.tcgetattr(slave) == before
     os.close(master)
     os.close(slave)
-    assert remains(waiting) == []
+    assert remains(waiting, interrupted=True) == []
 
 
 @pytest.mark.parametrize("target", ["wait", "shell"])
@@ -172,7 +172,7 @@ def test_a_terminal_that_is_closed_ends_the_run(waiting: Rbuild, target: str) ->
     assert select.select([handle], [], [], DEADLINE)[0], "it goes on"
     os.close(handle)
     os.waitpid(child, 0)
-    assert remains(waiting) == []
+    assert remains(waiting, interrupted=True) == []
 
 
 def test_a_container_that_will_not_end_is_ended(waiting: Rbuild) -> None:
@@ -185,4 +185,4 @@ def test_a_container_that_will_not_end_is_ended(waiting: Rbuild) -> None:
         running.send_signal(signal.SIGINT)
         running.communicate(timeout=60)
     assert running.returncode == 130
-    assert remains(waiting) == []
+    assert remains(waiting, interrupted=True) == []

@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.faults.disks import FILLS, full_disks
+from tests.faults.disks import FILLS, full_disks, full_storage
 from tests.faults.strikes import STRIKES, Strike
 from tests.faults.world import World
 
@@ -58,8 +58,10 @@ def _all(world: World, options: argparse.Namespace) -> list[str]:
         _say(world, sum(tried.values()), f"{strike.name} at event {event}", verdict, options)
         lost += [f"{world.backend}: {strike.name} at event {event}: {text}" for text in verdict]
     if options.small:
-        for name, verdict in full_disks(world, options.small, options.fills):
-            tried["full disk"] += 1
+        disks = full_disks(world, options.small, options.fills)
+        storages = full_storage(world.backend, options.small, options.fills)
+        for name, verdict in itertools.chain(disks, storages):
+            tried[name.partition(",")[0]] += 1
             _say(world, sum(tried.values()), name, verdict, options)
             lost += [f"{world.backend}: {name}: {text}" for text in verdict]
     kinds = ", ".join(f"{name} {count}" for name, count in sorted(tried.items()))

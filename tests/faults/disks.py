@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +40,31 @@ def full_disks(world: World, small: Path, fills: int) -> Iterator[tuple[str, lis
         world.runs = moved.runs
         ballast.unlink(missing_ok=True)
         shutil.rmtree(project, ignore_errors=True)
+
+
+def full_storage(backend: str, small: Path, fills: int) -> Iterator[tuple[str, list[str]]]:
+    """The same with everything on it: the engine's storage, records, temporary files too."""
+    place = small / f"world-{backend}"
+    place.mkdir()
+    ballast = small / f"ballast-{backend}"
+    try:
+        with World.made(place, backend) as world:
+            for number in range(fills):
+                before = digests(world.rbuild.bundles)
+                words = world.words()
+                _fill(ballast, number * 2 * _STEP)
+                with world.started(*words) as running:
+                    assert running.stdout is not None
+                    said = running.stdout.read().decode(errors="replace")
+                ballast.unlink()
+                lost = world.judge(before, running.returncode, said)
+                ended = "done" if running.returncode == 0 else "failed"
+                yield f"full storage, {number * 2 * _STEP // 1024} KiB free ({ended})", lost
+                # Layers of images that have another successor by now.
+                world.must("clean", "--images")
+    finally:
+        ballast.unlink(missing_ok=True)
+        subprocess.run([backend, "unshare", "rm", "-rf", "--", place], check=True)
 
 
 def _fill(ballast: Path, left: int) -> None:

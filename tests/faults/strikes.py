@@ -13,6 +13,7 @@ BOTH = frozenset({"podman", "buildah"})
 PODMAN = frozenset({"podman"})
 BUILDAH = frozenset({"buildah"})
 KILL = signal.SIGKILL
+ENGINES = frozenset({"conmon", "podman", "buildah", "runc", "crun", "slirp4netns"})
 
 Find = Callable[[int, str], list[int]]
 """From rbuild's process id and the storage's path to those who are hit."""
@@ -50,7 +51,8 @@ def _programs(*words: str) -> Find:
         return [
             pid
             for pid, argv, environment in _processes()
-            if f"XDG_DATA_HOME={storage}/data" in environment
+            # conmon has hardly any environment.
+            if (f"XDG_DATA_HOME={storage}/data" in environment or _names(argv, storage))
             and all(any(word in part for part in argv) for word in words)
             and not _is_pause(argv)
         ]
@@ -80,9 +82,14 @@ def _everything(rbuild: int, storage: str) -> list[int]:
         *(
             pid
             for pid, argv, environment in _processes()
-            if f"XDG_DATA_HOME={storage}/data" in environment
-            and not _is_pause(argv)
-            and any(word.startswith("CONTAINERS_CONF=") for word in environment)
+            if not _is_pause(argv)
+            and (
+                _names(argv, storage)
+                or (
+                    f"XDG_DATA_HOME={storage}/data" in environment
+                    and any(word.startswith("CONTAINERS_CONF=") for word in environment)
+                )
+            )
         ),
         *_inside(rbuild, storage),
     ]
@@ -97,6 +104,11 @@ def _processes() -> Iterator[tuple[int, list[str], list[str]]]:
                     (entry / "cmdline").read_bytes().decode(errors="replace").split("\0"),
                     (entry / "environ").read_bytes().decode(errors="replace").split("\0"),
                 )
+
+
+def _names(argv: list[str], storage: str) -> bool:
+    """Whether it is an engine's program whose arguments name the storage."""
+    return Path(argv[0]).name in ENGINES and any(storage in word for word in argv)
 
 
 def _is_pause(argv: list[str]) -> bool:

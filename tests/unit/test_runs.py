@@ -149,12 +149,15 @@ def test_an_interrupted_wait_ends(data: Path, project: Path) -> None:
             assert second.wait(60) != 0
 
 
-def test_a_damaged_record_is_none(data: Path, project: Path) -> None:
+def test_a_run_whose_record_is_damaged_is_dead_all_the_same(data: Path, project: Path) -> None:
     begin(data, project)
     place = runs.directory(data, project) / "1.1"
     place.mkdir()
     (place / "record.json").write_text('{"host": [')
-    assert begin(data, project).dead == ()
+    run = begin(data, project)
+    assert [record.identity for record in run.dead] == ["1.1"]
+    run.forget(run.dead[0])
+    assert not place.exists()
 
 
 def test_where_no_record_can_be_kept_a_run_goes_on_and_says_so(
