@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from rootless_build import runs
 from tests.e2e.driver import Rbuild
 
 _LISTING = {
@@ -84,7 +85,7 @@ def _directories(rbuild: Rbuild, interrupted: bool) -> Iterator[Path]:
     yield from rbuild.project.glob(".*.rbuild.*")
     data = Path(rbuild.environment["XDG_DATA_HOME"]) / "rbuild"
     if not interrupted:
-        yield from data.glob("runs/*/*.*")
+        yield from runs.directory(data, rbuild.project).glob("*.*")
     yield from data.glob("containers/*")
     # A build that is killed leaves its runtime's configuration in a directory of its own.
     for pattern in ("buildah[0-9]*", "rbuild-*"):
