@@ -47,14 +47,16 @@ def clear(
     have staged. `engine` is that of the run's own backend. Raises RbuildError when something stays.
     """
 
-    def everything() -> Iterator[Remains]:
-        yield from containers(engine, record, before)
-        yield from directories_of(record, engine, directories)
+    def attempt() -> tuple[list[str], list[RbuildError]]:
+        done, failed = _removed(containers(engine, record, before))
+        more, others = _removed(directories_of(record, engine, directories))
+        return done + more, failed + others
 
-    done, failed = _removed(everything())
-    # A program that still worked for it may have made another container meanwhile.
+    done, failed = attempt()
+    # A program that still worked for it may have made another container meanwhile, or kept podman
+    # from listing them.
     if end_programs(record) or failed:
-        more, failed = _removed(everything())
+        more, failed = attempt()
         done += more
     if failed:
         raise failed[0]
@@ -63,8 +65,13 @@ def clear(
 
 def _removed(remains: Iterable[Remains]) -> tuple[list[str], list[RbuildError]]:
     """Remove what can be; returns what it was, and why the others stay."""
-    done, failed = [], []
-    for found in tuple(remains):
+    done: list[str] = []
+    try:
+        found_all = tuple(remains)
+    except RbuildError as error:
+        return [], [error]
+    failed = []
+    for found in found_all:
         try:
             found.remove()
         except RbuildError as error:

@@ -15,10 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from rbuild_containers.temporary import bundles_of_builds, process_of
 from rootless_build.backend import LABEL_PROCESS, EngineSettings, Leftover, LeftoverKind
 
-_FILES: Final = ("runc/*/state.json", "crun/*/status")
+_FILES: Final = {"runc": "state.json", "crun": "status"}
 _OF_A_PROCESS: Final = re.compile(r"/rbuild-(\d+\.\d+)-[^/\"]*/buildah")
+_PREFIX: Final = "buildah-"
 
 
 class RuntimeStates:
@@ -30,17 +32,23 @@ class RuntimeStates:
         self._place = Path(place or "/run")
 
     def of_builds(self) -> Iterator[Leftover]:
-        """Those of image builds of rbuild's, by the temporary directory that each has."""
+        """Those of image builds of rbuild's, by the temporary directory that each has.
+
+        A runtime that was killed early has noted nothing: the names say the same.
+        """
+        bundles = {path.name: process_of(path) for path in bundles_of_builds()}
         for directory, text in self._all():
-            if found := _OF_A_PROCESS.search(text):
-                labels = ((LABEL_PROCESS, found[1]),)
+            found = _OF_A_PROCESS.search(text)
+            identity = found[1] if found else bundles.get(directory.name.removeprefix(_PREFIX))
+            if identity:
+                labels = ((LABEL_PROCESS, identity),)
                 yield Leftover(LeftoverKind.CONTAINER, directory.name, directory.name, labels, 0)
 
     def remove(self, marker: str) -> bool:
         """Remove those of that name, or whose bundle's path has `marker` in it; whether any."""
         removed = False
         for directory, text in self._all():
-            if marker in {directory.name, directory.name.removeprefix("buildah-")} or (
+            if marker in {directory.name, directory.name.removeprefix(_PREFIX)} or (
                 "/" in marker and marker in text
             ):
                 shutil.rmtree(directory, ignore_errors=True)
@@ -48,7 +56,10 @@ class RuntimeStates:
         return removed
 
     def _all(self) -> Iterator[tuple[Path, str]]:
-        for pattern in _FILES:
-            for file in self._place.glob(pattern):
+        for runtime, name in _FILES.items():
+            for directory in (self._place / runtime).glob("*"):
+                text = ""
                 with contextlib.suppress(OSError):
-                    yield file.parent, file.read_text(errors="replace")
+                    text = (directory / name).read_text(errors="replace")
+                if directory.is_dir():
+                    yield directory, text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,6 +15,8 @@ from rootless_build import process
 from rootless_build.plan import BuildImage
 
 _TEMPORARY: Final = "/var/tmp"  # noqa: S108 - the engines' own; directories of mkdtemp(3) in it
+_BUNDLE: Final = "buildah[0-9]*"
+_MADE_BY: Final = re.compile(r"rbuild-(\d+\.\d+)-")
 _CACHE_MOUNT: Final = "type=cache"
 
 
@@ -35,6 +38,23 @@ def build_directory(step: BuildImage, remove: Callable[[Path], None]) -> Iterato
         shutil.rmtree(directory, ignore_errors=True)
         if directory.exists():
             remove(directory)
+
+
+def bundles_of_builds() -> list[Path]:
+    """buildah's own directories in those that `build_directory` made, for whichever process."""
+    return list(Path(os.environ.get("TMPDIR") or _TEMPORARY).glob(f"rbuild-*/{_BUNDLE}"))
+
+
+def process_of(bundle: Path) -> str | None:
+    """The process that made the directory in which a bundle is."""
+    found = _MADE_BY.match(bundle.parent.name)
+    return found[1] if found else None
+
+
+def own_bundles() -> set[str]:
+    """Names of those of this process."""
+    own = process.identity()
+    return {path.name for path in bundles_of_builds() if process_of(path) == own}
 
 
 def _has_cache_mounts(step: BuildImage) -> bool:

@@ -14,7 +14,7 @@ from rbuild_containers.image_config import image_from_inspect, matched
 from rbuild_containers.image_files import copy_image
 from rbuild_containers.killing import kill_containing
 from rbuild_containers.runtime_state import RuntimeStates
-from rbuild_containers.temporary import build_directory
+from rbuild_containers.temporary import build_directory, own_bundles
 from rbuild_containers.working import Storage, bundle_directories, size
 from rbuild_podman.connection import Connection, engine_errors
 from rootless_build import process
@@ -133,9 +133,11 @@ class PodmanEngine:
         log = BuildLog(reporter)
         ask = end_build(log)
         layers: set[str] = set()
+        bundles: set[str] = set()
 
         def ask_to_end(pid: int) -> None:
             layers.update(self._storage.own_layers() if not layers else ())
+            bundles.update(own_bundles())
             ask(pid)
 
         status = None
@@ -150,7 +152,7 @@ class PodmanEngine:
                 )
             finally:
                 if status != 0:
-                    self._end_build(layers)
+                    self._end_build(layers, bundles)
         log.finish(succeeded=status == 0)
         if status != 0:
             raise log.failure(step, status)
@@ -171,7 +173,7 @@ class PodmanEngine:
             # Without --no-prune the layers would go too, which are the cache.
             self._capture("image", "rm", "--no-prune", "--", image.id)
 
-    def _end_build(self, layers: Collection[str]) -> None:
+    def _end_build(self, layers: Collection[str], bundles: Collection[str]) -> None:
         """What a build that was interrupted or killed did not end and remove itself."""
         if self._connection.endpoint is not None:
             return
@@ -180,6 +182,8 @@ class PodmanEngine:
         for made in (*self._storage.working_containers(), *self._states.of_builds()):
             if dict(made.labels).get(LABEL_PROCESS) == process.identity():
                 self.remove(made)
+        for name in bundles:
+            self._states.remove(name)
 
     def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
         """Make an image of a root file system in a tar archive."""

@@ -166,6 +166,8 @@ class World:
             lost += self._bundles({}, self.runs)
         left = set(remains(self.rbuild))
         lost += [f"left: {text}" for text in sorted(left - self.known)]
+        if left - self.known:
+            lost += [line for line in done.stderr.splitlines() if "warning" in line]
         self.known |= left
         return lost
 
