@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -33,6 +34,10 @@ from rootless_build.events import StepReporter, Stream
 from rootless_build.plan import BuildImage, Json, Pairs, RunContainer
 
 _UNKNOWN = "image not known"
+
+
+_LIST_AGAIN = (0.1, 0.5, 1.0)
+"""Seconds between attempts."""
 
 
 class PodmanEngine:
@@ -326,6 +331,12 @@ class PodmanEngine:
     def _list(self, path: str, params: Mapping[str, object]) -> list[dict[str, Json]]:
         with engine_errors("podman could not list what is in its storage"):
             answer = self._connection.client.api.get(path, params=params)
+            for pause in _LIST_AGAIN:
+                if answer.ok:
+                    break
+                # What a dying podman removes between the list and the look at each is an error.
+                time.sleep(pause)
+                answer = self._connection.client.api.get(path, params=params)
             answer.raise_for_status()
             return cast("list[dict[str, Json]]", answer.json() or [])
 

@@ -69,7 +69,8 @@ def clear_dead_runs(command: Command, run: runs.Run, engine: Engine, choice: Cho
                     record, its, [bundles_directory(command)], run.record.started
                 )
         except RbuildError as error:
-            text = f"left by an earlier run ({record.title}): {error.message}"
+            why = f"{error.message}: {error.engine_words}".rstrip(": ")
+            text = f"left by an earlier run ({record.title}), and stays for now: {why}"
             command.view(Notice(Level.WARNING, "not-cleared", text))
             continue
         run.forget(record)
