@@ -4,7 +4,7 @@
 # shellcheck disable=SC2034  # the scripts that source this use it
 # What rbuild, its engines and its base images need.
 rbuild_packages=(
-    podman buildah uidmap slirp4netns fuse-overlayfs runc crun
+    podman buildah catatonit uidmap slirp4netns fuse-overlayfs runc crun
     mmdebstrap debian-archive-keyring make git ca-certificates python3-venv dpkg-dev
 )
 
@@ -65,8 +65,15 @@ copy_checkout() {
         git -c safe.directory='*' -C "$1" ls-files -z --cached --others --exclude-standard
     else
         (cd "$1" && find . -type f -print0 -o -type l -print0)
-    fi | tar -C "$1" --null --files-from - --ignore-failed-read --owner "$2" --group "$(id -gn "$2")" \
-        -cf - 2>/dev/null | tar -C "$3" -xpf -
+    fi | (
+        cd "$1" || exit
+        # git lists a deleted file until the deletion is committed.
+        while IFS= read -r -d '' file; do
+            if [ -e "$file" ] || [ -L "$file" ]; then printf '%s\0' "$file"; fi
+        done
+    ) | tar -C "$1" --null --files-from - -cf - | tar -C "$3" --no-same-owner -xpf -
+    # The directories too: without this Python could keep no compiled files in them.
+    chown -R -h "$2:" "$3"
 }
 
 # Makes or renews the virtual environment $1 with the checkout $2 in it; the rest are extras.

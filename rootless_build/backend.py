@@ -7,13 +7,13 @@ does nothing. `tests/contract` is the suite each must pass.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Final, Protocol
 
+from rootless_build.data import dataclass
 from rootless_build.events import StepReporter
 from rootless_build.plan import BuildImage, Pairs, RunContainer, Step
 
@@ -24,6 +24,11 @@ LABEL_BUILD = LABEL_PREFIX + "build"
 LABEL_PLAN = LABEL_PREFIX + "plan"
 LABEL_PROCESS = LABEL_PREFIX + "process"
 """On a container: the rbuild it belongs to, as `rootless_build.process.identity`."""
+LABEL_FINGERPRINT = LABEL_PREFIX + "fingerprint"
+"""On an image: what went into it (`rootless_build.fingerprint`)."""
+LABEL_UNFINISHED = LABEL_PREFIX + "unfinished"
+"""On a container of which an engine was killed before it noted anything: when it was made, in
+seconds since 1970. No engine can use it, and whose it is only the time tells."""
 LABEL_BASE = LABEL_PREFIX + "base"
 """On an image made by `rbuild base`: the reference it stands in for."""
 
@@ -54,7 +59,8 @@ class EngineSettings:
     for steps that name none (None: the engine's own default). `isolation` is buildah's
     (`rootless`, `oci`, `chroot`; None: its default). `rootless` is false when rbuild runs as
     real root. `runtime_directory` is private to this run (0700, on a path short enough for a
-    socket) and removed at its end; `data_directory` is the user's and lasts.
+    socket) and removed at its end; `data_directory` is the user's and lasts. `identity` stands for
+    those settings, the user's own included, that can change what an engine makes.
     """
 
     runtime_directory: Path
@@ -64,6 +70,7 @@ class EngineSettings:
     isolation: str | None = None
     rootless: bool = True
     adaptations: tuple[Adaptation, ...] = ()
+    identity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +78,14 @@ class Probe:
     """A backend's own answer to "can you run here?".
 
     `version` is None when the engine is not installed. `problem` is empty when it can run, else
-    one sentence for a person; `hint` is what to do about it.
+    one sentence for a person; `hint` is what to do about it. `builder` is what reads containerfiles
+    where that is not the engine by its own name, with its version: `docker-classic 20.10.24`.
     """
 
     version: str | None
     problem: str = ""
     hint: str = ""
+    builder: str = ""
 
     @property
     def usable(self) -> bool:
@@ -88,7 +97,9 @@ class Probe:
 class Image:
     """An image in the engine's storage, as its configuration has it.
 
-    `id` is the full id (64 hex digits, no `sha256:`).
+    `id` is the full id (64 hex digits, no `sha256:`). `layers` are the digests of its root file
+    system's layers, `platform` is `OS/ARCHITECTURE[/VARIANT]`; both empty where an engine does not
+    say.
     """
 
     id: str
@@ -99,6 +110,8 @@ class Image:
     user: str = ""
     labels: Pairs = ()
     volumes: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+    platform: str = ""
 
 
 class Stdio(StrEnum):
@@ -157,6 +170,9 @@ class LeftoverKind(StrEnum):
     IMAGE = "image"
 
 
+ALL_KINDS: Final = frozenset(LeftoverKind)
+
+
 @dataclass(frozen=True, slots=True)
 class Leftover:
     """Something in the engine's storage that carries `io.rbuild.*` labels.
@@ -185,6 +201,14 @@ class Engine(Protocol):
     def find_image(self, reference: str) -> Image | None:
         """The image of that name or id in storage; never asks a registry."""
 
+    def find_images(self, references: Sequence[str]) -> Sequence[Image | None]:
+        """As `find_image`, for several at once; for a run that changes nothing this is all that
+        an engine does, so it should cost one command and start no service.
+        """
+
+    def warm_up(self) -> None:
+        """Containers will be needed: start, without waiting, what is slow to start."""
+
     def pull_image(self, reference: str, reporter: StepReporter) -> Image:
         """Fetch an image. Raises ImageNotFoundError with the engine's words."""
 
@@ -198,6 +222,16 @@ class Engine(Protocol):
         for what this backend can't do.
         """
 
+    def copy_image(self, image: Image, labels: Pairs, destination: Path) -> None:
+        """Copy the files of an image into the existing directory `destination`.
+
+        Owner of the copies is the caller; modes, times and links are kept. `labels` are for a
+        container that lives meanwhile. Raises StepFailedError.
+        """
+
+    def discard_image(self, image: Image) -> None:
+        """Remove an image that has no name. One that has, or that is used, stays: no error."""
+
     def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
         """Make an image of a root file system in a tar archive, tagged `reference`."""
 
@@ -210,11 +244,14 @@ class Engine(Protocol):
         Containers of a non-root user leave files of subordinate uids there.
         """
 
-    def leftovers(self) -> Sequence[Leftover]:
-        """Everything in this engine's storage that carries `io.rbuild.*` labels."""
+    def leftovers(self, kinds: Collection[LeftoverKind] = ALL_KINDS) -> Sequence[Leftover]:
+        """Everything of these kinds in this engine's storage that carries `io.rbuild.*` labels.
+
+        The containers in which an image is built are among them, where a killed build leaves any.
+        """
 
     def remove(self, leftover: Leftover) -> None:
-        """Remove one of them, by force."""
+        """Remove one of them, by force, with its processes."""
 
 
 class Backend(Protocol):

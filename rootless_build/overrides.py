@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
+from rootless_build.data import dataclass
 from rootless_build.errors import UsageError
 from rootless_build.plan import (
     BindMount,
     BuildImage,
+    BuildOutput,
     Bundles,
     Mount,
     Pairs,
@@ -19,6 +20,7 @@ from rootless_build.plan import (
     RunContainer,
     Step,
 )
+from rootless_build.unprivileged import without_privileges
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,12 @@ class Overrides:
     build_args: Pairs = ()
     environment: Pairs = ()
     image: str | None = None
+    caches: tuple[str, ...] = ()
     bundles_directory: Path | None = None
+    secrets: tuple[str, ...] = ()
+    """For the image build, in the words of docker's `--secret`; sources are absolute paths."""
+    secret_environment: Pairs = ()
+    unprivileged: bool = False
 
 
 def apply(plan: Plan, overrides: Overrides) -> Plan:
@@ -48,6 +55,8 @@ def apply(plan: Plan, overrides: Overrides) -> Plan:
         raise UsageError("--file and --build-arg are for an image build, and none is planned")
     if not runs and overrides.environment:
         raise UsageError("--env is for a container, and none is planned")
+    if not runs and overrides.caches:
+        raise UsageError("--cache-volume is for a container, and none is planned")
     plan = _mapped(plan, lambda step: _changed(step, overrides))
     if overrides.bundles_directory is not None:
         plan = _with_bundles(plan, overrides.bundles_directory)
@@ -86,7 +95,7 @@ def make_container(plan: Plan, command: tuple[str, ...]) -> Plan:
     step = plan.steps[last]
     assert isinstance(step, RunContainer)  # noqa: S101 - `last` was chosen so
     steps = [s for s in plan.steps[:last] if not isinstance(s, RunContainer)]
-    replaced = dataclasses.replace(step, command=command)
+    replaced = dataclasses.replace(step, command=command, always=True)
     return dataclasses.replace(plan, steps=(*steps, replaced))
 
 
@@ -99,16 +108,22 @@ def _changed(step: Step, overrides: Overrides) -> Step:
         return dataclasses.replace(
             step,
             containerfile=overrides.containerfile or step.containerfile,
+            containerfile_text=None if overrides.containerfile else step.containerfile_text,
             network=overrides.network or step.network,
             pull=overrides.pull or step.pull,
             no_cache=overrides.no_cache or step.no_cache,
             build_args=step.build_args + overrides.build_args,
+            secrets=step.secrets + overrides.secrets,
         )
     if isinstance(step, RunContainer):
+        step = without_privileges(step) if overrides.unprivileged else step
+        secret = overrides.secret_environment
         return dataclasses.replace(
             step,
             network=overrides.network or step.network,
-            environment=step.environment + overrides.environment,
+            environment=step.environment + overrides.environment + secret,
+            secret_environment=step.secret_environment + tuple(name for name, _ in secret),
+            caches=step.caches + overrides.caches,
         )
     return step
 
@@ -137,9 +152,19 @@ def _with_bundles(plan: Plan, directory: Path) -> Plan:
             return dataclasses.replace(mount, source=directory)
         return mount
 
+    def redirected(output: BuildOutput) -> BuildOutput:
+        attributes = dict(output.attributes)
+        destination = Path(attributes.get("dest", ""))
+        if not destination.is_relative_to(was):
+            return output
+        attributes["dest"] = str(directory / destination.relative_to(was))
+        return BuildOutput(output.type, tuple(attributes.items()))
+
     def change(step: Step) -> Step:
         if isinstance(step, RunContainer):
             return dataclasses.replace(step, mounts=tuple(moved(m) for m in step.mounts))
+        if isinstance(step, BuildImage):
+            return dataclasses.replace(step, outputs=tuple(map(redirected, step.outputs)))
         return step
 
     bundles = Bundles(directory, plan.bundles.container_path)

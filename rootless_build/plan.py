@@ -11,10 +11,12 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, cast, get_args
+
+from rootless_build.data import dataclass
 
 Pairs = tuple[tuple[str, str], ...]
 """`NAME`, value; in the order in which they were given, later ones win."""
@@ -25,11 +27,15 @@ SHELL = ("/bin/sh", "-c")
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a step comes from, for messages: `Makefile:106`, and the line as the recipe has it."""
+    """Where a step comes from, for messages: `Makefile:106`, and the line as the recipe has it.
+
+    `target` is the one whose recipe it stands in, empty where there is none.
+    """
 
     file: str
     line: int | None = None
     text: str = ""
+    target: str = ""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}" if self.line is not None else self.file
@@ -41,6 +47,10 @@ class PullPolicy(StrEnum):
     MISSING = "missing"
     ALWAYS = "always"
     NEVER = "never"
+
+
+HIDDEN = "(secret)"
+"""Stands for a secret value in the JSON form, and in its digest."""
 
 
 # --- mounts -------------------------------------------------------------------------------------
@@ -115,7 +125,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class BuildOutput:
-    """`--output`: `type` is `local`, `tar`, `docker` or `image`; `attributes` the rest."""
+    """`--output`: `type` is `local`, `tar`, `docker`, `image` or `cacheonly`.
+
+    `attributes` is the rest: `local` and `tar` have a `dest`, an absolute path. Where outputs are
+    given and none is an image, no image is kept.
+    """
 
     type: str
     attributes: Pairs = ()
@@ -131,11 +145,14 @@ class BuildImage:
     `context` is an absolute directory; `containerfile` None means the context's own `Dockerfile`
     (or `Containerfile`). `network` None means what the host settings say. `pull` ALWAYS asks the
     registry for base images even if they are in storage. `substitutes` are base images taken from
-    storage under another name: (reference as in FROM, local reference).
+    storage under another name: (reference as in FROM, local reference). `containerfile_text`
+    stands in the place of a file, where the recipe has one written out (bake's
+    dockerfile-inline).
     """
 
     context: Path
     containerfile: Path | None = None
+    containerfile_text: str | None = None
     tags: tuple[str, ...] = ()
     target: str | None = None
     build_args: Pairs = ()
@@ -167,12 +184,17 @@ class RunContainer:
     made is meant. `entrypoint` None is the image's own, `()` none at all. `command` `()` is the
     image's own CMD. `environment` holds final pairs only. `working_directory`, `user`,
     `hostname` None are the image's or engine's. `interactive` is docker's `-i`, `tty` its `-t`.
+    `always`: it does something else than make bundles of its inputs, and is run although nothing
+    changed. `caches` are directories in the container that are kept from one run to the next; a
+    relative one is relative to the working directory.
     """
 
     image: str
     command: tuple[str, ...] = ()
     entrypoint: tuple[str, ...] | None = None
     environment: Pairs = ()
+    secret_environment: tuple[str, ...] = ()
+    """Names in `environment` whose values are on no command line and in no record."""
     mounts: tuple[Mount, ...] = ()
     working_directory: str | None = None
     user: str | None = None
@@ -206,6 +228,8 @@ class RunContainer:
     stop_timeout: int | None = None
     """Seconds between the stop signal and SIGKILL."""
     limits: Limits = Limits()
+    always: bool = False
+    caches: tuple[str, ...] = ()
     origin: Origin | None = None
     kind: Literal["run-container"] = "run-container"
 
@@ -281,6 +305,14 @@ def _plain(value: object) -> Json:
             return str(value)
         case tuple() | list():
             return [_plain(item) for item in value]
+        case RunContainer() if value.secret_environment:
+            hidden = tuple(
+                (name, HIDDEN if name in value.secret_environment else given)
+                for name, given in value.environment
+            )
+            names = list[Json](value.secret_environment)
+            shown = dataclasses.replace(value, environment=hidden, secret_environment=())
+            return {**cast("dict[str, Json]", _plain(shown)), "secret_environment": names}
         case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
             return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
         case _:

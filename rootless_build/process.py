@@ -11,15 +11,16 @@ import os
 import selectors
 import signal
 import subprocess
+import sys
 import termios
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, Protocol, cast
 
 from plumbum import CommandNotFound, local
 
+from rootless_build.data import dataclass
 from rootless_build.errors import HostError
 from rootless_build.events import Stream
 
@@ -29,6 +30,8 @@ AskToEnd = Callable[[int], None]
 
 GRACE: Final = 8.0
 """Seconds a program has between SIGTERM and SIGKILL."""
+_AGAIN: Final = 0.02
+"""Seconds after which an interruption that was lost is made again."""
 _CHUNK: Final = 64 * 1024
 _EMPTY: Final[Environment] = {}
 
@@ -102,6 +105,16 @@ class _Piped(Running, Protocol):
     stderr: IO[bytes]
 
 
+def exactly(environment: Environment) -> dict[str, str | None]:
+    """What gives a program this environment, and no other variable of ours."""
+    return {**dict.fromkeys(_inherited()), **environment}
+
+
+def _inherited() -> set[str]:
+    # plumbum adds to the environment that it found when it was imported.
+    return {*os.environ, *local.env.getdict()}
+
+
 def which(program: str) -> Path | None:
     """Where a program is on PATH, None when it is not there."""
     try:
@@ -122,12 +135,13 @@ def _start(
         program = local[argv[0]]
     except CommandNotFound as error:
         raise ProgramNotFoundError(argv[0]) from error
-    removed = [name for name, value in environment.items() if value is None and name in os.environ]
+    overlay = {name: value for name, value in environment.items() if value is not None}
+    inherited = _inherited()
+    removed = [name for name, value in environment.items() if value is None and name in inherited]
     command = program[tuple(argv[1:])]
     if removed:
         flags = [flag for name in removed for flag in ("-u", name)]
         command = local["env"][(*flags, str(program.executable), *argv[1:])]
-    overlay = {name: value for name, value in environment.items() if value is not None}
     if own_group:
         # The terminal's Ctrl-C then reaches rbuild alone, which ends its children in order.
         streams["process_group"] = 0
@@ -139,9 +153,23 @@ def _start(
     return cast("Running", started)
 
 
+def _leashed(argv: Sequence[str]) -> Sequence[str]:
+    program = which(argv[0])
+    if program is None:
+        raise ProgramNotFoundError(argv[0])
+    return ["setpriv", "--pdeathsig", "TERM", str(program), *argv[1:]] if which("setpriv") else argv
+
+
 def identity() -> str:
     """This process, as no later one will be: `PID.START`, START in clock ticks since boot."""
     return f"{os.getpid()}.{_start_time('self')}"
+
+
+def private_prefix(of: str | None = None) -> str:
+    """What the names of a process's private files and directories begin with, in places that it
+    shares with others: what it leaves when it is killed is found by that. None: of this process.
+    """
+    return f"rbuild-{of or identity()}-"
 
 
 def lives(identity: str) -> bool:
@@ -245,14 +273,15 @@ def stream(
     Returns its status (-N after signal N). Whatever is raised meanwhile, Ctrl-C and errors of
     `on_output` included, ends the program first; `ask_to_end` is for a program that must not be
     met by a signal to its whole group: it is called with its pid, several times, and the program
-    has GRACE seconds to end by itself before the signals come. Does not wait for background
+    has GRACE seconds to end by itself before the signals come. It also gets SIGTERM when
+    rbuild is killed, where util-linux's setpriv is installed. Does not wait for background
     processes that keep the pipes open after the program itself has ended. Raises
     ProgramNotFoundError.
     """
     process = cast(
         "_Piped",
         _start(
-            argv,
+            _leashed(argv),
             environment,
             directory,
             own_group=True,
@@ -365,12 +394,9 @@ def service(
     Its output goes to `log`. It also gets SIGTERM when rbuild dies, where util-linux's setpriv
     is installed. Raises ProgramNotFoundError.
     """
-    if which(argv[0]) is None:
-        raise ProgramNotFoundError(argv[0])
-    leash = ["setpriv", "--pdeathsig", "TERM"] if which("setpriv") else []
     with log.open("wb") as output:
         process = _start(
-            [*leash, *argv],
+            _leashed(argv),
             environment,
             None,
             own_group=True,
@@ -384,17 +410,56 @@ def service(
         end(process)
 
 
-@contextlib.contextmanager
-def signals_interrupt() -> Iterator[None]:
-    """SIGTERM and SIGHUP end a run the way Ctrl-C does: in order, everything cleaned up."""
+@dataclass(slots=True)
+class Interruption:
+    """Whether and how a run is being ended: `at_once` after a second Ctrl-C."""
 
-    def interrupt(_number: int, _frame: object) -> None:
+    asked: bool = False
+    at_once: bool = False
+
+
+@contextlib.contextmanager
+def signals_interrupt() -> Iterator[Interruption]:
+    """SIGTERM and SIGHUP end a run the way Ctrl-C does: in order, everything cleaned up.
+
+    A second Ctrl-C interrupts the cleaning up where that waits, a third one ends this process as
+    it would any other. Signals that whoever started rbuild has it ignore (nohup) stay ignored.
+    """
+    state = Interruption()
+    hook = sys.unraisablehook
+
+    def lost(unraisable: sys.UnraisableHookArgs) -> None:
+        # The signal came while Python ran a finalizer, out of which nothing can be raised.
+        if unraisable.exc_type is KeyboardInterrupt:
+            state.asked = state.at_once = False
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN)
+        else:
+            hook(unraisable)
+
+    def interrupt(number: int, _frame: object) -> None:
+        if not state.asked:
+            state.asked = True
+            raise KeyboardInterrupt
+        # A terminal that closes sends SIGHUP, and so does its shell; a service manager sends
+        # SIGTERM and SIGHUP.
+        if number != signal.SIGINT:
+            return
+        if state.at_once:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGINT)
+        state.at_once = True
         raise KeyboardInterrupt
 
-    ending = (signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, interrupt) for number in ending}
+    ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in (*ending, signal.SIGALRM)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, interrupt)
+    sys.unraisablehook = lost
     try:
-        yield
+        yield state
     finally:
+        sys.unraisablehook = hook
+        signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, handler)

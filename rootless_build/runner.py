@@ -13,13 +13,12 @@ import signal
 import stat
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
-from rootless_build import bases, bundles, mounts, process
+from rootless_build import bases, caches, mounts, outputs, process
 from rootless_build.backend import (
     LABEL_BUILD,
     LABEL_PLAN,
@@ -31,7 +30,8 @@ from rootless_build.backend import (
     Image,
     Stdio,
 )
-from rootless_build.bundles import Staging
+from rootless_build.containerfile.building import Building
+from rootless_build.data import dataclass
 from rootless_build.errors import (
     HostError,
     ImageNotFoundError,
@@ -48,7 +48,6 @@ from rootless_build.events import (
     StepStarted,
     Stopwatch,
 )
-from rootless_build.host import symptoms
 from rootless_build.plan import (
     BuildImage,
     HostCommand,
@@ -57,8 +56,16 @@ from rootless_build.plan import (
     RemoveVolume,
     RunContainer,
     Step,
+    VolumeMount,
     digest,
 )
+from rootless_build.remembering import RememberingEngine
+from rootless_build.unchanged import Answer, Running, Unchanged
+from rootless_build.unprivileged import without_dind
+
+if TYPE_CHECKING:
+    from rootless_build.bundles import Staging
+    from rootless_build.provenance import Attestor
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +73,26 @@ class Options:
     """`rootful` allows privileged containers that have power over the host. `terminal` allows a
     container to take over rbuild's terminal (never with a JSON log). `in_place`: the container
     works on the bundles themselves, as it does whenever it has the terminal (`rbuild shell`):
-    what a person does in it is there at once.
+    what a person does in it is there at once. `explain` says at every step why it is done. `fresh`
+    gives containers no caches. `building` says how containerfiles are rewritten (None: not at
+    all). `checksums`: binaries that the project makes none for get them.
     """
 
     rootful: bool = False
+    attest: Callable[[], Attestor] | None = None
+    """What makes the provenance of the bundles; None: they get none."""
     terminal: bool = True
     in_place: bool = False
+    explain: bool = False
+    fresh: bool = False
+    building: Building | None = None
+    checksums: bool = False
+    dispose: Callable[[Staging], None] | None = None
+    """What is done with new bundles instead of publishing them."""
+    foreseen: Callable[[], Mapping[str, Image | None]] = dict
+    """What was found out of images before; it may take its time."""
+    unprivileged: bool = False
+    """Containers that were privileged are not: Docker's hack/dind is left out."""
 
 
 def needs_engine(plan: Plan) -> bool:
@@ -79,20 +100,53 @@ def needs_engine(plan: Plan) -> bool:
     return not all(isinstance(step, HostCommand) for step in plan.steps)
 
 
-def run(plan: Plan, engine: Engine | None, options: Options, emit: Emit) -> None:
-    """Do every step in order; the first that fails ends it.
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run did. `done` says whether anything had to be; `saved` are the seconds that what
+    was not done, or was found in a cache, took an earlier run.
+    """
+
+    done: bool = False
+    saved: float = 0.0
+
+
+def run(
+    plan: Plan,
+    engine: Engine | None,
+    options: Options,
+    emit: Emit,
+    unchanged: Unchanged | None = None,
+) -> Summary:
+    """Do every step in order, but for those that `unchanged` finds done; the first that fails ends
+    it.
 
     `engine` may be None for a plan that needs none.
 
     Raises an RbuildError whose `where` names the step.
     """
-    _Run(plan, engine, options, emit).all()
+    return _Run(plan, engine, options, emit, unchanged).all()
 
 
 class _Run:
-    def __init__(self, plan: Plan, engine: Engine | None, options: Options, emit: Emit) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        engine: Engine | None,
+        options: Options,
+        emit: Emit,
+        unchanged: Unchanged | None,
+    ) -> None:
         self._plan = plan
-        self._given_engine = engine
+        self._unchanged = unchanged
+        self._skip: bool | None = None
+        self._running: Running | None = None
+        self._left = sum(isinstance(step, RunContainer) for step in plan.steps)
+        self._in_containers = 0.0
+        self._cached = False
+        self._prepared = False
+        self._attestor: Attestor | None = None
+        self._summary = Summary()
+        self._given_engine = RememberingEngine(engine, options.foreseen) if engine else None
         self._options = options
         self._emit = emit
         self._built: dict[str, Image] = {}
@@ -106,38 +160,56 @@ class _Run:
         )
 
     @property
-    def _engine(self) -> Engine:
+    def _engine(self) -> RememberingEngine:
         assert self._given_engine is not None  # noqa: S101 - needs_engine() has said so
         return self._given_engine
 
-    def all(self) -> None:
+    def all(self) -> Summary:
         if needs_engine(self._plan) and not self._options.rootful and not self._engine.rootless:
             _refuse_rootful(self._plan)
-        self._check_bundles()
         of = len(self._plan.steps)
         for number, step in enumerate(self._plan.steps, 1):
             self._emit(StepStarted(number, of, step.kind, title(step)))
             watch = Stopwatch()
             try:
-                self._step(step, StepReporter(self._emit, number))
+                done = self._step(step, StepReporter(self._emit, number))
             except RbuildError as error:
                 error.where = error.where or _where(number, of, step)
                 if not error.hint:
+                    # Only a failure needs it.
+                    from rootless_build.host import symptoms  # noqa: PLC0415
+
                     error.hint = symptoms.hint(f"{error.message}\n{error.engine_words}")
                 status = error.status if isinstance(error, StepFailedError) else None
                 self._emit(StepFinished(number, of, step.kind, status or 1, watch.seconds))
                 raise
-            self._emit(StepFinished(number, of, step.kind, 0, watch.seconds))
+            self._emit(StepFinished(number, of, step.kind, 0, watch.seconds, cached=not done))
+            self._summary = dataclasses.replace(self._summary, done=self._summary.done or done)
+        return self._summary
+
+    def _prepare(self) -> None:
+        """Something will be done."""
+        if not self._prepared:
+            self._prepared = True
+            self._attestor = self._options.attest() if self._options.attest else None
+            if self._left:
+                self._engine.warm_up()
+            self._check_bundles()
 
     def _check_bundles(self) -> None:
         """What would keep the results from being published is said before they are made."""
         wanted = self._plan.bundles
         if wanted and any(self._stages(step) for step in self._plan.steps):
+            # A run that changes nothing makes no bundles: 20 ms.
+            from rootless_build import bundles  # noqa: PLC0415
+
             bundles.check(wanted.directory)
 
     def _stages(self, step: Step) -> bool:
         """Whether the step's bundles are published when it has ended, not written in place."""
         wanted = self._plan.bundles
+        if isinstance(step, BuildImage):
+            return outputs.in_bundles(step, wanted)
         if wanted is None or not isinstance(step, RunContainer):
             return False
         if not mounts.makes_bundles(step, wanted):
@@ -147,35 +219,159 @@ class _Run:
         stdio = _stdio(step, terminal=self._options.terminal)
         return not self._options.in_place and stdio is not Stdio.TERMINAL
 
-    def _step(self, step: Step, reporter: StepReporter) -> None:
+    def _step(self, step: Step, reporter: StepReporter) -> bool:
+        """Whether anything had to be done."""
         match step:
             case BuildImage():
-                self._build(step, reporter)
+                return self._build(step, reporter)
             case RunContainer():
-                self._run(step, reporter)
+                return self._run(step, reporter)
             case HostCommand():
                 _host_command(step, reporter)
+                if self._given_engine is not None:
+                    self._given_engine.forget()
             case RemoveVolume():
                 for name in step.names:
                     self._engine.remove_volume(name)
             case _:
                 assert_never(step)
+        return True
 
-    def _build(self, step: BuildImage, reporter: StepReporter) -> None:
-        step = dataclasses.replace(step, labels=self._image_labels + step.labels)
-        image = self._engine.build_image(bases.prepared(step, self._engine, reporter), reporter)
+    def _is_done(self, answer: Answer, reporter: StepReporter) -> bool:
+        if answer.why:
+            level = Level.INFO if self._options.explain else Level.DETAIL
+            reporter.notice("explain", f"because: {answer.why}", level)
+            return False
+        self._saves(answer.seconds)
+        return True
+
+    def _saves(self, seconds: float) -> None:
+        self._summary = dataclasses.replace(self._summary, saved=self._summary.saved + seconds)
+
+    def _build(self, step: BuildImage, reporter: StepReporter) -> bool:
+        if self._unchanged is not None:
+            answer = self._unchanged.build(step, self._engine)
+            if self._is_done(answer, reporter):
+                self._built |= {tag: answer.image for tag in step.tags if answer.image}
+                return False
+        self._prepare()
+        watch = Stopwatch()
+        with outputs.with_containerfile(outputs.image_only(step)) as plain:
+            prepared = bases.prepared(plain, self._engine, reporter)
+            building = self._unchanged and self._unchanged.building(step, self._engine)
+            labels = self._image_labels + step.labels + (building.labels if building else ())
+            image = self._build_normalised(dataclasses.replace(prepared, labels=labels), reporter)
         reporter.flush()
-        for tag in step.tags:
+        for tag in plain.tags:
             self._built[tag] = image
+        try:
+            if outputs.files(step):
+                self._export(step, image)
+        finally:
+            if not outputs.keeps_image(step):
+                self._engine.discard_image(image)
+        if building and not building.done(image, watch.seconds):
+            reporter.notice(
+                "changed-meanwhile",
+                "files changed while the image was built; the next run builds it again",
+                Level.WARNING,
+            )
+        return True
 
-    def _run(self, step: RunContainer, reporter: StepReporter) -> None:
-        image = self._image(step, reporter)
+    def _export(self, step: BuildImage, image: Image) -> None:
+        """Copy the image's files to every output; those in the bundles are staged together."""
+        # As above.
+        from rootless_build import bundles  # noqa: PLC0415
+
+        wanted = self._plan.bundles if self._stages(step) else None
+        made = outputs.files(step)
+        with ExitStack() as stack:
+            staging = stack.enter_context(bundles.stage(wanted.directory)) if wanted else None
+            near = staging.path if staging else outputs.destination(made[0])
+            copied = stack.enter_context(outputs.place_near(near))
+            if self._attestor is not None:
+                self._attestor.ran(title(step), image)
+            self._engine.copy_image(image, self._container_labels, copied)
+            for output in made:
+                if staging is None or wanted is None or not outputs.is_inside(output, wanted):
+                    outputs.write(copied, output)
+                    continue
+                staged = outputs.moved(output, wanted.directory, staging.path)
+                if output.type == "tar":
+                    outputs.write(copied, staged)
+                else:
+                    staging.merge(copied, outputs.destination(staged))
+            if staging is not None:
+                self._published(staging)
+
+    def _build_normalised(self, step: BuildImage, reporter: StepReporter) -> Image:
+        if self._options.building is None:
+            return self._engine.build_image(step, reporter)
+        # A run that changes nothing reads no containerfile: 20 ms.
+        from rootless_build.normalising import normalised  # noqa: PLC0415
+
+        with normalised(step, self._engine, reporter, self._options.building) as (known, own):
+            return self._engine.build_image(known, own)
+
+    def _run(self, step: RunContainer, reporter: StepReporter) -> bool:
         stdio = _stdio(step, terminal=self._options.terminal)
+        if self._unchanged is not None:
+            if self._skip is None:
+                answer = self._unchanged.run(self._in_storage, piped=stdio is Stdio.PIPED)
+                self._skip = self._is_done(answer, reporter)
+                if not self._skip and self._unchanged.may_be_skipped():
+                    self._running = self._unchanged.running()
+            if self._skip:
+                return False
+        self._prepare()
+        image = self._image(step, reporter)
+        if self._attestor is not None:
+            self._attestor.ran(step.image, image)
+        if self._running is not None:
+            self._running.starts(step, image)
+        watch = Stopwatch()
+        self._run_in(step, image, stdio, reporter)
+        self._in_containers += watch.seconds
+        self._left -= 1
+        if self._running is not None:
+            self._running.ended(step, image, watch.seconds)
+            if not self._left:
+                self._running.all_ended()
+        if self._unchanged is not None and not self._left:
+            self._compare_with_cold(self._unchanged)
+        return True
+
+    def _in_storage(self, step: RunContainer) -> Image | None:
+        if step.pull is PullPolicy.ALWAYS:
+            return None
+        return self._built.get(step.image) or bases.in_storage(step.image, self._engine)
+
+    def _compare_with_cold(self, unchanged: Unchanged) -> None:
+        """What the caches saved: the first run of a target finds them empty."""
+        cold = unchanged.cold()
+        if not self._cached or not cold:
+            unchanged.cold(self._in_containers)
+        else:
+            self._saves(max(cold - self._in_containers, 0.0))
+
+    def _run_in(
+        self, step: RunContainer, image: Image, stdio: Stdio, reporter: StepReporter
+    ) -> None:
+        if self._options.unprivileged:
+            step = without_dind(step, image)
+        kept: tuple[VolumeMount, ...] = ()
+        if not self._options.fresh:
+            kept = caches.volumes(step, image, self._plan.project)
+            self._cached = self._cached or bool(kept)
         step = dataclasses.replace(
             step,
             labels=self._container_labels + step.labels,
             tty=stdio is Stdio.TERMINAL,
+            mounts=step.mounts + kept,
         )
+        # As above.
+        from rootless_build import bundles  # noqa: PLC0415
+
         with ExitStack() as stack:
             staging, copied_from = None, None
             wanted = self._plan.bundles
@@ -207,7 +403,7 @@ class _Run:
         if step.image in self._built:
             return self._built[step.image]
         found = self._engine.find_image(step.image)
-        if found is not None and step.pull is not PullPolicy.ALWAYS:
+        if found and step.pull is not PullPolicy.ALWAYS and not bases.stands_in(found):
             return found
         local = bases.stand_in(step.image, step.pull, self._engine, reporter)
         image = self._engine.find_image(local or step.image)
@@ -221,7 +417,16 @@ class _Run:
                 if container.copy_out(copied_from, Path(out)):
                     staging.take(Path(out))
         self._engine.give_back(staging.path)
-        published = staging.publish()
+        self._published(staging)
+
+    def _published(self, staging: Staging) -> None:
+        if self._options.checksums:
+            staging.add_checksums()
+        if self._options.dispose is not None:
+            self._options.dispose(staging)
+            return
+        attestor = self._attestor
+        published = staging.publish(attestor.attestation(self._engine) if attestor else None)
         for warning in published.warnings:
             self._emit(Notice(Level.WARNING, "bundles", warning))
         self._emit(BundlesPublished(staging.directory, published.files, published.checked))
@@ -231,8 +436,7 @@ def title(step: Step) -> str:
     """One line that tells a person what the step does."""
     match step:
         case BuildImage():
-            name = step.tags[0] if step.tags else str(step.context)
-            return f"build image {name}"
+            return f"build {_built(step)}"
         case RunContainer():
             return f"run {shlex.join(step.command) or step.image}"
         case HostCommand():
@@ -240,6 +444,15 @@ def title(step: Step) -> str:
         case RemoveVolume():
             return f"remove volumes {' '.join(step.names)}"
     assert_never(step)
+
+
+def _built(step: BuildImage) -> str:
+    """The image's name, or the stage and where its files go."""
+    platform = f" for {', '.join(step.platforms)}" if step.platforms else ""
+    if outputs.keeps_image(step):
+        return f"image {step.tags[0] if step.tags else step.target or step.context}{platform}"
+    places = ", ".join(str(outputs.destination(output)) for output in outputs.files(step))
+    return f"{step.target or step.context}{platform} into {places or 'the cache'}"
 
 
 def _where(number: int, of: int, step: Step) -> str:
@@ -253,7 +466,8 @@ def _refuse_rootful(plan: Plan) -> None:
             raise HostError(
                 "this plan runs a privileged container, and as root that has power over the host",
                 finding="rootful-privileged",
-                hint="run rbuild as an ordinary user, or say --rootful if you mean it",
+                hint="run rbuild as an ordinary user, or without privileges (--unprivileged), "
+                "or say --rootful if you mean it",
             )
 
 
@@ -267,12 +481,10 @@ def _stdio(step: RunContainer, *, terminal: bool) -> Stdio:
 
 
 def _host_command(step: HostCommand, reporter: StepReporter) -> None:
-    wanted = dict(step.environment)
-    removed: dict[str, str | None] = {name: None for name in os.environ if name not in wanted}
     status = process.stream(
         [*step.shell, step.script],
         reporter.output,
-        environment=removed | wanted,
+        environment=process.exactly(dict(step.environment)),
         directory=step.directory,
     )
     reporter.flush()

@@ -43,7 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     own = metafunc.definition.iter_markers("parametrize")
-    if "backend_name" not in metafunc.fixturenames or any(m.args[0] == "backend_name" for m in own):
+    if "backend_name" not in metafunc.fixturenames or any("backend_name" in m.args[0] for m in own):
         return
     wanted: list[str] = metafunc.config.getoption("--backend") or list(registry.names())
     unknown = set(wanted) - set(registry.names())
@@ -58,6 +58,26 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         indirect=True,
         scope="session",
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first: a group is the work of one process, and what is in none fills the rest.
+
+    What `in_ci` names engines for is `exhaustive` with the others.
+    """
+    items.sort(key=_place)
+    for item in items:
+        wanted = item.get_closest_marker("in_ci")
+        group = item.get_closest_marker("xdist_group")
+        if wanted and group and group.args[0] not in wanted.args:
+            item.add_marker(pytest.mark.exhaustive)
+
+
+def _place(item: pytest.Item) -> int:
+    group = item.get_closest_marker("xdist_group")
+    if group is None:
+        return 2
+    return 0 if group.args[0] == "docker.io" else 1
 
 
 @pytest.fixture(scope="session")
@@ -120,11 +140,11 @@ def user_environment(backend_name: str, storage: Path) -> Iterator[Mapping[str, 
                 pytest.fail(f"the docker backend can't be tested here: {error}", pytrace=False)
             patch.setenv("DOCKER_HOST", host)
             patch.setenv("DOCKER_CONFIG", str(storage / "config"))
-        stack.callback(_end_pause_process, Path(runtime))
+        stack.callback(end_pause_process, Path(runtime))
         yield dict(os.environ)
 
 
-def _end_pause_process(runtime: Path) -> None:
+def end_pause_process(runtime: Path) -> None:
     """podman leaves one process behind that holds its user namespace open."""
     pid_file = runtime / "libpod" / "tmp" / "pause.pid"
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):

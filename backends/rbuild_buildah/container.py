@@ -13,12 +13,14 @@ from typing import assert_never
 from rbuild_buildah import flags, mounts
 from rbuild_buildah.command import Buildah, own_words
 from rbuild_buildah.ending import Output, read_ending
-from rbuild_buildah.processes import kill_marked
-from rbuild_buildah.store import ContainerRecord, Store
+from rbuild_buildah.store import ContainerRecord, Store, filling
+from rbuild_containers.killing import kill_containing
+from rbuild_containers.runtime_state import RuntimeStates
+from rootless_build import process
 from rootless_build.backend import Exit, Image, Stdio
 from rootless_build.errors import StepFailedError
 from rootless_build.events import StepReporter
-from rootless_build.plan import RunContainer
+from rootless_build.plan import RunContainer, VolumeMount
 
 
 @contextlib.contextmanager
@@ -35,14 +37,34 @@ def working_container(
     create = flags.create_arguments(step, settings)
     record = store.new_container(step.name, step.labels)
     try:
+        discard_half_filled(buildah, store, step)
         placed = mounts.place(step, image, store, record)
         name = ("--name", record.name, "--cidfile", str(record.id_file))
         buildah.ask("the container could not be made", "from", *create, *name, image.id)
         if placed.fills:
-            mounts.copy(buildah, record.id, placed.fills)
+            _fill(buildah, record, placed.fills)
         yield WorkingContainer(buildah, record, step, image, placed, argv)
     finally:
         remove(buildah, record)
+
+
+def _fill(buildah: Buildah, record: ContainerRecord, fills: Sequence[mounts.Copy]) -> None:
+    for fill in fills:
+        filling(fill.to).write_text(process.identity())
+    mounts.copy(buildah, record.id, fills)
+    for fill in fills:
+        filling(fill.to).unlink()
+
+
+def discard_half_filled(buildah: Buildah, store: Store, step: RunContainer) -> None:
+    """Volumes that a killed run had begun to fill start anew: they would count as filled."""
+    for mount in step.mounts:
+        if isinstance(mount, VolumeMount) and mount.name is not None:
+            volume = store.volume(mount.name)
+            if volume.half_filled:
+                buildah.remove_tree(volume.data)
+                volume.data.mkdir()
+                filling(volume.data).unlink()
 
 
 def remove(buildah: Buildah, record: ContainerRecord) -> None:
@@ -50,7 +72,10 @@ def remove(buildah: Buildah, record: ContainerRecord) -> None:
 
     Raises StepFailedError when something of it stays.
     """
-    kill_marked(record.marker)
+    # Each of its processes has a mount of the bundle directory that buildah made for it
+    # (`/run/.containerenv`) until buildah unmounts that: which it does not do when it is killed.
+    kill_containing(record.marker)
+    RuntimeStates(buildah.settings).remove(record.marker)
     gone = buildah.capture("rm", record.id)
     # Without an id buildah has not made it: nothing of that name is rbuild's.
     if gone.status and "container not known" not in gone.words:

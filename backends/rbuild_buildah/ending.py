@@ -18,10 +18,10 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from rootless_build.backend import Exit
+from rootless_build.data import dataclass
 from rootless_build.events import LONGEST_LINE, StepReporter, Stream
 
 _LONGEST_ENDING: Final = 16 * 1024

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, assert_never
@@ -18,8 +19,20 @@ from rbuild_buildah.store import Store
 from rbuild_containers.build import build_arguments
 from rbuild_containers.build_log import BuildLog
 from rbuild_containers.image_config import image_from_config
+from rbuild_containers.image_files import copy_image
+from rbuild_containers.runtime_state import RuntimeStates
+from rbuild_containers.temporary import build_directory
+from rbuild_containers.working import Storage, bundle_directories, size
 from rootless_build import process
-from rootless_build.backend import LABEL_PREFIX, EngineSettings, Image, Leftover, LeftoverKind
+from rootless_build.backend import (
+    ALL_KINDS,
+    LABEL_PREFIX,
+    LABEL_PROCESS,
+    EngineSettings,
+    Image,
+    Leftover,
+    LeftoverKind,
+)
 from rootless_build.errors import ImageNotFoundError, StepFailedError
 from rootless_build.events import StepReporter, Stream
 from rootless_build.plan import BuildImage, Json, Pairs, RunContainer
@@ -56,6 +69,19 @@ class BuildahEngine:
             raise StepFailedError(message, status=125, engine_words=own_words(done))
         return _image(json.loads(done.text))
 
+    def find_images(self, references: Sequence[str]) -> Sequence[Image | None]:
+        """See `rootless_build.backend.Engine.find_images`: buildah takes one name at a time, so
+        several are asked at once.
+        """
+        # Few runs need it, and it costs 5 ms.
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+
+        with ThreadPoolExecutor(4) as threads:
+            return list(threads.map(self.find_image, references))
+
+    def warm_up(self) -> None:
+        """Nothing: there is no service."""
+
     def pull_image(self, reference: str, reporter: StepReporter) -> Image:
         """Fetch an image; buildah's progress goes to the reporter."""
         words = process.Tail()
@@ -83,7 +109,13 @@ class BuildahEngine:
         file.unlink(missing_ok=True)
         arguments = build_command(dataclasses.replace(step, image_id_file=file), self._settings)
         log = BuildLog(reporter)
-        status = self._buildah.stream(arguments, log.feed)
+        status = None
+        with build_directory(step, self._buildah.remove_tree) as temporary:
+            try:
+                status = self._buildah.stream(arguments, log.feed, temporary=temporary)
+            finally:
+                if status != 0:
+                    self._end_build()
         log.finish(succeeded=status == 0)
         if status:
             raise log.failure(step, status)
@@ -97,6 +129,25 @@ class BuildahEngine:
     ) -> AbstractContextManager[WorkingContainer]:
         """Make a working container of `image`."""
         return working_container(self._buildah, self._store, step, image)
+
+    def copy_image(self, image: Image, labels: Pairs, destination: Path) -> None:
+        """Copy the files of an image into `destination`."""
+        copy_image(self, image, labels, destination)
+
+    def discard_image(self, image: Image) -> None:
+        """Remove an image that has no name, and the layers that were its alone (buildah 1.28)."""
+        names = self._buildah.capture(
+            "images", "--no-trunc", "--format", "{{.ID}} {{.Name}}:{{.Tag}}"
+        )
+        ours = [line for line in names.text.splitlines() if image.id in line.partition(" ")[0]]
+        if ours and all(line.endswith(" <none>:<none>") for line in ours):
+            self._buildah.capture("rmi", image.id)
+
+    def _end_build(self) -> None:
+        """What a build that was interrupted or killed did not remove itself."""
+        for made in (*self._storage.working_containers(), *self._states.of_builds()):
+            if dict(made.labels).get(LABEL_PROCESS) == process.identity():
+                self.remove(made)
 
     def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
         """Make an image of one layer out of a tar archive (plain, gzip, xz or bzip2)."""
@@ -138,29 +189,35 @@ class BuildahEngine:
                 hint=f"as root: chown -R {os.getuid()}:{os.getgid()} {directory}",
             )
 
-    def leftovers(self) -> Sequence[Leftover]:
+    def leftovers(self, kinds: Collection[LeftoverKind] = ALL_KINDS) -> Sequence[Leftover]:
         """The containers and volumes on record, and the images, that have rbuild's labels."""
-        return (
-            *(
-                Leftover(LeftoverKind.CONTAINER, record.id, record.name, record.labels)
-                for record in self._store.containers()
-                if record.labels
-            ),
-            *(
-                Leftover(LeftoverKind.VOLUME, volume.name, volume.name, volume.labels)
-                for volume in self._store.volumes()
-                if volume.labels
-            ),
-            *self._images(),
-        )
+        return tuple(self._labelled(kinds))
+
+    def _labelled(self, kinds: Collection[LeftoverKind]) -> Iterator[Leftover]:
+        if LeftoverKind.CONTAINER in kinds:
+            for record in self._store.containers():
+                if record.labels:
+                    own = size(record.directory) + (self._storage.size(record.id) or 0)
+                    yield Leftover(
+                        LeftoverKind.CONTAINER, record.id, record.name, record.labels, own
+                    )
+            yield from self._storage.working_containers()
+            yield from self._states.of_builds()
+        if LeftoverKind.VOLUME in kinds:
+            for volume in self._store.volumes():
+                if volume.labels:
+                    own = size(volume.directory)
+                    yield Leftover(
+                        LeftoverKind.VOLUME, volume.name, volume.name, volume.labels, own
+                    )
+        if LeftoverKind.IMAGE in kinds:
+            yield from self._images()
 
     def remove(self, leftover: Leftover) -> None:
         """Remove one of them, by force."""
         match leftover.kind:
             case LeftoverKind.CONTAINER:
-                for record in self._store.containers():
-                    if record.id == leftover.id:
-                        remove(self._buildah, record)
+                self._remove_container(leftover)
             case LeftoverKind.VOLUME:
                 self.remove_volume(leftover.id)
             case LeftoverKind.IMAGE:
@@ -168,6 +225,34 @@ class BuildahEngine:
                 self._buildah.ask(failure, "rmi", "--force", leftover.id)
             case _:
                 assert_never(leftover.kind)
+
+    def _remove_container(self, leftover: Leftover) -> None:
+        recorded = [record for record in self._store.containers() if record.id == leftover.id]
+        for record in recorded:
+            remove(self._buildah, record)
+        if leftover.id in {state.id for state in self._states.of_builds()}:
+            self._states.remove(leftover.id)
+            return
+        for directory in bundle_directories(leftover.id):
+            self._buildah.remove_tree(directory)
+            self._states.remove(directory.name)
+        if not recorded:
+            self._storage.end_processes(leftover.id)
+            gone = self._buildah.capture("rm", leftover.id)
+            if gone.status and "container not known" not in gone.words:
+                raise StepFailedError(
+                    f"the container {leftover.name} could not be removed",
+                    engine_words=own_words(gone),
+                )
+
+    @property
+    def _states(self) -> RuntimeStates:
+        return RuntimeStates(self._settings)
+
+    @functools.cached_property
+    def _storage(self) -> Storage:
+        told = json.loads(self._buildah.ask("buildah did not say where its storage is", "info"))
+        return Storage(Path(told["store"]["GraphRoot"]), told["store"]["GraphDriverName"])
 
     def _images(self) -> Iterator[Leftover]:
         listed = self._buildah.ask(
@@ -205,9 +290,14 @@ def build_command(step: BuildImage, settings: EngineSettings) -> tuple[str, ...]
 
 def _image(inspected: Mapping[str, Json]) -> Image:
     config = inspected.get("OCIv1")
-    inner = config.get("config") if isinstance(config, dict) else None
-    image_id = str(inspected["FromImageID"])
-    return image_from_config(image_id, inner if isinstance(inner, dict) else {})
+    whole = config if isinstance(config, dict) else {}
+    inner, root = whole.get("config"), whole.get("rootfs")
+    return image_from_config(
+        str(inspected["FromImageID"]),
+        inner if isinstance(inner, dict) else {},
+        root.get("diff_ids") if isinstance(root, dict) else None,
+        (whole.get("os"), whole.get("architecture"), whole.get("variant")),
+    )
 
 
 def _has_foreign(directory: Path, uid: int) -> bool:
@@ -221,6 +311,18 @@ def _has_foreign(directory: Path, uid: int) -> bool:
             else entry.stat(follow_symlinks=False).st_uid != uid
             for entry in entries
         )
+
+
+def _size(directory: Path) -> int:
+    """Bytes of the files below; what a subordinate uid keeps to itself does not count."""
+    found = 0
+    for parent, _, names in os.walk(directory):
+        for name in names:
+            try:
+                found += Path(parent, name).lstat().st_size
+            except OSError:
+                continue  # it went away meanwhile, or can't be looked at
+    return found
 
 
 def _bytes(text: str) -> int | None:

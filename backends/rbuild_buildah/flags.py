@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from rbuild_buildah.command import CHROOT, isolation_arguments
 from rootless_build.backend import EngineSettings, Image, Stdio
+from rootless_build.data import dataclass
 from rootless_build.errors import StepFailedError, UnsupportedError
 from rootless_build.plan import BindMount, Limits, RunContainer, TmpfsMount
 
@@ -33,6 +33,8 @@ def _other_namespace(mode: str | None, *known: str) -> bool:
 
 
 UNSUPPORTED: Final = (
+    # `buildah run` takes variables on its command line alone, where everybody can read them.
+    _Row("--secret-env", lambda step: step.secret_environment),
     _Row("--publish", lambda step: step.publish and step.network != "host"),
     _Row("--group-add", lambda step: step.group_add),
     _Row("--read-only", lambda step: step.read_only),

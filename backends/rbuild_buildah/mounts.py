@@ -6,13 +6,13 @@ import dataclasses
 import json
 import posixpath
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from rbuild_buildah.command import Buildah
 from rbuild_buildah.store import ContainerRecord, Store
 from rootless_build.backend import Image
+from rootless_build.data import dataclass
 from rootless_build.errors import StepFailedError
 from rootless_build.plan import BindMount, RunContainer, TmpfsMount, VolumeMount
 

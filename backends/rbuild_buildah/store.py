@@ -8,15 +8,17 @@ are records: `containers/KEY/` holds `container.json` (name, labels), `id` (writ
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from rootless_build import process
 from rootless_build.backend import LABEL_PREFIX, EngineSettings
+from rootless_build.data import dataclass
 from rootless_build.errors import StepFailedError
 from rootless_build.plan import Pairs
 
@@ -39,11 +41,14 @@ class ContainerRecord:
 
     @property
     def id(self) -> str:
-        """The container's full id, the record's own key when buildah has not made it."""
-        try:
-            return self.id_file.read_text().strip() or self.directory.name
-        except FileNotFoundError:
-            return self.directory.name
+        """The container's full id; the name that is rbuild's own when buildah gave no id.
+
+        buildah may have been interrupted between the two. A name that the step gave may be that
+        of another container, this one is not.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            return self.id_file.read_text().strip() or _own_name(self.directory.name)
+        return _own_name(self.directory.name)
 
     @property
     def temporary(self) -> Path:
@@ -73,6 +78,19 @@ class VolumeRecord:
         """What is mounted."""
         return self.directory / "data"
 
+    @property
+    def half_filled(self) -> bool:
+        """Whether a run was killed while it copied the image's content into it."""
+        try:
+            return not process.lives(filling(self.data).read_text())
+        except FileNotFoundError:
+            return False
+
+
+def filling(data: Path) -> Path:
+    """A file that is there while a volume is filled; it names the process that does it."""
+    return data.with_name(f"{data.name}.filling")
+
 
 class Store:
     """The records below a data directory."""
@@ -89,8 +107,10 @@ class Store:
     def new_container(self, name: str | None, labels: Pairs) -> ContainerRecord:
         """A record with a key of its own; `name` None gives `rbuild-KEY`."""
         key = secrets.token_hex(8)
-        record = ContainerRecord(self._containers / key, name or f"rbuild-{key}", _ours(labels))
-        record.temporary.mkdir(parents=True)
+        record = ContainerRecord(self._containers / key, name or _own_name(key), _ours(labels))
+        self._containers.mkdir(mode=0o700, parents=True, exist_ok=True)
+        record.directory.mkdir(mode=0o700)
+        record.temporary.mkdir()
         _write(record.directory / "container.json", record.labels, name=record.name)
         return record
 
@@ -124,6 +144,10 @@ class Store:
         """All named volumes."""
         for directory, data in _records(self._volumes, "volume.json"):
             yield VolumeRecord(directory, _labels(data))
+
+
+def _own_name(key: str) -> str:
+    return f"rbuild-{key}"
 
 
 def _ours(labels: Pairs) -> Pairs:

@@ -5,14 +5,17 @@ Facts: podman 4.3.1 and buildah 1.28.2, each tried; podman-build(1), buildah-bui
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from rbuild_containers.working import marks
 from rootless_build.backend import EngineSettings
+from rootless_build.containerfile.platforms import host as build_platform
 from rootless_build.errors import UnsupportedError
 from rootless_build.plan import BuildImage, BuildOutput, Limits
 
 _EXPORTERS = ("local", "tar")
 _STORAGE = ("docker", "image")
+_BUILD_PLATFORM = "BUILDPLATFORM"
 
 
 def build_arguments(step: BuildImage, settings: EngineSettings) -> tuple[str, ...]:
@@ -43,7 +46,7 @@ def _options(step: BuildImage, settings: EngineSettings) -> Iterator[str]:
         yield from ("--build-arg", f"{name}={value}")
     for name, value in step.labels:
         yield from ("--label", f"{name}={value}")
-    yield from _platform(step.platforms)
+    yield from _platform(step.platforms, dict(step.build_args))
     yield from _network(step.network, settings.network)
     for name, value in step.build_contexts:
         yield from ("--build-context", f"{name}={value}")
@@ -58,6 +61,7 @@ def _options(step: BuildImage, settings: EngineSettings) -> Iterator[str]:
     ):
         for value in values:
             yield from (flag, value)
+    yield from marks(step.labels)
     yield from _cache_from(step.cache_from)
     yield from _limits(step.limits)
     yield from _outputs(step.outputs)
@@ -80,12 +84,16 @@ def _containerfile(step: BuildImage) -> Iterator[str]:
         yield from ("--ignorefile", str(ignore))
 
 
-def _platform(platforms: tuple[str, ...]) -> Iterator[str]:
+def _platform(platforms: tuple[str, ...], given: Mapping[str, str]) -> Iterator[str]:
     if len(platforms) > 1:
         message = f"podman and buildah build one platform at a time, not {', '.join(platforms)}"
         raise UnsupportedError(message, hint="name one platform")
     for platform in platforms:
         yield from ("--platform", platform)
+    if platforms and _BUILD_PLATFORM not in given:
+        # buildah 1.28 takes `FROM --platform=$BUILDPLATFORM` for the platform that is asked for,
+        # and then finds no base image of it.
+        yield from ("--build-arg", f"{_BUILD_PLATFORM}={build_platform()}")
 
 
 def _network(mode: str | None, default: str | None) -> Iterator[str]:

@@ -3,14 +3,15 @@
 Both write the instructions to standard output: `[1/2] STEP 3/5: RUN …` (the stage only where
 there are several), then what a RUN prints, then `--> Using cache ID` or `--> ID`, and at the end
 `COMMIT NAME` and the image's id; an error goes to standard error (podman 4.3.1, buildah 1.28.2).
+A stage that waits for another lets a third one go on, so that their instructions are mixed.
 """
 
 from __future__ import annotations
 
 import re
 from collections import deque
-from dataclasses import dataclass
 
+from rootless_build.data import dataclass
 from rootless_build.errors import ImageBuildError
 from rootless_build.events import LONGEST_LINE, StepReporter, Stream
 from rootless_build.plan import BuildImage
@@ -35,19 +36,17 @@ class _Instruction:
     of: int
     text: str
 
-    def leads_to(self, other: _Instruction) -> bool:
-        """Whether the engine can print `other` next: stages may be skipped, instructions not."""
-        if other.stage == self.stage:
-            return (other.stages, other.of, other.number) == (
-                self.stages,
-                self.of,
-                self.number + 1,
-            )
-        return (
-            other.stage > self.stage
-            and other.stages == self.stages
-            and (other.number, self.number) == (1, self.of)
-        )
+    @property
+    def base(self) -> str:
+        """The image of a FROM, empty for anything else."""
+        words = [word for word in self.text.split() if not word.startswith("--")]
+        return words[1] if len(words) > 1 and words[0].upper() == "FROM" else ""
+
+    def follows(self, before: _Instruction | None) -> bool:
+        """Whether it is the next of its stage: stages may be skipped, instructions not."""
+        if before is None:
+            return self.number == 1
+        return (self.stages, self.of, self.number) == (before.stages, before.of, before.number + 1)
 
 
 class BuildLog:
@@ -62,6 +61,7 @@ class BuildLog:
         self._reporter = reporter
         self._pending: dict[Stream, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
         self._current: _Instruction | None = None
+        self._stages: dict[int, list[_Instruction]] = {}
         self._open = False
         self._tail: deque[bytes] = deque(maxlen=_KEPT_LINES)
 
@@ -97,7 +97,7 @@ class BuildLog:
         """The error for a build that ended with `status`, naming the instruction it ended at."""
         words = b"".join(self._tail).decode(errors="replace")
         name = step.tags[0] if step.tags else str(step.context)
-        current = self._current
+        current = self._named(words) or self._current
         if current is None:
             return ImageBuildError(f"the image {name} could not be built", engine_words=words)
         hint = ""
@@ -111,6 +111,16 @@ class BuildLog:
             why = f" (the engine was ended by signal {-status})"
         message = f"the image {name} could not be built: it failed at {where}{why}"
         return ImageBuildError(message, hint=hint, engine_words=words)
+
+    def _named(self, words: str) -> _Instruction | None:
+        """The instruction that the engine's own error names: not always the latest."""
+        _, named, text = words.rpartition(_ENGINE_ERROR.decode())
+        text = text.removeprefix('"')
+        known = [each for done in self._stages.values() for each in reversed(done)]
+        if not named and _NO_BASE in words:
+            # It names the image alone.
+            return next((each for each in known if each.base and each.base in words), None)
+        return next((each for each in known if named and text.startswith(each.text)), None)
 
     def _line(self, line: bytes, stream: Stream) -> None:
         if stream == "stderr" and line.startswith(_ENGINE_ERROR):
@@ -147,6 +157,7 @@ class BuildLog:
     def _begin(self, instruction: _Instruction) -> None:
         self._close()
         self._current, self._open = instruction, True
+        self._stages.setdefault(instruction.stage, []).append(instruction)
         stage = f"{instruction.stage}/{instruction.stages}" if instruction.stages > 1 else None
         self._reporter.instruction(
             instruction.number, instruction.of, instruction.text, stage=stage
@@ -157,9 +168,10 @@ class BuildLog:
         found = _Instruction(
             int(stage or 1), int(stages or 1), int(number), int(of), text.decode(errors="replace")
         )
-        if self._current is None:
-            return found if found.number == 1 else None
-        return found if self._current.leads_to(found) else None
+        if self._current is not None and found.stages != self._current.stages:
+            return None
+        before = self._stages.get(found.stage, [None])[-1]
+        return found if found.follows(before) else None
 
     def _close(self, *, cached: bool = False) -> None:
         if self._open:

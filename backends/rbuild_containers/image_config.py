@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rootless_build.backend import Image
 from rootless_build.plan import Json, Pairs
+from rootless_build.reference import LOCAL, canonical
 
 
-def image_from_config(image_id: str, config: Mapping[str, Json]) -> Image:
+def image_from_config(
+    image_id: str,
+    config: Mapping[str, Json],
+    layers: Json = None,
+    platform: tuple[Json, Json, Json] = (None, None, None),
+) -> Image:
     """The image `image_id` (with or without `sha256:`) whose configuration is `config`.
 
     `config` is the image configuration's inner object, as in the OCI image specification (Config
-    of `podman image inspect`, OCIv1.config or Docker.config of `buildah inspect`). A null stands
+    of `podman image inspect`, OCIv1.config or Docker.config of `buildah inspect`). `layers` are the
+    digests of the root file system, `platform` is system, architecture and variant. A null stands
     for a missing value.
     """
     return Image(
@@ -24,6 +31,8 @@ def image_from_config(image_id: str, config: Mapping[str, Json]) -> Image:
         user=str(config.get("User") or ""),
         labels=_pairs(config.get("Labels")),
         volumes=tuple(name for name, _ in _pairs(config.get("Volumes"))),
+        layers=_strings(layers),
+        platform="/".join(str(part) for part in platform if part),
     )
 
 
@@ -38,3 +47,36 @@ def _pairs(value: Json) -> Pairs:
 def _environment(value: Json) -> Pairs:
     split = (variable.partition("=") for variable in _strings(value))
     return tuple((name, text) for name, _, text in split)
+
+
+def image_from_inspect(inspected: Mapping[str, Json]) -> Image:
+    """The image that `podman image inspect` or `docker image inspect` describes."""
+    config = inspected.get("Config")
+    root = inspected.get("RootFS")
+    return image_from_config(
+        str(inspected["Id"]),
+        config if isinstance(config, dict) else {},
+        root.get("Layers") if isinstance(root, dict) else None,
+        (inspected.get("Os"), inspected.get("Architecture"), inspected.get("Variant")),
+    )
+
+
+def matched(
+    references: Sequence[str], inspected: Sequence[Mapping[str, Json]]
+) -> list[Mapping[str, Json] | None] | None:
+    """Which answer of an inspect command is whose, in the order of the references.
+
+    The engines answer in order, and leave out what is not there (podman 4.3.1, docker 20.10).
+    None when the names in the answers leave a doubt.
+    """
+    if len(inspected) == len(references):
+        return list(inspected)
+    found: list[Mapping[str, Json] | None] = []
+    rest = list(inspected)
+    for reference in references:
+        names = {reference, canonical(reference), canonical(f"{LOCAL}/{reference}")}
+        if rest and names & {canonical(name) for name in _strings(rest[0].get("RepoTags"))}:
+            found.append(rest.pop(0))
+        else:
+            found.append(None)
+    return None if rest else found

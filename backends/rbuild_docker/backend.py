@@ -11,6 +11,7 @@ from typing import ClassVar
 from rbuild_docker.build_arguments import Builder, build_arguments
 from rbuild_docker.client import PATIENCE, Client
 from rbuild_docker.engine import DockerEngine
+from rbuild_docker.image_builds import builder_of
 from rbuild_docker.run_arguments import run_arguments
 from rootless_build import process
 from rootless_build.backend import Engine, EngineSettings, Probe
@@ -43,7 +44,9 @@ class DockerBackend:
         except (ValueError, KeyError, AttributeError, TypeError):
             return Probe("", f"docker does not start: {done.words or done.text.strip()}")
         if done.status == 0 and server:
-            return Probe(str(server["Version"]))
+            found = str(server["Version"])
+            classic = builder_of(client) is Builder.CLASSIC
+            return Probe(found, builder=f"docker-classic {found}" if classic else "buildkit")
         if done.status == 0:
             # The package podman-docker: podman under docker's name.
             return Probe(

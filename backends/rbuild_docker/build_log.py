@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections import deque
-from dataclasses import dataclass
 
+from rootless_build.data import dataclass
 from rootless_build.errors import ImageBuildError
 from rootless_build.events import LONGEST_LINE, StepReporter, Stream
 from rootless_build.plan import BuildImage

@@ -7,13 +7,13 @@ import json
 import os
 import re
 import subprocess
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Final, cast
 
 from rootless_build import process
 from rootless_build.backend import EngineSettings
+from rootless_build.data import dataclass
 from rootless_build.errors import BackendUnavailableError, StepFailedError
 from rootless_build.plan import Json
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import secrets
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -137,9 +138,9 @@ class DockerContainer:
         return cast("dict[str, Json]", json.loads(text))
 
     def _stop(self) -> None:
-        grace = self._step.stop_timeout
-        seconds = str(_STOP_GRACE if grace is None else grace)
-        self._client.capture("stop", "--time", seconds, self._id)
+        asked = self._step.stop_timeout
+        grace = _STOP_GRACE if asked is None else min(asked, int(process.GRACE))
+        self._client.capture("stop", "--time", str(grace), self._id)
 
 
 def _unpack(archive: IO[bytes], destination: Path, source: str) -> None:
@@ -171,18 +172,23 @@ def new_container(
         # Else the container may not read the checkout; relabelling it is not ours to do.
         wanted = ("label=disable", *step.security_options)
         step = dataclasses.replace(step, security_options=wanted)
-    made = client.capture(
-        "create", *options(step, network), "--pull=never", f"sha256:{image.id}", *command(step)
-    )
-    identity = made.text.strip()
-    if made.status != 0 or not identity:
-        raise StepFailedError(
-            "docker could not make the container", status=125, engine_words=made.words
-        )
+    # A name of our own finds the container although docker was interrupted before it gave an id.
+    own = f"rbuild-{secrets.token_hex(8)}" if step.name is None else None
+    step = dataclasses.replace(step, name=step.name or own)
+    identity = own
     try:
+        made = client.capture(
+            "create", *options(step, network), "--pull=never", f"sha256:{image.id}", *command(step)
+        )
+        if made.status != 0 or not made.text.strip():
+            raise StepFailedError(
+                "docker could not make the container", status=125, engine_words=made.words
+            )
+        identity = made.text.strip()
         yield DockerContainer(client, identity, step, image, made.words)
     finally:
-        client.capture("rm", "--force", "--volumes", identity)
+        if identity is not None:
+            client.capture("rm", "--force", "--volumes", identity)
 
 
 def _prepare_sources(client: Client, step: RunContainer) -> None:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import assert_never, cast
 
-from rbuild_containers.image_config import image_from_config
-from rbuild_docker import image_builds
+from rbuild_containers.image_config import image_from_inspect, matched
+from rbuild_docker import image_builds, image_files
 from rbuild_docker.client import Client
 from rbuild_docker.container import is_remote, new_container
 from rbuild_docker.ownership import give_back
 from rbuild_docker.storage import labelled
 from rootless_build import process
-from rootless_build.backend import Container, EngineSettings, Image, Leftover, LeftoverKind
+from rootless_build.backend import (
+    ALL_KINDS,
+    Container,
+    EngineSettings,
+    Image,
+    Leftover,
+    LeftoverKind,
+)
 from rootless_build.errors import ImageBuildError, ImageNotFoundError, StepFailedError
 from rootless_build.events import StepReporter, Stream
 from rootless_build.plan import BuildImage, Json, Pairs, RunContainer
@@ -61,11 +68,23 @@ class DockerEngine:
             raise StepFailedError(
                 f"docker could not look for the image {reference}", engine_words=found.words
             )
-        inspected = cast("dict[str, Json]", json.loads(found.text))
-        config = cast("dict[str, Json] | None", inspected["Config"]) or {}
-        image = image_from_config(str(inspected["Id"]), config)
+        image = image_from_inspect(cast("dict[str, Json]", json.loads(found.text)))
         self._last_image = image.id
         return image
+
+    def find_images(self, references: Sequence[str]) -> Sequence[Image | None]:
+        """See `rootless_build.backend.Engine.find_images`: one command."""
+        if not references:
+            return ()
+        done = self._client.capture("image", "inspect", "--format", "{{json .}}", *references)
+        inspected = [cast("dict[str, Json]", json.loads(row)) for row in done.text.splitlines()]
+        answers = matched(references, inspected)
+        if answers is None or (done.status and _GONE not in done.words.lower()):
+            return [self.find_image(reference) for reference in references]
+        return [image_from_inspect(found) if found else None for found in answers]
+
+    def warm_up(self) -> None:
+        """Nothing: the daemon runs."""
 
     def pull_image(self, reference: str, reporter: StepReporter) -> Image:
         """Fetch an image from its registry."""
@@ -106,6 +125,17 @@ class DockerEngine:
             raise ImageBuildError(message)
         return image
 
+    def copy_image(self, image: Image, labels: Pairs, destination: Path) -> None:  # noqa: ARG002
+        """Copy the files of an image into `destination`; no container is made for it."""
+        image_files.copy_image(self._client, image, destination)
+
+    def discard_image(self, image: Image) -> None:
+        """Remove an image that has no name; layers below it stay, for the next build."""
+        format_ = "{{len .RepoTags}}"
+        found = self._client.capture("image", "inspect", "--format", format_, image.id)
+        if found.status == 0 and found.text.strip() == "0":
+            self._client.capture("image", "rm", "--no-prune", image.id)
+
     def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
         """Make an image of a root file system in a tar archive."""
         changes = ['CMD ["bash"]', *(f"LABEL {_quoted(k)}={_quoted(v)}" for k, v in labels)]
@@ -135,14 +165,17 @@ class DockerEngine:
         if not self.remote:
             give_back(self._client, directory, self._last_image, rootless=self.rootless)
 
-    def leftovers(self) -> Sequence[Leftover]:
-        """Everything in docker's storage that carries rbuild's labels."""
-        return tuple(labelled(self._client))
+    def leftovers(self, kinds: Collection[LeftoverKind] = ALL_KINDS) -> Sequence[Leftover]:
+        """Everything of these kinds in docker's storage that carries rbuild's labels."""
+        return tuple(item for item in labelled(self._client) if item.kind in kinds)
 
     def remove(self, leftover: Leftover) -> None:
         """Remove one of them, by force."""
         match leftover.kind:
             case LeftoverKind.CONTAINER:
+                # What it left of other users can be given back in a container of its image.
+                made_of = self._client.capture("inspect", "--format", "{{.Image}}", leftover.id)
+                self._last_image = self._last_image or made_of.text.strip() or None
                 words = ["container", "rm", "--force", "--volumes"]
             case LeftoverKind.VOLUME:
                 words = ["volume", "rm", "--force"]

@@ -17,6 +17,11 @@ def run_arguments(step: RunContainer, network: str | None) -> tuple[str, ...]:
     return (*remove, *pull, *options(step, network), step.image, *command(step))
 
 
+def _variable(step: RunContainer, name: str, value: str) -> str:
+    # The client takes a bare name's value from its environment, which is rbuild's.
+    return name if name in step.secret_environment else f"{name}={value}"
+
+
 def command(step: RunContainer) -> tuple[str, ...]:
     """What comes after the image."""
     # --entrypoint takes one word, the others come before the command.
@@ -64,7 +69,7 @@ def options(step: RunContainer, network: str | None) -> Iterator[str]:
         ("--dns", step.dns),
         ("--sysctl", tuple(f"{name}={value}" for name, value in step.sysctls)),
         ("--label", tuple(f"{name}={value}" for name, value in step.labels)),
-        ("--env", tuple(f"{name}={value}" for name, value in step.environment)),
+        ("--env", tuple(_variable(step, name, value) for name, value in step.environment)),
     ):
         for value in values:
             yield f"{option}={value}"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import cast
+from typing import Final, cast
 
 from rbuild_docker.client import Client
 from rootless_build.backend import LABEL_PREFIX, Leftover, LeftoverKind
 from rootless_build.plan import Json, Pairs
 
 _Inspected = Mapping[str, Json]
+_SIZE: Final = re.compile(r"([\d.]+)(B|kB|MB|GB|TB)")
+_UNITS: Final = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
 def labelled(client: Client) -> Iterator[Leftover]:
@@ -27,16 +30,36 @@ def labelled(client: Client) -> Iterator[Leftover]:
         if _ours(labels):
             name = str(item["Name"]).removeprefix("/")
             yield Leftover(LeftoverKind.CONTAINER, str(item["Id"]), name, _labels(item))
-    for item in _inspect(client, "volume", "volume", "ls", "--quiet"):
-        if _ours(_labels(item)):
-            name = str(item["Name"])
-            yield Leftover(LeftoverKind.VOLUME, name, name, _labels(item))
+    volumes = [
+        item
+        for item in _inspect(client, "volume", "volume", "ls", "--quiet")
+        if _ours(_labels(item))
+    ]
+    sizes = _volume_sizes(client) if volumes else {}
+    for item in volumes:
+        name = str(item["Name"])
+        yield Leftover(LeftoverKind.VOLUME, name, name, _labels(item), sizes.get(name))
     for item in images:
         if _ours(_labels(item)):
             tags = cast("list[str] | None", item.get("RepoTags")) or ["<none>"]
             size = cast("int", item["Size"])
             identity = str(item["Id"]).removeprefix("sha256:")
             yield Leftover(LeftoverKind.IMAGE, identity, tags[0], _labels(item), size)
+
+
+def _volume_sizes(client: Client) -> dict[str, int]:
+    """Bytes by name, rounded as docker prints them; empty where it does not say."""
+    listing = ("system", "df", "--verbose", "--format", "{{json .Volumes}}")
+    try:
+        rows = json.loads(client.capture(*listing).text)
+    except ValueError:
+        return {}
+    found = {}
+    for row in rows or ():
+        size = _SIZE.fullmatch(str(row.get("Size")))
+        if size:
+            found[str(row["Name"])] = int(float(size[1]) * _UNITS[size[2]])
+    return found
 
 
 def _inspect(client: Client, kind: str, *listing: str) -> Iterator[_Inspected]:

@@ -8,10 +8,8 @@ import subprocess
 from collections.abc import Iterator
 from typing import ClassVar
 
-from rbuild_containers.build import build_arguments
 from rbuild_podman.connection import ENDPOINT_VARIABLE, Connection
 from rbuild_podman.engine import PodmanEngine
-from rbuild_podman.run_arguments import run_arguments
 from rootless_build import process
 from rootless_build.backend import Engine, EngineSettings, Probe
 from rootless_build.plan import BuildImage, HostCommand, RemoveVolume, RunContainer, Step
@@ -70,6 +68,10 @@ class PodmanBackend:
 
     def commands(self, step: Step, settings: EngineSettings) -> tuple[tuple[str, ...], ...]:
         """See `rootless_build.backend.Backend.commands`."""
+        # Only `rbuild plan` shows commands.
+        from rbuild_containers.build import build_arguments  # noqa: PLC0415
+        from rbuild_podman.run_arguments import run_arguments  # noqa: PLC0415
+
         match step:
             case BuildImage():
                 return (("podman", "build", "--layers", *build_arguments(step, settings)),)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import os
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +28,8 @@ _PATIENCE = 15.0
 
 
 class Connection:
-    """A context manager. Entering starts the private service and does not wait for it.
+    """A context manager. The private service is started by `start`, which does not wait for it,
+    or by the first use of `client`.
 
     `environment` is what every podman command gets. `remote` is true for an endpoint that is
     not a unix socket: its files are not this host's.
@@ -39,10 +42,15 @@ class Connection:
         self._log = settings.runtime_directory / "podman-service.log"
         self._service: process.Running | None = None
         self._client: PodmanClient | None = None
+        self._import: threading.Thread | None = None
         self._resources = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        if self._endpoint is None:
+        return self
+
+    def start(self) -> None:
+        """Start the service, if it is not there yet: it is ready in about 0.12 s."""
+        if self._endpoint is None and self._service is None:
             self._service = self._resources.enter_context(
                 process.service(
                     ["podman", "system", "service", "--time", "0", f"unix://{self._socket}"],
@@ -50,7 +58,16 @@ class Connection:
                     environment=self.environment,
                 )
             )
-        return self
+
+    def import_client(self) -> None:
+        """If the service was started, import podman-py, which takes 0.09 s, in the background: for
+        a moment in which this process has nothing to do.
+        """
+        if self._service is not None and self._import is None:
+            self._import = threading.Thread(
+                target=importlib.import_module, args=("podman",), daemon=True
+            )
+            self._import.start()
 
     def __exit__(
         self,
@@ -100,16 +117,36 @@ class Connection:
         Raises BackendUnavailableError when the service does not come up.
         """
         if self._client is None:
-            # 0.09 s, which a run that only builds does not need.
+            self.start()
+            # A run that only builds does not need it.
             from podman import PodmanClient  # noqa: PLC0415
 
             self._wait_for_service()
             self._client = PodmanClient(base_url=self._endpoint or f"unix://{self._socket}")
         return self._client
 
+    @property
+    def ready(self) -> bool:
+        """Whether `client` answers at once: a question is 0.01 s with it, 0.05 s without."""
+        if self._client is not None:
+            return True
+        imported = self._import is not None and not self._import.is_alive()
+        return imported and self._accepts()
+
+    def _accepts(self) -> bool:
+        """Whether the service can be connected to. Its socket is there before it listens."""
+        import socket  # noqa: PLC0415 - a run that only builds does not need it
+
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(self._socket))
+            except OSError:
+                return False
+        return True
+
     def _wait_for_service(self) -> None:
         deadline = time.monotonic() + _PATIENCE
-        while self._service is not None and not self._socket.exists():
+        while self._service is not None and not self._accepts():
             ended = self._service.poll() is not None
             if ended or time.monotonic() > deadline:
                 raise BackendUnavailableError(
@@ -130,11 +167,18 @@ def engine_errors(what: str, *, status: int | None = None) -> Iterator[None]:
     try:
         yield
     except (APIError, PodmanError) as error:
+        if isinstance(error.__cause__, OSError):
+            # podman-py's own words for it are "GET operation failed".
+            raise _no_answer(what, error.__cause__) from error
         words = getattr(error, "explanation", None) or str(error)
         raise StepFailedError(what, status=status, engine_words=words) from error
     except RequestException as error:
-        raise BackendUnavailableError(
-            f"{what}: the podman service does not answer",
-            finding="podman-service",
-            engine_words=str(error),
-        ) from error
+        raise _no_answer(what, error) from error
+
+
+def _no_answer(what: str, error: OSError) -> BackendUnavailableError:
+    return BackendUnavailableError(
+        f"{what}: the podman service does not answer",
+        finding="podman-service",
+        engine_words=str(error),
+    )

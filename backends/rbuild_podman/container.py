@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import dataclasses
 import json
 import re
+import secrets
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from rbuild_containers.runtime_state import RuntimeStates
 from rbuild_podman.connection import Connection, engine_errors
 from rbuild_podman.specgen import container_spec
 from rootless_build import process
 from rootless_build.backend import LABEL_PREFIX, EngineSettings, Exit, Image, Stdio
-from rootless_build.errors import StepFailedError, UnsupportedError
+from rootless_build.errors import RbuildError, StepFailedError, UnsupportedError
 from rootless_build.events import StepReporter, Stream
 from rootless_build.plan import BindMount, RunContainer, VolumeMount
 
@@ -32,6 +35,7 @@ _STOP_GRACE = 2
 """Seconds an interrupted container has before SIGKILL, where the step says nothing."""
 _NOT_FOUND = re.compile(r"not found in \$PATH|no such file or directory|command that was not found")
 _NOT_EXECUTABLE = re.compile(r"permission denied|is a directory", re.IGNORECASE)
+_GONE = "no such container"
 _NEVER_STARTED = {"configured", "created", "initialized"}
 
 
@@ -138,9 +142,10 @@ class PodmanContainer:
         return Exit(int(status), out_of_memory=out_of_memory)
 
     def _stop(self) -> None:
-        grace = self._step.stop_timeout
+        asked = self._step.stop_timeout
+        grace = _STOP_GRACE if asked is None else min(asked, int(process.GRACE))
         with contextlib.suppress(StepFailedError), engine_errors("the container did not stop"):
-            self._api.stop(timeout=_STOP_GRACE if grace is None else grace, ignore=True)
+            self._api.stop(timeout=grace, ignore=True)
 
 
 def _is_directory(header: str) -> bool:
@@ -158,21 +163,28 @@ def new_container(
     remote engine.
     """
     _prepare_sources(connection, step)
+    # A name of our own finds the container although podman was interrupted before it gave an id.
+    own = f"rbuild-{secrets.token_hex(8)}" if step.name is None else None
+    step = dataclasses.replace(step, name=step.name or own)
     spec = json.dumps(container_spec(step, image, settings, connection.default_ulimits))
     client = connection.client
-    with engine_errors("podman could not make the container", status=125):
-        _make_volumes(connection, step)
-        made = client.api.post(
-            "/containers/create", data=spec, headers={"Content-Type": "application/json"}
-        )
-        made.raise_for_status()
-        identity = made.json()["Id"]
+    identity = own
     try:
+        with engine_errors("podman could not make the container", status=125):
+            _make_volumes(connection, step)
+            made = client.api.post(
+                "/containers/create", data=spec, headers={"Content-Type": "application/json"}
+            )
+            made.raise_for_status()
+            identity = str(made.json()["Id"])
         with engine_errors("podman lost the container it made", status=125):
             api = client.containers.get(identity)
         yield PodmanContainer(connection, api, step)
     finally:
-        _remove(connection, identity)
+        if identity is not None:
+            remove_container(connection, identity)
+            if connection.endpoint is None:
+                RuntimeStates(settings).remove(identity)  # where conmon was killed
 
 
 def _prepare_sources(connection: Connection, step: RunContainer) -> None:
@@ -201,24 +213,41 @@ def _prepare_sources(connection: Connection, step: RunContainer) -> None:
 
 def _make_volumes(connection: Connection, step: RunContainer) -> None:
     """Named volumes with rbuild's labels; podman would make them without."""
+    from podman.errors import APIError  # noqa: PLC0415 - see `Connection.client`
+
     volumes = connection.client.volumes
     labels = {name: value for name, value in step.labels if name.startswith(LABEL_PREFIX)}
     for mount in step.mounts:
         if isinstance(mount, VolumeMount) and mount.name and not volumes.exists(mount.name):
-            volumes.create(mount.name, labels=labels)
+            try:
+                volumes.create(mount.name, labels=labels)
+            except APIError:
+                # Another build of the project may have been faster.
+                if not volumes.exists(mount.name):
+                    raise
 
 
-def _remove(connection: Connection, identity: str) -> None:
+def remove_container(connection: Connection, identity: str) -> str:
+    """Remove a container with its anonymous volumes, by force; returns podman's words when it
+    stays.
+    """
     # podman-py's remove(v=True) leaves the anonymous volumes: libpod's word for it is `volumes`.
     params = {"force": True, "volumes": True, "timeout": 0}
-    with contextlib.suppress(StepFailedError), engine_errors("the container was not removed"):
+    with contextlib.suppress(RbuildError), engine_errors("the container was not removed"):
         answer = connection.client.api.delete(f"/containers/{identity}", params=params)
-        if answer.status_code == 404:
-            return
-        answer.raise_for_status()
-        return
-    # Storage may be busy for a moment (another podman, a mount that goes away late).
-    process.capture(
-        connection.command("rm", "--force", "--volumes", "--time", "0", identity),
-        environment=connection.environment,
-    )
+        if answer.status_code != 404:
+            answer.raise_for_status()
+        return ""
+    # The service may be gone, or storage busy for a moment (another podman, a mount that goes away
+    # late). Where conmon was killed, podman 4.3.1 learns in one attempt that the container has
+    # ended, and removes it in the next.
+    words = ""
+    for _ in range(3):
+        done = process.capture(
+            connection.command("rm", "--force", "--volumes", "--time", "0", identity),
+            environment=connection.environment,
+        )
+        words = done.words
+        if done.status == 0 or _GONE in words:
+            return ""
+    return words

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import cast
+from typing import assert_never, cast
+from urllib.parse import quote
 
-from rbuild_containers.build import build_arguments
-from rbuild_containers.build_log import BuildLog
-from rbuild_containers.end_build import end_build
-from rbuild_containers.image_config import image_from_config
+from rbuild_containers.image_config import image_from_inspect, matched
+from rbuild_containers.image_files import copy_image
+from rbuild_containers.killing import kill_containing
+from rbuild_containers.runtime_state import RuntimeStates
+from rbuild_containers.temporary import build_directory, own_bundles
+from rbuild_containers.working import Storage, bundle_directories, size
 from rbuild_podman.connection import Connection, engine_errors
-from rbuild_podman.container import new_container
 from rootless_build import process
 from rootless_build.backend import (
+    ALL_KINDS,
     LABEL_PREFIX,
+    LABEL_PROCESS,
     Container,
     EngineSettings,
     Image,
@@ -27,6 +33,12 @@ from rootless_build.backend import (
 from rootless_build.errors import ImageBuildError, ImageNotFoundError, StepFailedError
 from rootless_build.events import StepReporter, Stream
 from rootless_build.plan import BuildImage, Json, Pairs, RunContainer
+
+_UNKNOWN = "image not known"
+
+
+_LIST_AGAIN = (0.1, 0.5, 1.0)
+"""Seconds between attempts."""
 
 
 class PodmanEngine:
@@ -57,16 +69,45 @@ class PodmanEngine:
         """The image of that name or id in storage."""
         # The CLI takes a shortened id only without its prefix. It needs no service: 0.03 s.
         name = reference.removeprefix("sha256:")
+        if self._connection.ready:
+            return self._ask(name)
         found = self._capture("image", "inspect", "--", name)
         if found.status != 0:
-            if "image not known" in found.words or "no such image" in found.words.lower():
+            if _UNKNOWN in found.words or "no such image" in found.words.lower():
                 return None
             raise StepFailedError(
                 f"podman could not look for the image {reference}", engine_words=found.words
             )
-        inspected = cast("list[dict[str, Json]]", json.loads(found.text))[0]
-        config = cast("dict[str, Json] | None", inspected["Config"]) or {}
-        return image_from_config(str(inspected["Id"]), config)
+        return image_from_inspect(cast("list[dict[str, Json]]", json.loads(found.text))[0])
+
+    def find_images(self, references: Sequence[str]) -> Sequence[Image | None]:
+        """See `rootless_build.backend.Engine.find_images`: one command, 0.03 s."""
+        if not references:
+            return ()
+        if self._connection.ready:
+            return [self.find_image(reference) for reference in references]
+        done = self._capture("image", "inspect", "--", *references)
+        try:
+            inspected = cast("list[dict[str, Json]]", json.loads(done.text))
+        except ValueError:
+            inspected = []
+        answers = matched(references, inspected)
+        if answers is None or (done.status and _UNKNOWN not in done.words):
+            return [self.find_image(reference) for reference in references]
+        return [image_from_inspect(found) if found else None for found in answers]
+
+    def _ask(self, name: str) -> Image | None:
+        """The same, of the service."""
+        with engine_errors(f"podman could not look for the image {name}"):
+            answer = self._connection.client.api.get(f"/images/{quote(name, safe='')}/json")
+            if answer.status_code == 404:
+                return None
+            answer.raise_for_status()
+            return image_from_inspect(cast("dict[str, Json]", answer.json()))
+
+    def warm_up(self) -> None:
+        """Start the service."""
+        self._connection.start()
 
     def pull_image(self, reference: str, reporter: StepReporter) -> Image:
         """Fetch an image from its registry."""
@@ -99,17 +140,39 @@ class PodmanEngine:
         With the CLI: podman 4.3.1's API ignores the network mode of a build, and podman-py packs
         the whole context before it starts and hands the log back when all is over.
         """
+        # Many runs build nothing: 10 ms.
+        from rbuild_containers.build import build_arguments  # noqa: PLC0415
+        from rbuild_containers.build_log import BuildLog  # noqa: PLC0415
+        from rbuild_containers.end_build import end_build  # noqa: PLC0415
+
         id_file = step.image_id_file or self._settings.runtime_directory / "image-id"
         arguments = build_arguments(step, self._settings)
         if step.image_id_file is None:
             arguments = ("--iidfile", str(id_file), *arguments)
         log = BuildLog(reporter)
-        status = process.stream(
-            self._connection.command("build", "--layers", *arguments),
-            log.feed,
-            environment=self._connection.environment,
-            ask_to_end=None if self.remote else end_build(log),
-        )
+        ask = end_build(log)
+        layers: set[str] = set()
+        bundles: set[str] = set()
+
+        def ask_to_end(pid: int) -> None:
+            layers.update(self._storage.own_layers() if not layers else ())
+            bundles.update(own_bundles())
+            ask(pid)
+
+        status = None
+        with build_directory(step, self._remove_tree) as temporary:
+            own = {"TMPDIR": str(temporary)} if temporary else {}
+            self._connection.import_client()
+            try:
+                status = process.stream(
+                    self._connection.command("build", "--layers", *arguments),
+                    log.feed,
+                    environment={**self._connection.environment, **own},
+                    ask_to_end=None if self.remote else ask_to_end,
+                )
+            finally:
+                if status != 0:
+                    self._end_build(layers, bundles)
         log.finish(succeeded=status == 0)
         if status != 0:
             raise log.failure(step, status)
@@ -118,6 +181,29 @@ class PodmanEngine:
             message = "podman built an image that is not in its storage"
             raise ImageBuildError(message)
         return image
+
+    def copy_image(self, image: Image, labels: Pairs, destination: Path) -> None:
+        """Copy the files of an image into `destination`."""
+        copy_image(self, image, labels, destination)
+
+    def discard_image(self, image: Image) -> None:
+        """Remove an image that has no name; layers below it stay, for the next build."""
+        found = self._capture("image", "inspect", "--format", "{{len .RepoTags}}", "--", image.id)
+        if found.status == 0 and found.text.strip() == "0":
+            # Without --no-prune the layers would go too, which are the cache.
+            self._capture("image", "rm", "--no-prune", "--", image.id)
+
+    def _end_build(self, layers: Collection[str], bundles: Collection[str]) -> None:
+        """What a build that was interrupted or killed did not end and remove itself."""
+        if self._connection.endpoint is not None:
+            return
+        for layer in layers:
+            kill_containing(layer, mounted_at="/")
+        for made in (*self._storage.working_containers(), *self._states.of_builds()):
+            if dict(made.labels).get(LABEL_PROCESS) == process.identity():
+                self.remove(made)
+        for name in bundles:
+            self._states.remove(name)
 
     def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
         """Make an image of a root file system in a tar archive."""
@@ -140,6 +226,8 @@ class PodmanEngine:
 
     def container(self, step: RunContainer, image: Image) -> AbstractContextManager[Container]:
         """Make a container of `image`."""
+        from rbuild_podman.container import new_container  # noqa: PLC0415 - as above
+
         return new_container(self._connection, step, image, self._settings)
 
     def remove_volume(self, name: str) -> bool:
@@ -155,12 +243,7 @@ class PodmanEngine:
         """Make everything below `directory` the property of the user who runs rbuild."""
         if self._connection.remote or _all_ours(directory):
             return
-        # In podman's user namespace the caller is root, and the subordinate uids are mapped.
-        namespace = ["podman", "unshare"] if self._settings.rootless else []
-        done = process.capture(
-            [*namespace, "chown", "--recursive", "--no-dereference", "0:0", str(directory)],
-            environment=self._connection.environment,
-        )
+        done = self._as_owner("chown", "--recursive", "--no-dereference", "0:0", str(directory))
         if done.status != 0:
             raise StepFailedError(
                 f"files of other users in {directory} could not be given back",
@@ -168,37 +251,107 @@ class PodmanEngine:
                 engine_words=done.words,
             )
 
-    def leftovers(self) -> tuple[Leftover, ...]:
-        """Everything in podman's storage that carries rbuild's labels."""
-        return tuple(self._labelled())
+    def leftovers(self, kinds: Collection[LeftoverKind] = ALL_KINDS) -> tuple[Leftover, ...]:
+        """Everything of these kinds in podman's storage that carries rbuild's labels."""
+        return tuple(self._labelled(kinds))
 
     def remove(self, leftover: Leftover) -> None:
         """Remove one of them, by force."""
-        collection = f"{leftover.kind}s"
-        params = {"force": True}
-        if leftover.kind is LeftoverKind.CONTAINER:
-            params["volumes"] = True
-        with engine_errors(f"the {leftover.kind} {leftover.name} could not be removed"):
-            answer = self._connection.client.api.delete(
-                f"/{collection}/{leftover.id}", params=params
-            )
-            if answer.status_code != 404:
-                answer.raise_for_status()
+        words = ""
+        match leftover.kind:
+            case LeftoverKind.CONTAINER:
+                words = self._remove_container(leftover)
+            case LeftoverKind.VOLUME | LeftoverKind.IMAGE:
+                path = f"/{leftover.kind}s/{leftover.id}"
+                with engine_errors(f"the {leftover.kind} {leftover.name} could not be removed"):
+                    answer = self._connection.client.api.delete(path, params={"force": True})
+                    if answer.status_code != 404:
+                        answer.raise_for_status()
+            case _:
+                assert_never(leftover.kind)
+        if words:
+            message = f"the container {leftover.name} could not be removed"
+            raise StepFailedError(message, engine_words=words)
 
-    def _labelled(self) -> Iterator[Leftover]:
-        for item in self._list("/containers/json", {"all": True}):
-            names = cast("list[str]", item.get("Names") or [str(item["Id"])])
-            yield from _leftover(LeftoverKind.CONTAINER, str(item["Id"]), names[0], item)
-        for item in self._list("/volumes/json", {}):
-            name = str(item["Name"])
-            yield from _leftover(LeftoverKind.VOLUME, name, name, item)
-        for item in self._list("/images/json", {}):
-            names = cast("list[str]", item.get("Names") or item.get("RepoTags") or ["<none>"])
-            yield from _leftover(LeftoverKind.IMAGE, str(item["Id"]), names[0], item)
+    def _remove_container(self, leftover: Leftover) -> str:
+        # As in `container`.
+        from rbuild_podman.container import remove_container  # noqa: PLC0415
+
+        if self._connection.endpoint is not None:
+            return remove_container(self._connection, leftover.id)
+        if leftover.id in {state.id for state in self._states.of_builds()}:
+            self._states.remove(leftover.id)
+            return ""
+        self._storage.end_processes(leftover.id)
+        for directory in bundle_directories(leftover.id):
+            # podman's pause process keeps the mount namespace of the build.
+            self._as_owner("umount", "--lazy", str(directory / "mnt" / "rootfs"))
+            self._remove_tree(directory)
+            self._states.remove(directory.name)
+        if any(leftover.id == made.id for made in self._storage.working_containers()):
+            done = self._capture("rm", "--force", leftover.id)
+            return done.words if done.status != 0 else ""
+        words = remove_container(self._connection, leftover.id)
+        if not words:
+            self._states.remove(leftover.id)
+        return words
+
+    def _labelled(self, kinds: Collection[LeftoverKind]) -> Iterator[Leftover]:
+        local = self._connection.endpoint is None
+        if LeftoverKind.CONTAINER in kinds:
+            for item in self._list("/containers/json", {"all": True}):
+                identity = str(item["Id"])
+                names = cast("list[str]", item.get("Names") or [identity])
+                own = self._storage.size(identity) if local else None
+                yield from _leftover(LeftoverKind.CONTAINER, identity, names[0], item, own)
+            if local:
+                yield from self._storage.working_containers()
+                yield from self._states.of_builds()
+        if LeftoverKind.VOLUME in kinds:
+            for item in self._list("/volumes/json", {}):
+                name = str(item["Name"])
+                own = size(Path(str(item["Mountpoint"]))) if local else None
+                yield from _leftover(LeftoverKind.VOLUME, name, name, item, own)
+        if LeftoverKind.IMAGE in kinds:
+            for item in self._list("/images/json", {}):
+                names = cast("list[str]", item.get("Names") or item.get("RepoTags") or ["<none>"])
+                number = item.get("Size")
+                own = number if isinstance(number, int) else None
+                yield from _leftover(LeftoverKind.IMAGE, str(item["Id"]), names[0], item, own)
+
+    @property
+    def _states(self) -> RuntimeStates:
+        return RuntimeStates(self._settings)
+
+    @functools.cached_property
+    def _storage(self) -> Storage:
+        found = self._capture(
+            "info", "--format", "{{.Store.GraphRoot}}\n{{.Store.GraphDriverName}}"
+        )
+        if found.status != 0:
+            raise StepFailedError(
+                "podman did not say where its storage is", engine_words=found.words
+            )
+        root, driver = found.text.split("\n")[:2]
+        return Storage(Path(root), driver)
+
+    def _remove_tree(self, directory: Path) -> None:
+        self._as_owner("rm", "-rf", "--one-file-system", "--", str(directory))
+
+    def _as_owner(self, *argv: str) -> process.Completed:
+        """Run a program as root of the user's own namespace: subordinate uids are its files."""
+        namespace = ["podman", "unshare"] if self._settings.rootless else []
+        return process.capture([*namespace, *argv], environment=self._connection.environment)
 
     def _list(self, path: str, params: Mapping[str, object]) -> list[dict[str, Json]]:
         with engine_errors("podman could not list what is in its storage"):
             answer = self._connection.client.api.get(path, params=params)
+            for pause in _LIST_AGAIN:
+                if answer.ok:
+                    break
+                # What a dying podman removes between the list and the look at each is an error.
+                time.sleep(pause)
+                answer = self._connection.client.api.get(path, params=params)
             answer.raise_for_status()
             return cast("list[dict[str, Json]]", answer.json() or [])
 
@@ -209,19 +362,17 @@ class PodmanEngine:
 
 
 def _leftover(
-    kind: LeftoverKind, identity: str, name: str, item: Mapping[str, Json]
+    kind: LeftoverKind, identity: str, name: str, item: Mapping[str, Json], size: int | None
 ) -> Iterator[Leftover]:
-    labels = cast("dict[str, str]", item.get("Labels") or {})
-    if not any(label.startswith(LABEL_PREFIX) for label in labels):
+    if not _is_ours(item):
         return
-    size = item.get("Size")
-    yield Leftover(
-        kind,
-        identity,
-        name,
-        tuple(labels.items()),
-        size if isinstance(size, int) else None,
-    )
+    labels = cast("dict[str, str]", item.get("Labels") or {})
+    yield Leftover(kind, identity, name, tuple(labels.items()), size)
+
+
+def _is_ours(item: Mapping[str, Json]) -> bool:
+    labels = cast("dict[str, str]", item.get("Labels") or {})
+    return any(label.startswith(LABEL_PREFIX) for label in labels)
 
 
 def _all_ours(directory: Path) -> bool:

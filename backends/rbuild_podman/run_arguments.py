@@ -62,13 +62,17 @@ def _options(step: RunContainer, settings: EngineSettings) -> Iterator[str]:
         ("--dns", step.dns),
         ("--sysctl", tuple(f"{name}={value}" for name, value in step.sysctls)),
         ("--label", tuple(f"{name}={value}" for name, value in step.labels)),
-        ("--env", tuple(f"{name}={value}" for name, value in step.environment)),
+        ("--env", tuple(_variable(step, name, value) for name, value in step.environment)),
     ):
         for value in values:
             yield f"{option}={value}"
     for mount in step.mounts:
         yield _mount(mount)
     yield from _limits(step.limits)
+
+
+def _variable(step: RunContainer, name: str, value: str) -> str:
+    return name if name in step.secret_environment else f"{name}={value}"
 
 
 def _mount(mount: Mount) -> str:

@@ -16,10 +16,11 @@ _rbuild_targets() {
 
 _rbuild() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
-    local commands="plan run make bundles install base doctor backends clean"
+    local commands="plan run make bundles reproduce install base doctor backends clean"
     local options="--directory --backend --file --image --network --pull --no-pull --no-cache
-        --build-arg --env --bundles-dir --rootful --dry-run --log-format --color --verbose --quiet
-        --help --version"
+        --force --explain --fresh --cache-volume --build-arg --env --secret --secret-env --bundles-dir
+        --checksums --rootful --unprivileged --allow-inexact --no-wait --no-provenance --dry-run
+        --log-format --color --verbose --quiet --help --version"
     local command="" directory=. index word
     COMPREPLY=()
     for ((index = 1; index < COMP_CWORD; index++)); do
@@ -30,7 +31,8 @@ _rbuild() {
         esac
     done
     case $command in
-    plan | backends) options+=" --format" ;;
+    plan) options+=" --format --explain" ;;
+    backends) options+=" --format" ;;
     bundles) options+=" --format" ;;
     install) options+=" --prefix" ;;
     base) options+=" --from" ;;

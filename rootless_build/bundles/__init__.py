@@ -2,9 +2,11 @@
 listed and installed. Engine-neutral; nothing here runs a program.
 """
 
+from rootless_build.bundles.checksums import write_checksums
 from rootless_build.bundles.installation import Installed, install
 from rootless_build.bundles.listing import BundleFile, Checksum, Kind, list_bundles
-from rootless_build.bundles.staging import Published, Staging, check, stage
+from rootless_build.bundles.merging import merge_tree
+from rootless_build.bundles.staging import Published, Staging, abandoned, check, restore, stage
 from rootless_build.bundles.verification import Problem, Report, verify
 
 __all__ = [
@@ -16,9 +18,13 @@ __all__ = [
     "Published",
     "Report",
     "Staging",
+    "abandoned",
     "check",
     "install",
     "list_bundles",
+    "merge_tree",
+    "restore",
     "stage",
     "verify",
+    "write_checksums",
 ]

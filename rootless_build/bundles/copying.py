@@ -11,7 +11,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from rootless_build.bundles.tree import CHUNK, link_text, walk
+from rootless_build.bundles.tree import CHUNK, link_text, special, walk
 from rootless_build.escaping import shown
 
 _FICLONE: Final = 0x40049409  # linux/fs.h: _IOW(0x94, 9, int)
@@ -69,7 +69,7 @@ def copy_tree(source: Path, target: Path, warnings: list[str]) -> None:
         elif stat.S_ISLNK(status.st_mode):
             copy.symlink_to(link_text(original))
         elif not stat.S_ISREG(status.st_mode):
-            warnings.append(f"{shown(entry.path)} was left out: {_special(status.st_mode)}")
+            warnings.append(f"{shown(entry.path)} was left out: {special(status.st_mode)}")
             continue
         elif identity in first_names:
             os.link(first_names[identity], copy)
@@ -101,9 +101,3 @@ def _copy_file(original: Path, copy: Path) -> None:
             os.close(target)
     finally:
         os.close(source)
-
-
-def _special(mode: int) -> str:
-    if stat.S_ISFIFO(mode):
-        return "a named pipe"
-    return "a socket" if stat.S_ISSOCK(mode) else "a device"

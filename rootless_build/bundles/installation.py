@@ -13,7 +13,6 @@ import re
 import stat
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +26,7 @@ from rootless_build.bundles.tree import (
     walk,
 )
 from rootless_build.bundles.verification import examine, is_checksum_file
+from rootless_build.data import dataclass
 from rootless_build.errors import BundlesError, HostError, UsageError
 from rootless_build.escaping import shown
 

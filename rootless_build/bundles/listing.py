@@ -5,13 +5,13 @@ from __future__ import annotations
 import codecs
 import os
 import stat
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from rootless_build.bundles.tree import Entry, leads_out, link_text, open_inside, readable, walk
 from rootless_build.bundles.verification import Findings, examine, is_checksum_file
+from rootless_build.data import dataclass
 
 
 class Kind(StrEnum):
@@ -149,12 +149,13 @@ def _checksum(path: str, status: os.stat_result, findings: Findings) -> Checksum
 
 def _content(file: BinaryIO, size: int) -> tuple[Kind, str, str]:
     head = file.read(4096)
-    kind = next((kind for magic, kind in _MAGIC if head.startswith(magic)), None)
-    if kind is Kind.ELF:
-        return _elf(file, size)
-    if kind is None:
-        kind = _plain(head)
-    return kind, "", ""
+    kind = kind_of(head)
+    return _elf(file, size) if kind is Kind.ELF else (kind, "", "")
+
+
+def kind_of(head: bytes) -> Kind:
+    """What a file is whose first bytes these are; the more there are, the surer."""
+    return next((kind for magic, kind in _MAGIC if head.startswith(magic)), None) or _plain(head)
 
 
 def _plain(head: bytes) -> Kind:

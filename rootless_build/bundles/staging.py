@@ -13,19 +13,21 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import re
 import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
 from rootless_build import process
+from rootless_build.bundles import provenance
+from rootless_build.bundles.checksums import write_checksums
 from rootless_build.bundles.copying import copy_attributes, copy_tree
+from rootless_build.bundles.merging import merge_tree
 from rootless_build.bundles.swapping import recover, swap
 from rootless_build.bundles.tree import (
     CHUNK,
@@ -38,9 +40,11 @@ from rootless_build.bundles.tree import (
     shell_quoted,
     walk,
 )
-from rootless_build.bundles.verification import verify
+from rootless_build.bundles.verification import verify_checksums
+from rootless_build.data import dataclass
 from rootless_build.errors import BundlesError, HostError, UsageError
 from rootless_build.escaping import shown
+from rootless_build.held import hold, is_held
 
 _NEW: Final = "new"
 _FSYNC_AT_MOST: Final = 200
@@ -71,6 +75,8 @@ class Staging:
     mode: int
     """Permission bits of the bundles directory, before and after."""
     warnings: list[str] = field(default_factory=list)
+    before: provenance.Written = field(default_factory=dict)
+    """What was in it when the container got it."""
 
     def take(self, copied: Path) -> None:
         """Let each top-level entry of `copied` replace the entry of that name.
@@ -86,8 +92,23 @@ class Staging:
                     old.unlink(missing_ok=True)
             copy_tree(copied, self.path, self.warnings)
 
-    def publish(self) -> Published:
-        """Verify what is staged and put it in the place of the bundles directory.
+    def merge(self, copied: Path, target: Path) -> None:
+        """Put what is in `copied` into `target`, a directory in `path`; other files in it stay.
+
+        Raises HostError when the disk is full or something can't be read.
+        """
+        with _copying(copied, self.path), readable(copied):
+            target.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=self.path.parent) as place:
+                self.warnings += merge_tree(copied, target, Path(place))
+
+    def add_checksums(self) -> None:
+        """Write checksum files for the binaries that have none."""
+        with _copying(self.path, self.path), readable(self.path):
+            write_checksums(self.path)
+
+    def publish(self, attestation: provenance.Attestation | None = None) -> Published:
+        """Verify what is staged and put it in the place of the bundles directory, with provenance.
 
         Raises BundlesError when files don't match their checksums, HostError when something
         can't be read or moved; the bundles directory is then as it was.
@@ -96,7 +117,7 @@ class Staging:
             # The container may have changed it, and a directory that its owner can't write to
             # can't be moved.
             self.path.chmod(self.mode)
-            report = verify(self.path)
+            report = verify_checksums(self.path)
             if report.problems:
                 count = len(report.problems)
                 raise BundlesError(
@@ -105,20 +126,32 @@ class Staging:
                     problems=tuple(str(problem) for problem in report.problems),
                 )
             files = tuple(_changed(self.path, self.directory))
-            _flush(self.path)
-        try:
+            with _publishing(self.directory, "no-space"):
+                provenance.attest(self.path, self.directory, self.before, attestation)
+                _flush(self.path)
+        with _publishing(self.directory, "bundles-not-writable"):
             if os.path.lexists(self.directory):
                 swap(self.path, self.directory)
             else:
                 self.path.rename(self.directory)
-        except OSError as error:
-            raise HostError(
-                f"the new bundles can't be moved to {shown(self.directory)}: {error.strerror}",
-                finding="bundles-not-writable",
-                hint="is it a mount point, or did its owner change while the build ran?",
-            ) from error
-        _fsync(self.directory.parent)
+            # The old bundles are removed after this: the new ones have to be on the disk by then.
+            _fsync(self.directory.parent)
         return Published(files, report.checked, (*self.warnings, *report.warnings))
+
+
+@contextmanager
+def _publishing(directory: Path, finding: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        raise HostError(
+            f"the new bundles can't be moved to {shown(directory)}: {error.strerror}",
+            finding="no-space" if full else finding,
+            hint="make room on its file system"
+            if full
+            else "is it a mount point, or did its owner change while the build ran?",
+        ) from error
 
 
 def check(directory: Path) -> None:
@@ -145,18 +178,15 @@ def stage(directory: Path) -> Iterator[Staging]:
     with _copying(directory, ancestor):
         directory.parent.mkdir(parents=True, exist_ok=True)
         private = Path(tempfile.mkdtemp(prefix=_prefix(directory), dir=directory.parent))
-    lock = os.open(private, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        with contextlib.suppress(OSError):  # not on NFS; the process id remains
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield _filled(directory, private / _NEW, warnings)
-    except BaseException as error:
+    with hold(private):
         try:
-            remove(private)
-        except OSError as second:
-            error.add_note(_not_removed(private, second))
-        raise
-    else:
+            yield _filled(directory, private / _NEW, warnings)
+        except BaseException as error:
+            try:
+                remove(private)
+            except OSError as second:
+                error.add_note(_not_removed(private, second))
+            raise
         try:
             remove(private)
         except OSError as error:
@@ -165,8 +195,6 @@ def stage(directory: Path) -> Iterator[Staging]:
                 finding="staging-not-removed",
                 hint=f"remove it with: sudo rm -rf {shell_quoted(private)}",
             ) from error
-    finally:
-        os.close(lock)
 
 
 def _filled(directory: Path, new: Path, warnings: list[str]) -> Staging:
@@ -175,7 +203,8 @@ def _filled(directory: Path, new: Path, warnings: list[str]) -> Staging:
         if directory.exists():
             copy_tree(directory, new, warnings)
             copy_attributes(directory, new, directory.stat())
-    return Staging(new, directory, stat.S_IMODE(new.stat().st_mode), warnings)
+        before = provenance.state(new)
+    return Staging(new, directory, stat.S_IMODE(new.stat().st_mode), warnings, before)
 
 
 def _not_removed(private: Path, error: OSError) -> str:
@@ -270,41 +299,50 @@ def _prefix(directory: Path) -> str:
     return f".{directory.name}.rbuild.{process.identity()}."
 
 
-def _remove_leftovers(directory: Path) -> list[str]:
-    """Remove staging directories of processes that are gone; returns warnings."""
-    warnings: list[str] = []
+def abandoned(directory: Path) -> tuple[Path, ...]:
+    """The staging directories of dead processes for a bundles directory."""
+    directory = directory.resolve()
     pattern = re.compile(
         rf"\.{re.escape(directory.name)}\.rbuild\.(\d+\.\d+)\.[^.]+", flags=re.DOTALL
     )
-    if not directory.parent.exists():
-        return warnings
-    for leftover in directory.parent.iterdir():
-        found = pattern.fullmatch(leftover.name)
-        if found is None or process.lives(found[1]):
-            continue
-        if leftover.is_symlink() or not leftover.is_dir() or _locked(leftover):
-            continue
+    try:
+        beside = sorted(directory.parent.iterdir())
+    except OSError:
+        return ()
+    return tuple(
+        path
+        for path in beside
+        if (found := pattern.fullmatch(path.name))
+        and not path.is_symlink()
+        and path.is_dir()
+        and not process.lives(found[1])
+        and not is_held(path)
+    )
+
+
+def restore(directory: Path) -> bool:
+    """Put back bundles that a dead process was about to replace; whether there were any.
+
+    On file systems that can't exchange two directories there is a moment without bundles.
+    """
+    directory = directory.resolve()
+    restored = False
+    for beside in abandoned(directory):
+        with contextlib.suppress(OSError):  # then they stay where they are, for the next run
+            restored = recover(beside, directory) or restored
+    return restored
+
+
+def _remove_leftovers(directory: Path) -> list[str]:
+    """Remove staging directories of processes that are gone; returns warnings."""
+    warnings: list[str] = []
+    for leftover in abandoned(directory):
         try:
             recover(leftover, directory)
             remove(leftover)
         except OSError as error:
             warnings.append("left from an earlier run: " + _not_removed(leftover, error))
     return warnings
-
-
-def _locked(directory: Path) -> bool:
-    """Whether its process lives where this one can't see it, in another process id namespace."""
-    try:
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno == errno.EWOULDBLOCK
-    finally:
-        os.close(descriptor)
-    return False
 
 
 # --- what publishing needs ----------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 from pathlib import Path
@@ -58,8 +57,16 @@ def swap_by_renames(new: Path, current: Path) -> None:
         raise
 
 
-def recover(beside: Path, current: Path) -> None:
-    """Put back a directory that waits in `beside` as PREVIOUS, if its place is empty."""
-    if not os.path.lexists(current):
-        with contextlib.suppress(FileNotFoundError):
-            (beside / PREVIOUS).rename(current)
+def recover(beside: Path, current: Path) -> bool:
+    """Put back a directory that waits in `beside` as PREVIOUS; whether there was one to put back.
+
+    Its place is empty, or holds an empty directory that something made there since: a rename
+    replaces either, and nothing else.
+    """
+    try:
+        (beside / PREVIOUS).rename(current)
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}:
+            return False
+        raise
+    return True

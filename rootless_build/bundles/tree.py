@@ -12,10 +12,10 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from rootless_build.data import dataclass
 from rootless_build.errors import HostError
 from rootless_build.escaping import shown
 
@@ -46,6 +46,13 @@ def walk(root: Path, start: str = "") -> Iterator[Entry]:
             if stat.S_ISDIR(status.st_mode):
                 below.append(path)
         pending.extend(reversed(below))
+
+
+def special(mode: int) -> str:
+    """What an entry is that is no file, directory or link."""
+    if stat.S_ISFIFO(mode):
+        return "a named pipe"
+    return "a socket" if stat.S_ISSOCK(mode) else "a device"
 
 
 def link_text(link: Path) -> str:

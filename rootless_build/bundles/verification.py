@@ -16,10 +16,11 @@ import re
 import stat
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from rootless_build.bundles import provenance
 from rootless_build.bundles.tree import (
     CHUNK,
     Entry,
@@ -27,8 +28,10 @@ from rootless_build.bundles.tree import (
     link_text,
     open_inside,
     readable,
+    special,
     walk,
 )
+from rootless_build.data import dataclass
 from rootless_build.escaping import shown
 
 ALGORITHMS: Final = {f".{name}": name for name in ("md5", "sha1", "sha256", "sha512")}
@@ -101,6 +104,16 @@ class Findings:
 
 
 def verify(directory: Path) -> Report:
+    """`verify_checksums`, and every statement of provenance is compared with the files too."""
+    root = directory.resolve()
+    findings = examine(root)
+    with readable(root):
+        for path, text in provenance.check(root):
+            findings.problems[path].append(text)
+    return findings.report()
+
+
+def verify_checksums(directory: Path) -> Report:
     """Recompute every checksum file below `directory`. Nothing outside of it is read.
 
     Problems: a file that doesn't match, a checksum file without its file, a line that can't be
@@ -236,6 +249,8 @@ def _warn(root: Path, entries: Iterable[Entry], claimed: set[str], findings: Fin
                 findings.warnings.append(
                     f"{shown(path)} is a link out of the bundles, to {shown(text)}"
                 )
+        elif not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            findings.warnings.append(f"{shown(path)} is {special(mode)}")
         elif (
             stat.S_ISREG(mode)
             and mode & 0o111

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from types import MappingProxyType
 from typing import Final
@@ -11,7 +12,13 @@ from rootless_build.cli.command import Command
 from rootless_build.errors import RbuildError
 
 _COMMANDS: Final = "rootless_build.cli.commands."
-_ELSEWHERE: Final = MappingProxyType({"doctor": "rootless_build.cli.doctor."})
+_ELSEWHERE: Final = MappingProxyType(
+    {
+        "reproduce": "rootless_build.cli.reproduce.",
+        "clean": "rootless_build.cli.clean.",
+        "doctor": "rootless_build.cli.doctor.",
+    }
+)
 """Modules of commands that are not with the others."""
 
 
@@ -33,6 +40,7 @@ class Rbuild(Command):
             "run": "run a command in the make container: rbuild run -- COMMAND...",
             "make": "build targets that are named like one of these commands",
             "bundles": "list what was built, or verify it: bundles [list|verify]",
+            "reproduce": "build the same again and compare byte for byte",
             "install": "copy the latest bundles' executables to PREFIX/bin",
             "base": "make a base image with no registry: base debian:bookworm",
             "doctor": "what is wrong with this host, and what cures it",
@@ -43,7 +51,7 @@ class Rbuild(Command):
 
     def main(self, *words: str) -> int:
         """Build the project's targets."""
-        from rootless_build.cli.commands import build  # noqa: PLC0415 - see the package
+        from rootless_build.cli.build import build  # noqa: PLC0415 - see the package
 
         return self.attempt(lambda: build(self, words))
 
@@ -58,11 +66,15 @@ def run(argv: list[str]) -> int:
         _, status = Rbuild.run(argv, exit=False)
     except RbuildError as error:
         # The command line itself is wrong, so there are no options to choose a view by.
-        from rootless_build.cli.session import view  # noqa: PLC0415 - see the package
+        from rootless_build.cli.views import view  # noqa: PLC0415 - see the package
 
         view("text", "auto", verbose=False, quiet=False).error(error)
         return error.exit_code
     except KeyboardInterrupt:
         return 130
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # `rbuild plan | head`: nobody reads the rest, and nothing is to be said about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return status

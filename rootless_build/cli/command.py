@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
-import sys
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,19 +14,25 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from plumbum import cli
 from plumbum.cli import application
 
-from rootless_build.errors import InterruptedByUserError, RbuildError, UsageError
+from rootless_build.errors import (
+    HostError,
+    InterruptedByUserError,
+    OutputClosedError,
+    RbuildError,
+    UsageError,
+)
+from rootless_build.escaping import shown
 
 if TYPE_CHECKING:
     from plumbum.cli.application import SwitchParseInfo
 
-    from rootless_build.cli.session import View
     from rootless_build.config import Config
     from rootless_build.plan import Pairs
+    from rootless_build.ui.closing import View
 
 _VARIABLE: Final = re.compile(r"[^=\s:+?!#]+=", re.DOTALL)
 _BUILD: Final = "Build"
 _OUTPUT: Final = "Output"
-_CLOSED_PIPE: Final = 1
 _WORDS: Final = re.compile(r"Expected at \w+ \d+ positional arguments?, got \[(?P<got>.*)\]")
 _ASKED_FOR: Final = (application.ShowHelp, application.ShowVersion)
 
@@ -71,11 +77,57 @@ class Command(cli.Application):
     env = cli.SwitchAttr(
         "--env", str, list=True, argname="NAME[=VALUE]", group=_BUILD, help="for the container"
     )
+    secrets = cli.SwitchAttr(
+        "--secret",
+        str,
+        list=True,
+        argname="id=ID,src=FILE|env=NAME",
+        group=_BUILD,
+        help="for RUN --mount=type=secret",
+    )
+    secret_env = cli.SwitchAttr(
+        "--secret-env",
+        str,
+        list=True,
+        argname="NAME",
+        group=_BUILD,
+        help="for the container, and shown nowhere",
+    )
     bundles_dir = cli.SwitchAttr(
         "--bundles-dir", str, argname="DIR", group=_BUILD, help="where the results go"
     )
+    force = cli.Flag("--force", group=_BUILD, help="build and run although nothing changed")
+    explain = cli.Flag(
+        "--explain", overridable=True, group=_BUILD, help="say why each step is done"
+    )
+    fresh = cli.Flag("--fresh", group=_BUILD, help="run the container, and give it no caches")
+    cache_volumes = cli.SwitchAttr(
+        "--cache-volume",
+        str,
+        list=True,
+        argname="DIR",
+        group=_BUILD,
+        help="a directory in the container to keep for the next run",
+    )
+    checksums = cli.Flag(
+        "--checksums", group=_BUILD, help="write .md5 and .sha256 beside binaries that have none"
+    )
     rootful = cli.Flag(
         "--rootful", group=_BUILD, help="allow privileged containers with power over the host"
+    )
+    allow_inexact = cli.Flag(
+        "--allow-inexact",
+        group=_BUILD,
+        help="build a containerfile whose rewriting for this engine differs",
+    )
+    no_provenance = cli.Flag(
+        "--no-provenance", group=_BUILD, help="write no provenance.intoto.json"
+    )
+    no_wait = cli.Flag(
+        "--no-wait", group=_BUILD, help="fail when another rbuild works in this checkout"
+    )
+    unprivileged = cli.Flag(
+        "--unprivileged", group=_BUILD, help="run containers without their privileges"
     )
     dry_run = cli.Flag("--dry-run", group=_BUILD, help="show what would be done, do nothing")
     log_format = cli.SwitchAttr(
@@ -178,16 +230,17 @@ class Command(cli.Application):
     def config(self) -> Config:
         """rbuild.toml and the user's configuration file. Raises ConfigError."""
         if self._loaded is None:
-            from rootless_build.cli.session import configuration  # noqa: PLC0415 - see the package
+            from rootless_build import config  # noqa: PLC0415 - see the package
 
-            self._loaded = configuration(self.project)
+            home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+            self._loaded = config.load(self.project, home / "rbuild" / "config.toml")
         return self._loaded
 
     @property
     def view(self) -> View:
         """Where events and errors go."""
         if self._view is None:
-            from rootless_build.cli.session import view  # noqa: PLC0415 - see the package
+            from rootless_build.cli.views import view  # noqa: PLC0415 - see the package
 
             defaults = self._loaded.defaults if self._loaded else None
             self._view = view(
@@ -202,6 +255,10 @@ class Command(cli.Application):
         """Do the work and return its status; an error is shown and becomes its exit status."""
         try:
             return work()
+        except OutputClosedError as error:
+            _discard_output()
+            self.view.error(error)
+            return error.exit_code
         except RbuildError as error:
             self.view.error(error)
             return error.exit_code
@@ -209,11 +266,33 @@ class Command(cli.Application):
             interrupted = InterruptedByUserError("interrupted; the bundles are as they were")
             self.view.error(interrupted)
             return interrupted.exit_code
-        except BrokenPipeError:
-            # Whatever is still buffered for standard output has no reader any more.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            self.view.error(RbuildError("standard output was closed; stopped"))
-            return _CLOSED_PIPE
+        except OSError as error:
+            if isinstance(error, BrokenPipeError):
+                return self._nobody_reads()
+            # A full or failing disk can strike anywhere.
+            self.view.error(disk_error(error))
+            return HostError.exit_code
+
+    def _nobody_reads(self) -> int:
+        _discard_output()
+        self.view.error(OutputClosedError("standard output was closed; stopped"))
+        return OutputClosedError.exit_code
+
+
+def disk_error(error: OSError) -> HostError:
+    """What the operating system refused, in words for a person."""
+    where = f" ({shown(error.filename)})" if isinstance(error.filename, str) else ""
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+    return HostError(
+        f"{error.strerror or error}{where}",
+        finding="no-space" if full else "os-error",
+        hint="make room on that file system; rbuild clean frees what builds left" if full else "",
+    )
+
+
+def _discard_output() -> None:
+    """Whatever is still buffered for standard output has no reader any more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def pairs(words: tuple[str, ...], option: str) -> Pairs:

@@ -4,31 +4,23 @@ from __future__ import annotations
 
 import shlex
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from plumbum import cli
 
-from rootless_build import bundles, overrides, process, registry
+from rootless_build import outputs, overrides, process, registry
 from rootless_build import plan as plans
 from rootless_build.backend import (
     LABEL_BASE,
-    LABEL_PROCESS,
-    LABEL_PROJECT,
     Backend,
     EngineSettings,
-    Leftover,
 )
-from rootless_build.cli import tables
+from rootless_build.cli.build import build, split_words
+from rootless_build.cli.checkout import bundles_directory, checkout
 from rootless_build.cli.command import Command
-from rootless_build.cli.session import (
-    backend_name,
-    bundles_directory,
-    engine_for,
-    execute,
-    read_plan,
-    settings_for,
-    split_words,
-)
+from rootless_build.cli.engines import EngineToCome, backend_name, engine_for, settings_for
+from rootless_build.cli.session import execute, read_plan
 from rootless_build.errors import (
     BackendUnavailableError,
     BundlesError,
@@ -37,6 +29,7 @@ from rootless_build.errors import (
 )
 from rootless_build.escaping import shown
 from rootless_build.events import Level, Notice, StepReporter
+from rootless_build.process import signals_interrupt
 
 
 def format_option() -> cli.SwitchAttr[str | list[str]]:
@@ -50,36 +43,53 @@ def format_option() -> cli.SwitchAttr[str | list[str]]:
     )
 
 
-def build(command: Command, words: tuple[str, ...]) -> int:
-    """What `rbuild TARGET…` and `rbuild make TARGET…` do."""
-    targets, variables = split_words(words)
-    if command.flag("dry_run"):
-        return show_plan(command, words, "text")
-    plan = read_plan(command, targets, variables)
-    return execute(command, plan, pass_status=targets == ("shell",))
-
-
-def show_plan(command: Command, words: tuple[str, ...], form: str) -> int:
+def show_plan(command: Command, words: tuple[str, ...], form: str, *, explain: bool) -> int:
     """Print what would be done, without an engine."""
     plan = read_plan(command, *split_words(words))
     if form == "json":
         print(plans.to_json(plan))
         return 0
     with settings_for(command) as settings:
-        backend, why = _backend_to_show(command, settings)
+        backend, why, builder = _backend_to_show(command, settings)
         print("\n".join(_shown_plan(plan, backend, settings, why)))
+    if explain:
+        print("\n".join(explanation(plan, builder)))
     return 0
 
 
-def _backend_to_show(command: Command, settings: EngineSettings) -> tuple[Backend, str]:
+def explanation(plan: plans.Plan, builder: str) -> Iterator[str]:
+    """What of the plan's containerfiles would be rewritten for a builder, and why."""
+    # Most plans are shown without it.
+    from rootless_build.normalising import containerfile, explained  # noqa: PLC0415
+
+    for number, step in enumerate(plan.steps, 1):
+        if not isinstance(step, plans.BuildImage):
+            continue
+        with outputs.with_containerfile(step) as written:
+            file = containerfile(written)
+            rewrites = explained(written, builder)
+        yield ""
+        if not rewrites:
+            yield f"# {number}: {file or step.context}: built as it is"
+            continue
+        yield f"# {number}: {file}: rewritten for {builder}"
+        for rewrite in rewrites:
+            what = f"{rewrite.instruction}: " if rewrite.instruction else ""
+            yield f"#   line {rewrite.line}: {what}{rewrite.rule} ({rewrite.why})"
+            if rewrite.differs:
+                verb = "refused" if rewrite.refused else "needs --allow-inexact, then"
+                yield f"#     {verb}: {rewrite.differs}"
+
+
+def _backend_to_show(command: Command, settings: EngineSettings) -> tuple[Backend, str, str]:
     """A plan can be shown for a backend that is not installed here."""
     name = backend_name(command)
     try:
         choice = registry.choose(name, settings)
     except BackendUnavailableError as error:
         shown = registry.names()[0] if name == registry.AUTO else name
-        return registry.load(shown), error.message
-    return choice.backend, f"{choice.version}, {choice.reason}"
+        return registry.load(shown), error.message, ""
+    return choice.backend, f"{choice.version}, {choice.reason}", choice.builder
 
 
 def _shown_plan(
@@ -97,6 +107,8 @@ def _shown_plan(
             usual = step.shell == plans.SHELL
             script = step.script if usual else shlex.join((*step.shell, step.script))
             lines.append(f"(cd {shlex.quote(str(step.directory))} && {script})")
+        elif isinstance(step, plans.BuildImage):
+            lines += outputs.pasted(step, lambda one: backend.commands(one, settings))
         else:
             lines += [shlex.join(argv) for argv in backend.commands(step, settings)]
     if plan.bundles:
@@ -110,10 +122,13 @@ class Plan(Command):
     USAGE = "rbuild plan [options] [NAME=VALUE...] [TARGET...]"
 
     format = format_option()
+    explain = cli.Flag("--explain", help="how containerfiles are rewritten for the engine, and why")
 
     def main(self, *words: str) -> int:
         """Print the plan of the targets."""
-        return self.attempt(lambda: show_plan(self, words, str(self.format)))
+        return self.attempt(
+            lambda: show_plan(self, words, str(self.format), explain=self.flag("explain"))
+        )
 
 
 class Make(Command):
@@ -138,8 +153,9 @@ class Run(Command):
     def _run(self, command: tuple[str, ...]) -> int:
         if not command:
             raise UsageError("no command given", hint="rbuild run -- COMMAND [ARGUMENT...]")
-        plan = overrides.make_container(self._container_plan(), command)
-        return execute(self, plan, in_place=True, pass_status=True)
+        with checkout(self, "rbuild run", alone=False) as run, EngineToCome(self) as engine:
+            plan = overrides.make_container(self._container_plan(), command)
+            return execute(self, plan, run, engine, in_place=True, pass_status=True)
 
     def _container_plan(self) -> plans.Plan:
         """The plan of `shell`, the target that has a container in every era; else the default's."""
@@ -161,18 +177,24 @@ class Bundles(Command):
         return self.attempt(lambda: self._show(what))
 
     def _show(self, what: str) -> int:
-        directory = bundles_directory(self)
+        directory = _bundles_here(self)
         if not directory.is_dir() or not any(directory.iterdir()):
             raise UsageError(f"there are no bundles in {directory}", hint="build them: rbuild")
         if what == "verify":
             return self._verify(directory)
         if what != "list":
             raise UsageError(f"rbuild bundles {what}: it is list or verify")
+        from rootless_build import bundles  # noqa: PLC0415 - the commands that build do without it
+        from rootless_build.cli import tables  # noqa: PLC0415 - as above
+
         files = bundles.list_bundles(directory)
         print(tables.bundles_json(files) if self.format == "json" else tables.bundles(files))
         return 0
 
     def _verify(self, directory: Path) -> int:
+        from rootless_build import bundles  # noqa: PLC0415 - as above
+        from rootless_build.cli import tables  # noqa: PLC0415 - as above
+
         report = bundles.verify(directory)
         if self.format == "json":
             print(tables.report_json(report))
@@ -198,8 +220,10 @@ class Install(Command):
         return self.attempt(self._install)
 
     def _install(self) -> int:
+        from rootless_build import bundles  # noqa: PLC0415 - as above
+
         dry = self.flag("dry_run")
-        directory = bundles_directory(self)
+        directory = _bundles_here(self)
         for done in bundles.install(directory, Path(self.prefix).absolute(), dry_run=dry):
             verb = "would install" if dry else "replaced" if done.replaced else "installed"
             print(f"{verb} {shown(done.target)} (from {shown(done.source)})")
@@ -209,7 +233,8 @@ class Install(Command):
 class Base(Command):
     """Make a base image, such as debian:bookworm, of the distribution's packages.
 
-    A build whose FROM names it, and can't pull it, then uses localhost/debian:bookworm.
+    Also buildpack-deps:bookworm and golang:1.21-bookworm. A build whose FROM names it, and can't
+    pull it, then uses localhost/debian:bookworm.
     """
 
     USAGE = "rbuild base [--from FILE] IMAGE"
@@ -225,24 +250,23 @@ class Base(Command):
     def _make(self, image: str) -> int:
         # Only this command makes base images.
         from rootless_build import reference  # noqa: PLC0415
-        from rootless_build.base import make_archive, parse  # noqa: PLC0415
+        from rootless_build.base import made_from_packages  # noqa: PLC0415
 
         with (
+            signals_interrupt(),
             engine_for(self) as (engine, _),
-            tempfile.TemporaryDirectory(prefix="rbuild-") as place,
+            tempfile.TemporaryDirectory(prefix=process.private_prefix()) as place,
         ):
             reporter = StepReporter(self.view, 1)
+            local = reference.local(image)
+            labels = ((LABEL_BASE, reference.canonical(image)),)
             if self.archive is None:
-                archive = Path(place) / "root.tar"
-                make_archive(parse(image), archive, reporter.output)
-                reporter.flush()
+                made = made_from_packages(image, engine, labels, Path(place), reporter)
             else:
                 archive = Path(self.archive).absolute()
                 if not archive.is_file():
                     raise UsageError(f"there is no file {archive}")
-            local = reference.local(image)
-            labels = ((LABEL_BASE, reference.canonical(image)),)
-            made = engine.import_root(archive, local, labels)
+                made = engine.import_root(archive, local, labels)
         print(f"{local} {made.id[:12]}")
         return 0
 
@@ -257,6 +281,8 @@ class Backends(Command):
         return self.attempt(self._show)
 
     def _show(self) -> int:
+        from rootless_build.cli import tables  # noqa: PLC0415 - as above
+
         with settings_for(self) as settings:
             found = registry.survey(settings)
             try:
@@ -271,44 +297,11 @@ class Backends(Command):
         return 0 if chosen else BackendUnavailableError.exit_code
 
 
-class Clean(Command):
-    """Remove what builds of this project left in the engine's storage: containers of dead runs,
-    and with --images and --volumes those too. --everywhere: of all projects.
-    """
+def _bundles_here(command: Command) -> Path:
+    directory = bundles_directory(command)
+    if not directory.exists():
+        # A run that was killed while it replaced them: rare.
+        from rootless_build import bundles  # noqa: PLC0415
 
-    images = cli.Flag("--images", help="also the images that rbuild built")
-    volumes = cli.Flag("--volumes", help="also the named volumes that rbuild made")
-    everywhere = cli.Flag("--everywhere", help="of every project, not this one alone")
-
-    def main(self) -> int:
-        """Remove and print each."""
-        return self.attempt(self._clean)
-
-    def _clean(self) -> int:
-        kinds = {"container"} | {
-            kind for kind, wanted in (("image", self.images), ("volume", self.volumes)) if wanted
-        }
-        dry = self.flag("dry_run")
-        with engine_for(self) as (engine, _):
-            found = [
-                leftover
-                for leftover in engine.leftovers()
-                if leftover.kind in kinds and self._ours(leftover)
-            ]
-            for leftover in found:
-                if not dry:
-                    engine.remove(leftover)
-                verb = "would remove" if dry else "removed"
-                print(f"{verb} {leftover.kind} {leftover.name or leftover.id[:12]}")
-        if not found:
-            print("nothing to remove")
-        return 0
-
-    def _ours(self, leftover: Leftover) -> bool:
-        labels = dict(leftover.labels)
-        # Images made from a base image of ours inherit its label; only builds name a project.
-        if LABEL_PROJECT not in labels:
-            return False
-        if process.lives(labels.get(LABEL_PROCESS, "")):
-            return False
-        return self.everywhere or labels.get(LABEL_PROJECT) == str(self.project)
+        bundles.restore(directory)
+    return directory

@@ -15,7 +15,7 @@ from rootless_build.cli import findings as page
 from rootless_build.cli.command import Command
 from rootless_build.cli.commands import format_option
 from rootless_build.cli.host import surveyed
-from rootless_build.cli.session import colored
+from rootless_build.cli.views import colored
 from rootless_build.errors import HostError, UsageError
 from rootless_build.host import Facts, catalogue, engine_settings, gather
 from rootless_build.host.examination import Examined, examine
@@ -32,7 +32,8 @@ class Doctor(Command):
 
     format = format_option()
     fix = cli.Flag("--fix", help="show, then apply the cures that need no root")
-    explain: cli.SwitchAttr[str | None] = cli.SwitchAttr(
+    # A build's --explain asks why; the doctor's, what a finding means.
+    explain: cli.SwitchAttr[str | None] = cli.SwitchAttr(  # type: ignore[assignment]
         "--explain", str, argname="ID", help="the background of a finding", excludes=["--fix"]
     )
     report = cli.Flag(

@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 
 from rootless_build import registry
+from rootless_build.cli.checkout import bundles_directory
 from rootless_build.cli.command import Command
-from rootless_build.cli.session import bundles_directory
 from rootless_build.errors import HostError
 from rootless_build.host import engine_settings
 from rootless_build.host.examination import examine

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from rootless_build import process
 from rootless_build.backend import Adaptation, EngineSettings
 from rootless_build.errors import HostError
 from rootless_build.host import settings
@@ -21,7 +22,7 @@ from rootless_build.host.gathering import gather
 __all__ = ["Facts", "engine_settings", "gather"]
 
 _LONGEST_SOCKET: Final = 60
-"""Characters a runtime directory may have: socket paths end at 107 (unix(7)), podman adds ~40."""
+"""Characters a runtime directory may have: socket paths end at 107 (unix(7)), 44 are ours."""
 
 
 @contextlib.contextmanager
@@ -35,8 +36,21 @@ def engine_settings(
     """
     environment = os.environ if environment is None else environment
     facts = facts or gather(environment)
-    with tempfile.TemporaryDirectory(prefix="rbuild-", dir=_short_place(facts)) as private:
+    prefix = process.private_prefix()
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=_short_place(facts)) as private:
         yield _write(facts, environment, Path(private))
+
+
+def private_directories(identity: str, environment: Mapping[str, str]) -> Iterator[Path]:
+    """The private directories of the process with that `identity` (see `process.identity`)."""
+    runtime = environment.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
+    # Engines put what is large into /var/tmp where TMPDIR is not set.
+    for place in dict.fromkeys(map(Path, (runtime, tempfile.gettempdir(), "/var/tmp"))):  # noqa: S108
+        for path in place.glob(f"{process.private_prefix(identity)}*"):
+            seen = path.lstat()
+            mine = seen.st_uid == os.getuid() and not seen.st_mode & 0o077
+            if mine and stat.S_ISDIR(seen.st_mode):
+                yield path
 
 
 def _short_place(facts: Facts) -> Path | None:
@@ -74,6 +88,16 @@ def _write(facts: Facts, environment: Mapping[str, str], private: Path) -> Engin
         adaptations += (Adaptation("XDG_RUNTIME_DIR", str(runtime), reason, fact),)
     elif facts.runtime_directory is not None and "XDG_RUNTIME_DIR" not in environment:
         variables["XDG_RUNTIME_DIR"] = str(facts.runtime_directory)
+    caches = Path(environment.get("TMPDIR") or "/var/tmp") / "buildah-cache"  # noqa: S108
+    if facts.rootless and _is_anothers(caches, facts.uid):
+        temporary = settings.local_storage(facts).parent
+        _claim(temporary, facts.uid)
+        variables["TMPDIR"] = str(temporary)
+        # buildah 1.28.2 has one name for the caches of all users.
+        reason = "engines keep the caches of RUN --mount=type=cache in it"
+        adaptations += (
+            Adaptation("TMPDIR", str(temporary), reason, f"{caches} belongs to another user"),
+        )
     network = settings.network(facts)
     isolation = settings.isolation(facts)
     return EngineSettings(
@@ -84,6 +108,7 @@ def _write(facts: Facts, environment: Mapping[str, str], private: Path) -> Engin
         isolation=isolation.value if isolation else None,
         rootless=facts.rootless,
         adaptations=adaptations + tuple(row for row in (network, isolation) if row),
+        identity=settings.identity(containers, isolation.value if isolation else ""),
     )
 
 
@@ -120,6 +145,13 @@ def _claim(directory: Path, uid: int) -> None:
             finding="network-storage",
             hint="keep the images elsewhere: graphroot in ~/.config/containers/storage.conf",
         )
+
+
+def _is_anothers(path: Path, uid: int) -> bool:
+    try:
+        return path.stat().st_uid != uid
+    except OSError:
+        return False
 
 
 def _own_runtime_directory(uid: int) -> Path:

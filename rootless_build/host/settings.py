@@ -7,13 +7,14 @@ works. Measured with podman 4.3.1 and buildah 1.28.2 unless a row says otherwise
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from rootless_build.backend import Adaptation
+from rootless_build.data import dataclass
 from rootless_build.host.facts import Cgroups, Facts
 
 Table = dict[str, object]
@@ -200,6 +201,18 @@ def isolation(facts: Facts) -> Adaptation | None:
         return None
     fact = "no OCI runtime here copes with this host's control groups"
     return Adaptation("isolation", CHROOT, "buildah needs no runtime for a chroot", fact)
+
+
+def identity(containers: Mapping[str, object], isolation: str) -> str:
+    """What stands for the settings that can change what an engine makes: all of containers.conf
+    but the network and the limits of this shell.
+    """
+    kept = {name: value for name, value in containers.items() if name != "network"}
+    section = kept.get("containers")
+    if isinstance(section, Mapping):
+        kept["containers"] = {k: v for k, v in section.items() if k != "default_ulimits"}
+    # TOML has dates, and nothing else that is not JSON.
+    return json.dumps([kept, isolation], sort_keys=True, default=str)
 
 
 def merged(base: Mapping[str, object], over: Mapping[str, object]) -> Table:

@@ -12,10 +12,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
+from rootless_build.data import dataclass
 from rootless_build.errors import RbuildError
 from rootless_build.host import configuration
 from rootless_build.host.facts import (

@@ -6,8 +6,9 @@ Measured with podman 4.3.1, buildah 1.28.2, crun 1.8.1 and runc 1.1.5 unless a r
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from rootless_build.data import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +176,17 @@ SYMPTOMS: Final = (
         r"toomanyrequests|429 too many requests",
         "",
         "the registry limits pulls without an account: podman login docker.io",
+    ),
+    Symptom(
+        r"container-init binary not found",
+        "",
+        "--init needs podman's init: install the package catatonit",
+    ),
+    Symptom(
+        r"does not match the specified platform",
+        "",
+        "docker's classic builder has one platform in a build (20.10.24): install docker-buildx, "
+        "or use --backend podman or --backend buildah",
     ),
     Symptom(
         r"exec format error",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from rootless_build.data import dataclass
 from rootless_build.host.facts import Facts
 from rootless_build.host.finding import Cure, Severity, as_root, handled
 

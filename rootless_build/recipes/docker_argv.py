@@ -6,16 +6,25 @@ own that the flags of `docker run` end at the image.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from rootless_build.errors import RecipeError
-from rootless_build.plan import BuildImage, Origin, RemoveVolume, RunContainer, Step
+from rootless_build.plan import (
+    BuildImage,
+    BuildOutput,
+    Origin,
+    Pairs,
+    RemoveVolume,
+    RunContainer,
+    Step,
+)
 from rootless_build.recipes import docker_flags
 from rootless_build.recipes.docker_draft import BadValueError, Draft, boolean
 from rootless_build.recipes.docker_flags import Flag
@@ -28,7 +37,7 @@ _BUILD: Final = {
     ("buildx", "b"),
 }
 _RUN: Final = {("run",), ("container", "run")}
-_BAKE: Final = {("buildx", "bake"), ("bake",)}
+_BAKE: Final = {("buildx", "bake"), ("buildx", "f"), ("bake",)}
 _VOLUME_REMOVE: Final = {("volume", "rm"), ("volume", "remove")}
 _GROUPS: Final = {"image", "builder", "buildx", "container", "volume"}
 _REMOTE: Final = re.compile(r"\w+://|[\w.-]+@[\w.-]+:|github\.com/")
@@ -60,15 +69,31 @@ class _Line:
         return RecipeError(f"{origin}: {message}", hint=hint, engine_words=line)
 
 
+def steps(words: Sequence[str], context: Context) -> tuple[tuple[Step, ...], tuple[str, ...]]:
+    """As `parse`, with a bake as its targets, and a build of several platforms as one for each."""
+    line = _Line(words, context)
+    command, rest = _command(line)
+    if command in _BAKE:
+        return _bake(line, _flags(line, "docker buildx bake", rest, docker_flags.BAKE))
+    step, notes = parse(words, context)
+    if isinstance(step, BuildImage) and len(step.platforms) > 1:
+        return tuple(_by_platform(line, step)), notes
+    return (step,), notes
+
+
+def _command(line: _Line) -> tuple[tuple[str, ...], list[str]]:
+    rest = _flags(line, "docker", list(line.words), docker_flags.GLOBAL, interspersed=False)
+    size = 2 if rest and rest[0] in _GROUPS else 1
+    return tuple(rest[:size]), rest[size:]
+
+
 def parse(words: Sequence[str], context: Context) -> tuple[Step, tuple[str, ...]]:
     """The step that `docker WORDS…` stands for, and notes on flags that have no effect here.
 
     Raises RecipeError, which quotes the recipe's line, for what can't be understood or honoured.
     """
     line = _Line(words, context)
-    rest = _flags(line, "docker", list(words), docker_flags.GLOBAL, interspersed=False)
-    size = 2 if rest and rest[0] in _GROUPS else 1
-    command, rest = tuple(rest[:size]), rest[size:]
+    command, rest = _command(line)
     step: Step
     if command in _BUILD:
         name = " ".join(("docker", *command))
@@ -80,17 +105,12 @@ def parse(words: Sequence[str], context: Context) -> tuple[Step, tuple[str, ...]
         if not rest:
             raise line.refused("docker volume rm names no volume")
         step = RemoveVolume(tuple(rest), origin=context.origin)
-    elif command in _BAKE:
-        raise line.refused(
-            "docker buildx bake is not supported yet",
-            "up to Docker 22.06 no target needs it; with a later release, try a target that runs "
-            "in the dev container, such as `rbuild shell`",
-        )
     else:
         name = " ".join(("docker", *command))
         raise line.refused(
             f"the recipe runs `{name}`, which is no build step that rbuild knows",
-            "rbuild knows docker build, docker buildx build, docker run and docker volume rm",
+            "rbuild knows docker build, docker buildx build, docker buildx bake, docker run and "
+            "docker volume rm",
         )
     return step, tuple(dict.fromkeys(line.draft.notes))
 
@@ -199,6 +219,57 @@ def _build(line: _Line, rest: list[str]) -> BuildImage:
         origin=line.context.origin,
         **draft.fields,  # type: ignore[arg-type]  # the flag table names the fields
     )
+
+
+def _by_platform(line: _Line, step: BuildImage) -> Iterator[BuildImage]:
+    """One build a platform: no engine here does more at once."""
+    # Only a line that names several platforms needs it.
+    from rootless_build.recipes.platforms import directory, normal  # noqa: PLC0415
+
+    for platform in dict.fromkeys(map(normal, step.platforms)):
+        outputs = []
+        for output in step.outputs:
+            attributes = dict(output.attributes)
+            if output.type != "local":
+                raise line.refused(
+                    f"an output of type {output.type!r} can't be of several platforms",
+                    "name one platform, or write directories: --output type=local,dest=DIR",
+                )
+            if attributes.pop("platform-split", "true") == "true":
+                attributes["dest"] += f"/{directory(platform)}"
+            outputs.append(BuildOutput("local", tuple(attributes.items())))
+        if not outputs:
+            raise line.refused(
+                f"one image for {', '.join(step.platforms)} can't be made",
+                "podman and buildah build one platform at a time: name one",
+            )
+        yield dataclasses.replace(step, platforms=(platform,), outputs=tuple(outputs))
+
+
+def _bake(line: _Line, targets: list[str]) -> tuple[tuple[Step, ...], tuple[str, ...]]:
+    # The parsers of bake files are for lines like this one alone.
+    from rootless_build.recipes.bake.recipe import Bake  # noqa: PLC0415
+    from rootless_build.recipes.bake.recipe import steps as baked  # noqa: PLC0415
+    from rootless_build.recipes.bake.source import BakeError  # noqa: PLC0415
+
+    context, fields = line.context, line.draft.fields
+    bake = Bake(
+        context.directory,
+        context.environment,
+        tuple(targets),
+        variables=dict(cast("Pairs", fields.pop("variables", ()))),
+        **fields,  # type: ignore[arg-type]  # files and overrides, as the flag table names them
+    )
+    try:
+        made = baked(bake)
+    except BakeError as error:
+        # The place in the bake file is in the message; this is the line that reads it.
+        error.hint = error.hint or f"{context.origin} runs {context.origin.text.strip()}"
+        raise
+    except RecipeError as error:
+        raise line.refused(error.message, error.hint) from error
+    notes = (*line.draft.notes, *made.notes)
+    return made.steps, tuple(dict.fromkeys(notes))
 
 
 def _run(line: _Line, rest: list[str]) -> RunContainer:

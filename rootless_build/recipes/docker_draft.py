@@ -7,10 +7,11 @@ import os
 import posixpath
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
+from rootless_build.data import dataclass
 from rootless_build.plan import (
     BindMount,
     BuildOutput,
@@ -202,7 +203,7 @@ class Draft:
 
     def _volume(self, source: str, target: str, options: list[str]) -> Mount:
         read_only, copy, propagation = False, True, None
-        path = source.startswith(("/", "./")) or source == "."
+        path = _is_path(source)
         for option in options:
             if option in {"ro", "readonly"}:
                 read_only = True
@@ -219,7 +220,7 @@ class Draft:
             return BindMount(self.path(source), target, read_only, propagation=propagation)
         if not _VOLUME_NAME.fullmatch(source):
             raise BadValueError(
-                f"{source!r} is neither a path as docker wants it (/… or ./…) nor a volume's name"
+                f"{source!r} is neither a path as docker wants it (/… or .…) nor a volume's name"
             )
         return VolumeMount(target, source, read_only, copy)
 
@@ -237,9 +238,9 @@ class Draft:
         if kind == "bind":
             if not source:
                 raise BadValueError(f"{value!r} has no source")
-            if not source.startswith(("/", "./")) and source != ".":
+            if not _is_path(source):
                 raise BadValueError(
-                    f"the source {source!r} is no path as docker wants it (/… or ./…)"
+                    f"the source {source!r} is no path as docker wants it (/… or .…)"
                 )
             propagation = given.pop("bind-propagation", None)
             given.pop("consistency", None)
@@ -278,7 +279,7 @@ class Draft:
         if not kind:
             raise BadValueError(f"{value!r} has no type")
         if kind == "cacheonly":
-            self.notes.append("--output type=cacheonly has no effect: the image stays in storage")
+            self.add("outputs", BuildOutput(kind))
             return
         if kind not in {"local", "tar", "docker", "image"} or "push" in given:
             raise BadValueError(f"an output of type {kind!r} can't be made here")
@@ -297,6 +298,14 @@ class Draft:
             raise BadValueError(f"{value!r} is not NAME=CONTEXT")
         context = text if ":" in text else str(self.path(text))
         self.add("build_contexts", (name, context))
+
+
+def _is_path(source: str) -> bool:
+    """Whether docker's client takes a mount's source for a path: `../x` and `.git` too, not `x/y`.
+
+    Seen in docker 28.2.2: it makes what begins with a dot absolute, and hands on the rest.
+    """
+    return source.startswith(("/", "."))
 
 
 def _integer(value: str) -> int:

@@ -8,9 +8,9 @@ docker run (28.2), and the `--help` of the clients 20.10 and 28.2.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
+from rootless_build.data import dataclass
 from rootless_build.recipes.docker_draft import Draft, boolean
 
 Fill = Callable[[Draft, str], None]
@@ -49,6 +49,11 @@ def _pair(name: str) -> Fill:
 
 def _label(name: str) -> Fill:
     return lambda draft, value: draft.add_label(name, value)
+
+
+def _override(key: str) -> Fill:
+    """A flag of bake that is `--set` for every target."""
+    return lambda draft, value: draft.add("overrides", f"*.{key}={str(boolean(value)).lower()}")
 
 
 def _limit(name: str) -> Fill:
@@ -153,6 +158,29 @@ BUILD: Final = (
     Flag("stream", takes=False, ignored=_none_is("the context is not sent anywhere")),
     Flag("tag", "t", fill=lambda draft, value: draft.add_tag(value)),
     Flag("target", fill=_set("target")),
+)
+BAKE: Final = (
+    Flag("allow", ignored=_none_is("entitlements are BuildKit's")),
+    Flag("builder", ignored=_none_is("rbuild's backend is the builder")),
+    Flag("call", fill=_only("build", "", why="it asks about the build instead of building")),
+    Flag("check", takes=False, refused="it checks the containerfile instead of building"),
+    Flag("debug", "D", takes=False, ignored=_SHOWN),
+    Flag("file", "f", fill=_add("files")),
+    Flag("list", refused="it lists targets instead of building them"),
+    Flag("list-targets", takes=False, refused="it lists targets instead of building them"),
+    Flag("list-variables", takes=False, refused="it lists variables instead of building"),
+    Flag("load", takes=False, fill=_override("load")),
+    Flag("metadata-file", refused="there is no BuildKit result to describe"),
+    Flag("no-cache", takes=False, fill=_override("no-cache")),
+    Flag("policy", refused="build policies are BuildKit's"),
+    Flag("print", takes=False, refused="it prints the targets; `rbuild plan` shows the steps"),
+    Flag("progress", ignored=_SHOWN),
+    Flag("provenance", fill=_only(*_OFF, why=_ATTESTATION)),
+    Flag("pull", takes=False, fill=_override("pull")),
+    Flag("push", takes=False, fill=_override("push")),
+    Flag("sbom", fill=_only(*_OFF, why=_ATTESTATION)),
+    Flag("set", fill=_add("overrides")),
+    Flag("var", fill=lambda draft, value: draft.add_pair("variables", value)),
 )
 RUN: Final = (
     *_LIMITS,

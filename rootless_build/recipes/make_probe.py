@@ -13,9 +13,10 @@ import re
 import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from rootless_build.data import dataclass
 
 _GLOBAL: Final = "-"
 _FIRST_LEVEL: Final = "1"

@@ -9,17 +9,16 @@ user's own.
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from rootless_build import process
-from rootless_build.errors import RecipeError
+from rootless_build.data import dataclass
+from rootless_build.errors import RecipeError, UsageError
 from rootless_build.plan import SHELL
 from rootless_build.recipes import make_source, stub
 from rootless_build.recipes.make_probe import Probe, Setting
@@ -29,6 +28,8 @@ from rootless_build.recipes.request import Request
 NAMES: Final = ("GNUmakefile", "makefile", "Makefile")
 """The names make looks for, in its order."""
 _MADE_BY_MAKE: Final = ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "MAKE_TERMOUT")
+_TOLD_ITSELF: Final = ("MAKEFLAGS", "MAKEFILES", "MAKELEVEL")
+"""What make tells itself: given as a variable, they take away what rbuild asks make with."""
 _MADE_BY_SHELL: Final = ("_", "SHLVL", "OLDPWD")
 _LOCALE: Final = ("LANG", "LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_NUMERIC", "LC_TIME")
 _TRACE: Final = re.compile(
@@ -80,12 +81,16 @@ def makefile_of(project: Path) -> Path | None:
 def ask(request: Request, makefile: Path) -> MakeRun:
     """Run make.
 
-    Raises RecipeError with make's own words, and process.ProgramNotFoundError without make.
+    Raises RecipeError with make's own words, process.ProgramNotFoundError without make, and
+    UsageError for a variable that make keeps for itself.
     """
+    own = next((name for name, _ in request.variables if name in _TOLD_ITSELF), None)
+    if own is not None:
+        raise UsageError(f"{own}= can't be given to rbuild: make has it for itself")
     # Makefiles can't name a file with a space in its path.
     usual = re.fullmatch(r"[\w./+-]+", tempfile.gettempdir())
     directory = None if usual else "/tmp"  # noqa: S108 - a private directory is made in it
-    with tempfile.TemporaryDirectory(prefix="rbuild-make-", dir=directory) as name:
+    with tempfile.TemporaryDirectory(prefix=process.private_prefix(), dir=directory) as name:
         return _Asking(request, makefile, Path(name)).run()
 
 
@@ -166,7 +171,7 @@ class _Asking:
         argv += [f"{name}={value}" for name, value in self._request.variables]
         argv += ["--", *self._request.targets]
         users = self._request.environment.get("MAKEFILES", "")
-        exactly = {**dict.fromkeys(os.environ), **self._request.environment, **self._changed()}
+        exactly = process.exactly({**self._request.environment, **self._changed()})
         return process.run_inheriting_input(
             argv,
             environment={**exactly, "MAKEFILES": f"{probe.file} {users}".rstrip()},

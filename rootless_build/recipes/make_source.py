@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from rootless_build.data import dataclass
 
 _TARGET_VARIABLE: Final = re.compile(
     r"^(?!\t)[^#\n=]*[^#\n=:?+!]:(?!:?:?=)[^=\n;|]*?[\w.)}-]+\s*(?::{0,3}|\?|\+|!)=", re.MULTILINE

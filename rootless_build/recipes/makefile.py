@@ -9,24 +9,12 @@ from pathlib import Path, PurePosixPath
 
 from rootless_build import process
 from rootless_build.errors import HostError, RecipeError
-from rootless_build.plan import (
-    BindMount,
-    BuildImage,
-    Bundles,
-    HostCommand,
-    Origin,
-    Plan,
-    RemoveVolume,
-    RunContainer,
-    Step,
-    VolumeMount,
-)
-from rootless_build.recipes import docker_argv, make_run, shell_line, stub
+from rootless_build.plan import BuildImage, HostCommand, Origin, Plan, RemoveVolume, Step
+from rootless_build.recipes import bundles_directory, docker_argv, make_run, shell_line, stub
 from rootless_build.recipes.make_run import MakeRun, RecipeLine
 from rootless_build.recipes.request import Request
 from rootless_build.recipes.shell_line import NotSimpleError, Part
 
-_BUNDLES = "bundles"
 _VOLUME_REMOVE = {("volume", "rm"), ("volume", "remove")}
 
 
@@ -54,7 +42,7 @@ def read(request: Request, makefile: Path) -> Plan:
     return Plan(
         project=request.project,
         steps=tuple(_once(steps)),
-        bundles=_bundles(steps, request.project),
+        bundles=bundles_directory.of(steps, request.project),
         targets=request.targets,
         recipe=makefile.name,
         notes=tuple(dict.fromkeys(notes)),
@@ -87,7 +75,7 @@ def _steps(line: RecipeLine, make: str, project: Path) -> tuple[list[Step], list
     text = line.text.strip()
     file = line.file.relative_to(project) if line.file.is_relative_to(project) else line.file
     # The path that stands for $(MAKE) while the Makefile is read is nothing to a reader.
-    origin = Origin(str(file), line.line, line.text.replace(make, "make"))
+    origin = Origin(str(file), line.line, line.text.replace(make, "make"), line.target)
     if line.ran or make in text:
         return _recursive(line, origin)
     if not text or text.startswith("#"):
@@ -100,7 +88,7 @@ def _steps(line: RecipeLine, make: str, project: Path) -> tuple[list[Step], list
         notes: list[str] = []
         for part in parts:
             made, said = _step(line, part, origin)
-            steps.append(made)
+            steps += made
             notes += said
     except NotSimpleError as error:
         raise _refused(origin, str(error)) from error
@@ -118,25 +106,25 @@ def _refused(origin: Origin, why: str) -> RecipeError:
     )
 
 
-def _step(line: RecipeLine, part: Part, origin: Origin) -> tuple[Step, list[str]]:
+def _step(line: RecipeLine, part: Part, origin: Origin) -> tuple[list[Step], list[str]]:
     setting = line.setting
     if part.docker is None:
         pairs = tuple(setting.environment.items())
         command = HostCommand(
             part.text, part.directory, pairs, line.ignores_errors, setting.shell, origin
         )
-        return command, _own_make(part.text, origin)
+        return [command], _own_make(part.text, origin)
     words, assigned = shell_line.expanded(
         part.docker, part.directory, setting.environment, setting.shell
     )
     if PurePosixPath(words[0]).name == "docker-buildx":
         words = (words[0], "buildx", *words[1:])
     context = docker_argv.Context(part.directory, {**setting.environment, **assigned}, origin)
-    step, said = docker_argv.parse(words[1:], context)
+    steps, said = docker_argv.steps(words[1:], context)
     notes = list(said)
-    if line.ignores_errors and not isinstance(step, RemoveVolume):
+    if line.ignores_errors and not all(isinstance(step, RemoveVolume) for step in steps):
         notes.append(f"{origin}: the `-` before this line has no effect: a failure ends the run")
-    return step, notes
+    return list(steps), notes
 
 
 def _recursive(line: RecipeLine, origin: Origin) -> tuple[list[Step], list[str]]:
@@ -166,28 +154,3 @@ def _once(steps: Sequence[Step]) -> list[Step]:
             continue
         found.append(step)
     return found
-
-
-def _bundles(steps: Sequence[Step], project: Path) -> Bundles | None:
-    """Where the results go: `--output`, a mounted bundles directory, or one in the container."""
-    for step in steps:
-        if isinstance(step, BuildImage):
-            for output in step.outputs:
-                destination = dict(output.attributes).get("dest", "")
-                if output.type == "local" and Path(destination).name == _BUNDLES:
-                    return Bundles(Path(destination))
-    containers = [step for step in steps if isinstance(step, RunContainer)]
-    for step in containers:
-        for mount in step.mounts:
-            if isinstance(mount, BindMount) and _BUNDLES in (
-                mount.source.name,
-                PurePosixPath(mount.target).name,
-            ):
-                return Bundles(mount.source)
-    for step in containers:
-        for mount in step.mounts:
-            if isinstance(mount, VolumeMount) and PurePosixPath(mount.target).name == _BUNDLES:
-                return Bundles(project / _BUNDLES, mount.target)
-            if isinstance(mount, BindMount) and mount.source == project and not mount.read_only:
-                return Bundles(project / _BUNDLES)
-    return None

@@ -10,11 +10,11 @@ import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from rootless_build import process
+from rootless_build.data import dataclass
 
 _ASSIGNMENT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=", re.DOTALL)
 _PROGRAMS: Final = frozenset({"docker", "docker-buildx", "podman"})
@@ -129,7 +129,7 @@ def expanded(
     for name, word in zip(names, simple.assignments, strict=True):
         script.append(f"{word}; printf '%s\\0' \"${name}\"")
     done = process.capture(
-        [*shell, "\n".join(script)], environment=_exactly(environment), directory=directory
+        [*shell, "\n".join(script)], environment=process.exactly(environment), directory=directory
     )
     if done.status != 0:
         raise NotSimpleError(f"the shell can't expand it: {done.words}")
@@ -167,11 +167,6 @@ def _moved(words: Sequence[str], directory: Path) -> Path:
 def _outlives(command: Sequence[str]) -> bool:
     """Whether the command changes the shell that the rest of the line runs in."""
     return all(map(_ASSIGNMENT.match, command)) or _program(command) in _SHELL_STATE
-
-
-def _exactly(environment: Mapping[str, str]) -> dict[str, str | None]:
-    removed: dict[str, str | None] = dict.fromkeys(os.environ)
-    return removed | dict(environment)
 
 
 # --- words --------------------------------------------------------------------------------------

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from rootless_build.data import dataclass
 
 _GO_NAMES: Final = {
     "x86_64": "amd64",

@@ -125,6 +125,8 @@ def _run(
         cap_add=container.cap_add,
         security_options=container.security_options,
         init=container.init,
+        always=bool(target.always),
+        caches=container.caches,
         interactive=container.tty,
         tty=container.tty and request.terminal,
         limits=Limits(shm_size=container.shm_size, ulimits=container.ulimits),

@@ -8,10 +8,10 @@ an image build is one line, completed when the engine has its result.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import BinaryIO, Final, assert_never
 
+from rootless_build.data import dataclass
 from rootless_build.errors import BundlesError, HostError, RbuildError
 from rootless_build.escaping import shown
 from rootless_build.events import (
@@ -75,10 +75,12 @@ class TextView:
                 self._output(event)
             case StepFinished():
                 self._close()
+                how = "unchanged" if event.cached else f"status {event.status}"
                 if self._verbosity is Verbosity.VERBOSE:
-                    how = "cached" if event.cached else f"status {event.status}"
                     text = f"    [{event.step}/{event.of}] {how}, {duration(event.seconds)}"
                     self._say(self._dim(text))
+                elif event.cached:
+                    self._say(self._dim(f"    {how}"))
             case Notice():
                 self._notice(event)
             case BundlesPublished():
@@ -86,7 +88,9 @@ class TextView:
             case BuildFinished():
                 self._close()
                 if event.status == 0:
-                    self._say(self._dim(f"done in {duration(event.seconds)}"))
+                    how = "done" if event.done else "nothing changed, checked"
+                    saved = f", {duration(event.saved)} saved" if event.saved >= 1 else ""
+                    self._say(self._dim(f"{how} in {duration(event.seconds)}{saved}"))
             case _:
                 assert_never(event)
 

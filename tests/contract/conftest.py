@@ -21,11 +21,11 @@ from tests.recorder import Recorder
 PROJECT: Final = f"""\
 FROM {BASE}
 ENV GREETING="hello from the image" PATH=/opt/tool/bin:/bin
-COPY entry /work/hack/entry
+COPY entry /project/hack/entry
 COPY --chown=1000:1000 seed /data/seed
-RUN chmod 0755 /work/hack/entry && mkdir -p /opt/tool/bin && chown 1000:1000 /data \\
- && chmod 0750 /data && ln -s /work/hack/entry /opt/tool/bin/tool
-WORKDIR /work
+RUN chmod 0755 /project/hack/entry && mkdir -p /opt/tool/bin && chown 1000:1000 /data \\
+ && chmod 0750 /data && ln -s /project/hack/entry /opt/tool/bin/tool
+WORKDIR /project
 ENTRYPOINT ["hack/entry"]
 CMD ["echo", "the image's own command"]
 """

@@ -109,7 +109,7 @@ def test_the_images_entrypoint_is_found_in_its_working_directory(
     run: Run, project_image: Image
 ) -> None:
     step = RunContainer("project", ("sh", "-c", 'echo "$PWD"'))
-    assert run(step, project_image).text == "entry:\n/work"
+    assert run(step, project_image).text == "entry:\n/project"
 
 
 def test_the_images_own_command_goes_to_its_entrypoint(run: Run, project_image: Image) -> None:
@@ -149,7 +149,7 @@ def test_an_entrypoint_of_a_single_string_goes_through_the_shell(
 def test_the_working_directory(run: Run, project_image: Image) -> None:
     step = RunContainer(BASE, ("pwd",), ())
     assert run(step).text == "/"
-    assert run(step, project_image).text == "/work"
+    assert run(step, project_image).text == "/project"
     elsewhere = dataclasses.replace(step, working_directory="/usr")
     assert run(elsewhere, project_image).text == "/usr"
 

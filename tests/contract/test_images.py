@@ -113,3 +113,27 @@ def test_importing_again_moves_the_name(engine: Engine, tmp_path: Path) -> None:
     found = engine.find_image(reference)
     assert found is not None
     assert found.id == ids[1] != ids[0]
+
+
+def test_several_images_are_found_at_once(engine: Engine, base_image: Image) -> None:
+    wanted = (BASE, "localhost/rbuild-test-none", base_image.id, BASE, "rbuild-test-none:x")
+    found = engine.find_images(wanted)
+    assert [image and image.id for image in found] == [
+        *(base_image.id, None, base_image.id, base_image.id, None),
+    ]
+    assert engine.find_images(()) in ((), [])
+
+
+def test_an_image_has_layers_and_a_platform(engine: Engine, base_image: Image) -> None:
+    assert base_image.layers
+    assert base_image.platform.startswith("linux/")
+    assert engine.find_images((BASE,))[0] == engine.find_image(BASE)
+
+
+def test_labels_alone_change_no_layer(build: Build, tmp_path: Path) -> None:
+    """What a container sees of an image is known by its layers and configuration."""
+    (tmp_path / "Dockerfile").write_text(f"FROM {BASE}\nRUN echo x > /x\n")
+    plain = build(BuildImage(tmp_path))
+    labelled = build(BuildImage(tmp_path, labels=(("io.rbuild.test", "1"),)))
+    assert plain.id != labelled.id
+    assert plain.layers == labelled.layers

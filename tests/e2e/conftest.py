@@ -11,6 +11,7 @@ import pytest
 
 from tests.base_root import write_base_root
 from tests.e2e.driver import Rbuild
+from tests.e2e.waiting import with_waiting_targets
 
 PROJECT = Path(__file__).parent.parent / "data" / "project"
 
@@ -39,11 +40,50 @@ def rbuild(
     tmp_path: Path, base: None, backend_name: str, rbuild_environment: Mapping[str, str]
 ) -> Rbuild:
     """`rbuild` in a fresh copy of the project."""
-    project = tmp_path / "project"
-    shutil.copytree(PROJECT, project, symlinks=True)
+    return Rbuild(checkout(PROJECT, tmp_path), backend_name, rbuild_environment)
+
+
+@pytest.fixture
+def output_project(
+    tmp_path: Path, base: None, backend_name: str, rbuild_environment: Mapping[str, str]
+) -> Rbuild:
+    """`rbuild` in a copy of a project in the shape of Docker 20.10: `docker build --output`."""
+    project = checkout(PROJECT.with_name("output-project"), tmp_path)
+    return Rbuild(project, backend_name, rbuild_environment)
+
+
+@pytest.fixture
+def bake_project(
+    tmp_path: Path, base: None, backend_name: str, rbuild_environment: Mapping[str, str]
+) -> Rbuild:
+    """`rbuild` in a copy of a project in the shape of Docker 23.0: `docker buildx bake`."""
+    project = checkout(PROJECT.with_name("bake-project"), tmp_path)
+    return Rbuild(project, backend_name, rbuild_environment)
+
+
+@pytest.fixture(scope="session")
+def agreed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where each backend leaves what the others are compared with. xdist gives each a process."""
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent
+    (place / "agreed").mkdir(exist_ok=True)
+    return place / "agreed"
+
+
+def checkout(source: Path, place: Path) -> Path:
+    """A fresh copy of a project."""
+    project = place / "project"
+    shutil.copytree(source, project, symlinks=True)
     for directory, names, files in os.walk(project):
         # The checkout the tests came from may be read-only.
         for name in (*names, *files):
             path = Path(directory, name)
             path.chmod(path.stat().st_mode | 0o200)
-    return Rbuild(project, backend_name, rbuild_environment)
+    return project
+
+
+@pytest.fixture
+def waiting(rbuild: Rbuild, tmp_path_factory: pytest.TempPathFactory) -> Rbuild:
+    """`rbuild` in a project with targets that wait, and a TMPDIR that is the test's own."""
+    return with_waiting_targets(rbuild, tmp_path_factory.mktemp("tmp"))

@@ -1,22 +1,26 @@
 """README's first command: Debian's docker.io built for real, through podman and through buildah.
 
-Both have the same storage, as they have for a user, so the image is built once.
+Both have the same storage, as they have for a user, so the image is built once. CI leaves the
+second to `run-tests tests/e2e/test_docker_io.py`: it takes four minutes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import end_pause_process
+
 QUICKSTART = Path(__file__).parents[2] / "contrib" / "quickstart"
 pytestmark = [
     pytest.mark.timeout(2700),
-    pytest.mark.parametrize("backend_name", ["podman"], indirect=True, ids=["podman+buildah"]),
+    pytest.mark.parametrize("backend_name", ["podman"], indirect=True),
     pytest.mark.xdist_group("docker.io"),
 ]
 
@@ -35,17 +39,33 @@ def quickstart(backend: str, environment: Mapping[str, str]) -> str:
     return done.stdout
 
 
+@pytest.mark.parametrize(
+    "backends",
+    [("podman",), pytest.param(("podman", "buildah"), marks=pytest.mark.exhaustive)],
+    ids="+".join,
+)
 def test_quickstart_builds_a_dockerd_that_runs_here(
-    storage: Path, user_environment: Mapping[str, str]
+    backends: tuple[str, ...],
+    storage: Path,
+    user_environment: Mapping[str, str],
+    request: pytest.FixtureRequest,
 ) -> None:
     work = storage / "docker.io"
+    # Other tests of this process have another debian:bookworm in their storage.
+    data, runtime = storage / "docker.io-data", storage / "docker.io-run"
+    shutil.rmtree(work, ignore_errors=True)
+    data.mkdir(exist_ok=True)
+    runtime.mkdir(mode=0o700, exist_ok=True)
     environment = {
         **user_environment,
         "RBUILD_QUICKSTART": str(work),
+        "XDG_DATA_HOME": str(data),
+        "XDG_RUNTIME_DIR": str(runtime),
         "SOURCE_DATE_EPOCH": "1700000000",
     }
+    request.addfinalizer(lambda: end_pause_process(runtime))
     made = {}
-    for backend in ("podman", "buildah"):
+    for backend in backends:
         said = quickstart(backend, environment)
         assert f"{backend} " in said
         assert "it runs on this host: Docker version 20.10.24" in said
@@ -55,4 +75,4 @@ def test_quickstart_builds_a_dockerd_that_runs_here(
         assert daemon.with_name(f"{daemon.name}.sha256").read_text() == f"{digest}  {daemon.name}\n"
         assert {path.lstat().st_uid for path in bundles.rglob("*")} == {os.getuid()}
         made[backend] = digest
-    assert made["podman"] == made["buildah"]
+    assert len(set(made.values())) == 1

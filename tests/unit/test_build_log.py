@@ -126,6 +126,36 @@ def test_a_failure_before_the_first_instruction_has_the_engines_words() -> None:
     assert "/p/nope" in reading.log.failure(STEP, 125).engine_words
 
 
+def test_stages_that_wait_for_each_other_are_mixed() -> None:
+    reading = Reading()
+    reading.feed(
+        "[1/3] STEP 1/2: FROM a\n[1/3] STEP 2/2: COPY x /\n[3/3] STEP 1/2: FROM b\n"
+        "[3/3] STEP 2/2: RUN --mount=from=two make\n[2/3] STEP 1/1: FROM c AS two\n"
+        "[3/3] STEP 4/2: no step\n"
+    )
+    reading.feed('Error: building at STEP "RUN --mount=from=two make": exit status 2\n', "stderr")
+    reading.log.finish(succeeded=False)
+    assert [(stage, number) for stage, number, *_ in reading.progress] == [
+        ("1/3", 1),
+        ("1/3", 2),
+        ("3/3", 1),
+        ("3/3", 2),
+    ]
+    assert reading.output == [b"[3/3] STEP 4/2: no step\n"]
+    assert "STEP 2/2 of stage 3/3: RUN --mount=from=two make (" in str(reading.log.failure(STEP, 1))
+
+
+def test_the_stage_whose_image_is_nowhere_is_named() -> None:
+    reading = Reading()
+    reading.feed("[1/2] STEP 1/1: FROM --platform=linux/arm64 x/y:1 AS a\n")
+    reading.feed("[2/2] STEP 1/2: FROM debian:bookworm\n")
+    reading.feed('Error: creating build container: short-name "x/y:1" did not resolve\n', "stderr")
+    reading.log.finish(succeeded=False)
+    failure = reading.log.failure(STEP, 125)
+    assert "STEP 1/1 of stage 1/2: FROM --platform=linux/arm64 x/y:1 AS a" in failure.message
+    assert "rbuild base" in failure.hint
+
+
 def test_a_base_image_that_is_nowhere_points_at_rbuild_base() -> None:
     reading = Reading()
     reading.feed("STEP 1/2: FROM debian:bookworm\n")

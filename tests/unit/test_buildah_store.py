@@ -19,9 +19,14 @@ from pathlib import Path
 import pytest
 
 import rbuild_buildah
+from rbuild_buildah.command import Buildah
+from rbuild_buildah.container import discard_half_filled
 from rbuild_buildah.rootfs import write_layout
-from rbuild_buildah.store import Store
+from rbuild_buildah.store import Store, filling
+from rootless_build import process
+from rootless_build.backend import EngineSettings
 from rootless_build.errors import StepFailedError
+from rootless_build.plan import RunContainer, VolumeMount
 
 REAPER = Path(rbuild_buildah.__file__).with_name("reaper.py")
 
@@ -110,6 +115,24 @@ def test_a_program_ended_by_a_signal_is_seen_to_be() -> None:
     with _reaped("kill -TERM $$") as reaper:
         reaper.communicate(timeout=30)
     assert reaper.returncode == -signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    ("identity", "kept"), [("1.1", False), (process.identity(), True)], ids=["dead", "alive"]
+)
+def test_a_volume_that_a_killed_run_had_begun_to_fill_starts_anew(
+    tmp_path: Path, identity: str, kept: bool
+) -> None:
+    store = Store(tmp_path)
+    data = store.make_volume("cache", ()).data
+    (data / "half").write_text("")
+    filling(data).write_text(identity)
+    settings = EngineSettings(tmp_path, tmp_path, rootless=False)
+    step = RunContainer("dev", mounts=(VolumeMount("/c", "cache"), VolumeMount("/d", "none")))
+    discard_half_filled(Buildah(settings), store, step)
+    assert (data / "half").exists() == kept
+    assert filling(data).exists() == kept
+    assert data.is_dir()
 
 
 def test_a_program_is_told_to_end() -> None:

@@ -21,7 +21,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rootless_build.bundles import Published, Staging, stage, swapping
+from rootless_build.bundles import Published, Staging, restore, stage, swapping
 from rootless_build.bundles.tree import link_text
 from rootless_build.errors import BundlesError, HostError, UsageError
 from rootless_build.escaping import shown
@@ -383,8 +383,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next(bundles: Path) -> None:
         assert names(bundles.parent) == sorted([mine, ".bundles.rbuild.keep", "bundles"])
 
 
-def test_a_run_killed_between_two_renames_loses_nothing(bundles: Path) -> None:
-    old = snapshot(bundles)
+def killed_between_two_renames(bundles: Path) -> None:
     python(
         """
         with stage(bundles) as staging:
@@ -393,11 +392,39 @@ def test_a_run_killed_between_two_renames_loses_nothing(bundles: Path) -> None:
         """,
         bundles,
     ).communicate(timeout=60)
+
+
+def test_a_run_killed_between_two_renames_loses_nothing(bundles: Path) -> None:
+    old = snapshot(bundles)
+    killed_between_two_renames(bundles)
     assert not bundles.exists()
     with stage(bundles) as staging:
         assert snapshot(staging.path) == old
     assert snapshot(bundles) == old
     assert names(bundles.parent) == ["bundles"]
+
+
+@pytest.mark.parametrize("made", [False, True], ids=["missing", "made anew"])
+def test_bundles_of_a_run_killed_between_two_renames_are_restored(
+    bundles: Path, made: bool
+) -> None:
+    """`made`: the recipe of the next run has `mkdir bundles` where there are none."""
+    old = snapshot(bundles)
+    killed_between_two_renames(bundles)
+    if made:
+        bundles.mkdir()
+    assert restore(bundles)
+    assert snapshot(bundles) == old
+    assert not restore(bundles)
+
+
+def test_nothing_is_restored_over_bundles_that_are_there(bundles: Path) -> None:
+    beside = bundles.parent / ".bundles.rbuild.1.1.x"
+    (beside / "previous").mkdir(parents=True)
+    (beside / "previous/old").write_text("")
+    old = snapshot(bundles)
+    assert not restore(bundles)
+    assert snapshot(bundles) == old
 
 
 @contextlib.contextmanager
@@ -555,6 +582,102 @@ def test_what_a_container_left_of_another_user_is_named_beside_the_builds_own_er
         assert snapshot(bundles) == old
     finally:
         subprocess.run([*AS_ROOT, "rm", "-rf", private], check=True)
+
+
+def publishing(fault: str) -> list[str]:
+    """What becomes of bundles on a 3 MB disk when `fault` strikes as they are published."""
+    script = f"""
+        (bundles / "dockerd").write_bytes(b"old")
+        def publish(staging):
+            (staging.path / "dockerd").write_bytes(b"new")
+            {fault}
+        try:
+            with stage(bundles) as staging:
+                publish(staging)
+                staging.publish()
+        except RbuildError as error:
+            print(error.finding, error.message, error.hint, sep="\\n")
+        print((bundles / "dockerd").read_text())
+    """
+    return as_root(script)
+
+
+@needs_namespaces
+def test_a_disk_that_is_full_when_bundles_are_published_leaves_the_old_ones() -> None:
+    said = publishing("os.fsync = lambda _: (_ for _ in ()).throw(OSError(28, os.strerror(28)))")
+    assert said[0] == "no-space"
+    assert said[3] == "old"
+
+
+@needs_namespaces
+def test_bundles_that_became_read_only_meanwhile_stay() -> None:
+    said = publishing(
+        'subprocess.run(["mount", "--bind", bundles, bundles], check=True);'
+        ' subprocess.run(["mount", "-o", "remount,ro,bind", bundles], check=True)'
+    )
+    assert said[0] == "bundles-not-writable"
+    assert said[3] == "old"
+
+
+@needs_namespaces
+def test_devices_in_bundles_are_named_and_left_out_by_the_next_build() -> None:
+    said = as_root(
+        """
+        (bundles / "null").touch()  # root of a namespace may make no device, but mount one
+        subprocess.run(["mount", "--bind", "/dev/null", bundles / "null"], check=True)
+        with stage(bundles) as staging:
+            print(sorted(os.listdir(staging.path)), staging.warnings)
+        """
+    )
+    assert said[0] == "['1.12.6'] ['null was left out: a device']"
+
+
+def test_what_a_hard_link_shares_with_a_file_outside_is_not_written(
+    bundles: Path, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("mine")
+    os.link(outside, bundles / "linked")
+    with stage(bundles) as staging:
+        (staging.path / "linked").write_text("the container's")
+        staging.publish()
+    assert outside.read_text() == "mine"
+    assert (bundles / "linked").read_text() == "the container's"
+
+
+def test_a_link_in_the_place_of_a_directory_is_not_followed_by_the_copy_out(
+    bundles: Path, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    out = tmp_path / "out"
+    (out / "linked").mkdir(parents=True)
+    (out / "linked" / "file").write_text("x")
+    with stage(bundles) as staging:
+        (staging.path / "linked").symlink_to(outside)
+        staging.take(out)
+        staging.publish()
+    assert names(outside) == []
+    assert (bundles / "linked" / "file").read_text() == "x"
+
+
+def test_odd_names_are_published_and_shown_on_one_line(bundles: Path) -> None:
+    with stage(bundles) as staging:
+        for name in ODD_NAMES:
+            target = os.fsencode(staging.path) + b"/odd " + name
+            with open(target, "wb") as file:  # noqa: PTH123 - bytes
+                file.write(name)
+        published = staging.publish()
+    for name in ODD_NAMES:
+        with open(os.fsencode(bundles) + b"/odd " + name, "rb") as file:  # noqa: PTH123 - bytes
+            assert file.read() == name
+    assert all(shown(name).isprintable() for name in published.files)
+
+
+def test_sockets_and_pipes_of_this_build_are_named(bundles: Path) -> None:
+    with stage(bundles) as staging:
+        os.mkfifo(staging.path / "pipe")
+        assert staging.publish().warnings == ("pipe is a named pipe",)
 
 
 def test_odd_names_are_shown_on_one_line() -> None:

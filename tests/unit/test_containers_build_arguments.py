@@ -9,6 +9,7 @@ import pytest
 
 from rbuild_containers.build import build_arguments, spellings
 from rootless_build.backend import EngineSettings
+from rootless_build.containerfile.platforms import host as build_platform
 from rootless_build.errors import UnsupportedError
 from rootless_build.plan import BuildImage, BuildOutput, Limits, PullPolicy
 
@@ -57,6 +58,19 @@ def test_each_field_reaches_the_engine(
     tmp_path: Path, fields: dict[str, Any], expected: tuple[str, ...]
 ) -> None:
     assert contains(arguments(tmp_path, **fields), expected)
+
+
+def build_platforms(directory: Path, **fields: Any) -> list[str]:
+    return [w for w in arguments(directory, **fields) if w.startswith("BUILDPLATFORM")]
+
+
+def test_a_platform_brings_the_one_that_the_build_runs_on(tmp_path: Path) -> None:
+    arm = ("linux/arm64",)
+    own = (("BUILDPLATFORM", "linux/s390x"),)
+    assert build_platforms(tmp_path, platforms=arm) == [f"BUILDPLATFORM={build_platform()}"]
+    given = build_platforms(tmp_path, platforms=arm, build_args=own)
+    assert given == ["BUILDPLATFORM=linux/s390x"]
+    assert build_platforms(tmp_path) == []
 
 
 def test_the_context_comes_last(tmp_path: Path) -> None:

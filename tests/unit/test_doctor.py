@@ -57,8 +57,8 @@ def doctor(
 ) -> Doctor:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
-    for name in ("CONFIG", "DATA", "CACHE"):
-        monkeypatch.delenv(f"XDG_{name}_HOME", raising=False)
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "DOCKER_HOST"):
+        monkeypatch.delenv(name, raising=False)
     return Doctor(tmp_path, capfd)
 
 

@@ -69,7 +69,8 @@ def test_arguments_before_the_first_from_are_replaced(
         ("debian:${SET-12}", "debian:1"),
         ("debian:$SET", "debian:1"),
         ("${V}", None),
-        ("debian:${SET#x}", None),
+        ("debian:${SET#x}", "debian:1"),
+        ("debian:${SET:#x}", None),
         ("tools-${TARGETOS}", "tools-linux"),
     ],
 )
@@ -125,6 +126,12 @@ def test_build_contexts_and_substitutes_are_not_asked_for(tmp_path: Path) -> Non
         substitutes=(("docker.io/library/debian", "localhost/debian"),),
     )
     assert external_bases(step) == ("busybox",)
+
+
+def test_a_build_context_takes_the_place_of_a_stage(tmp_path: Path) -> None:
+    text = "FROM golang AS tool\nFROM debian\nCOPY --from=tool / /\n"
+    step = dataclasses.replace(step_of(tmp_path, text), build_contexts=(("tool", "/tool"),))
+    assert external_bases(step) == ("debian",)
 
 
 def test_the_containerfile_asked_for_is_read(tmp_path: Path) -> None:

@@ -82,6 +82,14 @@ def test_what_engines_say_is_understood(words: str, finding: str) -> None:
     assert found.finding == finding
 
 
+def test_a_missing_init_names_its_package() -> None:
+    words = (
+        "container-init binary not found on the host: "
+        "stat /usr/libexec/podman/catatonit: no such file or directory"
+    )
+    assert "catatonit" in symptoms.hint(words)
+
+
 @pytest.mark.parametrize(
     "words",
     ["", "undefined reference to `main'", "make: *** [all] Error 2", "fatal: not a git repository"],

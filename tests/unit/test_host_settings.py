@@ -14,6 +14,7 @@ from rootless_build.errors import HostError
 from rootless_build.host import engine_settings, gather
 from rootless_build.host.facts import Cgroups, Facts
 from rootless_build.host.settings import storage_settings
+from tests.ordinary_host import ORDINARY
 
 
 @pytest.fixture
@@ -21,23 +22,16 @@ def plain(tmp_path: Path) -> Facts:
     """A laptop of today: nothing to adapt but what is the same everywhere."""
     for name in ("run", "config", "data"):
         (tmp_path / name).mkdir()
-    return Facts(
-        uid=1000,
+    return replace(
+        ORDINARY,
         home=tmp_path,
         kernel=(6, 1),
-        machine="x86_64",
-        cgroups=Cgroups.V2,
         programs=("crun", "slirp4netns", "newuidmap"),
-        hard_files=1048576,
-        hard_processes=None,
-        tun=True,
-        fuse=True,
-        session_bus=True,
-        selinux=False,
         runtime_directory=tmp_path / "run",
         config_directory=tmp_path / "config",
         data_directory=tmp_path / "data",
-        storage_filesystem="ext4",
+        engines=(),
+        places=(),
     )
 
 
@@ -45,7 +39,8 @@ def written(
     facts: Facts, **environment: str
 ) -> tuple[EngineSettings, dict[str, dict[str, object]]]:
     """The settings, and the tables of the private containers.conf and storage.conf."""
-    with engine_settings(facts, environment) as settings:
+    # What is in the machine's own place for temporary files is not these tests' business.
+    with engine_settings(facts, {"TMPDIR": str(facts.home), **environment}) as settings:
         files = {
             name: tomllib.loads(Path(path).read_text())
             for name, path in settings.environment
@@ -174,8 +169,22 @@ def test_a_missing_runtime_directory_is_made_up_for(
     assert runtime.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write into everybody's directories")
+@pytest.mark.parametrize("theirs", [True, False])
+def test_caches_of_another_user_are_not_written_to(
+    plain: Facts, tmp_path: Path, theirs: bool
+) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    (tmp_path / "buildah-cache").symlink_to("/proc" if theirs else own)
+    facts = replace(plain, uid=os.getuid(), scratch=tmp_path)
+    settings, _ = written(facts, TMPDIR=str(tmp_path))
+    temporary = dict(settings.environment).get("TMPDIR")
+    assert temporary == (str(tmp_path / f"rbuild-{os.getuid()}") if theirs else None)
+
+
 def test_nothing_private_is_left_behind(plain: Facts) -> None:
-    with engine_settings(plain, {}) as settings:
+    with engine_settings(plain, {"TMPDIR": str(plain.home)}) as settings:
         private = settings.runtime_directory
         assert private.stat().st_mode & 0o077 == 0
     assert not private.exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pty
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build import process
-from rootless_build.errors import HostError, RecipeError
+from rootless_build.errors import HostError, RecipeError, UsageError
 from rootless_build.plan import (
     BindMount,
     BuildImage,
@@ -19,6 +20,7 @@ from rootless_build.plan import (
     HostCommand,
     RemoveVolume,
     RunContainer,
+    VolumeMount,
 )
 from tests.unit.make_project import MakeProject
 
@@ -40,10 +42,9 @@ def refusal(project: MakeProject, *words: str, **environment: str) -> RecipeErro
 
 def given(step: HostCommand) -> str:
     """What the command prints when it runs as the runner runs it."""
-    removed: dict[str, str | None] = dict.fromkeys(os.environ)
     done = process.capture(
         [*step.shell, step.script],
-        environment=removed | dict(step.environment),
+        environment=process.exactly(dict(step.environment)),
         directory=step.directory,
     )
     assert done.status == 0, done.words
@@ -321,6 +322,13 @@ def test_options_of_an_outer_make_change_nothing(project: MakeProject) -> None:
 def test_makeflags_of_the_user_are_answered(project: MakeProject) -> None:
     project.write("all: ; @echo a")
     assert any("MAKEFLAGS" in note for note in project.plan(MAKEFLAGS="-j4").notes)
+
+
+@pytest.mark.parametrize("word", ["MAKEFLAGS=-k", "MAKEFLAGS=", "MAKEFILES=own.mk", "MAKELEVEL=3"])
+def test_what_make_keeps_for_itself_is_no_variable(project: MakeProject, word: str) -> None:
+    project.write("all: ; @echo a")
+    with pytest.raises(UsageError, match=f"{word.partition('=')[0]}= can't be given to rbuild"):
+        project.plan(word)
 
 
 def test_pwd_is_the_project_wherever_rbuild_was_started(project: MakeProject) -> None:
@@ -706,7 +714,7 @@ def test_lines_without_docker_are_not_taken_apart(project: MakeProject) -> None:
         ("docker rm -f x", "`docker rm`"),
         ("docker compose up", "`docker compose`"),
         ("docker run --frob i", "--frob"),
-        ("docker buildx bake binary", "bake is not supported yet"),
+        ("docker buildx bake binary", "has no bake file"),
         ("docker run 'i", "can't expand it"),
     ],
 )
@@ -877,6 +885,62 @@ def test_options_of_one_target_are_those_of_what_it_needs(project: MakeProject) 
     build, _ = project.steps("binary", BUILDKIT="0")
     assert isinstance(build, BuildImage)
     assert build.build_args == (("BUILDKIT", "0"), ("CROSS", "false"))
+
+
+BIND_DIR = """
+    BIND_DIR := $(if $(BINDDIR),$(BINDDIR),$(if $(DOCKER_HOST),,.))
+    WHERE := $(if $(BIND_DIR),-v "$(BIND_DIR):/src/$(BIND_DIR)",-v /src/bundles)
+    WHERE := $(WHERE)$(if $(OPTIONS),:$(OPTIONS))
+    ifeq ($(BIND_DIR),.)
+    image: stage := --target=bare
+    else
+    image: stage := --target=whole
+    endif
+    shell: image ; docker run $(WHERE) -v cache:/go/pkg/ i sh
+    image: ; docker build $(stage) -t i .
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "stage", "mounted"),
+    [
+        ((), {}, "bare", BindMount(Path(), "/src")),
+        ((), {"BINDDIR": "../out"}, "whole", BindMount(Path("../out"), "/out")),
+        ((), {"DOCKER_HOST": "tcp://h"}, "whole", VolumeMount("/src/bundles")),
+        (("BIND_DIR=",), {}, "whole", VolumeMount("/src/bundles")),
+        (("BIND_DIR=./b",), {"OPTIONS": "ro"}, "whole", BindMount(Path("b"), "/src/b", True)),
+    ],
+)
+def test_a_directory_to_mount_that_make_chooses(
+    project: MakeProject,
+    words: tuple[str, ...],
+    environment: dict[str, str],
+    stage: str,
+    mounted: BindMount | VolumeMount,
+) -> None:
+    project.write(BIND_DIR)
+    build, run = project.steps("shell", *words, **environment)
+    if isinstance(mounted, BindMount):
+        source = Path(os.path.normpath(project.directory / mounted.source))
+        mounted = dataclasses.replace(mounted, source=source)
+    assert isinstance(build, BuildImage)
+    assert isinstance(run, RunContainer)
+    assert build.target == stage
+    assert run.mounts == (mounted, VolumeMount("/go/pkg", "cache"))
+
+
+def test_a_container_that_others_are_run_in_is_refused(project: MakeProject) -> None:
+    project.write("""
+        swarm:
+            docker build -t i .
+            docker run -t -d --name worker i top
+            docker exec worker make
+            docker commit worker w
+    """)
+    error = refusal(project, "swarm")
+    why = "docker run: -d can't be honoured: a step ends with its container"
+    assert error.message == f"Makefile:3: {why}"
+    assert "--name worker i top" in error.engine_words
 
 
 def test_volumes_that_a_recipe_removes_by_a_function(project: MakeProject) -> None:

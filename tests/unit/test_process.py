@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -77,6 +79,15 @@ def test_a_variable_can_be_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (done.status, done.text) == (0, "gone a b\n")
 
 
+def test_a_variable_that_only_plumbum_has_can_be_taken_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It adds to the environment that it found when it was imported."""
+    monkeypatch.delenv("HOME")
+    done = process.capture(["sh", "-c", 'echo "${HOME-gone}"'], environment={"HOME": None})
+    assert done.text == "gone\n"
+
+
 def test_a_missing_program_is_named() -> None:
     with pytest.raises(process.ProgramNotFoundError, match="no-such-program is not installed"):
         process.capture(["no-such-program"])
@@ -93,3 +104,33 @@ def test_the_tail_keeps_the_end() -> None:
     for piece in (b"abc", b"def", b"gh"):
         tail.add(piece)
     assert tail.text == "defgh"
+
+
+def test_a_signal_that_comes_while_python_runs_a_finalizer_is_not_lost() -> None:
+    script = """
+        import os, signal, time
+        from rootless_build.process import signals_interrupt
+
+        class Finalized:
+            def __del__(self):
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(0)
+
+        with signals_interrupt() as state:
+            try:
+                one = Finalized()
+                del one
+                while True:
+                    signal.pause()
+            except KeyboardInterrupt:
+                print("interrupted", state.asked)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout == "interrupted True\n"
+    assert done.stderr == ""

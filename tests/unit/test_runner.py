@@ -22,7 +22,6 @@ from rootless_build.backend import (
     Container,
     Exit,
     Image,
-    Leftover,
     Stdio,
 )
 from rootless_build.errors import (
@@ -42,6 +41,7 @@ from rootless_build.plan import (
     Plan,
     RunContainer,
 )
+from tests.unit.idle_engine import IdleEngine
 
 Work = Callable[[RunContainer], None]
 
@@ -72,7 +72,7 @@ class FakeContainer:
 
 
 @dataclass
-class FakeEngine:
+class FakeEngine(IdleEngine):
     """An engine with these images in its storage; it records what it is asked."""
 
     images: dict[str, Image] = field(default_factory=lambda: {"dev": Image("1" * 64)})
@@ -83,10 +83,25 @@ class FakeEngine:
     inside: Path | None = None
     containers: list[RunContainer] = field(default_factory=list)
     builds: list[BuildImage] = field(default_factory=list)
+    used: list[Image] = field(default_factory=list)
     open_containers: int = 0
+    discarded: list[Image] = field(default_factory=list)
+
+    def copy_image(self, image: Image, labels: Pairs, destination: Path) -> None:
+        if self.inside is not None:
+            shutil.copytree(self.inside, destination, symlinks=True, dirs_exist_ok=True)
+
+    def discard_image(self, image: Image) -> None:
+        self.discarded.append(image)
 
     def find_image(self, reference: str) -> Image | None:
         return self.images.get(reference)
+
+    def find_images(self, references: Sequence[str]) -> Sequence[Image | None]:
+        return [self.find_image(reference) for reference in references]
+
+    def warm_up(self) -> None:
+        """Nothing is slow to start."""
 
     def pull_image(self, reference: str, reporter: StepReporter) -> Image:
         raise ImageNotFoundError("no registry", reference=reference, engine_words="dial tcp")
@@ -98,26 +113,12 @@ class FakeEngine:
     @contextmanager
     def container(self, step: RunContainer, image: Image) -> Iterator[Container]:
         self.containers.append(step)
+        self.used.append(image)
         self.open_containers += 1
         try:
             yield FakeContainer(step, self.ended, self.work, self.inside)
         finally:
             self.open_containers -= 1
-
-    def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
-        raise NotImplementedError
-
-    def remove_volume(self, name: str) -> bool:
-        return False
-
-    def give_back(self, directory: Path) -> None:
-        """Everything is the caller's."""
-
-    def leftovers(self) -> Sequence[Leftover]:
-        return ()
-
-    def remove(self, leftover: Leftover) -> None:
-        raise NotImplementedError
 
 
 @pytest.fixture
@@ -261,6 +262,37 @@ def test_a_stand_in_is_used_and_announced(project: Path) -> None:
     events = run(build(project), engine)
     assert engine.builds[0].substitutes == (("debian:bookworm", "localhost/debian:bookworm"),)
     assert any(isinstance(e, Notice) and e.code == "base-substituted" for e in events)
+
+
+def test_a_stand_in_that_a_killed_build_left_under_the_others_name_is_not_used(
+    project: Path,
+) -> None:
+    engine = FakeEngine()
+    base = (LABEL_BASE, "docker.io/library/debian:bookworm")
+    engine.images["docker.io/library/debian:bookworm"] = Image("2" * 64, labels=(base,))
+    engine.images["localhost/debian:bookworm"] = Image("3" * 64, labels=(base,))
+    run(build(project), engine)
+    assert engine.builds[0].substitutes == (("debian:bookworm", "localhost/debian:bookworm"),)
+
+
+def test_a_container_too_is_made_of_the_stand_in_that_is_newest(project: Path) -> None:
+    engine = FakeEngine()
+    base = (LABEL_BASE, "docker.io/library/debian:bookworm")
+    left, newest = Image("2" * 64, labels=(base,)), Image("3" * 64, labels=(base,))
+    for name in ("debian:bookworm", "docker.io/library/debian:bookworm"):
+        engine.images[name] = left
+    engine.images["localhost/debian:bookworm"] = newest
+    run(Plan(project, (RunContainer("debian:bookworm", command=("true",)),)), engine)
+    assert engine.used == [newest]
+
+
+def test_after_a_command_of_the_host_images_are_looked_for_again(project: Path) -> None:
+    engine = FakeEngine()
+    command = HostCommand("true", project, (("PATH", os.environ["PATH"]),))
+    made = Plan(project, (command, RunContainer("dev", command=("true",))))
+    options = runner.Options(foreseen=lambda: {"dev": Image("9" * 64)})
+    runner.run(made, engine, options, lambda _: None)
+    assert engine.used == [engine.images["dev"]]
 
 
 def test_an_image_of_that_name_that_rbuild_did_not_make_is_no_stand_in(project: Path) -> None:

@@ -1,8 +1,4 @@
-"""The processes of a container whose rbuild was killed.
-
-Each has a mount of the bundle directory that buildah made for it (`/run/.containerenv`), whatever
-it changed about itself, until buildah unmounts that: which it does not do when it is killed.
-"""
+"""The processes of a container whose rbuild was killed, found by what is mounted where they are."""
 
 from __future__ import annotations
 
@@ -20,17 +16,23 @@ _ROUNDS: Final = 20
 _PATIENCE: Final = 5.0
 
 
-def kill_marked(marker: str) -> None:
-    """Kill every process that has `marker` in its mount table, and wait until it is gone."""
+def kill_containing(marker: str, *, mounted_at: str | None = None) -> None:
+    """Kill every process that has `marker` in its mount table, and wait until it is gone.
+
+    `mounted_at`: only where it stands in the line of that mount point. (podman's own pause process
+    has the root file systems of all containers mounted, elsewhere.)
+    """
     for _ in range(_ROUNDS):
         with contextlib.ExitStack() as stack:
             ending = []
-            for pid in _marked(marker):
+            for pid in _all():
+                if not _has(pid, marker, mounted_at):
+                    continue
                 with contextlib.suppress(ProcessLookupError):
                     handle = os.pidfd_open(pid)
                     stack.callback(os.close, handle)
                     # The pid may have been given to another process since.
-                    if marker in _mounts(pid):
+                    if _has(pid, marker, mounted_at):
                         signal.pidfd_send_signal(handle, signal.SIGKILL)
                         ending.append(handle)
             if not ending:
@@ -38,18 +40,21 @@ def kill_marked(marker: str) -> None:
             _wait(ending)
 
 
-def _marked(marker: str) -> Iterator[int]:
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal() and marker in _mounts(int(entry.name)):
-            yield int(entry.name)
+def _all() -> Iterator[int]:
+    return (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
 
 
-def _mounts(pid: int) -> str:
+def _has(pid: int, marker: str, mounted_at: str | None) -> bool:
     # Processes of other users, and those that have ended, can't be read.
     try:
-        return Path(f"/proc/{pid}/mountinfo").read_text(errors="replace")
+        table = Path(f"/proc/{pid}/mountinfo").read_text(errors="replace")
     except OSError:
-        return ""
+        return False
+    if marker not in table:
+        return False
+    if mounted_at is None:
+        return True
+    return any(marker in line and line.split(" ")[4] == mounted_at for line in table.splitlines())
 
 
 def _wait(handles: list[int]) -> None:

@@ -1,0 +1,67 @@
+"""Where a build puts what it needs for a moment, named so that what a killed one left is found."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from rootless_build import process
+from rootless_build.plan import BuildImage
+
+_TEMPORARY: Final = "/var/tmp"  # noqa: S108 - the engines' own; directories of mkdtemp(3) in it
+_BUNDLE: Final = "buildah[0-9]*"
+_MADE_BY: Final = re.compile(r"rbuild-(\d+\.\d+)-")
+_CACHE_MOUNT: Final = "type=cache"
+
+
+@contextlib.contextmanager
+def build_directory(step: BuildImage, remove: Callable[[Path], None]) -> Iterator[Path | None]:
+    """TMPDIR for a build: a directory named after this process, gone with the context.
+
+    `remove` is for what belongs to subordinate uids. None for a containerfile with cache mounts:
+    those are kept in TMPDIR too (`buildah-cache`), for the next build.
+    """
+    if _has_cache_mounts(step):
+        yield None
+        return
+    place = os.environ.get("TMPDIR") or _TEMPORARY
+    directory = Path(tempfile.mkdtemp(prefix=process.private_prefix(), dir=place))
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+        if directory.exists():
+            remove(directory)
+
+
+def bundles_of_builds() -> list[Path]:
+    """buildah's own directories in those that `build_directory` made, for whichever process."""
+    return list(Path(os.environ.get("TMPDIR") or _TEMPORARY).glob(f"rbuild-*/{_BUNDLE}"))
+
+
+def process_of(bundle: Path) -> str | None:
+    """The process that made the directory in which a bundle is."""
+    found = _MADE_BY.match(bundle.parent.name)
+    return found[1] if found else None
+
+
+def own_bundles() -> set[str]:
+    """Names of those of this process."""
+    own = process.identity()
+    return {path.name for path in bundles_of_builds() if process_of(path) == own}
+
+
+def _has_cache_mounts(step: BuildImage) -> bool:
+    file = step.containerfile
+    names = [file] if file else [step.context / name for name in ("Dockerfile", "Containerfile")]
+    for name in names:
+        with contextlib.suppress(OSError):
+            if _CACHE_MOUNT in name.read_text(errors="replace"):
+                return True
+    return False

@@ -1,0 +1,153 @@
+"""The working containers of image builds that were killed, which carry no labels.
+
+podman and buildah keep what a build was given in `buildah.json` beside each of its containers, its
+secrets by name included (podman 4.3.1, buildah 1.28.2). So each build of rbuild's gets a secret
+that no RUN asks for, and whose name says whose it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from rbuild_containers.killing import kill_containing
+from rootless_build import process
+from rootless_build.backend import (
+    LABEL_PREFIX,
+    LABEL_PROCESS,
+    LABEL_PROJECT,
+    LABEL_UNFINISHED,
+    Leftover,
+    LeftoverKind,
+)
+from rootless_build.data import dataclass
+from rootless_build.plan import Pairs
+
+_MARK: Final = re.compile(r"id=io\.rbuild\.(\d+\.\d+)\.([0-9a-f]+)(?:,|$)")
+_LISTS: Final = ("containers.json", "volatile-containers.json")
+_WORKING: Final = "-working-container"
+_BUNDLES: Final = ("buildah[0-9]*", "rbuild-*/buildah[0-9]*")
+_TEMPORARY: Final = "/var/tmp"  # noqa: S108 - where buildah puts them, in directories of mkdtemp(3)
+
+
+def marks(labels: Pairs) -> tuple[str, ...]:
+    """The options that mark the containers of a build of that project; none without a project."""
+    project = dict(labels).get(LABEL_PROJECT)
+    if project is None:
+        return ()
+    name = f"{LABEL_PREFIX}{process.identity()}.{os.fsencode(project).hex()}"
+    return ("--secret", f"id={name},src=/dev/null")
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """The storage of podman and buildah, as containers/storage lays it out on disk."""
+
+    root: Path
+    driver: str
+
+    def containers(self) -> Iterator[tuple[str, str, str]]:
+        """Id, name and layer of every container, whoever made it."""
+        for row in self._rows():
+            yield row["id"], _name(row), row["layer"]
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        for name in _LISTS:
+            try:
+                rows = json.loads((self._containers / name).read_text())
+            except (OSError, ValueError):
+                continue
+            yield from rows or ()
+
+    def working_containers(self) -> Iterator[Leftover]:
+        """Those that builds of rbuild's made, with the labels that their mark stands for."""
+        for row in self._rows():
+            identity = row["id"]
+            name = _name(row)
+            state = self._containers / identity / "userdata" / "buildah.json"
+            try:
+                options = json.loads(state.read_text()).get("CommonBuildOpts") or {}
+                labels = _labels(options.get("Secrets") or ())
+            except (OSError, ValueError):
+                labels = () if row.get("metadata") else _unfinished(name, row)
+            if labels:
+                size = self.size(identity)
+                yield Leftover(LeftoverKind.CONTAINER, identity, name, labels, size)
+
+    def own_layers(self) -> set[str]:
+        """The layers of the containers in which this process builds an image."""
+        ours = {
+            made.id
+            for made in self.working_containers()
+            if dict(made.labels).get(LABEL_PROCESS) == process.identity()
+        }
+        return {layer for identity, _, layer in self.containers() if identity in ours}
+
+    def size(self, container: str) -> int | None:
+        """Bytes on disk that are the container's own; None when it is not known."""
+        for identity, _, layer in self.containers():
+            if identity == container and self.driver == "overlay":
+                return size(self.root / self.driver / layer / "diff")
+        return None
+
+    def end_processes(self, container: str) -> None:
+        """Kill what a RUN left going: its root is the container's own."""
+        for identity, _, layer in self.containers():
+            if identity == container:
+                kill_containing(layer, mounted_at="/")
+
+    @property
+    def _containers(self) -> Path:
+        return self.root / f"{self.driver}-containers"
+
+
+def bundle_directories(container: str) -> Iterator[Path]:
+    """Where a build that was killed put what its runtime needed for the container."""
+    place = os.environ.get("TMPDIR") or _TEMPORARY
+    found = (Path(place).glob(pattern) for pattern in _BUNDLES)
+    for directory in itertools.chain.from_iterable(found):
+        with contextlib.suppress(OSError):
+            mine = directory.lstat().st_uid == os.getuid()
+            if mine and f'id="{container}"' in (directory / "run/.containerenv").read_text():
+                yield directory
+
+
+def size(directory: Path) -> int:
+    """Bytes on disk below a directory; what can't be read is not counted."""
+    found = 0
+    for parent, _, files in os.walk(directory):
+        for name in files:
+            with contextlib.suppress(OSError):
+                found += os.lstat(os.path.join(parent, name)).st_blocks * 512  # noqa: PTH118 - speed
+    return found
+
+
+def _name(row: dict[str, Any]) -> str:
+    names = row.get("names") or [row["id"]]
+    return str(names[0])
+
+
+def _unfinished(name: str, row: dict[str, Any]) -> Pairs:
+    """A container of a build that was killed before it had noted what it is for."""
+    if _WORKING not in name:
+        return ()
+    try:
+        made = datetime.fromisoformat(row["created"])
+    except (KeyError, TypeError, ValueError):
+        return ()
+    return ((LABEL_UNFINISHED, str(made.timestamp())),)
+
+
+def _labels(secrets: Iterable[str]) -> Pairs:
+    for secret in secrets:
+        if found := _MARK.match(secret):
+            project = os.fsdecode(bytes.fromhex(found[2]))
+            return ((LABEL_PROJECT, project), (LABEL_PROCESS, found[1]))
+    return ()

@@ -1,0 +1,38 @@
+"""The project's targets are built: `rbuild TARGET…`, `rbuild make TARGET…`."""
+
+from __future__ import annotations
+
+from rootless_build.cli.checkout import checkout
+from rootless_build.cli.command import Command, is_variable
+from rootless_build.cli.engines import EngineToCome, cache_directory
+from rootless_build.fingerprint.records import Records
+
+
+def build(command: Command, words: tuple[str, ...]) -> int:
+    """What `rbuild TARGET…` and `rbuild make TARGET…` do."""
+    targets, variables = split_words(words)
+    if command.flag("dry_run"):
+        from rootless_build.cli.commands import show_plan  # noqa: PLC0415 - see the package
+
+        return show_plan(command, words, "text", explain=False)
+    shell = targets == ("shell",)
+    title = " ".join(("rbuild", *targets))
+    with (
+        checkout(command, title, alone=not shell) as run,
+        EngineToCome(command, _asked_before(command)) as engine,
+    ):
+        # The engine is asked meanwhile.
+        from rootless_build.cli.session import execute, read_plan  # noqa: PLC0415
+
+        plan = read_plan(command, targets, variables)
+        return execute(command, plan, run, engine, pass_status=shell)
+
+
+def _asked_before(command: Command) -> tuple[str, ...]:
+    return Records.load(cache_directory(command.project)).asked
+
+
+def split_words(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Targets and NAME=VALUE variables, which may stand in any order, as with make."""
+    targets = tuple(word for word in words if not is_variable(word))
+    return targets, tuple(word for word in words if is_variable(word))

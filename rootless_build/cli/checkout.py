@@ -1,0 +1,103 @@
+"""This run alone in its checkout, and what dead runs left of the bundles put right."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rootless_build import registry, runs
+from rootless_build.backend import Engine
+from rootless_build.cli.command import Command
+from rootless_build.errors import RbuildError
+from rootless_build.escaping import shown
+from rootless_build.events import Level, Notice
+from rootless_build.process import signals_interrupt
+from rootless_build.registry import Choice
+
+
+@contextmanager
+def checkout(command: Command, title: str, *, alone: bool = True) -> Iterator[runs.Run]:
+    """The checkout, for this run alone or for it and others that are not `alone`.
+
+    It is taken before the recipe is read: what make would do depends on the bundles being there.
+    Raises CheckoutBusyError with --no-wait.
+    """
+
+    def say(text: str) -> None:
+        command.view(Notice(Level.WARNING, "checkout", text))
+
+    with (
+        signals_interrupt() as interruption,
+        runs.begin(
+            data_directory(),
+            command.project,
+            title,
+            alone=alone,
+            wait=not command.flag("no_wait"),
+            say=say,
+        ) as run,
+    ):
+        own = bundles_directory(command)
+        if alone and (run.dead or not own.exists()):
+            # After a crash, and before the first build: 30 ms.
+            from rootless_build import bundles  # noqa: PLC0415
+
+            places = {record.bundles for record in run.dead if record.bundles}
+            for directory in sorted(places | {own}):
+                if bundles.restore(directory):
+                    say(f"{shown(directory)} is back: a run ended while it replaced them")
+        try:
+            yield run
+        finally:
+            # The signal may have struck while something was cleared away.
+            run.unfinished = run.unfinished or interruption.asked
+
+
+def clear_dead_runs(command: Command, run: runs.Run, engine: Engine, choice: Choice) -> None:
+    """What crashed runs of this checkout left goes before anything is made."""
+    if not run.dead:
+        return
+    # After a crash only.
+    from rootless_build import recovery  # noqa: PLC0415
+
+    for record in run.dead:
+        try:
+            with engine_of(record, engine, choice) as its:
+                cleared = recovery.clear(
+                    record, its, [bundles_directory(command)], run.record.started
+                )
+        except RbuildError as error:
+            why = f"{error.message}: {error.engine_words}".rstrip(": ")
+            text = f"left by an earlier run ({record.title}), and stays for now: {why}"
+            command.view(Notice(Level.WARNING, "not-cleared", text))
+            continue
+        run.forget(record)
+        if cleared:
+            text = f"cleared what an earlier run ({record.title}) left: {', '.join(cleared)}"
+            command.view(Notice(Level.INFO, "cleared", text))
+
+
+@contextmanager
+def engine_of(record: runs.Record, engine: Engine, choice: Choice) -> Iterator[Engine]:
+    """The engine that a dead run used: the open one, or another for a moment."""
+    if record.backend in {"", choice.backend.name}:
+        yield engine
+        return
+    with registry.load(record.backend).open(choice.settings) as its:
+        yield its
+
+
+def data_directory() -> Path:
+    """Where records are kept (`EngineSettings.data_directory`, without looking at the host)."""
+    home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share"
+    return Path(home) / "rbuild"
+
+
+def bundles_directory(command: Command) -> Path:
+    """Where bundles are, as far as it is known without the recipe."""
+    given = command.option("bundles_dir")
+    if given:
+        return Path(given).absolute()
+    return command.config.defaults.bundles_dir or command.project / "bundles"

@@ -1,0 +1,141 @@
+"""The engine that the options ask for, chosen while the plan is made.
+
+What a run needs later is not imported here: it is imported while the engine is asked.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from threading import Thread
+from typing import Self
+
+from rootless_build import registry
+from rootless_build.backend import Engine, EngineSettings, Image
+from rootless_build.cli.command import Command
+from rootless_build.errors import BackendUnavailableError, StepFailedError
+from rootless_build.events import BackendChosen, Level, Notice
+from rootless_build.fingerprint import records
+from rootless_build.foresight import Foresight
+from rootless_build.host import Facts, engine_settings, gather
+from rootless_build.host.preflight import preflight
+from rootless_build.registry import Choice
+from rootless_build.runs import Run
+
+
+def cache_directory(project: Path) -> Path:
+    """Where what is known about a project is kept for this user."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return records.cache_directory(project, home)
+
+
+def backend_name(command: Command) -> str:
+    """--backend, RBUILD_BACKEND, the configuration, auto: the first of these that is given."""
+    return (
+        command.option("backend")
+        or os.environ.get("RBUILD_BACKEND")
+        or command.config.defaults.backend
+        or registry.AUTO
+    )
+
+
+@contextmanager
+def settings_for(command: Command, facts: Facts | None = None) -> Iterator[EngineSettings]:
+    """The host's settings for the engines, announced to the view (at `-v`)."""
+    with engine_settings(facts or gather(os.environ)) as settings:
+        _announce(command, settings)
+        yield settings
+
+
+def _announce(command: Command, settings: EngineSettings) -> None:
+    for row in settings.adaptations:
+        command.view(Notice(Level.DETAIL, "host-setting", str(row)))
+
+
+class EngineToCome:
+    """A context in which the backend is chosen in the background, while the plan is made.
+
+    `asked` are images that will most likely be looked for.
+    """
+
+    def __init__(self, command: Command, asked: Sequence[str] = ()) -> None:
+        self._asked = asked
+        self._command = command
+        self._name = backend_name(command)
+        self._resources = ExitStack()
+        self._facts: Facts | None = None
+        self._choice: Choice | None = None
+        self._foresight: Foresight | None = None
+        self._error: Exception | None = None
+        self._thread = Thread(target=self._choose, name="rbuild-choose", daemon=True)
+
+    def _choose(self) -> None:
+        try:
+            self._facts = gather(os.environ)
+            settings = self._resources.enter_context(engine_settings(self._facts))
+            self._foresight = Foresight(self._name, settings, self._asked)
+            choice = registry.choose(self._name, settings)
+            preflight(self._facts, choice.backend.name)
+            self._choice = choice
+        except Exception as error:
+            self._error = error
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join()
+        if self._foresight is not None:
+            self._foresight.end()
+        self._resources.close()
+
+    @contextmanager
+    def open(self, run: Run | None = None) -> Iterator[tuple[Engine, Choice]]:
+        """The chosen backend's engine; on the record of the run before it is open.
+
+        Errors that this host is to blame for say so.
+        """
+        self._thread.join()
+        with _host_explains(self._command, self._facts):
+            if self._error is not None:
+                raise self._error
+            assert self._choice is not None  # noqa: S101 - the thread leaves one of them
+            choice = self._choice
+            _announce(self._command, choice.settings)
+            self._command.view(BackendChosen(choice.backend.name, choice.version, choice.reason))
+            if run is not None:
+                directory = choice.settings.runtime_directory
+                run.note(backend=choice.backend.name, runtime_directory=directory)
+            with choice.backend.open(choice.settings) as engine:
+                yield engine, choice
+
+    def foreseen(self) -> Mapping[str, Image | None]:
+        """What is known of `asked` in the chosen backend's storage; waits for the answer."""
+        if self._foresight is None or self._choice is None:
+            return {}
+        return self._foresight.found(self._choice)
+
+
+@contextmanager
+def engine_for(command: Command) -> Iterator[tuple[Engine, Choice]]:
+    """The chosen backend's engine, open. Errors that this host is to blame for say so."""
+    with EngineToCome(command) as engine_to_come, engine_to_come.open() as opened:
+        yield opened
+
+
+@contextmanager
+def _host_explains(command: Command, facts: Facts | None) -> Iterator[None]:
+    try:
+        yield
+    except (BackendUnavailableError, StepFailedError) as error:
+        # Only a run that fails pays for the look at the host.
+        from rootless_build.cli.host import findings  # noqa: PLC0415
+        from rootless_build.host.diagnosis import cause  # noqa: PLC0415
+
+        better = cause(error, lambda: findings(command, facts or gather(os.environ)))
+        if better is None:
+            raise
+        raise better from error

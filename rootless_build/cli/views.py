@@ -1,0 +1,34 @@
+"""What the user sees."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import IO
+
+from rootless_build.ui.closing import ClosingView, View
+
+
+def view(log_format: str, color: str, *, verbose: bool, quiet: bool) -> View:
+    """The view the user asked for, on rbuild's own standard streams."""
+    if log_format == "json":
+        from rootless_build.ui.json import JsonView  # noqa: PLC0415 - structlog, for this alone
+
+        return ClosingView(JsonView(sys.stdout))
+    from rootless_build.ui.text import Sink, TextView, Verbosity  # noqa: PLC0415 - as above
+
+    out, err = (Sink(s.buffer, _columns(s.fileno())) for s in (sys.stdout, sys.stderr))
+    level = Verbosity.VERBOSE if verbose else Verbosity.QUIET if quiet else Verbosity.NORMAL
+    return ClosingView(TextView(out, err, level, color=colored(color, sys.stderr)))
+
+
+def _columns(descriptor: int) -> int | None:
+    return (os.get_terminal_size(descriptor).columns or 80) if os.isatty(descriptor) else None
+
+
+def colored(wanted: str, stream: IO[str]) -> bool:
+    """NO_COLOR (no-color.org) and TERM=dumb hold unless colour is asked for by name."""
+    if wanted != "auto":
+        return wanted == "always"
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return not plain and os.isatty(stream.fileno())

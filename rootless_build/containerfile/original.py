@@ -1,0 +1,173 @@
+"""Progress and errors of a build in the words of the containerfile that was rewritten."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import field
+from typing import Final
+
+from rootless_build.containerfile.normal import Line, Normal
+from rootless_build.containerfile.parser import logical_words
+from rootless_build.containerfile.syntax import Instruction
+from rootless_build.containerfile.work import shown
+from rootless_build.data import dataclass
+from rootless_build.errors import ImageBuildError
+from rootless_build.events import Level, StepReporter, Stream
+
+_STEP: Final = re.compile(r"(?:STEP|step) \d+/\d+(?: of stage \S+)?: ")
+_ERROR_END: Final = b'": '
+"""How an engine goes on after the text of an instruction in its error."""
+
+
+@dataclass(slots=True)
+class _Current:
+    """The instruction the engine is at: its text as the engine has it, and where it is from."""
+
+    text: str
+    line: Line
+    echo: dict[Stream, bytes] = field(default_factory=dict)
+
+
+class OriginalReporter(StepReporter):
+    """Hands on to another reporter what an engine says of the rewritten file.
+
+    `classic`: docker's classic builder counts the heading too, and no stages. `renames` is false
+    for a file that was not rewritten: only its errors get line numbers.
+    """
+
+    def __init__(
+        self, inner: StepReporter, made: Normal, name: str, *, classic: bool, renames: bool = True
+    ) -> None:
+        # Nothing of the base class's own state is used: every method is here.
+        self._inner = inner
+        self._name = name
+        self._classic = classic
+        self._renames = renames
+        self._flat = (*made.heading, *(line for stage in made.stages for line in stage))
+        self._stages = made.stages
+        self._counts = _Counts(made)
+        self._current: _Current | None = None
+        self._begun: list[_Current] = []
+        self._last: Instruction | None = None
+
+    def instruction(
+        self, number: int, of: int, instruction: str, *, stage: str | None = None
+    ) -> None:
+        """An instruction of the file the user knows; what was added for it is not shown."""
+        line = self._line(number, stage)
+        self._inner.instruction_done()
+        if line is None:
+            # The labels that rbuild gives, after the last instruction.
+            self._current = None
+            if not self._renames:
+                self._inner.instruction(number, of, instruction, stage=stage)
+            return
+        self._current = _Current(instruction, line, _echo(line.now, instruction))
+        self._begun.append(self._current)
+        if not self._renames:
+            self._inner.instruction(number, of, instruction, stage=stage)
+            return
+        if line.origin is None or line.origin is self._last:
+            return
+        self._last = line.origin
+        here, total, place = self._counts.of(line.origin)
+        self._inner.instruction(here, total, shown(line.origin), stage=place)
+
+    def instruction_done(self, *, cached: bool = False) -> None:
+        """The engine has its result."""
+        self._inner.instruction_done(cached=cached)
+
+    def output(self, data: bytes, stream: Stream = "stdout") -> None:
+        """Output, without the rest of an instruction that has several lines."""
+        current = self._current if self._renames else None
+        expected = current.echo.get(stream, b"") if current else b""
+        if current is not None and expected:
+            if expected.startswith(data):
+                current.echo[stream] = expected[len(data) :]
+                return
+            current.echo[stream] = b""
+            if data.startswith(expected) and stream == "stdout":
+                data = data[len(expected) :]
+            elif stream == "stderr" and expected == _ERROR_END and data.startswith(expected):
+                return
+            elif stream == "stderr":
+                current.echo[stream] = expected
+        self._inner.output(data, stream)
+
+    def flush(self) -> None:
+        """Hand on what had no newline."""
+        self._inner.flush()
+
+    def notice(self, code: str, text: str, level: Level = Level.INFO) -> None:
+        """Tell the user something."""
+        self._inner.notice(code, text, level)
+
+    def translate(self, error: ImageBuildError) -> None:
+        """Put the original instruction, and its line, into an error's message and words."""
+        # Stages are mixed when one waits for another: the latest is not always the one.
+        named = (each for each in reversed(self._begun) if f": {each.text}" in error.message)
+        current = next(named, self._current)
+        if current is None:
+            return
+        origin = current.line.origin
+        text = shown(origin) if origin else "a step that rbuild added"
+        place = f" ({self._name}:{origin.line})" if origin else ""
+        pattern = re.compile(_STEP.pattern + re.escape(current.text))
+        error.message = pattern.sub(lambda _: f"{text}{place}", error.message)
+        error.args = (error.message,)
+        message = _message(current.line.now)
+        for known in (message, current.line.now.text, current.text):
+            error.engine_words = error.engine_words.replace(known, text)
+
+    def _line(self, number: int, stage: str | None) -> Line | None:
+        if self._classic:
+            return self._flat[number - 1] if number <= len(self._flat) else None
+        index = int(stage.partition("/")[0]) - 1 if stage else len(self._stages) - 1
+        if stage is None and len(self._stages) > 1:
+            return None
+        lines = self._stages[index] if index < len(self._stages) else ()
+        return lines[number - 1] if number <= len(lines) else None
+
+
+class _Counts:
+    """Which of how many instructions, and of which stage, the original's are."""
+
+    def __init__(self, made: Normal) -> None:
+        stages = [
+            [line.origin for line in stage if line.origin is not None]
+            for stage in made.stages
+            if stage[0].origin is not None
+        ]
+        self._places: dict[int, tuple[int, int, str | None]] = {}
+        for line in made.heading:
+            if line.origin is not None:
+                self._places[id(line.origin)] = (1, 1, None)
+        for index, origins in enumerate(stages, 1):
+            unique = list(dict.fromkeys(map(id, origins)))
+            place = f"{index}/{len(stages)}" if len(stages) > 1 else None
+            for number, origin in enumerate(unique, 1):
+                self._places[origin] = (number, len(unique), place)
+
+    def of(self, origin: Instruction) -> tuple[int, int, str | None]:
+        return self._places[id(origin)]
+
+
+def _message(instruction: Instruction) -> str:
+    """An instruction as buildah prints it: its words with a space between them."""
+    words = instruction.json
+    if words is None:
+        body = instruction.body
+        words = (body,) if instruction.keyword == "RUN" else logical_words(body)
+    return " ".join([instruction.keyword, *map(str, instruction.flags), *words])
+
+
+def _echo(instruction: Instruction, text: str) -> dict[Stream, bytes]:
+    """What follows the first line of an instruction with several, when it begins and fails."""
+    first, newline, rest = _message(instruction).partition("\n")
+    if not newline:
+        return {}
+    encoded = rest.encode(errors="surrogateescape")
+    echo: dict[Stream, bytes] = {"stderr": encoded + _ERROR_END}
+    if text == first:
+        echo["stdout"] = encoded + b"\n"
+    return echo

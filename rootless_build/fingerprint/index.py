@@ -1,0 +1,158 @@
+"""What is known about the files of a tree, so that only files that changed are read again.
+
+A file is taken for unchanged when size, modification and change time, inode and mode are as they
+were. Nobody can set a change time, so only a change within the clock's own granularity could go
+unseen; as in git's index, a file that was changed shortly before it was read is not remembered
+(`RACY`), and is read again the next time.
+
+One file for each tree: directories in any order, each with the names, states and digests of its
+files. A directory in which nothing changed is recognised by one comparison.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import tempfile
+from array import array
+from dataclasses import field
+from pathlib import Path
+from typing import Final
+
+from rootless_build.data import dataclass
+
+RACY: Final = 2_000_000_000
+"""Nanoseconds: the coarsest file system clock (FAT) counts in steps of two seconds."""
+DIGEST: Final = 32
+"""Bytes of a sha256."""
+NUMBERS: Final = 5
+"""mode, size, mtime, ctime, inode: what a state holds, 8 bytes each."""
+_STATE: Final = NUMBERS * 8
+_MAGIC: Final = b"rbuild index 1\n"
+_HEAD: Final = struct.Struct("<HII")
+"""Length of the path, length of the names, number of files."""
+
+
+@dataclass(slots=True)
+class Directory:
+    """What is known about the files of one directory.
+
+    `names` are joined by zero bytes; `states` holds NUMBERS numbers a file, in the same order,
+    and `digests` DIGEST bytes a file. `total` stands for all of it but the times.
+    """
+
+    names: bytes
+    states: bytes
+    digests: bytes
+    total: bytes
+
+    def files(self) -> dict[bytes, tuple[bytes, bytes]]:
+        """State and digest of each file."""
+        return {
+            name: (
+                self.states[number * _STATE : (number + 1) * _STATE],
+                self.digests[number * DIGEST : (number + 1) * DIGEST],
+            )
+            for number, name in enumerate(self.names.split(b"\0"))
+        }
+
+
+def pack(numbers: list[int]) -> bytes:
+    """States as they are stored."""
+    return array("q", numbers).tobytes()
+
+
+def forget(states: bytearray, number: int) -> None:
+    """Give a file a change time that no file has."""
+    start = number * _STATE + 3 * 8
+    states[start : start + 8] = b"\xff" * 8
+
+
+@dataclass(slots=True)
+class Index:
+    """The directories of one tree, by their path relative to it."""
+
+    file: Path | None = None
+    known: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    """Where each directory's record is in `content`."""
+    content: bytes = b""
+    found: dict[bytes, Directory] = field(default_factory=dict)
+    """Directories in which something changed."""
+    seen: int = 0
+    """How many of the known directories were looked up."""
+
+    @classmethod
+    def load(cls, file: Path) -> Index:
+        """Read it; one that is not there, or is damaged, knows nothing."""
+        try:
+            content = file.read_bytes()
+        except OSError:
+            return cls(file)
+        known: dict[bytes, tuple[int, int]] = {}
+        if not content.startswith(_MAGIC):
+            return cls(file)
+        place, end = len(_MAGIC), len(content)
+        try:
+            while place < end:
+                path, names, files = _HEAD.unpack_from(content, place)
+                body = place + _HEAD.size + path
+                length = names + files * (_STATE + DIGEST) + DIGEST
+                known[content[place + _HEAD.size : body]] = (place, body + length)
+                place = body + length
+        except struct.error:
+            return cls(file)
+        return cls(file, known, content) if place == end else cls(file)
+
+    def get(self, path: bytes) -> Directory | None:
+        """What is known about a directory."""
+        where = self.known.get(path)
+        if where is None:
+            return None
+        self.seen += 1
+        content, place = self.content, where[0]
+        length, names, files = _HEAD.unpack_from(content, place)
+        place += _HEAD.size + length
+        states = place + names
+        digests = states + files * _STATE
+        total = digests + files * DIGEST
+        return Directory(
+            content[place:states],
+            content[states:digests],
+            content[digests:total],
+            content[total : total + DIGEST],
+        )
+
+    def put(self, path: bytes, directory: Directory) -> None:
+        """Remember a directory."""
+        self.found[path] = directory
+
+    def save(self, gone: set[bytes]) -> None:
+        """Write it, without the directories that are `gone`, if there is anything new.
+
+        An index that can't be written costs time in the next run, and nothing else.
+        """
+        if self.file is None or not (self.found or gone):
+            return
+        parts = [_MAGIC]
+        for path, (start, end) in self.known.items():
+            if path not in self.found and path not in gone:
+                parts.append(self.content[start:end])
+        for path, made in self.found.items():
+            parts += (_HEAD.pack(len(path), len(made.names), len(made.states) // _STATE), path)
+            parts += (made.names, made.states, made.digests, made.total)
+        write_atomically(self.file, b"".join(parts))
+
+
+def write_atomically(file: Path, content: bytes) -> None:
+    """Replace a file of the cache; a full disk or a read-only home is no failure of the build."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    except OSError:
+        return
+    try:
+        with open(descriptor, "wb") as written:  # noqa: PTH123 - a descriptor has no path
+            written.write(content)
+        os.replace(name, file)  # noqa: PTH105 - a name, not a path
+    except OSError:
+        Path(name).unlink(missing_ok=True)

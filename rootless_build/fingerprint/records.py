@@ -1,0 +1,116 @@
+"""What earlier runs of a project made, and of what: one JSON file in the user's cache.
+
+A record that is lost costs one more run. Where two runs write at once the last one wins.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import field
+from pathlib import Path
+from typing import Final, TypeVar
+
+from rootless_build.data import dataclass
+from rootless_build.fingerprint.index import write_atomically
+
+_FILE: Final = "records.json"
+_VERSION: Final = 2
+_Record = TypeVar("_Record")
+_KEPT: Final = 50
+"""Records of each kind; the oldest go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """An image: its id and what went into it. `mixed`: files changed while it was built, so that
+    nobody knows what it is made of. `seconds` is what the build took.
+    """
+
+    id: str
+    parts: Mapping[str, str]
+    seconds: float
+    mixed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The containers of one plan: what went into each, the bundles after the last one, and the
+    seconds all of them took.
+    """
+
+    parts: tuple[Mapping[str, str], ...]
+    bundles: str
+    seconds: float
+
+
+@dataclass(slots=True)
+class Records:
+    """`bases` are the images that a containerfile needs from outside, None where nobody knows;
+    `cold` the seconds of a plan's containers with empty caches; `asked` the images that were looked
+    for, the newest last.
+    """
+
+    file: Path
+    images: dict[str, Built] = field(default_factory=dict)
+    runs: dict[str, Made] = field(default_factory=dict)
+    bases: dict[str, tuple[str, ...] | None] = field(default_factory=dict)
+    cold: dict[str, float] = field(default_factory=dict)
+    asked: tuple[str, ...] = ()
+
+    @classmethod
+    def load(cls, cache: Path) -> Records:
+        """Those of the project whose cache this is; none where they can't be read."""
+        file = cache / _FILE
+        try:
+            data = json.loads(file.read_bytes())
+            if data["version"] != _VERSION:
+                return cls(file)
+            return cls(
+                file,
+                {name: Built(**made) for name, made in data["images"].items()},
+                {
+                    name: Made(tuple(made["parts"]), made["bundles"], made["seconds"])
+                    for name, made in data["runs"].items()
+                },
+                {
+                    name: None if names is None else tuple(names)
+                    for name, names in data["bases"].items()
+                },
+                data["cold"],
+                tuple(data["asked"]),
+            )
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return cls(file)
+
+    def ask(self, names: Sequence[str]) -> None:
+        """These images are looked for: the next run may do so early."""
+        new = tuple(name for name in names if name not in self.asked)
+        if new:
+            self.asked += new
+            self.save()
+
+    def save(self) -> None:
+        """Write them."""
+        data = {
+            "version": _VERSION,
+            "images": {name: dataclasses.asdict(made) for name, made in _newest(self.images)},
+            "runs": {name: dataclasses.asdict(made) for name, made in _newest(self.runs)},
+            "bases": dict(_newest(self.bases)),
+            "cold": dict(_newest(self.cold)),
+            "asked": self.asked[-_KEPT:],
+        }
+        write_atomically(self.file, json.dumps(data).encode())
+
+
+def cache_directory(project: Path, user_cache: Path) -> Path:
+    """Where what is known about a project is kept."""
+    key = hashlib.sha256(os.fsencode(project)).hexdigest()[:16]
+    return user_cache / "rbuild" / "projects" / key
+
+
+def _newest(records: Mapping[str, _Record]) -> list[tuple[str, _Record]]:
+    return list(records.items())[-_KEPT:]

@@ -1,0 +1,238 @@
+"""The fingerprint of a step: everything that went into it, part by part, so that a later run can
+say whether, and why, it would come to something else.
+
+As in docker's own cache a command is taken to do the same with the same inputs: what a RUN, an
+`ADD https://…` or the make container fetches from the network does not count. Neither do secrets,
+of which no record is to be made, nor what named volumes hold: they are caches.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from rootless_build import plan
+from rootless_build.backend import LABEL_PREFIX, Image
+from rootless_build.data import dataclass
+from rootless_build.fingerprint.ignore import Rules
+from rootless_build.fingerprint.index import Index
+from rootless_build.fingerprint.tree import Tree, scan
+from rootless_build.plan import BindMount, BuildImage, Pairs, RunContainer
+
+_OWN_IGNORE_FILE: Final = ".containerignore"
+"""podman's and buildah's; docker does not know it."""
+_CONTEXT_MOUNT: Final = re.compile(
+    r"--mount=(?!\S*\bfrom=)(?!\S*\btype=(?:cache|tmpfs|secret|ssh)\b)"
+)
+_IN_STORAGE: Final = re.compile(r"(?:docker-image|container-image)://(?P<reference>.+)")
+_NAMED_BUILD: Final = frozenset(
+    {"context", "containerfile", "build_args", "platforms", "target", "build_contexts"}
+)
+_NO_MATTER_TO_BUILD: Final = frozenset(
+    {"tags", "origin", "pull", "no_cache", "substitutes", "image_id_file", "cache_from", "secrets"}
+)
+_NAMED_RUN: Final = frozenset({"image", "environment"})
+_NO_MATTER_TO_RUN: Final = frozenset(
+    {"origin", "labels", "name", "interactive", "tty", "remove", "pull", "always", "caches"}
+)
+_SHOWN: Final = 3
+
+
+class UnknownInputError(Exception):
+    """What goes into a step can't be told; the text says what, for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """`parts` are names, as a person would call them, with what stands for their content.
+    `changed` are files that changed since they were looked at last, by the part's name.
+    """
+
+    parts: Pairs
+    changed: Mapping[str, tuple[str, ...]]
+
+    def plus(self, parts: Pairs) -> Fingerprint:
+        """With more parts."""
+        return Fingerprint((*self.parts, *parts), self.changed)
+
+    @property
+    def digest(self) -> str:
+        """64 hex digits that stand for all parts."""
+        return hashlib.sha256(json.dumps(self.parts).encode()).hexdigest()
+
+    def differs(self, before: Mapping[str, str]) -> str:
+        """What is not as it was, for a person; empty for nothing."""
+        now = dict(self.parts)
+        names = [name for name in now if before.get(name) != now[name]]
+        said = [self._said(name, known=name in before) for name in names]
+        said += [f"{name} is gone" for name in before if name not in now]
+        more = len(said) - _SHOWN
+        return "; ".join(said[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+
+    def _said(self, name: str, *, known: bool) -> str:
+        if not known:
+            return f"{name} is new"
+        files = self.changed.get(name, ())
+        if not files:
+            return f"{name} changed"
+        more = ", …" if len(files) > _SHOWN else ""
+        return f"{name} changed ({', '.join(files[:_SHOWN])}{more})"
+
+
+def of_build(step: BuildImage, cache: Path, bundles: Path | None) -> Fingerprint:
+    """What goes into an image build, without its base images and the engine.
+
+    `cache` is the directory of the indexes. `bundles` does not count where a RUN mounts the context
+    past its ignore file. Raises UnknownInputError.
+    """
+    file = containerfile(step)
+    changed: dict[str, tuple[str, ...]] = {}
+    try:
+        text = file.read_bytes()
+        parts = [("the containerfile", _short(text))]
+        tree = _context(step, file, text.decode(errors="replace"), cache, bundles)
+        parts.append(("the context", tree.digest))
+        changed["the context"] = tree.changed
+        for name, value in step.build_contexts:
+            found = _IN_STORAGE.fullmatch(value)
+            if found is None:
+                parts.append((f"the context {name}", _other_context(value, cache).digest))
+    except OSError as error:
+        raise UnknownInputError(f"{error.filename or file}: {error.strerror}") from error
+    parts += ((f"build argument {name}", _short(value)) for name, value in step.build_args)
+    parts.append(("the platform", ",".join(step.platforms)))
+    parts.append(("the target stage", step.target or ""))
+    parts.append(("an option of the build", _rest(step, _NAMED_BUILD | _NO_MATTER_TO_BUILD)))
+    return Fingerprint(_last_of(parts), changed)
+
+
+def of_run(step: RunContainer, image: Image, cache: Path, bundles: Path) -> Fingerprint:
+    """What goes into a container, without the engine: its image, command, environment, and the
+    mounts it can read but for the bundles in them. Raises UnknownInputError.
+    """
+    parts = [("the image", identity(image))]
+    parts += (
+        (f"environment variable {name}", _short(value))
+        for name, value in step.environment
+        if name not in step.secret_environment
+    )
+    parts.append(("the command or an option", _rest(step, _NAMED_RUN | _NO_MATTER_TO_RUN)))
+    changed: dict[str, tuple[str, ...]] = {}
+    for mount in step.mounts:
+        if not isinstance(mount, BindMount) or mount.source.is_relative_to(bundles):
+            continue
+        name = f"the mounted {mount.source}"
+        try:
+            tree = scan(
+                mount.source.resolve(),
+                Index.load(index_file(cache, "mount", mount.source)),
+                skip=frozenset({bundles, bundles.resolve()}),
+            )
+        except OSError as error:
+            raise UnknownInputError(f"{error.filename or name}: {error.strerror}") from error
+        parts.append((name, tree.digest))
+        changed[name] = tree.changed
+    return Fingerprint(_last_of(parts), changed)
+
+
+def of_bundles(directory: Path, cache: Path) -> str:
+    """What stands for the bundles as they are. Raises UnknownInputError."""
+    try:
+        return scan(directory, Index.load(index_file(cache, "bundles", directory))).digest
+    except OSError as error:
+        raise UnknownInputError(f"{error.filename or directory}: {error.strerror}") from error
+
+
+def identity(image: Image) -> str:
+    """What a container sees of an image: its layers and configuration, not rbuild's own labels."""
+    if not image.layers:
+        return image.id
+    labels = sorted(pair for pair in image.labels if not pair[0].startswith(LABEL_PREFIX))
+    seen = (
+        image.layers,
+        image.entrypoint,
+        image.command,
+        image.environment,
+        image.working_directory,
+        image.user,
+        labels,
+        sorted(image.volumes),
+    )
+    return hashlib.sha256(json.dumps(seen).encode()).hexdigest()
+
+
+def containerfile(step: BuildImage) -> Path:
+    """The containerfile of a build, whether it is there or not."""
+    if step.containerfile is not None:
+        return step.containerfile
+    named = [step.context / name for name in ("Dockerfile", "Containerfile")]
+    return next((file for file in named if file.is_file()), named[0])
+
+
+def stored_contexts(step: BuildImage) -> Iterator[str]:
+    """The images in storage that the step names as build contexts."""
+    for _, value in step.build_contexts:
+        found = _IN_STORAGE.fullmatch(value)
+        if found is not None:
+            yield found["reference"]
+
+
+def index_file(cache: Path, purpose: str, root: Path) -> Path:
+    """Where what is known about the files below `root` is kept."""
+    return cache / f"{purpose}-{hashlib.sha256(os.fsencode(root)).hexdigest()[:16]}.index"
+
+
+def _context(step: BuildImage, file: Path, text: str, cache: Path, bundles: Path | None) -> Tree:
+    rules = Rules(_ignore_text(step.context, file))
+    skip: frozenset[Path] = frozenset()
+    if _CONTEXT_MOUNT.search(text):
+        # podman and buildah (all versions) mount the context as it is, ignored files included.
+        if bundles is not None and bundles.is_relative_to(step.context):
+            below = bundles.relative_to(step.context).as_posix()
+            skip = frozenset({bundles} if rules.verdict(below).left_out else ())
+        rules = Rules("")
+    index = Index.load(index_file(cache, f"context-{_short(str(file))}", step.context))
+    return scan(step.context.resolve(), index, rules, skip)
+
+
+def _ignore_text(context: Path, file: Path) -> str:
+    """What the ignore file of the build says.
+
+    Where it depends on engine and version which of several is read, nothing is taken as ignored.
+    """
+    named = file.with_name(f"{file.name}.dockerignore")
+    if named.is_file():
+        return named.read_text(errors="surrogateescape")
+    own = (file.with_name(file.name + _OWN_IGNORE_FILE), context / _OWN_IGNORE_FILE)
+    if any(other.is_file() for other in own):
+        return ""
+    general = context / ".dockerignore"
+    return general.read_text(errors="surrogateescape") if general.is_file() else ""
+
+
+def _other_context(value: str, cache: Path) -> Tree:
+    directory = Path(value)
+    if not directory.is_absolute() or not directory.is_dir():
+        raise UnknownInputError(f"the build context {value} is not a directory of this host")
+    # Engines do not agree on whether an ignore file counts here, so none does.
+    return scan(directory.resolve(), Index.load(index_file(cache, "context", directory)))
+
+
+def _rest(step: BuildImage | RunContainer, without: frozenset[str]) -> str:
+    rest = {name: value for name, value in plan.to_dict(step).items() if name not in without}
+    return _short(json.dumps(rest, sort_keys=True))
+
+
+def _last_of(parts: Iterable[tuple[str, str]]) -> Pairs:
+    """Of two arguments or variables of one name the later one wins, in every engine."""
+    return tuple(dict(parts).items())
+
+
+def _short(content: str | bytes) -> str:
+    encoded = content if isinstance(content, bytes) else os.fsencode(content)
+    return hashlib.sha256(encoded).hexdigest()[:32]

@@ -1,0 +1,254 @@
+"""A directory tree as one digest: what a container or an image build would see of it.
+
+Of every file the path, type, permissions and content count, of a link its text, of a file with
+several names in the tree which they are; times and owners do not. Files of a directory are compared
+with the index all at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+import time
+from pathlib import Path
+from typing import Final
+
+from rootless_build.data import dataclass
+from rootless_build.fingerprint.ignore import Rules
+from rootless_build.fingerprint.index import DIGEST, NUMBERS, RACY, Directory, Index, forget, pack
+
+_CHUNK: Final = 1024 * 1024
+_XATTRS: Final = ("security.capability", "security.ima", "user.")
+"""Extended attributes that engines copy into images (buildah's copier)."""
+_NO_XATTRS: Final = frozenset({errno.ENOTSUP, errno.ENODATA, errno.EPERM, errno.EACCES})
+_LISTED: Final = 20
+_MOST_FILES: Final = 2_000_000
+_MOST_BYTES: Final = 16 * 1024**3
+"""More than that is no source tree, but somebody's disk."""
+_MISSING: Final = b"\0" * DIGEST
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """`digest` is 64 hex digits. `changed` names the first files that are new, other or gone since
+    the index was written; `read` counts those that had to be read.
+    """
+
+    digest: str
+    files: int
+    read: int
+    changed: tuple[str, ...] = ()
+
+
+def scan(
+    root: Path,
+    index: Index | None = None,
+    rules: Rules | None = None,
+    skip: frozenset[Path] = frozenset(),
+) -> Tree:
+    """Look at everything below `root`, with links not followed.
+
+    `skip` are absolute paths of directories that do not count, and of staging directories beside
+    them. A missing root counts as an empty directory, which it becomes when it is mounted. The
+    index is brought up to date. Raises OSError for what can't be read.
+    """
+    scanner = _Scanner(root, index or Index(), rules or None, skip)
+    if root.is_dir():
+        scanner.walk()
+    elif os.path.lexists(root):
+        scanner.single()
+    else:
+        scanner.missing()
+    return scanner.result()
+
+
+class _Scanner:
+    def __init__(
+        self, root: Path, index: Index, rules: Rules | None, skip: frozenset[Path]
+    ) -> None:
+        self._root = os.fspath(root)
+        self._index = index
+        self._rules = rules
+        self._skip = {os.fspath(path) for path in skip}
+        self._staging = tuple(os.fspath(path.parent / f".{path.name}.rbuild.") for path in skip)
+        # Before the first file is looked at: one that changes while it is read counts as racy.
+        self._started = time.time_ns()
+        self._total = hashlib.sha256()
+        self._visited: set[bytes] = set()
+        self._links: dict[tuple[int, int], bytes] = {}
+        self._files = 0
+        self._bytes = 0
+        self._read = 0
+        self._changed: list[str] = []
+
+    def result(self) -> Tree:
+        gone = self._index.known.keys() - self._visited
+        for path in sorted(gone)[:_LISTED]:
+            self._note(path, b"")
+        self._index.save(gone)
+        # To an empty index everything is new.
+        changed = tuple(self._changed) if self._index.known else ()
+        return Tree(self._total.hexdigest(), self._files, self._read, changed)
+
+    def missing(self) -> None:
+        """A root that is not there."""
+        self._directory(b"", self._root, [])
+
+    def single(self) -> None:
+        """A root that is a file."""
+        root = Path(self._root)
+        self._directory(b"", os.fspath(root.parent), [(root.name, root.stat())])
+
+    def walk(self) -> None:
+        pending = [""]
+        while pending:
+            relative = pending.pop()
+            place = f"{self._root}/{relative}" if relative else self._root
+            files: list[tuple[str, os.stat_result]] = []
+            below: list[str] = []
+            with os.scandir(place) as entries:
+                found = sorted(entries, key=_name)
+            for entry in found:
+                name = entry.name
+                path = f"{relative}/{name}" if relative else name
+                counts = look_below = True
+                if self._rules is not None:
+                    left_out, look_below = self._rules.verdict(path)
+                    counts = not left_out
+                if not counts and not look_below:
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    if self._skip and self._skipped(entry.path):
+                        continue
+                    below.append(path)
+                if counts:
+                    files.append((name, entry.stat(follow_symlinks=False)))
+            if files or not relative:
+                self._directory(os.fsencode(relative), place, files)
+            below.reverse()
+            pending += below
+
+    def _skipped(self, path: str) -> bool:
+        return path in self._skip or path.startswith(self._staging)
+
+    def _directory(
+        self, relative: bytes, place: str, entries: list[tuple[str, os.stat_result]]
+    ) -> None:
+        names = os.fsencode("\0".join([name for name, _ in entries]))
+        numbers: list[int] = []
+        shared = b""
+        for name, status in entries:
+            kind = status.st_mode & 0o170000
+            if kind == stat.S_IFDIR:
+                # What else a directory has is told by what is in it.
+                numbers += (status.st_mode, 0, 0, 0, 0)
+                continue
+            numbers += (
+                status.st_mode,
+                status.st_size,
+                status.st_mtime_ns,
+                status.st_ctime_ns,
+                status.st_ino & 0x7FFF_FFFF_FFFF_FFFF,
+            )
+            if status.st_nlink > 1:
+                shared += self._other_name(relative, name, status)
+        states = pack(numbers)
+        self._visited.add(relative)
+        self._files += len(entries)
+        if self._files > _MOST_FILES or self._bytes > _MOST_BYTES:
+            raise OSError(errno.EFBIG, "holds too much to be looked at", self._root)
+        known = self._index.get(relative)
+        if known is None or known.states != states or known.names != names:
+            known = self._compared(relative, place, entries, names, states, known)
+        total = known.total
+        if shared:
+            total = hashlib.sha256(total + shared).digest()
+        self._total.update(b"%d:%b%b" % (len(relative), relative, total))
+
+    def _other_name(self, relative: bytes, name: str, status: os.stat_result) -> bytes:
+        """Which file of the tree, seen before, this one is another name of."""
+        here = relative + b"/" + os.fsencode(name)
+        first = self._links.setdefault((status.st_dev, status.st_ino), here)
+        return b"" if first is here else here + b"\0" + first + b"\0"
+
+    def _compared(
+        self,
+        relative: bytes,
+        place: str,
+        entries: list[tuple[str, os.stat_result]],
+        names: bytes,
+        states: bytes,
+        known: Directory | None,
+    ) -> Directory:
+        before = known.files() if known is not None else {}
+        digests = bytearray()
+        remembered = bytearray(states)
+        total = hashlib.sha256()
+        size = NUMBERS * 8
+        for number, (name, status) in enumerate(entries):
+            encoded = os.fsencode(name)
+            state = states[number * size : (number + 1) * size]
+            old_state, old = before.pop(encoded, (b"", _MISSING))
+            digest = old if old_state == state else self._digest(place, name, status)
+            if digest != old or old_state[:8] != state[:8]:
+                self._note(relative, encoded)
+            if _is_racy(status, self._started):
+                forget(remembered, number)
+            digests += digest
+            total.update(b"%o %b\0%b" % (status.st_mode, encoded, digest))
+        for encoded in before:
+            if encoded:
+                self._note(relative, encoded)
+        made = Directory(names, bytes(remembered), bytes(digests), total.digest())
+        self._index.put(relative, made)
+        return made
+
+    def _note(self, relative: bytes, name: bytes) -> None:
+        if len(self._changed) < _LISTED:
+            self._changed.append(os.fsdecode(b"/".join(part for part in (relative, name) if part)))
+
+    def _digest(self, place: str, name: str, status: os.stat_result) -> bytes:
+        path = f"{place}/{name}"
+        kind = stat.S_IFMT(status.st_mode)
+        if kind == stat.S_IFDIR:
+            return _MISSING
+        self._read += 1
+        if kind == stat.S_IFLNK:
+            return hashlib.sha256(os.fsencode(os.readlink(path))).digest()  # noqa: PTH115 - speed
+        if kind != stat.S_IFREG:
+            return hashlib.sha256(b"%d" % status.st_rdev).digest()
+        made = hashlib.sha256()
+        with open(path, "rb", buffering=0) as content:  # noqa: PTH123 - speed
+            while chunk := content.read(_CHUNK):
+                made.update(chunk)
+        self._bytes += status.st_size
+        attributes = _attributes(path)
+        if attributes:
+            made = hashlib.sha256(made.digest() + attributes)
+        return made.digest()
+
+
+def _name(entry: os.DirEntry[str]) -> str:
+    return entry.name
+
+
+def _is_racy(status: os.stat_result, started: int) -> bool:
+    if stat.S_ISDIR(status.st_mode):
+        return False
+    return max(status.st_ctime_ns, status.st_mtime_ns) > started - RACY
+
+
+def _attributes(path: str) -> bytes:
+    try:
+        names = os.listxattr(path, follow_symlinks=False)
+        return b"".join(
+            os.fsencode(name) + b"\0" + os.getxattr(path, name, follow_symlinks=False) + b"\0"
+            for name in sorted(names)
+            if name.startswith(_XATTRS)
+        )
+    except OSError as error:
+        if error.errno in _NO_XATTRS:
+            return b""
+        raise

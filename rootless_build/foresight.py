@@ -1,0 +1,49 @@
+"""Looks for the images of the last run before anybody knows what this run needs.
+
+An engine needs 0.05 s for an answer. Most runs ask what the last one asked, and have the plan to
+make meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from threading import Thread
+
+from rootless_build import registry
+from rootless_build.backend import EngineSettings, Image
+from rootless_build.errors import RbuildError
+from rootless_build.registry import Choice
+
+
+class Foresight:
+    """A search for images that goes on in the background, in the storage of the backend that
+    `wanted` will most likely come to (`rootless_build.registry.choose`).
+    """
+
+    def __init__(self, wanted: str, settings: EngineSettings, references: Sequence[str]) -> None:
+        self._backend = registry.PREFERENCE[0] if wanted == registry.AUTO else wanted
+        self._settings = settings
+        self._references = tuple(references)
+        self._found: Mapping[str, Image | None] = {}
+        self._thread = Thread(target=self._look, name="rbuild-foresight", daemon=True)
+        if references:
+            self._thread.start()
+
+    def found(self, choice: Choice) -> Mapping[str, Image | None]:
+        """What is known of the storage of the backend that was chosen; waits for the answer."""
+        self.end()
+        return self._found if choice.backend.name == self._backend else {}
+
+    def end(self) -> None:
+        """Wait until the engine is no longer asked."""
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _look(self) -> None:
+        try:
+            with registry.load(self._backend).open(self._settings) as engine:
+                images = engine.find_images(self._references)
+        except (RbuildError, ImportError, OSError):
+            # Whoever needs the engine gets the same error, and says it.
+            return
+        self._found = dict(zip(self._references, images, strict=True))

@@ -1,0 +1,167 @@
+"""An image build with a containerfile that the engine at hand understands, if it needs one."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from rootless_build import process, reference
+from rootless_build.backend import Engine
+from rootless_build.containerfile import features, platforms
+from rootless_build.containerfile.building import Building
+from rootless_build.containerfile.content import Content
+from rootless_build.containerfile.features import Builder
+from rootless_build.containerfile.normal import Normal, normal, unchanged
+from rootless_build.containerfile.original import OriginalReporter
+from rootless_build.containerfile.parser import parse
+from rootless_build.containerfile.patterns import Patterns, ignored
+from rootless_build.containerfile.stages import DEFAULT_SHELL, Given, Image
+from rootless_build.containerfile.work import FILES, Rewrite, Work
+from rootless_build.errors import ImageBuildError
+from rootless_build.events import Level, StepReporter
+from rootless_build.plan import BuildImage
+
+_IGNORE_FILES = (".containerignore", ".dockerignore")
+
+
+@contextlib.contextmanager
+def normalised(
+    step: BuildImage, engine: Engine, reporter: StepReporter, building: Building
+) -> Iterator[tuple[BuildImage, StepReporter]]:
+    """The step, and the reporter to give to the engine, while it builds.
+
+    The step's own containerfile where it needs no change, or the builder is not known. Raises
+    ContainerfileError for what is wrong in it or can't be rewritten; an ImageBuildError of the
+    engine leaves in the words of the original.
+    """
+    builder, file = _builder(building.builder), containerfile(step)
+    if builder is None or file is None:
+        yield step, reporter
+        return
+    with tempfile.TemporaryDirectory(prefix=process.private_prefix()) as place:
+        directory = Path(place)
+        work = _work(step, file, builder, _lookup(step, engine))
+        work.directory = directory / "files"
+        work.directory.mkdir()
+        work.data, work.local = building.data, not engine.remote
+        work.allow_inexact = building.allow_inexact
+        made = normal(work, step.target)
+        if made is not None:
+            _tell(made, builder, file, reporter)
+        speaker = OriginalReporter(
+            reporter,
+            made or unchanged(work),
+            _shown(file, step),
+            classic=builder.kind == "docker-classic",
+            renames=made is not None,
+        )
+        try:
+            yield _changed(step, file, made, directory) if made else step, speaker
+        except ImageBuildError as error:
+            speaker.translate(error)
+            raise
+
+
+def explained(step: BuildImage, name: str) -> tuple[Rewrite, ...]:
+    """What would be rewritten for a builder of that name and version, and why.
+
+    Nothing is fetched or written. Raises ContainerfileError for what is wrong in the file.
+    """
+    builder, file = _builder(name), containerfile(step)
+    if builder is None or file is None:
+        return ()
+    made = normal(_work(step, file, builder, lambda _: None), step.target)
+    return made.rewrites if made else ()
+
+
+def containerfile(step: BuildImage) -> Path | None:
+    """The file that is built, None where there is none: the engine says it."""
+    if step.containerfile is not None:
+        return step.containerfile if step.containerfile.is_file() else None
+    named = (step.context / name for name in ("Dockerfile", "Containerfile"))
+    return next((file for file in named if file.is_file()), None)
+
+
+def _builder(name: str) -> Builder | None:
+    engine, _, version = name.partition(" ")
+    return features.builder(engine, version)
+
+
+def _work(
+    step: BuildImage, file: Path, builder: Builder, image: Callable[[str], Image | None]
+) -> Work:
+    text = file.read_text(errors="surrogateescape")
+    platform = step.platforms[0] if len(step.platforms) == 1 else None
+    given = Given(dict(step.build_args), platforms.arguments(platform))
+    return Work(
+        parse(text, _shown(file, step)),
+        builder,
+        given,
+        Content(step.context, _ignored(step, file)),
+        image,
+        contexts=step.build_contexts,
+        replaced=frozenset(
+            reference.canonical(name) for name, _ in (*step.build_contexts, *step.substitutes)
+        ),
+        network=step.network,
+        platform=platform,
+    )
+
+
+def _shown(file: Path, step: BuildImage) -> str:
+    """The file's path, relative to the context where it is in it."""
+    return str(file.relative_to(step.context)) if file.is_relative_to(step.context) else str(file)
+
+
+def _ignored(step: BuildImage, file: Path) -> Patterns:
+    own = file.with_name(f"{file.name}.dockerignore")
+    for path in (own, *(step.context / name for name in _IGNORE_FILES)):
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+            return ignored(path.read_text(errors="surrogateescape"))
+    return Patterns(())
+
+
+def _lookup(step: BuildImage, engine: Engine) -> Callable[[str], Image | None]:
+    substitutes = {reference.canonical(name): local for name, local in step.substitutes}
+    contexts = {reference.canonical(name): value for name, value in step.build_contexts}
+    known: dict[str, Image | None] = {}
+
+    def look_up(name: str) -> Image | None:
+        full = reference.canonical(name)
+        if full in contexts:
+            return None
+        if full not in known:
+            found = engine.find_image(substitutes.get(full, full))
+            known[full] = None
+            if found is not None:
+                known[full] = Image(
+                    found.environment, found.working_directory, DEFAULT_SHELL, found.id
+                )
+        return known[full]
+
+    return look_up
+
+
+def _tell(made: Normal, builder: Builder, file: Path, reporter: StepReporter) -> None:
+    rules = ", ".join(dict.fromkeys(rewrite.rule for rewrite in made.rewrites))
+    text = f"{file.name} rewritten for {builder.shown}: {rules}; rbuild plan --explain says why"
+    reporter.notice("rewritten", text)
+    for rewrite in made.rewrites:
+        if rewrite.differs:
+            where = f"{file.name}:{rewrite.line}: {rewrite.instruction}"
+            reporter.notice("inexact", f"{where}: {rewrite.differs}", Level.WARNING)
+
+
+def _changed(step: BuildImage, file: Path, made: Normal, directory: Path) -> BuildImage:
+    new = directory / file.name
+    new.write_text(made.text, errors="surrogateescape")
+    own = file.with_name(f"{file.name}.dockerignore")
+    if own.is_file():
+        new.with_name(own.name).write_bytes(own.read_bytes())
+    contexts = step.build_contexts
+    if made.files:
+        contexts = (*contexts, (FILES, str(directory / "files")))
+    return dataclasses.replace(step, containerfile=new, build_contexts=contexts)

@@ -1,0 +1,165 @@
+"""What a build leaves besides an image: `--output type=local` and `type=tar`.
+
+Engines make the image, and its files are copied out: that is the same on every engine, for any
+number of outputs, and over a remote connection (podman and buildah before 1.41 write one output,
+and none of a remote engine; docker's classic builder none).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import shlex
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from rootless_build import process
+from rootless_build.errors import StepFailedError
+from rootless_build.plan import BuildImage, BuildOutput, Bundles
+
+_FILES = ("local", "tar")
+_NO_IMAGE = (*_FILES, "cacheonly")
+_SHOWN_FILE = "/tmp/Dockerfile.inline"  # noqa: S108 - where a person would put it
+
+
+def files(step: BuildImage) -> tuple[BuildOutput, ...]:
+    """The outputs that are files."""
+    return tuple(output for output in step.outputs if output.type in _FILES)
+
+
+def destination(output: BuildOutput) -> Path:
+    """Where an output that is files goes."""
+    return Path(dict(output.attributes)["dest"])
+
+
+def is_inside(output: BuildOutput, bundles: Bundles | None) -> bool:
+    """Whether an output that is files is, or is in, the bundles directory."""
+    return bundles is not None and destination(output).is_relative_to(bundles.directory)
+
+
+def in_bundles(step: BuildImage, bundles: Bundles | None) -> bool:
+    """Whether one of the step's outputs is."""
+    return any(is_inside(output, bundles) for output in files(step))
+
+
+def moved(output: BuildOutput, bundles: Path, staging: Path) -> BuildOutput:
+    """An output in the bundles as one in their staged copy."""
+    there = staging / destination(output).relative_to(bundles)
+    return BuildOutput(output.type, (("dest", str(there)),))
+
+
+_OF_A_PROCESS: Final = re.compile(r"\.rbuild-(\d+\.\d+)-")
+
+
+@contextmanager
+def place_near(target: Path) -> Iterator[Path]:
+    """An empty directory beside `target`, on its file system, that is gone afterwards."""
+    # Few builds have outputs: 20 ms.
+    from rootless_build.bundles.tree import remove  # noqa: PLC0415
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for left in target.parent.glob(".rbuild-*"):
+        named = _OF_A_PROCESS.match(left.name)
+        if named and not process.lives(named[1]) and left.is_dir() and not left.is_symlink():
+            remove(left)  # by a run that was killed
+    place = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{process.private_prefix()}"))
+    try:
+        copied = place / "files"
+        copied.mkdir()
+        yield copied
+    finally:
+        remove(place)
+
+
+def keeps_image(step: BuildImage) -> bool:
+    """Whether the image stays in storage: where no output is given, or one is an image."""
+    return not step.outputs or any(output.type not in _NO_IMAGE for output in step.outputs)
+
+
+def image_only(step: BuildImage) -> BuildImage:
+    """The step as an engine does it: an image, with names only where it stays."""
+    kept = tuple(output for output in step.outputs if output.type not in _NO_IMAGE)
+    tags = step.tags if keeps_image(step) else ()
+    return dataclasses.replace(step, outputs=kept, tags=tags)
+
+
+def pasted(
+    step: BuildImage, commands: Callable[[BuildImage], tuple[tuple[str, ...], ...]]
+) -> list[str]:
+    """Lines for a shell that do the same with the engine's own --output, one build for each."""
+    plain = image_only(step)
+    exports = [dataclasses.replace(plain, tags=(), outputs=(one,)) for one in files(step)]
+    several = [plain, *exports] if keeps_image(step) or not exports else exports
+    text, before = step.containerfile_text, []
+    if text is not None:
+        file = Path(_SHOWN_FILE)
+        several = [
+            dataclasses.replace(one, containerfile=file, containerfile_text=None) for one in several
+        ]
+        before = [f"printf %s {shlex.quote(text)} > {file}"]
+    return [*before, *(shlex.join(argv) for one in several for argv in commands(one))]
+
+
+@contextmanager
+def with_containerfile(step: BuildImage) -> Iterator[BuildImage]:
+    """The step with its containerfile's text in a file, where it has one."""
+    if step.containerfile_text is None:
+        yield step
+        return
+    with tempfile.TemporaryDirectory(prefix=process.private_prefix()) as place:
+        file = Path(place) / "Dockerfile"
+        file.write_text(step.containerfile_text, encoding="utf-8")
+        yield dataclasses.replace(step, containerfile=file, containerfile_text=None)
+
+
+def write(tree: Path, output: BuildOutput) -> None:
+    """Write the files of an image, which stay in `tree`, to an output outside of the bundles.
+
+    Files of the same names are replaced one by one, others in the directory stay, as BuildKit's
+    exporter does it. Raises StepFailedError.
+    """
+    # As above.
+    from rootless_build.bundles import merge_tree  # noqa: PLC0415
+
+    target = destination(output)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        near = f".{process.private_prefix()}"
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=near) as place:
+            if output.type == "tar":
+                archive = Path(place) / "out.tar"
+                _archive(tree, archive)
+                archive.replace(target)
+                return
+            target.mkdir(exist_ok=True)
+            merge_tree(tree, target, Path(place))
+    except OSError as error:
+        message = f"the output {target} could not be written: {error.strerror or error}"
+        raise StepFailedError(message) from error
+
+
+def _archive(tree: Path, archive: Path) -> None:
+    """An archive that belongs to root, as the files do in the image; the same bytes each time."""
+    # Few builds write one.
+    import tarfile  # noqa: PLC0415
+
+    def owned(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        member.uid = member.gid = 0
+        member.uname = member.gname = ""
+        return member
+
+    with tarfile.open(archive, "w", format=tarfile.PAX_FORMAT) as made:
+        for entry in sorted(os.scandir(tree), key=lambda entry: entry.name):
+            made.add(entry.path, arcname=entry.name, filter=owned)
+    archive.chmod(stat.S_IMODE(0o666 & ~_umask()))
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

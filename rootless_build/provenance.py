@@ -1,0 +1,215 @@
+"""What is said of a build in its provenance: the predicate slsa.dev/provenance/v1.
+
+Nothing of this host or its user is in it but what the recipe itself asks for: paths below the
+project are given as `${project}/…`, the environment of the host's commands is left out, and so are
+values that are marked secret or whose name says that they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, cast
+from urllib.parse import urlsplit, urlunsplit
+
+import rootless_build
+from rootless_build import process
+from rootless_build.backend import Engine, Image
+from rootless_build.bases import preferred
+from rootless_build.bundles.provenance import Attestation, Object
+from rootless_build.data import dataclass
+from rootless_build.from_lines import external_bases
+from rootless_build.plan import BuildImage, Json, Plan, to_dict
+from rootless_build.reference import canonical, local
+
+PREDICATE: Final = "https://slsa.dev/provenance/v1"
+BUILD_TYPE: Final = "urn:rootless-build:plan:v1"
+BUILDER: Final = "urn:rootless-build:rbuild"
+_EPOCH: Final = "SOURCE_DATE_EPOCH"
+_HIDDEN: Final = "(secret)"
+_SECRET_NAME: Final = re.compile(
+    r"TOKEN|SECRET|PASS(WORD|PHRASE|WD)|CREDENTIAL|PRIVATE|_KEY\b|APIKEY"
+)
+_GIT: Final = ("git", "-c", "core.fsmonitor=false")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The commit of a checkout. `clean`: no tracked file was changed. `date`: the committer's,
+    seconds since 1970. `origin` is the remote's address, without a password.
+    """
+
+    commit: str
+    clean: bool
+    date: int
+    origin: str
+
+
+class Attestor:
+    """Collects, while a plan is done, what its provenance says."""
+
+    def __init__(self, plan: Plan, backend: str, version: str) -> None:
+        self._plan = plan
+        self._versions: dict[str, Json] = {"rbuild": rootless_build.__version__, backend: version}
+        self._backend = backend
+        self._started = datetime.now(UTC)
+        self._images: dict[str, str] = {}
+
+    def ran(self, reference: str, image: Image) -> None:
+        """A container of that image was run."""
+        self._images[reference] = image.id
+
+    def attestation(self, engine: Engine) -> Attestation:
+        """What is known now, at the end of the container that wrote the bundles."""
+        bases = {
+            wanted: found.id
+            for step in self._plan.steps
+            if isinstance(step, BuildImage)
+            for wanted in external_bases(step)
+            if (found := _base(wanted, engine)) is not None
+        }
+        source = read_source(self._plan.project)
+        given = source_date_epoch()
+        finished = datetime.now(UTC)
+        plan = portable(self._plan)
+        metadata: Object
+        if given is None:
+            metadata = {
+                "invocationId": secrets.token_hex(16),
+                "startedOn": _iso(self._started),
+                "finishedOn": _iso(finished),
+            }
+        else:
+            # Whoever sets it wants the same bytes of the same sources.
+            when = _iso(datetime.fromtimestamp(given, UTC))
+            metadata = {"startedOn": when, "finishedOn": when}
+        predicate: Object = {
+            "buildDefinition": {
+                "buildType": BUILD_TYPE,
+                "externalParameters": {
+                    "recipe": self._plan.recipe,
+                    "targets": list(self._plan.targets),
+                    "plan": plan,
+                },
+                "internalParameters": {
+                    "backend": self._backend,
+                    "planDigest": {"sha256": plan_digest(plan)},
+                },
+                "resolvedDependencies": self._dependencies(source, bases),
+            },
+            "runDetails": {
+                "builder": {"id": BUILDER, "version": self._versions},
+                "metadata": metadata,
+            },
+        }
+        time = given if given is not None else source.date if source else None
+        return Attestation(PREDICATE, predicate, time)
+
+    def _dependencies(self, source: Source | None, bases: dict[str, str]) -> list[Json]:
+        found: list[Json] = []
+        if source is not None:
+            found.append(
+                {
+                    "name": "source",
+                    **({"uri": f"git+{source.origin}"} if source.origin else {}),
+                    "digest": {"gitCommit": source.commit},
+                    "annotations": {"clean": source.clean},
+                }
+            )
+        for role, images in (("base image", bases), ("image", self._images)):
+            for reference, identity in sorted(images.items()):
+                found.append(
+                    {
+                        "name": reference,
+                        "digest": {"sha256": identity.removeprefix("sha256:")},
+                        "annotations": {"role": role, "digestOf": "image configuration"},
+                    }
+                )
+        return found
+
+
+def portable(plan: Plan) -> Object:
+    """The plan as JSON data that says the same on another host, without secrets."""
+    project = str(plan.project)
+
+    def cleaned(value: Json) -> Json:
+        if isinstance(value, str):
+            if value == project or value.startswith(project + "/"):
+                return "${project}" + value[len(project) :]
+            return value
+        if isinstance(value, list):
+            return [cleaned(item) for item in value]
+        if isinstance(value, dict):
+            return {key: cleaned(item) for key, item in value.items() if key != "origin"}
+        return value
+
+    data = cast("Object", cleaned(cast("Json", to_dict(plan))))
+    data.pop("notes", None)
+    for step in cast("list[Object]", data["steps"]):
+        if step["kind"] == "host-command":
+            step.pop("environment")
+        for key in ("environment", "build_args"):
+            if key in step:
+                step[key] = [
+                    _hidden(cast("list[str]", pair)) for pair in cast("list[Json]", step[key])
+                ]
+    return data
+
+
+def plan_digest(plan: Object) -> str:
+    """sha256, in hex, of a portable plan."""
+    return hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
+
+
+def source_date_epoch() -> int | None:
+    """SOURCE_DATE_EPOCH (reproducible-builds.org), None when it is not a number of seconds."""
+    text = os.environ.get(_EPOCH, "")
+    return int(text) if re.fullmatch(r"\d{1,11}", text) else None
+
+
+def read_source(project: Path) -> Source | None:
+    """The commit that is checked out, None where git knows none."""
+    if process.which("git") is None:
+        return None
+    at = process.capture([*_GIT, "log", "-1", "--format=%H %ct"], directory=project)
+    words = at.text.split()
+    if at.status != 0 or len(words) != 2:
+        return None
+    changed = process.capture(
+        [*_GIT, "status", "--porcelain", "--untracked-files=no"], directory=project
+    )
+    origin = process.capture([*_GIT, "remote", "get-url", "origin"], directory=project)
+    return Source(
+        commit=words[0],
+        clean=changed.status == 0 and not changed.text.strip(),
+        date=int(words[1]),
+        origin=_without_password(origin.text.strip()) if origin.status == 0 else "",
+    )
+
+
+def _without_password(address: str) -> str:
+    parts = urlsplit(address)
+    if not parts.scheme or "@" not in parts.netloc:
+        return address
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _base(wanted: str, engine: Engine) -> Image | None:
+    """The base image in storage, or the one that stands in for it (`rootless_build.bases`)."""
+    full = canonical(wanted)
+    return preferred(*engine.find_images((full, local(full))))
+
+
+def _hidden(pair: list[str]) -> Json:
+    name, value = pair
+    secret = _SECRET_NAME.search(name.upper()) is not None and value
+    return [name, _HIDDEN if secret else value]
+
+
+def _iso(when: datetime) -> str:
+    return when.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,152 @@
+"""Groups and targets of all files together: inheritance, overrides, links.
+
+Source: bake/bake.go of buildx.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import field
+from fnmatch import fnmatchcase
+from typing import Final
+
+from rootless_build.data import dataclass
+from rootless_build.errors import RecipeError
+from rootless_build.recipes.bake.overrides import Overrides, overridden
+from rootless_build.recipes.bake.source import nearest, refused
+from rootless_build.recipes.bake.target import Group, Target, merged, normal
+
+_WILD: Final = re.compile(r"[*?\[\]]")
+_LINK: Final = "target:"
+DEFAULT: Final = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """All groups, and all targets, each name once."""
+
+    groups: tuple[Group, ...]
+    targets: Mapping[str, Target]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The targets to build, each after those it links to; `asked` are those that were asked for."""
+
+    targets: Mapping[str, Target]
+    asked: tuple[str, ...]
+
+
+def united(groups: Iterable[Group], targets: Iterable[Target]) -> Definition:
+    """One definition: targets of one name are merged, of groups of one name the first stays."""
+    together: dict[str, Target] = {}
+    for target in targets:
+        before = together.get(target.name)
+        together[target.name] = merged(before, target) if before else target
+    return Definition(tuple(groups), together)
+
+
+def chosen(definition: Definition, names: Sequence[str], overrides: Overrides) -> Chosen:
+    """What is to be built for these names (none: `default`). Raises RecipeError."""
+    wanted: dict[str, None] = {}
+    for name in names or (DEFAULT,):
+        for one in _matching(definition, name.replace(".", "_")):
+            wanted |= dict.fromkeys(_members(definition, one, ()))
+    resolution = _Resolution(definition, overrides)
+    made: dict[str, Target] = {}
+    for name in wanted:
+        resolution.add(name, made, ())
+    return Chosen(made, tuple(wanted))
+
+
+def link(context: str) -> str | None:
+    """The target that a named context is; None when it is none."""
+    return context.removeprefix(_LINK) if context.startswith(_LINK) else None
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Whether a name fits a pattern of Go's path.Match."""
+    return fnmatchcase(name, pattern.replace("[^", "[!"))
+
+
+def _matching(definition: Definition, pattern: str) -> list[str]:
+    if not _WILD.search(pattern):
+        return [pattern]
+    names = [group.name for group in definition.groups] + list(definition.targets)
+    found = [name for name in dict.fromkeys(names) if matches(name, pattern)]
+    if not found:
+        raise RecipeError(f"the bake file has no target like {pattern!r}")
+    return found
+
+
+def _members(definition: Definition, name: str, above: tuple[str, ...]) -> tuple[str, ...]:
+    """The targets behind a name."""
+    group = next((group for group in definition.groups if group.name == name), None)
+    if group is None:
+        return (name,)
+    if name in above:
+        # A target may have the name of a group that it is in: a matrix makes such ones.
+        if name in definition.targets:
+            return (name,)
+        raise refused(group.place, f"the group {name} contains itself")
+    found: dict[str, None] = {}
+    for one in group.targets:
+        found |= dict.fromkeys(_members(definition, one, (*above, name)))
+    return tuple(found)
+
+
+@dataclass
+class _Resolution:
+    definition: Definition
+    overrides: Overrides
+    resolved: dict[str, Target] = field(default_factory=dict)
+
+    def add(self, name: str, made: dict[str, Target], visited: tuple[str, ...]) -> None:
+        """Put a target, and before it those it links to, into `made`."""
+        target = self._target(name)
+        for where in (target.contexts or {}).values():
+            other = link(where)
+            if other is None:
+                continue
+            if other == name or other in visited:
+                raise refused(
+                    target.placed("contexts"), f"the target {name} is built from itself ({other})"
+                )
+            self.add(other, made, (*visited, name))
+            inner = made[other]
+            if len(target.platforms or ()) > 1 and len(inner.platforms or ()) > 1:
+                missing = [p for p in target.platforms or () if p not in (inner.platforms or ())]
+                if missing:
+                    raise refused(
+                        target.placed("platforms"),
+                        f"{name} is built for {', '.join(missing)}, and {other}, which it is "
+                        "built from, is not",
+                    )
+        made.setdefault(name, target)
+
+    def _target(self, name: str) -> Target:
+        if name not in self.resolved:
+            found = self._inherited(name, {})
+            assert found is not None  # noqa: S101 - only a cycle gives none, below the first
+            self.resolved[name] = dataclasses.replace(found, inherits=())
+        return self.resolved[name]
+
+    def _inherited(self, name: str, visited: dict[str, Target | None]) -> Target | None:
+        if name in visited:
+            return visited[name]
+        visited[name] = None
+        own = self.definition.targets.get(name)
+        if own is None:
+            known = [*self.definition.targets, *(group.name for group in self.definition.groups)]
+            message = f"the bake file has no target {name}"
+            raise RecipeError(message, hint=nearest(name, known))
+        base = Target(name, own.place)
+        for parent in own.inherits:
+            inherited = self._inherited(parent, visited)
+            if inherited is not None:
+                base = merged(base, inherited)
+        made = normal(overridden(merged(base, own), self.overrides.for_target(name)))
+        visited[name] = made
+        return made

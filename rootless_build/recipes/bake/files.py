@@ -1,0 +1,136 @@
+"""Finds bake and compose files, and puts what they define together.
+
+Source: ParseFiles of bake/bake.go, and commands/bake.go, of buildx.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from rootless_build.data import dataclass
+from rootless_build.errors import RecipeError
+from rootless_build.recipes.bake import compose, dotenv, hcl, json_file
+from rootless_build.recipes.bake import names as default_names
+from rootless_build.recipes.bake.definition import Definition, united
+from rootless_build.recipes.bake.document import Document
+from rootless_build.recipes.bake.source import BakeError, Source
+from rootless_build.recipes.bake.syntax import Body
+from rootless_build.recipes.platforms import local_platform
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where bake is run: its directory, its environment, and `--var` on its command line."""
+
+    directory: Path
+    environment: Mapping[str, str]
+    variables: Mapping[str, str]
+
+
+def names(given: Sequence[str], environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The files that are named: by `-f`, else by BUILDX_BAKE_FILE; none: look for them."""
+    if given:
+        return tuple(given)
+    listed = environment.get("BUILDX_BAKE_FILE", "")
+    separator = environment.get("BUILDX_BAKE_PATH_SEPARATOR") or os.pathsep
+    return tuple(filter(None, listed.split(separator)))
+
+
+def read(given: Sequence[str], at: Place) -> tuple[Definition, tuple[str, ...]]:
+    """What the files define, and their names. Raises RecipeError, or BakeError with a place."""
+    sources = _sources(names(given, at.environment), at.directory)
+    lookup = _lookup(at)
+    composed, bodies = _split(sources)
+    groups = {}
+    targets = []
+    if composed:
+        variables = _with_dotenv(lookup, at.directory)
+        found = compose.read(composed, variables, at.directory)
+        groups = {group.name: group for group in found.groups}
+        targets = list(found.targets)
+    renamed = {}
+    if bodies:
+        built_in = {"BAKE_CMD_CONTEXT": "cwd://", "BAKE_LOCAL_PLATFORM": local_platform()}
+        defined = Document(bodies, built_in, lookup).definitions()
+        groups |= {group.name: group for group in defined.groups}
+        targets += defined.targets
+        renamed = {group.name: group for group in defined.renamed}
+    return united({**renamed, **groups}.values(), targets), tuple(s.name for s in sources)
+
+
+def _sources(given: Sequence[str], directory: Path) -> list[Source]:
+    if given:
+        return [_source(name, directory) for name in given]
+    found = [_source(name, directory) for name in default_names.found(directory)]
+    if not found:
+        usual = ", ".join((*default_names.BAKE[:2], default_names.COMPOSE[0]))
+        raise RecipeError(
+            f"{directory} has no bake file", hint=f"its names are {usual}; -f gives another"
+        )
+    return found
+
+
+def _source(name: str, directory: Path) -> Source:
+    if name == "-" or "://" in name:
+        where = "standard input" if name == "-" else "another host"
+        raise RecipeError(
+            f"the bake file {name} can't be read from {where}",
+            hint="write it to a file and name that with -f",
+        )
+    try:
+        return Source(name, (directory / name.removeprefix("cwd://")).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"the bake file {name} can't be read: {error}") from error
+
+
+def _split(sources: Sequence[Source]) -> tuple[list[Source], list[Body]]:
+    composed: list[Source] = []
+    bodies: list[Body] = []
+    for source in sources:
+        name = source.name.lower()
+        if name.endswith((".yml", ".yaml")):
+            composed.append(source)
+        elif name.endswith(".json"):
+            bodies.append(json_file.parse_file(source))
+        elif name.endswith(".hcl"):
+            bodies.append(hcl.parse_file(source))
+        elif compose.is_compose(source):
+            composed.append(source)
+        else:
+            bodies.append(_either(source))
+    return composed, bodies
+
+
+def _either(source: Source) -> Body:
+    try:
+        return hcl.parse_file(source)
+    except BakeError as error:
+        if not source.text.lstrip().startswith("{"):
+            raise
+        try:
+            return json_file.parse_file(source)
+        except BakeError:
+            raise error from None
+
+
+def _lookup(at: Place) -> Callable[[str], str | None]:
+    disabled = at.environment.get("BUILDX_BAKE_DISABLE_VARS_ENV_LOOKUP", "")
+    environment = {} if disabled in {"1", "t", "T", "true", "TRUE", "True"} else at.environment
+    return lambda name: at.variables.get(name, environment.get(name))
+
+
+def _with_dotenv(
+    lookup: Callable[[str], str | None], directory: Path
+) -> Callable[[str], str | None]:
+    file = directory / ".env"
+    if not file.is_file():
+        return lookup
+    given = dotenv.variables(_source(".env", directory), lookup)
+
+    def both(name: str) -> str | None:
+        found = lookup(name)
+        return found if found is not None else given.get(name)
+
+    return both

@@ -1,0 +1,211 @@
+"""Functions of lists, sets and maps (go-cty's function/stdlib)."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from rootless_build.recipes.bake.functions.function import ArgumentError, Function, function
+from rootless_build.recipes.bake.values import (
+    Value,
+    distinct,
+    equal,
+    shortest,
+    to_text,
+    type_name,
+)
+
+Items = tuple[Value, ...]
+
+
+def has(items: Items, wanted: Value) -> bool:
+    """Whether one of the items is the value."""
+    return any(equal(item, wanted) for item in items)
+
+
+def _contains(items: Value, wanted: Value) -> bool:
+    if isinstance(items, Mapping):
+        items = tuple(items.values())
+    if not isinstance(items, tuple):
+        raise ArgumentError(f"a list or a map is wanted, not a {type_name(items)}")
+    return has(items, wanted)
+
+
+def _index_of(items: Items, wanted: Value) -> int:
+    if not items:
+        raise ArgumentError("an empty list can't be searched")
+    for number, item in enumerate(items):
+        if equal(item, wanted):
+            return number
+    raise ArgumentError("the item was not found")
+
+
+def at_key(of: Value, key: Value) -> Value:
+    """`of[key]`. Raises ArgumentError."""
+    if isinstance(of, tuple):
+        number = shortest(key) if isinstance(key, int | float) else None
+        if isinstance(key, str) and key.lstrip("-").isdecimal():
+            number = int(key)
+        if not isinstance(number, int) or isinstance(key, bool):
+            raise ArgumentError("a list's index is a whole number")
+        if not 0 <= number < len(of):
+            raise ArgumentError(f"there is no element {number} in a list of {len(of)}")
+        return of[number]
+    if isinstance(of, Mapping):
+        name = to_text(key) if not isinstance(key, tuple | Mapping) and key is not None else ""
+        if name not in of:
+            raise ArgumentError(f"there is no element {name!r}")
+        return of[name]
+    raise ArgumentError(f"a {type_name(of)} has no elements")
+
+
+def _has_index(of: Value, key: Value) -> bool:
+    try:
+        at_key(of, key)
+    except ArgumentError:
+        return False
+    return True
+
+
+def _element(items: Items, number: float) -> Value:
+    if not items:
+        raise ArgumentError("an empty list has no element")
+    return items[int(number) % len(items)]
+
+
+def _flat(items: Items) -> Iterator[Value]:
+    for item in items:
+        if isinstance(item, tuple):
+            yield from _flat(item)
+        else:
+            yield item
+
+
+def _first(*values: Value) -> Value:
+    for value in values:
+        if value is not None:
+            return value
+    raise ArgumentError("every argument is null")
+
+
+def _first_list(*lists: Items) -> Value:
+    for items in lists:
+        if items:
+            return items
+    raise ArgumentError("every list is empty")
+
+
+def _length(of: Value) -> int:
+    if isinstance(of, tuple | Mapping):
+        return len(of)
+    raise ArgumentError(f"a list or a map is wanted, not a {type_name(of)}; strlen is for strings")
+
+
+def _lookup(of: Mapping[str, Value], key: str, *default: Value) -> Value:
+    if key in of:
+        return of[key]
+    if default:
+        return default[0]
+    raise ArgumentError(f"there is no element {key!r}, and no default")
+
+
+def _merged(*maps: Value) -> Value:
+    made: dict[str, Value] = {}
+    for one in maps:
+        if one is not None:
+            if not isinstance(one, Mapping):
+                raise ArgumentError(f"maps are wanted, not a {type_name(one)}")
+            made |= one
+    return {name: made[name] for name in sorted(made)}
+
+
+def _range(*numbers: float) -> Value:
+    if not 1 <= len(numbers) <= 3:
+        raise ArgumentError("it takes one, two or three numbers")
+    start, end = (0, numbers[0]) if len(numbers) == 1 else numbers[:2]
+    step = numbers[2] if len(numbers) == 3 else (1 if start <= end else -1)
+    if step == 0 or (step > 0 and start > end) or (step < 0 and start < end):
+        raise ArgumentError("the step leads away from the end")
+    made: list[Value] = []
+    at = start
+    while at < end if step > 0 else at > end:
+        made.append(shortest(at))
+        at += step
+    return tuple(made)
+
+
+def _slice(items: Items, start: float, end: float) -> Value:
+    if not 0 <= start <= end <= len(items):
+        raise ArgumentError(f"{start} to {end} is not inside a list of {len(items)}")
+    return items[int(start) : int(end)]
+
+
+def _chunks(items: Items, size: float) -> Value:
+    if size < 0:
+        raise ArgumentError("the size is negative")
+    if size == 0:
+        return (items,)
+    return tuple(items[i : i + int(size)] for i in range(0, len(items), int(size)))
+
+
+def _zipped(keys: tuple[str, ...], values: Items) -> Value:
+    if len(keys) != len(values):
+        raise ArgumentError(f"there are {len(keys)} keys and {len(values)} values")
+    return dict(sorted(dict(zip(keys, values, strict=True)).items()))
+
+
+def _intersection(first: Items, *others: Items) -> Value:
+    return distinct(tuple(v for v in first if all(has(other, v) for other in others)))
+
+
+def _difference(first: Items, *others: Items) -> Value:
+    made = distinct(first)
+    for other in others:
+        made = distinct(
+            (*(v for v in made if not has(other, v)), *(v for v in other if not has(made, v)))
+        )
+    return made
+
+
+def _uniques(items: Items) -> Value:
+    """In their own order, which a list keeps."""
+    made: list[Value] = []
+    for item in items:
+        if not has(tuple(made), item):
+            made.append(item)
+    return tuple(made)
+
+
+FUNCTIONS: Final[Mapping[str, Function]] = {
+    "chunklist": function("list number", _chunks),
+    "coalesce": function("any...", _first),
+    "coalescelist": function("list...", _first_list),
+    "compact": function("list", lambda items: tuple(v for v in items if v not in {None, ""})),
+    "concat": function("list...", lambda *lists: tuple(itertools.chain(*lists))),
+    "contains": function("any any", _contains),
+    "distinct": function("list", _uniques),
+    "element": function("list number", _element),
+    "flatten": function("list", lambda items: tuple(_flat(items))),
+    "hasindex": function("any any", _has_index),
+    "index": function("any any", at_key),
+    "indexof": function("list any", _index_of),
+    "keys": function("map", lambda of: tuple(sorted(of))),
+    "length": function("any", _length),
+    "lookup": function("map string any...", _lookup),
+    "merge": function("any...", _merged),
+    "range": function("number...", _range),
+    "reverselist": function("list", lambda items: items[::-1]),
+    "sethaselement": function("list any", has),
+    "setintersection": function("list list...", _intersection),
+    "setproduct": function("list...", lambda *lists: tuple(itertools.product(*lists))),
+    "setsubtract": function(
+        "list list", lambda a, b: distinct(tuple(v for v in a if not has(b, v)))
+    ),
+    "setsymmetricdifference": function("list list...", _difference),
+    "setunion": function("list...", lambda *lists: distinct(tuple(itertools.chain(*lists)))),
+    "slice": function("list number number", _slice),
+    "sort": function("texts", lambda items: tuple(sorted(items))),
+    "values": function("map", lambda of: tuple(of[name] for name in sorted(of))),
+    "zipmap": function("texts list", _zipped),
+}

@@ -1,0 +1,182 @@
+"""Functions of strings (go-cty's function/stdlib: string.go, format.go, regexp.go)."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from rootless_build.recipes.bake.functions.function import ArgumentError, Function, function
+from rootless_build.recipes.bake.values import (
+    Value,
+    ValueTypeError,
+    to_bool,
+    to_json,
+    to_number,
+    to_text,
+)
+
+_VERB: Final = re.compile(
+    r"%(?P<flags>[-+# 0]*)(?P<width>\d+)?(?:\.(?P<precision>\d+))?"
+    r"(?:\[(?P<index>\d+)\])?(?P<verb>.?)",
+    re.DOTALL,
+)
+_GROUP: Final = re.compile(r"\$(?:\{(\w+)\}|(\w+)|\$)")
+
+
+def formatted(pattern: str, *arguments: Value) -> str:
+    """Text by a pattern with `%s`, `%d`, `%v`, `%q`, `%t`, `%f`, `%x` and their like."""
+    waiting = iter(enumerate(arguments))
+    used: set[int] = set()
+
+    def replaced(found: re.Match[str]) -> str:
+        verb = found["verb"]
+        if verb == "%":
+            return "%"
+        number = int(found["index"]) - 1 if found["index"] else next(waiting, (-1, None))[0]
+        if not 0 <= number < len(arguments):
+            raise ArgumentError(f"the pattern has more verbs than there are arguments: {found[0]}")
+        used.add(number)
+        return _one(found, arguments[number])
+
+    made = _VERB.sub(replaced, pattern)
+    if len(used) < len(arguments):
+        raise ArgumentError("there are more arguments than the pattern has verbs")
+    return made
+
+
+def _one(found: re.Match[str], value: Value) -> str:
+    verb, flags = found["verb"], found["flags"]
+    width, precision = found["width"] or "", found["precision"]
+    dotted = f".{precision}" if precision is not None else ""
+    try:
+        if verb in "sqv":
+            return f"%{flags}{width}{dotted}s" % _text(verb, value)
+        if verb == "t":
+            return f"%{flags}{width}s" % to_text(to_bool(value))
+        if verb in "dxXo":
+            return f"%{flags}{width}{verb}" % _whole(value)
+        if verb == "b":
+            return f"%{flags}{width}s" % format(_whole(value), "b")
+        if verb in "eEfFgG":
+            return f"%{flags}{width}{dotted}{verb}" % float(to_number(value))
+    except ValueTypeError as error:
+        raise ArgumentError(f"{found[0]}: {error}") from error
+    raise ArgumentError(f"the verb {found[0]} is not known here")
+
+
+def _whole(value: Value) -> int:
+    number = to_number(value)
+    if not isinstance(number, int):
+        raise ArgumentError(f"{number} is not a whole number")
+    return number
+
+
+def _text(verb: str, value: Value) -> str:
+    if verb == "q":
+        return to_json(to_text(value))
+    if verb == "v" and (value is None or isinstance(value, tuple | Mapping)):
+        return to_json(value)
+    return to_text(value)
+
+
+def _formatted_list(pattern: str, *arguments: Value) -> Value:
+    sizes = {len(a) for a in arguments if isinstance(a, tuple)}
+    if len(sizes) > 1:
+        raise ArgumentError("the lists are not of one length")
+    count = sizes.pop() if sizes else 1
+    return tuple(
+        formatted(pattern, *(a[i] if isinstance(a, tuple) else a for a in arguments))
+        for i in range(count)
+    )
+
+
+def compiled(pattern: str) -> re.Pattern[str]:
+    """A regular expression. Raises ArgumentError."""
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise ArgumentError(f"{pattern!r} is no regular expression: {error}") from error
+
+
+def _captured(found: re.Match[str]) -> Value:
+    if found.re.groupindex:
+        return dict(found.groupdict())
+    return tuple(found.groups()) if found.re.groups else found[0]
+
+
+def _regex(pattern: str, text: str) -> Value:
+    found = compiled(pattern).search(text)
+    if found is None:
+        raise ArgumentError(f"the pattern {pattern!r} is nowhere in {text!r}")
+    return _captured(found)
+
+
+def _regex_replace(text: str, pattern: str, replacement: str) -> str:
+    def group(found: re.Match[str]) -> str:
+        name = found[1] or found[2]
+        return f"\\g<{name}>" if name else "$"
+
+    try:
+        return compiled(pattern).sub(_GROUP.sub(group, replacement.replace("\\", "\\\\")), text)
+    except (re.error, IndexError) as error:
+        raise ArgumentError(f"{replacement!r}: {error}") from error
+
+
+def _title(text: str) -> str:
+    return re.sub(r"(?<!\w)\w", lambda found: found[0].upper(), text)
+
+
+def _substring(text: str, start: float, length: float) -> str:
+    first = int(start) + (len(text) if start < 0 else 0)
+    return text[first:] if length < 0 else text[first : first + int(length)]
+
+
+def _indent(width: float, text: str) -> str:
+    return text.replace("\n", "\n" + " " * int(width))
+
+
+def _joined(separator: str, *lists: tuple[Value, ...]) -> str:
+    return separator.join(to_text(item) for items in lists for item in items)
+
+
+def _dirname(path: str) -> str:
+    return posixpath.normpath(path.rpartition("/")[0] or ("/" if path[:1] == "/" else "."))
+
+
+def _basename(path: str) -> str:
+    if not path:
+        return "."
+    return path.rstrip("/").rpartition("/")[2] or "/"
+
+
+def _all_of(pattern: str, text: str) -> Iterator[Value]:
+    return (_captured(found) for found in compiled(pattern).finditer(text))
+
+
+FUNCTIONS: Final[Mapping[str, Function]] = {
+    "basename": function("string", _basename),
+    "chomp": function("string", lambda text: re.sub(r"[\r\n]+\Z", "", text)),
+    "dirname": function("string", _dirname),
+    "format": function("string any...", formatted),
+    "formatlist": function("string any...", _formatted_list),
+    "indent": function("number string", _indent),
+    "join": function("string list...", _joined),
+    "lower": function("string", str.lower),
+    "regex": function("string string", _regex),
+    "regex_replace": function("string string string", _regex_replace),
+    "regexall": function("string string", lambda p, t: tuple(_all_of(p, t))),
+    "replace": function("string string string", lambda text, old, new: text.replace(old, new)),
+    "reverse": function("string", lambda text: text[::-1]),
+    "sanitize": function("string", lambda text: re.sub(r"[^a-zA-Z0-9_-]", "_", text)),
+    "split": function("string string", lambda by, t: tuple(t.split(by) if by else t)),
+    "strlen": function("string", len),
+    "substr": function("string number number", _substring),
+    "title": function("string", _title),
+    "trim": function("string string", lambda text, chars: text.strip(chars) if chars else text),
+    "trimprefix": function("string string", str.removeprefix),
+    "trimspace": function("string", str.strip),
+    "trimsuffix": function("string string", str.removesuffix),
+    "upper": function("string", str.upper),
+}

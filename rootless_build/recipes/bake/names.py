@@ -1,0 +1,22 @@
+"""The names by which bake finds its files, in its order.
+
+Source: defaultFilenames of bake/bake.go of buildx; the names of compose files are compose-go's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+COMPOSE: Final = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+BAKE: Final = (
+    "docker-bake.json",
+    "docker-bake.hcl",
+    "docker-bake.override.json",
+    "docker-bake.override.hcl",
+)
+
+
+def found(directory: Path) -> tuple[str, ...]:
+    """Those that are there."""
+    return tuple(name for name in (*COMPOSE, *BAKE) if (directory / name).is_file())

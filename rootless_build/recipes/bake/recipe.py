@@ -1,0 +1,59 @@
+"""`docker buildx bake …` as steps, and a project with a bake file and no Makefile as a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from rootless_build.data import dataclass
+from rootless_build.plan import BuildImage, Plan
+from rootless_build.recipes import bundles_directory
+from rootless_build.recipes.bake import definition, files, overrides
+from rootless_build.recipes.bake import steps as target_steps
+from rootless_build.recipes.request import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Bake:
+    """One bake: `files` by `-f`, `overrides` by `--set`, `variables` by `--var`."""
+
+    directory: Path
+    environment: Mapping[str, str]
+    targets: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
+    variables: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Baked:
+    """`files` are the names of those that were read."""
+
+    steps: tuple[BuildImage, ...]
+    notes: tuple[str, ...]
+    files: tuple[str, ...]
+
+
+def steps(bake: Bake) -> Baked:
+    """What the bake builds. Raises RecipeError, or BakeError with file, line and column."""
+    at = files.Place(bake.directory, bake.environment, bake.variables or {})
+    defined, names = files.read(bake.files, at)
+    changes = overrides.parse(bake.overrides, defined.targets, bake.environment.get)
+    chosen = definition.chosen(defined, bake.targets, changes)
+    made, notes = target_steps.steps(chosen, bake.directory, bake.environment)
+    return Baked(made, notes, names)
+
+
+def read(request: Request) -> Plan:
+    """The plan of a project whose recipe is a bake or compose file. Raises as `steps` does."""
+    variables = dict(request.variables)
+    environment = {**request.environment, **variables}
+    baked = steps(Bake(request.project, environment, request.targets, variables=variables))
+    return Plan(
+        project=request.project,
+        steps=baked.steps,
+        bundles=bundles_directory.of(baked.steps, request.project),
+        targets=request.targets,
+        recipe=baked.files[-1],
+        notes=baked.notes,
+    )

@@ -1,0 +1,332 @@
+"""Targets become steps: each attribute fills a field, is noted as without effect, or is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import field
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from rootless_build.data import dataclass
+from rootless_build.plan import BuildImage, BuildOutput, Limits, Pairs, PullPolicy
+from rootless_build.recipes.bake.definition import Chosen, link
+from rootless_build.recipes.bake.entries import Entry, written
+from rootless_build.recipes.bake.source import dishonoured, refused
+from rootless_build.recipes.bake.target import Target
+from rootless_build.recipes.docker_draft import BadValueError, Draft, boolean
+from rootless_build.recipes.platforms import directory, normal
+
+_REMOTE: Final = re.compile(r"\w+://|[\w.-]+@[\w.-]+:|github\.com/")
+_CWD: Final = "cwd://"
+_IMAGES: Final = frozenset({"docker", "image"})
+_FILES: Final = frozenset({"local", "tar"})
+_LINKED: Final = "localhost/rbuild-bake"
+_NO_IMAGE: Final = BuildOutput("cacheonly")
+
+
+@dataclass
+class _Maker:
+    directory: Path
+    environment: Mapping[str, str]
+    notes: list[str] = field(default_factory=list)
+
+    def note(self, target: Target, attribute: str, why: str) -> None:
+        place = target.placed(attribute)
+        self.notes.append(f"{place.source.name}:{place.line}: {attribute} {why}")
+
+
+def steps(
+    chosen: Chosen, directory_: Path, environment: Mapping[str, str]
+) -> tuple[tuple[BuildImage, ...], tuple[str, ...]]:
+    """The steps, in an order in which they can be done, and notes. Raises BakeError.
+
+    Engines build one platform at a time: a target of several becomes several steps.
+    """
+    maker = _Maker(directory_, environment)
+    links = _Links(chosen, directory_)
+    made: list[BuildImage] = []
+    for name, target in chosen.targets.items():
+        base = _base(maker, target)
+        platforms = tuple(dict.fromkeys(map(normal, target.platforms or ())))
+        for platform in platforms or (None,):
+            step = dataclasses.replace(
+                base,
+                platforms=(platform,) if platform else (),
+                build_contexts=_contexts(maker, target, links, platform),
+            )
+            if links.wanted(name):
+                tag = links.tag(name, platform)
+                made.append(dataclasses.replace(step, tags=(tag,), outputs=()))
+            if name in chosen.asked:
+                made.append(_with_outputs(maker, target, step, platform, platforms))
+    return tuple(made), tuple(dict.fromkeys(maker.notes))
+
+
+def _base(maker: _Maker, target: Target) -> BuildImage:
+    context = _context(maker, target)
+    draft = Draft(maker.directory, maker.environment)
+    for attribute, put in _filled(draft).items():
+        held = getattr(target, attribute.replace("-", "_"))
+        try:
+            put(held or ())
+        except BadValueError as error:
+            raise refused(target.placed(attribute), f"{attribute}: {error}") from error
+    _refuse(maker, target)
+    hosts = (target.extra_hosts or {}).items()
+    filters = tuple(target.no_cache_filter or ())
+    return BuildImage(
+        context=context,
+        containerfile=_containerfile(target, context, maker.directory),
+        containerfile_text=target.dockerfile_inline,
+        tags=tuple(target.tags or ()),
+        target=target.target or None,
+        build_args=tuple((target.args or {}).items()),
+        labels=tuple((target.labels or {}).items()),
+        network=None if target.network in {None, "", "default"} else target.network,
+        pull=PullPolicy.ALWAYS if target.pull else PullPolicy.MISSING,
+        # Every stage built anew holds what one stage built anew does.
+        no_cache=bool(target.no_cache) or bool(filters),
+        cache_from=tuple(_references(maker, target)),
+        add_hosts=tuple(f"{host}:{a}" for host, all_ in hosts for a in all_.split(",")),
+        limits=_limits(draft, target),
+        origin=target.place.origin,
+        **draft.fields,  # type: ignore[arg-type]  # secrets and ssh
+    )
+
+
+def _filled(draft: Draft) -> Mapping[str, Callable[[tuple[Entry, ...]], None]]:
+    """Attributes with several values each, and what puts them into the draft."""
+
+    def secrets(held: tuple[Entry, ...]) -> None:
+        for entry in held:
+            draft.add_secret(written(entry))
+
+    def keys(held: tuple[Entry, ...]) -> None:
+        for entry in held:
+            paths = entry.get("paths", "")
+            draft.add_ssh(f"{entry.get('id', '')}={paths}" if paths else entry.get("id", ""))
+
+    return {"secret": secrets, "ssh": keys}
+
+
+def _limits(draft: Draft, target: Target) -> Limits:
+    for text in target.ulimits or ():
+        try:
+            draft.add_ulimit(text)
+        except BadValueError as error:
+            raise refused(target.placed("ulimits"), str(error)) from error
+    if target.shm_size:
+        draft.limits["shm_size"] = target.shm_size
+    integers = {"cpu-shares", "cpu-period", "cpu-quota"}
+    known = {*integers, "memory", "memory-swap", "cpuset-cpus", "cpuset-mems"}
+    for name, text in (target.resources or {}).items():
+        if name not in known:
+            raise dishonoured(
+                target.placed("resources"), f"resources.{name}", "no engine has a limit of it"
+            )
+        key = name.replace("-", "_")
+        if name not in integers:
+            draft.limits[key] = text
+            continue
+        try:
+            draft.limit_integer(key, text)
+        except BadValueError as error:
+            raise refused(target.placed("resources"), f"{name}: {error}") from error
+    return draft.finished_limits()
+
+
+def _refuse(maker: _Maker, target: Target) -> None:
+    """What nothing here can do, and what changes nothing here."""
+    files_only = bool(target.output) and all(o["type"] in _FILES for o in target.output or ())
+    if target.annotations and files_only:
+        maker.note(target, "annotations", "has no effect: no image is kept")
+    elif target.annotations:
+        raise dishonoured(
+            target.placed("annotations"), "annotations", "no annotation is carried over"
+        )
+    for entry in target.attest or ():
+        if not boolean(entry.get("disabled", "false")):
+            why = "podman and buildah make no attestations"
+            raise dishonoured(target.placed("attest"), written(entry), why)
+    if target.call not in {None, "", "build"}:
+        why = "it asks about the build instead of building"
+        raise dishonoured(target.placed("call"), f"call = {target.call!r}", why)
+    if target.policy:
+        raise dishonoured(target.placed("policy"), "policy", "build policies are BuildKit's")
+    if target.cache_to:
+        maker.note(target, "cache-to", "has no effect: the engine keeps its own layer cache")
+    if target.entitlements:
+        maker.note(target, "entitlements", "has no effect: entitlements are BuildKit's")
+    if target.no_cache_filter:
+        stages = ", ".join(target.no_cache_filter)
+        maker.note(target, "no-cache-filter", f"is for {stages}; every stage is built anew")
+
+
+def _references(maker: _Maker, target: Target) -> Iterator[str]:
+    for entry in target.cache_from or ():
+        if entry["type"] == "registry" and "ref" in entry:
+            yield entry["ref"]
+        else:
+            maker.note(target, "cache-from", f"has no effect: {written(entry)} is BuildKit's")
+
+
+# --- where things are ---------------------------------------------------------------------------
+
+
+def _context(maker: _Maker, target: Target) -> Path:
+    text = (target.context if target.context is not None else ".").removeprefix(_CWD) or "."
+    if text == "-" or _REMOTE.match(text):
+        raise dishonoured(
+            target.placed("context"),
+            f"the context {text!r}",
+            "only a directory of this host can be a build context",
+        )
+    return _path(maker.directory, text)
+
+
+def _containerfile(target: Target, context: Path, here: Path) -> Path | None:
+    if target.dockerfile_inline is not None:
+        return None
+    name = target.dockerfile or "Dockerfile"
+    if name == "-" or "://" in name.removeprefix(_CWD):
+        raise dishonoured(
+            target.placed("dockerfile"), f"the dockerfile {name!r}", "only a file can be read"
+        )
+    if name.startswith(_CWD):
+        return _path(here, name.removeprefix(_CWD))
+    return _path(context, name)
+
+
+def _path(directory_: Path, text: str) -> Path:
+    draft = Draft(directory_, {})
+    return draft.path(text)
+
+
+def _contexts(maker: _Maker, target: Target, links: _Links, platform: str | None) -> Pairs:
+    made: list[tuple[str, str]] = []
+    for name, where in (target.contexts or {}).items():
+        other = link(where)
+        if other is not None:
+            made.append((name, f"docker-image://{links.tag_for(other, platform)}"))
+        elif "://" in where.removeprefix(_CWD) or _REMOTE.match(where):
+            if where.startswith("oci-layout://"):
+                raise dishonoured(
+                    target.placed("contexts"), f"the context {where!r}", "it is BuildKit's"
+                )
+            made.append((name, where))
+        else:
+            made.append((name, str(_path(maker.directory, where.removeprefix(_CWD)))))
+    return tuple(made)
+
+
+@dataclass(frozen=True, slots=True)
+class _Links:
+    """Targets that others are built from: they stay in storage, under names of their own."""
+
+    chosen: Chosen
+    directory: Path
+
+    def wanted(self, name: str) -> bool:
+        contexts = (
+            where for t in self.chosen.targets.values() for where in (t.contexts or {}).values()
+        )
+        return any(link(where) == name for where in contexts)
+
+    def tag(self, name: str, platform: str | None) -> str:
+        # Another checkout's target of that name is another one.
+        place = hashlib.sha256(str(self.directory).encode()).hexdigest()[:12]
+        suffix = f"-{directory(platform)}" if platform else ""
+        return f"{_LINKED}/{name.lower()}:{place}{suffix}"
+
+    def tag_for(self, name: str, platform: str | None) -> str:
+        """That of the platform that is built for, where the target has it, else of its first."""
+        platforms = tuple(map(normal, self.chosen.targets[name].platforms or ()))
+        if not platforms:
+            return self.tag(name, None)
+        return self.tag(name, platform if platform in platforms else platforms[0])
+
+
+# --- outputs ------------------------------------------------------------------------------------
+
+
+def _with_outputs(
+    maker: _Maker,
+    target: Target,
+    step: BuildImage,
+    platform: str | None,
+    platforms: tuple[str, ...],
+) -> BuildImage:
+    several = len(platforms) > 1
+    outputs = tuple(_output(maker, target, entry) for entry in target.output or ())
+    if several:
+        assert platform is not None  # noqa: S101 - there are several
+        outputs = tuple(_split(target, output, platform) for output in outputs)
+        if not outputs or any(output.type in _IMAGES for output in outputs):
+            raise dishonoured(
+                target.placed("platforms" if not outputs else "output"),
+                f"one image for {', '.join(platforms)}",
+                "podman and buildah build one platform at a time",
+            )
+    if outputs and not any(output.type in _IMAGES for output in outputs):
+        # No image is kept, so there is none to be named.
+        step = dataclasses.replace(step, tags=())
+    return dataclasses.replace(step, outputs=outputs)
+
+
+def _output(maker: _Maker, target: Target, entry: Entry) -> BuildOutput:
+    place = target.placed("output")
+    kind = entry["type"]
+    rest = {name: value for name, value in entry.items() if name != "type" and value}
+    if kind == "cacheonly":
+        return _NO_IMAGE
+    try:
+        pushes = kind == "registry" or boolean(rest.pop("push", "false"))
+    except BadValueError as error:
+        raise refused(place, f"push: {error}") from error
+    if pushes:
+        raise dishonoured(place, written(entry), "rbuild builds, it pushes nothing")
+    if kind not in _FILES | _IMAGES:
+        raise dishonoured(place, written(entry), f"an output of type {kind!r} can't be made here")
+    destination = rest.pop("dest", "")
+    if kind in _FILES:
+        if destination in {"", "-"}:
+            raise refused(place, f"an output of type {kind} needs dest=, a path")
+        _only(target, rest, ("platform-split",), entry)
+        attributes = (("dest", str(_path(maker.directory, destination))), *rest.items())
+        return BuildOutput(kind, attributes)
+    if destination:
+        raise dishonoured(place, written(entry), "an image can only go to the engine's storage")
+    for name in tuple(rest):
+        if name not in {"name", "load", "unpack", "store"}:
+            del rest[name]
+            maker.note(target, "output", f"{name}= has no effect on an image in storage")
+    if "name" in rest:
+        raise dishonoured(place, written(entry), "tags name an image")
+    return BuildOutput(kind)
+
+
+def _only(target: Target, given: Mapping[str, str], known: tuple[str, ...], entry: Entry) -> None:
+    odd = next((name for name in given if name not in known), None)
+    if odd is not None:
+        raise dishonoured(target.placed("output"), written(entry), f"{odd} is not known here")
+
+
+def _split(target: Target, output: BuildOutput, platform: str) -> BuildOutput:
+    """One directory a platform, as the local exporter makes them where there are several."""
+    attributes = dict(output.attributes)
+    if output.type == "tar":
+        raise dishonoured(
+            target.placed("output"), "one archive of several platforms", "name one platform"
+        )
+    if output.type != "local":
+        return output
+    try:
+        split = boolean(attributes.pop("platform-split", "true"))
+    except BadValueError as error:
+        raise refused(target.placed("output"), f"platform-split: {error}") from error
+    if split:
+        attributes["dest"] = str(PurePosixPath(attributes["dest"]) / directory(platform))
+    return BuildOutput("local", tuple(attributes.items()))

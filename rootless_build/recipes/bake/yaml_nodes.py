@@ -1,0 +1,115 @@
+"""YAML as a tree in which everything knows its place; JSON too, which is YAML but for tabs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from rootless_build.data import dataclass
+from rootless_build.recipes.bake.source import Place, Source, refused
+
+Scalar = None | bool | int | float | str
+_MERGE: Final = "tag:yaml.org,2002:merge"
+_WORDS: Final = ("int", "float", "timestamp", "str")
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A scalar. `written`: its text, before a type was seen in it."""
+
+    value: Scalar
+    written: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A sequence. `replaces`: tagged `!override`, `!reset` (compose's way to undo a merge)."""
+
+    items: tuple[Tree, ...]
+    place: Place
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """A mapping, anchors and merge keys (`<<`) resolved, in the file's order."""
+
+    fields: Mapping[str, Tree]
+    place: Place
+    tag: str = ""
+
+    def get(self, name: str) -> Tree | None:
+        """The value of a field; None where it is missing or null."""
+        found = self.fields.get(name)
+        return None if isinstance(found, Leaf) and found.value is None else found
+
+
+Tree = Leaf | Items | Fields
+
+
+def parse(source: Source) -> Tree:
+    """The only document of a file. Raises BakeError for what is not YAML."""
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        node = yaml.compose(source.text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = Place(source, mark.line + 1, mark.column + 1) if mark else Place(source, 1, 1)
+        what = error.problem or error.context or "it can't be read"
+        raise refused(place, f"this is not YAML: {what}") from error
+    except YAMLError as error:
+        raise refused(Place(source, 1, 1), f"this is not YAML: {error}") from error
+    if node is None:
+        return Leaf(None, "", Place(source, 1, 1))
+    return _tree(node, source)
+
+
+def _tree(node: Node, source: Source) -> Tree:
+    place = Place(source, node.start_mark.line + 1, node.start_mark.column + 1)
+    tag = str(node.tag)
+    if isinstance(node, MappingNode):
+        fields = dict(_fields(node, source))
+        return Fields(fields, place, tag if tag.startswith("!") else "")
+    if isinstance(node, SequenceNode):
+        items = tuple(_tree(item, source) for item in node.value)
+        return Items(items, place, tag if tag.startswith("!") else "")
+    assert isinstance(node, ScalarNode)  # noqa: S101 - there are three kinds of nodes
+    return Leaf(_scalar(node, place), str(node.value), place)
+
+
+def _fields(node: MappingNode, source: Source) -> Iterator[tuple[str, Tree]]:
+    own: dict[str, Tree] = {}
+    merged: dict[str, Tree] = {}
+    for key, value in node.value:
+        where = Place(source, key.start_mark.line + 1, key.start_mark.column + 1)
+        if not isinstance(key, ScalarNode):
+            raise refused(where, "a key is a word")
+        if str(key.tag) == _MERGE:
+            tree = _tree(value, source)
+            for part in tree.items if isinstance(tree, Items) else (tree,):
+                if not isinstance(part, Fields):
+                    raise refused(where, "`<<` merges mappings")
+                merged = {**part.fields, **merged}
+            continue
+        name = str(key.value)
+        if name in own:
+            raise refused(where, f"the key {name!r} comes twice")
+        own[name] = _tree(value, source)
+    yield from {**merged, **own}.items()
+
+
+def _scalar(node: ScalarNode, place: Place) -> Scalar:
+    """Null and bools are told from words; numbers stay as they are written."""
+    kind = str(node.tag).removeprefix("tag:yaml.org,2002:")
+    if kind == "null":
+        return None
+    if kind == "bool":
+        return str(node.value).lower() == "true"
+    if kind not in _WORDS and not kind.startswith("!"):
+        raise refused(place, f"the tag {kind!r} is not known here")
+    return str(node.value)

@@ -1,0 +1,196 @@
+"""Clears what dead runs left, and nothing else: found by their records and by labels.
+
+A run that was killed can leave containers, the engine's programs at work for it, its private
+directory with the service's socket, and a staging directory beside the bundles.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+from rootless_build import bundles, process
+from rootless_build.backend import (
+    LABEL_PROCESS,
+    LABEL_PROJECT,
+    LABEL_UNFINISHED,
+    Engine,
+    Leftover,
+    LeftoverKind,
+)
+from rootless_build.bundles import tree
+from rootless_build.data import dataclass
+from rootless_build.errors import RbuildError
+from rootless_build.escaping import shown
+from rootless_build.host import private_directories
+from rootless_build.runs import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """One thing that a dead run left. `size` is in bytes, None where it is not known."""
+
+    what: str
+    size: int | None
+    remove: Callable[[], None]
+
+
+def clear(
+    record: Record, engine: Engine, directories: Iterable[Path], before: str
+) -> tuple[str, ...]:
+    """Remove all that the dead run left; returns what it was.
+
+    `before` is when this run started (ISO 8601). `directories` are bundles directories where it may
+    have staged. `engine` is that of the run's own backend. Raises RbuildError when something stays.
+    """
+
+    def attempt() -> tuple[list[str], list[RbuildError]]:
+        done, failed = _removed(containers(engine, record, before))
+        more, others = _removed(directories_of(record, engine, directories))
+        return done + more, failed + others
+
+    done, failed = attempt()
+    # A program that still worked for it may have made another container meanwhile, or kept podman
+    # from listing them.
+    if end_programs(record) or failed:
+        more, failed = attempt()
+        done += more
+    if failed:
+        raise failed[0]
+    return tuple(done)
+
+
+def _removed(remains: Iterable[Remains]) -> tuple[list[str], list[RbuildError]]:
+    """Remove what can be; returns what it was, and why the others stay."""
+    done: list[str] = []
+    try:
+        found_all = tuple(remains)
+    except RbuildError as error:
+        return [], [error]
+    failed = []
+    for found in found_all:
+        try:
+            found.remove()
+        except RbuildError as error:
+            failed.append(error)
+        else:
+            done.append(found.what)
+    return done, failed
+
+
+def end_programs(record: Record) -> bool:
+    """Kill the engine's programs that still work for a dead run; whether there were any.
+
+    Each has the path of the run's private containers.conf in its environment. Those that watch
+    over a container end with it, so its removal comes first.
+    """
+    if record.runtime_directory is None:
+        return False
+    found = False
+    marker = os.fsencode(f"={record.runtime_directory}/")
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdecimal():
+            continue
+        try:
+            environment = (entry / "environ").read_bytes()
+            if marker in environment:
+                os.kill(int(entry.name), signal.SIGKILL)
+                found = True
+        except OSError:
+            continue  # another user's, or ended
+    return found
+
+
+def containers(engine: Engine, record: Record, before: str) -> Iterator[Remains]:
+    """The containers of a dead run, those in which it built an image included.
+
+    Those that its engine had only begun to make are known by their time: later than its start,
+    and earlier than `before`, when this run started, so that nobody can be at making them.
+    """
+    lived = range(_milliseconds(record.started), _milliseconds(before))
+    for leftover in engine.leftovers({LeftoverKind.CONTAINER}):
+        labels = dict(leftover.labels)
+        unfinished = labels.get(LABEL_UNFINISHED)
+        begun = unfinished is not None and int(float(unfinished) * 1000) in lived
+        if begun or labels.get(LABEL_PROCESS) == record.identity:
+            yield _of_engine(engine, leftover)
+
+
+def dead_containers(engine: Engine, project: Path | None) -> Iterator[Remains]:
+    """The containers of dead runs of a project, or of all."""
+    return labelled(engine, project, {LeftoverKind.CONTAINER})
+
+
+def labelled(
+    engine: Engine, project: Path | None, kinds: Collection[LeftoverKind]
+) -> Iterator[Remains]:
+    """What carries the labels of a project, or of any, and of no run that lives."""
+    for leftover in engine.leftovers(kinds):
+        labels = dict(leftover.labels)
+        # Images made from a base image of ours inherit its label; only builds name a project.
+        owner = labels.get(LABEL_PROJECT)
+        if owner is None or process.lives(labels.get(LABEL_PROCESS, "")):
+            continue
+        if project is None or owner == str(project):
+            yield _of_engine(engine, leftover)
+
+
+def directories_of(
+    record: Record, engine: Engine, directories: Iterable[Path]
+) -> Iterator[Remains]:
+    """The private directory of a dead run, and what is abandoned beside bundles directories."""
+    places = {place.resolve() for place in (*directories, record.bundles) if place is not None}
+    for place in sorted(places):
+        yield from abandoned(engine, place)
+    for private in private_directories(record.identity, os.environ):
+        yield Remains(f"private directory {shown(private)}", _size(private), _removal(private))
+
+
+def abandoned(engine: Engine, directory: Path) -> Iterator[Remains]:
+    """The staging directories of dead processes beside a bundles directory."""
+    for path in bundles.abandoned(directory):
+        what = f"staging directory {shown(path)}"
+        yield Remains(what, _size(path), _staging(engine, path, directory))
+
+
+def _of_engine(engine: Engine, leftover: Leftover) -> Remains:
+    what = f"{leftover.kind} {shown(leftover.name or leftover.id[:12])}"
+    return Remains(what, leftover.size, lambda: engine.remove(leftover))
+
+
+def _staging(engine: Engine, path: Path, directory: Path) -> Callable[[], None]:
+    def remove() -> None:
+        bundles.restore(directory)
+        engine.give_back(path)
+        _remove(path)
+
+    return remove
+
+
+def _removal(path: Path) -> Callable[[], None]:
+    return lambda: _remove(path)
+
+
+def _remove(path: Path) -> None:
+    try:
+        tree.remove(path)
+    except OSError as error:
+        message = f"{shown(path)}, left by an earlier run, can't be removed: {error.strerror}"
+        raise RbuildError(message) from error
+
+
+def _milliseconds(when: str) -> int:
+    try:
+        return int(datetime.fromisoformat(when).timestamp() * 1000)
+    except ValueError:
+        return 0
+
+
+def _size(directory: Path) -> int:
+    try:
+        return sum(entry.status.st_blocks for entry in tree.walk(directory)) * 512
+    except OSError:
+        return 0

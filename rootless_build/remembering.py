@@ -1,0 +1,98 @@
+"""An engine that is asked for an image once: a question is a process, 0.05 s of podman's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rootless_build.backend import ALL_KINDS, Container, Engine, Image, Leftover, LeftoverKind
+from rootless_build.events import StepReporter
+from rootless_build.plan import BuildImage, Pairs, RunContainer
+
+
+class RememberingEngine:
+    """See `rootless_build.backend.Engine`.
+
+    What it knows of images holds until it does something that changes them or that takes time, in
+    which others may change them. `known` gives what was found out before; it may take its time.
+    """
+
+    def __init__(self, engine: Engine, known: Callable[[], Mapping[str, Image | None]]) -> None:
+        self._engine = engine
+        self._first: Callable[[], Mapping[str, Image | None]] | None = known
+        self._known: dict[str, Image | None] = {}
+
+    @property
+    def rootless(self) -> bool:
+        """The engine's own answer, as everywhere below."""
+        return self._engine.rootless
+
+    @property
+    def remote(self) -> bool:
+        return self._engine.remote
+
+    def find_image(self, reference: str) -> Image | None:
+        return self.find_images((reference,))[0]
+
+    def find_images(self, references: Sequence[str]) -> Sequence[Image | None]:
+        if self._first is not None:
+            self._known, self._first = dict(self._first()), None
+        new = tuple(name for name in dict.fromkeys(references) if name not in self._known)
+        if len(new) == 1:
+            self._known[new[0]] = self._engine.find_image(new[0])
+        elif new:
+            self._known |= zip(new, self._engine.find_images(new), strict=True)
+        return [self._known[name] for name in references]
+
+    def warm_up(self) -> None:
+        self._engine.warm_up()
+
+    def pull_image(self, reference: str, reporter: StepReporter) -> Image:
+        with self._forgetting():
+            return self._engine.pull_image(reference, reporter)
+
+    def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:
+        with self._forgetting():
+            return self._engine.build_image(step, reporter)
+
+    @contextmanager
+    def container(self, step: RunContainer, image: Image) -> Iterator[Container]:
+        with self._forgetting(), self._engine.container(step, image) as container:
+            yield container
+
+    def copy_image(self, image: Image, labels: Pairs, destination: Path) -> None:
+        with self._forgetting():
+            self._engine.copy_image(image, labels, destination)
+
+    def discard_image(self, image: Image) -> None:
+        with self._forgetting():
+            self._engine.discard_image(image)
+
+    def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
+        with self._forgetting():
+            return self._engine.import_root(archive, reference, labels)
+
+    def remove_volume(self, name: str) -> bool:
+        return self._engine.remove_volume(name)
+
+    def give_back(self, directory: Path) -> None:
+        self._engine.give_back(directory)
+
+    def leftovers(self, kinds: Collection[LeftoverKind] = ALL_KINDS) -> Sequence[Leftover]:
+        return self._engine.leftovers(kinds)
+
+    def remove(self, leftover: Leftover) -> None:
+        with self._forgetting():
+            self._engine.remove(leftover)
+
+    def forget(self) -> None:
+        """Something else than the engine was done, and may have changed its images."""
+        self._known, self._first = {}, None
+
+    @contextmanager
+    def _forgetting(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            self.forget()

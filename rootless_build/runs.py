@@ -1,0 +1,290 @@
+"""The runs of a checkout: one at a time, and each on record while it lives.
+
+    DATA/runs/KEY/            0700; KEY stands for the real path of the checkout
+        lock                  held with flock(2): alone by a build, shared by `shell` and `run`
+        PID.START/            a run, locked while its process lives
+            record.json       0600: what it is, and where it may have left something
+
+A record that is there without its process is that of a crashed run. A lock is never stale: the
+kernel takes it back when its process ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from rootless_build import process
+from rootless_build.data import dataclass
+from rootless_build.errors import CheckoutBusyError
+from rootless_build.held import hold, is_held
+
+_RECORD: Final = "record.json"
+_LOCK: Final = "lock"
+_NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EINVAL})
+"""What a file system that has no flock(2) says; a directory on NFS says EBADF."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is on disk about a run. `started` is ISO 8601, UTC. `boot` tells two boots of a host
+    apart: process ids begin anew. Paths are where it may have left something, None before it is
+    known.
+    """
+
+    identity: str
+    host: str
+    boot: str
+    project: Path
+    title: str
+    started: str
+    backend: str = ""
+    runtime_directory: Path | None = None
+    bundles: Path | None = None
+
+
+@dataclass(slots=True)
+class Run:
+    """This run. `dead` are the records of crashed runs of the same checkout, for the caller to
+    clear and then `forget`. `place` is None where no record can be kept.
+    """
+
+    record: Record
+    place: Path | None
+    dead: tuple[Record, ...] = ()
+    unfinished: bool = field(default=False)
+    """Set when something of this run may be left: its record then stays for the next one."""
+
+    def note(
+        self,
+        *,
+        backend: str | None = None,
+        runtime_directory: Path | None = None,
+        bundles: Path | None = None,
+    ) -> None:
+        """Put on record where something of this run will be, before it is there."""
+        self.record = dataclasses.replace(
+            self.record,
+            backend=backend or self.record.backend,
+            runtime_directory=runtime_directory or self.record.runtime_directory,
+            bundles=bundles or self.record.bundles,
+        )
+        if self.place is not None:
+            with contextlib.suppress(
+                OSError
+            ):  # a full disk; what it keeps from us is found by label
+                _write(self.place, self.record)
+
+    def forget(self, dead: Record) -> None:
+        """Nothing of that run is left."""
+        if self.place is not None:
+            _discard(self.place.parent / dead.identity)
+
+
+@contextmanager
+def begin(
+    data: Path, project: Path, title: str, *, alone: bool, wait: bool, say: Say
+) -> Iterator[Run]:
+    """A run in the checkout `project`, alone in it or beside others that are not `alone`.
+
+    Waits for those that are in the way, after `say` has named them; with `wait` false raises
+    CheckoutBusyError.
+    """
+    record = Record(
+        identity=process.identity(),
+        host=platform.node(),
+        boot=_boot(),
+        project=project.resolve(),
+        title=title,
+        started=now(),
+    )
+    with ExitStack() as stack:
+        try:
+            runs = directory(data, project)
+            runs.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            runs.mkdir(mode=0o700, exist_ok=True)
+            lock = os.open(runs / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            say(
+                f"no record of this run can be kept ({error.filename}: {error.strerror}),"
+                " and two runs in this checkout are not kept apart"
+            )
+            yield Run(record, None)
+            return
+        stack.callback(os.close, lock)
+        _acquire(lock, runs, alone=alone, wait=wait, say=say)
+        dead = tuple(_dead(runs))
+        try:
+            place = runs / record.identity
+            place.mkdir(mode=0o700, exist_ok=True)
+            stack.enter_context(hold(place))
+            _write(place, record)
+        except OSError as error:
+            say(f"no record of this run can be kept: {error.strerror}")
+            yield Run(record, None)
+            return
+        run = Run(record, place, dead)
+        try:
+            yield run
+        finally:
+            if not run.unfinished:
+                _discard(place)
+
+
+def now() -> str:
+    """The time, as in `Record.started`."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def directory(data: Path, project: Path) -> Path:
+    """Where the runs of a checkout are, whichever of its paths is given."""
+    path = os.fsencode(project.resolve())
+    return data / "runs" / hashlib.sha256(path).hexdigest()[:16]
+
+
+def crashed(data: Path) -> Iterator[tuple[Record, Path]]:
+    """The records of all dead runs of this user on this host, and where each is."""
+    for runs in sorted((data / "runs").glob("*")):
+        for record in _dead(runs):
+            yield record, runs / record.identity
+
+
+def discard(place: Path) -> None:
+    """Remove a record that `crashed` found."""
+    _discard(place)
+
+
+# --- the lock -----------------------------------------------------------------------------------
+
+
+def _acquire(lock: int, runs: Path, *, alone: bool, wait: bool, say: Say) -> None:
+    wanted = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
+    try:
+        fcntl.flock(lock, wanted | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in _NO_LOCKS:
+            say("this file system has no locks: two runs in this checkout are not kept apart")
+            return
+        if error.errno not in {errno.EWOULDBLOCK, errno.EACCES}:
+            raise
+    else:
+        return
+    others = _described(lock, runs)
+    if not wait:
+        raise CheckoutBusyError(
+            f"another rbuild works in this checkout: {others}",
+            hint="wait for its end, or leave --no-wait away",
+        )
+    say(f"waiting for another rbuild in this checkout: {others}")
+    fcntl.flock(lock, wanted)
+
+
+def _described(lock: int, runs: Path) -> str:
+    titles = {
+        place.name.partition(".")[0]: record.title
+        for place in runs.glob("*.*")
+        if (record := _read(place)) is not None and process.lives(record.identity)
+    }
+    pids = _holders(lock) or list(titles) or ["unknown"]
+    return ", ".join(
+        f"pid {pid} ({titles[pid]})" if pid in titles else f"pid {pid}" for pid in pids
+    )
+
+
+def _holders(lock: int) -> list[str]:
+    """Process ids of those who hold the lock, from /proc/locks (proc(5)).
+
+    Empty where they can't be seen: on another host, or in another process id namespace.
+    """
+    # Not the device: on btrfs it differs from the one that stat(2) gives.
+    inode = str(os.fstat(lock).st_ino)
+    rows = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    own = str(os.getpid())
+    return [
+        row[4]
+        for row in rows
+        if row[1] == "FLOCK" and row[5].rpartition(":")[2] == inode and row[4] not in {own, "0"}
+    ]
+
+
+# --- records ------------------------------------------------------------------------------------
+
+
+def _dead(runs: Path) -> Iterator[Record]:
+    for place in sorted(runs.glob("*.*")):
+        # One that ended as it wrote or removed its record has at most private directories.
+        record = _read(place) or _nameless(place.name)
+        if not _is_alive(record, place):
+            yield record
+
+
+def _nameless(identity: str) -> Record:
+    return Record(identity, platform.node(), _boot(), Path(), "rbuild", now())
+
+
+def _is_alive(record: Record, place: Path) -> bool:
+    if record.host != platform.node():
+        return True  # that can't be told from here
+    if record.boot == _boot() and process.lives(record.identity):
+        return True
+    return is_held(place)
+
+
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _write(place: Path, record: Record) -> None:
+    values = {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in dataclasses.asdict(record).items()
+    }
+    unfinished = place / f"{_RECORD}.new"
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "w") as file:  # noqa: PTH123 - a descriptor has no path
+        json.dump(values, file)
+    unfinished.replace(place / _RECORD)
+
+
+def _read(place: Path) -> Record | None:
+    try:
+        values = json.loads((place / _RECORD).read_text())
+        return Record(
+            identity=place.name,
+            host=str(values["host"]),
+            boot=str(values["boot"]),
+            project=Path(values["project"]),
+            title=str(values["title"]),
+            started=str(values["started"]),
+            backend=str(values["backend"]),
+            runtime_directory=_path(values["runtime_directory"]),
+            bundles=_path(values["bundles"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _path(value: object) -> Path | None:
+    return Path(value) if isinstance(value, str) else None
+
+
+def _discard(place: Path) -> None:
+    shutil.rmtree(place, ignore_errors=True)

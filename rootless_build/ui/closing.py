@@ -1,0 +1,51 @@
+"""A view whose reader may go away: `rbuild | head`, a terminal that is closed, a full disk."""
+
+from __future__ import annotations
+
+import errno
+from typing import Protocol
+
+from rootless_build.errors import OutputClosedError, RbuildError
+from rootless_build.events import Event
+
+_GONE = frozenset({errno.EPIPE, errno.EIO, errno.EBADF})
+
+
+class View(Protocol):
+    """A reader of events that can also show an error."""
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+
+    def error(self, error: RbuildError) -> None:
+        """Show what ended the run."""
+
+
+class ClosingView:
+    """Passes on to a view; when that can't write any more, the run is to end, once."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._closed = False
+
+    def __call__(self, event: Event) -> None:
+        """Show one event. Raises OutputClosedError the first time that it can't be shown."""
+        if self._closed:
+            return
+        try:
+            self._view(event)
+        except (OSError, ValueError) as error:  # ValueError: Python's own streams, once closed
+            if isinstance(error, ValueError) and "closed file" not in str(error):
+                raise
+            self._closed = True
+            number = error.errno if isinstance(error, OSError) else errno.EPIPE
+            if number in _GONE:
+                raise OutputClosedError("the output was closed; stopped") from error
+            raise OutputClosedError(f"the output can't be written; stopped: {error}") from error
+
+    def error(self, error: RbuildError) -> None:
+        """Show what ended the run, if anybody is there to see it."""
+        try:
+            self._view.error(error)
+        except (OSError, ValueError):
+            self._closed = True

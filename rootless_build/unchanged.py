@@ -1,0 +1,418 @@
+"""Which steps of a plan would come to what is there already, so that they need not be done.
+
+An image build is not done when the image of its tag was made of the same inputs. The containers of
+a plan are not run when each of them would get what it got in the last run of the same targets,
+and the bundles are what that run left. Whatever can't be told for certain is done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field
+from pathlib import Path
+from typing import Final
+
+from rootless_build import mounts, reference
+from rootless_build.backend import LABEL_FINGERPRINT, LABEL_PROJECT, Engine, Image
+from rootless_build.bases import preferred
+from rootless_build.data import dataclass
+from rootless_build.errors import RbuildError
+from rootless_build.fingerprint import steps
+from rootless_build.fingerprint.records import Built, Made, Records
+from rootless_build.fingerprint.steps import Fingerprint, UnknownInputError
+from rootless_build.plan import (
+    BuildImage,
+    Pairs,
+    Plan,
+    PullPolicy,
+    RemoveVolume,
+    RunContainer,
+)
+
+_NEVER_BUILT: Final = "it was not built yet"
+_FORGOTTEN: Final = "nobody remembers what went into the image in storage"
+
+
+class _NeededError(Exception):
+    """A step has to be done; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`image` is the one that is there, for a build; `why` says for a person why the step has to be
+    done, and is empty when it need not be. `seconds` is what doing it took last.
+    """
+
+    why: str = ""
+    image: Image | None = None
+    seconds: float = 0.0
+
+
+class Unchanged:
+    """The steps of one plan, on one engine.
+
+    `about` are the parts of a fingerprint that stand for the engine; `cache` is the project's
+    own directory. `force` does everything.
+    """
+
+    def __init__(self, plan: Plan, about: Pairs, cache: Path, *, force: str = "") -> None:
+        self._plan = plan
+        self._about = about
+        self._cache = cache
+        self._force = force
+        self._records = Records.load(cache)
+
+    # --- images ---------------------------------------------------------------------------------
+
+    def build(self, step: BuildImage, engine: Engine) -> Answer:
+        """Whether an image has to be built."""
+        try:
+            self._refuse(_must_build(step))
+            names = self._bases(step)
+            # The engine looks for the images while the files are looked at.
+            wanted = (*step.tags, *_spelled(names))
+            self._records.ask(wanted)
+            lookup = _Lookup(engine, wanted)
+            with lookup:
+                made = self._of_build(step)
+            made = made.plus((*_named(_ids(names, lookup.found)), *self._about))
+            if step.outputs:
+                return self._written(step, made)
+            return self._compared(step, made, [lookup.found[tag] for tag in step.tags])
+        except (_NeededError, UnknownInputError) as error:
+            return Answer(str(error))
+
+    def _refuse(self, why: str) -> None:
+        if self._force or why:
+            raise _NeededError(self._force or why)
+
+    def _before(self, step: BuildImage) -> Built | None:
+        before = self._records.images.get(_image_key(step))
+        if before is not None and before.mixed:
+            raise _NeededError("files changed while it was built")
+        return before
+
+    def _written(self, step: BuildImage, made: Fingerprint) -> Answer:
+        """Of a build that writes into a directory."""
+        before = self._before(step)
+        if before is None:
+            raise _NeededError(_NEVER_BUILT)
+        self._refuse(made.differs(before.parts))
+        if _outputs_digest(step, self._cache) != before.id:
+            raise _NeededError("what it wrote is not there as it was")
+        return Answer(seconds=before.seconds)
+
+    def _compared(
+        self, step: BuildImage, made: Fingerprint, found: Sequence[Image | None]
+    ) -> Answer:
+        before = self._before(step)
+        image = found[0]
+        if image is None or any(other is None or other.id != image.id for other in found):
+            raise _NeededError("the image is not in storage" if before else _NEVER_BUILT)
+        if before is not None and before.id != image.id:
+            raise _NeededError("the image in storage is another one than rbuild made")
+        labels = dict(image.labels)
+        label = labels.get(LABEL_FINGERPRINT)
+        if before is None and labels.get(LABEL_PROJECT) != str(self._plan.project):
+            raise _NeededError(_NEVER_BUILT)
+        if label == made.digest:
+            if before is None:
+                self._records.images[_image_key(step)] = Built(image.id, dict(made.parts), 0.0)
+                self._records.save()
+            return Answer(image=image, seconds=before.seconds if before else 0.0)
+        if before is None:
+            raise _NeededError(_FORGOTTEN)
+        raise _NeededError(made.differs(before.parts) or _FORGOTTEN)
+
+    def building(self, step: BuildImage, engine: Engine) -> Building | None:
+        """Call it right before a build, when the base images are in storage; None when what goes
+        into the build can't be told.
+        """
+        if not (step.tags or step.outputs) or _cannot_tell(step):
+            return None
+
+        def look() -> Fingerprint:
+            return self._of_build(step).plus((*bases, *self._about))
+
+        try:
+            names = self._bases(step)
+            spelled = _spelled(names)
+            found = dict(zip(spelled, engine.find_images(spelled), strict=True))
+            bases = _named(_ids(names, found))
+            key = _image_key(step)
+            return Building(step, key, look, look(), self._records, self._cache)
+        except (_NeededError, UnknownInputError):
+            return None
+
+    def _of_build(self, step: BuildImage) -> Fingerprint:
+        bundles = self._plan.bundles.directory if self._plan.bundles else None
+        return steps.of_build(step, self._cache, bundles)
+
+    def _bases(self, step: BuildImage) -> tuple[str, ...]:
+        """The images it needs from outside."""
+        try:
+            text = steps.containerfile(step).read_bytes()
+        except OSError as error:
+            raise _NeededError("it has no containerfile that can be read") from error
+        about = (step.build_args, step.target, step.platforms, step.build_contexts)
+        key = hashlib.sha256(text + json.dumps([*about, step.substitutes]).encode()).hexdigest()
+        if key not in self._records.bases:
+            # The parser of containerfiles costs 20 ms.
+            from rootless_build.from_lines import external  # noqa: PLC0415
+
+            found = external(step)
+            self._records.bases[key] = found.names if found.complete else None
+        names = self._records.bases[key]
+        if names is None:
+            raise _NeededError("only the engine can tell which base images it needs")
+        return (*names, *steps.stored_contexts(step))
+
+    # --- containers -----------------------------------------------------------------------------
+
+    def run(self, find: Callable[[RunContainer], Image | None], *, piped: bool) -> Answer:
+        """Whether the containers of the plan have to be run: all of them, or none.
+
+        `find` looks for an image in storage.
+        """
+        try:
+            self._refuse(self._must_run(piped=piped))
+            return self._as_before(find)
+        except (_NeededError, UnknownInputError) as error:
+            return Answer(str(error))
+
+    def _as_before(self, find: Callable[[RunContainer], Image | None]) -> Answer:
+        before = self._records.runs.get(_run_key(self._plan))
+        if before is None:
+            raise _NeededError("no earlier run is on record, or what it reads changed meanwhile")
+        containers = _containers(self._plan)
+        if len(before.parts) != len(containers):
+            raise _NeededError("the recipe has other containers")
+        for step, parts in zip(containers, before.parts, strict=True):
+            image = find(step)
+            if image is None:
+                raise _NeededError(f"the image {step.image} is not in storage")
+            self._refuse(self._of_run(step, image).differs(parts))
+        if self._bundles() != before.bundles:
+            raise _NeededError("the bundles are not as that run left them")
+        return Answer(seconds=before.seconds)
+
+    def running(self) -> Running:
+        """Call it before the first container is run."""
+        return Running(self._of_run, self._bundles, self._made)
+
+    def cold(self, seconds: float | None = None) -> float:
+        """The seconds that the containers took with empty caches; 0 when nobody knows."""
+        key = _run_key(self._plan)
+        if seconds is not None:
+            self._records.cold[key] = seconds
+            self._records.save()
+        return self._records.cold.get(key, 0.0)
+
+    def _must_run(self, *, piped: bool) -> str:
+        containers = _containers(self._plan)
+        always = [step for step in containers if step.always]
+        if always:
+            return f"{_called(always[0])} is always run"
+        if piped and any(step.interactive for step in containers):
+            return "it reads standard input"
+        made = self._plan.bundles
+        if made is None or not all(mounts.makes_bundles(step, made) for step in containers):
+            return "it makes no bundles"
+        places = [n for n, s in enumerate(self._plan.steps) if isinstance(s, RunContainer)]
+        between = self._plan.steps[places[0] : places[-1]]
+        if any(not isinstance(step, RunContainer) for step in between):
+            return "the recipe does something else between its containers"
+        if any(isinstance(step, RemoveVolume) for step in self._plan.steps):
+            return "the recipe removes volumes"
+        return ""
+
+    def _of_run(self, step: RunContainer, image: Image) -> Fingerprint:
+        assert self._plan.bundles is not None  # noqa: S101 - see _must_run
+        made = steps.of_run(step, image, self._cache, self._plan.bundles.directory)
+        return made.plus(self._about)
+
+    def _bundles(self) -> str:
+        assert self._plan.bundles is not None  # noqa: S101 - see _must_run
+        return steps.of_bundles(self._plan.bundles.directory, self._cache)
+
+    def _made(self, made: Made) -> None:
+        self._records.runs.pop(_run_key(self._plan), None)
+        self._records.runs[_run_key(self._plan)] = made
+        self._records.save()
+
+    def may_be_skipped(self) -> bool:
+        """Whether a run of the containers is worth a record."""
+        return not self._must_run(piped=False)
+
+
+@dataclass(slots=True)
+class Building:
+    """An image build that is going on."""
+
+    _step: BuildImage
+    _key: str
+    _look: Callable[[], Fingerprint]
+    _before: Fingerprint
+    _records: Records
+    _cache: Path
+
+    @property
+    def labels(self) -> Pairs:
+        """What the image has to carry."""
+        return ((LABEL_FINGERPRINT, self._before.digest),)
+
+    def done(self, image: Image, seconds: float) -> bool:
+        """The build ended well. False when files changed meanwhile, so that it is done again."""
+        made = image.id
+        try:
+            mixed = self._look().digest != self._before.digest
+            if self._step.outputs:
+                made = _outputs_digest(self._step, self._cache)
+        except UnknownInputError:
+            mixed = True
+        self._records.images.pop(self._key, None)
+        self._records.images[self._key] = Built(made, dict(self._before.parts), seconds, mixed)
+        self._records.save()
+        return not mixed
+
+
+@dataclass(slots=True)
+class Running:
+    """The containers of a plan, while they run."""
+
+    _look: Callable[[RunContainer, Image], Fingerprint]
+    _bundles: Callable[[], str]
+    _keep: Callable[[Made], None]
+    _parts: list[Mapping[str, str]] = field(default_factory=list)
+    _seconds: float = 0.0
+    _certain: bool = True
+    _before: Fingerprint | None = None
+
+    def starts(self, step: RunContainer, image: Image) -> None:
+        """A container is about to run."""
+        try:
+            self._before = self._look(step, image)
+        except UnknownInputError:
+            self._certain = False
+
+    def ended(self, step: RunContainer, image: Image, seconds: float) -> None:
+        """It ended well, and the bundles are published.
+
+        What it could read must be as it was before: it may have read what was there in between.
+        """
+        self._seconds += seconds
+        if self._before is None or not self._certain:
+            return
+        try:
+            after = self._look(step, image)
+        except UnknownInputError:
+            self._certain = False
+            return
+        self._certain = after.digest == self._before.digest
+        self._parts.append(dict(after.parts))
+
+    def all_ended(self) -> None:
+        """So did the last one."""
+        if self._certain:
+            try:
+                self._keep(Made(tuple(self._parts), self._bundles(), self._seconds))
+            except UnknownInputError:
+                return
+
+
+class _Lookup:
+    """Asks the engine for images in the background, while its context lasts."""
+
+    def __init__(self, engine: Engine, names: tuple[str, ...]) -> None:
+        self._engine = engine
+        self._names = tuple(dict.fromkeys(names))
+        self._error: RbuildError | None = None
+        self._thread = threading.Thread(target=self._look, name="rbuild-find-images", daemon=True)
+        self.found: Mapping[str, Image | None] = {}
+
+    def _look(self) -> None:
+        try:
+            images = self._engine.find_images(self._names)
+        except RbuildError as error:
+            self._error = error
+        else:
+            self.found = dict(zip(self._names, images, strict=True))
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *error: object) -> None:
+        self._thread.join()
+        if self._error is not None and error[0] is None:
+            raise self._error
+
+
+def _must_build(step: BuildImage) -> str:
+    if step.no_cache:
+        return "--no-cache builds every layer anew"
+    if step.pull is PullPolicy.ALWAYS:
+        return "--pull asks the registry for newer base images"
+    if step.image_id_file is not None:
+        return "it writes an image id file"
+    if not step.tags and not step.outputs:
+        return "the image has no name to be found by"
+    return _cannot_tell(step)
+
+
+def _cannot_tell(step: BuildImage) -> str:
+    """Why nobody can say whether a build would come to the same; empty where one can."""
+    if any(output.type != "local" for output in step.outputs):
+        return "it writes something else than a directory"
+    if step.containerfile_text is not None:
+        return "its containerfile is written out in the recipe"
+    return ""
+
+
+def _spelled(names: Sequence[str]) -> tuple[str, ...]:
+    """Where each base image may be: under its own name, or as a stand-in of `rbuild base`."""
+    both = ((reference.canonical(name), reference.local(name)) for name in names)
+    return tuple(dict.fromkeys(spelling for pair in both for spelling in pair))
+
+
+def _ids(names: Sequence[str], found: Mapping[str, Image | None]) -> Pairs:
+    """Each base image's id as a build would find it (`rootless_build.bases`)."""
+    ids = []
+    for name in names:
+        image = preferred(found[reference.canonical(name)], found[reference.local(name)])
+        if image is None:
+            raise _NeededError(f"the base image {name} is not in storage")
+        ids.append((name, image.id))
+    return tuple(ids)
+
+
+def _named(bases: Pairs) -> Pairs:
+    return tuple((f"the base image {name}", identity) for name, identity in bases)
+
+
+def _image_key(step: BuildImage) -> str:
+    if step.outputs:
+        about = [str(steps.containerfile(step)), step.target, *(o.attributes for o in step.outputs)]
+        return json.dumps(about)
+    return reference.canonical(step.tags[0]) if step.tags else ""
+
+
+def _outputs_digest(step: BuildImage, cache: Path) -> str:
+    directories = [Path(dict(output.attributes)["dest"]) for output in step.outputs]
+    return " ".join(steps.of_bundles(directory, cache) for directory in directories)
+
+
+def _run_key(plan: Plan) -> str:
+    """`rbuild` and `rbuild binary` may be the same; other variables are a change of the same."""
+    return json.dumps([plan.recipe, [(step.image, step.command) for step in _containers(plan)]])
+
+
+def _containers(plan: Plan) -> list[RunContainer]:
+    return [step for step in plan.steps if isinstance(step, RunContainer)]
+
+
+def _called(step: RunContainer) -> str:
+    target = step.origin.target if step.origin else ""
+    return f"the target {target}" if target else "it"

@@ -1,0 +1,128 @@
+"""What the builds of containerfiles share."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from rootless_build.backend import Backend, Engine, EngineSettings, Image
+from rootless_build.containerfile.building import Building
+from rootless_build.normalising import normalised
+from rootless_build.plan import BuildImage, BuildOutput
+from tests.git_served import git, served
+from tests.recorder import Recorder
+
+Build = Callable[..., Recorder]
+ENGINES = pytest.mark.parametrize(
+    "backend_name",
+    [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ("podman", "buildah")],
+    indirect=True,
+    scope="session",
+)
+
+
+@pytest.fixture
+def place(storage: Path) -> Iterator[Path]:
+    """A directory that files of subordinate uids may stay in; `context` is in it."""
+    directory = Path(tempfile.mkdtemp(dir=storage))
+    (directory / "context").mkdir()
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def building(
+    backend: Backend, backend_name: str, settings: EngineSettings, storage: Path
+) -> Building:
+    """What rbuild itself would find."""
+    probe = backend.probe(settings)
+    return Building(probe.builder or f"{backend_name} {probe.version}", storage / "fetched")
+
+
+@pytest.fixture
+def build(engine: Engine, base_image: Image, building: Building, place: Path) -> Build:
+    """Builds the target `out` of `place/context` into `place/out`."""
+
+    def build_out(
+        text: str | None = None,
+        *,
+        recorder: Recorder | None = None,
+        building: Building = building,
+        args: tuple[tuple[str, str], ...] = (),
+        containerfile: Path | None = None,
+        build_contexts: tuple[tuple[str, str], ...] = (),
+    ) -> Recorder:
+        recorder = recorder or Recorder()
+        shutil.rmtree(place / "out", ignore_errors=True)
+        if text is not None:
+            (place / "context" / "Dockerfile").write_text(text)
+        output = BuildOutput("local", (("dest", str(place / "out")),))
+        step = BuildImage(
+            place / "context",
+            containerfile,
+            target="out",
+            build_args=args,
+            network="host",
+            outputs=(output,),
+            build_contexts=build_contexts,
+        )
+        with normalised(step, engine, recorder.reporter, building) as (known, reporter):
+            engine.build_image(known, reporter)
+        recorder.reporter.flush()
+        return recorder
+
+    return build_out
+
+
+@pytest.fixture
+def git_repository(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A repository with two commits, a tag and a branch: its URL on a loopback daemon, its path."""
+    work = tmp_path / "served" / "project.git"
+    work.mkdir(parents=True)
+
+    git(work, "init", "--initial-branch=main")
+    (work / "sub").mkdir()
+    (work / "sub" / "g").write_text("g\n")
+    (work / "f").write_text("one\n")
+    (work / ".dockerignore").write_text("f\n")
+    (work / "run.sh").write_text("#!/bin/sh\n")
+    (work / "run.sh").chmod(0o775)
+    git(work, "add", ".")
+    git(work, "commit", "-m", "one")
+    git(work, "tag", "-a", "v1", "-m", "v1")
+    git(work, "branch", "old")
+    (work / "f").write_text("two\n")
+    git(work, "commit", "-am", "two")
+    with served(work.parent) as url:
+        yield f"{url}/project.git", work
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[tuple[str, Path, list[str]]]:
+    """A web server: its URL, the directory it serves, and the paths that were asked for."""
+    directory = tmp_path / "web"
+    directory.mkdir()
+    asked: list[str] = []
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            asked.append(self.path)
+
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Handler, directory=str(directory))
+    )
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", directory, asked
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

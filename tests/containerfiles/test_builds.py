@@ -1,0 +1,264 @@
+"""Builds of rewritten containerfiles over time, with files from elsewhere, and when they fail."""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from rootless_build.errors import ContainerfileError, ImageBuildError
+from rootless_build.events import BuildState
+from tests.base_root import BASE
+from tests.containerfiles.conftest import ENGINES, Build
+from tests.containerfiles.trees import tree
+from tests.recorder import Recorder
+
+pytestmark = ENGINES
+OUT = "FROM scratch AS out\nCOPY --from=made /o/ /\n"
+
+
+def cached(recorder: Recorder, beginning: str) -> bool:
+    """Whether the instruction that begins so was taken from the engine's cache."""
+    return any(i.startswith(beginning) for i in recorder.instructions(BuildState.CACHED))
+
+
+# --- a step is done again when what it mounts has changed ---------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"FROM {BASE} AS made\nRUN --mount=target=/c mkdir /o; cp /c/f /o\n",
+        f"FROM {BASE} AS made\nRUN --mount=target=/c,rw mkdir /o; cp /c/f /o\n",
+        (
+            f"FROM scratch AS a\nCOPY f /\nFROM {BASE} AS made\n"
+            "RUN --mount=from=a,target=/c mkdir /o; cp /c/f /o\n"
+        ),
+        (
+            f"FROM scratch AS a\nCOPY f /\nFROM a AS b\nFROM {BASE} AS made\n"
+            "RUN --mount=from=b,target=/c,rw mkdir /o; cp /c/f /o\n"
+        ),
+        (
+            f"FROM {BASE} AS a\nRUN --mount=target=/c mkdir /s; cp /c/f /s\nFROM {BASE} AS made\n"
+            "RUN --mount=from=a,source=s,target=/c mkdir /o; cp /c/f /o\n"
+        ),
+    ],
+    ids=["the context", "the context, rw", "a stage", "a stage of a stage, rw", "bind after bind"],
+)
+def test_files_that_changed_are_seen(build: Build, place: Path, text: str) -> None:
+    file = place / "context" / "f"
+    file.write_text("1")
+    build(text + OUT)
+    assert tree(place / "out") == {"f": "1"}
+    assert cached(build(text + OUT), "RUN --mount=")
+    file.write_text("2")
+    build(text + OUT)
+    assert tree(place / "out") == {"f": "2"}
+
+
+def test_ignored_and_unmounted_files_may_change(build: Build, place: Path) -> None:
+    text = f"FROM {BASE} AS made\nRUN --mount=source=d,target=/c mkdir /o; ls /c > /o/f\n{OUT}"
+    context = place / "context"
+    (context / "d").mkdir()
+    (context / "d" / "f").write_text("1")
+    (context / ".dockerignore").write_text("d/secret\n")
+    (context / "d" / "secret").write_text("1")
+    build(text)
+    (context / "d" / "secret").write_text("2")
+    (context / "other").write_text("2")
+    recorder = build(text)
+    assert tree(place / "out") == {"f": "f\n"}
+    assert cached(recorder, "RUN --mount=")
+
+
+def test_heredocs_are_cached(build: Build) -> None:
+    text = "RUN <<E\nmkdir /o\nE\nRUN <<S\n#!/bin/sh\necho 1 > /o/f\nS\nCOPY <<g /o/\n{}\ng\n"
+    build(f"FROM {BASE} AS made\n{text.format(1)}{OUT}")
+    again = build(f"FROM {BASE} AS made\n{text.format(1)}{OUT}")
+    assert len(again.instructions(BuildState.CACHED)) >= 3
+    changed = build(f"FROM {BASE} AS made\n{text.format(2)}{OUT}")
+    assert cached(changed, "RUN <<S")
+    assert not cached(changed, "COPY <<g")
+
+
+# --- words --------------------------------------------------------------------------------------
+
+
+def test_progress_is_that_of_the_original(build: Build, place: Path) -> None:
+    (place / "context" / "f").write_text("1")
+    recorder = build(
+        f"FROM {BASE} AS unused\nRUN false\n"
+        f"FROM {BASE} AS made\nWORKDIR /w\nRUN --mount=target=.,rw <<E\nset -e\nmkdir /o\nE\n"
+        f"COPY <<g h /o/\nx\ng\n{OUT}".replace("<<g h", "<<g f")
+    )
+    # Engines mix stages that wait for each other.
+    assert sorted(
+        {(p.number, p.of, p.stage or "", p.instruction) for p in recorder.progress},
+        key=lambda entry: (entry[2], entry[0]),
+    ) == [
+        (1, 4, "1/2", f"FROM {BASE} AS made"),
+        (2, 4, "1/2", "WORKDIR /w"),
+        (3, 4, "1/2", "RUN --mount=target=.,rw <<E (set -e…)"),
+        (4, 4, "1/2", "COPY <<g f /o/ (x)"),
+        (1, 2, "2/2", "FROM scratch AS out"),
+        (2, 2, "2/2", "COPY --from=made /o/ /"),
+    ]
+    assert recorder.stdout == recorder.stderr == b""
+    assert [n.code for n in recorder.notices] == ["rewritten"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "line", "words"),
+    [
+        ("RUN true\nRUN <<E\nset -e\necho said\nexit 7\nE", 3, "RUN <<E (set -e…)"),
+        ("RUN echo said; exit 7", 2, "RUN echo said; exit 7"),
+        (
+            "WORKDIR /w\nRUN \\\n  --mount=target=. echo said; exit 7",
+            3,
+            "RUN   --mount=target=. echo",
+        ),
+    ],
+    ids=["heredoc", "as it is", "mount"],
+)
+def test_a_failure_names_the_line_of_the_original(
+    build: Build, lines: str, line: int, words: str
+) -> None:
+    recorder = Recorder()
+    with pytest.raises(ImageBuildError) as failed:
+        build(f"FROM {BASE} AS out\n{lines}\n", recorder=recorder)
+    assert f"{words}" in failed.value.message
+    assert f"(Dockerfile:{line})" in failed.value.message
+    assert "status 7" in failed.value.message
+    assert recorder.stdout == b"said\n"
+    assert b"rbuild" not in recorder.stderr
+    assert "rbuild-" not in failed.value.engine_words.replace("rbuild-test-base", "")
+
+
+# --- files from elsewhere -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "flags", "files"),
+    [
+        ("#old", "", {"f": "one\n", "sub/g": "g\n"}),
+        ("", "", {"f": "two\n", "sub/g": "g\n"}),
+        ("#v1:sub", "", {"g": "g\n"}),
+        ("?ref=v1&subdir=sub", "", {"g": "g\n"}),
+        ("?branch=old", "", {"f": "one\n", "sub/g": "g\n"}),
+        ("?tag=v1&keep-git-dir=false", "", {"f": "one\n", "sub/g": "g\n"}),
+        ("?ref=${R}", "--chown=0:0 --link", {"f": "one\n", "sub/g": "g\n"}),
+        ("#old", "--exclude=sub", {"f": "one\n"}),
+        ("?ref=@COMMIT@&checksum=@COMMIT@", "", {"f": "two\n", "sub/g": "g\n"}),
+    ],
+)
+def test_a_git_repository(
+    build: Build,
+    git_repository: tuple[str, Path],
+    place: Path,
+    source: str,
+    flags: str,
+    files: dict[str, str],
+) -> None:
+    url, work = git_repository
+    commit = subprocess.run(
+        ["git", "-C", work, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    source = source.replace("@COMMIT@", commit)
+    text = f"FROM scratch AS out\nARG R=v1\nADD {flags} {url}{source} /\n"
+    build(text)
+    found = tree(place / "out")
+    if "g" not in files:
+        assert found.pop(".dockerignore") == "f\n"
+        assert found.pop("run.sh") == "#!/bin/sh\n"
+        assert stat.S_IMODE((place / "out" / "run.sh").stat().st_mode) == 0o755
+    assert found == files
+    assert cached(build(text), "ADD ") or cached(build(text), "COPY ")
+
+
+@pytest.mark.parametrize("form", ["--keep-git-dir=true {}#v1", "{}?ref=v1&keep-git-dir=1"])
+def test_a_git_repository_with_its_history(
+    build: Build, git_repository: tuple[str, Path], place: Path, form: str
+) -> None:
+    build(f"FROM scratch AS out\nADD {form.format(git_repository[0])} /r\n")
+    described = subprocess.run(
+        ["git", "-C", place / "out" / "r", "describe", "--tags"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert described.stdout == "v1\n"
+
+
+def test_a_git_reference_that_is_not_there(build: Build, git_repository: tuple[str, Path]) -> None:
+    with pytest.raises(ContainerfileError, match=r"^Dockerfile:2:1: ADD .*no branch or tag nosuch"):
+        build(f"FROM scratch AS out\nADD {git_repository[0]}#nosuch /\n")
+
+
+def test_a_file_with_a_checksum(
+    build: Build, web: tuple[str, Path, list[str]], place: Path
+) -> None:
+    url, directory, asked = web
+    (directory / "f.txt").write_text("content\n")
+    digest = hashlib.sha256(b"content\n").hexdigest()
+    text = f"FROM scratch AS out\nADD --checksum=sha256:{digest} {url}/f.txt /d/\n"
+    build(text)
+    assert tree(place / "out") == {"d/f.txt": "content\n"}
+    assert stat.S_IMODE((place / "out" / "d" / "f.txt").stat().st_mode) == 0o600
+    build(text)
+    assert len(asked) == 1
+    with pytest.raises(
+        ContainerfileError, match=rf"has the checksum sha256:{digest}, not sha256:0+"
+    ):
+        build(text.replace(digest, "0" * 64))
+
+
+def test_the_containerfile_s_own_ignore_file(build: Build, place: Path) -> None:
+    context = place / "context"
+    (context / "other.Dockerfile").write_text(
+        f"FROM {BASE} AS made\nRUN --mount=target=/c mkdir /o; ls /c > /o/f\n"
+        f"COPY --link . /o/d/\n{OUT}"
+    )
+    (context / "other.Dockerfile.dockerignore").write_text("*\n!keep\n")
+    (context / ".dockerignore").write_text("keep\n")
+    (context / "keep").write_text("1")
+    build(containerfile=context / "other.Dockerfile")
+    assert tree(place / "out") == {"f": "keep\n", "d/keep": "1"}
+
+
+def test_a_build_context_with_a_name(build: Build, place: Path) -> None:
+    more = place / "more"
+    more.mkdir()
+    (more / "f").write_text("1")
+    text = (
+        f"FROM {BASE} AS made\n"
+        "RUN --mount=from=more,target=/c,rw mkdir /o; cp /c/f /o; touch /c/x\n"
+        f"COPY --link --from=more f /o/g\n{OUT}"
+    )
+    build(text, build_contexts=(("more", str(more)),))
+    assert tree(place / "out") == {"f": "1", "g": "1"}
+    assert tree(more) == {"f": "1"}
+    (more / "f").write_text("2")
+    build(text, build_contexts=(("more", str(more)),))
+    assert tree(place / "out") == {"f": "2", "g": "2"}
+
+
+def test_an_image_from_elsewhere_whose_name_has_an_argument(build: Build, place: Path) -> None:
+    text = "ARG V=1\nARG I=nosuch:${V}\nFROM $I AS made\nRUN mkdir /o; echo 1 > /o/f\n" + OUT
+    build(text, build_contexts=(("nosuch:1", f"container-image://{BASE}"),))
+    assert tree(place / "out") == {"f": "1\n"}
+
+
+def test_a_build_context_in_the_place_of_a_stage(build: Build, place: Path) -> None:
+    more = place / "more"
+    more.mkdir()
+    (more / "f").write_text("1")
+    text = (
+        "FROM scratch AS tool\nADD https://nowhere.invalid/x.git?ref=v1 /\n"
+        f"FROM {BASE} AS made\nCOPY --link --from=tool f /o/\n"
+        f"RUN --mount=from=tool,target=/c cp /c/f /o/g\n{OUT}"
+    )
+    build(text, build_contexts=(("tool", str(more)),))
+    assert tree(place / "out") == {"f": "1", "g": "1"}

@@ -1,0 +1,28 @@
+# syntax=docker/dockerfile:1
+# 23.0: cross builds on this host, heredocs, mounts of other stages.
+FROM --platform=$BUILDPLATFORM debian:bookworm AS xx
+FROM --platform=$BUILDPLATFORM debian:bookworm AS base
+COPY --from=xx / /
+WORKDIR /usr/src/tool
+FROM base AS tool-src
+RUN git init . && git remote add origin https://example.com/tool.git
+FROM base AS tool
+ARG TARGETPLATFORM
+ARG TARGETARCH
+RUN --mount=from=tool-src,src=/usr/src/tool,rw --mount=type=cache,target=/root/.cache,id=tool-$TARGETPLATFORM <<EOT
+  set -e
+  make PREFIX=/build $TARGETARCH
+EOT
+FROM base AS build
+ARG VERSION
+WORKDIR /go/src/example.com/engine
+RUN --mount=type=bind,target=. --mount=type=tmpfs,target=cli/winresources/engine --mount=type=cache,target=/root/.cache <<EOT
+  set -e
+  ./hack/make.sh binary
+  mv bundles/binary /build
+EOT
+FROM scratch AS binary
+COPY --from=build /build/ /
+FROM scratch AS all
+COPY --from=tool /build/ /
+COPY --from=binary / /

@@ -1,0 +1,101 @@
+"""What a run left on this host: asked of the kernel and the engines, not of rbuild."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from rootless_build import process, runs
+from tests.e2e.driver import Rbuild
+
+_LISTING = {
+    "podman": ("podman", "ps", "--all", "--external", "--quiet", "--no-trunc"),
+    "buildah": ("buildah", "containers", "--all", "--quiet"),
+    "docker": ("docker", "ps", "--all", "--quiet", "--no-trunc"),
+}
+
+
+_ENGINES = frozenset({"conmon", "podman", "buildah", "runc", "crun", "slirp4netns"})
+
+
+def remains(rbuild: Rbuild, *, interrupted: bool = False) -> list[str]:
+    """Everything of rbuild's that is there although no run is.
+
+    `interrupted`: the record of a run that was may stay, so that the next one looks.
+    """
+    return [
+        *(f"container {name}" for name in _containers(rbuild)),
+        *(f"process {text}" for text in _processes(rbuild)),
+        *(f"directory {path}" for path in _directories(rbuild, interrupted)),
+    ]
+
+
+def _containers(rbuild: Rbuild) -> list[str]:
+    listing = [*_LISTING[rbuild.backend]]
+    if rbuild.backend == "docker":
+        # The engine is other tests' as well.
+        listing.append("--filter=label=io.rbuild.project")
+    elif not (Path(rbuild.environment["XDG_DATA_HOME"]) / "containers").exists():
+        return []
+    done = subprocess.run(
+        listing, env=rbuild.environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def _processes(rbuild: Rbuild) -> Iterator[str]:
+    """Those that work for this storage, and those whose root is on it; podman's pause process
+    stays by design.
+    """
+    storage = rbuild.environment["XDG_DATA_HOME"]
+    project = str(rbuild.project)
+    runtime = rbuild.environment["XDG_RUNTIME_DIR"]
+    own = f"/{process.private_prefix()}"
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdecimal() or int(entry.name) == os.getpid():
+            continue
+        try:
+            words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            name = (entry / "comm").read_text().strip()
+            environment = (entry / "environ").read_bytes().decode(errors="replace").split("\0")
+            roots = [
+                line
+                for line in (entry / "mountinfo").read_text(errors="replace").splitlines()
+                if line.split(" ")[4] == "/" and storage in line
+            ]
+        except OSError:
+            continue
+        if any(own in word for word in (*words, *environment)):
+            continue  # a test opened that engine itself
+        # Without catatonit podman itself becomes the pause process.
+        if words[:2] == ["catatonit", "-P"] or name == "podman pause" or not words[0]:
+            continue
+        ours = any(
+            word.startswith("CONTAINERS_CONF=") and "/rbuild-" in word for word in environment
+        ) and any(storage in word for word in environment)
+        engines = Path(words[0]).name in _ENGINES and any(
+            place in word for word in words for place in (storage, runtime)
+        )
+        if roots or ours or engines or f"PWD={project}" in environment:
+            yield f"{entry.name} {' '.join(words)}"
+
+
+def _directories(rbuild: Rbuild, interrupted: bool) -> Iterator[Path]:
+    # Tests that open engines themselves have their settings in one.
+    own = f"{process.private_prefix()}*"
+    for path in Path(rbuild.environment["XDG_RUNTIME_DIR"]).glob("rbuild-*"):
+        if not path.match(own):
+            yield path
+    for runtime in ("runc", "crun"):
+        yield from (Path(rbuild.environment["XDG_RUNTIME_DIR"]) / runtime).glob("*/*")
+    yield from rbuild.project.glob(".*.rbuild.*")
+    data = Path(rbuild.environment["XDG_DATA_HOME"]) / "rbuild"
+    if not interrupted:
+        yield from runs.directory(data, rbuild.project).glob("*.*")
+    yield from data.glob("containers/*")
+    # A build that is killed leaves its runtime's configuration in a directory of its own.
+    for pattern in ("buildah[0-9]*", "rbuild-*"):
+        yield from Path(rbuild.environment["TMPDIR"]).glob(pattern)

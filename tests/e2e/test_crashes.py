@@ -1,0 +1,115 @@
+"""rbuild is killed, and the next run finds everything in order."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from rootless_build import runs
+from tests.e2e.driver import Rbuild
+from tests.e2e.remains import remains
+from tests.e2e.test_project import BUILT, digests, listing
+from tests.e2e.waiting import WAIT, at_work
+
+pytestmark = pytest.mark.in_ci("podman", "buildah")
+
+
+def killed(rbuild: Rbuild, *words: str) -> None:
+    """Start rbuild and kill it once what it runs says that it waits."""
+    with at_work(rbuild, *words) as running:
+        running.kill()
+        running.wait(60)
+
+
+@pytest.mark.parametrize("where", ["container", "image build"])
+def test_the_run_after_one_that_was_killed_clears_what_it_left(waiting: Rbuild, where: str) -> None:
+    assert waiting("binary").returncode == 0
+    before = digests(waiting.bundles)
+    killed(waiting, *(["wait"] if where == "container" else ["-f", "Waits", "build"]))
+    assert digests(waiting.bundles) == before
+    assert remains(waiting) != []
+    done = waiting("binary")
+    assert done.returncode == 0, done.stderr
+    assert "cleared what an earlier run (rbuild" in done.stderr
+    assert remains(waiting) == []
+    assert listing(waiting.bundles) == BUILT
+
+
+@pytest.mark.parametrize("where", ["container", "image build"])
+def test_clean_says_what_comes_back_and_clears_it(waiting: Rbuild, where: str) -> None:
+    assert waiting("binary").returncode == 0
+    killed(waiting, *(["wait"] if where == "container" else ["-f", "Waits", "build"]))
+    shown = waiting("clean", "--dry-run")
+    assert shown.returncode == 0, shown.stderr
+    assert "would remove private directory" in shown.stdout
+    # buildah gets the time to clear an image build away itself.
+    assert "would remove container" in shown.stdout or where == "image build"
+    assert ("would remove staging directory" in shown.stdout) == (where == "container")
+    assert "would come back" in shown.stdout
+    done = waiting("clean")
+    assert done.returncode == 0, done.stderr
+    removed = [line.partition(" (")[0] for line in done.stdout.splitlines()[:-1]]
+    announced = {line.partition(" (")[0] for line in shown.stdout.splitlines()[:-1]}
+    # Some of it goes with the container that it belongs to.
+    assert {line.replace("removed", "would remove") for line in removed} <= announced
+    assert remains(waiting) == []
+    assert waiting("clean").stdout == "nothing to remove\n"
+
+
+def test_a_run_that_lives_is_not_cleared_away(waiting: Rbuild) -> None:
+    with at_work(waiting, "wait") as running:
+        other = waiting("--no-wait", "binary")
+        assert other.returncode == 3
+        assert f"pid {running.pid} (rbuild wait)" in other.stderr
+        assert waiting("clean", "--dry-run").stdout == "nothing to remove\n"
+        assert waiting("clean", "--no-wait").returncode == 3
+        running.send_signal(signal.SIGINT)
+        running.communicate()
+    assert running.returncode == 130
+    assert remains(waiting, interrupted=True) == []
+
+
+def test_records_and_sockets_are_the_users_alone(waiting: Rbuild) -> None:
+    with at_work(waiting, "wait") as running:
+        data = Path(waiting.environment["XDG_DATA_HOME"]) / "rbuild"
+        (record,) = runs.directory(data, waiting.project).glob("*.*/record.json")
+        private = Path(json.loads(record.read_text())["runtime_directory"])
+        for directory in (data / "runs", record.parent, private):
+            assert stat.S_IMODE(directory.stat().st_mode) & 0o077 == 0, directory
+        assert stat.S_IMODE(record.stat().st_mode) == 0o600
+        running.send_signal(signal.SIGTERM)
+        running.communicate()
+
+
+def test_files_of_another_user_in_a_dead_runs_staging_are_cleared(waiting: Rbuild) -> None:
+    script = waiting.project / "hack/make/wait"
+    script.write_text(f"mkdir $DEST/d; echo x > $DEST/d/f; chown -R 7:7 $DEST/d; {WAIT}\n")
+    killed(waiting, "wait")
+    done = waiting("binary")
+    assert done.returncode == 0, done.stderr
+    assert remains(waiting) == []
+    assert {path.lstat().st_uid for path in waiting.project.rglob("*")} == {os.getuid()}
+
+
+def test_a_run_that_was_killed_with_everything_it_had_started(waiting: Rbuild) -> None:
+    """As by a machine that loses its power: nothing had a chance to clean up."""
+    assert waiting("binary").returncode == 0
+    with at_work(waiting, "wait") as running:
+        descendants = subprocess.run(
+            ["ps", "-o", "pid=", "--ppid", str(running.pid)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        for pid in (running.pid, *map(int, descendants.stdout.split())):
+            os.kill(pid, signal.SIGKILL)
+        running.wait(60)
+    done = waiting("binary")
+    assert done.returncode == 0, done.stderr
+    assert remains(waiting) == []

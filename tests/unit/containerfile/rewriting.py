@@ -1,0 +1,87 @@
+"""A containerfile rewritten for an engine, without one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from rootless_build.containerfile import platforms
+from rootless_build.containerfile.content import Content
+from rootless_build.containerfile.features import builder
+from rootless_build.containerfile.normal import Normal, normal
+from rootless_build.containerfile.parser import parse
+from rootless_build.containerfile.patterns import Patterns, ignored
+from rootless_build.containerfile.stages import Given, Image
+from rootless_build.containerfile.work import Work
+
+OLD = "buildah 1.28.2"
+
+
+class Rewriting:
+    """What became of a file: `lines` are those of the last stage but its FROM."""
+
+    def __init__(
+        self,
+        directory: Path,
+        text: str,
+        engine: str = OLD,
+        *,
+        args: Mapping[str, str] | None = None,
+        images: Mapping[str, Image] | None = None,
+        platform: str | None = None,
+        network: str | None = None,
+        target: str | None = None,
+        ignore: str = "",
+        allow: bool = False,
+        explain: bool = False,
+        local: bool = True,
+    ) -> None:
+        name, _, version = engine.partition(" ")
+        found = builder(name, version)
+        assert found is not None
+        self.files = directory / "files"
+        self.files.mkdir(exist_ok=True)
+        (directory / "context").mkdir(exist_ok=True)
+        self.work = Work(
+            parse(text),
+            found,
+            Given(args or {}, platforms.arguments(platform)),
+            Content(directory / "context", ignored(ignore) if ignore else Patterns(())),
+            (images if images is not None else {"base": Image()}).get,
+            None if explain else self.files,
+            network=network,
+            platform=platform,
+            allow_inexact=allow,
+            local=local,
+        )
+        self.normal: Normal | None = normal(self.work, target)
+
+    @property
+    def text(self) -> str:
+        assert self.normal is not None
+        return self.normal.text
+
+    @property
+    def lines(self) -> list[str]:
+        assert self.normal is not None
+        return [line.now.text for line in self.normal.stages[-1][1:]]
+
+    @property
+    def begin(self) -> str:
+        assert self.normal is not None
+        return self.normal.stages[-1][0].now.text
+
+    @property
+    def rules(self) -> set[str]:
+        return {rewrite.rule for rewrite in self.normal.rewrites} if self.normal else set()
+
+
+def last(directory: Path, line: str, engine: str = OLD, **options: object) -> list[str]:
+    """What one instruction on an image `base` becomes."""
+    return Rewriting(directory, f"FROM base\n{line}\n", engine, **options).lines  # type: ignore[arg-type]
+
+
+def same(directory: Path, line: str, engine: str = OLD, **options: object) -> bool:
+    """Whether the instruction needs nothing."""
+    made = Rewriting(directory, f"FROM base\n{line}\n", engine, **options)  # type: ignore[arg-type]
+    return made.normal is None

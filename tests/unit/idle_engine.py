@@ -1,0 +1,28 @@
+"""The part of a made-up engine in which nothing happens."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from rootless_build.backend import ALL_KINDS, Image, Leftover, LeftoverKind
+from rootless_build.plan import Pairs
+
+
+class IdleEngine:
+    """Nothing is left in it, and all files are the caller's."""
+
+    def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
+        raise NotImplementedError
+
+    def remove_volume(self, name: str) -> bool:
+        return False
+
+    def give_back(self, directory: Path) -> None:
+        """All is ours."""
+
+    def leftovers(self, kinds: Collection[LeftoverKind] = ALL_KINDS) -> Sequence[Leftover]:
+        return ()
+
+    def remove(self, leftover: Leftover) -> None:
+        raise NotImplementedError

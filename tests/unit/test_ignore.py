@@ -1,0 +1,92 @@
+"""`.dockerignore`, as docker, podman and buildah read it."""
+
+from __future__ import annotations
+
+import pytest
+
+from rootless_build.fingerprint.ignore import Rules
+
+
+def left_out(text: str, *paths: str) -> list[str]:
+    """Which of the paths are left out, walked to as the context is."""
+    rules = Rules(text)
+    found = []
+    for path in paths:
+        parts = path.split("/")
+        for count in range(1, len(parts) + 1):
+            verdict = rules.verdict("/".join(parts[:count]))
+            if verdict.left_out and (count == len(parts) or not verdict.look_below):
+                found.append(path)
+                break
+    return found
+
+
+@pytest.mark.parametrize(
+    ("pattern", "yes", "no"),
+    [
+        ("bundles", ["bundles", "bundles/a"], ["src/bundles", "bundles2"]),
+        ("/bundles/", ["bundles/a"], ["src/bundles"]),
+        ("./a/../bundles", ["bundles"], ["a"]),
+        ("*.md", ["a.md"], ["docs/a.md", "a.mdx"]),
+        ("*/*.md", ["docs/a.md"], ["a.md", "a/b/c.md"]),
+        ("**/*.md", ["a.md", "docs/a.md", "a/b/c.md"], ["a.txt"]),
+        ("**/node", ["node", "a/node", "a/b/node/c"], ["a/nodes"]),
+        ("a/**", ["a/b", "a/b/c"], ["b", "a"]),
+        ("a/**/z", ["a/z", "a/b/c/z"], ["a/y"]),
+        ("**", ["a", "a/b"], []),
+        ("?.go", ["a.go", "ä.go"], ["ab.go", ".go"]),
+        ("[ab].go", ["a.go"], ["c.go"]),
+        (r"a\*b", ["a*b"], ["axb"]),
+        ("a.b", ["a.b"], ["axb"]),
+        ("with space ", ["with space"], ["with"]),
+        (" # no comment", ["# no comment"], []),
+    ],
+)
+def test_a_pattern(pattern: str, yes: list[str], no: list[str]) -> None:
+    assert left_out(pattern, *yes, *no) == yes
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# bundles", "#bundles\r\n", ".", "/", "!bundles"])
+def test_nothing_is_left_out(text: str) -> None:
+    assert left_out(text, "bundles", "a/b") == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "path", "ignored"),
+    [
+        ("docs\n!docs/keep", "docs/keep", False),
+        ("docs\n!docs/keep", "docs/other", True),
+        ("!docs/keep\ndocs", "docs/keep", True),
+        ("docs/*\n!docs/keep\ndocs/keep/not", "docs/keep/not", True),
+        ("*\n!src", "src/a/b", False),
+        ("*\n!src", "other/a", True),
+        ("*\n!src\nsrc/secret", "src/secret", True),
+        ("a\n! a/b", "a/b", False),
+    ],
+)
+def test_exceptions_in_order(lines: str, path: str, ignored: bool) -> None:
+    assert left_out(lines, path) == ([path] if ignored else [])
+
+
+@pytest.mark.parametrize(
+    ("lines", "path"),
+    [
+        # docker looks below `a` for the exception, podman and buildah do not.
+        ("a\n!**/keep", "a/b/keep"),
+        # Only docker knows that the exception begins at the top.
+        ("a\n!/a", "a/b"),
+        # containers/storage of 2022 takes these characters for a regular expression's.
+        ("a+b", "a+b"),
+        ("(x)", "x"),
+        # docker takes the mark away, the others don't.
+        ("\ufeffbundles", "bundles"),
+    ],
+)
+def test_where_engines_differ_a_file_counts(lines: str, path: str) -> None:
+    assert left_out(lines, path) == []
+
+
+def test_a_large_ignored_directory_is_not_looked_into() -> None:
+    verdict = Rules("node_modules\n!src/node_modules/keep").verdict("node_modules")
+    assert verdict.left_out
+    assert not verdict.look_below

@@ -1,0 +1,24 @@
+"""Backends are found by name, rbuild's own without a search."""
+
+from __future__ import annotations
+
+from importlib.metadata import distribution
+
+import pytest
+
+from rootless_build import registry
+from rootless_build.errors import UsageError
+
+
+def test_backends_of_our_own_are_those_of_the_entry_points() -> None:
+    points = distribution("rootless-build").entry_points
+    installed = {point.name: point for point in points if point.group == registry.GROUP}
+    assert registry.names()[: len(installed)] == registry.PREFERENCE
+    for name, point in installed.items():
+        assert type(registry.load(name)) is point.load()
+
+
+def test_an_unknown_backend_is_refused_with_those_that_are_known() -> None:
+    with pytest.raises(UsageError) as caught:
+        registry.load("nerdctl")
+    assert "auto, podman, buildah, docker" in caught.value.hint

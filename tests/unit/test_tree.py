@@ -1,0 +1,156 @@
+"""The digest of a tree, and what the index saves."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from rootless_build.fingerprint import tree
+from rootless_build.fingerprint.index import RACY, Index
+from rootless_build.fingerprint.tree import Tree
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    place = tmp_path / "root"
+    (place / "a/b").mkdir(parents=True)
+    (place / "a/b/file").write_text("content")
+    (place / "a/link").symlink_to("b/file")
+    (place / "top").write_text("top")
+    return place
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "cache" / "index"
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock is past the time in which a change could go unseen."""
+    now = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: now() + 2 * RACY)
+
+
+def scan(root: Path, file: Path) -> Tree:
+    return tree.scan(root, Index.load(file))
+
+
+def test_a_second_look_reads_nothing(root: Path, file: Path, later: None) -> None:
+    first, second = scan(root, file), scan(root, file)
+    assert (first.read, second.read) == (3, 0)
+    assert first.digest == second.digest
+    assert second.changed == ()
+
+
+def test_files_that_just_changed_are_read_again(root: Path, file: Path) -> None:
+    assert (scan(root, file).read, scan(root, file).read) == (3, 3)
+
+
+def test_only_what_changed_is_read_and_named(root: Path, file: Path, later: None) -> None:
+    before = scan(root, file)
+    (root / "a/b/file").write_text("CONTENT")
+    after = scan(root, file)
+    assert after.read == 1
+    assert after.changed == ("a/b/file",)
+    assert after.digest != before.digest
+
+
+def test_a_damaged_index_is_no_index(root: Path, file: Path, later: None) -> None:
+    before = scan(root, file)
+    whole = file.read_bytes()
+    for damaged in (whole[:-5], whole[5:], b"", whole + b"x"):
+        file.write_bytes(damaged)
+        again = scan(root, file)
+        assert (again.digest, again.read) == (before.digest, 3)
+
+
+def test_an_index_that_can_not_be_written_is_done_without(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("not a directory")
+    assert scan(root, tmp_path / "cache" / "index").read == 3
+
+
+def test_the_digest_is_that_of_any_place(root: Path, tmp_path: Path) -> None:
+    other = root.rename(tmp_path / "elsewhere")
+    moved = tree.scan(other)
+    (tmp_path / "root").symlink_to(other)
+    assert tree.scan((tmp_path / "root").resolve()).digest == moved.digest
+
+
+def change_nothing_that_counts(root: Path) -> None:
+    os.utime(root / "top", ns=(1, 1))
+    copy = root / "copy"
+    copy.write_text("top")
+    copy.chmod((root / "top").stat().st_mode)
+    copy.replace(root / "top")
+
+
+def test_times_and_inodes_do_not_count(root: Path, file: Path, later: None) -> None:
+    before = scan(root, file)
+    change_nothing_that_counts(root)
+    assert scan(root, file).digest == before.digest
+
+
+def hard_link(root: Path) -> None:
+    (root / "other").write_text("top")
+    (root / "other").chmod((root / "top").stat().st_mode)
+
+
+@pytest.mark.parametrize("name", ["mode", "link", "empty", "gone", "kind", "new\nline", "ä"])
+def test_what_counts(name: str, root: Path, file: Path, later: None) -> None:
+    before = scan(root, file)
+    match name:
+        case "mode":
+            (root / "top").chmod(0o700)
+        case "link":
+            (root / "a/link").unlink()
+            (root / "a/link").symlink_to("b/./file")
+        case "empty":
+            (root / "empty").mkdir()
+        case "gone":
+            (root / "top").unlink()
+        case "kind":
+            (root / "top").unlink()
+            (root / "top").mkdir()
+        case _:
+            (root / name).write_text("")
+    after = scan(root, file)
+    assert after.digest != before.digest
+    assert after.digest == tree.scan(root).digest
+
+
+def test_two_names_of_one_file_are_not_two_files(root: Path) -> None:
+    hard_link(root)
+    apart = tree.scan(root)
+    (root / "other").unlink()
+    (root / "other").hardlink_to(root / "top")
+    assert tree.scan(root).digest != apart.digest
+
+
+def test_a_missing_directory_is_an_empty_one(tmp_path: Path) -> None:
+    missing = tree.scan(tmp_path / "missing")
+    (tmp_path / "missing").mkdir()
+    assert tree.scan(tmp_path / "missing").digest == missing.digest
+
+
+def test_what_is_skipped_does_not_count(root: Path) -> None:
+    before = tree.scan(root, skip=frozenset({root / "bundles"}))
+    for name in ("bundles", ".bundles.rbuild.1.2.x"):
+        (root / name).mkdir()
+        (root / name / "x").write_text("x")
+    after = tree.scan(root, skip=frozenset({root / "bundles"}))
+    assert after.digest == before.digest
+
+
+def test_a_file_that_can_not_be_read_is_an_error(root: Path) -> None:
+    if os.geteuid() == 0:
+        (root / "top").unlink()
+        os.mkfifo(root / "fifo")
+        assert tree.scan(root).digest
+        return
+    (root / "top").chmod(0)
+    with pytest.raises(PermissionError):
+        tree.scan(root)
