@@ -12,7 +12,7 @@ import itertools
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -81,6 +81,19 @@ class Storage:
                 size = self.size(identity)
                 yield Leftover(LeftoverKind.CONTAINER, identity, name, labels, size)
 
+    def unknown(self, names: re.Pattern[str], known: Collection[str]) -> Iterator[Leftover]:
+        """Those of such names that are not among the ids that podman knows, `known`.
+
+        podman 4.3.1 makes a container in storage before its own row, and removes it after the row:
+        killed between the two, or out of space, it leaves what only storage knows.
+        """
+        for row in self._rows():
+            name = _name(row)
+            if row["id"] not in known and names.fullmatch(name):
+                labels = _begun(row)
+                size = self.size(row["id"])
+                yield Leftover(LeftoverKind.CONTAINER, row["id"], name, labels, size)
+
     def own_layers(self) -> set[str]:
         """The layers of the containers in which this process builds an image."""
         ours = {
@@ -136,8 +149,11 @@ def _name(row: dict[str, Any]) -> str:
 
 def _unfinished(name: str, row: dict[str, Any]) -> Pairs:
     """A container of a build that was killed before it had noted what it is for."""
-    if _WORKING not in name:
-        return ()
+    return _begun(row) if _WORKING in name else ()
+
+
+def _begun(row: dict[str, Any]) -> Pairs:
+    """In place of labels, the time by which its run is found."""
     try:
         made = datetime.fromisoformat(row["created"])
     except (KeyError, TypeError, ValueError):

@@ -36,6 +36,8 @@ _STOP_GRACE = 2
 _NOT_FOUND = re.compile(r"not found in \$PATH|no such file or directory|command that was not found")
 _NOT_EXECUTABLE = re.compile(r"permission denied|is a directory", re.IGNORECASE)
 _GONE = "no such container"
+OWN_NAMES = re.compile(r"rbuild-[0-9a-f]{16}")
+"""Of containers that the step gives no name."""
 _NEVER_STARTED = {"configured", "created", "initialized"}
 
 
@@ -164,7 +166,7 @@ def new_container(
     """
     _prepare_sources(connection, step)
     # A name of our own finds the container although podman was interrupted before it gave an id.
-    own = f"rbuild-{secrets.token_hex(8)}" if step.name is None else None
+    own = _own_name() if step.name is None else None
     step = dataclasses.replace(step, name=step.name or own)
     spec = json.dumps(container_spec(step, image, settings, connection.default_ulimits))
     client = connection.client
@@ -185,6 +187,10 @@ def new_container(
             remove_container(connection, identity)
             if connection.endpoint is None:
                 RuntimeStates(settings).remove(identity)  # where conmon was killed
+
+
+def _own_name() -> str:
+    return f"rbuild-{secrets.token_hex(8)}"
 
 
 def _prepare_sources(connection: Connection, step: RunContainer) -> None:
@@ -237,7 +243,10 @@ def remove_container(connection: Connection, identity: str) -> str:
         answer = connection.client.api.delete(f"/containers/{identity}", params=params)
         if answer.status_code != 404:
             answer.raise_for_status()
-        return ""
+        if answer.status_code != 404 or connection.endpoint is not None:
+            return ""
+        # On a full disk podman 4.3.1 forgets the container and then can't take it out of storage.
+        # The service answers 404 from then on; the CLI looks there too.
     # The service may be gone, or storage busy for a moment (another podman, a mount that goes away
     # late). Where conmon was killed, podman 4.3.1 learns in one attempt that the container has
     # ended, and removes it in the next.

@@ -299,12 +299,18 @@ class PodmanEngine:
     def _labelled(self, kinds: Collection[LeftoverKind]) -> Iterator[Leftover]:
         local = self._connection.endpoint is None
         if LeftoverKind.CONTAINER in kinds:
+            # As in `container`.
+            from rbuild_podman.container import OWN_NAMES  # noqa: PLC0415
+
+            known = set()
             for item in self._list("/containers/json", {"all": True}):
                 identity = str(item["Id"])
+                known.add(identity)
                 names = cast("list[str]", item.get("Names") or [identity])
                 own = self._storage.size(identity) if local else None
                 yield from _leftover(LeftoverKind.CONTAINER, identity, names[0], item, own)
             if local:
+                yield from self._storage.unknown(OWN_NAMES, known)
                 yield from self._storage.working_containers()
                 yield from self._states.of_builds()
         if LeftoverKind.VOLUME in kinds:

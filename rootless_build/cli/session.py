@@ -9,7 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rootless_build import mounts, recipes, runner
+from rootless_build import mounts, process, recipes, runner
+from rootless_build.backend import LABEL_PROCESS, LABEL_UNFINISHED, Engine, LeftoverKind
 from rootless_build.cli.checkout import clear_dead_runs
 from rootless_build.cli.command import Command, pairs
 from rootless_build.cli.engines import EngineToCome, cache_directory
@@ -138,13 +139,15 @@ def execute(
                     options = dataclasses.replace(options, attest=_attest(plan, choice))
                 if dispose is None:
                     unchanged = _unchanged(command, plan, choice)
-            summary = runner.run(plan, engine, options, mask.emitting(command.view), unchanged)
+            try:
+                summary = runner.run(plan, engine, options, mask.emitting(command.view), unchanged)
+            except StepFailedError as error:
+                run.unfinished = run.unfinished or _may_have_left(error, engine)
+                raise
         status = 0
     except StepFailedError as error:
         status = error.exit_code
         mask.error(error)
-        # An engine that was killed may have begun a container of which it knows nothing.
-        run.unfinished = run.unfinished or isinstance(error, ImageBuildError)
         if not pass_status or error.status is None:
             raise
         status = error.status
@@ -158,6 +161,23 @@ def execute(
     finally:
         command.view(BuildFinished(status, watch.seconds, summary.saved, summary.done))
     return status
+
+
+def _may_have_left(error: StepFailedError, engine: Engine | None) -> bool:
+    """Whether a container of this run may be there still."""
+    if engine is None:
+        return False
+    if isinstance(error, ImageBuildError):
+        # An engine that was killed may have begun one of which it knows nothing.
+        return True
+    try:
+        # On a full disk, for one, podman can't take a container out of its storage.
+        found = engine.leftovers({LeftoverKind.CONTAINER})
+    except RbuildError:
+        return True
+    labels = [dict(left.labels) for left in found]
+    own = (each.get(LABEL_PROCESS) == process.identity() for each in labels)
+    return any(own) or any(LABEL_UNFINISHED in each for each in labels)
 
 
 def _attest(plan: Plan, choice: Choice) -> Callable[[], Attestor]:

@@ -62,6 +62,45 @@ def test_clean_says_what_comes_back_and_clears_it(waiting: Rbuild, where: str) -
     assert waiting("clean").stdout == "nothing to remove\n"
 
 
+@pytest.mark.xdist_group("podman")
+@pytest.mark.parametrize("backend_name", ["podman"], indirect=True)
+def test_a_container_that_podman_has_forgotten_is_cleared(waiting: Rbuild) -> None:
+    """As on a full disk: it is in storage, and podman has no row of it."""
+    assert waiting("binary").returncode == 0
+    killed(waiting, "wait")
+    in_storage_alone(waiting, "rbuild-0123456789abcdef")
+    somebody_elses = in_storage_alone(waiting, "rbuild-of-mine")
+    try:
+        done = waiting("binary")
+        assert done.returncode == 0, done.stderr
+        assert "container rbuild-0123456789abcdef" in done.stderr
+        assert remains(waiting) == [f"container {somebody_elses}"]
+    finally:
+        said(waiting, "podman", "rm", "--force", somebody_elses)
+
+
+def in_storage_alone(rbuild: Rbuild, name: str) -> str:
+    """Make a container that no engine knows the purpose of; returns its id."""
+    image = said(rbuild, "podman", "images", "--quiet").split()[0]
+    fields = "{{.Store.GraphRoot}}\n{{.Store.RunRoot}}\n{{.Store.GraphDriverName}}"
+    root, run_root, driver = said(rbuild, "podman", "info", "--format", fields).split("\n")
+    buildah = ("buildah", "--root", root, "--runroot", run_root, "--storage-driver", driver)
+    said(rbuild, *buildah, "from", "--pull=never", "--name", name, image)
+    identity = said(rbuild, *buildah, "inspect", "--format", "{{.ContainerID}}", name)
+    (state,) = Path(root).glob(f"*-containers/{identity}/userdata/buildah.json")
+    state.unlink()
+    return identity
+
+
+def said(rbuild: Rbuild, *words: str) -> str:
+    """What a command said on standard output; it has to succeed."""
+    done = subprocess.run(
+        words, env=rbuild.environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
 def test_a_run_that_lives_is_not_cleared_away(waiting: Rbuild) -> None:
     with at_work(waiting, "wait") as running:
         other = waiting("--no-wait", "binary")
