@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -58,10 +56,11 @@ def test_what_is_longer_or_new_or_a_link(tmp_path: Path) -> None:
 
 
 def test_the_section_of_an_executable_is_named(tmp_path: Path) -> None:
-    program = Path(os.path.realpath(sys.executable))
+    # Not Python's: one that has all in a library has next to nothing itself.
+    program = Path("/bin/sh").resolve()
     content = bytearray(program.read_bytes())
     with program.open("rb") as file:
-        section = ELFFile(file).get_section_by_name(".rodata")
+        section = ELFFile(file).get_section_by_name(".text")
         assert section is not None
         places = [section["sh_offset"] + 5, section["sh_offset"] + 9000]
     other = bytearray(content)
@@ -69,7 +68,7 @@ def test_the_section_of_an_executable_is_named(tmp_path: Path) -> None:
         other[place] ^= 1
     found = compared(tmp_path, {"p": bytes(content)}, {"p": bytes(other)})
     (difference,) = found.differences
-    assert difference.text == f"differs at offset {places[0]:#x} in .rodata and 1 more places"
+    assert difference.text == f"differs at offset {places[0]:#x} in .text and 1 more places"
 
 
 @given(st.binary(max_size=200))
