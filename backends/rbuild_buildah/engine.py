@@ -27,7 +27,6 @@ from rootless_build import process
 from rootless_build.backend import (
     ALL_KINDS,
     LABEL_PREFIX,
-    LABEL_PROCESS,
     EngineSettings,
     Image,
     Leftover,
@@ -145,9 +144,8 @@ class BuildahEngine:
 
     def _end_build(self) -> None:
         """What a build that was interrupted or killed did not remove itself."""
-        for made in (*self._storage.working_containers(), *self._states.of_builds()):
-            if dict(made.labels).get(LABEL_PROCESS) == process.identity():
-                self.remove(made)
+        for made in (*self._storage.own_containers(), *self._states.of_own_builds()):
+            self.remove(made)
 
     def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
         """Make an image of one layer out of a tar archive (plain, gzip, xz or bzip2)."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from rbuild_containers.temporary import bundles_of_builds, process_of
+from rootless_build import process
 from rootless_build.backend import LABEL_PROCESS, EngineSettings, Leftover, LeftoverKind
 
 _FILES: Final = {"runc": "state.json", "crun": "status"}
@@ -43,6 +44,11 @@ class RuntimeStates:
             if identity:
                 labels = ((LABEL_PROCESS, identity),)
                 yield Leftover(LeftoverKind.CONTAINER, directory.name, directory.name, labels, 0)
+
+    def of_own_builds(self) -> Iterator[Leftover]:
+        """Those of this process."""
+        ours = (LABEL_PROCESS, process.identity())
+        return (left for left in self.of_builds() if ours in left.labels)
 
     def remove(self, marker: str) -> bool:
         """Remove those of that name, or whose bundle's path has `marker` in it; whether any."""

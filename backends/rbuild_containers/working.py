@@ -68,18 +68,37 @@ class Storage:
 
     def working_containers(self) -> Iterator[Leftover]:
         """Those that builds of rbuild's made, with the labels that their mark stands for."""
+        for row, labels in self._of_builds():
+            yield self._leftover(row, labels)
+
+    def own_containers(self) -> Iterator[Leftover]:
+        """Those in which this process builds an image; nobody looks how large they are."""
+        for row, labels in self._own():
+            yield Leftover(LeftoverKind.CONTAINER, row["id"], _name(row), labels)
+
+    def is_of_build(self, container: str) -> bool:
+        """Whether it is among `working_containers`."""
+        return any(row["id"] == container for row, _ in self._of_builds())
+
+    def _own(self) -> Iterator[tuple[dict[str, Any], Pairs]]:
+        for row, labels in self._of_builds():
+            if dict(labels).get(LABEL_PROCESS) == process.identity():
+                yield row, labels
+
+    def _of_builds(self) -> Iterator[tuple[dict[str, Any], Pairs]]:
         for row in self._rows():
-            identity = row["id"]
-            name = _name(row)
-            state = self._containers / identity / "userdata" / "buildah.json"
+            state = self._containers / row["id"] / "userdata" / "buildah.json"
             try:
                 options = json.loads(state.read_text()).get("CommonBuildOpts") or {}
                 labels = _labels(options.get("Secrets") or ())
             except (OSError, ValueError):
-                labels = () if row.get("metadata") else _unfinished(name, row)
+                labels = () if row.get("metadata") else _unfinished(row)
             if labels:
-                size = self.size(identity)
-                yield Leftover(LeftoverKind.CONTAINER, identity, name, labels, size)
+                yield row, labels
+
+    def _leftover(self, row: dict[str, Any], labels: Pairs) -> Leftover:
+        size = self._size(row["layer"])
+        return Leftover(LeftoverKind.CONTAINER, row["id"], _name(row), labels, size)
 
     def unknown(self, names: re.Pattern[str], known: Collection[str]) -> Iterator[Leftover]:
         """Those of such names that are not among the ids that podman knows, `known`.
@@ -88,27 +107,24 @@ class Storage:
         killed between the two, or out of space, it leaves what only storage knows.
         """
         for row in self._rows():
-            name = _name(row)
-            if row["id"] not in known and names.fullmatch(name):
-                labels = _begun(row)
-                size = self.size(row["id"])
-                yield Leftover(LeftoverKind.CONTAINER, row["id"], name, labels, size)
+            if row["id"] not in known and names.fullmatch(_name(row)):
+                yield self._leftover(row, _begun(row))
 
     def own_layers(self) -> set[str]:
         """The layers of the containers in which this process builds an image."""
-        ours = {
-            made.id
-            for made in self.working_containers()
-            if dict(made.labels).get(LABEL_PROCESS) == process.identity()
-        }
-        return {layer for identity, _, layer in self.containers() if identity in ours}
+        return {row["layer"] for row, _ in self._own()}
 
     def size(self, container: str) -> int | None:
         """Bytes on disk that are the container's own; None when it is not known."""
         for identity, _, layer in self.containers():
-            if identity == container and self.driver == "overlay":
-                return size(self.root / self.driver / layer / "diff")
+            if identity == container:
+                return self._size(layer)
         return None
+
+    def _size(self, layer: str) -> int | None:
+        if self.driver != "overlay":
+            return None
+        return size(self.root / self.driver / layer / "diff")
 
     def end_processes(self, container: str) -> None:
         """Kill what a RUN left going: its root is the container's own."""
@@ -147,9 +163,9 @@ def _name(row: dict[str, Any]) -> str:
     return str(names[0])
 
 
-def _unfinished(name: str, row: dict[str, Any]) -> Pairs:
+def _unfinished(row: dict[str, Any]) -> Pairs:
     """A container of a build that was killed before it had noted what it is for."""
-    return _begun(row) if _WORKING in name else ()
+    return _begun(row) if _WORKING in _name(row) else ()
 
 
 def _begun(row: dict[str, Any]) -> Pairs:

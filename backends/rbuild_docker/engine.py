@@ -167,7 +167,7 @@ class DockerEngine:
 
     def leftovers(self, kinds: Collection[LeftoverKind] = ALL_KINDS) -> Sequence[Leftover]:
         """Everything of these kinds in docker's storage that carries rbuild's labels."""
-        return tuple(item for item in labelled(self._client) if item.kind in kinds)
+        return tuple(labelled(self._client, kinds))
 
     def remove(self, leftover: Leftover) -> None:
         """Remove one of them, by force."""

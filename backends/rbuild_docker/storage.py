@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final, cast
 
 from rbuild_docker.client import Client
@@ -16,20 +16,28 @@ _SIZE: Final = re.compile(r"([\d.]+)(B|kB|MB|GB|TB)")
 _UNITS: Final = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
-def labelled(client: Client) -> Iterator[Leftover]:
-    """Containers, volumes and images with `io.rbuild.*` labels; raises StepFailedError.
+def labelled(client: Client, kinds: Collection[LeftoverKind]) -> Iterator[Leftover]:
+    """What of these kinds has `io.rbuild.*` labels; raises StepFailedError.
 
     docker filters by whole labels, not by a prefix, so everything is listed and inspected.
     """
     images = tuple(_inspect(client, "image", "image", "ls", "--quiet", "--no-trunc"))
     inherited = {str(item["Id"]): _labels(item) for item in images}
-    containers = ("ps", "--all", "--quiet", "--no-trunc")
-    for item in _inspect(client, "container", *containers):
-        # A container has its image's labels too: one that the user made has no others.
-        labels = set(_labels(item)) - set(inherited.get(str(item["Image"]), ()))
-        if _ours(labels):
-            name = str(item["Name"]).removeprefix("/")
-            yield Leftover(LeftoverKind.CONTAINER, str(item["Id"]), name, _labels(item))
+    if LeftoverKind.CONTAINER in kinds:
+        containers = ("ps", "--all", "--quiet", "--no-trunc")
+        for item in _inspect(client, "container", *containers):
+            # A container has its image's labels too: one that the user made has no others.
+            labels = set(_labels(item)) - set(inherited.get(str(item["Image"]), ()))
+            if _ours(labels):
+                name = str(item["Name"]).removeprefix("/")
+                yield Leftover(LeftoverKind.CONTAINER, str(item["Id"]), name, _labels(item))
+    if LeftoverKind.VOLUME in kinds:
+        yield from _volumes(client)
+    if LeftoverKind.IMAGE in kinds:
+        yield from _images(images)
+
+
+def _volumes(client: Client) -> Iterator[Leftover]:
     volumes = [
         item
         for item in _inspect(client, "volume", "volume", "ls", "--quiet")
@@ -39,6 +47,9 @@ def labelled(client: Client) -> Iterator[Leftover]:
     for item in volumes:
         name = str(item["Name"])
         yield Leftover(LeftoverKind.VOLUME, name, name, _labels(item), sizes.get(name))
+
+
+def _images(images: Iterable[_Inspected]) -> Iterator[Leftover]:
     for item in images:
         if _ours(_labels(item)):
             tags = cast("list[str] | None", item.get("RepoTags")) or ["<none>"]

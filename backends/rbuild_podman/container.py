@@ -166,7 +166,7 @@ def new_container(
     """
     _prepare_sources(connection, step)
     # A name of our own finds the container although podman was interrupted before it gave an id.
-    own = _own_name() if step.name is None else None
+    own = f"rbuild-{secrets.token_hex(8)}" if step.name is None else None
     step = dataclasses.replace(step, name=step.name or own)
     spec = json.dumps(container_spec(step, image, settings, connection.default_ulimits))
     client = connection.client
@@ -187,10 +187,6 @@ def new_container(
             remove_container(connection, identity)
             if connection.endpoint is None:
                 RuntimeStates(settings).remove(identity)  # where conmon was killed
-
-
-def _own_name() -> str:
-    return f"rbuild-{secrets.token_hex(8)}"
 
 
 def _prepare_sources(connection: Connection, step: RunContainer) -> None:

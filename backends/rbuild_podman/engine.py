@@ -23,7 +23,6 @@ from rootless_build import process
 from rootless_build.backend import (
     ALL_KINDS,
     LABEL_PREFIX,
-    LABEL_PROCESS,
     Container,
     EngineSettings,
     Image,
@@ -199,9 +198,8 @@ class PodmanEngine:
             return
         for layer in layers:
             kill_containing(layer, mounted_at="/")
-        for made in (*self._storage.working_containers(), *self._states.of_builds()):
-            if dict(made.labels).get(LABEL_PROCESS) == process.identity():
-                self.remove(made)
+        for made in (*self._storage.own_containers(), *self._states.of_own_builds()):
+            self.remove(made)
         for name in bundles:
             self._states.remove(name)
 
@@ -288,7 +286,7 @@ class PodmanEngine:
             self._as_owner("umount", "--lazy", str(directory / "mnt" / "rootfs"))
             self._remove_tree(directory)
             self._states.remove(directory.name)
-        if any(leftover.id == made.id for made in self._storage.working_containers()):
+        if self._storage.is_of_build(leftover.id):
             done = self._capture("rm", "--force", leftover.id)
             return done.words if done.status != 0 else ""
         words = remove_container(self._connection, leftover.id)
@@ -302,28 +300,28 @@ class PodmanEngine:
             # As in `container`.
             from rbuild_podman.container import OWN_NAMES  # noqa: PLC0415
 
-            known = set()
-            for item in self._list("/containers/json", {"all": True}):
+            listed = self._list("/containers/json", {"all": True})
+            known = {str(item["Id"]) for item in listed}
+            for item in filter(_is_ours, listed):
                 identity = str(item["Id"])
-                known.add(identity)
                 names = cast("list[str]", item.get("Names") or [identity])
                 own = self._storage.size(identity) if local else None
-                yield from _leftover(LeftoverKind.CONTAINER, identity, names[0], item, own)
+                yield _leftover(LeftoverKind.CONTAINER, identity, names[0], item, own)
             if local:
                 yield from self._storage.unknown(OWN_NAMES, known)
                 yield from self._storage.working_containers()
                 yield from self._states.of_builds()
         if LeftoverKind.VOLUME in kinds:
-            for item in self._list("/volumes/json", {}):
+            for item in filter(_is_ours, self._list("/volumes/json", {})):
                 name = str(item["Name"])
                 own = size(Path(str(item["Mountpoint"]))) if local else None
-                yield from _leftover(LeftoverKind.VOLUME, name, name, item, own)
+                yield _leftover(LeftoverKind.VOLUME, name, name, item, own)
         if LeftoverKind.IMAGE in kinds:
-            for item in self._list("/images/json", {}):
+            for item in filter(_is_ours, self._list("/images/json", {})):
                 names = cast("list[str]", item.get("Names") or item.get("RepoTags") or ["<none>"])
                 number = item.get("Size")
                 own = number if isinstance(number, int) else None
-                yield from _leftover(LeftoverKind.IMAGE, str(item["Id"]), names[0], item, own)
+                yield _leftover(LeftoverKind.IMAGE, str(item["Id"]), names[0], item, own)
 
     @property
     def _states(self) -> RuntimeStates:
@@ -369,11 +367,9 @@ class PodmanEngine:
 
 def _leftover(
     kind: LeftoverKind, identity: str, name: str, item: Mapping[str, Json], size: int | None
-) -> Iterator[Leftover]:
-    if not _is_ours(item):
-        return
+) -> Leftover:
     labels = cast("dict[str, str]", item.get("Labels") or {})
-    yield Leftover(kind, identity, name, tuple(labels.items()), size)
+    return Leftover(kind, identity, name, tuple(labels.items()), size)
 
 
 def _is_ours(item: Mapping[str, Json]) -> bool:

@@ -203,8 +203,7 @@ def _unchanged(command: Command, plan: Plan, choice: Choice) -> Unchanged:
 
 
 def _building(command: Command, choice: Choice) -> Building:
-    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "rbuild"
-    return Building(choice.builder, data, command.flag("allow_inexact"))
+    return Building(choice.builder, choice.settings.data_directory, command.flag("allow_inexact"))
 
 
 def _text(command: Command) -> bool:

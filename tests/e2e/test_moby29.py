@@ -25,6 +25,7 @@ from tests.git_served import git, served
 HELPER = "https://git.example.invalid"
 """Where the Dockerfile has the helper from. git is told to ask a daemon on this host instead."""
 HOST = platforms.host()
+ONCE_IN_CI = pytest.mark.in_ci("podman")
 BASE_COPY = "COPY --link --chmod=0755 <<-"
 HELPER_ADD = f"ADD {HELPER}/helper.git?ref=${{HELPER_VERSION}}"
 BUILD = "RUN --mount=type=bind,target=.,rw"
@@ -45,9 +46,6 @@ def with_checksums(*names: str) -> list[str]:
 def said(program: Path) -> str:
     done = subprocess.run([program], capture_output=True, text=True, check=True)
     return done.stdout
-
-
-ONCE_IN_CI = pytest.mark.in_ci("podman")
 
 
 @pytest.fixture(scope="module")
