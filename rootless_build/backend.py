@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar, Final, Protocol
+from typing import ClassVar, Final, Protocol, Self
 
 from rootless_build.data import dataclass
 from rootless_build.events import StepReporter
@@ -24,13 +24,40 @@ LABEL_BUILD = LABEL_PREFIX + "build"
 LABEL_PLAN = LABEL_PREFIX + "plan"
 LABEL_PROCESS = LABEL_PREFIX + "process"
 """On a container: the rbuild it belongs to, as `rootless_build.process.identity`."""
-LABEL_FINGERPRINT = LABEL_PREFIX + "fingerprint"
-"""On an image: what went into it (`rootless_build.fingerprint`)."""
+LABEL_IMAGE = LABEL_PREFIX + "image"
+"""On an image that a build made: see `ImageLabel`."""
 LABEL_UNFINISHED = LABEL_PREFIX + "unfinished"
 """On a container of which an engine was killed before it noted anything: when it was made, in
 seconds since 1970. No engine can use it, and whose it is only the time tells."""
 LABEL_BASE = LABEL_PREFIX + "base"
 """On an image made by `rbuild base`: the reference it stands in for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLabel:
+    """What an image says of the build that made it: for which project, and out of what
+    (`rootless_build.fingerprint`, 64 hex digits; empty where that can't be told).
+
+    One label for both, because engines commit each as an instruction of its own: 0.03 s with
+    podman 4.3.1, and 0.1 s where storage holds 600 images.
+    """
+
+    project: str
+    fingerprint: str = ""
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """Name and value."""
+        return (LABEL_IMAGE, f"{self.fingerprint or '-'} {self.project}")
+
+    @classmethod
+    def of(cls, labels: Pairs) -> Self | None:
+        """That of an image with these labels; None for one that no build of rbuild's made."""
+        value = dict(labels).get(LABEL_IMAGE)
+        if value is None:
+            return None
+        fingerprint, _, project = value.partition(" ")
+        return cls(project, fingerprint.removeprefix("-"))
 
 
 @dataclass(frozen=True, slots=True)

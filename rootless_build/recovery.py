@@ -11,6 +11,7 @@ import signal
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import assert_never
 
 from rootless_build import bundles, process
 from rootless_build.backend import (
@@ -18,6 +19,7 @@ from rootless_build.backend import (
     LABEL_PROJECT,
     LABEL_UNFINISHED,
     Engine,
+    ImageLabel,
     Leftover,
     LeftoverKind,
 )
@@ -129,13 +131,27 @@ def labelled(
 ) -> Iterator[Remains]:
     """What carries the labels of a project, or of any, and of no run that lives."""
     for leftover in engine.leftovers(kinds):
-        labels = dict(leftover.labels)
-        # Images made from a base image of ours inherit its label; only builds name a project.
-        owner = labels.get(LABEL_PROJECT)
-        if owner is None or process.lives(labels.get(LABEL_PROCESS, "")):
-            continue
-        if project is None or owner == str(project):
+        owner = _owner(leftover)
+        if owner is not None and (project is None or owner == str(project)):
             yield _of_engine(engine, leftover)
+
+
+def _owner(leftover: Leftover) -> str | None:
+    """The project that something belongs to; None for what a run uses that lives, and for what the
+    user made, which inherits labels of the image that it is made from.
+    """
+    labels = dict(leftover.labels)
+    match leftover.kind:
+        case LeftoverKind.IMAGE:
+            label = ImageLabel.of(leftover.labels)
+            return label.project if label else None
+        case LeftoverKind.CONTAINER:
+            own = LABEL_PROCESS in labels and not process.lives(labels[LABEL_PROCESS])
+            return labels.get(LABEL_PROJECT) if own else None
+        case LeftoverKind.VOLUME:
+            return labels.get(LABEL_PROJECT)
+        case _:
+            assert_never(leftover.kind)
 
 
 def directories_of(

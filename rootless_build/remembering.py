@@ -15,11 +15,18 @@ class RememberingEngine:
     """See `rootless_build.backend.Engine`.
 
     What it knows of images holds until it does something that changes them or that takes time, in
-    which others may change them. `known` gives what was found out before; it may take its time.
+    which others may change them; `changed` is called then. `known` gives what was found out before;
+    it may take its time.
     """
 
-    def __init__(self, engine: Engine, known: Callable[[], Mapping[str, Image | None]]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        known: Callable[[], Mapping[str, Image | None]],
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
         self._engine = engine
+        self._changed = changed
         self._first: Callable[[], Mapping[str, Image | None]] | None = known
         self._known: dict[str, Image | None] = {}
 
@@ -89,6 +96,7 @@ class RememberingEngine:
     def forget(self) -> None:
         """Something else than the engine was done, and may have changed its images."""
         self._known, self._first = {}, None
+        self._changed()
 
     @contextmanager
     def _forgetting(self) -> Iterator[None]:

@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
@@ -28,6 +29,7 @@ from rootless_build.backend import (
     Engine,
     Exit,
     Image,
+    ImageLabel,
     Stdio,
 )
 from rootless_build.containerfile.building import Building
@@ -48,6 +50,7 @@ from rootless_build.events import (
     StepStarted,
     Stopwatch,
 )
+from rootless_build.looks import LabelReporter
 from rootless_build.plan import (
     BuildImage,
     HostCommand,
@@ -61,6 +64,7 @@ from rootless_build.plan import (
 )
 from rootless_build.remembering import RememberingEngine
 from rootless_build.unchanged import Answer, Running, Unchanged
+from rootless_build.unchanged import Building as BuildingImage
 from rootless_build.unprivileged import without_dind
 
 if TYPE_CHECKING:
@@ -146,14 +150,12 @@ class _Run:
         self._prepared = False
         self._attestor: Attestor | None = None
         self._summary = Summary()
-        self._given_engine = RememberingEngine(engine, options.foreseen) if engine else None
+        self._given_engine = _remembering(engine, options, unchanged)
         self._options = options
         self._emit = emit
         self._built: dict[str, Image] = {}
-        project = (LABEL_PROJECT, str(plan.project))
-        self._image_labels = (project,)
         self._container_labels = (
-            project,
+            (LABEL_PROJECT, str(plan.project)),
             (LABEL_BUILD, secrets.token_hex(8)),
             (LABEL_PLAN, digest(plan)),
             (LABEL_PROCESS, process.identity()),
@@ -258,9 +260,8 @@ class _Run:
         watch = Stopwatch()
         with outputs.with_containerfile(outputs.image_only(step)) as plain:
             prepared = bases.prepared(plain, self._engine, reporter)
-            building = self._unchanged and self._unchanged.building(step, self._engine)
-            labels = self._image_labels + step.labels + (building.labels if building else ())
-            image = self._build_normalised(dataclasses.replace(prepared, labels=labels), reporter)
+            building = self._unchanged.building(step, self._engine) if self._unchanged else None
+            image = self._build_labelled(prepared, building, reporter)
         reporter.flush()
         for tag in plain.tags:
             self._built[tag] = image
@@ -304,14 +305,34 @@ class _Run:
             if staging is not None:
                 self._published(staging)
 
-    def _build_normalised(self, step: BuildImage, reporter: StepReporter) -> Image:
+    def _build_labelled(
+        self, step: BuildImage, building: BuildingImage | None, reporter: StepReporter
+    ) -> Image:
+        label = ImageLabel(str(self._plan.project), building.fingerprint if building else "")
+        step = dataclasses.replace(step, labels=(*step.labels, label.pair))
+        if building is None:
+            return self._build_normalised(step, reporter, _as_it_is)
+        try:
+            # Files are looked at again while the engine ends.
+            watch = partial(LabelReporter, text=building.fingerprint, reached=building.after.start)
+            return self._build_normalised(step, reporter, watch)
+        finally:
+            building.after.end()
+
+    def _build_normalised(
+        self,
+        step: BuildImage,
+        reporter: StepReporter,
+        watched: Callable[[StepReporter], StepReporter],
+    ) -> Image:
+        """`watched` hands on what the engine itself says."""
         if self._options.building is None:
-            return self._engine.build_image(step, reporter)
+            return self._engine.build_image(step, watched(reporter))
         # A run that changes nothing reads no containerfile: 20 ms.
         from rootless_build.normalising import normalised  # noqa: PLC0415
 
         with normalised(step, self._engine, reporter, self._options.building) as (known, own):
-            return self._engine.build_image(known, own)
+            return self._engine.build_image(known, watched(own))
 
     def _run(self, step: RunContainer, reporter: StepReporter) -> bool:
         stdio = _stdio(step, terminal=self._options.terminal)
@@ -430,6 +451,20 @@ class _Run:
         for warning in published.warnings:
             self._emit(Notice(Level.WARNING, "bundles", warning))
         self._emit(BundlesPublished(staging.directory, published.files, published.checked))
+
+
+def _remembering(
+    engine: Engine | None, options: Options, unchanged: Unchanged | None
+) -> RememberingEngine | None:
+    if engine is None:
+        return None
+    if unchanged is None:
+        return RememberingEngine(engine, options.foreseen)
+    return RememberingEngine(engine, options.foreseen, unchanged.forget)
+
+
+def _as_it_is(reporter: StepReporter) -> StepReporter:
+    return reporter
 
 
 def title(step: Step) -> str:

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build import mounts, reference
-from rootless_build.backend import LABEL_FINGERPRINT, LABEL_PROJECT, Engine, Image
+from rootless_build.backend import Engine, Image, ImageLabel
 from rootless_build.bases import preferred
 from rootless_build.data import dataclass
 from rootless_build.errors import RbuildError
 from rootless_build.fingerprint import steps
 from rootless_build.fingerprint.records import Built, Made, Records
 from rootless_build.fingerprint.steps import Fingerprint, UnknownInputError
+from rootless_build.looks import LookAfter, Looks
 from rootless_build.plan import (
     BuildImage,
     Pairs,
@@ -55,15 +56,28 @@ class Unchanged:
     """The steps of one plan, on one engine.
 
     `about` are the parts of a fingerprint that stand for the engine; `cache` is the project's
-    own directory. `force` does everything.
+    own directory. `force` does everything. `looks` are those that were made already.
     """
 
-    def __init__(self, plan: Plan, about: Pairs, cache: Path, *, force: str = "") -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        about: Pairs,
+        cache: Path,
+        *,
+        force: str = "",
+        looks: Looks | None = None,
+    ) -> None:
         self._plan = plan
         self._about = about
         self._cache = cache
         self._force = force
+        self._looks = looks or Looks(plan, cache)
         self._records = Records.load(cache)
+
+    def forget(self) -> None:
+        """Something was done in which files may have changed."""
+        self._looks.forget()
 
     # --- images ---------------------------------------------------------------------------------
 
@@ -77,7 +91,7 @@ class Unchanged:
             self._records.ask(wanted)
             lookup = _Lookup(engine, wanted)
             with lookup:
-                made = self._of_build(step)
+                made = self._looks.of_build(step)
             made = made.plus((*_named(_ids(names, lookup.found)), *self._about))
             if step.outputs:
                 return self._written(step, made)
@@ -114,11 +128,10 @@ class Unchanged:
             raise _NeededError("the image is not in storage" if before else _NEVER_BUILT)
         if before is not None and before.id != image.id:
             raise _NeededError("the image in storage is another one than rbuild made")
-        labels = dict(image.labels)
-        label = labels.get(LABEL_FINGERPRINT)
-        if before is None and labels.get(LABEL_PROJECT) != str(self._plan.project):
+        label = ImageLabel.of(image.labels)
+        if before is None and (label is None or label.project != str(self._plan.project)):
             raise _NeededError(_NEVER_BUILT)
-        if label == made.digest:
+        if label is not None and label.fingerprint == made.digest:
             if before is None:
                 self._records.images[_image_key(step)] = Built(image.id, dict(made.parts), 0.0)
                 self._records.save()
@@ -133,23 +146,16 @@ class Unchanged:
         """
         if not (step.tags or step.outputs) or _cannot_tell(step):
             return None
-
-        def look() -> Fingerprint:
-            return self._of_build(step).plus((*bases, *self._about))
-
         try:
             names = self._bases(step)
             spelled = _spelled(names)
             found = dict(zip(spelled, engine.find_images(spelled), strict=True))
-            bases = _named(_ids(names, found))
-            key = _image_key(step)
-            return Building(step, key, look, look(), self._records, self._cache)
+            more = (*_named(_ids(names, found)), *self._about)
+            before = self._looks.of_build(step).plus(more)
         except (_NeededError, UnknownInputError):
             return None
-
-    def _of_build(self, step: BuildImage) -> Fingerprint:
-        bundles = self._plan.bundles.directory if self._plan.bundles else None
-        return steps.of_build(step, self._cache, bundles)
+        after = LookAfter(lambda: self._looks.anew(step).plus(more))
+        return Building(step, _image_key(step), before, after, self._records, self._cache)
 
     def _bases(self, step: BuildImage) -> tuple[str, ...]:
         """The images it needs from outside."""
@@ -254,21 +260,22 @@ class Building:
 
     _step: BuildImage
     _key: str
-    _look: Callable[[], Fingerprint]
     _before: Fingerprint
+    after: LookAfter
+    """To be started when the build has read all that it reads."""
     _records: Records
     _cache: Path
 
     @property
-    def labels(self) -> Pairs:
-        """What the image has to carry."""
-        return ((LABEL_FINGERPRINT, self._before.digest),)
+    def fingerprint(self) -> str:
+        """What the image has to carry (`ImageLabel`)."""
+        return self._before.digest
 
     def done(self, image: Image, seconds: float) -> bool:
         """The build ended well. False when files changed meanwhile, so that it is done again."""
         made = image.id
         try:
-            mixed = self._look().digest != self._before.digest
+            mixed = self.after.result().digest != self._before.digest
             if self._step.outputs:
                 made = _outputs_digest(self._step, self._cache)
         except UnknownInputError:

@@ -24,6 +24,7 @@ from rootless_build.backend import (
     LABEL_PROCESS,
     LABEL_PROJECT,
     LABEL_UNFINISHED,
+    ImageLabel,
     Leftover,
     LeftoverKind,
 )
@@ -39,10 +40,10 @@ _TEMPORARY: Final = "/var/tmp"  # noqa: S108 - where buildah puts them, in direc
 
 def marks(labels: Pairs) -> tuple[str, ...]:
     """The options that mark the containers of a build of that project; none without a project."""
-    project = dict(labels).get(LABEL_PROJECT)
-    if project is None:
+    label = ImageLabel.of(labels)
+    if label is None:
         return ()
-    name = f"{LABEL_PREFIX}{process.identity()}.{os.fsencode(project).hex()}"
+    name = f"{LABEL_PREFIX}{process.identity()}.{os.fsencode(label.project).hex()}"
     return ("--secret", f"id={name},src=/dev/null")
 
 

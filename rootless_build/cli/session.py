@@ -27,6 +27,7 @@ from rootless_build.events import (
     Notice,
     Stopwatch,
 )
+from rootless_build.looks import Looks
 from rootless_build.masking import mask_for
 from rootless_build.overrides import Overrides, apply, where_possible
 from rootless_build.plan import Plan, PullPolicy
@@ -130,6 +131,10 @@ def execute(
         with ExitStack() as stack:
             engine, unchanged = None, None
             if runner.needs_engine(plan):
+                looks = Looks(plan, cache_directory(plan.project))
+                if dispose is None:
+                    # The engine is asked meanwhile.
+                    looks.ahead()
                 engine, choice = stack.enter_context(engine_to_come.open(run))
                 if not run.dead:
                     options = dataclasses.replace(options, foreseen=engine_to_come.foreseen)
@@ -138,7 +143,7 @@ def execute(
                 if not command.flag("no_provenance"):
                     options = dataclasses.replace(options, attest=_attest(plan, choice))
                 if dispose is None:
-                    unchanged = _unchanged(command, plan, choice)
+                    unchanged = _unchanged(command, plan, choice, looks)
             try:
                 summary = runner.run(plan, engine, options, mask.emitting(command.view), unchanged)
             except StepFailedError as error:
@@ -190,7 +195,7 @@ def _attest(plan: Plan, choice: Choice) -> Callable[[], Attestor]:
     return attestor
 
 
-def _unchanged(command: Command, plan: Plan, choice: Choice) -> Unchanged:
+def _unchanged(command: Command, plan: Plan, choice: Choice, looks: Looks) -> Unchanged:
     given = (name for name in ("force", "fresh") if command.flag(name))
     about = (
         ("the engine", f"{choice.backend.name} {choice.version}"),
@@ -198,7 +203,11 @@ def _unchanged(command: Command, plan: Plan, choice: Choice) -> Unchanged:
         *((f"--{name}", str(command.flag(name))) for name in ("checksums", "no_provenance")),
     )
     return Unchanged(
-        plan, about, cache_directory(plan.project), force=next((f"--{name}" for name in given), "")
+        plan,
+        about,
+        cache_directory(plan.project),
+        force=next((f"--{name}" for name in given), ""),
+        looks=looks,
     )
 
 

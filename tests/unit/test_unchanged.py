@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build import runner
-from rootless_build.backend import LABEL_FINGERPRINT
+from rootless_build.backend import ImageLabel
 from rootless_build.events import Event, Level, Notice, StepFinished
 from rootless_build.fingerprint import steps
 from rootless_build.plan import (
@@ -136,7 +136,10 @@ def test_an_image_is_known_by_its_label_alone(project: Project) -> None:
     assert run(project)[0] == (False, True)
     image = project.engine.find_image(TAG)
     assert image is not None
-    assert LABEL_FINGERPRINT in dict(image.labels)
+    label = ImageLabel.of(image.labels)
+    assert label is not None
+    assert label.project == str(project.root)
+    assert label.fingerprint
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,115 @@
+"""What goes into the image builds of a plan: the files are looked at once, for as long as nothing
+is done in which they may change.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from rootless_build.events import Level, StepReporter, Stream
+from rootless_build.fingerprint import steps
+from rootless_build.fingerprint.steps import Fingerprint, UnknownInputError
+from rootless_build.plan import BuildImage, Plan
+
+
+class Looks:
+    """`cache` is the project's own directory (`rootless_build.fingerprint.steps.of_build`)."""
+
+    def __init__(self, plan: Plan, cache: Path) -> None:
+        self._plan = plan
+        self._cache = cache
+        self._known: dict[BuildImage, Fingerprint] = {}
+
+    def ahead(self) -> None:
+        """Look at what the first step will need, while something else is waited for."""
+        first = next(iter(self._plan.steps), None)
+        if isinstance(first, BuildImage):
+            # Whoever needs to know it says why it can't be told.
+            with contextlib.suppress(UnknownInputError):
+                self.of_build(first)
+
+    def of_build(self, step: BuildImage) -> Fingerprint:
+        """What goes into it. Raises UnknownInputError."""
+        if step not in self._known:
+            self._known[step] = self.anew(step)
+        return self._known[step]
+
+    def anew(self, step: BuildImage) -> Fingerprint:
+        """The same, whatever is known. Raises UnknownInputError."""
+        bundles = self._plan.bundles.directory if self._plan.bundles else None
+        return steps.of_build(step, self._cache, bundles)
+
+    def forget(self) -> None:
+        """Something was done, and took its time."""
+        self._known.clear()
+
+
+class LookAfter:
+    """A look that is made in the background once it can't be wrong any more, or when its result is
+    asked for.
+    """
+
+    def __init__(self, look: Callable[[], Fingerprint]) -> None:
+        self._look = look
+        self._found: Fingerprint | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """It can be made now."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._make, name="rbuild-look", daemon=True)
+            self._thread.start()
+
+    def result(self) -> Fingerprint:
+        """Waits for it. Raises UnknownInputError."""
+        self.end()
+        return self._found or self._look()
+
+    def end(self) -> None:
+        """Wait until nothing is looked at any more."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def _make(self) -> None:
+        # `result` tries again, and says why.
+        with contextlib.suppress(UnknownInputError):
+            self._found = self._look()
+
+
+class LabelReporter(StepReporter):
+    """Hands everything on, and calls `reached` when an engine comes to the instruction with a given
+    text. That of rbuild's own label is the last one: nothing reads the build context after it.
+    """
+
+    def __init__(self, inner: StepReporter, text: str, reached: Callable[[], None]) -> None:
+        # Nothing of the base class's own state is used: every method is here.
+        self._inner = inner
+        self._text = text
+        self._reached = reached
+
+    def instruction(
+        self, number: int, of: int, instruction: str, *, stage: str | None = None
+    ) -> None:
+        """The engine begins one."""
+        if self._text in instruction:
+            self._reached()
+        self._inner.instruction(number, of, instruction, stage=stage)
+
+    def instruction_done(self, *, cached: bool = False) -> None:
+        """The engine has its result."""
+        self._inner.instruction_done(cached=cached)
+
+    def output(self, data: bytes, stream: Stream = "stdout") -> None:
+        """Output of the engine or of a RUN."""
+        self._inner.output(data, stream)
+
+    def flush(self) -> None:
+        """The output has ended."""
+        self._inner.flush()
+
+    def notice(self, code: str, text: str, level: Level = Level.INFO) -> None:
+        """Tell the user something."""
+        self._inner.notice(code, text, level)
