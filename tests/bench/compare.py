@@ -24,7 +24,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -57,8 +57,19 @@ build:
 \tdocker build --network host $(BUILD_FLAGS) -t $(IMAGE) .
 """
 _FILES_IN_DIRECTORY: Final = 20
-_STEPS: Final = 4
+_ALONE: Final = "podman, the image alone"
 _CLASSIC: Final = {"DOCKER_BUILDKIT": "0"}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How large projects are: KB of each file, and RUN steps of the image.
+
+    8 KB is the average of Docker's own 13,000 files.
+    """
+
+    kilobytes: int = 8
+    steps: int = 4
 
 
 @dataclass
@@ -66,12 +77,12 @@ class Project:
     """A checkout of its own for each contender."""
 
     root: Path
-    files: int
+    shape: Shape
     edits: int = 0
 
     @classmethod
-    def make(cls, root: Path, files: int) -> Project:
-        made = cls(root, files)
+    def make(cls, root: Path, files: int, shape: Shape) -> Project:
+        made = cls(root, shape)
         (root / "bundles").mkdir(parents=True)
         (root / ".dockerignore").write_text("bundles\n.git\n")
         (root / "Makefile").write_text(_MAKEFILE.format(work=_WORK))
@@ -79,15 +90,15 @@ class Project:
             directory = root / f"src/dir{number // _FILES_IN_DIRECTORY}"
             if number % _FILES_IN_DIRECTORY == 0:
                 directory.mkdir(parents=True)
-            # 8 KB, as the average of Docker's own 13,000 files.
-            text = f"package p{number}\n" + f"// line of file {number}\n" * 350
+            text = f"package p{number}\n" + f"// line of file {number}\n" * (44 * shape.kilobytes)
             (directory / f"file{number}.go").write_text(text)
         made.dockerfile()
         return made
 
     def dockerfile(self) -> None:
         self.edits += 1
-        steps = "\n".join(f"RUN echo {number} > /step{number}" for number in range(_STEPS))
+        numbers = range(self.shape.steps)
+        steps = "\n".join(f"RUN echo {number} > /step{number}" for number in numbers)
         text = _DOCKERFILE.format(steps=steps, note=self.edits)
         (self.root / "Dockerfile").write_text(text)
 
@@ -108,13 +119,16 @@ class Project:
 
 @dataclass
 class Contender:
-    """`script` is what a person would type; `cold` the same with no cache."""
+    """`script` is what a person would type; `cold` the same with no cache. `scenarios` are those
+    that it takes part in.
+    """
 
     name: str
     script: str
     cold: str
     environment: Mapping[str, str] = field(default_factory=dict)
     version: str = ""
+    scenarios: tuple[str, ...] = SCENARIOS
 
     def run(self, project: Project, scenario: str) -> float:
         script = self.cold if scenario == "cold" else self.script
@@ -149,15 +163,8 @@ def contenders(
     made: dict[str, Callable[[], Contender]] = {
         "rbuild podman": lambda: _rbuild(rbuild, "podman", bare),
         "rbuild buildah": lambda: _rbuild(rbuild, "buildah", bare),
-        "podman": lambda: Contender(
-            "podman",
-            "podman build --layers --network host -t bench-podman . && "
-            f"podman run --rm --network host {run.replace('IMAGE', 'bench-podman')}",
-            "podman build --no-cache --network host -t bench-podman . && "
-            f"podman run --rm --network host {run.replace('IMAGE', 'bench-podman')}",
-            bare,
-            _version("podman", "--version"),
-        ),
+        "podman": lambda: _podman("podman", run, bare),
+        _ALONE: lambda: _alone(_podman(_ALONE, run, bare)),
         "buildah": lambda: _buildah(bare),
         "make, docker is podman": lambda: _make(
             "make, docker is podman", _alias(place), bare, _version("podman", "--version")
@@ -186,6 +193,24 @@ def _rbuild(command: str, backend: str, environment: Mapping[str, str]) -> Conte
         script.replace(" binary", " --no-cache --fresh binary"),
         {name: value for name, value in environment.items() if name == "XDG_RUNTIME_DIR"},
     )
+
+
+def _podman(name: str, run: str, environment: Mapping[str, str]) -> Contender:
+    build = "podman build --layers --network host -t bench-podman"
+    ran = f"podman run --rm --network host {run.replace('IMAGE', 'bench-podman')}"
+    return Contender(
+        name,
+        f"{build} . && {ran}",
+        f"{build} --no-cache . && {ran}",
+        environment,
+        _version("podman", "--version"),
+    )
+
+
+def _alone(contender: Contender) -> Contender:
+    """Only as far as the image, which is there."""
+    build = contender.script.partition(" && ")[0]
+    return replace(contender, script=build, scenarios=("nothing",))
 
 
 def _buildah(environment: Mapping[str, str]) -> Contender:
@@ -254,17 +279,22 @@ def measure(
 ) -> None:
     """The scenarios with all contenders, `given.rounds` times."""
     rounds: int = given.rounds
-    projects = {c.name: Project.make(place / f"{n}-{files}", files) for n, c in enumerate(found)}
+    shape = Shape(given.kilobytes, given.steps)
+    projects = {
+        c.name: Project.make(place / f"{n}-{files}", files, shape) for n, c in enumerate(found)
+    }
     for contender in found:
         project = projects[contender.name]
         project.source()
-        contender.run(project, "nothing")
+        contender.run(project, "cold")
         _say(f"  {files} files: {contender.name} is ready")
     # What was written just now is not remembered by any index.
     time.sleep(2.5)
     for number in range(rounds):
         for scenario in given.scenarios:
             for contender in found:
+                if scenario not in contender.scenarios:
+                    continue
                 project = projects[contender.name]
                 if scenario in {"source", "dockerfile"}:
                     getattr(project, scenario)()
@@ -309,6 +339,9 @@ def table(results: Results, found: list[Contender], sizes: list[int], rounds: in
             ours = results.median(scenario, files, first)
             cells = []
             for contender in found:
+                if scenario not in contender.scenarios:
+                    cells.append("")
+                    continue
                 seconds = results.median(scenario, files, contender.name)
                 ratio = "" if contender.name == first else f" ({seconds / ours:.1f}x)"
                 cells.append(f"{seconds:.2f}{ratio}")
@@ -349,8 +382,9 @@ def plot(results: Results, found: list[Contender], sizes: list[int], file: Path)
     files = sizes[min(1, len(sizes) - 1)]
     measured = [s for s in SCENARIOS if (s, files, found[0].name) in results.seconds]
     for number, contender in enumerate(found):
-        times = [results.median(scenario, files, contender.name) for scenario in measured]
-        places = [n + number * width for n in range(len(measured))]
+        taken = [n for n, scenario in enumerate(measured) if scenario in contender.scenarios]
+        times = [results.median(measured[n], files, contender.name) for n in taken]
+        places = [n + number * width for n in taken]
         right.bar(places, times, width, label=contender.name)
     right.set(yscale="log", ylabel="seconds", title=f"{files:,} files")
     labels = [SAID[scenario].replace(" changed", "\nchanged") for scenario in measured]
@@ -362,7 +396,7 @@ def plot(results: Results, found: list[Contender], sizes: list[int], file: Path)
 def main() -> int:
     """Measure, print, plot."""
     names = (
-        *("rbuild podman", "podman", "rbuild buildah", "buildah"),
+        *("rbuild podman", "podman", _ALONE, "rbuild buildah", "buildah"),
         *("make, docker is podman", "make, dockerd classic"),
     )
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
@@ -370,6 +404,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--with", dest="names", nargs="+", default=names, choices=names)
     parser.add_argument("--scenarios", nargs="+", default=SCENARIOS, choices=SCENARIOS)
+    parser.add_argument("--kilobytes", type=int, default=Shape.kilobytes, help="of each file")
+    parser.add_argument("--steps", type=int, default=Shape.steps, help="RUN steps of the image")
     parser.add_argument("--plot", type=Path, metavar="FILE.svg")
     # A disk that others use too makes the same build take 2 s or 8. In memory overlay needs a
     # kernel whose tmpfs has extended attributes of users (6.6 and later).

@@ -79,6 +79,22 @@ def test_a_container_that_podman_has_forgotten_is_cleared(waiting: Rbuild) -> No
         said(waiting, "podman", "rm", "--force", somebody_elses)
 
 
+def test_a_container_that_the_user_made_of_the_image_stays(waiting: Rbuild) -> None:
+    """It has the labels of the image, and is no more rbuild's than the user's shell is."""
+    assert waiting("binary").returncode == 0
+    making = {
+        "podman": ("podman", "create", "--name=of-the-user", "project-dev", "true"),
+        "docker": ("docker", "create", "--name=of-the-user", "project-dev", "true"),
+        "buildah": ("buildah", "from", "--pull=never", "--name=of-the-user", "project-dev"),
+    }
+    said(waiting, *making[waiting.backend])
+    try:
+        assert waiting("clean", "--everywhere").stdout == "nothing to remove\n"
+    finally:
+        # Fails where it is gone.
+        said(waiting, waiting.backend, "rm", "of-the-user")
+
+
 def in_storage_alone(rbuild: Rbuild, name: str) -> str:
     """Make a container that no engine knows the purpose of; returns its id."""
     image = said(rbuild, "podman", "images", "--quiet").split()[0]

@@ -26,6 +26,7 @@ from rootless_build.backend import Container, Exit, Image, Stdio
 from rootless_build.errors import ImageNotFoundError
 from rootless_build.events import Event, StepReporter
 from rootless_build.fingerprint import index, tree
+from rootless_build.looks import Looks
 from rootless_build.plan import BindMount, BuildImage, Bundles, Pairs, Plan, RunContainer
 from rootless_build.unchanged import Unchanged
 from tests.unit.idle_engine import IdleEngine
@@ -169,11 +170,15 @@ class HonestEngine(IdleEngine):
         )
 
     def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:
-        early = random.Random(self.built).random() < 0.5
-        if not early:
+        moment = random.Random(self.built).choice(["before", "between", "after"])
+        if moment == "before":
             self.meanwhile()
         layers = self.layers_of(step)
-        if early:
+        if moment == "between":
+            self.meanwhile()
+        for number, (name, value) in enumerate(step.labels, 1):
+            reporter.instruction(number, len(step.labels), f'LABEL "{name}"="{value}"')
+        if moment == "after":
             self.meanwhile()
         self.built += 1
         image = Image(sha(layers, step.labels), labels=step.labels, layers=layers)
@@ -255,7 +260,9 @@ class Project:
         plan = Plan(self.root, (self.build, self.container), Bundles(self.bundles))
         before = self.engine.built, self.engine.ran
         events: list[Event] = []
-        unchanged = Unchanged(plan, (("the engine", "honest 1"),), self.cache)
+        looks = Looks(plan, self.cache)
+        looks.ahead()
+        unchanged = Unchanged(plan, (("the engine", "honest 1"),), self.cache, looks=looks)
         runner.run(plan, self.engine, runner.Options(), events.append, unchanged)
         return self.engine.built > before[0], self.engine.ran > before[1]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from rootless_build import runner
-from rootless_build.backend import ImageLabel
-from rootless_build.events import Event, Level, Notice, StepFinished
+from rootless_build.backend import Image, ImageLabel
+from rootless_build.events import Event, Level, Notice, StepFinished, StepReporter
 from rootless_build.fingerprint import steps
 from rootless_build.plan import (
     BuildImage,
@@ -243,6 +244,61 @@ def test_a_file_that_changes_while_the_image_is_built(project: Project) -> None:
     assert project.is_right()
 
 
+def test_a_file_that_changes_while_a_base_image_is_pulled(project: Project) -> None:
+    """The build reads it after that: the image is what its label says."""
+    source = project.root / "src/main.go"
+    project.engine.names.pop(BASE)
+    project.write("src/other.go", "new")
+    pull = project.engine.pull_image
+
+    def slowly(reference: str, reporter: StepReporter) -> Image:
+        source.write_text("new, too")
+        return pull(reference, reporter)
+
+    project.engine.pull_image = slowly  # type: ignore[method-assign]
+    done, events = run(project)
+    assert done == (True, True)
+    assert "changed-meanwhile" not in [e.code for e in events if isinstance(e, Notice)]
+    assert run(project)[0] == (False, False)
+    assert project.is_right()
+
+
+def test_what_a_command_of_the_recipe_writes_before_the_build_counts(project: Project) -> None:
+    file = project.root / "VERSION"
+    command = HostCommand(f"echo x >> {file}", project.root, (("PATH", "/usr/bin:/bin"),))
+    for _ in range(2):
+        assert run(project, command, project.build, project.container)[0] == (True, True)
+        assert project.is_right()
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_file_that_changes_while_the_engine_ends(project: Project, moment: str) -> None:
+    """Once the engine is at rbuild's own label, it has read all files."""
+    source = project.root / "src/main.go"
+    build = project.engine.build_image
+
+    def build_slowly(step: BuildImage, reporter: StepReporter) -> Image:
+        if moment == "before":
+            source.write_text("while the context is read")
+        image = build(step, reporter)
+        for thread in threading.enumerate():
+            if thread.name == "rbuild-look":
+                thread.join()
+        source.write_text("while the engine ends")
+        return image
+
+    project.engine.build_image = build_slowly  # type: ignore[method-assign]
+    project.write("src/other.go", "new")
+    done, events = run(project)
+    assert done[0]
+    said = "changed-meanwhile" in [e.code for e in events if isinstance(e, Notice)]
+    assert said == (moment == "before")
+    project.engine.build_image = build  # type: ignore[method-assign]
+    assert run(project)[0][0]
+    assert run(project)[0] == (False, False)
+    assert project.is_right()
+
+
 def test_the_context_of_a_run_mount_is_not_filtered(project: Project) -> None:
     """podman and buildah mount ignored files too."""
     project.write("Dockerfile", "FROM debian:bookworm\nRUN --mount=target=/src make\n")
@@ -285,7 +341,7 @@ def test_an_output_directory_is_part_of_what_a_build_made(
 
 
 def test_the_base_image_counts_by_its_stand_in_too(project: Project) -> None:
-    from rootless_build.backend import LABEL_BASE, Image  # noqa: PLC0415
+    from rootless_build.backend import LABEL_BASE  # noqa: PLC0415
 
     base = project.engine.find_image(BASE)
     assert base is not None
@@ -312,6 +368,4 @@ def test_git_itself_is_content_with_what_was_recorded(project: Project) -> None:
 
 
 def test_an_identity_without_layers_is_the_id() -> None:
-    from rootless_build.backend import Image  # noqa: PLC0415
-
     assert steps.identity(Image("1" * 64)) == "1" * 64
