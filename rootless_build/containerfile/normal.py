@@ -105,9 +105,11 @@ class _Part:
     """A stage on its way."""
 
     number: int
-    lines: list[Line]
+    stage: Stage
+    base: int | None
+    """The stage that it goes on from."""
+    lines: list[Line] = field(default_factory=list)
     scope: Scope = field(default_factory=Scope)
-    definition: str = ""
 
 
 class _Normaliser:
@@ -121,6 +123,7 @@ class _Normaliser:
         contexts = frozenset(name for name, _ in work.contexts)
         self._needed = needed(self._stages, target, contexts)
         self._parts: dict[int, _Part] = {}
+        self._definitions: dict[int, str] = {}
         self._origins = dict(
             zip(map(id, work.file.instructions), self._original.instructions, strict=True)
         )
@@ -181,7 +184,7 @@ class _Normaliser:
     def _stage(self, number: int, variables: dict[str, str], scopes: Scopes) -> _Part:
         stage = self._stages[number]
         base = earlier(stage.base or "", self._stages, number, numbers=False)
-        part = _Part(number, [])
+        part = _Part(number, stage, base)
         at = self._at(stage.begin, Scope(dict(variables)), number)
         part.lines += [Line(now, self._origin(stage.begin)) for now in applied(stage.begin, at)]
         parent = self._parts[base].scope if base is not None and base in self._parts else None
@@ -194,7 +197,6 @@ class _Normaliser:
                 scopes.after(instruction, part.scope)
             except WordError as wrong:
                 raise at.error(str(wrong)) from wrong
-        part.definition = self._definition(part, stage, base)
         return part
 
     def _trigger(self, instruction: Instruction, at: At) -> tuple[Instruction, ...]:
@@ -235,7 +237,7 @@ class _Normaliser:
         directory = dict(self._work.contexts).get(name)
         index = earlier(name, self._stages, number)
         if index is not None and directory is None:
-            return self._parts[index].definition
+            return self._definition(index)
         if directory is not None:
             place = Path(directory)
             if "://" not in directory and place.is_dir() and not self._work.explains:
@@ -244,15 +246,23 @@ class _Normaliser:
         image = self._work.image(name)
         return fingerprint(name, image.id if image else "")
 
-    def _definition(self, part: _Part, stage: Stage, base: int | None) -> str:
-        """Twelve hex digits for all that the stage is made of, as far as it is known."""
+    def _definition(self, number: int) -> str:
+        """Twelve hex digits for all that the stage is made of, as far as it is known.
+
+        Every file that it copies is read for them, so nobody asks who needs none.
+        """
+        if number not in self._definitions:
+            self._definitions[number] = self._made_of(self._parts[number])
+        return self._definitions[number]
+
+    def _made_of(self, part: _Part) -> str:
         pieces = [rendered(line.now) for line in part.lines]
         pieces += [f"{name}={value}" for name, value in sorted(self._work.given.arguments.items())]
         pieces += [f"{name}={value}" for name, value in sorted(self._work.given.platform.items())]
-        if base is not None:
-            pieces.append(self._parts[base].definition)
-        elif stage.base:
-            image = self._work.image(stage.base)
+        if part.base is not None:
+            pieces.append(self._definition(part.base))
+        elif part.stage.base:
+            image = self._work.image(part.stage.base)
             pieces.append(image.id if image else "")
         for line in part.lines:
             pieces += self._copied(line.now, part)
