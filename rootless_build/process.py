@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import selectors
 import signal
 import subprocess
@@ -176,6 +177,18 @@ def lives(identity: str) -> bool:
     """Whether the process of that `identity` is still there."""
     pid, _, start = identity.partition(".")
     return pid.isdigit() and _start_time(pid) == start
+
+
+def await_end(pid: int, seconds: float) -> None:
+    """Wait for the end of a process that may be another one's child, at most so long."""
+    try:
+        watched = os.pidfd_open(pid)
+    except OSError:
+        return  # it has ended
+    try:
+        select.select([watched], [], [], seconds)
+    finally:
+        os.close(watched)
 
 
 def _start_time(pid: str) -> str | None:

@@ -33,6 +33,8 @@ _STANDARD_INPUT = 0
 """The descriptor; `sys.stdin` may be something else, or closed."""
 _STOP_GRACE = 2
 """Seconds an interrupted container has before SIGKILL, where the step says nothing."""
+_MONITOR_PATIENCE = 2.0
+"""Seconds for conmon to end after its container; it needs 0.05 s."""
 _NOT_FOUND = re.compile(r"not found in \$PATH|no such file or directory|command that was not found")
 _NOT_EXECUTABLE = re.compile(r"permission denied|is a directory", re.IGNORECASE)
 _GONE = "no such container"
@@ -146,8 +148,12 @@ class PodmanContainer:
     def _stop(self) -> None:
         asked = self._step.stop_timeout
         grace = _STOP_GRACE if asked is None else min(asked, int(process.GRACE))
-        with contextlib.suppress(StepFailedError), engine_errors("the container did not stop"):
+        with contextlib.suppress(RbuildError), engine_errors("the container did not stop"):
+            monitor = self._api.inspect()["State"].get("ConmonPid")
             self._api.stop(timeout=grace, ignore=True)
+            if monitor and self._connection.endpoint is None:
+                # conmon, and then podman's own cleaning in its place, outlive the container.
+                process.await_end(int(monitor), _MONITOR_PATIENCE)
 
 
 def _is_directory(header: str) -> bool:

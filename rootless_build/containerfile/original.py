@@ -6,6 +6,7 @@ import re
 from dataclasses import field
 from typing import Final
 
+from rootless_build.backend import LABEL_IMAGE
 from rootless_build.containerfile.normal import Line, Normal
 from rootless_build.containerfile.parser import logical_words
 from rootless_build.containerfile.syntax import Instruction
@@ -54,18 +55,20 @@ class OriginalReporter(StepReporter):
         self, number: int, of: int, instruction: str, *, stage: str | None = None
     ) -> None:
         """An instruction of the file the user knows; what was added for it is not shown."""
-        line = self._line(number, stage)
+        lines = self._lines(stage)
+        line = lines[number - 1] if number <= len(lines) else None
         self._inner.instruction_done()
         if line is None:
-            # The labels that rbuild gives, after the last instruction.
+            # The label that rbuild gives, after the last instruction.
             self._current = None
-            if not self._renames:
+            if not self._renames and LABEL_IMAGE not in instruction:
                 self._inner.instruction(number, of, instruction, stage=stage)
             return
         self._current = _Current(instruction, line, _echo(line.now, instruction))
         self._begun.append(self._current)
         if not self._renames:
-            self._inner.instruction(number, of, instruction, stage=stage)
+            # Engines count the label.
+            self._inner.instruction(number, min(of, len(lines)), instruction, stage=stage)
             return
         if line.origin is None or line.origin is self._last:
             return
@@ -119,14 +122,14 @@ class OriginalReporter(StepReporter):
         for known in (message, current.line.now.text, current.text):
             error.engine_words = error.engine_words.replace(known, text)
 
-    def _line(self, number: int, stage: str | None) -> Line | None:
+    def _lines(self, stage: str | None) -> tuple[Line, ...]:
+        """Those that an engine counts together; none where it can't be told."""
         if self._classic:
-            return self._flat[number - 1] if number <= len(self._flat) else None
+            return self._flat
         index = int(stage.partition("/")[0]) - 1 if stage else len(self._stages) - 1
         if stage is None and len(self._stages) > 1:
-            return None
-        lines = self._stages[index] if index < len(self._stages) else ()
-        return lines[number - 1] if number <= len(lines) else None
+            return ()
+        return self._stages[index] if index < len(self._stages) else ()
 
 
 class _Counts:

@@ -99,6 +99,17 @@ def test_a_service_ends_with_its_context(tmp_path: Path) -> None:
     assert running.poll() is not None
 
 
+def test_the_end_of_a_process_is_awaited() -> None:
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as running:
+        process.await_end(running.pid, 0)
+        assert running.poll() is None
+        assert running.stdin is not None
+        running.stdin.close()
+        process.await_end(running.pid, 60)
+        assert running.poll() == 0
+    process.await_end(running.pid, 60)
+
+
 def test_the_tail_keeps_the_end() -> None:
     tail = process.Tail(limit=5)
     for piece in (b"abc", b"def", b"gh"):
