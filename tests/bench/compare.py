@@ -303,6 +303,7 @@ def measure(
                     contender.run(project, "nothing")
                 seconds = contender.run(project, scenario)
                 results.seconds[scenario, files, contender.name].append(seconds)
+            _prune(found)
         _say(f"  {files} files: round {number + 1} of {rounds}")
     for contender in found:
         if contender.name.startswith("rbuild"):
@@ -310,6 +311,22 @@ def measure(
             break
     for project in projects.values():
         shutil.rmtree(project.root)
+
+
+def _prune(found: list[Contender]) -> None:
+    """Images that have no name any more go: with hundreds of them all engines become slower, and
+    the place full.
+    """
+    # rbuild works on the storage of the bare engines.
+    bare = [contender for contender in found if not contender.name.startswith("rbuild")]
+    engines = {"docker" if "dockerd" in each.name else "podman": each.environment for each in bare}
+    for engine, environment in engines.items():
+        subprocess.run(
+            [engine, "image", "prune", "--force"],
+            env={**os.environ, **environment},
+            check=True,
+            capture_output=True,
+        )
 
 
 def _peak(contender: Contender, project: Project) -> float:
