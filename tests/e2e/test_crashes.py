@@ -82,10 +82,11 @@ def test_a_container_that_podman_has_forgotten_is_cleared(waiting: Rbuild) -> No
 def test_a_container_that_the_user_made_of_the_image_stays(waiting: Rbuild) -> None:
     """It has the labels of the image, and is no more rbuild's than the user's shell is."""
     assert waiting("binary").returncode == 0
+    image = "localhost/project-dev"
     making = {
-        "podman": ("podman", "create", "--name=of-the-user", "project-dev", "true"),
+        "podman": ("podman", "create", "--name=of-the-user", image, "true"),
         "docker": ("docker", "create", "--name=of-the-user", "project-dev", "true"),
-        "buildah": ("buildah", "from", "--pull=never", "--name=of-the-user", "project-dev"),
+        "buildah": ("buildah", "from", "--pull=never", "--name=of-the-user", image),
     }
     said(waiting, *making[waiting.backend])
     try:
@@ -125,8 +126,8 @@ def test_a_run_that_lives_is_not_cleared_away(waiting: Rbuild) -> None:
         assert waiting("clean", "--dry-run").stdout == "nothing to remove\n"
         assert waiting("clean", "--no-wait").returncode == 3
         running.send_signal(signal.SIGINT)
-        running.communicate()
-    assert running.returncode == 130
+        _, errors = running.communicate()
+    assert running.returncode == 130, errors
     assert remains(waiting, interrupted=True) == []
 
 
