@@ -7,11 +7,13 @@ import os
 import signal
 import stat
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rootless_build import runs
+from rootless_build.host import engine_settings, gather
 from tests.e2e.driver import Rbuild
 from tests.e2e.remains import remains
 from tests.e2e.test_project import BUILT, digests, listing
@@ -88,12 +90,16 @@ def test_a_container_that_the_user_made_of_the_image_stays(waiting: Rbuild) -> N
         "docker": ("docker", "create", "--name=of-the-user", "project-dev", "true"),
         "buildah": ("buildah", "from", "--pull=never", "--name=of-the-user", image),
     }
-    said(waiting, *making[waiting.backend])
-    try:
-        assert waiting("clean", "--everywhere").stdout == "nothing to remove\n"
-    finally:
-        # Fails where it is gone.
-        said(waiting, waiting.backend, "rm", "of-the-user")
+    with engine_settings(gather(waiting.environment)) as settings:
+        # What an engine needs to find what rbuild's found: buildah keeps no storage driver in mind.
+        environment = {**waiting.environment, **dict(settings.environment)}
+        users = replace(waiting, environment=environment)
+        said(users, *making[waiting.backend])
+        try:
+            assert waiting("clean", "--everywhere").stdout == "nothing to remove\n"
+        finally:
+            # Fails where it is gone.
+            said(users, waiting.backend, "rm", "of-the-user")
 
 
 def in_storage_alone(rbuild: Rbuild, name: str) -> str:
