@@ -27,6 +27,7 @@ from rootless_build.plan import (
 _HINT: Final = "install it, for example: apt-get install buildah"
 _SHOWN_NAME: Final = "rbuild"
 """The container's name in commands for a person, where the step gives none."""
+_NOT_INSTALLED: Final = "buildah is not installed"
 _WITH_ENTRYPOINT: Final = (
     "exec {run} -- $(buildah inspect --format "
     "'{{{{range .OCIv1.Config.Entrypoint}}}}{{{{.}}}} {{{{end}}}}{command}' {name}) \"$@\""
@@ -42,7 +43,7 @@ class BuildahBackend:
     def probe(self, settings: EngineSettings) -> Probe:
         """Asks `buildah --version` (20 ms)."""
         if process.which(PROGRAM) is None:
-            return Probe(None, "buildah is not installed", _HINT)
+            return Probe(None, _NOT_INSTALLED, _HINT)
         done = process.capture([PROGRAM, "--version"], environment=dict(settings.environment))
         words = done.text.split()
         if done.status or len(words) < 3:
@@ -51,10 +52,9 @@ class BuildahBackend:
 
     @contextlib.contextmanager
     def open(self, settings: EngineSettings) -> Iterator[BuildahEngine]:
-        """Starts nothing: each command of buildah stands alone."""
-        probe = self.probe(settings)
-        if not probe.usable:
-            raise BackendUnavailableError(probe.problem, finding="no-buildah", hint=probe.hint)
+        """Starts nothing: each command of buildah stands alone, and says itself what is wrong."""
+        if process.which(PROGRAM) is None:
+            raise BackendUnavailableError(_NOT_INSTALLED, finding="no-buildah", hint=_HINT)
         yield BuildahEngine(with_isolation(settings))
 
     def commands(self, step: Step, settings: EngineSettings) -> tuple[tuple[str, ...], ...]:
