@@ -27,8 +27,8 @@ LABEL_PROCESS = LABEL_PREFIX + "process"
 LABEL_IMAGE = LABEL_PREFIX + "image"
 """On an image that a build made: see `ImageLabel`."""
 LABEL_UNFINISHED = LABEL_PREFIX + "unfinished"
-"""On a container of which an engine was killed before it noted anything: when it was made, in
-seconds since 1970. No engine can use it, and whose it is only the time tells."""
+"""On a container or image of which an engine was killed before it noted anything: when it was made,
+in seconds since 1970. No engine can use it, and whose it is only the time tells."""
 LABEL_BASE = LABEL_PREFIX + "base"
 """On an image made by `rbuild base`: the reference it stands in for."""
 
@@ -195,6 +195,9 @@ class LeftoverKind(StrEnum):
     CONTAINER = "container"
     VOLUME = "volume"
     IMAGE = "image"
+    BROKEN_IMAGE = "broken image"
+    """One that an engine had no room to finish, or was killed while it did. No engine can use it,
+    and podman 4.3.1 and buildah 1.28.2 list no images at all while it is there."""
 
 
 ALL_KINDS: Final = frozenset(LeftoverKind)

@@ -11,7 +11,7 @@ import signal
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import assert_never
+from typing import Final, assert_never
 
 from rootless_build import bundles, process
 from rootless_build.backend import (
@@ -29,6 +29,8 @@ from rootless_build.errors import RbuildError
 from rootless_build.escaping import shown
 from rootless_build.host import private_directories
 from rootless_build.runs import Record
+
+_OF_DEAD_RUNS: Final = frozenset({LeftoverKind.CONTAINER, LeftoverKind.BROKEN_IMAGE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def clear(
     """
 
     def attempt() -> tuple[list[str], list[RbuildError]]:
-        done, failed = _removed(containers(engine, record, before))
+        done, failed = _removed(in_storage(engine, record, before))
         more, others = _removed(directories_of(record, engine, directories))
         return done + more, failed + others
 
@@ -106,14 +108,14 @@ def end_programs(record: Record) -> bool:
     return found
 
 
-def containers(engine: Engine, record: Record, before: str) -> Iterator[Remains]:
-    """The containers of a dead run, those in which it built an image included.
+def in_storage(engine: Engine, record: Record, before: str) -> Iterator[Remains]:
+    """The containers of a dead run, those in which it built an image included, and broken images.
 
     Those that its engine had only begun to make are known by their time: later than its start,
     and earlier than `before`, when this run started, so that nobody can be at making them.
     """
     lived = range(_milliseconds(record.started), _milliseconds(before))
-    for leftover in engine.leftovers({LeftoverKind.CONTAINER}):
+    for leftover in engine.leftovers(_OF_DEAD_RUNS):
         labels = dict(leftover.labels)
         unfinished = labels.get(LABEL_UNFINISHED)
         begun = unfinished is not None and int(float(unfinished) * 1000) in lived
@@ -150,6 +152,8 @@ def _owner(leftover: Leftover) -> str | None:
             return labels.get(LABEL_PROJECT) if own else None
         case LeftoverKind.VOLUME:
             return labels.get(LABEL_PROJECT)
+        case LeftoverKind.BROKEN_IMAGE:
+            return None  # `in_storage` knows whose it is
         case _:
             assert_never(leftover.kind)
 

@@ -208,6 +208,8 @@ class BuildahEngine:
                     yield Leftover(
                         LeftoverKind.VOLUME, volume.name, volume.name, volume.labels, own
                     )
+        if LeftoverKind.BROKEN_IMAGE in kinds:
+            yield from self._storage.broken_images()
         if LeftoverKind.IMAGE in kinds:
             yield from self._images()
 
@@ -218,8 +220,8 @@ class BuildahEngine:
                 self._remove_container(leftover)
             case LeftoverKind.VOLUME:
                 self.remove_volume(leftover.id)
-            case LeftoverKind.IMAGE:
-                failure = f"the image {leftover.name} could not be removed"
+            case LeftoverKind.IMAGE | LeftoverKind.BROKEN_IMAGE:
+                failure = f"the {leftover.kind} {leftover.name} could not be removed"
                 self._buildah.ask(failure, "rmi", "--force", leftover.id)
             case _:
                 assert_never(leftover.kind)

@@ -111,6 +111,21 @@ class Storage:
             if row["id"] not in known and names.fullmatch(_name(row)):
                 yield self._leftover(row, _begun(row))
 
+    def broken_images(self) -> Iterator[Leftover]:
+        """Images that were never finished: they have no manifest, and no name yet."""
+        directory = self.root / f"{self.driver}-images"
+        try:
+            rows = json.loads((directory / "images.json").read_text())
+        except (OSError, ValueError):
+            return
+        for row in rows or ():
+            place = directory / row["id"]
+            if not row.get("names") and not (place / "manifest").exists():
+                with contextlib.suppress(FileNotFoundError):
+                    time = place.stat().st_mtime
+                    labels = ((LABEL_UNFINISHED, str(time)),)
+                    yield Leftover(LeftoverKind.BROKEN_IMAGE, row["id"], row["id"][:12], labels)
+
     def own_layers(self) -> set[str]:
         """The layers of the containers in which this process builds an image."""
         return {row["layer"] for row, _ in self._own()}

@@ -179,7 +179,7 @@ class DockerEngine:
                 words = ["container", "rm", "--force", "--volumes"]
             case LeftoverKind.VOLUME:
                 words = ["volume", "rm", "--force"]
-            case LeftoverKind.IMAGE:
+            case LeftoverKind.IMAGE | LeftoverKind.BROKEN_IMAGE:
                 words = ["image", "rm", "--force"]
             case _:
                 assert_never(leftover.kind)

@@ -265,10 +265,13 @@ class PodmanEngine:
                     answer = self._connection.client.api.delete(path, params={"force": True})
                     if answer.status_code != 404:
                         answer.raise_for_status()
+            case LeftoverKind.BROKEN_IMAGE:
+                done = self._capture("image", "rm", "--force", leftover.id)
+                words = done.words if done.status != 0 else ""
             case _:
                 assert_never(leftover.kind)
         if words:
-            message = f"the container {leftover.name} could not be removed"
+            message = f"the {leftover.kind} {leftover.name} could not be removed"
             raise StepFailedError(message, engine_words=words)
 
     def _remove_container(self, leftover: Leftover) -> str:
@@ -316,6 +319,8 @@ class PodmanEngine:
                 name = str(item["Name"])
                 own = size(Path(str(item["Mountpoint"]))) if local else None
                 yield _leftover(LeftoverKind.VOLUME, name, name, item, own)
+        if LeftoverKind.BROKEN_IMAGE in kinds and local:
+            yield from self._storage.broken_images()
         if LeftoverKind.IMAGE in kinds:
             for item in filter(_is_ours, self._list("/images/json", {})):
                 names = cast("list[str]", item.get("Names") or item.get("RepoTags") or ["<none>"])

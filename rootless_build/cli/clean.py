@@ -64,7 +64,7 @@ class Clean(Command):
             if project not in {None, record.project}:
                 continue
             with engine_of(record, engine, choice) as its:
-                yield from recovery.containers(its, record, before)
+                yield from recovery.in_storage(its, record, before)
                 yield from recovery.directories_of(record, its, [record.project / "bundles"])
             if not dry:
                 recovery.end_programs(record)

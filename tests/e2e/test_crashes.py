@@ -81,6 +81,34 @@ def test_a_container_that_podman_has_forgotten_is_cleared(waiting: Rbuild) -> No
         said(waiting, "podman", "rm", "--force", somebody_elses)
 
 
+@pytest.mark.parametrize("backend_name", ["podman", "buildah"], indirect=True)
+def test_an_image_that_was_never_finished_is_cleared(waiting: Rbuild, tmp_path: Path) -> None:
+    """As on a full disk; no engine lists any images while it is there."""
+    assert waiting("binary").returncode == 0
+    killed(waiting, "wait")
+    broken = unfinished_image(waiting, tmp_path)
+    assert waiting("clean", "--images", "--dry-run").returncode != 0
+    done = waiting("binary")
+    assert done.returncode == 0, done.stderr
+    assert f"broken image {broken[:12]}" in done.stderr
+    listed = waiting("clean", "--images", "--dry-run")
+    assert listed.returncode == 0, listed.stderr
+    assert "project-dev" in listed.stdout
+
+
+def unfinished_image(rbuild: Rbuild, context: Path) -> str:
+    """Make an image without a name, and take its manifest away; returns its id."""
+    (context / "Dockerfile").write_text("FROM localhost/project-dev\nLABEL a=b\n")
+    with engine_settings(gather(rbuild.environment)) as settings:
+        environment = {**rbuild.environment, **dict(settings.environment)}
+        users = replace(rbuild, environment=environment)
+        identity = said(users, rbuild.backend, "build", "--quiet", str(context))
+    data = Path(rbuild.environment["XDG_DATA_HOME"])
+    (manifest,) = data.glob(f"containers/storage/*-images/{identity}/manifest")
+    manifest.unlink()
+    return identity
+
+
 def test_a_container_that_the_user_made_of_the_image_stays(waiting: Rbuild) -> None:
     """It has the labels of the image, and is no more rbuild's than the user's shell is."""
     assert waiting("binary").returncode == 0
