@@ -36,7 +36,7 @@ class Foresight:
 
     def end(self) -> None:
         """Wait until the engine is no longer asked."""
-        if self._thread.ident is not None:
+        if self._thread.is_alive():
             self._thread.join()
 
     def _look(self) -> None:

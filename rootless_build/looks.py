@@ -70,7 +70,8 @@ class LookAfter:
 
     def end(self) -> None:
         """Wait until nothing is looked at any more."""
-        if self._thread is not None:
+        # A signal may have struck before it was started.
+        if self._thread is not None and self._thread.is_alive():
             self._thread.join()
 
     def _make(self) -> None:

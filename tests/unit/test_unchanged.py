@@ -18,6 +18,7 @@ from rootless_build import runner
 from rootless_build.backend import Image, ImageLabel
 from rootless_build.events import Event, Level, Notice, StepFinished, StepReporter
 from rootless_build.fingerprint import steps
+from rootless_build.looks import LookAfter
 from rootless_build.plan import (
     BuildImage,
     Bundles,
@@ -369,3 +370,16 @@ def test_git_itself_is_content_with_what_was_recorded(project: Project) -> None:
 
 def test_an_identity_without_layers_is_the_id() -> None:
     assert steps.identity(Image("1" * 64)) == "1" * 64
+
+
+def test_a_signal_that_strikes_before_a_look_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: threading.Thread) -> None:
+        raise KeyboardInterrupt
+
+    found = steps.Fingerprint((), {})
+    look = LookAfter(lambda: found)
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        look.start()
+    look.end()
+    assert look.result() is found
