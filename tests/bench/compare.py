@@ -440,8 +440,9 @@ def main() -> int:
             # What takes long may be interrupted: each size's figures are shown when they are there.
             rows = table(results, found, [files], given.rounds)
             print("\n".join((*machine(found), "", *rows, "")), flush=True)
-    if given.plot:
-        plot(results, found, given.files, given.plot)
+        if given.plot:
+            # matplotlib keeps fonts in the place, too.
+            plot(results, found, given.files, given.plot)
     return 0
 
 
