@@ -199,6 +199,36 @@ class StepReporter:
         self._emit(Notice(level, code, text, self._step))
 
 
+class ForwardingReporter(StepReporter):
+    """Hands everything on to another reporter; what is to be told otherwise is overridden."""
+
+    def __init__(self, inner: StepReporter) -> None:
+        # Nothing of the base class's own state is used: every method is here.
+        self._inner = inner
+
+    def output(self, data: bytes, stream: Stream = "stdout") -> None:
+        """Raw bytes, however they were cut."""
+        self._inner.output(data, stream)
+
+    def flush(self) -> None:
+        """The output has ended."""
+        self._inner.flush()
+
+    def instruction(
+        self, number: int, of: int, instruction: str, *, stage: str | None = None
+    ) -> None:
+        """The engine begins one."""
+        self._inner.instruction(number, of, instruction, stage=stage)
+
+    def instruction_done(self, *, cached: bool = False) -> None:
+        """The engine has its result."""
+        self._inner.instruction_done(cached=cached)
+
+    def notice(self, code: str, text: str, level: Level = Level.INFO) -> None:
+        """Tell the user something."""
+        self._inner.notice(code, text, level)
+
+
 class Stopwatch:
     """Seconds since it was made."""
 

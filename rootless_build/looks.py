@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from rootless_build.events import Level, StepReporter, Stream
 from rootless_build.fingerprint import steps
 from rootless_build.fingerprint.steps import Fingerprint, UnknownInputError
 from rootless_build.plan import BuildImage, Plan
@@ -78,39 +77,3 @@ class LookAfter:
         # `result` tries again, and says why.
         with contextlib.suppress(UnknownInputError):
             self._found = self._look()
-
-
-class LabelReporter(StepReporter):
-    """Hands everything on, and calls `reached` when an engine comes to the instruction with a given
-    text. That of rbuild's own label is the last one: nothing reads the build context after it.
-    """
-
-    def __init__(self, inner: StepReporter, text: str, reached: Callable[[], None]) -> None:
-        # Nothing of the base class's own state is used: every method is here.
-        self._inner = inner
-        self._text = text
-        self._reached = reached
-
-    def instruction(
-        self, number: int, of: int, instruction: str, *, stage: str | None = None
-    ) -> None:
-        """The engine begins one."""
-        if self._text in instruction:
-            self._reached()
-        self._inner.instruction(number, of, instruction, stage=stage)
-
-    def instruction_done(self, *, cached: bool = False) -> None:
-        """The engine has its result."""
-        self._inner.instruction_done(cached=cached)
-
-    def output(self, data: bytes, stream: Stream = "stdout") -> None:
-        """Output of the engine or of a RUN."""
-        self._inner.output(data, stream)
-
-    def flush(self) -> None:
-        """The output has ended."""
-        self._inner.flush()
-
-    def notice(self, code: str, text: str, level: Level = Level.INFO) -> None:
-        """Tell the user something."""
-        self._inner.notice(code, text, level)

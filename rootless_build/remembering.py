@@ -23,7 +23,7 @@ class RememberingEngine:
         self,
         engine: Engine,
         known: Callable[[], Mapping[str, Image | None]],
-        changed: Callable[[], None] = lambda: None,
+        changed: Callable[[], None] | None = None,
     ) -> None:
         self._engine = engine
         self._changed = changed
@@ -96,7 +96,8 @@ class RememberingEngine:
     def forget(self) -> None:
         """Something else than the engine was done, and may have changed its images."""
         self._known, self._first = {}, None
-        self._changed()
+        if self._changed is not None:
+            self._changed()
 
     @contextmanager
     def _forgetting(self) -> Iterator[None]:

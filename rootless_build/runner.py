@@ -15,7 +15,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
@@ -50,7 +49,6 @@ from rootless_build.events import (
     StepStarted,
     Stopwatch,
 )
-from rootless_build.looks import LabelReporter
 from rootless_build.plan import (
     BuildImage,
     HostCommand,
@@ -63,8 +61,7 @@ from rootless_build.plan import (
     digest,
 )
 from rootless_build.remembering import RememberingEngine
-from rootless_build.unchanged import Answer, Running, Unchanged
-from rootless_build.unchanged import Building as BuildingImage
+from rootless_build.unchanged import Answer, ImageBuild, Running, Unchanged
 from rootless_build.unprivileged import without_dind
 
 if TYPE_CHECKING:
@@ -150,7 +147,11 @@ class _Run:
         self._prepared = False
         self._attestor: Attestor | None = None
         self._summary = Summary()
-        self._given_engine = _remembering(engine, options, unchanged)
+        # What takes an engine's time is time in which files change, too.
+        changed = unchanged.forget if unchanged else None
+        self._given_engine = (
+            RememberingEngine(engine, options.foreseen, changed) if engine else None
+        )
         self._options = options
         self._emit = emit
         self._built: dict[str, Image] = {}
@@ -306,33 +307,25 @@ class _Run:
                 self._published(staging)
 
     def _build_labelled(
-        self, step: BuildImage, building: BuildingImage | None, reporter: StepReporter
+        self, step: BuildImage, building: ImageBuild | None, reporter: StepReporter
     ) -> Image:
         label = ImageLabel(str(self._plan.project), building.fingerprint if building else "")
         step = dataclasses.replace(step, labels=(*step.labels, label.pair))
-        if building is None:
-            return self._build_normalised(step, reporter, _as_it_is)
-        try:
-            # Files are looked at again while the engine ends.
-            watch = partial(LabelReporter, text=building.fingerprint, reached=building.after.start)
-            return self._build_normalised(step, reporter, watch)
-        finally:
-            building.after.end()
-
-    def _build_normalised(
-        self,
-        step: BuildImage,
-        reporter: StepReporter,
-        watched: Callable[[StepReporter], StepReporter],
-    ) -> Image:
-        """`watched` hands on what the engine itself says."""
         if self._options.building is None:
-            return self._engine.build_image(step, watched(reporter))
+            return self._build_image(step, building, reporter)
         # A run that changes nothing reads no containerfile: 20 ms.
         from rootless_build.normalising import normalised  # noqa: PLC0415
 
         with normalised(step, self._engine, reporter, self._options.building) as (known, own):
-            return self._engine.build_image(known, watched(own))
+            return self._build_image(known, building, own)
+
+    def _build_image(
+        self, step: BuildImage, building: ImageBuild | None, reporter: StepReporter
+    ) -> Image:
+        if building is None:
+            return self._engine.build_image(step, reporter)
+        with building.watched(reporter) as watched:
+            return self._engine.build_image(step, watched)
 
     def _run(self, step: RunContainer, reporter: StepReporter) -> bool:
         stdio = _stdio(step, terminal=self._options.terminal)
@@ -451,20 +444,6 @@ class _Run:
         for warning in published.warnings:
             self._emit(Notice(Level.WARNING, "bundles", warning))
         self._emit(BundlesPublished(staging.directory, published.files, published.checked))
-
-
-def _remembering(
-    engine: Engine | None, options: Options, unchanged: Unchanged | None
-) -> RememberingEngine | None:
-    if engine is None:
-        return None
-    if unchanged is None:
-        return RememberingEngine(engine, options.foreseen)
-    return RememberingEngine(engine, options.foreseen, unchanged.forget)
-
-
-def _as_it_is(reporter: StepReporter) -> StepReporter:
-    return reporter
 
 
 def title(step: Step) -> str:

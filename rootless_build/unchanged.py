@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import field
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,7 @@ from rootless_build.backend import Engine, Image, ImageLabel
 from rootless_build.bases import preferred
 from rootless_build.data import dataclass
 from rootless_build.errors import RbuildError
+from rootless_build.events import ForwardingReporter, StepReporter
 from rootless_build.fingerprint import steps
 from rootless_build.fingerprint.records import Built, Made, Records
 from rootless_build.fingerprint.steps import Fingerprint, UnknownInputError
@@ -140,7 +142,7 @@ class Unchanged:
             raise _NeededError(_FORGOTTEN)
         raise _NeededError(made.differs(before.parts) or _FORGOTTEN)
 
-    def building(self, step: BuildImage, engine: Engine) -> Building | None:
+    def building(self, step: BuildImage, engine: Engine) -> ImageBuild | None:
         """Call it right before a build, when the base images are in storage; None when what goes
         into the build can't be told.
         """
@@ -155,7 +157,7 @@ class Unchanged:
         except (_NeededError, UnknownInputError):
             return None
         after = LookAfter(lambda: self._looks.anew(step).plus(more))
-        return Building(step, _image_key(step), before, after, self._records, self._cache)
+        return ImageBuild(step, _image_key(step), before, after, self._records, self._cache)
 
     def _bases(self, step: BuildImage) -> tuple[str, ...]:
         """The images it needs from outside."""
@@ -254,15 +256,31 @@ class Unchanged:
         return not self._must_run(piped=False)
 
 
+class _LabelReporter(ForwardingReporter):
+    """Calls `reached` when an engine comes to the instruction with a given text."""
+
+    def __init__(self, inner: StepReporter, text: str, reached: Callable[[], None]) -> None:
+        super().__init__(inner)
+        self._text = text
+        self._reached = reached
+
+    def instruction(
+        self, number: int, of: int, instruction: str, *, stage: str | None = None
+    ) -> None:
+        """The engine begins one."""
+        if self._text in instruction:
+            self._reached()
+        super().instruction(number, of, instruction, stage=stage)
+
+
 @dataclass(slots=True)
-class Building:
+class ImageBuild:
     """An image build that is going on."""
 
     _step: BuildImage
     _key: str
     _before: Fingerprint
-    after: LookAfter
-    """To be started when the build has read all that it reads."""
+    _after: LookAfter
     _records: Records
     _cache: Path
 
@@ -271,11 +289,23 @@ class Building:
         """What the image has to carry (`ImageLabel`)."""
         return self._before.digest
 
+    @contextmanager
+    def watched(self, reporter: StepReporter) -> Iterator[StepReporter]:
+        """What the engine is to talk to while it builds.
+
+        rbuild's label is its last instruction, after which nothing reads the build context: files
+        are looked at again from then on, while the engine ends.
+        """
+        try:
+            yield _LabelReporter(reporter, self.fingerprint, self._after.start)
+        finally:
+            self._after.end()
+
     def done(self, image: Image, seconds: float) -> bool:
         """The build ended well. False when files changed meanwhile, so that it is done again."""
         made = image.id
         try:
-            mixed = self.after.result().digest != self._before.digest
+            mixed = self._after.result().digest != self._before.digest
             if self._step.outputs:
                 made = _outputs_digest(self._step, self._cache)
         except UnknownInputError:

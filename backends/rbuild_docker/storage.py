@@ -21,7 +21,9 @@ def labelled(client: Client, kinds: Collection[LeftoverKind]) -> Iterator[Leftov
 
     docker filters by whole labels, not by a prefix, so everything is listed and inspected.
     """
-    images = tuple(_inspect(client, "image", "image", "ls", "--quiet", "--no-trunc"))
+    images: tuple[_Inspected, ...] = ()
+    if {LeftoverKind.CONTAINER, LeftoverKind.IMAGE} & set(kinds):
+        images = tuple(_inspect(client, "image", "image", "ls", "--quiet", "--no-trunc"))
     inherited = {str(item["Id"]): _labels(item) for item in images}
     if LeftoverKind.CONTAINER in kinds:
         containers = ("ps", "--all", "--quiet", "--no-trunc")

@@ -148,12 +148,19 @@ class PodmanContainer:
     def _stop(self) -> None:
         asked = self._step.stop_timeout
         grace = _STOP_GRACE if asked is None else min(asked, int(process.GRACE))
+        monitor = self._monitor()
         with contextlib.suppress(RbuildError), engine_errors("the container did not stop"):
-            monitor = self._api.inspect()["State"].get("ConmonPid")
             self._api.stop(timeout=grace, ignore=True)
-            if monitor and self._connection.endpoint is None:
+            if monitor is not None:
                 # conmon, and then podman's own cleaning in its place, outlive the container.
-                process.await_end(int(monitor), _MONITOR_PATIENCE)
+                process.await_end(monitor, _MONITOR_PATIENCE)
+
+    def _monitor(self) -> int | None:
+        """The process that watches over it, where that is one of this host."""
+        if self._connection.endpoint is None:
+            with contextlib.suppress(RbuildError), engine_errors("podman does not know it"):
+                return self._api.inspect()["State"].get("ConmonPid") or None
+        return None
 
 
 def _is_directory(header: str) -> bool:

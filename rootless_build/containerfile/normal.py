@@ -249,7 +249,7 @@ class _Normaliser:
     def _definition(self, number: int) -> str:
         """Twelve hex digits for all that the stage is made of, as far as it is known.
 
-        Every file that it copies is read for them, so nobody asks who needs none.
+        All files that it copies are read for them: asked for only where a rewrite needs them.
         """
         if number not in self._definitions:
             self._definitions[number] = self._made_of(self._parts[number])

@@ -13,7 +13,7 @@ from rootless_build.containerfile.syntax import Instruction
 from rootless_build.containerfile.work import shown
 from rootless_build.data import dataclass
 from rootless_build.errors import ImageBuildError
-from rootless_build.events import Level, StepReporter, Stream
+from rootless_build.events import ForwardingReporter, StepReporter, Stream
 
 _STEP: Final = re.compile(r"(?:STEP|step) \d+/\d+(?: of stage \S+)?: ")
 _ERROR_END: Final = b'": '
@@ -29,7 +29,7 @@ class _Current:
     echo: dict[Stream, bytes] = field(default_factory=dict)
 
 
-class OriginalReporter(StepReporter):
+class OriginalReporter(ForwardingReporter):
     """Hands on to another reporter what an engine says of the rewritten file.
 
     `classic`: docker's classic builder counts the heading too, and no stages. `renames` is false
@@ -39,8 +39,7 @@ class OriginalReporter(StepReporter):
     def __init__(
         self, inner: StepReporter, made: Normal, name: str, *, classic: bool, renames: bool = True
     ) -> None:
-        # Nothing of the base class's own state is used: every method is here.
-        self._inner = inner
+        super().__init__(inner)
         self._name = name
         self._classic = classic
         self._renames = renames
@@ -76,10 +75,6 @@ class OriginalReporter(StepReporter):
         here, total, place = self._counts.of(line.origin)
         self._inner.instruction(here, total, shown(line.origin), stage=place)
 
-    def instruction_done(self, *, cached: bool = False) -> None:
-        """The engine has its result."""
-        self._inner.instruction_done(cached=cached)
-
     def output(self, data: bytes, stream: Stream = "stdout") -> None:
         """Output, without the rest of an instruction that has several lines."""
         current = self._current if self._renames else None
@@ -96,14 +91,6 @@ class OriginalReporter(StepReporter):
             elif stream == "stderr":
                 current.echo[stream] = expected
         self._inner.output(data, stream)
-
-    def flush(self) -> None:
-        """Hand on what had no newline."""
-        self._inner.flush()
-
-    def notice(self, code: str, text: str, level: Level = Level.INFO) -> None:
-        """Tell the user something."""
-        self._inner.notice(code, text, level)
 
     def translate(self, error: ImageBuildError) -> None:
         """Put the original instruction, and its line, into an error's message and words."""

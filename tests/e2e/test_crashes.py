@@ -7,6 +7,8 @@ import os
 import signal
 import stat
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,12 +98,20 @@ def test_an_image_that_was_never_finished_is_cleared(waiting: Rbuild, tmp_path: 
     assert "project-dev" in listed.stdout
 
 
+@contextmanager
+def as_rbuild_starts_engines(rbuild: Rbuild) -> Iterator[Rbuild]:
+    """With what an engine needs to find what rbuild's found: buildah keeps no storage driver in
+    mind.
+    """
+    with engine_settings(gather(rbuild.environment)) as settings:
+        environment = {**rbuild.environment, **dict(settings.environment)}
+        yield replace(rbuild, environment=environment)
+
+
 def unfinished_image(rbuild: Rbuild, context: Path) -> str:
     """Make an image without a name, and take its manifest away; returns its id."""
     (context / "Dockerfile").write_text("FROM localhost/project-dev\nLABEL a=b\n")
-    with engine_settings(gather(rbuild.environment)) as settings:
-        environment = {**rbuild.environment, **dict(settings.environment)}
-        users = replace(rbuild, environment=environment)
+    with as_rbuild_starts_engines(rbuild) as users:
         identity = said(users, rbuild.backend, "build", "--quiet", str(context))
     data = Path(rbuild.environment["XDG_DATA_HOME"])
     (manifest,) = data.glob(f"containers/storage/*-images/{identity}/manifest")
@@ -118,10 +128,7 @@ def test_a_container_that_the_user_made_of_the_image_stays(waiting: Rbuild) -> N
         "docker": ("docker", "create", "--name=of-the-user", "project-dev", "true"),
         "buildah": ("buildah", "from", "--pull=never", "--name=of-the-user", image),
     }
-    with engine_settings(gather(waiting.environment)) as settings:
-        # What an engine needs to find what rbuild's found: buildah keeps no storage driver in mind.
-        environment = {**waiting.environment, **dict(settings.environment)}
-        users = replace(waiting, environment=environment)
+    with as_rbuild_starts_engines(waiting) as users:
         said(users, *making[waiting.backend])
         try:
             assert waiting("clean", "--everywhere").stdout == "nothing to remove\n"
