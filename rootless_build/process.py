@@ -17,6 +17,7 @@ import termios
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import CodeType, FrameType
 from typing import IO, Final, Protocol, cast
 
 from plumbum import CommandNotFound, local
@@ -31,8 +32,8 @@ AskToEnd = Callable[[int], None]
 
 GRACE: Final = 8.0
 """Seconds a program has between SIGTERM and SIGKILL."""
-_AGAIN: Final = 0.02
-"""Seconds after which an interruption that was lost is made again."""
+_TICK: Final = 0.25
+"""Seconds after which a signal that went unnoticed is noticed."""
 _CHUNK: Final = 64 * 1024
 _EMPTY: Final[Environment] = {}
 
@@ -437,42 +438,71 @@ def signals_interrupt() -> Iterator[Interruption]:
 
     A second Ctrl-C interrupts the cleaning up where that waits, a third one ends this process as
     it would any other. Signals that whoever started rbuild has it ignore (nohup) stay ignored.
+
+    A timer ticks meanwhile. Python looks for signals before it calls what waits, and acts on one
+    that came between that look and the call when the call returns: never, where a container has
+    nothing to say (CPython 3.11 to 3.14; `signal.set_wakeup_fd` helps only where a descriptor is
+    waited for). The tick ends every such call, which Python then makes again (PEP 475).
     """
     state = Interruption()
     hook = sys.unraisablehook
+    lost = False
 
-    def lost(unraisable: sys.UnraisableHookArgs) -> None:
+    def note_lost(unraisable: sys.UnraisableHookArgs) -> None:
         # The signal came while Python ran a finalizer, out of which nothing can be raised.
+        nonlocal lost
         if unraisable.exc_type is KeyboardInterrupt:
-            state.asked = state.at_once = False
-            signal.setitimer(signal.ITIMER_REAL, _AGAIN)
+            lost = True
         else:
             hook(unraisable)
 
-    def interrupt(number: int, _frame: object) -> None:
-        if not state.asked:
-            state.asked = True
+    def strike(interrupted: FrameType | None) -> None:
+        nonlocal lost
+        lost = _is_within(interrupted, note_lost.__code__)
+        if not lost:
             raise KeyboardInterrupt
+
+    def interrupt(number: int, interrupted: FrameType | None) -> None:
         # A terminal that closes sends SIGHUP, and so does its shell; a service manager sends
         # SIGTERM and SIGHUP.
-        if number != signal.SIGINT:
+        if state.asked and number != signal.SIGINT:
             return
         if state.at_once:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGINT)
-        state.at_once = True
-        raise KeyboardInterrupt
+        state.at_once = state.asked
+        state.asked = True
+        strike(interrupted)
 
-    ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.getsignal(number) for number in (*ending, signal.SIGALRM)}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:
-            signal.signal(number, interrupt)
-    sys.unraisablehook = lost
+    def tick(_number: int, interrupted: FrameType | None) -> None:
+        if lost:
+            strike(interrupted)
+
+    handlers = {
+        signal.SIGINT: interrupt,
+        signal.SIGTERM: interrupt,
+        signal.SIGHUP: interrupt,
+        signal.SIGALRM: tick,
+    }
+    before = {number: signal.getsignal(number) for number in handlers}
+    for number, handler in handlers.items():
+        if before[number] is not signal.SIG_IGN:
+            signal.signal(number, handler)
+    sys.unraisablehook = note_lost
+    signal.setitimer(signal.ITIMER_REAL, _TICK, _TICK)
     try:
         yield state
     finally:
-        sys.unraisablehook = hook
         signal.setitimer(signal.ITIMER_REAL, 0)
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        sys.unraisablehook = hook
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+def _is_within(frame: FrameType | None, code: CodeType) -> bool:
+    """Whether it runs in that function, or in what that one called."""
+    while frame is not None:
+        if frame.f_code is code:
+            return True
+        frame = frame.f_back
+    return False

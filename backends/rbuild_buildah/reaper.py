@@ -67,29 +67,28 @@ def main() -> int:
     prctl = ctypes.CDLL(None).prctl
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    # A signal that comes before there is a handler would end this process alone.
-    signals = {signal.SIGTERM, signal.SIGINT, signal.SIGWINCH}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    # Waited for, not handled: Python acts on a signal that comes just before it waits for a child
+    # when that child has ended.
+    waited_for = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGWINCH}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, waited_for)
     program = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, setsigmask=before)
-
-    def pass_on(number: int, _: object) -> None:
-        with contextlib.suppress(ProcessLookupError):
+    on_terminal = os.isatty(0)
+    while not (ended := os.waitid(os.P_PID, program, os.WEXITED | os.WNOHANG)):
+        number = signal.sigwait(waited_for)
+        # The terminal sends SIGINT to the program as well.
+        if number == signal.SIGTERM:
             os.kill(program, number)
-
-    signal.signal(signal.SIGTERM, pass_on)
-    # The terminal sends it to the program as well.
-    signal.signal(signal.SIGINT, lambda _number, _frame: None)
-    if os.isatty(0):
-        signal.signal(signal.SIGWINCH, lambda _number, _frame: pass_on_window_size())
-    signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    _, ended = os.waitpid(program, 0)
+        elif number == signal.SIGWINCH and on_terminal:
+            pass_on_window_size()
     end_children()
-    if os.WIFSIGNALED(ended):
-        number = os.WTERMSIG(ended)
-        if number != signal.SIGKILL:
-            signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
-    return os.waitstatus_to_exitcode(ended)
+    if ended.si_code == os.CLD_EXITED:
+        return ended.si_status
+    number = ended.si_status
+    if number != signal.SIGKILL:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
+    os.kill(os.getpid(), number)
+    return 128 + number
 
 
 if __name__ == "__main__":
