@@ -169,7 +169,10 @@ class Exit:
 
 
 class Container(Protocol):
-    """A container that exists; it is removed when its context ends, whatever happened."""
+    """A container that exists; it is removed when its context ends, whatever happened.
+
+    The end of the context raises ContainerLeftError when it stays, unless an exception ends it.
+    """
 
     @property
     def id(self) -> str:

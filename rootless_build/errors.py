@@ -130,6 +130,12 @@ class ImageNotFoundError(StepFailedError):
         self.reference = reference
 
 
+class ContainerLeftError(RbuildError):
+    """A container has done its work, and the engine could not remove it after that."""
+
+    code = "container-left"
+
+
 class UnsupportedError(StepFailedError):
     """The step asks for something this backend cannot do; says what, and which backend can."""
 

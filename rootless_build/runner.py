@@ -13,8 +13,8 @@ import signal
 import stat
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
@@ -34,6 +34,7 @@ from rootless_build.backend import (
 from rootless_build.containerfile.building import Building
 from rootless_build.data import dataclass
 from rootless_build.errors import (
+    ContainerLeftError,
     HostError,
     ImageNotFoundError,
     RbuildError,
@@ -104,11 +105,12 @@ def needs_engine(plan: Plan) -> bool:
 @dataclass(frozen=True, slots=True)
 class Summary:
     """What a run did. `done` says whether anything had to be; `saved` are the seconds that what
-    was not done, or was found in a cache, took an earlier run.
+    was not done, or was found in a cache, took an earlier run. `left`: a container is still there.
     """
 
     done: bool = False
     saved: float = 0.0
+    left: bool = False
 
 
 def run(
@@ -268,7 +270,7 @@ class _Run:
             self._built[tag] = image
         try:
             if outputs.files(step):
-                self._export(step, image)
+                self._export(step, image, reporter)
         finally:
             if not outputs.keeps_image(step):
                 self._engine.discard_image(image)
@@ -280,7 +282,7 @@ class _Run:
             )
         return True
 
-    def _export(self, step: BuildImage, image: Image) -> None:
+    def _export(self, step: BuildImage, image: Image, reporter: StepReporter) -> None:
         """Copy the image's files to every output; those in the bundles are staged together."""
         # As above.
         from rootless_build import bundles  # noqa: PLC0415
@@ -293,7 +295,8 @@ class _Run:
             copied = stack.enter_context(outputs.place_near(near))
             if self._attestor is not None:
                 self._attestor.ran(title(step), image)
-            self._engine.copy_image(image, self._container_labels, copied)
+            with self._telling_what_stays(reporter):
+                self._engine.copy_image(image, self._container_labels, copied)
             for output in made:
                 if staging is None or wanted is None or not outputs.is_inside(output, wanted):
                     outputs.write(copied, output)
@@ -396,6 +399,7 @@ class _Run:
                 step = mounts.staged(step, wanted.directory, staging.path)
             if self._engine.remote:
                 step = mounts.without_bundles(step, staging.path if staging else None)
+            stack.enter_context(self._telling_what_stays(reporter))
             container = stack.enter_context(self._engine.container(step, image))
             ended = container.run(reporter, stdio)
             reporter.flush()
@@ -403,6 +407,16 @@ class _Run:
                 self._publish(staging, container, copied_from)
             if ended.status:
                 raise _failed(step, ended)
+
+    @contextmanager
+    def _telling_what_stays(self, reporter: StepReporter) -> Iterator[None]:
+        """The step is done all the same."""
+        try:
+            yield
+        except ContainerLeftError as error:
+            self._summary = dataclasses.replace(self._summary, left=True)
+            text = f"{error.message}; the next run tries again: {error.engine_words}"
+            reporter.notice(error.code, text, Level.WARNING)
 
     def _give_back_after_failure(self, staging: Staging) -> Callable[..., None]:
         """Files of subordinate uids would keep the staging directory from being removed."""

@@ -18,7 +18,7 @@ from rbuild_containers.killing import kill_containing
 from rbuild_containers.runtime_state import RuntimeStates
 from rootless_build import process
 from rootless_build.backend import Exit, Image, Stdio
-from rootless_build.errors import StepFailedError
+from rootless_build.errors import ContainerLeftError, RbuildError, StepFailedError
 from rootless_build.events import StepReporter
 from rootless_build.plan import RunContainer, VolumeMount
 
@@ -44,8 +44,15 @@ def working_container(
         if placed.fills:
             _fill(buildah, record, placed.fills)
         yield WorkingContainer(buildah, record, step, image, placed, argv)
-    finally:
+    except BaseException:
+        # That error is the one to tell.
+        with contextlib.suppress(RbuildError):
+            remove(buildah, record)
+        raise
+    try:
         remove(buildah, record)
+    except StepFailedError as error:
+        raise ContainerLeftError(error.message, engine_words=error.engine_words) from error
 
 
 def _fill(buildah: Buildah, record: ContainerRecord, fills: Sequence[mounts.Copy]) -> None:

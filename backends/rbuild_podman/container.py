@@ -22,7 +22,12 @@ from rbuild_podman.connection import Connection, engine_errors
 from rbuild_podman.specgen import container_spec
 from rootless_build import process
 from rootless_build.backend import LABEL_PREFIX, EngineSettings, Exit, Image, Stdio
-from rootless_build.errors import RbuildError, StepFailedError, UnsupportedError
+from rootless_build.errors import (
+    ContainerLeftError,
+    RbuildError,
+    StepFailedError,
+    UnsupportedError,
+)
 from rootless_build.events import StepReporter, Stream
 from rootless_build.plan import BindMount, RunContainer, VolumeMount
 
@@ -184,6 +189,15 @@ def new_container(
     spec = json.dumps(container_spec(step, image, settings, connection.default_ulimits))
     client = connection.client
     identity = own
+
+    def remove() -> str:
+        if identity is None:
+            return ""
+        words = remove_container(connection, identity)
+        if connection.endpoint is None:
+            RuntimeStates(settings).remove(identity)  # where conmon was killed
+        return words
+
     try:
         with engine_errors("podman could not make the container", status=125):
             _make_volumes(connection, step)
@@ -195,11 +209,12 @@ def new_container(
         with engine_errors("podman lost the container it made", status=125):
             api = client.containers.get(identity)
         yield PodmanContainer(connection, api, step)
-    finally:
-        if identity is not None:
-            remove_container(connection, identity)
-            if connection.endpoint is None:
-                RuntimeStates(settings).remove(identity)  # where conmon was killed
+    except BaseException:
+        remove()
+        raise
+    if words := remove():
+        message = f"podman could not remove the container {step.name}"
+        raise ContainerLeftError(message, engine_words=words)
 
 
 def _prepare_sources(connection: Connection, step: RunContainer) -> None:

@@ -146,6 +146,7 @@ def execute(
                     unchanged = _unchanged(command, plan, choice, looks)
             try:
                 summary = runner.run(plan, engine, options, mask.emitting(command.view), unchanged)
+                run.unfinished = run.unfinished or summary.left
             except StepFailedError as error:
                 run.unfinished = run.unfinished or _may_have_left(error, engine)
                 raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -117,6 +118,35 @@ def unfinished_image(rbuild: Rbuild, context: Path) -> str:
     (manifest,) = data.glob(f"containers/storage/*-images/{identity}/manifest")
     manifest.unlink()
     return identity
+
+
+@pytest.mark.parametrize("backend_name", ["buildah"], indirect=True)
+def test_a_container_that_can_not_be_removed_is_told_and_removed_by_the_next_run(
+    waiting: Rbuild, tmp_path: Path
+) -> None:
+    """The engine is real, but for the first `rm`."""
+    engine = tmp_path / waiting.backend
+    engine.write_text(
+        f"""#!/bin/sh
+        if [ "$1" = rm ] && mkdir {tmp_path}/failed 2>/dev/null; then
+            echo "Error: device or resource busy" >&2
+            exit 125
+        fi
+        exec {shutil.which(waiting.backend)} "$@"
+        """
+    )
+    engine.chmod(0o755)
+    path = f"{tmp_path}:{waiting.environment['PATH']}"
+    spoiled = replace(waiting, environment={**waiting.environment, "PATH": path})
+    done = spoiled("binary")
+    assert done.returncode == 0, done.stderr
+    assert listing(waiting.bundles) == BUILT
+    assert "the next run tries again: device or resource busy" in done.stderr
+    assert remains(waiting) != []
+    again = waiting("binary")
+    assert again.returncode == 0, again.stderr
+    assert "cleared what an earlier run (rbuild binary) left: container" in again.stderr
+    assert remains(waiting) == []
 
 
 def test_a_container_that_the_user_made_of_the_image_stays(waiting: Rbuild) -> None:

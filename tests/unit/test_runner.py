@@ -26,12 +26,20 @@ from rootless_build.backend import (
 )
 from rootless_build.errors import (
     BundlesError,
+    ContainerLeftError,
     HostError,
     ImageNotFoundError,
     StepFailedError,
     UsageError,
 )
-from rootless_build.events import BundlesPublished, Event, Notice, OutputLine, StepReporter
+from rootless_build.events import (
+    BundlesPublished,
+    Event,
+    Notice,
+    OutputLine,
+    StepFinished,
+    StepReporter,
+)
 from rootless_build.plan import (
     BindMount,
     BuildImage,
@@ -86,6 +94,7 @@ class FakeEngine(IdleEngine):
     used: list[Image] = field(default_factory=list)
     open_containers: int = 0
     discarded: list[Image] = field(default_factory=list)
+    keeps_containers: bool = False
 
     def copy_image(self, image: Image, labels: Pairs, destination: Path) -> None:
         if self.inside is not None:
@@ -119,6 +128,8 @@ class FakeEngine(IdleEngine):
             yield FakeContainer(step, self.ended, self.work, self.inside)
         finally:
             self.open_containers -= 1
+        if self.keeps_containers:
+            raise ContainerLeftError("the container stays", engine_words="no space left")
 
 
 @pytest.fixture
@@ -216,6 +227,18 @@ def test_an_interrupted_container_is_removed_and_leaves_the_old_bundles(project:
     assert names(project) == ["old"]
     assert engine.open_containers == 0
     assert [path.name for path in project.iterdir() if "rbuild" in path.name] == []
+
+
+def test_a_container_that_stays_is_told_and_the_bundles_are_published(project: Path) -> None:
+    engine = FakeEngine(work=write("new", "new"), keeps_containers=True)
+    events: list[Event] = []
+    summary = runner.run(plan(project), engine, runner.Options(), events.append)
+    assert summary.left
+    assert names(project) == ["new", "old"]
+    (notice,) = [event for event in events if isinstance(event, Notice)]
+    assert notice.text == "the container stays; the next run tries again: no space left"
+    assert isinstance(events[-1], StepFinished)
+    assert events[-1].status == 0
 
 
 def test_a_privileged_container_with_power_over_the_host_is_refused(project: Path) -> None:
