@@ -204,7 +204,7 @@ class Bundles(Command):
             raise BundlesError(f"bad bundles in {directory}", problems=problems)
         for warning in report.warnings:
             self.view(Notice(Level.WARNING, "bundles", warning))
-        print(f"{report.checked} checksums agree in {directory}")
+        print(_agreement(report.checked, directory))
         return 0
 
 
@@ -305,3 +305,13 @@ def _bundles_here(command: Command) -> Path:
 
         bundles.restore(directory)
     return directory
+
+
+def _agreement(checked: int, directory: Path) -> str:
+    match checked:
+        case 0:
+            return f"no checksum files in {shown(directory)}; rbuild --checksums writes them"
+        case 1:
+            return f"1 checksum agrees in {shown(directory)}"
+        case _:
+            return f"{checked} checksums agree in {shown(directory)}"
