@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build.bundles import verify
+from rootless_build.cli import app
 from rootless_build.errors import HostError
 
 CONTENT = b"\x7fELF content"
@@ -221,3 +222,24 @@ def test_a_file_that_cannot_be_read_is_the_hosts_problem_and_not_a_bad_bundle(
     with pytest.raises(HostError, match=r"dockerd can't be read") as caught:
         verify(tmp_path)
     assert caught.value.finding == "bundles-not-readable"
+
+
+@pytest.mark.parametrize(
+    ("suffixes", "said"),
+    [
+        ((), "no checksum files in {}; rbuild --checksums writes them"),
+        (("md5",), "1 checksum agrees in {}"),
+        (("md5", "sha256"), "2 checksums agree in {}"),
+    ],
+)
+def test_verify_says_how_much_it_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], suffixes: tuple[str, ...], said: str
+) -> None:
+    bundles = tmp_path / "bundles"
+    bundles.mkdir()
+    (bundles / "tool").write_bytes(b"tool")
+    for suffix in suffixes:
+        digest = hashlib.new(suffix, b"tool").hexdigest()
+        (bundles / f"tool.{suffix}").write_text(f"{digest}  tool\n")
+    assert app.run(["rbuild", "-C", str(tmp_path), "bundles", "verify"]) == 0
+    assert capsys.readouterr().out == f"{said.format(bundles)}\n"
