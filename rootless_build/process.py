@@ -1,4 +1,4 @@
-"""The one door to other programs: capture, stream or hand over the terminal; signals live here.
+"""The one door to other programs: capture, stream or hand over the terminal.
 
 Programs are started through plumbum with argument lists, never through a shell. Environments are
 laid over rbuild's own; a value of None takes the name away.
@@ -12,12 +12,10 @@ import select
 import selectors
 import signal
 import subprocess
-import sys
 import termios
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import CodeType, FrameType
 from typing import IO, Final, Protocol, cast
 
 from plumbum import CommandNotFound, local
@@ -32,8 +30,6 @@ AskToEnd = Callable[[int], None]
 
 GRACE: Final = 8.0
 """Seconds a program has between SIGTERM and SIGKILL."""
-_TICK: Final = 0.25
-"""Seconds after which a signal that went unnoticed is noticed."""
 _CHUNK: Final = 64 * 1024
 _EMPTY: Final[Environment] = {}
 
@@ -422,87 +418,3 @@ def service(
         yield process
     finally:
         end(process)
-
-
-@dataclass(slots=True)
-class Interruption:
-    """Whether and how a run is being ended: `at_once` after a second Ctrl-C."""
-
-    asked: bool = False
-    at_once: bool = False
-
-
-@contextlib.contextmanager
-def signals_interrupt() -> Iterator[Interruption]:
-    """SIGTERM and SIGHUP end a run the way Ctrl-C does: in order, everything cleaned up.
-
-    A second Ctrl-C interrupts the cleaning up where that waits, a third one ends this process as
-    it would any other. Signals that whoever started rbuild has it ignore (nohup) stay ignored.
-
-    A timer ticks meanwhile. Python looks for signals before it calls what waits, and acts on one
-    that came between that look and the call when the call returns: never, where a container has
-    nothing to say (CPython 3.11 to 3.14; `signal.set_wakeup_fd` helps only where a descriptor is
-    waited for). The tick ends every such call, which Python then makes again (PEP 475).
-    """
-    state = Interruption()
-    hook = sys.unraisablehook
-    lost = False
-
-    def note_lost(unraisable: sys.UnraisableHookArgs) -> None:
-        # The signal came while Python ran a finalizer, out of which nothing can be raised.
-        nonlocal lost
-        if unraisable.exc_type is KeyboardInterrupt:
-            lost = True
-        else:
-            hook(unraisable)
-
-    def strike(interrupted: FrameType | None) -> None:
-        nonlocal lost
-        lost = _is_within(interrupted, note_lost.__code__)
-        if not lost:
-            raise KeyboardInterrupt
-
-    def interrupt(number: int, interrupted: FrameType | None) -> None:
-        # A terminal that closes sends SIGHUP, and so does its shell; a service manager sends
-        # SIGTERM and SIGHUP.
-        if state.asked and number != signal.SIGINT:
-            return
-        if state.at_once:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            os.kill(os.getpid(), signal.SIGINT)
-        state.at_once = state.asked
-        state.asked = True
-        strike(interrupted)
-
-    def tick(_number: int, interrupted: FrameType | None) -> None:
-        if lost:
-            strike(interrupted)
-
-    handlers = {
-        signal.SIGINT: interrupt,
-        signal.SIGTERM: interrupt,
-        signal.SIGHUP: interrupt,
-        signal.SIGALRM: tick,
-    }
-    before = {number: signal.getsignal(number) for number in handlers}
-    for number, handler in handlers.items():
-        if before[number] is not signal.SIG_IGN:
-            signal.signal(number, handler)
-    sys.unraisablehook = note_lost
-    signal.setitimer(signal.ITIMER_REAL, _TICK, _TICK)
-    try:
-        yield state
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        sys.unraisablehook = hook
-        for number, earlier in before.items():
-            signal.signal(number, earlier)
-
-
-def _is_within(frame: FrameType | None, code: CodeType) -> bool:
-    """Whether it runs in that function, or in what that one called."""
-    while frame is not None:
-        if frame.f_code is code:
-            return True
-        frame = frame.f_back
-    return False

@@ -13,7 +13,7 @@ from rootless_build.cli.command import Command
 from rootless_build.errors import RbuildError
 from rootless_build.escaping import shown
 from rootless_build.events import Level, Notice
-from rootless_build.process import signals_interrupt
+from rootless_build.interruption import signals_interrupt
 from rootless_build.registry import Choice
 
 

@@ -12,7 +12,7 @@ from rootless_build.cli import tables
 from rootless_build.cli.checkout import bundles_directory, checkout, data_directory, engine_of
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import engine_for
-from rootless_build.process import signals_interrupt
+from rootless_build.interruption import signals_interrupt
 from rootless_build.recovery import Remains
 from rootless_build.registry import Choice
 
@@ -32,7 +32,8 @@ class Clean(Command):
 
     def _clean(self) -> int:
         if self.flag("dry_run"):
-            return self._remove(dry=True)
+            with signals_interrupt():
+                return self._remove(dry=True)
         with checkout(self, "rbuild clean"):
             return self._remove(dry=False)
 
@@ -40,7 +41,7 @@ class Clean(Command):
         freed = 0
         seen: set[str] = set()
         verb = "would remove" if dry else "removed"
-        with signals_interrupt(), engine_for(self) as (engine, choice):
+        with engine_for(self) as (engine, choice):
             for found in self._found(engine, choice, dry=dry):
                 if found.what in seen:
                     continue

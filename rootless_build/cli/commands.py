@@ -29,7 +29,7 @@ from rootless_build.errors import (
 )
 from rootless_build.escaping import shown
 from rootless_build.events import Level, Notice, StepReporter
-from rootless_build.process import signals_interrupt
+from rootless_build.interruption import signals_interrupt
 
 
 def format_option() -> cli.SwitchAttr[str | list[str]]:

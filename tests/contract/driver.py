@@ -15,8 +15,8 @@ from rootless_build.backend import Engine, Stdio
 from rootless_build.errors import RbuildError
 from rootless_build.events import Event, OutputLine, StepReporter
 from rootless_build.host import engine_settings
+from rootless_build.interruption import signals_interrupt
 from rootless_build.plan import BuildImage, RunContainer, from_json
-from rootless_build.process import signals_interrupt
 
 
 def show(event: Event) -> None:
