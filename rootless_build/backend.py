@@ -259,7 +259,8 @@ class Engine(Protocol):
         """Copy the files of an image into the existing directory `destination`.
 
         Owner of the copies is the caller; modes, times and links are kept. `labels` are for a
-        container that lives meanwhile. Raises StepFailedError.
+        container that lives meanwhile. Raises StepFailedError, and ContainerLeftError where that
+        container stays.
         """
 
     def discard_image(self, image: Image) -> None:

@@ -143,13 +143,15 @@ def _owner(leftover: Leftover) -> str | None:
     user made, which inherits labels of the image that it is made from.
     """
     labels = dict(leftover.labels)
+    maker = labels.get(LABEL_PROCESS)
+    if maker is not None and process.lives(maker):
+        return None
     match leftover.kind:
         case LeftoverKind.IMAGE:
             label = ImageLabel.of(leftover.labels)
             return label.project if label else None
         case LeftoverKind.CONTAINER:
-            own = LABEL_PROCESS in labels and not process.lives(labels[LABEL_PROCESS])
-            return labels.get(LABEL_PROJECT) if own else None
+            return labels.get(LABEL_PROJECT) if maker is not None else None
         case LeftoverKind.VOLUME:
             return labels.get(LABEL_PROJECT)
         case LeftoverKind.BROKEN_IMAGE:

@@ -105,12 +105,13 @@ def needs_engine(plan: Plan) -> bool:
 @dataclass(frozen=True, slots=True)
 class Summary:
     """What a run did. `done` says whether anything had to be; `saved` are the seconds that what
-    was not done, or was found in a cache, took an earlier run. `left`: a container is still there.
+    was not done, or was found in a cache, took an earlier run. `container_left`: one that should
+    be gone is there.
     """
 
     done: bool = False
     saved: float = 0.0
-    left: bool = False
+    container_left: bool = False
 
 
 def run(
@@ -143,7 +144,7 @@ class _Run:
         self._unchanged = unchanged
         self._skip: bool | None = None
         self._running: Running | None = None
-        self._left = sum(isinstance(step, RunContainer) for step in plan.steps)
+        self._containers_to_run = sum(isinstance(step, RunContainer) for step in plan.steps)
         self._in_containers = 0.0
         self._cached = False
         self._prepared = False
@@ -197,7 +198,7 @@ class _Run:
         if not self._prepared:
             self._prepared = True
             self._attestor = self._options.attest() if self._options.attest else None
-            if self._left:
+            if self._containers_to_run:
                 self._engine.warm_up()
             self._check_bundles()
 
@@ -349,12 +350,12 @@ class _Run:
         watch = Stopwatch()
         self._run_in(step, image, stdio, reporter)
         self._in_containers += watch.seconds
-        self._left -= 1
+        self._containers_to_run -= 1
         if self._running is not None:
             self._running.ended(step, image, watch.seconds)
-            if not self._left:
+            if not self._containers_to_run:
                 self._running.all_ended()
-        if self._unchanged is not None and not self._left:
+        if self._unchanged is not None and not self._containers_to_run:
             self._compare_with_cold(self._unchanged)
         return True
 
@@ -414,8 +415,8 @@ class _Run:
         try:
             yield
         except ContainerLeftError as error:
-            self._summary = dataclasses.replace(self._summary, left=True)
-            text = f"{error.message}; the next run tries again: {error.engine_words}"
+            self._summary = dataclasses.replace(self._summary, container_left=True)
+            text = f"{error.message}, and it stays for now: {error.engine_words}".rstrip(": ")
             reporter.notice(error.code, text, Level.WARNING)
 
     def _give_back_after_failure(self, staging: Staging) -> Callable[..., None]:

@@ -108,7 +108,9 @@ class Unchanged:
     def _before(self, step: BuildImage) -> Built | None:
         before = self._records.images.get(_image_key(step))
         if before is not None and before.mixed:
-            raise _NeededError("files changed while it was built")
+            raise _NeededError(
+                "files changed while it was built" if before.id else "its last build did not end"
+            )
         return before
 
     def _written(self, step: BuildImage, made: Fingerprint) -> Answer:
@@ -296,6 +298,8 @@ class ImageBuild:
         rbuild's label is its last instruction, after which nothing reads the build context: files
         are looked at again from then on, while the engine ends.
         """
+        # Until it ends, and where this process is killed, nobody knows what the image is made of.
+        self._keep(Built("", dict(self._before.parts), 0.0, mixed=True))
         try:
             yield _LabelReporter(reporter, self.fingerprint, self._after.start)
         finally:
@@ -310,10 +314,13 @@ class ImageBuild:
                 made = _outputs_digest(self._step, self._cache)
         except UnknownInputError:
             mixed = True
-        self._records.images.pop(self._key, None)
-        self._records.images[self._key] = Built(made, dict(self._before.parts), seconds, mixed)
-        self._records.save()
+        self._keep(Built(made, dict(self._before.parts), seconds, mixed))
         return not mixed
+
+    def _keep(self, built: Built) -> None:
+        self._records.images.pop(self._key, None)
+        self._records.images[self._key] = built
+        self._records.save()
 
 
 @dataclass(slots=True)

@@ -29,7 +29,8 @@ def working_container(
 ) -> Iterator[WorkingContainer]:
     """A container of `image` that is gone, its processes and anonymous volumes too, at the end.
 
-    Raises UnsupportedError, and StepFailedError with status 125 when it can't be made.
+    Raises UnsupportedError, StepFailedError with status 125 when it can't be made, and
+    ContainerLeftError when something of it stays.
     """
     settings = buildah.settings
     flags.check(step, settings)
@@ -88,6 +89,9 @@ def remove(buildah: Buildah, record: ContainerRecord) -> None:
     if gone.status and "container not known" not in gone.words:
         message = f"the container {record.name} could not be removed"
         raise StepFailedError(message, engine_words=own_words(gone))
+    # The record itself last: without it nobody knows of what stays.
+    for inside in (record.temporary, record.anonymous):
+        buildah.remove_tree(inside)
     buildah.remove_tree(record.directory)
 
 

@@ -58,7 +58,7 @@ def place(step: RunContainer, image: Image, store: Store, record: ContainerRecor
             mounts.append(mount)
             continue
         if mount.name is None:
-            data = record.directory / "anonymous" / str(number)
+            data = record.anonymous / str(number)
             data.mkdir(parents=True)
         else:
             data = store.make_volume(mount.name, step.labels).data

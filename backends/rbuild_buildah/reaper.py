@@ -71,6 +71,8 @@ def main() -> int:
     # when that child has ended.
     waited_for = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGWINCH}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, waited_for)
+    # Whoever has it ignored hears of no child.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     program = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, setsigmask=before)
     on_terminal = os.isatty(0)
     while not (ended := os.waitid(os.P_PID, program, os.WEXITED | os.WNOHANG)):

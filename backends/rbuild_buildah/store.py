@@ -56,6 +56,11 @@ class ContainerRecord:
         return self.directory / "tmp"
 
     @property
+    def anonymous(self) -> Path:
+        """Where its anonymous volumes are."""
+        return self.directory / "anonymous"
+
+    @property
     def marker(self) -> str:
         """What the mount table of each of its processes holds."""
         return f"/{self.directory.name}/{self.temporary.name}/"

@@ -165,7 +165,7 @@ def new_container(
     """Make a container; it is removed, with its anonymous volumes, when the context ends.
 
     Raises StepFailedError (125) when docker refuses, UnsupportedError for bind mounts on a
-    remote engine.
+    remote engine, ContainerLeftError when it stays.
     """
     _prepare_sources(client, step)
     _make_volumes(client, step)

@@ -180,7 +180,7 @@ def new_container(
     """Make a container; it is removed, with its anonymous volumes, when the context ends.
 
     Raises StepFailedError (125) when podman refuses, UnsupportedError for bind mounts on a
-    remote engine.
+    remote engine, ContainerLeftError when it stays.
     """
     _prepare_sources(connection, step)
     # A name of our own finds the container although podman was interrupted before it gave an id.
@@ -191,12 +191,13 @@ def new_container(
     identity = own
 
     def remove() -> str:
+        """Returns why it stays, if it does."""
         if identity is None:
             return ""
-        words = remove_container(connection, identity)
-        if connection.endpoint is None:
+        why = remove_container(connection, identity)
+        if not why and connection.endpoint is None:
             RuntimeStates(settings).remove(identity)  # where conmon was killed
-        return words
+        return why
 
     try:
         with engine_errors("podman could not make the container", status=125):
@@ -212,9 +213,9 @@ def new_container(
     except BaseException:
         remove()
         raise
-    if words := remove():
+    if why_it_stays := remove():
         message = f"podman could not remove the container {step.name}"
-        raise ContainerLeftError(message, engine_words=words)
+        raise ContainerLeftError(message, engine_words=why_it_stays)
 
 
 def _prepare_sources(connection: Connection, step: RunContainer) -> None:

@@ -132,7 +132,7 @@ def execute(
             engine, unchanged = None, None
             if runner.needs_engine(plan):
                 looks = Looks(plan, cache_directory(plan.project))
-                if dispose is None:
+                if dispose is None and not run.dead:
                     # The engine is asked meanwhile.
                     looks.ahead()
                 engine, choice = stack.enter_context(engine_to_come.open(run))
@@ -146,8 +146,8 @@ def execute(
                     unchanged = _unchanged(command, plan, choice, looks)
             try:
                 summary = runner.run(plan, engine, options, mask.emitting(command.view), unchanged)
-                run.unfinished = run.unfinished or summary.left
-            except StepFailedError as error:
+                run.unfinished = run.unfinished or summary.container_left
+            except (RbuildError, OSError) as error:
                 run.unfinished = run.unfinished or _may_have_left(error, engine)
                 raise
         status = 0
@@ -169,10 +169,10 @@ def execute(
     return status
 
 
-def _may_have_left(error: StepFailedError, engine: Engine | None) -> bool:
+def _may_have_left(error: RbuildError | OSError, engine: Engine | None) -> bool:
     """Whether a container of this run may be there still."""
-    if engine is None:
-        return False
+    if engine is None or (isinstance(error, RbuildError) and not error.where):
+        return False  # no step had begun
     if isinstance(error, ImageBuildError):
         # An engine that was killed may have begun one of which it knows nothing.
         return True

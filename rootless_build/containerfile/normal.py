@@ -259,14 +259,17 @@ class _Normaliser:
         pieces = [rendered(line.now) for line in part.lines]
         pieces += [f"{name}={value}" for name, value in sorted(self._work.given.arguments.items())]
         pieces += [f"{name}={value}" for name, value in sorted(self._work.given.platform.items())]
-        if part.base is not None:
-            pieces.append(self._definition(part.base))
-        elif part.stage.base:
-            image = self._work.image(part.stage.base)
-            pieces.append(image.id if image else "")
+        if part.stage.base:
+            pieces.append(self._based_on(part))
         for line in part.lines:
             pieces += self._copied(line.now, part)
         return fingerprint(*pieces)
+
+    def _based_on(self, part: _Part) -> str:
+        if part.base is not None and part.base in self._parts:
+            return self._definition(part.base)
+        # A build context may stand for a stage of the file.
+        return self._marker(part.stage.base or "", part.number)
 
     def _copied(self, instruction: Instruction, part: _Part) -> list[str]:
         if instruction.keyword not in {"COPY", "ADD"}:

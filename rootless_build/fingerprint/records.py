@@ -1,6 +1,8 @@
 """What earlier runs of a project made, and of what: one JSON file in the user's cache.
 
-A record that is lost costs one more run. Where two runs write at once the last one wins.
+A record that is lost costs one more run, but for that of a `mixed` image: once its files are as
+they were when its build began, its label does not tell that they were others in between. Where two
+runs write at once the last one wins.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ _KEPT: Final = 50
 @dataclass(frozen=True, slots=True)
 class Built:
     """An image: its id and what went into it. `mixed`: files changed while it was built, so that
-    nobody knows what it is made of. `seconds` is what the build took.
+    nobody knows what it is made of; without an id its build has not ended. `seconds` is what the
+    build took.
     """
 
     id: str

@@ -42,6 +42,8 @@ def test_the_run_after_one_that_was_killed_clears_what_it_left(waiting: Rbuild, 
     done = waiting("binary")
     assert done.returncode == 0, done.stderr
     assert "cleared what an earlier run (rbuild" in done.stderr
+    # What it had staged in the build context is gone before that is looked at.
+    assert "files changed while the image was built" not in done.stderr
     assert remains(waiting) == []
     assert listing(waiting.bundles) == BUILT
 
@@ -121,8 +123,9 @@ def unfinished_image(rbuild: Rbuild, context: Path) -> str:
 
 
 @pytest.mark.parametrize("backend_name", ["buildah"], indirect=True)
-def test_a_container_that_can_not_be_removed_is_told_and_removed_by_the_next_run(
-    waiting: Rbuild, tmp_path: Path
+@pytest.mark.parametrize("target", ["binary", "unverified"])
+def test_a_container_that_can_not_be_removed_is_removed_by_the_next_run(
+    waiting: Rbuild, tmp_path: Path, target: str
 ) -> None:
     """The engine is real, but for the first `rm`."""
     engine = tmp_path / waiting.backend
@@ -138,15 +141,29 @@ def test_a_container_that_can_not_be_removed_is_told_and_removed_by_the_next_run
     engine.chmod(0o755)
     path = f"{tmp_path}:{waiting.environment['PATH']}"
     spoiled = replace(waiting, environment={**waiting.environment, "PATH": path})
-    done = spoiled("binary")
-    assert done.returncode == 0, done.stderr
-    assert listing(waiting.bundles) == BUILT
-    assert "the next run tries again: device or resource busy" in done.stderr
+    with_unverified_target(waiting)
+    done = spoiled(target)
+    if target == "binary":
+        assert done.returncode == 0, done.stderr
+        assert listing(waiting.bundles) == BUILT
+        assert "and it stays for now: device or resource busy" in done.stderr
+    else:
+        assert done.returncode == 4, done.stderr
+        assert "the new bundles are damaged" in done.stderr
     assert remains(waiting) != []
     again = waiting("binary")
     assert again.returncode == 0, again.stderr
-    assert "cleared what an earlier run (rbuild binary) left: container" in again.stderr
+    assert f"cleared what an earlier run (rbuild {target}) left: container" in again.stderr
     assert remains(waiting) == []
+
+
+def with_unverified_target(rbuild: Rbuild) -> None:
+    """The target `unverified`, whose checksum is another file's."""
+    script = 'echo one > "$DEST/tool"\necho two | md5sum | sed s/-/tool/ > "$DEST/tool.md5"\n'
+    (rbuild.project / "hack/make/unverified").write_text(script)
+    makefile = rbuild.project / "Makefile"
+    target = "\nunverified: build\n\t$(RUN) hack/make.sh unverified\n"
+    makefile.write_text(makefile.read_text() + target)
 
 
 def test_a_container_that_the_user_made_of_the_image_stays(waiting: Rbuild) -> None:

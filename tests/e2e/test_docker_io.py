@@ -75,4 +75,5 @@ def test_quickstart_builds_a_dockerd_that_runs_here(
         assert daemon.with_name(f"{daemon.name}.sha256").read_text() == f"{digest}  {daemon.name}\n"
         assert {path.lstat().st_uid for path in bundles.rglob("*")} == {os.getuid()}
         made[backend] = digest
+        assert "nothing changed" in quickstart(backend, environment)
     assert len(set(made.values())) == 1

@@ -99,8 +99,8 @@ def test_an_archive_that_cannot_be_read_is_named(tmp_path: Path, content: bytes)
         write_layout(tmp_path / "layout", archive, ())
 
 
-def _reaped(script: str) -> subprocess.Popen[bytes]:
-    argv = [sys.executable, "-I", "-S", str(REAPER), "sh", "-c", script]
+def _reaped(script: str, *through: str) -> subprocess.Popen[bytes]:
+    argv = [*through, sys.executable, "-I", "-S", str(REAPER), "sh", "-c", script]
     return subprocess.Popen(argv, stdout=subprocess.PIPE)
 
 
@@ -108,6 +108,12 @@ def test_what_a_program_left_in_the_background_ends_with_it() -> None:
     # The pipe ends only when the last process that holds it is gone.
     with _reaped("setsid sleep 300 & (trap '' TERM; sleep 300) & exit 7") as reaper:
         assert reaper.communicate(timeout=30)[0] == b""
+    assert reaper.returncode == 7
+
+
+def test_the_end_of_a_program_is_seen_where_the_signal_for_it_is_ignored() -> None:
+    with _reaped("exit 7", "env", "--ignore-signal=CHLD") as reaper:
+        reaper.communicate(timeout=30)
     assert reaper.returncode == 7
 
 

@@ -129,7 +129,7 @@ class FakeEngine(IdleEngine):
         finally:
             self.open_containers -= 1
         if self.keeps_containers:
-            raise ContainerLeftError("the container stays", engine_words="no space left")
+            raise ContainerLeftError("the container was not removed", engine_words="no space left")
 
 
 @pytest.fixture
@@ -233,10 +233,10 @@ def test_a_container_that_stays_is_told_and_the_bundles_are_published(project: P
     engine = FakeEngine(work=write("new", "new"), keeps_containers=True)
     events: list[Event] = []
     summary = runner.run(plan(project), engine, runner.Options(), events.append)
-    assert summary.left
+    assert summary.container_left
     assert names(project) == ["new", "old"]
     (notice,) = [event for event in events if isinstance(event, Notice)]
-    assert notice.text == "the container stays; the next run tries again: no space left"
+    assert notice.text == "the container was not removed, and it stays for now: no space left"
     assert isinstance(events[-1], StepFinished)
     assert events[-1].status == 0
 

@@ -76,6 +76,29 @@ def test_nothing_changed(project: Project) -> None:
     assert reasons(events) == []
 
 
+def test_an_image_of_files_that_changed_and_of_a_run_that_was_killed_is_built_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its label names files that were there before, and are again."""
+    project = Project(tmp_path, 0)
+    build_image = project.engine.build_image
+
+    def killed(step: BuildImage, reporter: StepReporter) -> Image:
+        project.write("src/main.go", "in between")
+        build_image(step, reporter)
+        project.write("src/main.go", "before")
+        raise KeyboardInterrupt
+
+    project.write("src/main.go", "before")
+    monkeypatch.setattr(project.engine, "build_image", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(project)
+    monkeypatch.undo()
+    done, events = run(project, explain=True)
+    assert done == (True, True)
+    assert reasons(events)[0] == "its last build did not end"
+
+
 @pytest.mark.parametrize("option", ["--force", "--fresh"])
 def test_forced(project: Project, option: str) -> None:
     done, events = run(project, force=option, explain=True)

@@ -23,16 +23,16 @@ def mount_content(instruction: Instruction, at: At) -> tuple[Instruction, ...] |
 def _safe(mount: Mount, at: At) -> Mount:
     if mount.type != "bind":
         return mount
-    source = mount.source or "."
-    if mount.origin is None:
-        digest, known = at.work.context_digest(source), at.has(Feature.MOUNT_CONTENT_CACHED)
+    source, origin = mount.source or ".", mount.origin
+    if origin is None:
+        known = at.has(Feature.MOUNT_CONTENT_CACHED)
         if not at.has(Feature.MOUNT_IGNORES) and at.work.content.ignores_any(source):
             at.note("mount-content", _why(at, Feature.MOUNT_IGNORES))
             mount = dataclasses.replace(mount, origin=CONTEXT)
             at.work.needs_context = True
             known = False
     else:
-        digest, known = at.marker(mount.origin), at.has(Feature.MOUNT_STAGE_CACHED)
+        known = at.has(Feature.MOUNT_STAGE_CACHED)
     if mount.writable and not at.has(Feature.MOUNT_DISCARDS_WRITES):
         at.note("mount-content", _why(at, Feature.MOUNT_DISCARDS_WRITES))
         mount = dataclasses.replace(mount, origin=_copied(mount.origin, at))
@@ -41,6 +41,8 @@ def _safe(mount: Mount, at: At) -> Mount:
         return mount
     feature = Feature.MOUNT_STAGE_CACHED if mount.origin else Feature.MOUNT_CONTENT_CACHED
     at.note("mount-content", _why(at, feature))
+    # All files that it holds are read for it.
+    digest = at.work.context_digest(source) if origin is None else at.marker(origin)
     # An option that engines take and that means nothing; it is part of what they compare.
     return dataclasses.replace(mount, others=(*mount.others, f"consistency={digest}"))
 

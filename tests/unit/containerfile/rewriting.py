@@ -35,6 +35,7 @@ class Rewriting:
         allow: bool = False,
         explain: bool = False,
         local: bool = True,
+        contexts: Mapping[str, str] | None = None,
     ) -> None:
         name, _, version = engine.partition(" ")
         found = builder(name, version)
@@ -49,6 +50,7 @@ class Rewriting:
             Content(directory / "context", ignored(ignore) if ignore else Patterns(())),
             (images if images is not None else {"base": Image()}).get,
             None if explain else self.files,
+            contexts=tuple((contexts or {}).items()),
             network=network,
             platform=platform,
             allow_inexact=allow,

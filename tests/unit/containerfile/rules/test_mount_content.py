@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
+from rootless_build.containerfile.content import Content
 from rootless_build.containerfile.stages import Image
 from tests.unit.containerfile.rewriting import OLD, Rewriting, last, same
 
@@ -72,6 +75,28 @@ def test_an_image_is_marked_with_its_id(tmp_path: Path) -> None:
     text = "FROM base\nRUN --mount=from=tool,target=/c y\n"
     one, two = ({"base": Image(), "tool": Image(id=name)} for name in "ab")
     assert marked(tmp_path, text, images=one) != marked(tmp_path, text, images=two)
+
+
+def test_a_build_context_in_the_place_of_a_stage_counts(tmp_path: Path) -> None:
+    text = (
+        "FROM base AS a\nRUN one\nFROM a AS b\nRUN two\nFROM base\nRUN --mount=from=b,target=/c y\n"
+    )
+    places = ("docker-image://debian:12", "docker-image://debian:13")
+    one, two = (marked(tmp_path, text, contexts={"a": place}) for place in places)
+    assert one != two
+    assert one != marked(tmp_path, text)
+
+
+def test_engines_that_do_it_themselves_need_no_files_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(_: Content, path: str) -> str:
+        pytest.fail(f"{path} was read")
+
+    monkeypatch.setattr(Content, "digest", read)
+    assert same(tmp_path, "RUN --mount=target=/c a", "buildah 1.39.0")
+    text = "FROM base AS a\nCOPY . /\nFROM base\nRUN --mount=from=a,target=/c y\n"
+    assert Rewriting(tmp_path, text, "buildah 1.44.0").normal is None
 
 
 def test_engines_that_do_it_themselves(tmp_path: Path) -> None:
