@@ -21,7 +21,7 @@ from typing import IO, Final, Protocol, cast
 from plumbum import CommandNotFound, local
 
 from rootless_build.data import dataclass
-from rootless_build.errors import HostError
+from rootless_build.errors import HostError, RbuildError
 from rootless_build.events import Stream
 
 Environment = Mapping[str, str | None]
@@ -213,7 +213,8 @@ def end(process: Running, grace: float = GRACE) -> None:
         except KeyboardInterrupt:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
-            process.wait(GRACE)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(GRACE)
             raise
         return
 
@@ -308,7 +309,9 @@ def stream(
                 _pump(process, on_output)
             except BaseException:
                 if ask_to_end is not None:
-                    _ask(process, ask_to_end)
+                    # Where it can't even be asked, the signals follow.
+                    with contextlib.suppress(RbuildError, OSError):
+                        _ask(process, ask_to_end)
                 raise
         return process.wait()
     except BaseException:
@@ -384,15 +387,25 @@ def attach(
     try:
         return process.wait()
     except BaseException:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGTERM)
-        process.wait(GRACE)
-        if terminal is not None:
-            # A client that is ended by a signal leaves it raw (docker 20.10).
-            termios.tcsetattr(0, termios.TCSANOW, terminal)
+        try:
+            _end_one(process)
+        finally:
+            if terminal is not None:
+                # A client that is ended by a signal leaves it raw (docker 20.10).
+                termios.tcsetattr(0, termios.TCSANOW, terminal)
         raise
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _end_one(process: Running) -> None:
+    """As `end`, a program that is in rbuild's own process group."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE)
+            return
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
@@ -424,7 +424,9 @@ class _Run:
 
         def leave(kind: type[BaseException] | None, *_: object) -> None:
             if kind is not None:
-                self._engine.give_back(staging.path)
+                # The failure is what is to be told.
+                with suppress(RbuildError, OSError):
+                    self._engine.give_back(staging.path)
 
         return leave
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import json
@@ -32,7 +33,7 @@ from rootless_build.backend import (
     Leftover,
     LeftoverKind,
 )
-from rootless_build.errors import ImageNotFoundError, StepFailedError
+from rootless_build.errors import ImageNotFoundError, RbuildError, StepFailedError
 from rootless_build.events import StepReporter, Stream
 from rootless_build.plan import BuildImage, Json, Pairs, RunContainer
 
@@ -143,9 +144,13 @@ class BuildahEngine:
             self._buildah.capture("rmi", image.id)
 
     def _end_build(self) -> None:
-        """What a build that was interrupted or killed did not remove itself."""
-        for made in (*self._storage.own_containers(), *self._states.of_own_builds()):
-            self.remove(made)
+        """What a build that was interrupted or killed did not remove itself.
+
+        What stays is for the next run; how the build ended is what is to be told.
+        """
+        with contextlib.suppress(RbuildError, OSError):
+            for made in (*self._storage.own_containers(), *self._states.of_own_builds()):
+                self.remove(made)
 
     def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
         """Make an image of one layer out of a tar archive (plain, gzip, xz or bzip2)."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build import process
+from rootless_build.errors import RbuildError
 from rootless_build.plan import BuildImage
 
 _TEMPORARY: Final = "/var/tmp"  # noqa: S108 - the engines' own; directories of mkdtemp(3) in it
@@ -30,19 +31,34 @@ def build_directory(step: BuildImage, remove: Callable[[Path], None]) -> Iterato
     if _has_cache_mounts(step):
         yield None
         return
-    place = os.environ.get("TMPDIR") or _TEMPORARY
-    directory = Path(tempfile.mkdtemp(prefix=process.private_prefix(), dir=place))
+    directory = Path(tempfile.mkdtemp(prefix=process.private_prefix(), dir=_place()))
     try:
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
         if directory.exists():
-            remove(directory)
+            # How the build itself ended is what counts.
+            with contextlib.suppress(RbuildError):
+                remove(directory)
 
 
 def bundles_of_builds() -> list[Path]:
     """buildah's own directories in those that `build_directory` made, for whichever process."""
-    return list(Path(os.environ.get("TMPDIR") or _TEMPORARY).glob(f"rbuild-*/{_BUNDLE}"))
+    found: list[Path] = []
+    for directory in _place().glob("rbuild-*"):
+        # Another run may be at removing its own.
+        with contextlib.suppress(OSError):
+            found += directory.glob(_BUNDLE)
+    return found
+
+
+def bundles_of_others() -> list[Path]:
+    """Those of builds that buildah, or podman, was started for by others."""
+    return list(_place().glob(_BUNDLE))
+
+
+def _place() -> Path:
+    return Path(os.environ.get("TMPDIR") or _TEMPORARY)
 
 
 def process_of(bundle: Path) -> str | None:

@@ -8,7 +8,6 @@ that no RUN asks for, and whose name says whose it is.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import os
 import re
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rbuild_containers.killing import kill_containing
+from rbuild_containers.temporary import bundles_of_builds, bundles_of_others
 from rootless_build import process
 from rootless_build.backend import (
     LABEL_PREFIX,
@@ -34,8 +34,6 @@ from rootless_build.plan import Pairs
 _MARK: Final = re.compile(r"id=io\.rbuild\.(\d+\.\d+)\.([0-9a-f]+)(?:,|$)")
 _LISTS: Final = ("containers.json", "volatile-containers.json")
 _WORKING: Final = "-working-container"
-_BUNDLES: Final = ("buildah[0-9]*", "rbuild-*/buildah[0-9]*")
-_TEMPORARY: Final = "/var/tmp"  # noqa: S108 - where buildah puts them, in directories of mkdtemp(3)
 
 
 def marks(labels: Pairs) -> tuple[str, ...]:
@@ -155,9 +153,7 @@ class Storage:
 
 def bundle_directories(container: str) -> Iterator[Path]:
     """Where a build that was killed put what its runtime needed for the container."""
-    place = os.environ.get("TMPDIR") or _TEMPORARY
-    found = (Path(place).glob(pattern) for pattern in _BUNDLES)
-    for directory in itertools.chain.from_iterable(found):
+    for directory in (*bundles_of_others(), *bundles_of_builds()):
         with contextlib.suppress(OSError):
             mine = directory.lstat().st_uid == os.getuid()
             if mine and f'id="{container}"' in (directory / "run/.containerenv").read_text():

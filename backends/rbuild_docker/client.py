@@ -17,7 +17,7 @@ from rootless_build.data import dataclass
 from rootless_build.errors import BackendUnavailableError, StepFailedError
 from rootless_build.plan import Json
 
-PATIENCE: Final = 5.0
+PATIENCE: Final = 20.0
 """Seconds a daemon has to say who it is."""
 _NOBODY_THERE: Final = re.compile(
     r"cannot connect to the docker daemon|connection refused", re.IGNORECASE

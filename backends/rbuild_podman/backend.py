@@ -14,7 +14,7 @@ from rootless_build import process
 from rootless_build.backend import Engine, EngineSettings, Probe
 from rootless_build.plan import BuildImage, HostCommand, RemoveVolume, RunContainer, Step
 
-_PATIENCE = 5.0
+_PATIENCE = 20.0
 """Seconds an engine has to say its version."""
 
 

@@ -38,8 +38,11 @@ _STANDARD_INPUT = 0
 """The descriptor; `sys.stdin` may be something else, or closed."""
 _STOP_GRACE = 2
 """Seconds an interrupted container has before SIGKILL, where the step says nothing."""
-_MONITOR_PATIENCE = 2.0
-"""Seconds for conmon to end after its container; it needs 0.05 s."""
+_MONITOR_PATIENCE = 10.0
+"""Seconds for conmon to end after its container; it needs 0.05 s on an idle machine."""
+_STOP_PATIENCE = 30.0
+"""Seconds that podman has to answer once the container has had its grace. podman-py 5 gives it half
+of the grace, in which a busy machine does not unmount a container."""
 _NOT_FOUND = re.compile(r"not found in \$PATH|no such file or directory|command that was not found")
 _NOT_EXECUTABLE = re.compile(r"permission denied|is a directory", re.IGNORECASE)
 _GONE = "no such container"
@@ -155,10 +158,14 @@ class PodmanContainer:
         grace = _STOP_GRACE if asked is None else min(asked, int(process.GRACE))
         monitor = self._monitor()
         with contextlib.suppress(RbuildError), engine_errors("the container did not stop"):
-            self._api.stop(timeout=grace, ignore=True)
-            if monitor is not None:
-                # conmon, and then podman's own cleaning in its place, outlive the container.
-                process.await_end(monitor, _MONITOR_PATIENCE)
+            self._connection.client.api.post(
+                f"/containers/{self.id}/stop",
+                params={"ignore": True, "timeout": grace},
+                timeout=grace + _STOP_PATIENCE,
+            )
+        if monitor is not None:
+            # conmon, and then podman's own cleaning in its place, outlive the container.
+            process.await_end(monitor, _MONITOR_PATIENCE)
 
     def _monitor(self) -> int | None:
         """The process that watches over it, where that is one of this host."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -29,7 +30,12 @@ from rootless_build.backend import (
     Leftover,
     LeftoverKind,
 )
-from rootless_build.errors import ImageBuildError, ImageNotFoundError, StepFailedError
+from rootless_build.errors import (
+    ImageBuildError,
+    ImageNotFoundError,
+    RbuildError,
+    StepFailedError,
+)
 from rootless_build.events import StepReporter, Stream
 from rootless_build.plan import BuildImage, Json, Pairs, RunContainer
 
@@ -193,15 +199,19 @@ class PodmanEngine:
             self._capture("image", "rm", "--no-prune", "--", image.id)
 
     def _end_build(self, layers: Collection[str], bundles: Collection[str]) -> None:
-        """What a build that was interrupted or killed did not end and remove itself."""
+        """What a build that was interrupted or killed did not end and remove itself.
+
+        What stays is for the next run; how the build ended is what is to be told.
+        """
         if self._connection.endpoint is not None:
             return
-        for layer in layers:
-            kill_containing(layer, mounted_at="/")
-        for made in (*self._storage.own_containers(), *self._states.of_own_builds()):
-            self.remove(made)
-        for name in bundles:
-            self._states.remove(name)
+        with contextlib.suppress(RbuildError, OSError):
+            for layer in layers:
+                kill_containing(layer, mounted_at="/")
+            for made in (*self._storage.own_containers(), *self._states.of_own_builds()):
+                self.remove(made)
+            for name in bundles:
+                self._states.remove(name)
 
     def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
         """Make an image of a root file system in a tar archive."""

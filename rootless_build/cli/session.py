@@ -179,7 +179,7 @@ def _may_have_left(error: RbuildError | OSError, engine: Engine | None) -> bool:
     try:
         # On a full disk, for one, podman can't take a container out of its storage.
         found = engine.leftovers({LeftoverKind.CONTAINER})
-    except RbuildError:
+    except (RbuildError, OSError):
         return True
     labels = [dict(left.labels) for left in found]
     own = (each.get(LABEL_PROCESS) == process.identity() for each in labels)

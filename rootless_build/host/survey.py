@@ -35,7 +35,7 @@ _Part = TypeVar("_Part")
 _HELPERS: Final = ("crun", "runc", "slirp4netns", "pasta", "fuse-overlayfs")
 _RUNTIMES: Final = frozenset({"crun", "runc"})
 _RUNTIME_PLACES: Final = ("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin")
-_PATIENCE: Final = 2.0
+_PATIENCE: Final = 15.0
 """Seconds a helper has to say its version."""
 _VERSION: Final = re.compile(r"\d+(?:\.\d+)+")
 _MAKEFILES: Final = ("GNUmakefile", "makefile", "Makefile")

@@ -21,7 +21,7 @@ from rootless_build.plan import BuildImage, Plan, RunContainer, to_json
 from tests.base_root import BASE
 from tests.recorder import Recorder
 
-PATIENCE: Final = 30.0
+PATIENCE: Final = 120.0
 """Seconds after which something that is waited for is taken to hang."""
 SCRIPT: Final = Path(__file__).with_name("driver.py")
 

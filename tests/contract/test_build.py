@@ -14,6 +14,7 @@ from rootless_build.events import BuildState
 from rootless_build.plan import BuildImage, BuildOutput, RunContainer
 from tests.base_root import BASE
 from tests.contract.cases import (
+    PATIENCE,
     Build,
     Driver,
     Run,
@@ -322,5 +323,5 @@ def test_an_interrupted_build_ends_its_processes(driver: Driver, context: Path) 
     assert b"ready\n" in iter(process.stdout.readline, b"")
     until(lambda: bool(processes("sleep", seconds)), "the build's process")
     process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 130
+    assert process.wait(PATIENCE) == 130
     until(lambda: not processes("sleep", seconds), "the end of the build's process")

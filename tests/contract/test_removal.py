@@ -22,7 +22,7 @@ from rootless_build.backend import (
 from rootless_build.errors import StepFailedError
 from rootless_build.plan import BuildImage, Pairs, RunContainer, VolumeMount
 from tests.base_root import BASE
-from tests.contract.cases import Build, Driver, Run, processes, sh, until
+from tests.contract.cases import PATIENCE, Build, Driver, Run, processes, sh, until
 from tests.recorder import Recorder
 
 
@@ -113,7 +113,7 @@ def test_an_interrupted_container_is_gone_with_its_processes(
     assert process.stdout.readline() == b"ready\n"
     assert ours(LeftoverKind.CONTAINER)
     process.send_signal(number)
-    assert process.wait(30) == 130
+    assert process.wait(PATIENCE) == 130
     until(lambda: not processes("sleep", seconds), "the end of the container's process")
     assert ours(LeftoverKind.CONTAINER) == []
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,11 +22,23 @@ _LISTING = {
 _ENGINES = frozenset({"conmon", "podman", "buildah", "runc", "crun", "slirp4netns"})
 
 
+_PATIENCE = 15.0
+"""Seconds for what ends after rbuild: conmon, and podman's own cleaning in its place."""
+
+
 def remains(rbuild: Rbuild, *, interrupted: bool = False) -> list[str]:
-    """Everything of rbuild's that is there although no run is.
+    """Everything of rbuild's that stays although no run is there.
 
     `interrupted`: the record of a run that was may stay, so that the next one looks.
     """
+    deadline = time.monotonic() + _PATIENCE
+    while (found := remains_now(rbuild, interrupted=interrupted)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return found
+
+
+def remains_now(rbuild: Rbuild, *, interrupted: bool = False) -> list[str]:
+    """What is there at this moment."""
     return [
         *(f"container {name}" for name in _containers(rbuild)),
         *(f"process {text}" for text in _processes(rbuild)),
@@ -90,7 +104,9 @@ def _directories(rbuild: Rbuild, interrupted: bool) -> Iterator[Path]:
         if not path.match(own):
             yield path
     for runtime in ("runc", "crun"):
-        yield from (Path(rbuild.environment["XDG_RUNTIME_DIR"]) / runtime).glob("*/*")
+        for directory in (Path(rbuild.environment["XDG_RUNTIME_DIR"]) / runtime).glob("*"):
+            with contextlib.suppress(OSError):  # it goes
+                yield from tuple(directory.iterdir())
     yield from rbuild.project.glob(".*.rbuild.*")
     data = Path(rbuild.environment["XDG_DATA_HOME"]) / "rbuild"
     if not interrupted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -9,7 +10,6 @@ import signal
 import stat
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ import pytest
 from rootless_build import runs
 from rootless_build.host import engine_settings, gather
 from tests.e2e.driver import Rbuild
-from tests.e2e.remains import remains
+from tests.e2e.remains import remains, remains_now
 from tests.e2e.test_project import BUILT, digests, listing
 from tests.e2e.waiting import WAIT, at_work
 
@@ -38,7 +38,7 @@ def test_the_run_after_one_that_was_killed_clears_what_it_left(waiting: Rbuild, 
     before = digests(waiting.bundles)
     killed(waiting, *(["wait"] if where == "container" else ["-f", "Waits", "build"]))
     assert digests(waiting.bundles) == before
-    assert remains(waiting) != []
+    assert remains_now(waiting) != []
     done = waiting("binary")
     assert done.returncode == 0, done.stderr
     assert "cleared what an earlier run (rbuild" in done.stderr
@@ -101,7 +101,7 @@ def test_an_image_that_was_never_finished_is_cleared(waiting: Rbuild, tmp_path: 
     assert "project-dev" in listed.stdout
 
 
-@contextmanager
+@contextlib.contextmanager
 def as_rbuild_starts_engines(rbuild: Rbuild) -> Iterator[Rbuild]:
     """With what an engine needs to find what rbuild's found: buildah keeps no storage driver in
     mind.
@@ -150,7 +150,7 @@ def test_a_container_that_can_not_be_removed_is_removed_by_the_next_run(
     else:
         assert done.returncode == 4, done.stderr
         assert "the new bundles are damaged" in done.stderr
-    assert remains(waiting) != []
+    assert remains_now(waiting) != []
     again = waiting("binary")
     assert again.returncode == 0, again.stderr
     assert f"cleared what an earlier run (rbuild {target}) left: container" in again.stderr
@@ -252,7 +252,8 @@ def test_a_run_that_was_killed_with_everything_it_had_started(waiting: Rbuild) -
             check=True,
         )
         for pid in (running.pid, *map(int, descendants.stdout.split())):
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         running.wait(60)
     done = waiting("binary")
     assert done.returncode == 0, done.stderr

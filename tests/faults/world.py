@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +21,8 @@ from tests.e2e.test_project import BUILT, digests, listing
 from tests.faults.strikes import Strike
 
 PROJECT = Path(__file__).parent.parent / "data" / "project"
-_PATIENCE = 90.0
-"""Seconds after which a run that was struck hangs."""
+_PATIENCE = 180.0
+"""Seconds after which a run hangs."""
 _ENDS = {0, 1, 3, 4, 130, -signal.SIGKILL}
 
 
@@ -36,6 +37,8 @@ class World:
     container: int = 0
     """The event at which the container's step starts."""
     runs: int = 0
+    hung: bool = False
+    """Whether the last run had to be killed."""
     known: set[str] = field(default_factory=set)
     """What was left and has been told: once is enough."""
 
@@ -122,11 +125,6 @@ class World:
                 said.append(line)
                 if number == event:
                     hit = strike.hit(running.pid, str(self.storage))
-            try:
-                running.wait(_PATIENCE)
-            except subprocess.TimeoutExpired:
-                running.kill()
-                return ["it did not end"]
         if not hit:
             return None
         return self.judge(before, running.returncode, b"".join(said).decode(errors="replace"))
@@ -142,11 +140,22 @@ class World:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         ) as running:
-            yield running
+            self.hung = False
+            timer = threading.Timer(_PATIENCE, self._end, [running])
+            timer.start()
+            try:
+                yield running
+                running.wait()
+            finally:
+                timer.cancel()
+
+    def _end(self, running: subprocess.Popen[bytes]) -> None:
+        self.hung = True
+        running.kill()
 
     def judge(self, before: dict[str, str], status: int, said: str) -> list[str]:
         """What is wrong after a run; it ends with a good one."""
-        lost = []
+        lost = ["it did not end"] if self.hung else []
         if status not in _ENDS:
             lost.append(f"status {status}")
         if "Traceback" in said:

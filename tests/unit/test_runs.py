@@ -20,10 +20,14 @@ _RUN = """
     import sys
     from pathlib import Path
     from rootless_build import runs
+    from rootless_build.interruption import signals_interrupt
     data, project, alone = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] == "alone"
     def say(text):
         print(text, flush=True)
-    with runs.begin(data, project, "rbuild binary", alone=alone, wait=True, say=say) as run:
+    with (
+        signals_interrupt(),
+        runs.begin(data, project, "rbuild binary", alone=alone, wait=True, say=say) as run,
+    ):
         run.note(backend="podman", bundles=project / "bundles")
         print("has it", flush=True)
         sys.stdin.read()
