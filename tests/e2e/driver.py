@@ -15,9 +15,52 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fcntl import ioctl
 from pathlib import Path
+from typing import Self
 
 DEADLINE = 120.0
 """Seconds after which a run hangs."""
+
+
+@dataclass
+class Screen:
+    """The other end of a terminal, and all that it has shown."""
+
+    descriptor: int
+    shown: bytes = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """As when a window is closed."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+    def shows(self, wanted: bytes) -> bool:
+        """Read until that is shown after the last step's title; False where the program ends."""
+        while wanted not in self.shown.rpartition(b"==> ")[2]:
+            if not self._read():
+                return False
+        return True
+
+    def read_all(self) -> None:
+        """Read until the program ends."""
+        while self._read():
+            pass
+
+    def _read(self) -> bytes:
+        if not select.select([self.descriptor], [], [], DEADLINE)[0]:
+            raise TimeoutError(self.shown.decode(errors="replace"))
+        try:
+            data = os.read(self.descriptor, 65536)
+        except OSError:
+            data = b""
+        self.shown += data
+        return data
 
 
 @dataclass(frozen=True)
@@ -64,35 +107,38 @@ class Rbuild:
             finally:
                 running.kill()
 
+    @contextlib.contextmanager
+    def on_screen(self, *words: str) -> Iterator[tuple[subprocess.Popen[bytes], Screen]]:
+        """`rbuild`, started on a terminal of its own, and what a person has of that."""
+        master, terminal = pty.openpty()
+        with (
+            Screen(master) as screen,
+            subprocess.Popen(
+                # As setsid makes a new session when it does not lead a group already.
+                ["setsid", "--ctty", *self.argv, *words],
+                cwd=self.project,
+                env=self.environment,
+                stdin=terminal,
+                stdout=terminal,
+                stderr=terminal,
+            ) as running,
+        ):
+            os.close(terminal)
+            try:
+                yield running, screen
+            finally:
+                running.kill()
+
     def on_a_terminal(self, *words: str, typed: str, size: tuple[int, int]) -> tuple[int, str]:
         """The status, and all that the terminal showed; `typed` is typed when a prompt shows."""
-        child, screen = pty.fork()
-        if child == 0:
-            os.chdir(self.project)
-            os.execve(sys.executable, [*self.argv, *words], dict(self.environment))
-        ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
-        shown = b""
-        sent = False
-        while True:
-            ready, _, _ = select.select([screen], [], [], DEADLINE)
-            if not ready:
-                os.kill(child, 9)
-                os.waitpid(child, 0)
-                raise TimeoutError(shown.decode(errors="replace"))
-            try:
-                data = os.read(screen, 65536)
-            except OSError:
-                data = b""
-            if not data:
-                break
-            shown += data
+        with self.on_screen(*words) as (running, screen):
+            ioctl(screen.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
             # A shell may ask for the cursor's place after its prompt.
-            if not sent and b" # " in shown.rpartition(b"==> ")[2]:
-                os.write(screen, typed.encode())
-                sent = True
-        os.close(screen)
-        _, status = os.waitpid(child, 0)
-        return os.waitstatus_to_exitcode(status), shown.decode(errors="replace")
+            if screen.shows(b" # "):
+                os.write(screen.descriptor, typed.encode())
+            screen.read_all()
+            running.wait(DEADLINE)
+        return running.returncode, screen.shown.decode(errors="replace")
 
     def leftovers(self) -> list[str]:
         """Containers of this project that are still in the engine's storage."""

@@ -164,21 +164,10 @@ def test_a_terminal_is_as_it_was_after_a_signal(waiting: Rbuild, target: str) ->
 
 @pytest.mark.parametrize("target", ["wait", "shell"])
 def test_a_terminal_that_is_closed_ends_the_run(waiting: Rbuild, target: str) -> None:
-    child, screen = pty.fork()
-    if child == 0:
-        os.chdir(waiting.project)
-        os.execve(waiting.argv[0], [*waiting.argv, target], dict(waiting.environment))
-    shown = b""
-    wanted = b"waiting" if target == "wait" else b"# "
-    while wanted not in shown.rpartition(b"==> [")[2]:
-        ready, _, _ = select.select([screen], [], [], DEADLINE)
-        assert ready, shown
-        shown += os.read(screen, 65536)
-    os.close(screen)
-    handle = os.pidfd_open(child)
-    assert select.select([handle], [], [], DEADLINE)[0], "it goes on"
-    os.close(handle)
-    os.waitpid(child, 0)
+    with waiting.on_screen(target) as (running, screen):
+        assert screen.shows(b"waiting" if target == "wait" else b"# ")
+        screen.close()
+        running.wait(DEADLINE)
     assert remains(waiting, interrupted=True) == []
 
 
