@@ -219,15 +219,26 @@ class _Scanner:
             return hashlib.sha256(os.fsencode(os.readlink(path))).digest()  # noqa: PTH115 - speed
         if kind != stat.S_IFREG:
             return hashlib.sha256(b"%d" % status.st_rdev).digest()
-        made = hashlib.sha256()
-        with open(path, "rb", buffering=0) as content:  # noqa: PTH123 - speed
-            while chunk := content.read(_CHUNK):
-                made.update(chunk)
         self._bytes += status.st_size
-        attributes = _attributes(path)
-        if attributes:
-            made = hashlib.sha256(made.digest() + attributes)
-        return made.digest()
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            digest = _content(descriptor, status.st_size)
+            attributes = _attributes(descriptor)
+        finally:
+            os.close(descriptor)
+        return hashlib.sha256(digest + attributes).digest() if attributes else digest
+
+
+def _content(descriptor: int, size: int) -> bytes:
+    """The digest of a file that should be that large."""
+    chunk = os.read(descriptor, min(size + 1, _CHUNK))
+    if len(chunk) == size < _CHUNK:
+        # It has not grown, so that was all: half of what a small file costs.
+        return hashlib.sha256(chunk).digest()
+    made = hashlib.sha256(chunk)
+    while chunk and (chunk := os.read(descriptor, _CHUNK)):
+        made.update(chunk)
+    return made.digest()
 
 
 def _name(entry: os.DirEntry[str]) -> str:
@@ -240,11 +251,11 @@ def _is_racy(status: os.stat_result, started: int) -> bool:
     return max(status.st_ctime_ns, status.st_mtime_ns) > started - RACY
 
 
-def _attributes(path: str) -> bytes:
+def _attributes(descriptor: int) -> bytes:
     try:
-        names = os.listxattr(path, follow_symlinks=False)
+        names = os.listxattr(descriptor)
         return b"".join(
-            os.fsencode(name) + b"\0" + os.getxattr(path, name, follow_symlinks=False) + b"\0"
+            os.fsencode(name) + b"\0" + os.getxattr(descriptor, name) + b"\0"
             for name in sorted(names)
             if name.startswith(_XATTRS)
         )
