@@ -74,7 +74,10 @@ class Shape:
 
 @dataclass
 class Project:
-    """A checkout of its own for each contender."""
+    """A checkout of its own for each contender.
+
+    No two have ever the same edits: engines that share a storage would find each other's layers.
+    """
 
     root: Path
     shape: Shape
@@ -96,16 +99,18 @@ class Project:
         return made
 
     def dockerfile(self) -> None:
-        self.edits += 1
         numbers = range(self.shape.steps)
         steps = "\n".join(f"RUN echo {number} > /step{number}" for number in numbers)
-        text = _DOCKERFILE.format(steps=steps, note=self.edits)
+        text = _DOCKERFILE.format(steps=steps, note=self._edit())
         (self.root / "Dockerfile").write_text(text)
 
     def source(self) -> None:
-        self.edits += 1
         with (self.root / "src/dir0/file0.go").open("a") as file:
-            file.write(f"// edit {self.edits}\n")
+            file.write(f"// edit {self._edit()}\n")
+
+    def _edit(self) -> str:
+        self.edits += 1
+        return f"{self.root.name}-{self.edits}"
 
     def check(self) -> None:
         """The bundle is that of the sources as they are."""
