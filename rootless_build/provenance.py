@@ -51,29 +51,34 @@ class Source:
 
 
 class Attestor:
-    """Collects, while a plan is done, what its provenance says."""
+    """Collects, while a plan is done, what its provenance says.
+
+    Sources and base images are those that a build began with: both may be others when it ends.
+    """
 
     def __init__(self, plan: Plan, backend: str, version: str) -> None:
         self._plan = plan
         self._versions: dict[str, Json] = {"rbuild": rootless_build.__version__, backend: version}
         self._backend = backend
         self._started = datetime.now(UTC)
+        self._source = read_source(plan.project)
+        self._bases: dict[str, str] = {}
         self._images: dict[str, str] = {}
 
-    def ran(self, reference: str, image: Image) -> None:
-        """A container of that image was run."""
+    def builds(self, step: BuildImage, engine: Engine) -> None:
+        """An image is built now, or need not be, and the base images are in storage."""
+        for wanted in external_bases(step):
+            found = _base(wanted, engine)
+            if found is not None:
+                self._bases[wanted] = found.id
+
+    def runs(self, reference: str, image: Image) -> None:
+        """A container of that image is run."""
         self._images[reference] = image.id
 
-    def attestation(self, engine: Engine) -> Attestation:
+    def attestation(self) -> Attestation:
         """What is known now, at the end of the container that wrote the bundles."""
-        bases = {
-            wanted: found.id
-            for step in self._plan.steps
-            if isinstance(step, BuildImage)
-            for wanted in external_bases(step)
-            if (found := _base(wanted, engine)) is not None
-        }
-        source = read_source(self._plan.project)
+        source = self._source
         given = source_date_epoch()
         finished = datetime.now(UTC)
         plan = portable(self._plan)
@@ -100,7 +105,7 @@ class Attestor:
                     "backend": self._backend,
                     "planDigest": {"sha256": plan_digest(plan)},
                 },
-                "resolvedDependencies": self._dependencies(source, bases),
+                "resolvedDependencies": self._dependencies(),
             },
             "runDetails": {
                 "builder": {"id": BUILDER, "version": self._versions},
@@ -110,8 +115,9 @@ class Attestor:
         time = given if given is not None else source.date if source else None
         return Attestation(PREDICATE, predicate, time)
 
-    def _dependencies(self, source: Source | None, bases: dict[str, str]) -> list[Json]:
+    def _dependencies(self) -> list[Json]:
         found: list[Json] = []
+        source = self._source
         if source is not None:
             found.append(
                 {
@@ -121,7 +127,7 @@ class Attestor:
                     "annotations": {"clean": source.clean},
                 }
             )
-        for role, images in (("base image", bases), ("image", self._images)):
+        for role, images in (("base image", self._bases), ("image", self._images)):
             for reference, identity in sorted(images.items()):
                 found.append(
                     {

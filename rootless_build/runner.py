@@ -149,6 +149,7 @@ class _Run:
         self._cached = False
         self._prepared = False
         self._attestor: Attestor | None = None
+        self._found_built: list[BuildImage] = []
         self._summary = Summary()
         # What takes an engine's time is time in which files change, too.
         changed = unchanged.forget if unchanged else None
@@ -198,6 +199,8 @@ class _Run:
         if not self._prepared:
             self._prepared = True
             self._attestor = self._options.attest() if self._options.attest else None
+            for step in self._found_built:
+                self._attest(step)
             if self._containers_to_run:
                 self._engine.warm_up()
             self._check_bundles()
@@ -259,11 +262,14 @@ class _Run:
             answer = self._unchanged.build(step, self._engine)
             if self._is_done(answer, reporter):
                 self._built |= {tag: answer.image for tag in step.tags if answer.image}
+                self._found_built.append(step)
+                self._attest(step)
                 return False
         self._prepare()
         watch = Stopwatch()
         with outputs.with_containerfile(outputs.image_only(step)) as plain:
             prepared = bases.prepared(plain, self._engine, reporter)
+            self._attest(step)
             building = self._unchanged.building(step, self._engine) if self._unchanged else None
             image = self._build_labelled(prepared, building, reporter)
         reporter.flush()
@@ -283,6 +289,10 @@ class _Run:
             )
         return True
 
+    def _attest(self, step: BuildImage) -> None:
+        if self._attestor is not None:
+            self._attestor.builds(step, self._engine)
+
     def _export(self, step: BuildImage, image: Image, reporter: StepReporter) -> None:
         """Copy the image's files to every output; those in the bundles are staged together."""
         # As above.
@@ -295,7 +305,7 @@ class _Run:
             near = staging.path if staging else outputs.destination(made[0])
             copied = stack.enter_context(outputs.place_near(near))
             if self._attestor is not None:
-                self._attestor.ran(title(step), image)
+                self._attestor.runs(title(step), image)
             with self._telling_what_stays(reporter):
                 self._engine.copy_image(image, self._container_labels, copied)
             for output in made:
@@ -344,7 +354,7 @@ class _Run:
         self._prepare()
         image = self._image(step, reporter)
         if self._attestor is not None:
-            self._attestor.ran(step.image, image)
+            self._attestor.runs(step.image, image)
         if self._running is not None:
             self._running.starts(step, image)
         watch = Stopwatch()
@@ -457,7 +467,7 @@ class _Run:
             self._options.dispose(staging)
             return
         attestor = self._attestor
-        published = staging.publish(attestor.attestation(self._engine) if attestor else None)
+        published = staging.publish(attestor.attestation() if attestor else None)
         for warning in published.warnings:
             self._emit(Notice(Level.WARNING, "bundles", warning))
         self._emit(BundlesPublished(staging.directory, published.files, published.checked))

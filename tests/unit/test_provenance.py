@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,14 +17,16 @@ from in_toto_attestation.predicates.provenance.v1 import provenance_pb2
 from in_toto_attestation.v1 import statement_pb2
 from in_toto_attestation.v1.statement import Statement
 
+from rootless_build import runner
 from rootless_build.backend import Image
 from rootless_build.bundles import stage, verify
 from rootless_build.bundles.provenance import NAME, Attestation
-from rootless_build.plan import BuildImage, Bundles, HostCommand, Plan, RunContainer
+from rootless_build.plan import BindMount, BuildImage, Bundles, HostCommand, Plan, RunContainer
 from rootless_build.provenance import Attestor, portable, read_source
 from tests.unit.test_runner import FakeEngine
 
 IMAGE = Image("a" * 64)
+BASE = "docker.io/library/debian:bookworm"
 
 
 @pytest.fixture
@@ -52,10 +55,14 @@ def plan(project: Path, *more: tuple[str, str]) -> Plan:
 
 
 def attestation(project: Path) -> Attestation:
-    made = Attestor(plan(project), "podman", "4.3.1")
-    made.ran("dev", IMAGE)
-    engine = FakeEngine(images={"docker.io/library/debian:bookworm": Image("b" * 64)})
-    return made.attestation(engine)
+    todo = plan(project)
+    made = Attestor(todo, "podman", "4.3.1")
+    engine = FakeEngine(images={BASE: Image("b" * 64)})
+    for step in todo.steps:
+        if isinstance(step, BuildImage):
+            made.builds(step, engine)
+    made.runs("dev", IMAGE)
+    return made.attestation()
 
 
 def publish(project: Path, written: dict[str, str], *, attested: bool = True) -> tuple[str, ...]:
@@ -106,6 +113,36 @@ def test_a_statement_is_one_for_a_library_of_the_field(project: Path) -> None:
     assert dict(details.builder.version)["podman"] == "4.3.1"
     assert details.metadata.started_on.seconds <= details.metadata.finished_on.seconds
     assert definition.resolved_dependencies[0].uri == "git+https://git.example/x.git"
+
+
+def test_what_changes_while_a_container_works_is_not_what_it_was_made_of(project: Path) -> None:
+    """Somebody pulls a newer base image, and commits."""
+    engine = FakeEngine(images={BASE: Image("b" * 64)})
+    commit = read_source(project)
+
+    def work(step: RunContainer) -> None:
+        mount = step.mounts[0]
+        assert isinstance(mount, BindMount)
+        (mount.source / "dockerd").write_text("d")
+        engine.images[BASE] = Image("c" * 64)
+        commands = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(project)]
+        subprocess.run([*commands, "commit", "-q", "--allow-empty", "-m", "y"], check=True)
+
+    engine.work = work
+    made = plan(project)
+    bundles = Bundles(project / "bundles")
+    bundles.directory.mkdir()
+    container = RunContainer("dev", ("make",), mounts=(BindMount(bundles.directory, "/b"),))
+    made = replace(made, steps=(made.steps[1], container), bundles=bundles)
+    options = runner.Options(attest=lambda: Attestor(made, "podman", "4.3.1"))
+    runner.run(made, engine, options, lambda _: None)
+    assert read_source(project) != commit
+    statement = json.loads((bundles.directory / NAME).read_text())
+    found = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
+    digests = {item["name"]: item["digest"] for item in found}
+    assert commit is not None
+    assert digests["source"] == {"gitCommit": commit.commit}
+    assert digests["debian:bookworm"] == {"sha256": "b" * 64}
 
 
 def test_each_bundle_has_its_own_and_old_ones_stay(project: Path) -> None:
