@@ -100,18 +100,23 @@ class _Handlers:
             self._strike(interrupted)
 
     def _strike(self, interrupted: FrameType | None) -> None:
-        self._lost = _is_within(interrupted, _Handlers._note_lost.__code__)
-        if not self._lost:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            raise KeyboardInterrupt
+        if _is_within(interrupted, _Handlers._note_lost.__code__):
+            self._set_aside()
+            return
+        self._lost = False
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        raise KeyboardInterrupt
 
     def _note_lost(self, unraisable: sys.UnraisableHookArgs) -> None:
         # The signal came while Python ran a finalizer, out of which nothing can be raised.
         if unraisable.exc_type is KeyboardInterrupt:
-            self._lost = True
-            signal.setitimer(signal.ITIMER_REAL, _PATIENCE, _PATIENCE)
+            self._set_aside()
         else:
             self._hook(unraisable)
+
+    def _set_aside(self) -> None:
+        self._lost = True
+        signal.setitimer(signal.ITIMER_REAL, _PATIENCE, _PATIENCE)
 
 
 def _is_within(frame: FrameType | None, code: CodeType) -> bool:

@@ -35,7 +35,8 @@ _HIDDEN: Final = "(secret)"
 _SECRET_NAME: Final = re.compile(
     r"TOKEN|SECRET|PASS(WORD|PHRASE|WD)|CREDENTIAL|PRIVATE|_KEY\b|APIKEY"
 )
-_GIT: Final = ("git", "-c", "core.fsmonitor=false")
+# Else `git status` writes the index, which may go into the build.
+_GIT: Final = ("git", "--no-optional-locks", "-c", "core.fsmonitor=false")
 
 
 @dataclass(frozen=True, slots=True)

@@ -298,10 +298,16 @@ class ImageBuild:
         rbuild's label is its last instruction, after which nothing reads the build context: files
         are looked at again from then on, while the engine ends.
         """
+        known = self._records.images.get(self._key)
         # Until it ends, and where this process is killed, nobody knows what the image is made of.
         self._keep(Built("", dict(self._before.parts), 0.0, mixed=True))
         try:
             yield _LabelReporter(reporter, self.fingerprint, self._after.start)
+        except RbuildError:
+            # The engine made no image: the name is still that of the one before.
+            if known is not None:
+                self._keep(known)
+            raise
         finally:
             self._after.end()
 

@@ -26,15 +26,20 @@ _PATIENCE = 15.0
 """Seconds for what ends after rbuild: conmon, and podman's own cleaning in its place."""
 
 
-def remains(rbuild: Rbuild, *, interrupted: bool = False) -> list[str]:
+def remains(
+    rbuild: Rbuild, *, interrupted: bool = False, expected: tuple[str, ...] = ()
+) -> list[str]:
     """Everything of rbuild's that stays although no run is there.
 
-    `interrupted`: the record of a run that was may stay, so that the next one looks.
+    `interrupted`: the record of a run that was may stay, so that the next one looks. What is
+    `expected` is not waited for.
     """
     deadline = time.monotonic() + _PATIENCE
-    while (found := remains_now(rbuild, interrupted=interrupted)) and time.monotonic() < deadline:
+    while True:
+        found = remains_now(rbuild, interrupted=interrupted)
+        if set(found) <= set(expected) or time.monotonic() > deadline:
+            return found
         time.sleep(0.1)
-    return found
 
 
 def remains_now(rbuild: Rbuild, *, interrupted: bool = False) -> list[str]:

@@ -81,7 +81,8 @@ def test_a_container_that_podman_has_forgotten_is_cleared(waiting: Rbuild) -> No
         done = waiting("binary")
         assert done.returncode == 0, done.stderr
         assert "container rbuild-0123456789abcdef" in done.stderr
-        assert remains(waiting) == [f"container {somebody_elses}"]
+        stays = f"container {somebody_elses}"
+        assert remains(waiting, expected=(stays,)) == [stays]
     finally:
         said(waiting, "podman", "rm", "--force", somebody_elses)
 

@@ -173,7 +173,7 @@ class World:
             lost.append(f"the next run failed: {done.stderr.strip()[-800:]}")
         else:
             lost += self._bundles({}, self.runs)
-        left = set(remains(self.rbuild))
+        left = set(remains(self.rbuild, expected=tuple(self.known)))
         lost += [f"left: {text}" for text in sorted(left - self.known)]
         if left - self.known:
             lost += [line for line in done.stderr.splitlines() if "warning" in line]

@@ -114,6 +114,36 @@ def test_a_second_signal_is_not_lost_where_the_first_was_lost() -> None:
     assert done.stderr == ""
 
 
+def test_a_signal_is_not_lost_while_another_error_is_told() -> None:
+    script = """
+        import os, signal, sys, time
+        from rootless_build.interruption import signals_interrupt
+
+        class Broken:
+            def __del__(self):
+                raise ValueError
+
+        def told(unraisable):
+            os.kill(os.getpid(), signal.SIGTERM)
+            # So long that it is acted on in here, and nobody wakes the program any more.
+            time.sleep(0.3)
+            print("told", unraisable.exc_type.__name__)
+
+        sys.unraisablehook = told
+        with signals_interrupt() as state:
+            try:
+                one = Broken()
+                del one
+                while True:
+                    signal.pause()
+            except KeyboardInterrupt:
+                print("interrupted", state.asked)
+    """
+    done = _run(textwrap.dedent(script))
+    assert done.stdout == "told ValueError\ninterrupted True\n"
+    assert done.stderr == ""
+
+
 def _run(script: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False

@@ -145,6 +145,15 @@ def test_what_changes_while_a_container_works_is_not_what_it_was_made_of(project
     assert digests["debian:bookworm"] == {"sha256": "b" * 64}
 
 
+def test_the_index_of_git_stays_as_it_is(project: Path) -> None:
+    """It may be in the build context, and is looked at before and after a build."""
+    index = project / ".git" / "index"
+    before = index.read_bytes()
+    os.utime(project / "Dockerfile", (1, 1))
+    assert read_source(project) is not None
+    assert index.read_bytes() == before
+
+
 def test_each_bundle_has_its_own_and_old_ones_stay(project: Path) -> None:
     publish(project, {"binary/dockerd": "d"})
     publish(project, {"cross/linux/amd64/dockerd": "c", "top": "t"})

@@ -16,6 +16,7 @@ import pytest
 
 from rootless_build import runner
 from rootless_build.backend import Image, ImageLabel
+from rootless_build.errors import ImageBuildError
 from rootless_build.events import Event, Level, Notice, StepFinished, StepReporter
 from rootless_build.fingerprint import steps
 from rootless_build.looks import LookAfter
@@ -97,6 +98,31 @@ def test_an_image_of_files_that_changed_and_of_a_run_that_was_killed_is_built_ag
     done, events = run(project, explain=True)
     assert done == (True, True)
     assert reasons(events)[0] == "its last build did not end"
+
+
+def test_the_image_before_a_build_that_failed_is_still_good(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(step: BuildImage, reporter: StepReporter) -> Image:
+        raise ImageBuildError("no such package")
+
+    before = (project.root / "src/main.go").read_text()
+    project.write("src/main.go", "broken")
+    monkeypatch.setattr(project.engine, "build_image", failing)
+    with pytest.raises(ImageBuildError):
+        run(project)
+    monkeypatch.undo()
+    assert run(project)[0] == (True, True)
+    assert run(project)[0] == (False, False)
+    project.write("src/main.go", "broken again")
+    monkeypatch.setattr(project.engine, "build_image", failing)
+    with pytest.raises(ImageBuildError):
+        run(project)
+    monkeypatch.undo()
+    project.write("src/main.go", "broken")
+    assert run(project)[0] == (False, False)
+    project.write("src/main.go", before)
+    assert run(project)[0] == (True, True)
 
 
 @pytest.mark.parametrize("option", ["--force", "--fresh"])
