@@ -8,36 +8,73 @@ import textwrap
 
 import pytest
 
+PROGRAM = """\
+import os, signal, sys, threading, time
+from rootless_build import process
+from rootless_build.interruption import signals_interrupt
 
-def test_a_signal_that_comes_while_python_runs_a_finalizer_is_not_lost() -> None:
-    script = """
-        import os, signal, time
-        from rootless_build.interruption import signals_interrupt
+{setup}
 
-        class Finalized:
-            def __del__(self):
-                os.kill(os.getpid(), signal.SIGTERM)
-                time.sleep(0)
+with signals_interrupt() as state:
+    try:
+        {work}
+        while True:
+            signal.pause()
+    except KeyboardInterrupt:
+        print("interrupted", state.asked)
+"""
 
-        with signals_interrupt() as state:
-            try:
-                one = Finalized()
-                del one
-                while True:
-                    signal.pause()
-            except KeyboardInterrupt:
-                print("interrupted", state.asked)
-    """
-    done = _run(textwrap.dedent(script))
-    assert done.stdout == "interrupted True\n"
+
+def ends(setup: str, work: str, *, says: str = "") -> None:
+    """Assert that a signal ends that work, and that nothing is said but this."""
+    script = PROGRAM.format(setup=textwrap.dedent(setup), work=work)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout == f"{says}interrupted True\n"
     assert done.stderr == ""
 
 
-STRIKES_LATE = """
-    import signal, sys, threading, time
-    from rootless_build import process
-    from rootless_build.interruption import signals_interrupt
+STRUCK_IN_A_FINALIZER = """
+    class Finalized:
+        def __del__(self):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0)
+"""
 
+
+def test_a_signal_that_comes_while_python_runs_a_finalizer_is_not_lost() -> None:
+    ends(STRUCK_IN_A_FINALIZER, "one = Finalized(); del one")
+
+
+def test_a_second_signal_is_not_lost_where_the_first_was_lost() -> None:
+    setup = """
+        def strike_again(frame, event, _):
+            if event == "call" and frame.f_code.co_name == sys.unraisablehook.__name__:
+                os.kill(os.getpid(), signal.SIGINT)
+    """
+    work = "sys.setprofile(strike_again); one = Finalized(); del one"
+    ends(textwrap.dedent(STRUCK_IN_A_FINALIZER) + textwrap.dedent(setup), work)
+
+
+def test_a_signal_is_not_lost_while_another_error_is_told() -> None:
+    setup = """
+        class Broken:
+            def __del__(self):
+                raise ValueError
+
+        def told(unraisable):
+            os.kill(os.getpid(), signal.SIGTERM)
+            # So long that it is acted on in here, and nobody wakes the program any more.
+            time.sleep(0.3)
+            print("told", unraisable.exc_type.__name__)
+
+        sys.unraisablehook = told
+    """
+    ends(setup, "one = Broken(); del one", says="told ValueError\n")
+
+
+STRIKES_LATE = """
     MAIN = threading.get_ident()
 
     def place():
@@ -53,16 +90,6 @@ STRIKES_LATE = """
             before = place()
         for number in NUMBERS:
             signal.pthread_kill(threading.get_ident(), number)
-
-    def wait():
-        threading.Thread(target=strike_late, daemon=True).start()
-        WAIT
-
-    with signals_interrupt() as state:
-        try:
-            wait()
-        except KeyboardInterrupt:
-            print("interrupted", state.asked)
 """
 
 
@@ -77,74 +104,5 @@ STRIKES_LATE = """
     ids=["output", "end of a program", "thread"],
 )
 def test_a_signal_that_comes_just_before_a_wait_ends_it(waits: str, numbers: str) -> None:
-    script = textwrap.dedent(STRIKES_LATE).replace("WAIT", waits).replace("NUMBERS", numbers)
-    done = _run(script)
-    assert done.stdout == "interrupted True\n"
-    assert done.stderr == ""
-
-
-def test_a_second_signal_is_not_lost_where_the_first_was_lost() -> None:
-    script = """
-        import os, signal, sys
-        from rootless_build.interruption import signals_interrupt
-
-        class Finalized:
-            def __del__(self):
-                os.kill(os.getpid(), signal.SIGINT)
-
-        def strike_again(*_):
-            os.kill(os.getpid(), signal.SIGINT)
-
-        with signals_interrupt() as state:
-            known = sys.unraisablehook
-            try:
-                sys.setprofile(
-                    lambda frame, event, _: frame.f_code is known.__code__
-                    and event == "call" and strike_again()
-                )
-                one = Finalized()
-                del one
-                while True:
-                    signal.pause()
-            except KeyboardInterrupt:
-                print("interrupted", state.asked)
-    """
-    done = _run(textwrap.dedent(script))
-    assert done.stdout == "interrupted True\n"
-    assert done.stderr == ""
-
-
-def test_a_signal_is_not_lost_while_another_error_is_told() -> None:
-    script = """
-        import os, signal, sys, time
-        from rootless_build.interruption import signals_interrupt
-
-        class Broken:
-            def __del__(self):
-                raise ValueError
-
-        def told(unraisable):
-            os.kill(os.getpid(), signal.SIGTERM)
-            # So long that it is acted on in here, and nobody wakes the program any more.
-            time.sleep(0.3)
-            print("told", unraisable.exc_type.__name__)
-
-        sys.unraisablehook = told
-        with signals_interrupt() as state:
-            try:
-                one = Broken()
-                del one
-                while True:
-                    signal.pause()
-            except KeyboardInterrupt:
-                print("interrupted", state.asked)
-    """
-    done = _run(textwrap.dedent(script))
-    assert done.stdout == "told ValueError\ninterrupted True\n"
-    assert done.stderr == ""
-
-
-def _run(script: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
-    )
+    work = f"threading.Thread(target=strike_late, daemon=True).start(); {waits}"
+    ends(STRIKES_LATE.replace("NUMBERS", numbers), work)
