@@ -7,13 +7,14 @@ does nothing. `tests/contract` is the suite each must pass.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar, Final, Protocol, Self
 
 from rootless_build.data import dataclass
+from rootless_build.errors import ContainerLeftError, RbuildError
 from rootless_build.events import StepReporter
 from rootless_build.plan import BuildImage, Pairs, RunContainer, Step
 
@@ -190,6 +191,25 @@ class Container(Protocol):
         `destination` exists. Owner of the copies is the caller; modes, times and links are kept.
         False when there is no such directory in the container.
         """
+
+
+@contextmanager
+def removed_at_end(remove: Callable[[], None]) -> Iterator[None]:
+    """The context of a `Container`, for a backend whose `remove` raises an RbuildError when
+    something stays.
+
+    Raises ContainerLeftError then, unless an exception ends the context: that is the one to tell.
+    """
+    try:
+        yield
+    except BaseException:
+        with suppress(RbuildError):
+            remove()
+        raise
+    try:
+        remove()
+    except RbuildError as error:
+        raise ContainerLeftError(error.message, engine_words=error.engine_words) from error
 
 
 class LeftoverKind(StrEnum):

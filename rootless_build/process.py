@@ -203,16 +203,20 @@ def end(process: Running, grace: float = GRACE) -> None:
 
     SIGTERM, `grace` seconds, SIGKILL. A second Ctrl-C while waiting kills at once.
     """
+    _end(process, os.killpg, grace)
+
+
+def _end(process: Running, send: Callable[[int, int], None], grace: float) -> None:
     for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, GRACE)):
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, number)
+            send(process.pid, number)
         try:
             process.wait(patience)
         except subprocess.TimeoutExpired:
             continue
         except KeyboardInterrupt:
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
+                send(process.pid, signal.SIGKILL)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(GRACE)
             raise
@@ -388,7 +392,8 @@ def attach(
         return process.wait()
     except BaseException:
         try:
-            _end_one(process)
+            # Not its group: that is rbuild's own.
+            _end(process, os.kill, GRACE)
         finally:
             if terminal is not None:
                 # A client that is ended by a signal leaves it raw (docker 20.10).
@@ -396,16 +401,6 @@ def attach(
         raise
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _end_one(process: Running) -> None:
-    """As `end`, a program that is in rbuild's own process group."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(GRACE)
-            return
 
 
 @contextlib.contextmanager

@@ -198,11 +198,11 @@ class _Run:
         """Something will be done."""
         if not self._prepared:
             self._prepared = True
+            if self._containers_to_run:
+                self._engine.warm_up()
             self._attestor = self._options.attest() if self._options.attest else None
             for step in self._found_built:
                 self._attest(step)
-            if self._containers_to_run:
-                self._engine.warm_up()
             self._check_bundles()
 
     def _check_bundles(self) -> None:

@@ -111,9 +111,9 @@ def _remove(directory: Path) -> None:
         namespace = ["unshare", "--map-auto", "--map-root-user"]
     remove = [*namespace, "rm", "-rf", "--", str(directory)]
     # podman's own cleaning after a container may still write into it.
-    if any(subprocess.run(remove, check=False).returncode == 0 for _ in range(3)):
-        return
-    subprocess.run(remove, check=True)
+    for attempt in range(3):
+        if subprocess.run(remove, check=attempt == 2).returncode == 0:
+            return
 
 
 @pytest.fixture(scope="session")

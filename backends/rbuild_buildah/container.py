@@ -17,8 +17,8 @@ from rbuild_buildah.store import ContainerRecord, Store, filling
 from rbuild_containers.killing import kill_containing
 from rbuild_containers.runtime_state import RuntimeStates
 from rootless_build import process
-from rootless_build.backend import Exit, Image, Stdio
-from rootless_build.errors import ContainerLeftError, RbuildError, StepFailedError
+from rootless_build.backend import Exit, Image, Stdio, removed_at_end
+from rootless_build.errors import StepFailedError
 from rootless_build.events import StepReporter
 from rootless_build.plan import RunContainer, VolumeMount
 
@@ -37,7 +37,7 @@ def working_container(
     argv = flags.command_line(step, image)
     create = flags.create_arguments(step, settings)
     record = store.new_container(step.name, step.labels)
-    try:
+    with removed_at_end(lambda: remove(buildah, record)):
         discard_half_filled(buildah, store, step)
         placed = mounts.place(step, image, store, record)
         name = ("--name", record.name, "--cidfile", str(record.id_file))
@@ -45,15 +45,6 @@ def working_container(
         if placed.fills:
             _fill(buildah, record, placed.fills)
         yield WorkingContainer(buildah, record, step, image, placed, argv)
-    except BaseException:
-        # That error is the one to tell.
-        with contextlib.suppress(RbuildError):
-            remove(buildah, record)
-        raise
-    try:
-        remove(buildah, record)
-    except StepFailedError as error:
-        raise ContainerLeftError(error.message, engine_words=error.engine_words) from error
 
 
 def _fill(buildah: Buildah, record: ContainerRecord, fills: Sequence[mounts.Copy]) -> None:

@@ -52,9 +52,9 @@ def bundles_of_builds() -> list[Path]:
     return found
 
 
-def bundles_of_others() -> list[Path]:
-    """Those of builds that buildah, or podman, was started for by others."""
-    return list(_place().glob(_BUNDLE))
+def all_bundles() -> list[Path]:
+    """Those too that lie in TMPDIR itself: of builds with cache mounts, and of others' builds."""
+    return [*_place().glob(_BUNDLE), *bundles_of_builds()]
 
 
 def _place() -> Path:

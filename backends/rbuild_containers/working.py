@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rbuild_containers.killing import kill_containing
-from rbuild_containers.temporary import bundles_of_builds, bundles_of_others
+from rbuild_containers.temporary import all_bundles
 from rootless_build import process
 from rootless_build.backend import (
     LABEL_PREFIX,
@@ -153,7 +153,7 @@ class Storage:
 
 def bundle_directories(container: str) -> Iterator[Path]:
     """Where a build that was killed put what its runtime needed for the container."""
-    for directory in (*bundles_of_others(), *bundles_of_builds()):
+    for directory in all_bundles():
         with contextlib.suppress(OSError):
             mine = directory.lstat().st_uid == os.getuid()
             if mine and f'id="{container}"' in (directory / "run/.containerenv").read_text():

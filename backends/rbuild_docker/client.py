@@ -19,6 +19,8 @@ from rootless_build.plan import Json
 
 PATIENCE: Final = 20.0
 """Seconds a daemon has to say who it is."""
+GONE: Final = "no such "
+"""In docker's words, in small letters, when something is not there."""
 _NOBODY_THERE: Final = re.compile(
     r"cannot connect to the docker daemon|connection refused", re.IGNORECASE
 )
@@ -56,6 +58,18 @@ class Client:
         if done.status != 0:
             raise StepFailedError(what, status=status, engine_words=done.words)
         return done.text
+
+    def remove(self, what: str, *arguments: str) -> bool:
+        """Run `docker ARGUMENTS`, which removes `what`; False when it was not there.
+
+        Raises StepFailedError when it stays.
+        """
+        done = self.capture(*arguments)
+        if done.status == 0:
+            return True
+        if GONE in done.words.lower():
+            return False
+        raise StepFailedError(f"{what} could not be removed", engine_words=done.words)
 
     @cached_property
     def endpoint(self) -> str:

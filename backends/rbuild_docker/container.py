@@ -8,7 +8,7 @@ import json
 import secrets
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Final, cast
 
@@ -16,8 +16,8 @@ from rbuild_docker.client import Client
 from rbuild_docker.run_arguments import command, options
 from rbuild_docker.start_words import StartWords
 from rootless_build import process
-from rootless_build.backend import LABEL_PREFIX, Exit, Image, Stdio
-from rootless_build.errors import ContainerLeftError, StepFailedError, UnsupportedError
+from rootless_build.backend import LABEL_PREFIX, Exit, Image, Stdio, removed_at_end
+from rootless_build.errors import StepFailedError, UnsupportedError
 from rootless_build.events import Level, StepReporter, Stream
 from rootless_build.plan import BindMount, Json, RunContainer, VolumeMount
 
@@ -25,7 +25,6 @@ _STOP_GRACE: Final = 2
 """Seconds an interrupted container has before SIGKILL, where the step says nothing."""
 _NO_DETACHING: Final = "--detach-keys=\udcff"
 """A byte that no terminal sends in UTF-8: docker's own ctrl-p,ctrl-q would swallow a ctrl-p."""
-_GONE: Final = "No such container"
 _NO_DIRECTORY: Final = ("Could not find the file", "No such container:path", "not a directory")
 
 
@@ -178,26 +177,18 @@ def new_container(
     step = dataclasses.replace(step, name=step.name or own)
     identity = own
     arguments = (*options(step, network), "--pull=never", f"sha256:{image.id}", *command(step))
-    try:
-        made = _create(client, arguments)
+
+    def remove() -> None:
+        if identity is not None:
+            client.remove(f"the container {step.name}", "rm", "--force", "--volumes", identity)
+
+    with removed_at_end(remove):
+        made = client.capture("create", *arguments)
+        if made.status != 0 or not made.text.strip():
+            message = "docker could not make the container"
+            raise StepFailedError(message, status=125, engine_words=made.words)
         identity = made.text.strip()
         yield DockerContainer(client, identity, step, image, made.words)
-    except BaseException:
-        if identity is not None:
-            client.capture("rm", "--force", "--volumes", identity)
-        raise
-    removed = client.capture("rm", "--force", "--volumes", identity)
-    if removed.status != 0 and _GONE not in removed.words:
-        message = f"docker could not remove the container {step.name}"
-        raise ContainerLeftError(message, engine_words=removed.words)
-
-
-def _create(client: Client, arguments: Sequence[str]) -> process.Completed:
-    made = client.capture("create", *arguments)
-    if made.status != 0 or not made.text.strip():
-        message = "docker could not make the container"
-        raise StepFailedError(message, status=125, engine_words=made.words)
-    return made
 
 
 def _prepare_sources(client: Client, step: RunContainer) -> None:

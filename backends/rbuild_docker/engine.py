@@ -10,7 +10,7 @@ from typing import assert_never, cast
 
 from rbuild_containers.image_config import image_from_inspect, matched
 from rbuild_docker import image_builds, image_files
-from rbuild_docker.client import Client
+from rbuild_docker.client import GONE, Client
 from rbuild_docker.container import is_remote, new_container
 from rbuild_docker.ownership import give_back
 from rbuild_docker.storage import labelled
@@ -26,8 +26,6 @@ from rootless_build.backend import (
 from rootless_build.errors import ImageBuildError, ImageNotFoundError, StepFailedError
 from rootless_build.events import StepReporter, Stream
 from rootless_build.plan import BuildImage, Json, Pairs, RunContainer
-
-_GONE = "no such "
 
 
 class DockerEngine:
@@ -63,7 +61,7 @@ class DockerEngine:
         """The image of that name or id in storage."""
         found = self._client.capture("image", "inspect", "--format", "{{json .}}", reference)
         if found.status != 0:
-            if _GONE in found.words.lower():
+            if GONE in found.words.lower():
                 return None
             raise StepFailedError(
                 f"docker could not look for the image {reference}", engine_words=found.words
@@ -79,7 +77,7 @@ class DockerEngine:
         done = self._client.capture("image", "inspect", "--format", "{{json .}}", *references)
         inspected = [cast("dict[str, Json]", json.loads(row)) for row in done.text.splitlines()]
         answers = matched(references, inspected)
-        if answers is None or (done.status and _GONE not in done.words.lower()):
+        if answers is None or (done.status and GONE not in done.words.lower()):
             return [self.find_image(reference) for reference in references]
         return [image_from_inspect(found) if found else None for found in answers]
 
@@ -158,7 +156,7 @@ class DockerEngine:
 
     def remove_volume(self, name: str) -> bool:
         """Remove a named volume; False when there was none."""
-        return self._remove(f"the volume {name}", "volume", "rm", name)
+        return self._client.remove(f"the volume {name}", "volume", "rm", name)
 
     def give_back(self, directory: Path) -> None:
         """Make everything below `directory` the property of the user who runs rbuild."""
@@ -183,15 +181,7 @@ class DockerEngine:
                 words = ["image", "rm", "--force"]
             case _:
                 assert_never(leftover.kind)
-        self._remove(f"the {leftover.kind} {leftover.name}", *words, leftover.id)
-
-    def _remove(self, what: str, *arguments: str) -> bool:
-        done = self._client.capture(*arguments)
-        if done.status == 0:
-            return True
-        if _GONE in done.words.lower():
-            return False
-        raise StepFailedError(f"{what} could not be removed", engine_words=done.words)
+        self._client.remove(f"the {leftover.kind} {leftover.name}", *words, leftover.id)
 
 
 def _quoted(word: str) -> str:

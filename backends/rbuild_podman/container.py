@@ -21,13 +21,15 @@ from rbuild_containers.runtime_state import RuntimeStates
 from rbuild_podman.connection import Connection, engine_errors
 from rbuild_podman.specgen import container_spec
 from rootless_build import process
-from rootless_build.backend import LABEL_PREFIX, EngineSettings, Exit, Image, Stdio
-from rootless_build.errors import (
-    ContainerLeftError,
-    RbuildError,
-    StepFailedError,
-    UnsupportedError,
+from rootless_build.backend import (
+    LABEL_PREFIX,
+    EngineSettings,
+    Exit,
+    Image,
+    Stdio,
+    removed_at_end,
 )
+from rootless_build.errors import RbuildError, StepFailedError, UnsupportedError
 from rootless_build.events import StepReporter, Stream
 from rootless_build.plan import BindMount, RunContainer, VolumeMount
 
@@ -197,16 +199,16 @@ def new_container(
     client = connection.client
     identity = own
 
-    def remove() -> str:
-        """Returns why it stays, if it does."""
+    def remove() -> None:
         if identity is None:
-            return ""
-        why = remove_container(connection, identity)
-        if not why and connection.endpoint is None:
+            return
+        if words := remove_container(connection, identity):
+            message = f"the container {step.name} could not be removed"
+            raise StepFailedError(message, engine_words=words)
+        if connection.endpoint is None:
             RuntimeStates(settings).remove(identity)  # where conmon was killed
-        return why
 
-    try:
+    with removed_at_end(remove):
         with engine_errors("podman could not make the container", status=125):
             _make_volumes(connection, step)
             made = client.api.post(
@@ -217,12 +219,6 @@ def new_container(
         with engine_errors("podman lost the container it made", status=125):
             api = client.containers.get(identity)
         yield PodmanContainer(connection, api, step)
-    except BaseException:
-        remove()
-        raise
-    if why_it_stays := remove():
-        message = f"podman could not remove the container {step.name}"
-        raise ContainerLeftError(message, engine_words=why_it_stays)
 
 
 def _prepare_sources(connection: Connection, step: RunContainer) -> None:
