@@ -73,6 +73,17 @@ class OutputLine:
 
 
 @dataclass(frozen=True, slots=True)
+class ScreenOutput:
+    """What a container on rbuild's terminal wrote to it, in pieces of any size.
+
+    Empty: nothing more came for a moment, so that what a reader holds back is to be shown.
+    """
+
+    step: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class StepFinished:
     """`status` is the exit status of a container or command, 0 for anything else that ended well.
 
@@ -125,6 +136,7 @@ Event = (
     | StepStarted
     | BuildProgress
     | OutputLine
+    | ScreenOutput
     | StepFinished
     | Notice
     | BundlesPublished
@@ -163,6 +175,13 @@ class StepReporter:
         if len(pending) >= LONGEST_LINE:
             self._emit(OutputLine(self._step, stream, bytes(pending)))
             pending.clear()
+
+    def screen(self, data: bytes) -> None:
+        """Take what a container wrote to rbuild's terminal; nothing, when it paused."""
+        self._emit(ScreenOutput(self._step, data))
+
+    def interrupted(self) -> None:
+        """Ctrl-C was pressed on the container's terminal. The container has got the key too."""
 
     def flush(self) -> None:
         """Emit the lines that had no newline. Call it when the output has ended."""
@@ -209,6 +228,14 @@ class ForwardingReporter(StepReporter):
     def output(self, data: bytes, stream: Stream = "stdout") -> None:
         """Raw bytes, however they were cut."""
         self._inner.output(data, stream)
+
+    def screen(self, data: bytes) -> None:
+        """What a container wrote to rbuild's terminal."""
+        self._inner.screen(data)
+
+    def interrupted(self) -> None:
+        """Ctrl-C was pressed on the container's terminal."""
+        self._inner.interrupted()
 
     def flush(self) -> None:
         """The output has ended."""

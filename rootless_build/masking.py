@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build.errors import RbuildError
-from rootless_build.events import BuildProgress, Emit, Event, Notice, OutputLine, StepStarted
+from rootless_build.events import (
+    BuildProgress,
+    Emit,
+    Event,
+    Notice,
+    OutputLine,
+    ScreenOutput,
+    StepStarted,
+)
 from rootless_build.plan import BuildImage, Plan, RunContainer
 
 _MASK: Final = "***"
@@ -28,6 +36,7 @@ class Mask:
             (line for line in lines if len(line) >= _SHORTEST), key=len, reverse=True
         )
         self._bytes = [os.fsencode(value) for value in self._values]
+        self._held = b""
 
     def emitting(self, emit: Emit) -> Emit:
         """What hands events on to `emit`, masked."""
@@ -51,10 +60,9 @@ class Mask:
     def _event(self, event: Event) -> Event:
         match event:
             case OutputLine():
-                data = event.data
-                for value in self._bytes:
-                    data = data.replace(value, _MASK.encode())
-                return dataclasses.replace(event, data=data)
+                return dataclasses.replace(event, data=self._masked(event.data))
+            case ScreenOutput():
+                return dataclasses.replace(event, data=self._screen(event.data))
             case BuildProgress():
                 return dataclasses.replace(event, instruction=self.text(event.instruction))
             case Notice():
@@ -63,6 +71,33 @@ class Mask:
                 return dataclasses.replace(event, title=self.text(event.title))
             case _:
                 return event
+
+    def _masked(self, data: bytes) -> bytes:
+        for value in self._bytes:
+            data = data.replace(value, _MASK.encode())
+        return data
+
+    def _screen(self, data: bytes) -> bytes:
+        """A piece of what a terminal shows, with what was held back of the piece before.
+
+        What it ends with and a value begins with is held back, until more comes or nothing does:
+        a prompt that ends so is shown a moment later.
+        """
+        text = self._masked(self._held + data)
+        held = 0
+        if data:
+            held = max(_beginning(text, value) for value in self._bytes)
+        cut = len(text) - held
+        self._held = text[cut:]
+        return text[:cut]
+
+
+def _beginning(text: bytes, value: bytes) -> int:
+    """How many bytes at the end of `text` are the beginning of `value`."""
+    for size in range(min(len(text), len(value) - 1), 0, -1):
+        if text.endswith(value[:size]):
+            return size
+    return 0
 
 
 def mask_for(plan: Plan) -> Mask:

@@ -3,36 +3,44 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import posixpath
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from rootless_build.errors import UnsupportedError
-from rootless_build.plan import BindMount, Bundles, Plan, RunContainer, Step
+from rootless_build.plan import BindMount, Bundles, Mount, Plan, RunContainer, Step
 
 
 def makes_bundles(step: RunContainer, bundles: Bundles) -> bool:
     """Whether the container can write the bundles, through a mount or inside itself."""
     if bundles.container_path is not None:
         return True
-    return any(_covers(mount, bundles.directory) for mount in _binds(step))
+    return any(_reaches(mount, bundles.directory) for mount in _binds(step) if not mount.read_only)
 
 
 def staged(step: RunContainer, directory: Path, staging: Path) -> RunContainer:
-    """The step with the staging directory in place of the bundles directory.
+    """The step with the staging directory in place of the bundles directory, in every mount.
 
     Where a directory above the bundles is mounted (`BIND_DIR=.`), the staging directory is
-    mounted over them.
+    mounted over them, unless the recipe mounts something there itself.
     """
-    mounts = []
+    taken = {posixpath.normpath(mount.target) for mount in step.mounts}
+    mounts: list[Mount] = []
     for mount in step.mounts:
-        if not isinstance(mount, BindMount) or not _covers(mount, directory):
+        if not isinstance(mount, BindMount) or not _reaches(mount, directory):
             mounts.append(mount)
-        elif mount.source == directory:
-            mounts.append(dataclasses.replace(mount, source=staging))
-        else:
-            below = directory.relative_to(mount.source)
-            mounts.append(mount)
-            mounts.append(BindMount(staging, str(PurePosixPath(mount.target) / below)))
+            continue
+        source, bundles = _real(mount.source), _real(directory)
+        if source.is_relative_to(bundles):
+            inside = staging / source.relative_to(bundles)
+            mounts.append(dataclasses.replace(mount, source=inside))
+            continue
+        mounts.append(mount)
+        over = posixpath.join(mount.target, bundles.relative_to(source))
+        if over not in taken:
+            taken.add(over)
+            mounts.append(BindMount(staging, over, mount.read_only))
     return dataclasses.replace(step, mounts=tuple(mounts))
 
 
@@ -79,10 +87,11 @@ def worktree(step: RunContainer) -> tuple[BindMount, ...]:
     The file names it by its absolute path (gitrepository-layout(5)), so it goes there.
     """
     found = []
+    taken = {posixpath.normpath(mount.target) for mount in step.mounts}
     for mount in _binds(step):
         pointer = mount.source if mount.source.name == ".git" else mount.source / ".git"
         common = _common_directory(pointer)
-        if common is not None:
+        if common is not None and str(common) not in taken:
             found.append(BindMount(common, str(common)))
     return tuple(dict.fromkeys(found))
 
@@ -91,8 +100,14 @@ def _binds(step: RunContainer) -> Iterator[BindMount]:
     return (mount for mount in step.mounts if isinstance(mount, BindMount))
 
 
-def _covers(mount: BindMount, directory: Path) -> bool:
-    return not mount.read_only and directory.is_relative_to(mount.source)
+def _reaches(mount: BindMount, directory: Path) -> bool:
+    """Whether the mount shows the directory, something in it, or what it is in."""
+    source, wanted = _real(mount.source), _real(directory)
+    return wanted.is_relative_to(source) or source.is_relative_to(wanted)
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))
 
 
 def _common_directory(pointer: Path) -> Path | None:

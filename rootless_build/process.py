@@ -1,4 +1,4 @@
-"""The one door to other programs: capture, stream or hand over the terminal.
+"""The one door to other programs: capture, stream, or run beside.
 
 Programs are started through plumbum with argument lists, never through a shell. Environments are
 laid over rbuild's own; a value of None takes the name away.
@@ -12,7 +12,6 @@ import select
 import selectors
 import signal
 import subprocess
-import termios
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -125,8 +124,6 @@ def _start(
     argv: Sequence[str],
     environment: Environment,
     directory: Path | None,
-    *,
-    own_group: bool,
     **streams: object,
 ) -> Running:
     try:
@@ -140,12 +137,11 @@ def _start(
     if removed:
         flags = [flag for name in removed for flag in ("-u", name)]
         command = local["env"][(*flags, str(program.executable), *argv[1:])]
-    if own_group:
-        # The terminal's Ctrl-C then reaches rbuild alone, which ends its children in order.
-        streams["process_group"] = 0
     started = command.popen(
         cwd=str(directory) if directory else os.getcwd(),  # noqa: PTH109 - plumbum's own is fixed at import
         env={**os.environ, **overlay},
+        # The terminal's Ctrl-C then reaches rbuild alone, which ends its children in order.
+        process_group=0,
         **streams,  # type: ignore[arg-type]  # popen hands keywords on to subprocess
     )
     return cast("Running", started)
@@ -203,20 +199,16 @@ def end(process: Running, grace: float = GRACE) -> None:
 
     SIGTERM, `grace` seconds, SIGKILL. A second Ctrl-C while waiting kills at once.
     """
-    _end(process, os.killpg, grace)
-
-
-def _end(process: Running, send: Callable[[int, int], None], grace: float) -> None:
     for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, GRACE)):
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            send(process.pid, number)
+            os.killpg(process.pid, number)
         try:
             process.wait(patience)
         except subprocess.TimeoutExpired:
             continue
         except KeyboardInterrupt:
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                send(process.pid, signal.SIGKILL)
+                os.killpg(process.pid, signal.SIGKILL)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(GRACE)
             raise
@@ -241,7 +233,6 @@ def capture(
             argv,
             environment,
             directory,
-            own_group=True,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -299,7 +290,6 @@ def stream(
             _leashed(argv),
             environment,
             directory,
-            own_group=True,
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -369,38 +359,27 @@ def _pump(process: _Piped, on_output: OnOutput) -> None:
         os.close(ended)
 
 
-def attach(
+def start(
     argv: Sequence[str],
     *,
     environment: Environment = _EMPTY,
-    directory: Path | None = None,
-    stderr: IO[bytes] | None = None,
-) -> int:
-    """Run a program with rbuild's own terminal as its streams; returns its status.
+    stdin: int | IO[bytes],
+    stdout: int | IO[bytes],
+    stderr: int | IO[bytes],
+) -> Running:
+    """Start a program in a process group of its own; the caller ends it (`end`) and waits.
 
-    Its standard error can go to a file instead: where a program shows another one's terminal,
-    what it says itself does not belong there. Ctrl-C belongs to the program while it runs.
-    Raises ProgramNotFoundError.
+    It also gets SIGTERM when rbuild is killed, where util-linux's setpriv is installed. Raises
+    ProgramNotFoundError.
     """
-    terminal = termios.tcgetattr(0) if os.isatty(0) else None
-    process = _start(
-        argv, environment, directory, own_group=False, stdin=None, stdout=None, stderr=stderr
+    return _start(
+        _leashed(argv),
+        environment,
+        None,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
     )
-    before = signal.getsignal(signal.SIGINT)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        return process.wait()
-    except BaseException:
-        try:
-            # Not its group: that is rbuild's own.
-            _end(process, os.kill, GRACE)
-        finally:
-            if terminal is not None:
-                # A client that is ended by a signal leaves it raw (docker 20.10).
-                termios.tcsetattr(0, termios.TCSANOW, terminal)
-        raise
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager
@@ -413,11 +392,9 @@ def service(
     is installed. Raises ProgramNotFoundError.
     """
     with log.open("wb") as output:
-        process = _start(
-            _leashed(argv),
-            environment,
-            None,
-            own_group=True,
+        process = start(
+            argv,
+            environment=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

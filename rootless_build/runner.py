@@ -14,9 +14,9 @@ import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, assert_never
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Final, assert_never
 
 from rootless_build import bases, caches, mounts, outputs, process
 from rootless_build.backend import (
@@ -34,6 +34,7 @@ from rootless_build.backend import (
 from rootless_build.containerfile.building import Building
 from rootless_build.data import dataclass
 from rootless_build.errors import (
+    BundlesError,
     ContainerLeftError,
     HostError,
     ImageNotFoundError,
@@ -70,21 +71,30 @@ if TYPE_CHECKING:
     from rootless_build.provenance import Attestor
 
 
+_SHELL_TARGETS: Final = frozenset({"shell", "dev"})
+_SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "fish"})
+_INTERRUPTED: Final = 128 + signal.SIGINT
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """`rootful` allows privileged containers that have power over the host. `terminal` allows a
-    container to take over rbuild's terminal (never with a JSON log). `in_place`: the container
-    works on the bundles themselves, as it does whenever it has the terminal (`rbuild shell`):
-    what a person does in it is there at once. `explain` says at every step why it is done. `fresh`
-    gives containers no caches. `building` says how containerfiles are rewritten (None: not at
-    all). `checksums`: binaries that the project makes none for get them.
+    container to take over rbuild's terminal (never with a JSON log). `own_command`: the container
+    runs what the user asked for, not what the recipe says (`rbuild run`): Ctrl-C is its own, and it
+    need not have written anything. `explain` says at every step why it is done. `fresh` gives
+    containers no caches. `building` says how containerfiles are rewritten (None: not at all).
+    `checksums`: binaries that the project makes none for get them.
     """
 
     rootful: bool = False
     attest: Callable[[], Attestor] | None = None
     """What makes the provenance of the bundles; None: they get none."""
     terminal: bool = True
-    in_place: bool = False
+    own_command: bool = False
+    publishing: Callable[[], AbstractContextManager[bool]] = lambda: nullcontext(True)
+    """Within it the bundles may be written to; gives whether nobody else has them mounted."""
+    failed: Path | None = None
+    """Where the files are kept that a failed container wrote; None: nowhere."""
     explain: bool = False
     fresh: bool = False
     building: Building | None = None
@@ -225,8 +235,20 @@ class _Run:
             return False
         if mounts.copied_from(step, wanted, remote=self._engine.remote) is not None:
             return True
-        stdio = _stdio(step, terminal=self._options.terminal)
-        return not self._options.in_place and stdio is not Stdio.TERMINAL
+        # What a person does in a shell is there at once.
+        return self._options.own_command or not self._is_for_a_person(step)
+
+    def _is_for_a_person(self, step: RunContainer) -> bool:
+        """Whether somebody works in the container: `make shell`, or a shell with a terminal."""
+        if step.origin is not None and step.origin.target in _SHELL_TARGETS:
+            return True
+        if _stdio(step, terminal=self._options.terminal) is not Stdio.TERMINAL:
+            return False
+        names = [PurePosixPath(word).name for word in step.command]
+        at = next((n for n, name in enumerate(names) if name in _SHELLS), len(names))
+        # A script is named, or written out after -c.
+        options = step.command[at + 1 :]
+        return at < len(names) and all(word.startswith("-") and "c" not in word for word in options)
 
     def _step(self, step: Step, reporter: StepReporter) -> bool:
         """Whether anything had to be done."""
@@ -406,18 +428,35 @@ class _Run:
             if wanted and self._stages(step):
                 copied_from = mounts.copied_from(step, wanted, remote=self._engine.remote)
                 staging = stack.enter_context(bundles.stage(wanted.directory))
-                stack.push(self._give_back_after_failure(staging))
+                stack.push(self._after_failure(staging, reporter))
                 step = mounts.staged(step, wanted.directory, staging.path)
             if self._engine.remote:
                 step = mounts.without_bundles(step, staging.path if staging else None)
             stack.enter_context(self._telling_what_stays(reporter))
             container = stack.enter_context(self._engine.container(step, image))
-            ended = container.run(reporter, stdio)
-            reporter.flush()
-            if staging is not None and (ended.status == 0 or stdio is Stdio.TERMINAL):
-                self._publish(staging, container, copied_from)
+            ended = self._ended(container, stdio, reporter, stays=staging is None)
             if ended.status:
                 raise _failed(step, ended)
+            if staging is not None:
+                self._publish(staging, container, copied_from)
+
+    def _ended(
+        self, container: Container, stdio: Stdio, reporter: StepReporter, *, stays: bool
+    ) -> Exit:
+        """Run the container to its end. `stays`: what it has written is there whatever follows."""
+        if stdio is not Stdio.TERMINAL:
+            ended = container.run(reporter, stdio)
+            reporter.flush()
+            return ended
+        # Few runs have a terminal.
+        from rootless_build.terminal import KeyboardReporter  # noqa: PLC0415
+
+        own = self._options.own_command
+        keyboard = KeyboardReporter(reporter, ends=not stays and not own)
+        ended = container.run(keyboard, stdio)
+        if ended.status == _INTERRUPTED and keyboard.pressed and not stays and not own:
+            raise KeyboardInterrupt
+        return ended
 
     @contextmanager
     def _telling_what_stays(self, reporter: StepReporter) -> Iterator[None]:
@@ -429,16 +468,35 @@ class _Run:
             text = f"{error.message}, and it stays for now: {error.engine_words}".rstrip(": ")
             reporter.notice(error.code, text, Level.WARNING)
 
-    def _give_back_after_failure(self, staging: Staging) -> Callable[..., None]:
-        """Files of subordinate uids would keep the staging directory from being removed."""
+    def _after_failure(self, staging: Staging, reporter: StepReporter) -> Callable[..., None]:
+        """What a failed container wrote is kept aside."""
 
         def leave(kind: type[BaseException] | None, *_: object) -> None:
-            if kind is not None:
-                # The failure is what is to be told.
-                with suppress(RbuildError, OSError):
-                    self._engine.give_back(staging.path)
+            if kind is None:
+                return
+            # The failure is what is to be told. Files of subordinate uids would keep the staging
+            # directory from being removed.
+            with suppress(RbuildError, OSError):
+                self._engine.give_back(staging.path)
+            place = self._options.failed
+            if place is not None and issubclass(kind, StepFailedError | BundlesError):
+                self._keep(staging, place, reporter)
 
         return leave
+
+    def _keep(self, staging: Staging, place: Path, reporter: StepReporter) -> None:
+        # Only a failure needs it.
+        from rootless_build.bundles import failed  # noqa: PLC0415
+
+        try:
+            kept = failed.keep(staging, place)
+        except OSError as error:
+            text = f"what the container wrote could not be kept: {error.strerror or error}"
+            reporter.notice("not-kept", text, Level.WARNING)
+            return
+        if kept:
+            more = f" and {len(kept) - 1} more" if len(kept) > 1 else ""
+            reporter.notice("kept", f"what the container wrote is kept in {place}: {kept[0]}{more}")
 
     def _image(self, step: RunContainer, reporter: StepReporter) -> Image:
         if step.image in self._built:
@@ -461,16 +519,23 @@ class _Run:
         self._published(staging)
 
     def _published(self, staging: Staging) -> None:
+        if self._options.own_command and staging.is_untouched:
+            return
         if self._options.checksums:
             staging.add_checksums()
         if self._options.dispose is not None:
             self._options.dispose(staging)
             return
-        attestor = self._attestor
-        published = staging.publish(attestor.attestation() if attestor else None)
+        attestation = self._attestor.attestation() if self._attestor else None
+        with self._options.publishing() as alone:
+            if alone and (not self._options.own_command or staging.is_current):
+                published = staging.publish(attestation)
+            else:
+                published = staging.publish_beside(attestation)
         for warning in published.warnings:
             self._emit(Notice(Level.WARNING, "bundles", warning))
-        self._emit(BundlesPublished(staging.directory, published.files, published.checked))
+        if published.files or staging.directory.exists():
+            self._emit(BundlesPublished(staging.directory, published.files, published.checked))
 
 
 def title(step: Step) -> str:

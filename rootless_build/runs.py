@@ -2,6 +2,7 @@
 
     DATA/runs/KEY/            0700; KEY stands for the real path of the checkout
         lock                  held with flock(2): alone by a build, shared by `shell` and `run`
+        publishing            held by a run for as long as it writes to the bundles
         PID.START/            a run, locked while its process lives
             record.json       0600: what it is, and where it may have left something
 
@@ -34,6 +35,7 @@ from rootless_build.held import hold, is_held
 
 _RECORD: Final = "record.json"
 _LOCK: Final = "lock"
+_PUBLISHING: Final = "publishing"
 _NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EINVAL})
 """What a file system that has no flock(2) says; a directory on NFS says EBADF."""
 
@@ -69,6 +71,8 @@ class Run:
     dead: tuple[Record, ...] = ()
     unfinished: bool = field(default=False)
     """Set when something of this run may be left: its record then stays for the next one."""
+    shared: int | None = None
+    """The lock that this run shares with others, None where it has the checkout alone."""
 
     def note(
         self,
@@ -89,6 +93,29 @@ class Run:
                 OSError
             ):  # a full disk; what it keeps from us is found by label
                 _write(self.place, self.record)
+
+    @contextmanager
+    def publishing(self) -> Iterator[bool]:
+        """This run writes to the bundles, and no other does.
+
+        Gives whether it is alone: no other run of the checkout lives that may have them mounted,
+        and none begins meanwhile.
+        """
+        if self.shared is None or self.place is None:
+            yield True
+            return
+        turn = os.open(self.place.parent / _PUBLISHING, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            _lock(turn, fcntl.LOCK_EX)
+            alone = _lock(self.shared, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not alone:
+                # A lock that can't be converted may be lost (flock(2)) to a build that waited.
+                _lock(self.shared, fcntl.LOCK_SH)
+            yield alone
+            if alone:
+                _lock(self.shared, fcntl.LOCK_SH)
+        finally:
+            os.close(turn)
 
     def forget(self, dead: Record) -> None:
         """Nothing of that run is left."""
@@ -138,7 +165,7 @@ def begin(
             say(f"no record of this run can be kept: {error.strerror}")
             yield Run(record, None)
             return
-        run = Run(record, place, dead)
+        run = Run(record, place, dead, shared=None if alone else lock)
         try:
             yield run
         finally:
@@ -152,9 +179,13 @@ def now() -> str:
 
 
 def directory(data: Path, project: Path) -> Path:
-    """Where the runs of a checkout are, whichever of its paths is given."""
-    path = os.fsencode(project.resolve())
-    return data / "runs" / hashlib.sha256(path).hexdigest()[:16]
+    """Where the runs of a checkout are."""
+    return data / "runs" / key(project)
+
+
+def key(project: Path) -> str:
+    """What stands for a checkout in names of files, whichever of its paths is given."""
+    return hashlib.sha256(os.fsencode(project.resolve())).hexdigest()[:16]
 
 
 def crashed(data: Path) -> Iterator[tuple[Record, Path]]:
@@ -192,6 +223,15 @@ def _acquire(lock: int, runs: Path, *, alone: bool, wait: bool, say: Say) -> Non
         )
     say(f"waiting for another rbuild in this checkout: {others}")
     fcntl.flock(lock, wanted)
+
+
+def _lock(descriptor: int, how: int) -> bool:
+    """Whether the lock was taken; a file system without locks keeps nothing apart."""
+    try:
+        fcntl.flock(descriptor, how)
+    except OSError as error:
+        return error.errno in _NO_LOCKS
+    return True
 
 
 def _described(lock: int, runs: Path) -> str:

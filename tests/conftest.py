@@ -131,7 +131,7 @@ def user_environment(backend_name: str, storage: Path) -> Iterator[Mapping[str, 
         for name in os.environ:
             if name.startswith(_FOREIGN) or name.lower().endswith("_proxy"):
                 patch.delenv(name)
-        for name in ("CONFIG", "DATA", "CACHE"):
+        for name in ("CONFIG", "DATA", "CACHE", "STATE"):
             directory = storage / name.lower()
             directory.mkdir()
             patch.setenv(f"XDG_{name}_HOME", str(directory))

@@ -10,11 +10,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from subprocess import DEVNULL
-from typing import IO, Final
+from typing import Final
 
-from rootless_build import process
+from rootless_build import process, terminal
 from rootless_build.backend import EngineSettings
 from rootless_build.errors import StepFailedError
+from rootless_build.events import StepReporter
 
 PROGRAM: Final = "buildah"
 CHROOT: Final = "chroot"
@@ -83,10 +84,12 @@ class Buildah:
             stdin=stdin,
         )
 
-    def attach(self, arguments: Sequence[str], errors: IO[bytes], *, temporary: Path) -> int:
-        """The same on rbuild's own terminal; buildah's own words go to the file `errors`."""
-        return process.attach(
-            (*_REAPER, PROGRAM, *arguments), environment=self._with(temporary), stderr=errors
+    def attach(
+        self, arguments: Sequence[str], reporter: StepReporter, *, temporary: Path
+    ) -> terminal.Attached:
+        """The same on rbuild's own terminal."""
+        return terminal.attach(
+            (*_REAPER, PROGRAM, *arguments), reporter, environment=self._with(temporary)
         )
 
     def as_owner(self, *argv: str, stdin: bytes = b"") -> process.Completed:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import posixpath
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from subprocess import DEVNULL
@@ -116,7 +115,7 @@ class WorkingContainer:
             reporter.notice("no-effect", f"{flag} has no effect with buildah")
         match stdio:
             case Stdio.TERMINAL:
-                return self._on_terminal(self._arguments(stdio))
+                return self._on_terminal(self._arguments(stdio), reporter)
             case Stdio.PIPED:
                 return self._streamed(self._arguments(stdio), reporter, 0)
             case Stdio.CLOSED:
@@ -144,8 +143,6 @@ class WorkingContainer:
         reporter.flush()
         return ended
 
-    def _on_terminal(self, arguments: Sequence[str]) -> Exit:
-        with tempfile.TemporaryFile() as errors:
-            status = self._buildah.attach(arguments, errors, temporary=self._record.temporary)
-            errors.seek(0)
-            return read_ending(status, errors.read(), started=False).exit
+    def _on_terminal(self, arguments: Sequence[str], reporter: StepReporter) -> Exit:
+        ended = self._buildah.attach(arguments, reporter, temporary=self._record.temporary)
+        return read_ending(ended.status, ended.said, started=False).exit

@@ -15,7 +15,7 @@ from typing import IO, Final, cast
 from rbuild_docker.client import Client
 from rbuild_docker.run_arguments import command, options
 from rbuild_docker.start_words import StartWords
-from rootless_build import process
+from rootless_build import process, terminal
 from rootless_build.backend import LABEL_PREFIX, Exit, Image, Stdio, removed_at_end
 from rootless_build.errors import StepFailedError, UnsupportedError
 from rootless_build.events import Level, StepReporter, Stream
@@ -51,7 +51,7 @@ class DockerContainer:
             reporter.notice("engine-warning", warning.removeprefix("WARNING: "), Level.WARNING)
         words = StartWords(reporter)
         try:
-            said = self._attach(words, stdio)
+            said = self._attach(reporter, words, stdio)
         except BaseException:
             self._stop()
             raise
@@ -93,7 +93,7 @@ class DockerContainer:
             _unpack(archive, destination, str(source))
         return True
 
-    def _attach(self, words: StartWords, stdio: Stdio) -> str:
+    def _attach(self, reporter: StepReporter, words: StartWords, stdio: Stdio) -> str:
         """Start it and carry its streams to the end; returns what standard error ended with."""
         argv = ["docker", "start", "--attach", _NO_DETACHING]
         # Without a terminal the client refuses to connect a closed input to a container that has.
@@ -103,10 +103,8 @@ class DockerContainer:
         environment = self._client.environment
         if stdio is Stdio.TERMINAL:
             # The container's standard error is in its terminal; this is the client's.
-            with tempfile.TemporaryFile() as said:
-                process.attach(argv, environment=environment, stderr=said)
-                said.seek(0)
-                return said.read().decode(errors="replace")
+            said = terminal.attach(argv, reporter, environment=environment).said
+            return said.decode(errors="replace")
         tail = process.Tail()
 
         def on_output(data: bytes, stream: Stream) -> None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from rbuild_containers.runtime_state import RuntimeStates
 from rbuild_podman.connection import Connection, engine_errors
 from rbuild_podman.specgen import container_spec
-from rootless_build import process
+from rootless_build import process, terminal
 from rootless_build.backend import (
     LABEL_PREFIX,
     EngineSettings,
@@ -131,8 +131,8 @@ class PodmanContainer:
         argv = self._connection.command(*arguments, self.id)
         environment = self._connection.environment
         if stdio is Stdio.TERMINAL:
-            process.attach(argv, environment=environment)
-            return ""
+            said = terminal.attach(argv, reporter, environment=environment).said
+            return said.decode(errors="replace").strip()
         tail = process.Tail()
 
         def on_output(data: bytes, stream: Stream) -> None:

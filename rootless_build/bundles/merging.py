@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from rootless_build.bundles.copying import copy_tree
-from rootless_build.bundles.tree import remove
+from rootless_build.bundles.tree import directory_inside, remove
 
 
 def merge_tree(source: Path, target: Path, place: Path) -> tuple[str, ...]:
@@ -22,6 +25,52 @@ def merge_tree(source: Path, target: Path, place: Path) -> tuple[str, ...]:
     copy_tree(source, copied, warnings)
     _moved(copied, target)
     return tuple(warnings)
+
+
+def put_in_place(source: Path, target: Path, path: str) -> None:
+    """Move what is at `path` in one tree to the same path in another, over what is there.
+
+    Of a directory, itself alone, with its mode still to be set. No link in either tree is
+    followed. Raises OSError.
+    """
+    parent, name = os.path.split(path)
+    with (
+        directory_inside(source, parent) as here,
+        directory_inside(target, parent, make=True) as there,
+    ):
+        mode = os.stat(name, dir_fd=here, follow_symlinks=False).st_mode
+        known = _mode(name, there)
+        replaced = known is not None and stat.S_ISDIR(known)
+        if stat.S_ISDIR(mode):
+            if not replaced:
+                if known is not None:
+                    os.unlink(name, dir_fd=there)
+                os.mkdir(name, dir_fd=there)
+            return
+        if replaced:
+            shutil.rmtree(name, dir_fd=there)
+        os.rename(name, name, src_dir_fd=here, dst_dir_fd=there)
+
+
+def set_modes(root: Path, modes: Mapping[str, int]) -> None:
+    """Set the permission bits of directories in a tree, of those that are still there.
+
+    No link is followed.
+    """
+    for path, mode in modes.items():
+        with (
+            contextlib.suppress(FileNotFoundError, NotADirectoryError),
+            directory_inside(root, path) as directory,
+        ):
+            if stat.S_IMODE(os.fstat(directory).st_mode) != mode:
+                os.fchmod(directory, mode)
+
+
+def _mode(name: str, directory: int) -> int | None:
+    try:
+        return os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode
+    except FileNotFoundError:
+        return None
 
 
 def _moved(source: Path, target: Path) -> None:

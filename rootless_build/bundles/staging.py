@@ -17,9 +17,9 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Final
 
@@ -27,17 +27,21 @@ from rootless_build import process
 from rootless_build.bundles import provenance
 from rootless_build.bundles.checksums import write_checksums
 from rootless_build.bundles.copying import copy_attributes, copy_tree
-from rootless_build.bundles.merging import merge_tree
+from rootless_build.bundles.merging import merge_tree, put_in_place, set_modes
 from rootless_build.bundles.swapping import recover, swap
 from rootless_build.bundles.tree import (
     CHUNK,
+    Snapshot,
     chown_command,
+    directories,
+    directory_inside,
     existing,
     link_text,
     open_inside,
     readable,
     remove,
     shell_quoted,
+    snapshot,
     walk,
 )
 from rootless_build.bundles.verification import verify_checksums
@@ -77,6 +81,20 @@ class Staging:
     warnings: list[str] = field(default_factory=list)
     before: provenance.Written = field(default_factory=dict)
     """What was in it when the container got it."""
+    given: Snapshot = field(default_factory=dict)
+    """The same, with links and directories."""
+    found: Snapshot = field(default_factory=dict)
+    """The bundles directory as it was copied."""
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the bundles are still those that were copied: nobody else wrote to them."""
+        return snapshot(self.directory) == self.found
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether the container wrote nothing into the copy, and removed nothing from it."""
+        return snapshot(self.path) == self.given
 
     def take(self, copied: Path) -> None:
         """Let each top-level entry of `copied` replace the entry of that name.
@@ -110,9 +128,59 @@ class Staging:
     def publish(self, attestation: provenance.Attestation | None = None) -> Published:
         """Verify what is staged and put it in the place of the bundles directory, with provenance.
 
-        Raises BundlesError when files don't match their checksums, HostError when something
-        can't be read or moved; the bundles directory is then as it was.
+        A directory that holds nothing does not take the place of one that is not there. Raises
+        BundlesError when files don't match their checksums, HostError when something can't be
+        read or moved; the bundles directory is then as it was.
         """
+        published = self._verified(attestation)
+        with _publishing(self.directory, "bundles-not-writable"):
+            if os.path.lexists(self.directory):
+                swap(self.path, self.directory)
+            elif any(self.path.iterdir()):
+                self.path.rename(self.directory)
+            # The old bundles are removed after this: the new ones have to be on the disk by then.
+            _fsync(self.directory.parent)
+        return published
+
+    def publish_beside(self, attestation: provenance.Attestation | None = None) -> Published:
+        """Verify what is staged, and put what the container wrote among the bundles, file by file.
+
+        For bundles that somebody else works with meanwhile: a shell that has them mounted, or
+        another run that wrote to them since they were copied. Each file is the old or the new one,
+        what others wrote stays, and what the container removed is removed where it is as it was.
+        Raises as `publish`.
+        """
+        published = self._verified(attestation)
+        new = snapshot(self.path)
+        written = [path for path, seen in new.items() if self.given.get(path) != seen]
+        with _publishing(self.directory, "bundles-not-writable"):
+            self.directory.mkdir(parents=True, exist_ok=True)
+            now = snapshot(self.directory)
+            for root, found in ((self.path, new), (self.directory, now)):
+                set_modes(root, {path: mode | 0o200 for path, mode in directories(found).items()})
+            self._remove_beside(now, self.found.keys() - new.keys())
+            for path in written:
+                put_in_place(self.path, self.directory, path)
+            changed = {path: mode for path, mode in directories(new).items() if path in written}
+            set_modes(self.directory, directories(now) | changed)
+            _fsync(self.directory)
+        files = tuple(path for path in published.files if path in written)
+        return replace(published, files=files)
+
+    def _remove_beside(self, now: Snapshot, gone: Collection[str]) -> None:
+        """What the container removed goes, unless somebody else has made another of it since."""
+        for path in sorted(gone, reverse=True):
+            if now.get(path) == self.found[path]:
+                parent, name = os.path.split(path)
+                with directory_inside(self.directory, parent) as there:
+                    if not stat.S_ISDIR(now[path][0]):
+                        os.unlink(name, dir_fd=there)
+                        continue
+                    with contextlib.suppress(OSError):  # somebody else's file is in it
+                        os.rmdir(name, dir_fd=there)
+
+    def _verified(self, attestation: provenance.Attestation | None) -> Published:
+        """What is staged is right, attested, and on the disk."""
         with readable(self.path):
             # The container may have changed it, and a directory that its owner can't write to
             # can't be moved.
@@ -129,13 +197,6 @@ class Staging:
             with _publishing(self.directory, "no-space"):
                 provenance.attest(self.path, self.directory, self.before, attestation)
                 _flush(self.path)
-        with _publishing(self.directory, "bundles-not-writable"):
-            if os.path.lexists(self.directory):
-                swap(self.path, self.directory)
-            else:
-                self.path.rename(self.directory)
-            # The old bundles are removed after this: the new ones have to be on the disk by then.
-            _fsync(self.directory.parent)
         return Published(files, report.checked, (*self.warnings, *report.warnings))
 
 
@@ -199,12 +260,14 @@ def stage(directory: Path) -> Iterator[Staging]:
 
 def _filled(directory: Path, new: Path, warnings: list[str]) -> Staging:
     with _copying(directory, new.parent), readable(directory):
+        found = snapshot(directory)
         new.mkdir()  # with the mode that the user's umask gives a new directory
         if directory.exists():
             copy_tree(directory, new, warnings)
             copy_attributes(directory, new, directory.stat())
         before = provenance.state(new)
-    return Staging(new, directory, stat.S_IMODE(new.stat().st_mode), warnings, before)
+    mode = stat.S_IMODE(new.stat().st_mode)
+    return Staging(new, directory, mode, warnings, before, snapshot(new), found)
 
 
 def _not_removed(private: Path, error: OSError) -> str:

@@ -6,11 +6,12 @@ UTF-8. A root is always a real path (`Path.resolve`), since containment is decid
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -46,6 +47,29 @@ def walk(root: Path, start: str = "") -> Iterator[Entry]:
             if stat.S_ISDIR(status.st_mode):
                 below.append(path)
         pending.extend(reversed(below))
+
+
+Snapshot = Mapping[str, tuple[int, int, int]]
+"""Path: mode, inode, and time of last change in ns, which no program can set; of a directory only
+the mode."""
+
+
+def snapshot(root: Path) -> Snapshot:
+    """What is below `root`, to tell later what was written since; of what is not there, nothing."""
+    if not root.is_dir():
+        return {}
+    return {entry.path: _seen(entry.status) for entry in walk(root)}
+
+
+def _seen(status: os.stat_result) -> tuple[int, int, int]:
+    if stat.S_ISDIR(status.st_mode):
+        return (status.st_mode, 0, 0)
+    return (status.st_mode, status.st_ino, status.st_ctime_ns)
+
+
+def directories(found: Snapshot) -> dict[str, int]:
+    """The directories of a snapshot, each with its permission bits."""
+    return {path: stat.S_IMODE(mode) for path, (mode, *_) in found.items() if stat.S_ISDIR(mode)}
 
 
 def special(mode: int) -> str:
@@ -91,6 +115,27 @@ def open_inside(root: Path, path: str) -> BinaryIO:
         os.close(descriptor)
         raise OSError(errno.ENOTSUP, "is not a regular file")
     return open(descriptor, "rb", buffering=0)  # noqa: PTH123 - a descriptor has no path
+
+
+@contextmanager
+def directory_inside(root: Path, path: str, *, make: bool = False) -> Iterator[int]:
+    """A descriptor of a directory in the tree, to which no link leads.
+
+    `make`: what is missing on the way is made. Raises OSError where something else is in the way.
+    """
+    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for name in filter(None, path.split("/")):
+            if make:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(name, dir_fd=descriptor)
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+            below = os.open(name, flags, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = below
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def leads_out(entry_path: str, link_text: str) -> bool:

@@ -95,6 +95,12 @@ def data_directory() -> Path:
     return Path(home) / "rbuild"
 
 
+def failed_directory(project: Path) -> Path:
+    """Where the files of the project's last failed container are kept."""
+    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
+    return Path(home) / "rbuild" / "failed" / f"{project.name}-{runs.key(project)}"
+
+
 def bundles_directory(command: Command) -> Path:
     """Where bundles are, as far as it is known without the recipe."""
     given = command.option("bundles_dir")

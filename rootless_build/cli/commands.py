@@ -155,7 +155,7 @@ class Run(Command):
             raise UsageError("no command given", hint="rbuild run -- COMMAND [ARGUMENT...]")
         with checkout(self, "rbuild run", alone=False) as run, EngineToCome(self) as engine:
             plan = overrides.make_container(self._container_plan(), command)
-            return execute(self, plan, run, engine, in_place=True, pass_status=True)
+            return execute(self, plan, run, engine, own_command=True, pass_status=True)
 
     def _container_plan(self) -> plans.Plan:
         """The plan of `shell`, the target that has a container in every era; else the default's."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rootless_build import mounts, process, recipes, runner
 from rootless_build.backend import LABEL_PROCESS, LABEL_UNFINISHED, Engine, LeftoverKind
-from rootless_build.cli.checkout import clear_dead_runs
+from rootless_build.cli.checkout import clear_dead_runs, failed_directory
 from rootless_build.cli.command import Command, pairs
 from rootless_build.cli.engines import EngineToCome, cache_directory
 from rootless_build.cli.secrets import build_secret, secret_pairs
@@ -102,13 +102,14 @@ def execute(
     run: Run,
     engine_to_come: EngineToCome,
     *,
-    in_place: bool = False,
+    own_command: bool = False,
     pass_status: bool = False,
     dispose: Callable[[Staging], None] | None = None,
 ) -> int:
     """Run the plan and return rbuild's exit status.
 
-    `dispose` is done with new bundles instead of publishing them.
+    `dispose` is done with new bundles instead of publishing them. `own_command`: the container runs
+    what the user asked for (`rbuild run`).
     `pass_status`: a container's own status becomes rbuild's, as with `docker run`.
     """
     watch = Stopwatch()
@@ -120,7 +121,9 @@ def execute(
         rootful=command.flag("rootful"),
         terminal=_text(command) and dispose is None,
         dispose=dispose,
-        in_place=in_place,
+        own_command=own_command,
+        publishing=run.publishing,
+        failed=None if dispose else failed_directory(plan.project),
         explain=command.flag("explain"),
         fresh=command.flag("fresh") or dispose is not None,
         checksums=command.flag("checksums"),

@@ -32,6 +32,7 @@ from rootless_build.events import (
     Event,
     Notice,
     OutputLine,
+    ScreenOutput,
     StepFinished,
     StepStarted,
 )
@@ -73,6 +74,8 @@ class JsonView:
             line = event.data.decode(errors="backslashreplace").rstrip("\n")
             self._log.msg("output", step=event.step, stream=event.stream, line=line)
             return
+        if isinstance(event, ScreenOutput):
+            return  # no container has the terminal while there is a JSON log on it
         fields = {part.name: getattr(event, part.name) for part in dataclasses.fields(event)}
         if isinstance(event, BundlesPublished):
             fields["directory"] = str(event.directory)

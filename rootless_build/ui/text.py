@@ -1,8 +1,9 @@
 """The view for people: what rbuild does goes to standard error, what containers say stays theirs.
 
 Containers' standard output and standard error are passed on as they are, so `rbuild run -- cat x`
-can be piped; on a terminal escape sequences other than colours are taken out. An instruction of
-an image build is one line, completed when the engine has its result.
+can be piped; on a terminal escape sequences other than colours are taken out, unless the container
+has the terminal. An instruction of an image build is one line, completed when the engine has its
+result.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from rootless_build.events import (
     Level,
     Notice,
     OutputLine,
+    ScreenOutput,
     StepFinished,
     StepStarted,
 )
@@ -58,6 +60,8 @@ class TextView:
         self._verbosity = verbosity
         self._color = color
         self._open = False
+        self._raw = False
+        """Nobody returns the cursor at the end of a line: the container's terminal does it."""
         self._builds = False
         self._recent: deque[str] = deque(maxlen=_RECENT_LINES)
 
@@ -73,20 +77,17 @@ class TextView:
                 self._progress(event)
             case OutputLine():
                 self._output(event)
+            case ScreenOutput():
+                self._screen(event.data)
             case StepFinished():
-                self._close()
-                how = "unchanged" if event.cached else f"status {event.status}"
-                if self._verbosity is Verbosity.VERBOSE:
-                    text = f"    [{event.step}/{event.of}] {how}, {duration(event.seconds)}"
-                    self._say(self._dim(text))
-                elif event.cached:
-                    self._say(self._dim(f"    {how}"))
+                self._step_finished(event)
             case Notice():
                 self._notice(event)
             case BundlesPublished():
                 self._published(event)
             case BuildFinished():
                 self._close()
+                self._raw = False
                 if event.status == 0:
                     how = "done" if event.done else "nothing changed, checked"
                     saved = f", {duration(event.saved)} saved" if event.saved >= 1 else ""
@@ -97,6 +98,7 @@ class TextView:
     def error(self, error: RbuildError) -> None:
         """Show what ended the run: what failed, the engine's words, what to do."""
         self._close()
+        self._raw = False
         lines = [self._red("rbuild: ") + shown(error.message)]
         if error.where:
             lines.append(f"  at {shown(error.where)}")
@@ -113,6 +115,16 @@ class TextView:
             lines.append(self._dim(f"  rbuild doctor --explain {error.finding} says more"))
         lines.extend(f"  {shown(note)}" for note in getattr(error, "__notes__", ()))
         self._write(self._err, "\n".join(lines) + "\n")
+
+    def _step_finished(self, event: StepFinished) -> None:
+        self._close()
+        self._raw = False
+        how = "unchanged" if event.cached else f"status {event.status}"
+        if self._verbosity is Verbosity.VERBOSE:
+            text = f"    [{event.step}/{event.of}] {how}, {duration(event.seconds)}"
+            self._say(self._dim(text))
+        elif event.cached:
+            self._say(self._dim(f"    {how}"))
 
     def _progress(self, event: BuildProgress) -> None:
         if self._verbosity is Verbosity.QUIET:
@@ -150,6 +162,14 @@ class TextView:
             sink.stream.flush()
         else:
             self._write(sink, for_terminal(event.data) + "\n")
+
+    def _screen(self, data: bytes) -> None:
+        """The container has the terminal: what it writes is shown as it is."""
+        self._raw = True
+        if data:
+            self._out.stream.write(data)
+            self._out.stream.flush()
+            self._open = not data.endswith(b"\n")
 
     def _notice(self, event: Notice) -> None:
         match event.level:
@@ -192,6 +212,7 @@ class TextView:
             self._write(self._err, "\n")
 
     def _write(self, sink: Sink, text: str) -> None:
+        text = text.replace("\n", "\r\n") if self._raw else text
         sink.stream.write(text.encode(errors="backslashreplace"))
         sink.stream.flush()
 

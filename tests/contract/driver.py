@@ -13,7 +13,7 @@ from pathlib import Path
 from rootless_build import registry
 from rootless_build.backend import Engine, Stdio
 from rootless_build.errors import RbuildError
-from rootless_build.events import Event, OutputLine, StepReporter
+from rootless_build.events import Event, OutputLine, ScreenOutput, StepReporter
 from rootless_build.host import engine_settings
 from rootless_build.interruption import signals_interrupt
 from rootless_build.plan import BuildImage, RunContainer, from_json
@@ -25,6 +25,9 @@ def show(event: Event) -> None:
         stream = sys.stdout if event.stream == "stdout" else sys.stderr
         stream.buffer.write(event.data)
         stream.buffer.flush()
+    elif isinstance(event, ScreenOutput):
+        sys.stdout.buffer.write(event.data)
+        sys.stdout.buffer.flush()
 
 
 def do(engine: Engine, step: object, stdio: Stdio) -> int:

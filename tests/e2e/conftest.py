@@ -35,12 +35,30 @@ def base(backend_name: str, rbuild_environment: Mapping[str, str], storage: Path
     assert done.returncode == 0, done.stderr
 
 
+@pytest.fixture(
+    params=[
+        pytest.param(False, id="pipes"),
+        # tests/e2e/test_terminal.py is in CI.
+        pytest.param(True, id="terminal", marks=pytest.mark.exhaustive),
+    ]
+)
+def on_terminal(request: pytest.FixtureRequest) -> bool:
+    """Whether rbuild runs on a terminal: what it makes is the same."""
+    return bool(request.param)
+
+
 @pytest.fixture
 def rbuild(
-    tmp_path: Path, base: None, backend_name: str, rbuild_environment: Mapping[str, str]
+    tmp_path: Path,
+    base: None,
+    backend_name: str,
+    rbuild_environment: Mapping[str, str],
+    *,
+    on_terminal: bool,
 ) -> Rbuild:
     """`rbuild` in a fresh copy of the project."""
-    return Rbuild(checkout(PROJECT, tmp_path), backend_name, rbuild_environment)
+    project = checkout(PROJECT, tmp_path)
+    return Rbuild(project, backend_name, rbuild_environment, on_terminal)
 
 
 @pytest.fixture

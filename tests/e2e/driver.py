@@ -11,11 +11,12 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fcntl import ioctl
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 DEADLINE = 120.0
 """Seconds after which a run hangs."""
@@ -63,13 +64,50 @@ class Screen:
         return data
 
 
+class _Shown:
+    """A terminal, and what it shows as lines of a pipe."""
+
+    def __init__(self, outer: int, terminal: int, reader: int, writer: int) -> None:
+        self.terminal = terminal
+        self._outer = outer
+        self._reader = reader
+        self._writer = writer
+
+    def lines(self) -> IO[bytes]:
+        """The pipe; it ends when nobody has the terminal open any more."""
+        os.close(self.terminal)
+        threading.Thread(target=self._copy, daemon=True).start()
+        return os.fdopen(self._reader, "rb")
+
+    def _copy(self) -> None:
+        # Without a reader the window is closed, so to say.
+        with contextlib.suppress(OSError):
+            while data := os.read(self._outer, 65536):
+                while data.endswith(b"\r"):
+                    data += os.read(self._outer, 1)
+                os.write(self._writer, data.replace(b"\r\n", b"\n"))
+        os.close(self._writer)
+        os.close(self._outer)
+
+
+@contextlib.contextmanager
+def _shown_lines() -> Iterator[_Shown]:
+    outer, terminal = pty.openpty()
+    yield _Shown(outer, terminal, *os.pipe())
+
+
 @dataclass(frozen=True)
 class Rbuild:
-    """`rbuild` in one project with one backend."""
+    """`rbuild` in one project with one backend.
+
+    With `terminal` its standard input and output are a terminal, and standard error is a pipe: what
+    rbuild says itself is then apart from what the terminal shows.
+    """
 
     project: Path
     backend: str
     environment: Mapping[str, str]
+    terminal: bool = False
 
     @property
     def bundles(self) -> Path:
@@ -80,28 +118,28 @@ class Rbuild:
         return [sys.executable, "-m", "rootless_build"]
 
     def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*self.argv, *words],
-            cwd=self.project,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="surrogateescape",
-            timeout=DEADLINE,
-            check=False,
-        )
+        with self.started(*words) as running:
+            out, err = running.communicate(timeout=DEADLINE)
+        text, said = (data.decode(errors="surrogateescape") for data in (out, err))
+        return subprocess.CompletedProcess(words, running.returncode, text, said)
 
     @contextlib.contextmanager
     def started(self, *words: str) -> Iterator[subprocess.Popen[bytes]]:
-        with subprocess.Popen(
-            [*self.argv, *words],
-            cwd=self.project,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        ) as running:
+        with contextlib.ExitStack() as stack:
+            shown = stack.enter_context(_shown_lines()) if self.terminal else None
+            running = stack.enter_context(
+                subprocess.Popen(
+                    # As setsid makes a new session when it does not lead a group already.
+                    [*(("setsid", "--ctty") if shown else ()), *self.argv, *words],
+                    cwd=self.project,
+                    env=self.environment,
+                    stdin=shown.terminal if shown else subprocess.DEVNULL,
+                    stdout=shown.terminal if shown else subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                )
+            )
+            if shown is not None:
+                running.stdout = stack.enter_context(shown.lines())
             try:
                 yield running
             finally:

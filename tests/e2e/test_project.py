@@ -109,7 +109,7 @@ def test_a_failed_build_leaves_the_previous_bundles(rbuild: Rbuild) -> None:
     assert done.returncode == 1
     assert "the container failed with status 7: hack/make.sh binary broken" in done.stderr
     assert "Makefile:" in done.stderr
-    assert "broken: no such symbol" in done.stderr
+    assert "broken: no such symbol" in done.stdout + done.stderr
     assert digests(rbuild.bundles) == before
     assert rbuild.leftovers() == []
 

@@ -21,8 +21,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rootless_build.bundles import Published, Staging, restore, stage, swapping
-from rootless_build.bundles.tree import link_text
+from rootless_build.bundles import Published, Staging, failed, restore, stage, swapping
+from rootless_build.bundles.tree import link_text, remove
 from rootless_build.errors import BundlesError, HostError, UsageError
 from rootless_build.escaping import shown
 
@@ -143,6 +143,79 @@ def test_bundles_are_what_the_container_wrote_or_what_they_were(
                 for path, node in new.items()
                 if not stat.S_ISDIR(node[0]) and old.get(path) != node
             }
+
+
+@settings(max_examples=80, deadline=None, database=None)
+@given(old=trees, new=trees)
+def test_bundles_that_others_work_with_become_what_the_container_wrote(
+    old: Tree, new: Tree
+) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        bundles = Path(place) / "bundles"
+        write({**old, "others": (b"of another run", 0o644)}, bundles)
+        mounted = bundles.stat().st_ino
+        with stage(bundles) as staging:
+            for path in staging.path.iterdir():
+                if path.name != "others":
+                    remove(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+            write(new, staging.path)
+            (bundles / "others").write_text("written meanwhile")
+            (bundles / "more").write_text("made meanwhile")
+            wanted = snapshot(staging.path)
+            staging.publish_beside()
+        found = snapshot(bundles)
+        assert found.pop("more")[1] == b"made meanwhile"
+        assert found.pop("others")[1] == b"written meanwhile"
+        del wanted["others"]
+        assert found == wanted
+        # Whoever has it mounted sees all that.
+        assert bundles.stat().st_ino == mounted
+
+
+def test_what_is_published_beside_a_shell_goes_through_none_of_its_links(
+    bundles: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "home").mkdir()
+    with stage(bundles) as staging:
+        (staging.path / "sub").mkdir()
+        (staging.path / "sub/authorized_keys").write_text("mine")
+        (bundles / "sub").symlink_to(tmp_path / "home")
+        staging.publish_beside()
+    assert list((tmp_path / "home").iterdir()) == []
+    assert (bundles / "sub/authorized_keys").read_text() == "mine"
+    with stage(bundles) as staging:
+        (staging.path / "sub/more").write_text("mine")
+        shutil.rmtree(bundles / "sub")
+        (bundles / "sub").symlink_to(tmp_path / "home")
+        with pytest.raises(HostError):
+            staging.publish_beside()
+    assert list((tmp_path / "home").iterdir()) == []
+
+
+def test_nothing_is_published_of_a_container_that_wrote_nothing(tmp_path: Path) -> None:
+    bundles = tmp_path / "bundles"
+    with stage(bundles) as staging:
+        assert staging.is_untouched
+        assert staging.publish().files == ()
+    assert not bundles.exists()
+
+
+def test_what_a_failed_container_wrote_is_kept_and_no_more(bundles: Path, tmp_path: Path) -> None:
+    place = tmp_path / "state/failed/project"
+    for text in ("first", "second"):
+        with stage(bundles) as staging:
+            shutil.rmtree(staging.path / "1.12.6")
+            (staging.path / "logs").mkdir()
+            (staging.path / "logs/docker.log").write_text(text)
+            (staging.path / "link").symlink_to("/etc/passwd")
+            assert failed.keep(staging, place) == ("logs/docker.log",)
+        assert [path.name for path in place.rglob("*")] == ["logs", "docker.log"]
+        assert (place / "logs/docker.log").read_text() == text
+    with stage(bundles) as staging:
+        assert failed.keep(staging, place) == ()
+    # What was kept last stays.
+    assert (place / "logs/docker.log").read_text() == "second"
+    assert (bundles / "latest").exists()
 
 
 def test_staging_starts_as_a_faithful_copy(bundles: Path) -> None:

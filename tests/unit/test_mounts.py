@@ -30,6 +30,36 @@ def test_a_mounted_checkout_gets_the_staging_directory_over_its_bundles() -> Non
     assert made.mounts == (tree, BindMount(STAGING, "/go/project/bundles"))
 
 
+def test_what_the_recipe_mounts_over_a_mounted_checkout_is_mounted_once() -> None:
+    tree, own = BindMount(Path("/src"), "/w"), BindMount(BUNDLES, "/w/bundles/")
+    for given in ((tree, own), (own, tree)):
+        made = mounts.staged(step(*given), BUNDLES, STAGING).mounts
+        assert sorted(made, key=str) == sorted((tree, BindMount(STAGING, "/w/bundles/")), key=str)
+    volume = VolumeMount("/w/bundles", "kept")
+    assert mounts.staged(step(tree, volume), BUNDLES, STAGING).mounts == (tree, volume)
+
+
+def test_every_mount_of_the_bundles_is_staged() -> None:
+    given = (
+        BindMount(BUNDLES / "out", "/out"),
+        BindMount(BUNDLES, "/in", read_only=True),
+        BindMount(Path("/src"), "/w", read_only=True),
+    )
+    assert mounts.staged(step(*given), BUNDLES, STAGING).mounts == (
+        BindMount(STAGING / "out", "/out"),
+        BindMount(STAGING, "/in", read_only=True),
+        BindMount(Path("/src"), "/w", read_only=True),
+        BindMount(STAGING, "/w/bundles", read_only=True),
+    )
+
+
+def test_a_link_leads_to_the_bundles_too(tmp_path: Path) -> None:
+    (tmp_path / "bundles").mkdir()
+    (tmp_path / "link").symlink_to("bundles")
+    made = mounts.staged(step(BindMount(tmp_path / "link", "/b")), tmp_path / "bundles", STAGING)
+    assert made.mounts == (BindMount(STAGING, "/b"),)
+
+
 def test_other_mounts_stay() -> None:
     given = (BindMount(Path("/src/.git"), "/go/.git"), VolumeMount("/cache", "cache"))
     assert mounts.staged(step(*given), BUNDLES, STAGING).mounts == given
@@ -41,6 +71,7 @@ def test_other_mounts_stay() -> None:
         ((BindMount(BUNDLES, "/b"),), None, True),
         ((BindMount(Path("/src"), "/s"),), None, True),
         ((BindMount(BUNDLES, "/b", read_only=True),), None, False),
+        ((BindMount(BUNDLES / "sub", "/b"),), None, True),
         ((BindMount(Path("/src/bundles2"), "/b"),), None, False),
         ((), None, False),
         ((), "bundles", True),

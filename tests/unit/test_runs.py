@@ -117,6 +117,29 @@ def test_shells_share_a_checkout_and_a_build_has_it_alone(data: Path, project: P
             begin(data, project)
 
 
+def test_a_run_that_publishes_knows_whether_it_is_alone(data: Path, project: Path) -> None:
+    def shared() -> contextlib.AbstractContextManager[runs.Run]:
+        return runs.begin(data, project, "rbuild run", alone=False, wait=False, say=pytest.fail)
+
+    with shared() as run, run.publishing() as alone:
+        assert alone
+        # Nobody begins meanwhile.
+        with pytest.raises(CheckoutBusyError), shared():
+            pass
+    with another(data, project, "shared") as shell:
+        assert said(shell) == "has it"
+        with shared() as run:
+            with run.publishing() as alone:
+                assert not alone
+            with shared():
+                pass
+    with (
+        runs.begin(data, project, "rbuild", alone=True, wait=False, say=pytest.fail) as run,
+        run.publishing() as alone,
+    ):
+        assert alone
+
+
 def test_the_lock_of_a_killed_run_is_free_and_its_record_tells_where_it_worked(
     data: Path, project: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from rootless_build.events import (
     Level,
     Notice,
     OutputLine,
+    ScreenOutput,
     StepStarted,
 )
 from rootless_build.masking import Mask, mask_for
@@ -122,6 +124,24 @@ def test_what_a_run_says_is_masked(tmp_path: Path) -> None:
     error = StepFailedError(f"failed: {VALUE}", engine_words=f"{VALUE} was wrong")
     mask.error(error)
     assert (error.message, error.engine_words) == ("failed: ***", "*** was wrong")
+
+
+@given(st.lists(st.sampled_from([VALUE, "a", VALUE[:3], "x", "\n"])), st.data())
+def test_what_a_terminal_shows_is_masked_however_it_was_cut(
+    words: list[str], data: st.DataObject
+) -> None:
+    text = "".join(words)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)))))
+    said: list[Event] = []
+    emit = Mask([VALUE]).emitting(said.append)
+    for start, end in itertools.pairwise((0, *cuts, len(text))):
+        if start < end:
+            emit(ScreenOutput(1, text[start:end].encode()))
+    shown = b"".join(event.data for event in said if isinstance(event, ScreenOutput))
+    assert text.replace(VALUE, "***").encode().startswith(shown)
+    emit(ScreenOutput(1, b""))
+    shown = b"".join(event.data for event in said if isinstance(event, ScreenOutput))
+    assert shown == text.replace(VALUE, "***").encode()
 
 
 def test_what_is_too_short_to_hide_spoils_nothing() -> None:

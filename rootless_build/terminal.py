@@ -1,0 +1,235 @@
+"""rbuild's own terminal, lent to a program through a pseudo-terminal between the two.
+
+The program gets every key and the size of the window; what it writes comes back as events, so that
+secrets are taken out of it and every view can have it. Before, the program had the terminal
+itself: then nothing of that was possible, and nobody could tell that Ctrl-C was pressed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import selectors
+import signal
+import tempfile
+import termios
+import tty
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
+from typing import Final
+
+from rootless_build import process
+from rootless_build.data import dataclass
+from rootless_build.events import ForwardingReporter, StepReporter
+
+_KEYBOARD: Final = 0
+"""The descriptor; `sys.stdin` may be something else."""
+_NO_KEY: Final = b"\0"
+"""_POSIX_VDISABLE on Linux."""
+_CHUNK: Final = 64 * 1024
+_QUIET: Final = 0.2
+"""Seconds without output after which what a reader holds back is shown: it may be a prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A program that has ended. `status` is -N after signal N; `said` is its standard error."""
+
+    status: int
+    said: bytes
+
+
+def attach(
+    argv: Sequence[str], reporter: StepReporter, *, environment: process.Environment
+) -> Attached:
+    """Run a program on rbuild's terminal, which standard input is, until it has ended.
+
+    What it writes goes to `reporter.screen`; its standard error does not: where a program shows
+    another one's terminal, what it says itself does not belong there. Ctrl-C reaches the program as
+    a key, and `reporter.interrupted` is told. The terminal is afterwards as it was. Whatever is
+    raised meanwhile ends the program first. Raises ProgramNotFoundError.
+    """
+    outer, inner = os.openpty()
+    with contextlib.ExitStack() as stack:
+        stack.callback(os.close, outer)
+        said = stack.enter_context(tempfile.TemporaryFile())
+        try:
+            # An engine's client makes it raw too, a moment later: until then no key may be lost, or
+            # shown twice.
+            tty.setraw(inner, termios.TCSANOW)
+            _copy_size(outer)
+            program = process.start(
+                argv, environment=environment, stdin=inner, stdout=inner, stderr=said
+            )
+        finally:
+            os.close(inner)
+        try:
+            with _raw_keyboard() as interrupt, _following_window(outer, program.pid):
+                _Relay(outer, program.pid, reporter, interrupt).run()
+            status = program.wait()
+        except BaseException:
+            process.end(program)
+            raise
+        said.seek(0)
+        return Attached(status, said.read())
+
+
+class KeyboardReporter(ForwardingReporter):
+    """Counts how often Ctrl-C was pressed on a container's terminal.
+
+    With `ends` the second time ends the run: the first was the container's to act on.
+    """
+
+    def __init__(self, inner: StepReporter, *, ends: bool) -> None:
+        super().__init__(inner)
+        self._ends = ends
+        self.pressed = 0
+
+    def interrupted(self) -> None:
+        """Ctrl-C was pressed. Raises KeyboardInterrupt where that ends the run."""
+        self.pressed += 1
+        if not self._ends:
+            return
+        if self.pressed > 1:
+            raise KeyboardInterrupt
+        self.notice("interrupting", "stopping; Ctrl-C again kills it")
+
+
+@contextlib.contextmanager
+def _raw_keyboard() -> Iterator[bytes]:
+    """The keyboard hands on every key as it is; gives the one that interrupts, empty for none."""
+    before = termios.tcgetattr(_KEYBOARD)
+    key = before[6][termios.VINTR]
+    try:
+        tty.setraw(_KEYBOARD, termios.TCSANOW)
+        yield key if isinstance(key, bytes) and key != _NO_KEY else b""
+    finally:
+        # It may be gone.
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(_KEYBOARD, termios.TCSADRAIN, before)
+
+
+@contextlib.contextmanager
+def _following_window(outer: int, group: int) -> Iterator[None]:
+    """The size of the window is the program's too; after `fg` the keyboard is raw again."""
+
+    def resize(_number: int, _frame: FrameType | None) -> None:
+        _copy_size(outer)
+        # It is not the program's controlling terminal, so that the kernel tells nobody.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signal.SIGWINCH)
+
+    def go_on(number: int, frame: FrameType | None) -> None:
+        # The shell has set its own modes meanwhile.
+        with contextlib.suppress(termios.error):
+            tty.setraw(_KEYBOARD, termios.TCSANOW)
+        resize(number, frame)
+
+    handlers = {signal.SIGWINCH: resize, signal.SIGCONT: go_on}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        resize(signal.SIGWINCH, None)  # it may have changed before anybody listened
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _copy_size(outer: int) -> None:
+    with contextlib.suppress(OSError):
+        size = fcntl.ioctl(_KEYBOARD, termios.TIOCGWINSZ, bytes(8))
+        fcntl.ioctl(outer, termios.TIOCSWINSZ, size)
+
+
+class _Relay:
+    """Carries bytes between the keyboard, the program's terminal and the reporter."""
+
+    def __init__(self, outer: int, pid: int, reporter: StepReporter, interrupt: bytes) -> None:
+        self._outer = outer
+        self._pid = pid
+        self._reporter = reporter
+        self._interrupt = interrupt
+        self._typed = bytearray()
+        self._selector = selectors.DefaultSelector()
+
+    def run(self) -> None:
+        """Until the program has ended and all that it wrote is read."""
+        os.set_blocking(self._outer, False)
+        ended = os.pidfd_open(self._pid)
+        try:
+            with self._selector as selector:
+                selector.register(ended, selectors.EVENT_READ)
+                selector.register(self._outer, selectors.EVENT_READ, self._read_program)
+                selector.register(_KEYBOARD, selectors.EVENT_READ, self._read_keyboard)
+                self._carry(ended)
+        finally:
+            os.close(ended)
+
+    def _carry(self, ended: int) -> None:
+        waits: float | None = None
+        while True:
+            ready = self._selector.select(waits)
+            if not ready:
+                self._reporter.screen(b"")
+                waits = None
+                continue
+            if any(key.fd == ended for key, _ in ready):
+                while self._read_program():
+                    pass
+                self._reporter.screen(b"")
+                return
+            for key, events in ready:
+                act: Callable[[], bool] = key.data
+                if events & selectors.EVENT_WRITE:
+                    self._write_typed()
+                if events & selectors.EVENT_READ and act() and key.fd == self._outer:
+                    waits = _QUIET
+
+    def _read_program(self) -> bool:
+        """Hand on what the program wrote; whether there was anything."""
+        try:
+            data = os.read(self._outer, _CHUNK)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            # What Linux says once nobody has the other end open any more.
+            if error.errno != errno.EIO:
+                raise
+            data = b""
+        if not data:
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(self._outer)
+            return False
+        self._reporter.screen(data)
+        return True
+
+    def _read_keyboard(self) -> bool:
+        try:
+            keys = os.read(_KEYBOARD, _CHUNK)
+        except OSError:
+            keys = b""
+        if not keys:
+            # The window was closed; a signal says the rest.
+            self._selector.unregister(_KEYBOARD)
+            return False
+        self._typed += keys
+        self._write_typed()
+        if self._interrupt and self._interrupt in keys:
+            self._reporter.interrupted()
+        return True
+
+    def _write_typed(self) -> None:
+        """Type what the program has room for; the rest once it has."""
+        with contextlib.suppress(BlockingIOError):
+            try:
+                while self._typed:
+                    del self._typed[: os.write(self._outer, self._typed)]
+            except OSError as error:
+                if error.errno != errno.EIO:
+                    raise
+                self._typed.clear()
+        with contextlib.suppress(KeyError):
+            wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._typed else 0)
+            self._selector.modify(self._outer, wanted, self._read_program)
