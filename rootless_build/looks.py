@@ -11,15 +11,20 @@ from pathlib import Path
 
 from rootless_build.fingerprint import steps
 from rootless_build.fingerprint.steps import Fingerprint, UnknownInputError
+from rootless_build.own_files import OwnFiles
 from rootless_build.plan import BuildImage, Plan
 
 
 class Looks:
-    """`cache` is the project's own directory (`rootless_build.fingerprint.steps.of_build`)."""
+    """`cache` is the project's own directory (`rootless_build.fingerprint.steps.of_build`).
 
-    def __init__(self, plan: Plan, cache: Path) -> None:
+    `own` are the places of rbuild's own files, which do not count.
+    """
+
+    def __init__(self, plan: Plan, cache: Path, own: OwnFiles | None = None) -> None:
         self._plan = plan
         self._cache = cache
+        self._own = own or OwnFiles.of(plan, ())
         self._known: dict[BuildImage, Fingerprint] = {}
 
     def ahead(self) -> None:
@@ -38,8 +43,7 @@ class Looks:
 
     def anew(self, step: BuildImage) -> Fingerprint:
         """The same, whatever is known. Raises UnknownInputError."""
-        bundles = self._plan.bundles.directory if self._plan.bundles else None
-        return steps.of_build(step, self._cache, bundles)
+        return steps.of_build(step, self._cache, self._own)
 
     def forget(self) -> None:
         """Something was done, and took its time."""

@@ -17,11 +17,12 @@ from rootless_build.containerfile.features import Builder
 from rootless_build.containerfile.normal import Normal, normal, unchanged
 from rootless_build.containerfile.original import OriginalReporter
 from rootless_build.containerfile.parser import parse
-from rootless_build.containerfile.patterns import Patterns, ignored
+from rootless_build.containerfile.patterns import ignored
 from rootless_build.containerfile.stages import DEFAULT_SHELL, Given, Image
 from rootless_build.containerfile.work import FILES, Rewrite, Work
 from rootless_build.errors import ImageBuildError
 from rootless_build.events import Level, StepReporter
+from rootless_build.own_files import OwnFiles, with_rules
 from rootless_build.plan import BuildImage
 
 _IGNORE_FILES = (".containerignore", ".dockerignore")
@@ -38,12 +39,16 @@ def normalised(
     engine leaves in the words of the original.
     """
     builder, file = _builder(building.builder), containerfile(step)
-    if builder is None or file is None:
+    if file is None:
         yield step, reporter
         return
     with tempfile.TemporaryDirectory(prefix=process.private_prefix()) as place:
         directory = Path(place)
-        work = _work(step, file, builder, _lookup(step, engine))
+        step = _without_own(step, building.own, directory, classic=_is_classic(builder))
+        if builder is None:
+            yield _with_ignore_file(step, file, building.own, directory), reporter
+            return
+        work = _work(step, file, builder, _lookup(step, engine), building.own)
         work.directory = directory / "files"
         work.directory.mkdir()
         work.data, work.local = building.data, not engine.remote
@@ -55,11 +60,14 @@ def normalised(
             reporter,
             made or unchanged(work),
             _shown(file, step),
-            classic=builder.kind == "docker-classic",
+            classic=_is_classic(builder),
             renames=made is not None,
         )
         try:
-            yield _changed(step, file, made, directory) if made else step, speaker
+            changed = _changed(step, file, made, directory) if made else step
+            if not _is_classic(builder):
+                changed = _with_ignore_file(changed, file, building.own, directory)
+            yield changed, speaker
         except ImageBuildError as error:
             speaker.translate(error)
             raise
@@ -73,7 +81,7 @@ def explained(step: BuildImage, name: str) -> tuple[Rewrite, ...]:
     builder, file = _builder(name), containerfile(step)
     if builder is None or file is None:
         return ()
-    made = normal(_work(step, file, builder, lambda _: None), step.target)
+    made = normal(_work(step, file, builder, lambda _: None, OwnFiles()), step.target)
     return made.rewrites if made else ()
 
 
@@ -91,7 +99,11 @@ def _builder(name: str) -> Builder | None:
 
 
 def _work(
-    step: BuildImage, file: Path, builder: Builder, image: Callable[[str], Image | None]
+    step: BuildImage,
+    file: Path,
+    builder: Builder,
+    image: Callable[[str], Image | None],
+    own: OwnFiles,
 ) -> Work:
     text = file.read_text(errors="surrogateescape")
     platform = step.platforms[0] if len(step.platforms) == 1 else None
@@ -100,7 +112,7 @@ def _work(
         parse(text, _shown(file, step)),
         builder,
         given,
-        Content(step.context, _ignored(step, file)),
+        Content(step.context, ignored(_ignore_text(step, file, own))),
         image,
         contexts=step.build_contexts,
         replaced=frozenset(
@@ -116,12 +128,17 @@ def _shown(file: Path, step: BuildImage) -> str:
     return str(file.relative_to(step.context)) if file.is_relative_to(step.context) else str(file)
 
 
-def _ignored(step: BuildImage, file: Path) -> Patterns:
-    own = file.with_name(f"{file.name}.dockerignore")
-    for path in (own, *(step.context / name for name in _IGNORE_FILES)):
+def _ignore_text(step: BuildImage, file: Path, own: OwnFiles) -> str:
+    """What the ignore file of the build says, and which files of rbuild's it leaves out too."""
+    return with_rules(_given_ignore_text(step, file), own.rules(step.context))
+
+
+def _given_ignore_text(step: BuildImage, file: Path) -> str:
+    named = file.with_name(f"{file.name}.dockerignore")
+    for path in (named, *(step.context / name for name in _IGNORE_FILES)):
         with contextlib.suppress(FileNotFoundError, IsADirectoryError):
-            return ignored(path.read_text(errors="surrogateescape"))
-    return Patterns(())
+            return path.read_text(errors="surrogateescape")
+    return ""
 
 
 def _lookup(step: BuildImage, engine: Engine) -> Callable[[str], Image | None]:
@@ -165,3 +182,55 @@ def _changed(step: BuildImage, file: Path, made: Normal, directory: Path) -> Bui
     if made.files:
         contexts = (*contexts, (FILES, str(directory / "files")))
     return dataclasses.replace(step, containerfile=new, build_contexts=contexts)
+
+
+def _is_classic(builder: Builder | None) -> bool:
+    return builder is not None and builder.kind == "docker-classic"
+
+
+def _with_ignore_file(step: BuildImage, file: Path, own: OwnFiles, directory: Path) -> BuildImage:
+    """The step with an ignore file that leaves rbuild's files out too, where its own does not.
+
+    It stands beside a containerfile of rbuild's; all engines but the classic builder look there.
+    """
+    given = _given_ignore_text(step, file)
+    if all(map(ignored(given).match, own.found(step.context))):
+        return step
+    new = directory / file.name
+    if step.containerfile != new:
+        new.write_bytes(file.read_bytes())
+    text = with_rules(given, own.rules(step.context))
+    new.with_name(f"{new.name}.dockerignore").write_text(text, errors="surrogateescape")
+    return dataclasses.replace(step, containerfile=new)
+
+
+def _without_own(step: BuildImage, own: OwnFiles, directory: Path, *, classic: bool) -> BuildImage:
+    """The step with copies of those contexts that have rbuild's files in them, and for which no
+    ignore file can be given: those with a name, and all of the classic builder.
+    """
+
+    def without(context: str, name: str) -> str:
+        if "://" in context or not Path(context).is_dir() or not own.found(Path(context)):
+            return context
+        return str(_copied_without(Path(context), own, directory / "contexts" / name))
+
+    contexts = tuple(
+        (name, without(value, str(number)))
+        for number, (name, value) in enumerate(step.build_contexts)
+    )
+    context = step.context
+    if classic and (file := containerfile(step)) is not None:
+        matches = ignored(_given_ignore_text(step, file)).match
+        if not all(map(matches, own.found(context))):
+            context = Path(without(str(context), "context"))
+            step = dataclasses.replace(step, containerfile=file)
+    return dataclasses.replace(step, context=context, build_contexts=contexts)
+
+
+def _copied_without(context: Path, own: OwnFiles, target: Path) -> Path:
+    # Few contexts are copied.
+    from rootless_build.bundles.copying import copy_tree  # noqa: PLC0415
+
+    target.mkdir(parents=True)
+    copy_tree(context.resolve(), target, [], leave_out=own.found(context))
+    return target

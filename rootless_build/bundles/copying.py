@@ -8,6 +8,7 @@ import fcntl
 import os
 import shutil
 import stat
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -53,15 +54,21 @@ def _copy_range(source: int, target: int, position: int, end: int) -> None:
         position += copied
 
 
-def copy_tree(source: Path, target: Path, warnings: list[str]) -> None:
+def copy_tree(
+    source: Path, target: Path, warnings: list[str], leave_out: Collection[str] = ()
+) -> None:
     """Copy what is in the directory `source` into the existing directory `target`.
 
-    Links are copied as links, hard links inside the tree stay hard links, modes, times and (as
-    root) owners are kept. Devices, sockets and pipes are left out, with a warning each.
+    `leave_out` are paths in `source` that are not copied, nor what is below them. Links are copied
+    as links, hard links inside the tree stay hard links, modes, times and (as root) owners are
+    kept. Devices, sockets and pipes are left out, with a warning each.
     """
     first_names: dict[tuple[int, int], Path] = {}
     copied: list[tuple[Path, Path, os.stat_result]] = []
+    below = tuple(f"{path}/" for path in leave_out)
     for entry in walk(source):
+        if entry.path in leave_out or entry.path.startswith(below):
+            continue
         original, copy, status = source / entry.path, target / entry.path, entry.status
         identity = (status.st_dev, status.st_ino)
         if stat.S_ISDIR(status.st_mode):

@@ -91,14 +91,25 @@ def engine_of(record: runs.Record, engine: Engine, choice: Choice) -> Iterator[E
 
 def data_directory() -> Path:
     """Where records are kept (`EngineSettings.data_directory`, without looking at the host)."""
-    home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share"
-    return Path(home) / "rbuild"
+    return _own("XDG_DATA_HOME", ".local/share")
+
+
+def own_directories() -> tuple[Path, ...]:
+    """Every directory of the user's that holds nothing but rbuild's own files."""
+    return (data_directory(), _state_directory(), _own("XDG_CACHE_HOME", ".cache"))
 
 
 def failed_directory(project: Path) -> Path:
     """Where the files of the project's last failed container are kept."""
-    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
-    return Path(home) / "rbuild" / "failed" / f"{project.name}-{runs.key(project)}"
+    return _state_directory() / "failed" / f"{project.name}-{runs.key(project)}"
+
+
+def _state_directory() -> Path:
+    return _own("XDG_STATE_HOME", ".local/state")
+
+
+def _own(variable: str, usual: str) -> Path:
+    return Path(os.environ.get(variable) or Path.home() / usual) / "rbuild"
 
 
 def bundles_directory(command: Command) -> Path:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rootless_build import mounts, process, recipes, runner
 from rootless_build.backend import LABEL_PROCESS, LABEL_UNFINISHED, Engine, LeftoverKind
-from rootless_build.cli.checkout import clear_dead_runs, failed_directory
+from rootless_build.cli.checkout import clear_dead_runs, failed_directory, own_directories
 from rootless_build.cli.command import Command, pairs
 from rootless_build.cli.engines import EngineToCome, cache_directory
 from rootless_build.cli.secrets import build_secret, secret_pairs
@@ -30,6 +30,7 @@ from rootless_build.events import (
 from rootless_build.looks import Looks
 from rootless_build.masking import mask_for
 from rootless_build.overrides import Overrides, apply, where_possible
+from rootless_build.own_files import OwnFiles
 from rootless_build.plan import Plan, PullPolicy
 from rootless_build.recipes.request import Request
 from rootless_build.registry import Choice
@@ -134,7 +135,8 @@ def execute(
         with ExitStack() as stack:
             engine, unchanged = None, None
             if runner.needs_engine(plan):
-                looks = Looks(plan, cache_directory(plan.project))
+                own = OwnFiles.of(plan, own_directories())
+                looks = Looks(plan, cache_directory(plan.project), own)
                 if dispose is None and not run.dead:
                     # The engine is asked meanwhile.
                     looks.ahead()
@@ -142,7 +144,7 @@ def execute(
                 if not run.dead:
                     options = dataclasses.replace(options, foreseen=engine_to_come.foreseen)
                 clear_dead_runs(command, run, engine, choice)
-                options = dataclasses.replace(options, building=_building(command, choice))
+                options = dataclasses.replace(options, building=_building(command, choice, own))
                 if not command.flag("no_provenance"):
                     options = dataclasses.replace(options, attest=_attest(plan, choice))
                 if dispose is None:
@@ -215,8 +217,9 @@ def _unchanged(command: Command, plan: Plan, choice: Choice, looks: Looks) -> Un
     )
 
 
-def _building(command: Command, choice: Choice) -> Building:
-    return Building(choice.builder, choice.settings.data_directory, command.flag("allow_inexact"))
+def _building(command: Command, choice: Choice, own: OwnFiles) -> Building:
+    inexact = command.flag("allow_inexact")
+    return Building(choice.builder, choice.settings.data_directory, inexact, own)
 
 
 def _text(command: Command) -> bool:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from rootless_build.data import dataclass
+from rootless_build.own_files import OwnFiles
 
 
 @dataclass(frozen=True, slots=True)
 class Building:
     """How image builds are done. `builder` is the engine's name and version (`podman 4.3.1`),
-    empty where it is not known. `data` is the user's directory for what was fetched.
+    empty where it is not known. `data` is the user's directory for what was fetched. `own` are the
+    places of rbuild's own files, which reach no build context.
     """
 
     builder: str = ""
     data: Path | None = None
     allow_inexact: bool = False
+    own: OwnFiles = OwnFiles()

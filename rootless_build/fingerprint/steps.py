@@ -22,6 +22,7 @@ from rootless_build.data import dataclass
 from rootless_build.fingerprint.ignore import Rules
 from rootless_build.fingerprint.index import Index
 from rootless_build.fingerprint.tree import Tree, scan
+from rootless_build.own_files import OwnFiles, with_rules
 from rootless_build.plan import BindMount, BuildImage, Pairs, RunContainer
 
 _OWN_IGNORE_FILE: Final = ".containerignore"
@@ -84,24 +85,25 @@ class Fingerprint:
         return f"{name} changed ({', '.join(files[:_SHOWN])}{more})"
 
 
-def of_build(step: BuildImage, cache: Path, bundles: Path | None) -> Fingerprint:
+def of_build(step: BuildImage, cache: Path, own: OwnFiles) -> Fingerprint:
     """What goes into an image build, without its base images and the engine.
 
-    `cache` is the directory of the indexes. `bundles` does not count where a RUN mounts the context
-    past its ignore file. Raises UnknownInputError.
+    `cache` is the directory of the indexes. `own` are rbuild's files, which reach no build context;
+    bundles that are ignored do not count where a RUN mounts the context past its ignore file.
+    Raises UnknownInputError.
     """
     file = containerfile(step)
     changed: dict[str, tuple[str, ...]] = {}
     try:
         text = file.read_bytes()
         parts = [("the containerfile", _short(text))]
-        tree = _context(step, file, text.decode(errors="replace"), cache, bundles)
+        tree = _context(step, file, text.decode(errors="replace"), cache, own)
         parts.append(("the context", tree.digest))
         changed["the context"] = tree.changed
         for name, value in step.build_contexts:
             found = _IN_STORAGE.fullmatch(value)
             if found is None:
-                parts.append((f"the context {name}", _other_context(value, cache).digest))
+                parts.append((f"the context {name}", _other_context(value, cache, own).digest))
     except OSError as error:
         raise UnknownInputError(f"{error.filename or file}: {error.strerror}") from error
     parts += ((f"build argument {name}", _short(value)) for name, value in step.build_args)
@@ -187,17 +189,21 @@ def index_file(cache: Path, purpose: str, root: Path) -> Path:
     return cache / f"{purpose}-{hashlib.sha256(os.fsencode(root)).hexdigest()[:16]}.index"
 
 
-def _context(step: BuildImage, file: Path, text: str, cache: Path, bundles: Path | None) -> Tree:
-    rules = Rules(_ignore_text(step.context, file))
+def _context(step: BuildImage, file: Path, text: str, cache: Path, own: OwnFiles) -> Tree:
+    ignored, own_rules = _ignore_text(step.context, file), own.rules(step.context)
     skip: frozenset[Path] = frozenset()
     if _CONTEXT_MOUNT.search(text):
         # podman and buildah (all versions) mount the context as it is, ignored files included.
-        if bundles is not None and bundles.is_relative_to(step.context):
-            below = bundles.relative_to(step.context).as_posix()
-            skip = frozenset({bundles} if rules.verdict(below).left_out else ())
-        rules = Rules("")
+        rules = Rules(ignored)
+        skip = frozenset(
+            bundles
+            for bundles in own.bundles
+            if bundles.is_relative_to(step.context)
+            and rules.verdict(bundles.relative_to(step.context).as_posix()).left_out
+        )
+        ignored = ""
     index = Index.load(index_file(cache, f"context-{_short(str(file))}", step.context))
-    return scan(step.context.resolve(), index, rules, skip)
+    return scan(step.context.resolve(), index, Rules(with_rules(ignored, own_rules)), skip)
 
 
 def _ignore_text(context: Path, file: Path) -> str:
@@ -215,12 +221,13 @@ def _ignore_text(context: Path, file: Path) -> str:
     return general.read_text(errors="surrogateescape") if general.is_file() else ""
 
 
-def _other_context(value: str, cache: Path) -> Tree:
+def _other_context(value: str, cache: Path, own: OwnFiles) -> Tree:
     directory = Path(value)
     if not directory.is_absolute() or not directory.is_dir():
         raise UnknownInputError(f"the build context {value} is not a directory of this host")
     # Engines do not agree on whether an ignore file counts here, so none does.
-    return scan(directory.resolve(), Index.load(index_file(cache, "context", directory)))
+    rules = Rules(with_rules("", own.rules(directory)))
+    return scan(directory.resolve(), Index.load(index_file(cache, "context", directory)), rules)
 
 
 def _rest(step: BuildImage | RunContainer, without: frozenset[str]) -> str:

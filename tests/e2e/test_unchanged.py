@@ -93,6 +93,21 @@ def test_a_second_run_does_nothing_and_says_so(project: Rbuild) -> None:
     assert done(project, "binary") == (False, True)
 
 
+def test_it_converges_where_no_ignore_file_names_the_bundles(project: Rbuild) -> None:
+    """Only what the container itself makes is in the next context, as with docker."""
+    (project.project / ".dockerignore").unlink()
+    (project.project / "list").write_text("mkdir /bundles/kind; echo made > /bundles/kind/made\n")
+    assert project("binary").returncode == 0
+    # The bundle is new in the context; in the next it is the same.
+    assert done(project, "binary")[0]
+    assert done(project, "binary") == (False, False)
+    assert list(project.bundles.rglob("provenance*"))
+    assert project("bundles", "verify").returncode == 0
+    seen = project("run", "--", "find", "/context").stdout.splitlines()
+    assert "/context/bundles/kind/made" in seen
+    assert not [path for path in seen if "rbuild" in path or "provenance" in path]
+
+
 def test_the_storage_is_looked_at_not_remembered(project: Rbuild) -> None:
     assert project("binary").returncode == 0
     assert project("clean", "--images").returncode == 0

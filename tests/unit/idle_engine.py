@@ -26,3 +26,12 @@ class IdleEngine:
 
     def remove(self, leftover: Leftover) -> None:
         raise NotImplementedError
+
+
+class LocalEngine(IdleEngine):
+    """One on this host, with no image in its storage."""
+
+    remote = False
+
+    def find_image(self, reference: str) -> Image | None:
+        return None

@@ -7,19 +7,12 @@ from typing import cast
 
 import pytest
 
-from rootless_build.backend import Engine, Image, ImageLabel
+from rootless_build.backend import Engine, ImageLabel
 from rootless_build.containerfile.building import Building
 from rootless_build.events import BuildProgress, BuildState, Event, StepReporter
 from rootless_build.normalising import normalised
 from rootless_build.plan import BuildImage
-from tests.unit.idle_engine import IdleEngine
-
-
-class LocalEngine(IdleEngine):
-    remote = False
-
-    def find_image(self, reference: str) -> Image | None:
-        return None
+from tests.unit.idle_engine import LocalEngine
 
 
 @pytest.mark.parametrize(

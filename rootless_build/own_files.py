@@ -1,0 +1,103 @@
+"""What rbuild itself writes into a project never reaches a build context.
+
+Its provenance stands in the bundles, and where no ignore file names these, each build would change
+the context of the next: an image that is never built the last time. The same goes for staging
+directories, and for records and caches whose XDG directory is in the project.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import field
+from pathlib import Path
+from typing import Final
+
+from rootless_build.data import dataclass
+from rootless_build.plan import BuildImage, Plan
+
+PROVENANCE: Final = "provenance.intoto.json"
+"""The statement in each bundle (`rootless_build.bundles.provenance`)."""
+_BELOW: Final = ("", "*/", "*/*/")
+"""Where a bundle is, below the bundles directory: `NAME`, or `VERSION/NAME`."""
+_SPECIAL: Final = re.compile(r"[\\*?\[]")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnFiles:
+    """Places in which a run writes files of rbuild's own, all of them absolute.
+
+    `bundles` are bundles directories, `beside` those in which private directories are for a moment,
+    `temporary` is where temporary files go, `whole` are directories that hold nothing else.
+    """
+
+    bundles: tuple[Path, ...] = ()
+    beside: tuple[Path, ...] = ()
+    temporary: Path | None = None
+    whole: tuple[Path, ...] = field(default=())
+
+    @classmethod
+    def of(cls, plan: Plan, whole: Iterable[Path]) -> OwnFiles:
+        """Those of a run of the plan; `whole` are the directories of records and caches."""
+        bundles = (plan.bundles.directory,) if plan.bundles else ()
+        written = [
+            Path(destination)
+            for step in plan.steps
+            if isinstance(step, BuildImage)
+            for output in step.outputs
+            if (destination := dict(output.attributes).get("dest"))
+        ]
+        beside = dict.fromkeys(path.parent for path in (*bundles, *written))
+        return cls(bundles, tuple(beside), Path(tempfile.gettempdir()), tuple(whole))
+
+    def rules(self, context: Path) -> tuple[str, ...]:
+        """Lines of an ignore file that leave them out of a build context."""
+        return tuple(dict.fromkeys(self._rules(Path(os.path.realpath(context)))))
+
+    def found(self, context: Path) -> tuple[str, ...]:
+        """Those that are in the directory now, relative to it."""
+        root = Path(os.path.realpath(context))
+        found = (path for rule in self.rules(root) for path in root.glob(_globbed(rule)))
+        return tuple(str(path.relative_to(root)) for path in found)
+
+    def _rules(self, context: Path) -> Iterator[str]:
+        for place in self.bundles:
+            if (inside := _inside(place, context)) is not None:
+                yield from (f"{inside}{below}{PROVENANCE}" for below in _BELOW)
+                yield f"{_parent(inside)}.{_escaped(place.name)}.rbuild.*"
+        for place in self.beside:
+            if (inside := _inside(place, context)) is not None:
+                yield f"{inside}.rbuild-[0-9]*"
+        if self.temporary and (inside := _inside(self.temporary, context)) is not None:
+            yield f"{inside}rbuild-[0-9]*"
+        for place in self.whole:
+            if inside := _inside(place, context):
+                yield inside.rstrip("/")
+
+
+def with_rules(text: str, rules: Iterable[str]) -> str:
+    """The text of an ignore file with more lines; the last that matches decides."""
+    return "".join(f"{line}\n" for line in (*text.splitlines(), *rules))
+
+
+def _inside(place: Path, context: Path) -> str | None:
+    """The pattern of a directory in the context, with a slash at its end; empty for the context."""
+    real = Path(os.path.realpath(place))
+    if not real.is_relative_to(context):
+        return None
+    return "".join(f"{_escaped(part)}/" for part in real.relative_to(context).parts)
+
+
+def _parent(inside: str) -> str:
+    return inside[: inside.rstrip("/").rfind("/") + 1]
+
+
+def _escaped(name: str) -> str:
+    return _SPECIAL.sub(lambda found: f"\\{found[0]}", name)
+
+
+def _globbed(rule: str) -> str:
+    """The rule as `Path.glob` has it."""
+    return re.sub(r"\\(.)", r"[\1]", rule)
