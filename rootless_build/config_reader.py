@@ -17,7 +17,7 @@ from typing import Final, TypeVar, cast, get_args
 import msgspec
 
 from rootless_build.config import NO_KEY, WORDS, Target
-from rootless_build.errors import ConfigError
+from rootless_build.errors import ConfigError, reason
 from rootless_build.plan import Pairs
 
 Section = TypeVar("Section")
@@ -37,7 +37,7 @@ def read(file: Path, kind: type[Section]) -> Section:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} can't be read: {error}") from error
+        raise ConfigError(f"{file} can't be read: {reason(error)}") from error
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

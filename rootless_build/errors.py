@@ -10,6 +10,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 
+def reason(error: Exception) -> str:
+    """What an error says, for a message that names the file: an OSError names it too."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
 class RbuildError(Exception):
     """A failure a person can act on.
 

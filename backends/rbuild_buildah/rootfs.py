@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from rootless_build.errors import StepFailedError
+from rootless_build.errors import StepFailedError, reason
 from rootless_build.plan import Pairs
 
 _MEDIA: Final = "application/vnd.oci.image"
@@ -52,7 +52,7 @@ def write_layout(directory: Path, archive: Path, labels: Pairs) -> None:
         content, diff = _digests(archive)
         size = archive.stat().st_size
     except (OSError, EOFError, lzma.LZMAError) as error:
-        raise StepFailedError(f"{archive} can't be read: {error}") from error
+        raise StepFailedError(f"{archive} can't be read: {reason(error)}") from error
     (blobs / content).symlink_to(archive.absolute())
     machine = platform.machine()
     # Without a time buildah finds none of the layers built on this one in its cache.

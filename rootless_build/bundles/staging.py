@@ -271,7 +271,9 @@ def _filled(directory: Path, new: Path, warnings: list[str]) -> Staging:
 
 
 def _not_removed(private: Path, error: OSError) -> str:
-    return f"{shown(private)} can't be removed: {error.strerror} ({shown(error.filename or '')})"
+    named = error.filename is not None and os.fspath(error.filename) != os.fspath(private)
+    where = f" ({shown(error.filename)})" if named else ""
+    return f"{shown(private)} can't be removed: {error.strerror}{where}"
 
 
 # --- what stands in the way ---------------------------------------------------------------------

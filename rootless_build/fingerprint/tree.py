@@ -206,8 +206,10 @@ class _Scanner:
         return made
 
     def _note(self, relative: bytes, name: bytes) -> None:
-        if len(self._changed) < _LISTED:
-            self._changed.append(os.fsdecode(b"/".join(part for part in (relative, name) if part)))
+        path = os.fsdecode(b"/".join(part for part in (relative, name) if part))
+        # A directory that is gone is missing in the one above it too.
+        if len(self._changed) < _LISTED and path not in self._changed:
+            self._changed.append(path)
 
     def _digest(self, place: str, name: str, status: os.stat_result) -> bytes:
         path = f"{place}/{name}"

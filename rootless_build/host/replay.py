@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import rootless_build
-from rootless_build.errors import UsageError
+from rootless_build.errors import UsageError, reason
 from rootless_build.host.facts import Facts
 from rootless_build.host.finding import Finding
 
@@ -118,7 +118,7 @@ def load(path: Path) -> Facts:
     try:
         data = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: {error}") from error
+        raise UsageError(f"{path}: {reason(error)}") from error
     if isinstance(data, dict) and isinstance(data.get("facts"), dict):
         data = data["facts"]
     return from_data(data, str(path))

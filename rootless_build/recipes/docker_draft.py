@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build.data import dataclass
+from rootless_build.errors import reason
 from rootless_build.plan import (
     BindMount,
     BuildOutput,
@@ -114,7 +115,7 @@ class Draft:
         try:
             lines = [line.lstrip() for line in path.read_text(encoding="utf-8").splitlines()]
         except (OSError, UnicodeDecodeError) as error:
-            raise BadValueError(f"{path}: {error}") from error
+            raise BadValueError(f"{path}: {reason(error)}") from error
         return [line for line in lines if line and not line.startswith("#")]
 
     def path(self, value: str) -> Path:

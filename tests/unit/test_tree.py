@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -44,6 +45,12 @@ def test_a_second_look_reads_nothing(root: Path, file: Path, later: None) -> Non
     assert (first.read, second.read) == (3, 0)
     assert first.digest == second.digest
     assert second.changed == ()
+
+
+def test_a_directory_that_is_gone_is_named_once(root: Path, file: Path) -> None:
+    scan(root, file)
+    shutil.rmtree(root / "a/b")
+    assert scan(root, file).changed == ("a/b",)
 
 
 def test_files_that_just_changed_are_read_again(
