@@ -209,6 +209,10 @@ class Unchanged:
             raise _NeededError("the bundles are not as that run left them")
         return Answer(seconds=before.seconds)
 
+    def must_run(self) -> str:
+        """Why the containers are run whatever they would come to; empty where they are not."""
+        return self._force or self._must_run(piped=False)
+
     def running(self) -> Running:
         """Call it before the first container is run."""
         return Running(self._of_run, self._bundles, self._made)

@@ -84,9 +84,13 @@ def _run_commands(step: RunContainer, settings: EngineSettings) -> tuple[tuple[s
     flags.check(step, settings)
     name = step.name or _SHOWN_NAME
     stdio = Stdio.TERMINAL if step.tty else Stdio.CLOSED
-    volumes = tuple(_volumes(step, Store.of(settings)))
+    store = Store.of(settings)
+    volumes = tuple(_volumes(step, store))
+    named = (mount.name for mount in step.mounts if isinstance(mount, VolumeMount) and mount.name)
+    made = tuple(("mkdir", "-p", str(store.volume(name).data)) for name in named)
     run = (PROGRAM, "run", *flags.run_arguments(step, settings, None, stdio), *volumes, name)
     return (
+        *made,
         (PROGRAM, "from", *flags.create_arguments(step, settings), "--name", name, step.image),
         _with_entrypoint(step, run, name),
         (PROGRAM, "rm", name),

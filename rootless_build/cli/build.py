@@ -12,7 +12,7 @@ def build(command: Command, words: tuple[str, ...]) -> int:
     """What `rbuild TARGET…` and `rbuild make TARGET…` do."""
     targets, variables = split_words(words)
     if command.flag("dry_run"):
-        from rootless_build.cli.commands import show_plan  # noqa: PLC0415 - see the package
+        from rootless_build.cli.plans import show_plan  # noqa: PLC0415 - see the package
 
         return show_plan(command, words, "text", explain=False)
     shell = targets == ("shell",)

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import shlex
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from plumbum import cli
 
-from rootless_build import outputs, overrides, process, registry
+from rootless_build import overrides, process, registry
 from rootless_build import plan as plans
-from rootless_build.backend import (
-    LABEL_BASE,
-    Backend,
-    EngineSettings,
-)
-from rootless_build.cli.build import build, split_words
+from rootless_build.backend import LABEL_BASE
+from rootless_build.cli.build import build
 from rootless_build.cli.checkout import bundles_directory, checkout
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import EngineToCome, backend_name, engine_for, settings_for
+from rootless_build.cli.plans import show_plan
 from rootless_build.cli.session import execute, read_plan
 from rootless_build.errors import (
     BackendUnavailableError,
@@ -41,79 +36,6 @@ def format_option() -> cli.SwitchAttr[str | list[str]]:
         argname="FORMAT",
         help="text or json",
     )
-
-
-def show_plan(command: Command, words: tuple[str, ...], form: str, *, explain: bool) -> int:
-    """Print what would be done, without an engine."""
-    plan = read_plan(command, *split_words(words))
-    if form == "json":
-        print(plans.to_json(plan))
-        return 0
-    with settings_for(command) as settings:
-        backend, why, builder = _backend_to_show(command, settings)
-        print("\n".join(_shown_plan(plan, backend, settings, why)))
-    if explain:
-        print("\n".join(explanation(plan, builder)))
-    return 0
-
-
-def explanation(plan: plans.Plan, builder: str) -> Iterator[str]:
-    """What of the plan's containerfiles would be rewritten for a builder, and why."""
-    # Most plans are shown without it.
-    from rootless_build.normalising import containerfile, explained  # noqa: PLC0415
-
-    for number, step in enumerate(plan.steps, 1):
-        if not isinstance(step, plans.BuildImage):
-            continue
-        with outputs.with_containerfile(step) as written:
-            file = containerfile(written)
-            rewrites = explained(written, builder)
-        yield ""
-        if not rewrites:
-            yield f"# {number}: {file or step.context}: built as it is"
-            continue
-        yield f"# {number}: {file}: rewritten for {builder}"
-        for rewrite in rewrites:
-            what = f"{rewrite.instruction}: " if rewrite.instruction else ""
-            yield f"#   line {rewrite.line}: {what}{rewrite.rule} ({rewrite.why})"
-            if rewrite.differs:
-                verb = "refused" if rewrite.refused else "needs --allow-inexact, then"
-                yield f"#     {verb}: {rewrite.differs}"
-
-
-def _backend_to_show(command: Command, settings: EngineSettings) -> tuple[Backend, str, str]:
-    """A plan can be shown for a backend that is not installed here."""
-    name = backend_name(command)
-    try:
-        choice = registry.choose(name, settings)
-    except BackendUnavailableError as error:
-        shown = registry.names()[0] if name == registry.AUTO else name
-        return registry.load(shown), error.message, ""
-    return choice.backend, f"{choice.version}, {choice.reason}", choice.builder
-
-
-def _shown_plan(
-    plan: plans.Plan, backend: Backend, settings: EngineSettings, why: str
-) -> list[str]:
-    target = f", {' '.join(plan.targets)}" if plan.targets else ""
-    lines = [f"# {plan.recipe}{target}; backend {backend.name} ({why})"]
-    lines += [f"# {note}" for note in plan.notes]
-    for number, step in enumerate(plan.steps, 1):
-        lines += [
-            "",
-            f"# {number}/{len(plan.steps)} {step.kind}, from {step.origin or plan.recipe}",
-        ]
-        if isinstance(step, plans.HostCommand):
-            usual = step.shell == plans.SHELL
-            script = step.script if usual else shlex.join((*step.shell, step.script))
-            lines.append(f"(cd {shlex.quote(str(step.directory))} && {script})")
-        elif isinstance(step, plans.BuildImage):
-            lines += outputs.pasted(step, lambda one: backend.commands(one, settings))
-        else:
-            lines += [shlex.join(argv) for argv in backend.commands(step, settings)]
-    if plan.bundles:
-        lines += ["", f"# bundles: {plan.bundles.directory}"]
-    return lines
 
 
 class Plan(Command):

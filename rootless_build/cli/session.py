@@ -148,7 +148,8 @@ def execute(
                 if not command.flag("no_provenance"):
                     options = dataclasses.replace(options, attest=_attest(plan, choice))
                 if dispose is None:
-                    unchanged = _unchanged(command, plan, choice, looks)
+                    cache = cache_directory(plan.project)
+                    unchanged = unchanged_for(command, plan, choice, looks, cache)
             try:
                 summary = runner.run(plan, engine, options, mask.emitting(command.view), unchanged)
                 run.unfinished = run.unfinished or summary.container_left
@@ -201,7 +202,13 @@ def _attest(plan: Plan, choice: Choice) -> Callable[[], Attestor]:
     return attestor
 
 
-def _unchanged(command: Command, plan: Plan, choice: Choice, looks: Looks) -> Unchanged:
+def unchanged_for(
+    command: Command, plan: Plan, choice: Choice, looks: Looks, cache: Path
+) -> Unchanged:
+    """What need not be done of the plan, with the engine and options of this run.
+
+    `cache` is where records and indexes are.
+    """
     given = (name for name in ("force", "fresh") if command.flag(name))
     about = (
         ("the engine", f"{choice.backend.name} {choice.version}"),
@@ -211,7 +218,7 @@ def _unchanged(command: Command, plan: Plan, choice: Choice, looks: Looks) -> Un
     return Unchanged(
         plan,
         about,
-        cache_directory(plan.project),
+        cache,
         force=next((f"--{name}" for name in given), ""),
         looks=looks,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -236,6 +237,32 @@ def test_the_plan_shows_the_backends_own_commands(rbuild: Rbuild) -> None:
         "run-container",
     ]
     assert not rbuild.bundles.exists()
+
+
+def test_a_plan_says_what_would_be_done_and_runs_without_rbuild(rbuild: Rbuild) -> None:
+    def verdicts() -> list[str]:
+        done = rbuild("plan", "binary")
+        heads = [line for line in done.stdout.splitlines() if re.match(r"# \d/\d ", line)]
+        assert heads, done.stderr + done.stdout
+        return [line.partition(": ")[2] for line in heads]
+
+    if not rbuild.terminal:
+        # On a terminal the settings are only named.
+        script = rbuild("plan", "binary").stdout
+        subprocess.run(["sh", "-e"], input=script, text=True, env=rbuild.environment, check=True)
+        made = [name for name in listing(rbuild.bundles) if "provenance" not in name]
+        assert made == [name for name in BUILT if "provenance" not in name]
+    image, container = verdicts()[-2:]
+    assert image.startswith("would be done: ")
+    assert container.startswith(("may be done: its image", "would be done: "))
+    assert rbuild("binary").returncode == 0
+    assert verdicts() == ["unchanged, would not be done"] * 2
+    (rbuild.bundles / "latest/binary/project-runc").write_text("another")
+    assert verdicts()[-1] == "would be done: the bundles are not as that run left them"
+    (rbuild.project / "VERSION").write_text("1.2.4\n")
+    assert verdicts()[-2] == "would be done: the context changed (VERSION)"
+    # A look does not make the next one forget.
+    assert verdicts()[-2] == "would be done: the context changed (VERSION)"
 
 
 def test_a_volume_of_the_project_lasts_until_it_is_removed(rbuild: Rbuild) -> None:

@@ -1,0 +1,203 @@
+"""A plan as a person reads it: which steps would be done, and commands that can be pasted."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shlex
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+from rootless_build import bases, outputs, process, reference, registry
+from rootless_build import plan as plans
+from rootless_build.backend import Backend, Engine, EngineSettings
+from rootless_build.cli.build import split_words
+from rootless_build.cli.checkout import own_directories
+from rootless_build.cli.command import Command
+from rootless_build.cli.engines import backend_name, cache_directory, settings_for
+from rootless_build.cli.session import read_plan, unchanged_for
+from rootless_build.errors import BackendUnavailableError, RbuildError
+from rootless_build.looks import Looks
+from rootless_build.own_files import OwnFiles
+from rootless_build.registry import Choice
+from rootless_build.remembering import RememberingEngine
+from rootless_build.verdicts import Verdict, judge
+
+_END: Final = "END-OF-SETTINGS"
+
+
+def show_plan(command: Command, words: tuple[str, ...], form: str, *, explain: bool) -> int:
+    """Print what would be done. An engine is asked for its images, and nothing else."""
+    plan = read_plan(command, *split_words(words))
+    if form == "json":
+        print(plans.to_json(plan))
+        return 0
+    with settings_for(command) as settings:
+        choice, why = _choice(command, settings)
+        if choice is None:
+            name = backend_name(command)
+            backend = registry.load(registry.names()[0] if name == registry.AUTO else name)
+            seen = _Seen(plan, problem="without an engine nobody can tell")
+        else:
+            backend = choice.backend
+            seen = _look(command, plan, choice)
+        print("\n".join(_lines(seen, backend, settings, why)))
+        if explain:
+            print("\n".join(explanation(plan, choice.builder if choice else "")))
+    return 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Seen:
+    """A plan with the stand-ins that its builds would take, and a verdict on each step, or why
+    there is none.
+    """
+
+    plan: plans.Plan
+    verdicts: tuple[Verdict, ...] = ()
+    problem: str = ""
+    pulled: tuple[tuple[str, ...], ...] = ()
+    """Of each step, the base images that are not in storage."""
+
+
+def _choice(command: Command, settings: EngineSettings) -> tuple[Choice | None, str]:
+    """A plan can be shown for a backend that is not installed here."""
+    try:
+        choice = registry.choose(backend_name(command), settings)
+    except BackendUnavailableError as error:
+        return None, error.message
+    return choice, f"{choice.version}, {choice.reason}"
+
+
+def _look(command: Command, plan: plans.Plan, choice: Choice) -> _Seen:
+    cache = cache_directory(plan.project)
+    with ExitStack() as stack:
+        try:
+            engine = stack.enter_context(choice.backend.open(choice.settings))
+            known = RememberingEngine(engine, dict)
+            # A look brings what is known of files up to date: not for a run that is only shown.
+            place = stack.enter_context(
+                tempfile.TemporaryDirectory(prefix=process.private_prefix())
+            )
+            copied = Path(place) / "cache"
+            if cache.is_dir():
+                shutil.copytree(cache, copied)
+            looks = Looks(plan, copied, OwnFiles.of(plan, own_directories()))
+            verdicts = judge(plan, known, unchanged_for(command, plan, choice, looks, copied))
+            found = [_with_stand_ins(step, known) for step in plan.steps]
+        except (RbuildError, OSError) as error:
+            return _Seen(plan, problem=f"nobody can tell: {error}")
+    steps, pulled = zip(*found, strict=True) if found else ((), ())
+    return _Seen(dataclasses.replace(plan, steps=steps), verdicts, "", pulled)
+
+
+def _with_stand_ins(step: plans.Step, engine: Engine) -> tuple[plans.Step, tuple[str, ...]]:
+    """The step as it would be built, and the base images that would be pulled for it."""
+    if not isinstance(step, plans.BuildImage):
+        return step, ()
+    from rootless_build.from_lines import external_bases  # noqa: PLC0415 - see the package
+
+    substitutes, pulled = [], []
+    for wanted in external_bases(step):
+        full = reference.canonical(wanted)
+        image, made = engine.find_images((full, reference.local(full)))
+        if bases.stands_in(made) and bases.preferred(image, made) is made:
+            substitutes.append((wanted, reference.local(full)))
+        elif image is None:
+            pulled.append(wanted)
+    taken = dataclasses.replace(step, substitutes=(*step.substitutes, *substitutes))
+    return taken, tuple(pulled)
+
+
+def _lines(seen: _Seen, backend: Backend, settings: EngineSettings, why: str) -> Iterator[str]:
+    plan = seen.plan
+    target = f", {' '.join(plan.targets)}" if plan.targets else ""
+    yield f"# {plan.recipe}{target}; backend {backend.name} ({why})"
+    yield from (f"# {note}" for note in plan.notes)
+    if seen.problem:
+        yield f"# which steps would be done: {seen.problem}"
+    yield from _exported(settings)
+    of = len(plan.steps)
+    for number, step in enumerate(plan.steps, 1):
+        verdict = f": {seen.verdicts[number - 1]}" if seen.verdicts else ""
+        yield ""
+        yield f"# {number}/{of} {step.kind}, from {step.origin or plan.recipe}{verdict}"
+        for image in seen.pulled[number - 1] if seen.pulled else ():
+            yield f"# {image} is not in storage: it would be pulled"
+        yield from _commands(step, backend, settings)
+    if plan.bundles:
+        yield ""
+        yield f"# bundles: {plan.bundles.directory}"
+        yield "# rbuild itself has them written to a copy, which it verifies before it publishes it"
+
+
+def _commands(step: plans.Step, backend: Backend, settings: EngineSettings) -> Sequence[str]:
+    if isinstance(step, plans.HostCommand):
+        usual = step.shell == plans.SHELL
+        script = step.script if usual else shlex.join((*step.shell, step.script))
+        return [f"(cd {shlex.quote(str(step.directory))} && {script})"]
+    if isinstance(step, plans.BuildImage):
+        return outputs.pasted(step, lambda one: backend.commands(one, settings))
+    made = [["mkdir", "-p", str(source)] for source in _missing_sources(step)]
+    return [shlex.join(argv) for argv in (*made, *backend.commands(step, settings))]
+
+
+def _missing_sources(step: plans.Step) -> Iterator[Path]:
+    """Directories that docker makes for `-v`, and podman and buildah do not."""
+    for mount in step.mounts if isinstance(step, plans.RunContainer) else ():
+        if isinstance(mount, plans.BindMount) and mount.create_source and not mount.source.exists():
+            yield mount.source
+
+
+def _exported(settings: EngineSettings) -> Iterator[str]:
+    """The settings of this host without which the commands may fail, as a shell sets them."""
+    if not settings.environment:
+        return
+    yield ""
+    if os.isatty(1):
+        # A person wants to see the steps.
+        chosen = "; ".join(
+            f"{row.setting} = {row.value}" for row in settings.adaptations if row.fact
+        )
+        because = f" ({chosen})" if chosen else ""
+        yield f"# the commands need settings of this host{because}:"
+        yield "# rbuild plan > build.sh writes a script that has them"
+        return
+    yield "# settings of this host, which rbuild gives to its own runs (rbuild -v says why)"
+    for name, value in settings.environment:
+        file = Path(value)
+        if not file.is_relative_to(settings.runtime_directory) or not file.is_file():
+            yield f"export {name}={shlex.quote(value)}"
+            continue
+        yield f'export {name}="$(mktemp)"'
+        yield f"cat > \"${name}\" <<'{_END}'"
+        yield from file.read_text().splitlines()
+        yield _END
+
+
+def explanation(plan: plans.Plan, builder: str) -> Iterator[str]:
+    """What of the plan's containerfiles would be rewritten for a builder, and why."""
+    # Most plans are shown without it.
+    from rootless_build.normalising import containerfile, explained  # noqa: PLC0415
+
+    for number, step in enumerate(plan.steps, 1):
+        if not isinstance(step, plans.BuildImage):
+            continue
+        with outputs.with_containerfile(step) as written:
+            file = containerfile(written)
+            rewrites = explained(written, builder)
+        yield ""
+        if not rewrites:
+            yield f"# {number}: {file or step.context}: built as it is"
+            continue
+        yield f"# {number}: {file}: rewritten for {builder}"
+        for rewrite in rewrites:
+            what = f"{rewrite.instruction}: " if rewrite.instruction else ""
+            yield f"#   line {rewrite.line}: {what}{rewrite.rule} ({rewrite.why})"
+            if rewrite.differs:
+                verb = "refused" if rewrite.refused else "needs --allow-inexact, then"
+                yield f"#     {verb}: {rewrite.differs}"

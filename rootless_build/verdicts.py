@@ -1,0 +1,68 @@
+"""What a run of a plan would do: each step is looked at, none is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rootless_build import bases
+from rootless_build.backend import Engine, Image
+from rootless_build.data import dataclass
+from rootless_build.plan import BuildImage, Plan, RunContainer
+from rootless_build.unchanged import Unchanged
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`done` says whether a step would be done, None where only the steps before it will tell.
+    `why` is for a person, and empty for one that would not.
+    """
+
+    done: bool | None
+    why: str = ""
+
+    def __str__(self) -> str:
+        """As it stands in a list of steps."""
+        match self.done:
+            case True:
+                return f"would be done: {self.why}"
+            case None:
+                return f"may be done: {self.why}"
+            case False:
+                return "unchanged, would not be done"
+
+
+_EVERY_TIME = Verdict(True, "it is, every time")
+_AFTER_ITS_IMAGE = Verdict(None, "its image is built first, and may come to the same")
+
+
+def judge(plan: Plan, engine: Engine, unchanged: Unchanged) -> tuple[Verdict, ...]:
+    """The verdict on each step, as a run at this moment would come to it."""
+    return tuple(_judged(plan, engine, unchanged))
+
+
+def _judged(plan: Plan, engine: Engine, unchanged: Unchanged) -> Iterator[Verdict]:
+    built: dict[str, Image] = {}
+    anew: set[str] = set()
+    containers: Verdict | None = None
+
+    def find(step: RunContainer) -> Image | None:
+        return built.get(step.image) or bases.in_storage(step.image, engine)
+
+    for step in plan.steps:
+        if isinstance(step, BuildImage):
+            answer = unchanged.build(step, engine)
+            if answer.why:
+                anew |= {*step.tags}
+            elif answer.image is not None:
+                built |= dict.fromkeys(step.tags, answer.image)
+            yield Verdict(bool(answer.why), answer.why)
+        elif isinstance(step, RunContainer):
+            if containers is None:
+                answer = unchanged.run(find, piped=False)
+                containers = Verdict(bool(answer.why), answer.why)
+                images = {other.image for other in plan.steps if isinstance(other, RunContainer)}
+                if images & anew and not unchanged.must_run():
+                    containers = _AFTER_ITS_IMAGE
+            yield containers
+        else:
+            yield _EVERY_TIME
