@@ -19,6 +19,12 @@ def makes_bundles(step: RunContainer, bundles: Bundles) -> bool:
     return any(_reaches(mount, bundles.directory) for mount in _binds(step) if not mount.read_only)
 
 
+def lie_in_a_mount(step: RunContainer, directory: Path) -> bool:
+    """Whether the bundles directory is in a directory that the container has mounted."""
+    wanted = _real(directory)
+    return any(_real(mount.source) in wanted.parents for mount in _binds(step))
+
+
 def staged(step: RunContainer, directory: Path, staging: Path) -> RunContainer:
     """The step with the staging directory in place of the bundles directory, in every mount.
 

@@ -427,6 +427,8 @@ class _Run:
             wanted = self._plan.bundles
             if wanted and self._stages(step):
                 copied_from = mounts.copied_from(step, wanted, remote=self._engine.remote)
+                if mounts.lie_in_a_mount(step, wanted.directory):
+                    stack.enter_context(bundles.mount_point(wanted.directory))
                 staging = stack.enter_context(bundles.stage(wanted.directory))
                 stack.push(self._after_failure(staging, reporter))
                 step = mounts.staged(step, wanted.directory, staging.path)
@@ -519,6 +521,9 @@ class _Run:
         self._published(staging)
 
     def _published(self, staging: Staging) -> None:
+        # Few runs that change something make no bundles.
+        from rootless_build.bundles.tree import is_empty  # noqa: PLC0415
+
         if self._options.own_command and staging.is_untouched:
             return
         if self._options.checksums:
@@ -534,7 +539,7 @@ class _Run:
                 published = staging.publish_beside(attestation)
         for warning in published.warnings:
             self._emit(Notice(Level.WARNING, "bundles", warning))
-        if published.files or staging.directory.exists():
+        if published.files or not is_empty(staging.directory):
             self._emit(BundlesPublished(staging.directory, published.files, published.checked))
 
 

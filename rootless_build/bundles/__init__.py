@@ -6,7 +6,15 @@ from rootless_build.bundles.checksums import write_checksums
 from rootless_build.bundles.installation import Installed, install
 from rootless_build.bundles.listing import BundleFile, Checksum, Kind, list_bundles
 from rootless_build.bundles.merging import merge_tree
-from rootless_build.bundles.staging import Published, Staging, abandoned, check, restore, stage
+from rootless_build.bundles.staging import (
+    Published,
+    Staging,
+    abandoned,
+    check,
+    mount_point,
+    restore,
+    stage,
+)
 from rootless_build.bundles.verification import Problem, Report, verify
 
 __all__ = [
@@ -23,6 +31,7 @@ __all__ = [
     "install",
     "list_bundles",
     "merge_tree",
+    "mount_point",
     "restore",
     "stage",
     "verify",

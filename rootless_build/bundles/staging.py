@@ -36,6 +36,7 @@ from rootless_build.bundles.tree import (
     directories,
     directory_inside,
     existing,
+    is_empty,
     link_text,
     open_inside,
     readable,
@@ -136,7 +137,7 @@ class Staging:
         with _publishing(self.directory, "bundles-not-writable"):
             if os.path.lexists(self.directory):
                 swap(self.path, self.directory)
-            elif any(self.path.iterdir()):
+            elif not is_empty(self.path):
                 self.path.rename(self.directory)
             # The old bundles are removed after this: the new ones have to be on the disk by then.
             _fsync(self.directory.parent)
@@ -256,6 +257,20 @@ def stage(directory: Path) -> Iterator[Staging]:
                 finding="staging-not-removed",
                 hint=f"remove it with: sudo rm -rf {shell_quoted(private)}",
             ) from error
+
+
+@contextmanager
+def mount_point(directory: Path) -> Iterator[None]:
+    """A directory is there, for something to be mounted over it; one that was not goes again."""
+    missing = not os.path.lexists(directory)
+    if missing:
+        directory.mkdir(parents=True)
+    try:
+        yield
+    finally:
+        if missing:
+            with contextlib.suppress(OSError):  # there are bundles in it now
+                directory.rmdir()
 
 
 def _filled(directory: Path, new: Path, warnings: list[str]) -> Staging:

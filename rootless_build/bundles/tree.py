@@ -91,6 +91,14 @@ def existing(path: Path) -> Path:
     return path
 
 
+def is_empty(directory: Path) -> bool:
+    """Whether a directory holds nothing; one that is not there does."""
+    try:
+        return next(directory.iterdir(), None) is None
+    except FileNotFoundError:
+        return True
+
+
 def inside(root: Path, path: Path) -> bool:
     """Whether `path`, with every link followed, is `root` or below it."""
     return Path(os.path.realpath(path)).is_relative_to(root)

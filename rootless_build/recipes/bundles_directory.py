@@ -2,43 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from rootless_build.plan import BindMount, BuildImage, Bundles, RunContainer, Step, VolumeMount
+from rootless_build.plan import (
+    BindMount,
+    BuildImage,
+    Bundles,
+    Mount,
+    RunContainer,
+    Step,
+    VolumeMount,
+)
 
 _BUNDLES: Final = "bundles"
 
 
 def of(steps: Sequence[Step], project: Path) -> Bundles | None:
     """The bundles directory; None where no step makes bundles."""
+    mounts = [m for step in steps if isinstance(step, RunContainer) for m in step.mounts]
+    found = (*_outputs(steps, project), *_mounted(mounts, project), *_others(mounts, project))
+    return next(iter(found), None)
+
+
+def _outputs(steps: Sequence[Step], project: Path) -> Iterator[Bundles]:
     for step in steps:
-        if isinstance(step, BuildImage):
-            for output in step.outputs:
-                directory = _around(Path(dict(output.attributes).get("dest", "")), project)
-                if output.type in {"local", "tar"} and directory is not None:
-                    return Bundles(directory)
-    containers = [step for step in steps if isinstance(step, RunContainer)]
-    for step in containers:
-        for mount in step.mounts:
-            if isinstance(mount, BindMount) and _BUNDLES in (
-                mount.source.name,
-                PurePosixPath(mount.target).name,
-            ):
-                return Bundles(mount.source)
-    for step in containers:
-        for mount in step.mounts:
-            if isinstance(mount, VolumeMount) and PurePosixPath(mount.target).name == _BUNDLES:
-                return Bundles(project / _BUNDLES, mount.target)
-            if isinstance(mount, BindMount) and mount.source == project and not mount.read_only:
-                return Bundles(project / _BUNDLES)
-    return None
+        for output in step.outputs if isinstance(step, BuildImage) else ():
+            directory = _around(Path(dict(output.attributes).get("dest", "")), project)
+            if output.type in {"local", "tar"} and directory is not None:
+                yield Bundles(directory)
 
 
-def _around(destination: Path, project: Path) -> Path | None:
-    """The bundles directory that a destination is, or is in."""
-    if destination.name == _BUNDLES:
-        return destination
-    inside = (p for p in destination.parents if p.name == _BUNDLES and p.is_relative_to(project))
+def _mounted(mounts: Sequence[Mount], project: Path) -> Iterator[Bundles]:
+    for mount in mounts:
+        if isinstance(mount, BindMount):
+            around = _around(mount.source, project)
+            if around is not None:
+                yield Bundles(around)
+            elif PurePosixPath(mount.target).name == _BUNDLES:
+                yield Bundles(mount.source)
+
+
+def _others(mounts: Sequence[Mount], project: Path) -> Iterator[Bundles]:
+    """In a volume of the container, or below the project, which is mounted whole."""
+    for mount in mounts:
+        if isinstance(mount, VolumeMount) and PurePosixPath(mount.target).name == _BUNDLES:
+            yield Bundles(project / _BUNDLES, mount.target)
+        if isinstance(mount, BindMount) and mount.source == project and not mount.read_only:
+            yield Bundles(project / _BUNDLES)
+
+
+def _around(place: Path, project: Path) -> Path | None:
+    """The bundles directory that a place is, or is in."""
+    if place.name == _BUNDLES:
+        return place
+    inside = (p for p in place.parents if p.name == _BUNDLES and p.is_relative_to(project))
     return next(inside, None)

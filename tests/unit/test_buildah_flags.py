@@ -173,9 +173,10 @@ def test_a_terminal_has_a_type_unless_somebody_chose_one() -> None:
 
 def test_a_container_can_be_pasted_into_a_shell() -> None:
     mounts = (VolumeMount("/cache", "go"), VolumeMount("/anonymous"))
-    made, started, removed = BuildahBackend().commands(
+    volume, made, started, removed = BuildahBackend().commands(
         step(entrypoint=("a",), command=("b c",), name="n", mounts=mounts), SETTINGS
     )
+    assert volume == ("mkdir", "-p", "/data/volumes/go/data")
     assert made[:2] == ("buildah", "from")
     assert made[-3:] == ("--name", "n", "docker-dev")
     assert started[:2] == ("buildah", "run")
