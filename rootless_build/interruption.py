@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import CodeType, FrameType
 from typing import Final
 
@@ -34,15 +34,16 @@ class Interruption:
 
 
 @contextlib.contextmanager
-def signals_interrupt() -> Iterator[Interruption]:
+def signals_interrupt(tell: Callable[[], None] = lambda: None) -> Iterator[Interruption]:
     """SIGTERM and SIGHUP end a run the way Ctrl-C does: in order, everything cleaned up.
 
+    `tell` is called at the first one, in the middle of whatever was being done.
     A second Ctrl-C interrupts the cleaning up where that waits, a third one ends this process as
     it would any other. Signals that whoever started rbuild has it ignore (nohup) stay ignored.
     For the main thread, and not within itself.
     """
     state = Interruption()
-    handlers = _Handlers(state)
+    handlers = _Handlers(state, tell)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     try:
         with handlers.installed(), _woken(handlers):
@@ -58,8 +59,9 @@ def signals_interrupt() -> Iterator[Interruption]:
 class _Handlers:
     """What Python calls in the main thread when it acts on signals. `acted` counts the calls."""
 
-    def __init__(self, state: Interruption) -> None:
+    def __init__(self, state: Interruption, tell: Callable[[], None]) -> None:
         self._state = state
+        self._tell = tell
         self._lost = False
         self._hook = sys.unraisablehook
         self.acted = 0
@@ -90,6 +92,8 @@ class _Handlers:
         if self._state.at_once:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGINT)
+        if not self._state.asked:
+            self._tell()
         self._state.at_once = self._state.asked
         self._state.asked = True
         self._strike(interrupted)

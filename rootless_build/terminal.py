@@ -94,7 +94,7 @@ class KeyboardReporter(ForwardingReporter):
             return
         if self.pressed > 1:
             raise KeyboardInterrupt
-        self.notice("interrupting", "stopping; Ctrl-C again kills it")
+        self.notice("interrupting", "stopping …, again to kill")
 
 
 @contextlib.contextmanager

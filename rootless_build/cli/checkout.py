@@ -29,7 +29,7 @@ def checkout(command: Command, title: str, *, alone: bool = True) -> Iterator[ru
         command.view(Notice(Level.WARNING, "checkout", text))
 
     with (
-        signals_interrupt() as interruption,
+        signals_interrupt(command.view.stopping) as interruption,
         runs.begin(
             data_directory(),
             command.project,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 from typing import Protocol
 
@@ -19,6 +20,9 @@ class View(Protocol):
 
     def error(self, error: RbuildError) -> None:
         """Show what ended the run."""
+
+    def stopping(self) -> None:
+        """A signal ends the run. Called in the middle of anything, this view's work included."""
 
 
 class ClosingView:
@@ -42,6 +46,11 @@ class ClosingView:
             if number in _GONE:
                 raise OutputClosedError("the output was closed; stopped") from error
             raise OutputClosedError(f"the output can't be written; stopped: {error}") from error
+
+    def stopping(self) -> None:
+        """A signal ends the run; nobody need be there to see that."""
+        with contextlib.suppress(OSError):
+            self._view.stopping()
 
     def error(self, error: RbuildError) -> None:
         """Show what ended the run, if anybody is there to see it."""

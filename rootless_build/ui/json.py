@@ -81,6 +81,9 @@ class JsonView:
             fields["directory"] = str(event.directory)
         self._log.msg(_NAMES[type(event)], **fields)
 
+    def stopping(self) -> None:
+        """The log says it at the end: an object in the middle of another is none."""
+
     def error(self, error: RbuildError) -> None:
         """Write what ended the run."""
         self._log.msg(

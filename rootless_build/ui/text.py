@@ -8,6 +8,7 @@ result.
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from enum import IntEnum
 from typing import BinaryIO, Final, assert_never
@@ -94,6 +95,15 @@ class TextView:
                     self._say(self._dim(f"{how} in {duration(event.seconds)}{saved}"))
             case _:
                 assert_never(event)
+
+    def stopping(self) -> None:
+        """Say at once that a signal was heard: the engine may need its time."""
+        if self._verbosity is not Verbosity.QUIET:
+            end = "\r\n" if self._raw else "\n"
+            line = f"{end if self._open else ''}stopping …, again to kill{end}"
+            # Past the stream, in the middle of whose work this may come.
+            os.write(self._err.stream.fileno(), line.encode())
+            self._open = False
 
     def error(self, error: RbuildError) -> None:
         """Show what ended the run: what failed, the engine's words, what to do."""

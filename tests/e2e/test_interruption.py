@@ -34,6 +34,7 @@ def test_a_signal_ends_the_run_and_what_it_started(
         running.send_signal(signal.Signals[name])
         _, errors = running.communicate(timeout=DEADLINE)
     assert running.returncode == 130, errors
+    assert b"again to kill" in errors
     assert b"interrupted" in errors
     assert digests(waiting.bundles) == before
     assert remains(waiting, interrupted=True) == []

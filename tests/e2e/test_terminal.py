@@ -109,7 +109,7 @@ def test_a_second_ctrl_c_ends_a_container_that_does_not_act_on_the_first(waiting
     with waiting.on_screen("stubborn") as (running, screen):
         assert screen.shows(b"waiting")
         type_in(screen, CTRL_C)
-        assert screen.shows(b"Ctrl-C again")
+        assert screen.shows(b"again to kill")
         type_in(screen, CTRL_C)
         screen.read_all()
         assert running.wait(DEADLINE) == 130, screen.shown
