@@ -303,12 +303,9 @@ class _Run:
         finally:
             if not outputs.keeps_image(step):
                 self._engine.discard_image(image)
-        if building and not building.done(image, watch.seconds):
-            reporter.notice(
-                "changed-meanwhile",
-                "files changed while the image was built; the next run builds it again",
-                Level.WARNING,
-            )
+        if building and (changed := building.done(image, watch.seconds)):
+            text = f"while the image was built {changed}; the next run builds it again"
+            reporter.notice("changed-meanwhile", text, Level.WARNING)
         return True
 
     def _attest(self, step: BuildImage) -> None:

@@ -315,17 +315,17 @@ class ImageBuild:
         finally:
             self._after.end()
 
-    def done(self, image: Image, seconds: float) -> bool:
-        """The build ended well. False when files changed meanwhile, so that it is done again."""
+    def done(self, image: Image, seconds: float) -> str:
+        """The build ended well. Says what changed meanwhile, so that it is done again."""
         made = image.id
         try:
-            mixed = self._after.result().digest != self._before.digest
+            changed = self._after.result().differs(dict(self._before.parts))
             if self._step.outputs:
                 made = _outputs_digest(self._step, self._cache)
-        except UnknownInputError:
-            mixed = True
-        self._keep(Built(made, dict(self._before.parts), seconds, mixed))
-        return not mixed
+        except UnknownInputError as error:
+            changed = str(error)
+        self._keep(Built(made, dict(self._before.parts), seconds, mixed=bool(changed)))
+        return changed
 
     def _keep(self, built: Built) -> None:
         self._records.images.pop(self._key, None)

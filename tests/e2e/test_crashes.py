@@ -43,7 +43,7 @@ def test_the_run_after_one_that_was_killed_clears_what_it_left(waiting: Rbuild, 
     assert done.returncode == 0, done.stderr
     assert "cleared what an earlier run (rbuild" in done.stderr
     # What it had staged in the build context is gone before that is looked at.
-    assert "files changed while the image was built" not in done.stderr
+    assert "the next run builds it again" not in done.stderr
     assert remains(waiting) == []
     assert listing(waiting.bundles) == BUILT
 

@@ -24,7 +24,7 @@ import pytest
 from rootless_build import runner
 from rootless_build.backend import Container, Exit, Image, Stdio
 from rootless_build.errors import ImageNotFoundError
-from rootless_build.events import Event, StepReporter
+from rootless_build.events import Event, Notice, StepReporter
 from rootless_build.fingerprint import index, tree
 from rootless_build.looks import Looks
 from rootless_build.plan import BindMount, BuildImage, Bundles, Pairs, Plan, RunContainer
@@ -219,6 +219,7 @@ class Project:
         self.arguments = {"NOTE": "none"}
         self.taken_back: Callable[[], None] = lambda: None
         self.command = ["hack/make.sh", "binary"]
+        self.events: list[Event] = []
         for name in ("src/main.go", "src/a/b.go", "src/a/c.go", "docs/x.md", "VERSION", "note.txt"):
             self.write(name, name)
         (self.root / "link").symlink_to("VERSION")
@@ -259,7 +260,7 @@ class Project:
         """Whether rbuild built the image, and ran the container."""
         plan = Plan(self.root, (self.build, self.container), Bundles(self.bundles))
         before = self.engine.built, self.engine.ran
-        events: list[Event] = []
+        events = self.events = []
         looks = Looks(plan, self.cache)
         looks.ahead()
         unchanged = Unchanged(plan, (("the engine", "honest 1"),), self.cache, looks=looks)
@@ -572,3 +573,13 @@ def test_exactly_what_would_come_out_differently_is_done_again(
         assert not project.needs_build(), f"still a stale image: {last}"
         assert project.is_right(), f"still stale bundles: {last}"
         assert project.run() == (False, False), f"no end to it: {last}"
+
+
+def test_files_that_change_while_the_image_is_built_are_named(tmp_path: Path) -> None:
+    project = Project(tmp_path, 0)
+    project.run()
+    project.write("VERSION", "another")
+    project.engine.meanwhile = lambda: project.write("src/main.go", "meanwhile")
+    project.run()
+    said = [event.text for event in project.events if isinstance(event, Notice)]
+    assert any("the context changed (src/main.go)" in text for text in said), said
