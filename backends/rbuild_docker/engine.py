@@ -75,7 +75,9 @@ class DockerEngine:
         if not references:
             return ()
         done = self._client.capture("image", "inspect", "--format", "{{json .}}", *references)
-        inspected = [cast("dict[str, Json]", json.loads(row)) for row in done.text.splitlines()]
+        # For what it does not know, the client writes an empty line beside its error (20.10).
+        rows = filter(None, done.text.splitlines())
+        inspected = [cast("dict[str, Json]", json.loads(row)) for row in rows]
         answers = matched(references, inspected)
         if answers is None or (done.status and GONE not in done.words.lower()):
             return [self.find_image(reference) for reference in references]

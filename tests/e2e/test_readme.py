@@ -1,0 +1,137 @@
+"""Every recipe and every command that README shows does what README says, on each engine.
+
+What is not run here stands in `NOT_RUN`, with the reason beside it.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tests.e2e.driver import Rbuild
+from tests.e2e.test_project import BUILT, listing
+
+README = Path(__file__).parents[2].joinpath("README.md").read_text(encoding="utf-8")
+_COMMAND = re.compile(
+    r"    (?:\$ )?(?:cd \S+ && )?(?P<words>(?:sudo )?(?:rbuild|\./contrib/)\S*.*)"
+)
+
+NOT_RUN = {
+    "./contrib/quickstart": "it installs packages; tests/e2e/test_docker_io.py builds the same",
+    "./contrib/run-tests": "it runs these tests",
+    "rbuild base debian:bookworm": "15 s of packages; tests/e2e/test_docker_io.py makes it so",
+    "rbuild base golang:1.21-bookworm": "a minute of packages",
+}
+
+
+def commands() -> Iterator[str]:
+    """The commands that stand in README's indented blocks, without what is said beside them."""
+    for line in README.splitlines():
+        if found := _COMMAND.fullmatch(line):
+            yield re.split(r"\s+#\s", found["words"])[0].strip()
+
+
+def run(*words: str, status: int = 0, says: str = "") -> Callable[[Rbuild], None]:
+    """Runs rbuild, which ends with `status` and says something."""
+
+    def act(rbuild: Rbuild) -> None:
+        done = rbuild(*words)
+        assert done.returncode == status, done.stdout + done.stderr
+        assert says in done.stdout + done.stderr
+
+    return act
+
+
+def in_a_shell(rbuild: Rbuild) -> None:
+    typed = "echo in the shell > bundles/typed; exit 0\n"
+    status, screen = rbuild.on_a_terminal("shell", typed=typed, size=(37, 91))
+    assert status == 0, screen
+    assert (rbuild.bundles / "typed").read_text() == "in the shell\n"
+
+
+def installed(rbuild: Rbuild) -> None:
+    """To a directory of the test's, which takes no sudo."""
+    prefix = rbuild.project.parent / "usr"
+    run("install", "--prefix", str(prefix), says="installed")(rbuild)
+    assert (prefix / "bin/projectd").exists()
+
+
+ACTIONS: dict[str, Callable[[Rbuild], None]] = {
+    "rbuild": run(says=""),
+    "rbuild binary cross": run("binary", "cross", says="bundles"),
+    "rbuild KEEPBUNDLE=1 binary": run("KEEPBUNDLE=1", "binary", says="bundles"),
+    "rbuild shell": in_a_shell,
+    "rbuild run -- go version": run("run", "--", "go", "version", says="go version"),
+    "rbuild plan": run("plan", says="hack/make.sh binary"),
+    "rbuild bundles": run("bundles", says="projectd"),
+    "rbuild bundles verify": run("bundles", "verify", says="checksums agree"),
+    "rbuild reproduce": run("reproduce", says="the same"),
+    "sudo rbuild install": installed,
+    "rbuild make install": run("make", "install", says="this is the project's own"),
+    "rbuild plan --explain": run("plan", "--explain", says="built as it is"),
+    "rbuild doctor": run("doctor", says="builds can run"),
+    "rbuild backends": run("backends", says="podman"),
+    "rbuild clean": run("clean", says="nothing to remove"),
+}
+
+
+def test_every_command_that_readme_shows(rbuild: Rbuild) -> None:
+    makefile = rbuild.project / "Makefile"
+    target = "\ninstall:\n\t@echo this is the project\\'s own\n"
+    makefile.write_text(makefile.read_text() + target)
+    # The image here has no Go.
+    (rbuild.project / "go").write_text("#!/bin/sh\necho go $1\n")
+    (rbuild.project / "go").chmod(0o755)
+    dockerfile = rbuild.project / "Dockerfile"
+    dockerfile.write_text(dockerfile.read_text() + "COPY go /bin/go\n")
+    shown = list(dict.fromkeys(commands()))
+    assert {*shown} == {*ACTIONS, *NOT_RUN}
+    for command in shown:
+        if command not in NOT_RUN:
+            ACTIONS[command](rbuild)
+    assert set(BUILT) <= set(listing(rbuild.bundles))
+
+
+def recipe() -> str:
+    """The whole rbuild.toml."""
+    block = README.partition("A whole recipe:\n\n")[2].partition("\n\n|")[0]
+    return textwrap.dedent(block)
+
+
+def test_the_recipe_that_readme_shows(rbuild: Rbuild) -> None:
+    for path in list(rbuild.project.iterdir()):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for name, text in {
+        "rbuild.toml": recipe(),
+        "build/Containerfile": """\
+            FROM debian:bookworm
+            ARG GO_VERSION
+            RUN echo $GO_VERSION > /version
+            COPY hack/bash /bin/bash
+            """,
+        "hack/bash": "#!/bin/sh\nexec sh\n",
+        "hack/make.sh": """\
+            #!/bin/sh
+            set -e
+            mkdir -p bundles/$1
+            { cat /version; echo $CROSS $VERSION; } > bundles/$1/tool
+            echo cached >> /root/.cache/go-build/list
+            """,
+    }.items():
+        path = rbuild.project / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(textwrap.dedent(text))
+        path.chmod(0o755)
+    run(says="1 new or changed file")(rbuild)
+    assert (rbuild.bundles / "binary/tool").read_text() == "1.19\n\n"
+    run("VERSION=7", "cross", says="new or changed")(rbuild)
+    assert (rbuild.bundles / "cross/tool").read_text() == "1.19\n1 7\n"
+    # The bundles are in the context, as docker has it: the third run finds nothing new.
+    for _ in range(2):
+        run("binary")(rbuild)
+    run("binary", says="nothing changed")(rbuild)
+    status, screen = rbuild.on_a_terminal("shell", typed="exit 7\n", size=(37, 91))
+    assert status == 7, screen
