@@ -398,7 +398,7 @@ class _Run:
         cold = unchanged.cold()
         if not self._cached or not cold:
             unchanged.cold(self._in_containers)
-        else:
+        elif not unchanged.forced:
             self._saves(max(cold - self._in_containers, 0.0))
 
     def _run_in(
@@ -529,15 +529,22 @@ class _Run:
             self._options.dispose(staging)
             return
         attestation = self._attestor.attestation() if self._attestor else None
+        asked = asked_for(self._plan)
         with self._options.publishing() as alone:
             if alone and (not self._options.own_command or staging.is_current):
-                published = staging.publish(attestation)
+                published = staging.publish(attestation, asked)
             else:
-                published = staging.publish_beside(attestation)
+                published = staging.publish_beside(attestation, asked)
         for warning in published.warnings:
             self._emit(Notice(Level.WARNING, "bundles", warning))
         if published.files or not is_empty(staging.directory):
             self._emit(BundlesPublished(staging.directory, published.files, published.checked))
+
+
+def asked_for(plan: Plan) -> frozenset[str]:
+    """The words that a bundle of the plan may be named after: targets, and what containers run."""
+    steps = (step for step in plan.steps if isinstance(step, RunContainer))
+    return frozenset((*plan.targets, *(word for step in steps for word in step.command)))
 
 
 def title(step: Step) -> str:

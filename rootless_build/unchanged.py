@@ -77,6 +77,11 @@ class Unchanged:
         self._looks = looks or Looks(plan, cache)
         self._records = Records.load(cache)
 
+    @property
+    def forced(self) -> bool:
+        """Whether the user asked for everything to be done: then nothing is saved."""
+        return bool(self._force)
+
     def forget(self) -> None:
         """Something was done in which files may have changed."""
         self._looks.forget()

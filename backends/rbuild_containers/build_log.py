@@ -24,6 +24,10 @@ _FINAL = re.compile(rb"(?:Successfully tagged \S+|[0-9a-f]{64})\s*")
 _NO_BASE = "creating build container: "
 _ENGINE_ERROR = b"Error: building at STEP "
 _EXIT_STATUS = re.compile(r"exit status (\d+)\s*$")
+# docker says nothing of an ARG without a value, which is no mistake (buildah 1.28.2).
+_ARGUMENT_WITHOUT_VALUE = re.compile(
+    rb'time="[^"]*" level=warning msg="missing \\"[^"\\]*\\" build argument\. Try adding '
+)
 _KEPT_LINES = 20
 _KEPT_BYTES = 1000
 
@@ -126,6 +130,8 @@ class BuildLog:
         if stream == "stderr" and line.startswith(_ENGINE_ERROR):
             # Not the RUN's own words: they become part of the error.
             self._keep(line)
+        elif stream == "stderr" and _ARGUMENT_WITHOUT_VALUE.match(line):
+            pass
         elif not self._is_progress(line, stream):
             self._output(line, stream)
 

@@ -45,7 +45,7 @@ from rootless_build.bundles.tree import (
     snapshot,
     walk,
 )
-from rootless_build.bundles.verification import verify_checksums
+from rootless_build.bundles.verification import hollow, verify_checksums
 from rootless_build.data import dataclass
 from rootless_build.errors import BundlesError, HostError, UsageError
 from rootless_build.escaping import shown
@@ -126,14 +126,17 @@ class Staging:
         with _copying(self.path, self.path), readable(self.path):
             write_checksums(self.path)
 
-    def publish(self, attestation: provenance.Attestation | None = None) -> Published:
+    def publish(
+        self, attestation: provenance.Attestation | None = None, asked: Collection[str] = ()
+    ) -> Published:
         """Verify what is staged and put it in the place of the bundles directory, with provenance.
 
-        A directory that holds nothing does not take the place of one that is not there. Raises
-        BundlesError when files don't match their checksums, HostError when something can't be
-        read or moved; the bundles directory is then as it was.
+        A directory that holds nothing does not take the place of one that is not there. `asked` are
+        the words that the build was asked with (`verification.hollow`). Raises BundlesError when
+        files don't match their checksums or a bundle has nothing in it, HostError when something
+        can't be read or moved; the bundles directory is then as it was.
         """
-        published = self._verified(attestation)
+        published = self._verified(attestation, asked)
         with _publishing(self.directory, "bundles-not-writable"):
             if os.path.lexists(self.directory):
                 swap(self.path, self.directory)
@@ -143,7 +146,9 @@ class Staging:
             _fsync(self.directory.parent)
         return published
 
-    def publish_beside(self, attestation: provenance.Attestation | None = None) -> Published:
+    def publish_beside(
+        self, attestation: provenance.Attestation | None = None, asked: Collection[str] = ()
+    ) -> Published:
         """Verify what is staged, and put what the container wrote among the bundles, file by file.
 
         For bundles that somebody else works with meanwhile: a shell that has them mounted, or
@@ -151,7 +156,7 @@ class Staging:
         what others wrote stays, and what the container removed is removed where it is as it was.
         Raises as `publish`.
         """
-        published = self._verified(attestation)
+        published = self._verified(attestation, asked)
         new = snapshot(self.path)
         written = [path for path, seen in new.items() if self.given.get(path) != seen]
         with _publishing(self.directory, "bundles-not-writable"):
@@ -180,21 +185,24 @@ class Staging:
                     with contextlib.suppress(OSError):  # somebody else's file is in it
                         os.rmdir(name, dir_fd=there)
 
-    def _verified(self, attestation: provenance.Attestation | None) -> Published:
+    def _verified(
+        self, attestation: provenance.Attestation | None, asked: Collection[str]
+    ) -> Published:
         """What is staged is right, attested, and on the disk."""
         with readable(self.path):
             # The container may have changed it, and a directory that its owner can't write to
             # can't be moved.
             self.path.chmod(self.mode)
             report = verify_checksums(self.path)
-            if report.problems:
-                count = len(report.problems)
+            files = tuple(_changed(self.path, self.directory))
+            problems = (*report.problems, *hollow(self.path, files, asked))
+            if problems:
+                count = len(problems)
                 raise BundlesError(
                     f"the new bundles are damaged ({count} problem{'s' if count > 1 else ''});"
                     f" {shown(self.directory)} stays as it was",
-                    problems=tuple(str(problem) for problem in report.problems),
+                    problems=tuple(str(problem) for problem in problems),
                 )
-            files = tuple(_changed(self.path, self.directory))
             with _publishing(self.directory, "no-space"):
                 provenance.attest(self.path, self.directory, self.before, attestation)
                 _flush(self.path)

@@ -15,7 +15,7 @@ import os
 import re
 import stat
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import field
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -24,6 +24,7 @@ from rootless_build.bundles import provenance
 from rootless_build.bundles.tree import (
     CHUNK,
     Entry,
+    inside,
     leads_out,
     link_text,
     open_inside,
@@ -122,6 +123,45 @@ def verify_checksums(directory: Path) -> Report:
     builds for Windows have one such). Raises HostError when something can't be read.
     """
     return examine(directory.resolve()).report()
+
+
+def hollow(
+    root: Path, changed: Collection[str], asked: Collection[str]
+) -> tuple[Problem, ...]:
+    """Bundles that a build made with nothing in them.
+
+    `changed` are paths of files and links, `asked` the words that a build was asked with: its
+    targets, its container's command. A bundle of such a name with links or directories in it, and
+    no file, is one; an empty directory is not: scripts make one for whatever they do, checks and
+    tests included. So is a bundle that changed and in which all that there is are links that lead
+    to nothing in the tree. Other directories of links may be meant so.
+    """
+    root = root.resolve()
+    links: dict[str, list[str]] = defaultdict(list)
+    whole = {""}
+    for entry in walk(root):
+        bundle = provenance.bundle(root, entry.path)
+        if stat.S_ISLNK(entry.status.st_mode):
+            links[bundle].append(entry.path)
+        elif stat.S_ISDIR(entry.status.st_mode):
+            links[bundle] += ()
+        elif Path(entry.path).name != provenance.NAME:
+            whole.add(bundle)
+    touched = {provenance.bundle(root, path) for path in changed}
+    problems = []
+    for bundle, found in links.items():
+        if bundle in whole:
+            continue
+        astray = bundle in touched and found and not any(_leads_to(root, link) for link in found)
+        if astray or Path(bundle).name in asked:
+            text = "has nothing but links in it" if found else "has nothing but directories in it"
+            problems.append(Problem(bundle, text))
+    return tuple(problems)
+
+
+def _leads_to(root: Path, link: str) -> bool:
+    """Whether there is something in the tree where the link leads."""
+    return inside(root, root / link) and (root / link).exists()
 
 
 def examine(root: Path, start: str = "") -> Findings:

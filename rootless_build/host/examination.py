@@ -91,6 +91,7 @@ GROUPS: Final = (
             storage.network_storage,
             storage.storage_driver,
             storage.several_drivers,
+            storage.other_driver,
         ),
     ),
     Group(

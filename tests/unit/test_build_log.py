@@ -193,3 +193,16 @@ def test_an_interrupted_build_can_clean_up_after_its_instruction(
         )
     expected = "cleaned-up" if "RUN" in reached else "terminated"
     assert [path.name for path in tmp_path.iterdir()] == [expected]
+
+
+def test_an_argument_without_a_value_is_no_warning() -> None:
+    # buildah 1.28.2, `ARG APT_MIRROR` and no --build-arg; docker says nothing.
+    reading = Reading()
+    reading.feed(
+        'time="2026-11-29T16:31:27Z" level=warning msg="missing \\"APT_MIRROR\\" build argument. '
+        'Try adding \\"--build-arg APT_MIRROR=<VALUE>\\" to the command line"\n'
+        'time="2026-11-29T16:31:27Z" level=warning msg="something else"\n',
+        "stderr",
+    )
+    reading.log.finish(succeeded=True)
+    assert [line.partition(b"msg=")[2] for line in reading.output] == [b'"something else"\n']

@@ -126,6 +126,9 @@ def test_bundles_are_what_the_container_wrote_or_what_they_were(
                 else:
                     path.unlink(missing_ok=True)
             write(written, staging.path)
+            for bundle in staging.path.iterdir():
+                if bundle.is_dir() and not bundle.is_symlink():
+                    (bundle / "file").touch()  # one with links alone is not published
             if damaged:
                 (staging.path / "gone.md5").write_text("0" * 32 + "  gone\n")
             new = snapshot(staging.path)

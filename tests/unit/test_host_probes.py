@@ -120,6 +120,7 @@ SPOILED: tuple[tuple[dict[str, object], str, Severity], ...] = (
     ({"kernel": (4, 18)}, "vfs-storage", WARNING),
     ({"storage_drivers": ("vfs",)}, "vfs-storage", WARNING),
     ({"storage_drivers": ("overlay", "vfs")}, "several-storage-drivers", NOTE),
+    ({"engines": engines("4.3.1"), "fuse": False}, "other-storage-driver", NOTE),
     ({"storage_filesystem": "nfs4"}, "network-storage", NOTE),
     ({"places": place(Role.STORAGE, foreign=HOME / "x")}, "foreign-storage", BLOCKS),
     ({"places": place(Role.STORAGE, writable=False)}, "storage-not-writable", BLOCKS),
@@ -187,6 +188,22 @@ def test_what_blocks_is_named_first(
 
 def test_nothing_is_said_of_a_host_with_nothing_wrong() -> None:
     assert set(said(ORDINARY)) == {"engines"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"engines": engines("4.9.3")},
+        {"fuse": True, "programs": (*ALL, "fuse-overlayfs")},
+        {"storage_drivers": ("vfs",)},
+        {"configuration": Configuration((ConfigurationFile(HOME / "containers/storage.conf"),))},
+    ],
+)
+def test_a_driver_that_podman_takes_by_itself_is_not_worth_a_word(
+    changes: dict[str, object],
+) -> None:
+    about = {"engines": engines("4.3.1"), "fuse": False, **changes}
+    assert "other-storage-driver" not in said(spoiled(about))
 
 
 def test_the_worst_comes_first() -> None:

@@ -48,7 +48,9 @@ from rootless_build.plan import (
     Pairs,
     Plan,
     RunContainer,
+    VolumeMount,
 )
+from rootless_build.unchanged import Unchanged
 from tests.unit.idle_engine import IdleEngine
 
 Work = Callable[[RunContainer], None]
@@ -169,6 +171,20 @@ def test_what_the_container_wrote_is_published(project: Path) -> None:
     events = run(plan(project), FakeEngine(work=write("new", "x")))
     assert names(project) == ["new", "old"]
     assert [e.files for e in events if isinstance(e, BundlesPublished)] == [("new",)]
+
+
+@pytest.mark.parametrize(("force", "saved"), [("", True), ("--force", False)])
+def test_caches_save_time_where_the_user_does_not_ask_for_everything_anew(
+    project: Path, tmp_path: Path, force: str, saved: bool
+) -> None:
+    made = plan(project)
+    go = Image("1" * 64, environment=(("GOPATH", "/go"),))
+    unchanged = Unchanged(made, (), tmp_path / "cache", force=force)
+    unchanged.cold(300.0)
+    engine = FakeEngine({"dev": go})
+    summary = runner.run(made, engine, runner.Options(), lambda _: None, unchanged)
+    assert any(isinstance(mount, VolumeMount) for mount in engine.containers[0].mounts)
+    assert (summary.saved > 200) is saved
 
 
 def test_bundles_that_can_not_be_published_are_said_before_anything_is_built(project: Path) -> None:

@@ -6,14 +6,26 @@ from typing import Final
 
 from rootless_build.host import settings
 from rootless_build.host.facts import Facts, Place, Role
-from rootless_build.host.finding import Cure, Finding, Severity, as_root, by_user, handled
+from rootless_build.host.finding import (
+    Cure,
+    Finding,
+    NewFile,
+    Severity,
+    as_root,
+    by_user,
+    doable,
+    handled,
+)
 from rootless_build.host.probes.users import blocking
+from rootless_build.host.versions import Span, versions
 
 MIB: Final = 1024 * 1024
 TOO_LITTLE: Final = 64 * MIB
 """Free bytes below which not even a small base image can be unpacked."""
 LOW: Final = 2048 * MIB
 """Free bytes below which an ordinary dev image does not fit."""
+_ASKS_FOR_VFS: Final = Span("podman", fixed=(4, 9))
+"""Without a usable fuse-overlayfs: seen with podman 4.3.1, and not with 4.9.3, 5.4.2 and 5.8.6."""
 _FEW_FILES: Final = 20_000
 _TOO_FEW_FILES: Final = 1_000
 NETWORK_FILESYSTEMS: Final = settings.NETWORK_FILESYSTEMS
@@ -115,6 +127,27 @@ def low_space(facts: Facts) -> Finding | None:
     if no_space(facts) is not None:
         return None
     return _room(facts, "low-space", LOW, _FEW_FILES)
+
+
+def other_driver(facts: Facts) -> Finding | None:
+    """podman's database keeps the driver that the storage was made with, and podman says so."""
+    has_fuse_overlayfs = "fuse-overlayfs" in facts.programs and facts.fuse
+    rows = settings.storage_settings(facts, has_fuse_overlayfs=has_fuse_overlayfs)
+    driver = next(row.value for row in rows if row.key == "driver")
+    configured = any(file.path.name == "storage.conf" for file in facts.configuration.files)
+    if not facts.rootless or driver != "overlay" or has_fuse_overlayfs or configured:
+        return None
+    if not _ASKS_FOR_VFS.covers(versions(facts)):
+        return None
+    path = facts.config_directory / "containers" / "storage.conf"
+    return Finding(
+        "other-storage-driver",
+        Severity.NOTE,
+        "this podman asks for the driver vfs where nobody names one; rbuild's storage is overlay",
+        "plain podman works, with overlay too, and says at every call that its driver was "
+        "overwritten from its database",
+        doable(NewFile(path, '[storage]\ndriver = "overlay"\n'), "name the driver"),
+    )
 
 
 def _room(facts: Facts, finding: str, least: int, fewest: int) -> Finding | None:
