@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from rootless_build.data import dataclass
@@ -20,14 +20,20 @@ from rootless_build.plan import (
     RunContainer,
     Step,
 )
+from rootless_build.reference import canonical, repository
 from rootless_build.unprivileged import without_privileges
 
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """None and empty mean that the recipe decides. Paths are absolute."""
+    """None and empty mean that the recipe decides. Paths are absolute.
+
+    `containerfile` is for the make container's image, `containerfiles` are for others, by name.
+    """
 
     containerfile: Path | None = None
+    containerfiles: tuple[tuple[str, Path], ...] = ()
+    build_contexts: Pairs = ()
     network: str | None = None
     pull: PullPolicy | None = None
     no_cache: bool = False
@@ -51,12 +57,19 @@ def apply(plan: Plan, overrides: Overrides) -> Plan:
         plan = _with_image(plan, overrides.image)
     builds = any(isinstance(step, BuildImage) for step in plan.steps)
     runs = any(isinstance(step, RunContainer) for step in plan.steps)
-    if not builds and (overrides.containerfile or overrides.build_args):
-        raise UsageError("--file and --build-arg are for an image build, and none is planned")
+    files = overrides.containerfile or overrides.containerfiles
+    if not builds and (files or overrides.build_args or overrides.build_contexts):
+        raise UsageError(
+            "--file, --build-arg and --build-context are for an image build, and none is planned"
+        )
     if not runs and overrides.environment:
         raise UsageError("--env is for a container, and none is planned")
     if not runs and overrides.caches:
         raise UsageError("--cache-volume is for a container, and none is planned")
+    if overrides.containerfile is not None:
+        plan = _with_containerfile(plan, overrides.containerfile)
+    for name, file in overrides.containerfiles:
+        plan = _replaced(plan, _named(plan, name), file)
     plan = _mapped(plan, lambda step: _changed(step, overrides))
     if overrides.bundles_directory is not None:
         plan = _with_bundles(plan, overrides.bundles_directory)
@@ -74,7 +87,7 @@ def where_possible(plan: Plan, overrides: Overrides) -> Overrides:
     builds = builds and image is None
     return dataclasses.replace(
         overrides,
-        containerfile=overrides.containerfile if builds else None,
+        containerfile=overrides.containerfile if builds and _of_make_container(plan) else None,
         build_args=overrides.build_args if builds else (),
         environment=overrides.environment if runs else (),
         image=image,
@@ -107,12 +120,11 @@ def _changed(step: Step, overrides: Overrides) -> Step:
     if isinstance(step, BuildImage):
         return dataclasses.replace(
             step,
-            containerfile=overrides.containerfile or step.containerfile,
-            containerfile_text=None if overrides.containerfile else step.containerfile_text,
             network=overrides.network or step.network,
             pull=overrides.pull or step.pull,
             no_cache=overrides.no_cache or step.no_cache,
             build_args=step.build_args + overrides.build_args,
+            build_contexts=_contexts(step.build_contexts, overrides.build_contexts),
             secrets=step.secrets + overrides.secrets,
         )
     if isinstance(step, RunContainer):
@@ -126,6 +138,77 @@ def _changed(step: Step, overrides: Overrides) -> Step:
             caches=step.caches + overrides.caches,
         )
     return step
+
+
+def _contexts(planned: Pairs, given: Pairs) -> Pairs:
+    """One of a name: what is given comes in the place of what is planned."""
+    return tuple({**dict(planned), **dict(given)}.items())
+
+
+def _with_containerfile(plan: Plan, file: Path) -> Plan:
+    builds = _of_make_container(plan)
+    if not builds:
+        raise UsageError(
+            f"-f {file}: several images are built, each from a containerfile of its own, and no "
+            "container is run in one of them",
+            hint=f"say which is meant: {_choices(plan, file)}",
+        )
+    changed = _replaced(plan, builds, file)
+    others = {_name(step) for step in _builds(plan) if step not in builds}
+    if not others:
+        return changed
+    note = f"{file} is for {_name(builds[-1])}, not for {', '.join(sorted(others))}"
+    return dataclasses.replace(changed, notes=(*plan.notes, f"{note} (-f IMAGE=FILE)"))
+
+
+def _builds(plan: Plan) -> list[BuildImage]:
+    return [step for step in plan.steps if isinstance(step, BuildImage)]
+
+
+def _of_make_container(plan: Plan) -> list[BuildImage]:
+    """The builds of the image that the last container runs. Where it runs in none of them, those
+    of the one containerfile that all are built from; empty where there are several.
+    """
+    builds = _builds(plan)
+    runs = [step for step in plan.steps if isinstance(step, RunContainer)]
+    wanted = canonical(runs[-1].image) if runs else ""
+    made = [step for step in builds if wanted in map(canonical, step.tags)]
+    files = {(step.context, step.containerfile, step.containerfile_text) for step in builds}
+    return made or (builds if len(files) == 1 else [])
+
+
+def _named(plan: Plan, name: str) -> list[BuildImage]:
+    """The builds of an image: its reference, without the tag too, or the stage that is built."""
+    found = [step for step in _builds(plan) if name in _names(step)]
+    if not found:
+        known = ", ".join(dict.fromkeys(_name(step) for step in _builds(plan)))
+        raise UsageError(f"-f {name}=…: no image {name} is built; there is {known}")
+    return found
+
+
+def _names(step: BuildImage) -> Iterator[str]:
+    for tag in step.tags:
+        yield from (tag, canonical(tag), repository(tag))
+    if step.target is not None:
+        yield step.target
+
+
+def _name(step: BuildImage) -> str:
+    return step.tags[0] if step.tags else step.target or str(step.context)
+
+
+def _choices(plan: Plan, file: Path) -> str:
+    names = dict.fromkeys(_name(step) for step in _builds(plan))
+    return ", or ".join(f"-f {name}={file}" for name in names)
+
+
+def _replaced(plan: Plan, builds: Collection[BuildImage], file: Path) -> Plan:
+    def change(step: Step) -> Step:
+        if isinstance(step, BuildImage) and step in builds:
+            return dataclasses.replace(step, containerfile=file, containerfile_text=None)
+        return step
+
+    return _mapped(plan, change)
 
 
 def _with_image(plan: Plan, image: str) -> Plan:

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, cast
@@ -26,6 +27,7 @@ from rootless_build.data import dataclass
 from rootless_build.from_lines import external_bases
 from rootless_build.plan import BuildImage, Json, Plan, to_dict
 from rootless_build.reference import canonical, local
+from rootless_build.substitutes import Substitute
 
 PREDICATE: Final = "https://slsa.dev/provenance/v1"
 BUILD_TYPE: Final = "urn:rootless-build:plan:v1"
@@ -77,8 +79,11 @@ class Attestor:
         """A container of that image is run."""
         self._images[reference] = image.id
 
-    def attestation(self) -> Attestation:
-        """What is known now, at the end of the container that wrote the bundles."""
+    def attestation(self, foreign: Sequence[Substitute] = ()) -> Attestation:
+        """What is known now, at the end of the container that wrote the bundles.
+
+        `foreign` are files of them that are not made by the project's own build.
+        """
         source = self._source
         given = source_date_epoch()
         finished = datetime.now(UTC)
@@ -106,7 +111,7 @@ class Attestor:
                     "backend": self._backend,
                     "planDigest": {"sha256": plan_digest(plan)},
                 },
-                "resolvedDependencies": self._dependencies(),
+                "resolvedDependencies": [*self._dependencies(), *map(_substitute, foreign)],
             },
             "runDetails": {
                 "builder": {"id": BUILDER, "version": self._versions},
@@ -138,6 +143,14 @@ class Attestor:
                     }
                 )
         return found
+
+
+def _substitute(foreign: Substitute) -> Json:
+    return {
+        "name": foreign.name,
+        "uri": foreign.package,
+        "annotations": {"role": "substitute"},
+    }
 
 
 def portable(plan: Plan) -> Object:

@@ -23,6 +23,11 @@ def canonical(reference: str) -> str:
     return f"{first}/{rest}{tag or ':latest'}"
 
 
+def repository(reference: str) -> str:
+    """The reference as it is written, without tag and digest."""
+    return _split(reference)[0]
+
+
 def local(reference: str) -> str:
     """Where rbuild keeps its own stand-in for a base image: `localhost/debian:bookworm`."""
     registry, _, rest = canonical(reference).partition("/")

@@ -69,6 +69,7 @@ from rootless_build.unprivileged import without_dind
 if TYPE_CHECKING:
     from rootless_build.bundles import Staging
     from rootless_build.provenance import Attestor
+    from rootless_build.substitutes import Substitute
 
 
 _SHELL_TARGETS: Final = frozenset({"shell", "dev"})
@@ -159,6 +160,7 @@ class _Run:
         self._cached = False
         self._prepared = False
         self._attestor: Attestor | None = None
+        self._substitutes: tuple[Substitute, ...] = ()
         self._found_built: list[BuildImage] = []
         self._summary = Summary()
         # What takes an engine's time is time in which files change, too.
@@ -417,7 +419,7 @@ class _Run:
             mounts=step.mounts + kept,
         )
         # As above.
-        from rootless_build import bundles  # noqa: PLC0415
+        from rootless_build import bundles, substitutes  # noqa: PLC0415
 
         with ExitStack() as stack:
             staging, copied_from = None, None
@@ -437,6 +439,7 @@ class _Run:
             if ended.status:
                 raise _failed(step, ended)
             if staging is not None:
+                self._substitutes = substitutes.read(image, container, staging.path.parent)
                 self._publish(staging, container, copied_from)
 
     def _ended(
@@ -528,7 +531,11 @@ class _Run:
         if self._options.dispose is not None:
             self._options.dispose(staging)
             return
-        attestation = self._attestor.attestation() if self._attestor else None
+        # As above.
+        from rootless_build import substitutes  # noqa: PLC0415
+
+        foreign = substitutes.among(self._substitutes, staging.written())
+        attestation = self._attestor.attestation(foreign) if self._attestor else None
         asked = asked_for(self._plan)
         with self._options.publishing() as alone:
             if alone and (not self._options.own_command or staging.is_current):
@@ -539,6 +546,8 @@ class _Run:
             self._emit(Notice(Level.WARNING, "bundles", warning))
         if published.files or not is_empty(staging.directory):
             self._emit(BundlesPublished(staging.directory, published.files, published.checked))
+        if foreign:
+            self._emit(Notice(Level.WARNING, "substitutes", substitutes.sentence(foreign)))
 
 
 def asked_for(plan: Plan) -> frozenset[str]:

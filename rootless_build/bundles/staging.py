@@ -97,6 +97,12 @@ class Staging:
         """Whether the container wrote nothing into the copy, and removed nothing from it."""
         return snapshot(self.path) == self.given
 
+    def written(self) -> frozenset[str]:
+        """The files that were written since the container got it."""
+        with readable(self.path):
+            now = provenance.state(self.path)
+        return frozenset(path for path, seen in now.items() if self.before.get(path) != seen)
+
     def take(self, copied: Path) -> None:
         """Let each top-level entry of `copied` replace the entry of that name.
 

@@ -125,9 +125,7 @@ def verify_checksums(directory: Path) -> Report:
     return examine(directory.resolve()).report()
 
 
-def hollow(
-    root: Path, changed: Collection[str], asked: Collection[str]
-) -> tuple[Problem, ...]:
+def hollow(root: Path, changed: Collection[str], asked: Collection[str]) -> tuple[Problem, ...]:
     """Bundles that a build made with nothing in them.
 
     `changed` are paths of files and links, `asked` the words that a build was asked with: its

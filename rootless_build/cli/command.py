@@ -54,8 +54,13 @@ class Command(cli.Application):
     backend = cli.SwitchAttr(
         "--backend", str, argname="NAME", group=_BUILD, help="podman, buildah, docker or auto"
     )
-    file = cli.SwitchAttr(
-        ["-f", "--file"], str, argname="FILE", group=_BUILD, help="another containerfile"
+    files = cli.SwitchAttr(
+        ["-f", "--file"],
+        str,
+        list=True,
+        argname="[IMAGE=]FILE",
+        group=_BUILD,
+        help="another containerfile, for the make container's image or the one named",
     )
     image = cli.SwitchAttr(
         "--image", str, argname="IMAGE", group=_BUILD, help="use this image, build none"
@@ -66,6 +71,14 @@ class Command(cli.Application):
     pull = cli.Flag("--pull", group=_BUILD, help="ask the registry for newer base images")
     no_pull = cli.Flag("--no-pull", group=_BUILD, help="never ask a registry", excludes=["--pull"])
     no_cache = cli.Flag("--no-cache", group=_BUILD, help="build every layer anew")
+    build_contexts = cli.SwitchAttr(
+        "--build-context",
+        str,
+        list=True,
+        argname="NAME=DIR",
+        group=_BUILD,
+        help="a directory (or docker-image://IMAGE) that stands for an image or a stage",
+    )
     build_args = cli.SwitchAttr(
         "--build-arg",
         str,

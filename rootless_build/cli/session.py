@@ -20,6 +20,7 @@ from rootless_build.errors import (
     ImageBuildError,
     RbuildError,
     StepFailedError,
+    UsageError,
 )
 from rootless_build.events import (
     BuildFinished,
@@ -53,7 +54,7 @@ def read_plan(command: Command, targets: tuple[str, ...], variables: tuple[str, 
     )
     plan = recipes.read(request, command.config)
     given, usual = overrides(command), defaults(command)
-    if given.containerfile or given.build_args or given.image:
+    if given.containerfile or given.containerfiles or given.build_args or given.image:
         usual = dataclasses.replace(usual, image=None)
     return mounts.with_worktrees(apply(apply(plan, where_possible(plan, usual)), given))
 
@@ -74,7 +75,7 @@ def defaults(command: Command) -> Overrides:
 
 def overrides(command: Command) -> Overrides:
     """The options that change a plan; relative paths are relative to where rbuild was started."""
-    file = command.option("file")
+    file, files = _containerfiles(command.values("files"))
     bundles = command.option("bundles_dir")
     pull = None
     if command.flag("pull"):
@@ -82,7 +83,9 @@ def overrides(command: Command) -> Overrides:
     elif command.flag("no_pull"):
         pull = PullPolicy.NEVER
     return Overrides(
-        containerfile=Path(file).absolute() if file else None,
+        containerfile=file,
+        containerfiles=files,
+        build_contexts=tuple(map(_build_context, command.values("build_contexts"))),
         network=command.option("network"),
         pull=pull,
         no_cache=command.flag("no_cache"),
@@ -95,6 +98,35 @@ def overrides(command: Command) -> Overrides:
         secret_environment=secret_pairs(command.values("secret_env")),
         unprivileged=command.flag("unprivileged"),
     )
+
+
+def _containerfiles(words: tuple[str, ...]) -> tuple[Path | None, tuple[tuple[str, Path], ...]]:
+    """Those of `-f FILE` and of `-f IMAGE=FILE`, absolute."""
+    lone, named = [], []
+    for word in words:
+        name, equals, file = word.partition("=")
+        if equals and name and file and not Path(word).exists():
+            named.append((name, Path(file).absolute()))
+        else:
+            lone.append(Path(word).absolute())
+    if len(lone) > 1:
+        raise UsageError(
+            f"-f {lone[0]} and -f {lone[1]}: one is for the make container's image",
+            hint="name the image of the other: -f IMAGE=FILE",
+        )
+    return (lone[0] if lone else None), tuple(named)
+
+
+def _build_context(word: str) -> tuple[str, str]:
+    """NAME=VALUE as of docker's --build-context; a directory's path is made absolute."""
+    name, equals, value = word.partition("=")
+    if not (name and equals and value):
+        raise UsageError(f"--build-context {word}: it is NAME=DIR")
+    if "://" in value:
+        return name, value
+    if not Path(value).is_dir():
+        raise UsageError(f"--build-context {word}: there is no directory {value}")
+    return name, str(Path(value).absolute())
 
 
 def execute(

@@ -109,7 +109,7 @@ BACKGROUND: Final = {
     "(/dev/fuse is for root only), podman 4.3 asks for vfs; 4.9 and newer take overlay of the "
     "kernel, as rbuild does for its runs (measured with 4.3.1, 4.9.3, 5.4.2 and 5.8.6). The first "
     "that makes a storage writes its driver into podman's database, which is stronger: podman says "
-    "'User-selected graph driver \"vfs\" overwritten by graph driver \"overlay\" from database' "
+    '\'User-selected graph driver "vfs" overwritten by graph driver "overlay" from database\' '
     "and goes on. Nothing is lost. buildah has no such database: until a storage.conf names the "
     "driver, plain buildah does not see the images of rbuild's.",
     "network-storage": "Files in images have many owners. A file server (NFS, CIFS, sshfs) checks "

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build.errors import UsageError
-from rootless_build.overrides import Overrides, apply, make_container
+from rootless_build.overrides import Overrides, apply, make_container, where_possible
 from rootless_build.plan import (
     BindMount,
     BuildImage,
@@ -109,3 +109,75 @@ def test_a_command_runs_in_the_make_container() -> None:
 def test_without_a_container_there_is_nothing_to_run_in() -> None:
     with pytest.raises(UsageError, match="runs no container"):
         make_container(Plan(SOURCE, (BUILD,)), ("true",))
+
+
+def containerfiles(plan: Plan, overrides: Overrides) -> list[str]:
+    """The containerfile that each image of the changed plan is built from."""
+    steps = apply(plan, overrides).steps
+    return [str(step.containerfile) for step in steps if isinstance(step, BuildImage)]
+
+
+DOCS = BuildImage(SOURCE, Path("/src/docs/Dockerfile"), tags=("docs:1",))
+TOOLS = BuildImage(SOURCE / "tools", tags=("tools",), target="all")
+SEVERAL = Plan(SOURCE, (TOOLS, BUILD, DOCS, RUN))
+FILE = Path("/x/Containerfile")
+
+
+def test_a_containerfile_is_for_the_image_of_the_make_container() -> None:
+    changed = apply(SEVERAL, Overrides(containerfile=FILE))
+    assert containerfiles(SEVERAL, Overrides(containerfile=FILE)) == [
+        "None",
+        "/x/Containerfile",
+        "/src/docs/Dockerfile",
+    ]
+    assert changed.notes == ("/x/Containerfile is for dev, not for docs:1, tools (-f IMAGE=FILE)",)
+    assert apply(PLAN, Overrides(containerfile=FILE)).notes == ()
+
+
+@pytest.mark.parametrize("image", ["dev", "docker.io/library/dev:latest"])
+def test_the_make_container_is_the_last_and_its_image_may_be_written_in_full(image: str) -> None:
+    first, last = RunContainer("tools"), RunContainer(image)
+    plan = Plan(SOURCE, (TOOLS, first, BUILD, last))
+    assert containerfiles(plan, Overrides(containerfile=FILE)) == ["None", "/x/Containerfile"]
+
+
+def test_without_a_container_the_one_containerfile_is_meant() -> None:
+    binary, all_ = (BuildImage(SOURCE, target=name) for name in ("binary", "all"))
+    plan = Plan(SOURCE, (binary, all_))
+    assert containerfiles(plan, Overrides(containerfile=FILE)) == ["/x/Containerfile"] * 2
+    with pytest.raises(UsageError) as caught:
+        apply(Plan(SOURCE, (binary, DOCS)), Overrides(containerfile=FILE))
+    assert "-f binary=/x/Containerfile, or -f docs:1=/x/Containerfile" in caught.value.hint
+
+
+def test_a_default_for_all_plans_is_left_out_where_it_is_not_clear_which_image_it_is_for() -> None:
+    unclear = Plan(SOURCE, (BUILD, DOCS))
+    assert where_possible(unclear, Overrides(containerfile=FILE)).containerfile is None
+    assert where_possible(PLAN, Overrides(containerfile=FILE)).containerfile == FILE
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [("docs:1", 2), ("docs", 2), ("docker.io/library/docs:1", 2), ("tools", 0), ("all", 0)],
+)
+def test_a_containerfile_for_a_named_image(name: str, changed: int) -> None:
+    before = containerfiles(SEVERAL, Overrides())
+    after = containerfiles(SEVERAL, Overrides(containerfiles=((name, FILE),)))
+    assert [n for n, (a, b) in enumerate(zip(before, after, strict=True)) if a != b] == [changed]
+
+
+def test_both_ways_at_once() -> None:
+    given = Overrides(containerfile=FILE, containerfiles=(("docs", Path("/y")),))
+    assert containerfiles(SEVERAL, given) == ["None", "/x/Containerfile", "/y"]
+
+
+def test_an_image_that_is_not_built_has_no_containerfile() -> None:
+    with pytest.raises(UsageError, match=r"no image dosc is built; there is tools, dev, docs:1"):
+        apply(SEVERAL, Overrides(containerfiles=(("dosc", FILE),)))
+
+
+def test_a_build_context_comes_in_the_place_of_one_of_that_name() -> None:
+    build = BuildImage(SOURCE, tags=("dev",), build_contexts=(("a", "/1"), ("b", "/2")))
+    changed = apply(Plan(SOURCE, (build,)), Overrides(build_contexts=(("b", "/3"), ("c", "/4"))))
+    assert isinstance(changed.steps[0], BuildImage)
+    assert changed.steps[0].build_contexts == (("a", "/1"), ("b", "/3"), ("c", "/4"))

@@ -1,0 +1,121 @@
+"""What an image has from elsewhere is told, and is in the provenance of the bundles it came into."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from rootless_build import runner, substitutes
+from rootless_build.backend import Container, Image
+from rootless_build.events import Event, Level, Notice
+from rootless_build.plan import RunContainer
+from rootless_build.provenance import Attestor
+from rootless_build.substitutes import Substitute
+from tests.unit.test_runner import FakeContainer, FakeEngine, Work, plan, project, write
+
+__all__ = ["project"]
+
+LIST = """\
+docker-runc pkg:deb/debian/runc@1.1.5%2Bds1-1%2Bdeb12u1
+
+docker-containerd pkg:deb/debian/containerd@1.6.20~ds1-1
+docker-containerd-shim   pkg:deb/debian/containerd@1.6.20~ds1-1
+nothing
+"""
+
+
+@dataclass
+class ImageOfParts(FakeContainer):
+    """A container of an image with a list of what is not the project's own, in /parts."""
+
+    def copy_out(self, path: str, destination: Path) -> bool:
+        (destination / "substitutes").write_text(LIST)
+        return path == "/parts"
+
+
+@dataclass
+class EngineOfParts(FakeEngine):
+    """An engine whose containers are these."""
+
+    @contextmanager
+    def container(self, step: RunContainer, image: Image) -> Iterator[Container]:
+        yield ImageOfParts(step, self.ended, self.work, None)
+
+
+def run(project: Path, label: str, work: Work) -> list[Event]:
+    image = Image("1" * 64, labels=((substitutes.LABEL, label),) if label else ())
+    made = plan(project)
+    options = runner.Options(attest=lambda: Attestor(made, "podman", "4.3.1"))
+    events: list[Event] = []
+    runner.run(made, EngineOfParts({"dev": image}, work=work), options, events.append)
+    return events
+
+
+def told(events: list[Event]) -> list[str]:
+    return [e.text for e in events if isinstance(e, Notice) and e.code == "substitutes"]
+
+
+def dependencies(project: Path) -> list[dict[str, object]]:
+    statement = json.loads((project / "bundles/binary/provenance.intoto.json").read_text())
+    found = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
+    return [each for each in found if each.get("annotations") == {"role": "substitute"}]
+
+
+def parts(*names: str) -> Work:
+    def work(step: RunContainer) -> None:
+        for name in names:
+            write(f"binary/{name}", "x")(step)
+
+    return work
+
+
+@pytest.fixture
+def ready(project: Path) -> Path:
+    (project / "bundles" / "binary").mkdir()
+    return project
+
+
+def test_what_is_not_the_projects_own_is_told_and_stated(ready: Path) -> None:
+    events = run(ready, "/parts", parts("dockerd", "docker-runc", "docker-containerd"))
+    assert told(events) == [
+        "not the project's own: docker-runc: Debian's runc 1.1.5+ds1-1+deb12u1; "
+        "docker-containerd: Debian's containerd 1.6.20~ds1-1"
+    ]
+    assert [event.level for event in events if isinstance(event, Notice)] == [Level.WARNING]
+    assert [(each["name"], each["uri"]) for each in dependencies(ready)] == [
+        ("docker-runc", "pkg:deb/debian/runc@1.1.5%2Bds1-1%2Bdeb12u1"),
+        ("docker-containerd", "pkg:deb/debian/containerd@1.6.20~ds1-1"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("label", "names"),
+    [("", ("docker-runc",)), ("/elsewhere", ("docker-runc",)), ("/parts", ("dockerd",))],
+)
+def test_where_all_is_the_projects_own_nothing_is_said(
+    ready: Path, label: str, names: tuple[str, ...]
+) -> None:
+    assert told(run(ready, label, parts(*names))) == []
+    assert dependencies(ready) == []
+
+
+def test_files_of_an_earlier_run_are_not_of_this_one(ready: Path) -> None:
+    (ready / "bundles" / "binary" / "docker-runc").write_text("the user's own")
+    assert told(run(ready, "/parts", parts("dockerd"))) == []
+
+
+def test_a_part_is_named_as_a_person_would_name_it() -> None:
+    runc = Substitute("runc", "pkg:deb/debian/runc@1.1.5")
+    shim = replace(runc, name="shim")
+    assert (
+        substitutes.sentence([runc, shim])
+        == "not the project's own: runc, shim: Debian's runc 1.1.5"
+    )
+    tool = Substitute("x", "pkg:golang/example.com/a/tool@v1?goos=linux")
+    assert tool.shown == "example.com/a's tool v1"
+    assert Substitute("x", "somewhere else").shown == "somewhere else"
