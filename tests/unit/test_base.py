@@ -87,8 +87,6 @@ def test_references_of_distributions(image: str, made: BaseImage) -> None:
         "python:3.13",
         "alpine",
         "ubuntu",
-        "ubuntu:22.05",
-        "debian:99",
         "debian:bookworm-backports",
         "debian@sha256:0123",
         "quay.io/debian:bookworm",
@@ -99,6 +97,52 @@ def test_other_images_are_refused_with_the_way_out(image: str) -> None:
     with pytest.raises(UsageError, match="debian:bookworm") as refused:
         base.parse(image)
     assert "--from FILE" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("image", "meant"),
+    [
+        ("debian:bookwrm", "debian:bookworm"),
+        ("debian:bookwrm-slim", "debian:bookworm-slim"),
+        ("debian:trxie-20260101", "debian:trixie-20260101"),
+        ("docker.io/library/debian:Bullseye", "docker.io/library/debian:bullseye"),
+        ("debian:unstabel", "debian:unstable"),
+        ("ubuntu:jamy", "ubuntu:jammy"),
+        ("ubuntu:22.05", "ubuntu:22.04"),
+        ("debian:jammy", "ubuntu:jammy"),
+        ("debian:24.04", "ubuntu:24.04"),
+        ("ubuntu:bookworm", "debian:bookworm"),
+        ("buildpack-deps:bookwrm-scm", "buildpack-deps:bookworm-scm"),
+        ("buildpack-deps:jamy", "buildpack-deps:jammy"),
+        ("golang:1.21-bookwrm", "golang:1.21-bookworm"),
+        ("debain:bookworm", "debian:bookworm"),
+        ("golan:1.21", "golang:1.21"),
+    ],
+)
+def test_a_release_that_is_not_there_is_said_before_anything_starts(image: str, meant: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        base.parse(image)
+    assert refused.value.hint == f"did you mean {meant}?"
+
+
+@pytest.mark.parametrize("image", ["debian:99", "debian:1", "debian:foobar", "ubuntu:foobar"])
+def test_a_release_unlike_any_is_refused_with_those_there_are(image: str) -> None:
+    with pytest.raises(UsageError, match="there is no release") as refused:
+        base.parse(image)
+    assert ("12 (bookworm)" if image.startswith("debian") else "(jammy)") in refused.value.hint
+    assert f"--from FILE {image}" in refused.value.hint
+
+
+def test_a_release_that_is_newer_than_rbuild_is_known_where_the_host_knows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "debian.csv").write_text(
+        "version,codename,series,created,release,eol\n16,Forward,forward,2029-01-01,,\n"
+    )
+    monkeypatch.setattr(base, "_SERIES", tmp_path)
+    assert base.parse("debian:forward").suite == "forward"
+    monkeypatch.setattr(base, "_os_release", lambda: {"ID": "debian", "VERSION_CODENAME": "own"})
+    assert base.parse("debian:own").suite == "own"
 
 
 def test_the_host_s_own_mirror_is_used_with_its_updates_and_security() -> None:

@@ -72,6 +72,31 @@ MEASURED = {
     "user namespaces are not enabled in /proc/sys/user/max_user_namespaces": "user-namespaces-off",
     "could not find pasta, the network namespace can't be configured": "no-network-helper",
     'short-name "x" did not resolve to an alias': "short-names",
+    (
+        "creating build container: initializing source docker://debian:bookworm: pinging container "
+        'registry registry-1.docker.io: Get "https://registry-1.docker.io/v2/": dial tcp: lookup '
+        "registry-1.docker.io: no such host"
+    ): "registry-unreachable",
+    (
+        'Error response from daemon: Get "https://registry-1.docker.io/v2/": dial tcp: lookup '
+        "registry-1.docker.io on 10.0.2.3:53: read udp: i/o timeout"
+    ): "registry-unreachable",
+}
+# Seen where nothing can be reached: go 1.19, curl, git, apt, pip.
+DOWNLOADS = {
+    (
+        "go: github.com/pkg/errors@v0.9.1: Get "
+        '"https://proxy.golang.org/github.com/pkg/errors/@v/v0.9.1.mod": dial tcp: lookup '
+        "proxy.golang.org on 10.0.2.3:53: no such host"
+    ): "GOPROXY",
+    "curl: (6) Could not resolve host: example.com": "no image is missing",
+    "fatal: unable to access 'https://example.com/': Could not resolve host: example.com": (
+        "no image is missing"
+    ),
+    "Err:1 http://deb.example.com bookworm InRelease\n  Temporary failure resolving 'x'": (
+        "no image is missing"
+    ),
+    "connection: [Errno -2] Name or service not known": "no image is missing",
 }
 
 
@@ -80,6 +105,14 @@ def test_what_engines_say_is_understood(words: str, finding: str) -> None:
     found = symptoms.find(words)
     assert found is not None
     assert found.finding == finding
+
+
+@pytest.mark.parametrize(("words", "told"), DOWNLOADS.items())
+def test_a_download_of_the_builds_own_is_not_taken_for_a_registry(words: str, told: str) -> None:
+    hint = symptoms.hint(words)
+    assert told in hint
+    assert "registry" not in hint
+    assert "rbuild base" not in hint
 
 
 def test_a_missing_init_names_its_package() -> None:
@@ -92,7 +125,13 @@ def test_a_missing_init_names_its_package() -> None:
 
 @pytest.mark.parametrize(
     "words",
-    ["", "undefined reference to `main'", "make: *** [all] Error 2", "fatal: not a git repository"],
+    [
+        "",
+        "undefined reference to `main'",
+        "make: *** [all] Error 2",
+        "fatal: not a git repository",
+        "dial unix /run/podman.sock: connect: no such file or directory",
+    ],
 )
 def test_a_mistake_in_the_project_is_not_blamed_on_the_host(words: str) -> None:
     assert symptoms.hint(words) == ""

@@ -1,4 +1,4 @@
-"""What an image has from elsewhere is told, and is in the provenance of the bundles it came into."""
+"""What an image has from elsewhere is told, and is in the provenance of bundles it came into."""
 
 from __future__ import annotations
 
@@ -82,10 +82,11 @@ def ready(project: Path) -> Path:
 
 def test_what_is_not_the_projects_own_is_told_and_stated(ready: Path) -> None:
     events = run(ready, "/parts", parts("dockerd", "docker-runc", "docker-containerd"))
-    assert told(events) == [
+    (said,) = told(events)
+    assert said == (
         "not the project's own: docker-runc: Debian's runc 1.1.5+ds1-1+deb12u1; "
         "docker-containerd: Debian's containerd 1.6.20~ds1-1"
-    ]
+    )
     assert [event.level for event in events if isinstance(event, Notice)] == [Level.WARNING]
     assert [(each["name"], each["uri"]) for each in dependencies(ready)] == [
         ("docker-runc", "pkg:deb/debian/runc@1.1.5%2Bds1-1%2Bdeb12u1"),
