@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-_HUB: Final = "docker.io"
+HUB: Final = "docker.io"
+"""The registry of a reference that names none."""
 LOCAL: Final = "localhost"
 """The registry name of images that only exist in an engine's own storage."""
 
@@ -17,8 +18,8 @@ def canonical(reference: str) -> str:
     name, tag = _split(reference)
     first, slash, rest = name.partition("/")
     if not slash or not (first == LOCAL or "." in first or ":" in first):
-        first, rest = _HUB, name
-    if first == _HUB and "/" not in rest:
+        first, rest = HUB, name
+    if first == HUB and "/" not in rest:
         rest = f"library/{rest}"
     return f"{first}/{rest}{tag or ':latest'}"
 
@@ -33,7 +34,7 @@ def local(reference: str) -> str:
     registry, _, rest = canonical(reference).partition("/")
     if registry == LOCAL:
         return f"{registry}/{rest}"
-    if registry == _HUB:
+    if registry == HUB:
         return f"{LOCAL}/{rest.removeprefix('library/')}"
     return f"{LOCAL}/{registry.replace(':', '-')}/{rest}"
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import io
 import re
 import tarfile
-from collections.abc import Iterator
-from pathlib import Path
+from collections import defaultdict
+from pathlib import Path, PurePath
 from typing import Final
 
 from rootless_build import process, reference
@@ -18,10 +18,14 @@ from rootless_build.errors import StepFailedError, UsageError
 
 REPOSITORY: Final = "https://github.com/tonistiigi/xx.git"
 _IMAGE: Final = "docker.io/tonistiigi/xx"
-_PLACES: Final = ("src", "base", ".", "*/src", "*/base", "*")
-"""Where the scripts are: in the repository up to 1.2 and since, and in an archive of it."""
+_PREFIX: Final = "xx-"
 _MARK: Final = "xx-info"
+_CONTAINERFILE: Final = "Dockerfile"
+_LARGEST: Final = 1024 * 1024
 _LINK: Final = re.compile(r"ln -s (\S+) /out/(\S+)")
+
+Files = dict[PurePath, dict[str, bytes]]
+"""Directory, name, content."""
 
 
 def is_xx(image: str) -> bool:
@@ -42,26 +46,29 @@ def make_archive(image: str, source: Path | None, archive: Path, place: Path) ->
     in it; None: it is cloned. Raises UsageError where the version or the scripts are not in it,
     StepFailedError where it can't be cloned.
     """
-    directory = _version(image, source, place)
-    found = next(
-        (path.parent for where in _PLACES for path in sorted(directory.glob(f"{where}/{_MARK}"))),
-        None,
-    )
-    if found is None:
+    found = _scripts(_files(image, source, place))
+    if not found:
         raise UsageError(f"{source or REPOSITORY} has no {_MARK}: it is no copy of {REPOSITORY}")
     with tarfile.open(archive, "w") as tar:
-        for script in sorted(found.glob("xx-*")):
-            info = _entry(tar.gettarinfo(script, f"usr/bin/{script.name}"))
-            info.mode = 0o755
-            tar.addfile(info, io.BytesIO(script.read_bytes()))
-        for target, name in _links(found / "Dockerfile"):
-            info = _entry(tarfile.TarInfo(f"usr/bin/{name}"))
-            info.type, info.linkname = tarfile.SYMTYPE, target
+        for name, content in sorted(found.items()):
+            if name.startswith(_PREFIX):
+                info = _entry(name)
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+        for link in _LINK.finditer(found.get(_CONTAINERFILE, b"").decode()):
+            info = _entry(link[2])
+            info.type, info.linkname = tarfile.SYMTYPE, link[1]
             tar.addfile(info)
 
 
-def _version(image: str, source: Path | None, place: Path) -> Path:
-    """A directory with what the repository has at the image's version."""
+def _scripts(files: Files) -> dict[str, bytes]:
+    """What is in the directory of the scripts, the one nearest to the root; empty without one."""
+    places = [place for place, found in files.items() if _MARK in found]
+    return files[min(places, key=lambda place: len(place.parts))] if places else {}
+
+
+def _files(image: str, source: Path | None, place: Path) -> Files:
+    """What the repository has at the image's version."""
     wanted = tag(image)
     if source is None:
         clone = ("git", "clone", "--quiet", "--depth=1", f"--branch={wanted}", REPOSITORY)
@@ -73,33 +80,50 @@ def _version(image: str, source: Path | None, place: Path) -> Path:
                 engine_words=done.words,
                 hint=f"give a clone or an archive of it: rbuild base --from DIR {image}",
             )
-        return place / "clone"
+        return _in_directory(place / "clone")
     if source.is_file():
-        with tarfile.open(source) as tar:
-            tar.extractall(place, filter="data")
-        return place
-    git = ("git", "-c", "safe.directory=*", "-C", str(source))
+        return _in_archive(source)
     if not ((source / ".git").exists() or (source / "objects").is_dir()):
-        return source
-    written = place / "version.tar"
-    done = process.capture([*git, "archive", "--format=tar", f"--output={written}", wanted])
+        return _in_directory(source)
+    git = ("git", "-c", "safe.directory=*", "-C", str(source))
+    archive = place / "version.tar"
+    done = process.capture([*git, "archive", "--format=tar", f"--output={archive}", wanted])
     if done.status:
         raise UsageError(
             f"{source} has no {wanted}, which {image} is made of",
             hint=f"fetch it: git -C {source} fetch --tags",
         )
-    with tarfile.open(written) as tar:
-        tar.extractall(place, filter="data")
-    return place
+    return _in_archive(archive)
 
 
-def _links(containerfile: Path) -> Iterator[tuple[str, str]]:
-    text = containerfile.read_text() if containerfile.is_file() else ""
-    for found in _LINK.finditer(text):
-        yield found[1], found[2]
+def _in_archive(archive: Path) -> Files:
+    files: Files = defaultdict(dict)
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                path = PurePath(member.name)
+                # Only what is needed is read, and nothing is unpacked.
+                if _needed(path) and member.isfile() and (content := tar.extractfile(member)):
+                    files[path.parent][path.name] = content.read(_LARGEST)
+    except tarfile.TarError as error:
+        raise UsageError(f"{archive} is no tar archive: {error}") from error
+    return files
 
 
-def _entry(info: tarfile.TarInfo) -> tarfile.TarInfo:
-    info.uid = info.gid = 0
-    info.uname = info.gname = "root"
+def _in_directory(directory: Path) -> Files:
+    files: Files = defaultdict(dict)
+    for pattern in ("*", "*/*", "*/*/*"):
+        for path in sorted(directory.glob(pattern)):
+            if _needed(path) and path.is_file():
+                files[path.parent.relative_to(directory)][path.name] = path.read_bytes()
+    return files
+
+
+def _needed(path: PurePath) -> bool:
+    return path.name.startswith(_PREFIX) or path.name == _CONTAINERFILE
+
+
+def _entry(name: str) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(f"usr/bin/{name}")
+    info.mode = 0o755
     return info

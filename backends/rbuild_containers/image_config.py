@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from rootless_build.backend import Image
 from rootless_build.plan import Json, Pairs
-from rootless_build.reference import LOCAL, canonical
+from rootless_build.reference import HUB, LOCAL, canonical
 
 
 def image_from_config(
@@ -74,7 +74,10 @@ def matched(
     found: list[Mapping[str, Json] | None] = []
     rest = list(inspected)
     for reference in references:
-        names = {reference, canonical(reference), canonical(f"{LOCAL}/{reference}")}
+        names = {reference, canonical(reference)}
+        if canonical(reference).startswith(f"{HUB}/") and not reference.startswith(f"{HUB}/"):
+            # Only where no registry is named they find localhost/x for x.
+            names.add(canonical(f"{LOCAL}/{reference}"))
         if rest and names & {canonical(name) for name in _strings(rest[0].get("RepoTags"))}:
             found.append(rest.pop(0))
         else:
