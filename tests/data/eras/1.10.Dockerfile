@@ -1,4 +1,4 @@
-# 1.10 to 17.12: one stage, nothing of BuildKit.
+# 1.10 to 18.09: nothing of BuildKit.
 FROM debian:bookworm
 RUN apt-get update && apt-get install -y --no-install-recommends build-essential
 ENV GO_VERSION 1.6.4

@@ -1,14 +1,26 @@
 # syntax=docker/dockerfile:1
-# 20.10: mounts of caches, of the context and of tmpfs, and short platforms.
-FROM --platform=amd64 debian:bookworm AS helper-amd64
+# 20.10: mounts of caches, of the context; a stage chosen by an argument has a platform of its own.
+ARG CROSS=false
 FROM debian:bookworm AS base
+FROM base AS cross-false
+FROM --platform=linux/amd64 base AS cross-true
+FROM cross-${CROSS} AS dev-base
+ARG TARGETPLATFORM
 RUN --mount=type=cache,sharing=locked,target=/var/lib/apt --mount=type=cache,sharing=locked,target=/var/cache/apt apt-get update
-FROM base AS tool
+FROM dev-base AS tool
 RUN --mount=type=cache,target=/root/.cache/go-build --mount=type=cache,target=/go/pkg/mod --mount=type=bind,src=hack/install,target=/tmp/install PREFIX=/build /tmp/install
-FROM base AS build-binary
-COPY --from=tool /build/ /usr/local/bin/
+FROM example.com/helper:1 AS helper
+FROM dev-base AS build-binary
+COPY --from=helper / /usr/local/bin/
 ARG VERSION
 WORKDIR /go/src/example.com/engine
-RUN --mount=type=bind,target=/go/src/example.com/engine --mount=type=tmpfs,target=/go/src/example.com/engine/autogen --mount=type=cache,target=/root/.cache PREFIX=/build hack/make.sh binary
+RUN --mount=type=cache,target=/root/.cache/go-build --mount=type=bind,target=/go/src/example.com/engine PREFIX=/build hack/make.sh binary
 FROM scratch AS binary
 COPY --from=build-binary /build/bundles/ /
+FROM dev-base AS dev
+COPY --from=helper / /usr/local/bin/
+COPY --from=tool /build/ /usr/local/bin/
+WORKDIR /go/src/example.com/engine
+ENTRYPOINT ["hack/entry"]
+FROM dev AS final
+COPY . /go/src/example.com/engine

@@ -1,22 +1,27 @@
 # syntax=docker/dockerfile:1
 # 23.0: cross builds on this host, heredocs, mounts of other stages.
-FROM --platform=$BUILDPLATFORM debian:bookworm AS xx
+FROM --platform=$BUILDPLATFORM example.com/xx:1 AS xx
 FROM --platform=$BUILDPLATFORM debian:bookworm AS base
 COPY --from=xx / /
 WORKDIR /usr/src/tool
 FROM base AS tool-src
 RUN git init . && git remote add origin https://example.com/tool.git
 FROM base AS tool
+RUN --mount=type=cache,sharing=locked,target=/var/lib/apt --mount=type=cache,sharing=locked,target=/var/cache/apt apt-get update
 ARG TARGETPLATFORM
 ARG TARGETARCH
 RUN --mount=from=tool-src,src=/usr/src/tool,rw --mount=type=cache,target=/root/.cache,id=tool-$TARGETPLATFORM <<EOT
   set -e
   make PREFIX=/build $TARGETARCH
 EOT
+FROM scratch AS helper-windows
+FROM example.com/helper:1 AS helper-linux
+FROM helper-${TARGETOS} AS helper
 FROM base AS build
+RUN --mount=type=cache,sharing=locked,target=/var/lib/apt --mount=type=cache,sharing=locked,target=/var/cache/apt apt-get update
 ARG VERSION
 WORKDIR /go/src/example.com/engine
-RUN --mount=type=bind,target=. --mount=type=tmpfs,target=cli/winresources/engine --mount=type=cache,target=/root/.cache <<EOT
+RUN --mount=type=bind,target=. --mount=type=tmpfs,target=cli/winresources/engine --mount=type=cache,target=/root/.cache,id=build-$TARGETPLATFORM <<EOT
   set -e
   ./hack/make.sh binary
   mv bundles/binary /build
@@ -25,4 +30,9 @@ FROM scratch AS binary
 COPY --from=build /build/ /
 FROM scratch AS all
 COPY --from=tool /build/ /
+COPY --from=helper / /
 COPY --from=binary / /
+FROM base AS dev
+COPY --from=tool /build/ /usr/local/bin/
+COPY --from=helper / /usr/local/bin/
+WORKDIR /go/src/example.com/engine

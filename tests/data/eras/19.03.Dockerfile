@@ -1,4 +1,4 @@
-# 18.09, 19.03: many stages, one of them chosen by an argument.
+# 19.03: many stages, one of them chosen by an argument.
 ARG CROSS=false
 ARG GO_VERSION=1.13
 FROM debian:bookworm AS base
