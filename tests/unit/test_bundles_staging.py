@@ -54,6 +54,13 @@ def write(tree: Tree, directory: Path) -> None:
                 write(node, path)
 
 
+def fill(directory: Path) -> None:
+    """A file in every bundle: one with links alone is not published."""
+    for bundle in directory.iterdir():
+        if bundle.is_dir() and not bundle.is_symlink():
+            (bundle / "file").touch()
+
+
 def snapshot(directory: Path) -> Snapshot:
     found: Snapshot = {}
     for path in directory.rglob("*"):
@@ -126,9 +133,7 @@ def test_bundles_are_what_the_container_wrote_or_what_they_were(
                 else:
                     path.unlink(missing_ok=True)
             write(written, staging.path)
-            for bundle in staging.path.iterdir():
-                if bundle.is_dir() and not bundle.is_symlink():
-                    (bundle / "file").touch()  # one with links alone is not published
+            fill(staging.path)
             if damaged:
                 (staging.path / "gone.md5").write_text("0" * 32 + "  gone\n")
             new = snapshot(staging.path)
@@ -162,6 +167,7 @@ def test_bundles_that_others_work_with_become_what_the_container_wrote(
                 if path.name != "others":
                     remove(path) if path.is_dir() and not path.is_symlink() else path.unlink()
             write(new, staging.path)
+            fill(staging.path)
             (bundles / "others").write_text("written meanwhile")
             (bundles / "more").write_text("made meanwhile")
             wanted = snapshot(staging.path)
