@@ -79,7 +79,7 @@ def platforms(made: Path, *words: str, **environment: str) -> tuple[str, str]:
 def test_a_release_with_all_in_its_dockerfile(release: Path) -> None:
     (release / "Dockerfile").write_text(PINNED + IN_ENVIRONMENT)
     made = instructions(release)
-    assert sorted(path.name for path in made.iterdir()) == ["environment.sh", "runc.sh"]
+    assert sorted(path.name for path in made.iterdir()) == ["environment.sh", "mingw", "runc.sh"]
     runc = subprocess.run(
         ["sh", "-e", str(made / "runc.sh")], capture_output=True, text=True, check=True
     )
