@@ -24,6 +24,8 @@ NOT_RUN = {
     "./contrib/run-tests": "it runs these tests",
     "rbuild base debian:bookworm": "15 s of packages; tests/e2e/test_docker_io.py makes it so",
     "rbuild base golang:1.21-bookworm": "a minute of packages",
+    "rbuild base tonistiigi/xx:1.6.1": "it clones; tests/e2e/test_base.py makes one of a clone",
+    "rbuild base --from DIR IMAGE": "tests/e2e/test_base.py makes one of a directory",
 }
 
 
