@@ -82,7 +82,7 @@ def copy_tree(
             os.link(first_names[identity], copy)
             continue
         else:
-            _copy_file(original, copy)
+            copy_file(original, copy)
             if status.st_nlink > 1:
                 first_names[identity] = copy
         copied.append((original, copy, status))
@@ -98,7 +98,8 @@ def copy_attributes(original: Path, copy: Path, status: os.stat_result) -> None:
     shutil.copystat(original, copy, follow_symlinks=False)
 
 
-def _copy_file(original: Path, copy: Path) -> None:
+def copy_file(original: Path, copy: Path) -> None:
+    """Copy a file to a new name, with its mode 0600; no link is followed. Raises OSError."""
     source = os.open(original, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         target = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Final, cast
 
-from rootless_build.bundles.tree import CHUNK, Entry, link_text, open_inside, walk
+from rootless_build.bundles.tree import CHUNK, Entry, link_text, open_inside, walk, writable
 from rootless_build.data import dataclass
 from rootless_build.escaping import shown
 from rootless_build.plan import Json
@@ -62,14 +62,16 @@ def attest(root: Path, current: Path, before: Written, attestation: Attestation 
     written = {path for path, seen in state(root).items() if before.get(path) != seen}
     for bundle, paths in _by_bundle(root, written).items():
         file = root / bundle / NAME
-        file.unlink(missing_ok=True)
+        with writable(file.parent):
+            file.unlink(missing_ok=True)
         if attestation is None:
             continue
         content = _statement(root, bundle, paths, attestation)
         old = _read(current, os.path.join(bundle, NAME))  # noqa: PTH118 - a path in the tree
         if old is not None and _lasting(old) == _lasting(content):
             content = old
-        file.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+        with writable(file.parent):
+            file.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
         if attestation.time is not None:
             os.utime(file, (attestation.time, attestation.time))
 

@@ -26,7 +26,7 @@ from typing import Final
 from rootless_build import process
 from rootless_build.bundles import provenance
 from rootless_build.bundles.checksums import write_checksums
-from rootless_build.bundles.copying import copy_attributes, copy_tree
+from rootless_build.bundles.copying import copy_attributes, copy_file, copy_tree
 from rootless_build.bundles.merging import merge_tree, put_in_place, set_modes
 from rootless_build.bundles.swapping import recover, swap
 from rootless_build.bundles.tree import (
@@ -44,6 +44,7 @@ from rootless_build.bundles.tree import (
     shell_quoted,
     snapshot,
     walk,
+    writable,
 )
 from rootless_build.bundles.verification import hollow, verify_checksums
 from rootless_build.data import dataclass
@@ -72,7 +73,11 @@ class Published:
 
 @dataclass(slots=True)
 class Staging:
-    """A private copy of the bundles. `path` is what is mounted in place of the real directory."""
+    """A private copy of the bundles. `path` is what is mounted in place of the real directory.
+
+    Statements of provenance are not in it: a script that links or packs all that is in a bundle
+    would not have found them with docker. They are back when the bundles are published.
+    """
 
     path: Path
     directory: Path
@@ -144,6 +149,7 @@ class Staging:
         """
         published = self._verified(attestation, asked)
         with _publishing(self.directory, "bundles-not-writable"):
+            self._take_statements()
             if os.path.lexists(self.directory):
                 swap(self.path, self.directory)
             elif not is_empty(self.path):
@@ -170,7 +176,8 @@ class Staging:
             now = snapshot(self.directory)
             for root, found in ((self.path, new), (self.directory, now)):
                 set_modes(root, {path: mode | 0o200 for path, mode in directories(found).items()})
-            self._remove_beside(now, self.found.keys() - new.keys())
+            gone = self.found.keys() - new.keys() - self._lasting_statements(new)
+            self._remove_beside(now, gone)
             for path in written:
                 put_in_place(self.path, self.directory, path)
             changed = {path: mode for path, mode in directories(new).items() if path in written}
@@ -178,6 +185,22 @@ class Staging:
             _fsync(self.directory)
         files = tuple(path for path in published.files if path in written)
         return replace(published, files=files)
+
+    def _take_statements(self) -> None:
+        for path in self._lasting_statements(snapshot(self.path)):
+            original, place = self.directory / path, self.path / path
+            with writable(place.parent):
+                copy_file(original, place)
+            copy_attributes(original, place, original.lstat())
+
+    def _lasting_statements(self, new: Snapshot) -> set[str]:
+        """The statements of bundles that the container left as they were."""
+        lasting = set()
+        for path in _statements(self.found):
+            bundle, _, _ = path.rpartition("/")
+            if bundle in {"", *new} and _below(new, bundle) == _below(self.given, bundle):
+                lasting.add(path)
+        return lasting
 
     def _remove_beside(self, now: Snapshot, gone: Collection[str]) -> None:
         """What the container removed goes, unless somebody else has made another of it since."""
@@ -292,11 +315,21 @@ def _filled(directory: Path, new: Path, warnings: list[str]) -> Staging:
         found = snapshot(directory)
         new.mkdir()  # with the mode that the user's umask gives a new directory
         if directory.exists():
-            copy_tree(directory, new, warnings)
+            copy_tree(directory, new, warnings, leave_out=_statements(found))
             copy_attributes(directory, new, directory.stat())
         before = provenance.state(new)
     mode = stat.S_IMODE(new.stat().st_mode)
     return Staging(new, directory, mode, warnings, before, snapshot(new), found)
+
+
+def _below(found: Snapshot, directory: str) -> Snapshot:
+    start = f"{directory}/" if directory else ""
+    return {path: seen for path, seen in found.items() if path.startswith(start)}
+
+
+def _statements(found: Snapshot) -> list[str]:
+    names = (path for path, (mode, *_) in found.items() if stat.S_ISREG(mode))
+    return [path for path in names if Path(path).name == provenance.NAME]
 
 
 def _not_removed(private: Path, error: OSError) -> str:

@@ -167,6 +167,20 @@ def readable(root: Path) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def writable(directory: Path) -> Iterator[None]:
+    """A directory in which a name can be added, also where its mode forbids it otherwise."""
+    mode = stat.S_IMODE(directory.stat().st_mode)
+    if mode & 0o200:
+        yield
+        return
+    directory.chmod(mode | 0o200)
+    try:
+        yield
+    finally:
+        directory.chmod(mode)
+
+
 def chown_command(directory: Path) -> str:
     """The command with which a user gets a directory back that belongs to somebody else."""
     # The shell expands the ids before sudo runs, so they are the user's and not root's.

@@ -22,6 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rootless_build.bundles import Published, Staging, failed, restore, stage, swapping
+from rootless_build.bundles.provenance import NAME, Attestation
 from rootless_build.bundles.tree import link_text, remove
 from rootless_build.errors import BundlesError, HostError, UsageError
 from rootless_build.escaping import shown
@@ -199,6 +200,33 @@ def test_what_is_published_beside_a_shell_goes_through_none_of_its_links(
         with pytest.raises(HostError):
             staging.publish_beside()
     assert list((tmp_path / "home").iterdir()) == []
+
+
+def test_a_container_sees_no_statements_and_those_of_what_it_left_alone_stay(
+    bundles: Path,
+) -> None:
+    for name in ("kept", "read-only", "emptied", "gone", "written"):
+        (bundles / name).mkdir()
+        (bundles / name / "tool").write_text(name)
+        (bundles / name / NAME).write_text("{}")
+        os.utime(bundles / name / NAME, (1, 1))
+    (bundles / "read-only").chmod(0o555)
+    for beside in (False, True):
+        with stage(bundles) as staging:
+            assert not list(staging.path.rglob(NAME))
+            assert staging.is_untouched
+            for name in ("gone", "emptied"):
+                shutil.rmtree(staging.path / name, ignore_errors=True)
+            (staging.path / "emptied").mkdir()
+            (staging.path / "written/tool").write_text(f"{beside}")
+            said = Attestation("p", {}, None)
+            staging.publish_beside(said) if beside else staging.publish(said)
+        found = {path.parent.name: path for path in bundles.rglob(NAME)}
+        assert found.keys() == {"kept", "read-only", "written"}
+        assert found["kept"].stat().st_mtime == found["read-only"].stat().st_mtime == 1
+        assert found["written"].read_text() != "{}"
+        assert not (bundles / "gone").exists()
+    (bundles / "read-only").chmod(0o755)
 
 
 def test_nothing_is_published_of_a_container_that_wrote_nothing(tmp_path: Path) -> None:
