@@ -41,6 +41,12 @@ class Screen:
             os.close(self.descriptor)
             self.descriptor = -1
 
+    def type(self, keys: bytes) -> None:
+        os.write(self.descriptor, keys)
+
+    def resize(self, rows: int, columns: int) -> None:
+        ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
     def shows(self, wanted: bytes) -> bool:
         """Read until that is shown after the last step's title; False where the program ends."""
         while wanted not in self.shown.rpartition(b"==> ")[2]:
@@ -170,10 +176,10 @@ class Rbuild:
     def on_a_terminal(self, *words: str, typed: str, size: tuple[int, int]) -> tuple[int, str]:
         """The status, and all that the terminal showed; `typed` is typed when a prompt shows."""
         with self.on_screen(*words) as (running, screen):
-            ioctl(screen.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
+            screen.resize(*size)
             # A shell may ask for the cursor's place after its prompt.
             if screen.shows(b" # "):
-                os.write(screen.descriptor, typed.encode())
+                screen.type(typed.encode())
             screen.read_all()
             running.wait(DEADLINE)
         return running.returncode, screen.shown.decode(errors="replace")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build import runs
-from tests.e2e.driver import DEADLINE, Rbuild, Screen
+from tests.e2e.driver import DEADLINE, Rbuild
 from tests.e2e.remains import remains
 from tests.e2e.test_crashes import with_unverified_target
 from tests.e2e.test_project import BUILT, digests, listing
@@ -26,10 +26,6 @@ VALUE = "correct-horse-battery"
 def on_terminal() -> bool:
     """Every run of this module is on one."""
     return True
-
-
-def type_in(screen: Screen, keys: bytes) -> None:
-    os.write(screen.descriptor, keys)
 
 
 def with_target(rbuild: Rbuild, name: str, script: str) -> None:
@@ -97,7 +93,7 @@ def test_ctrl_c_is_the_containers_and_ends_the_run(waiting: Rbuild) -> None:
     before = digests(waiting.bundles)
     with waiting.on_screen("wait") as (running, screen):
         assert screen.shows(b"waiting")
-        type_in(screen, CTRL_C)
+        screen.type(CTRL_C)
         screen.read_all()
         assert running.wait(DEADLINE) == 130, screen.shown
     assert b"interrupted; the bundles are as they were" in screen.shown
@@ -108,9 +104,9 @@ def test_ctrl_c_is_the_containers_and_ends_the_run(waiting: Rbuild) -> None:
 def test_a_second_ctrl_c_ends_a_container_that_does_not_act_on_the_first(waiting: Rbuild) -> None:
     with waiting.on_screen("stubborn") as (running, screen):
         assert screen.shows(b"waiting")
-        type_in(screen, CTRL_C)
+        screen.type(CTRL_C)
         assert screen.shows(b"again to kill")
-        type_in(screen, CTRL_C)
+        screen.type(CTRL_C)
         screen.read_all()
         assert running.wait(DEADLINE) == 130, screen.shown
     assert remains(waiting, interrupted=True) == []
@@ -131,7 +127,7 @@ def test_a_secret_is_masked_and_a_prompt_is_not_held_back(rbuild: Rbuild) -> Non
     with secretive.on_screen("--secret-env", "TOKEN", "asks") as (running, screen):
         # The last two letters of the prompt are the first two of the secret.
         assert screen.shows(b"say it, co"), screen.shown
-        type_in(screen, b"word\r")
+        screen.type(b"word\r")
         screen.read_all()
         assert running.wait(DEADLINE) == 0, screen.shown
     assert b"has ***" in screen.shown
@@ -160,14 +156,14 @@ def test_what_is_done_in_a_shell_is_there_at_once_also_what_runs_beside_it(rbuil
     assert rbuild("binary").returncode == 0
     with rbuild.on_screen("shell") as (running, screen):
         assert screen.shows(b" # ")
-        type_in(screen, b"echo here > bundles/here; ls -l bundles/here\r")
+        screen.type(b"echo here > bundles/here; ls -l bundles/here\r")
         assert screen.shows(b"1 root")
         assert (rbuild.bundles / "here").read_text() == "here\n"
         beside = "rm bundles/here; echo there > bundles/there; echo it > bundles/latest/binary/it"
         done = rbuild("run", "--", "sh", "-c", beside)
         assert done.returncode == 0, done.stderr
         assert not (rbuild.bundles / "here").exists()
-        type_in(screen, b"cat bundles/there bundles/latest/binary/it; exit 5\r")
+        screen.type(b"cat bundles/there bundles/latest/binary/it; exit 5\r")
         screen.read_all()
         assert running.wait(DEADLINE) == 5, screen.shown
     assert b"there\r\nit\r\n" in screen.shown
