@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, assert_never
 
-from rootless_build import bases, caches, mounts, outputs, process
+from rootless_build import bases, caches, failures, mounts, outputs, process
 from rootless_build.backend import (
     LABEL_BUILD,
     LABEL_PLAN,
@@ -437,7 +437,7 @@ class _Run:
             container = stack.enter_context(self._engine.container(step, image))
             ended = self._ended(container, stdio, reporter, stays=staging is None)
             if ended.status:
-                raise _failed(step, ended)
+                raise failures.of_container(step, ended)
             if staging is not None:
                 self._substitutes = substitutes.read(image, container, staging.path.parent)
                 self._publish(staging, container, copied_from)
@@ -613,35 +613,4 @@ def _host_command(step: HostCommand, reporter: StepReporter) -> None:
     )
     reporter.flush()
     if status and not step.ignore_errors:
-        raise StepFailedError(f"command failed {_how(status)}: {step.script}", status=abs(status))
-
-
-def _how(status: int) -> str:
-    if status < 0:
-        return f"by signal {signal.Signals(-status).name}"
-    return f"with status {status}"
-
-
-def _failed(step: RunContainer, ended: Exit) -> StepFailedError:
-    command = shlex.join(step.command) or "the image's own command"
-    hint = ""
-    match ended.status:
-        case 125:
-            message = "the engine could not run the container"
-        case 126:
-            message = f"the container's command can't be executed: {command}"
-        case 127:
-            message = f"the container's command was not found: {command}"
-            hint = "is it in the image, on PATH, or relative to the working directory?"
-        case 137 if ended.out_of_memory:
-            message = f"the container ran out of memory and was killed: {command}"
-            hint = "give it more memory, or build with fewer jobs"
-        case 137:
-            message = f"the container was killed (status 137): {command}"
-            hint = "it got SIGKILL; if the host was short of memory, its kernel log (dmesg) says so"
-        case status if status > 128 and status - 128 in {s.value for s in signal.Signals}:
-            name = signal.Signals(status - 128).name
-            message = f"the container was ended by {name} (status {status}): {command}"
-        case status:
-            message = f"the container failed with status {status}: {command}"
-    return StepFailedError(message, status=ended.status, hint=hint, engine_words=ended.engine_words)
+        raise failures.of_host_command(step, status)
