@@ -35,9 +35,13 @@ def stand_in(wanted: str, pull: PullPolicy, engine: Engine, reporter: StepReport
     None: the image itself is in storage, pulled if need be (or nowhere, under PullPolicy.NEVER).
     Raises ImageNotFoundError for one that is nowhere to be had.
     """
+    reference.check(wanted)
     full = reference.canonical(wanted)
     asks = pull is PullPolicy.ALWAYS
     if full.startswith(f"{reference.LOCAL}/"):
+        if engine.find_image(full) is None:
+            # Engines ask a registry of that name, three times.
+            raise ImageNotFoundError(f"the image {wanted} is not in storage", reference=wanted)
         return None
     image, made = engine.find_images((full, reference.local(full)))
     if image and not asks and preferred(image, made) is image:
@@ -48,6 +52,8 @@ def stand_in(wanted: str, pull: PullPolicy, engine: Engine, reporter: StepReport
     if own and not asks:
         return _announced(wanted, own, reporter)
     if pull is PullPolicy.NEVER:
+        if image is None and engine.find_image(wanted) is None:
+            raise _not_here(wanted)
         return None
     try:
         engine.pull_image(full, reporter)
@@ -55,14 +61,22 @@ def stand_in(wanted: str, pull: PullPolicy, engine: Engine, reporter: StepReport
         if own:
             return _announced(wanted, own, reporter)
         if not engine.find_image(full):
-            error.hint = _hint(wanted)
+            error.hint = how_to_get(wanted)
             raise
         reporter.notice("not-pulled", f"{wanted} could not be pulled; using the one in storage")
     return None
 
 
-def _hint(wanted: str) -> str:
-    """How to have an image that no registry gives."""
+def _not_here(wanted: str) -> ImageNotFoundError:
+    if reference.is_id(wanted):
+        message = f"the image {wanted.removeprefix('sha256:')[:12]}, built here once, is gone"
+        return ImageNotFoundError(message, reference=wanted, hint="build it again")
+    message = f"the image {wanted} is not in storage, and is not to be pulled"
+    return ImageNotFoundError(message, reference=wanted)
+
+
+def how_to_get(wanted: str) -> str:
+    """What a person can do about an image that is nowhere to be had."""
     # Only a failure needs it.
     from rootless_build import base  # noqa: PLC0415
 

@@ -9,6 +9,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rootless_build.data import dataclass
+
+_LONGEST_INSTRUCTION = 160
+"""Characters of an instruction in a message: the progress has shown it whole."""
+
 
 def reason(error: Exception) -> str:
     """What an error says, for a message that names the file: an OSError names it too."""
@@ -19,11 +24,11 @@ class RbuildError(Exception):
     """A failure a person can act on.
 
     `message` says what failed, `engine_words` are the engine's own last lines (verbatim, may be
-    empty), `hint` is what to do next (may be empty). `where` is the step and the recipe's line it
-    comes from, set by the runner.
+    empty), `hint` is what to do next (may be empty). The runner sets `where` (the step and the
+    recipe's line it comes from), `step` (its number, from 1) and `seconds` (how long it took).
     """
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
     code: ClassVar[str] = "failed"
     """A stable word for the JSON log, one per class."""
 
@@ -33,6 +38,8 @@ class RbuildError(Exception):
         self.hint = hint
         self.engine_words = engine_words.strip("\n")
         self.where = ""
+        self.step: int | None = None
+        self.seconds: float | None = None
 
 
 class UsageError(RbuildError):
@@ -54,6 +61,14 @@ class RecipeError(RbuildError):
 
     exit_code = 2
     code = "bad-recipe"
+
+
+class UnknownTargetError(RecipeError):
+    """The project has a recipe, and no such target in it."""
+
+
+class NoRecipeError(RecipeError):
+    """The directory has nothing that rbuild could build."""
 
 
 class ContainerfileError(RecipeError):
@@ -100,7 +115,9 @@ class StepFailedError(RbuildError):
     """A step of the plan ended with a status other than 0.
 
     `status` is the container's or command's own exit status, None where there is none (an image
-    build, an engine error before anything started).
+    build, an engine error before anything started). `last_words` is what the command wrote last,
+    as far as rbuild saw it; None where only the engine has said something. `passed_on`: its status
+    becomes rbuild's own, as docker run does it.
     """
 
     code = "step-failed"
@@ -112,20 +129,69 @@ class StepFailedError(RbuildError):
         status: int | None = None,
         hint: str = "",
         engine_words: str = "",
+        last_words: str | None = None,
     ) -> None:
         super().__init__(message, hint=hint, engine_words=engine_words)
         self.status = status
+        self.last_words = last_words
+        self.passed_on = False
+
+    @property
+    def told_itself(self) -> bool:
+        """Whether a person needs to hear nothing of it: the command has said what there was."""
+        return self.passed_on and not self.hint and not self.engine_words
+
+
+@dataclass(frozen=True, slots=True)
+class FailedInstruction:
+    """The instruction of a containerfile that an image build ended at.
+
+    `place` is `FILE:LINE` where that is known, else the engine's count (`STEP 3/4`). `status` is
+    that of a RUN's command, None where the instruction failed otherwise. `why` goes on after the
+    verb `failed`, such as `: the engine was ended by signal 9`.
+    """
+
+    text: str
+    place: str
+    status: int | None = None
+    why: str = ""
+
+    def __str__(self) -> str:
+        """What a message says of it, on one line."""
+        text = " ".join(self.text.split())
+        if len(text) > _LONGEST_INSTRUCTION:
+            text = f"{text[: _LONGEST_INSTRUCTION - 1]}…"
+        how = "" if self.status is None else f" with status {self.status}"
+        return f"{self.place}: {text} failed{how}{self.why}"
 
 
 class ImageBuildError(StepFailedError):
-    """The engine could not build the image."""
+    """The engine could not build the image. `failed` is the instruction it ended at, if known."""
 
     code = "image-build-failed"
+
+    def __init__(
+        self,
+        message: str | FailedInstruction,
+        *,
+        hint: str = "",
+        engine_words: str = "",
+        last_words: str | None = None,
+    ) -> None:
+        super().__init__(str(message), hint=hint, engine_words=engine_words, last_words=last_words)
+        self.failed = message if isinstance(message, FailedInstruction) else None
+
+    def at(self, failed: FailedInstruction) -> None:
+        """It was this instruction, as is known better now."""
+        self.failed = failed
+        self.message = str(failed)
+        self.args = (self.message,)
 
 
 class ImageNotFoundError(StepFailedError):
     """An image is neither in the engine's storage nor could be pulled. `reference` names it."""
 
+    exit_code = 3
     code = "image-not-found"
 
     def __init__(

@@ -20,7 +20,7 @@ from rootless_build.containerfile.parser import parse
 from rootless_build.containerfile.patterns import ignored
 from rootless_build.containerfile.stages import DEFAULT_SHELL, Given, Image
 from rootless_build.containerfile.work import FILES, Rewrite, Work
-from rootless_build.errors import ImageBuildError
+from rootless_build.errors import ContainerfileError, ImageBuildError
 from rootless_build.events import Level, StepReporter
 from rootless_build.own_files import OwnFiles, with_rules
 from rootless_build.plan import BuildImage
@@ -46,7 +46,11 @@ def normalised(
         directory = Path(place)
         step = _without_own(step, building.own, directory, classic=_is_classic(builder))
         if builder is None:
-            yield _with_ignore_file(step, file, building.own, directory), reporter
+            try:
+                yield _with_ignore_file(step, file, building.own, directory), reporter
+            except ImageBuildError as error:
+                _locate(error, step, file)
+                raise
             return
         work = _work(step, file, builder, _lookup(step, engine), building.own)
         work.directory = directory / "files"
@@ -71,6 +75,21 @@ def normalised(
         except ImageBuildError as error:
             speaker.translate(error)
             raise
+
+
+def _locate(error: ImageBuildError, step: BuildImage, file: Path) -> None:
+    """Put the line of the instruction that failed into the error, where it is the only such one."""
+    failed = error.failed
+    if failed is None:
+        return
+    try:
+        parsed = parse(file.read_text(errors="surrogateescape"))
+    except (OSError, ContainerfileError):
+        return
+    wanted = failed.text.split()
+    lines = [each.line for each in parsed.instructions if each.text.split() == wanted]
+    if len(lines) == 1:
+        error.at(dataclasses.replace(failed, place=f"{_shown(file, step)}:{lines[0]}"))
 
 
 def explained(step: BuildImage, name: str) -> tuple[Rewrite, ...]:

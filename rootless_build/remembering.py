@@ -9,6 +9,7 @@ from pathlib import Path
 from rootless_build.backend import ALL_KINDS, Container, Engine, Image, Leftover, LeftoverKind
 from rootless_build.events import StepReporter
 from rootless_build.plan import BuildImage, Pairs, RunContainer
+from rootless_build.reference import check as check_name
 
 
 class RememberingEngine:
@@ -46,6 +47,8 @@ class RememberingEngine:
         if self._first is not None:
             self._known, self._first = dict(self._first()), None
         new = tuple(name for name in dict.fromkeys(references) if name not in self._known)
+        for name in new:
+            check_name(name)
         if len(new) == 1:
             self._known[new[0]] = self._engine.find_image(new[0])
         elif new:

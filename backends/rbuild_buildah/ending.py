@@ -7,7 +7,8 @@ status is buildah's own, but 1 stands for a signal and for a command that could 
 - `Error: while running runtime: exit status 7` (chroot: `subprocess exited with status 7` twice,
   `Error: exit status 7`);
 - `container exited on killed` (chroot: `subprocess exited on killed`), then as for status 1;
-- `error running container: …` (chroot: `process failed to start with error: …`), then the same;
+- `error running container: …` (chroot: `process failed to start with error: …`), then the same; on
+  a terminal the runtime's log, which else is in that line, stands before it;
 - `Error: …` alone.
 
 They follow what the command wrote last, on the same line if that had no newline.
@@ -41,6 +42,7 @@ _SIGNALLED: Final = re.compile(
     rb"(?:subprocess|container) exited on (?P<signal>(?:signal \d+)|[a-z0-9 /()]+)\n" + _STATUS
 )
 _FAILED: Final = re.compile(
+    rb"(?P<before>(?:time=[^\n]*\n)*)"
     rb"(?:error running container: (?:from \S+ creating container for )?"
     rb"|process failed to start with error: )(?P<why>.*?)(?:: exit status \d+\n|"
     rb"process exited with error: exec: not started)(?:time=[^\n]*\n)*" + _STATUS,
@@ -50,10 +52,13 @@ _LOGGED: Final = re.compile(r'level=(?:error|fatal) msg="((?:[^"\\]|\\.)*)"')
 _ABSENT: Final = re.compile(
     r'exec: "(?:[^"\\]|\\.)*": .*(?:not found|no such file)'
     r"|fork/exec \S.*: no such file or directory"
+    r"|executable file `.*` not found"  # crun 1.14.1 to 1.28
 )
 _REFUSED: Final = re.compile(
     r'(?:exec: "(?:[^"\\]|\\.)*"|fork/exec \S.*): '
     r"(?:permission denied|exec format error|is a directory)"
+    # crun 1.14.1; 1.21 and 1.28
+    r"|open executable: |the path `.*` (?:exists but it is not executable|is not a regular file)"
 )
 _SIGNALS: Final = {(signal.strsignal(each) or "").lower(): each for each in signal.Signals}
 
@@ -88,8 +93,10 @@ def read_ending(status: int, text: bytes, *, started: bool) -> Ending:
 def _not_started(match: re.Match[bytes]) -> Exit:
     why = match["why"].decode(errors="replace")
     # The command line, which may hold anything, stands in brackets before the runtime's log.
-    logged = _LOGGED.findall(why)
-    words = logged[-1].replace('\\"', '"').replace("\\\\", "\\") if logged else why.strip()
+    logged = _LOGGED.findall(why) or _LOGGED.findall(match["before"].decode(errors="replace"))
+    words = why.rpartition("]: ")[2].strip()
+    if logged:
+        words = logged[-1].replace('\\"', '"').replace("\\\\", "\\")
     if _ABSENT.search(words):
         return Exit(127, words)
     return Exit(126 if _REFUSED.search(words) else 125, words)

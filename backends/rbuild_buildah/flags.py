@@ -84,7 +84,8 @@ def check(step: RunContainer, settings: EngineSettings) -> None:
     """Raises UnsupportedError for the first thing the step asks that buildah can't do."""
     for row in UNSUPPORTED:
         if row.asked(step):
-            raise _unsupported(row.flag)
+            value = f" {step.network}" if row.flag == "--network" else ""
+            raise _unsupported(row.flag + value)
     for mount in step.mounts:
         if isinstance(mount, TmpfsMount):
             mount_arguments(mount)

@@ -12,7 +12,7 @@ import re
 from collections import deque
 
 from rootless_build.data import dataclass
-from rootless_build.errors import ImageBuildError
+from rootless_build.errors import FailedInstruction, ImageBuildError, ImageNotFoundError
 from rootless_build.events import LONGEST_LINE, StepReporter, Stream
 from rootless_build.plan import BuildImage
 
@@ -22,6 +22,15 @@ _COMMITTED = re.compile(rb"--> [0-9a-f]{11,12}\s*$")
 _COMMIT = re.compile(rb"(?:\[\d+/\d+\] )?COMMIT(?: \S+)?\s*")
 _FINAL = re.compile(rb"(?:Successfully tagged \S+|[0-9a-f]{64})\s*")
 _NO_BASE = "creating build container: "
+_MISSING = re.compile(
+    r"creating build container: (?:"
+    r"short-name \"([^\"]+)\" did not resolve|(\S+): image not known"
+    r"|.*?(?:initializing|copy from) source docker://(\S+?): )"
+    r"|from=([^,\s]+): no stage or image found"
+)
+"""An image that is nowhere: what FROM names, COPY --from, and RUN --mount=from=."""
+_NOT_PULLED = re.compile(r"creating build container: .*(?:registry|manifest|unauthorized|denied)")
+_NOT_STARTED = (b"error running container: ", b"process failed to start with error: ")
 _ENGINE_ERROR = b"Error: building at STEP "
 _EXIT_STATUS = re.compile(r"exit status (\d+)\s*$")
 # docker says nothing of an ARG without a value, which is no mistake (buildah 1.28.2).
@@ -97,24 +106,41 @@ class BuildLog:
             self._close()
         self._reporter.flush()
 
-    def failure(self, step: BuildImage, status: int) -> ImageBuildError:
+    def failure(self, step: BuildImage, status: int) -> ImageBuildError | ImageNotFoundError:
         """The error for a build that ended with `status`, naming the instruction it ended at."""
         words = b"".join(self._tail).decode(errors="replace")
         name = step.tags[0] if step.tags else str(step.context)
         current = self._named(words) or self._current
+        if reference := self._missing(words):
+            message = f"the image {reference} is not in storage and could not be pulled"
+            return ImageNotFoundError(message, reference=reference, engine_words=words)
         if current is None:
             return ImageBuildError(f"the image {name} could not be built", engine_words=words)
-        hint = ""
-        if current.text.upper().startswith("FROM ") and _NO_BASE in words:
-            hint = "where no registry answers, `rbuild base IMAGE` makes a base image"
         stage = f" of stage {current.stage}/{current.stages}" if current.stages > 1 else ""
-        where = f"STEP {current.number}/{current.of}{stage}: {current.text}"
-        ended = _EXIT_STATUS.search(words)
-        why = f" (its command ended with status {ended[1]})" if ended else ""
-        if status < 0:
-            why = f" (the engine was ended by signal {-status})"
-        message = f"the image {name} could not be built: it failed at {where}{why}"
-        return ImageBuildError(message, hint=hint, engine_words=words)
+        # A command that could not be started has no status: that is the runtime's.
+        started = not any(line.startswith(_NOT_STARTED) for line in self._tail)
+        ended = _EXIT_STATUS.search(words) if started else None
+        failed = FailedInstruction(
+            current.text,
+            f"STEP {current.number}/{current.of}{stage}",
+            int(ended[1]) if ended else None,
+            f": the engine was ended by signal {-status}" if status < 0 else "",
+        )
+        last_words = self._own_words() if ended else _without_instruction(words, current)
+        return ImageBuildError(failed, engine_words=words, last_words=last_words)
+
+    def _missing(self, words: str) -> str | None:
+        """The image that could not be pulled, if that is what the engine's words are about."""
+        if match := _MISSING.search(words):
+            return str(next(filter(None, match.groups())))
+        asked = self._current if _NOT_PULLED.search(words) else None
+        return asked.base or None if asked else None
+
+    def _own_words(self) -> str:
+        """What the command itself wrote last: the engine's error follows it."""
+        lines = list(self._tail)
+        errors = [n for n, line in enumerate(lines) if line.startswith(_ENGINE_ERROR)]
+        return b"".join(lines[: errors[-1]] if errors else lines).decode(errors="replace")
 
     def _named(self, words: str) -> _Instruction | None:
         """The instruction that the engine's own error names: not always the latest."""
@@ -162,6 +188,7 @@ class BuildLog:
 
     def _begin(self, instruction: _Instruction) -> None:
         self._close()
+        self._tail.clear()
         self._current, self._open = instruction, True
         self._stages.setdefault(instruction.stage, []).append(instruction)
         stage = f"{instruction.stage}/{instruction.stages}" if instruction.stages > 1 else None
@@ -191,3 +218,9 @@ class BuildLog:
 
     def _keep(self, line: bytes) -> None:
         self._tail.append(line[-_KEPT_BYTES:])
+
+
+def _without_instruction(words: str, current: _Instruction) -> str | None:
+    """The engine's words without the instruction, which is told anyway; None for others."""
+    before, named, after = words.rpartition(f'{_ENGINE_ERROR.decode()}"{current.text}": ')
+    return f"{before}{after}" if named else None

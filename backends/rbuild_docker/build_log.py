@@ -5,20 +5,29 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Iterator
 
 from rootless_build.data import dataclass
-from rootless_build.errors import ImageBuildError
+from rootless_build.errors import FailedInstruction, ImageBuildError, ImageNotFoundError
 from rootless_build.events import LONGEST_LINE, StepReporter, Stream
 from rootless_build.plan import BuildImage
 
 _KEPT_LINES = 20
 _KEPT_BYTES = 1000
 _EXIT_STATUS = re.compile(r"(?:returned a non-zero|exit) code: (\d+)")
-_NO_BASE = re.compile(
+_NOT_PULLED = re.compile(
     r"pull access denied|failed to resolve source metadata|failed to do request|manifest unknown"
-    r"|load metadata|Error response from daemon: Get |^Get \"https?:",
+    r"|load metadata|(?:^|: )Get \"https?:|unauthorized",
     re.MULTILINE,
 )
+_FRAME = re.compile(r"-{4,}| > .*:|\S+:\d+| *\d+ \|.*")
+_MISSING = re.compile(
+    r"failed to resolve source metadata for (\S+): |^ > \[internal\] load metadata for (\S+):\s*$"
+    r"|^ > FROM (\S+):\s*$|invalid from flag value (\S+): ",
+    re.MULTILINE,
+)
+"""How the clients 20.10 and 29 with BuildKit, and the classic builder for COPY --from, name an
+image that they could not pull."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +39,11 @@ class Instruction:
     text: str
     stage: str | None = None
 
-    def __str__(self) -> str:
+    @property
+    def place(self) -> str:
+        """Where it is, as docker counts."""
         stage = f" of stage {self.stage}" if self.stage else ""
-        return f"step {self.number}/{self.of}{stage}: {self.text}"
+        return f"step {self.number}/{self.of}{stage}"
 
 
 class BuildLog(ABC):
@@ -74,22 +85,26 @@ class BuildLog(ABC):
                 self._reporter.output(line, "stderr")
         self._reporter.flush()
 
-    def failure(self, step: BuildImage, status: int) -> ImageBuildError:
+    def failure(self, step: BuildImage, status: int) -> ImageBuildError | ImageNotFoundError:
         """The error for a build that ended with `status`, naming the instruction it ended at."""
-        words = b"".join((*self._tail, *self._engine_words)).decode(errors="replace")
-        name = step.tags[0] if step.tags else str(step.context)
+        said = b"".join(self._engine_words).decode(errors="replace")
+        own = b"".join(self._tail).decode(errors="replace")
         failing = self._failing
-        where = f": it failed at {failing}" if failing else ""
-        ended = _EXIT_STATUS.search(b"".join(self._engine_words).decode(errors="replace"))
-        why = f" (its command ended with status {ended[1]})" if ended and failing else ""
-        if status < 0:
-            why = f" (docker was ended by signal {-status})"
-        no_base = failing is None or failing.text.upper().startswith("FROM ")
-        hint = ""
-        if no_base and _NO_BASE.search(words):
-            hint = "where no registry answers, `rbuild base IMAGE` makes a base image"
-        message = f"the image {name} could not be built{where}{why}"
-        return ImageBuildError(message, hint=hint, engine_words=words)
+        if missing := _missing(said, failing):
+            message = f"the image {missing} is not in storage and could not be pulled"
+            return ImageNotFoundError(message, reference=missing, engine_words=own + said)
+        if failing is None:
+            name = step.tags[0] if step.tags else str(step.context)
+            return ImageBuildError(f"the image {name} could not be built", engine_words=own + said)
+        ended = _EXIT_STATUS.search(said)
+        failed = FailedInstruction(
+            failing.text,
+            failing.place,
+            int(ended[1]) if ended else None,
+            f": docker was ended by signal {-status}" if status < 0 else "",
+        )
+        last_words = own if ended else own + "".join(_without_frame(said))
+        return ImageBuildError(failed, engine_words=own + said, last_words=last_words)
 
     def _piece(self, data: bytes, stream: Stream) -> None:
         if self._in_line[stream]:
@@ -121,3 +136,18 @@ class BuildLog(ABC):
     def _hold(self, line: bytes) -> None:
         """Words of the engine itself: part of the error, or output at the end of a good build."""
         self._engine_words.append(line[-_KEPT_BYTES:])
+
+
+def _without_frame(said: str) -> Iterator[str]:
+    """The lines that say what is wrong: BuildKit shows the instruction and its place too."""
+    return (line for line in said.splitlines(keepends=True) if not _FRAME.fullmatch(line.rstrip()))
+
+
+def _missing(said: str, failing: Instruction | None) -> str | None:
+    """The image that could not be pulled, if that is what docker's words are about."""
+    if not _NOT_PULLED.search(said):
+        return None
+    if match := _MISSING.search(said):
+        return str(next(filter(None, match.groups())))
+    words = [word for word in failing.text.split() if word[:2] != "--"] if failing else []
+    return words[1] if len(words) > 1 and words[0].upper() == "FROM" else None

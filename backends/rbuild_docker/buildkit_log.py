@@ -15,6 +15,8 @@ from rootless_build.events import StepReporter, Stream
 
 _LINE = re.compile(rb"#(\d+) (.*)", re.DOTALL)
 _HEADER = re.compile(rb"\[(?:(\S.*?) )? *(\d+)/(\d+)\] ([^\r\n]*)\s*")
+_ADDED_DIGEST = re.compile(rb"^(FROM (?:--\S+ )*\S+:[\w.-]+)@sha256:[0-9a-f]{64}")
+"""What BuildKit 0.26 adds to the image's name and tag."""
 _INTERNAL = re.compile(rb"\[(?:internal|auth)\] |(?:exporting|importing|naming|docker-image:)")
 _DIGEST = re.compile(rb"sha256:[0-9a-f]{64}\s*")
 _TIMED = re.compile(rb"\d+\.\d+ ")
@@ -54,6 +56,7 @@ class BuildKitLog(BuildLog):
         if vertex in self._steps:
             return
         stage, number, of, text = match.groups()
+        text = _ADDED_DIGEST.sub(rb"\1", text)
         self._steps[vertex] = Instruction(
             int(number),
             int(of),

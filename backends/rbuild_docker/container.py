@@ -59,7 +59,7 @@ class DockerContainer:
         if state["Status"] == "created":
             # The daemon's verdict is by words such as "no such file": 127 for a missing device too.
             status = int(cast("int", state["ExitCode"]))
-            error = str(state["Error"]) or said
+            error = str(state["Error"]) or said or "docker did not start it, and said nothing"
             return Exit(status if status in {126, 127} and 'exec: "' in error else 125, error)
         words.release()
         reporter.flush()

@@ -45,8 +45,14 @@ _MONITOR_PATIENCE = 10.0
 _STOP_PATIENCE = 30.0
 """Seconds that podman has to answer once the container has had its grace. podman-py 5 gives it half
 of the grace, in which a busy machine does not unmount a container."""
-_NOT_FOUND = re.compile(r"not found in \$PATH|no such file or directory|command that was not found")
-_NOT_EXECUTABLE = re.compile(r"permission denied|is a directory", re.IGNORECASE)
+_NOT_FOUND = re.compile(
+    r"exec.*(?:not found in \$PATH|no such file or directory)|command that was not found", re.DOTALL
+)
+_NOT_EXECUTABLE = re.compile(
+    r"exec.*(?:permission denied|is a directory|operation not permitted)|is not a regular file",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Of runc 1.1.5, which quotes the command after `exec: `, and of crun 1.14.1, 1.21 and 1.28."""
 _GONE = "no such container"
 OWN_NAMES = re.compile(r"rbuild-[0-9a-f]{16}")
 """Of containers that the step gives no name."""
@@ -112,12 +118,7 @@ class PodmanContainer:
             with engine_errors("the container could not be started"):
                 self._api.init()
         except StepFailedError as error:
-            words = error.engine_words
-            if _NOT_FOUND.search(words) and "exec" in words:
-                return Exit(127, words)
-            if _NOT_EXECUTABLE.search(words) and "exec" in words:
-                return Exit(126, words)
-            return Exit(125, words)
+            return not_started(error.engine_words)
         return None
 
     def _attach(self, reporter: StepReporter, stdio: Stdio) -> str:
@@ -150,7 +151,7 @@ class PodmanContainer:
     def _exit(self, words: str) -> Exit:
         with engine_errors("the container's end could not be learned"):
             if self._api.inspect()["State"]["Status"] in _NEVER_STARTED:
-                return Exit(125, words)
+                return Exit(125, words or "podman did not start it, and said nothing")
             status = self._api.wait(condition=["stopped", "exited"])
             out_of_memory = bool(self._api.inspect()["State"].get("OOMKilled"))
         return Exit(int(status), out_of_memory=out_of_memory)
@@ -175,6 +176,15 @@ class PodmanContainer:
             with contextlib.suppress(RbuildError), engine_errors("podman does not know it"):
                 return self._api.inspect()["State"].get("ConmonPid") or None
         return None
+
+
+def not_started(words: str) -> Exit:
+    """What podman's words about a failed start mean."""
+    if _NOT_FOUND.search(words):
+        return Exit(127, words)
+    if _NOT_EXECUTABLE.search(words):
+        return Exit(126, words)
+    return Exit(125, words or "podman could not start it, and said nothing")
 
 
 def _is_directory(header: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import dataclasses
 from dataclasses import field
 from typing import Final
 
@@ -15,7 +15,6 @@ from rootless_build.data import dataclass
 from rootless_build.errors import ImageBuildError
 from rootless_build.events import ForwardingReporter, StepReporter, Stream
 
-_STEP: Final = re.compile(r"(?:STEP|step) \d+/\d+(?: of stage \S+)?: ")
 _ERROR_END: Final = b'": '
 """How an engine goes on after the text of an instruction in its error."""
 
@@ -66,6 +65,9 @@ class OriginalReporter(ForwardingReporter):
         self._current = _Current(instruction, line, _echo(line.now, instruction))
         self._begun.append(self._current)
         if not self._renames:
+            if line.origin is not None and line.origin.keyword == "FROM":
+                # Engines put the id of a stage, or the stand-in's name, in the place of the name.
+                instruction = shown(line.origin)
             # Engines count the label.
             self._inner.instruction(number, min(of, len(lines)), instruction, stage=stage)
             return
@@ -94,20 +96,21 @@ class OriginalReporter(ForwardingReporter):
 
     def translate(self, error: ImageBuildError) -> None:
         """Put the original instruction, and its line, into an error's message and words."""
+        failed = error.failed
         # Stages are mixed when one waits for another: the latest is not always the one.
-        named = (each for each in reversed(self._begun) if f": {each.text}" in error.message)
+        named = (each for each in reversed(self._begun) if failed and each.text == failed.text)
         current = next(named, self._current)
         if current is None:
             return
         origin = current.line.origin
         text = shown(origin) if origin else "a step that rbuild added"
-        place = f" ({self._name}:{origin.line})" if origin else ""
-        pattern = re.compile(_STEP.pattern + re.escape(current.text))
-        error.message = pattern.sub(lambda _: f"{text}{place}", error.message)
-        error.args = (error.message,)
+        if failed is not None:
+            place = f"{self._name}:{origin.line}" if origin else failed.place
+            error.at(dataclasses.replace(failed, text=text, place=place))
         message = _message(current.line.now)
         for known in (message, current.line.now.text, current.text):
             error.engine_words = error.engine_words.replace(known, text)
+            error.last_words = error.last_words and error.last_words.replace(known, text)
 
     def _lines(self, stage: str | None) -> tuple[Line, ...]:
         """Those that an engine counts together; none where it can't be told."""

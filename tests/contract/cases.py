@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
+import re
+import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -181,3 +187,30 @@ class Driver:
             for stream in (process.stdin, process.stdout, process.stderr):
                 if stream is not None:
                     stream.close()
+
+
+class Screen:
+    """The other side of a terminal: what a person sees, types and resizes."""
+
+    def __init__(self) -> None:
+        self._master, self.terminal = pty.openpty()
+        self.shown = b""
+
+    def resize(self, rows: int, columns: int) -> None:
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def type(self, keys: bytes) -> None:
+        os.write(self._master, keys)
+
+    def read_until(self, pattern: bytes) -> re.Match[bytes]:
+        """Wait until that is on the screen."""
+        deadline = time.monotonic() + PATIENCE
+        while (found := re.search(pattern, self.shown)) is None:
+            if not select.select([self._master], [], [], max(deadline - time.monotonic(), 0))[0]:
+                pytest.fail(f"{pattern!r} was never shown: {self.shown!r}")
+            self.shown += os.read(self._master, 65536)
+        return found
+
+    def close(self) -> None:
+        os.close(self._master)
+        os.close(self.terminal)

@@ -15,7 +15,7 @@ from rootless_build.backend import Engine, Exit, Image, Stdio
 from rootless_build.errors import ImageBuildError
 from rootless_build.plan import BuildImage, RunContainer
 from tests.base_root import BASE
-from tests.contract.cases import Build, Driver, Ran, Run
+from tests.contract.cases import Build, Driver, Ran, Run, Screen
 from tests.recorder import Recorder
 
 PROJECT: Final = f"""\
@@ -111,3 +111,11 @@ def seen_on_disk(storage: Path) -> Callable[[str], bool]:
         return bool(found.stdout)
 
     return search
+
+
+@pytest.fixture
+def screen() -> Iterator[Screen]:
+    made = Screen()
+    made.resize(37, 91)
+    yield made
+    made.close()

@@ -1,12 +1,14 @@
 """One step in a process of its own: `driver.py BACKEND STDIO PLAN`.
 
-For what depends on a process's streams, terminal, environment and signals. Its status is the
+For what depends on a process's streams, terminal, environment and signals. With
+RBUILD_TEST_SHOWS_WORDS its last line is what the engine said of the end. Its status is the
 container's; 130 after Ctrl-C; 99 after an error, whose words are on standard error.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 from pathlib import Path
 
@@ -32,6 +34,7 @@ def show(event: Event) -> None:
 
 def do(engine: Engine, step: object, stdio: Stdio) -> int:
     """Do one step; returns its status."""
+    shows_words = "RBUILD_TEST_SHOWS_WORDS" in os.environ
     reporter = StepReporter(show, 1)
     if isinstance(step, BuildImage):
         engine.build_image(step, reporter)
@@ -40,7 +43,10 @@ def do(engine: Engine, step: object, stdio: Stdio) -> int:
     image = engine.find_image(step.image)
     assert image is not None, step.image
     with engine.container(step, image) as container:
-        return container.run(reporter, stdio).status
+        ended = container.run(reporter, stdio)
+    if shows_words:
+        print(f"engine: {ended.engine_words}")
+    return ended.status
 
 
 def main(backend: str, stdio: str, plan: str) -> int:

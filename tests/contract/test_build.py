@@ -274,6 +274,9 @@ def test_a_failing_instruction_is_named_with_the_engines_words(build: Build, con
     assert "3/4" in caught.value.message
     assert "RUN echo it is broken >&2; exit 9" in caught.value.message
     assert "it is broken" in caught.value.engine_words
+    assert caught.value.failed is not None
+    assert caught.value.failed.status == 9
+    assert caught.value.last_words == "it is broken\n"
     assert "9" in caught.value.message.rpartition("exit 9")[2] + caught.value.engine_words
 
 
@@ -299,11 +302,20 @@ def test_a_containerfile_that_makes_no_sense(build: Build, context: Path) -> Non
     assert "nonsense" in (caught.value.message + caught.value.engine_words).lower()
 
 
-def test_a_base_image_that_is_nowhere(build: Build, context: Path) -> None:
-    containerfile(context, "FROM localhost/rbuild-no-such:1", "RUN true")
-    with pytest.raises((ImageBuildError, ImageNotFoundError)) as caught:
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("FROM localhost/rbuild-no-such:1", "RUN true"),
+        (f"FROM {BASE}", "COPY --from=localhost/rbuild-no-such:1 /a /b"),
+    ],
+)
+def test_an_image_that_is_nowhere_is_told_from_a_failed_build(
+    build: Build, context: Path, lines: tuple[str, ...]
+) -> None:
+    containerfile(context, *lines)
+    with pytest.raises(ImageNotFoundError) as caught:
         build(BuildImage(context))
-    assert "localhost/rbuild-no-such:1" in caught.value.message + caught.value.engine_words
+    assert caught.value.reference == "localhost/rbuild-no-such:1"
     assert caught.value.engine_words
 
 

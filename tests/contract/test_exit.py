@@ -7,10 +7,10 @@ import signal
 
 import pytest
 
-from rootless_build.backend import Exit
+from rootless_build.backend import Exit, Stdio
 from rootless_build.plan import RunContainer
 from tests.base_root import BASE
-from tests.contract.cases import Run, kill_once_running, sh, shell
+from tests.contract.cases import PATIENCE, Driver, Run, Screen, kill_once_running, sh, shell
 from tests.recorder import Recorder
 
 
@@ -35,6 +35,33 @@ def test_a_command_that_cannot_be_executed(run: Run, command: str) -> None:
     assert ran.exit.status == 126
     assert command in ran.exit.engine_words
     assert ran.recorder.lines == []
+
+
+@pytest.mark.parametrize("status", [125, 126, 127, 137])
+def test_a_scripts_own_status_on_a_terminal_is_no_failure_to_start(
+    driver: Driver, screen: Screen, status: int
+) -> None:
+    assert ending(driver, screen, sh(f"exit {status}")) == (status, "")
+
+
+@pytest.mark.parametrize(
+    ("command", "status"), [("no-such-command", 127), ("/etc/passwd", 126), ("/etc", 126)]
+)
+def test_a_command_that_cannot_be_started_on_a_terminal_is_told_in_the_engines_words(
+    driver: Driver, screen: Screen, command: str, status: int
+) -> None:
+    ended, words = ending(driver, screen, (command,))
+    assert ended == status
+    assert command in words
+
+
+def ending(driver: Driver, screen: Screen, command: tuple[str, ...]) -> tuple[int, str]:
+    """The status of a container on a terminal, and what the engine said of its end."""
+    step = RunContainer(BASE, command, interactive=True, tty=True)
+    asked = {"RBUILD_TEST_SHOWS_WORDS": "1"}
+    running = driver.start(step, Stdio.TERMINAL, asked, terminal=screen.terminal)
+    words = screen.read_until(rb"(?s)engine: (.*)\r?\n")[1]
+    return running.wait(PATIENCE), words.decode().strip()
 
 
 def test_an_unknown_user_is_the_engines_failure(run: Run) -> None:

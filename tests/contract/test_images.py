@@ -121,6 +121,7 @@ def test_several_images_are_found_at_once(engine: Engine, base_image: Image) -> 
     assert [image and image.id for image in found] == [
         *(base_image.id, None, base_image.id, base_image.id, None),
     ]
+    assert list(engine.find_images(("rbuild-test-none:x", "rbuild-test-none:y"))) == [None, None]
     assert engine.find_images(()) in ((), [])
 
 

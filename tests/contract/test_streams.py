@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
-import pty
-import re
-import select
-import struct
 import termios
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +11,7 @@ import pytest
 from rootless_build.backend import Stdio
 from rootless_build.plan import BindMount, RunContainer
 from tests.base_root import BASE
-from tests.contract.cases import PATIENCE, Driver, Run, sh, shell
+from tests.contract.cases import PATIENCE, Driver, Run, Screen, sh, shell
 from tests.recorder import Recorder
 
 # --- output -------------------------------------------------------------------------------------
@@ -98,41 +90,6 @@ def test_a_command_that_does_not_read_ends_while_the_pipe_is_open(driver: Driver
 
 
 # --- terminal -----------------------------------------------------------------------------------
-
-
-class Screen:
-    """The other side of a terminal: what a person sees, types and resizes."""
-
-    def __init__(self) -> None:
-        self._master, self.terminal = pty.openpty()
-        self.shown = b""
-
-    def resize(self, rows: int, columns: int) -> None:
-        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def type(self, keys: bytes) -> None:
-        os.write(self._master, keys)
-
-    def read_until(self, pattern: bytes) -> re.Match[bytes]:
-        """Wait until that is on the screen."""
-        deadline = time.monotonic() + PATIENCE
-        while (found := re.search(pattern, self.shown)) is None:
-            if not select.select([self._master], [], [], max(deadline - time.monotonic(), 0))[0]:
-                pytest.fail(f"{pattern!r} was never shown: {self.shown!r}")
-            self.shown += os.read(self._master, 65536)
-        return found
-
-    def close(self) -> None:
-        os.close(self._master)
-        os.close(self.terminal)
-
-
-@pytest.fixture
-def screen() -> Iterator[Screen]:
-    made = Screen()
-    made.resize(37, 91)
-    yield made
-    made.close()
 
 
 def on_terminal(script: str) -> RunContainer:

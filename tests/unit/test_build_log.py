@@ -9,6 +9,7 @@ import pytest
 from rbuild_containers.build_log import BuildLog
 from rbuild_containers.end_build import end_build
 from rootless_build import process
+from rootless_build.errors import ImageNotFoundError
 from rootless_build.events import BuildProgress, BuildState, Event, OutputLine, StepReporter, Stream
 from rootless_build.plan import BuildImage
 
@@ -112,9 +113,8 @@ def test_a_failure_names_the_instruction_its_status_and_the_last_words() -> None
     reading.feed(error, "stderr")
     reading.log.finish(succeeded=False)
     failure = reading.log.failure(STEP, 7)
-    assert "docker-dev:x" in failure.message
-    assert "STEP 2/2 of stage 2/2: RUN make" in failure.message
-    assert "status 7" in failure.message
+    assert failure.message == "STEP 2/2 of stage 2/2: RUN make failed with status 7"
+    assert failure.last_words == "main.c: no such file\n"
     assert failure.engine_words.splitlines() == ["main.c: no such file", error.strip()]
     assert [done[3] for done in reading.progress] == ["FROM a"], "the failed one is not done"
 
@@ -142,7 +142,8 @@ def test_stages_that_wait_for_each_other_are_mixed() -> None:
         ("3/3", 2),
     ]
     assert reading.output == [b"[3/3] STEP 4/2: no step\n"]
-    assert "STEP 2/2 of stage 3/3: RUN --mount=from=two make (" in str(reading.log.failure(STEP, 1))
+    failure = reading.log.failure(STEP, 1)
+    assert "STEP 2/2 of stage 3/3: RUN --mount=from=two make failed" in failure.message
 
 
 def test_the_stage_whose_image_is_nowhere_is_named() -> None:
@@ -152,16 +153,33 @@ def test_the_stage_whose_image_is_nowhere_is_named() -> None:
     reading.feed('Error: creating build container: short-name "x/y:1" did not resolve\n', "stderr")
     reading.log.finish(succeeded=False)
     failure = reading.log.failure(STEP, 125)
-    assert "STEP 1/1 of stage 1/2: FROM --platform=linux/arm64 x/y:1 AS a" in failure.message
-    assert "rbuild base" in failure.hint
+    assert isinstance(failure, ImageNotFoundError)
+    assert failure.reference == "x/y:1"
 
 
-def test_a_base_image_that_is_nowhere_points_at_rbuild_base() -> None:
+@pytest.mark.parametrize(
+    "words",
+    [
+        # podman 4.3.1 and buildah 1.28.2
+        'creating build container: short-name "x/y:1" did not resolve to an alias',
+        "creating build container: x/y:1: image not known",
+        "creating build container: initializing source docker://x/y:1: pinging container registry",
+        "creating build container: pinging container registry x",
+        "COPY --from=x/y:1: no stage or image found with that name",
+        "at STEP x: type=bind,from=x/y:1 from=x/y:1: no stage or image found with that name",
+        # buildah 1.39.3
+        "creating build container: unable to copy from source docker://x/y:1: initializing",
+    ],
+)
+def test_an_image_that_is_nowhere_is_named_and_is_no_failed_build(words: str) -> None:
     reading = Reading()
-    reading.feed("STEP 1/2: FROM debian:bookworm\n")
-    reading.feed("Error: creating build container: pinging container registry\n", "stderr")
+    reading.feed("STEP 1/2: FROM x/y:1\n")
+    reading.feed(f"Error: {words}\n", "stderr")
     reading.log.finish(succeeded=False)
-    assert "rbuild base" in reading.log.failure(STEP, 125).hint
+    failure = reading.log.failure(STEP, 125)
+    assert isinstance(failure, ImageNotFoundError)
+    assert (failure.reference, failure.exit_code) == ("x/y:1", 3)
+    assert words in failure.engine_words
 
 
 @pytest.mark.parametrize("reached", ["STEP 2/2: RUN x", "STEP 1/2: FROM a"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rbuild_buildah.ending import Output
+from rbuild_buildah.ending import Output, read_ending
 from rootless_build.backend import Exit
 from rootless_build.events import Event, OutputLine, StepReporter
 
@@ -114,6 +114,50 @@ def test_why_a_command_did_not_start(reason: str, status: int, command: str, net
 )
 def test_why_a_command_did_not_start_in_a_chroot(reason: str, status: int) -> None:
     assert shown(1, CHROOT_REFUSED.format(reason)) == (Exit(status, reason), b"")
+
+
+# buildah 1.33.7, 1.39.3 and 1.43.2 with crun 1.14.1, 1.21 and 1.28
+CRUN = (
+    "error running container: from /usr/bin/crun creating container for [{}]: {}\n: exit status 1\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("reason", "status"),
+    [
+        ("executable file `nosuch` not found in $PATH: No such file or directory", 127),
+        ("open executable: Permission denied", 126),
+        ("open executable: Operation not permitted", 126),
+        ("the path `/etc/passwd` exists but it is not executable: Operation not permitted", 126),
+        ("the path `/etc` is not a regular file: Operation not permitted", 126),
+        ("cgroups in hybrid mode not supported, drop all controllers from cgroupv2", 125),
+    ],
+)
+@pytest.mark.parametrize("command", ["a", "sh -c [x]: executable file `x` not found"])
+def test_why_crun_did_not_start_a_command(reason: str, status: int, command: str) -> None:
+    assert shown(1, CRUN.format(command, reason) + OCI.format(1)) == (Exit(status, reason), b"")
+
+
+@pytest.mark.parametrize(
+    ("reason", "status"),
+    [
+        ('exec: "nosuch": executable file not found in $PATH', 127),
+        ('exec: "/etc/passwd": permission denied', 126),
+        ('exec: "/etc": is a directory', 126),
+        ("error setting rlimit type 7: operation not permitted", 125),
+    ],
+)
+def test_on_a_terminal_the_runtimes_log_stands_before_the_error(reason: str, status: int) -> None:
+    # buildah 1.28.2 with runc 1.1.5
+    said = f"runc create failed: unable to start container process: {reason}"
+    quoted = said.replace('"', '\\"')
+    words = (
+        'time="2026-11-29T16:54:27Z" level=warning msg="unable to get oom kill count"\n'
+        f'time="2026-11-29T16:54:27Z" level=error msg="{quoted}"\n'
+        "error running container: from /usr/bin/runc creating container for [a]: : exit status 1\n"
+        "Error: while running runtime: exit status 1\n"
+    )
+    assert read_ending(1, words.encode(), started=False).exit == Exit(status, said)
 
 
 def test_a_runtime_that_fails_for_another_reason_is_the_engines_error() -> None:

@@ -10,6 +10,7 @@ from rbuild_docker.build_log import BuildLog
 from rbuild_docker.buildkit_log import BuildKitLog
 from rbuild_docker.classic_log import ClassicLog
 from rbuild_docker.start_words import StartWords
+from rootless_build.errors import ImageNotFoundError
 from rootless_build.events import BuildProgress, BuildState, Event, OutputLine, StepReporter, Stream
 from rootless_build.plan import BuildImage
 
@@ -133,19 +134,50 @@ def test_a_failed_classic_build_names_the_instruction_and_says_why() -> None:
     reading.feed(words, "stderr")
     reading.log.finish(succeeded=False)
     error = reading.log.failure(STEP, 7)
-    assert "docker-dev:x" in error.message
-    assert "step 2/2: RUN false" in error.message
-    assert "status 7" in error.message
+    assert error.message == "step 2/2: RUN false failed with status 7"
+    assert error.last_words == "no such header\n"
     assert error.engine_words == f"no such header\n{words}".strip()
     assert error.hint == ""
 
 
-def test_a_base_image_that_cannot_be_pulled_is_told_how_to_make() -> None:
+def test_a_base_image_that_cannot_be_pulled_is_no_failed_build() -> None:
     reading = Reading(ClassicLog)
     reading.feed("Step 1/1 : FROM debian:bookworm\n")
     reading.feed('Get "https://registry-1.docker.io/v2/": dial tcp: no such host\n', "stderr")
     reading.log.finish(succeeded=False)
-    assert "rbuild base" in reading.log.failure(STEP, 1).hint
+    failure = reading.log.failure(STEP, 1)
+    assert isinstance(failure, ImageNotFoundError)
+    assert failure.reference == "debian:bookworm"
+
+
+HEAD = 'failed to do request: Head "https://r.example/v2/x/y/manifests/1": dial tcp: no such host'
+
+
+@pytest.mark.parametrize(
+    ("log", "step", "words"),
+    [
+        # the classic builder of 20.10.24
+        (ClassicLog, "", 'invalid from flag value x/y:1: Get "https://r.example/v2/": dial tcp'),
+        (ClassicLog, "Step 1/1 : FROM --platform=amd64 x/y:1 AS a\n", "pull access denied for x/y"),
+        # BuildKit of 20.10.24
+        (BuildKitLog, "", f"------\n > [internal] load metadata for x/y:1:\n------\n{HEAD}"),
+        (BuildKitLog, "", f"------\n > FROM x/y:1:\n------\nfailed to load cache key: {HEAD}"),
+        # BuildKit 0.26 (docker 29.1)
+        (
+            BuildKitLog,
+            "",
+            f"ERROR: failed to solve: x/y:1: failed to resolve source metadata for x/y:1: {HEAD}",
+        ),
+    ],
+)
+def test_an_image_that_is_nowhere_is_named(log: type[BuildLog], step: str, words: str) -> None:
+    reading = Reading(log)
+    reading.feed(step)
+    reading.feed(f"{words}\n", "stderr")
+    reading.log.finish(succeeded=False)
+    failure = reading.log.failure(STEP, 1)
+    assert isinstance(failure, ImageNotFoundError)
+    assert (failure.reference, failure.exit_code) == ("x/y:1", 3)
 
 
 @pytest.mark.parametrize("size", [1, 7, 1 << 20])

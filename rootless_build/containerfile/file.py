@@ -1,0 +1,74 @@
+"""The file of a containerfile: what is none is told before anything is done."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+from rootless_build.nearest import nearest
+
+_OTHERS: Final = (
+    (
+        re.compile(r"(gnu)?makefile(\..*)?|.*\.(mk|mak)", re.IGNORECASE),
+        "a makefile",
+        "rbuild reads ./Makefile itself; -C DIR is another project",
+    ),
+    (
+        re.compile(r"rbuild\.toml"),
+        "rbuild's own recipe",
+        "rbuild reads ./rbuild.toml itself; -C DIR is another project",
+    ),
+    (
+        re.compile(r".*bake.*\.json|.*\.hcl|.*compose.*\.ya?ml"),
+        "a bake or compose file",
+        "rbuild reads such a file itself where there is no Makefile; -C DIR is another project",
+    ),
+)
+"""What people take for it: names, what that is, and what to do."""
+_CONTAINERFILE: Final = re.compile(r".*(dockerfile|containerfile).*", re.IGNORECASE)
+_MOST: Final = 10
+
+
+def problem(path: Path) -> tuple[str, str] | None:
+    """What is wrong with it, for a message that begins with its name, and a hint; None: nothing
+    that could be told without reading it.
+    """
+    if path.name == "-":
+        hint = "write it to a file, and name that"
+        return "a containerfile can't be read from standard input", hint
+    if not path.exists():
+        return "no such file", _near(path)
+    if path.is_dir():
+        return "it is a directory, and -f names a containerfile", _near(path / "Dockerfile")
+    for pattern, kind, hint in _OTHERS:
+        if pattern.fullmatch(path.name):
+            return f"it is {kind}, and -f names a containerfile, as with docker build", hint
+    return None if os.access(path, os.R_OK) else ("this user may not read it", "")
+
+
+def absence(context: Path) -> tuple[str, str] | None:
+    """As `problem`, for a build context's own containerfile."""
+    if not context.is_dir():
+        return "there is no such directory", ""
+    names = ("Dockerfile", "Containerfile")
+    for name in names:
+        if (context / name).is_dir():
+            return f"{name} in it is a directory", ""
+        if (context / name).exists():
+            return None
+    return "there is no Dockerfile in it", _near(context / "Dockerfile")
+
+
+def _near(path: Path) -> str:
+    """Files beside it that could be meant."""
+    try:
+        there = sorted(entry.name for entry in os.scandir(path.parent) if entry.is_file())
+    except OSError:
+        return ""
+    files = [name for name in there if _CONTAINERFILE.fullmatch(name)]
+    near = nearest(path.name, files) or (files[0] if len(files) == 1 else "")
+    if near:
+        return f"did you mean {os.path.relpath(path.parent / near)}?"
+    return f"there are {', '.join(files[:_MOST])}" if files else ""
