@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
 import os
 import re
 import shlex
@@ -12,11 +13,21 @@ import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, NoneType
-from typing import Final, TypeVar, cast, get_args
+from typing import Final, Literal, TypeVar, cast, get_args, get_origin
 
 import msgspec
 
-from rootless_build.config import NO_KEY, WORDS, Target
+from rootless_build.config import (
+    FILE_NAME,
+    NO_KEY,
+    WORDS,
+    Config,
+    Container,
+    Defaults,
+    Image,
+    Target,
+    UserConfig,
+)
 from rootless_build.errors import ConfigError, reason
 from rootless_build.plan import Pairs
 
@@ -25,8 +36,14 @@ Section = TypeVar("Section")
 _PERSONS_WORDS: Final = {
     "array": "a list",
     "object": "a table",
+    "dict": "a table",
     "str": "a string",
     "bool": "true or false",
+    "int": "a number",
+    "float": "a number",
+    "datetime": "a date",
+    "date": "a date",
+    "time": "a time",
 }
 _HEADER: Final = re.compile(r"\s*\[([^\[\]]+)\]\s*(?:#.*)?$")
 _KEY: Final = re.compile(r"\s*([\w\"'.-]+)\s*=")
@@ -36,7 +53,9 @@ def read(file: Path, kind: type[Section]) -> Section:
     """The file as `kind`. Raises ConfigError with file, line, key and what was expected."""
     try:
         text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file} can't be read: it is not text in UTF-8") from error
+    except OSError as error:
         raise ConfigError(f"{file} can't be read: {reason(error)}") from error
     try:
         table = tomllib.loads(text)
@@ -52,6 +71,22 @@ def read(file: Path, kind: type[Section]) -> Section:
 def error_at(file: Path, keys: Sequence[str], message: str, hint: str = "") -> ConfigError:
     """An error about the key that `keys` leads to."""
     return _Reader(file, file.read_text(encoding="utf-8")).error(keys, message, hint)
+
+
+def error_in(
+    files: Sequence[Path], keys: Sequence[str], message: str, hint: str = ""
+) -> ConfigError:
+    """The same, in the first of the files that has the key."""
+    for file in files:
+        try:
+            found: object = tomllib.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        for key in keys:
+            found = found.get(key) if isinstance(found, dict) else None
+        if found is not None:
+            return error_at(file, keys, message, hint)
+    return ConfigError(f"{'.'.join(keys)}: {message}", hint=hint)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +108,7 @@ class _Reader:
         for key, value in table.items():
             if key not in known:
                 near = difflib.get_close_matches(key, known, 1)
-                hint = f"did you mean {near[0]}?" if near else ""
+                hint = f"did you mean {near[0]}?" if near else self._where_it_belongs(kind, key)
                 message = f"no such key; known here: {', '.join(known)}"
                 raise self.error((*keys, key), message, hint)
             values[known[key]] = self._value(hints[known[key]], value, (*keys, key))
@@ -87,6 +122,17 @@ class _Reader:
         if needed:
             raise self.error(keys, f"needs the key {', '.join(needed)}")
         return kind(**values)
+
+    def _where_it_belongs(self, kind: type[object], key: str) -> str:
+        recipe = {f.name.replace("_", "-") for f in dataclasses.fields(Config)}
+        if kind is UserConfig and key in recipe:
+            return f"{key} belongs in a project's own {FILE_NAME}"
+        sections = {"defaults": Defaults, "image": Image, "container": Container}
+        for name, section in ({} if kind is UserConfig else sections).items():
+            own = {f.name.replace("_", "-") for f in dataclasses.fields(section)}
+            if section is not kind and key in own:
+                return f"it is a key of [{name}]"
+        return ""
 
     def _value(self, hint: object, value: object, keys: tuple[str, ...]) -> object:
         hint = _without_none(hint)
@@ -103,12 +149,35 @@ class _Reader:
         if hint is Path:
             text = self._converted(value, str, keys)
             return Path(os.path.normpath(self.file.absolute().parent / text))
-        if WORDS in getattr(hint, "__metadata__", ()) and isinstance(value, str):
-            try:
-                return tuple(shlex.split(value))
-            except ValueError as error:
-                raise self.error(keys, f"{error}: {value}") from error
+        return self._simple(hint, value, keys)
+
+    def _simple(self, hint: object, value: object, keys: tuple[str, ...]) -> object:
+        if WORDS in getattr(hint, "__metadata__", ()):
+            return self._words(value, keys)
+        if get_origin(hint) is Literal and isinstance(value, str):
+            return self._one_of(get_args(hint), value, keys)
+        if isinstance(value, str) and get_origin(hint) is tuple:
+            raise self.error(keys, "expected a list, got a string", f"write [{json.dumps(value)}]")
         return self._converted(value, cast("type[object]", hint), keys)
+
+    def _words(self, value: object, keys: tuple[str, ...]) -> tuple[str, ...]:
+        if isinstance(value, list):
+            return self._converted(value, tuple[str, ...], keys)
+        if not isinstance(value, str):
+            kind = _PERSONS_WORDS.get(type(value).__name__, "another kind of value")
+            raise self.error(keys, f"expected a list of strings or a string, got {kind}")
+        try:
+            return tuple(shlex.split(value))
+        except ValueError as error:
+            raise self.error(keys, f"{error}: {value}") from error
+
+    def _one_of(self, known: Sequence[str], value: str, keys: tuple[str, ...]) -> str:
+        if value in known:
+            return value
+        *others, last = known
+        near = difflib.get_close_matches(value, known, 1)
+        message = f"it is {', '.join(others)} or {last}, not {value!r}"
+        raise self.error(keys, message, f"did you mean {near[0]}?" if near else "")
 
     def _converted(self, value: object, kind: type[Section], keys: tuple[str, ...]) -> Section:
         try:

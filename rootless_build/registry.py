@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from types import MappingProxyType
@@ -115,11 +116,34 @@ def choose(name: str, settings: EngineSettings) -> Choice:
         if candidate.probe.usable and candidate.backend is not None:
             return _choice(candidate, auto_reason(refused), settings)
         refused.append(candidate)
-    raise BackendUnavailableError(
-        "no backend can run here: " + "; ".join(f"{c.name}: {c.probe.problem}" for c in refused),
-        finding="no-engine",
-        hint="install podman: apt-get install podman uidmap slirp4netns",
+    raise BackendUnavailableError(_none(refused), finding="no-engine", hint=_installation())
+
+
+def _none(refused: Sequence[Candidate]) -> str:
+    absent = [c.name for c in refused if c.probe.version is None and c.backend is not None]
+    others = [f"{c.name}: {c.probe.problem}" for c in refused if c.name not in absent]
+    *first, last = absent or [""]
+    names = f"{', '.join(first)} and {last}" if first else last
+    missing = f"{names} {'are' if first else 'is'} not installed"
+    if not others:
+        return f"there is no engine here: {missing}"
+    if absent:
+        others.append(missing)
+    return f"no engine can run here: {'; '.join(others)}"
+
+
+def _installation() -> str:
+    """The command that installs an engine, with the package manager that is here."""
+    known = (
+        ("apt-get", "apt-get install podman uidmap slirp4netns"),
+        ("dnf", "dnf install podman"),
+        ("zypper", "zypper install podman"),
+        ("pacman", "pacman -S podman"),
+        ("apk", "apk add podman"),
     )
+    found = (command for program, command in known if shutil.which(program))
+    command = next(found, "")
+    return f"as root: {command}" if command else "install podman with your package manager"
 
 
 def auto_reason(refused: Sequence[Candidate]) -> str:

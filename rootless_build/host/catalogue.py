@@ -210,5 +210,5 @@ def explain(finding: str) -> str:
     near = difflib.get_close_matches(finding, BACKGROUND, 1)
     raise UsageError(
         f"there is no finding {finding!r}",
-        hint=f"did you mean {near[0]}?" if near else f"known are: {', '.join(BACKGROUND)}",
+        hint=f"did you mean {near[0]}?" if near else "rbuild doctor -v names those of this host",
     )

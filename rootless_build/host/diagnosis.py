@@ -37,7 +37,9 @@ def cause(error: RbuildError, examine: Examine) -> HostError | None:
     if not found:
         return None
     better = host_error(found[0], engine_words=error.engine_words or error.message)
-    better.where = error.where
+    better.where, better.step, better.seconds = error.where, error.step, error.seconds
+    for note in getattr(error, "__notes__", ()):
+        better.add_note(note)
     return better
 
 
@@ -52,7 +54,7 @@ def _candidates(error: RbuildError, examine: Examine) -> list[Finding]:
         ]
     if not isinstance(error, StepFailedError) or isinstance(error, UnsupportedError):
         return []
-    if error.status not in _ENGINE_FAILED:
+    if error.status not in _ENGINE_FAILED or (error.status and not error.engine_words):
         return []
     symptom = symptoms.find(f"{error.message}\n{error.engine_words}")
     if symptom is None or not symptom.finding:

@@ -117,8 +117,10 @@ def load(path: Path) -> Facts:
     """The facts in a report, or in a file that has them alone. Raises UsageError."""
     try:
         data = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: {reason(error)}") from error
+    except OSError as error:
+        raise UsageError(f"{path} can't be read: {reason(error)}") from error
+    except ValueError as error:
+        raise UsageError(f"{path} is no report of `rbuild doctor --report`: {error}") from error
     if isinstance(data, dict) and isinstance(data.get("facts"), dict):
         data = data["facts"]
     return from_data(data, str(path))

@@ -199,6 +199,11 @@ SYMPTOMS: Final = (
         "the registry limits pulls without an account: podman login docker.io",
     ),
     Symptom(
+        r"unable to find network with name",
+        "",
+        "`podman network ls` names the networks there are; host and none are always there",
+    ),
+    Symptom(
         r"container-init binary not found",
         "",
         "--init needs podman's init: install the package catatonit",

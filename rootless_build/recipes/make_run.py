@@ -9,6 +9,7 @@ user's own.
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import shutil
 import tempfile
@@ -18,7 +19,7 @@ from typing import Final
 
 from rootless_build import process
 from rootless_build.data import dataclass
-from rootless_build.errors import RecipeError, UsageError
+from rootless_build.errors import RecipeError, UnknownTargetError, UsageError
 from rootless_build.plan import SHELL
 from rootless_build.recipes import make_source, stub
 from rootless_build.recipes.make_probe import Probe, Setting
@@ -38,6 +39,7 @@ _TRACE: Final = re.compile(
 )
 _MAKE_ITSELF: Final = re.compile(r"g?make(\[\d+\])?: (?P<text>.*)")
 _ENTERING: Final = re.compile(r"Entering directory '(?P<directory>.*)'")
+_PLACE: Final = re.compile(r".+:\d+")
 _LEAVING: Final = re.compile(r"Leaving directory '.*'")
 
 
@@ -87,6 +89,8 @@ def ask(request: Request, makefile: Path) -> MakeRun:
     own = next((name for name, _ in request.variables if name in _TOLD_ITSELF), None)
     if own is not None:
         raise UsageError(f"{own}= can't be given to rbuild: make has it for itself")
+    if not os.access(makefile, os.R_OK):
+        raise RecipeError(f"{makefile} can't be read by this user")
     # Makefiles can't name a file with a space in its path.
     usual = re.fullmatch(r"[\w./+-]+", tempfile.gettempdir())
     directory = None if usual else "/tmp"  # noqa: S108 - a private directory is made in it
@@ -229,16 +233,22 @@ class _Asking:
         said = next((line for line in words if "***" in line), "")
         missing = re.search(r"No rule to make target '(.*?)'\.", said)
         if missing and missing[1] in request.targets:
-            return RecipeError(
+            return UnknownTargetError(
                 f"{makefile.name} has no target {missing[1]}", hint=_near(missing[1], makefile)
             )
-        text = said.partition("*** ")[2] or f"make failed with status {done.status}"
+        place, _, text = said.removesuffix("  Stop.").rstrip(".").partition(": *** ")
+        others = [line for line in words if not text or text not in line]
+        if _PLACE.fullmatch(place):
+            hint = "the lines of a recipe begin with a tab" if "missing separator" in text else ""
+            words_left = "\n".join(others)
+            return RecipeError(f"{place}: {text}", hint=hint, engine_words=words_left)
+        text = text or f"make failed with status {done.status}"
         what = " ".join(request.targets) or "the default goal"
         old = any("unrecognized option" in line for line in words)
         return RecipeError(
             f"{makefile.name} can't make {what}: {text}",
             hint="rbuild needs GNU make 4.0 or newer" if old else "",
-            engine_words="\n".join(words),
+            engine_words="\n".join(others),
         )
 
 
@@ -424,9 +434,16 @@ def _near(target: str, makefile: Path) -> str:
     # Only a typing mistake needs it.
     import difflib  # noqa: PLC0415
 
-    text = makefile.read_text(errors="replace")
-    names = re.findall(r"^([A-Za-z0-9][\w./-]*)\s*:(?!=)", text, re.MULTILINE)
+    names = target_names(makefile)
     near = difflib.get_close_matches(target, names, 3)
     if near:
         return f"did you mean {' or '.join(near)}?"
-    return f"its targets are {', '.join(dict.fromkeys(names))}" if names else ""
+    return f"its targets are {', '.join(names)}" if names else ""
+
+
+def target_names(makefile: Path) -> tuple[str, ...]:
+    """Targets that the Makefile itself has a rule for, as far as they are written out."""
+    text = makefile.read_text(errors="replace")
+    name = r"[A-Za-z0-9][\w./-]*"
+    rules = re.findall(rf"^({name}(?:[ \t]+{name})*)[ \t]*::?(?!=)", text, re.MULTILINE)
+    return tuple(dict.fromkeys(target for rule in rules for target in rule.split()))

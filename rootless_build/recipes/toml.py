@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
+from rootless_build import config_reader
 from rootless_build.config import Config, Container, Image, Target
-from rootless_build.errors import ConfigError, RecipeError
+from rootless_build.errors import UnknownTargetError
 from rootless_build.plan import (
     BindMount,
     BuildImage,
@@ -59,7 +60,8 @@ def _targets(request: Request, config: Config) -> list[Target]:
     for name in wanted:
         if name not in config.targets:
             known = ", ".join(config.targets) or "none"
-            raise RecipeError(f"rbuild.toml has no target {name}", hint=f"its targets are: {known}")
+            hint = f"its targets are: {known}"
+            raise UnknownTargetError(f"rbuild.toml has no target {name}", hint=hint)
     return [config.targets[name] for name in wanted] or [Target()]
 
 
@@ -93,16 +95,20 @@ def _run(
     assert config.file is not None  # noqa: S101 - as above
     image = container.image or tag
     if not image:
-        raise ConfigError(f"{config.file}: container.image: there is no [image], so name one")
+        message = "there is no [image], so name one"
+        raise config_reader.error_at(config.file, ("container", "image"), message)
     environment: Mapping[str, str] = {**request.environment, **dict(request.variables)}
     draft = Draft(config.file.parent, environment)
-    try:
-        for mount in container.mounts:
-            draft.add_volume(mount)
-        for tmpfs in container.tmpfs:
-            draft.add_tmpfs(tmpfs)
-    except BadValueError as error:
-        raise ConfigError(f"{config.file}: container.mounts: {error}") from error
+    for key, values, add in (
+        ("mounts", container.mounts, draft.add_volume),
+        ("tmpfs", container.tmpfs, draft.add_tmpfs),
+    ):
+        for value in values:
+            try:
+                add(value)
+            except BadValueError as error:
+                keys = ("container", key)
+                raise config_reader.error_at(config.file, keys, str(error)) from error
     for name, directory in container.volumes:
         draft.add("mounts", VolumeMount(directory, name))
     if config.bundles is not None and config.bundles.mount and target.bundles:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import config
+from rootless_build import config, config_reader
 from rootless_build.config import Config
 from rootless_build.errors import ConfigError
 
@@ -98,7 +98,21 @@ def test_a_command_is_a_list_or_words_as_in_a_shell(tmp_path: Path) -> None:
         ("# nothing\n\n[bundles]\n", 3, "bundles: needs the key container-path"),
         ('[container]\ncommand = "a \'b"', 2, "container.command: No closing quotation"),
         ("[image]\nimage.tag = 1", 2, "image.image: no such key"),
-        ('[defaults]\nlog-format = "xml"', 2, "defaults.log-format: "),
+        (
+            '[defaults]\nlog-format = "xml"',
+            2,
+            "defaults.log-format: it is text or json, not 'xml'",
+        ),
+        (
+            "[container]\ncommand = 3",
+            2,
+            "container.command: expected a list of strings or a string",
+        ),
+        ("[container]\ncommand = [3]", 2, "container.command: expected a string, got a number"),
+        ("[container]\nmounts = 3", 2, "container.mounts: expected a list, got a number"),
+        ('[container]\nmounts = "."', 2, "container.mounts: expected a list, got a string"),
+        ("[container]\nuser = 1979-05-27", 2, "container.user: expected a string, got a date"),
+        ("[targets]\na = 3", 2, "targets.a: expected a table, got a number"),
     ],
 )
 def test_a_mistake_is_named_with_line_key_and_expectation(
@@ -112,6 +126,28 @@ def test_a_misspelt_key_is_met_with_the_right_one(tmp_path: Path) -> None:
     error = mistake(tmp_path, '[container]\nworking-dir = "/x"')
     assert "rbuild.toml:2: container.working-dir: no such key" in error.message
     assert error.hint == "did you mean working-directory?"
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ('[defaults]\npull = "allways"', "did you mean always?"),
+        ('[image]\nplatforms = "linux/arm64"', 'write ["linux/arm64"]'),
+        ('backend = "podman"', "it is a key of [defaults]"),
+        ('[container]\npull = "never"', "it is a key of [defaults]"),
+        ('[image]\nmounts = ["."]', "it is a key of [container]"),
+    ],
+)
+def test_what_was_most_likely_meant_is_said(tmp_path: Path, text: str, hint: str) -> None:
+    assert mistake(tmp_path, text).hint == hint
+
+
+def test_an_error_about_a_value_is_placed_in_the_file_it_is_in(tmp_path: Path) -> None:
+    files = (tmp_path / "rbuild.toml", tmp_path / "config.toml")
+    files[0].write_text("[defaults]\npull = 'never'\n")
+    files[1].write_text("[defaults]\n\nbackend = 'x'\n")
+    error = config_reader.error_in(files, ("defaults", "backend"), "no such backend")
+    assert error.message == f"{files[1]}:3: defaults.backend: no such backend"
 
 
 def test_keys_are_written_with_hyphens_only(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from rootless_build.data import dataclass
-from rootless_build.errors import RecipeError
+from rootless_build.errors import RecipeError, UnknownTargetError
 from rootless_build.recipes.bake.overrides import Overrides, overridden
 from rootless_build.recipes.bake.source import nearest, refused
 from rootless_build.recipes.bake.target import Group, Target, merged, normal
@@ -141,7 +141,7 @@ class _Resolution:
         if own is None:
             known = [*self.definition.targets, *(group.name for group in self.definition.groups)]
             message = f"the bake file has no target {name}"
-            raise RecipeError(message, hint=nearest(name, known))
+            raise UnknownTargetError(message, hint=nearest(name, known))
         base = Target(name, own.place)
         for parent in own.inherits:
             inherited = self._inherited(parent, visited)

@@ -44,6 +44,12 @@ def steps(bake: Bake) -> Baked:
     return Baked(made, notes, names)
 
 
+def target_names(project: Path, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Targets and groups of the project's bake files. Raises RecipeError."""
+    defined, _ = files.read((), files.Place(project, environment, {}))
+    return (*defined.targets, *(group.name for group in defined.groups))
+
+
 def read(request: Request) -> Plan:
     """The plan of a project whose recipe is a bake or compose file. Raises as `steps` does."""
     variables = dict(request.variables)
