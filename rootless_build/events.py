@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
@@ -131,6 +132,17 @@ class BuildFinished:
     done: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Something that a command was asked for, as data: `bundle`, `plan`, `version`.
+
+    `fields` hold what JSON can, and paths, enumerations and tuples.
+    """
+
+    name: str
+    fields: Mapping[str, object]
+
+
 Event = (
     BackendChosen
     | StepStarted
@@ -141,11 +153,15 @@ Event = (
     | Notice
     | BundlesPublished
     | BuildFinished
+    | Answer
 )
 Emit = Callable[[Event], None]
 
 LONGEST_LINE = 64 * 1024
 """Bytes after which a line is handed on in pieces, so that memory stays bounded."""
+_LAST_LINES = 10
+_LAST_BYTES = 1000
+"""Of each of the last lines."""
 
 
 class StepReporter:
@@ -160,6 +176,12 @@ class StepReporter:
         self._step = step
         self._pending: dict[Stream, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
         self._instruction: BuildProgress | None = None
+        self._last_lines: deque[bytes] = deque(maxlen=_LAST_LINES)
+
+    @property
+    def last_words(self) -> str:
+        """The last lines that were handed on, for an error; call `flush` first."""
+        return b"".join(self._last_lines).decode(errors="replace").rstrip("\n")
 
     def output(self, data: bytes, stream: Stream = "stdout") -> None:
         """Take raw bytes, however they were cut."""
@@ -169,11 +191,11 @@ class StepReporter:
             return
         start = 0
         while (end := pending.find(b"\n", start)) >= 0:
-            self._emit(OutputLine(self._step, stream, bytes(pending[start : end + 1])))
+            self._line(bytes(pending[start : end + 1]), stream)
             start = end + 1
         del pending[:start]
         if len(pending) >= LONGEST_LINE:
-            self._emit(OutputLine(self._step, stream, bytes(pending)))
+            self._line(bytes(pending), stream)
             pending.clear()
 
     def screen(self, data: bytes) -> None:
@@ -183,11 +205,15 @@ class StepReporter:
     def interrupted(self) -> None:
         """Ctrl-C was pressed on the container's terminal. The container has got the key too."""
 
+    def _line(self, line: bytes, stream: Stream) -> None:
+        self._last_lines.append(line[-_LAST_BYTES:])
+        self._emit(OutputLine(self._step, stream, line))
+
     def flush(self) -> None:
         """Emit the lines that had no newline. Call it when the output has ended."""
         for stream, pending in self._pending.items():
             if pending:
-                self._emit(OutputLine(self._step, stream, bytes(pending)))
+                self._line(bytes(pending), stream)
                 pending.clear()
 
     def instruction(
@@ -224,6 +250,11 @@ class ForwardingReporter(StepReporter):
     def __init__(self, inner: StepReporter) -> None:
         # Nothing of the base class's own state is used: every method is here.
         self._inner = inner
+
+    @property
+    def last_words(self) -> str:
+        """The last lines that were handed on."""
+        return self._inner.last_words
 
     def output(self, data: bytes, stream: Stream = "stdout") -> None:
         """Raw bytes, however they were cut."""

@@ -2,41 +2,132 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import signal
+from typing import Final
 
+from rootless_build import bases
 from rootless_build.backend import Exit
-from rootless_build.errors import StepFailedError
-from rootless_build.plan import HostCommand, RunContainer
+from rootless_build.containerfile import file
+from rootless_build.errors import (
+    ImageNotFoundError,
+    RbuildError,
+    RecipeError,
+    StepFailedError,
+)
+from rootless_build.plan import BuildImage, HostCommand, RunContainer, Step
+
+_LONGEST: Final = 200
+"""Characters of a command, or of a line it wrote, in a message."""
+_SIGNALS: Final = {128 + number.value: number.name for number in signal.Signals}
+_MEMORY: Final = "if the host was short of memory, its kernel log (dmesg) says so"
+_TELLING: Final = re.compile(
+    r"not found|no such file|permission denied|can(?:'t|not) execute|exec format", re.IGNORECASE
+)
 
 
-def of_container(step: RunContainer, ended: Exit) -> StepFailedError:
-    """A container that ended with a status other than 0, or could not be started."""
-    command = shlex.join(step.command) or "the image's own command"
+def check_containerfile(step: BuildImage) -> None:
+    """Raises RecipeError where there is nothing to build: engines name directories of their own."""
+    if step.containerfile_text is not None:
+        return
+    path = step.containerfile or step.context
+    wrong = file.problem(path) if step.containerfile else file.absence(path)
+    if wrong is not None:
+        raise RecipeError(f"{path}: {wrong[0]}", hint=wrong[1])
+
+
+def of_container(step: RunContainer, ended: Exit, last_words: str = "") -> StepFailedError:
+    """A container that ended with a status other than 0, or whose command could not be started.
+
+    `last_words` is what it wrote last. A script's own 125, 126 or 127 is told from the engine's
+    by `Exit.engine_words`.
+    """
+    command = _short(shlex.join(step.command)) or "the image's own command"
+    status = ended.status
+    failed = f"{command} failed with status {status}"
     hint = ""
-    match ended.status:
-        case 125:
-            message = "the engine could not run the container"
-        case 126:
-            message = f"the container's command can't be executed: {command}"
-        case 127:
-            message = f"the container's command was not found: {command}"
-            hint = "is it in the image, on PATH, or relative to the working directory?"
-        case 137 if ended.out_of_memory:
-            message = f"the container ran out of memory and was killed: {command}"
-            hint = "give it more memory, or build with fewer jobs"
-        case 137:
-            message = f"the container was killed (status 137): {command}"
-            hint = "it got SIGKILL; if the host was short of memory, its kernel log (dmesg) says so"
-        case status if status > 128 and status - 128 in {s.value for s in signal.Signals}:
-            name = signal.Signals(status - 128).name
-            message = f"the container was ended by {name} (status {status}): {command}"
-        case status:
-            message = f"the container failed with status {status}: {command}"
-    return StepFailedError(message, status=ended.status, hint=hint, engine_words=ended.engine_words)
+    if ended.engine_words and status in _NOT_STARTED:
+        message, hint = _NOT_STARTED[status]
+        message = message.format(command)
+    elif status in _INSIDE:
+        last = _telling(last_words)
+        message = f"{failed}: {_INSIDE[status]}" + (f"; its last words: {last}" if last else "")
+    elif ended.out_of_memory:
+        message = f"{command} ran out of memory and was killed (status {status})"
+        hint = "give it more memory, or build with fewer jobs"
+    elif status in _SIGNALS:
+        name = _SIGNALS[status]
+        message = f"{failed}: it, or something it calls, was ended by {name}"
+        hint = _MEMORY if name == "SIGKILL" else ""
+    else:
+        message = failed
+    return StepFailedError(
+        message,
+        status=status,
+        hint=hint,
+        engine_words=ended.engine_words,
+        last_words=last_words or None,
+    )
 
 
-def of_host_command(step: HostCommand, status: int) -> StepFailedError:
+_NOT_STARTED: Final = {
+    125: ("the engine could not run {}", ""),
+    126: (
+        "{} can't be executed in the image",
+        "is it a file that may be executed (chmod +x), with a #! line if it is a script?",
+    ),
+    127: (
+        "{} was not found in the image",
+        "is it in the image, on PATH, or relative to the working directory?",
+    ),
+}
+_INSIDE: Final = {
+    126: "something it calls can't be executed",
+    127: "it, or something it calls, was not found",
+}
+
+
+def of_host_command(step: HostCommand, status: int, last_words: str = "") -> StepFailedError:
     """A command of the host that ended with `status`, -N after signal N."""
-    how = f"by signal {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
-    return StepFailedError(f"command failed {how}: {step.script}", status=abs(status))
+    how = f"failed with status {status}"
+    if status < 0:
+        how = f"was ended by {signal.Signals(-status).name}"
+    message = f"{_short(step.script)} {how}, on this host"
+    hint = "it is a command of this host, as with make: is it installed?" if status == 127 else ""
+    return StepFailedError(message, status=abs(status), hint=hint, last_words=last_words or None)
+
+
+def _of_command(error: RbuildError) -> bool:
+    """Whether it is the command's own failure, of which the engine has nothing to say."""
+    own = isinstance(error, StepFailedError) and error.status is not None
+    return own and not error.engine_words
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _telling(words: str) -> str:
+    """The last line that says what is missing; else the last of all."""
+    lines = [line.strip() for line in words.splitlines() if line.strip()]
+    told = (line for line in reversed(lines) if _TELLING.search(line))
+    return _short(next(told, lines[-1] if lines else ""))
+
+
+def complete(error: RbuildError, step: Step, title: str, place: str, seconds: float) -> None:
+    """Say at which step it was (`place`: `step 2 of 3`), how long that took, and what helps."""
+    error.seconds = seconds
+    if not error.where:
+        # What the message has said is not said again.
+        command = title.partition(" ")[2] if isinstance(step, RunContainer) else title
+        told = _short(command) in error.message
+        where = place if told else f"{place}: {title}"
+        error.where = f"{where} ({step.origin})" if step.origin else where
+    if isinstance(error, ImageNotFoundError) and not error.hint:
+        error.hint = bases.how_to_get(error.reference)
+    if not error.hint and not _of_command(error):
+        # Only a failure needs it.
+        from rootless_build.host import symptoms  # noqa: PLC0415
+
+        error.hint = symptoms.hint(f"{error.message}\n{error.engine_words}")

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from rootless_build.errors import RbuildError
+from rootless_build.errors import RbuildError, StepFailedError
 from rootless_build.events import (
     BuildProgress,
     Emit,
@@ -56,6 +56,8 @@ class Mask:
         error.engine_words = self.text(error.engine_words)
         error.hint = self.text(error.hint)
         error.where = self.text(error.where)
+        if isinstance(error, StepFailedError) and error.last_words:
+            error.last_words = self.text(error.last_words)
 
     def _event(self, event: Event) -> Event:
         match event:

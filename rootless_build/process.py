@@ -159,6 +159,12 @@ def identity() -> str:
     return f"{os.getpid()}.{_start_time('self')}"
 
 
+def age() -> float:
+    """Seconds since this process was started, Python's own start included."""
+    started = int(_start_time("self") or 0) / os.sysconf("SC_CLK_TCK")
+    return max(time.clock_gettime(time.CLOCK_BOOTTIME) - started, 0.0)
+
+
 def private_prefix(of: str | None = None) -> str:
     """What the names of a process's private files and directories begin with, in places that it
     shares with others: what it leaves when it is killed is found by that. None: of this process.

@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, assert_never
 
-from rootless_build import bases, caches, failures, mounts, outputs, process
+from rootless_build import bases, caches, failures, mounts, outputs, process, reference
 from rootless_build.backend import (
     LABEL_BUILD,
     LABEL_PLAN,
@@ -159,6 +159,7 @@ class _Run:
         self._in_containers = 0.0
         self._cached = False
         self._prepared = False
+        self._published_any = False
         self._attestor: Attestor | None = None
         self._substitutes: tuple[Substitute, ...] = ()
         self._found_built: list[BuildImage] = []
@@ -192,19 +193,31 @@ class _Run:
             watch = Stopwatch()
             try:
                 done = self._step(step, StepReporter(self._emit, number))
+            except KeyboardInterrupt as interrupt:
+                self._say_what_is_kept(interrupt, step)
+                raise
             except RbuildError as error:
-                error.where = error.where or _where(number, of, step)
-                if not error.hint:
-                    # Only a failure needs it.
-                    from rootless_build.host import symptoms  # noqa: PLC0415
-
-                    error.hint = symptoms.hint(f"{error.message}\n{error.engine_words}")
+                error.step = number
+                place = f"step {number} of {of}"
+                failures.complete(error, step, title(step), place, watch.seconds)
+                self._say_what_is_kept(error, step)
                 status = error.status if isinstance(error, StepFailedError) else None
                 self._emit(StepFinished(number, of, step.kind, status or 1, watch.seconds))
                 raise
             self._emit(StepFinished(number, of, step.kind, 0, watch.seconds, cached=not done))
             self._summary = dataclasses.replace(self._summary, done=self._summary.done or done)
         return self._summary
+
+    def _say_what_is_kept(self, error: BaseException, step: Step) -> None:
+        """Staged bundles are published when all is well; what a command of the host does is not
+        known.
+        """
+        wanted = self._plan.bundles
+        staged = isinstance(step, BuildImage) or self._stages(step)
+        if wanted is not None and staged and not isinstance(error, BundlesError):
+            before = self._plan.steps[: self._plan.steps.index(step)]
+            changed = self._published_any or any(map(_may_change_bundles, before))
+            error.add_note(f"the bundles are as they were{' before this step' if changed else ''}")
 
     def _prepare(self) -> None:
         """Something will be done."""
@@ -289,6 +302,7 @@ class _Run:
                 self._found_built.append(step)
                 self._attest(step)
                 return False
+        failures.check_containerfile(step)
         self._prepare()
         watch = Stopwatch()
         with outputs.with_containerfile(outputs.image_only(step)) as plain:
@@ -437,7 +451,7 @@ class _Run:
             container = stack.enter_context(self._engine.container(step, image))
             ended = self._ended(container, stdio, reporter, stays=staging is None)
             if ended.status:
-                raise failures.of_container(step, ended)
+                raise failures.of_container(step, ended, reporter.last_words)
             if staging is not None:
                 self._substitutes = substitutes.read(image, container, staging.path.parent)
                 self._publish(staging, container, copied_from)
@@ -503,6 +517,7 @@ class _Run:
     def _image(self, step: RunContainer, reporter: StepReporter) -> Image:
         if step.image in self._built:
             return self._built[step.image]
+        reference.check(step.image)
         found = self._engine.find_image(step.image)
         if found and step.pull is not PullPolicy.ALWAYS and not bases.stands_in(found):
             return found
@@ -542,6 +557,7 @@ class _Run:
                 published = staging.publish(attestation, asked)
             else:
                 published = staging.publish_beside(attestation, asked)
+        self._published_any = True
         for warning in published.warnings:
             self._emit(Notice(Level.WARNING, "bundles", warning))
         if published.files or not is_empty(staging.directory):
@@ -554,6 +570,10 @@ def asked_for(plan: Plan) -> frozenset[str]:
     """The words that a bundle of the plan may be named after: targets, and what containers run."""
     steps = (step for step in plan.steps if isinstance(step, RunContainer))
     return frozenset((*plan.targets, *(word for step in steps for word in step.command)))
+
+
+def _may_change_bundles(step: Step) -> bool:
+    return isinstance(step, HostCommand) and not step.script.lstrip("@-").startswith("mkdir ")
 
 
 def title(step: Step) -> str:
@@ -577,11 +597,6 @@ def _built(step: BuildImage) -> str:
         return f"image {step.tags[0] if step.tags else step.target or step.context}{platform}"
     places = ", ".join(str(outputs.destination(output)) for output in outputs.files(step))
     return f"{step.target or step.context}{platform} into {places or 'the cache'}"
-
-
-def _where(number: int, of: int, step: Step) -> str:
-    where = f"step {number} of {of}: {title(step)}"
-    return f"{where} ({step.origin})" if step.origin else where
 
 
 def _refuse_rootful(plan: Plan) -> None:
@@ -613,4 +628,4 @@ def _host_command(step: HostCommand, reporter: StepReporter) -> None:
     )
     reporter.flush()
     if status and not step.ignore_errors:
-        raise failures.of_host_command(step, status)
+        raise failures.of_host_command(step, status, reporter.last_words)

@@ -10,8 +10,28 @@ those of the dataclass of the same name in `rootless_build.events`:
     step-finished      step, status, seconds, cached
     notice             level (detail, info, warning), code, text, step
     bundles-published  directory, files, checked
-    build-finished     status, seconds
-    error              code, message, hint, engine_words, where, exit_code
+    build-finished     status, seconds (since rbuild was started), saved, done
+    error              code, message, hint, engine_words, last_words, notes, problems, where, step,
+                       status, seconds, exit_code, finding
+
+What a command was asked for is one object, or one for each row of its list:
+
+    plan               plan (as with --format json), backend, verdicts (of each step: done,
+                       why), lines (as they are printed)
+    bundle             path, size, kind, checksum, architecture, linkage, target
+    verified           directory, checked, problems, warnings
+    installed          target, source, replaced, dry_run
+    difference         path, text, diffoscope (where that is installed)
+    reproduced         same, differing (numbers of files)
+    base-made          image, id
+    backend            name, version, usable, problem, hint, chosen, reason
+    removed            what, size, dry_run
+    cleaned            count, size, dry_run
+    examined           can_build, findings, settings (as with doctor --format json)
+    explanation        id, text
+    report             the fields of doctor --report
+    help               text
+    version            version
 
 Fields may be added; none is renamed or removed within a major version.
 """
@@ -19,12 +39,21 @@ Fields may be added; none is renamed or removed within a major version.
 from __future__ import annotations
 
 import dataclasses
+from enum import Enum
+from pathlib import Path
 from typing import Final, TextIO
 
 import structlog
 
-from rootless_build.errors import HostError, RbuildError
+from rootless_build.errors import (
+    BundlesError,
+    HostError,
+    ImageBuildError,
+    RbuildError,
+    StepFailedError,
+)
 from rootless_build.events import (
+    Answer,
     BackendChosen,
     BuildFinished,
     BuildProgress,
@@ -76,6 +105,10 @@ class JsonView:
             return
         if isinstance(event, ScreenOutput):
             return  # no container has the terminal while there is a JSON log on it
+        if isinstance(event, Answer):
+            answer = {name: plain(value) for name, value in event.fields.items()}
+            self._log.msg(event.name, **answer)
+            return
         fields = {part.name: getattr(event, part.name) for part in dataclasses.fields(event)}
         if isinstance(event, BundlesPublished):
             fields["directory"] = str(event.directory)
@@ -86,13 +119,40 @@ class JsonView:
 
     def error(self, error: RbuildError) -> None:
         """Write what ended the run."""
+        failed = error if isinstance(error, StepFailedError) else None
         self._log.msg(
             "error",
             code=error.code,
             message=error.message,
             hint=error.hint,
             engine_words=error.engine_words,
+            last_words=(failed.last_words if failed else None) or "",
+            notes=getattr(error, "__notes__", []),
+            problems=error.problems if isinstance(error, BundlesError) else (),
             where=error.where,
+            step=error.step,
+            status=_status(error),
+            seconds=error.seconds,
             exit_code=error.exit_code,
             finding=error.finding if isinstance(error, HostError) else "",
         )
+
+
+def plain(value: object) -> object:
+    """The value in what JSON has."""
+    match value:
+        case dict():
+            return {str(name): plain(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [plain(inner) for inner in value]
+        case Path() | Enum():
+            return str(value)
+        case _:
+            return value
+
+
+def _status(error: RbuildError) -> int | None:
+    """That of the command that failed, in a container or in an image build."""
+    if isinstance(error, ImageBuildError):
+        return error.failed.status if error.failed else None
+    return error.status if isinstance(error, StepFailedError) else None

@@ -14,9 +14,10 @@ from enum import IntEnum
 from typing import BinaryIO, Final, assert_never
 
 from rootless_build.data import dataclass
-from rootless_build.errors import BundlesError, HostError, RbuildError
+from rootless_build.errors import BundlesError, HostError, RbuildError, StepFailedError
 from rootless_build.escaping import shown
 from rootless_build.events import (
+    Answer,
     BackendChosen,
     BuildFinished,
     BuildProgress,
@@ -55,7 +56,17 @@ class Sink:
 class TextView:
     """Writes events for a person."""
 
-    def __init__(self, out: Sink, err: Sink, verbosity: Verbosity, *, color: bool) -> None:
+    def __init__(
+        self,
+        out: Sink,
+        err: Sink,
+        verbosity: Verbosity,
+        *,
+        color: bool,
+        one_place: bool = False,
+    ) -> None:
+        """`one_place`: both streams go to the same terminal or file."""
+        self._one_place = one_place
         self._out = out
         self._err = err
         self._verbosity = verbosity
@@ -87,12 +98,9 @@ class TextView:
             case BundlesPublished():
                 self._published(event)
             case BuildFinished():
-                self._close()
-                self._raw = False
-                if event.status == 0:
-                    how = "done" if event.done else "nothing changed, checked"
-                    saved = f", {duration(event.saved)} saved" if event.saved >= 1 else ""
-                    self._say(self._dim(f"{how} in {duration(event.seconds)}{saved}"))
+                self._finished(event)
+            case Answer():
+                pass  # The command has printed it.
             case _:
                 assert_never(event)
 
@@ -105,27 +113,6 @@ class TextView:
             os.write(self._err.stream.fileno(), line.encode())
             self._open = False
 
-    def error(self, error: RbuildError) -> None:
-        """Show what ended the run: what failed, the engine's words, what to do."""
-        self._close()
-        self._raw = False
-        lines = [self._red("rbuild: ") + shown(error.message)]
-        if error.where:
-            lines.append(f"  at {shown(error.where)}")
-        if isinstance(error, BundlesError):
-            lines.extend(f"  {shown(problem)}" for problem in error.problems)
-        words = _lines(error.engine_words)
-        # What stands just above is not said again.
-        if not set(words) <= set(self._recent):
-            lines.extend(self._dim("  | ") + shown(line) for line in words)
-        lines.extend(
-            f"  {'->' if not n else '  '} {line}" for n, line in enumerate(_lines(error.hint))
-        )
-        if isinstance(error, HostError):
-            lines.append(self._dim(f"  rbuild doctor --explain {error.finding} says more"))
-        lines.extend(f"  {shown(note)}" for note in getattr(error, "__notes__", ()))
-        self._write(self._err, "\n".join(lines) + "\n")
-
     def _step_finished(self, event: StepFinished) -> None:
         self._close()
         self._raw = False
@@ -135,6 +122,45 @@ class TextView:
             self._say(self._dim(text))
         elif event.cached:
             self._say(self._dim(f"    {how}"))
+
+    def _finished(self, event: BuildFinished) -> None:
+        self._close()
+        self._raw = False
+        if event.status == 0:
+            how = "done" if event.done else "nothing changed, checked"
+            saved = f", {duration(event.saved)} saved" if event.saved >= 1 else ""
+            self._say(self._dim(f"{how} in {duration(event.seconds)}{saved}"))
+
+    def error(self, error: RbuildError) -> None:
+        """Show what ended the run: what failed, the engine's words, what to do."""
+        self._close()
+        self._raw = False
+        if isinstance(error, StepFailedError) and error.told_itself:
+            return
+        lines = [self._red("rbuild: ") + shown(error.message)]
+        if error.where:
+            took = "" if error.seconds is None else f", after {duration(error.seconds)}"
+            lines.append(f"  at {shown(error.where)}{took}")
+        if isinstance(error, BundlesError):
+            lines.extend(f"  {shown(problem)}" for problem in error.problems)
+        lines.extend(self._dim("  | ") + shown(line) for line in self._words(error))
+        lines.extend(f"  {shown(note)}" for note in getattr(error, "__notes__", ()))
+        lines.extend(
+            f"  {'->' if not n else '  '} {line}" for n, line in enumerate(_lines(error.hint))
+        )
+        if isinstance(error, HostError):
+            lines.append(self._dim(f"  rbuild doctor --explain {error.finding} says more"))
+        self._write(self._err, "\n".join(lines) + "\n")
+
+    def _words(self, error: RbuildError) -> list[str]:
+        """What is to be shown of others, of a command that failed its own last lines; what stands
+        just above is not said again.
+        """
+        own = error.last_words if isinstance(error, StepFailedError) else None
+        if own is not None:
+            return [line for line in _lines(own) if line not in self._recent]
+        words = _lines(error.engine_words)
+        return [] if set(words) <= set(self._recent) else words
 
     def _progress(self, event: BuildProgress) -> None:
         if self._verbosity is Verbosity.QUIET:
@@ -165,7 +191,7 @@ class TextView:
             return
         self._close()
         sink = self._err if self._builds or event.stream == "stderr" else self._out
-        if sink is self._err:
+        if sink is self._err or self._one_place:
             self._recent.append(event.data.decode(errors="replace").rstrip("\r\n"))
         if sink.columns is None:
             sink.stream.write(event.data)

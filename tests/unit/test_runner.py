@@ -45,6 +45,7 @@ from rootless_build.plan import (
     BuildImage,
     Bundles,
     HostCommand,
+    Origin,
     Pairs,
     Plan,
     RunContainer,
@@ -68,10 +69,12 @@ class FakeContainer:
     ended: Exit
     work: Work
     inside: Path | None
+    written: bytes = b""
     id: str = "c0ffee"
 
     def run(self, reporter: StepReporter, stdio: Stdio) -> Exit:
         self.work(self.step)
+        reporter.output(self.written, "stderr")
         return self.ended
 
     def copy_out(self, path: str, destination: Path) -> bool:
@@ -97,6 +100,7 @@ class FakeEngine(IdleEngine):
     open_containers: int = 0
     discarded: list[Image] = field(default_factory=list)
     keeps_containers: bool = False
+    written: bytes = b""
 
     def copy_image(self, image: Image, labels: Pairs, destination: Path) -> None:
         if self.inside is not None:
@@ -127,7 +131,7 @@ class FakeEngine(IdleEngine):
         self.used.append(image)
         self.open_containers += 1
         try:
-            yield FakeContainer(step, self.ended, self.work, self.inside)
+            yield FakeContainer(step, self.ended, self.work, self.inside, self.written)
         finally:
             self.open_containers -= 1
         if self.keeps_containers:
@@ -216,20 +220,88 @@ def test_bad_bundles_are_not_published(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ended", "words"),
+    ("ended", "message"),
     [
-        (Exit(137), "killed"),
-        (Exit(137, out_of_memory=True), "out of memory"),
-        (Exit(127), "not found"),
-        (Exit(126), "can't be executed"),
-        (Exit(143), "SIGTERM"),
-        (Exit(3), "status 3"),
+        (Exit(3), "make failed with status 3"),
+        (Exit(125), "make failed with status 125"),
+        (Exit(126), "make failed with status 126: something it calls can't be executed"),
+        (Exit(127), "make failed with status 127: it, or something it calls, was not found"),
+        (
+            Exit(137),
+            "make failed with status 137: it, or something it calls, was ended by SIGKILL",
+        ),
+        (
+            Exit(143),
+            "make failed with status 143: it, or something it calls, was ended by SIGTERM",
+        ),
+        (Exit(137, out_of_memory=True), "make ran out of memory and was killed (status 137)"),
+        (Exit(125, "no such user"), "the engine could not run make"),
+        (Exit(126, "permission denied"), "make can't be executed in the image"),
+        (Exit(127, "not found"), "make was not found in the image"),
     ],
 )
-def test_the_end_of_a_container_is_told_in_words(project: Path, ended: Exit, words: str) -> None:
-    with pytest.raises(StepFailedError, match=words) as caught:
+def test_the_end_of_a_container_is_told_in_words(project: Path, ended: Exit, message: str) -> None:
+    with pytest.raises(StepFailedError) as caught:
         run(plan(project), FakeEngine(ended=ended))
-    assert caught.value.where == "step 1 of 1: run make"
+    assert caught.value.message == message
+    assert (caught.value.step, caught.value.status) == (1, ended.status)
+    assert caught.value.seconds is not None
+    assert caught.value.__notes__ == ["the bundles are as they were"]
+
+
+@pytest.mark.parametrize(
+    ("written", "last"),
+    [
+        (b"ran\n", "ran"),
+        (b"hack/x: line 3: gcc: not found\nmake: *** [all] Error 127\n", "gcc: not found"),
+        (b"bash: ./x: Permission denied\nsorry", "bash: ./x: Permission denied"),
+    ],
+)
+def test_what_a_script_missed_is_told_in_its_own_words(
+    project: Path, written: bytes, last: str
+) -> None:
+    engine = FakeEngine(ended=Exit(127), written=written)
+    with pytest.raises(StepFailedError) as caught:
+        run(plan(project), engine)
+    assert caught.value.message.partition("its last words: ")[2].endswith(last)
+    assert caught.value.last_words == written.decode().strip()
+
+
+def test_a_command_is_told_once(project: Path) -> None:
+    made = plan(project)
+    origin = Origin("Makefile", 7, "")
+    long = RunContainer("dev", command=("sh", "-c", "x" * 500), origin=origin)
+    with pytest.raises(StepFailedError) as caught:
+        run(replace(made, steps=(long,)), FakeEngine(ended=Exit(1)))
+    assert len(caught.value.message) < 250
+    assert caught.value.where == "step 1 of 1 (Makefile:7)"
+
+
+@pytest.mark.parametrize(
+    ("before", "kept"),
+    [
+        ("mkdir -p bundles", "the bundles are as they were"),
+        ("rm -rf bundles/x", "the bundles are as they were before this step"),
+    ],
+)
+def test_what_became_of_the_bundles_is_not_said_for_sure_after_commands_of_the_host(
+    project: Path, before: str, kept: str
+) -> None:
+    made = plan(project)
+    steps = (HostCommand(before, project), *made.steps)
+    with pytest.raises(StepFailedError) as caught:
+        run(replace(made, steps=steps), FakeEngine(ended=Exit(1)))
+    assert caught.value.__notes__ == [kept]
+
+
+def test_of_a_container_that_works_on_the_bundles_themselves_nothing_is_promised(
+    project: Path,
+) -> None:
+    made = plan(project)
+    shell = replace(made.steps[0], origin=Origin("Makefile", 1, "", "shell"))
+    with pytest.raises(StepFailedError) as caught:
+        run(replace(made, steps=(shell,)), FakeEngine(ended=Exit(1)))
+    assert not hasattr(caught.value, "__notes__")
 
 
 def test_an_interrupted_container_is_removed_and_leaves_the_old_bundles(project: Path) -> None:
@@ -356,6 +428,6 @@ def test_a_host_command_has_the_recipes_environment_and_no_other(
 
 
 def test_a_failed_host_command_ends_the_run_unless_make_would_go_on(project: Path) -> None:
-    with pytest.raises(StepFailedError, match="status 3: exit 3"):
+    with pytest.raises(StepFailedError, match="exit 3 failed with status 3"):
         run(host(project, "exit 3"), FakeEngine())
     run(host(project, "exit 3", ignore_errors=True), FakeEngine())

@@ -8,8 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.errors import BundlesError, RbuildError, StepFailedError
+from rootless_build.errors import (
+    BundlesError,
+    FailedInstruction,
+    ImageBuildError,
+    RbuildError,
+    StepFailedError,
+)
 from rootless_build.events import (
+    Answer,
     BackendChosen,
     BuildFinished,
     BuildProgress,
@@ -135,6 +142,52 @@ def test_words_that_stand_just_above_an_error_are_not_repeated() -> None:
     ]
 
 
+def failed(**about: object) -> StepFailedError:
+    error = StepFailedError("make failed with status 7", status=7, last_words="cc\nno x.h")
+    error.where, error.step, error.seconds = "step 2 of 3 (Makefile:9)", 2, 61.0
+    error.add_note("the bundles are as they were")
+    for name, value in about.items():
+        setattr(error, name, value)
+    return error
+
+
+def test_a_failed_command_says_after_how_long_what_it_wrote_and_what_is_kept() -> None:
+    assert shown(failed()) == [
+        "rbuild: make failed with status 7",
+        "  at step 2 of 3 (Makefile:9), after 1 min 01 s",
+        "  | cc",
+        "  | no x.h",
+        "  the bundles are as they were",
+    ]
+
+
+@pytest.mark.parametrize("one_place", [True, False])
+def test_what_a_command_wrote_last_is_shown_once(one_place: bool) -> None:
+    out, err = io.BytesIO(), io.BytesIO()
+    view = TextView(Sink(out), Sink(err), Verbosity.NORMAL, color=False, one_place=one_place)
+    view(OutputLine(2, "stdout", b"cc\n"))
+    view(OutputLine(2, "stderr", b"no x.h\n"))
+    view.error(failed())
+    told = [line for line in err.getvalue().decode().splitlines() if line.startswith("  |")]
+    assert told == ([] if one_place else ["  | cc"])
+
+
+def test_a_status_that_is_passed_on_needs_no_words() -> None:
+    assert shown(failed(passed_on=True)) == []
+    assert shown(failed(passed_on=True, engine_words="no such user"))
+    assert shown(failed(passed_on=True, hint="install it"))
+
+
+def test_a_failed_instruction_is_told_with_its_place_and_status() -> None:
+    place = FailedInstruction("RUN make &&     make install", "Dockerfile:12", 2)
+    error = ImageBuildError(place, engine_words="cc\nError: building at STEP", last_words="cc")
+    assert shown(error) == [
+        "rbuild: Dockerfile:12: RUN make && make install failed with status 2",
+        "  | cc",
+    ]
+    assert len(shown(ImageBuildError(FailedInstruction("RUN " + "x" * 900, "D:1")))[0]) < 200
+
+
 def test_every_bad_bundle_is_named() -> None:
     error = BundlesError("bad bundles", problems=("a: mismatch", "b.md5: no such file"))
     assert shown(error) == ["rbuild: bad bundles", "  a: mismatch", "  b.md5: no such file"]
@@ -145,7 +198,9 @@ def test_the_json_log_is_one_object_a_line_for_every_event() -> None:
     view = JsonView(log)
     for event in RUN:
         view(event)
-    view.error(StepFailedError("it broke", status=7))
+    view.error(failed())
+    view(Answer("bundle", {"path": Path("/x"), "checksum": Level.INFO, "of": (1, {"a": None})}))
+    view.error(ImageBuildError(FailedInstruction("RUN x", "D:1", 9), engine_words="words"))
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     assert [line["event"] for line in lines] == [
         "backend-chosen",
@@ -165,12 +220,18 @@ def test_the_json_log_is_one_object_a_line_for_every_event() -> None:
         "bundles-published",
         "build-finished",
         "error",
+        "bundle",
+        "error",
     ]
     assert all(list(line)[:2] == ["event", "timestamp"] for line in lines)
     assert lines[4]["state"] == "cached"
     assert lines[10]["line"] == "to stdout \\xff"
     assert lines[14]["files"] == ["1.2.3/binary/d"]
-    assert lines[-1]["exit_code"] == 1
+    error = lines[16]
+    assert (error["status"], error["step"], error["seconds"], error["exit_code"]) == (7, 2, 61.0, 1)
+    assert (error["last_words"], error["notes"]) == ("cc\nno x.h", ["the bundles are as they were"])
+    assert {"path": "/x", "checksum": "info", "of": [1, {"a": None}]}.items() <= lines[17].items()
+    assert (lines[18]["status"], lines[18]["engine_words"]) == (9, "words")
 
 
 @pytest.mark.parametrize(
