@@ -23,12 +23,21 @@ def main() -> NoReturn:
 
 def run() -> int:
     """Run the command line and return its status."""
+    _open_streams()
     # All that is made while modules are imported stays: looking for garbage in it costs 10 ms.
     gc.set_threshold(50_000)
     _postpone("urllib.request")
     from rootless_build.cli import app  # noqa: PLC0415 - after the interpreter's own start
 
     return app.run(sys.argv)
+
+
+def _open_streams() -> None:
+    """Where one is closed (`rbuild >&-`), the next file that is opened would take its place."""
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, open(descriptor, "w" if descriptor else "r"))  # noqa: SIM115, PTH123
 
 
 def _postpone(name: str) -> None:

@@ -16,7 +16,7 @@ _rbuild_targets() {
 
 _rbuild() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
-    local commands="plan run make bundles reproduce install base doctor backends clean"
+    local commands="plan run make bundles reproduce install base doctor backends clean help"
     local options="--directory --backend --file --image --network --pull --no-pull --no-cache
         --force --explain --fresh --cache-volume --build-arg --build-context --env --secret --secret-env --bundles-dir
         --checksums --rootful --unprivileged --allow-inexact --no-wait --no-provenance --dry-run
@@ -56,6 +56,7 @@ _rbuild() {
         "") word="$commands $(_rbuild_targets "$directory")" ;;
         plan | make) word=$(_rbuild_targets "$directory") ;;
         bundles) word="list verify" ;;
+        help) word=$commands ;;
         base) word="debian:bookworm debian:trixie ubuntu:noble" ;;
         *) word="" ;;
         esac

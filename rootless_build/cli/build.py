@@ -5,12 +5,13 @@ from __future__ import annotations
 from rootless_build.cli.checkout import checkout
 from rootless_build.cli.command import Command, is_variable
 from rootless_build.cli.engines import EngineToCome, cache_directory
+from rootless_build.errors import UsageError
 from rootless_build.fingerprint.records import Records
 
 
 def build(command: Command, words: tuple[str, ...]) -> int:
     """What `rbuild TARGET…` and `rbuild make TARGET…` do."""
-    targets, variables = split_words(words)
+    targets, variables = split_words(words, command)
     if command.flag("dry_run"):
         from rootless_build.cli.plans import show_plan  # noqa: PLC0415 - see the package
 
@@ -32,7 +33,16 @@ def _asked_before(command: Command) -> tuple[str, ...]:
     return Records.load(cache_directory(command.project)).asked
 
 
-def split_words(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Targets and NAME=VALUE variables, which may stand in any order, as with make."""
+def split_words(
+    words: tuple[str, ...], command: Command
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Targets and NAME=VALUE variables, which may stand in any order, as with make; variables also
+    before the command's name. Raises UsageError for a word that can be neither.
+    """
+    for word in words:
+        if not word or word.startswith("="):
+            what = f"{word}: a name is missing before the =" if word else "a word is empty"
+            raise UsageError(what, hint="is a variable of your shell empty?")
     targets = tuple(word for word in words if not is_variable(word))
-    return targets, tuple(word for word in words if is_variable(word))
+    given = tuple(word for word in words if is_variable(word))
+    return targets, (*command.variables_before(), *given)

@@ -12,6 +12,7 @@ from rootless_build.cli import tables
 from rootless_build.cli.checkout import bundles_directory, checkout, data_directory, engine_of
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import engine_for
+from rootless_build.events import Answer
 from rootless_build.interruption import signals_interrupt
 from rootless_build.recovery import Remains
 from rootless_build.registry import Choice
@@ -50,11 +51,14 @@ class Clean(Command):
                     found.remove()
                 freed += found.size or 0
                 known = "" if found.size is None else f" ({tables.size(found.size)})"
-                print(f"{verb} {found.what}{known}")
-        if not seen:
-            print("nothing to remove")
-        elif freed:
-            print(f"{tables.size(freed)} {'would come' if dry else 'came'} back, about")
+                fields = {"what": found.what, "size": found.size, "dry_run": dry}
+                self.tell(f"{verb} {found.what}{known}", Answer("removed", fields))
+        said = "nothing to remove" if not seen else ""
+        if freed:
+            said = f"{tables.size(freed)} {'would come' if dry else 'came'} back, about"
+        answer = Answer("cleaned", {"count": len(seen), "size": freed, "dry_run": dry})
+        if said or self.logs_json:
+            self.tell(said, answer)
         return 0
 
     def _found(self, engine: Engine, choice: Choice, *, dry: bool) -> Iterator[Remains]:

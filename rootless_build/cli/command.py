@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from plumbum import cli
 from plumbum.cli import application
 
+import rootless_build
+from rootless_build.cli import command_line
+from rootless_build.cli.choice import Choice, Text
 from rootless_build.errors import (
     HostError,
     InterruptedByUserError,
@@ -27,13 +30,14 @@ if TYPE_CHECKING:
     from plumbum.cli.application import SwitchParseInfo
 
     from rootless_build.config import Config
+    from rootless_build.errors import ConfigError
+    from rootless_build.events import Answer
     from rootless_build.plan import Pairs
     from rootless_build.ui.closing import View
 
 _VARIABLE: Final = re.compile(r"[^=\s:+?!#]+=", re.DOTALL)
 _BUILD: Final = "Build"
 _OUTPUT: Final = "Output"
-_WORDS: Final = re.compile(r"Expected at \w+ \d+ positional arguments?, got \[(?P<got>.*)\]")
 _ASKED_FOR: Final = (application.ShowHelp, application.ShowVersion)
 
 
@@ -49,24 +53,36 @@ class Command(cli.Application):
     SUBCOMMAND_HELPMSG = False
 
     directory = cli.SwitchAttr(
-        ["-C", "--directory"], str, argname="DIR", group=_BUILD, help="the project (default: here)"
+        ["-C", "--directory"],
+        Text("--directory"),
+        argname="DIR",
+        group=_BUILD,
+        help="the project (default: here)",
     )
     backend = cli.SwitchAttr(
-        "--backend", str, argname="NAME", group=_BUILD, help="podman, buildah, docker or auto"
+        "--backend",
+        Text("--backend"),
+        argname="NAME",
+        group=_BUILD,
+        help="podman, buildah, docker or auto",
     )
     files = cli.SwitchAttr(
         ["-f", "--file"],
-        str,
+        Text("--file"),
         list=True,
         argname="[IMAGE=]FILE",
         group=_BUILD,
         help="another containerfile, for the make container's image or the one named",
     )
     image = cli.SwitchAttr(
-        "--image", str, argname="IMAGE", group=_BUILD, help="use this image, build none"
+        "--image", Text("--image"), argname="IMAGE", group=_BUILD, help="use this image, build none"
     )
     network = cli.SwitchAttr(
-        "--network", str, argname="MODE", group=_BUILD, help="network of builds and containers"
+        "--network",
+        Text("--network"),
+        argname="MODE",
+        group=_BUILD,
+        help="network of builds and containers",
     )
     pull = cli.Flag("--pull", group=_BUILD, help="ask the registry for newer base images")
     no_pull = cli.Flag("--no-pull", group=_BUILD, help="never ask a registry", excludes=["--pull"])
@@ -81,18 +97,23 @@ class Command(cli.Application):
     )
     build_args = cli.SwitchAttr(
         "--build-arg",
-        str,
+        Text("--build-arg"),
         list=True,
         argname="NAME[=VALUE]",
         group=_BUILD,
         help="for the image build",
     )
     env = cli.SwitchAttr(
-        "--env", str, list=True, argname="NAME[=VALUE]", group=_BUILD, help="for the container"
+        "--env",
+        Text("--env"),
+        list=True,
+        argname="NAME[=VALUE]",
+        group=_BUILD,
+        help="for the container",
     )
     secrets = cli.SwitchAttr(
         "--secret",
-        str,
+        Text("--secret"),
         list=True,
         argname="id=ID,src=FILE|env=NAME",
         group=_BUILD,
@@ -100,14 +121,18 @@ class Command(cli.Application):
     )
     secret_env = cli.SwitchAttr(
         "--secret-env",
-        str,
+        Text("--secret-env"),
         list=True,
         argname="NAME",
         group=_BUILD,
         help="for the container, and shown nowhere",
     )
     bundles_dir = cli.SwitchAttr(
-        "--bundles-dir", str, argname="DIR", group=_BUILD, help="where the results go"
+        "--bundles-dir",
+        Text("--bundles-dir"),
+        argname="DIR",
+        group=_BUILD,
+        help="where the results go",
     )
     force = cli.Flag("--force", group=_BUILD, help="build and run although nothing changed")
     explain = cli.Flag(
@@ -116,7 +141,7 @@ class Command(cli.Application):
     fresh = cli.Flag("--fresh", group=_BUILD, help="run the container, and give it no caches")
     cache_volumes = cli.SwitchAttr(
         "--cache-volume",
-        str,
+        Text("--cache-volume"),
         list=True,
         argname="DIR",
         group=_BUILD,
@@ -145,21 +170,29 @@ class Command(cli.Application):
     dry_run = cli.Flag("--dry-run", group=_BUILD, help="show what would be done, do nothing")
     log_format = cli.SwitchAttr(
         "--log-format",
-        cli.Set("text", "json"),
+        Choice("--log-format", *command_line.LOG_FORMATS),
         argname="FORMAT",
         group=_OUTPUT,
         help="text, or json: one object a line",
     )
     color = cli.SwitchAttr(
         "--color",
-        cli.Set("auto", "always", "never"),
+        Choice("--color", "auto", "always", "never"),
         argname="WHEN",
         group=_OUTPUT,
         help="auto, always or never",
     )
-    verbose = cli.Flag(["-v", "--verbose"], group=_OUTPUT, help="settings, reasons and times too")
+    verbose = cli.CountOf(
+        ["-v", "--verbose"],
+        group=_OUTPUT,
+        help="settings that are new, reasons and times too; -vv: all settings",
+    )
     quiet = cli.Flag(["-q", "--quiet"], group=_OUTPUT, help="only containers' output and errors")
 
+    typed: tuple[str, ...] = ()
+    """The words of the command line, of the first application of a run."""
+    variables: tuple[str, ...] = ()
+    """NAME=VALUE words before the name of a subcommand."""
     _loaded: Config | None = None
     _view: View | None = None
 
@@ -171,18 +204,31 @@ class Command(cli.Application):
         """Show this help."""
         # Only `--help` needs it.
         from rootless_build.cli import help as page  # noqa: PLC0415
+        from rootless_build.events import Answer  # noqa: PLC0415
 
         description = textwrap.dedent(self.DESCRIPTION or "")
         usage = self.USAGE or f"{self.PROGNAME} [options]"
-        print(page.text(usage, description, self.COMMANDS, self._switches_by_name))
+        text = page.text(usage, description, self.COMMANDS, self._switches_by_name)
+        self.tell(text, Answer("help", {"text": text}))
+
+    @cli.switch("--version", overridable=True, group="Meta-switches")
+    def version(self) -> None:
+        """Show the version."""
+        from rootless_build.events import Answer  # noqa: PLC0415 - as above
+
+        version = rootless_build.__version__
+        self.tell(f"rbuild {version}", Answer("version", {"version": version}))
 
     # plumbum prints its whole help below a mistake; rbuild says what was wrong.
 
     def _parse_args(self, argv: list[str]) -> tuple[dict[Callable[..., None], Any], list[str]]:
+        words = tuple(argv)
+        if self.parent is None:
+            self.typed = words
         try:
             return super()._parse_args(argv)
         except cli.switches.SwitchError as error:
-            raise self._misuse(error) from error
+            raise self._misuse(error, words) from error
 
     def _validate_args(
         self, swfuncs: dict[Callable[..., Any], SwitchParseInfo], tailargs: Sequence[str]
@@ -191,26 +237,29 @@ class Command(cli.Application):
             return super()._validate_args(swfuncs, tailargs)
         except _ASKED_FOR:
             raise
-        except cli.switches.SwitchError as error:
-            raise self._misuse(error) from error
+        except cli.switches.PositionalArgumentsError as error:
+            # Only a mistake needs it.
+            import inspect  # noqa: PLC0415
 
-    def _misuse(self, error: Exception) -> UsageError:
-        text = str(error).replace("Unknown switch", "unknown option").replace("Switch", "option")
-        words = _WORDS.match(text)
-        if words:
+            from rootless_build.cli import misuse  # noqa: PLC0415
+
+            most = len(inspect.signature(self.main).parameters)
             usage = (self.USAGE or f"{self.PROGNAME} [options]").partition("\n")[0]
-            what = f"this is too much: {words['got']}" if words["got"] else "a word is missing"
-            return UsageError(f"{what}; it is {usage}", hint=f"see {self.PROGNAME} --help")
-        hint = f"{self.PROGNAME} --help lists the options"
-        unknown = re.search(r"unknown option (-\S+)", text)
-        if unknown:
-            # Only a typing mistake needs it.
-            import difflib  # noqa: PLC0415
+            raise misuse.of_words(tailargs, most, usage, str(self.PROGNAME)) from error
+        except cli.switches.SwitchError as error:
+            raise self._misuse(error, ()) from error
 
-            known = [f"--{name}" for name in self._switches_by_name if len(name) > 1]
-            near = difflib.get_close_matches(unknown[1], known, 1)
-            hint = f"did you mean {near[0]}?" if near else hint
-        return UsageError(text, hint=hint)
+    def _misuse(self, error: Exception, words: Sequence[str]) -> UsageError:
+        # Only a mistake needs it.
+        from rootless_build.cli import misuse  # noqa: PLC0415
+
+        return misuse.of_options(error, words, self._switches_by_name, str(self.PROGNAME))
+
+    def subcommand_named(self, name: str) -> Command:
+        """The subcommand of that name, one of `COMMANDS`."""
+        made = self._subcommands[name].get()(f"{self.PROGNAME} {name}")
+        made.parent = self
+        return cast("Command", made)
 
     # --- options, wherever they stand -----------------------------------------------------------
 
@@ -226,6 +275,11 @@ class Command(cli.Application):
         here = bool(getattr(self, name))
         return here or (isinstance(self.parent, Command) and self.parent.flag(name))
 
+    def count(self, name: str) -> int:
+        """How often a flag that may be repeated is given."""
+        before = self.parent.count(name) if isinstance(self.parent, Command) else 0
+        return before + int(getattr(self, name))
+
     def values(self, name: str) -> tuple[str, ...]:
         """All values of an option that may be repeated, in order."""
         before = self.parent.values(name) if isinstance(self.parent, Command) else ()
@@ -234,9 +288,14 @@ class Command(cli.Application):
     @property
     def project(self) -> Path:
         """The project directory, absolute. Raises UsageError when it is none."""
-        path = Path(self.option("directory") or ".").absolute()
+        try:
+            path = Path(self.option("directory") or ".").absolute()
+        except FileNotFoundError as error:
+            raise UsageError("the current directory is gone", hint="go to another") from error
         if not path.is_dir():
-            raise UsageError(f"there is no directory {path}")
+            if path.exists():
+                raise UsageError(f"{shown(path)} is not a directory")
+            raise UsageError(f"there is no directory {shown(path)}")
         return path.resolve()
 
     @property
@@ -245,9 +304,16 @@ class Command(cli.Application):
         if self._loaded is None:
             from rootless_build import config  # noqa: PLC0415 - see the package
 
-            home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-            self._loaded = config.load(self.project, home / "rbuild" / "config.toml")
+            self._loaded = config.load(self.project, command_line.user_file())
         return self._loaded
+
+    def config_error(self, keys: Sequence[str], message: str, hint: str = "") -> ConfigError:
+        """A mistake in the value of a key: in the first of the files that has it."""
+        # Only a mistake needs it.
+        from rootless_build import config, config_reader  # noqa: PLC0415
+
+        files = (self.project / config.FILE_NAME, command_line.user_file())
+        return config_reader.error_in(files, keys, message, hint)
 
     @property
     def view(self) -> View:
@@ -255,14 +321,38 @@ class Command(cli.Application):
         if self._view is None:
             from rootless_build.cli.views import view  # noqa: PLC0415 - see the package
 
-            defaults = self._loaded.defaults if self._loaded else None
+            defaults = self._loaded.defaults if self._loaded else command_line.defaults(self.words)
             self._view = view(
-                self.option("log_format") or (defaults and defaults.log_format) or "text",
-                self.option("color") or (defaults and defaults.color) or "auto",
+                command_line.log_format(self.words),
+                self.option("color") or defaults.color or "auto",
                 verbose=self.flag("verbose"),
                 quiet=self.flag("quiet"),
             )
         return self._view
+
+    def variables_before(self) -> tuple[str, ...]:
+        """NAME=VALUE words that stand before this command's name."""
+        if not isinstance(self.parent, Command):
+            return ()
+        return (*self.parent.variables_before(), *self.parent.variables)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The command line as it was typed, without the program's name."""
+        return self.parent.words if isinstance(self.parent, Command) else self.typed
+
+    @property
+    def logs_json(self) -> bool:
+        """Whether all that goes to standard output is an object on a line of its own."""
+        return command_line.log_format(self.words) == "json"
+
+    def tell(self, text: str, *answers: Answer) -> None:
+        """Print what was asked for: the text for a person, or in the JSON log the same as data."""
+        if not self.logs_json:
+            print(text)
+            return
+        for answer in answers:
+            self.view(answer)
 
     def attempt(self, work: Callable[[], int]) -> int:
         """Do the work and return its status; an error is shown and becomes its exit status."""

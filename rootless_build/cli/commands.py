@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from pathlib import Path
 
@@ -12,8 +13,15 @@ from rootless_build import plan as plans
 from rootless_build.backend import LABEL_BASE
 from rootless_build.cli.build import build
 from rootless_build.cli.checkout import bundles_directory, checkout
+from rootless_build.cli.choice import Choice
 from rootless_build.cli.command import Command
-from rootless_build.cli.engines import EngineToCome, backend_name, engine_for, settings_for
+from rootless_build.cli.engines import (
+    EngineToCome,
+    backend_name,
+    check_backend,
+    engine_for,
+    settings_for,
+)
 from rootless_build.cli.plans import show_plan
 from rootless_build.cli.session import execute, read_plan
 from rootless_build.errors import (
@@ -23,15 +31,16 @@ from rootless_build.errors import (
     UsageError,
 )
 from rootless_build.escaping import shown
-from rootless_build.events import Level, Notice, StepReporter
+from rootless_build.events import Answer, Level, Notice, StepReporter
 from rootless_build.interruption import signals_interrupt
+from rootless_build.nearest import nearest
 
 
 def format_option() -> cli.SwitchAttr[str | list[str]]:
     """--format, for commands that print lists."""
     return cli.SwitchAttr(
         "--format",
-        cli.Set("text", "json"),
+        Choice("--format", "text", "json"),
         default="text",
         argname="FORMAT",
         help="text or json",
@@ -81,10 +90,11 @@ class Run(Command):
 
     def _container_plan(self) -> plans.Plan:
         """The plan of `shell`, the target that has a container in every era; else the default's."""
+        variables = self.variables_before()
         try:
-            return read_plan(self, ("shell",), ())
+            return read_plan(self, ("shell",), variables)
         except RecipeError:
-            return read_plan(self, (), ())
+            return read_plan(self, (), variables)
 
 
 class Bundles(Command):
@@ -99,18 +109,22 @@ class Bundles(Command):
         return self.attempt(lambda: self._show(what))
 
     def _show(self, what: str) -> int:
+        if what not in {"list", "verify"}:
+            near = nearest(what, ("list", "verify"))
+            hint = f"did you mean {near}?" if near else ""
+            raise UsageError(f"rbuild bundles {what}: it is list or verify", hint=hint)
         directory = _bundles_here(self)
         if not directory.is_dir() or not any(directory.iterdir()):
             raise UsageError(f"there are no bundles in {directory}", hint="build them: rbuild")
         if what == "verify":
             return self._verify(directory)
-        if what != "list":
-            raise UsageError(f"rbuild bundles {what}: it is list or verify")
         from rootless_build import bundles  # noqa: PLC0415 - the commands that build do without it
         from rootless_build.cli import tables  # noqa: PLC0415 - as above
 
         files = bundles.list_bundles(directory)
-        print(tables.bundles_json(files) if self.format == "json" else tables.bundles(files))
+        told = (Answer("bundle", dataclasses.asdict(file)) for file in files)
+        as_json = self.format == "json"
+        self.tell(tables.bundles_json(files) if as_json else tables.bundles(files), *told)
         return 0
 
     def _verify(self, directory: Path) -> int:
@@ -118,15 +132,16 @@ class Bundles(Command):
         from rootless_build.cli import tables  # noqa: PLC0415 - as above
 
         report = bundles.verify(directory)
+        answer = Answer("verified", {"directory": directory, **dataclasses.asdict(report)})
         if self.format == "json":
-            print(tables.report_json(report))
+            self.tell(tables.report_json(report), answer)
             return BundlesError.exit_code if report.problems else 0
         if report.problems:
             problems = tuple(str(problem) for problem in report.problems)
             raise BundlesError(f"bad bundles in {directory}", problems=problems)
         for warning in report.warnings:
             self.view(Notice(Level.WARNING, "bundles", warning))
-        print(_agreement(report.checked, directory))
+        self.tell(_agreement(report.checked, directory), answer)
         return 0
 
 
@@ -148,7 +163,11 @@ class Install(Command):
         directory = _bundles_here(self)
         for done in bundles.install(directory, Path(self.prefix).absolute(), dry_run=dry):
             verb = "would install" if dry else "replaced" if done.replaced else "installed"
-            print(f"{verb} {shown(done.target)} (from {shown(done.source)})")
+            fields = {"target": done.target, "source": done.source, "replaced": done.replaced}
+            self.tell(
+                f"{verb} {shown(done.target)} (from {shown(done.source)})",
+                Answer("installed", {**fields, "dry_run": dry}),
+            )
         return 0
 
 
@@ -179,7 +198,10 @@ class Base(Command):
         from rootless_build import base, bases, reference  # noqa: PLC0415
 
         source = Path(self.source).absolute() if self.source is not None else None
+        reference.check(image)
         what = base.described(image, source)
+        if source is not None and source.is_file():
+            _check_archive(source)
         local = reference.local(image)
         with (
             signals_interrupt(),
@@ -198,14 +220,26 @@ class Base(Command):
                 )
                 self.view(Notice(Level.INFO, "base", text))
             elif self.flag("dry_run"):
-                print(f"would make {local} of {what}")
+                answer = Answer("base-made", {"image": local, "id": None, "dry_run": True})
+                self.tell(f"would make {local} of {what}", answer)
                 return 0
             else:
                 labels = ((LABEL_BASE, reference.canonical(image)),)
                 reporter = StepReporter(self.view, 1)
                 found = base.made(image, source, engine, labels, Path(place), reporter)
-        print(f"{local} {found.id[:12]}")
+        answer = Answer("base-made", {"image": local, "id": found.id, "dry_run": False})
+        self.tell(f"{local} {found.id[:12]}", answer)
         return 0
+
+
+def _check_archive(path: Path) -> None:
+    """Raises UsageError for what engines would refuse with words of their own."""
+    import tarfile  # noqa: PLC0415 - as above
+
+    with path.open("rb") as file:
+        zstandard = file.read(4) == b"\x28\xb5\x2f\xfd"
+    if not zstandard and not tarfile.is_tarfile(path):
+        raise UsageError(f"{path} is no tar archive")
 
 
 class Backends(Command):
@@ -220,6 +254,7 @@ class Backends(Command):
     def _show(self) -> int:
         from rootless_build.cli import tables  # noqa: PLC0415 - as above
 
+        check_backend(self)
         with settings_for(self) as settings:
             found = registry.survey(settings)
             try:
@@ -227,10 +262,10 @@ class Backends(Command):
                 chosen, reason = choice.backend.name, choice.reason
             except BackendUnavailableError as error:
                 chosen, reason = "", error.message
-        if self.format == "json":
-            print(tables.backends_json(found, chosen, reason))
-        else:
-            print(tables.backends(found, chosen, reason))
+        as_json = self.format == "json"
+        show = tables.backends_json if as_json else tables.backends
+        rows = tables.backend_rows(found, chosen, reason)
+        self.tell(show(found, chosen, reason), *(Answer("backend", row) for row in rows))
         return 0 if chosen else BackendUnavailableError.exit_code
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from rootless_build.cli.commands import format_option
 from rootless_build.cli.host import surveyed
 from rootless_build.cli.views import colored
 from rootless_build.errors import HostError, UsageError
+from rootless_build.events import Answer, Level, Notice
 from rootless_build.host import Facts, catalogue, engine_settings, gather
 from rootless_build.host.examination import Examined, examine
 from rootless_build.host.finding import Cure, Severity
@@ -56,7 +57,9 @@ class Doctor(Command):
 
     def _main(self) -> int:
         if self.explain is not None:
-            print(page.wrapped(catalogue.explain(self.explain)))
+            said = catalogue.explain(self.explain)
+            fields = {"id": self.explain, "text": said}
+            self.tell(page.wrapped(said), Answer("explanation", fields))
             return 0
         facts, settings = self._host()
         found = examine(facts)
@@ -65,7 +68,7 @@ class Doctor(Command):
             if self._fix([cure for cure in cures if cure.action is not None]):
                 facts, settings = self._host()
                 found = examine(facts)
-        print(self._shown(facts, found, settings))
+        self.tell(self._shown(facts, found, settings), self._answer(facts, found, settings))
         blocked = any(one.finding.severity is Severity.BLOCKS for one in found)
         return HostError.exit_code if blocked else 0
 
@@ -94,11 +97,11 @@ class Doctor(Command):
         from rootless_build.host.fixing import apply  # noqa: PLC0415
 
         if not cures:
-            print("nothing here can be cured without root\n", file=sys.stderr)
+            self._say("nothing here can be cured without root")
         changed = False
         for cure in cures:
             assert cure.action is not None  # noqa: S101 - see the caller
-            print(f"$ {cure.command}", file=sys.stderr, flush=True)
+            self._say(f"$ {cure.command}")
             try:
                 apply(cure.action)
             except UsageError as error:
@@ -107,14 +110,27 @@ class Doctor(Command):
                 changed = True
         return changed
 
+    def _say(self, text: str) -> None:
+        self.view(Notice(Level.INFO, "fix", text))
+
+    def _answer(
+        self, facts: Facts, found: Sequence[Examined], settings: Sequence[Adaptation]
+    ) -> Answer:
+        if self.report:
+            return Answer("report", self._report(facts, found))
+        return Answer("examined", page.findings_object(found, settings))
+
+    def _report(self, facts: Facts, found: Sequence[Examined]) -> Mapping[str, object]:
+        # cattrs, for this alone.
+        from rootless_build.host.replay import report  # noqa: PLC0415
+
+        return report(facts, [one.finding for one in found], os.environ)
+
     def _shown(
         self, facts: Facts, found: Sequence[Examined], settings: Sequence[Adaptation]
     ) -> str:
         if self.report:
-            # cattrs, for this alone.
-            from rootless_build.host.replay import report  # noqa: PLC0415
-
-            return page.as_json(report(facts, [one.finding for one in found], os.environ))
+            return page.as_json(self._report(facts, found))
         if self.format == "json":
             return page.findings_json(found, settings)
         color = colored(self.option("color") or self.config.defaults.color or "auto", sys.stdout)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from typing import Self
@@ -15,12 +15,13 @@ from typing import Self
 from rootless_build import registry
 from rootless_build.backend import Engine, EngineSettings, Image
 from rootless_build.cli.command import Command
-from rootless_build.errors import BackendUnavailableError, StepFailedError
+from rootless_build.errors import BackendUnavailableError, StepFailedError, UsageError
 from rootless_build.events import BackendChosen, Level, Notice
 from rootless_build.fingerprint import records
 from rootless_build.foresight import Foresight
 from rootless_build.host import Facts, engine_settings, gather
 from rootless_build.host.preflight import preflight
+from rootless_build.nearest import nearest
 from rootless_build.registry import Choice
 from rootless_build.runs import Run
 
@@ -29,6 +30,24 @@ def cache_directory(project: Path) -> Path:
     """Where what is known about a project is kept for this user."""
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return records.cache_directory(project, home)
+
+
+def check_backend(command: Command) -> None:
+    """Raises UsageError or ConfigError, which say where it is asked for, for an unknown backend."""
+    name = backend_name(command)
+    if name in {registry.AUTO, *registry.PREFERENCE} or name in registry.names():
+        return
+    known = (registry.AUTO, *registry.names())
+    near = nearest(name, known)
+    meant = f"did you mean {near}? " if near else ""
+    hint = f"{meant}known are: {', '.join(known)}"
+    for said, given in (
+        (f"--backend {name}", command.option("backend")),
+        (f"RBUILD_BACKEND={name}", os.environ.get("RBUILD_BACKEND")),
+    ):
+        if given:
+            raise UsageError(f"{said}: there is no such backend", hint=hint)
+    raise command.config_error(("defaults", "backend"), f"there is no backend {name!r}", hint)
 
 
 def backend_name(command: Command) -> str:
@@ -50,8 +69,28 @@ def settings_for(command: Command, facts: Facts | None = None) -> Iterator[Engin
 
 
 def _announce(command: Command, settings: EngineSettings) -> None:
-    for row in settings.adaptations:
-        command.view(Notice(Level.DETAIL, "host-setting", str(row)))
+    """The settings, at `-v` when they are not those that were shown last, and always at `-vv`."""
+    rows = [str(row) for row in settings.adaptations]
+    asked = command.count("verbose")
+    if asked == 1 and not command.logs_json and not _are_new(command, rows):
+        rows = [f"{len(rows)} settings of this host as before; -vv shows them"]
+    for row in rows:
+        command.view(Notice(Level.DETAIL, "host-setting", row))
+
+
+def _are_new(command: Command, rows: Sequence[str]) -> bool:
+    """Whether they are others than those shown last for this project; they are shown now."""
+    shown = cache_directory(command.project) / "settings-shown"
+    text = "".join(f"{row}\n" for row in rows)
+    try:
+        if shown.read_text(encoding="utf-8") == text:
+            return False
+    except (OSError, UnicodeDecodeError):
+        pass
+    with suppress(OSError):
+        shown.parent.mkdir(parents=True, exist_ok=True)
+        shown.write_text(text, encoding="utf-8")
+    return True
 
 
 class EngineToCome:
@@ -73,6 +112,7 @@ class EngineToCome:
 
     def _choose(self) -> None:
         try:
+            check_backend(self._command)
             self._facts = gather(os.environ)
             settings = self._resources.enter_context(engine_settings(self._facts))
             self._foresight = Foresight(self._name, settings, self._asked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from types import MappingProxyType
 from typing import Final
@@ -85,15 +85,20 @@ def _verdict(found: Sequence[Examined], *, color: bool) -> str:
 
 
 def findings_json(found: Sequence[Examined], settings: Sequence[Adaptation]) -> str:
+    """As `findings_object`, for a program to read."""
+    return as_json(findings_object(found, settings))
+
+
+def findings_object(
+    found: Sequence[Examined], settings: Sequence[Adaptation]
+) -> Mapping[str, object]:
     """An object: `can_build`, `findings`, `settings`."""
     blocked = any(one.finding.severity is Severity.BLOCKS for one in found)
-    return as_json(
-        {
-            "can_build": not blocked,
-            "findings": [{"subject": one.subject, **_object(one.finding)} for one in found],
-            "settings": [dataclasses.asdict(row) for row in settings],
-        }
-    )
+    return {
+        "can_build": not blocked,
+        "findings": [{"subject": one.subject, **_object(one.finding)} for one in found],
+        "settings": [dataclasses.asdict(row) for row in settings],
+    }
 
 
 def _object(finding: Finding) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import shlex
 import shutil
@@ -18,9 +19,15 @@ from rootless_build.backend import Backend, Engine, EngineSettings
 from rootless_build.cli.build import split_words
 from rootless_build.cli.checkout import own_directories
 from rootless_build.cli.command import Command
-from rootless_build.cli.engines import backend_name, cache_directory, settings_for
+from rootless_build.cli.engines import (
+    backend_name,
+    cache_directory,
+    check_backend,
+    settings_for,
+)
 from rootless_build.cli.session import read_plan, unchanged_for
 from rootless_build.errors import BackendUnavailableError, RbuildError
+from rootless_build.events import Answer
 from rootless_build.looks import Looks
 from rootless_build.own_files import OwnFiles
 from rootless_build.registry import Choice
@@ -32,10 +39,13 @@ _END: Final = "END-OF-SETTINGS"
 
 def show_plan(command: Command, words: tuple[str, ...], form: str, *, explain: bool) -> int:
     """Print what would be done. An engine is asked for its images, and nothing else."""
-    plan = read_plan(command, *split_words(words))
+    plan = read_plan(command, *split_words(words, command))
+    written = plans.to_json(plan)
+    fields: dict[str, object] = {"plan": json.loads(written)}
     if form == "json":
-        print(plans.to_json(plan))
+        command.tell(written, Answer("plan", fields))
         return 0
+    check_backend(command)
     with settings_for(command) as settings:
         choice, why = _choice(command, settings)
         if choice is None:
@@ -45,9 +55,12 @@ def show_plan(command: Command, words: tuple[str, ...], form: str, *, explain: b
         else:
             backend = choice.backend
             seen = _look(command, plan, choice)
-        print("\n".join(_lines(seen, backend, settings, why)))
+        lines = [*_lines(seen, backend, settings, why)]
         if explain:
-            print("\n".join(explanation(plan, choice.builder if choice else "")))
+            lines += explanation(plan, choice.builder if choice else "")
+    verdicts = [dataclasses.asdict(verdict) for verdict in seen.verdicts]
+    fields |= {"backend": backend.name, "verdicts": verdicts, "lines": lines}
+    command.tell("\n".join(lines), Answer("plan", fields))
     return 0
 
 

@@ -12,6 +12,7 @@ from rootless_build.cli.engines import EngineToCome
 from rootless_build.cli.session import execute, read_plan
 from rootless_build.errors import UsageError
 from rootless_build.escaping import shown
+from rootless_build.events import Answer
 from rootless_build.reproduction import plan_again
 
 
@@ -34,13 +35,16 @@ class Reproduce(Command):
             comparison = compare(staging.path, staging.before, staging.directory)
             found.append(comparison)
             for difference in comparison.differences:
-                print(f"{shown(difference.path)} {shown(difference.text)}")
+                said = [f"{shown(difference.path)} {shown(difference.text)}"]
+                fields: dict[str, object] = {"path": difference.path, "text": difference.text}
                 if difference.both and process.which("diffoscope"):
                     both = (staging.directory / difference.path, staging.path / difference.path)
                     done = process.capture(["diffoscope", "--text", "-", *map(str, both)])
-                    print("\n".join(map(shown, done.text.splitlines())))
+                    said += map(shown, done.text.splitlines())
+                    fields["diffoscope"] = done.text
+                self.tell("\n".join(said), Answer("difference", fields))
 
-        targets, variables = split_words(words)
+        targets, variables = split_words(words, self)
         with checkout(self, "rbuild reproduce") as run, EngineToCome(self) as engine:
             again = plan_again(read_plan(self, targets, variables))
             status = execute(self, again, run, engine, dispose=dispose)
@@ -48,5 +52,15 @@ class Reproduce(Command):
         same = sum(comparison.same for comparison in found)
         if not same + differing:
             raise UsageError("this target makes no bundles, so that nothing can be compared")
-        print(f"{same} files are the same, {differing} are not")
+        answer = Answer("reproduced", {"same": same, "differing": differing})
+        self.tell(_verdict(same, differing), answer)
         return status or (1 if differing else 0)
+
+
+def _verdict(same: int, differing: int) -> str:
+    of = same + differing
+    files = "1 file" if of == 1 else f"{of} files"
+    if not differing:
+        alike = "the one file is" if of == 1 else f"all {files} are"
+        return f"reproducible: {alike} the same, byte for byte"
+    return f"not reproducible: {differing} of {files} {'differs' if differing == 1 else 'differ'}"

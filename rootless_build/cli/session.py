@@ -9,12 +9,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rootless_build import mounts, process, recipes, runner
+from rootless_build import mounts, process, recipes, reference, runner
 from rootless_build.backend import LABEL_PROCESS, LABEL_UNFINISHED, Engine, LeftoverKind
+from rootless_build.cli import next_steps
 from rootless_build.cli.checkout import clear_dead_runs, failed_directory, own_directories
 from rootless_build.cli.command import Command, pairs
 from rootless_build.cli.engines import EngineToCome, cache_directory
 from rootless_build.cli.secrets import build_secret, secret_pairs
+from rootless_build.containerfile import file as containerfile
 from rootless_build.containerfile.building import Building
 from rootless_build.errors import (
     ImageBuildError,
@@ -26,7 +28,6 @@ from rootless_build.events import (
     BuildFinished,
     Level,
     Notice,
-    Stopwatch,
 )
 from rootless_build.looks import Looks
 from rootless_build.masking import mask_for
@@ -52,11 +53,17 @@ def read_plan(command: Command, targets: tuple[str, ...], variables: tuple[str, 
         environment=dict(os.environ),
         terminal=os.isatty(0),
     )
-    plan = recipes.read(request, command.config)
     given, usual = overrides(command), defaults(command)
+    plan = recipes.read(request, command.config)
     if given.containerfile or given.containerfiles or given.build_args or given.image:
         usual = dataclasses.replace(usual, image=None)
-    return mounts.with_worktrees(apply(apply(plan, where_possible(plan, usual)), given))
+    usual = where_possible(plan, usual)
+    if usual.containerfile is not None and given.containerfile is None:
+        wrong = containerfile.problem(usual.containerfile)
+        if wrong is not None:
+            message = f"{usual.containerfile}: {wrong[0]}"
+            raise command.config_error(("defaults", "file"), message, wrong[1])
+    return mounts.with_worktrees(apply(apply(plan, usual), given))
 
 
 def defaults(command: Command) -> Overrides:
@@ -76,6 +83,11 @@ def defaults(command: Command) -> Overrides:
 def overrides(command: Command) -> Overrides:
     """The options that change a plan; relative paths are relative to where rbuild was started."""
     file, files = _containerfiles(command.values("files"))
+    if command.flag("pull") and command.flag("no_pull"):
+        raise UsageError("--pull and --no-pull can't be given together")
+    image = command.option("image")
+    if image is not None:
+        reference.check(image)
     bundles = command.option("bundles_dir")
     pull = None
     if command.flag("pull"):
@@ -91,7 +103,7 @@ def overrides(command: Command) -> Overrides:
         no_cache=command.flag("no_cache"),
         build_args=pairs(command.values("build_args"), "--build-arg"),
         environment=pairs(command.values("env"), "--env"),
-        image=command.option("image"),
+        image=image,
         caches=command.values("cache_volumes"),
         bundles_directory=Path(bundles).absolute() if bundles else None,
         secrets=tuple(build_secret(word) for word in command.values("secrets")),
@@ -106,15 +118,22 @@ def _containerfiles(words: tuple[str, ...]) -> tuple[Path | None, tuple[tuple[st
     for word in words:
         name, equals, file = word.partition("=")
         if equals and name and file and not Path(word).exists():
-            named.append((name, Path(file).absolute()))
+            named.append((name, _checked(word, Path(file).absolute())))
         else:
-            lone.append(Path(word).absolute())
+            lone.append(_checked(word, Path(word).absolute()))
     if len(lone) > 1:
         raise UsageError(
             f"-f {lone[0]} and -f {lone[1]}: one is for the make container's image",
             hint="name the image of the other: -f IMAGE=FILE",
         )
     return (lone[0] if lone else None), tuple(named)
+
+
+def _checked(word: str, file: Path) -> Path:
+    wrong = containerfile.problem(file)
+    if wrong is not None:
+        raise UsageError(f"-f {word}: {wrong[0]}", hint=wrong[1])
+    return file
 
 
 def _build_context(word: str) -> tuple[str, str]:
@@ -145,7 +164,6 @@ def execute(
     what the user asked for (`rbuild run`).
     `pass_status`: a container's own status becomes rbuild's, as with `docker run`.
     """
-    watch = Stopwatch()
     mask = mask_for(plan)
     status = 1
     for note in plan.notes:
@@ -189,13 +207,9 @@ def execute(
                 run.unfinished = run.unfinished or _may_have_left(error, engine)
                 raise
         status = 0
-    except StepFailedError as error:
-        status = error.exit_code
-        mask.error(error)
-        if not pass_status or error.status is None:
-            raise
-        status = error.status
     except RbuildError as error:
+        if isinstance(error, StepFailedError):
+            next_steps.complete(error, command, plan, pass_status=pass_status)
         mask.error(error)
         status = error.exit_code
         raise
@@ -203,7 +217,7 @@ def execute(
         status = 130
         raise
     finally:
-        command.view(BuildFinished(status, watch.seconds, summary.saved, summary.done))
+        command.view(BuildFinished(status, process.age(), summary.saved, summary.done))
     return status
 
 
@@ -262,4 +276,4 @@ def _building(command: Command, choice: Choice, own: OwnFiles) -> Building:
 
 
 def _text(command: Command) -> bool:
-    return (command.option("log_format") or command.config.defaults.log_format or "text") == "text"
+    return not command.logs_json

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 
@@ -57,6 +57,23 @@ def backends_json(found: Sequence[Candidate], chosen: str, reason: str) -> str:
         for candidate in found
     ]
     return _json({"chosen": chosen, "reason": reason, "backends": rows})
+
+
+def backend_rows(
+    found: Sequence[Candidate], chosen: str, reason: str
+) -> Iterator[Mapping[str, object]]:
+    """An object for each: its own answer, and whether it would be chosen, and why."""
+    for candidate in found:
+        probe, taken = candidate.probe, candidate.name == chosen
+        yield {
+            "name": candidate.name,
+            "version": probe.version,
+            "usable": probe.usable,
+            "problem": probe.problem,
+            "hint": probe.hint,
+            "chosen": taken,
+            "reason": reason if taken or not chosen else "",
+        }
 
 
 def columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

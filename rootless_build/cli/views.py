@@ -19,7 +19,9 @@ def view(log_format: str, color: str, *, verbose: bool, quiet: bool) -> View:
 
     out, err = (Sink(s.buffer, _columns(s.fileno())) for s in (sys.stdout, sys.stderr))
     level = Verbosity.VERBOSE if verbose else Verbosity.QUIET if quiet else Verbosity.NORMAL
-    return ClosingView(TextView(out, err, level, color=colored(color, sys.stderr)))
+    one_place = os.path.sameopenfile(sys.stdout.fileno(), sys.stderr.fileno())
+    shown = TextView(out, err, level, color=colored(color, sys.stderr), one_place=one_place)
+    return ClosingView(shown)
 
 
 def _columns(descriptor: int) -> int | None:

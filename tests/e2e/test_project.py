@@ -105,7 +105,8 @@ def test_a_failed_build_leaves_the_previous_bundles(rbuild: Rbuild) -> None:
     before = digests(rbuild.bundles)
     done = rbuild("failing")
     assert done.returncode == 1
-    assert "the container failed with status 7: hack/make.sh binary broken" in done.stderr
+    assert "hack/make.sh binary broken failed with status 7" in done.stderr
+    assert "the bundles are as they were" in done.stderr
     assert "Makefile:" in done.stderr
     assert "broken: no such symbol" in done.stdout + done.stderr
     assert digests(rbuild.bundles) == before

@@ -96,7 +96,7 @@ def test_a_build_that_can_be_reproduced_is(rbuild: Rbuild) -> None:
     before = digests(rbuild.bundles)
     done = rbuild("reproduce", "binary")
     assert done.returncode == 0, done.stderr + done.stdout
-    assert "6 files are the same, 0 are not" in done.stdout
+    assert "reproducible: all 6 files are the same, byte for byte" in done.stdout
     assert digests(rbuild.bundles) == before
 
 
@@ -109,7 +109,7 @@ def test_a_build_that_can_not_be_reproduced_names_the_file_and_the_place(rbuild:
     done = rbuild("reproduce", "binary")
     assert done.returncode == 1
     assert "1.2.3/binary/id differs at offset 0x4" in done.stdout
-    assert "6 files are the same, 1 are not" in done.stdout
+    assert "not reproducible: 1 of 7 files differs" in done.stdout
     assert digests(rbuild.bundles) == before
     assert [path for path in rbuild.project.iterdir() if path.name.startswith(".bundles")] == []
 

@@ -125,6 +125,7 @@ def test_a_file_on_the_command_line_is_built_whatever_the_usual_image(
     (project / "rbuild.toml").write_text('[defaults]\nimage = "mine"\n')
     (run,) = planned(capfd, "plan", "--format=json")["steps"]
     assert run["image"] == "mine"
+    (project / "C").write_text("FROM scratch\n")
     build, run = planned(capfd, "plan", "--format=json", "-f", "C")["steps"]
     assert (build["containerfile"], run["image"]) == (str(project / "C"), "dev")
 
@@ -140,9 +141,11 @@ def test_targets_with_nothing_for_an_engine_need_none(
     project: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RBUILD_BACKEND", "none-such")
-    assert app.run(["rbuild", "help"]) == 0
+    assert app.run(["rbuild", "make", "help"]) == 0
     assert "targets: all install" in capfd.readouterr().out
-    assert app.run(["rbuild", "all"]) != 0
+    assert app.run(["rbuild", "all"]) == 2
+    err = capfd.readouterr().err
+    assert "RBUILD_BACKEND=none-such: there is no such backend" in err
 
 
 def test_a_plan_to_paste_names_the_makefiles_shell(

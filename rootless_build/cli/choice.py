@@ -1,0 +1,39 @@
+"""Values of options that have few."""
+
+from __future__ import annotations
+
+from rootless_build.errors import UsageError
+from rootless_build.nearest import nearest
+
+
+class Text:
+    """What an option takes that has any value but an empty one: a switch's type for plumbum."""
+
+    def __init__(self, option: str) -> None:
+        self._option = option
+
+    def __call__(self, value: str) -> str:
+        """The value. Raises UsageError for an empty one."""
+        if not value:
+            hint = "is a variable of your shell empty?"
+            raise UsageError(f"{self._option}: its value is empty", hint=hint)
+        return value
+
+
+class Choice:
+    """What an option takes that has few values: a switch's type for plumbum."""
+
+    def __init__(self, option: str, *values: str) -> None:
+        self._option = option
+        self._values = values
+
+    def __call__(self, value: str) -> str:
+        """The value. Raises UsageError, which names those there are."""
+        if value in self._values:
+            return value
+        *others, last = self._values
+        near = nearest(value.lower(), self._values)
+        raise UsageError(
+            f"{self._option} {value}: it is {', '.join(others)} or {last}",
+            hint=f"did you mean {near}?" if near else "",
+        )

@@ -1,0 +1,73 @@
+"""What is read of the command line as it was typed: how to speak has to be known before the rest
+is understood, and also where it is not.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, cast
+
+from rootless_build.errors import RbuildError
+
+if TYPE_CHECKING:
+    from rootless_build.config import Defaults
+
+LogFormat = Literal["text", "json"]
+LOG_FORMATS: Final = ("text", "json")
+
+
+def value(words: Sequence[str], *names: str) -> str | None:
+    """The last value of an option, by any of its names, before `--`; None where it is not given."""
+    found = None
+    for number, word in enumerate(words):
+        if word == "--":
+            break
+        for name in names:
+            if word == name and number + 1 < len(words):
+                found = words[number + 1]
+            elif len(name) > 2 and word.startswith(f"{name}="):
+                found = word[len(name) + 1 :]
+            elif len(name) == 2 and word.startswith(name) and word != name:
+                found = word[2:]
+    return found
+
+
+def target_names(words: Sequence[str]) -> tuple[str, ...]:
+    """The targets of the project that is named, as far as they can be told without make."""
+    from rootless_build import config, recipes  # noqa: PLC0415 - see the package
+
+    try:
+        project = Path(value(words, "-C", "--directory") or ".").absolute()
+        read = config.load(project, user_file())
+        return recipes.target_names(project, read, dict(os.environ))
+    except (RbuildError, OSError):
+        return ()
+
+
+def user_file() -> Path:
+    """The user's own configuration file."""
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return home / "rbuild" / "config.toml"
+
+
+def defaults(words: Sequence[str]) -> Defaults:
+    """What the configuration files say, as far as they can be read: their mistakes are told by
+    whoever needs what is in them.
+    """
+    from rootless_build import config  # noqa: PLC0415 - see the package
+
+    for directory in (value(words, "-C", "--directory") or ".", os.devnull):
+        try:
+            return config.load(Path(directory).absolute(), user_file()).defaults
+        except (RbuildError, OSError):
+            continue
+    return config.Defaults()
+
+
+def log_format(words: Sequence[str]) -> LogFormat:
+    """How events and errors are written: as `--log-format` says, else the configuration files."""
+    given = value(words, "--log-format")
+    chosen = given if given in LOG_FORMATS else defaults(words).log_format
+    return cast("LogFormat", chosen or "text")

@@ -1,0 +1,187 @@
+"""Mistakes on the command line, in words: what was wrong with which option or word.
+
+plumbum's own messages come in the user's language, so the class of its error and the option that
+is named in it are all that is read.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+
+from plumbum.cli import switches
+
+from rootless_build.cli import command_line
+from rootless_build.cli.command import is_variable
+from rootless_build.errors import UsageError
+from rootless_build.nearest import likeness, nearest
+
+_OPTION: Final = re.compile(r"(?<![\w-])--?[\w?][\w-]*")
+_INSTEAD: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        # make's
+        "-n": "rbuild plan shows what would be done (also --dry-run)",
+        "--just-print": "rbuild plan shows what would be done (also --dry-run)",
+        "--recon": "rbuild plan shows what would be done (also --dry-run)",
+        "-B": "--force builds and runs although nothing changed, --no-cache each layer too",
+        "--always-make": "--force builds and runs although nothing changed, --no-cache each layer "
+        "too",
+        "-j": "rbuild does one step after the other; how many jobs a build script starts is its "
+        "own matter, most often a variable: rbuild NAME=VALUE TARGET",
+        "--jobs": "rbuild does one step after the other; how many jobs a build script starts is "
+        "its own matter, most often a variable: rbuild NAME=VALUE TARGET",
+        "-l": "rbuild does one step after the other, whatever the load",
+        "-k": "the first step that fails ends the run; leave -k out",
+        "--keep-going": "the first step that fails ends the run; leave it out",
+        "-i": "a step that fails ends the run; in the Makefile `-` before a line ignores it",
+        "--ignore-errors": "a step that fails ends the run; in the Makefile `-` before a line "
+        "ignores it",
+        "-s": "-q leaves out all but containers' output and errors",
+        "--silent": "-q leaves out all but containers' output and errors",
+        "-d": "-v says more, --explain why each step is done",
+        "--debug": "-v says more, --explain why each step is done",
+        "--trace": "-v says more, --explain why each step is done",
+        "-p": "rbuild plan shows what would be done",
+        "-t": "an image's name is the recipe's; nothing is marked as done without being done",
+        "--touch": "nothing is marked as done without being done",
+        "-w": "-C DIR is another project; directories are not announced",
+        "-I": "make's -I: MAKEFILES and include paths are the Makefile's own",
+        "-W": "--force builds and runs although nothing changed",
+        "-o": "--bundles-dir DIR is where the results go",
+        "--makefile": "rbuild reads ./Makefile; -C DIR is another project",
+        "-e": "--env NAME=VALUE is for the container; NAME=VALUE alone, as with make, for the "
+        "Makefile",
+        "--environment-overrides": "a variable of the command line, NAME=VALUE, overrides the "
+        "Makefile's",
+        "-V": "--version",
+        "-?": "--help",
+        # docker's
+        "--tag": "an image's name is the recipe's",
+        "--target": "a stage is the recipe's: `docker build --target`, or target in rbuild.toml",
+        "--platform": "platforms are the recipe's; many Makefiles have a variable for them",
+        "--progress": "--log-format json is for programs, -q and -v say less and more",
+        "--build-context": "build contexts are the recipe's",
+        "--output": "outputs are the recipe's; --bundles-dir DIR is where bundles go",
+        "--volume": "mounts are the recipe's: mounts in rbuild.toml",
+        "--mount": "mounts are the recipe's: mounts in rbuild.toml",
+        "--privileged": "the recipe says it; --unprivileged takes it away",
+        "--rm": "containers are always removed",
+        "-it": "`rbuild shell` and `rbuild run` have the terminal where there is one",
+        "--tty": "`rbuild shell` and `rbuild run` have the terminal where there is one",
+        "--interactive": "`rbuild shell` and `rbuild run` have the terminal where there is one",
+        # what others call it
+        "--engine": "--backend podman, buildah, docker or auto",
+        "--json": "--format json (plan, bundles, backends, doctor) or --log-format json",
+        "--containerfile": "-f FILE",
+        "--dockerfile": "-f FILE",
+        "--docker": "--backend docker",
+        "--podman": "--backend podman",
+        "--buildah": "--backend buildah",
+    }
+)
+"""Options that people know from make and docker, and what rbuild has in their place."""
+
+
+_ALMOST: Final = 0.9
+"""The likeness of `--volume` and `--volumes`."""
+_LISTS: Final = frozenset({"--list", "--list-targets", "--targets"})
+_WITH_TARGETS: Final = frozenset({"plan", "make", "reproduce"})
+
+
+def of_options(
+    error: Exception, typed: Sequence[str], options: Mapping[str, switches.SwitchInfo], program: str
+) -> UsageError:
+    """What plumbum refused while it read the options `typed`."""
+    names = _OPTION.findall(str(error))
+    name = names[0] if names else ""
+    option = options.get(name.lstrip("-"))
+    helped = f"{program} --help lists the options"
+    match error:
+        case switches.UnknownSwitch():
+            return UsageError(f"unknown option {name}", hint=_instead(name, typed, options, helped))
+        case switches.MissingArgument():
+            what = option.argname if option else "VALUE"
+            return UsageError(f"{name} needs a value: {name} {what}", hint=helped)
+        case switches.SwitchCombinationError():
+            others = " and ".join(dict.fromkeys(names))
+            return UsageError(f"{others} can't be given together", hint=helped)
+        case _ if option is not None and not option.argtype and f"{name}=" in "\0".join(typed):
+            return UsageError(f"{name} takes no value", hint=helped)
+        case _ if option is not None:
+            return UsageError(f"{name} is given twice", hint="give it once")
+        case _:
+            return UsageError(str(error), hint=helped)
+
+
+def of_words(words: Sequence[str], most: int, usage: str, program: str) -> UsageError:
+    """More words than the command takes, or fewer."""
+    extra = words[most:]
+    what = f"this is too much: {' '.join(extra)}" if extra else "a word is missing"
+    return UsageError(f"{what}; it is {usage}", hint=f"see {program} --help")
+
+
+def of_words_before(
+    before: Sequence[str], command: str, after: Sequence[str], targets: Sequence[str]
+) -> UsageError:
+    """Words before the name of a command, which would mean nothing there.
+
+    `targets` are the project's own.
+    """
+    words = [word for word in before if not is_variable(word)]
+    variables = [word for word in before if is_variable(word)]
+    if not words:
+        what = f"{' '.join(variables)}: rbuild {command} reads no recipe, so it takes no variables"
+        return UsageError(what, hint=f"rbuild {command}")
+    both = shlex.join((*variables, *words, command))
+    made = f"rbuild make {both}"
+    if command in targets and all(word in targets for word in words):
+        return UsageError(
+            f"{command} is a command of rbuild and a target here, and a command comes first",
+            hint=f"to build the targets: {made}\n{_as_command(command, words, variables, after)}",
+        )
+    return UsageError(
+        f"{command} is a command of rbuild, and comes before its words, not after {words[-1]}",
+        hint=_as_command(command, words, variables, after),
+    )
+
+
+def _as_command(
+    command: str, words: Sequence[str], variables: Sequence[str], after: Sequence[str]
+) -> str:
+    """How the command is written that these words were most likely meant for."""
+    if command in _WITH_TARGETS:
+        return f"write: rbuild {shlex.join((command, *variables, *words, *after))}"
+    first = shlex.join(("rbuild", *variables, *words))
+    return f"these are two commands: {first}, and {shlex.join(('rbuild', command, *after))}"
+
+
+def or_command(
+    hint: str, words: Sequence[str], commands: Collection[str], targets: Collection[str]
+) -> str:
+    """The hint about a target that there is none of: a command of rbuild may be meant."""
+    for word in words:
+        command, target = nearest(word, commands), nearest(word, targets)
+        if command and command == target:
+            return f"did you mean rbuild {command}, or the target: rbuild make {target}?"
+        if command and likeness(word, command) > likeness(word, target):
+            return "\n".join(filter(None, (f"did you mean rbuild {command}?", hint)))
+    return hint
+
+
+def _instead(
+    name: str, typed: Sequence[str], options: Mapping[str, switches.SwitchInfo], helped: str
+) -> str:
+    if name in _LISTS:
+        targets = command_line.target_names(typed)
+        return f"the targets here are {', '.join(targets)}" if targets else helped
+    near = nearest(name, [f"--{option}" for option in options if len(option) > 1])
+    if likeness(name, near) > _ALMOST:
+        return f"did you mean {near}?"
+    given = next((word for word in typed if word.startswith(name)), name)
+    for known in (given.partition("=")[0], name):
+        if known in _INSTEAD:
+            return _INSTEAD[known]
+    return f"did you mean {near}?" if near else helped
