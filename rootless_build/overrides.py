@@ -59,13 +59,11 @@ def apply(plan: Plan, overrides: Overrides) -> Plan:
     runs = any(isinstance(step, RunContainer) for step in plan.steps)
     files = overrides.containerfile or overrides.containerfiles
     if not builds and (files or overrides.build_args or overrides.build_contexts):
-        raise UsageError(
-            "--file, --build-arg and --build-context are for an image build, and none is planned"
-        )
+        raise _vain("--file, --build-arg and --build-context are for an image build")
     if not runs and overrides.environment:
-        raise UsageError("--env is for a container, and none is planned")
+        raise _vain("--env is for a container")
     if not runs and overrides.caches:
-        raise UsageError("--cache-volume is for a container, and none is planned")
+        raise _vain("--cache-volume is for a container")
     if overrides.containerfile is not None:
         plan = _with_containerfile(plan, overrides.containerfile)
     for name, file in overrides.containerfiles:
@@ -74,6 +72,10 @@ def apply(plan: Plan, overrides: Overrides) -> Plan:
     if overrides.bundles_directory is not None:
         plan = _with_bundles(plan, overrides.bundles_directory)
     return plan
+
+
+def _vain(what: str) -> UsageError:
+    return UsageError(f"{what}, and none is planned", hint="rbuild plan shows the steps")
 
 
 def where_possible(plan: Plan, overrides: Overrides) -> Overrides:
@@ -215,7 +217,7 @@ def _with_image(plan: Plan, image: str) -> Plan:
     built = {tag for step in plan.steps if isinstance(step, BuildImage) for tag in step.tags}
     kept = [step for step in plan.steps if not isinstance(step, BuildImage)]
     if not any(isinstance(step, RunContainer) for step in kept):
-        raise UsageError("--image is for a container, and none is planned")
+        raise _vain("--image is for a container")
 
     def change(step: Step) -> Step:
         if isinstance(step, RunContainer) and (step.image in built or not built):

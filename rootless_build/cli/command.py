@@ -365,8 +365,10 @@ class Command(cli.Application):
         except RbuildError as error:
             self.view.error(error)
             return error.exit_code
-        except KeyboardInterrupt:
-            interrupted = InterruptedByUserError("interrupted; the bundles are as they were")
+        except KeyboardInterrupt as interrupt:
+            # The runner knows what became of the bundles.
+            words = ("interrupted", *getattr(interrupt, "__notes__", ()))
+            interrupted = InterruptedByUserError("; ".join(words))
             self.view.error(interrupted)
             return interrupted.exit_code
         except OSError as error:
