@@ -219,7 +219,7 @@ def test_a_failure_in_a_heredoc_has_the_line_of_the_original(moby29: Rbuild) -> 
     before = digests(moby29.bundles)
     done = moby29("VERSION=broken", "binary")
     assert done.returncode == 1
-    assert f"(Dockerfile:{line(moby29, BUILD)})" in done.stderr
+    assert f"rbuild: Dockerfile:{line(moby29, BUILD)}: RUN" in done.stderr
     assert "status 7" in done.stderr
     assert "broken: no such symbol" in done.stderr
     assert "rbuild-" not in done.stderr.replace(str(moby29.project), "")

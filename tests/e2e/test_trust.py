@@ -26,7 +26,8 @@ def test_a_secret_reaches_the_image_build_and_stays_nowhere(rbuild: Rbuild, tmp_
         "RUN --mount=type=secret,id=key cat /run/secrets/key; echo\n"
         "RUN test ! -e /run/secrets/key\n"
     )
-    done = rbuild("-f", "Secret", "--secret", f"id=key,src={tmp_path}/key", "-v", "build")
+    secret = f"id=key,src={tmp_path}/key"
+    done = rbuild("-f", "Secret", "--secret", secret, "-v", "--no-cache", "build")
     assert done.returncode == 0, done.stderr
     assert VALUE not in done.stderr + done.stdout
     assert "***" in done.stderr
