@@ -9,7 +9,6 @@ from typing import Final
 
 from rootless_build import bases
 from rootless_build.backend import Exit
-from rootless_build.containerfile import file
 from rootless_build.errors import (
     ImageNotFoundError,
     RbuildError,
@@ -29,6 +28,9 @@ _TELLING: Final = re.compile(
 
 def check_containerfile(step: BuildImage) -> None:
     """Raises RecipeError where there is nothing to build: engines name directories of their own."""
+    # Only a build looks at it.
+    from rootless_build.containerfile import file  # noqa: PLC0415
+
     if step.containerfile_text is not None:
         return
     path = step.containerfile or step.context

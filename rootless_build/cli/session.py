@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 
 from rootless_build import mounts, process, recipes, reference, runner
 from rootless_build.backend import LABEL_PROCESS, LABEL_UNFINISHED, Engine, LeftoverKind
-from rootless_build.cli import next_steps
 from rootless_build.cli.checkout import clear_dead_runs, failed_directory, own_directories
 from rootless_build.cli.command import Command, pairs
 from rootless_build.cli.engines import EngineToCome, cache_directory
 from rootless_build.cli.secrets import build_secret, secret_pairs
-from rootless_build.containerfile import file as containerfile
 from rootless_build.containerfile.building import Building
 from rootless_build.errors import (
     ImageBuildError,
@@ -59,7 +57,7 @@ def read_plan(command: Command, targets: tuple[str, ...], variables: tuple[str, 
         usual = dataclasses.replace(usual, image=None)
     usual = where_possible(plan, usual)
     if usual.containerfile is not None and given.containerfile is None:
-        wrong = containerfile.problem(usual.containerfile)
+        wrong = _problem(usual.containerfile)
         if wrong is not None:
             message = f"{usual.containerfile}: {wrong[0]}"
             raise command.config_error(("defaults", "file"), message, wrong[1])
@@ -129,8 +127,15 @@ def _containerfiles(words: tuple[str, ...]) -> tuple[Path | None, tuple[tuple[st
     return (lone[0] if lone else None), tuple(named)
 
 
+def _problem(file: Path) -> tuple[str, str] | None:
+    # Few runs name a file.
+    from rootless_build.containerfile.file import problem  # noqa: PLC0415
+
+    return problem(file)
+
+
 def _checked(word: str, file: Path) -> Path:
-    wrong = containerfile.problem(file)
+    wrong = _problem(file)
     if wrong is not None:
         raise UsageError(f"-f {word}: {wrong[0]}", hint=wrong[1])
     return file
@@ -209,6 +214,8 @@ def execute(
         status = 0
     except RbuildError as error:
         if isinstance(error, StepFailedError):
+            from rootless_build.cli import next_steps  # noqa: PLC0415 - as above
+
             next_steps.complete(error, command, plan, pass_status=pass_status)
         mask.error(error)
         status = error.exit_code

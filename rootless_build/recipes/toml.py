@@ -6,9 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
-from rootless_build import config_reader
 from rootless_build.config import Config, Container, Image, Target
-from rootless_build.errors import UnknownTargetError
+from rootless_build.errors import ConfigError, UnknownTargetError
 from rootless_build.plan import (
     BindMount,
     BuildImage,
@@ -81,6 +80,13 @@ def _build(image: Image, tag: str, project: Path, file: Path) -> BuildImage:
     )
 
 
+def _wrong(file: Path, keys: tuple[str, ...], message: str) -> ConfigError:
+    # A run without such a mistake, or file, does without: 10 ms.
+    from rootless_build import config_reader  # noqa: PLC0415
+
+    return config_reader.error_at(file, keys, message)
+
+
 def _changed(container: Container, target: Target) -> Container:
     """The container with the target's own keys in place of its; environments are added up."""
     keys = ("command", "entrypoint", "working_directory", "user", "privileged", "network", "tty")
@@ -96,7 +102,7 @@ def _run(
     image = container.image or tag
     if not image:
         message = "there is no [image], so name one"
-        raise config_reader.error_at(config.file, ("container", "image"), message)
+        raise _wrong(config.file, ("container", "image"), message)
     environment: Mapping[str, str] = {**request.environment, **dict(request.variables)}
     draft = Draft(config.file.parent, environment)
     for key, values, add in (
@@ -107,8 +113,7 @@ def _run(
             try:
                 add(value)
             except BadValueError as error:
-                keys = ("container", key)
-                raise config_reader.error_at(config.file, keys, str(error)) from error
+                raise _wrong(config.file, ("container", key), str(error)) from error
     for name, directory in container.volumes:
         draft.add("mounts", VolumeMount(directory, name))
     if config.bundles is not None and config.bundles.mount and target.bundles:
