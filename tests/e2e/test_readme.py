@@ -76,6 +76,7 @@ ACTIONS: dict[str, Callable[[Rbuild], None]] = {
     "rbuild plan --explain": run("plan", "--explain", says="built as it is"),
     "rbuild doctor": run("doctor", says="builds can run"),
     "rbuild backends": run("backends", says="podman"),
+    "rbuild help plan": run("help", "plan", says="Usage: rbuild plan"),
     "rbuild clean": run("clean", says="nothing to remove"),
 }
 
