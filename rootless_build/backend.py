@@ -89,6 +89,8 @@ class EngineSettings:
     real root. `runtime_directory` is private to this run (0700, on a path short enough for a
     socket) and removed at its end; `data_directory` is the user's and lasts. `identity` stands for
     those settings, the user's own included, that can change what an engine makes.
+    `subordinate_ids` are the sizes of the ranges of uids and of gids that the user has beside the
+    own ones, in the order in which engines take them.
     """
 
     runtime_directory: Path
@@ -99,6 +101,19 @@ class EngineSettings:
     rootless: bool = True
     adaptations: tuple[Adaptation, ...] = ()
     identity: str = ""
+    subordinate_ids: tuple[tuple[int, ...], tuple[int, ...]] = ((65536,), (65536,))
+
+
+@dataclass(frozen=True, slots=True)
+class UserNamespace:
+    """How a program is run as root of the user namespace in which an engine's containers are.
+
+    There 0 is the caller, and subordinate uids can be changed. `command` comes before the
+    program's own words; it is empty for real root. `environment` is laid over rbuild's own.
+    """
+
+    command: tuple[str, ...]
+    environment: tuple[tuple[str, str | None], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +266,12 @@ class Engine(Protocol):
     def remote(self) -> bool:
         """True when the engine does not see this host's files: nothing can be bind-mounted."""
 
+    @property
+    def user_namespace(self) -> UserNamespace | None:
+        """Where files of its containers' users can be changed; None where only a daemon of another
+        user could, or where they are on another host.
+        """
+
     def find_image(self, reference: str) -> Image | None:
         """The image of that name or id in storage; never asks a registry."""
 
@@ -267,6 +288,11 @@ class Engine(Protocol):
 
     def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:
         """Build and tag. Raises ImageBuildError with the engine's words."""
+
+    def copy_size(self, step: RunContainer, image: Image) -> int | None:
+        """Bytes of the copy of `image` that `container` has to make first, for the `caller_ids` of
+        the step. None where it needs none.
+        """
 
     def container(self, step: RunContainer, image: Image) -> AbstractContextManager[Container]:
         """Make a container of `image` (never another, whatever `step.image` says).

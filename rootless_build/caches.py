@@ -38,7 +38,7 @@ def volumes(step: RunContainer, image: Image, project: Path) -> tuple[VolumeMoun
     for directory in wanted:
         if not any(directory.is_relative_to(t) or t.is_relative_to(directory) for t in taken):
             name = _name(directory, step, image, project)
-            found.setdefault(name, VolumeMount(str(directory), name))
+            found.setdefault(name, VolumeMount(str(directory), name, cache=True))
     return tuple(found.values())
 
 
@@ -69,8 +69,15 @@ def _absolute(directory: str, step: RunContainer, image: Image) -> PurePosixPath
 
 
 def _name(directory: PurePosixPath, step: RunContainer, image: Image, project: Path) -> str:
-    """The project's name for people, its path's digest for machines, the image's platform."""
+    """The project's name for people, its path's digest for machines, the image's platform.
+
+    Users who are not root have their own: they could not write to root's, and a container that
+    runs as the caller (`RunContainer.caller_ids`) sees other owners than the rest.
+    """
     machine = step.platform or image.platform or f"linux/{platform.machine()}"
     key = hashlib.sha256(os.fsencode(project)).hexdigest()[:8]
-    words = (project.name, key, machine, str(directory).strip("/"))
+    user = step.user or image.user
+    ids = step.caller_ids
+    whose = f"caller-{ids.uid}-{ids.gid}" if ids else "" if user in _HOMES else user
+    words = (project.name, key, machine, whose, str(directory).strip("/"))
     return PREFIX + "-".join(_ODD.sub("-", word).strip("-.") for word in words if word)

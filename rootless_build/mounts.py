@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import posixpath
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from rootless_build.errors import UnsupportedError
 from rootless_build.plan import BindMount, Bundles, Mount, Plan, RunContainer, Step
@@ -48,6 +49,34 @@ def staged(step: RunContainer, directory: Path, staging: Path) -> RunContainer:
             taken.add(over)
             mounts.append(BindMount(staging, over, mount.read_only))
     return dataclasses.replace(step, mounts=tuple(mounts))
+
+
+def make_mount_points(step: RunContainer) -> None:
+    """Make what is missing in one bind mount for others to be mounted on, as the caller.
+
+    An engine makes it as the container's root, which is not the caller where the container's user
+    is (`RunContainer.caller_ids`).
+    """
+    for mount in step.mounts:
+        target = PurePosixPath(mount.target)
+        above = [other for other in step.mounts if PurePosixPath(other.target) in target.parents]
+        outer = max(above, key=lambda other: len(PurePosixPath(other.target).parts), default=None)
+        if isinstance(outer, BindMount) and not outer.read_only:
+            is_file = isinstance(mount, BindMount) and mount.source.is_file()
+            # What stays missing is the engine's to make, or to complain of.
+            with contextlib.suppress(OSError):
+                _make_below(outer.source, target.relative_to(outer.target), is_file=is_file)
+
+
+def _make_below(place: Path, path: PurePosixPath, *, is_file: bool) -> None:
+    place.mkdir(parents=True, exist_ok=True)
+    for name in path.parts[: -1 if is_file else None]:
+        place /= name
+        if place.is_symlink():
+            return  # it may lead somewhere else in the container
+        place.mkdir(exist_ok=True)
+    if is_file:
+        (place / path.name).touch(exist_ok=False)
 
 
 def without_bundles(step: RunContainer, staging: Path | None) -> RunContainer:

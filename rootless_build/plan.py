@@ -76,13 +76,16 @@ class BindMount:
 class VolumeMount:
     """A named volume, or an anonymous one (`name` None) that goes when the container goes.
 
-    An empty volume starts with what the image has at `target`, unless `copy` is false.
+    An empty volume starts with what the image has at `target`, unless `copy` is false. `cache`: it
+    holds what can be made again, so that an engine that can't let the container's user write to it
+    leaves it out.
     """
 
     target: str
     name: str | None = None
     read_only: bool = False
     copy: bool = True
+    cache: bool = False
     type: Literal["volume"] = "volume"
 
 
@@ -121,6 +124,14 @@ class Limits:
     ulimits: tuple[str, ...] = ()
     """`NAME=SOFT[:HARD]`."""
     cgroup_parent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallerIds:
+    """The user and the group of a container that are, on this host, those who run rbuild."""
+
+    uid: int
+    gid: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +197,8 @@ class RunContainer:
     `hostname` None are the image's or engine's. `interactive` is docker's `-i`, `tty` its `-t`.
     `always`: it does something else than make bundles of its inputs, and is run although nothing
     changed. `caches` are directories in the container that are kept from one run to the next; a
-    relative one is relative to the working directory.
+    relative one is relative to the working directory. `caller_ids` None are root's, for a rootless
+    engine (see `rootless_build.caller`).
     """
 
     image: str
@@ -198,6 +210,7 @@ class RunContainer:
     mounts: tuple[Mount, ...] = ()
     working_directory: str | None = None
     user: str | None = None
+    caller_ids: CallerIds | None = None
     group_add: tuple[str, ...] = ()
     privileged: bool = False
     cap_add: tuple[str, ...] = ()

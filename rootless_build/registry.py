@@ -11,6 +11,7 @@ from typing import Final, cast
 from rootless_build.backend import Backend, EngineSettings, Probe
 from rootless_build.data import dataclass
 from rootless_build.errors import BackendUnavailableError, UsageError
+from rootless_build.named_engines import NamedEngine, named
 
 GROUP: Final = "rootless_build.backends"
 PREFERENCE: Final = ("podman", "buildah", "docker")
@@ -105,16 +106,23 @@ def choose(name: str, settings: EngineSettings) -> Choice:
     """The backend to use; `auto` takes the first of `names()` that can run here.
 
     Raises UsageError for an unknown name, BackendUnavailableError when the named one, or none at
-    all, can run here.
+    all, can run here, and with `auto` when the environment names an engine that does not answer.
     """
+    elsewhere = {engine.backend: engine for engine in named()}
     if name != AUTO:
         candidate = _named(name, settings)
-        return _choice(candidate, "asked for", settings)
+        return _choice(candidate, f"asked for{_unused(elsewhere, name)}", settings)
+    silent = unreachable(settings)
+    if silent is not None:
+        raise silent
     refused: list[Candidate] = []
     for known in _in_order():
         candidate = _ask(known, settings)
         if candidate.probe.usable and candidate.backend is not None:
-            return _choice(candidate, auto_reason(refused), settings)
+            reason = f"{auto_reason(refused)}{_unused(elsewhere, known)}"
+            return _choice(candidate, reason, settings)
+        if known in elsewhere:
+            raise _unreachable(elsewhere[known], candidate.probe.problem)
         refused.append(candidate)
     raise BackendUnavailableError(_none(refused), finding="no-engine", hint=_installation())
 
@@ -144,6 +152,38 @@ def _installation() -> str:
     found = (command for program, command in known if shutil.which(program))
     command = next(found, "")
     return f"as root: {command}" if command else "install podman with your package manager"
+
+
+def unreachable(settings: EngineSettings) -> BackendUnavailableError | None:
+    """What is wrong when the environment names an engine that does not answer."""
+    for engine in named():
+        problem = engine.silence()
+        if problem is None and engine.backend != PREFERENCE[0]:
+            # The preferred one is asked anyway.
+            probe = _ask(engine.backend, settings).probe
+            problem = probe.problem if probe.version is not None else ""
+        if problem:
+            return _unreachable(engine, problem)
+    return None
+
+
+def _unreachable(engine: NamedEngine, problem: str) -> BackendUnavailableError:
+    known = engine.address in problem
+    what = problem if known else f"nobody answers at {engine.address}: {problem}"
+    return BackendUnavailableError(
+        f"{engine.variable} names an engine, and {what}",
+        finding="engine-unreachable",
+        hint=f"start it; or unset {engine.variable}, or choose another engine with --backend",
+    )
+
+
+def _unused(elsewhere: Mapping[str, NamedEngine], chosen: str) -> str:
+    """What to say of engines that the environment names, and that are not the one chosen."""
+    others = [engine for engine in elsewhere.values() if engine.backend != chosen]
+    return "".join(
+        f"; {engine.variable} has no effect, --backend {engine.backend} uses it"
+        for engine in others
+    )
 
 
 def auto_reason(refused: Sequence[Candidate]) -> str:

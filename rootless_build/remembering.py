@@ -6,7 +6,15 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from rootless_build.backend import ALL_KINDS, Container, Engine, Image, Leftover, LeftoverKind
+from rootless_build.backend import (
+    ALL_KINDS,
+    Container,
+    Engine,
+    Image,
+    Leftover,
+    LeftoverKind,
+    UserNamespace,
+)
 from rootless_build.events import StepReporter
 from rootless_build.plan import BuildImage, Pairs, RunContainer
 from rootless_build.reference import check as check_name
@@ -40,6 +48,10 @@ class RememberingEngine:
     def remote(self) -> bool:
         return self._engine.remote
 
+    @property
+    def user_namespace(self) -> UserNamespace | None:
+        return self._engine.user_namespace
+
     def find_image(self, reference: str) -> Image | None:
         return self.find_images((reference,))[0]
 
@@ -65,6 +77,9 @@ class RememberingEngine:
     def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:
         with self._forgetting():
             return self._engine.build_image(step, reporter)
+
+    def copy_size(self, step: RunContainer, image: Image) -> int | None:
+        return self._engine.copy_size(step, image)
 
     @contextmanager
     def container(self, step: RunContainer, image: Image) -> Iterator[Container]:

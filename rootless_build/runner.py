@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, assert_never
 
-from rootless_build import bases, caches, failures, mounts, outputs, process, reference
+from rootless_build import bases, caches, caller, failures, mounts, outputs, process, reference
 from rootless_build.backend import (
     LABEL_BUILD,
     LABEL_PLAN,
@@ -54,6 +54,7 @@ from rootless_build.events import (
 from rootless_build.plan import (
     BuildImage,
     HostCommand,
+    Limits,
     Plan,
     PullPolicy,
     RemoveVolume,
@@ -359,7 +360,8 @@ class _Run:
         self, step: BuildImage, building: ImageBuild | None, reporter: StepReporter
     ) -> Image:
         label = ImageLabel(str(self._plan.project), building.fingerprint if building else "")
-        step = dataclasses.replace(step, labels=(*step.labels, label.pair))
+        limits = self._possible(step.limits, reporter)
+        step = dataclasses.replace(step, labels=(*step.labels, label.pair), limits=limits)
         if self._options.building is None:
             return self._build_image(step, building, reporter)
         # A run that changes nothing reads no containerfile: 20 ms.
@@ -422,6 +424,8 @@ class _Run:
     ) -> None:
         if self._options.unprivileged:
             step = without_dind(step, image)
+        step = dataclasses.replace(step, limits=self._possible(step.limits, reporter))
+        step = self._as_caller(step, image, reporter)
         kept: tuple[VolumeMount, ...] = ()
         if not self._options.fresh:
             kept = caches.volumes(step, image, self._plan.project)
@@ -433,7 +437,7 @@ class _Run:
             mounts=step.mounts + kept,
         )
         # As above.
-        from rootless_build import bundles, substitutes  # noqa: PLC0415
+        from rootless_build import bundles, left_files, substitutes  # noqa: PLC0415
 
         with ExitStack() as stack:
             staging, copied_from = None, None
@@ -445,11 +449,21 @@ class _Run:
                 staging = stack.enter_context(bundles.stage(wanted.directory))
                 stack.push(self._after_failure(staging, reporter))
                 step = mounts.staged(step, wanted.directory, staging.path)
+            if step.caller_ids is not None:
+                mounts.make_mount_points(step)
             if self._engine.remote:
                 step = mounts.without_bundles(step, staging.path if staging else None)
             stack.enter_context(self._telling_what_stays(reporter))
             container = stack.enter_context(self._engine.container(step, image))
-            ended = self._ended(container, stdio, reporter, stays=staging is None)
+            with left_files.given_back(
+                step,
+                self._plan.project,
+                staging.path if staging else None,
+                self._engine,
+                reporter,
+                self._options.publishing,
+            ):
+                ended = self._ended(container, stdio, reporter, stays=staging is None)
             if ended.status:
                 raise failures.of_container(step, ended, reporter.last_words)
             if staging is not None:
@@ -483,6 +497,32 @@ class _Run:
             self._summary = dataclasses.replace(self._summary, container_left=True)
             text = f"{error.message}, and it stays for now: {error.engine_words}".rstrip(": ")
             reporter.notice(error.code, text, Level.WARNING)
+
+    def _possible(self, limits: Limits, reporter: StepReporter) -> Limits:
+        """A daemon of root's own can give more than this process has."""
+        if not limits.ulimits or self._engine.remote:
+            return limits
+        if os.getuid() != 0 and not self._engine.rootless:
+            return limits
+        # Few recipes set any.
+        from rootless_build import ulimits  # noqa: PLC0415
+
+        limits, lowered = ulimits.possible(limits)
+        for text in lowered:
+            reporter.notice("lowered", text)
+        return limits
+
+    def _as_caller(self, step: RunContainer, image: Image, reporter: StepReporter) -> RunContainer:
+        step = caller.identified(step, image, self._engine, self._container_labels)
+        size = self._engine.copy_size(step, image) if step.caller_ids else None
+        if size is not None:
+            megabytes = max(round(size / 1e6), 1)
+            text = (
+                f"user {step.user or image.user} of the container is you: its image is copied for "
+                f"that, once, about {megabytes} MB"
+            )
+            reporter.notice("image-copied", text)
+        return step
 
     def _after_failure(self, staging: Staging, reporter: StepReporter) -> Callable[..., None]:
         """What a failed container wrote is kept aside."""

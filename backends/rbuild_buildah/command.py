@@ -13,7 +13,7 @@ from subprocess import DEVNULL
 from typing import Final
 
 from rootless_build import process, terminal
-from rootless_build.backend import EngineSettings
+from rootless_build.backend import EngineSettings, UserNamespace
 from rootless_build.errors import StepFailedError
 from rootless_build.events import StepReporter
 
@@ -92,14 +92,15 @@ class Buildah:
             (*_REAPER, PROGRAM, *arguments), reporter, environment=self._with(temporary)
         )
 
-    def as_owner(self, *argv: str, stdin: bytes = b"") -> process.Completed:
-        """Run a program as root of the user's own namespace: subordinate uids are its files.
+    @property
+    def user_namespace(self) -> UserNamespace:
+        """The user's own; real root needs none."""
+        command = (PROGRAM, "unshare", "--") if self.settings.rootless else ()
+        return UserNamespace(command, self.settings.environment)
 
-        As real root it is run as it is.
-        """
-        if self.settings.rootless:
-            return self.capture("unshare", "--", *argv, stdin=stdin)
-        return process.capture(argv, environment=self._environment, stdin=stdin)
+    def as_owner(self, *argv: str) -> process.Completed:
+        """Run a program as root of the user's own namespace: subordinate uids are its files."""
+        return process.capture([*self.user_namespace.command, *argv], environment=self._environment)
 
     def in_root(self, container: str, script: Path, stdin: bytes) -> process.Completed:
         """Run a Python script with RBUILD_ROOT naming the container's mounted root file system."""

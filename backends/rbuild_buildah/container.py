@@ -13,6 +13,7 @@ from rbuild_buildah import flags, mounts
 from rbuild_buildah.command import Buildah, own_words
 from rbuild_buildah.ending import Output, read_ending
 from rbuild_buildah.store import ContainerRecord, Store, filling
+from rbuild_containers.given_volumes import take_over
 from rbuild_containers.killing import kill_containing
 from rbuild_containers.runtime_state import RuntimeStates
 from rootless_build import process
@@ -39,17 +40,28 @@ def working_container(
     with removed_at_end(lambda: remove(buildah, record)):
         discard_half_filled(buildah, store, step)
         placed = mounts.place(step, image, store, record)
+        if step.caller_ids is not None and step.caller_ids.uid:
+            for mount in step.mounts:
+                if isinstance(mount, VolumeMount) and mount.name and not mount.cache:
+                    data = store.volume(mount.name).data
+                    take_over(data, step.caller_ids.uid, buildah.user_namespace)
         name = ("--name", record.name, "--cidfile", str(record.id_file))
         buildah.ask("the container could not be made", "from", *create, *name, image.id)
-        if placed.fills:
-            _fill(buildah, record, placed.fills)
+        root = mounts.root_of(step, image, settings)
+        if placed.fills or root:
+            _fill(buildah, record, placed.fills, root)
         yield WorkingContainer(buildah, record, step, image, placed, argv)
 
 
-def _fill(buildah: Buildah, record: ContainerRecord, fills: Sequence[mounts.Copy]) -> None:
+def _fill(
+    buildah: Buildah,
+    record: ContainerRecord,
+    fills: Sequence[mounts.Copy],
+    root: mounts.Root | None,
+) -> None:
     for fill in fills:
         filling(fill.to).write_text(process.identity())
-    mounts.copy(buildah, record.id, fills)
+    mounts.copy(buildah, record.id, fills, root=root)
     for fill in fills:
         filling(fill.to).unlink()
 

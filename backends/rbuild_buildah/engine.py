@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import functools
 import json
-import os
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -19,6 +18,7 @@ from rbuild_buildah.container import WorkingContainer, remove, working_container
 from rbuild_buildah.store import Store
 from rbuild_containers.build import build_arguments
 from rbuild_containers.build_log import BuildLog
+from rbuild_containers.id_maps import id_maps
 from rbuild_containers.image_config import image_from_config
 from rbuild_containers.image_files import copy_image
 from rbuild_containers.runtime_state import RuntimeStates
@@ -32,6 +32,7 @@ from rootless_build.backend import (
     Image,
     Leftover,
     LeftoverKind,
+    UserNamespace,
 )
 from rootless_build.errors import ImageNotFoundError, RbuildError, StepFailedError
 from rootless_build.events import StepReporter, Stream
@@ -124,6 +125,15 @@ class BuildahEngine:
             raise log.failure(step, status)
         return image
 
+    def copy_size(self, step: RunContainer, image: Image) -> int | None:
+        """See `rootless_build.backend.Engine.copy_size`."""
+        if step.caller_ids is None:
+            return None
+        # Few containers need it.
+        from rbuild_containers.mapped_images import copy_size  # noqa: PLC0415
+
+        return copy_size(self._storage, image.id, id_maps(step.caller_ids, self._settings))
+
     def container(
         self, step: RunContainer, image: Image
     ) -> AbstractContextManager[WorkingContainer]:
@@ -178,19 +188,17 @@ class BuildahEngine:
         self._buildah.remove_tree(directory)
         return True
 
+    @property
+    def user_namespace(self) -> UserNamespace:
+        """That of this user's buildah."""
+        return self._buildah.user_namespace
+
     def give_back(self, directory: Path) -> None:
-        """Make everything below `directory` the user's."""
-        if not _has_foreign(directory, os.getuid()):
-            return
-        done = self._buildah.as_owner(
-            "find", str(directory), "!", "-uid", "0", "-exec", "chown", "-h", "0:0", "{}", "+"
-        )
-        if done.status:
-            raise StepFailedError(
-                f"some files below {directory} belong to another user, and stay so",
-                engine_words=done.words,
-                hint=f"as root: chown -R {os.getuid()}:{os.getgid()} {directory}",
-            )
+        """Make `directory` and everything in it the user's."""
+        # A run that changes nothing has no container.
+        from rootless_build.ownership import give_back  # noqa: PLC0415
+
+        give_back(directory, self.user_namespace)
 
     def leftovers(self, kinds: Collection[LeftoverKind] = ALL_KINDS) -> Sequence[Leftover]:
         """The containers and volumes on record, and the images, that have rbuild's labels."""
@@ -303,31 +311,6 @@ def _image(inspected: Mapping[str, Json]) -> Image:
         root.get("diff_ids") if isinstance(root, dict) else None,
         (whole.get("os"), whole.get("architecture"), whole.get("variant")),
     )
-
-
-def _has_foreign(directory: Path, uid: int) -> bool:
-    """Whether something in a directory, or the directory itself, belongs to somebody else."""
-    if directory.lstat().st_uid != uid:
-        return True
-    with os.scandir(directory) as entries:
-        return any(
-            _has_foreign(Path(entry.path), uid)
-            if entry.is_dir(follow_symlinks=False)
-            else entry.stat(follow_symlinks=False).st_uid != uid
-            for entry in entries
-        )
-
-
-def _size(directory: Path) -> int:
-    """Bytes of the files below; what a subordinate uid keeps to itself does not count."""
-    found = 0
-    for parent, _, names in os.walk(directory):
-        for name in names:
-            try:
-                found += Path(parent, name).lstat().st_size
-            except OSError:
-                continue  # it went away meanwhile, or can't be looked at
-    return found
 
 
 def _bytes(text: str) -> int | None:

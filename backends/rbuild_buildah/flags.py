@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from rbuild_buildah.command import CHROOT, isolation_arguments
+from rbuild_containers.id_maps import id_maps
 from rootless_build.backend import EngineSettings, Image, Stdio
 from rootless_build.data import dataclass
 from rootless_build.errors import StepFailedError, UnsupportedError
@@ -122,6 +123,7 @@ def create_arguments(step: RunContainer, settings: EngineSettings) -> tuple[str,
 def _create(step: RunContainer, settings: EngineSettings) -> Iterator[str]:
     yield from ("--pull-never", "--quiet", "--http-proxy=false")
     yield from isolation_arguments(settings)
+    yield from _id_maps(step, settings)
     if step.privileged:
         yield from ("--cap-add", "all", "--security-opt", "seccomp=unconfined")
         yield from ("--security-opt", "label=disable")
@@ -145,6 +147,15 @@ def _create(step: RunContainer, settings: EngineSettings) -> Iterator[str]:
         for flag, value in _CGROUP_LIMITS:
             if value(step.limits):
                 yield from (flag, str(value(step.limits)))
+
+
+def _id_maps(step: RunContainer, settings: EngineSettings) -> Iterator[str]:
+    """At `run` they have no effect."""
+    if step.caller_ids is not None:
+        maps = id_maps(step.caller_ids, settings)
+        for flag, ids in zip(("--userns-uid-map", "--userns-gid-map"), maps, strict=True):
+            for each in ids:
+                yield from (flag, str(each))
 
 
 def run_arguments(

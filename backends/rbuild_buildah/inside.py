@@ -1,9 +1,11 @@
-"""Copies into and out of a container's root file system, as root of the user's own namespace.
+"""Works in a container's root file system, as root of the user's own namespace.
 
 A script, not a module: `buildah unshare` runs it, the standard library is all it has. It reads
-`{"copies": [{"path", "to", "owned"}], "mounts": [[target, source]]}` from standard input and
-RBUILD_ROOT, the mounted root file system, from the environment; it writes a list that says of each
-copy whether there was such a directory. `owned`: the copies keep their owners.
+`{"copies": [{"path", "to", "owned", "owner"}], "mounts": [[target, source]],
+"directories": [path], "root": [uid, gid]}` from standard input and RBUILD_ROOT, the mounted root
+file system, from the environment; it writes a list that says of each copy whether there was such a
+directory. `owned`: the copies keep their owners. `owner`, if not null: whose `to` is where there is
+nothing to copy. `root`, if not null: whose new `directories` are, and the caller is not that.
 """
 
 from __future__ import annotations
@@ -51,16 +53,46 @@ def copy(source: str, destination: str, *, owned: bool) -> None:
         os.chmod(destination, mode)  # noqa: PTH101
 
 
+def make_directories(root: str, paths: list[str], uid: int, gid: int) -> None:
+    """Make directories as the container would see and follow them; what is new is uid's."""
+    host = os.open("/", os.O_PATH | os.O_DIRECTORY)
+    os.chroot(root)
+    try:
+        os.chdir("/")
+        if uid != os.getuid():
+            # Its owner can't be changed for long: each mount makes it the caller's, who gets what
+            # everybody else may do.
+            mode = os.stat("/").st_mode  # noqa: PTH116
+            os.chmod("/", mode & 0o7077 | (mode & 0o007) << 6)  # noqa: PTH101
+        for path in map(PurePosixPath, paths):
+            for place in (*reversed(path.parents), path):
+                try:
+                    os.mkdir(place, 0o755)  # noqa: PTH102
+                except FileExistsError:
+                    continue
+                except OSError:
+                    break  # the engine says why it can't
+                os.chown(place, uid, gid)
+    finally:
+        os.fchdir(host)
+        os.chroot(".")
+        os.close(host)
+
+
 def main() -> None:
     """Do what standard input says."""
     request = json.load(sys.stdin)
     root = os.environ["RBUILD_ROOT"]
+    if request["root"]:
+        make_directories(root, request["directories"], *request["root"])
     answers = []
     for wanted in request["copies"]:
         source = on_host(root, wanted["path"], request["mounts"])
         answers.append(os.path.isdir(source))  # noqa: PTH112
         if answers[-1]:
             copy(source, wanted["to"], owned=wanted["owned"])
+        elif wanted["owner"]:
+            os.chown(wanted["to"], *wanted["owner"])
     json.dump(answers, sys.stdout)
 
 

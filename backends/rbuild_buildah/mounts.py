@@ -11,7 +11,9 @@ from typing import Final
 
 from rbuild_buildah.command import Buildah
 from rbuild_buildah.store import ContainerRecord, Store
-from rootless_build.backend import Image
+from rbuild_containers.id_maps import id_maps
+from rootless_build.backend import EngineSettings, Image
+from rootless_build.caller import numeric
 from rootless_build.data import dataclass
 from rootless_build.errors import StepFailedError
 from rootless_build.plan import BindMount, RunContainer, TmpfsMount, VolumeMount
@@ -23,12 +25,25 @@ _INSIDE: Final = Path(__file__).with_name("inside.py")
 class Copy:
     """What is in the directory `path` of a container goes to the host's directory `to`.
 
-    `owned`: the copies keep their owners; else they are the user's.
+    `owned`: the copies keep their owners; else they are the user's. Where there is no such
+    directory, `to` becomes `owner`'s (uid and gid as the engine sees them).
     """
 
     path: str
     to: Path
     owned: bool
+    owner: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """What buildah 1.28.2 makes in a new container as the caller, although another user is the
+    container's root: what is missing of `directories`, and the root directory. `owner` is the uid
+    and gid of the container's root as the engine sees them.
+    """
+
+    owner: tuple[int, int]
+    directories: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +66,18 @@ def place(step: RunContainer, image: Image, store: Store, record: ContainerRecor
     """
     mounts: list[BindMount | TmpfsMount] = []
     fills = []
+    user = step.user or image.user
     for number, mount in enumerate(_all(step, image)):
         if not isinstance(mount, VolumeMount):
             if isinstance(mount, BindMount):
                 _make_source(mount)
             mounts.append(mount)
             continue
+        owner = None
+        if mount.cache and step.caller_ids is None:
+            owner = numeric(user)
+            if owner is None:
+                continue  # nobody knows to whom it would have to belong
         if mount.name is None:
             data = record.anonymous / str(number)
             data.mkdir(parents=True)
@@ -64,20 +85,38 @@ def place(step: RunContainer, image: Image, store: Store, record: ContainerRecor
             data = store.make_volume(mount.name, step.labels).data
         mounts.append(BindMount(data, mount.target, read_only=mount.read_only))
         if mount.copy and _is_empty(data):
-            fills.append(Copy(mount.target, data, owned=True))
+            fills.append(Copy(mount.target, data, owned=True, owner=owner))
     return Placed(tuple(sorted(mounts, key=lambda mount: mount.target.count("/"))), tuple(fills))
 
 
+def root_of(step: RunContainer, image: Image, settings: EngineSettings) -> Root | None:
+    """None where the caller is the container's root."""
+    if step.caller_ids is None:
+        return None
+    uids, gids = id_maps(step.caller_ids, settings)
+    directory = posixpath.normpath(step.working_directory or image.working_directory)
+    above = {posixpath.dirname(posixpath.normpath(mount.target)) for mount in step.mounts}
+    return Root((uids[0].host, gids[0].host), (*sorted(above - {"/", ""}), directory))
+
+
 def copy(
-    buildah: Buildah, container: str, copies: Sequence[Copy], mounts: Sequence[BindMount] = ()
+    buildah: Buildah,
+    container: str,
+    copies: Sequence[Copy],
+    mounts: Sequence[BindMount] = (),
+    root: Root | None = None,
 ) -> tuple[bool, ...]:
     """Copy directories of a container; says of each whether there was such a directory.
 
-    Raises StepFailedError when something could not be copied.
+    Before that `root` is seen to. Raises StepFailedError when something could not be copied.
     """
     request = {
-        "copies": [{"path": c.path, "to": str(c.to), "owned": c.owned} for c in copies],
+        "copies": [
+            {"path": c.path, "to": str(c.to), "owned": c.owned, "owner": c.owner} for c in copies
+        ],
         "mounts": [[mount.target, str(mount.source)] for mount in mounts],
+        "root": root and root.owner,
+        "directories": root.directories if root else (),
     }
     done = buildah.in_root(container, _INSIDE, json.dumps(request).encode())
     if done.status:

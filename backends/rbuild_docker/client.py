@@ -107,6 +107,11 @@ class Client:
         fields = (field for option in options for field in option.split(","))
         return tuple(f.removeprefix("name=") for f in fields if f.startswith("name="))
 
+    @property
+    def rootless(self) -> bool:
+        """Whether the daemon runs as an ordinary user."""
+        return "rootless" in self.security_options
+
     def unavailable(self, why: Diagnosis, words: str = "") -> BackendUnavailableError:
         """The error for a daemon that does not answer."""
         return BackendUnavailableError(

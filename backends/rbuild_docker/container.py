@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import secrets
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -17,9 +18,10 @@ from rbuild_docker.run_arguments import command, options
 from rbuild_docker.start_words import StartWords
 from rootless_build import process, terminal
 from rootless_build.backend import LABEL_PREFIX, Exit, Image, Stdio, removed_at_end
+from rootless_build.caller import numeric
 from rootless_build.errors import StepFailedError, UnsupportedError
 from rootless_build.events import Level, StepReporter, Stream
-from rootless_build.plan import BindMount, Json, RunContainer, VolumeMount
+from rootless_build.plan import BindMount, Json, Mount, RunContainer, VolumeMount
 
 _STOP_GRACE: Final = 2
 """Seconds an interrupted container has before SIGKILL, where the step says nothing."""
@@ -162,9 +164,11 @@ def new_container(
     """Make a container; it is removed, with its anonymous volumes, when the context ends.
 
     Raises StepFailedError (125) when docker refuses, UnsupportedError for bind mounts on a
-    remote engine, ContainerLeftError when it stays.
+    remote engine or of a user who can't write to them, ContainerLeftError when it stays.
     """
     _prepare_sources(client, step)
+    differs = _check_caller(client, step)
+    step = dataclasses.replace(step, mounts=tuple(_writable(step, image)))
     _make_volumes(client, step)
     if "selinux" in client.security_options and not step.privileged:
         # Else the container may not read the checkout; relabelling it is not ours to do.
@@ -186,7 +190,8 @@ def new_container(
             message = "docker could not make the container"
             raise StepFailedError(message, status=125, engine_words=made.words)
         identity = made.text.strip()
-        yield DockerContainer(client, identity, step, image, made.words)
+        warnings = "\n".join(filter(None, (differs, made.words)))
+        yield DockerContainer(client, identity, step, image, warnings)
 
 
 def _prepare_sources(client: Client, step: RunContainer) -> None:
@@ -212,6 +217,42 @@ def _prepare_sources(client: Client, step: RunContainer) -> None:
         raise StepFailedError(
             f"{mount.source} cannot be mounted at {mount.target}", status=125, engine_words=words
         )
+
+
+def _check_caller(client: Client, step: RunContainer) -> str:
+    """What differs from a daemon that is root's, for a person; empty for nothing.
+
+    A rootless dockerd (29.1 is the newest) knows no other map of ids than its own, in which the
+    container's root is the caller. Raises UnsupportedError where the step's user is the caller by
+    its number, and could not write to what is mounted for it.
+    """
+    shared = [mount for mount in step.mounts if isinstance(mount, BindMount)]
+    if step.caller_ids is None or not shared or not client.rootless:
+        return ""
+    uid, gid = step.caller_ids.uid, step.caller_ids.gid
+    if not uid:
+        return f"with rootless docker group {gid} of the container is not yours outside of it"
+    for mount in shared:
+        if mount.read_only:
+            continue
+        mode = mount.source.stat().st_mode
+        needed = stat.S_IWOTH | (stat.S_IXOTH if stat.S_ISDIR(mode) else 0)
+        if mode & needed != needed:
+            raise UnsupportedError(
+                f"rootless docker can't do --user {step.user or uid}: user {uid} of the container "
+                f"is not you outside of it, and could not write to {mount.source}",
+                hint="use --backend podman or --backend buildah, which can; or mount it read-only",
+            )
+    return f"with rootless docker user {uid} of the container is not you outside of it"
+
+
+def _writable(step: RunContainer, image: Image) -> Iterator[Mount]:
+    """The mounts without rbuild's caches where the user is not root: docker makes new volumes
+    root's, and has no way to give them to another.
+    """
+    ids = numeric(step.user or image.user)
+    root = ids is not None and ids[0] == 0
+    return (m for m in step.mounts if root or not (isinstance(m, VolumeMount) and m.cache))
 
 
 def is_remote(endpoint: str) -> bool:

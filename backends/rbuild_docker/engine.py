@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import assert_never, cast
+from typing import Final, assert_never, cast
 
 from rbuild_containers.image_config import image_from_inspect, matched
 from rbuild_docker import image_builds, image_files
 from rbuild_docker.client import GONE, Client
 from rbuild_docker.container import is_remote, new_container
-from rbuild_docker.ownership import give_back
 from rbuild_docker.storage import labelled
 from rootless_build import process
 from rootless_build.backend import (
@@ -22,10 +22,13 @@ from rootless_build.backend import (
     Image,
     Leftover,
     LeftoverKind,
+    UserNamespace,
 )
 from rootless_build.errors import ImageBuildError, ImageNotFoundError, StepFailedError
 from rootless_build.events import StepReporter, Stream
 from rootless_build.plan import BuildImage, Json, Pairs, RunContainer
+
+_NAMESPACE: Final = ("rootlesskit",)
 
 
 class DockerEngine:
@@ -43,7 +46,7 @@ class DockerEngine:
     @property
     def rootless(self) -> bool:
         """False when a privileged container has power over the host."""
-        return "rootless" in self._client.security_options
+        return self._client.rootless
 
     @property
     def remote(self) -> bool:
@@ -151,6 +154,10 @@ class DockerEngine:
 
     # --- containers and volumes -----------------------------------------------------------------
 
+    def copy_size(self, step: RunContainer, image: Image) -> int | None:  # noqa: ARG002
+        """Never any: it has no such containers."""
+        return None
+
     def container(self, step: RunContainer, image: Image) -> AbstractContextManager[Container]:
         """Make a container of `image`."""
         self._last_image = image.id
@@ -160,10 +167,29 @@ class DockerEngine:
         """Remove a named volume; False when there was none."""
         return self._client.remove(f"the volume {name}", "volume", "rm", name)
 
+    @property
+    def user_namespace(self) -> UserNamespace | None:
+        """One like that of this user's rootless daemon, made by the program that made it that."""
+        if not self.rootless or self.remote or process.which(_NAMESPACE[0]) is None:
+            return None
+        socket = Path(self._client.endpoint.removeprefix("unix://"))
+        return UserNamespace(_NAMESPACE) if socket.stat().st_uid == os.getuid() else None
+
     def give_back(self, directory: Path) -> None:
-        """Make everything below `directory` the property of the user who runs rbuild."""
-        if not self.remote:
-            give_back(self._client, directory, self._last_image, rootless=self.rootless)
+        """Make `directory` and everything in it the property of the user who runs rbuild."""
+        if self.remote:
+            return
+        # A run that changes nothing has no container.
+        from rbuild_docker.ownership import give_back_in_container  # noqa: PLC0415
+        from rootless_build.ownership import give_back  # noqa: PLC0415
+
+        namespace = self.user_namespace
+        if namespace is not None:
+            give_back(directory, namespace)
+        else:
+            give_back_in_container(
+                self._client, directory, self._last_image, rootless=self.rootless
+            )
 
     def leftovers(self, kinds: Collection[LeftoverKind] = ALL_KINDS) -> Sequence[Leftover]:
         """Everything of these kinds in docker's storage that carries rbuild's labels."""

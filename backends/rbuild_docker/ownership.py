@@ -9,14 +9,17 @@ from rbuild_docker.client import Client
 from rootless_build import process
 from rootless_build.backend import LABEL_PROCESS
 from rootless_build.errors import HostError
+from rootless_build.ownership import all_ours
 
 
-def give_back(client: Client, directory: Path, image: str | None, *, rootless: bool) -> None:
+def give_back_in_container(
+    client: Client, directory: Path, image: str | None, *, rootless: bool
+) -> None:
     """Change the owner of everything below `directory`, in a container: only there one may.
 
     `image` is one that is at hand; `chown` has to be in it. Raises HostError.
     """
-    if _all_ours(directory):
+    if all_ours(directory):
         return
     words = "there is no image to run chown in"
     if image:
@@ -43,22 +46,3 @@ def give_back(client: Client, directory: Path, image: str | None, *, rootless: b
 
 def _doubled(path: Path) -> str:
     return str(path).replace('"', '""')
-
-
-def _all_ours(directory: Path) -> bool:
-    """Whether every file below belongs to the caller: stat calls only, the usual case."""
-    us = os.getuid()
-    try:
-        if directory.lstat().st_uid != us:
-            return False
-        for parent, directories, files in os.walk(directory, onerror=_raise):
-            for name in (*directories, *files):
-                if os.lstat(os.path.join(parent, name)).st_uid != us:  # noqa: PTH118 - speed
-                    return False
-    except PermissionError:
-        return False
-    return True
-
-
-def _raise(error: OSError) -> None:
-    raise error

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 from collections.abc import Iterator
 from typing import ClassVar
 
-from rbuild_podman.connection import ENDPOINT_VARIABLE, Connection
+from rbuild_podman.connection import ENDPOINT_VARIABLE, Connection, endpoint, environment
 from rbuild_podman.engine import PodmanEngine
 from rootless_build import process
 from rootless_build.backend import Engine, EngineSettings, Probe
@@ -31,31 +30,31 @@ class PodmanBackend:
                 "podman is not installed",
                 "install it with your package manager, for example: apt-get install podman",
             )
-        endpoint = os.environ.get(ENDPOINT_VARIABLE)
-        if settings.isolation == "chroot" and not endpoint:
+        address = endpoint()
+        if settings.isolation == "chroot" and not address:
             return Probe(
                 "",
                 "podman has no OCI runtime that can start a container here",
                 "install runc, or crun where control groups are not hybrid; buildah needs neither",
             )
-        environment = dict(settings.environment)
         version = ["podman", "version", "--format", "{{.Client.Version}}"]
-        if endpoint:
+        if address:
             version = [
-                *("podman", "--remote", "--url", endpoint),
+                *("podman", "--remote", "--url", address),
                 *("version", "--format", "{{.Server.Version}}"),
             ]
         try:
-            answer = process.capture(version, environment=environment, timeout=_PATIENCE)
+            answer = process.capture(version, environment=environment(settings), timeout=_PATIENCE)
         except subprocess.TimeoutExpired:
-            return Probe("", f"podman did not answer within {_PATIENCE:.0f} s")
+            who = f"the podman service at {address}" if address else "podman"
+            return Probe("", f"{who} did not answer within {_PATIENCE:.0f} s")
         if answer.status == 0:
             return Probe(answer.text.strip())
         words = answer.words.rpartition("\n")[2].removeprefix("Error: ")
-        if endpoint:
+        if address:
             return Probe(
                 "",
-                f"the podman service at {endpoint} does not answer: {words}",
+                f"the podman service at {address} does not answer: {words}",
                 f"start it, or unset {ENDPOINT_VARIABLE} to use the podman of this host",
             )
         return Probe("", f"podman does not start: {words}")

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rootless_build import process
-from rootless_build.backend import EngineSettings
+from rootless_build.backend import EngineSettings, UserNamespace
 from rootless_build.errors import BackendUnavailableError, StepFailedError
 
 if TYPE_CHECKING:
@@ -27,6 +27,17 @@ _PATIENCE = 15.0
 """Seconds the private service has to answer; it needs 0.12 s on an idle machine."""
 
 
+def endpoint() -> str | None:
+    """The service that CONTAINER_HOST names; an empty value names none."""
+    return os.environ.get(ENDPOINT_VARIABLE) or None
+
+
+def environment(settings: EngineSettings) -> process.Environment:
+    """What every podman command gets. podman 4.3.1 takes an empty CONTAINER_HOST for an address."""
+    own = {} if endpoint() else {ENDPOINT_VARIABLE: None}
+    return {**dict(settings.environment), **own}
+
+
 class Connection:
     """A context manager. The private service is started by `start`, which does not wait for it,
     or by the first use of `client`.
@@ -36,8 +47,8 @@ class Connection:
     """
 
     def __init__(self, settings: EngineSettings) -> None:
-        self.environment: process.Environment = dict(settings.environment)
-        self._endpoint = os.environ.get(ENDPOINT_VARIABLE)
+        self.environment = environment(settings)
+        self._endpoint = endpoint()
         self._socket = settings.runtime_directory / "podman.sock"
         self._log = settings.runtime_directory / "podman-service.log"
         self._service: process.Running | None = None
@@ -83,6 +94,13 @@ class Connection:
     def endpoint(self) -> str | None:
         """The service that CONTAINER_HOST names, None for this run's own."""
         return self._endpoint
+
+    @property
+    def user_namespace(self) -> UserNamespace:
+        """That of this user's own podman."""
+        # With it `unshare` would be asked of a service, which does not know it.
+        environment = {**self.environment, ENDPOINT_VARIABLE: None}
+        return UserNamespace(("podman", "unshare"), tuple(environment.items()))
 
     @property
     def remote(self) -> bool:

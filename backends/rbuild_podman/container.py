@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from rbuild_containers.given_volumes import take_over
 from rbuild_containers.runtime_state import RuntimeStates
 from rbuild_podman.connection import Connection, engine_errors
 from rbuild_podman.specgen import container_spec
@@ -221,6 +222,7 @@ def new_container(
     with removed_at_end(remove):
         with engine_errors("podman could not make the container", status=125):
             _make_volumes(connection, step)
+            _take_volumes_over(connection, step)
             made = client.api.post(
                 "/containers/create", data=spec, headers={"Content-Type": "application/json"}
             )
@@ -269,6 +271,15 @@ def _make_volumes(connection: Connection, step: RunContainer) -> None:
                 # Another build of the project may have been faster.
                 if not volumes.exists(mount.name):
                     raise
+
+
+def _take_volumes_over(connection: Connection, step: RunContainer) -> None:
+    if step.caller_ids is None or not step.caller_ids.uid or connection.endpoint is not None:
+        return
+    for mount in step.mounts:
+        if isinstance(mount, VolumeMount) and mount.name and not mount.cache:
+            place = connection.client.volumes.get(mount.name).attrs["Mountpoint"]
+            take_over(Path(place), step.caller_ids.uid, connection.user_namespace)
 
 
 def remove_container(connection: Connection, identity: str) -> str:

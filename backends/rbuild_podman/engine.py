@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-import os
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import assert_never, cast
 from urllib.parse import quote
 
+from rbuild_containers.id_maps import id_maps
 from rbuild_containers.image_config import image_from_inspect, matched
 from rbuild_containers.image_files import copy_image
 from rbuild_containers.killing import kill_containing
@@ -29,6 +29,7 @@ from rootless_build.backend import (
     Image,
     Leftover,
     LeftoverKind,
+    UserNamespace,
 )
 from rootless_build.errors import (
     ImageBuildError,
@@ -232,6 +233,15 @@ class PodmanEngine:
 
     # --- containers and volumes -----------------------------------------------------------------
 
+    def copy_size(self, step: RunContainer, image: Image) -> int | None:
+        """See `rootless_build.backend.Engine.copy_size`."""
+        if step.caller_ids is None or self._connection.endpoint is not None:
+            return None
+        # Few containers need it.
+        from rbuild_containers.mapped_images import copy_size  # noqa: PLC0415
+
+        return copy_size(self._storage, image.id, id_maps(step.caller_ids, self._settings))
+
     def container(self, step: RunContainer, image: Image) -> AbstractContextManager[Container]:
         """Make a container of `image`."""
         from rbuild_podman.container import new_container  # noqa: PLC0415 - as above
@@ -247,17 +257,21 @@ class PodmanEngine:
             answer.raise_for_status()
         return True
 
+    @property
+    def user_namespace(self) -> UserNamespace | None:
+        """That of this user's podman."""
+        if self.remote or self.rootless != self._settings.rootless:
+            return None
+        return self._connection.user_namespace if self.rootless else UserNamespace(())
+
     def give_back(self, directory: Path) -> None:
-        """Make everything below `directory` the property of the user who runs rbuild."""
-        if self._connection.remote or _all_ours(directory):
-            return
-        done = self._as_owner("chown", "--recursive", "--no-dereference", "0:0", str(directory))
-        if done.status != 0:
-            raise StepFailedError(
-                f"files of other users in {directory} could not be given back",
-                hint="`podman unshare rm -rf` removes them",
-                engine_words=done.words,
-            )
+        """Make `directory` and everything in it the property of the user who runs rbuild."""
+        # As in `build_image`.
+        from rootless_build.ownership import give_back  # noqa: PLC0415
+
+        namespace = self.user_namespace
+        if namespace is not None:
+            give_back(directory, namespace)
 
     def leftovers(self, kinds: Collection[LeftoverKind] = ALL_KINDS) -> tuple[Leftover, ...]:
         """Everything of these kinds in podman's storage that carries rbuild's labels."""
@@ -359,8 +373,8 @@ class PodmanEngine:
 
     def _as_owner(self, *argv: str) -> process.Completed:
         """Run a program as root of the user's own namespace: subordinate uids are its files."""
-        namespace = ["podman", "unshare"] if self._settings.rootless else []
-        return process.capture([*namespace, *argv], environment=self._connection.environment)
+        namespace = self.user_namespace or UserNamespace(())
+        return process.capture([*namespace.command, *argv], environment=dict(namespace.environment))
 
     def _list(self, path: str, params: Mapping[str, object]) -> list[dict[str, Json]]:
         with engine_errors("podman could not list what is in its storage"):
@@ -390,20 +404,3 @@ def _leftover(
 def _is_ours(item: Mapping[str, Json]) -> bool:
     labels = cast("dict[str, str]", item.get("Labels") or {})
     return any(label.startswith(LABEL_PREFIX) for label in labels)
-
-
-def _all_ours(directory: Path) -> bool:
-    """Whether every file below belongs to the caller: stat calls only, the usual case."""
-    us = os.getuid()
-    try:
-        for parent, directories, files in os.walk(directory, onerror=_raise):
-            for name in (*directories, *files):
-                if os.lstat(os.path.join(parent, name)).st_uid != us:  # noqa: PTH118 - speed
-                    return False
-    except PermissionError:
-        return False
-    return True
-
-
-def _raise(error: OSError) -> None:
-    raise error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rbuild_containers.id_maps import id_maps
 from rbuild_podman.specgen import tmpfs_options
 from rootless_build.backend import EngineSettings
 from rootless_build.plan import BindMount, Limits, Mount, RunContainer, TmpfsMount, VolumeMount
@@ -66,6 +67,10 @@ def _options(step: RunContainer, settings: EngineSettings) -> Iterator[str]:
     ):
         for value in values:
             yield f"{option}={value}"
+    if step.caller_ids is not None:
+        maps = id_maps(step.caller_ids, settings)
+        for option, ids in zip(("--uidmap", "--gidmap"), maps, strict=True):
+            yield from (f"{option}={each}" for each in ids)
     for mount in step.mounts:
         yield _mount(mount)
     yield from _limits(step.limits)

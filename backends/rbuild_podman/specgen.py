@@ -10,10 +10,12 @@ import re
 import signal
 from typing import cast
 
+from rbuild_containers.id_maps import id_maps
 from rootless_build.backend import EngineSettings, Image
 from rootless_build.errors import UnsupportedError
 from rootless_build.plan import (
     BindMount,
+    CallerIds,
     Json,
     Limits,
     Mount,
@@ -26,6 +28,7 @@ Spec = dict[str, Json]
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([bkmgt]?)(?:i?b)?", re.IGNORECASE)
 _UNITS = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+_INFINITY = 2**64 - 1
 _CPU_PERIOD = 100_000
 """Microseconds; docker's own for `--cpus`."""
 _TMPFS_DEFAULTS = (("rw", "ro"), ("nosuid", "suid"), ("nodev", "dev"), ("noexec", "exec"))
@@ -60,6 +63,8 @@ def container_spec(
         "privileged": step.privileged,
         "init": step.init,
         "read_only_filesystem": step.read_only,
+        # docker adds nothing to the image's /etc/passwd and /etc/group.
+        "manage_password": False,
         "netns": network_namespace(step.network, settings.network),
     }
     if step.command:
@@ -75,16 +80,18 @@ def container_spec(
         spec["unsetenv"] = ["TERM"]
     _optional(spec, step)
     _namespaces(spec, step)
+    if step.caller_ids is not None:
+        _exchange_ids(spec, step.caller_ids, settings)
     _mounts(spec, step.mounts)
     _network(spec, step)
     for option in step.security_options:
         _security(spec, option)
     _limits(spec, step.limits)
     # Later ones win, as on docker's command line.
-    ulimits = {ulimit["type"]: ulimit for ulimit in map(_ulimit, default_ulimits)}
-    ulimits |= {ulimit["type"]: ulimit for ulimit in map(_ulimit, step.limits.ulimits)}
-    if ulimits:
-        spec["r_limits"] = list(ulimits.values())
+    rlimits = {ulimit["type"]: ulimit for ulimit in map(_ulimit, default_ulimits)}
+    rlimits |= {ulimit["type"]: ulimit for ulimit in map(_ulimit, step.limits.ulimits)}
+    if rlimits:
+        spec["r_limits"] = list(rlimits.values())
     return spec
 
 
@@ -137,6 +144,17 @@ def _namespaces(spec: Spec, step: RunContainer) -> None:
     ):
         if mode:
             spec[key] = _namespace(mode)
+
+
+def _exchange_ids(spec: Spec, caller: CallerIds, settings: EngineSettings) -> None:
+    spec["userns"] = {"nsmode": "private"}
+    spec["idmappings"] = {
+        kind: [
+            {"container_id": each.container, "host_id": each.host, "size": each.size}
+            for each in ids
+        ]
+        for kind, ids in zip(("UIDMap", "GIDMap"), id_maps(caller, settings), strict=True)
+    }
 
 
 _NETWORK_MODES = {"host", "none", "private", "slirp4netns", "pasta", "container", "ns", "bridge"}
@@ -316,7 +334,13 @@ def _ulimit(text: str) -> Spec:
     name, _, values = text.partition("=")
     soft, _, hard = values.partition(":")
     try:
-        return {"type": name, "soft": int(soft), "hard": int(hard or soft)}
+        return {"type": name, "soft": _unsigned(soft), "hard": _unsigned(hard or soft)}
     except ValueError:
         message = f"{text} is no ulimit"
         raise UnsupportedError(message, hint="write NAME=SOFT[:HARD]") from None
+
+
+def _unsigned(limit: str) -> int:
+    """The API has numbers of 64 bits without a sign; RLIM_INFINITY is the largest of them."""
+    number = int(limit)
+    return number if number >= 0 else _INFINITY

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rootless_build import registry
 from rootless_build.cli.checkout import bundles_directory
 from rootless_build.cli.command import Command
+from rootless_build.cli.engines import backend_name
 from rootless_build.errors import HostError
 from rootless_build.host import engine_settings
 from rootless_build.host.examination import examine
@@ -22,12 +24,24 @@ def surveyed(command: Command, facts: Facts) -> Facts:
     Raises ConfigError.
     """
     bundles = bundles_directory(command)
-    return survey(facts, os.environ, command.project, bundles, lambda: _answers(facts))
+    found = survey(facts, os.environ, command.project, bundles, lambda: _answers(facts))
+    if backend_name(command) != registry.AUTO:
+        return found
+    return replace(found, unreachable=_unreachable(facts))
 
 
 def findings(command: Command, facts: Facts) -> Sequence[Finding]:
     """What is to be said of this host, the worst first. Raises ConfigError."""
     return tuple(examined.finding for examined in examine(surveyed(command, facts)))
+
+
+def _unreachable(facts: Facts) -> str:
+    try:
+        with engine_settings(facts) as settings:
+            silent = registry.unreachable(settings)
+    except HostError:
+        return ""  # as below
+    return silent.message if silent else ""
 
 
 def _answers(facts: Facts) -> tuple[EngineAnswer, ...] | None:

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from rootless_build import bases, outputs, process, reference, registry
+from rootless_build import bases, caller, outputs, process, reference, registry
 from rootless_build import plan as plans
 from rootless_build.backend import Backend, Engine, EngineSettings
 from rootless_build.cli.build import split_words
@@ -109,7 +109,10 @@ def _look(command: Command, plan: plans.Plan, choice: Choice) -> _Seen:
 
 
 def _with_stand_ins(step: plans.Step, engine: Engine) -> tuple[plans.Step, tuple[str, ...]]:
-    """The step as it would be built, and the base images that would be pulled for it."""
+    """The step as it would be done, and the base images that would be pulled for it."""
+    if isinstance(step, plans.RunContainer):
+        image = bases.in_storage(step.image, engine)
+        return caller.in_numbers(step, image.user if image else ""), ()
     if not isinstance(step, plans.BuildImage):
         return step, ()
     from rootless_build.from_lines import external_bases  # noqa: PLC0415 - see the package
@@ -153,10 +156,23 @@ def _commands(step: plans.Step, backend: Backend, settings: EngineSettings) -> S
         usual = step.shell == plans.SHELL
         script = step.script if usual else shlex.join((*step.shell, step.script))
         return [f"(cd {shlex.quote(str(step.directory))} && {script})"]
+    if isinstance(step, plans.BuildImage | plans.RunContainer) and settings.rootless:
+        step = _with_possible_limits(step)
     if isinstance(step, plans.BuildImage):
         return outputs.pasted(step, lambda one: backend.commands(one, settings))
     made = [["mkdir", "-p", str(source)] for source in _missing_sources(step)]
     return [shlex.join(argv) for argv in (*made, *backend.commands(step, settings))]
+
+
+def _with_possible_limits(
+    step: plans.BuildImage | plans.RunContainer,
+) -> plans.BuildImage | plans.RunContainer:
+    if not step.limits.ulimits:
+        return step
+    # Few recipes set any.
+    from rootless_build import ulimits  # noqa: PLC0415
+
+    return dataclasses.replace(step, limits=ulimits.possible(step.limits)[0])
 
 
 def _missing_sources(step: plans.Step) -> Iterator[Path]:

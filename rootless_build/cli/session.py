@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rootless_build import mounts, process, recipes, reference, runner
+from rootless_build import caller, mounts, process, recipes, reference, runner
 from rootless_build.backend import LABEL_PROCESS, LABEL_UNFINISHED, Engine, LeftoverKind
 from rootless_build.cli.checkout import clear_dead_runs, failed_directory, own_directories
 from rootless_build.cli.command import Command, pairs
@@ -61,7 +61,8 @@ def read_plan(command: Command, targets: tuple[str, ...], variables: tuple[str, 
         if wrong is not None:
             message = f"{usual.containerfile}: {wrong[0]}"
             raise command.config_error(("defaults", "file"), message, wrong[1])
-    return mounts.with_worktrees(apply(apply(plan, usual), given))
+    made = apply(apply(plan, usual), given)
+    return caller.marked(mounts.with_worktrees(made))
 
 
 def defaults(command: Command) -> Overrides:

@@ -39,7 +39,10 @@ _NO_MATTER_TO_BUILD: Final = frozenset(
 )
 _NAMED_RUN: Final = frozenset({"image", "environment"})
 _NO_MATTER_TO_RUN: Final = frozenset(
-    {"origin", "labels", "name", "interactive", "tty", "remove", "pull", "always", "caches"}
+    {
+        *("origin", "labels", "name", "interactive", "tty", "remove", "pull", "always", "caches"),
+        "caller_ids",
+    }
 )
 _SHOWN: Final = 3
 
@@ -124,6 +127,9 @@ def of_run(step: RunContainer, image: Image, cache: Path, bundles: Path) -> Fing
         if name not in step.secret_environment
     )
     parts.append(("the command or an option", _rest(step, _NAMED_RUN | _NO_MATTER_TO_RUN)))
+    if step.user or image.user:
+        # Whether it is the caller decides what it may do (`rootless_build.caller`).
+        parts.append(("your user or group id", f"{os.getuid()}:{os.getgid()}"))
     changed: dict[str, tuple[str, ...]] = {}
     for mount in step.mounts:
         if not isinstance(mount, BindMount) or mount.source.is_relative_to(bundles):

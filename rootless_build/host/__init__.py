@@ -109,6 +109,10 @@ def _write(facts: Facts, environment: Mapping[str, str], private: Path) -> Engin
         rootless=facts.rootless,
         adaptations=adaptations + tuple(row for row in (network, isolation) if row),
         identity=settings.identity(containers, isolation.value if isolation else ""),
+        subordinate_ids=(
+            settings.subordinate(facts.account.subuids),
+            settings.subordinate(facts.account.subgids),
+        ),
     )
 
 

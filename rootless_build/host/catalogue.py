@@ -74,6 +74,9 @@ BACKGROUND: Final = {
     # --- engines
     "no-engine": "rbuild drives podman, buildah or docker; each says for itself whether it can run "
     "(rbuild backends).",
+    "engine-unreachable": "CONTAINER_HOST, DOCKER_HOST or DOCKER_CONTEXT names an engine that does "
+    "not answer. rbuild does not build with another one then, unless --backend says with which: "
+    "whoever sets such a variable expects the build there. An empty value counts as none.",
     "no-podman": "podman is not installed. buildah alone is enough for rbuild too.",
     "no-buildah": "buildah is not installed. podman alone is enough for rbuild too.",
     "no-docker": "docker's client is not installed. rbuild takes it only when nothing else can "

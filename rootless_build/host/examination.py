@@ -97,6 +97,7 @@ GROUPS: Final = (
     Group(
         "engines",
         (
+            engines.unreachable_engine,
             engines.no_engine,
             engines.unusable_engine,
             engines.usable_engines,

@@ -223,6 +223,8 @@ class Facts:
     reachable: tuple[tuple[str, str], ...] | None = None
     """Registries that were asked, each with what went wrong (empty: it answered)."""
     unread: tuple[tuple[str, str], ...] = ()
+    unreachable: str = ""
+    """What is wrong where the environment names an engine that does not answer."""
 
     @property
     def rootless(self) -> bool:

@@ -15,7 +15,7 @@ from typing import Final
 
 from rootless_build.backend import Adaptation
 from rootless_build.data import dataclass
-from rootless_build.host.facts import Cgroups, Facts
+from rootless_build.host.facts import WANTED_IDS, Cgroups, Facts, Range
 
 Table = dict[str, object]
 """One table of a TOML file, tables within it included."""
@@ -190,6 +190,11 @@ def network(facts: Facts) -> Adaptation | None:
     if not facts.tun:
         return Adaptation("network", "host", reason, "/dev/net/tun can't be opened by this user")
     return None
+
+
+def subordinate(ranges: tuple[Range, ...] | None) -> tuple[int, ...]:
+    """The sizes of ranges of subuid(5); of a directory service's, what is usual."""
+    return (WANTED_IDS,) if ranges is None else tuple(found.count for found in ranges)
 
 
 def isolation(facts: Facts) -> Adaptation | None:

@@ -146,8 +146,13 @@ class Draft:
 
     def add_ulimit(self, value: str) -> None:
         """`NAME=SOFT[:HARD]`."""
-        if "=" not in value:
-            raise BadValueError(f"{value!r} is not NAME=SOFT[:HARD]")
+        # Few recipes set any.
+        from rootless_build import ulimits  # noqa: PLC0415
+
+        try:
+            ulimits.parse(value)
+        except ValueError as error:
+            raise BadValueError(str(error)) from error
         before = self.limits.get("ulimits", ())
         assert isinstance(before, tuple)  # noqa: S101 - made here alone
         self.limits["ulimits"] = (*before, value)

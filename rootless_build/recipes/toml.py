@@ -108,6 +108,7 @@ def _run(
     for key, values, add in (
         ("mounts", container.mounts, draft.add_volume),
         ("tmpfs", container.tmpfs, draft.add_tmpfs),
+        ("ulimits", container.ulimits, draft.add_ulimit),
     ):
         for value in values:
             try:

@@ -9,6 +9,7 @@ import pytest
 
 from rootless_build.backend import Engine, Image
 from rootless_build.errors import StepFailedError
+from rootless_build.ownership import all_ours
 from rootless_build.plan import BindMount, RunContainer, TmpfsMount
 from tests.base_root import BASE
 from tests.contract.cases import Run, sh, where_supported
@@ -130,13 +131,46 @@ def test_files_of_the_containers_other_users_can_be_given_back(
     assert (shared / "own").stat().st_mode & 0o777 == 0o700
 
 
-def test_giving_back_follows_no_link(engine: Engine, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "script",
+    [
+        "chown 4321:4321 /m",
+        "chown 4321:4321 /m && chmod 0500 /m",
+        "mkdir /m/a && touch /m/a/b && chmod 0700 /m/a && chown -R 4321:4321 /m",
+        "mkdir -p /m/a/b/c && touch /m/a/b/c/d && chown 4321 /m/a/b/c/d",
+        "mkdir -p /m/a/b && touch /m/a/b/c && chown 4321:4321 /m/a/b && chmod 0 /m/a/b",
+        "ln -s nowhere /m/a && chown -h 4321:4321 /m/a",
+        "mkfifo /m/a && chown 4321:4321 /m/a",
+        "touch '/m/a b' \"$(printf '/m/\\377\\n')\" && chown 4321:4321 /m/*",
+    ],
+)
+def test_whatever_a_container_gives_away_can_be_given_back(
+    engine: Engine, run: Run, tmp_path: Path, script: str
+) -> None:
     shared = tmp_path / "shared"
     shared.mkdir()
-    (shared / "link").symlink_to("/etc/passwd")
-    (shared / "broken").symlink_to("nowhere")
+    run(RunContainer(BASE, sh(script), mounts=(BindMount(shared, "/m"),)))
+    assert not all_ours(shared)
     engine.give_back(shared)
-    assert (shared / "link").is_symlink()
+    for directory in [shared, *shared.rglob("*")]:
+        if directory.is_dir() and not directory.is_symlink():
+            directory.chmod(0o700)
+    seen = [path.lstat() for path in (shared, *shared.rglob("*"))]
+    assert {(status.st_uid, status.st_gid) for status in seen} == {(os.getuid(), os.getgid())}
+
+
+def test_giving_back_follows_no_link(engine: Engine, run: Run, tmp_path: Path) -> None:
+    shared, other = tmp_path / "shared", tmp_path / "other"
+    shared.mkdir()
+    other.mkdir()
+    mounts = (BindMount(shared, "/m"), BindMount(other, "/other"))
+    script = f"ln -s {other} /m/link && touch /other/file && chown 4321 /other /other/file /m"
+    run(RunContainer(BASE, sh(script), mounts=mounts))
+    (tmp_path / "shared-link").symlink_to(shared)
+    engine.give_back(shared)
+    assert shared.stat().st_uid == os.getuid() == (shared / "link").lstat().st_uid
+    assert other.stat().st_uid != os.getuid()
+    engine.give_back(other)
 
 
 # --- tmpfs --------------------------------------------------------------------------------------

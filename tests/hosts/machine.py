@@ -111,9 +111,12 @@ class Machine:
 
 
 @contextlib.contextmanager
-def machine() -> Iterator[Machine]:
-    """A new account with a fresh home on this machine; both go when the context ends."""
-    with _account() as (name, uid, home), tempfile.TemporaryDirectory(prefix=_PREFIX) as covers:
+def machine(uid: int | None = None) -> Iterator[Machine]:
+    """A new account with a fresh home on this machine; both go when the context ends.
+
+    `uid` is also its gid. One above UID_MAX of login.defs(5) has no subordinate ids of its own.
+    """
+    with _account(uid) as (name, own, home), tempfile.TemporaryDirectory(prefix=_PREFIX) as covers:
         apart = ["unshare", "--mount", "--propagation", "private"]
         with subprocess.Popen(
             [*apart, "sh", "-c", _COVERED, "sh", covers],
@@ -124,16 +127,20 @@ def machine() -> Iterator[Machine]:
             try:
                 said = keeper.stdout.readline() if keeper.stdout else ""
                 assert said == "covered\n", "root can't mount an overlay here"
-                yield Machine(name, uid, home, keeper.pid)
+                yield Machine(name, own, home, keeper.pid)
             finally:
-                _end_processes(uid)
+                _end_processes(own)
                 keeper.kill()
 
 
 @contextlib.contextmanager
-def _account() -> Iterator[tuple[str, int, Path]]:
+def _account(uid: int | None) -> Iterator[tuple[str, int, Path]]:
     name = f"{_PREFIX}{os.getpid()}-{next(_NUMBERS)}"
-    _users("useradd", "--create-home", "--shell", "/bin/sh", name)
+    numbers = []
+    if uid is not None:
+        numbers = ["--uid", str(uid), "--gid", str(uid)]
+        _users("groupadd", "--gid", str(uid), name)
+    _users("useradd", "--create-home", "--shell", "/bin/sh", *numbers, name)
     try:
         entry = pwd.getpwnam(name)
         runtime = Path(f"/run/user/{entry.pw_uid}")

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from rootless_build.backend import ALL_KINDS, Image, Leftover, LeftoverKind
-from rootless_build.plan import Pairs
+from rootless_build.backend import ALL_KINDS, Image, Leftover, LeftoverKind, UserNamespace
+from rootless_build.plan import Pairs, RunContainer
 
 
 class IdleEngine:
     """Nothing is left in it, and all files are the caller's."""
+
+    @property
+    def user_namespace(self) -> UserNamespace | None:
+        return None
+
+    def copy_size(self, step: RunContainer, image: Image) -> int | None:
+        return None
 
     def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
         raise NotImplementedError

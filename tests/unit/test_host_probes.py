@@ -105,6 +105,7 @@ SPOILED: tuple[tuple[dict[str, object], str, Severity], ...] = (
         BLOCKS,
     ),
     ({"remote": True}, "remote-engine", NOTE),
+    ({"unreachable": "nobody answers at unix:///x"}, "engine-unreachable", BLOCKS),
     ({"configuration": BROKEN}, "broken-configuration", BLOCKS),
     ({"configuration": REGISTRIES}, "broken-configuration", WARNING),
     ({"configuration": Configuration(policy=None)}, "no-policy", BLOCKS),

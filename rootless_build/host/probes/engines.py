@@ -10,6 +10,19 @@ from rootless_build.host.versions import Defect, versions
 _INSTALL = "apt-get install podman uidmap slirp4netns   # or: dnf install podman"
 
 
+def unreachable_engine(facts: Facts) -> Finding | None:
+    """The environment names an engine that does not answer."""
+    if not facts.unreachable:
+        return None
+    return Finding(
+        "engine-unreachable",
+        Severity.BLOCKS,
+        facts.unreachable,
+        "nothing is built elsewhere instead",
+        Cure("start it; or unset the variable, or choose another engine with --backend"),
+    )
+
+
 def no_engine(facts: Facts) -> Finding | None:
     """None of the backends can run here."""
     if facts.engines is None or any(not engine.problem for engine in facts.engines):

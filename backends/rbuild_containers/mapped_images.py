@@ -1,0 +1,62 @@
+"""The copies of images that podman and buildah keep for containers whose ids are exchanged.
+
+containers/storage has each image's own top layer, and those with other owners ("mapped-layers"), in
+images.json; layers.json has the maps (seen with podman 4.3.1 and buildah 1.28.2). A copy holds all
+files of the image, and goes with it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from rbuild_containers.id_maps import IdMap
+from rbuild_containers.working import Storage
+
+Maps = tuple[Sequence[IdMap], Sequence[IdMap]]
+"""Of uids, of gids."""
+
+
+def copy_size(storage: Storage, image: str, maps: Maps) -> int | None:
+    """Bytes that the files of an image have, about, where there is no copy of them with these maps.
+
+    None where there is one, for an image that is not known here, and with fuse-overlayfs, which
+    shows the owners that are wanted without a copy.
+    """
+    if _has_mount_program(storage):
+        return None
+    images = {row["id"]: row for row in _rows(storage, "images", "images")}
+    layers = {row["id"]: row for row in _rows(storage, "layers", "layers")}
+    found = images.get(image)
+    if found is None:
+        return None
+    for name in found.get("mapped-layers") or ():
+        layer = layers.get(name, {})
+        if (_maps(layer.get("uidmap")), _maps(layer.get("gidmap"))) == tuple(map(set, maps)):
+            return None
+    size, name = 0, found.get("layer")
+    while name in layers:
+        size += layers[name].get("diff-size") or 0
+        name = layers[name].get("parent")
+    return size
+
+
+def _has_mount_program(storage: Storage) -> bool:
+    """What containers/storage notes of its driver (drivers/overlay, `.has-mount-program`)."""
+    try:
+        return (storage.root / storage.driver / ".has-mount-program").read_text() == "true"
+    except OSError:
+        return False
+
+
+def _maps(rows: Sequence[dict[str, int]] | None) -> set[IdMap]:
+    return {IdMap(row["container_id"], row["host_id"], row["size"]) for row in rows or ()}
+
+
+def _rows(storage: Storage, directory: str, name: str) -> list[dict[str, Any]]:
+    place = storage.root / f"{storage.driver}-{directory}" / f"{name}.json"
+    try:
+        return json.loads(place.read_text()) or []
+    except (OSError, ValueError):
+        return []

@@ -1,0 +1,86 @@
+"""Engines that the environment names, instead of this host's own: whether somebody is there.
+
+Who sets CONTAINER_HOST or DOCKER_HOST expects builds to go there; where nobody answers, a build on
+this host by another engine is not what was asked for. An empty value counts as none.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from rootless_build.data import dataclass
+
+NAMING: Final = (
+    ("CONTAINER_HOST", "podman"),
+    ("DOCKER_HOST", "docker"),
+    ("DOCKER_CONTEXT", "docker"),
+)
+"""Variables, and the backend whose engine each names (podman(1), docker(1)). Of docker's two the
+first one counts."""
+_OWN_CONTEXT: Final = "default"
+_PATIENCE: Final = 5.0
+"""Seconds for an answer."""
+_PING: Final = b"GET /_ping HTTP/1.0\r\nHost: localhost\r\n\r\n"
+"""Of docker's API, which podman's service has too."""
+_PORT: Final = 2375
+
+
+@dataclass(frozen=True, slots=True)
+class NamedEngine:
+    """`variable` has the value `address`, which means an engine of the backend `backend`."""
+
+    variable: str
+    address: str
+    backend: str
+
+    def silence(self) -> str | None:
+        """Why nobody answers at the address, empty where somebody does.
+
+        None where only the engine's own client can tell: ssh, and the name of a context.
+        """
+        if self.variable == "DOCKER_CONTEXT":
+            return None
+        # Few environments name one.
+        import socket  # noqa: PLC0415
+        from urllib.parse import urlsplit  # noqa: PLC0415
+
+        url = urlsplit(self.address if "://" in self.address else f"tcp://{self.address}")
+        try:
+            match url.scheme:
+                case "unix":
+                    _ping_socket(url.netloc + url.path)
+                case "tcp" | "http" | "https":
+                    # Who wants TLS has nothing to say to a ping.
+                    address = (url.hostname or "localhost", url.port or _PORT)
+                    socket.create_connection(address, _PATIENCE).close()
+                case _:
+                    return None
+        except (OSError, ValueError) as error:
+            return getattr(error, "strerror", None) or str(error)
+        return ""
+
+
+def named(environment: Mapping[str, str] = os.environ) -> Iterator[NamedEngine]:
+    """The engines that the environment names, one for a backend."""
+    seen = set()
+    for variable, backend in NAMING:
+        address = environment.get(variable)
+        if not address or backend in seen:
+            continue
+        if (variable, address) != ("DOCKER_CONTEXT", _OWN_CONTEXT):
+            seen.add(backend)
+            yield NamedEngine(variable, address, backend)
+
+
+def _ping_socket(path: str) -> None:
+    """Raises OSError when nobody answers."""
+    import socket  # noqa: PLC0415 - as above
+
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(_PATIENCE)
+        client.connect(path)
+        client.sendall(_PING)
+        if not client.recv(1):
+            raise ConnectionResetError(0, "the connection was closed without an answer")

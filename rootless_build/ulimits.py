@@ -1,0 +1,141 @@
+"""`--ulimit NAME=SOFT[:HARD]`: docker's grammar, and what of it can be had on this host.
+
+An ordinary user can't raise a hard limit (setrlimit(2)): where docker's own daemon, which is root,
+gives a container more, a rootless engine fails to start it. The container then gets as much as the
+user has.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import resource
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from rootless_build.data import dataclass
+from rootless_build.plan import Limits
+
+UNLIMITED: Final = -1
+"""docker's word for no limit."""
+_NUMBERS: Final = {
+    "core": resource.RLIMIT_CORE,
+    "cpu": resource.RLIMIT_CPU,
+    "data": resource.RLIMIT_DATA,
+    "fsize": resource.RLIMIT_FSIZE,
+    "locks": 10,
+    "memlock": resource.RLIMIT_MEMLOCK,
+    "msgqueue": resource.RLIMIT_MSGQUEUE,
+    "nice": resource.RLIMIT_NICE,
+    "nofile": resource.RLIMIT_NOFILE,
+    "nproc": resource.RLIMIT_NPROC,
+    "rss": resource.RLIMIT_RSS,
+    "rtprio": resource.RLIMIT_RTPRIO,
+    "rttime": resource.RLIMIT_RTTIME,
+    "sigpending": resource.RLIMIT_SIGPENDING,
+    "stack": resource.RLIMIT_STACK,
+}
+"""The names that docker has (29.1.3), with the kernel's numbers (setrlimit(2); `locks` is of Linux
+2.4, and has no name in Python)."""
+_NUMBER: Final = re.compile(r"[+-]?\d+")
+_SYS_RESOURCE: Final = 1 << 24
+"""CAP_SYS_RESOURCE in a mask of capabilities(7)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ulimit:
+    """A limit; UNLIMITED, as any number below 0, is none."""
+
+    name: str
+    soft: int
+    hard: int
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.soft}:{self.hard}"
+
+
+def parse(text: str) -> Ulimit:
+    """The limit that docker's client takes such a word for (29.1.3).
+
+    Raises ValueError, whose text says for a person what is wrong.
+    """
+    name, equals, values = text.partition("=")
+    if not equals:
+        raise ValueError(f"{text!r} is not NAME=SOFT[:HARD]")
+    if name not in _NUMBERS:
+        raise ValueError(f"{name!r} in {text!r} is none of {', '.join(_NUMBERS)}")
+    numbers = values.split(":")
+    if len(numbers) > 2 or not all(map(_NUMBER.fullmatch, numbers)):
+        raise ValueError(f"{text!r} is not NAME=SOFT[:HARD] with whole numbers (-1: no limit)")
+    soft, hard = int(numbers[0]), int(numbers[-1])
+    if _size(soft) > _size(hard):
+        raise ValueError(f"in {text!r} the soft limit is above the hard one")
+    return Ulimit(name, soft, hard)
+
+
+def possible(
+    limits: Limits, hard: Callable[[str], int] | None = None
+) -> tuple[Limits, tuple[str, ...]]:
+    """The limits with no ulimit above the hard one of this process, and what is lowered.
+
+    `hard` gives the highest number that a limit of that name can have here, UNLIMITED for any.
+    """
+    most = hard or hard_limit
+    found: list[str] = []
+    lowered: list[str] = []
+    for text in limits.ulimits:
+        given = parse(text)
+        top = most(given.name)
+        can = Ulimit(given.name, _least(given.soft, top), _least(given.hard, top))
+        if can == given:
+            found.append(text)
+            continue
+        found.append(str(can))
+        lowered.append(
+            f"--ulimit {text} is {can.soft}:{can.hard} here, the most this user can have"
+        )
+    return dataclasses.replace(limits, ulimits=tuple(found)), tuple(lowered)
+
+
+def hard_limit(name: str) -> int:
+    """The highest number that a limit of that name can have in a container of this process."""
+    bounds = [_maximum(name)]
+    if not _may_raise():
+        hard = resource.getrlimit(_NUMBERS[name])[1]
+        bounds.append(UNLIMITED if hard == resource.RLIM_INFINITY else hard)
+    return min(bounds, key=_size)
+
+
+def _maximum(name: str) -> int:
+    """The kernel's own bound; podman 4.3.1 takes kernel.pid_max for one, too."""
+    file = {"nofile": "/proc/sys/fs/nr_open", "nproc": "/proc/sys/kernel/pid_max"}.get(name)
+    if file is None:
+        return UNLIMITED
+    try:
+        return int(Path(file).read_text())
+    except (OSError, ValueError):
+        return UNLIMITED
+
+
+def _may_raise() -> bool:
+    for line in _status():
+        name, _, value = line.partition(":")
+        if name == "CapEff":
+            return bool(int(value, 16) & _SYS_RESOURCE)
+    return False
+
+
+def _status() -> Iterator[str]:
+    try:
+        yield from Path("/proc/self/status").read_text(errors="replace").splitlines()
+    except OSError:
+        return
+
+
+def _size(limit: int) -> float:
+    return float("inf") if limit < 0 else limit
+
+
+def _least(limit: int, most: int) -> int:
+    return min(limit, most, key=_size)

@@ -1,0 +1,162 @@
+"""What a container leaves in the user's directories, and how it becomes the user's."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from rootless_build.backend import Engine, Image, Stdio
+from rootless_build.left_files import given_back
+from rootless_build.plan import BindMount, RunContainer
+from tests.base_root import BASE
+from tests.contract.cases import sh
+from tests.recorder import Recorder
+
+Leave = Callable[..., Recorder]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    project = tmp_path / "project"
+    (project / "out").mkdir(parents=True)
+    (project / "out").chmod(0o777)
+    (project / "source").write_text("x")
+    return project
+
+
+@pytest.fixture
+def leave(engine: Engine, base_image: Image, project: Path) -> Leave:
+    """Runs a container as the runner does; `user` and mounts (the project at /w) as given."""
+
+    def run(
+        script: str,
+        *mounts: BindMount,
+        user: str | None = None,
+        seen_to: bool = True,
+        beside: bool = False,
+    ) -> Recorder:
+        recorder = Recorder()
+        mounts = mounts or (BindMount(project, "/w"),)
+        step = RunContainer(BASE, sh(script), user=user, mounts=mounts)
+        with engine.container(step, base_image) as container:
+            if not seen_to:
+                ended = container.run(recorder.reporter, Stdio.CLOSED)
+            else:
+                alone = nullcontext(not beside)
+                with given_back(step, project, None, engine, recorder.reporter, lambda: alone):
+                    ended = container.run(recorder.reporter, Stdio.CLOSED)
+        recorder.reporter.flush()
+        assert ended.status == 0, recorder.stderr
+        return recorder
+
+    return run
+
+
+def foreign(*directories: Path) -> set[str]:
+    """What is not the caller's, by name."""
+    found = set()
+    for directory in directories:
+        for path in (directory, *directory.rglob("*")):
+            if path.lstat().st_uid != os.getuid():
+                found.add(path.name)
+    return found
+
+
+def said(recorder: Recorder, code: str) -> str:
+    (notice,) = [notice.text for notice in recorder.notices if notice.code == code]
+    return notice
+
+
+def test_what_another_user_of_the_container_made_is_the_callers(
+    leave: Leave, project: Path
+) -> None:
+    made = "umask 077; mkdir -p /w/out/a/b && touch /w/out/a/b/c /w/out/d && ln -s / /w/out/e"
+    recorder = leave(made, user="4321")
+    assert foreign(project) == set()
+    assert (project / "out/a").stat().st_mode & 0o777 == 0o700
+    assert "out/a" in said(recorder, "given-back")
+
+
+def test_what_a_container_gave_away_is_the_callers_again(leave: Leave, project: Path) -> None:
+    leave("mkdir /w/new && touch /w/new/x && chown -R 4321:4321 /w && chmod 0700 /w")
+    assert foreign(project) == set()
+    assert project.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_mounted_directory_or_file_itself(leave: Leave, project: Path) -> None:
+    mounts = (BindMount(project / "out", "/out"), BindMount(project / "source", "/source"))
+    leave("chown 4321:4321 /out /source", *mounts)
+    assert foreign(project) == set()
+
+
+def test_what_was_there_before_stays_as_it_was(leave: Leave, project: Path) -> None:
+    script = "mkdir /w/db && touch /w/db/old /w/out/old && chown -R 4321:4321 /w/db /w/out/old"
+    leave(script, seen_to=False)
+    recorder = leave(
+        "touch /w/db/new /w/out/new && echo x >> /w/out/old"
+        " && chown 4321:4321 /w/db/new /w/out/new && mv /w/out/old /w/out/renamed"
+    )
+    assert foreign(project) == {"db", "old", "new", "renamed"}
+    assert foreign(project / "out") == {"renamed"}
+    # What is new in a directory that is not the caller's is named, with what can be done.
+    text = said(recorder, "foreign-files")
+    assert "db/new" in text
+    assert "out" not in text.partition(";")[0].replace("container", "")
+    command = shlex.split(text.partition("to make them yours: ")[2])
+    subprocess.run(command, check=True)
+    assert foreign(project / "db") == {"db", "old"}
+
+
+def test_elsewhere_it_is_named_and_stays(leave: Leave, project: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    elsewhere.chmod(0o777)
+    mounts = (BindMount(project, "/w"), BindMount(elsewhere, "/e"))
+    recorder = leave("touch /e/file /w/out/file", *mounts, user="4321")
+    assert foreign(project) == set()
+    assert foreign(elsewhere) == {"file"}
+    text = said(recorder, "foreign-files")
+    assert str(elsewhere / "file") in text
+    subprocess.run(shlex.split(text.partition("to make them yours: ")[2]), check=True)
+    assert foreign(elsewhere) == set()
+
+
+def test_what_may_have_been_moved_into_the_project_is_named(
+    leave: Leave, project: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "beside").mkdir()
+    leave("touch /b/x && chown 4321 /b/x", BindMount(tmp_path / "beside", "/b"), seen_to=False)
+    recorder = leave("mv /t/beside/x /t/project/x", BindMount(tmp_path, "/t"))
+    assert foreign(project) == {"x"}
+    assert "x" in said(recorder, "foreign-files").partition(";")[0].split()
+
+
+@pytest.mark.parametrize("marker", ["storage.lock", "engine-id"])
+def test_an_engines_storage_is_left_alone(leave: Leave, project: Path, marker: str) -> None:
+    storage = project / "storage"
+    storage.mkdir()
+    (storage / marker).touch()
+    leave("mkdir -p /w/storage/overlay/x && chown 4321:4321 /w/storage/overlay/x")
+    assert foreign(project) == {"x"}
+    leave("chown 4321:4321 /v", BindMount(storage / "overlay", "/v"))
+    assert foreign(project) == {"x", "overlay"}
+
+
+def test_while_another_run_works_there_nothing_is_touched(leave: Leave, project: Path) -> None:
+    leave("touch /w/out/file", user="4321", beside=True)
+    assert foreign(project) == {"file"}
+
+
+def test_a_link_leads_nowhere(leave: Leave, project: Path, tmp_path: Path) -> None:
+    """A directory of the project that is mounted by a link is where that leads."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (project / "link").symlink_to(elsewhere)
+    leave("touch /l/file && chown 4321:4321 /l/file", BindMount(project / "link", "/l"))
+    assert foreign(elsewhere) == {"file"}

@@ -1,0 +1,149 @@
+"""Engines that the environment names: no build goes elsewhere when they don't answer."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from rootless_build import registry
+from rootless_build.backend import EngineSettings
+from rootless_build.cli.app import run
+from rootless_build.errors import BackendUnavailableError
+from rootless_build.named_engines import NamedEngine, named
+
+NOWHERE = "unix:///nowhere/engine.sock"
+
+
+@pytest.fixture(autouse=True)
+def nothing_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CONTAINER_HOST", "DOCKER_HOST", "DOCKER_CONTEXT", "RBUILD_BACKEND"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@contextlib.contextmanager
+def listening(answer: bytes) -> Iterator[str]:
+    """The path of a socket at which each connection gets that answer."""
+    with (
+        # The paths of sockets are short.
+        tempfile.TemporaryDirectory(prefix="rbuild-run-") as place,
+        socket.socket(socket.AF_UNIX) as server,
+    ):
+        path = str(Path(place, "s"))
+        server.bind(path)
+        server.listen()
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    client, _ = server.accept()
+                    with client:
+                        client.recv(1024)
+                        client.sendall(answer)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield path
+        server.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize(
+    ("environment", "found"),
+    [
+        ({}, []),
+        ({"CONTAINER_HOST": "", "DOCKER_HOST": "", "DOCKER_CONTEXT": ""}, []),
+        ({"DOCKER_CONTEXT": "default"}, []),
+        ({"CONTAINER_HOST": "a"}, [("CONTAINER_HOST", "podman")]),
+        ({"DOCKER_HOST": "a", "DOCKER_CONTEXT": "b"}, [("DOCKER_HOST", "docker")]),
+        ({"DOCKER_CONTEXT": "b"}, [("DOCKER_CONTEXT", "docker")]),
+        (
+            {"DOCKER_HOST": "a", "CONTAINER_HOST": "b"},
+            [("CONTAINER_HOST", "podman"), ("DOCKER_HOST", "docker")],
+        ),
+    ],
+)
+def test_which_are_named(environment: dict[str, str], found: list[tuple[str, str]]) -> None:
+    assert [(engine.variable, engine.backend) for engine in named(environment)] == found
+
+
+def silence(address: str) -> str | None:
+    return NamedEngine("DOCKER_HOST", address, "docker").silence()
+
+
+def test_who_answers_is_there() -> None:
+    with listening(b"HTTP/1.0 200 OK\r\n\r\nOK") as path:
+        assert silence(f"unix://{path}") == ""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        assert silence(f"tcp://{address}") == ""
+        assert silence(address) == ""
+    assert silence(f"tcp://{address}") == "Connection refused"
+
+
+def test_who_does_not_is_not() -> None:
+    assert silence(NOWHERE) == "No such file or directory"
+    with listening(b"") as path:
+        assert silence(f"unix://{path}") == "the connection was closed without an answer"
+    assert silence("tcp://127.0.0.1:notaport")
+    assert silence("ssh://me@elsewhere") is None
+    assert NamedEngine("DOCKER_CONTEXT", "elsewhere", "docker").silence() is None
+
+
+@pytest.mark.parametrize("variable", ["CONTAINER_HOST", "DOCKER_HOST"])
+def test_auto_builds_nowhere_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str
+) -> None:
+    monkeypatch.setenv(variable, NOWHERE)
+    with pytest.raises(BackendUnavailableError) as caught:
+        registry.choose(registry.AUTO, EngineSettings(tmp_path, tmp_path))
+    assert caught.value.exit_code == 3
+    assert variable in caught.value.message
+    assert NOWHERE in caught.value.message
+    assert f"unset {variable}" in caught.value.hint
+
+
+Cli = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def rbuild(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> Cli:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("CONFIG", "DATA", "CACHE"):
+        monkeypatch.delenv(f"XDG_{name}_HOME", raising=False)
+    (tmp_path / "Makefile").write_text("all:\n\tdocker run --rm debian:bookworm true\n")
+
+    def call(*words: str) -> tuple[int, str, str]:
+        status = run(["rbuild", *words])
+        return status, *capfd.readouterr()
+
+    return call
+
+
+def test_a_build_says_so_and_does_nothing(rbuild: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONTAINER_HOST", NOWHERE)
+    status, out, errors = rbuild()
+    assert (status, out) == (3, "")
+    assert f"nobody answers at {NOWHERE}" in errors
+    assert "unset CONTAINER_HOST" in errors
+
+
+def test_what_only_shows_goes_on(rbuild: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", NOWHERE)
+    status, out, _ = rbuild("plan")
+    assert status == 0
+    assert f"nobody answers at {NOWHERE}" in out
+    assert "run --rm" in out
+    status, out, _ = rbuild("backends")
+    assert status == 3
+    assert {line.split()[0] for line in out.splitlines()} >= {"podman", "buildah", "docker"}
+    assert f"DOCKER_HOST names an engine, and nobody answers at {NOWHERE}" in out
+    status, out, _ = rbuild("doctor")
+    assert status == 3
+    assert out.splitlines()[1].startswith("  engine-unreachable  DOCKER_HOST names an engine")
