@@ -28,6 +28,9 @@ ME := $(shell id -u):$(shell id -g)
 binary:
 	$(DOCKER_RUN) -u $(ME) $(IMAGE) sh -c 'umask 027; mkdir -p bundles && \\
 		date > bundles/built && chmod 700 bundles/built && id && echo $$HOME'
+asked-by-the-shell:
+	$(DOCKER_RUN) -u $$(id -u):$$(id -g) $(IMAGE) id
+	$(DOCKER_RUN) --user="`id -u`:`id -g`" $(IMAGE) id
 privileged:
 	$(DOCKER_RUN) --privileged -u $(ME) $(IMAGE) sh -c 'id > out && ls -ln out'
 	cat out && rm out
@@ -106,6 +109,13 @@ def test_the_caller_gets_files_of_ones_own(project: Rbuild) -> None:
     shown = project("plan").stdout
     assert re.search(rf"--(?:uidmap=|userns-uid-map ){U}:0:1", shown)
     assert re.search(rf"--(?:gidmap=|userns-gid-map ){G}:0:1", shown)
+
+
+def test_the_ids_may_be_the_shells_answers(project: Rbuild) -> None:
+    done = project("asked-by-the-shell")
+    if not refused(project, done):
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == f"uid={U} gid={G} groups={G}\n" * 2
 
 
 def test_privileged_too(project: Rbuild) -> None:
