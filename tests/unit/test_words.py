@@ -241,6 +241,12 @@ def test_an_unknown_backend_of_the_environment_is_told_as_that(
     assert "did you mean docker?" in err
 
 
+def without_named_engines() -> dict[str, str]:
+    """The environment, in which tests of docker name their own dockerd, without engines' names."""
+    named = ("DOCKER_HOST", "DOCKER_CONTEXT", "CONTAINER_HOST")
+    return {name: value for name, value in os.environ.items() if name not in named}
+
+
 @pytest.mark.parametrize("manager", ["", "apt-get", "dnf"])
 def test_no_engine_is_told_in_a_sentence_with_the_command_that_installs_one(
     project: Path, tmp_path: Path, manager: str
@@ -251,7 +257,7 @@ def test_no_engine_is_told_in_a_sentence_with_the_command_that_installs_one(
         (programs / program).symlink_to(shutil.which(program) or "/bin/true")
     done = subprocess.run(
         [sys.executable, "-m", "rootless_build", "all"],
-        env={**os.environ, "PATH": str(programs)},
+        env={**without_named_engines(), "PATH": str(programs)},
         capture_output=True,
         text=True,
         check=False,
