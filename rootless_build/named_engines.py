@@ -14,11 +14,14 @@ from rootless_build.data import dataclass
 
 NAMING: Final = (
     ("CONTAINER_HOST", "podman"),
+    ("CONTAINER_CONNECTION", "podman"),
     ("DOCKER_HOST", "docker"),
     ("DOCKER_CONTEXT", "docker"),
 )
-"""Variables, and the backend whose engine each names (podman(1), docker(1)). Of docker's two the
+"""Variables, and the backend whose engine each names (podman(1), docker(1)). Of an engine's two the
 first one counts."""
+_BY_NAME: Final = frozenset({"CONTAINER_CONNECTION", "DOCKER_CONTEXT"})
+"""They have the name of an address that only the engine's client knows."""
 _OWN_CONTEXT: Final = "default"
 _PATIENCE: Final = 5.0
 """Seconds for an answer."""
@@ -38,9 +41,9 @@ class NamedEngine:
     def silence(self) -> str | None:
         """Why nobody answers at the address, empty where somebody does.
 
-        None where only the engine's own client can tell: ssh, and the name of a context.
+        None where only the engine's own client can tell: ssh, names of contexts and connections.
         """
-        if self.variable == "DOCKER_CONTEXT":
+        if self.variable in _BY_NAME:
             return None
         # Few environments name one.
         import socket  # noqa: PLC0415

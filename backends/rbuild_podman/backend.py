@@ -7,10 +7,11 @@ import subprocess
 from collections.abc import Iterator
 from typing import ClassVar
 
-from rbuild_podman.connection import ENDPOINT_VARIABLE, Connection, endpoint, environment
+from rbuild_podman.connection import Connection, endpoint, environment, variable
 from rbuild_podman.engine import PodmanEngine
 from rootless_build import process
 from rootless_build.backend import Engine, EngineSettings, Probe
+from rootless_build.errors import BackendUnavailableError
 from rootless_build.plan import BuildImage, HostCommand, RemoveVolume, RunContainer, Step
 
 _PATIENCE = 20.0
@@ -18,7 +19,7 @@ _PATIENCE = 20.0
 
 
 class PodmanBackend:
-    """Podman on this host, or the one that CONTAINER_HOST names."""
+    """Podman on this host, or the one that the environment names."""
 
     name: ClassVar[str] = "podman"
 
@@ -30,34 +31,18 @@ class PodmanBackend:
                 "podman is not installed",
                 "install it with your package manager, for example: apt-get install podman",
             )
-        address = endpoint()
+        try:
+            named = endpoint()
+        except BackendUnavailableError as error:
+            return Probe("", error.message, error.hint)
+        address = named.address if named is not None else None
         if settings.isolation == "chroot" and not address:
             return Probe(
                 "",
                 "podman has no OCI runtime that can start a container here",
                 "install runc, or crun where control groups are not hybrid; buildah needs neither",
             )
-        version = ["podman", "version", "--format", "{{.Client.Version}}"]
-        if address:
-            version = [
-                *("podman", "--remote", "--url", address),
-                *("version", "--format", "{{.Server.Version}}"),
-            ]
-        try:
-            answer = process.capture(version, environment=environment(settings), timeout=_PATIENCE)
-        except subprocess.TimeoutExpired:
-            who = f"the podman service at {address}" if address else "podman"
-            return Probe("", f"{who} did not answer within {_PATIENCE:.0f} s")
-        if answer.status == 0:
-            return Probe(answer.text.strip())
-        words = answer.words.rpartition("\n")[2].removeprefix("Error: ")
-        if address:
-            return Probe(
-                "",
-                f"the podman service at {address} does not answer: {words}",
-                f"start it, or unset {ENDPOINT_VARIABLE} to use the podman of this host",
-            )
-        return Probe("", f"podman does not start: {words}")
+        return _version(address, settings)
 
     @contextlib.contextmanager
     def open(self, settings: EngineSettings) -> Iterator[Engine]:
@@ -80,3 +65,27 @@ class PodmanBackend:
                 return (("podman", "volume", "rm", *step.names),)
             case HostCommand():
                 return ()
+
+
+def _version(address: str | None, settings: EngineSettings) -> Probe:
+    version = ["podman", "version", "--format", "{{.Client.Version}}"]
+    if address:
+        version = [
+            *("podman", "--remote", "--url", address),
+            *("version", "--format", "{{.Server.Version}}"),
+        ]
+    try:
+        answer = process.capture(version, environment=environment(settings), timeout=_PATIENCE)
+    except subprocess.TimeoutExpired:
+        who = f"the podman service at {address}" if address else "podman"
+        return Probe("", f"{who} did not answer within {_PATIENCE:.0f} s")
+    if answer.status == 0:
+        return Probe(answer.text.strip())
+    words = answer.words.rpartition("\n")[2].removeprefix("Error: ")
+    if address:
+        return Probe(
+            "",
+            f"the podman service at {address} does not answer: {words}",
+            f"start it, or unset {variable()} to use the podman of this host",
+        )
+    return Probe("", f"podman does not start: {words}")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from rootless_build import process
 from rootless_build.backend import EngineSettings, UserNamespace
+from rootless_build.data import dataclass
 from rootless_build.errors import BackendUnavailableError, StepFailedError
 
 if TYPE_CHECKING:
@@ -22,20 +23,68 @@ if TYPE_CHECKING:
 
 ENDPOINT_VARIABLE = "CONTAINER_HOST"
 """Names the service to use instead of this host's podman (podman(1))."""
+CONNECTION_VARIABLE = "CONTAINER_CONNECTION"
+"""Names one of the user's connections; beside ENDPOINT_VARIABLE it has no effect (podman 4.3.1)."""
+KEY_VARIABLE = "CONTAINER_SSHKEY"
+"""The key for an endpoint that is reached by ssh."""
 
 _PATIENCE = 15.0
 """Seconds the private service has to answer; it needs 0.12 s on an idle machine."""
 
 
-def endpoint() -> str | None:
-    """The service that CONTAINER_HOST names; an empty value names none."""
-    return os.environ.get(ENDPOINT_VARIABLE) or None
+def variable() -> str | None:
+    """The variable of the environment that names a podman; an empty value names none."""
+    named = (name for name in (ENDPOINT_VARIABLE, CONNECTION_VARIABLE) if os.environ.get(name))
+    return next(named, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A podman service: its `address`, and the file of a key (ssh alone)."""
+
+    address: str
+    key: str = ""
+
+
+def endpoint() -> Endpoint | None:
+    """The service that the environment names.
+
+    Raises BackendUnavailableError when it is named by a connection that there is none of.
+    """
+    match variable():
+        case None:
+            return None
+        case name if name == ENDPOINT_VARIABLE:
+            return Endpoint(os.environ[name], os.environ.get(KEY_VARIABLE, ""))
+        case _:
+            return _connection(os.environ[CONNECTION_VARIABLE])
+
+
+def _connection(wanted: str) -> Endpoint:
+    # This run's own settings have nothing of the user's connections.
+    template = "{{.Name}}\t{{.URI}}\t{{.Identity}}"
+    answer = process.capture(["podman", "system", "connection", "list", "--format", template])
+    names = []
+    for row in answer.text.splitlines():
+        name, _, rest = row.partition("\t")
+        if name == wanted:
+            address, _, key = rest.partition("\t")
+            return Endpoint(address, key)
+        names.append(name)
+    there = f"podman has {', '.join(names)}" if names else "podman has none"
+    raise BackendUnavailableError(
+        f"{CONNECTION_VARIABLE} names a connection, and there is no connection {wanted!r}: {there}",
+        finding="engine-unreachable",
+        hint=f"`podman system connection add`, or unset {CONNECTION_VARIABLE}",
+    )
 
 
 def environment(settings: EngineSettings) -> process.Environment:
-    """What every podman command gets. podman 4.3.1 takes an empty CONTAINER_HOST for an address."""
-    own = {} if endpoint() else {ENDPOINT_VARIABLE: None}
-    return {**dict(settings.environment), **own}
+    """What every podman command gets. podman 4.3.1 takes an empty CONTAINER_HOST for an address,
+    and any CONTAINER_CONNECTION for a wish to be a client.
+    """
+    own = {} if variable() == ENDPOINT_VARIABLE else {ENDPOINT_VARIABLE: None}
+    return {**dict(settings.environment), **own, CONNECTION_VARIABLE: None}
 
 
 class Connection:
@@ -47,8 +96,11 @@ class Connection:
     """
 
     def __init__(self, settings: EngineSettings) -> None:
-        self.environment = environment(settings)
-        self._endpoint = endpoint()
+        named = endpoint()
+        key = {KEY_VARIABLE: named.key} if named is not None and named.key else {}
+        self.environment = {**environment(settings), **key}
+        self._endpoint = named.address if named is not None else None
+        self._key = named.key if named is not None else ""
         self._socket = settings.runtime_directory / "podman.sock"
         self._log = settings.runtime_directory / "podman-service.log"
         self._service: process.Running | None = None
@@ -92,7 +144,7 @@ class Connection:
 
     @property
     def endpoint(self) -> str | None:
-        """The service that CONTAINER_HOST names, None for this run's own."""
+        """The address of the service that the environment names, None for this run's own."""
         return self._endpoint
 
     @property
@@ -140,7 +192,8 @@ class Connection:
             from podman import PodmanClient  # noqa: PLC0415
 
             self._wait_for_service()
-            self._client = PodmanClient(base_url=self._endpoint or f"unix://{self._socket}")
+            address = self._endpoint or f"unix://{self._socket}"
+            self._client = PodmanClient(base_url=address, identity=self._key or None)
         return self._client
 
     @property

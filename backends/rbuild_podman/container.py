@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from rbuild_containers.given_volumes import take_over
 from rbuild_containers.runtime_state import RuntimeStates
-from rbuild_podman.connection import Connection, engine_errors
+from rbuild_podman.connection import Connection, engine_errors, variable
 from rbuild_podman.specgen import container_spec
 from rootless_build import process, terminal
 from rootless_build.backend import (
@@ -241,7 +241,7 @@ def _prepare_sources(connection: Connection, step: RunContainer) -> None:
             raise UnsupportedError(
                 f"{mount.source} cannot be mounted: the podman at {connection.endpoint} does not "
                 "see this host's files",
-                hint="run without CONTAINER_HOST, or without the bind mount (BIND_DIR=)",
+                hint=f"unset {variable()}, or run without the bind mount (BIND_DIR=)",
             )
         if mount.source.exists():
             continue

@@ -74,9 +74,10 @@ BACKGROUND: Final = {
     # --- engines
     "no-engine": "rbuild drives podman, buildah or docker; each says for itself whether it can run "
     "(rbuild backends).",
-    "engine-unreachable": "CONTAINER_HOST, DOCKER_HOST or DOCKER_CONTEXT names an engine that does "
-    "not answer. rbuild does not build with another one then, unless --backend says with which: "
-    "whoever sets such a variable expects the build there. An empty value counts as none.",
+    "engine-unreachable": "CONTAINER_HOST, CONTAINER_CONNECTION, DOCKER_HOST or DOCKER_CONTEXT "
+    "names an engine that does not answer. rbuild does not build with another one then, unless "
+    "--backend says with which: whoever sets such a variable expects the build there. An empty "
+    "value counts as none.",
     "no-podman": "podman is not installed. buildah alone is enough for rbuild too.",
     "no-buildah": "buildah is not installed. podman alone is enough for rbuild too.",
     "no-docker": "docker's client is not installed. rbuild takes it only when nothing else can "
@@ -88,8 +89,9 @@ BACKGROUND: Final = {
     "podman-service": "rbuild starts `podman system service` for each run, on a socket of its own. "
     "It did not get ready, or ended early; its own words say why.",
     "engines": "The engines that can run here, and the helpers they use.",
-    "remote-engine": "CONTAINER_HOST (podman) and DOCKER_HOST (docker) name another engine. It "
-    "does not see this host's files, so bundles are copied out of the container.",
+    "remote-engine": "CONTAINER_HOST or CONTAINER_CONNECTION (podman), or DOCKER_HOST (docker), "
+    "names another engine. It does not see this host's files, so bundles are copied out of "
+    "the container.",
     "crun-too-old": "podman 5.6 writes version 1.2.1 of the OCI runtime specification; crun before "
     "1.14.3 refuses everything but 1.0 ('unknown version specified'). It is met on Ubuntu 24.04 "
     "with a newer podman: podman takes /usr/bin/crun even where a newer one is first on PATH. "

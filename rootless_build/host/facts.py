@@ -202,7 +202,7 @@ class Facts:
     ignores_owners: bool = False
     """The user's storage.conf has ignore_chown_errors: one id is then enough for any image."""
     remote: bool = False
-    """CONTAINER_HOST or DOCKER_HOST is set: an engine that need not be on this host."""
+    """The environment names an engine (CONTAINER_HOST, …) that need not be on this host."""
 
     surroundings: Surroundings = Surroundings.HOST
     engines: tuple[EngineAnswer, ...] | None = None

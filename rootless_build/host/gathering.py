@@ -26,7 +26,7 @@ _PROGRAMS: Final = (
     *("podman", "buildah", "docker", "make", "git", "mmdebstrap"),
 )
 _MAPPERS: Final = ("newuidmap", "newgidmap")
-_REMOTE: Final = ("CONTAINER_HOST", "DOCKER_HOST")
+_REMOTE: Final = ("CONTAINER_HOST", "CONTAINER_CONNECTION", "DOCKER_HOST")
 _FIRST: Final = 100000
 """SUB_UID_MIN of login.defs(5)."""
 _CAPABILITY: Final = "security.capability"

@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from rootless_build.backend import EngineSettings
 from tests.e2e.driver import Rbuild
 
 pytestmark = pytest.mark.in_ci("podman", "buildah")
@@ -184,3 +186,38 @@ def test_an_engine_that_does_not_answer(project: Rbuild) -> None:
     if project.backend == "podman":
         empty = {**dead, variable: "", "DOCKER_HOST": ""}
         assert replace(project, environment=empty)("chown").returncode == 0
+
+
+def test_a_podman_that_a_connection_names(
+    project: Rbuild, tmp_path: Path, settings: EngineSettings
+) -> None:
+    """podman 4.3.1 is a client of that service wherever CONTAINER_CONNECTION is set."""
+    own = {**project.environment, "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    named = replace(project, environment={**own, "CONTAINER_CONNECTION": "elsewhere"})
+    if project.backend != "podman":
+        assert named("chown").returncode == 0
+        return
+    missing = named("chown")
+    assert missing.returncode == 3
+    assert "there is no connection 'elsewhere': podman has none" in missing.stderr
+    assert missing.stdout == ""
+    with tempfile.TemporaryDirectory(prefix="rbuild-run-") as place:
+        address = f"unix://{place}/s"
+        add = ["podman", "system", "connection", "add", "elsewhere", address]
+        subprocess.run(add, check=True, env=own)
+        silent = named("chown")
+        assert silent.returncode == 3
+        assert f"{place}/s" in silent.stderr
+        assert "unset CONTAINER_CONNECTION" in silent.stderr
+        with subprocess.Popen(
+            ["podman", "system", "service", "--time", "0", address],
+            env={**own, **dict(settings.environment)},
+        ) as service:
+            try:
+                while not Path(place, "s").exists():
+                    assert service.poll() is None
+                there = named("chown")
+                assert there.returncode == 0, there.stderr
+                assert named("chown", "-v").returncode == 0
+            finally:
+                service.terminate()

@@ -15,14 +15,14 @@ from rootless_build import registry
 from rootless_build.backend import EngineSettings
 from rootless_build.cli.app import run
 from rootless_build.errors import BackendUnavailableError
-from rootless_build.named_engines import NamedEngine, named
+from rootless_build.named_engines import NAMING, NamedEngine, named
 
 NOWHERE = "unix:///nowhere/engine.sock"
 
 
 @pytest.fixture(autouse=True)
 def nothing_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CONTAINER_HOST", "DOCKER_HOST", "DOCKER_CONTEXT", "RBUILD_BACKEND"):
+    for name in (*(variable for variable, _ in NAMING), "RBUILD_BACKEND"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -58,6 +58,11 @@ def listening(answer: bytes) -> Iterator[str]:
         ({"CONTAINER_HOST": "", "DOCKER_HOST": "", "DOCKER_CONTEXT": ""}, []),
         ({"DOCKER_CONTEXT": "default"}, []),
         ({"CONTAINER_HOST": "a"}, [("CONTAINER_HOST", "podman")]),
+        (
+            {"CONTAINER_HOST": "a", "CONTAINER_CONNECTION": "b"},
+            [("CONTAINER_HOST", "podman")],
+        ),
+        ({"CONTAINER_CONNECTION": "b"}, [("CONTAINER_CONNECTION", "podman")]),
         ({"DOCKER_HOST": "a", "DOCKER_CONTEXT": "b"}, [("DOCKER_HOST", "docker")]),
         ({"DOCKER_CONTEXT": "b"}, [("DOCKER_CONTEXT", "docker")]),
         (

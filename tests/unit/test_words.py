@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build.cli import app
+from rootless_build.named_engines import NAMING
 from tests.unit.make_project import MakeProject
 
 MAKEFILE = """
@@ -243,7 +244,7 @@ def test_an_unknown_backend_of_the_environment_is_told_as_that(
 
 def without_named_engines() -> dict[str, str]:
     """The environment, in which tests of docker name their own dockerd, without engines' names."""
-    named = ("DOCKER_HOST", "DOCKER_CONTEXT", "CONTAINER_HOST")
+    named = {variable for variable, _ in NAMING}
     return {name: value for name, value in os.environ.items() if name not in named}
 
 

@@ -153,7 +153,7 @@ def remote_engine(facts: Facts) -> Finding | None:
     return Finding(
         "remote-engine",
         Severity.NOTE,
-        "CONTAINER_HOST or DOCKER_HOST is set",
+        "CONTAINER_HOST, CONTAINER_CONNECTION or DOCKER_HOST is set",
         "",
         Cure("what is said here is about this host; the engine may be on another one"),
     )
