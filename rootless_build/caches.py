@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import platform
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from rootless_build import platforms
 from rootless_build.backend import Image
 from rootless_build.plan import RunContainer, VolumeMount
 
@@ -74,7 +74,7 @@ def _name(directory: PurePosixPath, step: RunContainer, image: Image, project: P
     Users who are not root have their own: they could not write to root's, and a container that
     runs as the caller (`RunContainer.caller_ids`) sees other owners than the rest.
     """
-    machine = step.platform or image.platform or f"linux/{platform.machine()}"
+    machine = step.platform or image.platform or platforms.host()
     key = hashlib.sha256(os.fsencode(project)).hexdigest()[:8]
     user = step.user or image.user
     ids = step.caller_ids

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rootless_build.containerfile import platforms
+from rootless_build import platforms
 from rootless_build.containerfile.parser import parse
 from rootless_build.containerfile.stages import Given, Stage, earlier, split
 from rootless_build.data import dataclass

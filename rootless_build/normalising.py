@@ -8,9 +8,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from rootless_build import process, reference
+from rootless_build import platforms, process, reference
 from rootless_build.backend import Engine
-from rootless_build.containerfile import features, platforms
+from rootless_build.containerfile import features
 from rootless_build.containerfile.building import Building
 from rootless_build.containerfile.content import Content
 from rootless_build.containerfile.features import Builder

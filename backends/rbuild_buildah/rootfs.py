@@ -12,27 +12,18 @@ import hashlib
 import io
 import json
 import lzma
-import platform
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from rootless_build import platforms
 from rootless_build.errors import StepFailedError, reason
 from rootless_build.plan import Pairs
 
 _MEDIA: Final = "application/vnd.oci.image"
 _PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _COMMAND: Final = ["bash"]
-_ARCHITECTURES: Final = {
-    "x86_64": "amd64",
-    "aarch64": "arm64",
-    "armv7l": "arm",
-    "armv6l": "arm",
-    "i686": "386",
-    "loongarch64": "loong64",
-}
-"""Where the kernel's and Go's names differ."""
 _COMPRESSED: Final[tuple[tuple[bytes, Callable[[Path], io.BufferedIOBase]], ...]] = (
     (b"\x1f\x8b", gzip.GzipFile),
     (b"\xfd7zXZ\0", lzma.LZMAFile),
@@ -54,15 +45,16 @@ def write_layout(directory: Path, archive: Path, labels: Pairs) -> None:
     except (OSError, EOFError, lzma.LZMAError) as error:
         raise StepFailedError(f"{archive} can't be read: {reason(error)}") from error
     (blobs / content).symlink_to(archive.absolute())
-    machine = platform.machine()
+    own = platforms.parse(platforms.host())
     # Without a time buildah finds none of the layers built on this one in its cache.
     created = datetime.fromtimestamp(int(archive.stat().st_mtime), UTC).isoformat()
     config = _blob(
         blobs,
         "config.v1+json",
         {
-            "architecture": _ARCHITECTURES.get(machine, machine),
-            "os": "linux",
+            "architecture": own.architecture,
+            **({"variant": own.variant} if own.variant else {}),
+            "os": own.system,
             "created": created,
             "config": {"Env": [_PATH], "Cmd": _COMMAND, "Labels": dict(labels)},
             "rootfs": {"type": "layers", "diff_ids": [f"sha256:{diff}"]},

@@ -8,7 +8,8 @@ from dataclasses import field
 from pathlib import Path
 from typing import Final
 
-from rootless_build.containerfile import grammar, mounts, platforms
+from rootless_build import platforms
+from rootless_build.containerfile import grammar, mounts
 from rootless_build.containerfile.content import Content
 from rootless_build.containerfile.edit import made, new, rendered, with_body
 from rootless_build.containerfile.escapes import with_backslash

@@ -224,9 +224,9 @@ def _build(line: _Line, rest: list[str]) -> BuildImage:
 def _by_platform(line: _Line, step: BuildImage) -> Iterator[BuildImage]:
     """One build a platform: no engine here does more at once."""
     # Only a line that names several platforms needs it.
-    from rootless_build.recipes.platforms import directory, normal  # noqa: PLC0415
+    from rootless_build.platforms import directory  # noqa: PLC0415
 
-    for platform in dict.fromkeys(map(normal, step.platforms)):
+    for platform in step.platforms:
         outputs = []
         for output in step.outputs:
             attributes = dict(output.attributes)

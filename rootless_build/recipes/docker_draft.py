@@ -60,9 +60,12 @@ class Draft:
 
     def add(self, name: str, *values: object) -> None:
         """Add to a field that holds several."""
+        self.fields[name] = (*self._held(name), *values)
+
+    def _held(self, name: str) -> tuple[object, ...]:
         before = self.fields.get(name, ())
-        assert isinstance(before, tuple)  # noqa: S101 - add() alone makes these
-        self.fields[name] = (*before, *values)
+        assert isinstance(before, tuple)  # noqa: S101 - add() and its like alone make these
+        return before
 
     def finished_limits(self) -> Limits:
         """The limits, if any was given."""
@@ -164,8 +167,25 @@ class Draft:
         self.add("tags", value)
 
     def add_platforms(self, value: str) -> None:
-        """`OS/ARCH[,OS/ARCH…]`."""
-        self.add("platforms", *filter(None, value.split(",")))
+        """`OS/ARCH[,OS/ARCH…]`; the empty word as in `put_text`."""
+        named = (*self._held("platforms"), *self._platforms(value))
+        self.put("platforms", tuple(dict.fromkeys(named)))
+
+    def set_platform(self, value: str) -> None:
+        """The one of a container; the empty word as in `put_text`."""
+        named = self._platforms(value)
+        if len(named) > 1:
+            raise BadValueError("a container has one platform")
+        self.put("platform", named[0] if named else None)
+
+    def _platforms(self, value: str) -> tuple[str, ...]:
+        # Few command lines name one.
+        from rootless_build import platforms  # noqa: PLC0415
+
+        try:
+            return platforms.several((value,)) if value else ()
+        except platforms.BadPlatformError as error:
+            raise BadValueError(f"{error}; {error.hint}") from error
 
     def set_network(self, value: str) -> None:
         """A network's name; `default` is none in particular."""

@@ -252,7 +252,7 @@ RUN: Final = (
     Flag("oom-score-adj", refused="it needs a root daemon"),
     Flag("pid", fill=_set("pid")),
     Flag("pids-limit", fill=_limit_integer("pids_limit")),
-    Flag("platform", fill=_set("platform")),
+    Flag("platform", fill=lambda draft, value: draft.set_platform(value)),
     Flag("privileged", takes=False, fill=_on("privileged")),
     Flag("publish", "p", fill=_add("publish")),
     Flag("publish-all", "P", takes=False, refused="name the ports with -p"),

@@ -10,15 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from rootless_build import platforms
 from rootless_build.data import dataclass
 
-_GO_NAMES: Final = {
-    "x86_64": "amd64",
-    "aarch64": "arm64",
-    "armv7l": "arm",
-    "armv6l": "arm",
-    "i686": "386",
-}
 VERSION: Final = "28.0.0"
 """Recent enough for every question a Makefile asks of the client."""
 
@@ -106,7 +100,7 @@ def install(place: Path) -> Stub:
     machine = platform.machine()
     script = _SCRIPT.format(
         version=VERSION,
-        arch=_GO_NAMES.get(machine, machine),
+        arch=platforms.host_architecture(),
         machine=machine,
         refusal=REFUSAL,
     )

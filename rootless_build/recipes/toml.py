@@ -72,12 +72,24 @@ def _build(image: Image, tag: str, project: Path, file: Path) -> BuildImage:
         target=image.target,
         build_args=image.build_args,
         labels=image.labels,
-        platforms=image.platforms,
+        platforms=_platforms(image, file),
         network=image.network,
         pull=PullPolicy(image.pull),
         no_cache=image.no_cache,
         origin=Origin(file.name),
     )
+
+
+def _platforms(image: Image, file: Path) -> tuple[str, ...]:
+    if not image.platforms:
+        return ()
+    # Few recipes name one.
+    from rootless_build import platforms  # noqa: PLC0415
+
+    try:
+        return platforms.several(image.platforms)
+    except platforms.BadPlatformError as error:
+        raise _wrong(file, ("image", "platforms"), f"{error}; {error.hint}") from error
 
 
 def _wrong(file: Path, keys: tuple[str, ...], message: str) -> ConfigError:

@@ -122,7 +122,8 @@ UNDERSTOOD: Final[list[tuple[str, Step]]] = [
     ("build --pull=false .", build()),
     ("build --label a=b --label c .", build(labels=(("a", "b"), ("c", "")))),
     ("build --platform linux/arm64 .", build(platforms=("linux/arm64",))),
-    ("build --platform=linux/amd64,linux/arm .", build(platforms=("linux/amd64", "linux/arm"))),
+    ("build --platform=linux/amd64,linux/arm .", build(platforms=("linux/amd64", "linux/arm/v7"))),
+    ("build --platform armhf --platform linux/arm .", build(platforms=("linux/arm/v7",))),
     ("build --platform= .", build()),
     ("build --add-host a:1.2.3.4 .", build(add_hosts=("a:1.2.3.4",))),
     ("build --cache-from a --cache-from=b .", build(cache_from=("a", "b"))),
@@ -248,7 +249,8 @@ UNDERSTOOD: Final[list[tuple[str, Step]]] = [
     ("run --sysctl a.b=1 i", run(sysctls=(("a.b", "1"),))),
     ("run --group-add 5 i", run(group_add=("5",))),
     ("run --stop-signal KILL --stop-timeout 3 i", run(stop_signal="KILL", stop_timeout=3)),
-    ("run --platform linux/amd64 i", run(platform="linux/amd64")),
+    ("run --platform x86_64 i", run(platform="linux/amd64")),
+    ("run --platform= i", run()),
     ("run --pull never i", run(pull=PullPolicy.NEVER)),
     ("run --pull=always i", run(pull=PullPolicy.ALWAYS)),
     (
@@ -360,6 +362,10 @@ REFUSED: Final = [
     ("run --ulimit nofile i", "nofile"),
     ("run --stop-timeout soon i", "soon"),
     ("run --init=2 i", "2"),
+    ("run --platform amd46 i", "did you mean amd64"),
+    ("run --platform linux/arm64,linux/386 i", "one platform"),
+    ("build --platform linux/armv7l .", "did you mean linux/arm/v7"),
+    ("build --platform linux/amd64, .", "empty word"),
     ("volume rm", "no volume"),
 ]
 

@@ -98,6 +98,13 @@ def test_the_images_keys(tmp_path: Path) -> None:
     assert (build.network, build.pull, build.no_cache) == ("none", PullPolicy.ALWAYS, True)
 
 
+def test_a_platform_that_is_none_is_met_with_the_near_one_and_its_place(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        plan(tmp_path, '[image]\nplatforms = ["arm64", "linux/amd46"]\n')
+    assert "rbuild.toml:2" in caught.value.message
+    assert "did you mean linux/amd64?" in caught.value.message
+
+
 def test_a_container_runs_in_the_image_that_was_built(tmp_path: Path) -> None:
     made = plan(tmp_path, IMAGE + "[container]\ncommand = \"make 'a b'\"\n")
     build, container = made.steps

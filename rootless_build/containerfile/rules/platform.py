@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rootless_build.containerfile import platforms
+from rootless_build import platforms
 from rootless_build.containerfile.edit import with_flags
 from rootless_build.containerfile.features import Feature
 from rootless_build.containerfile.stages import SCRATCH, earlier
@@ -18,9 +18,11 @@ def platform(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None
         return _kept_apart(instruction, at)
     try:
         value = expanded(written, at.scope.variables).text
-        full = platforms.full(value)
-    except (WordError, ValueError) as wrong:
+        full = platforms.normal(value)
+    except WordError as wrong:
         raise at.error(str(wrong), "a platform is written linux/arm64") from wrong
+    except platforms.BadPlatformError as wrong:
+        raise at.error(str(wrong), wrong.hint) from wrong
     short = "/" not in value and not at.has(Feature.PLATFORM_SHORT)
     variable = _needs_heading(written) and not at.has(Feature.PLATFORM_HEADING)
     if full == written or not (short or variable):

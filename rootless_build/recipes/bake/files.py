@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from rootless_build import platforms
 from rootless_build.data import dataclass
 from rootless_build.errors import RecipeError
 from rootless_build.recipes.bake import compose, dotenv, hcl, json_file
@@ -17,7 +18,6 @@ from rootless_build.recipes.bake.definition import Definition, united
 from rootless_build.recipes.bake.document import Document
 from rootless_build.recipes.bake.source import BakeError, Source
 from rootless_build.recipes.bake.syntax import Body
-from rootless_build.recipes.platforms import local_platform
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def read(given: Sequence[str], at: Place) -> tuple[Definition, tuple[str, ...]]:
         targets = list(found.targets)
     renamed = {}
     if bodies:
-        built_in = {"BAKE_CMD_CONTEXT": "cwd://", "BAKE_LOCAL_PLATFORM": local_platform()}
+        built_in = {"BAKE_CMD_CONTEXT": "cwd://", "BAKE_LOCAL_PLATFORM": platforms.host()}
         defined = Document(bodies, built_in, lookup).definitions()
         groups |= {group.name: group for group in defined.groups}
         targets += defined.targets

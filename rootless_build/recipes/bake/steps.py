@@ -12,12 +12,12 @@ from typing import Final
 
 from rootless_build.data import dataclass
 from rootless_build.plan import BuildImage, BuildOutput, Limits, Pairs, PullPolicy
+from rootless_build.platforms import BadPlatformError, directory, several
 from rootless_build.recipes.bake.definition import Chosen, link
 from rootless_build.recipes.bake.entries import Entry, written
 from rootless_build.recipes.bake.source import dishonoured, refused
 from rootless_build.recipes.bake.target import Target
 from rootless_build.recipes.docker_draft import BadValueError, Draft, boolean
-from rootless_build.recipes.platforms import directory, normal
 
 _REMOTE: Final = re.compile(r"\w+://|[\w.-]+@[\w.-]+:|github\.com/")
 _CWD: Final = "cwd://"
@@ -50,7 +50,7 @@ def steps(
     made: list[BuildImage] = []
     for name, target in chosen.targets.items():
         base = _base(maker, target)
-        platforms = tuple(dict.fromkeys(map(normal, target.platforms or ())))
+        platforms = _platforms(target)
         for platform in platforms or (None,):
             step = dataclasses.replace(
                 base,
@@ -63,6 +63,13 @@ def steps(
             if name in chosen.asked:
                 made.append(_with_outputs(maker, target, step, platform, platforms))
     return tuple(made), tuple(dict.fromkeys(maker.notes))
+
+
+def _platforms(target: Target) -> tuple[str, ...]:
+    try:
+        return several(target.platforms or ())
+    except BadPlatformError as error:
+        raise refused(target.placed("platforms"), f"platforms: {error}", error.hint) from error
 
 
 def _base(maker: _Maker, target: Target) -> BuildImage:
@@ -243,7 +250,7 @@ class _Links:
 
     def tag_for(self, name: str, platform: str | None) -> str:
         """That of the platform that is built for, where the target has it, else of its first."""
-        platforms = tuple(map(normal, self.chosen.targets[name].platforms or ()))
+        platforms = _platforms(self.chosen.targets[name])
         if not platforms:
             return self.tag(name, None)
         return self.tag(name, platform if platform in platforms else platforms[0])
@@ -259,9 +266,8 @@ def _with_outputs(
     platform: str | None,
     platforms: tuple[str, ...],
 ) -> BuildImage:
-    several = len(platforms) > 1
     outputs = tuple(_output(maker, target, entry) for entry in target.output or ())
-    if several:
+    if len(platforms) > 1:
         assert platform is not None  # noqa: S101 - there are several
         outputs = tuple(_split(target, output, platform) for output in outputs)
         if not outputs or any(output.type in _IMAGES for output in outputs):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from rootless_build.containerfile import platforms
+from rootless_build import platforms
 from rootless_build.containerfile.content import Content
 from rootless_build.containerfile.features import builder
 from rootless_build.containerfile.normal import Normal, normal

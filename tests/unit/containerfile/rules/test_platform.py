@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.containerfile import platforms
+from rootless_build import platforms
 from rootless_build.errors import ContainerfileError
 from tests.unit.containerfile.rewriting import Rewriting
 
@@ -46,15 +46,3 @@ def test_it_does_not_leak_to_later_stages(tmp_path: Path) -> None:
 def test_what_is_no_platform(tmp_path: Path, platform: str) -> None:
     with pytest.raises(ContainerfileError, match="Dockerfile:1:1"):
         Rewriting(tmp_path, f"FROM --platform={platform} base\n")
-
-
-@pytest.mark.parametrize(
-    ("text", "full"),
-    [
-        ("linux/amd64/v1", "linux/amd64"),
-        ("Linux/ARM/7", "linux/arm/v7"),
-        ("macos/arm64", "darwin/arm64"),
-    ],
-)
-def test_spellings(text: str, full: str) -> None:
-    assert platforms.full(text) == full
