@@ -11,7 +11,7 @@ from typing import assert_never
 
 from rbuild_buildah import flags, mounts
 from rbuild_buildah.command import Buildah, own_words
-from rbuild_buildah.ending import Output, read_ending
+from rbuild_buildah.ending import OnScreen, Output
 from rbuild_buildah.store import ContainerRecord, Store, filling
 from rbuild_containers.given_volumes import take_over
 from rbuild_containers.killing import kill_containing
@@ -156,5 +156,6 @@ class WorkingContainer:
         return ended
 
     def _on_terminal(self, arguments: Sequence[str], reporter: StepReporter) -> Exit:
-        ended = self._buildah.attach(arguments, reporter, temporary=self._record.temporary)
-        return read_ending(ended.status, ended.said, started=False).exit
+        screen = OnScreen(reporter)
+        ended = self._buildah.attach(arguments, screen, temporary=self._record.temporary)
+        return screen.end(ended.status, ended.said)

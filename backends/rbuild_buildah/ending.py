@@ -11,6 +11,8 @@ status is buildah's own, but 1 stands for a signal and for a command that could 
   a terminal the runtime's log, which else is in that line, stands before it;
 - `Error: …` alone.
 
+In a chroot on a terminal all but the last two lines come on the terminal itself.
+
 They follow what the command wrote last, on the same line if that had no newline.
 """
 
@@ -23,7 +25,7 @@ from typing import Final
 
 from rootless_build.backend import Exit
 from rootless_build.data import dataclass
-from rootless_build.events import LONGEST_LINE, StepReporter, Stream
+from rootless_build.events import LONGEST_LINE, ForwardingReporter, StepReporter, Stream
 
 _LONGEST_ENDING: Final = 16 * 1024
 _LINE: Final = re.compile(
@@ -59,6 +61,11 @@ _REFUSED: Final = re.compile(
     r"(?:permission denied|exec format error|is a directory)"
     # crun 1.14.1; 1.21 and 1.28
     r"|open executable: |the path `.*` (?:exists but it is not executable|is not a regular file)"
+)
+_IN_CHROOT: Final = b"subprocess exited with status "
+_SHOWN_LAST: Final = re.compile(
+    rb"(?:^|\n)(?:subprocess exited on [a-z0-9 /()]+\n"
+    rb"|process failed to start with error: [^\n]*process exited with error: exec: not started)\Z"
 )
 _SIGNALS: Final = {(signal.strsignal(each) or "").lower(): each for each in signal.Signals}
 
@@ -114,6 +121,27 @@ _ENDINGS: Final[tuple[tuple[re.Pattern[bytes], Callable[[re.Match[bytes]], Exit]
     (_SIGNALLED, _after_signal),
     (_ENDED, lambda match: Exit(int(match["status"]))),
 )
+
+
+class OnScreen(ForwardingReporter):
+    """Hands on what a terminal shows, and remembers the end of it."""
+
+    def __init__(self, inner: StepReporter) -> None:
+        super().__init__(inner)
+        self._last = b""
+
+    def screen(self, data: bytes) -> None:
+        """What the container, and buildah, wrote to rbuild's terminal."""
+        self._last = (self._last + data)[-_LONGEST_ENDING:]
+        super().screen(data)
+
+    def end(self, status: int, said: bytes) -> Exit:
+        """The command has ended with buildah's status `status`, and buildah said `said`."""
+        shown = self._last.replace(b"\r\n", b"\n")
+        # What a command wrote itself is followed by buildah's own line, whatever it says.
+        if said.startswith(_IN_CHROOT) and _SHOWN_LAST.search(shown):
+            said = shown + said
+        return read_ending(status, said, started=False).exit
 
 
 class Output:

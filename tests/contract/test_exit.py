@@ -55,10 +55,38 @@ def test_a_command_that_cannot_be_started_on_a_terminal_is_told_in_the_engines_w
     assert command in words
 
 
-def ending(driver: Driver, screen: Screen, command: tuple[str, ...]) -> tuple[int, str]:
+@pytest.mark.parametrize(
+    "backend_name",
+    [pytest.param("buildah", marks=pytest.mark.xdist_group("buildah"))],
+    indirect=True,
+)
+@pytest.mark.parametrize(
+    ("command", "status", "words"),
+    [
+        (sh("exit 7"), 7, ""),
+        (sh("kill -9 $$"), 137, ""),
+        (sh("kill -15 $$"), 143, ""),
+        (sh("echo subprocess exited on killed; exit 1"), 1, ""),
+        (sh("exit 127"), 127, ""),
+        (("no-such-command",), 127, "no-such-command"),
+        (("/etc/passwd",), 126, "/etc/passwd"),
+    ],
+)
+def test_a_chroot_on_a_terminal_ends_as_a_container_does(
+    driver: Driver, screen: Screen, command: tuple[str, ...], status: int, words: str
+) -> None:
+    """buildah 1.28.2 shows there on the terminal what else is on its standard error."""
+    ended, said = ending(driver, screen, command, BUILDAH_ISOLATION="chroot")
+    assert ended == status
+    assert words in said if words else not said
+
+
+def ending(
+    driver: Driver, screen: Screen, command: tuple[str, ...], **environment: str
+) -> tuple[int, str]:
     """The status of a container on a terminal, and what the engine said of its end."""
     step = RunContainer(BASE, command, interactive=True, tty=True)
-    asked = {"RBUILD_TEST_SHOWS_WORDS": "1"}
+    asked = {"RBUILD_TEST_SHOWS_WORDS": "1", **environment}
     running = driver.start(step, Stdio.TERMINAL, asked, terminal=screen.terminal)
     words = screen.read_until(rb"(?s)engine: (.*)\r?\n")[1]
     return running.wait(PATIENCE), words.decode().strip()
