@@ -20,7 +20,9 @@ _STEP = re.compile(rb"(?:\[(\d+)/(\d+)\] )?STEP (\d+)/(\d+): ([^\r\n]*)")
 _CACHED = re.compile(rb"--> Using cache [0-9a-f]{64}\s*")
 _COMMITTED = re.compile(rb"--> [0-9a-f]{11,12}\s*$")
 _COMMIT = re.compile(rb"(?:\[\d+/\d+\] )?COMMIT(?: \S+)?\s*")
-_FINAL = re.compile(rb"(?:Successfully tagged \S+|[0-9a-f]{64})\s*")
+# buildx hands it to every build, and BuildKit says nothing where no ARG declares it.
+_UNUSED_EPOCH = rb"\[Warning\] one or more build args were not consumed: \[SOURCE_DATE_EPOCH\]"
+_FINAL = re.compile(rb"(?:Successfully tagged \S+|[0-9a-f]{64}|" + _UNUSED_EPOCH + rb")\s*")
 _NO_BASE = "creating build container: "
 _MISSING = re.compile(
     r"creating build container: (?:"

@@ -18,7 +18,11 @@ _CACHED = re.compile(rb" ---> Using cache\s*")
 _RUNNING = re.compile(rb" ---> Running in [0-9a-f]{12}\s*")
 _REMOVED = re.compile(rb"Removing intermediate container [0-9a-f]{12}\n$")
 _RESULT = re.compile(rb" ---> [0-9a-f]{12}\s*")
-_FINAL = re.compile(rb"(?:Successfully (?:built [0-9a-f]{12}|tagged \S+))\s*")
+# buildx hands it to every build, and BuildKit says nothing where no ARG declares it.
+_UNUSED_EPOCH = rb"\[Warning\] One or more build-args \[SOURCE_DATE_EPOCH\] were not consumed"
+_FINAL = re.compile(
+    rb"(?:Successfully (?:built [0-9a-f]{12}|tagged \S+)|" + _UNUSED_EPOCH + rb")\s*"
+)
 _CONTEXT = re.compile(rb"Sending build context to Docker daemon.*", re.DOTALL)
 _COLOUR = re.compile(rb"(\x1b\[91m|\x1b\[0m)")
 _DEPRECATED = re.compile(rb"DEPRECATED: .*|            .*|\s*")

@@ -58,7 +58,12 @@ def build(
     classic = builder is Builder.CLASSIC
     # The classic builder would leave the container of a RUN that fails.
     arguments = ("--force-rm" if classic else "--progress=plain", *arguments)
-    environment = {**client.environment, "DOCKER_BUILDKIT": "0" if classic else "1"}
+    environment = {
+        **client.environment,
+        "DOCKER_BUILDKIT": "0" if classic else "1",
+        # buildx makes a build argument of it; the step has it, where the recipe's line had.
+        "SOURCE_DATE_EPOCH": None,
+    }
     log: BuildLog = ClassicLog(reporter) if classic else BuildKitLog(reporter)
     with _substituted(client, step.substitutes):
         status = process.stream(

@@ -25,7 +25,7 @@ from rootless_build.plan import (
     RunContainer,
     Step,
 )
-from rootless_build.recipes import docker_flags
+from rootless_build.recipes import docker_flags, source_date_epoch
 from rootless_build.recipes.docker_draft import BadValueError, Draft, boolean
 from rootless_build.recipes.docker_flags import Flag
 
@@ -97,7 +97,8 @@ def parse(words: Sequence[str], context: Context) -> tuple[Step, tuple[str, ...]
     step: Step
     if command in _BUILD:
         name = " ".join(("docker", *command))
-        step = _build(line, _flags(line, name, rest, docker_flags.BUILD))
+        rest = _flags(line, name, rest, docker_flags.BUILD)
+        step = _build(line, rest, with_buildkit=_has_buildkit(line, command))
     elif command in _RUN:
         step = _run(line, _flags(line, "docker run", rest, docker_flags.RUN, interspersed=False))
     elif command in _VOLUME_REMOVE:
@@ -199,7 +200,18 @@ def _unknown(line: _Line, command: str, written: str, known: Mapping[str, Flag])
     return line.refused(f"{command} has no flag {written} that rbuild knows", hint)
 
 
-def _build(line: _Line, rest: list[str]) -> BuildImage:
+def _has_buildkit(line: _Line, command: tuple[str, ...]) -> bool:
+    """Whether a docker of today would build with BuildKit, and not with the classic builder."""
+    wanted = line.context.environment.get("DOCKER_BUILDKIT", "")
+    if command[0] == "buildx" or not wanted:
+        return True
+    try:
+        return boolean(wanted)
+    except BadValueError as error:
+        raise line.refused(f"DOCKER_BUILDKIT: {error}") from error
+
+
+def _build(line: _Line, rest: list[str], *, with_buildkit: bool) -> BuildImage:
     if len(rest) != 1:
         raise line.refused(
             f"docker build takes one build context, and there are {len(rest)}: {shlex.join(rest)}"
@@ -213,12 +225,19 @@ def _build(line: _Line, rest: list[str]) -> BuildImage:
     draft = line.draft
     if draft.fields.get("containerfile") == draft.path("-"):
         raise line.refused("a containerfile on standard input can't be read", "name a file with -f")
-    return BuildImage(
+    step = BuildImage(
         context=draft.path(context),
         limits=draft.finished_limits(),
         origin=line.context.origin,
         **draft.fields,  # type: ignore[arg-type]  # the flag table names the fields
     )
+    if not with_buildkit:
+        return step
+    try:
+        arguments = source_date_epoch.handed_on(step.build_args, line.context.environment)
+    except source_date_epoch.BadEpochError as error:
+        raise line.refused(str(error), "give it as `date +%s` does, or unset it") from error
+    return dataclasses.replace(step, build_args=arguments)
 
 
 def _by_platform(line: _Line, step: BuildImage) -> Iterator[BuildImage]:

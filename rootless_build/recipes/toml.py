@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rootless_build.config import Config, Container, Image, Target
-from rootless_build.errors import ConfigError, UnknownTargetError
+from rootless_build.errors import ConfigError, UnknownTargetError, UsageError
 from rootless_build.plan import (
     BindMount,
     BuildImage,
@@ -20,6 +20,7 @@ from rootless_build.plan import (
     Step,
     VolumeMount,
 )
+from rootless_build.recipes import source_date_epoch
 from rootless_build.recipes.docker_draft import BadValueError, Draft
 from rootless_build.recipes.request import Request
 
@@ -37,7 +38,7 @@ def read(request: Request, config: Config) -> Plan:
     tag = ""
     if config.image is not None:
         tag = config.image.tag or f"{request.project.name.lower()}-dev"
-        steps.append(_build(config.image, tag, request.project, config.file))
+        steps.append(_build(config.image, tag, request, config.file))
     if config.container is not None:
         steps += [
             _run(config, _changed(config.container, target), target, tag, request)
@@ -64,13 +65,18 @@ def _targets(request: Request, config: Config) -> list[Target]:
     return [config.targets[name] for name in wanted] or [Target()]
 
 
-def _build(image: Image, tag: str, project: Path, file: Path) -> BuildImage:
+def _build(image: Image, tag: str, request: Request, file: Path) -> BuildImage:
+    environment = {**request.environment, **dict(request.variables)}
+    try:
+        arguments = source_date_epoch.handed_on(image.build_args, environment)
+    except source_date_epoch.BadEpochError as error:
+        raise UsageError(str(error), hint="give it as `date +%s` does, or unset it") from error
     return BuildImage(
-        context=image.context or project,
+        context=image.context or request.project,
         containerfile=image.containerfile,
         tags=(tag,),
         target=image.target,
-        build_args=image.build_args,
+        build_args=arguments,
         labels=image.labels,
         platforms=_platforms(image, file),
         network=image.network,
