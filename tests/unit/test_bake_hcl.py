@@ -169,12 +169,12 @@ def test_what_has_no_value_is_refused_with_its_place(
 @pytest.mark.parametrize(
     ("text", "place", "words"),
     [
-        ("a = 1 b = 2\n", "1:7", "an argument or block begins on a line of its own"),
+        ("a = 1 b = 2\n", "1:7", "the line's end after an argument is wanted, not 'b'"),
         ("a = 1\na = 2\n", "2:1", "a was already set in line 1"),
-        ('a = "x\ny"\n', "1:5", "a string in quotes has no line end"),
-        ('a = "\\q"\n', "1:6", "this is not HCL, from"),
+        ('a = "x\ny"\n', "1:7", "a string in quotes has no line end"),
+        ('a = "\\q"\n', "1:6", "a string has no escape \\q"),
         ("target t {\n  tags = [\n}\n", "3:1", "this is not HCL"),
-        ("a = 'x'\n", "1:5", "this is not HCL"),
+        ("a = 'x'\n", "1:5", 'HCL has no "\'" outside of strings'),
         ("target {}\n", "1:1", "a target has one name, and here are 0"),
         ("tagret x {}\n", "1:1", "the block 'tagret' is not known here"),
         ("target x {\n  args {\n  }\n}\n", "2:3", "a target has no block 'args'"),

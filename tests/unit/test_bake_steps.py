@@ -199,7 +199,8 @@ from pathlib import Path
 from rootless_build import config, recipes
 from rootless_build.recipes.request import Request
 recipes.read(Request(Path(sys.argv[1]), (), (), dict(os.environ), False), config.Config())
-print([name for name in sys.modules if name.startswith(("tree_sitter", "ruamel"))])
+parsers = ("rootless_build.recipes.bake.hcl", "ruamel")
+print([name for name in sys.modules if name.startswith(parsers)])
 """
     command = [sys.executable, "-c", script, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

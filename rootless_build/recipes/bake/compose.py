@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build.data import dataclass
+from rootless_build.errors import reason
 from rootless_build.recipes.bake import compose_merge, dotenv, yaml_nodes
 from rootless_build.recipes.bake.interpolation import InterpolationError, Lookup, interpolated
 from rootless_build.recipes.bake.source import Place, Source, nearest, refused
@@ -181,7 +182,7 @@ class _Compose:
         try:
             return Source(_text(name), path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
-            raise refused(name.place, f"{path} can't be read: {error}") from error
+            raise refused(name.place, f"{path} can't be read: {reason(error)}") from error
 
     def _interpolated(self, tree: Tree) -> Tree:
         if isinstance(tree, Fields):

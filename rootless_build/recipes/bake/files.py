@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rootless_build import platforms
 from rootless_build.data import dataclass
-from rootless_build.errors import RecipeError
+from rootless_build.errors import RecipeError, reason
 from rootless_build.recipes.bake import compose, dotenv, hcl, json_file
 from rootless_build.recipes.bake import names as default_names
 from rootless_build.recipes.bake.definition import Definition, united
@@ -80,9 +80,11 @@ def _source(name: str, directory: Path) -> Source:
             hint="write it to a file and name that with -f",
         )
     try:
-        return Source(name, (directory / name.removeprefix("cwd://")).read_text(encoding="utf-8"))
+        # A heredoc's lines end as the file's do.
+        text = (directory / name.removeprefix("cwd://")).read_bytes().decode()
     except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"the bake file {name} can't be read: {error}") from error
+        raise RecipeError(f"the bake file {name} can't be read: {reason(error)}") from error
+    return Source(name, text)
 
 
 def _split(sources: Sequence[Source]) -> tuple[list[Source], list[Body]]:

@@ -1,23 +1,20 @@
-"""HCL text becomes syntax: tree-sitter reads, this makes it typed and refuses what is not HCL.
+"""HCL text becomes syntax: bodies, blocks and expressions, as buildx reads them.
 
-The grammar is tree-sitter-hcl's. Of the libraries there are it alone parses the templates in
-heredocs, strip markers and `5-10`; python-hcl2 (8.1) hands heredocs back as text and refuses the
-other two. tree-sitter itself goes on after an error, so every tree is looked through for one; and
-white space belongs to no node, so text in templates is taken from between the nodes.
+The grammar is that of hclsyntax (github.com/hashicorp/hcl, hclsyntax/spec.md). No library for
+Python reads all of it as buildx does: tree-sitter-hcl 1.2 groups chained conditionals and chained
+operators wrongly and knows no exponents, python-hcl2 8.1 hands heredocs back as text and refuses
+`5-10`. What can't be read is refused with its place; nothing is passed over.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
-import tree_sitter
-import tree_sitter_hcl
-from tree_sitter import Node
-
-from rootless_build.recipes.bake.source import BakeError, Place, Source, refused
+from rootless_build.recipes.bake.source import BakeError, Place, Source, nearest, refused
 from rootless_build.recipes.bake.syntax import (
     Argument,
     Attribute,
@@ -33,471 +30,499 @@ from rootless_build.recipes.bake.syntax import (
     Index,
     Object,
     Splat,
-    Template,
     Tuple,
     Unary,
     Variable,
 )
+from rootless_build.recipes.bake.templates import (
+    SPACE,
+    Each,
+    If,
+    Interpolated,
+    Mark,
+    Part,
+    Text,
+    template,
+)
+from rootless_build.recipes.bake.tokens import (
+    CLOSE_HEREDOC,
+    CLOSE_QUOTE,
+    DEEPEST,
+    DIRECTIVE,
+    END,
+    INTERPOLATION,
+    LINE_END,
+    NAME,
+    NUMBER,
+    OPEN_HEREDOC,
+    OPEN_QUOTE,
+    SEQUENCE_END,
+    TEXT,
+    Token,
+    scan_file,
+    scan_template,
+)
 from rootless_build.recipes.bake.values import parse_number
 
-_OPERATORS: Final = frozenset(
-    ["*", "/", "%", "+", "-", ">", ">=", "<", "<=", "==", "!=", "&&", "||"]
+_LEVELS: Final = (
+    ("||",),
+    ("&&",),
+    ("==", "!="),
+    (">", ">=", "<", "<="),
+    ("+", "-"),
+    ("*", "/", "%"),
 )
+"""Operators, those that bind least first."""
+_BINDING: Final = {operator: level for level, row in enumerate(_LEVELS) for operator in row}
 _CONSTANTS: Final = {"true": True, "false": False, "null": None}
-_BLANK: Final = re.compile(r"[ \t]*")
 _ESCAPE: Final = re.compile(
     r"\\(?:[nrt\"\\]|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|(?P<odd>.))|(?P<marker>[$%])(?P=marker)\{",
     re.DOTALL,
 )
-_HEREDOC_ESCAPE: Final = re.compile(r"(?P<marker>[$%])(?P=marker)\{")
+_PLAIN_ESCAPE: Final = re.compile(r"(?P<marker>[$%])(?P=marker)\{")
 _SIMPLE_ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
+_DIRECTIVES: Final = ("if", "else", "endif", "for", "endfor")
 
 
 def parse_file(source: Source) -> Body:
     """The file's body. Raises BakeError for what is not HCL."""
-    reader = _Reader(source, source.text)
-    return reader.body(reader.root)
+    place = _places(source)
+    return _Parser(scan_file(source.text, place), place).file()
 
 
 def parse_expression(text: str, place: Place) -> Expression:
-    """An expression that stands in a string, such as a type in a JSON file."""
-    reader = _Reader(place.source, f"text = {text}\n", at=place)
-    arguments = reader.body(reader.root).arguments
-    if len(arguments) != 1:
-        raise refused(place, f"{text!r} is no expression")
-    return arguments[0].expression
+    """An expression that stands in a string, such as a type in a JSON file. Raises BakeError."""
+    at = lambda _: place  # noqa: E731 - every place is that of the string
+    return _Parser(scan_file(text, at), at).alone()
 
 
 def parse_template(text: str, place: Place) -> Expression:
     """A string of a JSON file, in which `${…}` and `%{…}` mean what they mean in HCL."""
     if "${" not in text and "%{" not in text:
         return Constant(text, place)
-    # A heredoc's text is a template with no other escapes, which is what such a string is.
-    word = "TEXT"
-    while word in text:
-        word += "X"
-    reader = _Reader(place.source, f"text = <<{word}\n{text}\n{word}\n", at=place)
-    found = reader.body(reader.root).arguments[0].expression
-    return _without_last_newline(found)
+    at = lambda _: place  # noqa: E731 - as above
+    return _Parser(scan_template(text, at), at).template(END)
 
 
-def _without_last_newline(found: Expression) -> Expression:
-    if isinstance(found, Constant):
-        return Constant(str(found.value)[:-1], found.place)
-    assert isinstance(found, Template)  # noqa: S101 - a heredoc is one of the two
-    last = found.parts[-1]
-    if not isinstance(last, Constant):
+def _places(source: Source) -> Callable[[int], Place]:
+    starts = [0, *(found.end() for found in re.finditer("\n", source.text))]
+
+    def place(at: int) -> Place:
+        line = bisect_right(starts, at)
+        return Place(source, line, at - starts[line - 1] + 1)
+
+    return place
+
+
+class _Parser:
+    """One method for each rule of the grammar; each leaves the parser behind what it read."""
+
+    def __init__(self, tokens: list[Token], place: Callable[[int], Place]) -> None:
+        self._tokens = tokens
+        self._place_at = place
+        self._at = 0
+        self._depth = 0
+        self._line_ends = [True]
+
+    # --- tokens ---------------------------------------------------------------------------------
+
+    def _peek(self) -> Token:
+        at = self._at
+        if not self._line_ends[-1]:
+            while self._tokens[at].kind == LINE_END:
+                at += 1
+        return self._tokens[at]
+
+    def _read(self) -> Token:
+        if not self._line_ends[-1]:
+            while self._tokens[self._at].kind == LINE_END:
+                self._at += 1
+        token = self._tokens[self._at]
+        if token.kind != END:
+            self._at += 1
+        return token
+
+    def _follows(self, *kinds: str) -> bool:
+        return self._peek().kind in kinds
+
+    def _read_if(self, kind: str) -> bool:
+        found = self._follows(kind)
+        if found:
+            self._read()
         return found
-    rest = str(last.value)[:-1]
-    parts = (*found.parts[:-1], *((Constant(rest, last.place),) if rest else ()))
-    return parts[0] if len(parts) == 1 else Template(parts, found.place)
 
+    def _expect(self, kind: str, wanted: str = "") -> Token:
+        token = self._read()
+        if token.kind != kind:
+            raise self._unexpected(token, wanted or f"`{kind}`")
+        return token
 
-class _Reader:
-    """`at`: every place is this one, since the text is not the file's own."""
+    def _word(self, word: str) -> bool:
+        token = self._peek()
+        return token.kind == NAME and token.text == word
 
-    def __init__(self, source: Source, text: str, at: Place | None = None) -> None:
-        self._source = source
-        self._text = text.encode(errors="surrogatepass")
-        self._at = at
-        language = tree_sitter.Language(tree_sitter_hcl.language())
-        self._tree = tree_sitter.Parser(language).parse(self._text)
+    def _unexpected(self, token: Token, wanted: str, hint: str = "") -> BakeError:
+        shown = token.kind if token.kind in {END, LINE_END} else repr(token.text)
+        if token.kind == "<" and self._peek().kind == "<":
+            hint = "a heredoc begins with <<WORD and the line's end, nothing after the word"
+        return refused(
+            self._place(token), f"this is not HCL: {wanted} is wanted, not {shown}", hint
+        )
 
-    @property
-    def root(self) -> Node:
-        root = self._tree.root_node
-        if root.has_error:
-            raise self._broken(root)
-        body = next((child for child in root.named_children if child.type == "body"), None)
-        return body or root
+    def _place(self, token: Token) -> Place:
+        return self._place_at(token.at)
 
-    def place(self, node: Node) -> Place:
-        if self._at is not None:
-            return self._at
-        row, column = node.start_point
-        start = node.start_byte - column
-        characters = len(self._text[start : node.start_byte].decode(errors="replace"))
-        return Place(self._source, row + 1, characters + 1)
-
-    def text(self, node: Node) -> str:
-        return self._between(node.start_byte, node.end_byte)
-
-    def _between(self, start: int, end: int) -> str:
-        return self._text[start:end].decode(errors="surrogatepass")
-
-    def _broken(self, root: Node) -> BakeError:
-        worst = next(_errors(root), root)
-        if worst.is_missing:
-            return refused(self.place(worst), f"this is not HCL: {worst.type!r} is missing here")
-        # The node begins with what could still be read; what could not comes after its parts.
-        start = worst.children[-1].end_byte if worst.children else worst.start_byte
-        rest = self._text[start:]
-        start += len(rest) - len(rest.lstrip())
-        text = self._between(start, len(self._text)).partition("\n")[0].strip()
-        return refused(self._place_at(start), f"this is not HCL, from {text[:60]!r} on")
-
-    def _place_at(self, byte: int) -> Place:
-        if self._at is not None:
-            return self._at
-        before = self._text[:byte].decode(errors="replace")
-        line = before.count("\n") + 1
-        return Place(self._source, line, len(before) - before.rfind("\n"))
+    @contextmanager
+    def _lines(self, *, count: bool) -> Iterator[None]:
+        """Whether a line's end means something."""
+        self._line_ends.append(count)
+        yield
+        self._line_ends.pop()
 
     # --- bodies ---------------------------------------------------------------------------------
 
-    def body(self, node: Node) -> Body:
-        arguments: list[Argument] = []
+    def file(self) -> Body:
+        """All of a file."""
+        return self._body(END)
+
+    def _body(self, end: str) -> Body:
+        arguments: dict[str, Argument] = {}
         blocks: list[Block] = []
-        last = None
-        for child in node.named_children:
-            if child.type == "comment":
+        while True:
+            token = self._read()
+            if token.kind == end:
+                return Body(tuple(arguments.values()), tuple(blocks))
+            if token.kind == LINE_END:
                 continue
-            if last is not None and last.end_point[0] == child.start_point[0]:
-                raise refused(self.place(child), "an argument or block begins on a line of its own")
-            last = child
-            if child.type == "attribute":
-                arguments.append(self._argument(child))
-            elif child.type == "block":
-                blocks.append(self._block(child))
+            if token.kind != NAME:
+                hint = "names are not quoted" if token.kind == OPEN_QUOTE else ""
+                inside = "" if end == END else ", or the `}` of this one,"
+                raise self._unexpected(token, f"an argument or a block{inside}", hint)
+            if self._follows("="):
+                self._add(arguments, self._argument(token))
+                self._ended("an argument")
             else:
-                raise self._unknown(child)
-        seen: dict[str, Argument] = {}
-        for argument in arguments:
-            if argument.name in seen:
-                raise refused(
-                    argument.place,
-                    f"{argument.name} was already set in line {seen[argument.name].place.line}",
-                )
-            seen[argument.name] = argument
-        return Body(tuple(arguments), tuple(blocks))
+                blocks.append(self._block(token))
+                self._ended("a block")
 
-    def _argument(self, node: Node) -> Argument:
-        name, expression = _named(node)
-        if name.end_point[0] != expression.start_point[0]:
-            raise refused(self.place(name), "the value begins on the argument's own line")
-        return Argument(self.text(name), self.expression(expression), self.place(node))
+    def _add(self, arguments: dict[str, Argument], new: Argument) -> None:
+        before = arguments.get(new.name)
+        if before is not None:
+            raise refused(new.place, f"{new.name} was already set in line {before.place.line}")
+        arguments[new.name] = new
 
-    def _block(self, node: Node) -> Block:
-        words = [c for c in _named(node) if c.type in {"identifier", "string_lit"}]
-        inside = [child for child in node.named_children if child.type == "body"]
-        labels = tuple(self._label(word) for word in words[1:])
-        body = self.body(inside[0]) if inside else Body((), ())
-        return Block(self.text(words[0]), labels, body, self.place(node))
+    def _argument(self, name: Token) -> Argument:
+        self._expect("=")
+        return Argument(name.text, self._expression(), self._place(name))
 
-    def _label(self, node: Node) -> str:
-        return self.text(node) if node.type == "identifier" else self._literal_text(node)
+    def _ended(self, what: str) -> None:
+        token = self._peek()
+        if token.kind not in {LINE_END, END}:
+            hint = "one follows the other on a line of its own, without a comma"
+            raise self._unexpected(token, f"the line's end after {what}", hint)
+        self._read()
+
+    def _block(self, kind: Token) -> Block:
+        labels: list[str] = []
+        while not self._follows("{"):
+            token = self._read()
+            if token.kind == NAME:
+                labels.append(token.text)
+            elif token.kind == OPEN_QUOTE:
+                labels.append(self._label())
+            else:
+                raise self._unexpected(token, "`=`, or a name or the `{` of a block,")
+        self._read()
+        if self._follows(LINE_END, END, "}"):
+            body = self._body("}")
+        else:
+            name = self._expect(NAME, "an argument, or the block's `}`,")
+            body = Body((self._argument(name),), ())
+            hint = "a block of one line has one argument in it"
+            if not self._follows("}"):
+                raise self._unexpected(self._peek(), "`}`", hint)
+            self._read()
+        return Block(kind.text, tuple(labels), body, self._place(kind))
+
+    def _label(self) -> str:
+        made: list[str] = []
+        while not self._follows(CLOSE_QUOTE):
+            token = self._read()
+            if token.kind != TEXT:
+                hint = "$${ is a `${` that means itself"
+                raise self._unexpected(token, "a block's name has no template in it", hint)
+            made.append(self._unescaped(token, quoted=True))
+        self._read()
+        return "".join(made)
 
     # --- expressions ----------------------------------------------------------------------------
 
-    def expression(self, node: Node) -> Expression:
-        return self._term([child for child in node.children if child.type != "comment"])
-
-    def _term(self, children: Sequence[Node]) -> Expression:
-        """A first part, and what follows it: `.name`, `[index]`, `[*]`."""
-        if children[0].type == "(":
-            made, rest = self.expression(children[1]), children[3:]
-        else:
-            made, rest = self._first(children[0]), children[1:]
-        for part in rest:
-            made = self._followed(made, part)
+    def alone(self) -> Expression:
+        """An expression that is all there is."""
+        with self._lines(count=False):
+            made = self._expression()
+            if not self._follows(END):
+                raise self._unexpected(self._peek(), "the end of the expression")
         return made
 
-    def _first(self, node: Node) -> Expression:  # noqa: PLR0911, PLR0912 - one for each kind
-        place = self.place(node)
-        match node.type:
-            case "expression" | "collection_value" | "for_expr" | "operation" | "template_expr":
-                return self.expression(node)
-            case "literal_value":
-                return self._constant(node.children[0])
-            case "string_lit" | "quoted_template":
-                return self._quoted(node)
-            case "heredoc_template":
-                return self._heredoc(node)
-            case "variable_expr":
-                return Variable(self.text(node), place)
-            case "tuple":
-                items = [c for c in _named(node) if c.type == "expression"]
-                return Tuple(tuple(self.expression(item) for item in items), place)
-            case "object":
-                elements = [c for c in _named(node) if c.type == "object_elem"]
-                return Object(tuple(self._element(element) for element in elements), place)
-            case "for_tuple_expr" | "for_object_expr":
-                return self._for(node)
-            case "function_call":
-                return self._call(node)
-            case "conditional":
-                condition, yes, no = (c for c in _named(node) if c.type == "expression")
-                return Conditional(
-                    self.expression(condition), self.expression(yes), self.expression(no), place
-                )
-            case "unary_operation":
-                operator, *operand = (c for c in node.children if c.type != "comment")
-                return Unary(operator.type, self._term(operand), place)
-            case "binary_operation":
-                return self._binary(node)
+    def _expression(self) -> Expression:
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise refused(
+                self._place(self._peek()), f"more than {DEEPEST} expressions in one another"
+            )
+        condition = self._binary(0)
+        made = condition
+        if self._read_if("?"):
+            yes = self._expression()
+            self._expect(":", "`:` and another value")
+            made = Conditional(condition, yes, self._expression(), condition.place)
+        self._depth -= 1
+        return made
+
+    def _binary(self, level: int) -> Expression:
+        left = self._followed(self._first())
+        while (binding := _BINDING.get(self._peek().kind, -1)) >= level:
+            operator = self._read().kind
+            left = Binary(operator, left, self._binary(binding + 1), left.place)
+        return left
+
+    def _first(self) -> Expression:  # noqa: PLR0911 - one for each kind
+        token = self._read()
+        place = self._place(token)
+        match token.kind:
+            case "(":
+                with self._lines(count=False):
+                    made = self._expression()
+                    self._expect(")")
+                return made
+            case "-" | "!":
+                self._depth += 1
+                operand = self._followed(self._first_below(token))
+                self._depth -= 1
+                return Unary(token.kind, operand, place)
+            case "[":
+                return self._tuple(place)
+            case "{":
+                return self._object(place)
+            case _ if token.kind == NUMBER:
+                return Constant(self._number(token), place)
+            case _ if token.kind == OPEN_QUOTE:
+                return self.template(CLOSE_QUOTE)
+            case _ if token.kind == OPEN_HEREDOC:
+                return self.template(CLOSE_HEREDOC, flush=token.text.startswith("<<-"))
+            case _ if token.kind == NAME:
+                if self._follows("(", "::"):
+                    return self._call(token)
+                if token.text in _CONSTANTS:
+                    return Constant(_CONSTANTS[token.text], place)
+                return Variable(token.text, place)
             case _:
-                raise self._unknown(node)
+                raise self._unexpected(token, "a value")
 
-    def _binary(self, node: Node) -> Binary:
-        children = [child for child in node.children if child.type != "comment"]
-        at = next(i for i, child in enumerate(children) if child.type in _OPERATORS)
-        left, right = self._term(children[:at]), self._term(children[at + 1 :])
-        return Binary(children[at].type, left, right, self.place(node))
+    def _first_below(self, operator: Token) -> Expression:
+        if self._depth > DEEPEST:
+            raise refused(self._place(operator), f"more than {DEEPEST} expressions in one another")
+        return self._first()
 
-    def _constant(self, node: Node) -> Expression:
-        text = self.text(node)
-        if node.type == "string_lit":
-            return self._quoted(node)
-        if node.type == "numeric_lit":
-            try:
-                return Constant(parse_number(text), self.place(node))
-            except ValueError as error:
-                raise refused(self.place(node), f"the number {text} is not known here") from error
-        return Constant(_CONSTANTS[text], self.place(node))
+    def _number(self, token: Token) -> int | float:
+        try:
+            return parse_number(token.text)
+        except ValueError as error:
+            raise refused(self._place(token), f"{token.text} is no number") from error
 
-    def _element(self, node: Node) -> tuple[Expression, Expression]:
-        key, value = (child for child in _named(node) if child.type == "expression")
-        made = self.expression(key)
-        if key.children[0].type != "(" and isinstance(made, Variable):
-            made = Constant(made.name, made.place)
-        elif key.children[0].type != "(" and isinstance(made, Constant) and made.value is None:
-            made = Constant("null", made.place)
-        return made, self.expression(value)
+    def _followed(self, of: Expression) -> Expression:
+        """What stands behind a value: `.name`, `.0`, `[key]`, `.*`, `[*]`."""
+        while self._follows(".", "["):
+            opening = self._read()
+            place = self._place(opening)
+            if opening.kind == "[":
+                if self._read_if("*"):
+                    self._expect("]")
+                    return Splat(of, self._followed(Element(place)), place)
+                with self._lines(count=False):
+                    of = Index(of, self._expression(), place)
+                    self._expect("]")
+            elif self._read_if("*"):
+                each: Expression = Element(place)
+                # `.*` goes on with names and numbers alone, `[*]` with whatever follows.
+                while self._follows("."):
+                    each = self._attribute(each, self._read())
+                of = Splat(of, each, place)
+            else:
+                of = self._attribute(of, opening)
+        return of
 
-    def _call(self, node: Node) -> Call:
-        name, *arguments = _named(node)
-        found = [child for holder in arguments for child in _named(holder)]
-        expressions = tuple(self.expression(c) for c in found if c.type == "expression")
-        expand = any(child.type == "ellipsis" for child in found)
-        return Call(self.text(name), expressions, expand, self.place(node))
+    def _attribute(self, of: Expression, dot: Token) -> Expression:
+        place = self._place(dot)
+        token = self._read()
+        if token.kind == NAME:
+            return Attribute(of, token.text, place)
+        if token.kind != NUMBER:
+            raise self._unexpected(token, "a name after the dot")
+        if "." in token.text:
+            first, _, second = token.text.partition(".")
+            hint = f"write [{first}][{second}]"
+            raise refused(self._place(token), "two numbers after dots are one number", hint)
+        return Index(of, Constant(self._number(token), place), place)
 
-    def _followed(self, of: Expression, node: Node) -> Expression:
-        place = self.place(node)
-        if node.type == "get_attr":
-            return Attribute(of, self.text(_named(node)[0]), place)
-        if node.type == "index":
-            inner = node.children[0]
-            if inner.type == "new_index":
-                return Index(of, self.expression(_named(inner)[0]), place)
-            return Index(of, Constant(parse_number(self.text(inner)[1:]), place), place)
-        if node.type == "splat":
-            inner = node.children[0]
-            parts = [c for c in _named(inner) if c.type in {"get_attr", "index", "splat"}]
-            # `.*` goes on with names alone, `[*]` with whatever follows (hclsyntax/spec.md).
-            end = len(parts)
-            if inner.type == "attr_splat":
-                end = next((i for i, part in enumerate(parts) if part.type != "get_attr"), end)
-            each: Expression = Element(place)
-            for part in parts[:end]:
-                each = self._followed(each, part)
-            made: Expression = Splat(of, each, place)
-            for part in parts[end:]:
-                made = self._followed(made, part)
-            return made
-        raise self._unknown(node)
+    def _call(self, name: Token) -> Call:
+        full = name.text
+        while self._read_if("::"):
+            full += "::" + self._expect(NAME).text
+        self._expect("(")
+        arguments: list[Expression] = []
+        expand = False
+        with self._lines(count=False):
+            while not self._read_if(")"):
+                arguments.append(self._expression())
+                if self._read_if("..."):
+                    expand = True
+                    self._expect(")", "`)` after `...`")
+                    break
+                if not self._read_if(","):
+                    self._expect(")", "`)` or a comma")
+                    break
+        return Call(full, tuple(arguments), expand, self._place(name))
 
-    def _for(self, node: Node) -> For:
-        parts = _named(node)
-        names, collection = self._intro(next(c for c in parts if c.type == "for_intro"))
-        results = [self.expression(c) for c in parts if c.type == "expression"]
-        condition = next((_named(c)[0] for c in parts if c.type == "for_cond"), None)
-        of_object = node.type == "for_object_expr"
-        return For(
-            names,
-            collection,
-            results[0] if of_object else None,
-            results[-1],
-            self.expression(condition) if condition else None,
-            any(child.type == "ellipsis" for child in parts),
-            "object" if of_object else "tuple",
-            self.place(node),
-        )
+    def _tuple(self, place: Place) -> Expression:
+        with self._lines(count=False):
+            if self._word("for"):
+                return self._for(place, "]")
+            items: list[Expression] = []
+            while not self._read_if("]"):
+                items.append(self._expression())
+                if not self._read_if(","):
+                    self._expect("]", "`]` or a comma")
+                    break
+        return Tuple(tuple(items), place)
 
-    def _intro(self, node: Node) -> tuple[tuple[str, ...], Expression]:
-        names = tuple(self.text(c) for c in _named(node) if c.type == "identifier")
-        collection = next(c for c in _named(node) if c.type == "expression")
-        return names, self.expression(collection)
+    def _object(self, place: Place) -> Expression:
+        with self._lines(count=False):
+            if self._word("for"):
+                return self._for(place, "}")
+        items: list[tuple[Expression, Expression]] = []
+        with self._lines(count=True):
+            while not self._read_if("}"):
+                if self._read_if(LINE_END):
+                    continue
+                key = self._key()
+                if not self._follows("=", ":"):
+                    raise self._unexpected(self._peek(), "`=` after a key")
+                self._read()
+                items.append((key, self._expression()))
+                if not self._read_if(",") and not self._read_if(LINE_END):
+                    self._expect("}", "`}`, a comma or the line's end")
+                    break
+        return Object(tuple(items), place)
 
-    def _unknown(self, node: Node) -> BakeError:
-        return refused(self.place(node), f"the syntax {node.type!r} is not known here")
+    def _key(self) -> Expression:
+        """An object's key: a bare word means itself."""
+        token = self._peek()
+        key = self._expression()
+        if token.kind != NAME:
+            return key
+        if isinstance(key, Attribute | Index):
+            hint = "write it in quotes, or in brackets if it is a reference"
+            raise refused(self._place(token), "a key is one word", hint)
+        word = self._tokens[self._at - 1] is token
+        return Constant(token.text, key.place) if word else key
+
+    def _for(self, place: Place, end: str) -> For:
+        with self._lines(count=False):
+            self._read()
+            names, collection = self._introduction()
+            self._expect(":")
+            key, value = None, self._expression()
+            if self._read_if("=>"):
+                key, value = value, self._expression()
+            grouped = self._read_if("...")
+            condition = None
+            if self._word("if"):
+                self._read()
+                condition = self._expression()
+            self._expect(end)
+        kind: Final = "object" if end == "}" else "tuple"
+        if (key is not None) != (kind == "object"):
+            what = "an object has a" if kind == "object" else "a list has no"
+            raise refused(value.place, f"the `for` of {what} `KEY =>`")
+        if grouped and kind == "tuple":
+            raise refused(value.place, "`...` groups by keys, and a list has none")
+        return For(names, collection, key, value, condition, grouped, kind, place)
+
+    def _introduction(self) -> tuple[tuple[str, ...], Expression]:
+        names = [self._expect(NAME, "a name after `for`").text]
+        if self._read_if(","):
+            names.append(self._expect(NAME, "a name after the comma").text)
+        if not self._word("in"):
+            raise self._unexpected(self._peek(), "`in`")
+        self._read()
+        return tuple(names), self._expression()
 
     # --- templates ------------------------------------------------------------------------------
 
-    def _literal_text(self, node: Node) -> str:
-        made = self._quoted(node)
-        # In a label `${` means itself.
-        return self.text(node)[1:-1] if not isinstance(made, Constant) else str(made.value)
-
-    def _quoted(self, node: Node) -> Expression:
-        start, end = node.children[0], node.children[-1]
-        if start.end_point[0] != end.start_point[0] and "\n" in self._own_text(node):
-            raise refused(self.place(node), "a string in quotes has no line end; use a heredoc")
-        return self._template(node, start.end_byte, end.start_byte, heredoc=False, flush=False)
-
-    def _own_text(self, node: Node) -> str:
-        pieces = list(
-            self._pieces(
-                node.children[1:-1], node.children[0].end_byte, node.children[-1].start_byte
-            )
-        )
-        return "".join(piece for piece in pieces if isinstance(piece, str))
-
-    def _heredoc(self, node: Node) -> Expression:
-        opening, last = node.children[0], node.children[-1]
-        word = node.children[1]
-        start = self._text.index(b"\n", word.end_byte) + 1
-        end = self._text.rfind(b"\n", 0, last.start_byte) + 1
-        flush = self.text(opening) == "<<-"
-        return self._template(node, start, max(start, end), heredoc=True, flush=flush)
-
-    def _template(
-        self, node: Node, start: int, end: int, *, heredoc: bool, flush: bool
-    ) -> Expression:
-        pieces = list(self._pieces(node.children, start, end))
-        if flush:
-            pieces = _flushed(pieces)
-        parts = tuple(self._parts(pieces, node, heredoc=heredoc))
-        if not parts:
-            return Constant("", self.place(node))
-        if len(parts) == 1 and isinstance(parts[0], Constant) and isinstance(parts[0].value, str):
-            return parts[0]
-        if len(parts) == 1 and not isinstance(parts[0], For | Conditional):
-            return parts[0]
-        return Template(parts, self.place(node))
-
-    def _pieces(self, children: Sequence[Node], start: int, end: int) -> Iterator[str | Node]:
-        """Text and nodes in turn. Directives stand for themselves, however deep they nest."""
-        at = start
-        for child in children:
-            if child.type not in {"template_interpolation", "template_directive"}:
+    def template(self, end: str, *, flush: bool = False) -> Expression:
+        """A template up to its end, which is passed; its beginning was read."""
+        opening = self._tokens[max(0, self._at - 1)]
+        place = self._place(opening)
+        parts: list[Part] = []
+        strip = False
+        while True:
+            token = self._tokens[self._at]
+            if token.kind == end:
+                self._read()
+                return template(parts, place, flush=flush)
+            if token.kind == END:
+                raise refused(place, f"{opening.kind} without its end")
+            self._at += 1
+            if token.kind == TEXT:
+                text = self._unescaped(token, quoted=end == CLOSE_QUOTE)
+                parts.append(Text(text.lstrip(SPACE) if strip else text, self._place(token)))
+                strip = False
                 continue
-            if child.start_byte > at:
-                yield self._between(at, child.start_byte)
-            yield child
-            at = child.end_byte
-        if end > at:
-            yield self._between(at, end)
+            last = parts[-1] if parts else None
+            if token.text.endswith("~") and isinstance(last, Text):
+                parts[-1] = Text(last.text.rstrip(SPACE), last.place)
+            with self._lines(count=False):
+                parts.append(self._part(token))
+                closing = self._read()
+            if closing.kind != SEQUENCE_END:
+                hint = f"{token.kind[0]}{token.kind} is one that means itself"
+                raise self._unexpected(closing, f"the `}}` of this {token.kind}", hint)
+            strip = closing.text == "~}"
 
-    def _parts(
-        self, pieces: Sequence[str | Node], node: Node, *, heredoc: bool
-    ) -> Iterator[Expression]:
-        trimmed = list(pieces)
-        for i, (left, right) in enumerate(pairwise(pieces)):
-            if isinstance(left, str) and not isinstance(right, str) and _strips(right, first=True):
-                trimmed[i] = left.rstrip()
-            elif isinstance(right, str) and _ends_stripped(left):
-                trimmed[i + 1] = right.lstrip()
-        for piece in trimmed:
-            if not isinstance(piece, str):
-                yield self._interpolated(piece, heredoc=heredoc)
-            elif piece:
-                yield Constant(self._unescaped(piece, node, heredoc=heredoc), self.place(node))
+    def _part(self, token: Token) -> Part:
+        place = self._place(token)
+        if token.kind == INTERPOLATION:
+            return Interpolated(self._expression(), place)
+        assert token.kind == DIRECTIVE  # noqa: S101 - the scanner finds nothing else there
+        word = self._expect(NAME, "a word after %{").text
+        match word:
+            case "if":
+                return If(self._expression(), place)
+            case "for":
+                return Each(*self._introduction(), place)
+            case "else" | "endif" | "endfor":
+                return Mark(word, place)
+            case _:
+                hint = nearest(word, _DIRECTIVES)
+                raise refused(place, f"a template has no %{{ {word} }}", hint)
 
-    def _interpolated(self, node: Node, *, heredoc: bool) -> Expression:
-        if node.type == "template_interpolation":
-            inside = [child for child in _named(node) if child.type == "expression"]
-            if not inside:
-                raise refused(self.place(node), "there is nothing between the braces")
-            return self.expression(inside[0])
-        directive = node.children[0]
-        children = directive.children
-        opening, closing = children[0], children[-1]
-        if directive.type == "template_for":
-            names, collection = self._intro(opening)
-            inside_for = self._inside(children[1:-1], opening, closing, heredoc=heredoc)
-            place = self.place(node)
-            return For(names, collection, None, inside_for, None, False, "joined", place)
-        condition = next(c for c in _named(opening) if c.type == "expression")
-        other = next((c for c in children if c.type == "template_else_intro"), None)
-        at = children.index(other) if other is not None else len(children) - 1
-        yes = self._inside(children[1:at], opening, other or closing, heredoc=heredoc)
-        no: Expression = Constant("", self.place(node))
-        if other is not None:
-            no = self._inside(children[at + 1 : -1], other, closing, heredoc=heredoc)
-        return Conditional(self.expression(condition), yes, no, self.place(node))
-
-    def _inside(
-        self, children: Sequence[Node], opening: Node, closing: Node, *, heredoc: bool
-    ) -> Expression:
-        pieces = [
-            opening,
-            *self._pieces(children, opening.end_byte, closing.start_byte),
-            closing,
-        ]
-        trimmed: list[str | Node] = list(pieces)
-        if isinstance(trimmed[1], str) and _strips(opening, first=False):
-            trimmed[1] = trimmed[1].lstrip()
-        if isinstance(trimmed[-2], str) and _strips(closing, first=True):
-            trimmed[-2] = trimmed[-2].rstrip()
-        parts = tuple(self._parts(trimmed[1:-1], opening, heredoc=heredoc))
-        return Template(parts, self.place(opening)) if parts else Constant("", self.place(opening))
-
-    def _unescaped(self, text: str, node: Node, *, heredoc: bool) -> str:
-        if heredoc:
-            return _HEREDOC_ESCAPE.sub(lambda found: f"{found['marker']}{{", text)
-
+    def _unescaped(self, token: Token, *, quoted: bool) -> str:
         def replaced(found: re.Match[str]) -> str:
             if found["marker"]:
                 return f"{found['marker']}{{"
+            place = self._place_at(token.at + found.start())
             if found["odd"]:
-                raise refused(self.place(node), f"a string has no escape \\{found['odd']}")
+                raise refused(place, f"a string has no escape \\{found['odd']}")
             letter = found[0][1]
             if letter in _SIMPLE_ESCAPES:
                 return _SIMPLE_ESCAPES[letter]
-            return chr(int(found[0].lstrip("\\uU"), 16))
+            number = int(f"0x{found[0][2:]}", base=0)
+            if number > 0x10FFFF or 0xD800 <= number < 0xE000:
+                raise refused(place, f"there is no character {found[0]}")
+            return chr(number)
 
-        return _ESCAPE.sub(replaced, text)
-
-
-def _named(node: Node) -> list[Node]:
-    return [child for child in node.named_children if child.type != "comment"]
-
-
-def _errors(node: Node) -> Iterator[Node]:
-    """The nodes that could not be read, in the order of the text."""
-    if node.is_missing or node.type == "ERROR":
-        yield node
-    elif node.has_error:
-        for child in node.children:
-            yield from _errors(child)
-
-
-def _ends_stripped(piece: str | Node) -> bool:
-    return not isinstance(piece, str) and _strips(piece, first=False)
-
-
-def _strips(node: Node, *, first: bool) -> bool:
-    """Whether `~` stands at the beginning or the end of a part, of a whole directive too."""
-    while node.type in {"template_directive", "template_if", "template_for"}:
-        node = node.children[0 if first else -1]
-    children = node.children
-    if len(children) < 3:
-        return False
-    return children[1 if first else -2].type == "strip_marker"
-
-
-def _flushed(pieces: Sequence[str | Node]) -> list[str | Node]:
-    """The pieces without the indentation that all lines have in common (`<<-`)."""
-    indents: list[int] = []
-    begins = True
-    for piece in pieces:
-        lines = piece.split("\n") if isinstance(piece, str) else [""]
-        for number, line in enumerate(lines):
-            if number or begins:
-                blank = _BLANK.match(line)
-                width = blank.end() if blank else 0
-                last = number == len(lines) - 1
-                if width < len(line) or (last and piece is not pieces[-1]):
-                    indents.append(width)
-        begins = False
-    cut = min(indents, default=0)
-    made: list[str | Node] = []
-    begins = True
-    for piece in pieces:
-        if isinstance(piece, str):
-            head, *rest = piece.split("\n")
-            made.append("\n".join([head[cut:] if begins else head, *(r[cut:] for r in rest)]))
-        else:
-            made.append(piece)
-        begins = False
-    return made
+        if not quoted:
+            return _PLAIN_ESCAPE.sub(lambda found: f"{found['marker']}{{", token.text)
+        return _ESCAPE.sub(replaced, token.text)
