@@ -11,6 +11,7 @@ import pytest
 from rootless_build.errors import RecipeError
 from rootless_build.plan import BuildImage, BuildOutput, Limits, Origin, PullPolicy
 from rootless_build.recipes import docker_argv
+from rootless_build.recipes.bake.recipe import Bake, steps
 from rootless_build.recipes.docker_argv import Context
 from tests.unit.bake_cases import Baker
 
@@ -104,11 +105,10 @@ def test_outputs_are_absolute(bake: Baker) -> None:
         ('output = ["type=tar"]', "2:1", "needs dest=, a path"),
         ('output = ["type=docker,dest=x"]', "2:1", "can only go to the engine's storage"),
         ('output = ["type=local,dest=x,odd=1"]', "2:1", "odd is not known here"),
-        ('platforms = ["linux/amd64", "linux/arm64"]', "2:1", "one platform at a time"),
+        ('platforms = ["arm", "386"]\ntags = ["x"]', "2:1", "one platform at a time"),
+        ('platforms = ["arm", "386"]\noutput = ["type=docker"]', "3:1", "one platform at a time"),
         ('platforms = ["arm", "386"]\noutput = ["type=tar,dest=x"]', "3:1", "several platforms"),
         ('platforms = ["linux/arm64", "linux/amd46"]', "2:1", "no architecture amd46"),
-        ('attest = ["type=sbom"]', "2:1", "make no attestations"),
-        ('annotations = ["a=b"]', "2:1", "no annotation is carried over"),
         ('call = "check"', "2:1", "it asks about the build"),
         ('policy = ["strict=true,type=x"]', "2:1", "build policies are BuildKit's"),
         ('ulimits = ["nofile"]', "2:1", "is not NAME=SOFT"),
@@ -132,6 +132,11 @@ def test_what_can_not_be_done_is_refused_with_its_place(
         ('cache-from = ["type=gha"]', "type=gha is BuildKit's"),
         ('entitlements = ["network.host"]', "entitlements has no effect"),
         ('annotations = ["a=b"]\noutput = ["x"]', "annotations has no effect"),
+        ('annotations = ["a=b"]', "annotations has no effect: the image gets none"),
+        ('attest = ["type=sbom"]', "attest has no effect: podman and buildah make no attestation"),
+        ('attest = ["type=provenance,mode=max"]', "(type=provenance,mode=max)"),
+        ('platforms = ["arm", "386"]', "platforms are built, and no image is kept"),
+        ('output = ["type=docker,name=x"]\ntags = ["y"]', "tags name the image"),
         ('no-cache-filter = ["run"]', "no-cache-filter is for run; every stage is built anew"),
     ],
 )
@@ -140,6 +145,70 @@ def test_what_changes_nothing_is_said(bake: Baker, body: str, words: str) -> Non
     (note,) = bake.notes("t")
     assert note.startswith("docker-bake.hcl:2: ")
     assert words in note
+
+
+CALLS = """
+target "build" { tags = ["b"] }
+target "lint" {
+  call = "check"
+}
+target "on-lint" { contexts = { l = "target:lint" } }
+group "both" { targets = ["build", "lint"] }
+group "lints" { targets = ["lint"] }
+"""
+
+
+def test_what_only_asks_about_a_build_is_left_out_of_groups(bake: Baker) -> None:
+    bake.write(docker_bake_hcl=CALLS)
+    assert [one.tags for one in bake.steps("both")] == [("b",)]
+    (note,) = bake.notes("both")
+    assert note.startswith("docker-bake.hcl:4:3: lint is left out: call = 'check'")
+    with pytest.raises(RecipeError, match="no target is left to be built"):
+        bake.steps("lints")
+    with pytest.raises(RecipeError, match=r":4:3: call = 'check' can't be honoured"):
+        bake.steps("both", "lint")
+    # What is built from it has no part in the call.
+    assert len(bake.steps("on-lint")) == 2
+
+
+def test_outputs_name_an_image_that_has_no_tags(bake: Baker) -> None:
+    made = step(bake, 'output = ["type=docker,name=a:1", { type = "image", name = "b,c" }]')
+    assert made.tags == ("a:1", "b", "c")
+    assert step(bake, 'output = ["type=docker,name=a:1"]\ntags = ["b"]').tags == ("b",)
+    assert step(bake, 'output = ["type=local,dest=x"]\ntags = ["b"]').tags == ()
+
+
+def test_several_platforms_without_a_tag_are_built_and_not_kept(bake: Baker) -> None:
+    bake.write(docker_bake_hcl='target "t" { platforms = ["arm", "386"] }\n')
+    made = bake.steps("t")
+    assert [one.platforms for one in made] == [("linux/arm/v7",), ("linux/386",)]
+    assert {one.outputs for one in made} == {(BuildOutput("cacheonly"),)}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given", "value"),
+    [
+        ("{}", "123", "123"),
+        ('{ SOURCE_DATE_EPOCH = "5" }', "123", "5"),
+        ('{ SOURCE_DATE_EPOCH = "" }', "123", ""),
+        ("{ SOURCE_DATE_EPOCH = null }", "123", "123"),
+        ("{}", "", None),
+    ],
+)
+def test_the_environments_epoch_is_an_argument(
+    bake: Baker, arguments: str, given: str, value: str | None
+) -> None:
+    # As `docker buildx bake --print` of buildx 0.30.1 has it.
+    bake.write(docker_bake_hcl=f'target "t" {{ args = {arguments} }}\n')
+    environment = {"SOURCE_DATE_EPOCH": given}
+    (made,) = steps(Bake(bake.directory, environment, ("t",))).steps
+    assert dict(made.build_args).get("SOURCE_DATE_EPOCH") == value
+
+
+def test_an_epoch_that_is_no_number_is_refused(bake: Baker) -> None:
+    bake.write(docker_bake_hcl='target "t" {}\n')
+    with pytest.raises(RecipeError, match="SOURCE_DATE_EPOCH is 'now'"):
+        steps(Bake(bake.directory, {"SOURCE_DATE_EPOCH": "now"}, ("t",)))
 
 
 def test_each_platform_is_a_step_with_a_directory_of_its_own(bake: Baker) -> None:

@@ -141,8 +141,8 @@ target "t" {}
 @pytest.mark.parametrize(
     "text",
     [
-        'A = B\nB = A\ntarget "t" {}',
-        'variable "A" { default = "${A}" }\ntarget "t" {}',
+        'A = B\nB = A\ntarget "t" { tags = [A] }',
+        'variable "A" { default = "${A}" }\ntarget "t" { tags = [A] }',
         'target "t" { tags = target.t.tags }',
         'target "t" { tags = target.u.tags }\ntarget "u" { tags = target.t.tags }',
         'function "f" {\n params = [x]\n result = f(x)\n}\ntarget "t" { tags = [f("a")] }',
@@ -380,9 +380,126 @@ def test_a_group_of_a_matrix_may_have_a_target_of_its_name(bake: Baker) -> None:
     assert list(bake.targets("t")) == ["t-x", "t"]
 
 
-def test_an_empty_matrix_makes_an_empty_group(bake: Baker) -> None:
-    bake.write(docker_bake_hcl='target "t" {\nmatrix = { a = [] }\nname = "t-${a}"\n}\n')
-    assert bake.targets("t") == {}
+EMPTY = 'target "m" {\n  matrix = { a = [] }\n  name = "m-${a}"\n}\ntarget "t" {}\n'
+
+
+@pytest.mark.parametrize("asked", ["m", "g"])
+def test_an_empty_matrix_makes_no_target(bake: Baker, asked: str) -> None:
+    # buildx 0.30: "failed to find target m".
+    bake.write(docker_bake_hcl=f'{EMPTY}group "g" {{ targets = ["t", "m"] }}\n')
+    with pytest.raises(RecipeError, match=r":1:1: the matrix of m is empty, so there is no"):
+        bake.targets(asked)
+    assert set(bake.targets("t")) == {"t"}
+
+
+def test_a_matrix_without_lists_makes_one_target(bake: Baker) -> None:
+    bake.write(docker_bake_hcl='target "t" {\n  matrix = {}\n  name = "x"\n}\n')
+    assert set(bake.targets("t")) == {"x"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        'matrix = null\nname = "x"',
+        'matrix = ["a"]\nname = "x"',
+        'matrix = { a = "x" }\nname = "x-${a}"',
+        'matrix = { a = ["x", "y"] }',
+        'matrix = { a = ["x", "y"] }\nname = "q"',
+        'matrix = { a = ["x"] }\nname = "q/q"',
+        'name = "q"',
+    ],
+)
+def test_a_matrix_that_buildx_refuses_is_refused(bake: Baker, body: str) -> None:
+    bake.write(docker_bake_hcl=f'target "t" {{\n{body}\n}}\n')
+    with pytest.raises(RecipeError, match=r"^docker-bake\.hcl:[123]:"):
+        bake.targets("t")
+
+
+# --- what is passed over, what does not matter --------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("more", "note"),
+    [
+        ("group g {\n  targets = []\n  foo = nope\n}\n", "3:3: a group has no attribute 'foo'"),
+        ("variable v {\n  defualt = 1\n}\n", "2:3: a variable has no attribute 'defualt'"),
+        ("variable v {\n  foo {}\n}\n", "2:3: a variable has no block 'foo'"),
+        ("tagret x {}\n", "1:1: a bake file has no block 'tagret'"),
+        ("foo {}\n", "1:1: a bake file has no block 'foo'"),
+        ("foo = nope\n", "1:7: there is no variable 'nope'"),
+        ("variable v {\n  default = nope\n}\n", "2:13: there is no variable 'nope'"),
+        ("target x {\n  tags = [nope]\n}\n", "2:11: there is no variable 'nope'"),
+        ("target x {\n  tags = {}\n}\n", "2:10: tags is a list of strings"),
+        ("target x {\n  matrix = 1\n}\n", "2:3: a matrix is a map of lists"),
+    ],
+)
+def test_what_buildx_passes_over_or_nobody_asks_for_is_a_note(
+    bake: Baker, more: str, note: str
+) -> None:
+    bake.write(docker_bake_hcl=f'{more}target "t" {{}}\n')
+    (said,) = bake.notes("t")
+    assert said.startswith(f"docker-bake.hcl:{note}")
+
+
+@pytest.mark.parametrize(
+    ("body", "note"),
+    [
+        ("tag = nope", "2:1: a target has no attribute 'tag', which is passed over; did you mean"),
+        ("provenance = false", "2:1: a target has no attribute 'provenance', which is passed over"),
+        ("args {\n  A = 1\n}", "2:1: a target has no block 'args' (an attribute is `args = {"),
+    ],
+)
+def test_what_a_target_has_besides_is_a_note_where_it_is_built(
+    bake: Baker, body: str, note: str
+) -> None:
+    bake.write(
+        docker_bake_hcl=f'target "t" {{\n{body}\n}}\ntarget "u" {{ inherits = ["t"] }}\n'
+        'target "other" {}\n'
+    )
+    for name in ("t", "u"):
+        (said,) = bake.notes(name)
+        assert said.startswith(f"docker-bake.hcl:{note}")
+    assert bake.notes("other") == ()
+
+
+def test_a_target_whose_parent_can_not_be_read_is_refused(bake: Baker) -> None:
+    bake.write(
+        docker_bake_hcl='target "p" {\n  tags = [nope]\n}\ntarget "t" { inherits = ["p"] }\n'
+        'target "linked" { contexts = { p = "target:p" } }\n'
+    )
+    for name in ("p", "t", "linked"):
+        with pytest.raises(RecipeError, match=r":2:11: there is no variable 'nope'"):
+            bake.targets(name)
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        'validation {\n  condition = w == "q"\n  error_message = "x"\n}',
+        "validation {\n  condition = false\n}",
+        'validation {\n  error_message = "x"\n}',
+        'validation {\n  condition = null\n  error_message = "x"\n}',
+        'validation "x" {\n  condition = true\n  error_message = "x"\n}',
+        "validation {\n  condition = true\n  foo = 1\n}",
+    ],
+)
+def test_a_validation_that_does_not_hold_refuses_the_file(bake: Baker, variable: str) -> None:
+    bake.write(docker_bake_hcl=f'variable "v" {{\n{variable}\n}}\ntarget "t" {{}}\n')
+    with pytest.raises(RecipeError, match=r"^docker-bake\.hcl:[234]:"):
+        bake.targets("t")
+
+
+def test_a_validation_needs_no_message(bake: Baker) -> None:
+    text = 'variable "v" {\n  validation {\n    condition = "true"\n  }\n}\ntarget "t" {}\n'
+    bake.write(docker_bake_hcl=text)
+    assert bake.notes("t") == ()
+
+
+def test_what_another_target_does_not_say_is_null(bake: Baker) -> None:
+    # As `docker buildx bake --print` of buildx 0.30.1 has it.
+    value = "jsonencode([target.u.tags, target.u.args, target.u.output, target.u.dockerfile])"
+    bake.write(docker_bake_hcl=f'target "u" {{}}\ntarget "t" {{ args = {{ A = {value} }} }}\n')
+    assert bake.targets("t")["t"].args == {"A": "[null,null,[],null]"}
 
 
 # --- --set --------------------------------------------------------------------------------------
@@ -507,7 +624,6 @@ def test_json_says_the_same_as_hcl(bake: Baker) -> None:
     ("text", "place", "words"),
     [
         ('{"target": }', "1:12", "this is not JSON"),
-        ('{\n  "target": {"t": {"tagz": []}}\n}', "2:28", "a target has no attribute 'tagz'"),
         ('{\n  "target": {"t": {"tags": ["${x}"]}}\n}', "2:29", "there is no variable 'x'"),
         ('{"target": ["t"]}', "1:13", "an object is wanted here"),
     ],

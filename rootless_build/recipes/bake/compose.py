@@ -14,7 +14,7 @@ from rootless_build.data import dataclass
 from rootless_build.errors import reason
 from rootless_build.recipes.bake import compose_merge, dotenv, yaml_nodes
 from rootless_build.recipes.bake.interpolation import InterpolationError, Lookup, interpolated
-from rootless_build.recipes.bake.source import Place, Source, nearest, refused
+from rootless_build.recipes.bake.source import BakeError, Place, Source, nearest, refused
 from rootless_build.recipes.bake.target import (
     ATTRIBUTES,
     Group,
@@ -127,11 +127,14 @@ class _Compose:
         if services is None:
             return Composed((), ())
         secrets = whole.get("secrets")
-        targets = [
-            target
-            for name, service in _fields(services).items()
-            if (target := self._target(name, service, secrets)) is not None
-        ]
+        targets: list[Target] = []
+        for name, service in _fields(services).items():
+            try:
+                target = self._target(name, service, secrets)
+            except BakeError as error:
+                target = Target(_target_name(name), service.place, error=error)
+            if target is not None:
+                targets.append(target)
         group = Group("default", tuple(target.name for target in targets), services.place)
         return Composed(tuple(targets), (group,))
 
@@ -218,7 +221,7 @@ class _Compose:
             if key not in _BUILD and not key.startswith("x-"):
                 message = f"a build has no {key!r} that rbuild knows"
                 raise refused(value.place, message, nearest(key, _BUILD))
-        target = Target(name.replace(".", "_"), build.place)
+        target = Target(_target_name(name), build.place)
         for attribute, held, place in self._attributes(build, service, secrets):
             row = ATTRIBUTES[attribute]
             target = changed(target, row, decoded(row, held, place), place)
@@ -302,6 +305,10 @@ class _Compose:
 
 
 # --- values -------------------------------------------------------------------------------------
+
+
+def _target_name(service: str) -> str:
+    return service.replace(".", "_")
 
 
 def _fields(tree: Tree) -> Mapping[str, Tree]:

@@ -15,7 +15,7 @@ from typing import Final
 from rootless_build.data import dataclass
 from rootless_build.errors import RecipeError, UnknownTargetError
 from rootless_build.recipes.bake.overrides import Overrides, overridden
-from rootless_build.recipes.bake.source import nearest, refused
+from rootless_build.recipes.bake.source import Place, nearest, refused
 from rootless_build.recipes.bake.target import Group, Target, merged, normal
 
 _WILD: Final = re.compile(r"[*?\[\]]")
@@ -25,18 +25,27 @@ DEFAULT: Final = "default"
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """All groups, and all targets, each name once."""
+    """All groups, and all targets, each name once.
+
+    `notes` are about the files as a whole; `empty` are blocks whose matrix makes no target.
+    """
 
     groups: tuple[Group, ...]
     targets: Mapping[str, Target]
+    notes: tuple[str, ...] = ()
+    empty: Mapping[str, Place] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The targets to build, each after those it links to; `asked` are those that were asked for."""
+    """The targets to build, each after those it links to.
+
+    `asked` are those that were asked for, `named` those of them by their own name and no group's.
+    """
 
     targets: Mapping[str, Target]
     asked: tuple[str, ...]
+    named: tuple[str, ...] = ()
 
 
 def united(groups: Iterable[Group], targets: Iterable[Target]) -> Definition:
@@ -51,14 +60,18 @@ def united(groups: Iterable[Group], targets: Iterable[Target]) -> Definition:
 def chosen(definition: Definition, names: Sequence[str], overrides: Overrides) -> Chosen:
     """What is to be built for these names (none: `default`). Raises RecipeError."""
     wanted: dict[str, None] = {}
+    named: list[str] = []
     for name in names or (DEFAULT,):
         for one in _matching(definition, name.replace(".", "_")):
-            wanted |= dict.fromkeys(_members(definition, one, ()))
+            members = _members(definition, one, ())
+            wanted |= dict.fromkeys(members)
+            if members == (one,):
+                named.append(one)
     resolution = _Resolution(definition, overrides)
     made: dict[str, Target] = {}
     for name in wanted:
         resolution.add(name, made, ())
-    return Chosen(made, tuple(wanted))
+    return Chosen(made, tuple(wanted), tuple(named))
 
 
 def link(context: str) -> str | None:
@@ -138,10 +151,15 @@ class _Resolution:
             return visited[name]
         visited[name] = None
         own = self.definition.targets.get(name)
+        if own is None and name in self.definition.empty:
+            place = self.definition.empty[name]
+            raise refused(place, f"the matrix of {name} is empty, so there is no target {name}")
         if own is None:
             known = [*self.definition.targets, *(group.name for group in self.definition.groups)]
             message = f"the bake file has no target {name}"
             raise UnknownTargetError(message, hint=nearest(name, known))
+        if own.error is not None:
+            raise own.error
         base = Target(name, own.place)
         for parent in own.inherits:
             inherited = self._inherited(parent, visited)

@@ -19,7 +19,7 @@ from rootless_build.recipes.bake import types
 from rootless_build.recipes.bake.evaluate import Local, Scope, evaluate, text_of
 from rootless_build.recipes.bake.functions.function import ArgumentError
 from rootless_build.recipes.bake.hcl import parse_expression
-from rootless_build.recipes.bake.source import Place, nearest, refused
+from rootless_build.recipes.bake.source import BakeError, Place, nearest, passed_over, refused
 from rootless_build.recipes.bake.syntax import (
     Argument,
     Block,
@@ -67,12 +67,14 @@ class Definitions:
     """What the files define, in their order.
 
     `groups` and `targets` may have several of one name. `renamed` are the groups that a matrix
-    makes: the block's own name for all its targets.
+    makes: the block's own name for all its targets; `empty` are blocks whose matrix makes none.
     """
 
     groups: tuple[Group, ...]
     targets: tuple[Target, ...]
     renamed: tuple[Group, ...]
+    empty: Mapping[str, Place]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +111,15 @@ class Document:
         self._variables: dict[str, Block] = {}
         self._functions: dict[str, Block] = {}
         self._instances: dict[str, list[_Instance]] = {"group": [], "target": []}
+        self._notes: list[str] = []
         blocks = [block for body in bodies for block in body.blocks]
         for block in blocks:
-            _check_label(block)
+            if block.type in BLOCKS:
+                _check_label(block)
+            else:
+                hint = nearest(block.type, BLOCKS)
+                what = f"a bake file has no block {block.type!r}"
+                self._notes.append(passed_over(block.place, what, hint))
         reserved = {"group", "target", *built_in}
         for body in bodies:
             for argument in body.arguments:
@@ -126,25 +134,48 @@ class Document:
         self._blocks = [block for block in blocks if block.type in {"group", "target"}]
 
     def definitions(self) -> Definitions:
-        """Everything, evaluated. Raises BakeError."""
+        """Everything, evaluated. Raises BakeError.
+
+        A target that can't be evaluated has its error with it, and what only such a target needs
+        is a note: the others are not to suffer for it.
+        """
         for name, block in self._variables.items():
-            _check_arguments(block, _OF_VARIABLES, ("validation",))
-            self.variable(name, block.place)
+            self._notes += _without_effect(block, _OF_VARIABLES, ("validation",))
+            self._try(name, block.place)
         for block in self._variables.values():
             for validation in block.body.blocks:
-                self._validate(validation)
+                if validation.type == "validation":
+                    self._validate(validation)
         for block in self._functions.values():
             _check_arguments(block, _OF_FUNCTIONS)
             self._signature(block)
         found: dict[str, list[_Instance]] = {"group": [], "target": []}
+        broken: list[Target] = []
         for block in self._blocks:
-            found[block.type] += self._expanded(block)
+            try:
+                found[block.type] += self._expanded(block)
+            except BakeError as error:
+                if block.type == "group":
+                    raise
+                broken.append(Target(block.labels[0], block.place, error=error))
         self._instances = found
         groups = tuple(self._group(instance) for instance in found["group"])
         targets = tuple(self._target(instance) for instance in found["target"])
         for name, argument in self._arguments.items():
-            self.variable(name, argument.place)
-        return Definitions(groups, targets, tuple(self._renamed()))
+            self._try(name, argument.place)
+        return Definitions(
+            groups,
+            (*targets, *broken),
+            tuple(self._renamed()),
+            self._empty(frozenset(target.name for target in broken)),
+            tuple(self._notes),
+        )
+
+    def _try(self, name: str, place: Place) -> None:
+        try:
+            self.variable(name, place)
+        except BakeError as error:
+            self._notes.append(f"{error.message}; it matters to what uses {name}")
 
     # --- Scope ----------------------------------------------------------------------------------
 
@@ -250,21 +281,20 @@ class Document:
         return given, False
 
     def _validate(self, block: Block) -> None:
-        if block.type != "validation":
-            hint = nearest(block.type, ("validation",))
-            raise refused(block.place, f"a variable has no block {block.type!r}", hint)
         _check_arguments(block, _OF_VALIDATIONS)
+        if block.labels:
+            raise refused(block.place, "a validation has no name")
         condition = block.body.argument("condition")
         message = block.body.argument("error_message")
-        if condition is None or message is None:
-            raise refused(block.place, "a validation has a condition and an error_message")
+        if condition is None:
+            raise refused(block.place, "a validation has a condition")
         value = evaluate(condition.expression, self)
         try:
             holds = to_bool(value)
         except ValueTypeError as error:
             raise refused(condition.place, str(error)) from error
         if not holds:
-            said = text_of(message.expression, self)
+            said = text_of(message.expression, self) if message else "no message says what"
             raise refused(condition.expression.place, f"validation failed: {said}")
 
     # --- functions ------------------------------------------------------------------------------
@@ -332,14 +362,16 @@ class Document:
             made = tuple(dict.fromkeys(instance.name for instance in instances))
             if made != (label,):
                 yield Group(label, made, instances[0].block.place)
-        for block in self._blocks:
-            matrix = block.body.argument("matrix")
-            if matrix is not None and block.labels[0] not in names:
-                yield Group(block.labels[0], (), block.place)
+
+    def _empty(self, broken: frozenset[str]) -> Mapping[str, Place]:
+        """Blocks whose matrix makes no target."""
+        known = {instance.block.labels[0] for instance in self._instances["target"]} | broken
+        places = {b.labels[0]: b.place for b in self._blocks if b.type == "target"}
+        return {name: place for name, place in places.items() if name not in known}
 
     def _group(self, instance: _Instance) -> Group:
         block = instance.block
-        _check_arguments(block, _OF_GROUPS)
+        self._notes += _without_effect(block, _OF_GROUPS)
         targets = block.body.argument("targets")
         if targets is None:
             raise refused(block.place, f"the group {instance.name} has no targets")
@@ -351,16 +383,17 @@ class Document:
 
     def _target(self, instance: _Instance) -> Target:
         block = instance.block
-        for inner in block.body.blocks:
-            hint = f"write it as an argument: {inner.type} = {{ … }}"
-            raise refused(inner.place, f"a target has no block {inner.type!r}", hint)
-        target = Target(instance.name, block.place)
+        notes = tuple(_without_effect(block, (*ATTRIBUTES, *OF_BLOCKS)))
+        target = Target(instance.name, block.place, notes=notes)
         for argument in block.body.arguments:
-            if argument.name in OF_BLOCKS:
+            attribute = ATTRIBUTES.get(argument.name)
+            if attribute is None:
                 continue
-            attribute = known(argument.name, argument.place)
-            value = self._raw(instance, argument)
-            held = decoded(attribute, value, argument.expression.place)
+            try:
+                value = self._raw(instance, argument)
+                held = decoded(attribute, value, argument.expression.place)
+            except BakeError as error:
+                return Target(instance.name, block.place, error=error)
             target = changed(target, attribute, held, argument.place)
         return target
 
@@ -400,9 +433,6 @@ class Document:
 
 
 def _check_label(block: Block) -> None:
-    if block.type not in BLOCKS:
-        hint = nearest(block.type, BLOCKS)
-        raise refused(block.place, f"the block {block.type!r} is not known here", hint)
     if len(block.labels) != 1:
         raise refused(block.place, f"a {block.type} has one name, and here are {len(block.labels)}")
     if block.type in {"group", "target"}:
@@ -414,7 +444,24 @@ def _check_name(name: str, place: Place) -> None:
         raise refused(place, f"the name {name!r} has more than letters, digits, _ and - in it")
 
 
-def _check_arguments(block: Block, allowed: Sequence[str], blocks: Sequence[str] = ()) -> None:
+def _without_effect(
+    block: Block, allowed: Sequence[str], blocks: Sequence[str] = ()
+) -> Iterator[str]:
+    """Notes on what buildx takes no notice of in the block."""
+    for argument in block.body.arguments:
+        if argument.name not in allowed:
+            what = f"a {block.type} has no attribute {argument.name!r}"
+            yield passed_over(argument.place, what, nearest(argument.name, allowed))
+    for inner in block.body.blocks:
+        if inner.type not in blocks:
+            what = f"a {block.type} has no block {inner.type!r}"
+            if inner.type in allowed:
+                what += f" (an attribute is `{inner.type} = {{ … }}`)"
+            yield passed_over(inner.place, what, nearest(inner.type, blocks))
+
+
+def _check_arguments(block: Block, allowed: Sequence[str]) -> None:
+    """Refuse what buildx refuses in the block."""
     for argument in block.body.arguments:
         if argument.name not in allowed:
             raise refused(
@@ -423,9 +470,7 @@ def _check_arguments(block: Block, allowed: Sequence[str], blocks: Sequence[str]
                 nearest(argument.name, allowed),
             )
     for inner in block.body.blocks:
-        if inner.type not in blocks:
-            message = f"a {block.type} has no block {inner.type!r}"
-            raise refused(inner.place, message, nearest(inner.type, blocks))
+        raise refused(inner.place, f"a {block.type} has no block {inner.type!r}")
 
 
 def _type(block: Block) -> Type | None:

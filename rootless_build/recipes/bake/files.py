@@ -5,6 +5,7 @@ Source: ParseFiles of bake/bake.go, and commands/bake.go, of buildx.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -50,14 +51,19 @@ def read(given: Sequence[str], at: Place) -> tuple[Definition, tuple[str, ...]]:
         found = compose.read(composed, variables, at.directory)
         groups = {group.name: group for group in found.groups}
         targets = list(found.targets)
-    renamed = {}
-    if bodies:
-        built_in = {"BAKE_CMD_CONTEXT": "cwd://", "BAKE_LOCAL_PLATFORM": platforms.host()}
+    read_from = tuple(source.name for source in sources)
+    if not bodies:
+        return united(groups.values(), targets), read_from
+    built_in = {"BAKE_CMD_CONTEXT": "cwd://", "BAKE_LOCAL_PLATFORM": platforms.host()}
+    try:
         defined = Document(bodies, built_in, lookup).definitions()
-        groups |= {group.name: group for group in defined.groups}
-        targets += defined.targets
-        renamed = {group.name: group for group in defined.renamed}
-    return united({**renamed, **groups}.values(), targets), tuple(s.name for s in sources)
+    except RecursionError as error:
+        raise RecipeError("the bake file's values need one another too deeply") from error
+    groups |= {group.name: group for group in defined.groups}
+    targets += defined.targets
+    renamed = {group.name: group for group in defined.renamed}
+    both = united({**renamed, **groups}.values(), targets)
+    return dataclasses.replace(both, notes=defined.notes, empty=defined.empty), read_from
 
 
 def _sources(given: Sequence[str], directory: Path) -> list[Source]:

@@ -41,7 +41,12 @@ def steps(bake: Bake) -> Baked:
     changes = overrides.parse(bake.overrides, defined.targets, bake.environment.get)
     chosen = definition.chosen(defined, bake.targets, changes)
     made, notes = target_steps.steps(chosen, bake.directory, bake.environment)
-    return Baked(made, notes, names)
+    broken = tuple(
+        f"{target.error.message}; the target {name} is not asked for"
+        for name, target in defined.targets.items()
+        if target.error is not None
+    )
+    return Baked(made, (*defined.notes, *broken, *notes), names)
 
 
 def target_names(project: Path, environment: Mapping[str, str]) -> tuple[str, ...]:

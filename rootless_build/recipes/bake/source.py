@@ -58,6 +58,12 @@ def dishonoured(place: Place, what: str, why: str) -> BakeError:
     return refused(place, f"{what} can't be honoured: {why}", _INSTEAD)
 
 
+def passed_over(place: Place, what: str, hint: str = "") -> str:
+    """A note about what buildx takes no notice of."""
+    near = f"; {hint}" if hint.startswith("did you mean") else ""
+    return f"{place}: {what}, which is passed over{near}"
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """`did you mean …?`, or what there is; empty where nothing is known."""
     names = sorted(known)

@@ -11,8 +11,10 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from rootless_build.data import dataclass
+from rootless_build.errors import RecipeError
 from rootless_build.plan import BuildImage, BuildOutput, Limits, Pairs, PullPolicy
 from rootless_build.platforms import BadPlatformError, directory, several
+from rootless_build.recipes import source_date_epoch
 from rootless_build.recipes.bake.definition import Chosen, link
 from rootless_build.recipes.bake.entries import Entry, written
 from rootless_build.recipes.bake.source import dishonoured, refused
@@ -46,9 +48,13 @@ def steps(
     Engines build one platform at a time: a target of several becomes several steps.
     """
     maker = _Maker(directory_, environment)
+    asked = _asked(maker, chosen)
     links = _Links(chosen, directory_)
     made: list[BuildImage] = []
     for name, target in chosen.targets.items():
+        if name not in asked and not links.wanted(name):
+            continue
+        maker.notes += target.notes
         base = _base(maker, target)
         platforms = _platforms(target)
         for platform in platforms or (None,):
@@ -60,9 +66,29 @@ def steps(
             if links.wanted(name):
                 tag = links.tag(name, platform)
                 made.append(dataclasses.replace(step, tags=(tag,), outputs=()))
-            if name in chosen.asked:
+            if name in asked:
                 made.append(_with_outputs(maker, target, step, platform, platforms))
     return tuple(made), tuple(dict.fromkeys(maker.notes))
+
+
+def _asked(maker: _Maker, chosen: Chosen) -> tuple[str, ...]:
+    """Those to be built, without the members of groups that only ask about a build."""
+    made: list[str] = []
+    left: list[str] = []
+    for name in chosen.asked:
+        target = chosen.targets[name]
+        if target.call in {None, "", "build"}:
+            made.append(name)
+            continue
+        place = target.placed("call")
+        why = "it asks about the build instead of building"
+        if name in chosen.named:
+            raise dishonoured(place, f"call = {target.call!r}", why)
+        left.append(f"{place}: {name} is left out: call = {target.call!r}, {why}")
+        maker.notes.append(left[-1])
+    if left and not made:
+        raise RecipeError("no target is left to be built", engine_words="\n".join(left))
+    return tuple(made)
 
 
 def _platforms(target: Target) -> tuple[str, ...]:
@@ -90,7 +116,7 @@ def _base(maker: _Maker, target: Target) -> BuildImage:
         containerfile_text=target.dockerfile_inline,
         tags=tuple(target.tags or ()),
         target=target.target or None,
-        build_args=tuple((target.args or {}).items()),
+        build_args=_arguments(maker, target),
         labels=tuple((target.labels or {}).items()),
         network=None if target.network in {None, "", "default"} else target.network,
         pull=PullPolicy.ALWAYS if target.pull else PullPolicy.MISSING,
@@ -102,6 +128,14 @@ def _base(maker: _Maker, target: Target) -> BuildImage:
         origin=target.place.origin,
         **draft.fields,  # type: ignore[arg-type]  # secrets and ssh
     )
+
+
+def _arguments(maker: _Maker, target: Target) -> Pairs:
+    given = tuple((target.args or {}).items())
+    try:
+        return source_date_epoch.handed_on(given, maker.environment)
+    except source_date_epoch.BadEpochError as error:
+        raise RecipeError(str(error)) from error
 
 
 def _filled(draft: Draft) -> Mapping[str, Callable[[tuple[Entry, ...]], None]]:
@@ -151,16 +185,11 @@ def _refuse(maker: _Maker, target: Target) -> None:
     if target.annotations and files_only:
         maker.note(target, "annotations", "has no effect: no image is kept")
     elif target.annotations:
-        raise dishonoured(
-            target.placed("annotations"), "annotations", "no annotation is carried over"
-        )
+        maker.note(target, "annotations", "has no effect: the image gets none")
     for entry in target.attest or ():
         if not boolean(entry.get("disabled", "false")):
-            why = "podman and buildah make no attestations"
-            raise dishonoured(target.placed("attest"), written(entry), why)
-    if target.call not in {None, "", "build"}:
-        why = "it asks about the build instead of building"
-        raise dishonoured(target.placed("call"), f"call = {target.call!r}", why)
+            why = f"has no effect: podman and buildah make no attestation ({written(entry)})"
+            maker.note(target, "attest", why)
     if target.policy:
         raise dishonoured(target.placed("policy"), "policy", "build policies are BuildKit's")
     if target.cache_to:
@@ -270,12 +299,18 @@ def _with_outputs(
     if len(platforms) > 1:
         assert platform is not None  # noqa: S101 - there are several
         outputs = tuple(_split(target, output, platform) for output in outputs)
+        if not outputs and not step.tags:
+            # As where no output is named to a builder of BuildKit's own.
+            outputs = (_NO_IMAGE,)
+            maker.note(target, "platforms", "are built, and no image is kept: it has no tag")
         if not outputs or any(output.type in _IMAGES for output in outputs):
             raise dishonoured(
                 target.placed("platforms" if not outputs else "output"),
                 f"one image for {', '.join(platforms)}",
                 "podman and buildah build one platform at a time",
             )
+    if not step.tags:
+        step = dataclasses.replace(step, tags=_names(target))
     if outputs and not any(output.type in _IMAGES for output in outputs):
         # No image is kept, so there is none to be named.
         step = dataclasses.replace(step, tags=())
@@ -309,9 +344,16 @@ def _output(maker: _Maker, target: Target, entry: Entry) -> BuildOutput:
         if name not in {"name", "load", "unpack", "store"}:
             del rest[name]
             maker.note(target, "output", f"{name}= has no effect on an image in storage")
-    if "name" in rest:
-        raise dishonoured(place, written(entry), "tags name an image")
+    if rest.pop("name", "") and target.tags:
+        maker.note(target, "output", "name= has no effect: tags name the image")
     return BuildOutput(kind)
+
+
+def _names(target: Target) -> tuple[str, ...]:
+    """The names that outputs give an image without tags."""
+    images = (output for output in target.output or () if output["type"] in _IMAGES)
+    listed = (name for output in images for name in output.get("name", "").split(","))
+    return tuple(dict.fromkeys(name.strip() for name in listed if name.strip()))
 
 
 def _only(target: Target, given: Mapping[str, str], known: tuple[str, ...], entry: Entry) -> None:

@@ -14,7 +14,7 @@ from typing import Final, cast
 from rootless_build.data import dataclass
 from rootless_build.recipes.bake import entries
 from rootless_build.recipes.bake.entries import BadEntryError, Entry
-from rootless_build.recipes.bake.source import Place, nearest, refused
+from rootless_build.recipes.bake.source import BakeError, Place, nearest, refused
 from rootless_build.recipes.bake.values import (
     Value,
     ValueTypeError,
@@ -42,7 +42,11 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One build. None is an attribute that was not set; `places` say where each was."""
+    """One build. None is an attribute that was not set; `places` say where each was.
+
+    `notes` tell what is passed over. A target with an `error` can't be read, which matters where it
+    is asked for.
+    """
 
     name: str
     place: Place
@@ -76,6 +80,8 @@ class Target:
     extra_hosts: Names | None = None
     policy: Entries | None = None
     places: Mapping[str, Place] = field(default_factory=dict)
+    notes: Words = ()
+    error: BakeError | None = None
 
     def placed(self, attribute: str) -> Place:
         """Where an attribute was set, else where the target is."""
@@ -198,7 +204,7 @@ def _entries(attribute: Attribute, item: Value) -> Sequence[Entry]:
 def value_of(target: Target, attribute: Attribute) -> Value:
     """The attribute as an expression sees it."""
     held = getattr(target, attribute.field)
-    if held is None and attribute.kind in {Kind.WORDS, Kind.ENTRIES}:
+    if held is None and attribute.kind is Kind.ENTRIES:
         return ()
     return plain(held)
 
@@ -212,6 +218,8 @@ def merged(first: Target, second: Target) -> Target:
             continue
         before = getattr(first, attribute.field)
         changes[attribute.field] = _together(attribute, before, later)
+    changes["notes"] = (*first.notes, *second.notes)
+    changes["error"] = first.error or second.error
     return _replaced(first, changes, places={**first.places, **second.places})
 
 
