@@ -64,7 +64,11 @@ class RecipeError(RbuildError):
 
 
 class UnknownTargetError(RecipeError):
-    """The project has a recipe, and no such target in it."""
+    """The project has a recipe, and no target of that name in it."""
+
+    def __init__(self, message: str, target: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.target = target
 
 
 class NoRecipeError(RecipeError):

@@ -14,9 +14,10 @@ def build(command: Command, words: tuple[str, ...]) -> int:
     targets, variables = split_words(words, command)
     if command.flag("dry_run"):
         from rootless_build.cli.plans import show_plan  # noqa: PLC0415 - see the package
+        from rootless_build.cli.session import read_plan  # noqa: PLC0415 - as above
 
-        return show_plan(command, words, "text", explain=False)
-    shell = targets == ("shell",)
+        return show_plan(command, read_plan(command, targets, variables))
+    shell = _is_shell(command, targets)
     title = " ".join(("rbuild", *targets))
     with (
         checkout(command, title, alone=not shell) as run,
@@ -27,6 +28,18 @@ def build(command: Command, words: tuple[str, ...]) -> int:
 
         plan = read_plan(command, targets, variables)
         return execute(command, plan, run, engine, pass_status=shell)
+
+
+def _is_shell(command: Command, targets: tuple[str, ...]) -> bool:
+    """Whether it is a shell, beside which others may build: `shell`, and `shell TARGET` where
+    that is not two targets.
+    """
+    if targets[:1] != ("shell",):
+        return False
+    # Others find time for it while the engine is asked.
+    from rootless_build import recipes  # noqa: PLC0415
+
+    return recipes.is_shell(targets, command.project, command.config)
 
 
 def _asked_before(command: Command) -> tuple[str, ...]:

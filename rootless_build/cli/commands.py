@@ -8,12 +8,12 @@ from pathlib import Path
 
 from plumbum import cli
 
-from rootless_build import overrides, process, registry
 from rootless_build import plan as plans
+from rootless_build import process, registry
 from rootless_build.backend import LABEL_BASE
-from rootless_build.cli.build import build
+from rootless_build.cli.build import build, split_words
 from rootless_build.cli.checkout import bundles_directory, checkout
-from rootless_build.cli.choice import Choice
+from rootless_build.cli.choice import Choice, Text
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import (
     EngineToCome,
@@ -23,11 +23,10 @@ from rootless_build.cli.engines import (
     settings_for,
 )
 from rootless_build.cli.plans import show_plan
-from rootless_build.cli.session import execute, read_plan
+from rootless_build.cli.session import execute, read_plan, read_running
 from rootless_build.errors import (
     BackendUnavailableError,
     BundlesError,
-    RecipeError,
     UsageError,
 )
 from rootless_build.escaping import shown
@@ -57,9 +56,11 @@ class Plan(Command):
 
     def main(self, *words: str) -> int:
         """Print the plan of the targets."""
-        return self.attempt(
-            lambda: show_plan(self, words, str(self.format), explain=self.flag("explain"))
-        )
+        return self.attempt(lambda: self._show(words))
+
+    def _show(self, words: tuple[str, ...]) -> int:
+        plan = read_plan(self, *split_words(words, self))
+        return show_plan(self, plan, str(self.format), explain=self.flag("explain"))
 
 
 class Make(Command):
@@ -73,9 +74,20 @@ class Make(Command):
 
 
 class Run(Command):
-    """Run a command in the make container. Its exit status becomes rbuild's."""
+    """Run a command in the make container. Its exit status becomes rbuild's.
 
-    USAGE = "rbuild run [options] -- COMMAND [ARGUMENT...]"
+    Of a recipe that only builds images, such as a bake file, it is a container of the image that
+    the target builds, as docker run makes one.
+    """
+
+    USAGE = "rbuild run [options] [--target TARGET] -- COMMAND [ARGUMENT...]"
+
+    target: cli.SwitchAttr[str | None] = cli.SwitchAttr(
+        "--target",
+        Text("--target"),
+        argname="TARGET",
+        help="whose container, or whose image (default: shell, else the recipe's own default)",
+    )
 
     def main(self, *command: str) -> int:
         """Run it; its status becomes rbuild's."""
@@ -84,17 +96,14 @@ class Run(Command):
     def _run(self, command: tuple[str, ...]) -> int:
         if not command:
             raise UsageError("no command given", hint="rbuild run -- COMMAND [ARGUMENT...]")
+        if self.flag("dry_run"):
+            return show_plan(self, self._plan(command))
         with checkout(self, "rbuild run", alone=False) as run, EngineToCome(self) as engine:
-            plan = overrides.make_container(self._container_plan(), command)
+            plan = self._plan(command)
             return execute(self, plan, run, engine, own_command=True, pass_status=True)
 
-    def _container_plan(self) -> plans.Plan:
-        """The plan of `shell`, the target that has a container in every era; else the default's."""
-        variables = self.variables_before()
-        try:
-            return read_plan(self, ("shell",), variables)
-        except RecipeError:
-            return read_plan(self, (), variables)
+    def _plan(self, command: tuple[str, ...]) -> plans.Plan:
+        return read_running(self, self.target, command, self.variables_before())
 
 
 class Bundles(Command):

@@ -16,7 +16,6 @@ from typing import Final
 from rootless_build import bases, caller, outputs, process, reference, registry
 from rootless_build import plan as plans
 from rootless_build.backend import Backend, Engine, EngineSettings
-from rootless_build.cli.build import split_words
 from rootless_build.cli.checkout import own_directories
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import (
@@ -25,7 +24,7 @@ from rootless_build.cli.engines import (
     check_backend,
     settings_for,
 )
-from rootless_build.cli.session import read_plan, unchanged_for
+from rootless_build.cli.session import unchanged_for
 from rootless_build.errors import BackendUnavailableError, RbuildError
 from rootless_build.events import Answer
 from rootless_build.looks import Looks
@@ -37,9 +36,10 @@ from rootless_build.verdicts import Verdict, judge
 _END: Final = "END-OF-SETTINGS"
 
 
-def show_plan(command: Command, words: tuple[str, ...], form: str, *, explain: bool) -> int:
+def show_plan(
+    command: Command, plan: plans.Plan, form: str = "text", *, explain: bool = False
+) -> int:
     """Print what would be done. An engine is asked for its images, and nothing else."""
-    plan = read_plan(command, *split_words(words, command))
     written = plans.to_json(plan)
     fields: dict[str, object] = {"plan": json.loads(written)}
     if form == "json":

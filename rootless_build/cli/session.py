@@ -44,15 +44,29 @@ if TYPE_CHECKING:
 
 def read_plan(command: Command, targets: tuple[str, ...], variables: tuple[str, ...]) -> Plan:
     """The project's plan for these targets, with the command line's overrides in it."""
-    request = Request(
+    return _overridden(command, recipes.read(_request(command, targets, variables), command.config))
+
+
+def read_running(
+    command: Command, target: str | None, words: tuple[str, ...], variables: tuple[str, ...]
+) -> Plan:
+    """The plan that runs a command in the container, or the image, of a target; as above."""
+    request = _request(command, (), variables)
+    return _overridden(command, recipes.read_running(request, command.config, target, words))
+
+
+def _request(command: Command, targets: tuple[str, ...], variables: tuple[str, ...]) -> Request:
+    return Request(
         project=command.project,
         targets=targets,
         variables=pairs(variables, "variable"),
         environment=dict(os.environ),
         terminal=os.isatty(0),
     )
+
+
+def _overridden(command: Command, plan: Plan) -> Plan:
     given, usual = overrides(command), defaults(command)
-    plan = recipes.read(request, command.config)
     if given.containerfile or given.containerfiles or given.build_args or given.image:
         usual = dataclasses.replace(usual, image=None)
     usual = where_possible(plan, usual)

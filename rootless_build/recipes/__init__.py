@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from rootless_build.config import Config
-from rootless_build.errors import NoRecipeError, RecipeError
+from rootless_build.errors import NoRecipeError, RecipeError, UnknownTargetError
 from rootless_build.plan import Plan
 from rootless_build.recipes import always, make_run, makefile, toml
 from rootless_build.recipes.bake import names
 from rootless_build.recipes.request import Request
+
+if TYPE_CHECKING:
+    from rootless_build.recipes.containers import Recipe
+
+_SHELL: Final = "shell"
 
 
 def target_names(project: Path, config: Config, environment: Mapping[str, str]) -> tuple[str, ...]:
     """The project's targets, as far as they can be told without make; none where its recipe is
     not understood.
     """
-    if config.image is not None or config.container is not None:
+    if _is_toml(config):
         return tuple(config.targets)
     found = make_run.makefile_of(project)
     if found is not None:
@@ -33,16 +40,76 @@ def target_names(project: Path, config: Config, environment: Mapping[str, str]) 
         return ()
 
 
+def is_shell(targets: Sequence[str], project: Path, config: Config) -> bool:
+    """Whether these targets are a shell: `shell`, and of a bake file `shell TARGET`, elsewhere two
+    targets.
+    """
+    if not targets or targets[0] != _SHELL:
+        return False
+    others = len(targets) - 1
+    return not others or (others == 1 and _is_bake(project, config))
+
+
+def _is_bake(project: Path, config: Config) -> bool:
+    """Whether the recipe is a bake or compose file, not a Makefile or an rbuild.toml."""
+    if _is_toml(config) or make_run.makefile_of(project) is not None:
+        return False
+    return bool(names.found(project))
+
+
 def read(request: Request, config: Config) -> Plan:
     """The plan of the request's targets: from rbuild.toml where it is a recipe, a Makefile, or a
     bake file, the first that is there.
 
-    Raises RecipeError where there is neither.
+    `shell`, where the recipe has no target of that name, is a shell in its container or in the
+    image of the target named after it. Raises RecipeError where there is no recipe.
     """
-    if config.image is not None or config.container is not None:
+    try:
+        return _read(request, config)
+    except UnknownTargetError as error:
+        if error.target != _SHELL or not is_shell(request.targets, request.project, config):
+            raise
+        # Few recipes that have a container have no such target.
+        from rootless_build.recipes import containers  # noqa: PLC0415
+
+        target = request.targets[1] if len(request.targets) > 1 else None
+        return containers.shell(_recipe(request, config), target)
+
+
+def read_running(
+    request: Request, config: Config, target: str | None, command: tuple[str, ...]
+) -> Plan:
+    """The plan that runs a command in the container, or the image, of a target.
+
+    Raises RecipeError, and UsageError where there is nothing that it could run in.
+    """
+    # Only `rbuild run` needs it.
+    from rootless_build.recipes import containers  # noqa: PLC0415
+
+    return containers.running(_recipe(request, config), target, command)
+
+
+def _recipe(request: Request, config: Config) -> Recipe:
+    from rootless_build.recipes import containers  # noqa: PLC0415 - as above
+
+    def read_targets(targets: tuple[str, ...]) -> Plan:
+        return _read(dataclasses.replace(request, targets=targets), config)
+
+    def images() -> tuple[str, ...]:
+        if not _is_bake(request.project, config):
+            return ()
+        from rootless_build.recipes.bake import recipe  # noqa: PLC0415 - as above
+
+        return recipe.image_targets(request)
+
+    return containers.Recipe(read_targets, images)
+
+
+def _read(request: Request, config: Config) -> Plan:
+    if _is_toml(config):
         return toml.read(request, config)
     found = make_run.makefile_of(request.project)
-    if found is None and names.found(request.project):
+    if _is_bake(request.project, config):
         # The parsers of bake files are for those who have one.
         from rootless_build.recipes.bake import recipe  # noqa: PLC0415
 
@@ -55,3 +122,7 @@ def read(request: Request, config: Config) -> Plan:
             + ("\nthe rbuild.toml here has neither [image] nor [container]" if config.file else ""),
         )
     return always.marked(makefile.read(request, found), config.targets)
+
+
+def _is_toml(config: Config) -> bool:
+    return config.image is not None or config.container is not None

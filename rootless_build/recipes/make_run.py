@@ -233,9 +233,9 @@ class _Asking:
         said = next((line for line in words if "***" in line), "")
         missing = re.search(r"No rule to make target '(.*?)'\.", said)
         if missing and missing[1] in request.targets:
-            return UnknownTargetError(
-                f"{makefile.name} has no target {missing[1]}", hint=_near(missing[1], makefile)
-            )
+            name = missing[1]
+            message = f"{makefile.name} has no target {name}"
+            return UnknownTargetError(message, name, hint=_near(name, makefile))
         place, _, text = said.removesuffix("  Stop.").rstrip(".").partition(": *** ")
         others = [line for line in words if not text or text not in line]
         if _PLACE.fullmatch(place):

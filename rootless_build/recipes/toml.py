@@ -61,7 +61,7 @@ def _targets(request: Request, config: Config) -> list[Target]:
         if name not in config.targets:
             known = ", ".join(config.targets) or "none"
             hint = f"its targets are: {known}"
-            raise UnknownTargetError(f"rbuild.toml has no target {name}", hint=hint)
+            raise UnknownTargetError(f"rbuild.toml has no target {name}", name, hint=hint)
     return [config.targets[name] for name in wanted] or [Target()]
 
 

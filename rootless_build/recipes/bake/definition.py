@@ -157,7 +157,7 @@ class _Resolution:
         if own is None:
             known = [*self.definition.targets, *(group.name for group in self.definition.groups)]
             message = f"the bake file has no target {name}"
-            raise UnknownTargetError(message, hint=nearest(name, known))
+            raise UnknownTargetError(message, name, hint=nearest(name, known))
         if own.error is not None:
             raise own.error
         base = Target(name, own.place)

@@ -15,6 +15,8 @@ BAKE: Final = (
     "docker-bake.override.json",
     "docker-bake.override.hcl",
 )
+LINKED: Final = "localhost/rbuild-bake/"
+"""Begins the names of images that others of the same bake are built from."""
 
 
 def found(directory: Path) -> tuple[str, ...]:

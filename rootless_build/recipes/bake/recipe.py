@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
 from rootless_build.data import dataclass
+from rootless_build.errors import RecipeError
+from rootless_build.outputs import keeps_image
 from rootless_build.plan import BuildImage, Plan
 from rootless_build.recipes import bundles_directory
 from rootless_build.recipes.bake import definition, files, overrides
@@ -53,6 +56,28 @@ def target_names(project: Path, environment: Mapping[str, str]) -> tuple[str, ..
     """Targets and groups of the project's bake files. Raises RecipeError."""
     defined, _ = files.read((), files.Place(project, environment, {}))
     return (*defined.targets, *(group.name for group in defined.groups))
+
+
+def image_targets(request: Request) -> tuple[str, ...]:
+    """The targets that keep an image in storage, without those whose name begins with `_`: by
+    custom these are there to be inherited.
+    """
+    names = target_names(request.project, request.environment)
+    return tuple(name for name in names if not name.startswith("_") and _keeps(request, name))
+
+
+def _keeps(request: Request, name: str) -> bool:
+    try:
+        made = read(dataclasses.replace(request, targets=(name,))).steps
+    except RecipeError:
+        return False
+    return any(
+        isinstance(step, BuildImage)
+        and keeps_image(step)
+        and step.origin is not None
+        and step.origin.target == name
+        for step in made
+    )
 
 
 def read(request: Request) -> Plan:

@@ -17,6 +17,7 @@ from rootless_build.platforms import BadPlatformError, directory, several
 from rootless_build.recipes import source_date_epoch
 from rootless_build.recipes.bake.definition import Chosen, link
 from rootless_build.recipes.bake.entries import Entry, written
+from rootless_build.recipes.bake.names import LINKED
 from rootless_build.recipes.bake.source import dishonoured, refused
 from rootless_build.recipes.bake.target import Target
 from rootless_build.recipes.docker_draft import BadValueError, Draft, boolean
@@ -25,7 +26,6 @@ _REMOTE: Final = re.compile(r"\w+://|[\w.-]+@[\w.-]+:|github\.com/")
 _CWD: Final = "cwd://"
 _IMAGES: Final = frozenset({"docker", "image"})
 _FILES: Final = frozenset({"local", "tar"})
-_LINKED: Final = "localhost/rbuild-bake"
 _NO_IMAGE: Final = BuildOutput("cacheonly")
 
 
@@ -125,7 +125,7 @@ def _base(maker: _Maker, target: Target) -> BuildImage:
         cache_from=tuple(_references(maker, target)),
         add_hosts=tuple(f"{host}:{a}" for host, all_ in hosts for a in all_.split(",")),
         limits=_limits(draft, target),
-        origin=target.place.origin,
+        origin=dataclasses.replace(target.place.origin, target=target.name),
         **draft.fields,  # type: ignore[arg-type]  # secrets and ssh
     )
 
@@ -275,7 +275,7 @@ class _Links:
         # Another checkout's target of that name is another one.
         place = hashlib.sha256(str(self.directory).encode()).hexdigest()[:12]
         suffix = f"-{directory(platform)}" if platform else ""
-        return f"{_LINKED}/{name.lower()}:{place}{suffix}"
+        return f"{LINKED}{name.lower()}:{place}{suffix}"
 
     def tag_for(self, name: str, platform: str | None) -> str:
         """That of the platform that is built for, where the target has it, else of its first."""
