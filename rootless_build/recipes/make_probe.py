@@ -64,6 +64,11 @@ class Probe:
         directory.mkdir()
         self.file.write_text("\n".join(rules))
 
+    @property
+    def says_all_is_read(self) -> Path:
+        """Has something in it once all makefiles have been read: before any recipe's turn."""
+        return self._environments
+
     def _asks(self, number: str) -> str:
         return _ASKS.format(
             environment=self.file.parent / f"e{number}",

@@ -40,6 +40,7 @@ _TRACE: Final = re.compile(
 _MAKE_ITSELF: Final = re.compile(r"g?make(\[\d+\])?: (?P<text>.*)")
 _ENTERING: Final = re.compile(r"Entering directory '(?P<directory>.*)'")
 _PLACE: Final = re.compile(r".+:\d+")
+_STOPPED_AT: Final = re.compile(r"\[(?P<place>.+:\d+): .*\] Error \d+")
 _LEAVING: Final = re.compile(r"Leaving directory '.*'")
 
 
@@ -71,7 +72,7 @@ class MakeRun:
 
     lines: tuple[RecipeLine, ...]
     messages: tuple[str, ...]
-    docker_calls: tuple[tuple[str, ...], ...]
+    docker_calls: tuple[stub.Call, ...]
     make: str
 
 
@@ -103,7 +104,7 @@ class _Asking:
         self._request = request
         self._makefile = makefile
         self._place = place
-        self._docker = stub.install(place)
+        self._docker = stub.install(place, request.environment.get("PATH"))
         # $(MAKE) is the path that make was started by: this one is in no Makefile.
         self._make = place / "rbuild-make" / "make"
         self._make.parent.mkdir()
@@ -174,6 +175,7 @@ class _Asking:
         argv = [str(self._make), "--dry-run", "--trace", "-w", "-f", self._makefile.name]
         argv += [f"{name}={value}" for name, value in self._request.variables]
         argv += ["--", *self._request.targets]
+        self._docker.begin(probe.says_all_is_read)
         users = self._request.environment.get("MAKEFILES", "")
         exactly = process.exactly({**self._request.environment, **self._changed()})
         return process.run_inheriting_input(
@@ -238,6 +240,16 @@ class _Asking:
             return UnknownTargetError(message, name, hint=_near(name, makefile))
         place, _, text = said.removesuffix("  Stop.").rstrip(".").partition(": *** ")
         others = [line for line in words if not text or text not in line]
+        stopped = _STOPPED_AT.fullmatch(text)
+        asked = [call for call in self._docker.calls() if not call.answered and not call.reading]
+        if stopped and asked:
+            return RecipeError(
+                f"{stopped['place']}: this line can't be turned into a step: make runs it even "
+                f"while it is only asked what it would do (`+`, or $(MAKE) in it), and it runs "
+                f"`{asked[-1].line}`",
+                hint="take the `+` away, or give $(MAKE) a line of its own",
+                engine_words="\n".join(others),
+            )
         if _PLACE.fullmatch(place):
             hint = "the lines of a recipe begin with a tab" if "missing separator" in text else ""
             words_left = "\n".join(others)

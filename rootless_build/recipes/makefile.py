@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from rootless_build import process
 from rootless_build.errors import HostError, RecipeError
 from rootless_build.plan import BuildImage, HostCommand, Origin, Plan, RemoveVolume, Step
-from rootless_build.recipes import bundles_directory, docker_argv, make_run, shell_line, stub
+from rootless_build.recipes import bundles_directory, docker_argv, make_run, shell_line
 from rootless_build.recipes.make_run import MakeRun, RecipeLine
 from rootless_build.recipes.request import Request
 from rootless_build.recipes.shell_line import NotSimpleError, Part
@@ -39,6 +38,12 @@ def read(request: Request, makefile: Path) -> Plan:
         made, said = _steps(line, run.make, request.project)
         steps += made
         notes += said
+    if any(call.builds for call in run.docker_calls):
+        # Few Makefiles have an image built while they are read.
+        from rootless_build.recipes import asked_images  # noqa: PLC0415
+
+        steps, said = asked_images.planned(steps, run.docker_calls, makefile)
+        notes += said
     return Plan(
         project=request.project,
         steps=tuple(_once(steps)),
@@ -54,8 +59,8 @@ def _removed_volumes(run: MakeRun) -> list[Step]:
     names = [
         word
         for call in run.docker_calls
-        if call[:2] in _VOLUME_REMOVE
-        for word in call[2:]
+        if call.words[:2] in _VOLUME_REMOVE
+        for word in call.words[2:]
         if not word.startswith("-")
     ]
     return [RemoveVolume(tuple(names))] if names else []
@@ -64,10 +69,10 @@ def _removed_volumes(run: MakeRun) -> list[Step]:
 def _asked(run: MakeRun) -> list[str]:
     """What the Makefile ran docker for while it was read, in vain."""
     return [
-        f"while it is read, the Makefile runs `{shlex.join(('docker', *call))}`, to which rbuild "
-        "has no answer: it fails, as it does without a daemon"
+        f"while it is read, the Makefile runs `{call.line}`, to which rbuild has no answer: it "
+        "fails, as it does without a daemon"
         for call in run.docker_calls
-        if call[:2] not in _VOLUME_REMOVE and not stub.answers(call)
+        if not call.answered
     ]
 
 

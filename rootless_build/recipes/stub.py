@@ -1,111 +1,126 @@
-"""A stand-in for docker that answers what Makefiles ask, and writes down what it is told to do.
+"""Stand-ins for docker and its like: they answer what Makefiles ask, and write down what they are
+told to do.
 
-It is a shell script in a directory of its own, first on PATH while make is asked for its plan.
+Each is a shell script (`stub_script`) in a directory that is first on PATH while make is asked for
+its plan, so that nothing which a Makefile runs meanwhile reaches a real engine.
 """
 
 from __future__ import annotations
 
-import platform
+import shlex
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from rootless_build import platforms
 from rootless_build.data import dataclass
+from rootless_build.recipes import stub_script
+from rootless_build.recipes.stub_script import REFUSAL, VERSION
 
-VERSION: Final = "28.0.0"
-"""Recent enough for every question a Makefile asks of the client."""
+__all__ = ("REFUSAL", "VERSION", "Call", "Stub", "install")
 
-REFUSAL: Final = "rbuild: docker is not run"
-"""Begins what the stand-in says of every other command."""
+_ALWAYS: Final = ("docker", "docker-buildx")
+_WHERE_INSTALLED: Final = (
+    *("podman", "buildah", "nerdctl", "docker-compose", "podman-compose", "docker-machine"),
+)
+"""A Makefile that looks for one finds it only where it is: it may take docker instead."""
+_FIELDS: Final = 5
 
-_ANSWERED: Final = {
-    ("version",),
-    ("info",),
-    ("--version",),
-    ("-v",),
-    ("buildx", "version"),
-    ("volume", "rm"),
-    ("volume", "remove"),
-}
 
-# The answers are those moby's Makefiles look for: `docker version -f '{{.Server.Os}}/…'`, the same
-# by awk over `docker version`, `docker info` (no storage driver: there is no daemon), and whether
-# buildx is there. Everything else fails as it does without a daemon.
-_SCRIPT: Final = """#!/bin/sh
-{{ printf '%s\\0' "$@"; printf '\\n\\0'; }} >> "$RBUILD_STUB_RECORD"
-case "$1 $2" in
-version*)
-    shift
-    case "$*" in
-    *Client*Version*|*Server*Version*) echo {version} ;;
-    *Server.Os*Server.Arch*) echo linux/{arch} ;;
-    *Server.Os*) echo linux ;;
-    *Server.Arch*|*Client.Arch*) echo {arch} ;;
-    *'{{{{'*) echo ;;
-    *) printf 'Client:\\n Version: {version}\\n OS/Arch: linux/{arch}\\n\\nServer:\\n Engine:\\n'
-       printf '  Version: {version}\\n  OS/Arch: linux/{arch}\\n' ;;
-    esac ;;
-info*)
-    case "$*" in
-    *Architecture*'{{{{'*|*'{{{{'*Architecture*) echo {machine} ;;
-    *'{{{{'*) echo ;;
-    *) printf 'OSType: linux\\nArchitecture: {machine}\\n' ;;
-    esac ;;
-"buildx version"*) echo "github.com/docker/buildx v0.20.0" ;;
-"volume rm"*|"volume remove"*) ;;
---version*|-v*) echo "Docker version {version}" ;;
-*) echo "{refusal} while the Makefile is read" >&2; exit 1 ;;
-esac
-"""
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A command line that a stand-in was called with, in `directory`.
+
+    `reading`: while makefiles were read, not when a recipe was expanded. `image`: the id that was
+    answered, for a build, which is done when the plan is; `environment` is a build's.
+    """
+
+    program: str
+    words: tuple[str, ...]
+    directory: Path
+    answered: bool
+    reading: bool
+    image: str = ""
+    environment: Mapping[str, str] | None = None
+
+    @property
+    def line(self) -> str:
+        """As a person would type it."""
+        return shlex.join((self.program, *self.words))
+
+    @property
+    def builds(self) -> bool:
+        """Whether it is a build that the plan has to do."""
+        return self.environment is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Stub:
-    """`directory` holds the stand-in; `record` is what it was told, one call after the other."""
+    """`directory` holds the stand-ins; `record` is what they were told, one call after the other.
+
+    `read` leads to a file that has something in it once make has read all makefiles.
+    """
 
     directory: Path
     record: Path
+    read: Path
 
     @property
     def variables(self) -> Mapping[str, str]:
-        """What the stand-in itself needs in its environment."""
-        return {"RBUILD_STUB_RECORD": str(self.record)}
+        """What the stand-ins themselves need in their environment."""
+        return {"RBUILD_STUB_RECORD": str(self.record), "RBUILD_STUB_READ": str(self.read)}
 
-    def calls(self) -> tuple[tuple[str, ...], ...]:
-        """The argument lists it was called with."""
+    def begin(self, read: Path) -> None:
+        """A run of make begins, with a file of its own that says that all has been read."""
+        self.read.unlink(missing_ok=True)
+        self.read.symlink_to(read)
+
+    def calls(self) -> tuple[Call, ...]:
+        """What they were called with."""
         if not self.record.exists():
             return ()
         text = self.record.read_bytes().decode(errors="surrogateescape")
-        found: list[tuple[str, ...]] = []
-        call: list[str] = []
+        found: list[Call] = []
+        fields: list[str] = []
         for word in text.split("\0")[:-1]:
             if word == "\n":
-                found.append(tuple(call))
-                call = []
+                found.append(self._call(fields))
+                fields = []
             else:
-                call.append(word)
+                fields.append(word)
         return tuple(found)
 
+    def _call(self, fields: list[str]) -> Call:
+        known, phase, directory, image, program = fields[:_FIELDS]
+        build, _, process = known.partition(" ")
+        return Call(
+            program,
+            tuple(fields[_FIELDS:]),
+            Path(directory),
+            answered=known != "no",
+            reading=phase == "reading",
+            image=image,
+            environment=self._environment(process) if build == "build" else None,
+        )
 
-def answers(call: tuple[str, ...]) -> bool:
-    """Whether the stand-in has an answer to that command."""
-    return call[:1] in _ANSWERED or call[:2] in _ANSWERED
+    def _environment(self, process: str) -> dict[str, str]:
+        text = self.record.with_name(f"{self.record.name}.{process}").read_bytes()
+        pairs = text.decode(errors="surrogateescape").split("\0")[:-1]
+        given = {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
+        for name in self.variables:
+            given.pop(name, None)
+        given["PATH"] = given.get("PATH", "").replace(f"{self.directory}:", "")
+        return given
 
 
-def install(place: Path) -> Stub:
-    """Write the stand-in for docker and docker-buildx below `place`."""
+def install(place: Path, path: str | None) -> Stub:
+    """Write the stand-ins below `place`: for docker, and for what else is found on `path`."""
     directory = place / "bin"
     directory.mkdir()
-    machine = platform.machine()
-    script = _SCRIPT.format(
-        version=VERSION,
-        arch=platforms.host_architecture(),
-        machine=machine,
-        refusal=REFUSAL,
-    )
-    for name in ("docker", "docker-buildx"):
+    found = {name: shutil.which(name, path=path) for name in _WHERE_INSTALLED}
+    for name in (*_ALWAYS, *(name for name, where in found.items() if where)):
         program = directory / name
-        program.write_text(script)
+        itself = found.get(name) or ""
+        program.write_text(stub_script.script(name, itself))
         program.chmod(0o755)
-    return Stub(directory, place / "record")
+    return Stub(directory, place / "record", place / "read")

@@ -743,8 +743,27 @@ def test_docker_answers_what_makefiles_ask(project: MakeProject) -> None:
 
 
 def test_what_docker_is_run_for_in_vain_is_said(project: MakeProject) -> None:
-    project.write("ID := $(shell docker build -q .)\nall: ; docker run i $(ID)")
-    assert any("`docker build -q .`" in note for note in project.plan().notes)
+    project.write("ID := $(shell docker images -q x)\nall: ; docker run i")
+    assert any("`docker images -q x`" in note for note in project.plan().notes)
+
+
+def test_a_line_that_make_runs_while_it_is_asked_reaches_no_engine(
+    project: MakeProject, tmp_path: Path
+) -> None:
+    real = tmp_path / "real" / "podman"
+    real.parent.mkdir()
+    real.write_text(f"#!/bin/sh\ntouch {tmp_path}/was-run\n")
+    real.chmod(0o755)
+    path = f"{real.parent}:/usr/local/bin:/usr/bin:/bin"
+    for line in ("+podman run --rm x", "+@true; docker run --rm x", "podman ps; $(MAKE) other"):
+        project.write(f"all:\n\t{line}\nother: ; true\n")
+        with pytest.raises(
+            RecipeError, match=r"^Makefile:2: this line can't be turned into a step"
+        ):
+            project.plan(PATH=path)
+    project.write("X := $(shell podman images -q x)\nall: ; podman run i")
+    assert [step.image for step in project.steps(PATH=path) if isinstance(step, RunContainer)]
+    assert not (tmp_path / "was-run").exists()
 
 
 def test_volumes_removed_while_the_makefile_is_read(project: MakeProject) -> None:
