@@ -13,9 +13,9 @@ from typing import Final
 
 from rootless_build.data import dataclass
 
-_TARGET_VARIABLE: Final = re.compile(
-    r"^(?!\t)[^#\n=]*[^#\n=:?+!]:(?!:?:?=)[^=\n;|]*?[\w.)}-]+\s*(?::{0,3}|\?|\+|!)=", re.MULTILINE
-)
+_SETS: Final = re.compile(r"[\w.)}-][ \t]*(?::{0,3}|\?|\+|!)\Z")
+"""Ends what stands before the `=` of a variable."""
+_RULE: Final = re.compile(r"[^#:?+!]:")
 _DEFINE: Final = re.compile(
     r"^ *(?:override +|export +)*define +(?P<name>[^\s=:?+]+)[^\n]*\n(?P<body>.*?)^ *endef\b",
     re.MULTILINE | re.DOTALL,
@@ -27,9 +27,41 @@ _SAYS: Final = re.compile(r"\$[({](?:info|warning|error|eval|file)\s")
 _INFO: Final = re.compile(r"\$[({]info\s")
 _AUTOMATIC: Final = re.compile(r"\$[({]?[@%<?^+*|]")
 _CONTINUED: Final = re.compile(r"[ \t]*\\\n[ \t]*")
-_GAP: Final = r"[\s\\]+"
-_ANYTHING: Final = r"[\s\S]*"
+_GAP: Final = r"[\s\\]+?"
+_BLANKS: Final = " \t\r"
 _DEPTH: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A text as written: the pieces that stay as they are, between them anything.
+
+    What begins or ends with anything has an empty piece there.
+    """
+
+    pieces: tuple[re.Pattern[str], ...]
+
+    @property
+    def literal(self) -> int:
+        """How much of it stays as it is."""
+        return sum(len(piece.pattern) for piece in self.pieces)
+
+    def expands_to(self, text: str) -> bool:
+        """Whether the text, blanks at its end aside, may be what it expands to."""
+        # Blanks at the end are a piece's own where what follows it is expanded to nothing.
+        return self._matches(text) or self._matches(text.rstrip(_BLANKS))
+
+    def _matches(self, text: str) -> bool:
+        first, *others = self.pieces
+        if not others:
+            return first.fullmatch(text) is not None
+        found = first.match(text)
+        # Each piece at the first place it can have leaves the most to those after it: no other
+        # choice has to be tried, however long the text.
+        for piece in others[:-1]:
+            found = piece.search(text, found.end()) if found else None
+        last = re.compile(rf"(?:{others[-1].pattern})\Z")
+        return found is not None and last.search(text, found.end()) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +69,7 @@ class Command:
     """A command of a recipe as written: make's prefix characters, and what it may expand to."""
 
     prefix: str
-    pattern: re.Pattern[str]
-
-    @property
-    def literal(self) -> int:
-        """How much of it is text that stays as it is."""
-        return len(self.pattern.pattern.replace(_ANYTHING, ""))
+    written: Written
 
     @property
     def ignores_errors(self) -> bool:
@@ -63,12 +90,13 @@ class Sources:
         self.complete = bool(files)
         for file in files:
             try:
-                texts[file] = file.read_text(errors="surrogateescape")
+                # Lines end for make at a newline, and nowhere else.
+                texts[file] = file.read_bytes().decode(errors="surrogateescape")
             except OSError:
                 self.complete = False
         self._texts = texts
         self._said = [
-            re.compile(_pattern(text[found.end() : _reference(text, found.start()) - 1]))
+            _written(text[found.end() : _reference(text, found.start()) - 1])
             for text in texts.values()
             for found in _INFO.finditer(text)
         ]
@@ -80,15 +108,17 @@ class Sources:
 
     def has_target_variables(self) -> bool:
         """Whether a target may have variables of its own; True where that can't be known."""
-        return not self.complete or any(map(_TARGET_VARIABLE.search, self._texts.values()))
+        return not self.complete or any(
+            any(_target_variables(text)) for text in self._texts.values()
+        )
 
     def automatic_variables(self) -> list[str]:
         """Where a variable of a target may be made of the target's name or prerequisites."""
         return [
-            f"{file.name}:{text.count(chr(10), 0, found.start()) + 1}"
+            f"{file.name}:{line}"
             for file, text in self._texts.items()
-            for found in _TARGET_VARIABLE.finditer(text)
-            if _AUTOMATIC.search(text[found.end() :].partition("\n")[0])
+            for line, value in _target_variables(text)
+            if _AUTOMATIC.search(value)
         ]
 
     def has_special(self, target: str) -> bool:
@@ -98,36 +128,32 @@ class Sources:
 
     def says(self, line: str) -> bool:
         """Whether one of them may print the line itself, by `$(info …)`."""
-        return any(pattern.fullmatch(line) for pattern in self._said)
+        return any(said.expands_to(line) for said in self._said)
 
     def commands(self, file: Path, line: int) -> list[Command]:
         """The commands of the recipe that begins at that line, from 1."""
         text = self._texts.get(file)
         if text is None:
             return []
-        rows = text.splitlines()[line - 1 :]
+        rows = text.split("\n")[line - 1 :]
         if rows and not rows[0].startswith("\t"):
             # `target: ; command`, all on the rule's own line.
             rows[0] = "\t" + rows[0].partition(";")[2]
         return [
-            Command(prefix, pattern)
-            for written in _recipe(rows)
-            for prefix, pattern in self._expanded(written, "", _DEPTH)
+            command for written in _recipe(rows) for command in self._expanded(written, "", _DEPTH)
         ]
 
-    def _expanded(
-        self, written: str, before: str, depth: int
-    ) -> Iterator[tuple[str, re.Pattern[str]]]:
+    def _expanded(self, written: str, before: str, depth: int) -> Iterator[Command]:
         spliced = _SPLICED.fullmatch(written.strip())
         if spliced and depth and spliced["name"] in self._defined:
-            for row in _joined(self._defined[spliced["name"]].splitlines()):
+            for row in _joined(self._defined[spliced["name"]].split("\n")):
                 yield from self._expanded(row, before + spliced["prefix"], depth - 1)
             return
         body = written.lstrip("-@+ \t")
         prefix = before + written[: len(written) - len(body)]
-        pattern = _pattern(body)
-        if pattern:
-            yield prefix, re.compile(pattern)
+        found = _written(body)
+        if len(found.pieces) > 1 or found.literal:
+            yield Command(prefix, found)
 
 
 def matched(lines: Sequence[str], commands: Sequence[Command]) -> list[Command | None]:
@@ -136,22 +162,30 @@ def matched(lines: Sequence[str], commands: Sequence[Command]) -> list[Command |
     Both are in order. Of all ways to pair them, the one in which most of the text as written is
     there again.
     """
-    best: dict[tuple[int, int], tuple[int, tuple[Command | None, ...]]] = {}
-    for i in range(len(lines), -1, -1):
-        for j in range(len(commands), -1, -1):
-            ways: list[tuple[int, tuple[Command | None, ...]]] = []
-            if i < len(lines):
-                score, rest = best[i + 1, j]
-                ways.append((score, (None, *rest)))
-            if j < len(commands):
-                ways.append(best[i, j + 1])
-            if i < len(lines) and j < len(commands):
-                command = commands[j]
-                if command.pattern.fullmatch(lines[i].lstrip("-@+ \t")):
-                    score, rest = best[i + 1, j + 1]
-                    ways.append((score + 1 + command.literal, (command, *rest)))
-            best[i, j] = max(ways, key=lambda way: way[0], default=(0, ()))
-    return list(best[0, 0][1])
+    # best[i][j]: how much is there again of the lines from i, made of the commands from j.
+    best = [[0] * (len(commands) + 1) for _ in range(len(lines) + 1)]
+    paired: set[tuple[int, int]] = set()
+    for i in range(len(lines) - 1, -1, -1):
+        for j in range(len(commands) - 1, -1, -1):
+            without = max(best[i + 1][j], best[i][j + 1])
+            written = commands[j].written
+            if written.expands_to(lines[i].lstrip("-@+ \t")):
+                together = best[i + 1][j + 1] + 1 + written.literal
+                if together > without:
+                    paired.add((i, j))
+                    without = together
+            best[i][j] = without
+    found: list[Command | None] = []
+    j = 0
+    for i in range(len(lines)):
+        while j < len(commands) and (i, j) not in paired and best[i][j + 1] == best[i][j]:
+            j += 1
+        if (i, j) in paired:
+            found.append(commands[j])
+            j += 1
+        else:
+            found.append(None)
+    return found
 
 
 def _recipe(rows: Sequence[str]) -> Iterator[str]:
@@ -184,27 +218,41 @@ def _continues(row: str) -> bool:
     return (len(row) - len(row.rstrip("\\"))) % 2 == 1
 
 
-def _pattern(text: str) -> str:
-    """A regular expression for what the text can expand to; empty where that is nothing."""
-    pieces: list[str] = []
+def _target_variables(text: str) -> Iterator[tuple[int, str]]:
+    """Where a target has a variable of its own: the line, and the value as written."""
+    for number, row in enumerate(text.split("\n"), 1):
+        before, equals, value = row.partition("=")
+        if not equals or row.startswith("\t"):
+            continue
+        rule = _RULE.search(before)
+        after = before[rule.end() :] if rule else ":"
+        of_target = after.strip(":") and not re.search(r"[;|]", after) and "#" not in before
+        if of_target and _SETS.search(after):
+            yield number, value
+
+
+def _written(text: str) -> Written:
+    """What the text can expand to, the blanks around it aside."""
+    text = text.strip(_BLANKS)
+    pieces: list[list[str]] = [[]]
     at = 0
     while at < len(text):
         if text.startswith("$$", at):
-            pieces.append(r"\$")
+            pieces[-1].append(r"\$")
             at += 2
         elif text[at] == "$":
-            end = _reference(text, at)
-            says = _SAYS.match(text, at)
-            pieces.append("" if says else _ANYTHING)
-            at = end
+            if not _SAYS.match(text, at):
+                pieces.append([])
+            at = _reference(text, at)
         elif gap := _CONTINUED.match(text, at):
             # make makes one space of it in a canned recipe, and leaves it alone elsewhere.
-            pieces.append(_GAP)
+            if pieces[-1][-1:] != [_GAP]:
+                pieces[-1].append(_GAP)
             at = gap.end()
         else:
-            pieces.append(re.escape(text[at]))
+            pieces[-1].append(re.escape(text[at]))
             at += 1
-    return "".join(pieces).strip(" ")
+    return Written(tuple(re.compile("".join(piece)) for piece in pieces))
 
 
 def _reference(text: str, at: int) -> int:

@@ -88,46 +88,53 @@ def _steps(line: RecipeLine, make: str, project: Path) -> tuple[list[Step], list
     if line.always_runs:
         raise _refused(origin, "`+` makes it run even while make is only asked what it would do")
     try:
-        parts = shell_line.parts(line.text, line.directory)
+        setting = line.setting
+        parts = shell_line.parts(line.text, line.directory, setting.environment, setting.shell)
         steps: list[Step] = []
         notes: list[str] = []
         for part in parts:
-            made, said = _step(line, part, origin)
+            made, said = _step(line, part, origin, project)
             steps += made
             notes += said
     except NotSimpleError as error:
-        raise _refused(origin, str(error)) from error
+        raise _refused(origin, str(error), error.hint) from error
     if line.ignores_errors and len(steps) > 1:
         raise _refused(origin, "a failure of its first command skips the others (`-`)")
     return steps, notes
 
 
-def _refused(origin: Origin, why: str) -> RecipeError:
+def _refused(origin: Origin, why: str, hint: str = "") -> RecipeError:
     return RecipeError(
         f"{origin}: this line can't be turned into a step: {why}",
-        hint="a docker command must stand on a line of its own; an rbuild.toml can take the "
-        "Makefile's place",
+        hint=f"{hint or 'a docker command must stand on a line of its own'}; an rbuild.toml can "
+        "take the Makefile's place",
         engine_words=origin.text,
     )
 
 
-def _step(line: RecipeLine, part: Part, origin: Origin) -> tuple[list[Step], list[str]]:
+def _step(
+    line: RecipeLine, part: Part, origin: Origin, project: Path
+) -> tuple[list[Step], list[str]]:
     setting = line.setting
+    environment = {**setting.environment, **({"PWD": part.logical} if part.logical else {})}
     if part.docker is None:
-        pairs = tuple(setting.environment.items())
+        pairs = tuple(environment.items())
         command = HostCommand(
             part.text, part.directory, pairs, line.ignores_errors, setting.shell, origin
         )
         return [command], _own_make(part.text, origin)
     words, assigned = shell_line.expanded(
-        part.docker, part.directory, setting.environment, setting.shell
+        part.docker, part.directory, environment, setting.shell, project
     )
     if PurePosixPath(words[0]).name == "docker-buildx":
         words = (words[0], "buildx", *words[1:])
-    context = docker_argv.Context(part.directory, {**setting.environment, **assigned}, origin)
+    context = docker_argv.Context(part.directory, {**environment, **assigned}, origin)
     steps, said = docker_argv.steps(words[1:], context)
     notes = list(said)
-    if line.ignores_errors and not all(isinstance(step, RemoveVolume) for step in steps):
+    removes = all(isinstance(step, RemoveVolume) for step in steps)
+    if part.remark and not removes:
+        notes.append(f"{origin}: {part.remark}")
+    if line.ignores_errors and not removes:
         notes.append(f"{origin}: the `-` before this line has no effect: a failure ends the run")
     return list(steps), notes
 

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from rootless_build.recipes import shell_line
-from rootless_build.recipes.shell_line import NotSimpleError, Simple
+from rootless_build.recipes.shell_line import NotSimpleError, Part
 
 HERE = Path("/")
 SHELL = ("/bin/sh", "-c")
+PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
-def docker(line: str) -> Simple:
-    command = shell_line.docker_command(line)
-    assert command is not None
-    return command
+def parts(line: str, directory: Path = HERE, **environment: str) -> list[Part]:
+    return shell_line.parts(line, directory, {"PATH": PATH, **environment}, SHELL)
+
+
+def refusal(line: str, **environment: str) -> NotSimpleError:
+    with pytest.raises(NotSimpleError) as caught:
+        parts(line, HERE, **environment)
+    return caught.value
+
+
+def expanded(
+    line: str, directory: Path = HERE, **environment: str
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    (part,) = parts(line, directory, **environment)
+    assert part.docker is not None
+    return shell_line.expanded(part.docker, directory, {"PATH": PATH, **environment}, SHELL)
 
 
 def words(line: str, directory: Path = HERE, **environment: str) -> tuple[str, ...]:
-    return shell_line.expanded(docker(line), directory, environment, SHELL)[0]
+    return expanded(line, directory, **environment)[0]
 
 
 @pytest.mark.parametrize(
@@ -33,14 +47,33 @@ def words(line: str, directory: Path = HERE, **environment: str) -> tuple[str, .
         "./docker.sh run",
         "docker-compose up",
         "mkdocker run",
-        "echo '$(docker run i)' \\$\\(docker run\\)".replace("$(docker", "$ (docker"),
+        "echo '$(docker run i)' \\$\\(docker run\\)",
         "cat <docker",
         "echo a # docker run i; docker",
         "git log --grep 'docker run'",
+        "command -v docker >/dev/null || exit 1",
+        "command -V podman && echo yes",
+        "which docker >/dev/null 2>&1 || (echo 'install docker'; exit 1)",
+        "if ! type docker; then exit 1; fi",
+        "hash docker || exit 1",
+        "echo 'use `docker run`'",
+        'echo "use \\`docker run\\`"',
+        "echo >&2 docker is needed",
+        "cat <<EOF\ndocker run i\nEOF",
+        "cat <<'EOF'\n`docker run i` $(docker run i)\nEOF",
+        "for docker in a b; do echo $docker; done",
+        "bash -c 'echo docker'",
+        "sh build.sh docker",
+        "ssh host docker run i",
+        "find . -name docker -prune",
+        "${GO:-go} build -o bin/docker ./cmd/docker",
+        "$(go env GOPATH)/bin/lint docker",
+        "$GO build docker",
+        "a && \\\nb docker \\\n  && c",
     ],
 )
 def test_lines_that_are_not_dockers(line: str) -> None:
-    assert shell_line.docker_command(line) is None
+    assert parts(line, GO="go") == [Part(line, HERE)]
 
 
 @pytest.mark.parametrize(
@@ -51,50 +84,94 @@ def test_lines_that_are_not_dockers(line: str) -> None:
         "A=1 B='2 3' docker run i",
         "'docker' run i",
         "do\\cker run i",
-        "/usr/local/bin/docker run i",
-        "~/bin/podman run i",
-        "docker-buildx build .",
+        "do\\\ncker run i",
+        "docker-buildx run i",
         "docker \\\n\trun i",
+        "docker run i;",
+        "A=1 \\\n docker run \\\n i",
+        "docker run i >/dev/null",
+        "docker run i > /dev/null 2>&1",
+        ">/dev/null docker run i",
+        "docker run i || exit 1",
+        "docker run i 2>/dev/null || true",
+        "$DOCKER run i",
+        '"${DOCKER}" run i',
+        "$NOTHING docker run i",
+        "$RUN i",
     ],
 )
 def test_lines_that_are_dockers_and_nothing_else(line: str) -> None:
-    assert docker(line).words
+    assert words(line, DOCKER="docker", RUN="docker run")[1:] == ("run", "i")
 
 
 @pytest.mark.parametrize(
-    "line",
+    ("line", "why"),
     [
-        "docker run i; true",
-        "true; docker run i",
-        "docker run i && true",
-        "docker run i || true",
-        "docker run i | cat",
-        "cat f | docker run -i i",
-        "docker run i &",
-        "docker run i 2>&1",
-        "docker run i <file",
-        "docker run i\ndocker run j",
-        "if true; then docker run i; fi",
-        "while docker run i; do :; done",
-        "for a in b; do docker run $a; done",
-        "(docker run i)",
-        "{ docker run i; }",
-        "! docker run i",
-        "exec docker run i",
-        "command docker run i",
-        "sudo -E docker run i",
-        "sudo -u root docker run i",
-        "env -i docker run i",
-        "xargs -r docker rm",
-        "timeout 5 docker run i",
-        'echo "$(docker run i)"',
-        "docker run `podman build -q .`",
-        'A="$(docker images -q)"',
+        ("docker run i; true", "';'"),
+        ("true; docker run i", "';'"),
+        ("docker run i\ndocker run j", "new line"),
+        ("true && docker run i || true", "'||'"),
+        ("docker build . || docker run i", "'||'"),
+        ("docker run i | cat", "a pipe"),
+        ("cat f | docker run -i i", "a pipe"),
+        ("docker run i 2>&1 | tee log", "a pipe"),
+        ("docker run i &", "background"),
+        ("docker run i >log", "'>'"),
+        ("docker run i &>/dev/null", "'&>'"),
+        ("docker run i >/dev/null j", "'>'"),
+        ("docker run i <file", "'<'"),
+        ("docker run -i i </dev/null", "'<'"),
+        ("docker run -i i <<<x", "reads from"),
+        ("docker run -i i <<EOF\na\nEOF", "heredoc"),
+        ("cat <<EOF && docker run i\na\nEOF", "heredoc"),
+        ("cat <<EOF\n`docker run i`\nEOF", "heredoc"),
+        ("cat <<EOF\n$(docker run i)\nEOF", "heredoc"),
+        ("sh <<EOF\ndocker run i\nEOF", "sh reads"),
+        ("echo docker run i | sh", "sh reads"),
+        ("if true; then docker run i; fi", "('if')"),
+        ("if true; then \\\n docker build . ; \\\nfi", "('if')"),
+        ("while docker run i; do :; done", "a loop"),
+        ("for a in b; do docker run $a; done", "('for')"),
+        ("case a in a) docker run i;; esac", "('case')"),
+        ("f() { docker run i; }; f", "a function"),
+        ("docker() { :; }; true", "a function"),
+        ("(docker run i)", "('(')"),
+        ("{ docker run i; }", "('{')"),
+        ("! docker run i", "('!')"),
+        ("exec docker run i", "'exec'"),
+        ("command docker run i", "'command'"),
+        ("sudo -E docker run i", "'sudo'"),
+        ("sudo -u root docker run i", "'sudo'"),
+        ("env -i docker run i", "'env'"),
+        ("xargs -r docker rm", "'xargs'"),
+        ("timeout 5 docker run i", "'timeout'"),
+        ("find . -exec docker run i {} \\;", "'find'"),
+        ("eval 'docker run i'", "'eval'"),
+        ("trap 'docker rm i' EXIT", "'trap'"),
+        ("sh -c 'docker run i'", "'sh -c'"),
+        ('bash -ec "cd x; docker run $X"', "'bash -c'"),
+        ("$X run i; for X in docker; do $X run i; done", "only the shell knows"),
+        ("X=docker; $X run i", "only the shell knows"),
+        ("${D:-docker} run i", "only the shell knows"),
+        ("$(which docker) run i", "only the shell knows"),
+        ('echo "$(docker run i)"', "output of docker"),
+        ('echo "use `docker run`"', "output of docker"),
+        ("docker run `podman build -q .`", "output of docker"),
+        ('A="$(docker images -q)"', "output of docker"),
+        ("diff <(docker run i) b", "output of docker"),
+        ("A+=1 docker run i", "'A+=1'"),
+        ("docker run 'i", "can't read it"),
+        ("docker run i && `", "can't read it"),
+        ('echo "`echo \\`docker run i\\``"', "can't read it"),
+        ("docker run `id -u` `id -g`", "can't read it"),
     ],
 )
-def test_lines_with_more_than_docker(line: str) -> None:
-    with pytest.raises(NotSimpleError):
-        shell_line.docker_command(line)
+def test_lines_with_more_than_docker(line: str, why: str) -> None:
+    assert why in str(refusal(line))
+
+
+def test_who_writes_sudo_is_told_to_leave_it_out() -> None:
+    assert refusal("sudo docker run i").hint == "leave sudo out: rbuild needs none"
 
 
 def test_words_are_the_shells() -> None:
@@ -106,7 +183,9 @@ def test_words_are_the_shells() -> None:
 
 
 def test_words_over_several_lines() -> None:
-    assert words("docker run \\\n  i \\\n  'a\nb'") == ("docker", "run", "i", "a\nb")
+    assert words("docker run \\\n  i \\\n  'a\nb' c\\\nd \"e\\\nf\"") == (
+        *("docker", "run", "i", "a\nb", "cd", "ef"),
+    )
 
 
 def test_patterns_are_matched_where_the_line_stands(tmp_path: Path) -> None:
@@ -117,10 +196,100 @@ def test_patterns_are_matched_where_the_line_stands(tmp_path: Path) -> None:
     )
 
 
-def test_other_commands_may_be_asked_for_words(tmp_path: Path) -> None:
-    assert words('docker run -v "$(pwd)":/src i', tmp_path, PATH="/usr/bin:/bin")[3] == (
-        f"{tmp_path}:/src"
-    )
+def test_what_a_login_shell_says_is_no_word(tmp_path: Path) -> None:
+    (tmp_path / ".profile").write_text("echo welcome\n")
+    (part,) = parts("docker run i")
+    assert part.docker is not None
+    environment = {"PATH": PATH, "HOME": str(tmp_path)}
+    found, _ = shell_line.expanded(part.docker, tmp_path, environment, ("/bin/sh", "-lc"))
+    assert found == ("docker", "run", "i")
+
+
+# --- what docker's words ask for ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "id -u",
+        "id -un",
+        "pwd",
+        "uname -m",
+        "uname -s | tr A-Z a-z",
+        "nproc",
+        "whoami",
+        "dirname $(pwd)",
+        "basename /a/b.c .c",
+        "date -u +%Y",
+        "date -d '1 Jan 2000' +%s",
+        "id -u 2>/dev/null || echo 0",
+        "printf %s a | cut -d, -f 1",
+    ],
+)
+def test_the_shell_may_be_asked_what_runs_nothing_of_the_project(
+    tmp_path: Path, question: str
+) -> None:
+    line = f'docker run -e A="$({question})":x i'
+    said = subprocess.run(
+        ["/bin/sh", "-c", f'printf %s "$({question})"'],
+        cwd=tmp_path,
+        env={"PATH": PATH},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert words(line, tmp_path)[3] == f"A={said}:x"
+    assert words(line.replace("$(d", "$( d"), tmp_path)[4] == "i"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "./version.sh",
+        "cat VERSION",
+        "make version",
+        "go env GOOS",
+        "git describe --dirty",
+        "git log -1",
+        "git -c alias.x=!sh x",
+        "/project/bin/id -u",
+        "id -u > out",
+        "PATH=. id",
+        "$X",
+        "id -u; touch x",
+        "sed s/a/b/ f",
+        "printf -v A b",
+        "hostname new",
+        "date -s now",
+        "[ -t 0 ] && echo -t",
+        "if true; then id; fi",
+        " (id)",
+        "id & id",
+        "< VERSION",
+        "command id",
+    ],
+)
+@pytest.mark.parametrize("form", ["$({})", "`{}`", '"a$({})b"', "${{A:-$({})}}"])
+def test_nothing_else_is_run_for_dockers_words(question: str, form: str) -> None:
+    error = refusal(f"docker run i {form.format(question)}")
+    assert "which rbuild does not run while it plans" in str(error)
+    assert "$(shell" in error.hint
+
+
+def test_a_program_of_the_project_is_not_asked(tmp_path: Path) -> None:
+    own = tmp_path / "bin/id"
+    own.parent.mkdir()
+    own.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    own.chmod(0o755)
+    (part,) = parts("docker run -u $(id -u) i")
+    assert part.docker is not None
+    for path in (f"{own.parent}:{PATH}", f"bin:{PATH}"):
+        with pytest.raises(NotSimpleError, match="'id' is a program of the project"):
+            shell_line.expanded(part.docker, tmp_path, {"PATH": path}, SHELL, tmp_path)
+    assert not (tmp_path / "ran").exists()
+
+
+# --- the environment ------------------------------------------------------------------------------
 
 
 def test_the_environment_is_the_recipes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,9 +298,7 @@ def test_the_environment_is_the_recipes_alone(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_assignments_are_expanded_and_do_not_change_the_words() -> None:
-    found = shell_line.expanded(
-        docker('A="$B c" B=$B-2 docker run i $A'), HERE, {"A": "1", "B": "b"}, SHELL
-    )
+    found = expanded('A="$B c" B=$B-2 docker run i $A', A="1", B="b")
     assert found == (("docker", "run", "i", "1"), {"A": "b c", "B": "b-2"})
 
 
@@ -140,20 +307,28 @@ def test_what_the_shell_cannot_expand_is_told_in_its_words() -> None:
         words("docker run i ${NONE:?say what}")
 
 
+# --- lines with several commands ------------------------------------------------------------------
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
         ("a && docker build . && docker run i", ["a", "docker build .", "docker run i"]),
+        ("a && \\\n docker build . \\\n&& docker run i", ["a", "docker build .", "docker run i"]),
         ("docker build . && echo 'a && b'", ["docker build .", "echo 'a && b'"]),
-        ("docker build . # a && b", ["docker build . # a && b"]),
+        ("docker build . # a && b", ["docker build ."]),
         ("docker build .#a && b", ["docker build .#a", "b"]),
         ("echo a && echo b", ["echo a && echo b"]),
         ("cd x && echo b", ["cd x && echo b"]),
         ("echo $(a && b) && docker build .", ["echo $(a && b)", "docker build ."]),
+        ("docker build . && a | b 2>&1 > f", ["docker build .", "a | b 2>&1 > f"]),
+        ("a > f && docker build .", ["a > f", "docker build ."]),
+        ("if a; then b; fi && docker build .", ["if a; then b; fi", "docker build ."]),
+        ("docker build . || true && docker run i", ["docker build .", "docker run i"]),
     ],
 )
 def test_what_and_joins(line: str, expected: list[str]) -> None:
-    assert [part.text for part in shell_line.parts(line, HERE)] == expected
+    assert [part.text for part in parts(line)] == expected
 
 
 @pytest.mark.parametrize(
@@ -163,19 +338,60 @@ def test_what_and_joins(line: str, expected: list[str]) -> None:
         "cd && docker build .",
         "cd a b && docker build .",
         "cd ~ && docker build .",
-        'cd "$X" && docker build .',
-        "cd a || exit && docker build .",
+        'cd "${X:-a}" && docker build .',
+        "cd *a && docker build .",
         "umask 0 && docker build .",
         ". ./env && docker build .",
         "A=1 && docker build .",
         "trap x EXIT && docker build .",
         "&& docker build .",
         "a; b && docker build .",
+        "a && cd b && docker build .",
+        "f() { a; } && docker build .",
+        "unset A && docker build .",
+        "exec >log && docker build .",
+        "for i in 1; do a; done && docker build $i",
+        ": ${A:=1} && docker build $A",
+        ": $((A=1)) && docker build $A",
+        "docker build -t a$$ . && docker run a$$",
+        "$X && docker build .",
     ],
 )
 def test_what_cannot_be_taken_apart(line: str) -> None:
-    with pytest.raises(NotSimpleError):
-        shell_line.parts(line, HERE)
+    refusal(line, X="umask 0")
+
+
+def test_what_follows_a_failure_is_said_to_have_no_effect() -> None:
+    assert [part.remark != "" for part in parts("docker build . || true")] == [True]
+    assert [part.remark for part in parts("docker build . || exit 1")] == [""]
+
+
+@pytest.mark.parametrize(
+    ("words_of_cd", "directory", "logical"),
+    [
+        ("link", "real/sub", "link"),
+        ("link/..", ".", "."),
+        ("real && cd sub", "real/sub", "real/sub"),
+        ("$WHERE", "real", "real"),
+    ],
+)
+def test_cd_leads_where_the_shell_goes(
+    tmp_path: Path, words_of_cd: str, directory: str, logical: str
+) -> None:
+    (tmp_path / "real/sub").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("real/sub")
+    (part,) = parts(f"cd {words_of_cd} && docker run i", tmp_path, PWD=str(tmp_path), WHERE="real")
+    assert (part.directory, part.logical) == (tmp_path / directory, str(tmp_path / logical))
+
+
+def test_cd_to_what_is_not_there_is_refused(tmp_path: Path) -> None:
+    (part,) = parts("cd none && docker build .", tmp_path)
+    assert part.docker is not None
+    with pytest.raises(NotSimpleError, match="none is not there"):
+        shell_line.expanded(part.docker, part.directory, {}, SHELL)
+
+
+# --- make -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -184,6 +400,7 @@ def test_what_cannot_be_taken_apart(line: str) -> None:
         ("make -C a", True, True),
         ("A=1 /x/make b", True, True),
         ("cd a && make b || exit 1", True, True),
+        ("cd a && \\\n make b", True, True),
         ("for d in a b; do make -C $d; done", True, True),
         ("if [ -d a ]; then make -C a; fi", True, True),
         ("make a; echo b", True, False),
