@@ -75,7 +75,7 @@ def test_services_with_a_build_are_targets(bake: Baker) -> None:
     bake.write(compose_yaml=BUILD)
     targets = bake.targets(environment={"FROM_ENV": "env", "REGISTRY": "reg"})
     assert list(targets) == ["db", "web_app", "other"]
-    assert (targets["db"].context, targets["db"].tags) == ("./db", ("docker.io/example/db",))
+    assert (targets["db"].context, targets["db"].tags) == ("db", ("docker.io/example/db",))
     web = targets["web_app"]
     assert web.args == {"buildno": "123", "FROM_SERVICE": "service", "FROM_ENV": "env"}
     assert web.labels == {"a": "b", "c": ""}
@@ -85,7 +85,7 @@ def test_services_with_a_build_are_targets(bake: Baker) -> None:
     assert web.contexts == {"base": "target:db", "src": "../src"}
     assert web.extra_hosts == {"one": "10.0.0.1,10.0.0.3", "two": "10.0.0.2"}
     assert set(web.ulimits or ()) == {"nproc=65535:65535", "nofile=1:2"}
-    assert web.secret == ({"id": "token", "env": "TOKEN"}, {"id": "file", "src": "./secret"})
+    assert web.secret == ({"id": "token", "env": "TOKEN"}, {"id": "file", "src": "secret"})
     assert web.ssh == ({"id": "default"}, {"id": "key", "paths": "/k"})
     assert web.platforms == ("linux/amd64", "linux/arm64")
     assert [entry["type"] for entry in web.cache_from or ()] == ["registry", "local"]
@@ -94,7 +94,7 @@ def test_services_with_a_build_are_targets(bake: Baker) -> None:
 def test_merge_keys_and_attestations(bake: Baker) -> None:
     bake.write(compose_yaml=BUILD)
     other = bake.targets("other")["other"]
-    assert (other.context, other.target) == ("./other", "prod")
+    assert (other.context, other.target) == ("other", "prod")
     assert other.attest == ({"type": "sbom"}, {"type": "provenance", "mode": "max"})
 
 
@@ -185,11 +185,10 @@ def test_bake_files_go_on_top_of_compose_files(bake: Baker) -> None:
         ("services:\n  a:\n    build: {secrets: [s]}\n", "3:23", "there is no secret 's'"),
         ("services:\n  a:\n    build: {pull: maybe}\n", "3:19", "neither true nor false"),
         ("services:\n  a:\n    build: {args: 3}\n", "3:19", "a mapping is wanted here"),
-        ("services:\n  a:\n    build: {x-bake: {tagz: []}}\n", "3:28", "x-bake has no 'tagz'"),
         ("services:\n  a:\n    build: .\n  a:\n    build: .\n", "4:3", "the key 'a' comes twice"),
         ("services:\n  a:\n    extends: b\n", "3:14", "there is no service 'b'"),
         ("services:\n  a:\n    extends: a\n", "3:14", "the service a extends itself"),
-        ("include: [x]\nservices: {}\n", "1:10", "`include` is not known here"),
+        ("include: [x]\nservices: {}\n", "1:11", "x can't be read: No such file or directory"),
         ("services:\n  a:\n    build: ${X:?say it}\n", "3:12", "the variable X is needed: say it"),
         ("services:\n\ta: b\n", "2:1", "this is not YAML"),
     ],
@@ -247,3 +246,13 @@ E=${A}-${OUT}
         "GIVEN": "given",
         "E": "one-out",
     }
+
+
+def test_what_bake_passes_over_is_a_note_and_other_services_do_not_matter(bake: Baker) -> None:
+    bake.write(
+        compose_yaml="services:\n  a:\n    build: {context: ., x-bake: {tagz: []}}\n"
+        "  b:\n    build: {args: 3}\n"
+    )
+    broken, odd = bake.notes("a")
+    assert broken.startswith("compose.yaml:5:19: a mapping is wanted here; the target b is not")
+    assert odd.startswith("compose.yaml:3:40: x-bake has no 'tagz', which is passed over")

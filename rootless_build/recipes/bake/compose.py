@@ -11,10 +11,17 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build.data import dataclass
-from rootless_build.errors import reason
 from rootless_build.recipes.bake import compose_merge, dotenv, yaml_nodes
-from rootless_build.recipes.bake.interpolation import InterpolationError, Lookup, interpolated
-from rootless_build.recipes.bake.source import BakeError, Place, Source, nearest, refused
+from rootless_build.recipes.bake.compose_files import Loader, Scope, fields_of, text_of
+from rootless_build.recipes.bake.interpolation import Lookup
+from rootless_build.recipes.bake.source import (
+    BakeError,
+    Place,
+    Source,
+    nearest,
+    passed_over,
+    refused,
+)
 from rootless_build.recipes.bake.target import (
     ATTRIBUTES,
     Group,
@@ -25,7 +32,7 @@ from rootless_build.recipes.bake.target import (
     known,
     merged,
 )
-from rootless_build.recipes.bake.values import Value, ValueTypeError, to_text
+from rootless_build.recipes.bake.values import Value
 from rootless_build.recipes.bake.yaml_nodes import Fields, Items, Leaf, Tree
 from rootless_build.recipes.docker_draft import BadValueError, boolean
 
@@ -83,10 +90,11 @@ _NO_EFFECT: Final = ("entitlements", "isolation", "privileged")
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """The targets, and the group `default` of all of them."""
+    """The targets, the group `default` of all of them, and notes on what is passed over."""
 
     targets: tuple[Target, ...]
     groups: tuple[Group, ...]
+    notes: tuple[str, ...]
 
 
 def is_compose(source: Source) -> bool:
@@ -109,26 +117,23 @@ def read(sources: Sequence[Source], lookup: Lookup, directory: Path) -> Composed
 def _project_name(source: Source) -> str:
     tree = yaml_nodes.parse(source)
     name = tree.get("name") if isinstance(tree, Fields) else None
-    return _text(name) if name is not None else ""
+    return text_of(name) if name is not None else ""
 
 
 class _Compose:
     def __init__(self, lookup: Lookup, directory: Path) -> None:
         self._lookup = lookup
-        self._directory = directory
+        self._loader = Loader(directory)
 
     def read(self, sources: Sequence[Source]) -> Composed:
-        whole = self._loaded(sources[0], ())
-        for source in sources[1:]:
-            whole = compose_merge.merged(whole, self._loaded(source, ()))
-        if not isinstance(whole, Fields):
-            raise refused(whole.place, "a compose file is a mapping")
+        whole = self._loader.together(sources, Scope(self._lookup))
+        notes = tuple(self._loader.notes)
         services = whole.get("services")
         if services is None:
-            return Composed((), ())
+            return Composed((), (), notes)
         secrets = whole.get("secrets")
         targets: list[Target] = []
-        for name, service in _fields(services).items():
+        for name, service in fields_of(services).items():
             try:
                 target = self._target(name, service, secrets)
             except BakeError as error:
@@ -136,71 +141,7 @@ class _Compose:
             if target is not None:
                 targets.append(target)
         group = Group("default", tuple(target.name for target in targets), services.place)
-        return Composed(tuple(targets), (group,))
-
-    # --- files ----------------------------------------------------------------------------------
-
-    def _loaded(self, source: Source, above: tuple[str, ...]) -> Tree:
-        tree = self._interpolated(yaml_nodes.parse(source))
-        if not isinstance(tree, Fields):
-            raise refused(tree.place, "a compose file is a mapping")
-        include = tree.get("include")
-        if include is not None:
-            raise refused(include.place, "`include` is not known here", "name the files with -f")
-        services = tree.get("services")
-        if services is None:
-            return tree
-        own = {
-            name: self._extended(_fields(services), name, source, above)
-            for name in _fields(services)
-        }
-        return Fields({**tree.fields, "services": Fields(own, services.place)}, tree.place)
-
-    def _extended(
-        self, services: Mapping[str, Tree], name: str, source: Source, above: tuple[str, ...]
-    ) -> Tree:
-        service = services[name]
-        extends = service.get("extends") if isinstance(service, Fields) else None
-        if extends is None:
-            return service
-        if f"{source.name}:{name}" in above:
-            raise refused(extends.place, f"the service {name} extends itself")
-        above = (*above, f"{source.name}:{name}")
-        other, file = extends, None
-        if isinstance(extends, Fields):
-            other, file = extends.get("service") or extends, extends.get("file")
-        wanted = _text(other)
-        around = services
-        if file is not None:
-            source = self._file(file)
-            holder = self._interpolated(yaml_nodes.parse(source))
-            inside = holder.get("services") if isinstance(holder, Fields) else None
-            around = _fields(inside) if inside is not None else {}
-        if wanted not in around:
-            raise refused(other.place, f"there is no service {wanted!r}", nearest(wanted, around))
-        return compose_merge.extended(services, name, self._extended(around, wanted, source, above))
-
-    def _file(self, name: Tree) -> Source:
-        path = self._directory / _text(name)
-        try:
-            return Source(_text(name), path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise refused(name.place, f"{path} can't be read: {reason(error)}") from error
-
-    def _interpolated(self, tree: Tree) -> Tree:
-        if isinstance(tree, Fields):
-            fields = {name: self._interpolated(value) for name, value in tree.fields.items()}
-            return dataclasses.replace(tree, fields=fields)
-        if isinstance(tree, Items):
-            items = tuple(self._interpolated(item) for item in tree.items)
-            return dataclasses.replace(tree, items=items)
-        if not isinstance(tree.value, str) or "$" not in tree.value:
-            return tree
-        try:
-            text = interpolated(tree.value, self._lookup)
-        except InterpolationError as error:
-            raise refused(tree.place, str(error)) from error
-        return Leaf(text, text, tree.place)
+        return Composed(tuple(targets), (group,), notes)
 
     # --- services -------------------------------------------------------------------------------
 
@@ -227,10 +168,10 @@ class _Compose:
             target = changed(target, row, decoded(row, held, place), place)
         extension = build.get("x-bake")
         if extension is not None:
-            target = _with_extension(target, _fields(extension))
+            target = _with_extension(target, fields_of(extension))
         image = service.get("image")
         if not target.tags and image is not None:
-            target = changed(target, ATTRIBUTES["tags"], (_text(image),), image.place)
+            target = changed(target, ATTRIBUTES["tags"], (text_of(image),), image.place)
         return target
 
     def _attributes(
@@ -255,12 +196,12 @@ class _Compose:
             if build.get(key) is None or key in _NO_EFFECT or key.startswith("x-"):
                 continue
             if key in _SCALARS:
-                yield _SCALARS[key], _text(tree) or None, tree.place
+                yield _SCALARS[key], text_of(tree) or None, tree.place
             elif key in convert:
                 name, value = convert[key](tree)
                 yield name, value, tree.place
         attests = tuple(
-            _attestation(kind, _text(given))
+            _attestation(kind, text_of(given))
             for kind in ("sbom", "provenance")
             if (given := build.get(kind)) is not None
         )
@@ -271,14 +212,14 @@ class _Compose:
         """A bare name takes the service's environment's value, then the one bake was given."""
         made: dict[str, Value] = {}
         environment: Mapping[str, str] | None = None
-        for name, leaf in _fields(compose_merge.pairs(tree)).items():
+        for name, leaf in fields_of(compose_merge.pairs(tree)).items():
             if isinstance(leaf, Leaf) and leaf.value is None:
                 if environment is None:
                     environment = self._environment(service)
                 value = environment.get(name)
                 made[name] = value if value is not None else self._lookup(name)
             else:
-                made[name] = _text(leaf)
+                made[name] = text_of(leaf)
         return made
 
     def _environment(self, service: Fields) -> Mapping[str, str]:
@@ -292,15 +233,16 @@ class _Compose:
                 path = item.fields.get("path", item)
                 required = item.get("required")
                 needed = required is None or _switch(required)
-            if needed or (self._directory / _text(path)).exists():
-                made |= dotenv.variables(self._file(path), self._lookup)
+            if needed or self._loader.exists(text_of(path)):
+                source = self._loader.source(text_of(path), path.place)
+                made |= dotenv.variables(source, self._lookup)
         given = service.get("environment")
-        for name, leaf in _fields(compose_merge.pairs(given)).items() if given else ():
+        for name, leaf in fields_of(compose_merge.pairs(given)).items() if given else ():
             text = self._lookup(name) if isinstance(leaf, Leaf) and leaf.value is None else None
             if text is not None:
                 made[name] = text
             elif not isinstance(leaf, Leaf) or leaf.value is not None:
-                made[name] = _text(leaf)
+                made[name] = text_of(leaf)
         return made
 
 
@@ -311,36 +253,20 @@ def _target_name(service: str) -> str:
     return service.replace(".", "_")
 
 
-def _fields(tree: Tree) -> Mapping[str, Tree]:
-    if not isinstance(tree, Fields):
-        raise refused(tree.place, "a mapping is wanted here")
-    return tree.fields
-
-
-def _text(tree: Tree) -> str:
-    if not isinstance(tree, Leaf):
-        raise refused(tree.place, "a word is wanted here")
-    try:
-        # The file's own text: `1.20` is not 1.2.
-        return tree.written if not isinstance(tree.value, bool) else to_text(tree.value)
-    except ValueTypeError as error:
-        raise refused(tree.place, str(error)) from error
-
-
 def _words(tree: Tree) -> Value:
     if not isinstance(tree, Items):
         raise refused(tree.place, "a list is wanted here")
-    return tuple(_text(item) for item in tree.items)
+    return tuple(text_of(item) for item in tree.items)
 
 
 def _named(tree: Tree) -> dict[str, str]:
-    fields = _fields(compose_merge.pairs(tree))
-    return {name: _text(leaf) for name, leaf in fields.items()}
+    fields = fields_of(compose_merge.pairs(tree))
+    return {name: text_of(leaf) for name, leaf in fields.items()}
 
 
 def _switch(tree: Tree) -> bool:
     try:
-        return boolean(_text(tree))
+        return boolean(text_of(tree))
     except BadValueError as error:
         raise refused(tree.place, str(error)) from error
 
@@ -357,12 +283,12 @@ def _contexts(given: Mapping[str, str]) -> Value:
 def _hosts(tree: Tree) -> Value:
     if isinstance(tree, Fields):
         return {
-            name: ",".join(map(_text, leaf.items)) if isinstance(leaf, Items) else _text(leaf)
+            name: ",".join(map(text_of, leaf.items)) if isinstance(leaf, Items) else text_of(leaf)
             for name, leaf in tree.fields.items()
         }
     made: dict[str, Value] = {}
     for item in tree.items if isinstance(tree, Items) else (tree,):
-        text = _text(item)
+        text = text_of(item)
         name, separator, address = text.partition("=" if "=" in text else ":")
         if not separator:
             raise refused(item.place, f"{text!r} is not HOST=ADDRESS")
@@ -374,17 +300,17 @@ def _keys(tree: Tree) -> Value:
     if isinstance(tree, Fields):
         named = _named(tree)
     else:
-        words = [_text(item) for item in (tree.items if isinstance(tree, Items) else (tree,))]
+        words = [text_of(item) for item in (tree.items if isinstance(tree, Items) else (tree,))]
         named = dict(word.partition("=")[::2] for word in words)
     return tuple(f"{name}={path}" if path else name for name, path in sorted(named.items()))
 
 
 def _secrets(tree: Tree, known_secrets: Tree | None) -> Value:
-    defined = _fields(known_secrets) if known_secrets is not None else {}
+    defined = fields_of(known_secrets) if known_secrets is not None else {}
     made: list[Value] = []
     for item in tree.items if isinstance(tree, Items) else (tree,):
-        source = item if isinstance(item, Leaf) else _fields(item).get("source", item)
-        name = _text(source)
+        source = item if isinstance(item, Leaf) else fields_of(item).get("source", item)
+        name = text_of(source)
         of: dict[str, Value] = {"id": name}
         given = defined.get(name)
         if given is None:
@@ -396,20 +322,20 @@ def _secrets(tree: Tree, known_secrets: Tree | None) -> Value:
             for key, field in (("file", "src"), ("environment", "env")):
                 value = given.get(key)
                 if value is not None:
-                    of[field] = _text(value)
+                    of[field] = text_of(value)
         made.append(of)
     return tuple(made)
 
 
 def _ulimits(tree: Tree) -> Value:
     made: list[Value] = []
-    for name, limit in _fields(tree).items():
+    for name, limit in fields_of(tree).items():
         if isinstance(limit, Fields):
             soft, hard = (limit.get(end) for end in ("soft", "hard"))
-            low = _text(soft) if soft else "0"
-            made.append(f"{name}={low}:{_text(hard) if hard else low}")
+            low = text_of(soft) if soft else "0"
+            made.append(f"{name}={low}:{text_of(hard) if hard else low}")
         else:
-            made.append(f"{name}={_text(limit)}:{_text(limit)}")
+            made.append(f"{name}={text_of(limit)}:{text_of(limit)}")
     return tuple(made)
 
 
@@ -424,7 +350,9 @@ def _with_extension(target: Target, extension: Mapping[str, Tree]) -> Target:
     more = Target(target.name, target.place)
     for name, tree in extension.items():
         if name not in _X_BAKE:
-            raise refused(tree.place, f"x-bake has no {name!r}", nearest(name, _X_BAKE))
+            note = passed_over(tree.place, f"x-bake has no {name!r}", nearest(name, _X_BAKE))
+            more = dataclasses.replace(more, notes=(*more.notes, note))
+            continue
         row = known(name, tree.place)
         value: Value
         if row.kind is Kind.SWITCH:
@@ -432,7 +360,7 @@ def _with_extension(target: Target, extension: Mapping[str, Tree]) -> Target:
         elif row.kind is Kind.NAMES:
             value = _contexts(_named(tree))
         else:
-            value = _words(tree) if isinstance(tree, Items) else tuple(_text(tree).split())
+            value = _words(tree) if isinstance(tree, Items) else tuple(text_of(tree).split())
         held = decoded(row, value, tree.place)
         before = getattr(target, row.field)
         if not row.adds and row.kind is not Kind.SWITCH and before and isinstance(held, tuple):

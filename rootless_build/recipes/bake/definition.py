@@ -48,13 +48,18 @@ class Chosen:
     named: tuple[str, ...] = ()
 
 
-def united(groups: Iterable[Group], targets: Iterable[Target]) -> Definition:
+def united(
+    groups: Iterable[Group],
+    targets: Iterable[Target],
+    notes: tuple[str, ...] = (),
+    empty: Mapping[str, Place] | None = None,
+) -> Definition:
     """One definition: targets of one name are merged, of groups of one name the first stays."""
     together: dict[str, Target] = {}
     for target in targets:
         before = together.get(target.name)
         together[target.name] = merged(before, target) if before else target
-    return Definition(tuple(groups), together)
+    return Definition(tuple(groups), together, notes, empty or {})
 
 
 def chosen(definition: Definition, names: Sequence[str], overrides: Overrides) -> Chosen:

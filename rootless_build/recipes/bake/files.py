@@ -5,7 +5,6 @@ Source: ParseFiles of bake/bake.go, and commands/bake.go, of buildx.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -46,14 +45,16 @@ def read(given: Sequence[str], at: Place) -> tuple[Definition, tuple[str, ...]]:
     composed, bodies = _split(sources)
     groups = {}
     targets = []
+    notes: tuple[str, ...] = ()
     if composed:
         variables = _with_dotenv(lookup, at.directory)
         found = compose.read(composed, variables, at.directory)
         groups = {group.name: group for group in found.groups}
         targets = list(found.targets)
+        notes = found.notes
     read_from = tuple(source.name for source in sources)
     if not bodies:
-        return united(groups.values(), targets), read_from
+        return united(groups.values(), targets, notes), read_from
     built_in = {"BAKE_CMD_CONTEXT": "cwd://", "BAKE_LOCAL_PLATFORM": platforms.host()}
     try:
         defined = Document(bodies, built_in, lookup).definitions()
@@ -62,8 +63,8 @@ def read(given: Sequence[str], at: Place) -> tuple[Definition, tuple[str, ...]]:
     groups |= {group.name: group for group in defined.groups}
     targets += defined.targets
     renamed = {group.name: group for group in defined.renamed}
-    both = united({**renamed, **groups}.values(), targets)
-    return dataclasses.replace(both, notes=defined.notes, empty=defined.empty), read_from
+    notes = (*notes, *defined.notes)
+    return united({**renamed, **groups}.values(), targets, notes, defined.empty), read_from
 
 
 def _sources(given: Sequence[str], directory: Path) -> list[Source]:
