@@ -32,7 +32,7 @@ class Defaults:
 
     `backend`: podman, buildah, docker or auto. `network`, `pull`, `image`: as the options.
     `build_args`, `environment`: tables of strings, for every image build and every container; the
-    project's come after the user's. `bundles_dir`, `file`: paths.
+    project's come after the user's. `bundles_dir`, `file`, `makefile`: paths.
     """
 
     backend: str | None = None
@@ -44,6 +44,7 @@ class Defaults:
     log_format: Literal["text", "json"] | None = None
     color: Literal["auto", "always", "never"] | None = None
     file: Path | None = None
+    makefile: Path | None = None
     image: str | None = None
 
 
@@ -183,6 +184,14 @@ def load(project: Path, user_file: Path) -> Config:
     if user_file.is_file():
         users = config_reader.read(user_file, UserConfig)
     return dataclasses.replace(config, defaults=_merged(config.defaults, users.defaults))
+
+
+def with_makefile(config: Config, makefile: Path | None) -> Config:
+    """The same with another makefile, where one is named."""
+    if makefile is None:
+        return config
+    defaults = dataclasses.replace(config.defaults, makefile=makefile)
+    return dataclasses.replace(config, defaults=defaults)
 
 
 def _merged(first: Defaults, second: Defaults) -> Defaults:

@@ -3,30 +3,32 @@
 # shellcheck shell=bash
 
 _rbuild_targets() {
-    local directory=$1 name
-    for name in GNUmakefile makefile Makefile; do
-        if [ -f "$directory/$name" ]; then
-            sed -nE 's/^([A-Za-z0-9][A-Za-z0-9_.\/-]*)[[:space:]]*:([^=].*)?$/\1/p' "$directory/$name"
+    local directory=$1 makefile=$2 name
+    for name in ${makefile:+"$makefile"} GNUmakefile makefile Makefile; do
+        [[ $name == /* ]] || name=$directory/$name
+        if [ -f "$name" ]; then
+            sed -nE 's/^([A-Za-z0-9][A-Za-z0-9_.\/-]*)[[:space:]]*:([^=].*)?$/\1/p' "$name"
             break
         fi
     done
-    [ -f "$directory/rbuild.toml" ] &&
+    [ ! -f "$directory/rbuild.toml" ] ||
         sed -nE 's/^\[targets\.("?)([A-Za-z0-9_.-]+)\1\].*/\2/p' "$directory/rbuild.toml"
 }
 
 _rbuild() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
     local commands="plan run make bundles reproduce install base doctor backends clean help"
-    local options="--directory --backend --file --image --network --pull --no-pull --no-cache
+    local options="--directory --backend --file --makefile --image --network --pull --no-pull --no-cache
         --force --explain --fresh --cache-volume --build-arg --build-context --env --secret --secret-env --bundles-dir
         --checksums --rootful --unprivileged --allow-inexact --no-wait --no-provenance --dry-run
         --log-format --color --verbose --quiet --help --version"
-    local command="" directory=. index word
+    local command="" directory=. makefile="" index word
     COMPREPLY=()
     for ((index = 1; index < COMP_CWORD; index++)); do
         word=${COMP_WORDS[index]}
         case $word in
         -C | --directory) directory=${COMP_WORDS[index + 1]} ;;
+        --makefile) makefile=${COMP_WORDS[index + 1]} ;;
         *) [[ -z $command && " $commands " == *" $word "* ]] && command=$word ;;
         esac
     done
@@ -46,15 +48,15 @@ _rbuild() {
     --network) mapfile -t COMPREPLY < <(compgen -W "host none slirp4netns pasta" -- "$current") ;;
     -C | --directory | --bundles-dir | --prefix)
         mapfile -t COMPREPLY < <(compgen -d -- "$current") ;;
-    -f | --file | --from | --replay) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+    -f | --file | --makefile | --from | --replay) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
     *)
         if [[ $current == -* ]]; then
             mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
             return
         fi
         case $command in
-        "") word="$commands $(_rbuild_targets "$directory")" ;;
-        plan | make) word=$(_rbuild_targets "$directory") ;;
+        "") word="$commands $(_rbuild_targets "$directory" "$makefile")" ;;
+        plan | make) word=$(_rbuild_targets "$directory" "$makefile") ;;
         bundles) word="list verify" ;;
         help) word=$commands ;;
         base) word="debian:bookworm debian:trixie ubuntu:noble" ;;

@@ -74,6 +74,13 @@ class Command(cli.Application):
         group=_BUILD,
         help="another containerfile, for the make container's image or the one named",
     )
+    makefile = cli.SwitchAttr(
+        "--makefile",
+        Text("--makefile"),
+        argname="FILE",
+        group=_BUILD,
+        help="another makefile, as make -f FILE",
+    )
     image = cli.SwitchAttr(
         "--image", Text("--image"), argname="IMAGE", group=_BUILD, help="use this image, build none"
     )
@@ -300,11 +307,16 @@ class Command(cli.Application):
 
     @property
     def config(self) -> Config:
-        """rbuild.toml and the user's configuration file. Raises ConfigError."""
+        """rbuild.toml and the user's configuration file, with the makefile that an option names: as
+        make has it, relative to the project. Raises ConfigError.
+        """
         if self._loaded is None:
             from rootless_build import config  # noqa: PLC0415 - see the package
 
-            self._loaded = config.load(self.project, command_line.user_file())
+            loaded = config.load(self.project, command_line.user_file())
+            named = self.option("makefile")
+            makefile = self.project / named if named else None
+            self._loaded = config.with_makefile(loaded, makefile)
         return self._loaded
 
     def config_error(self, keys: Sequence[str], message: str, hint: str = "") -> ConfigError:

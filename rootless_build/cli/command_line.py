@@ -40,7 +40,9 @@ def target_names(words: Sequence[str]) -> tuple[str, ...]:
 
     try:
         project = Path(value(words, "-C", "--directory") or ".").absolute()
-        read = config.load(project, user_file())
+        named = value(words, "--makefile")
+        makefile = project / named if named else None
+        read = config.with_makefile(config.load(project, user_file()), makefile)
         return recipes.target_names(project, read, dict(os.environ))
     except (RbuildError, OSError):
         return ()

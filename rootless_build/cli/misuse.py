@@ -51,7 +51,6 @@ _INSTEAD: Final[Mapping[str, str]] = MappingProxyType(
         "-I": "make's -I: MAKEFILES and include paths are the Makefile's own",
         "-W": "--force builds and runs although nothing changed",
         "-o": "--bundles-dir DIR is where the results go",
-        "--makefile": "rbuild reads ./Makefile; -C DIR is another project",
         "-e": "--env NAME=VALUE is for the container; NAME=VALUE alone, as with make, for the "
         "Makefile",
         "--environment-overrides": "a variable of the command line, NAME=VALUE, overrides the "

@@ -27,6 +27,8 @@ def _hint(error: StepFailedError, command: Command, step: Step | None) -> str:
     if isinstance(step, RunContainer) and not error.engine_words:
         directory = command.option("directory")
         project = ("-C", directory) if directory else ()
-        look = shlex.join(("rbuild", *project, "run", "--", "sh"))
+        named = command.option("makefile")
+        makefile = ("--makefile", named) if named else ()
+        look = shlex.join(("rbuild", *project, *makefile, "run", "--", "sh"))
         return f"to look around in such a container: {look}"
     return ""

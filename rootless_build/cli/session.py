@@ -56,6 +56,8 @@ def read_running(
 
 
 def _request(command: Command, targets: tuple[str, ...], variables: tuple[str, ...]) -> Request:
+    if command.config.defaults.makefile is not None:
+        _check_makefile(command, command.config.defaults.makefile)
     return Request(
         project=command.project,
         targets=targets,
@@ -63,6 +65,19 @@ def _request(command: Command, targets: tuple[str, ...], variables: tuple[str, .
         environment=dict(os.environ),
         terminal=os.isatty(0),
     )
+
+
+def _check_makefile(command: Command, file: Path) -> None:
+    # Few runs name one.
+    from rootless_build.recipes.named_makefile import problem  # noqa: PLC0415
+
+    wrong = problem(file)
+    if wrong is None:
+        return
+    named = command.option("makefile")
+    if named:
+        raise UsageError(f"--makefile {named}: {wrong[0]}", hint=wrong[1])
+    raise command.config_error(("defaults", "makefile"), f"{file}: {wrong[0]}", wrong[1])
 
 
 def _overridden(command: Command, plan: Plan) -> Plan:

@@ -9,11 +9,20 @@ from typing import Final
 
 from rootless_build.nearest import nearest
 
+_MAKEFILE: Final = re.compile(
+    r"(?!.*(?:docker|container)file)(?:(?:.*[._-])?(?:gnu)?makefile(?:[._-].*)?|.*\.(?:mk|mak))",
+    re.IGNORECASE,
+)
 _OTHERS: Final = (
     (
-        re.compile(r"(gnu)?makefile(\..*)?|.*\.(mk|mak)", re.IGNORECASE),
+        re.compile(r"GNUmakefile|makefile|Makefile"),
         "a makefile",
-        "rbuild reads ./Makefile itself; -C DIR is another project",
+        "rbuild reads ./Makefile itself; --makefile FILE names another, -C DIR another project",
+    ),
+    (
+        _MAKEFILE,
+        "a makefile",
+        "to have it read: --makefile {file}",
     ),
     (
         re.compile(r"rbuild\.toml"),
@@ -44,7 +53,8 @@ def problem(path: Path) -> tuple[str, str] | None:
         return "it is a directory, and -f names a containerfile", _near(path / "Dockerfile")
     for pattern, kind, hint in _OTHERS:
         if pattern.fullmatch(path.name):
-            return f"it is {kind}, and -f names a containerfile, as with docker build", hint
+            said = f"it is {kind}, and -f names a containerfile, as with docker build"
+            return said, hint.replace("{file}", os.path.relpath(path))
     return None if os.access(path, os.R_OK) else ("this user may not read it", "")
 
 

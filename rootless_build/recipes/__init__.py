@@ -26,7 +26,7 @@ def target_names(project: Path, config: Config, environment: Mapping[str, str]) 
     """
     if _is_toml(config):
         return tuple(config.targets)
-    found = make_run.makefile_of(project)
+    found = _makefile(project, config)
     if found is not None:
         return make_run.target_names(found)
     if not names.found(project):
@@ -52,14 +52,14 @@ def is_shell(targets: Sequence[str], project: Path, config: Config) -> bool:
 
 def _is_bake(project: Path, config: Config) -> bool:
     """Whether the recipe is a bake or compose file, not a Makefile or an rbuild.toml."""
-    if _is_toml(config) or make_run.makefile_of(project) is not None:
+    if _is_toml(config) or _makefile(project, config) is not None:
         return False
     return bool(names.found(project))
 
 
 def read(request: Request, config: Config) -> Plan:
-    """The plan of the request's targets: from rbuild.toml where it is a recipe, a Makefile, or a
-    bake file, the first that is there.
+    """The plan of the request's targets: from the makefile that is named, else from rbuild.toml
+    where it is a recipe, a Makefile, or a bake file, the first that is there.
 
     `shell`, where the recipe has no target of that name, is a shell in its container or in the
     image of the target named after it. Raises RecipeError where there is no recipe.
@@ -108,7 +108,7 @@ def _recipe(request: Request, config: Config) -> Recipe:
 def _read(request: Request, config: Config) -> Plan:
     if _is_toml(config):
         return toml.read(request, config)
-    found = make_run.makefile_of(request.project)
+    found = _makefile(request.project, config)
     if _is_bake(request.project, config):
         # The parsers of bake files are for those who have one.
         from rootless_build.recipes.bake import recipe  # noqa: PLC0415
@@ -124,5 +124,11 @@ def _read(request: Request, config: Config) -> Plan:
     return always.marked(makefile.read(request, found), config.targets)
 
 
+def _makefile(project: Path, config: Config) -> Path | None:
+    return config.defaults.makefile or make_run.makefile_of(project)
+
+
 def _is_toml(config: Config) -> bool:
-    return config.image is not None or config.container is not None
+    """Whether rbuild.toml is the recipe: it is not where a makefile is named."""
+    has_recipe = config.image is not None or config.container is not None
+    return has_recipe and config.defaults.makefile is None

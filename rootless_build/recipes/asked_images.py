@@ -30,9 +30,9 @@ _OTHER_WAY: Final = "build the image in a recipe's own line, with a tag (-t), an
 
 
 def planned(
-    steps: Sequence[Step], calls: Sequence[Call], makefile: Path
+    steps: Sequence[Step], calls: Sequence[Call], makefile: str
 ) -> tuple[list[Step], list[str]]:
-    """The steps with the builds among the calls, and notes.
+    """The steps with the builds among the calls, and notes. `makefile` is its name.
 
     Raises RecipeError for a build whose place or image can't be told.
     """
@@ -89,11 +89,11 @@ def _recipe(step: Step) -> tuple[str, int | None, str] | None:
 class _Build:
     """One build that the stand-in was asked for."""
 
-    def __init__(self, call: Call, makefile: Path) -> None:
+    def __init__(self, call: Call, makefile: str) -> None:
         self._call = call
         self._id = call.image
         self._line = call.line
-        self._origin = Origin(makefile.name, None, f"$(shell {self._line})")
+        self._origin = Origin(makefile, None, f"$(shell {self._line})")
         self.step, self.notes = self._planned()
 
     def refused(self, why: str) -> RecipeError:

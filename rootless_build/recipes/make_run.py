@@ -81,6 +81,12 @@ def makefile_of(project: Path) -> Path | None:
     return next((project / name for name in NAMES if (project / name).is_file()), None)
 
 
+def name_of(makefile: Path, project: Path) -> str:
+    """The makefile's name as it is given to make, which runs in the project."""
+    below = makefile.is_relative_to(project)
+    return str(makefile.relative_to(project)) if below else str(makefile)
+
+
 def ask(request: Request, makefile: Path) -> MakeRun:
     """Run make.
 
@@ -103,6 +109,7 @@ class _Asking:
     def __init__(self, request: Request, makefile: Path, place: Path) -> None:
         self._request = request
         self._makefile = makefile
+        self._name = name_of(makefile, request.project)
         self._place = place
         self._docker = stub.install(place, request.environment.get("PATH"))
         # $(MAKE) is the path that make was started by: this one is in no Makefile.
@@ -172,7 +179,7 @@ class _Asking:
         return found, [message]
 
     def _dry_run(self, probe: Probe) -> process.Completed:
-        argv = [str(self._make), "--dry-run", "--trace", "-w", "-f", self._makefile.name]
+        argv = [str(self._make), "--dry-run", "--trace", "-w", "-f", self._name]
         argv += [f"{name}={value}" for name, value in self._request.variables]
         argv += ["--", *self._request.targets]
         self._docker.begin(probe.says_all_is_read)
@@ -236,7 +243,7 @@ class _Asking:
         missing = re.search(r"No rule to make target '(.*?)'\.", said)
         if missing and missing[1] in request.targets:
             name = missing[1]
-            message = f"{makefile.name} has no target {name}"
+            message = f"{self._name} has no target {name}"
             return UnknownTargetError(message, name, hint=_near(name, makefile))
         place, _, text = said.removesuffix("  Stop.").rstrip(".").partition(": *** ")
         others = [line for line in words if not text or text not in line]
@@ -258,7 +265,7 @@ class _Asking:
         what = " ".join(request.targets) or "the default goal"
         old = any("unrecognized option" in line for line in words)
         return RecipeError(
-            f"{makefile.name} can't make {what}: {text}",
+            f"{self._name} can't make {what}: {text}",
             hint="rbuild needs GNU make 4.0 or newer" if old else "",
             engine_words="\n".join(others),
         )

@@ -30,6 +30,7 @@ def read(request: Request, makefile: Path) -> Plan:
             finding="no-make",
             hint="apt-get install make, or describe the build in an rbuild.toml",
         ) from error
+    name = make_run.name_of(makefile, request.project)
     notes = [*run.messages, *_asked(run)]
     if request.environment.get("MAKEFLAGS") and "MAKELEVEL" not in request.environment:
         notes.append("MAKEFLAGS has no effect: it holds options of make, not of rbuild")
@@ -42,14 +43,14 @@ def read(request: Request, makefile: Path) -> Plan:
         # Few Makefiles have an image built while they are read.
         from rootless_build.recipes import asked_images  # noqa: PLC0415
 
-        steps, said = asked_images.planned(steps, run.docker_calls, makefile)
+        steps, said = asked_images.planned(steps, run.docker_calls, name)
         notes += said
     return Plan(
         project=request.project,
         steps=tuple(_once(steps)),
         bundles=bundles_directory.of(steps, request.project),
         targets=request.targets,
-        recipe=makefile.name,
+        recipe=name,
         notes=tuple(dict.fromkeys(notes)),
     )
 
