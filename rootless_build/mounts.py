@@ -9,6 +9,7 @@ import posixpath
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from rootless_build import repository
 from rootless_build.errors import UnsupportedError
 from rootless_build.plan import BindMount, Bundles, Mount, Plan, RunContainer, Step
 
@@ -106,29 +107,32 @@ def copied_from(step: RunContainer, bundles: Bundles, *, remote: bool) -> str | 
 
 
 def with_worktrees(plan: Plan) -> Plan:
-    """The plan, each container with the git directories it needs beside the mounts it asks for."""
+    """The plan, each container with the git directory it needs beside the mounts it asks for: that
+    which the project's checkout shares, where the container sees the file that names it.
+
+    The file names it by its absolute path (gitrepository-layout(5)), so it goes there.
+    """
+    found = repository.linked(plan.project)
+    if found is None:
+        return plan
+    pointer, common = found
 
     def mounted(step: Step) -> Step:
-        if isinstance(step, RunContainer):
-            return dataclasses.replace(step, mounts=step.mounts + worktree(step))
+        if isinstance(step, RunContainer) and _shows(step, pointer) and not _has(step, common):
+            more = BindMount(common, str(common))
+            return dataclasses.replace(step, mounts=(*step.mounts, more))
         return step
 
     return dataclasses.replace(plan, steps=tuple(map(mounted, plan.steps)))
 
 
-def worktree(step: RunContainer) -> tuple[BindMount, ...]:
-    """The common git directory of every worktree whose `.git` file the container sees.
+def _shows(step: RunContainer, pointer: Path) -> bool:
+    wanted = {_real(pointer), _real(pointer.parent)}
+    return any(_real(mount.source) in wanted for mount in _binds(step))
 
-    The file names it by its absolute path (gitrepository-layout(5)), so it goes there.
-    """
-    found = []
-    taken = {posixpath.normpath(mount.target) for mount in step.mounts}
-    for mount in _binds(step):
-        pointer = mount.source if mount.source.name == ".git" else mount.source / ".git"
-        common = _common_directory(pointer)
-        if common is not None and str(common) not in taken:
-            found.append(BindMount(common, str(common)))
-    return tuple(dict.fromkeys(found))
+
+def _has(step: RunContainer, directory: Path) -> bool:
+    return str(directory) in {posixpath.normpath(mount.target) for mount in step.mounts}
 
 
 def _binds(step: RunContainer) -> Iterator[BindMount]:
@@ -143,14 +147,3 @@ def _reaches(mount: BindMount, directory: Path) -> bool:
 
 def _real(path: Path) -> Path:
     return Path(os.path.realpath(path))
-
-
-def _common_directory(pointer: Path) -> Path | None:
-    if not pointer.is_file():
-        return None
-    text = pointer.read_text(errors="surrogateescape").strip()
-    directory = (pointer.parent / text.removeprefix("gitdir:").strip()).resolve()
-    common = directory / "commondir"
-    if common.is_file():
-        directory = (directory / common.read_text(errors="surrogateescape").strip()).resolve()
-    return directory if directory.is_dir() else None

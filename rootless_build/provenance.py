@@ -14,19 +14,16 @@ import re
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final, cast
-from urllib.parse import urlsplit, urlunsplit
 
 import rootless_build
-from rootless_build import process
 from rootless_build.backend import Engine, Image
 from rootless_build.bases import preferred
 from rootless_build.bundles.provenance import Attestation, Object
-from rootless_build.data import dataclass
 from rootless_build.from_lines import external_bases
 from rootless_build.plan import BuildImage, Json, Plan, to_dict
 from rootless_build.reference import canonical, local
+from rootless_build.repository import read_source
 from rootless_build.substitutes import Substitute
 
 PREDICATE: Final = "https://slsa.dev/provenance/v1"
@@ -37,20 +34,6 @@ _HIDDEN: Final = "(secret)"
 _SECRET_NAME: Final = re.compile(
     r"TOKEN|SECRET|PASS(WORD|PHRASE|WD)|CREDENTIAL|PRIVATE|_KEY\b|APIKEY"
 )
-# Else `git status` writes the index, which may go into the build.
-_GIT: Final = ("git", "--no-optional-locks", "-c", "core.fsmonitor=false")
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """The commit of a checkout. `clean`: no tracked file was changed. `date`: the committer's,
-    seconds since 1970. `origin` is the remote's address, without a password.
-    """
-
-    commit: str
-    clean: bool
-    date: int
-    origin: str
 
 
 class Attestor:
@@ -130,7 +113,7 @@ class Attestor:
                     "name": "source",
                     **({"uri": f"git+{source.origin}"} if source.origin else {}),
                     "digest": {"gitCommit": source.commit},
-                    "annotations": {"clean": source.clean},
+                    **({} if source.clean is None else {"annotations": {"clean": source.clean}}),
                 }
             )
         for role, images in (("base image", self._bases), ("image", self._images)):
@@ -190,33 +173,6 @@ def source_date_epoch() -> int | None:
     """SOURCE_DATE_EPOCH (reproducible-builds.org), None when it is not a number of seconds."""
     text = os.environ.get(_EPOCH, "")
     return int(text) if re.fullmatch(r"\d{1,11}", text) else None
-
-
-def read_source(project: Path) -> Source | None:
-    """The commit that is checked out, None where git knows none."""
-    if process.which("git") is None:
-        return None
-    at = process.capture([*_GIT, "log", "-1", "--format=%H %ct"], directory=project)
-    words = at.text.split()
-    if at.status != 0 or len(words) != 2:
-        return None
-    changed = process.capture(
-        [*_GIT, "status", "--porcelain", "--untracked-files=no"], directory=project
-    )
-    origin = process.capture([*_GIT, "remote", "get-url", "origin"], directory=project)
-    return Source(
-        commit=words[0],
-        clean=changed.status == 0 and not changed.text.strip(),
-        date=int(words[1]),
-        origin=_without_password(origin.text.strip()) if origin.status == 0 else "",
-    )
-
-
-def _without_password(address: str) -> str:
-    parts = urlsplit(address)
-    if not parts.scheme or "@" not in parts.netloc:
-        return address
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def _base(wanted: str, engine: Engine) -> Image | None:

@@ -437,7 +437,12 @@ class _Run:
             mounts=step.mounts + kept,
         )
         # As above.
-        from rootless_build import bundles, left_files, substitutes  # noqa: PLC0415
+        from rootless_build import (  # noqa: PLC0415
+            bundles,
+            git_settings,
+            left_files,
+            substitutes,
+        )
 
         with ExitStack() as stack:
             staging, copied_from = None, None
@@ -453,6 +458,7 @@ class _Run:
                 mounts.make_mount_points(step)
             if self._engine.remote:
                 step = mounts.without_bundles(step, staging.path if staging else None)
+            stack.enter_context(git_settings.changes_told(step, self._plan.project, reporter))
             stack.enter_context(self._telling_what_stays(reporter))
             container = stack.enter_context(self._engine.container(step, image))
             with left_files.given_back(

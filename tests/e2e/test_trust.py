@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -147,3 +148,36 @@ def test_names_of_a_project_are_no_options_and_no_commands(rbuild: Rbuild, tmp_p
     assert done.returncode in {0, 1, 2, 3}, done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.rglob("owned*"))
+
+
+def test_a_container_runs_nothing_through_the_checkouts_git(rbuild: Rbuild, tmp_path: Path) -> None:
+    project = rbuild.project
+    (project / ".gitignore").write_text("/bundles\n")
+    identity = ("-c", "user.name=t", "-c", "user.email=t@t.invalid")
+    for words in (("init", "-q"), ("add", "."), ("commit", "-qm", "first")):
+        subprocess.run(["git", "-C", str(project), *identity, *words], check=True)
+    pwned = tmp_path / "pwned"
+    (project / "attack").write_text(
+        f"""\
+set -e
+mkdir -p .git/info bundles/binary
+echo x > bundles/binary/x
+printf '[filter "x"]\\nclean = touch {pwned}; cat\\n' >> .git/config
+echo '* filter=x' > .git/info/attributes
+echo >> VERSION
+"""
+    )
+    (project / "Dockerfile").write_text("FROM debian:bookworm\n")
+    (project / "rbuild.toml").write_text(
+        '[image]\ntag = "x"\n[container]\nmounts = [".:/w"]\nworking-directory = "/w"\n'
+        'command = ["sh", "attack"]\n'
+        '[bundles]\ndirectory = "bundles"\ncontainer-path = "/w/bundles"\n'
+    )
+    first = rbuild()
+    assert first.returncode == 0, first.stderr
+    assert "the container changed .git/config, .git/info/attributes" in first.stderr
+    second = rbuild()
+    assert second.returncode == 0, second.stderr
+    assert not pwned.exists()
+    subprocess.run(["git", "-C", str(project), "status"], check=True, capture_output=True)
+    assert pwned.exists()

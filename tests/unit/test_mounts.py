@@ -9,7 +9,7 @@ import pytest
 
 from rootless_build import mounts
 from rootless_build.errors import UnsupportedError
-from rootless_build.plan import BindMount, Bundles, Plan, RunContainer, VolumeMount
+from rootless_build.plan import BindMount, Bundles, Mount, Plan, RunContainer, VolumeMount
 
 BUNDLES = Path("/src/bundles")
 STAGING = Path("/src/.bundles.new")
@@ -105,9 +105,18 @@ def test_a_worktree_brings_its_common_git_directory(tmp_path: Path) -> None:
     git("init", str(main))
     git("-C", str(main), "commit", "--allow-empty", "-m", "first")
     git("-C", str(main), "worktree", "add", str(tree))
-    expected = (BindMount(main / ".git", str(main / ".git")),)
-    assert mounts.worktree(step(BindMount(tree / ".git", "/go/.git"))) == expected
-    assert mounts.worktree(step(BindMount(tree, "/go"))) == expected
-    assert mounts.worktree(step(BindMount(main, "/go"))) == ()
-    plan = mounts.with_worktrees(Plan(tree, (step(BindMount(tree, "/go")),)))
-    assert plan.steps == (step(BindMount(tree, "/go"), *expected),)
+    common = BindMount(main / ".git", str(main / ".git"))
+
+    def mounted(project: Path, *given: BindMount) -> tuple[Mount, ...]:
+        (found,) = mounts.with_worktrees(Plan(project, (step(*given),))).steps
+        assert isinstance(found, RunContainer)
+        return found.mounts
+
+    for given in (BindMount(tree / ".git", "/go/.git"), BindMount(tree, "/go")):
+        assert mounted(tree, given) == (given, common)
+        assert mounted(tree, given, common) == (given, common)
+        assert mounted(main, given) == (given,)
+    (tree / "below").mkdir()
+    assert mounted(tree / "below", BindMount(tree, "/go")) == (BindMount(tree, "/go"), common)
+    assert mounted(main, BindMount(main, "/go")) == (BindMount(main, "/go"),)
+    assert mounted(tree, BindMount(tree / "below", "/go")) == (BindMount(tree / "below", "/go"),)

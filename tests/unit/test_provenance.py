@@ -22,7 +22,8 @@ from rootless_build.backend import Image
 from rootless_build.bundles import stage, verify
 from rootless_build.bundles.provenance import NAME, Attestation
 from rootless_build.plan import BindMount, BuildImage, Bundles, HostCommand, Plan, RunContainer
-from rootless_build.provenance import Attestor, portable, read_source
+from rootless_build.provenance import Attestor, portable
+from rootless_build.repository import read_source
 from tests.unit.test_runner import FakeEngine
 
 IMAGE = Image("a" * 64)
