@@ -5,12 +5,16 @@ and by every make it starts, and has two kinds of rules. Makefiles that are incl
 exist are remade even in a dry run, with the environment of recipes. And a target that is known can
 be given prerequisites: these inherit its own variables ("Target-specific Variable Values"), and a
 recipe with `+` runs in a dry run too.
+
+What a shell would add to the environment (PWD, OLDPWD, SHLVL) is not in it: make starts a command
+without anything for a shell itself, and that copies its own environment (proc(5), environ).
 """
 
 from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -25,7 +29,9 @@ _NAMEABLE: Final = re.compile(r"[\w./+@,^-]+")
 _ASKS: Final = """\
 {environment}: SHELL := /bin/sh
 {environment}: .SHELLFLAGS := -c
-{environment}: ;+@{{ printf '\\n%s\\0' "{id} $$(pwd -P)"; env -0; }} >> '{environments}'
+{environment}:
+	+@{cp} -f /proc/self/environ {given}-$(MAKELEVEL)
+	+@{{ printf '\\n%s\\0' "{id} $$(pwd -P)"; {cat} {given}-$(MAKELEVEL); }} >> '{environments}'
 {shell}: ;@$(file >>{shells},{id}{field}$(realpath .){field}$(SHELL){field}$(.SHELLFLAGS){field}\
 $(MAKEFILE_LIST))
 """
@@ -37,6 +43,8 @@ class Setting:
 
     environment: Mapping[str, str]
     shell: tuple[str, ...]
+    program: str = ""
+    """The shell as the Makefile names it, without the flags."""
 
 
 class Probe:
@@ -74,6 +82,9 @@ class Probe:
             environment=self.file.parent / f"e{number}",
             shell=self.file.parent / f"s{number}",
             id=number,
+            given=f"{self.file.parent}/environ{number}",
+            cp=shutil.which("cp") or "cp",
+            cat=shutil.which("cat") or "cat",
             environments=self._environments,
             shells=self._shells,
             field=_FIELD,
@@ -112,16 +123,20 @@ class Probe:
         }
 
     def _settings(self, wanted: str) -> dict[Path, list[Setting]]:
-        shells: dict[Path, list[tuple[str, ...]]] = defaultdict(list)
+        shells: dict[Path, list[tuple[tuple[str, ...], str]]] = defaultdict(list)
         for number, directory, shell, flags, _ in self._shell_rows():
             if number == wanted:
-                shells[Path(directory)].append(_words(shell) + _words(flags))
+                # make takes quotes apart in the flags, and blanks alone in the shell's name.
+                shells[Path(directory)].append(((*shell.split(), *_words(flags)), shell))
         environments: dict[Path, list[Mapping[str, str]]] = defaultdict(list)
         for number, directory, environment in self._environment_records():
             if number == wanted:
                 environments[Path(directory)].append(environment)
         return {
-            directory: [Setting(*pair) for pair in zip(given, shells[directory], strict=False)]
+            directory: [
+                Setting(environment, *shell)
+                for environment, shell in zip(given, shells[directory], strict=False)
+            ]
             for directory, given in environments.items()
             if shells[directory]
         }

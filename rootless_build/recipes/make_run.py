@@ -31,7 +31,6 @@ NAMES: Final = ("GNUmakefile", "makefile", "Makefile")
 _MADE_BY_MAKE: Final = ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "MAKE_TERMOUT")
 _TOLD_ITSELF: Final = ("MAKEFLAGS", "MAKEFILES", "MAKELEVEL")
 """What make tells itself: given as a variable, they take away what rbuild asks make with."""
-_MADE_BY_SHELL: Final = ("_", "SHLVL", "OLDPWD")
 _LOCALE: Final = ("LANG", "LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_NUMERIC", "LC_TIME")
 _TRACE: Final = re.compile(
     r"(?P<file>.+):(?P<line>\d+): "
@@ -129,7 +128,7 @@ class _Asking:
         if setting is None:
             raise RecipeError(
                 "make did not say which environment it gives to recipes",
-                hint="rbuild needs GNU make 4.0 or newer, and `env -0` (GNU coreutils or busybox)",
+                hint="rbuild needs GNU make 4.0 or newer, and /proc",
             )
         calls = self._docker.calls()
         printed = _Printed(self._request.project, probe, str(self._make))
@@ -151,7 +150,13 @@ class _Asking:
             given = own.get((group.directory, group.target), [])
             # Makes that ran in one directory one after the other, each with variables of its own.
             found = given.pop(0) if len(given) > 1 else given[0] if given else setting
-            kept = dataclasses.replace(found, environment=self._restored(found.environment))
+            environment = self._restored(found.environment)
+            if sources.exports("SHELL"):
+                environment["SHELL"] = found.program
+            elif environment.get("SHELL") != self._request.environment.get("SHELL"):
+                # It is the shell that the environment was asked for with.
+                environment.pop("SHELL", None)
+            kept = dataclasses.replace(found, environment=environment)
             made, said = _lines(group, kept, sources)
             lines += made
             messages += said
@@ -212,22 +217,23 @@ class _Asking:
 
     def _restored(self, environment: Mapping[str, str]) -> dict[str, str]:
         """The environment without what was changed for make alone."""
-        kept = dict(environment)
+        make = str(self._make)
+        # A recipe would get the name that make was started by.
+        kept = {name: value.replace(make, "make") for name, value in environment.items()}
         changed = self._changed()
-        directory = changed.pop("PWD", None)
+        if "PWD" in self._request.environment:
+            # Where that is another directory's, a shell would say so too.
+            changed.pop("PWD", None)
         for name in _MADE_BY_MAKE:
             kept.pop(name, None)
             changed.pop(name)
-        path = kept.get("PATH", "")
         changed.pop("PATH")
-        kept["PATH"] = path.replace(f"{self._docker.directory}:", "")
-        if not kept["PATH"] and "PATH" not in self._request.environment:
-            del kept["PATH"]
-        for name in _MADE_BY_SHELL:
-            changed[name] = kept.get(name)
+        path = kept.pop("PATH", None)
+        if path is not None:
+            path = path.replace(f"{self._docker.directory}:", "")
+        if path or (path is not None and "PATH" in self._request.environment):
+            kept["PATH"] = path
         changed["MAKEFILES"] = kept.get("MAKEFILES")
-        if not directory:
-            changed["PWD"] = kept.get("PWD")
         for name, value in changed.items():
             # A name that the Makefile has given another value keeps that.
             if kept.get(name) == value:

@@ -126,6 +126,14 @@ class Sources:
         row = re.compile(rf"^{re.escape(target)}\s*:", re.MULTILINE)
         return any(map(row.search, self._texts.values()))
 
+    def exports(self, variable: str) -> bool:
+        """Whether one of them exports that variable by name."""
+        row = re.compile(
+            rf"^ *(?:override +)?export[ \t]+(?:[^=\n#]*[ \t])?{re.escape(variable)}(?![\w.-])",
+            re.MULTILINE,
+        )
+        return any(map(row.search, self._texts.values()))
+
     def says(self, line: str) -> bool:
         """Whether one of them may print the line itself, by `$(info …)`."""
         return any(said.expands_to(line) for said in self._said)
