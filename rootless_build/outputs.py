@@ -148,14 +148,17 @@ def _archive(tree: Path, archive: Path) -> None:
     # Few builds write one.
     import tarfile  # noqa: PLC0415
 
+    from rootless_build.bundles.tree import walk  # noqa: PLC0415
+
     def owned(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
         member.uid = member.gid = 0
         member.uname = member.gname = ""
         return member
 
     with tarfile.open(archive, "w", format=tarfile.PAX_FORMAT) as made:
-        for entry in sorted(os.scandir(tree), key=lambda entry: entry.name):
-            made.add(entry.path, arcname=entry.name, filter=owned)
+        # Its own recursion ends at a depth that a build can reach.
+        for entry in walk(tree):
+            made.add(tree / entry.path, entry.path, recursive=False, filter=owned)
     archive.chmod(stat.S_IMODE(0o666 & ~_umask()))
 
 

@@ -350,6 +350,7 @@ class _Run:
                     continue
                 staged = outputs.moved(output, wanted.directory, staging.path)
                 if output.type == "tar":
+                    staging.check_target(outputs.destination(staged))
                     outputs.write(copied, staged)
                 else:
                     staging.merge(copied, outputs.destination(staged))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import stat
 from pathlib import Path
 from typing import Final
 
 from rootless_build.bundles.listing import Kind, kind_of
-from rootless_build.bundles.tree import CHUNK, open_inside, walk
+from rootless_build.bundles.tree import CHUNK, directory_inside, open_inside, walk
 from rootless_build.bundles.verification import is_checksum_file
 
 _BINARIES: Final = frozenset({Kind.ELF, Kind.PE, Kind.MACH_O})
@@ -18,15 +19,16 @@ _ALGORITHMS: Final = ("md5", "sha256")
 def write_checksums(directory: Path, start: str = "") -> tuple[str, ...]:
     """Write `NAME.md5` and `NAME.sha256` for every binary and script below `directory/start`.
 
-    One that is there stays. The content is what md5sum and sha256sum print. Returns the paths of
-    the new files, relative to `directory`.
+    Whatever has such a name already stays, links to nothing too, which are not followed. The
+    content is what md5sum and sha256sum print. Returns the paths of the new files, relative to
+    `directory`.
     """
     root = directory.resolve()
     made = []
     for entry in tuple(walk(root, start)):
         if not stat.S_ISREG(entry.status.st_mode) or is_checksum_file(entry.path):
             continue
-        missing = [a for a in _ALGORITHMS if not (root / f"{entry.path}.{a}").exists()]
+        missing = [a for a in _ALGORITHMS if not os.path.lexists(root / f"{entry.path}.{a}")]
         if not missing or not _is_binary(root, entry.path, entry.status.st_mode):
             continue
         digests = {name: hashlib.new(name, usedforsecurity=False) for name in missing}
@@ -34,12 +36,27 @@ def write_checksums(directory: Path, start: str = "") -> tuple[str, ...]:
             while chunk := file.read(CHUNK):
                 for digest in digests.values():
                     digest.update(chunk)
-        for name, digest in digests.items():
-            path = f"{entry.path}.{name}"
-            text = f"{digest.hexdigest()}  {Path(entry.path).name}\n"
-            (root / path).write_text(text, errors="surrogateescape")
-            made.append(path)
+        parent, name = os.path.split(entry.path)
+        with directory_inside(root, parent) as place:
+            for algorithm, digest in digests.items():
+                _write_new(f"{name}.{algorithm}", place, _line(digest.hexdigest(), name))
+                made.append(f"{entry.path}.{algorithm}")
     return tuple(made)
+
+
+def _line(digest: str, name: str) -> bytes:
+    """A line as md5sum writes it: a backslash says that the name is escaped (coreutils 9.1)."""
+    given = os.fsencode(name)
+    escaped = given.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
+    mark = b"\\" if escaped != given else b""
+    return mark + digest.encode() + b"  " + escaped + b"\n"
+
+
+def _write_new(name: str, directory: int, content: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    descriptor = os.open(name, flags, 0o666, dir_fd=directory)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
 
 
 def _is_binary(root: Path, path: str, mode: int) -> bool:

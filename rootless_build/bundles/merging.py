@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rootless_build.bundles.copying import copy_tree
-from rootless_build.bundles.tree import directory_inside, remove
+from rootless_build.bundles.tree import directory_inside, remove, remove_at
 
 
 def merge_tree(source: Path, target: Path, place: Path) -> tuple[str, ...]:
@@ -48,7 +48,7 @@ def put_in_place(source: Path, target: Path, path: str) -> None:
                 os.mkdir(name, dir_fd=there)
             return
         if replaced:
-            shutil.rmtree(name, dir_fd=there)
+            remove_at(name, there)
         os.rename(name, name, src_dir_fd=here, dst_dir_fd=there)
 
 
@@ -74,26 +74,39 @@ def _mode(name: str, directory: int) -> int | None:
 
 
 def _moved(source: Path, target: Path) -> None:
-    for entry in sorted(source.iterdir()):
-        there = target / entry.name
-        mode = entry.lstat().st_mode
-        if stat.S_ISDIR(mode) and there.is_dir() and not there.is_symlink():
-            # A read-only directory can't be emptied, nor filled.
-            entry.chmod(0o700)
-            there.chmod(there.stat().st_mode | 0o700)
-            _moved(entry, there)
-            entry.chmod(stat.S_IMODE(mode))
-            shutil.copystat(entry, there)
-            continue
-        if there.is_symlink() or there.exists():
-            if there.is_dir() and not there.is_symlink():
-                remove(there)
-            elif stat.S_ISDIR(mode):
-                there.unlink()
-        if stat.S_ISDIR(mode):
-            # Moving a directory writes its `..`.
-            entry.chmod(stat.S_IMODE(mode) | 0o200)
-            entry.rename(there)
-            there.chmod(stat.S_IMODE(mode))
-        else:
-            entry.replace(there)
+    """Move what is in one directory into another, without recursion: trees may be deep."""
+    filled: list[tuple[Path, Path, int]] = []
+    pending = [(source, target)]
+    while pending:
+        here, place = pending.pop()
+        for entry in sorted(here.iterdir()):
+            there = place / entry.name
+            mode = entry.lstat().st_mode
+            if stat.S_ISDIR(mode) and there.is_dir() and not there.is_symlink():
+                # A read-only directory can't be emptied, nor filled.
+                entry.chmod(0o700)
+                there.chmod(there.stat().st_mode | 0o700)
+                filled.append((entry, there, mode))
+                pending.append((entry, there))
+            else:
+                _moved_over(entry, there, mode)
+    # Last, as filling a directory changes its time; what is in it before itself.
+    for entry, there, mode in reversed(filled):
+        entry.chmod(stat.S_IMODE(mode))
+        shutil.copystat(entry, there)
+
+
+def _moved_over(entry: Path, there: Path, mode: int) -> None:
+    """Move one entry, with all that is in it, over what is there."""
+    if there.is_symlink() or there.exists():
+        if there.is_dir() and not there.is_symlink():
+            remove(there)
+        elif stat.S_ISDIR(mode):
+            there.unlink()
+    if stat.S_ISDIR(mode):
+        # Moving a directory writes its `..`.
+        entry.chmod(stat.S_IMODE(mode) | 0o200)
+        entry.rename(there)
+        there.chmod(stat.S_IMODE(mode))
+    else:
+        entry.replace(there)

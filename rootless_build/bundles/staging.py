@@ -36,6 +36,7 @@ from rootless_build.bundles.tree import (
     directories,
     directory_inside,
     existing,
+    inside,
     is_empty,
     link_text,
     open_inside,
@@ -48,7 +49,7 @@ from rootless_build.bundles.tree import (
 )
 from rootless_build.bundles.verification import hollow, verify_checksums
 from rootless_build.data import dataclass
-from rootless_build.errors import BundlesError, HostError, UsageError
+from rootless_build.errors import BundlesError, HostError, StepFailedError, UsageError
 from rootless_build.escaping import shown
 from rootless_build.held import hold, is_held
 
@@ -125,12 +126,26 @@ class Staging:
     def merge(self, copied: Path, target: Path) -> None:
         """Put what is in `copied` into `target`, a directory in `path`; other files in it stay.
 
-        Raises HostError when the disk is full or something can't be read.
+        Raises StepFailedError when a link on the way leads out of the bundles, HostError when the
+        disk is full or something can't be read.
         """
+        self.check_target(target)
         with _copying(copied, self.path), readable(copied):
             target.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=self.path.parent) as place:
                 self.warnings += merge_tree(copied, target, Path(place))
+
+    def check_target(self, target: Path) -> None:
+        """Raise StepFailedError when a link leads a path in `path` out of it: an earlier output,
+        or a container, may have left one.
+        """
+        root = self.path.resolve()
+        if not inside(root, target):
+            place = shown(self.directory / target.relative_to(self.path))
+            raise StepFailedError(
+                f"the output {place} could not be written: a link leads out of the bundles",
+                hint="an earlier output or a container may have left it; remove it",
+            )
 
     def add_checksums(self) -> None:
         """Write checksum files for the binaries that have none."""

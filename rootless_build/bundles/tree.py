@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
+import secrets
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -199,15 +199,66 @@ def shell_quoted(path: Path) -> str:
 
 
 def remove(tree: Path) -> None:
-    """Remove a tree, its read-only directories included; one that is not there is no error."""
-    try:
-        tree.chmod(0o700)
-    except FileNotFoundError:
+    """Remove a tree, its read-only directories included; one that is not there is no error.
+
+    However deep it is: no path in it is ever written out, and no link is followed.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        descriptor = os.open(tree.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            remove_at(tree.name, descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def remove_at(name: str, parent: int) -> None:
+    """Remove what is called `name` in the directory that `parent` is a descriptor of.
+
+    Raises FileNotFoundError, or another OSError.
+    """
+    if not stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
+        os.unlink(name, dir_fd=parent)
         return
-    for directory, names, _ in os.walk(tree):
-        for name in names:
-            path = Path(directory, name)
-            status = path.lstat()
-            if stat.S_ISDIR(status.st_mode) and status.st_mode & 0o700 != 0o700:
-                path.chmod(0o700)
-    shutil.rmtree(tree)
+    top = _opened(name, parent)
+    try:
+        # Each directory below is first moved to the top one: so neither depth nor length counts.
+        _empty(top, top)
+        while waiting := [e.name for e in _entries(top)]:
+            for each in waiting:
+                below = _opened(each, top)
+                try:
+                    _empty(below, top)
+                finally:
+                    os.close(below)
+                os.rmdir(each, dir_fd=top)
+    finally:
+        os.close(top)
+    os.rmdir(name, dir_fd=parent)
+
+
+def _empty(directory: int, top: int) -> None:
+    """Remove what is in it, and move its directories to `top`, each with a name of its own."""
+    for entry in _entries(directory):
+        if not entry.is_dir(follow_symlinks=False):
+            os.unlink(entry.name, dir_fd=directory)
+        elif directory != top:
+            # A directory that can't be written can't get another parent.
+            os.close(_opened(entry.name, directory))
+            own = secrets.token_hex(16)
+            os.rename(entry.name, own, src_dir_fd=directory, dst_dir_fd=top)
+
+
+def _entries(directory: int) -> list[os.DirEntry[str]]:
+    with os.scandir(directory) as found:
+        return list(found)
+
+
+def _opened(name: str, parent: int) -> int:
+    """A descriptor of a directory, which may be read and written from now on."""
+    path = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+    try:
+        if os.fstat(path).st_mode & 0o700 != 0o700:
+            os.chmod(f"/proc/self/fd/{path}", 0o700)  # noqa: PTH101 - the link of a descriptor
+        return os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=path)
+    finally:
+        os.close(path)

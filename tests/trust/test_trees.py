@@ -1,0 +1,196 @@
+"""Trees that a container or an image wrote: nothing is written or removed outside of them, and no
+depth, length or mode keeps rbuild from handling them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rootless_build import outputs
+from rootless_build.bundles import merge_tree, stage, write_checksums
+from rootless_build.bundles.tree import remove
+from rootless_build.errors import StepFailedError
+from rootless_build.plan import BuildOutput
+
+SCRIPT = b"#!/bin/sh\necho built\n"
+DEPTH = 1_500
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Path]:
+    """pytest can't remove a deep tree itself."""
+    directory = tmp_path / "place"
+    directory.mkdir()
+    yield directory
+    subprocess.run(["chmod", "-R", "u+rwx", str(directory)], check=False)
+    subprocess.run(["rm", "-rf", str(directory)], check=True)
+
+
+def deep(directory: Path, name: str = "d", depth: int = DEPTH) -> None:
+    """A file below that many nested directories; no path is longer than one name."""
+    directory.mkdir(exist_ok=True)
+    descriptor = os.open(directory, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir(name, dir_fd=descriptor)
+        below = os.open(name, os.O_RDONLY, dir_fd=descriptor)
+        os.close(descriptor)
+        descriptor = below
+    os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=descriptor))
+    os.close(descriptor)
+
+
+def script(directory: Path, name: str) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    file = directory / name
+    file.write_bytes(SCRIPT)
+    file.chmod(0o755)
+    return file
+
+
+# --- checksums ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["tool", "tool\nrm -rf ~", "-tool", "tool $(id)"])
+@pytest.mark.parametrize("target", ["../profile", "{outside}", "profile"])
+def test_a_checksum_is_not_written_through_a_link(place: Path, name: str, target: str) -> None:
+    """The next login would run what a file's name says."""
+    bundles = place / "bundles/binary"
+    script(bundles, name)
+    outside = place / "outside"
+    link = bundles / f"{name}.md5"
+    link.symlink_to(target.format(outside=outside))
+    made = write_checksums(place / "bundles")
+    assert made == (f"binary/{name}.sha256",)
+    assert link.is_symlink()
+    assert not outside.exists()
+    assert sorted(p.name for p in place.iterdir()) == ["bundles"]
+
+
+def test_a_directory_in_the_place_of_a_checksum_stays(place: Path) -> None:
+    script(place, "tool")
+    (place / "tool.md5").mkdir()
+    assert write_checksums(place) == ("tool.sha256",)
+
+
+@pytest.mark.parametrize("name", ["tool", "a b", "back\\slash", "line\nbreak", "re\rturn", "é"])
+def test_checksum_lines_are_those_of_md5sum(place: Path, name: str) -> None:
+    script(place, name)
+    assert write_checksums(place) == (f"{name}.md5", f"{name}.sha256")
+    for program in ("md5sum", "sha256sum"):
+        said = subprocess.run([program, "--", name], cwd=place, check=True, capture_output=True)
+        assert (place / f"{name}.{program[:-3]}").read_bytes() == said.stdout
+        check = [program, "--check", "--status", f"{name}.{program[:-3]}"]
+        assert subprocess.run(check, cwd=place, check=False).returncode == 0
+
+
+# --- removal ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["d", "d" * 255])
+def test_a_deep_tree_is_removed(place: Path, name: str) -> None:
+    deep(place / "tree", name)
+    remove(place / "tree")
+    assert not (place / "tree").exists()
+
+
+def test_what_links_in_a_tree_lead_to_stays(place: Path) -> None:
+    kept = place / "kept"
+    kept.mkdir()
+    (kept / "file").write_text("mine")
+    tree = place / "tree/below"
+    tree.mkdir(parents=True)
+    (tree / "link").symlink_to(kept)
+    (tree.parent / "link").symlink_to("../kept")
+    os.link(kept / "file", tree / "hard")
+    remove(tree.parent)
+    assert (kept / "file").read_text() == "mine"
+    (place / "top").symlink_to(kept)
+    remove(place / "top")
+    assert (kept / "file").read_text() == "mine"
+    assert not (place / "top").is_symlink()
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o111, 0o444, 0o555, 0o600])
+def test_directories_without_permissions_are_removed(place: Path, mode: int) -> None:
+    below = place / "tree/a/b"
+    below.mkdir(parents=True)
+    (below / "file").write_text("")
+    for directory in (below, below.parent, place / "tree"):
+        directory.chmod(mode)
+    remove(place / "tree")
+    assert not (place / "tree").exists()
+
+
+def test_special_files_are_removed(place: Path) -> None:
+    tree = place / "tree"
+    tree.mkdir()
+    os.mkfifo(tree / "fifo")
+    remove(tree)
+    remove(tree)
+    assert not tree.exists()
+
+
+# --- outputs ------------------------------------------------------------------------------------
+
+
+def test_a_deep_output_is_merged_and_archived(place: Path) -> None:
+    deep(place / "image", depth=1_200)
+    deep(place / "out", depth=600)
+    (place / "private").mkdir()
+    merge_tree(place / "image", place / "out", place / "private")
+    found = subprocess.run(
+        ["find", "out", "-name", "file"], cwd=place, check=True, capture_output=True
+    )
+    assert len(found.stdout.splitlines()) == 2
+    outputs.write(place / "image", BuildOutput("tar", (("dest", str(place / "out.tar")),)))
+    with tarfile.open(place / "out.tar") as archive:
+        assert archive.getnames()[-1] == "d/" * 1_200 + "file"
+
+
+@pytest.mark.parametrize("kind", ["absolute", "relative", "above"])
+def test_an_output_does_not_go_through_a_link_out_of_the_bundles(place: Path, kind: str) -> None:
+    private = place / "private"
+    private.mkdir()
+    (private / "file").write_text("mine")
+    bundles = place / "bundles"
+    bundles.mkdir()
+    link, target = bundles / "sub", bundles / "sub"
+    if kind == "above":
+        link, target = bundles / "above", bundles / "above/sub"
+    link.symlink_to(private if kind == "absolute" else "../private")
+    image = place / "image"
+    image.mkdir()
+    (image / "file").write_text("theirs")
+    with stage(bundles) as staging, pytest.raises(StepFailedError, match="leads out") as caught:
+        staging.merge(image, staging.path / target.relative_to(bundles))
+    assert str(target) in caught.value.message
+    assert (private / "file").read_text() == "mine"
+    assert [p.name for p in private.iterdir()] == ["file"]
+
+
+def test_an_output_goes_through_a_link_in_the_bundles(place: Path) -> None:
+    bundles = place / "bundles"
+    (bundles / "v1").mkdir(parents=True)
+    (bundles / "latest").symlink_to("v1")
+    image = place / "image"
+    script(image, "tool")
+    with stage(bundles) as staging:
+        staging.merge(image, staging.path / "latest/sub")
+        assert (staging.path / "v1/sub/tool").read_bytes() == SCRIPT
+
+
+def test_bundles_of_any_depth_are_staged_and_published(place: Path) -> None:
+    bundles = place / "bundles"
+    deep(bundles, depth=1_200)
+    for content in (b"1", b"2"):
+        with stage(bundles) as staging:
+            (staging.path / "tool").write_bytes(content)
+            staging.publish()
+    assert hashlib.md5((bundles / "tool").read_bytes()).hexdigest() == hashlib.md5(b"2").hexdigest()
