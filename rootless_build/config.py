@@ -32,7 +32,8 @@ class Defaults:
 
     `backend`: podman, buildah, docker or auto. `network`, `pull`, `image`: as the options.
     `build_args`, `environment`: tables of strings, for every image build and every container; the
-    project's come after the user's. `bundles_dir`, `file`, `makefile`: paths.
+    project's come after the user's. `bundles_dir`, `file`, `makefile`,
+    `docker_socket`: paths.
     """
 
     backend: str | None = None
@@ -45,6 +46,7 @@ class Defaults:
     color: Literal["auto", "always", "never"] | None = None
     file: Path | None = None
     makefile: Path | None = None
+    docker_socket: Path | None = None
     image: str | None = None
 
 

@@ -53,7 +53,7 @@ class NamedEngine:
         try:
             match url.scheme:
                 case "unix":
-                    _ping_socket(url.netloc + url.path)
+                    ping_socket(url.netloc + url.path)
                 case "tcp" | "http" | "https":
                     # Who wants TLS has nothing to say to a ping.
                     address = (url.hostname or "localhost", url.port or _PORT)
@@ -77,7 +77,7 @@ def named(environment: Mapping[str, str] = os.environ) -> Iterator[NamedEngine]:
             yield NamedEngine(variable, address, backend)
 
 
-def _ping_socket(path: str) -> None:
+def ping_socket(path: str) -> None:
     """Raises OSError when nobody answers."""
     import socket  # noqa: PLC0415 - as above
 

@@ -46,6 +46,8 @@ class Overrides:
     """For the image build, in the words of docker's `--secret`; sources are absolute paths."""
     secret_environment: Pairs = ()
     unprivileged: bool = False
+    docker_socket: Path | None = None
+    """Stands for docker's own in containers that have that mounted."""
 
 
 def apply(plan: Plan, overrides: Overrides) -> Plan:
@@ -68,10 +70,24 @@ def apply(plan: Plan, overrides: Overrides) -> Plan:
         plan = _with_containerfile(plan, overrides.containerfile)
     for name, file in overrides.containerfiles:
         plan = _replaced(plan, _named(plan, name), file)
+    if overrides.docker_socket is not None:
+        plan = _with_socket(plan, overrides.docker_socket)
     plan = _mapped(plan, lambda step: _changed(step, overrides))
     if overrides.bundles_directory is not None:
         plan = _with_bundles(plan, overrides.bundles_directory)
     return plan
+
+
+def _with_socket(plan: Plan, socket: Path) -> Plan:
+    # Few projects have it mounted.
+    from rootless_build import docker_socket  # noqa: PLC0415
+
+    if not any(docker_socket.mounted_in(plan)):
+        raise UsageError(
+            "--docker-socket is for a container that has docker's own mounted, and none has",
+            hint="rbuild plan shows the steps",
+        )
+    return docker_socket.replaced(plan, socket)
 
 
 def _vain(what: str) -> UsageError:
@@ -87,6 +103,11 @@ def where_possible(plan: Plan, overrides: Overrides) -> Overrides:
     runs = any(isinstance(step, RunContainer) for step in plan.steps)
     image = overrides.image if runs else None
     builds = builds and image is None
+    socket = overrides.docker_socket
+    if socket is not None:
+        from rootless_build import docker_socket  # noqa: PLC0415 - as below
+
+        socket = socket if any(docker_socket.mounted_in(plan)) else None
     return dataclasses.replace(
         overrides,
         containerfile=overrides.containerfile if builds and _of_make_container(plan) else None,
@@ -94,6 +115,7 @@ def where_possible(plan: Plan, overrides: Overrides) -> Overrides:
         environment=overrides.environment if runs else (),
         image=image,
         bundles_directory=overrides.bundles_directory if plan.bundles else None,
+        docker_socket=socket,
     )
 
 

@@ -18,7 +18,7 @@ _rbuild_targets() {
 _rbuild() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
     local commands="plan run make bundles reproduce install base doctor backends clean help"
-    local options="--directory --backend --file --makefile --image --network --pull --no-pull --no-cache
+    local options="--directory --backend --file --makefile --docker-socket --image --network --pull --no-pull --no-cache
         --force --explain --fresh --cache-volume --build-arg --build-context --env --secret --secret-env --bundles-dir
         --checksums --rootful --unprivileged --allow-inexact --no-wait --no-provenance --dry-run
         --log-format --color --verbose --quiet --help --version"
@@ -48,7 +48,7 @@ _rbuild() {
     --network) mapfile -t COMPREPLY < <(compgen -W "host none slirp4netns pasta" -- "$current") ;;
     -C | --directory | --bundles-dir | --prefix)
         mapfile -t COMPREPLY < <(compgen -d -- "$current") ;;
-    -f | --file | --makefile | --from | --replay) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+    -f | --file | --makefile | --docker-socket | --from | --replay) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
     *)
         if [[ $current == -* ]]; then
             mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")

@@ -141,6 +141,13 @@ class Command(cli.Application):
         group=_BUILD,
         help="where the results go",
     )
+    docker_socket = cli.SwitchAttr(
+        "--docker-socket",
+        Text("--docker-socket"),
+        argname="SOCKET",
+        group=_BUILD,
+        help="stands for docker's own in containers that have that mounted",
+    )
     force = cli.Flag("--force", group=_BUILD, help="build and run although nothing changed")
     explain = cli.Flag(
         "--explain", overridable=True, group=_BUILD, help="say why each step is done"

@@ -24,8 +24,8 @@ from rootless_build.cli.engines import (
     check_backend,
     settings_for,
 )
-from rootless_build.cli.session import unchanged_for
-from rootless_build.errors import BackendUnavailableError, RbuildError
+from rootless_build.cli.session import unchanged_for, with_docker_socket
+from rootless_build.errors import BackendUnavailableError, HostError, RbuildError
 from rootless_build.events import Answer
 from rootless_build.looks import Looks
 from rootless_build.own_files import OwnFiles
@@ -54,7 +54,7 @@ def show_plan(
             seen = _Seen(plan, problem="without an engine nobody can tell")
         else:
             backend = choice.backend
-            seen = _look(command, plan, choice)
+            seen = _look(command, *_with_socket(plan, choice), choice)
         lines = [*_lines(seen, backend, settings, why)]
         if explain:
             lines += explanation(plan, choice.builder if choice else "")
@@ -86,7 +86,15 @@ def _choice(command: Command, settings: EngineSettings) -> tuple[Choice | None, 
     return choice, f"{choice.version}, {choice.reason}"
 
 
-def _look(command: Command, plan: plans.Plan, choice: Choice) -> _Seen:
+def _with_socket(plan: plans.Plan, choice: Choice) -> tuple[plans.Plan, str]:
+    try:
+        return with_docker_socket(plan, choice)
+    except HostError as error:
+        return plan, "\n".join((error.message, *error.hint.splitlines()))
+
+
+def _look(command: Command, plan: plans.Plan, said: str, choice: Choice) -> _Seen:
+    plan = dataclasses.replace(plan, notes=(*plan.notes, *said.splitlines()))
     cache = cache_directory(plan.project)
     with ExitStack() as stack:
         try:

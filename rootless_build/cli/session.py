@@ -31,7 +31,7 @@ from rootless_build.looks import Looks
 from rootless_build.masking import mask_for
 from rootless_build.overrides import Overrides, apply, where_possible
 from rootless_build.own_files import OwnFiles
-from rootless_build.plan import Plan, PullPolicy
+from rootless_build.plan import BindMount, Plan, PullPolicy, RunContainer
 from rootless_build.recipes.request import Request
 from rootless_build.registry import Choice
 from rootless_build.runs import Run
@@ -90,6 +90,15 @@ def _overridden(command: Command, plan: Plan) -> Plan:
         if wrong is not None:
             message = f"{usual.containerfile}: {wrong[0]}"
             raise command.config_error(("defaults", "file"), message, wrong[1])
+    for socket, named_by in (
+        (given.docker_socket, "--docker-socket"),
+        (usual.docker_socket, "docker-socket in [defaults]"),
+    ):
+        if socket is not None:
+            from rootless_build import docker_socket  # noqa: PLC0415 - few plans need one
+
+            docker_socket.checked(socket, f"{named_by}, {socket}")
+            break
     made = apply(apply(plan, usual), given)
     return caller.marked(mounts.with_worktrees(made))
 
@@ -105,6 +114,7 @@ def defaults(command: Command) -> Overrides:
         environment=given.environment,
         image=given.image,
         bundles_directory=given.bundles_dir,
+        docker_socket=given.docker_socket,
     )
 
 
@@ -113,6 +123,7 @@ def overrides(command: Command) -> Overrides:
     file, files = _containerfiles(command.values("files"))
     if command.flag("pull") and command.flag("no_pull"):
         raise UsageError("--pull and --no-pull can't be given together")
+    socket = command.option("docker_socket")
     image = command.option("image")
     if image is not None:
         reference.check(image)
@@ -137,6 +148,7 @@ def overrides(command: Command) -> Overrides:
         secrets=tuple(build_secret(word) for word in command.values("secrets")),
         secret_environment=secret_pairs(command.values("secret_env")),
         unprivileged=command.flag("unprivileged"),
+        docker_socket=Path(socket).absolute() if socket else None,
     )
 
 
@@ -229,6 +241,7 @@ def execute(
                 if not run.dead:
                     options = dataclasses.replace(options, foreseen=engine_to_come.foreseen)
                 clear_dead_runs(command, run, engine, choice)
+                plan = plan if engine.remote else _with_docker_socket(command, plan, choice)
                 options = dataclasses.replace(options, building=_building(command, choice, own))
                 if not command.flag("no_provenance"):
                     options = dataclasses.replace(options, attest=_attest(plan, choice))
@@ -256,6 +269,31 @@ def execute(
     finally:
         command.view(BuildFinished(status, process.age(), summary.saved, summary.done))
     return status
+
+
+def with_docker_socket(plan: Plan, choice: Choice) -> tuple[Plan, str]:
+    """The plan with sockets of docker's API that answer, and what is to be said of that.
+
+    Raises HostError where a container has one mounted at which nobody answers.
+    """
+    mounted = (
+        isinstance(mount, BindMount) and mount.source.suffix == ".sock"
+        for step in plan.steps
+        if isinstance(step, RunContainer)
+        for mount in step.mounts
+    )
+    if not any(mounted):
+        return plan, ""
+    from rootless_build import docker_socket  # noqa: PLC0415 - as above
+
+    return docker_socket.provided(plan, choice.backend.name, os.environ)
+
+
+def _with_docker_socket(command: Command, plan: Plan, choice: Choice) -> Plan:
+    plan, said = with_docker_socket(plan, choice)
+    if said:
+        command.view(Notice(Level.INFO, "docker-socket", said))
+    return plan
 
 
 def _may_have_left(error: RbuildError | OSError, engine: Engine | None) -> bool:

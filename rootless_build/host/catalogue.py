@@ -156,6 +156,11 @@ BACKGROUND: Final = {
     "can also chmod 0666 /dev/net/tun.",
     "no-pasta": "podman 5.0 changed the default from slirp4netns to pasta, and does not fall back. "
     "Source: podman issue 25516.",
+    "no-docker-socket": "A container that has /var/run/docker.sock mounted starts others through "
+    "the daemon behind it. podman's service speaks the same language at a socket of its own, a "
+    "rootless dockerd has one too; --docker-socket names it. Whoever has such a socket can start "
+    "containers with your files in them: it gives a project's container all that is yours, so "
+    "rbuild takes none by itself but the one that DOCKER_HOST names, for docker's own client.",
     # --- limits and security
     "default-ulimits": "podman gives containers nofile and nproc of 1048576. Where the hard limit "
     "is lower, only CAP_SYS_RESOURCE could raise it: 'error setting rlimit type 7' (measured with "
