@@ -205,6 +205,9 @@ class StepReporter:
     def interrupted(self) -> None:
         """Ctrl-C was pressed on the container's terminal. The container has got the key too."""
 
+    def typed(self) -> None:
+        """A key was pressed on the container's terminal, which has got it."""
+
     def _line(self, line: bytes, stream: Stream) -> None:
         self._last_lines.append(line[-_LAST_BYTES:])
         self._emit(OutputLine(self._step, stream, line))
@@ -267,6 +270,10 @@ class ForwardingReporter(StepReporter):
     def interrupted(self) -> None:
         """Ctrl-C was pressed on the container's terminal."""
         self._inner.interrupted()
+
+    def typed(self) -> None:
+        """A key was pressed on the container's terminal."""
+        self._inner.typed()
 
     def flush(self) -> None:
         """The output has ended."""

@@ -10,15 +10,23 @@ import os
 import secrets
 import shlex
 import signal
-import stat
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, assert_never
 
-from rootless_build import bases, caches, caller, failures, mounts, outputs, process, reference
+from rootless_build import (
+    bases,
+    caches,
+    caller,
+    failures,
+    interactive,
+    mounts,
+    outputs,
+    process,
+    reference,
+)
 from rootless_build.backend import (
     LABEL_BUILD,
     LABEL_PLAN,
@@ -73,8 +81,6 @@ if TYPE_CHECKING:
     from rootless_build.substitutes import Substitute
 
 
-_SHELL_TARGETS: Final = frozenset({"shell", "dev"})
-_SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "fish"})
 _INTERRUPTED: Final = 128 + signal.SIGINT
 
 
@@ -161,6 +167,9 @@ class _Run:
         self._cached = False
         self._prepared = False
         self._published_any = False
+        # Of the step that is done: what it wrote is published at its end, and has been.
+        self._bundles_stay = False
+        self._bundles_new = False
         self._attestor: Attestor | None = None
         self._substitutes: tuple[Substitute, ...] = ()
         self._found_built: list[BuildImage] = []
@@ -192,6 +201,8 @@ class _Run:
         for number, step in enumerate(self._plan.steps, 1):
             self._emit(StepStarted(number, of, step.kind, title(step)))
             watch = Stopwatch()
+            self._bundles_stay = isinstance(step, BuildImage) or self._stages(step)
+            self._bundles_new = False
             try:
                 done = self._step(step, StepReporter(self._emit, number))
             except KeyboardInterrupt as interrupt:
@@ -213,9 +224,9 @@ class _Run:
         """Staged bundles are published when all is well; what a command of the host does is not
         known.
         """
-        wanted = self._plan.bundles
-        staged = isinstance(step, BuildImage) or self._stages(step)
-        if wanted is not None and staged and not isinstance(error, BundlesError):
+        if self._bundles_new:
+            error.add_note("the new bundles are published")
+        elif self._plan.bundles is not None and self._bundles_stay and not _is_told(error):
             before = self._plan.steps[: self._plan.steps.index(step)]
             changed = self._published_any or any(map(_may_change_bundles, before))
             error.add_note(f"the bundles are as they were{' before this step' if changed else ''}")
@@ -240,8 +251,11 @@ class _Run:
 
             bundles.check(wanted.directory)
 
-    def _stages(self, step: Step) -> bool:
-        """Whether the step's bundles are published when it has ended, not written in place."""
+    def _stages(self, step: Step, image: Image | None = None) -> bool:
+        """Whether the step's bundles are published when it has ended, not written in place.
+
+        `image` is the container's, where it is known: it may bring a shell to work in.
+        """
         wanted = self._plan.bundles
         if isinstance(step, BuildImage):
             return outputs.in_bundles(step, wanted)
@@ -252,19 +266,11 @@ class _Run:
         if mounts.copied_from(step, wanted, remote=self._engine.remote) is not None:
             return True
         # What a person does in a shell is there at once.
-        return self._options.own_command or not self._is_for_a_person(step)
+        return self._options.own_command or not self._is_by_hand(step, image)
 
-    def _is_for_a_person(self, step: RunContainer) -> bool:
-        """Whether somebody works in the container: `make shell`, or a shell with a terminal."""
-        if step.origin is not None and step.origin.target in _SHELL_TARGETS:
-            return True
-        if _stdio(step, terminal=self._options.terminal) is not Stdio.TERMINAL:
-            return False
-        names = [PurePosixPath(word).name for word in step.command]
-        at = next((n for n, name in enumerate(names) if name in _SHELLS), len(names))
-        # A script is named, or written out after -c.
-        options = step.command[at + 1 :]
-        return at < len(names) and all(word.startswith("-") and "c" not in word for word in options)
+    def _is_by_hand(self, step: RunContainer, image: Image | None) -> bool:
+        streams = interactive.stdio(step, terminal=self._options.terminal)
+        return interactive.is_by_hand(step, image, streams)
 
     def _step(self, step: Step, reporter: StepReporter) -> bool:
         """Whether anything had to be done."""
@@ -380,12 +386,17 @@ class _Run:
             return self._engine.build_image(step, watched)
 
     def _run(self, step: RunContainer, reporter: StepReporter) -> bool:
-        stdio = _stdio(step, terminal=self._options.terminal)
+        stdio = interactive.stdio(step, terminal=self._options.terminal)
         if self._unchanged is not None:
             if self._skip is None:
-                answer = self._unchanged.run(self._in_storage, piped=stdio is Stdio.PIPED)
+                by_hand = self._has_shell()
+                answer = (
+                    Answer("somebody works in its container")
+                    if by_hand
+                    else self._unchanged.run(self._in_storage, piped=stdio is Stdio.PIPED)
+                )
                 self._skip = self._is_done(answer, reporter)
-                if not self._skip and self._unchanged.may_be_skipped():
+                if not self._skip and not by_hand and self._unchanged.may_be_skipped():
                     self._running = self._unchanged.running()
             if self._skip:
                 return False
@@ -406,6 +417,15 @@ class _Run:
         if self._unchanged is not None and not self._containers_to_run:
             self._compare_with_cold(self._unchanged)
         return True
+
+    def _has_shell(self) -> bool:
+        """Whether somebody works in one of the containers."""
+        steps = (step for step in self._plan.steps if isinstance(step, RunContainer))
+        return any(
+            self._is_by_hand(step, None if step.command else self._in_storage(step))
+            for step in steps
+            if step.interactive
+        )
 
     def _in_storage(self, step: RunContainer) -> Image | None:
         if step.pull is PullPolicy.ALWAYS:
@@ -448,7 +468,9 @@ class _Run:
         with ExitStack() as stack:
             staging, copied_from = None, None
             wanted = self._plan.bundles
-            if wanted and self._stages(step):
+            staged = self._stages(step, image)
+            self._bundles_stay = staged
+            if wanted and staged:
                 copied_from = mounts.copied_from(step, wanted, remote=self._engine.remote)
                 if mounts.lie_in_a_mount(step, wanted.directory):
                     stack.enter_context(bundles.mount_point(wanted.directory))
@@ -491,6 +513,8 @@ class _Run:
         own = self._options.own_command
         keyboard = KeyboardReporter(reporter, ends=not stays and not own)
         ended = container.run(keyboard, stdio)
+        if keyboard.has_typed and self._running is not None:
+            self._running.depends_on_more()
         if ended.status == _INTERRUPTED and keyboard.pressed and not stays and not own:
             raise KeyboardInterrupt
         return ended
@@ -604,7 +628,7 @@ class _Run:
                 published = staging.publish(attestation, asked)
             else:
                 published = staging.publish_beside(attestation, asked)
-        self._published_any = True
+        self._published_any = self._bundles_new = True
         for warning in published.warnings:
             self._emit(Notice(Level.WARNING, "bundles", warning))
         if published.files or not is_empty(staging.directory):
@@ -617,6 +641,11 @@ def asked_for(plan: Plan) -> frozenset[str]:
     """The words that a bundle of the plan may be named after: targets, and what containers run."""
     steps = (step for step in plan.steps if isinstance(step, RunContainer))
     return frozenset((*plan.targets, *(word for step in steps for word in step.command)))
+
+
+def _is_told(error: BaseException) -> bool:
+    """Whether the error says itself what became of the bundles."""
+    return isinstance(error, BundlesError)
 
 
 def _may_change_bundles(step: Step) -> bool:
@@ -655,15 +684,6 @@ def _refuse_rootful(plan: Plan) -> None:
                 hint="run rbuild as an ordinary user, or without privileges (--unprivileged), "
                 "or say --rootful if you mean it",
             )
-
-
-def _stdio(step: RunContainer, *, terminal: bool) -> Stdio:
-    if not step.interactive or sys.stdin is None or sys.stdin.closed:
-        return Stdio.CLOSED
-    if os.isatty(0):
-        return Stdio.TERMINAL if step.tty and terminal and os.isatty(1) else Stdio.CLOSED
-    # /dev/null and its like have nothing to say.
-    return Stdio.CLOSED if stat.S_ISCHR(os.fstat(0).st_mode) else Stdio.PIPED
 
 
 def _host_command(step: HostCommand, reporter: StepReporter) -> None:

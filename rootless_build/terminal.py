@@ -86,6 +86,11 @@ class KeyboardReporter(ForwardingReporter):
         super().__init__(inner)
         self._ends = ends
         self.pressed = 0
+        self.has_typed = False
+
+    def typed(self) -> None:
+        """A key was pressed, whichever."""
+        self.has_typed = True
 
     def interrupted(self) -> None:
         """Ctrl-C was pressed. Raises KeyboardInterrupt where that ends the run."""
@@ -215,6 +220,7 @@ class _Relay:
             self._selector.unregister(_KEYBOARD)
             return False
         self._typed += keys
+        self._reporter.typed()
         self._write_typed()
         if self._interrupt and self._interrupt in keys:
             self._reporter.interrupted()

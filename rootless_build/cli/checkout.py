@@ -50,6 +50,10 @@ def checkout(command: Command, title: str, *, alone: bool = True) -> Iterator[ru
                     say(f"{shown(directory)} is back: a run ended while it replaced them")
         try:
             yield run
+        except KeyboardInterrupt:
+            # By a key that a container's terminal got, too.
+            run.unfinished = True
+            raise
         finally:
             # The signal may have struck while something was cleared away.
             run.unfinished = run.unfinished or interruption.asked

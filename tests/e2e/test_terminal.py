@@ -168,3 +168,28 @@ def test_what_is_done_in_a_shell_is_there_at_once_also_what_runs_beside_it(rbuil
         assert running.wait(DEADLINE) == 5, screen.shown
     assert b"there\r\nit\r\n" in screen.shown
     assert (rbuild.bundles / "there").read_text() == "there\n"
+
+
+def test_what_was_typed_is_asked_for_again(rbuild: Rbuild) -> None:
+    with_target(rbuild, "asks", "echo -n 'name? '; read x; echo $x > $DEST/answer\n")
+    for answer in ("one", "two"):
+        with rbuild.on_screen("asks") as (running, screen):
+            assert screen.shows(b"name? "), screen.shown
+            screen.type(f"{answer}\n".encode())
+            screen.read_all()
+            assert running.wait(DEADLINE) == 0, screen.shown
+        assert (rbuild.bundles / "latest/asks/answer").read_text() == f"{answer}\n"
+    assert "nothing changed" not in rbuild("--dry-run", "asks").stderr
+
+
+def test_a_shell_that_the_image_brings_is_started_every_time(rbuild: Rbuild) -> None:
+    makefile = rbuild.project / "Makefile"
+    console = "docker run --rm -i -t -v $(CURDIR)/bundles:/out --entrypoint sh debian:bookworm -i"
+    makefile.write_text(f"{makefile.read_text()}\nconsole:\n\t{console}\n")
+    for number in (1, 2):
+        with rbuild.on_screen("console") as (running, screen):
+            assert screen.shows(b"# "), screen.shown
+            screen.type(f"echo {number} > /out/by-hand; test {number} = 2; exit\n".encode())
+            screen.read_all()
+            assert running.wait(DEADLINE) == (1 if number == 1 else 0), screen.shown
+        assert (rbuild.bundles / "by-hand").read_text() == f"{number}\n"

@@ -100,6 +100,7 @@ class FakeEngine(IdleEngine):
     open_containers: int = 0
     discarded: list[Image] = field(default_factory=list)
     keeps_containers: bool = False
+    interrupted_at_end: bool = False
     written: bytes = b""
 
     def copy_image(self, image: Image, labels: Pairs, destination: Path) -> None:
@@ -134,6 +135,8 @@ class FakeEngine(IdleEngine):
             yield FakeContainer(step, self.ended, self.work, self.inside, self.written)
         finally:
             self.open_containers -= 1
+        if self.interrupted_at_end:
+            raise KeyboardInterrupt
         if self.keeps_containers:
             raise ContainerLeftError("the container was not removed", engine_words="no space left")
 
@@ -294,11 +297,19 @@ def test_what_became_of_the_bundles_is_not_said_for_sure_after_commands_of_the_h
     assert caught.value.__notes__ == [kept]
 
 
+def container(made: Plan) -> RunContainer:
+    """The plan's only step."""
+    (step,) = made.steps
+    assert isinstance(step, RunContainer)
+    return step
+
+
 def test_of_a_container_that_works_on_the_bundles_themselves_nothing_is_promised(
     project: Path,
 ) -> None:
     made = plan(project)
-    shell = replace(made.steps[0], origin=Origin("Makefile", 1, "", "shell"))
+    origin = Origin("Makefile", 1, "", "shell")
+    shell = replace(container(made), origin=origin, command=("bash",))
     with pytest.raises(StepFailedError) as caught:
         run(replace(made, steps=(shell,)), FakeEngine(ended=Exit(1)))
     assert not hasattr(caught.value, "__notes__")
@@ -315,6 +326,33 @@ def test_an_interrupted_container_is_removed_and_leaves_the_old_bundles(project:
     assert names(project) == ["old"]
     assert engine.open_containers == 0
     assert [path.name for path in project.iterdir() if "rbuild" in path.name] == []
+
+
+def test_who_interrupts_after_the_bundles_are_published_is_told_that_they_are(
+    project: Path,
+) -> None:
+    engine = FakeEngine(work=write("new", "new"), interrupted_at_end=True)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        run(plan(project), engine)
+    assert names(project) == ["new", "old"]
+    assert caught.value.__notes__ == ["the new bundles are published"]
+
+
+@pytest.mark.parametrize("target", ["dev", "shell", "binary"])
+def test_a_target_called_after_a_shell_that_runs_a_script_is_staged(
+    project: Path, target: str
+) -> None:
+    made = plan(project)
+    step = replace(
+        container(made),
+        origin=Origin("Makefile", 1, "", target),
+        command=("sh", "-c", "hack/make.sh binary"),
+    )
+    failing = FakeEngine(work=write("half", "x"), ended=Exit(1))
+    with pytest.raises(StepFailedError) as caught:
+        run(replace(made, steps=(step,)), failing)
+    assert names(project) == ["old"]
+    assert caught.value.__notes__ == ["the bundles are as they were"]
 
 
 def test_a_container_that_stays_is_told_and_the_bundles_are_published(project: Path) -> None:
