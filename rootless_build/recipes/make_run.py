@@ -162,7 +162,32 @@ class _Asking:
             messages += said
         # The lines of a make that a line has started come before the rest of that line's recipe.
         ordered = tuple(line for _, line in sorted(lines, key=lambda pair: pair[0]))
+        if not all(call.answered for call in calls):
+            self._refuse_holes(ordered)
         return MakeRun(ordered, tuple(messages), calls, str(self._make))
+
+    def _refuse_holes(self, lines: Sequence[RecipeLine]) -> None:
+        """Raises RecipeError for a line that lacks what docker would have answered."""
+        # Few Makefiles ask what there is no answer to.
+        from rootless_build.recipes import unanswered  # noqa: PLC0415
+
+        self._docker.mark_missing_answers()
+        probe = Probe(self._place / "third")
+        done = self._dry_run(probe)
+        if done.status != 0:
+            # With an answer it is another Makefile.
+            return
+        printed = _Printed(self._request.project, probe, str(self._make))
+        printed.read(done.text)
+        shown = [
+            unanswered.Shown(group.file, group.line, group.target, text)
+            for group in printed.groups
+            for text in group.texts
+        ]
+        setting = probe.setting()
+        exported = setting.environment if setting else {}
+        calls = self._docker.calls()
+        unanswered.check(lines, shown, exported, calls, self._request.project)
 
     def _own_settings(
         self, groups: Sequence[_Group]

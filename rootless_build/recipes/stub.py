@@ -32,7 +32,8 @@ class Call:
     """A command line that a stand-in was called with, in `directory`.
 
     `reading`: while makefiles were read, not when a recipe was expanded. `image`: the id that was
-    answered, for a build, which is done when the plan is; `environment` is a build's.
+    answered, for a build, which is done when the plan is, or the word in the place of an answer
+    (`Stub.mark_missing_answers`); `environment` is a build's.
     """
 
     program: str
@@ -74,6 +75,11 @@ class Stub:
         """A run of make begins, with a file of its own that says that all has been read."""
         self.read.unlink(missing_ok=True)
         self.read.symlink_to(read)
+
+    def mark_missing_answers(self) -> None:
+        """From now on a word stands in the place of each answer that is not known."""
+        self.record.with_name(f"{self.record.name}.words").touch()
+        self.record.unlink(missing_ok=True)
 
     def calls(self) -> tuple[Call, ...]:
         """What they were called with."""
