@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from rootless_build.recipes.bake import types
 from rootless_build.recipes.bake.evaluate import Local, Scope, evaluate, text_of
 from rootless_build.recipes.bake.functions.function import ArgumentError
 from rootless_build.recipes.bake.hcl import parse_expression
+from rootless_build.recipes.bake.numbers import Number, from_float
 from rootless_build.recipes.bake.source import BakeError, Place, nearest, passed_over, refused
 from rootless_build.recipes.bake.syntax import (
     Argument,
@@ -46,7 +48,6 @@ from rootless_build.recipes.bake.values import (
     ValueTypeError,
     convert,
     from_json,
-    parse_number,
     to_bool,
     to_text,
     type_name,
@@ -516,7 +517,7 @@ def _like(default: Value, given: str, name: str, place: Place) -> Value:
         return given
     if isinstance(default, bool):
         return _from_text(given, Type("bool"), name, place)
-    if isinstance(default, int | float):
+    if isinstance(default, Number):
         return _from_text(given, Type("number"), name, place)
     raise refused(
         place,
@@ -539,12 +540,19 @@ def _parsed(given: str, wanted: Type) -> Value:
             raise ValueError("true or false is wanted")
         return given in _TRUE
     if wanted.kind == "number":
-        return parse_number(given)
+        return _number(given)
     if wanted == STRING:
         return given
     if wanted.kind in {"list", "set", "tuple", "map"}:
         return _collection(given, wanted)
     raise ValueError("set it as JSON, in the variable with _JSON after its name")
+
+
+def _number(given: str) -> Number:
+    value = float(given)
+    if given != given.strip() or not math.isfinite(value):
+        raise ValueError("a number is wanted")
+    return from_float(value)
 
 
 def _collection(given: str, wanted: Type) -> Value:

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from typing import Final, Protocol, assert_never
 
 from rootless_build.data import dataclass
-from rootless_build.recipes.bake import types
+from rootless_build.recipes.bake import numbers, types
 from rootless_build.recipes.bake.functions import STANDARD, ArgumentError
-from rootless_build.recipes.bake.functions.arithmetic import compared, divide, modulo
+from rootless_build.recipes.bake.functions.arithmetic import compared
 from rootless_build.recipes.bake.functions.sequences import at_key
+from rootless_build.recipes.bake.numbers import Number, NumberError
 from rootless_build.recipes.bake.source import BakeError, Place, nearest, refused
 from rootless_build.recipes.bake.syntax import (
     Attribute,
@@ -29,24 +30,24 @@ from rootless_build.recipes.bake.syntax import (
     Unary,
     Variable,
 )
+from rootless_build.recipes.bake.unify import type_of, unified
 from rootless_build.recipes.bake.values import (
     Value,
     ValueTypeError,
     convert,
     equal,
-    shortest,
     to_bool,
     to_number,
     to_text,
     type_name,
 )
 
-_ARITHMETIC: Final[Mapping[str, Callable[[float, float], Value]]] = {
-    "+": lambda a, b: shortest(a + b),
-    "-": lambda a, b: shortest(a - b),
-    "*": lambda a, b: shortest(a * b),
-    "/": divide,
-    "%": modulo,
+_ARITHMETIC: Final[Mapping[str, Callable[[Number, Number], Number]]] = {
+    "+": numbers.added,
+    "-": numbers.subtracted,
+    "*": numbers.multiplied,
+    "/": numbers.divided,
+    "%": numbers.remainder,
 }
 _COMPARISONS: Final = frozenset({"<", "<=", ">", ">="})
 _ELEMENT: Final = "*"
@@ -124,7 +125,9 @@ def evaluate(expression: Expression, scope: Scope) -> Value:  # noqa: C901, PLR0
         case Unary():
             with _typed(expression.place):
                 operand = evaluate(expression.operand, scope)
-                return not to_bool(operand) if expression.operator == "!" else -to_number(operand)
+                if expression.operator == "!":
+                    return not to_bool(operand)
+                return numbers.negated(to_number(operand))
         case Binary():
             return _binary(expression, scope)
         case Conditional():
@@ -149,7 +152,7 @@ def text_of(expression: Expression, scope: Scope) -> str:
 def _typed(place: Place) -> Iterator[None]:
     try:
         yield
-    except (ValueTypeError, ArgumentError) as error:
+    except (ValueTypeError, ArgumentError, NumberError) as error:
         raise refused(place, str(error)) from error
 
 
@@ -251,12 +254,15 @@ def _conditional(expression: Conditional, scope: Scope) -> Value:
         other = evaluate(expression.no if chosen else expression.yes, scope)
     except BakeError:
         return value
-    # Both have one type: a string, where one is a string and the other can be one.
-    if {type_name(value), type_name(other)} - {"string"} <= {"number", "bool"} and isinstance(
-        other, str
-    ):
-        return to_text(value)
-    return value
+    if value is None or other is None:
+        return value
+    common = unified((type_of(value), type_of(other)))
+    if common is None:
+        what = f"a {type_name(value)} and a {type_name(other)}"
+        message = f"both values of a condition need one type, and these are {what}"
+        raise refused(expression.yes.place, message)
+    with _typed(expression.place):
+        return convert(value, common)
 
 
 def _for(expression: For, scope: Scope) -> Value:
@@ -320,7 +326,7 @@ def _call(call: Call, scope: Scope) -> Value:
         arguments = (*arguments[:-1], *last)
     try:
         return run(arguments)
-    except (ArgumentError, ValueTypeError, OverflowError, TypeError) as error:
+    except (ArgumentError, ValueTypeError, NumberError, OverflowError, TypeError) as error:
         raise refused(call.place, f"{call.name}: {error}") from error
 
 

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from rootless_build.recipes.bake import numbers
+from rootless_build.recipes.bake.numbers import Number, NumberError
 from rootless_build.recipes.bake.source import BakeError, Place, Source, nearest, refused
 from rootless_build.recipes.bake.syntax import (
     Argument,
@@ -62,7 +64,6 @@ from rootless_build.recipes.bake.tokens import (
     scan_file,
     scan_template,
 )
-from rootless_build.recipes.bake.values import parse_number
 
 _LEVELS: Final = (
     ("||",),
@@ -325,11 +326,11 @@ class _Parser:
             raise refused(self._place(operator), f"more than {DEEPEST} expressions in one another")
         return self._first()
 
-    def _number(self, token: Token) -> int | float:
+    def _number(self, token: Token) -> Number:
         try:
-            return parse_number(token.text)
-        except ValueError as error:
-            raise refused(self._place(token), f"{token.text} is no number") from error
+            return numbers.parse(token.text)
+        except NumberError as error:
+            raise refused(self._place(token), str(error)) from error
 
     def _followed(self, of: Expression) -> Expression:
         """What stands behind a value: `.name`, `.0`, `[key]`, `.*`, `[*]`."""

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, cast
+from typing import Final
 
 from rootless_build.recipes.bake import yaml_nodes
 from rootless_build.recipes.bake.hcl import parse_template
+from rootless_build.recipes.bake.numbers import Number
 from rootless_build.recipes.bake.source import Place, Source, refused
 from rootless_build.recipes.bake.syntax import (
     Argument,
@@ -21,6 +22,7 @@ from rootless_build.recipes.bake.syntax import (
     Object,
     Tuple,
 )
+from rootless_build.recipes.bake.values import json_data
 from rootless_build.recipes.bake.yaml_nodes import Fields, Items, Leaf, Tree
 
 _LABELLED: Final = ("target", "group", "variable", "function")
@@ -31,10 +33,12 @@ _COMMENT: Final = "//"
 def parse_file(source: Source) -> Body:
     """The file's body. Raises BakeError for what is not JSON."""
     try:
-        data = cast("object", json.loads(source.text))
+        data = json_data(source.text)
     except json.JSONDecodeError as error:
         place = Place(source, error.lineno, error.colno)
         raise refused(place, f"this is not JSON: {error.msg}") from error
+    except ValueError as error:
+        raise refused(Place(source, 1, 1), f"this is not JSON: {error}") from error
     # JSON has no places in Python; as YAML it has. The values are JSON's.
     tree = _with_values(yaml_nodes.parse(_spaced(source)), data)
     if not isinstance(tree, Fields):
@@ -55,7 +59,7 @@ def _with_values(tree: Tree, data: object) -> Tree:
     if isinstance(tree, Items) and isinstance(data, Sequence):
         pairs_of_items = zip(tree.items, data, strict=True)
         return Items(tuple(_with_values(t, v) for t, v in pairs_of_items), tree.place)
-    assert data is None or isinstance(data, bool | int | float | str)  # noqa: S101 - JSON's scalars
+    assert data is None or isinstance(data, Number | str)  # noqa: S101 - JSON's scalars
     return Leaf(data, str(data), tree.place)
 
 

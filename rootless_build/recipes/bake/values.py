@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from typing import Final, assert_never, cast
 
 from rootless_build.data import dataclass
+from rootless_build.recipes.bake import numbers
+from rootless_build.recipes.bake.numbers import Number, NumberError, from_float
 
-Value = None | bool | int | float | str | tuple["Value", ...] | Mapping[str, "Value"]
+Value = None | bool | Number | str | tuple["Value", ...] | Mapping[str, "Value"]
 
 ANY: Final = "any"
 
@@ -25,6 +28,9 @@ class ValueTypeError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Type:
     """A type constraint. `kind` is string, number, bool, any, list, set, map, object or tuple.
+
+    Functions may want a `whole` number too, and a `sequence` or
+    `mapping`, whose elements stay as they are.
 
     `element` is that of a list, set or map; `attributes` an object's, with those in `optional`
     that may be missing (they are null then); `elements` a tuple's.
@@ -55,6 +61,7 @@ class Type:
 STRING: Final = Type("string")
 NUMBER: Final = Type("number")
 BOOL: Final = Type("bool")
+ANYTHING: Final = Type(ANY)
 
 
 def type_name(value: Value) -> str:
@@ -64,7 +71,7 @@ def type_name(value: Value) -> str:
             return "null"
         case bool():
             return "bool"
-        case int() | float():
+        case int() | Fraction() | float():
             return "number"
         case str():
             return "string"
@@ -79,8 +86,10 @@ def type_name(value: Value) -> str:
 def plain(value: object) -> Value:
     """JSON data as a value. Raises ValueTypeError for what JSON has not."""
     match value:
-        case None | bool() | int() | float() | str():
+        case None | bool() | int() | Fraction() | str():
             return value
+        case float():
+            return from_float(value)
         case list() | tuple():
             return tuple(plain(item) for item in value)
         case Mapping():
@@ -94,41 +103,34 @@ def to_text(value: Value) -> str:
     match value:
         case bool():
             return "true" if value else "false"
-        case int():
-            return str(value)
-        case float():
-            return repr(int(value)) if value.is_integer() else repr(value)
+        case int() | Fraction() | float():
+            return numbers.text(value)
         case str():
             return value
         case _:
             raise ValueTypeError(f"a string is wanted, and this is {_a(value)}")
 
 
-def to_number(value: Value) -> int | float:
+def to_number(value: Value) -> Number:
     """The value as a number. Raises ValueTypeError."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if isinstance(value, bool) or not isinstance(value, Number | str):
         raise ValueTypeError(f"a number is wanted, and this is {_a(value)}")
     if not isinstance(value, str):
         return value
     try:
-        return parse_number(value)
-    except ValueError as error:
+        return numbers.parse(value)
+    except NumberError as error:
         raise ValueTypeError(f"a number is wanted, and this is {value!r}") from error
 
 
-def parse_number(text: str) -> int | float:
-    """A number as it is written. Raises ValueError."""
-    if not text.lstrip("-+")[:1].isdigit() or "_" in text:
-        raise ValueError(text)
-    try:
-        return int(text)
-    except ValueError:
-        return shortest(float(text))
-
-
-def shortest(number: float) -> int | float:
-    """A whole number as an int: the field's numbers have one type."""
-    return int(number) if isinstance(number, float) and number.is_integer() else number
+def to_whole(value: Value) -> int:
+    """The value as a whole number. Raises ValueTypeError."""
+    number = to_number(value)
+    if number == 0:
+        return 0
+    if not isinstance(number, int):
+        raise ValueTypeError(f"a whole number is wanted, and this is {numbers.text(number)}")
+    return number
 
 
 def to_bool(value: Value) -> bool:
@@ -169,13 +171,18 @@ def convert(value: Value, wanted: Type) -> Value:
     primitives: dict[str, Callable[[Value], Value]] = {
         "string": to_text,
         "number": to_number,
+        "whole": to_whole,
+        "sequence": to_tuple,
+        "mapping": to_map,
         "bool": to_bool,
     }
     if wanted.kind in primitives:
         return primitives[wanted.kind](value)
     if wanted.kind in {"list", "set"}:
         assert wanted.element is not None  # noqa: S101 - such types are made with one
-        items = tuple(convert(item, wanted.element) for item in to_tuple(value))
+        given_items = to_tuple(value)
+        element = _common(given_items, wanted.element)
+        items = tuple(convert(item, element) for item in given_items)
         return distinct(items) if wanted.kind == "set" else items
     if wanted.kind == "tuple":
         given = to_tuple(value)
@@ -185,8 +192,22 @@ def convert(value: Value, wanted: Type) -> Value:
     given_map = to_map(value)
     if wanted.kind == "map":
         assert wanted.element is not None  # noqa: S101 - as above
-        return {key: convert(item, wanted.element) for key, item in given_map.items()}
+        element = _common(tuple(given_map.values()), wanted.element)
+        return {key: convert(item, element) for key, item in given_map.items()}
     return _object(given_map, wanted)
+
+
+def _common(items: tuple[Value, ...], wanted: Type) -> Type:
+    """The type of a collection's elements: where it is any, the one that all of them can have."""
+    if wanted.kind != ANY or not items:
+        return wanted
+    # It needs this module.
+    from rootless_build.recipes.bake.unify import type_of, unified  # noqa: PLC0415
+
+    found = unified(tuple(map(type_of, items)))
+    if found is None:
+        raise ValueTypeError("all elements must have the same type")
+    return found
 
 
 def _object(value: Mapping[str, Value], wanted: Type) -> Value:
@@ -210,11 +231,11 @@ def distinct(values: tuple[Value, ...]) -> tuple[Value, ...]:
     return tuple(sorted(found, key=_order))
 
 
-def _order(value: Value) -> tuple[str, float, str]:
+def _order(value: Value) -> tuple[str, Number, str]:
     name = type_name(value)
-    if isinstance(value, int | float):
-        return name, float(value), ""
-    return name, 0.0, value if isinstance(value, str) else to_json(value)
+    if isinstance(value, Number):
+        return name, value, ""
+    return name, 0, value if isinstance(value, str) else to_json(value)
 
 
 def equal(left: Value, right: Value) -> bool:
@@ -229,14 +250,18 @@ def equal(left: Value, right: Value) -> bool:
 def to_json(value: Value) -> str:
     """JSON as the function jsonencode writes it: short, keys in order."""
 
-    def data(item: Value) -> object:
+    def written(item: Value) -> str:
         if isinstance(item, tuple):
-            return [data(one) for one in item]
+            return f"[{','.join(map(written, item))}]"
         if isinstance(item, Mapping):
-            return {key: data(item[key]) for key in sorted(item)}
-        return item
+            return f"{{{','.join(f'{written(key)}:{written(item[key])}' for key in sorted(item))}}}"
+        if isinstance(item, Number) and not isinstance(item, bool):
+            if item in {numbers.INFINITY, -numbers.INFINITY}:
+                raise ValueTypeError("JSON has no infinity")
+            return numbers.text(item)
+        return json.dumps(item, ensure_ascii=False)
 
-    text = json.dumps(data(value), separators=(",", ":"), ensure_ascii=False)
+    text = written(value)
     # Go's encoder escapes these; `<` in a string of HTML would end a script otherwise.
     for char in "<>&":
         text = text.replace(char, f"\\u{ord(char):04x}")
@@ -245,4 +270,16 @@ def to_json(value: Value) -> str:
 
 def from_json(text: str) -> Value:
     """JSON text as a value. Raises ValueError."""
-    return plain(cast("object", json.loads(text)))
+    return plain(json_data(text))
+
+
+def json_data(text: str) -> object:
+    """What JSON text says, its numbers as HCL has them. Raises ValueError."""
+
+    def refuse(word: str) -> None:
+        raise ValueError(f"{word} is no JSON")
+
+    read = json.loads(
+        text, parse_int=numbers.parse, parse_float=numbers.parse, parse_constant=refuse
+    )
+    return cast("object", read)

@@ -10,9 +10,10 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from rootless_build.data import dataclass
+from rootless_build.recipes.bake.numbers import Number
 from rootless_build.recipes.bake.source import Place, Source, refused
 
-Scalar = None | bool | int | float | str
+Scalar = None | bool | Number | str
 _MERGE: Final = "tag:yaml.org,2002:merge"
 _WORDS: Final = ("int", "float", "timestamp", "str")
 

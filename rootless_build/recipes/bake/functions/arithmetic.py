@@ -3,51 +3,51 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from fractions import Fraction
 from typing import Final
 
+from rootless_build.recipes.bake import numbers
 from rootless_build.recipes.bake.functions.function import ArgumentError, Function, function
-from rootless_build.recipes.bake.values import Value, equal, shortest
-
-Number = int | float
-
-
-def divide(left: Number, right: Number) -> Number:
-    """A quotient; never cut off."""
-    if right == 0:
-        raise ArgumentError("nothing can be divided by zero")
-    if isinstance(left, int) and isinstance(right, int) and left % right == 0:
-        return left // right
-    return shortest(left / right)
-
-
-def modulo(left: Number, right: Number) -> Number:
-    """What is left over; it has the sign of `left`."""
-    if right == 0:
-        raise ArgumentError("nothing can be divided by zero")
-    if isinstance(left, int) and isinstance(right, int):
-        return abs(left) % abs(right) * (-1 if left < 0 else 1)
-    return shortest(math.fmod(left, right))
+from rootless_build.recipes.bake.numbers import Number, from_float
+from rootless_build.recipes.bake.values import Value, equal
 
 
 def _log(number: Number, base: Number) -> Number:
     try:
-        return shortest(math.log(number) / math.log(base))
+        top = math.log(number) if number else -math.inf
+        return from_float(top / math.log(base))
     except (ValueError, ZeroDivisionError) as error:
         raise ArgumentError(f"there is no logarithm of {number} to the base {base}") from error
 
 
 def _power(number: Number, exponent: Number) -> Number:
     try:
-        made = math.pow(number, exponent)
-    except (ValueError, OverflowError) as error:
+        return from_float(math.pow(number, exponent))
+    except OverflowError:
+        return math.inf
+    except ValueError as error:
+        if number == 0:
+            return math.inf
         raise ArgumentError(f"{number} can't be raised to {exponent}") from error
-    return shortest(made)
 
 
-def _parse(text: str, base: Number) -> int:
+def _whole(choose: Callable[[int | Fraction], int]) -> Function:
+    def chosen(number: Number) -> Number:
+        if isinstance(number, float):
+            return numbers.truncated(number)
+        return choose(number)
+
+    return function("number", chosen)
+
+
+def _absolute(number: Number) -> Number:
+    return number if number > 0 else numbers.subtracted(0, number)
+
+
+def _parse(text: str, base: int) -> int:
     try:
-        return int(text, int(base))
+        return int(text, base)
     except ValueError as error:
         raise ArgumentError(f"{text!r} is not a whole number of base {base}") from error
 
@@ -62,31 +62,31 @@ def _of_all(choose: str) -> Function:
 
 
 FUNCTIONS: Final[Mapping[str, Function]] = {
-    "absolute": function("number", abs),
-    "add": function("number number", lambda a, b: shortest(a + b)),
+    "absolute": function("number", _absolute),
+    "add": function("number number", numbers.added),
     "and": function("bool bool", lambda a, b: a and b),
-    "ceil": function("number", math.ceil),
-    "divide": function("number number", divide),
+    "ceil": _whole(math.ceil),
+    "divide": function("number number", numbers.divided),
     "equal": function("any any", equal),
-    "floor": function("number", math.floor),
+    "floor": _whole(math.floor),
     "greaterthan": function("number number", lambda a, b: a > b),
     "greaterthanorequalto": function("number number", lambda a, b: a >= b),
-    "int": function("number", int),
+    "int": _whole(math.trunc),
     "lessthan": function("number number", lambda a, b: a < b),
     "lessthanorequalto": function("number number", lambda a, b: a <= b),
     "log": function("number number", _log),
     "max": _of_all("max"),
     "min": _of_all("min"),
-    "modulo": function("number number", modulo),
-    "multiply": function("number number", lambda a, b: shortest(a * b)),
-    "negate": function("number", lambda a: -a),
+    "modulo": function("number number", numbers.remainder),
+    "multiply": function("number number", numbers.multiplied),
+    "negate": function("number", numbers.negated),
     "not": function("bool", lambda a: not a),
     "notequal": function("any any", lambda a, b: not equal(a, b)),
     "or": function("bool bool", lambda a, b: a or b),
-    "parseint": function("string number", _parse),
+    "parseint": function("string whole", _parse),
     "pow": function("number number", _power),
-    "signum": function("number", lambda a: (a > 0) - (a < 0)),
-    "subtract": function("number number", lambda a, b: shortest(a - b)),
+    "signum": function("whole", lambda a: (a > 0) - (a < 0)),
+    "subtract": function("number number", numbers.subtracted),
 }
 
 

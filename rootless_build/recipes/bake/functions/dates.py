@@ -80,16 +80,14 @@ def _format_date(pattern: str, text: str) -> str:
     return _formatted(pattern, _parsed(text))
 
 
-def _unix(number: float) -> datetime:
-    if not float(number).is_integer():
-        raise ArgumentError("a Unix time is a whole number")
-    return datetime.fromtimestamp(int(number), UTC)
+def _unix(number: int) -> datetime:
+    return datetime.fromtimestamp(number, UTC)
 
 
 def _format_timestamp(pattern: str, given: Value) -> str:
     if isinstance(given, str):
         time = _parsed(given)
-    elif isinstance(given, int | float) and not isinstance(given, bool):
+    elif isinstance(given, int) and not isinstance(given, bool):
         time = _unix(given)
     else:
         raise ArgumentError("a time is a string of RFC 3339 or a Unix time")
@@ -106,7 +104,7 @@ def _added(text: str, duration: str) -> str:
     return _shown(_parsed(text) + timedelta(seconds=sign * seconds))
 
 
-def _unix_parsed(number: float) -> Value:
+def _unix_parsed(number: int) -> Value:
     time = _unix(number)
     iso = time.isocalendar()
     return {
@@ -131,5 +129,5 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "formattimestamp": function("string any", _format_timestamp),
     "timeadd": function("string string", _added),
     "timestamp": function("", lambda: _shown(datetime.now(UTC))),
-    "unixtimestampparse": function("number", _unix_parsed),
+    "unixtimestampparse": function("whole", _unix_parsed),
 }

@@ -8,7 +8,6 @@ import csv
 import hashlib
 import io
 import ipaddress
-import json
 import os
 import urllib.parse
 import uuid
@@ -29,7 +28,7 @@ def _base64_decoded(text: str) -> str:
 def _json_decoded(text: str) -> Value:
     try:
         return from_json(text)
-    except json.JSONDecodeError as error:
+    except ValueError as error:
         raise ArgumentError(f"it is not JSON: {error}") from error
 
 
@@ -59,32 +58,32 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
         raise ArgumentError(str(error)) from error
 
 
-def _host(prefix: str, number: float) -> str:
+def _host(prefix: str, number: int) -> str:
     network = _network(prefix)
     if not -network.num_addresses <= number < network.num_addresses:
         raise ArgumentError(f"{prefix} has no host {number}")
-    return str(network[int(number)])
+    return str(network[number])
 
 
 def _netmask(prefix: str) -> str:
     return str(_network(prefix).netmask)
 
 
-def _subnet(prefix: str, bits: float, number: float) -> str:
+def _subnet(prefix: str, bits: int, number: int) -> str:
     network = _network(prefix)
-    length = network.prefixlen + int(bits)
-    if length > network.max_prefixlen or not 0 <= number < 2 ** int(bits):
+    length = network.prefixlen + bits
+    if length > network.max_prefixlen or not 0 <= number < 2**bits:
         raise ArgumentError(f"{prefix} has no subnet {number} of {bits} bits more")
     size = 2 ** (network.max_prefixlen - length)
-    return f"{network.network_address + int(number) * size}/{length}"
+    return f"{network.network_address + number * size}/{length}"
 
 
-def _subnets(prefix: str, *more: float) -> Value:
+def _subnets(prefix: str, *more: int) -> Value:
     network = _network(prefix)
     made: list[str] = []
     at = int(network.network_address)
     for bits in more:
-        length = network.prefixlen + int(bits)
+        length = network.prefixlen + bits
         if bits < 1 or length > network.max_prefixlen:
             raise ArgumentError(f"{prefix} can't be extended by {bits} bits")
         size = 2 ** (network.max_prefixlen - length)
@@ -112,10 +111,10 @@ def _uuid5(namespace: str, name: str) -> str:
 FUNCTIONS: Final[Mapping[str, Function]] = {
     "base64decode": function("string", _base64_decoded),
     "base64encode": function("string", lambda text: base64.b64encode(text.encode()).decode()),
-    "cidrhost": function("string number", _host),
+    "cidrhost": function("string whole", _host),
     "cidrnetmask": function("string", _netmask),
-    "cidrsubnet": function("string number number", _subnet),
-    "cidrsubnets": function("string number...", _subnets),
+    "cidrsubnet": function("string whole whole", _subnet),
+    "cidrsubnets": function("string whole...", _subnets),
     "csvdecode": function("string", _csv_decoded),
     "homedir": function("", lambda: os.path.expanduser("~")),  # noqa: PTH111 - as text
     "jsondecode": function("string", _json_decoded),

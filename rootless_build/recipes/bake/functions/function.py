@@ -7,6 +7,7 @@ from typing import Final
 
 from rootless_build.data import dataclass
 from rootless_build.recipes.bake.values import (
+    ANYTHING,
     BOOL,
     NUMBER,
     STRING,
@@ -16,18 +17,20 @@ from rootless_build.recipes.bake.values import (
     convert,
 )
 
-ANYTHING: Final = Type("any")
-LIST: Final = Type("list", ANYTHING)
+SEQUENCE: Final = Type("sequence")
+ALIKE: Final = Type("list", ANYTHING)
 TEXTS: Final = Type("list", STRING)
-MAP: Final = Type("map", ANYTHING)
+MAPPING: Final = Type("mapping")
 _TYPES: Final = {
     "any": ANYTHING,
     "bool": BOOL,
     "number": NUMBER,
+    "whole": Type("whole"),
     "string": STRING,
-    "list": LIST,
+    "list": SEQUENCE,
+    "alike": ALIKE,
     "texts": TEXTS,
-    "map": MAP,
+    "map": MAPPING,
 }
 
 

@@ -7,12 +7,16 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from rootless_build.recipes.bake.functions.function import ArgumentError, Function, function
+from rootless_build.recipes.bake.numbers import Number, added
+from rootless_build.recipes.bake.unify import type_of, unified
 from rootless_build.recipes.bake.values import (
     Value,
+    ValueTypeError,
+    convert,
     distinct,
     equal,
-    shortest,
     to_text,
+    to_whole,
     type_name,
 )
 
@@ -44,11 +48,10 @@ def _index_of(items: Items, wanted: Value) -> int:
 def at_key(of: Value, key: Value) -> Value:
     """`of[key]`. Raises ArgumentError."""
     if isinstance(of, tuple):
-        number = shortest(key) if isinstance(key, int | float) else None
-        if isinstance(key, str) and key.lstrip("-").isdecimal():
-            number = int(key)
-        if not isinstance(number, int) or isinstance(key, bool):
-            raise ArgumentError("a list's index is a whole number")
+        try:
+            number = to_whole(key)
+        except ValueTypeError as error:
+            raise ArgumentError(f"a list's index: {error}") from error
         if not 0 <= number < len(of):
             raise ArgumentError(f"there is no element {number} in a list of {len(of)}")
         return of[number]
@@ -68,10 +71,10 @@ def _has_index(of: Value, key: Value) -> bool:
     return True
 
 
-def _element(items: Items, number: float) -> Value:
+def _element(items: Items, number: int) -> Value:
     if not items:
         raise ArgumentError("an empty list has no element")
-    return items[int(number) % len(items)]
+    return items[number % len(items)]
 
 
 def _flat(items: Items) -> Iterator[Value]:
@@ -83,10 +86,13 @@ def _flat(items: Items) -> Iterator[Value]:
 
 
 def _first(*values: Value) -> Value:
-    for value in values:
-        if value is not None:
-            return value
-    raise ArgumentError("every argument is null")
+    there = [value for value in values if value is not None]
+    if not there:
+        raise ArgumentError("every argument is null")
+    common = unified(tuple(map(type_of, there)))
+    if common is None:
+        raise ArgumentError("all arguments must have the same type")
+    return convert(there[0], common)
 
 
 def _first_list(*lists: Items) -> Value:
@@ -120,33 +126,33 @@ def _merged(*maps: Value) -> Value:
     return {name: made[name] for name in sorted(made)}
 
 
-def _range(*numbers: float) -> Value:
-    if not 1 <= len(numbers) <= 3:
+def _range(*given: Number) -> Value:
+    if not 1 <= len(given) <= 3:
         raise ArgumentError("it takes one, two or three numbers")
-    start, end = (0, numbers[0]) if len(numbers) == 1 else numbers[:2]
-    step = numbers[2] if len(numbers) == 3 else (1 if start <= end else -1)
+    start, end = (0, given[0]) if len(given) == 1 else given[:2]
+    step = given[2] if len(given) == 3 else (1 if start <= end else -1)
     if step == 0 or (step > 0 and start > end) or (step < 0 and start < end):
         raise ArgumentError("the step leads away from the end")
     made: list[Value] = []
     at = start
     while at < end if step > 0 else at > end:
-        made.append(shortest(at))
-        at += step
+        made.append(at)
+        at = added(at, step)
     return tuple(made)
 
 
-def _slice(items: Items, start: float, end: float) -> Value:
+def _slice(items: Items, start: int, end: int) -> Value:
     if not 0 <= start <= end <= len(items):
         raise ArgumentError(f"{start} to {end} is not inside a list of {len(items)}")
-    return items[int(start) : int(end)]
+    return items[start:end]
 
 
-def _chunks(items: Items, size: float) -> Value:
+def _chunks(items: Items, size: int) -> Value:
     if size < 0:
         raise ArgumentError("the size is negative")
     if size == 0:
         return (items,)
-    return tuple(items[i : i + int(size)] for i in range(0, len(items), int(size)))
+    return tuple(items[i : i + size] for i in range(0, len(items), size))
 
 
 def _zipped(keys: tuple[str, ...], values: Items) -> Value:
@@ -178,14 +184,14 @@ def _uniques(items: Items) -> Value:
 
 
 FUNCTIONS: Final[Mapping[str, Function]] = {
-    "chunklist": function("list number", _chunks),
+    "chunklist": function("alike whole", _chunks),
     "coalesce": function("any...", _first),
     "coalescelist": function("list...", _first_list),
     "compact": function("list", lambda items: tuple(v for v in items if v not in {None, ""})),
     "concat": function("list...", lambda *lists: tuple(itertools.chain(*lists))),
     "contains": function("any any", _contains),
-    "distinct": function("list", _uniques),
-    "element": function("list number", _element),
+    "distinct": function("alike", _uniques),
+    "element": function("list whole", _element),
     "flatten": function("list", lambda items: tuple(_flat(items))),
     "hasindex": function("any any", _has_index),
     "index": function("any any", at_key),
@@ -204,7 +210,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     ),
     "setsymmetricdifference": function("list list...", _difference),
     "setunion": function("list...", lambda *lists: distinct(tuple(itertools.chain(*lists)))),
-    "slice": function("list number number", _slice),
+    "slice": function("list whole whole", _slice),
     "sort": function("texts", lambda items: tuple(sorted(items))),
     "values": function("map", lambda of: tuple(of[name] for name in sorted(of))),
     "zipmap": function("texts list", _zipped),

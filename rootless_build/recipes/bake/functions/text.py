@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from rootless_build.recipes.bake.functions.function import ArgumentError, Function, function
+from rootless_build.recipes.bake.numbers import Number, short_text
 from rootless_build.recipes.bake.values import (
     Value,
     ValueTypeError,
@@ -15,6 +16,7 @@ from rootless_build.recipes.bake.values import (
     to_json,
     to_number,
     to_text,
+    to_whole,
 )
 
 _VERB: Final = re.compile(
@@ -56,9 +58,12 @@ def _one(found: re.Match[str], value: Value) -> str:
         if verb == "t":
             return f"%{flags}{width}s" % to_text(to_bool(value))
         if verb in "dxXo":
-            return f"%{flags}{width}{verb}" % _whole(value)
+            return f"%{flags}{width}{verb}" % to_whole(value)
         if verb == "b":
-            return f"%{flags}{width}s" % format(_whole(value), "b")
+            return f"%{flags}{width}s" % format(to_whole(value), "b")
+        if verb in "gG" and precision is None:
+            short = short_text(to_number(value))
+            return f"%{flags}{width}s" % (short.upper() if verb == "G" else short)
         if verb in "eEfFgG":
             return f"%{flags}{width}{dotted}{verb}" % float(to_number(value))
     except ValueTypeError as error:
@@ -66,18 +71,13 @@ def _one(found: re.Match[str], value: Value) -> str:
     raise ArgumentError(f"the verb {found[0]} is not known here")
 
 
-def _whole(value: Value) -> int:
-    number = to_number(value)
-    if not isinstance(number, int):
-        raise ArgumentError(f"{number} is not a whole number")
-    return number
-
-
 def _text(verb: str, value: Value) -> str:
     if verb == "q":
         return to_json(to_text(value))
     if verb == "v" and (value is None or isinstance(value, tuple | Mapping)):
         return to_json(value)
+    if verb == "v" and isinstance(value, Number) and not isinstance(value, bool):
+        return short_text(value)
     return to_text(value)
 
 
@@ -128,13 +128,13 @@ def _title(text: str) -> str:
     return re.sub(r"(?<!\w)\w", lambda found: found[0].upper(), text)
 
 
-def _substring(text: str, start: float, length: float) -> str:
-    first = int(start) + (len(text) if start < 0 else 0)
-    return text[first:] if length < 0 else text[first : first + int(length)]
+def _substring(text: str, start: int, length: int) -> str:
+    first = start + (len(text) if start < 0 else 0)
+    return text[first:] if length < 0 else text[first : first + length]
 
 
-def _indent(width: float, text: str) -> str:
-    return text.replace("\n", "\n" + " " * int(width))
+def _indent(width: int, text: str) -> str:
+    return text.replace("\n", "\n" + " " * width)
 
 
 def _joined(separator: str, *lists: tuple[Value, ...]) -> str:
@@ -161,7 +161,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "dirname": function("string", _dirname),
     "format": function("string any...", formatted),
     "formatlist": function("string any...", _formatted_list),
-    "indent": function("number string", _indent),
+    "indent": function("whole string", _indent),
     "join": function("string list...", _joined),
     "lower": function("string", str.lower),
     "regex": function("string string", _regex),
@@ -172,7 +172,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "sanitize": function("string", lambda text: re.sub(r"[^a-zA-Z0-9_-]", "_", text)),
     "split": function("string string", lambda by, t: tuple(t.split(by) if by else t)),
     "strlen": function("string", len),
-    "substr": function("string number number", _substring),
+    "substr": function("string whole whole", _substring),
     "title": function("string", _title),
     "trim": function("string string", lambda text, chars: text.strip(chars) if chars else text),
     "trimprefix": function("string string", str.removeprefix),
