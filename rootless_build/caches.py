@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
@@ -35,7 +36,8 @@ def volumes(step: RunContainer, image: Image, project: Path) -> tuple[VolumeMoun
     wanted = [*_go(step, image, environment), *(_absolute(d, step, image) for d in step.caches)]
     taken = [PurePosixPath(mount.target) for mount in step.mounts]
     found: dict[str, VolumeMount] = {}
-    for directory in wanted:
+    for given in wanted:
+        directory = PurePosixPath(posixpath.normpath("/" + str(given).lstrip("/")))
         if not any(directory.is_relative_to(t) or t.is_relative_to(directory) for t in taken):
             name = _name(directory, step, image, project)
             found.setdefault(name, VolumeMount(str(directory), name, cache=True))
@@ -65,7 +67,7 @@ def _go(
 
 
 def _absolute(directory: str, step: RunContainer, image: Image) -> PurePosixPath:
-    return PurePosixPath(step.working_directory or image.working_directory or "/", directory)
+    return PurePosixPath("/", step.working_directory or image.working_directory, directory)
 
 
 def _name(directory: PurePosixPath, step: RunContainer, image: Image, project: Path) -> str:

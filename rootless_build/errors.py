@@ -219,7 +219,10 @@ class UnsupportedError(StepFailedError):
 
 
 class BundlesError(RbuildError):
-    """The bundles do not match their checksums. `problems` has one line for each bad file."""
+    """The bundles do not match their checksums, or can't stand beside what somebody else wrote.
+
+    `problems` has one line for each bad file.
+    """
 
     exit_code = 4
     code = "bad-bundles"

@@ -70,14 +70,18 @@ def make_mount_points(step: RunContainer) -> None:
 
 
 def _make_below(place: Path, path: PurePosixPath, *, is_file: bool) -> None:
+    """Raises OSError where a link is on the way: it may lead somewhere else in the container."""
+    # Few runs have mounts in mounts.
+    from rootless_build.bundles.tree import directory_inside  # noqa: PLC0415
+
+    if ".." in path.parts:
+        return  # out of the mount
     place.mkdir(parents=True, exist_ok=True)
-    for name in path.parts[: -1 if is_file else None]:
-        place /= name
-        if place.is_symlink():
-            return  # it may lead somewhere else in the container
-        place.mkdir(exist_ok=True)
-    if is_file:
-        (place / path.name).touch(exist_ok=False)
+    directories = path.parent if is_file else path
+    with directory_inside(place, str(directories), make=True) as directory:
+        if is_file:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            os.close(os.open(path.name, flags, 0o666, dir_fd=directory))
 
 
 def without_bundles(step: RunContainer, staging: Path | None) -> RunContainer:

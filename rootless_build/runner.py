@@ -11,7 +11,7 @@ import secrets
 import shlex
 import signal
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, assert_never
@@ -20,6 +20,8 @@ from rootless_build import (
     bases,
     caches,
     caller,
+    errors,
+    escaping,
     failures,
     interactive,
     mounts,
@@ -581,9 +583,13 @@ class _Run:
             text = f"what the container wrote could not be kept: {error.strerror or error}"
             reporter.notice("not-kept", text, Level.WARNING)
             return
-        if kept:
-            more = f" and {len(kept) - 1} more" if len(kept) > 1 else ""
-            reporter.notice("kept", f"what the container wrote is kept in {place}: {kept[0]}{more}")
+        if kept.paths:
+            text = f"what the container wrote is kept in {place}: {_several(kept.paths)}"
+            reporter.notice("kept", text)
+        if kept.left_out:
+            why = errors.reason(next(iter(kept.left_out.values())))
+            text = f"could not be kept: {_several(tuple(kept.left_out))} ({why})"
+            reporter.notice("not-kept", text, Level.WARNING)
 
     def _image(self, step: RunContainer, reporter: StepReporter) -> Image:
         if step.image in self._built:
@@ -635,6 +641,12 @@ class _Run:
             self._emit(BundlesPublished(staging.directory, published.files, published.checked))
         if foreign:
             self._emit(Notice(Level.WARNING, "substitutes", substitutes.sentence(foreign)))
+
+
+def _several(paths: Sequence[str]) -> str:
+    """The first one, and how many more there are."""
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f"{escaping.shown(paths[0])}{more}"
 
 
 def asked_for(plan: Plan) -> frozenset[str]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rootless_build.bundles.copying import copy_tree
-from rootless_build.bundles.tree import directory_inside, remove, remove_at
+from rootless_build.bundles.tree import directory_inside, remove
 
 
 def merge_tree(source: Path, target: Path, place: Path) -> tuple[str, ...]:
@@ -31,7 +31,7 @@ def put_in_place(source: Path, target: Path, path: str) -> None:
     """Move what is at `path` in one tree to the same path in another, over what is there.
 
     Of a directory, itself alone, with its mode still to be set. No link in either tree is
-    followed. Raises OSError.
+    followed. A directory that holds something is never replaced. Raises OSError.
     """
     parent, name = os.path.split(path)
     with (
@@ -48,7 +48,7 @@ def put_in_place(source: Path, target: Path, path: str) -> None:
                 os.mkdir(name, dir_fd=there)
             return
         if replaced:
-            remove_at(name, there)
+            os.rmdir(name, dir_fd=there)
         os.rename(name, name, src_dir_fd=here, dst_dir_fd=there)
 
 

@@ -180,18 +180,20 @@ class Staging:
 
         For bundles that somebody else works with meanwhile: a shell that has them mounted, or
         another run that wrote to them since they were copied. Each file is the old or the new one,
-        what others wrote stays, and what the container removed is removed where it is as it was.
-        Raises as `publish`.
+        what others wrote stays unless the container wrote a file of that name too, and what the
+        container removed is removed where it is as it was. Raises as `publish`, and BundlesError
+        where a name is a file of the container's and a directory of the others', or the reverse.
         """
         published = self._verified(attestation, asked)
         new = snapshot(self.path)
         written = [path for path, seen in new.items() if self.given.get(path) != seen]
         with _publishing(self.directory, "bundles-not-writable"):
-            self.directory.mkdir(parents=True, exist_ok=True)
             now = snapshot(self.directory)
+            gone = self.found.keys() - new.keys() - self._lasting_statements(new)
+            self._check_beside(now, new, written, gone)
+            self.directory.mkdir(parents=True, exist_ok=True)
             for root, found in ((self.path, new), (self.directory, now)):
                 set_modes(root, {path: mode | 0o200 for path, mode in directories(found).items()})
-            gone = self.found.keys() - new.keys() - self._lasting_statements(new)
             self._remove_beside(now, gone)
             for path in written:
                 put_in_place(self.path, self.directory, path)
@@ -213,9 +215,37 @@ class Staging:
         lasting = set()
         for path in _statements(self.found):
             bundle, _, _ = path.rpartition("/")
-            if bundle in {"", *new} and _below(new, bundle) == _below(self.given, bundle):
+            stays = not bundle or (bundle in new and stat.S_ISDIR(new[bundle][0]))
+            if stays and _below(new, bundle) == _below(self.given, bundle):
                 lasting.add(path)
         return lasting
+
+    def _check_beside(
+        self, now: Snapshot, new: Snapshot, written: Collection[str], gone: Collection[str]
+    ) -> None:
+        """Raise BundlesError where what the container wrote can't stand beside what others did."""
+        files = {path for path in written if not stat.S_ISDIR(new[path][0])}
+        kept = (path for path, seen in now.items() if path not in gone or seen != self.found[path])
+        problems = {
+            f"{shown(above)}: a file of this build, and {shown(path)} was made meanwhile"
+            for path in kept
+            for above in _above(path)
+            if above in files
+        }
+        replaced = set(written)
+        problems |= {
+            f"{shown(path)}: {shown(above)} was made meanwhile, which is no directory"
+            for path in written
+            for above in _above(path)
+            if above in now and above not in replaced and not stat.S_ISDIR(now[above][0])
+        }
+        if problems:
+            raise BundlesError(
+                f"somebody else has changed {shown(self.directory)} meanwhile, and the new bundles"
+                " can't be put beside that; it stays as it was",
+                problems=tuple(sorted(problems)),
+                hint="build again, or remove what is in the way first",
+            )
 
     def _remove_beside(self, now: Snapshot, gone: Collection[str]) -> None:
         """What the container removed goes, unless somebody else has made another of it since."""
@@ -340,6 +370,13 @@ def _filled(directory: Path, new: Path, warnings: list[str]) -> Staging:
 def _below(found: Snapshot, directory: str) -> Snapshot:
     start = f"{directory}/" if directory else ""
     return {path: seen for path, seen in found.items() if path.startswith(start)}
+
+
+def _above(path: str) -> Iterator[str]:
+    """The directories in the tree that a path leads through, without the tree itself."""
+    while "/" in path:
+        path, _, _ = path.rpartition("/")
+        yield path
 
 
 def _statements(found: Snapshot) -> list[str]:

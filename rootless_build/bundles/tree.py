@@ -11,7 +11,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -32,36 +32,57 @@ class Entry:
     status: os.stat_result
 
 
-def walk(root: Path, start: str = "") -> Iterator[Entry]:
-    """Everything below `start`, a directory before what is in it. No link is followed."""
+def walk(
+    root: Path, start: str = "", failed: Callable[[str, OSError], None] | None = None
+) -> Iterator[Entry]:
+    """Everything below `start`, a directory before what is in it. No link is followed.
+
+    `failed` is told of what can't be looked at; without it, that is raised.
+    """
+    failed = failed or _raise
     pending = [start]
     while pending:
         directory = pending.pop()
-        with os.scandir(root / directory) as found:
-            entries = sorted(found, key=lambda entry: entry.name)
+        try:
+            with os.scandir(root / directory) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError as error:
+            failed(directory, error)
+            continue
         below = []
         for entry in entries:
             path = f"{directory}/{entry.name}" if directory else entry.name
-            status = entry.stat(follow_symlinks=False)
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except OSError as error:
+                failed(path, error)
+                continue
             yield Entry(path, status)
             if stat.S_ISDIR(status.st_mode):
                 below.append(path)
         pending.extend(reversed(below))
 
 
-Snapshot = Mapping[str, tuple[int, int, int]]
-"""Path: mode, inode, and time of last change in ns, which no program can set; of a directory only
-the mode."""
+def _raise(_path: str, error: OSError) -> None:
+    raise error
+
+
+Seen = tuple[int, int, int]
+"""Mode, inode, and time of last change in ns, which no program can set; of a directory only the
+mode."""
+Snapshot = Mapping[str, Seen]
+"""What was seen of each path."""
 
 
 def snapshot(root: Path) -> Snapshot:
     """What is below `root`, to tell later what was written since; of what is not there, nothing."""
     if not root.is_dir():
         return {}
-    return {entry.path: _seen(entry.status) for entry in walk(root)}
+    return {entry.path: seen(entry.status) for entry in walk(root)}
 
 
-def _seen(status: os.stat_result) -> tuple[int, int, int]:
+def seen(status: os.stat_result) -> Seen:
+    """What a snapshot has of an entry."""
     if stat.S_ISDIR(status.st_mode):
         return (status.st_mode, 0, 0)
     return (status.st_mode, status.st_ino, status.st_ctime_ns)
@@ -129,8 +150,11 @@ def open_inside(root: Path, path: str) -> BinaryIO:
 def directory_inside(root: Path, path: str, *, make: bool = False) -> Iterator[int]:
     """A descriptor of a directory in the tree, to which no link leads.
 
-    `make`: what is missing on the way is made. Raises OSError where something else is in the way.
+    `make`: what is missing on the way is made. Raises OSError where something else is in the way,
+    or the path leads out of the tree.
     """
+    if ".." in path.split("/"):
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
     descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
         for name in filter(None, path.split("/")):

@@ -222,10 +222,10 @@ class Draft:
         if len(parts) > 3 or not all(parts[:2]):
             raise BadValueError(f"{value!r} is not [SOURCE:]TARGET[:OPTIONS]")
         if len(parts) == 1:
-            self.add("mounts", VolumeMount(target=_target(parts[0])))
+            self.add("mounts", VolumeMount(target=mount_target(parts[0])))
             return
         options = parts[2].split(",") if len(parts) == 3 else []
-        self.add("mounts", self._volume(parts[0], _target(parts[1]), options))
+        self.add("mounts", self._volume(parts[0], mount_target(parts[1]), options))
 
     def _volume(self, source: str, target: str, options: list[str]) -> Mount:
         read_only, copy, propagation = False, True, None
@@ -257,7 +257,7 @@ class Draft:
         target = _first(given, "target", "dst", "destination")
         if not target:
             raise BadValueError(f"{value!r} has no target")
-        target = _target(target)
+        target = mount_target(target)
         source = _first(given, "source", "src")
         read_only = _read_only(given)
         made: Mount
@@ -291,7 +291,9 @@ class Draft:
     def add_tmpfs(self, value: str) -> None:
         """`--tmpfs TARGET[:OPTIONS]`."""
         target, _, options = value.partition(":")
-        self.add("mounts", TmpfsMount(_target(target), tuple(filter(None, options.split(",")))))
+        self.add(
+            "mounts", TmpfsMount(mount_target(target), tuple(filter(None, options.split(","))))
+        )
 
     def add_output(self, value: str) -> None:
         """`--output DEST` or `type=…,dest=…`; a directory alone means `type=local`."""
@@ -341,7 +343,8 @@ def _integer(value: str) -> int:
         raise BadValueError(f"{value!r} is not a whole number") from error
 
 
-def _target(value: str) -> str:
+def mount_target(value: str) -> str:
+    """Where something is mounted in the container: absolute, and without `..`."""
     if not value.startswith("/"):
         raise BadValueError(f"{value!r} is not an absolute path in the container")
     target = posixpath.normpath("/" + value.lstrip("/"))

@@ -21,7 +21,7 @@ from rootless_build.plan import (
     VolumeMount,
 )
 from rootless_build.recipes import source_date_epoch
-from rootless_build.recipes.docker_draft import BadValueError, Draft
+from rootless_build.recipes.docker_draft import BadValueError, Draft, mount_target
 from rootless_build.recipes.request import Request
 
 _BUNDLES = "bundles"
@@ -105,6 +105,13 @@ def _wrong(file: Path, keys: tuple[str, ...], message: str) -> ConfigError:
     return config_reader.error_at(file, keys, message)
 
 
+def _mount_target(value: str, file: Path, keys: tuple[str, ...]) -> str:
+    try:
+        return mount_target(value)
+    except BadValueError as error:
+        raise _wrong(file, keys, str(error)) from error
+
+
 def _changed(container: Container, target: Target) -> Container:
     """The container with the target's own keys in place of its; environments are added up."""
     keys = ("command", "entrypoint", "working_directory", "user", "privileged", "network", "tty")
@@ -134,10 +141,13 @@ def _run(
             except BadValueError as error:
                 raise _wrong(config.file, ("container", key), str(error)) from error
     for name, directory in container.volumes:
-        draft.add("mounts", VolumeMount(directory, name))
+        place = _mount_target(directory, config.file, ("container", "volumes"))
+        draft.add("mounts", VolumeMount(place, name))
     if config.bundles is not None and config.bundles.mount and target.bundles:
         directory_here = config.bundles.directory or request.project / _BUNDLES
-        draft.add("mounts", BindMount(directory_here, config.bundles.container_path))
+        keys = ("bundles", "container-path")
+        place = _mount_target(config.bundles.container_path, config.file, keys)
+        draft.add("mounts", BindMount(directory_here, place))
     for name in container.pass_environment:
         draft.add_pair("environment", name)
     draft.add("environment", *container.environment, *request.variables)

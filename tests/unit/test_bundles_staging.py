@@ -21,7 +21,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rootless_build.bundles import Published, Staging, failed, restore, stage, swapping
+from rootless_build.bundles import Published, Staging, failed, merging, restore, stage, swapping
 from rootless_build.bundles.provenance import NAME, Attestation
 from rootless_build.bundles.tree import link_text, remove
 from rootless_build.errors import BundlesError, HostError, UsageError
@@ -197,9 +197,67 @@ def test_what_is_published_beside_a_shell_goes_through_none_of_its_links(
         (staging.path / "sub/more").write_text("mine")
         shutil.rmtree(bundles / "sub")
         (bundles / "sub").symlink_to(tmp_path / "home")
-        with pytest.raises(HostError):
+        with pytest.raises(BundlesError):
             staging.publish_beside()
     assert list((tmp_path / "home").iterdir()) == []
+
+
+def test_what_others_made_in_a_directory_is_not_replaced_by_a_file(bundles: Path) -> None:
+    """Whether the container makes a file of the directory, or a link, or others of its file."""
+    (bundles / "x").mkdir()
+    (bundles / "x/old").write_text("old")
+    (bundles / "f").write_text("old")
+    for link in (False, True):
+        with stage(bundles) as staging:
+            shutil.rmtree(staging.path / "x")
+            (staging.path / "x").symlink_to("f") if link else (staging.path / "x").write_text(
+                "mine"
+            )
+            (staging.path / "a-first").write_text("mine")
+            (bundles / "x/sub").mkdir(exist_ok=True)
+            (bundles / "x/sub/new").write_text("theirs")
+            before = snapshot(bundles)
+            with pytest.raises(BundlesError) as caught:
+                staging.publish_beside()
+        assert snapshot(bundles) == before
+        assert any("x/sub/new" in problem for problem in caught.value.problems)
+    with stage(bundles) as staging:
+        (staging.path / "f").unlink()
+        (staging.path / "x/more").write_text("mine")
+        shutil.rmtree(bundles / "x")
+        (bundles / "x").write_text("theirs")
+        with pytest.raises(BundlesError) as caught:
+            staging.publish_beside()
+    assert (bundles / "x").read_text() == "theirs"
+    assert (bundles / "f").exists()
+    assert any("x/more" in problem for problem in caught.value.problems)
+
+
+def test_a_directory_that_others_left_alone_becomes_the_containers_file(bundles: Path) -> None:
+    """One with a statement in it, too, and one that can't be written."""
+    for name in ("x", "y"):
+        (bundles / name / "below").mkdir(parents=True)
+        (bundles / name / "below/old").write_text("old")
+    (bundles / "y/below").chmod(0o555)
+    (bundles / "z").mkdir()
+    (bundles / "z" / NAME).write_text("{}")
+    with stage(bundles) as staging:
+        (staging.path / "y/below").chmod(0o755)
+        for name in ("x", "y", "z"):
+            shutil.rmtree(staging.path / name)
+            (staging.path / name).write_text("mine")
+        staging.publish_beside()
+    assert [(bundles / name).read_text() for name in ("x", "y", "z")] == ["mine"] * 3
+
+
+def test_what_is_made_in_the_last_moment_stays(tmp_path: Path) -> None:
+    for name in ("mine", "theirs/x"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "mine/x").write_text("mine")
+    (tmp_path / "theirs/x/new").write_text("theirs")
+    with pytest.raises(OSError, match=os.strerror(errno.ENOTEMPTY)):
+        merging.put_in_place(tmp_path / "mine", tmp_path / "theirs", "x")
+    assert (tmp_path / "theirs/x/new").read_text() == "theirs"
 
 
 def test_a_container_sees_no_statements_and_those_of_what_it_left_alone_stay(
@@ -244,15 +302,66 @@ def test_what_a_failed_container_wrote_is_kept_and_no_more(bundles: Path, tmp_pa
             shutil.rmtree(staging.path / "1.12.6")
             (staging.path / "logs").mkdir()
             (staging.path / "logs/docker.log").write_text(text)
-            (staging.path / "link").symlink_to("/etc/passwd")
-            assert failed.keep(staging, place) == ("logs/docker.log",)
-        assert [path.name for path in place.rglob("*")] == ["logs", "docker.log"]
+            (staging.path / "logs/last").symlink_to("/etc/passwd")
+            assert failed.keep(staging, place).paths == ("logs/docker.log", "logs/last")
+        assert sorted(path.name for path in place.rglob("*")) == ["docker.log", "last", "logs"]
         assert (place / "logs/docker.log").read_text() == text
+        assert link_text(place / "logs/last") == "/etc/passwd"
     with stage(bundles) as staging:
-        assert failed.keep(staging, place) == ()
+        assert failed.keep(staging, place).paths == ()
     # What was kept last stays.
     assert (place / "logs/docker.log").read_text() == "second"
     assert (bundles / "latest").exists()
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["beside", "on another file system"])
+def test_a_failed_container_can_lock_nothing_of_what_it_wrote(
+    bundles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, elsewhere: bool
+) -> None:
+    """As an ordinary user: root may read everything."""
+    place = tmp_path / "failed"
+    if elsewhere:
+        rename = os.rename
+
+        def other_device(source: Path, target: Path, **at: int) -> None:
+            if Path(source).is_relative_to(bundles.parent):
+                raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+            rename(source, target, **at)
+
+        monkeypatch.setattr(os, "rename", other_device)
+    with stage(bundles) as staging:
+        for name, mode in (("a", 0o555), ("b", 0), ("c", 0o755)):
+            below = staging.path / name / "below"
+            below.mkdir(parents=True)
+            (below / "log").write_text(name)
+            (below / "log").chmod(0)
+            below.chmod(mode)
+            below.parent.chmod(mode)
+        staging.path.chmod(0o555)
+        kept = failed.keep(staging, place)
+    assert sorted(kept.paths) == ["a/below/log", "b/below/log", "c/below/log"]
+    assert not kept.left_out
+    assert [(place / path).read_text() for path in sorted(kept.paths)] == ["a", "b", "c"]
+
+
+def test_what_lies_too_deep_keeps_nothing_else_from_being_kept(
+    bundles: Path, tmp_path: Path
+) -> None:
+    with stage(bundles) as staging:
+        (staging.path / "log").write_text("why")
+        (staging.path / "deep").mkdir()
+        directory = os.open(staging.path / "deep", os.O_RDONLY)
+        for _ in range(50):
+            os.mkdir("d" * 200, dir_fd=directory)
+            below = os.open("d" * 200, os.O_RDONLY, dir_fd=directory)
+            os.close(directory)
+            directory = below
+        os.close(directory)
+        kept = failed.keep(staging, tmp_path / "failed")
+    assert kept.paths == ("log",)
+    (error,) = kept.left_out.values()
+    assert error.errno == errno.ENAMETOOLONG
+    assert names(tmp_path) == ["failed", "project"]
 
 
 def test_staging_starts_as_a_faithful_copy(bundles: Path) -> None:

@@ -61,8 +61,9 @@ def test_what_the_recipe_mounts_is_left_to_it(taken: str) -> None:
 
 
 def test_directories_of_the_users_choice() -> None:
-    step = replace(STEP, caches=("/var/ccache", ".cache"), working_directory="/src")
-    assert targets(step, ()) == ["/var/ccache", "/src/.cache"]
+    given = ("/var/ccache", ".cache", "../up", "/a/../../out")
+    step = replace(STEP, caches=given, working_directory="/src")
+    assert targets(step, ()) == ["/var/ccache", "/src/.cache", "/up", "/out"]
 
 
 def test_one_volume_for_each_project_and_platform() -> None:

@@ -9,7 +9,15 @@ import pytest
 
 from rootless_build import mounts
 from rootless_build.errors import UnsupportedError
-from rootless_build.plan import BindMount, Bundles, Mount, Plan, RunContainer, VolumeMount
+from rootless_build.plan import (
+    BindMount,
+    Bundles,
+    CallerIds,
+    Mount,
+    Plan,
+    RunContainer,
+    VolumeMount,
+)
 
 BUNDLES = Path("/src/bundles")
 STAGING = Path("/src/.bundles.new")
@@ -58,6 +66,29 @@ def test_a_link_leads_to_the_bundles_too(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("bundles")
     made = mounts.staged(step(BindMount(tmp_path / "link", "/b")), tmp_path / "bundles", STAGING)
     assert made.mounts == (BindMount(STAGING, "/b"),)
+
+
+def nested(source: Path, target: str, *more: Mount) -> RunContainer:
+    mounted = (BindMount(source, "/w"), VolumeMount(target, "v"), *more)
+    return RunContainer("dev", mounts=mounted, caller_ids=CallerIds(5, 5))
+
+
+def test_what_is_mounted_in_a_mount_gets_its_place(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    file = BindMount(tmp_path / "file", "/w/etc/file")
+    mounts.make_mount_points(nested(tmp_path / "p", "/w/a/b", file))
+    assert (tmp_path / "p/a/b").is_dir()
+    assert (tmp_path / "p/etc/file").read_bytes() == b""
+
+
+@pytest.mark.parametrize("target", ["/w/../escape", "/w/a/../../escape", "/w/link/escape"])
+def test_no_mount_point_is_made_outside_of_the_mount(tmp_path: Path, target: str) -> None:
+    (tmp_path / "p/a").mkdir(parents=True)
+    (tmp_path / "p/link").symlink_to("..")
+    (tmp_path / "file").write_text("x")
+    mounts.make_mount_points(nested(tmp_path / "p", target, BindMount(tmp_path / "file", target)))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "p"]
+    assert sorted(path.name for path in (tmp_path / "p").iterdir()) == ["a", "link"]
 
 
 def test_other_mounts_stay() -> None:

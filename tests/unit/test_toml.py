@@ -248,6 +248,25 @@ def test_bundles_are_copied_where_they_are_not_mounted(tmp_path: Path) -> None:
     assert (step.mounts, made.bundles) == ((), Bundles(tmp_path / "bundles", "out"))
 
 
+def test_what_is_mounted_lies_where_the_path_leads(tmp_path: Path) -> None:
+    text = CONTAINER + 'volumes = {v = "/w/../../escape"}\n[bundles]\ncontainer-path = "/w/../b"\n'
+    assert [mount.target for mount in run(tmp_path, text).mounts] == ["/escape", "/b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('volumes = {v = "relative"}\n', "container.volumes"),
+        ('volumes = {v = "/w/.."}\n', "container.volumes"),
+        ('[bundles]\ncontainer-path = "out"\n', "bundles.container-path"),
+    ],
+)
+def test_a_place_where_nothing_can_be_mounted(tmp_path: Path, text: str, key: str) -> None:
+    error = refusal(tmp_path, CONTAINER + text)
+    assert "rbuild.toml" in error.message
+    assert key in error.message
+
+
 @pytest.mark.parametrize(
     ("mount", "words"),
     [("src:/a:frob", "frob"), ("a:b:c:d", "a:b:c:d"), (".:relative", "relative")],
