@@ -7,7 +7,7 @@ does nothing. `tests/contract` is the suite each must pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
@@ -227,12 +227,37 @@ def removed_at_end(remove: Callable[[], None]) -> Iterator[None]:
         raise ContainerLeftError(error.message, engine_words=error.engine_words) from error
 
 
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """An image in an engine's storage, whoever made it.
+
+    `id` has 64 hex digits. `names` are all of its names. `layers` are what its files are kept in,
+    copies of them with other owners included; images that share a layer keep it once. `ancestors`
+    are the ids of the images in storage that it was made from, `containers` the names of all
+    containers that were made from it.
+    """
+
+    id: str
+    names: tuple[str, ...] = ()
+    labels: Pairs = ()
+    layers: tuple[str, ...] = ()
+    ancestors: frozenset[str] = frozenset()
+    containers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImages:
+    """All images of an engine's storage. `held` are layers that something else keeps."""
+
+    images: tuple[StoredImage, ...]
+    held: frozenset[str] = frozenset()
+
+
 class LeftoverKind(StrEnum):
     """What an earlier run can leave in an engine's storage."""
 
     CONTAINER = "container"
     VOLUME = "volume"
-    IMAGE = "image"
     BROKEN_IMAGE = "broken image"
     """One that an engine had no room to finish, or was killed while it did. No engine can use it,
     and podman 4.3.1 and buildah 1.28.2 list no images at all while it is there."""
@@ -312,6 +337,28 @@ class Engine(Protocol):
     def discard_image(self, image: Image) -> None:
         """Remove an image that has no name. One that has, or that is used, stays: no error."""
 
+    @property
+    def storage(self) -> str:
+        """What stands for the place of its images: the same for engines that share one."""
+
+    def image_ids(self) -> frozenset[str]:
+        """The ids of all images in storage, those without a name included: 64 hex digits each."""
+
+    def stored_images(self) -> StoredImages:
+        """All images in storage, and what keeps each."""
+
+    def layer_sizes(self, images: Collection[StoredImage]) -> Mapping[str, int]:
+        """Bytes in storage of each layer of these images and, by its id, of what each keeps
+        beside. What is not there is not known.
+        """
+
+    def remove_images(self, images: Sequence[StoredImage]) -> Mapping[str, str]:
+        """Remove images, with the names that are given, without force, and no others.
+
+        Those that are made of others come first. Returns why some stay, by their ids: one has
+        another name now, or is used. What is gone already is no error.
+        """
+
     def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
         """Make an image of a root file system in a tar archive, tagged `reference`."""
 
@@ -331,7 +378,9 @@ class Engine(Protocol):
         """
 
     def remove(self, leftover: Leftover) -> None:
-        """Remove one of them, by force, with its processes."""
+        """Remove one of them: a container by force, with its processes; a volume only where no
+        container has it.
+        """
 
 
 class Backend(Protocol):

@@ -318,7 +318,7 @@ def made_from_packages(
     if go is None:
         return engine.import_root(archive, base.local_reference, labels)
     root = f"{base.local_reference}-root"
-    engine.import_root(archive, root, labels)
+    reporter.image(engine.import_root(archive, root, labels).id)
     golang.lay_out(context, root, go)
     step = BuildImage(
         context,

@@ -242,6 +242,9 @@ class StepReporter:
             )
         )
 
+    def image(self, identity: str) -> None:
+        """The engine has made an image for an instruction, or found it; the id may be cut off."""
+
     def notice(self, code: str, text: str, level: Level = Level.INFO) -> None:
         """Tell the user something about this step."""
         self._emit(Notice(level, code, text, self._step))
@@ -288,6 +291,10 @@ class ForwardingReporter(StepReporter):
     def instruction_done(self, *, cached: bool = False) -> None:
         """The engine has its result."""
         self._inner.instruction_done(cached=cached)
+
+    def image(self, identity: str) -> None:
+        """The engine has an image for an instruction."""
+        self._inner.image(identity)
 
     def notice(self, code: str, text: str, level: Level = Level.INFO) -> None:
         """Tell the user something."""

@@ -19,7 +19,6 @@ from rootless_build.backend import (
     LABEL_PROJECT,
     LABEL_UNFINISHED,
     Engine,
-    ImageLabel,
     Leftover,
     LeftoverKind,
 )
@@ -147,9 +146,6 @@ def _owner(leftover: Leftover) -> str | None:
     if maker is not None and process.lives(maker):
         return None
     match leftover.kind:
-        case LeftoverKind.IMAGE:
-            label = ImageLabel.of(leftover.labels)
-            return label.project if label else None
         case LeftoverKind.CONTAINER:
             return labels.get(LABEL_PROJECT) if maker is not None else None
         case LeftoverKind.VOLUME:

@@ -13,6 +13,8 @@ from rootless_build.backend import (
     Image,
     Leftover,
     LeftoverKind,
+    StoredImage,
+    StoredImages,
     UserNamespace,
 )
 from rootless_build.events import StepReporter
@@ -93,6 +95,23 @@ class RememberingEngine:
     def discard_image(self, image: Image) -> None:
         with self._forgetting():
             self._engine.discard_image(image)
+
+    @property
+    def storage(self) -> str:
+        return self._engine.storage
+
+    def image_ids(self) -> frozenset[str]:
+        return self._engine.image_ids()
+
+    def stored_images(self) -> StoredImages:
+        return self._engine.stored_images()
+
+    def layer_sizes(self, images: Collection[StoredImage]) -> Mapping[str, int]:
+        return self._engine.layer_sizes(images)
+
+    def remove_images(self, images: Sequence[StoredImage]) -> Mapping[str, str]:
+        with self._forgetting():
+            return self._engine.remove_images(images)
 
     def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
         with self._forgetting():

@@ -78,6 +78,7 @@ from rootless_build.unchanged import Answer, ImageBuild, Running, Unchanged
 from rootless_build.unprivileged import without_dind
 
 if TYPE_CHECKING:
+    from rootless_build.built_images import BuiltImages, Journal
     from rootless_build.bundles import Staging
     from rootless_build.provenance import Attestor
     from rootless_build.substitutes import Substitute
@@ -113,6 +114,8 @@ class Options:
     """What is done with new bundles instead of publishing them."""
     foreseen: Callable[[], Mapping[str, Image | None]] = dict
     """What was found out of images before; it may take its time."""
+    images: Callable[[], BuiltImages] | None = None
+    """Where it is put down which images were built; None: nowhere."""
     unprivileged: bool = False
     """Containers that were privileged are not: Docker's hack/dind is left out."""
 
@@ -318,7 +321,11 @@ class _Run:
             prepared = bases.prepared(plain, self._engine, reporter)
             self._attest(step)
             building = self._unchanged.building(step, self._engine) if self._unchanged else None
-            image = self._build_labelled(prepared, building, reporter)
+            with self._recorded(step, reporter) as journal:
+                own = journal.reporter(reporter) if journal else reporter
+                image = self._build_labelled(prepared, building, own)
+                if journal:
+                    journal.made(image.id)
         reporter.flush()
         for tag in plain.tags:
             self._built[tag] = image
@@ -332,6 +339,18 @@ class _Run:
             text = f"while the image was built {changed}; the next run builds it again"
             reporter.notice("changed-meanwhile", text, Level.WARNING)
         return True
+
+    def _recorded(
+        self, step: BuildImage, reporter: StepReporter
+    ) -> AbstractContextManager[Journal | None]:
+        """What the build makes comes on record."""
+        if self._options.images is None:
+            return nullcontext()
+        # A run that changes nothing builds none.
+        from rootless_build import built_images  # noqa: PLC0415
+
+        made = built_images.of_build(step, self._plan.project)
+        return built_images.recorded(self._options.images(), made, self._engine, reporter)
 
     def _attest(self, step: BuildImage) -> None:
         if self._attestor is not None:

@@ -21,7 +21,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import field
 from datetime import UTC, datetime
@@ -193,6 +193,27 @@ def crashed(data: Path) -> Iterator[tuple[Record, Path]]:
     for runs in sorted((data / "runs").glob("*")):
         for record in _dead(runs):
             yield record, runs / record.identity
+
+
+@contextmanager
+def others(data: Path, project: Path) -> Iterator[Mapping[str, str]]:
+    """All other checkouts, in which no run begins while the context lasts.
+
+    Gives those in which one lives, by `key`, and what it is.
+    """
+    busy: dict[str, str] = {}
+    with ExitStack() as stack:
+        for runs in sorted((data / "runs").glob("*")):
+            if runs.name == key(project):
+                continue
+            try:
+                lock = os.open(runs / _LOCK, os.O_RDWR)
+            except OSError:
+                continue  # it went
+            stack.callback(os.close, lock)
+            if not _lock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                busy[runs.name] = _described(lock, runs)
+        yield busy
 
 
 def discard(place: Path) -> None:

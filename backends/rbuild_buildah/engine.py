@@ -21,25 +21,33 @@ from rbuild_containers.build_log import BuildLog
 from rbuild_containers.id_maps import id_maps
 from rbuild_containers.image_config import image_from_config
 from rbuild_containers.image_files import copy_image
+from rbuild_containers.killing import is_mounted
 from rbuild_containers.runtime_state import RuntimeStates
 from rbuild_containers.temporary import build_directory
 from rbuild_containers.working import Storage, bundle_directories, size
 from rootless_build import process
 from rootless_build.backend import (
     ALL_KINDS,
-    LABEL_PREFIX,
+    LABEL_PROCESS,
     EngineSettings,
     Image,
     Leftover,
     LeftoverKind,
+    StoredImage,
+    StoredImages,
     UserNamespace,
 )
-from rootless_build.errors import ImageNotFoundError, RbuildError, StepFailedError
+from rootless_build.errors import (
+    ImageBuildError,
+    ImageNotFoundError,
+    RbuildError,
+    StepFailedError,
+    reason,
+)
 from rootless_build.events import StepReporter, Stream
 from rootless_build.plan import BuildImage, Json, Pairs, RunContainer
 
 _NOT_FOUND: Final = ("image not known", "does not resolve to an image ID")
-_UNITS: Final = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
 class BuildahEngine:
@@ -106,9 +114,8 @@ class BuildahEngine:
 
     def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:
         """Build with a cache of layers, and tag."""
-        file = step.image_id_file or self._settings.runtime_directory / "image-id"
-        file.unlink(missing_ok=True)
-        arguments = build_command(dataclasses.replace(step, image_id_file=file), self._settings)
+        # Where it is to write the id into a file, buildah 1.28 tells no ids of instructions.
+        arguments = build_command(dataclasses.replace(step, image_id_file=None), self._settings)
         log = BuildLog(reporter)
         status = None
         with build_directory(step, self._buildah.remove_tree) as temporary:
@@ -120,9 +127,11 @@ class BuildahEngine:
         log.finish(succeeded=status == 0)
         if status:
             raise log.failure(step, status)
-        image = self.find_image(file.read_text().strip().removeprefix("sha256:"))
+        image = self.find_image(log.result) if log.result else None
         if image is None:
             raise log.failure(step, status)
+        if step.image_id_file is not None:
+            _write_id(image, step.image_id_file)
         return image
 
     def copy_size(self, step: RunContainer, image: Image) -> int | None:
@@ -152,6 +161,56 @@ class BuildahEngine:
         ours = [line for line in names.text.splitlines() if image.id in line.partition(" ")[0]]
         if ours and all(line.endswith(" <none>:<none>") for line in ours):
             self._buildah.capture("rmi", image.id)
+
+    @property
+    def storage(self) -> str:
+        """See `rootless_build.backend.Engine.storage`."""
+        from rbuild_containers.stored_images import name_of  # noqa: PLC0415 - builds and `clean`
+
+        return name_of(self._storage)
+
+    def image_ids(self) -> frozenset[str]:
+        """The ids of all images in storage."""
+        from rbuild_containers.stored_images import image_ids  # noqa: PLC0415 - builds and `clean`
+
+        return image_ids(self._storage)
+
+    def stored_images(self) -> StoredImages:
+        """All images in storage, and what keeps each."""
+        from rbuild_containers.stored_images import stored_images  # noqa: PLC0415 - builds and `clean`
+
+        return stored_images(self._storage)
+
+    def layer_sizes(self, images: Collection[StoredImage]) -> Mapping[str, int]:
+        """See `rootless_build.backend.Engine.layer_sizes`."""
+        from rbuild_containers.stored_images import layer_sizes  # noqa: PLC0415 - as above
+
+        return layer_sizes(self._storage, images, self._buildah.as_owner)
+
+    def remove_images(self, images: Sequence[StoredImage]) -> Mapping[str, str]:
+        """See `rootless_build.backend.Engine.remove_images`."""
+        from rbuild_containers.image_removal import pruned_with, removed_one_by_one  # noqa: PLC0415
+
+        stored = self.stored_images()
+        with contextlib.ExitStack() as stack:
+            # buildah 1.28 removes those that they were made from too, whoever's they are.
+            for image in pruned_with(images, stored):
+                stack.enter_context(self._held(image))
+            return removed_one_by_one(images, stored, self._remove_image)
+
+    def _remove_image(self, name: str) -> str:
+        """buildah's words where something stays."""
+        done = self._buildah.capture("rmi", name)
+        if not done.status or any(words in done.words for words in _NOT_FOUND):
+            return ""
+        # That one of those it was made from stays is an error too.
+        return own_words(done) if name in self.image_ids() else ""
+
+    def _held(self, image: StoredImage) -> AbstractContextManager[WorkingContainer]:
+        """An image that can't be removed meanwhile: it has a container."""
+        ours = ((LABEL_PROCESS, process.identity()),)
+        step = RunContainer(image.id, ("true",), labels=ours)
+        return self.container(step, Image(id=image.id))
 
     def _end_build(self) -> None:
         """What a build that was interrupted or killed did not remove itself.
@@ -223,8 +282,6 @@ class BuildahEngine:
                     )
         if LeftoverKind.BROKEN_IMAGE in kinds:
             yield from self._storage.broken_images()
-        if LeftoverKind.IMAGE in kinds:
-            yield from self._images()
 
     def remove(self, leftover: Leftover) -> None:
         """Remove one of them, by force."""
@@ -232,8 +289,12 @@ class BuildahEngine:
             case LeftoverKind.CONTAINER:
                 self._remove_container(leftover)
             case LeftoverKind.VOLUME:
+                # A mount table has the path from the mount point on that it is below.
+                if is_mounted(f"/{leftover.id}/{self._store.volume(leftover.id).data.name} "):
+                    message = f"the volume {leftover.name} could not be removed"
+                    raise StepFailedError(message, engine_words="a container has it")
                 self.remove_volume(leftover.id)
-            case LeftoverKind.IMAGE | LeftoverKind.BROKEN_IMAGE:
+            case LeftoverKind.BROKEN_IMAGE:
                 failure = f"the {leftover.kind} {leftover.name} could not be removed"
                 self._buildah.ask(failure, "rmi", "--force", leftover.id)
             case _:
@@ -267,28 +328,14 @@ class BuildahEngine:
         told = json.loads(self._buildah.ask("buildah did not say where its storage is", "info"))
         return Storage(Path(told["store"]["GraphRoot"]), told["store"]["GraphDriverName"])
 
-    def _images(self) -> Iterator[Leftover]:
-        listed = self._buildah.ask(
-            "the images could not be listed",
-            "images",
-            "--no-trunc",
-            "--format",
-            "{{.ID}} {{.Name}}:{{.Tag}} {{.Size}}",
-        )
-        sizes: dict[str, int | None] = {}
-        names: dict[str, str] = {}
-        for line in listed.splitlines():
-            if line:
-                image_id, name, size = line.split(maxsplit=2)
-                sizes[image_id] = _bytes(size)
-                names.setdefault(image_id, name)
-        for image_id, name in names.items():
-            image = self.find_image(image_id.removeprefix("sha256:"))
-            if image is None:
-                continue  # removed meanwhile
-            labels = tuple(pair for pair in image.labels if pair[0].startswith(LABEL_PREFIX))
-            if labels:
-                yield Leftover(LeftoverKind.IMAGE, image.id, name, labels, sizes[image_id])
+
+def _write_id(image: Image, file: Path) -> None:
+    """As buildah writes it."""
+    try:
+        file.write_text(f"sha256:{image.id}", encoding="utf-8")
+    except OSError as error:
+        message = f"the image's id can't be written into {file}: {reason(error)}"
+        raise ImageBuildError(message) from error
 
 
 def build_command(step: BuildImage, settings: EngineSettings) -> tuple[str, ...]:
@@ -311,12 +358,3 @@ def _image(inspected: Mapping[str, Json]) -> Image:
         root.get("diff_ids") if isinstance(root, dict) else None,
         (whole.get("os"), whole.get("architecture"), whole.get("variant")),
     )
-
-
-def _bytes(text: str) -> int | None:
-    """`180 MB` as a number; it is rounded."""
-    number, _, unit = text.partition(" ")
-    try:
-        return int(float(number) * _UNITS[unit])
-    except (ValueError, KeyError):
-        return None

@@ -17,12 +17,12 @@ from rootless_build.events import LONGEST_LINE, StepReporter, Stream
 from rootless_build.plan import BuildImage
 
 _STEP = re.compile(rb"(?:\[(\d+)/(\d+)\] )?STEP (\d+)/(\d+): ([^\r\n]*)")
-_CACHED = re.compile(rb"--> Using cache [0-9a-f]{64}\s*")
-_COMMITTED = re.compile(rb"--> [0-9a-f]{11,12}\s*$")
+_CACHED = re.compile(rb"--> Using cache ([0-9a-f]{64})\s*")
+_COMMITTED = re.compile(rb"--> ([0-9a-f]{11,12})\s*$")
 _COMMIT = re.compile(rb"(?:\[\d+/\d+\] )?COMMIT(?: \S+)?\s*")
 # buildx hands it to every build, and BuildKit says nothing where no ARG declares it.
 _UNUSED_EPOCH = rb"\[Warning\] one or more build args were not consumed: \[SOURCE_DATE_EPOCH\]"
-_FINAL = re.compile(rb"(?:Successfully tagged \S+|[0-9a-f]{64}|" + _UNUSED_EPOCH + rb")\s*")
+_FINAL = re.compile(rb"(?:Successfully tagged \S+|([0-9a-f]{64})|" + _UNUSED_EPOCH + rb")\s*")
 _NO_BASE = "creating build container: "
 _MISSING = re.compile(
     r"creating build container: (?:"
@@ -79,6 +79,8 @@ class BuildLog:
         self._stages: dict[int, list[_Instruction]] = {}
         self._open = False
         self._tail: deque[bytes] = deque(maxlen=_KEPT_LINES)
+        self.result = ""
+        """The id of the image, once the build has told it."""
 
     @property
     def before_instructions(self) -> bool:
@@ -179,13 +181,17 @@ class BuildLog:
         last = current.number == current.of
         if match := _COMMITTED.search(line):
             self._output(line[: match.start()], "stdout")
+            self._reporter.image(match[1].decode())
             self._close()
-        elif _CACHED.fullmatch(line):
+        elif match := _CACHED.fullmatch(line):
+            self._reporter.image(match[1].decode())
             self._close(cached=True)
         elif last and _COMMIT.fullmatch(line):
             self._close()
+        elif last and not self._open and (match := _FINAL.fullmatch(line)):
+            self.result = match[1].decode() if match[1] else self.result
         else:
-            return last and not self._open and _FINAL.fullmatch(line) is not None
+            return False
         return True
 
     def _begin(self, instruction: _Instruction) -> None:

@@ -40,6 +40,11 @@ def kill_containing(marker: str, *, mounted_at: str | None = None) -> None:
             _wait(ending)
 
 
+def is_mounted(marker: str) -> bool:
+    """Whether a process of this user's has `marker` in its mount table."""
+    return any(_has(pid, marker, None) for pid in _all())
+
+
 def _all() -> Iterator[int]:
     return (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
 

@@ -7,9 +7,7 @@ files of the image, and goes with it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import Any
 
 from rbuild_containers.id_maps import IdMap
 from rbuild_containers.working import Storage
@@ -26,8 +24,8 @@ def copy_size(storage: Storage, image: str, maps: Maps) -> int | None:
     """
     if _has_mount_program(storage):
         return None
-    images = {row["id"]: row for row in _rows(storage, "images", "images")}
-    layers = {row["id"]: row for row in _rows(storage, "layers", "layers")}
+    images = {row["id"]: row for row in storage.rows("images")}
+    layers = {row["id"]: row for row in storage.rows("layers")}
     found = images.get(image)
     if found is None:
         return None
@@ -52,11 +50,3 @@ def _has_mount_program(storage: Storage) -> bool:
 
 def _maps(rows: Sequence[dict[str, int]] | None) -> set[IdMap]:
     return {IdMap(row["container_id"], row["host_id"], row["size"]) for row in rows or ()}
-
-
-def _rows(storage: Storage, directory: str, name: str) -> list[dict[str, Any]]:
-    place = storage.root / f"{storage.driver}-{directory}" / f"{name}.json"
-    try:
-        return json.loads(place.read_text()) or []
-    except (OSError, ValueError):
-        return []

@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +29,7 @@ from rootless_build.backend import (
     LeftoverKind,
 )
 from rootless_build.data import dataclass
+from rootless_build.errors import StepFailedError, reason
 from rootless_build.plan import Pairs
 
 _MARK: Final = re.compile(r"id=io\.rbuild\.(\d+\.\d+)\.([0-9a-f]+)(?:,|$)")
@@ -64,6 +65,28 @@ class Storage:
             except (OSError, ValueError):
                 continue
             yield from rows or ()
+
+    def rows(self, kind: str) -> list[dict[str, Any]]:
+        """What is on record in storage of `images`, or of `layers`; none where none ever was.
+
+        Raises StepFailedError where it can't be read.
+        """
+        place = self.root / f"{self.driver}-{kind}" / f"{kind}.json"
+        try:
+            found = json.loads(place.read_text())
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError) as error:
+            raise StepFailedError(f"{place} can't be read: {reason(error)}") from error
+        return found if isinstance(found, list) else []
+
+    def containers_of(self) -> Mapping[str, tuple[str, ...]]:
+        """The names of all containers, whoever made them, by the id of their image."""
+        found: dict[str, tuple[str, ...]] = {}
+        for row in self._rows():
+            image = row.get("image") or ""
+            found[image] = (*found.get(image, ()), _name(row))
+        return found
 
     def working_containers(self) -> Iterator[Leftover]:
         """Those that builds of rbuild's made, with the labels that their mark stands for."""

@@ -17,7 +17,7 @@ _STEP = re.compile(rb"Step (\d+)/(\d+) : ([^\r\n]*)\r?\n?$")
 _CACHED = re.compile(rb" ---> Using cache\s*")
 _RUNNING = re.compile(rb" ---> Running in [0-9a-f]{12}\s*")
 _REMOVED = re.compile(rb"Removing intermediate container [0-9a-f]{12}\n$")
-_RESULT = re.compile(rb" ---> [0-9a-f]{12}\s*")
+_RESULT = re.compile(rb" ---> ([0-9a-f]{12})\s*")
 # buildx hands it to every build, and BuildKit says nothing where no ARG declares it.
 _UNUSED_EPOCH = rb"\[Warning\] One or more build-args \[SOURCE_DATE_EPOCH\] were not consumed"
 _FINAL = re.compile(
@@ -73,7 +73,8 @@ class ClassicLog(BuildLog):
             self._running = True
         elif _CACHED.fullmatch(line):
             self._cached = True
-        elif _RESULT.fullmatch(line):
+        elif match := _RESULT.fullmatch(line):
+            self._reporter.image(match[1].decode())
             self._reporter.instruction_done(cached=self._cached)
         else:
             return _FINAL.fullmatch(line) is not None

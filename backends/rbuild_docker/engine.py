@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, assert_never, cast
 
 from rbuild_containers.image_config import image_from_inspect, matched
-from rbuild_docker import image_builds, image_files
+from rbuild_containers.image_removal import removed_one_by_one
+from rbuild_docker import image_builds, image_files, stored_images
 from rbuild_docker.client import GONE, Client
 from rbuild_docker.container import is_remote, new_container
 from rbuild_docker.storage import labelled
@@ -22,6 +23,8 @@ from rootless_build.backend import (
     Image,
     Leftover,
     LeftoverKind,
+    StoredImage,
+    StoredImages,
     UserNamespace,
 )
 from rootless_build.errors import ImageBuildError, ImageNotFoundError, StepFailedError
@@ -139,6 +142,35 @@ class DockerEngine:
         if found.status == 0 and found.text.strip() == "0":
             self._client.capture("image", "rm", "--no-prune", image.id)
 
+    @property
+    def storage(self) -> str:
+        """See `rootless_build.backend.Engine.storage`: the daemon's own id."""
+        return f"docker {self._client.info.get('ID') or self._client.endpoint}"
+
+    def image_ids(self) -> frozenset[str]:
+        """The ids of all images in storage."""
+        return stored_images.image_ids(self._client)
+
+    def stored_images(self) -> StoredImages:
+        """All images in storage, and what keeps each."""
+        return stored_images.stored_images(self._client)
+
+    def layer_sizes(self, images: Collection[StoredImage]) -> Mapping[str, int]:
+        """See `rootless_build.backend.Engine.layer_sizes`."""
+        return stored_images.layer_sizes(self._client, images)
+
+    def remove_images(self, images: Sequence[StoredImage]) -> Mapping[str, str]:
+        """See `rootless_build.backend.Engine.remove_images`."""
+        # Without --no-prune those that they were made from would go too, whoever's they are.
+        return removed_one_by_one(
+            images, self.stored_images(), lambda name: self._rm("image", "rm", "--no-prune", name)
+        )
+
+    def _rm(self, *words: str) -> str:
+        """The daemon's words where something stays."""
+        done = self._client.capture(*words)
+        return done.words if done.status != 0 and GONE not in done.words.lower() else ""
+
     def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
         """Make an image of a root file system in a tar archive."""
         changes = ['CMD ["bash"]', *(f"LABEL {_quoted(k)}={_quoted(v)}" for k, v in labels)]
@@ -204,9 +236,9 @@ class DockerEngine:
                 self._last_image = self._last_image or made_of.text.strip() or None
                 words = ["container", "rm", "--force", "--volumes"]
             case LeftoverKind.VOLUME:
-                words = ["volume", "rm", "--force"]
-            case LeftoverKind.IMAGE | LeftoverKind.BROKEN_IMAGE:
-                words = ["image", "rm", "--force"]
+                words = ["volume", "rm"]
+            case LeftoverKind.BROKEN_IMAGE:
+                words = ["image", "rm"]
             case _:
                 assert_never(leftover.kind)
         self._client.remove(f"the {leftover.kind} {leftover.name}", *words, leftover.id)

@@ -11,7 +11,7 @@ from rbuild_docker.client import Client
 from rootless_build.backend import LABEL_PREFIX, Leftover, LeftoverKind
 from rootless_build.plan import Json, Pairs
 
-_Inspected = Mapping[str, Json]
+Inspected = Mapping[str, Json]
 _SIZE: Final = re.compile(r"([\d.]+)(B|kB|MB|GB|TB)")
 _UNITS: Final = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
@@ -21,43 +21,30 @@ def labelled(client: Client, kinds: Collection[LeftoverKind]) -> Iterator[Leftov
 
     docker filters by whole labels, not by a prefix, so everything is listed and inspected.
     """
-    images: tuple[_Inspected, ...] = ()
-    if {LeftoverKind.CONTAINER, LeftoverKind.IMAGE} & set(kinds):
-        images = tuple(_inspect(client, "image", "image", "ls", "--quiet", "--no-trunc"))
-    inherited = {str(item["Id"]): _labels(item) for item in images}
     if LeftoverKind.CONTAINER in kinds:
+        images = inspected(client, "image", "image", "ls", "--quiet", "--no-trunc")
+        inherited = {str(item["Id"]): labels_of(item) for item in images}
         containers = ("ps", "--all", "--quiet", "--no-trunc")
-        for item in _inspect(client, "container", *containers):
+        for item in inspected(client, "container", *containers):
             # A container has its image's labels too: one that the user made has no others.
-            labels = set(_labels(item)) - set(inherited.get(str(item["Image"]), ()))
+            labels = set(labels_of(item)) - set(inherited.get(str(item["Image"]), ()))
             if _ours(labels):
                 name = str(item["Name"]).removeprefix("/")
-                yield Leftover(LeftoverKind.CONTAINER, str(item["Id"]), name, _labels(item))
+                yield Leftover(LeftoverKind.CONTAINER, str(item["Id"]), name, labels_of(item))
     if LeftoverKind.VOLUME in kinds:
         yield from _volumes(client)
-    if LeftoverKind.IMAGE in kinds:
-        yield from _images(images)
 
 
 def _volumes(client: Client) -> Iterator[Leftover]:
     volumes = [
         item
-        for item in _inspect(client, "volume", "volume", "ls", "--quiet")
-        if _ours(_labels(item))
+        for item in inspected(client, "volume", "volume", "ls", "--quiet")
+        if _ours(labels_of(item))
     ]
     sizes = _volume_sizes(client) if volumes else {}
     for item in volumes:
         name = str(item["Name"])
-        yield Leftover(LeftoverKind.VOLUME, name, name, _labels(item), sizes.get(name))
-
-
-def _images(images: Iterable[_Inspected]) -> Iterator[Leftover]:
-    for item in images:
-        if _ours(_labels(item)):
-            tags = cast("list[str] | None", item.get("RepoTags")) or ["<none>"]
-            size = cast("int", item["Size"])
-            identity = str(item["Id"]).removeprefix("sha256:")
-            yield Leftover(LeftoverKind.IMAGE, identity, tags[0], _labels(item), size)
+        yield Leftover(LeftoverKind.VOLUME, name, name, labels_of(item), sizes.get(name))
 
 
 def _volume_sizes(client: Client) -> dict[str, int]:
@@ -75,15 +62,15 @@ def _volume_sizes(client: Client) -> dict[str, int]:
     return found
 
 
-def _inspect(client: Client, kind: str, *listing: str) -> Iterator[_Inspected]:
+def inspected(client: Client, kind: str, *listing: str) -> Iterator[Inspected]:
     ids = tuple(dict.fromkeys(client.answer(f"docker did not list its {kind}s", *listing).split()))
     if ids:
         # What went away meanwhile is complained about, the others are printed all the same.
         text = client.capture(kind, "inspect", "--format", "{{json .}}", *ids).text
-        yield from (cast("_Inspected", json.loads(line)) for line in text.splitlines() if line)
+        yield from (cast("Inspected", json.loads(line)) for line in text.splitlines() if line)
 
 
-def _labels(item: _Inspected) -> Pairs:
+def labels_of(item: Inspected) -> Pairs:
     holder = item.get("Config") if "Config" in item else item
     labels = cast("dict[str, dict[str, str] | None] | None", holder) or {}
     return tuple((labels.get("Labels") or {}).items())

@@ -29,6 +29,8 @@ from rootless_build.backend import (
     Image,
     Leftover,
     LeftoverKind,
+    StoredImage,
+    StoredImages,
     UserNamespace,
 )
 from rootless_build.errors import (
@@ -199,6 +201,56 @@ class PodmanEngine:
             # Without --no-prune the layers would go too, which are the cache.
             self._capture("image", "rm", "--no-prune", "--", image.id)
 
+    @property
+    def storage(self) -> str:
+        """See `rootless_build.backend.Engine.storage`."""
+        if self._connection.endpoint is not None:
+            return f"podman {self._connection.endpoint}"
+        from rbuild_containers.stored_images import name_of  # noqa: PLC0415 - builds and `clean`
+
+        return name_of(self._storage)
+
+    def image_ids(self) -> frozenset[str]:
+        """The ids of all images in storage."""
+        if self._connection.endpoint is None:
+            from rbuild_containers.stored_images import image_ids  # noqa: PLC0415 - as above
+
+            return image_ids(self._storage)
+        return frozenset(str(item["Id"]) for item in self._list("/images/json", {"all": True}))
+
+    def stored_images(self) -> StoredImages:
+        """All images in storage, and what keeps each."""
+        if self._connection.endpoint is None:
+            from rbuild_containers.stored_images import stored_images  # noqa: PLC0415 - as above
+
+            return stored_images(self._storage)
+        from rbuild_podman.remote_images import described  # noqa: PLC0415 - few are elsewhere
+
+        return described(
+            self._list("/images/json", {"all": True}),
+            self._list("/containers/json", {"all": True, "external": True}),
+        )
+
+    def layer_sizes(self, images: Collection[StoredImage]) -> Mapping[str, int]:
+        """See `rootless_build.backend.Engine.layer_sizes`; another host's podman does not say."""
+        if self._connection.endpoint is not None:
+            return {}
+        from rbuild_containers.stored_images import layer_sizes  # noqa: PLC0415 - as above
+
+        return layer_sizes(self._storage, images, self._as_owner)
+
+    def remove_images(self, images: Sequence[StoredImage]) -> Mapping[str, str]:
+        """See `rootless_build.backend.Engine.remove_images`."""
+        from rbuild_containers.image_removal import removed_one_by_one  # noqa: PLC0415 - as above
+
+        return removed_one_by_one(images, self.stored_images(), self._remove_image)
+
+    def _remove_image(self, name: str) -> str:
+        """podman's words where something stays."""
+        # Without --no-prune those that it was made from would go too, whoever's they are.
+        done = self._capture("image", "rm", "--no-prune", "--", name)
+        return done.words if done.status != 0 and _UNKNOWN not in done.words else ""
+
     def _end_build(self, layers: Collection[str], bundles: Collection[str]) -> None:
         """What a build that was interrupted or killed did not end and remove itself.
 
@@ -283,10 +335,10 @@ class PodmanEngine:
         match leftover.kind:
             case LeftoverKind.CONTAINER:
                 words = self._remove_container(leftover)
-            case LeftoverKind.VOLUME | LeftoverKind.IMAGE:
-                path = f"/{leftover.kind}s/{leftover.id}"
-                with engine_errors(f"the {leftover.kind} {leftover.name} could not be removed"):
-                    answer = self._connection.client.api.delete(path, params={"force": True})
+            case LeftoverKind.VOLUME:
+                with engine_errors(f"the volume {leftover.name} could not be removed"):
+                    # By force, containers that have it would go too.
+                    answer = self._connection.client.api.delete(f"/volumes/{leftover.id}")
                     if answer.status_code != 404:
                         answer.raise_for_status()
             case LeftoverKind.BROKEN_IMAGE:
@@ -345,12 +397,6 @@ class PodmanEngine:
                 yield _leftover(LeftoverKind.VOLUME, name, name, item, own)
         if LeftoverKind.BROKEN_IMAGE in kinds and local:
             yield from self._storage.broken_images()
-        if LeftoverKind.IMAGE in kinds:
-            for item in filter(_is_ours, self._list("/images/json", {})):
-                names = cast("list[str]", item.get("Names") or item.get("RepoTags") or ["<none>"])
-                number = item.get("Size")
-                own = number if isinstance(number, int) else None
-                yield _leftover(LeftoverKind.IMAGE, str(item["Id"]), names[0], item, own)
 
     @property
     def _states(self) -> RuntimeStates:

@@ -108,6 +108,11 @@ def failed_directory(project: Path) -> Path:
     return _state_directory() / "failed" / f"{project.name}-{runs.key(project)}"
 
 
+def images_directory() -> Path:
+    """Where it is put down which images were built."""
+    return _state_directory() / "images"
+
+
 def _state_directory() -> Path:
     return _own("XDG_STATE_HOME", ".local/state")
 

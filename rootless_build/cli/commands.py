@@ -12,7 +12,7 @@ from rootless_build import plan as plans
 from rootless_build import process, registry
 from rootless_build.backend import LABEL_BASE
 from rootless_build.cli.build import build, split_words
-from rootless_build.cli.checkout import bundles_directory, checkout
+from rootless_build.cli.checkout import bundles_directory, checkout, images_directory
 from rootless_build.cli.choice import Choice, Text
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import (
@@ -204,7 +204,7 @@ class Base(Command):
 
     def _make(self, image: str) -> int:
         # Only this command makes base images.
-        from rootless_build import base, bases, reference  # noqa: PLC0415
+        from rootless_build import base, bases, built_images, reference  # noqa: PLC0415
 
         source = Path(self.source).absolute() if self.source is not None else None
         reference.check(image)
@@ -214,7 +214,7 @@ class Base(Command):
         local = reference.local(image)
         with (
             signals_interrupt(),
-            engine_for(self) as (engine, _),
+            engine_for(self) as (engine, choice),
             tempfile.TemporaryDirectory(prefix=process.private_prefix()) as place,
         ):
             found = engine.find_image(local)
@@ -235,7 +235,13 @@ class Base(Command):
             else:
                 labels = ((LABEL_BASE, reference.canonical(image)),)
                 reporter = StepReporter(self.view, 1)
-                found = base.made(image, source, engine, labels, Path(place), reporter)
+                records = built_images.BuiltImages(images_directory(), choice.backend.name)
+                step = built_images.of_base(local)
+                with built_images.recorded(records, step, engine, reporter) as journal:
+                    own = journal.reporter(reporter) if journal else reporter
+                    found = base.made(image, source, engine, labels, Path(place), own)
+                    if journal:
+                        journal.made(found.id)
         answer = Answer("base-made", {"image": local, "id": found.id, "dry_run": False})
         self.tell(f"{local} {found.id[:12]}", answer)
         return 0

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING
 
 from rootless_build import caller, mounts, process, recipes, reference, runner
 from rootless_build.backend import LABEL_PROCESS, LABEL_UNFINISHED, Engine, LeftoverKind
-from rootless_build.cli.checkout import clear_dead_runs, failed_directory, own_directories
+from rootless_build.cli.checkout import (
+    clear_dead_runs,
+    failed_directory,
+    images_directory,
+    own_directories,
+)
 from rootless_build.cli.command import Command, pairs
 from rootless_build.cli.engines import EngineToCome, cache_directory
 from rootless_build.cli.secrets import build_secret, secret_pairs
@@ -38,6 +43,7 @@ from rootless_build.runs import Run
 from rootless_build.unchanged import Unchanged
 
 if TYPE_CHECKING:
+    from rootless_build.built_images import BuiltImages
     from rootless_build.bundles import Staging
     from rootless_build.provenance import Attestor
 
@@ -242,7 +248,11 @@ def execute(
                     options = dataclasses.replace(options, foreseen=engine_to_come.foreseen)
                 clear_dead_runs(command, run, engine, choice)
                 plan = plan if engine.remote else _with_docker_socket(command, plan, choice)
-                options = dataclasses.replace(options, building=_building(command, choice, own))
+                options = dataclasses.replace(
+                    options,
+                    building=_building(command, choice, own),
+                    images=lambda: _images(choice),
+                )
                 if not command.flag("no_provenance"):
                     options = dataclasses.replace(options, attest=_attest(plan, choice))
                 if dispose is None:
@@ -311,6 +321,13 @@ def _may_have_left(error: RbuildError | OSError, engine: Engine | None) -> bool:
     labels = [dict(left.labels) for left in found]
     own = (each.get(LABEL_PROCESS) == process.identity() for each in labels)
     return any(own) or any(LABEL_UNFINISHED in each for each in labels)
+
+
+def _images(choice: Choice) -> BuiltImages:
+    # A run that changes nothing builds none.
+    from rootless_build.built_images import BuiltImages  # noqa: PLC0415
+
+    return BuiltImages(images_directory(), choice.backend.name)
 
 
 def _attest(plan: Plan, choice: Choice) -> Callable[[], Attestor]:

@@ -44,7 +44,7 @@ def ours(engine: Engine, labels: Pairs) -> Iterator[Callable[[LeftoverKind], lis
         ]
 
     yield found
-    for kind in (LeftoverKind.CONTAINER, LeftoverKind.VOLUME, LeftoverKind.IMAGE):
+    for kind in (LeftoverKind.CONTAINER, LeftoverKind.VOLUME):
         for leftover in found(kind):
             engine.remove(leftover)
 
@@ -143,7 +143,7 @@ def test_a_container_that_somebody_else_removed_is_no_error(
         assert ours(LeftoverKind.CONTAINER) == []
 
 
-# --- volumes and images -------------------------------------------------------------------------
+# --- volumes ------------------------------------------------------------------------------------
 
 
 def test_a_named_volume_stays_and_can_be_found(
@@ -158,27 +158,23 @@ def test_a_named_volume_stays_and_can_be_found(
     assert ours(LeftoverKind.VOLUME) == []
 
 
-def test_an_image_can_be_found_by_its_labels(
-    engine: Engine, build: Build, labels: Pairs, ours: Ours, tmp_path: Path
+def test_a_volume_that_a_container_has_stays(
+    driver: Driver, engine: Engine, labels: Pairs, ours: Ours
 ) -> None:
-    (tmp_path / "Dockerfile").write_text(f"FROM {BASE}\nENV NUMBER=1\n")
-    tag = f"localhost/rbuild-test-{secrets.token_hex(4)}:tag"
-    image = build(BuildImage(tmp_path, tags=(tag,), labels=labels))
-    (leftover,) = ours(LeftoverKind.IMAGE)
-    assert leftover.id.removeprefix("sha256:") == image.id
-    assert leftover.name == tag
+    name = f"rbuild-test-{secrets.token_hex(4)}"
+    mounts = (VolumeMount("/cache", name),)
+    wait = sh("echo ready; sleep 1000")
+    process = driver.start(RunContainer(BASE, wait, labels=labels, mounts=mounts))
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    (leftover,) = ours(LeftoverKind.VOLUME)
+    with pytest.raises(StepFailedError, match=f"{name} could not be removed"):
+        engine.remove(leftover)
+    assert ours(LeftoverKind.CONTAINER)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(PATIENCE) == 130
     engine.remove(leftover)
-    assert ours(LeftoverKind.IMAGE) == []
-    assert engine.find_image(tag) is None
-
-
-def test_an_imported_root_can_be_found_by_its_labels(
-    engine: Engine, storage: Path, base_image: Image, labels: Pairs, ours: Ours
-) -> None:
-    reference = f"localhost/rbuild-test-{secrets.token_hex(4)}:1"
-    image = engine.import_root(storage / "base.tar", reference, labels)
-    (leftover,) = ours(LeftoverKind.IMAGE)
-    assert (leftover.id.removeprefix("sha256:"), leftover.name) == (image.id, reference)
+    assert ours(LeftoverKind.VOLUME) == []
 
 
 def test_what_carries_no_label_of_rbuilds_is_not_listed(

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from rootless_build.backend import ALL_KINDS, Image, Leftover, LeftoverKind, UserNamespace
+from rootless_build.backend import (
+    ALL_KINDS,
+    Image,
+    Leftover,
+    LeftoverKind,
+    StoredImage,
+    StoredImages,
+    UserNamespace,
+)
 from rootless_build.plan import Pairs, RunContainer
 
 
@@ -18,6 +26,22 @@ class IdleEngine:
 
     def copy_size(self, step: RunContainer, image: Image) -> int | None:
         return None
+
+    @property
+    def storage(self) -> str:
+        return "idle"
+
+    def image_ids(self) -> frozenset[str]:
+        return frozenset()
+
+    def stored_images(self) -> StoredImages:
+        return StoredImages(())
+
+    def layer_sizes(self, images: Collection[StoredImage]) -> Mapping[str, int]:
+        return {}
+
+    def remove_images(self, images: Sequence[StoredImage]) -> Mapping[str, str]:
+        raise NotImplementedError
 
     def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
         raise NotImplementedError

@@ -1,0 +1,172 @@
+"""The images in the storage that podman and buildah share, and what each takes there.
+
+containers/storage has images, layers and containers in `DRIVER-images/images.json` and so on; an
+image's configuration is a file beside its manifest, named in base64. The files of a layer are in
+`overlay/LAYER` or `vfs/dir/LAYER`; of other drivers only the sizes on record are known. (Seen with
+podman 4.3.1 and buildah 1.28.2.)
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from rbuild_containers.working import Storage
+from rootless_build.backend import StoredImage, StoredImages
+from rootless_build.data import dataclass
+from rootless_build.plan import Pairs
+from rootless_build.process import Completed
+
+_DIRECTORIES: Final = {"overlay": ("overlay",), "vfs": ("vfs", "dir")}
+_AT_ONCE: Final = 200
+"""Directories in one command: its arguments have a limit."""
+_ENTRY: Final = ("created_by", "author", "comment", "empty_layer")
+
+AsOwner = Callable[..., Completed]
+"""Runs a program as root of the user's own namespace: files of subordinate uids are its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Configuration:
+    """`histories` stand for the beginnings of an image's history, from none to all of it. `parent`
+    is the image that docker's format names, which may be gone.
+    """
+
+    labels: Pairs
+    parent: str
+    histories: tuple[str, ...]
+
+
+def name_of(storage: Storage) -> str:
+    """What stands for the storage, for podman and buildah alike."""
+    return f"containers {storage.driver} {storage.root}"
+
+
+def image_ids(storage: Storage) -> frozenset[str]:
+    """The ids of all images."""
+    return frozenset(row["id"] for row in storage.rows("images"))
+
+
+def stored_images(storage: Storage) -> StoredImages:
+    """All images, and what keeps each."""
+    parents = {row["id"]: row.get("parent") or "" for row in storage.rows("layers")}
+    containers = storage.containers_of()
+    rows = storage.rows("images")
+    known = {row["id"]: _configuration(storage, row["id"]) for row in rows}
+    chains = {row["id"]: tuple(_chain(row.get("layer") or "", parents)) for row in rows}
+    whole: dict[str, list[str]] = {}
+    for identity, configuration in known.items():
+        whole.setdefault(configuration.histories[-1], []).append(identity)
+    top = {row["id"]: row.get("layer") or "" for row in rows}
+
+    # An image whose history does not account for its layers: buildah writes another one above it.
+    vague = [each for each in known if len(known[each].histories) <= len(chains[each])]
+
+    def ancestors(identity: str) -> Iterator[str]:
+        for history in known[identity].histories[:-1]:
+            for other in whole.get(history, ()):
+                # An image of nothing but settings on none has no layer.
+                if other != identity and (not top[other] or top[other] in chains[identity]):
+                    yield other
+        parent = known[identity].parent
+        while parent in known:
+            yield parent
+            parent = known[parent].parent
+        for other in vague:
+            if other != identity and top[other] in chains[identity] and identity not in vague:
+                yield other
+
+    images = tuple(
+        StoredImage(
+            id=row["id"],
+            names=tuple(row.get("names") or ()),
+            labels=known[row["id"]].labels,
+            layers=(*chains[row["id"]], *(row.get("mapped-layers") or ())),
+            ancestors=frozenset(ancestors(row["id"])),
+            containers=containers.get(row["id"], ()),
+        )
+        for row in rows
+    )
+    own = {layer for image in images for layer in image.layers}
+    held = {
+        below for layer in parents if layer not in own for below in _chain(parents[layer], parents)
+    }
+    return StoredImages(images, frozenset(held))
+
+
+def layer_sizes(
+    storage: Storage, images: Collection[StoredImage], as_owner: AsOwner
+) -> Mapping[str, int]:
+    """Bytes on disk of each layer of the images, and of what is kept of each image beside."""
+    layers = dict.fromkeys(layer for image in images for layer in image.layers)
+    on_record = {row["id"]: row.get("diff-size") for row in storage.rows("layers")}
+    found = {layer: size for layer in layers if isinstance(size := on_record.get(layer), int)}
+    places: dict[str, str] = {}
+    parts = _DIRECTORIES.get(storage.driver)
+    for layer in layers if parts else ():
+        places[str(storage.root.joinpath(*parts or (), layer))] = layer
+        found_tar = storage.root / f"{storage.driver}-layers" / f"{layer}.tar-split.gz"
+        if found_tar.exists():
+            places[str(found_tar)] = layer
+    for image in images:
+        places[str(storage.root / f"{storage.driver}-images" / image.id)] = image.id
+    sizes: dict[str, int] = {}
+    for path, size in _measured(tuple(places), as_owner):
+        key = places[path]
+        sizes[key] = sizes.get(key, 0) + size
+    return found | sizes
+
+
+def _measured(paths: Sequence[str], as_owner: AsOwner) -> Iterator[tuple[str, int]]:
+    for start in range(0, len(paths), _AT_ONCE):
+        some = paths[start : start + _AT_ONCE]
+        # What goes meanwhile is complained about, the others are told all the same.
+        for line in as_owner("du", "-s", "-B1", "--", *some).text.splitlines():
+            size, _, path = line.partition("\t")
+            if size.isdecimal() and path in some:
+                yield path, int(size)
+
+
+def _chain(layer: str, parents: Mapping[str, str]) -> Iterator[str]:
+    seen: set[str] = set()
+    while layer and layer not in seen:
+        yield layer
+        seen.add(layer)
+        layer = parents.get(layer, "")
+
+
+def _configuration(storage: Storage, image: str) -> _Configuration:
+    name = base64.b64encode(f"sha256:{image}".encode()).decode()
+    file = storage.root / f"{storage.driver}-images" / image / f"={name}"
+    try:
+        whole = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        whole = {}
+    data: dict[str, Any] = whole if isinstance(whole, dict) else {}
+    inner = data.get("config")
+    labels = inner.get("Labels") if isinstance(inner, dict) else None
+    pairs = tuple((str(k), str(v)) for k, v in labels.items()) if isinstance(labels, dict) else ()
+    parent = str(data.get("parent") or "").removeprefix("sha256:")
+    return _Configuration(pairs, parent, tuple(_histories(data.get("history"))))
+
+
+def _histories(history: object) -> Iterator[str]:
+    digest = hashlib.sha256()
+    yield digest.hexdigest()
+    for entry in history if isinstance(history, list) else ():
+        row = entry if isinstance(entry, dict) else {}
+        values = [row.get(key) or "" for key in _ENTRY]
+        digest.update(json.dumps([_moment(row.get("created")), *values]).encode() + b"\n")
+        yield digest.hexdigest()
+
+
+def _moment(created: object) -> str:
+    """However it is written: buildah writes what it inherits anew."""
+    try:
+        return datetime.fromisoformat(str(created)).astimezone(UTC).isoformat()
+    except ValueError:
+        return str(created)

@@ -1,0 +1,103 @@
+"""The images in docker's storage, and what each takes there."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Final, cast
+
+from rbuild_docker.client import Client
+from rbuild_docker.storage import Inspected, inspected, labels_of
+from rootless_build.backend import StoredImage, StoredImages
+
+_ALL: Final = ("image", "ls", "--all", "--quiet", "--no-trunc")
+_SETTING: Final = re.compile(
+    r"(?:/bin/sh -c #\(nop\) +)?(?:ARG|CMD|ENTRYPOINT|ENV|EXPOSE|HEALTHCHECK|LABEL|MAINTAINER"
+    r"|ONBUILD|SHELL|STOPSIGNAL|USER|VOLUME)\b"
+)
+"""Instructions that make no layer, as `docker history` shows them."""
+
+
+def image_ids(client: Client) -> frozenset[str]:
+    """The ids of all images."""
+    listed = client.answer("docker did not list its images", *_ALL)
+    return frozenset(_plain(word) for word in listed.split())
+
+
+def stored_images(client: Client) -> StoredImages:
+    """All images, and what keeps each."""
+    found = {_plain(str(item["Id"])): item for item in inspected(client, "image", *_ALL)}
+    layers = {identity: _layers(item) for identity, item in found.items()}
+    containers: dict[str, tuple[str, ...]] = {}
+    listing = ("ps", "--all", "--quiet", "--no-trunc")
+    for item in inspected(client, "container", *listing):
+        image = _plain(str(item["Image"]))
+        name = str(item["Name"]).removeprefix("/")
+        containers[image] = (*containers.get(image, ()), name)
+    parents = {identity: _plain(str(item.get("Parent") or "")) for identity, item in found.items()}
+    tops: dict[str, list[str]] = {}
+    for identity, own in layers.items():
+        if own:
+            tops.setdefault(own[-1], []).append(identity)
+
+    def ancestors(identity: str) -> Iterator[str]:
+        parent = parents[identity]
+        while parent in found:
+            yield parent
+            parent = parents[parent]
+        # BuildKit notes no parent: one of fewer layers, all of them in this one.
+        for layer in layers[identity][:-1]:
+            yield from tops.get(layer, ())
+
+    images = tuple(
+        StoredImage(
+            id=identity,
+            names=tuple(cast("list[str] | None", item.get("RepoTags")) or ()),
+            labels=labels_of(item),
+            layers=layers[identity],
+            ancestors=frozenset(ancestors(identity)),
+            containers=containers.get(identity, ()),
+        )
+        for identity, item in found.items()
+    )
+    return StoredImages(images)
+
+
+def layer_sizes(client: Client, images: Collection[StoredImage]) -> Mapping[str, int]:
+    """Bytes of each layer, as `docker system df` counts them."""
+    found: dict[str, int] = {}
+    for image in sorted(images, key=lambda image: -len(image.layers)):
+        if set(image.layers) - found.keys():
+            found |= zip(image.layers, _sizes(client, image), strict=False)
+    return found
+
+
+def _sizes(client: Client, image: StoredImage) -> Sequence[int]:
+    """Of each layer, the lowest first; none where the history does not tell which is whose."""
+    format_ = "{{.Size}}\t{{.CreatedBy}}"
+    words = ("history", "--no-trunc", "--human=false", "--format", format_, image.id)
+    rows = [line.partition("\t") for line in client.capture(*words).text.splitlines()]
+    sizes = [
+        (int(size), made_by) for size, _, made_by in reversed(rows) if size.strip().isdecimal()
+    ]
+    made = [(size, by) for size, by in sizes if size or not _SETTING.match(by)]
+    # A RUN that changed nothing makes no layer.
+    while len(made) > len(image.layers) and any(not size for size, _ in made):
+        made.remove(next(row for row in reversed(made) if not row[0]))
+    return [size for size, _ in made] if len(made) == len(image.layers) else ()
+
+
+def _layers(item: Inspected) -> tuple[str, ...]:
+    """What stands for each layer: the same files on others are another one."""
+    root = cast("dict[str, list[str] | None] | None", item.get("RootFS")) or {}
+    digest = hashlib.sha256()
+    found = []
+    for layer in root.get("Layers") or ():
+        digest.update(layer.encode())
+        found.append(digest.hexdigest())
+    return tuple(found)
+
+
+def _plain(identity: str) -> str:
+    return identity.removeprefix("sha256:")

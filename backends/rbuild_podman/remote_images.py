@@ -1,0 +1,40 @@
+"""The images of a podman on another host, as its service describes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
+
+from rootless_build.backend import StoredImage, StoredImages
+from rootless_build.plan import Json
+
+Listed = Sequence[Mapping[str, Json]]
+
+
+def described(images: Listed, containers: Listed) -> StoredImages:
+    """All of them, and what keeps each; which layers they share is not told."""
+    parents = {str(item["Id"]): str(item.get("ParentId") or "") for item in images}
+    users: dict[str, tuple[str, ...]] = {}
+    for item in containers:
+        image = str(item.get("ImageID") or "")
+        names = cast("list[str] | None", item.get("Names")) or [str(item["Id"])]
+        users[image] = (*users.get(image, ()), names[0])
+    return StoredImages(
+        tuple(
+            StoredImage(
+                id=str(item["Id"]),
+                names=tuple(cast("list[str] | None", item.get("RepoTags")) or ()),
+                labels=tuple((cast("dict[str, str] | None", item.get("Labels")) or {}).items()),
+                ancestors=frozenset(_ancestors(str(item["Id"]), parents)),
+                containers=users.get(str(item["Id"]), ()),
+            )
+            for item in images
+        )
+    )
+
+
+def _ancestors(image: str, parents: Mapping[str, str]) -> Iterator[str]:
+    seen = {image}
+    while (image := parents.get(image, "")) and image not in seen:
+        seen.add(image)
+        yield image

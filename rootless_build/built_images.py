@@ -1,0 +1,357 @@
+"""Which images rbuild made: what may be removed without a question is on this record alone.
+
+    STATE/images/       0700
+        NAME.json       a build that ended: whose it is, of which step, and its images
+        NAME.journal    a build that goes on, locked while its process lives, or that was killed:
+                        what was in storage before, and a line for each image since
+
+Every build has files of its own, so that nothing is read, changed and written back. NAME begins
+with the time, and ends with the process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, TypeVar
+
+from rootless_build import process, reference
+from rootless_build.backend import Engine
+from rootless_build.data import dataclass
+from rootless_build.errors import RbuildError, reason
+from rootless_build.events import ForwardingReporter, Level, StepReporter
+from rootless_build.plan import BuildImage
+
+_VERSION: Final = 1
+_RECORD: Final = ".json"
+_JOURNAL: Final = ".journal"
+_SHORTEST: Final = 11
+"""Digits that engines print of an id (podman 4.3.1)."""
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step whose result takes the place of the last one: the same of a project, on one storage.
+
+    `names` are those that the image gets. `base`: it is one of `rbuild base`.
+    """
+
+    project: str
+    key: str
+    names: tuple[str, ...] = ()
+    base: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What one build left in storage. `ours` are the images that rbuild made, for this build or an
+    earlier one; `used` are all that this one is made of. `image` is the result, empty where there
+    is none. `backend` is the one that built it.
+    """
+
+    name: str
+    storage: str
+    backend: str
+    step: Step
+    image: str
+    ours: frozenset[str]
+    used: frozenset[str]
+
+
+def of_build(step: BuildImage, project: Path) -> Step:
+    """What an image build of a plan makes, build after build."""
+    names = tuple(dict.fromkeys(spelling for tag in step.tags for spelling in _spellings(tag)))
+    key: object = [reference.canonical(tag) for tag in step.tags]
+    if not step.tags:
+        key = [str(step.context), str(step.containerfile), step.target, step.platforms]
+    return Step(str(project), json.dumps(key), names)
+
+
+def of_base(local: str) -> Step:
+    """A base image of that name; those with Go are made of another one."""
+    return Step("", local, (local, f"{local}-root"), base=True)
+
+
+def _spellings(tag: str) -> tuple[str, ...]:
+    """podman and buildah put an image whose name has no registry below localhost."""
+    full = reference.canonical(tag)
+    return (full, reference.local(full)) if reference.local(full) != full else (full,)
+
+
+class BuiltImages:
+    """The record of a user: `place` is its directory. `backend` is the one that builds now."""
+
+    def __init__(self, place: Path, backend: str = "") -> None:
+        self._place = place
+        self._backend = backend
+
+    def all(self) -> tuple[Built, ...]:
+        """All builds that ended, the latest last; what can't be read counts as none."""
+        files = sorted(self._place.glob(f"*{_RECORD}"))
+        return tuple(built for file in files if (built := _read(file)) is not None)
+
+    def forget(self, built: Built) -> None:
+        """Nothing of it is left."""
+        self._file(built.name, _RECORD).unlink(missing_ok=True)
+
+    def note(self, built: Built) -> None:
+        """Write it down, or instead of what is written down of it. Raises OSError."""
+        data = {
+            "version": _VERSION,
+            "storage": built.storage,
+            "backend": built.backend,
+            "project": built.step.project,
+            "key": built.step.key,
+            "names": built.step.names,
+            "base": built.step.base,
+            "image": built.image,
+            "ours": sorted(built.ours),
+            "used": sorted(built.used),
+        }
+        self._place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        unfinished = self._file(built.name, ".new")
+        unfinished.write_text(json.dumps(data), encoding="utf-8")
+        unfinished.replace(self._file(built.name, _RECORD))
+
+    @contextmanager
+    def building(self, step: Step, engine: Engine) -> Iterator[Journal]:
+        """A build, while it goes on; what it made is on record whether it ends well or not.
+
+        Raises OSError or an RbuildError before the build where nothing can be recorded.
+        """
+        name = f"{time.time_ns():020}-{process.identity()}"
+        head = {
+            "storage": engine.storage,
+            "backend": self._backend,
+            "project": step.project,
+            "key": step.key,
+            "names": step.names,
+            "base": step.base,
+            "before": sorted(engine.image_ids()),
+        }
+        file = self._file(name, _JOURNAL)
+        with contextlib.ExitStack() as stack:
+            self._place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            stack.callback(os.close, descriptor)
+            with contextlib.suppress(OSError):  # not on NFS; the process in its name remains
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            journal = Journal(descriptor)
+            journal.write(json.dumps(head))
+            try:
+                yield journal
+            finally:
+                # Where the engine does not answer now, or the disk is full, the next build does it.
+                with contextlib.suppress(RbuildError, OSError):
+                    self._settle(file, engine)
+
+    def settle(self, engine: Engine) -> None:
+        """What killed builds made in the storage of this engine comes on record.
+
+        Raises an RbuildError where the engine does not answer, OSError on a full disk.
+        """
+        for file in sorted(self._place.glob(f"*{_JOURNAL}")):
+            if not self._is_going_on(file):
+                self._settle(file, engine)
+
+    def going_on(self) -> tuple[Built, ...]:
+        """The builds that go on, each with what it may be made of so far."""
+        files = sorted(self._place.glob(f"*{_JOURNAL}"))
+        read = ((file, _read_journal(file)) for file in files if self._is_going_on(file))
+        return tuple(
+            Built(file.stem, head.storage, head.backend, head.step, "", frozenset(), frozenset())
+            for file, head in read
+            if head is not None
+        )
+
+    def _settle(self, file: Path, engine: Engine) -> None:
+        head = _read_journal(file)
+        if head is None:
+            file.unlink(missing_ok=True)  # it was killed before it began to build
+            return
+        if head.storage != engine.storage:
+            return
+        there = engine.image_ids()
+        used = {each for each in there if any(each.startswith(seen) for seen in head.seen)}
+        known = self._shared(head)
+        built = Built(
+            name=file.stem,
+            storage=head.storage,
+            backend=head.backend,
+            step=head.step,
+            image=head.image if head.image in used else "",
+            ours=frozenset(used - head.before | used & known),
+            used=frozenset(used),
+        )
+        if built.ours:
+            self.note(built)
+        self._drop_superseded(built, there)
+        file.unlink(missing_ok=True)
+
+    def _shared(self, head: _Head) -> set[str]:
+        """What rbuild made for other builds, and may be of this one too: not their results."""
+        known: set[str] = set()
+        results: set[str] = set()
+        for built in self.all():
+            if built.storage != head.storage:
+                continue
+            if built.step.base:
+                results |= built.ours
+            else:
+                known |= built.ours
+                if (built.step.project, built.step.key) != (head.step.project, head.step.key):
+                    results.add(built.image)
+        return known - results
+
+    def _drop_superseded(self, latest: Built, there: frozenset[str]) -> None:
+        """Earlier builds of a step of which nothing is there but what the latest has too."""
+        for earlier in self.all():
+            if earlier.storage == latest.storage and earlier.name < latest.name:
+                same = earlier.step.project == latest.step.project
+                same = same and earlier.step.key == latest.step.key
+                if not (earlier.ours & there) - (latest.ours if same else frozenset()):
+                    self.forget(earlier)
+
+    def _is_going_on(self, file: Path) -> bool:
+        if process.lives(file.stem.partition("-")[2]):
+            return True
+        try:
+            descriptor = os.open(file, os.O_RDONLY)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        finally:
+            os.close(descriptor)
+        return False
+
+    def _file(self, name: str, suffix: str) -> Path:
+        return self._place / f"{name}{suffix}"
+
+
+@contextmanager
+def recorded(
+    records: BuiltImages, step: Step, engine: Engine, reporter: StepReporter
+) -> Iterator[Journal | None]:
+    """A build that goes on, on record; where that can't be it is built all the same, and said."""
+    with contextlib.ExitStack() as stack:
+        journal = None
+        try:
+            journal = stack.enter_context(records.building(step, engine))
+        except (RbuildError, OSError) as error:
+            text = f"what is built is not on record, so rbuild clean leaves it: {reason(error)}"
+            reporter.notice("not-recorded", text, Level.WARNING)
+        yield journal
+
+
+class Journal:
+    """The file of a build that goes on."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def write(self, line: str) -> None:
+        """Add a line. Raises OSError on a full disk."""
+        os.write(self._descriptor, f"{line}\n".encode())
+
+    def reporter(self, inner: StepReporter) -> StepReporter:
+        """What the engine is to talk to while it builds."""
+        return _NotingReporter(inner, self._seen)
+
+    def made(self, image: str) -> None:
+        """The build ended with this image."""
+        if image:
+            self._seen(f"={image.removeprefix('sha256:')}")
+
+    def _seen(self, image: str) -> None:
+        # A full disk is no failure of the build: what is not on record stays.
+        with contextlib.suppress(OSError):
+            self.write(image)
+
+
+class _NotingReporter(ForwardingReporter):
+    def __init__(self, inner: StepReporter, note: Callable[[str], None]) -> None:
+        super().__init__(inner)
+        self._note = note
+
+    def image(self, identity: str) -> None:
+        """The engine has an image for an instruction."""
+        self._note(identity.removeprefix("sha256:"))
+        super().image(identity)
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    storage: str
+    backend: str
+    step: Step
+    before: frozenset[str]
+    seen: tuple[str, ...]
+    image: str
+
+
+def _read_journal(file: Path) -> _Head | None:
+    """None for one that was cut off at once."""
+    try:
+        first, *lines = file.read_text(encoding="utf-8").split("\n")
+        data = json.loads(first)
+        whole = [line for line in lines[:-1] if line]
+        results = [line[1:] for line in whole if line.startswith("=")]
+        return _Head(
+            storage=_of(data, "storage", str),
+            backend=_of(data, "backend", str),
+            step=_step(data),
+            before=frozenset(_strings(data, "before")),
+            seen=tuple(word for line in whole if len(word := line.removeprefix("=")) >= _SHORTEST),
+            image=results[-1] if results else "",
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _read(file: Path) -> Built | None:
+    try:
+        data = json.loads(file.read_bytes())
+        if data["version"] != _VERSION:
+            return None
+        return Built(
+            name=file.stem,
+            storage=_of(data, "storage", str),
+            backend=_of(data, "backend", str),
+            step=_step(data),
+            image=_of(data, "image", str),
+            ours=frozenset(_strings(data, "ours")),
+            used=frozenset(_strings(data, "used")),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _step(data: Mapping[str, object]) -> Step:
+    names = tuple(_strings(data, "names"))
+    return Step(_of(data, "project", str), _of(data, "key", str), names, _of(data, "base", bool))
+
+
+def _of(data: Mapping[str, object], key: str, kind: type[_T]) -> _T:
+    value = data[key]
+    if not isinstance(value, kind):
+        raise TypeError(key)
+    return value
+
+
+def _strings(data: Mapping[str, object], key: str) -> Sequence[str]:
+    values = _of(data, key, list)
+    if not all(isinstance(value, str) for value in values):
+        raise TypeError(key)
+    return values
