@@ -12,6 +12,7 @@ without anything for a shell itself, and that copies its own environment (proc(5
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build.data import dataclass
+from rootless_build.recipes import make_program
 
 _GLOBAL: Final = "-"
 _FIRST_LEVEL: Final = "1"
@@ -48,12 +50,13 @@ class Setting:
 
 
 class Probe:
-    """`directory` is a place of its own for one run of make.
+    """`directory` is a place of its own for one run of make, and `make` the program that stands
+    for `$(MAKE)`.
 
     `targets` are those whose recipes may differ from the rest.
     """
 
-    def __init__(self, directory: Path, targets: Sequence[str] = ()) -> None:
+    def __init__(self, directory: Path, make: Path, targets: Sequence[str] = ()) -> None:
         self.file = directory / "probe.mk"
         self._environments = directory / "environments"
         self._shells = directory / "shells"
@@ -63,6 +66,7 @@ class Probe:
         # A make that `$(shell …)` starts is really to do what it is asked, and to say nothing else.
         rules = ["ifneq (,$(findstring n,$(firstword -$(MAKEFLAGS))))"]
         rules.append(f"$(info {self.file} $(MAKELEVEL))")
+        rules += make_program.rules(make)
         rules += [f"-include {directory}/e{_GLOBAL} {directory}/s{_GLOBAL}", self._asks(_GLOBAL)]
         for name, number in self._numbers.items():
             rules.append(f"{name}: | {directory}/s{number} {directory}/e{number}")
@@ -83,8 +87,8 @@ class Probe:
             shell=self.file.parent / f"s{number}",
             id=number,
             given=f"{self.file.parent}/environ{number}",
-            cp=shutil.which("cp") or "cp",
-            cat=shutil.which("cat") or "cat",
+            cp=_program("cp"),
+            cat=_program("cat"),
             environments=self._environments,
             shells=self._shells,
             field=_FIELD,
@@ -163,6 +167,11 @@ class Probe:
                 environment[name] = value
         if number:
             yield number, directory, environment
+
+
+def _program(name: str) -> str:
+    # Where the recipe's own PATH leads is the project's business.
+    return shutil.which(name) or shutil.which(name, path=os.defpath) or name
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from rootless_build import process
 from rootless_build.data import dataclass
 from rootless_build.errors import RecipeError, UnknownTargetError, UsageError
 from rootless_build.plan import SHELL
-from rootless_build.recipes import make_source, stub
+from rootless_build.recipes import make_program, make_source, stub
 from rootless_build.recipes.make_probe import Probe, Setting
 from rootless_build.recipes.make_source import Sources
 from rootless_build.recipes.request import Request
@@ -38,6 +38,7 @@ _TRACE: Final = re.compile(
 )
 _MAKE_ITSELF: Final = re.compile(r"g?make(\[\d+\])?: (?P<text>.*)")
 _ENTERING: Final = re.compile(r"Entering directory '(?P<directory>.*)'")
+_NOTHING: Final = re.compile(r"Nothing to be done for '|' is up to date\.")
 _PLACE: Final = re.compile(r".+:\d+")
 _STOPPED_AT: Final = re.compile(r"\[(?P<place>.+:\d+): .*\] Error \d+")
 _LEAVING: Final = re.compile(r"Leaving directory '.*'")
@@ -111,16 +112,18 @@ class _Asking:
         self._name = name_of(makefile, request.project)
         self._place = place
         self._docker = stub.install(place, request.environment.get("PATH"))
-        # $(MAKE) is the path that make was started by: this one is in no Makefile.
-        self._make = place / "rbuild-make" / "make"
-        self._make.parent.mkdir()
         found = shutil.which("make", path=request.environment.get("PATH"))
         if found is None:
             raise process.ProgramNotFoundError("make")
-        self._make.symlink_to(found)
+        makefiles = request.environment.get("MAKEFILES", "")
+        self._make = make_program.install(place, found, makefiles)
+        # A plain `make` in `$(shell …)` is asked as one that is called $(MAKE).
+        self._by_name = self._docker.directory / "make"
+        self._by_name.symlink_to(self._make)
+        self._found = found
 
     def run(self) -> MakeRun:
-        probe = Probe(self._place / "first")
+        probe = Probe(self._place / "first", self._make)
         done = self._dry_run(probe)
         if done.status != 0:
             raise self._refused(done)
@@ -145,6 +148,15 @@ class _Asking:
             ]
         else:
             own = {}
+        # A make that is told to be silent does not even say that there is nothing to be done.
+        silent = "s" in setting.environment.get("MAKEFLAGS", "").partition(" ")[0]
+        if not (printed.groups or silent or any(map(_NOTHING.search, messages))):
+            what = " ".join(self._request.targets) or "the default goal"
+            raise RecipeError(
+                f"make did not say what it would do for {what}",
+                hint="rbuild needs GNU make 4.0 or newer; is `make` another program?",
+                engine_words="\n".join(messages),
+            )
         lines: list[tuple[int, RecipeLine]] = []
         for group in printed.groups:
             given = own.get((group.directory, group.target), [])
@@ -161,7 +173,10 @@ class _Asking:
             lines += made
             messages += said
         # The lines of a make that a line has started come before the rest of that line's recipe.
-        ordered = tuple(line for _, line in sorted(lines, key=lambda pair: pair[0]))
+        ordered = tuple(
+            dataclasses.replace(line, text=line.text.replace(str(self._by_name), self._found))
+            for _, line in sorted(lines, key=lambda pair: pair[0])
+        )
         if not all(call.answered for call in calls):
             self._refuse_holes(ordered)
         return MakeRun(ordered, tuple(messages), calls, str(self._make))
@@ -172,7 +187,7 @@ class _Asking:
         from rootless_build.recipes import unanswered  # noqa: PLC0415
 
         self._docker.mark_missing_answers()
-        probe = Probe(self._place / "third")
+        probe = Probe(self._place / "third", self._make)
         done = self._dry_run(probe)
         if done.status != 0:
             # With an answer it is another Makefile.
@@ -194,7 +209,9 @@ class _Asking:
     ) -> tuple[dict[tuple[Path, str], list[Setting]], list[str]]:
         """What each target's recipe runs in, and a message where make did not say."""
         wanted = dict.fromkeys((group.directory, group.target) for group in groups)
-        probe = Probe(self._place / "second", list(dict.fromkeys(name for _, name in wanted)))
+        probe = Probe(
+            self._place / "second", self._make, list(dict.fromkeys(name for _, name in wanted))
+        )
         done = self._dry_run(probe)
         found = {key: list(settings) for key, settings in probe.of_targets().items()}
         missing = [name for directory, name in wanted if (directory, name) not in found]
@@ -217,7 +234,11 @@ class _Asking:
         exactly = process.exactly({**self._request.environment, **self._changed()})
         return process.run_inheriting_input(
             argv,
-            environment={**exactly, "MAKEFILES": f"{probe.file} {users}".rstrip()},
+            environment={
+                **exactly,
+                "MAKEFILES": f"{probe.file} {users}".rstrip(),
+                make_program.IN_RECIPE: "1",
+            },
             directory=self._request.project,
         )
 
@@ -228,7 +249,7 @@ class _Asking:
             **self._docker.variables,
             "MAKEFILES": "",
             "PATH": f"{self._docker.directory}:{given.get('PATH', '')}",
-            **dict.fromkeys(_MADE_BY_MAKE),
+            **dict.fromkeys((*_MADE_BY_MAKE, *make_program.VARIABLES)),
             # Messages must be make's own English ones to be told from recipe lines; the character
             # set stays the user's, for what the Makefile does with names.
             "LC_MESSAGES": "C",
@@ -242,14 +263,13 @@ class _Asking:
 
     def _restored(self, environment: Mapping[str, str]) -> dict[str, str]:
         """The environment without what was changed for make alone."""
-        make = str(self._make)
         # A recipe would get the name that make was started by.
-        kept = {name: value.replace(make, "make") for name, value in environment.items()}
+        kept = {name: self._plain(value) for name, value in environment.items()}
         changed = self._changed()
         if "PWD" in self._request.environment:
             # Where that is another directory's, a shell would say so too.
             changed.pop("PWD", None)
-        for name in _MADE_BY_MAKE:
+        for name in (*_MADE_BY_MAKE, *make_program.VARIABLES):
             kept.pop(name, None)
             changed.pop(name)
         changed.pop("PATH")
@@ -266,6 +286,10 @@ class _Asking:
                 if name in self._request.environment:
                     kept[name] = self._request.environment[name]
         return kept
+
+    def _plain(self, text: str) -> str:
+        """The text as it is where no program stands for make."""
+        return text.replace(str(self._make), "make").replace(str(self._by_name), self._found)
 
     def _refused(self, done: process.Completed) -> RecipeError:
         request, makefile = self._request, self._makefile

@@ -40,7 +40,8 @@ def test_any_recipe_is_matched_with_any_output(
     written = commands("all:\n" + "".join(f"\t{row}\n" for row in recipe), place)
     found = make_source.matched(printed, written)
     assert len(found) == len(printed)
-    places = [written.index(command) for command in found if command is not None]
+    order = {id(command): number for number, command in enumerate(written)}
+    places = [order[id(command)] for command in found if command is not None]
     assert places == sorted(places)
 
 

@@ -856,7 +856,6 @@ def test_makes_in_one_directory_have_variables_of_their_own(project: MakeProject
         ("echo a; $(MAKE) b", "make runs a line"),
         ("echo use $(MAKE) b", "make runs a line"),
         ("$(MAKE) b; echo a", "more than start make"),
-        ("$(MAKE) --no-print-directory b", "does not say in which directory"),
     ],
 )
 def test_a_recursive_make_among_other_things_is_refused(
@@ -866,15 +865,6 @@ def test_a_recursive_make_among_other_things_is_refused(
     error = refusal(project)
     assert why in error.message
     assert error.engine_words == line.replace("$(MAKE)", "make")
-
-
-def test_what_a_make_answers_while_the_makefile_is_read(project: MakeProject) -> None:
-    project.write("""
-        VERSION := $(shell $(MAKE) -s -f version.mk)
-        all: ; docker run i $(VERSION)
-        """)
-    project.write("version: ; @echo 1.2.3", "version.mk")
-    assert project.run().command == ("1.2.3",)
 
 
 def test_a_make_that_is_only_run_is_a_command_and_that_is_said(project: MakeProject) -> None:
