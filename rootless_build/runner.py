@@ -81,6 +81,7 @@ if TYPE_CHECKING:
     from rootless_build.built_images import BuiltImages, Journal
     from rootless_build.bundles import Staging
     from rootless_build.provenance import Attestor
+    from rootless_build.reproduction import Reproduction
     from rootless_build.substitutes import Substitute
 
 
@@ -110,8 +111,8 @@ class Options:
     fresh: bool = False
     building: Building | None = None
     checksums: bool = False
-    dispose: Callable[[Staging], None] | None = None
-    """What is done with new bundles instead of publishing them."""
+    reproduction: Reproduction | None = None
+    """What new bundles and images are compared in, instead of being published and kept."""
     foreseen: Callable[[], Mapping[str, Image | None]] = dict
     """What was found out of images before; it may take its time."""
     images: Callable[[], BuiltImages] | None = None
@@ -315,6 +316,9 @@ class _Run:
                 self._attest(step)
                 return False
         failures.check_containerfile(step)
+        again = self._options.reproduction
+        if again is not None:
+            again.begins(self._engine)
         self._prepare()
         watch = Stopwatch()
         with outputs.with_containerfile(outputs.image_only(step)) as plain:
@@ -332,6 +336,8 @@ class _Run:
         try:
             if outputs.files(step):
                 self._export(step, image, reporter)
+            if again is not None:
+                again.built(image, self._container_labels, self._engine)
         finally:
             if not outputs.keeps_image(step):
                 self._engine.discard_image(image)
@@ -639,8 +645,8 @@ class _Run:
             return
         if self._options.checksums:
             staging.add_checksums()
-        if self._options.dispose is not None:
-            self._options.dispose(staging)
+        if self._options.reproduction is not None:
+            self._options.reproduction.staged(staging)
             return
         # As above.
         from rootless_build import substitutes  # noqa: PLC0415

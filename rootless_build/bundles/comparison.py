@@ -57,16 +57,22 @@ def _difference(made: Path, bundles: Path, path: str) -> Difference | None:
         return Difference(path, "is not in the bundles")
     if stat.S_ISLNK(status.st_mode):
         return Difference(path, f"is a link to {link_text(bundles / path)} in the bundles")
-    with open_inside(bundles, path) as one, open_inside(made, path) as other:
+    text = contents_differ(bundles, made, path)
+    return Difference(path, text, both=True) if text else None
+
+
+def contents_differ(before: Path, again: Path, path: str) -> str:
+    """How a file of two trees differs, and where in it; empty where it is the same."""
+    with open_inside(before, path) as one, open_inside(again, path) as other:
         places = tuple(_places(one, other))
         if not places:
-            return None
+            return ""
         sizes = os.fstat(one.fileno()).st_size, os.fstat(other.fileno()).st_size
         where = ", ".join(_where(one, places))
     text = f"differs at {where}"
     if sizes[0] != sizes[1]:
         text += f"; it has {sizes[1]} bytes instead of {sizes[0]}"
-    return Difference(path, text, both=True)
+    return text
 
 
 def _places(one: BinaryIO, other: BinaryIO) -> Iterator[int]:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from rootless_build import process
-from rootless_build.bundles import Staging
-from rootless_build.bundles.comparison import Comparison, compare
+import dataclasses
+
+from rootless_build import outputs, process
 from rootless_build.cli.build import split_words
 from rootless_build.cli.checkout import checkout
 from rootless_build.cli.command import Command
-from rootless_build.cli.engines import EngineToCome
+from rootless_build.cli.engines import EngineToCome, cache_directory
 from rootless_build.cli.session import execute, read_plan
-from rootless_build.errors import UsageError
+from rootless_build.errors import ImageNotFoundError, UsageError
 from rootless_build.escaping import shown
 from rootless_build.events import Answer
-from rootless_build.reproduction import plan_again
+from rootless_build.reproduction import ComparedImage, Difference, Reproduction
 
 
 class Reproduce(Command):
-    """Build the same once more, in a fresh container of the same image, and compare byte for byte.
+    """Build the same once more, and compare byte for byte.
 
-    Exits 0 when all files are the same, 1 when one is not. The bundles stay as they are.
+    In a fresh container of the same image; a recipe that runs none builds its images again, every
+    layer. Exits 0 when all files are the same, 1 when one is not. What is there stays as it is.
     """
 
     USAGE = "rbuild reproduce [options] [NAME=VALUE...] [TARGET...]"
@@ -29,38 +30,69 @@ class Reproduce(Command):
         return self.attempt(lambda: self._reproduce(words))
 
     def _reproduce(self, words: tuple[str, ...]) -> int:
-        found: list[Comparison] = []
-
-        def dispose(staging: Staging) -> None:
-            comparison = compare(staging.path, staging.before, staging.directory)
-            found.append(comparison)
-            for difference in comparison.differences:
-                said = [f"{shown(difference.path)} {shown(difference.text)}"]
-                fields: dict[str, object] = {"path": difference.path, "text": difference.text}
-                if difference.both and process.which("diffoscope"):
-                    both = (staging.directory / difference.path, staging.path / difference.path)
-                    done = process.capture(["diffoscope", "--text", "-", *map(str, both)])
-                    said += map(shown, done.text.splitlines())
-                    fields["diffoscope"] = done.text
-                self.tell("\n".join(said), Answer("difference", fields))
-
         targets, variables = split_words(words, self)
-        with checkout(self, "rbuild reproduce") as run, EngineToCome(self) as engine:
-            again = plan_again(read_plan(self, targets, variables))
-            status = execute(self, again, run, engine, dispose=dispose)
-        differing = sum(len(comparison.differences) for comparison in found)
-        same = sum(comparison.same for comparison in found)
-        if not same + differing:
+        with (
+            checkout(self, "rbuild reproduce") as run,
+            EngineToCome(self) as engine,
+            outputs.place_near(cache_directory(self.project) / "again") as place,
+        ):
+            plan = read_plan(self, targets, variables)
+            again = Reproduction(plan, place.resolve(), self._tell_difference)
+            try:
+                status = execute(self, again.plan, run, engine, reproduction=again)
+            except ImageNotFoundError as error:
+                again.explain(error)
+                raise
+            again.ended()
+        if not again.same + again.differing and not again.images:
             raise UsageError("this target makes no bundles, so that nothing can be compared")
-        answer = Answer("reproduced", {"same": same, "differing": differing})
-        self.tell(_verdict(same, differing), answer)
-        return status or (1 if differing else 0)
+        images = [dataclasses.asdict(image) for image in again.images]
+        fields = {"same": again.same, "differing": again.differing, "images": images}
+        lines = [*map(_of_image, again.images), _verdict(again)]
+        self.tell("\n".join(lines), Answer("reproduced", fields))
+        return status or (1 if again.differing else 0)
+
+    def _tell_difference(self, difference: Difference) -> None:
+        place = ": ".join(filter(None, (difference.image, difference.path)))
+        said = [f"{shown(place)} {shown(difference.text)}"]
+        fields: dict[str, object] = {
+            "image": difference.image,
+            "path": difference.path,
+            "text": difference.text,
+        }
+        if difference.both and process.which("diffoscope"):
+            done = process.capture(["diffoscope", "--text", "-", *map(str, difference.both)])
+            said += map(shown, done.text.splitlines())
+            fields["diffoscope"] = done.text
+        self.tell("\n".join(said), Answer("difference", fields))
 
 
-def _verdict(same: int, differing: int) -> str:
-    of = same + differing
-    files = "1 file" if of == 1 else f"{of} files"
-    if not differing:
-        alike = "the one file is" if of == 1 else f"all {files} are"
-        return f"reproducible: {alike} the same, byte for byte"
-    return f"not reproducible: {differing} of {files} {'differs' if differing == 1 else 'differ'}"
+def _of_image(image: ComparedImage) -> str:
+    name = f"the image {shown(image.name)}"
+    of = f"{name}, built twice since it has no name to be found by" if image.twice else name
+    if image.layers:
+        return f"{of}: all its layers are the same"
+    if image.times:
+        same = f"{_files(image.files)} in it are the same"
+        return f"{of}: {same}; its layers differ in times or owners"
+    return f"{of}: {image.differing} of {_files(image.files + image.differing)} differ"
+
+
+def _files(number: int) -> str:
+    return "1 file" if number == 1 else f"{number} files"
+
+
+def _verdict(again: Reproduction) -> str:
+    settings = sum(image.settings for image in again.images)
+    differing = again.differing - settings
+    of = again.same + differing
+    if again.differing:
+        verb = "differs" if differing == 1 else "differ"
+        files = f"{differing} of {_files(of)} {verb}" if differing else ""
+        said = "1 setting of an image differs" if settings == 1 else f"{settings} settings differ"
+        both = (files, said if settings else "")
+        return f"not reproducible: {', '.join(filter(None, both))}"
+    if not of:
+        return "reproducible: what was built is the same, layer by layer"
+    alike = "the one file is" if of == 1 else f"all {_files(of)} are"
+    return f"reproducible: {alike} the same, byte for byte"

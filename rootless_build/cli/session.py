@@ -44,8 +44,8 @@ from rootless_build.unchanged import Unchanged
 
 if TYPE_CHECKING:
     from rootless_build.built_images import BuiltImages
-    from rootless_build.bundles import Staging
     from rootless_build.provenance import Attestor
+    from rootless_build.reproduction import Reproduction
 
 
 def read_plan(command: Command, targets: tuple[str, ...], variables: tuple[str, ...]) -> Plan:
@@ -209,11 +209,11 @@ def execute(
     *,
     own_command: bool = False,
     pass_status: bool = False,
-    dispose: Callable[[Staging], None] | None = None,
+    reproduction: Reproduction | None = None,
 ) -> int:
     """Run the plan and return rbuild's exit status.
 
-    `dispose` is done with new bundles instead of publishing them. `own_command`: the container runs
+    `reproduction`: what is made is compared in it, not published. `own_command`: the container runs
     what the user asked for (`rbuild run`).
     `pass_status`: a container's own status becomes rbuild's, as with `docker run`.
     """
@@ -223,13 +223,13 @@ def execute(
         command.view(Notice(Level.INFO, "recipe", note))
     options = runner.Options(
         rootful=command.flag("rootful"),
-        terminal=_text(command) and dispose is None,
-        dispose=dispose,
+        terminal=_text(command) and reproduction is None,
+        reproduction=reproduction,
         own_command=own_command,
         publishing=run.publishing,
-        failed=None if dispose else failed_directory(plan.project),
+        failed=None if reproduction else failed_directory(plan.project),
         explain=command.flag("explain"),
-        fresh=command.flag("fresh") or dispose is not None,
+        fresh=command.flag("fresh") or reproduction is not None,
         checksums=command.flag("checksums"),
         unprivileged=command.flag("unprivileged"),
     )
@@ -240,7 +240,7 @@ def execute(
             if runner.needs_engine(plan):
                 own = OwnFiles.of(plan, own_directories())
                 looks = Looks(plan, cache_directory(plan.project), own)
-                if dispose is None and not run.dead:
+                if reproduction is None and not run.dead:
                     # The engine is asked meanwhile.
                     looks.ahead()
                 engine, choice = stack.enter_context(engine_to_come.open(run))
@@ -255,7 +255,7 @@ def execute(
                 )
                 if not command.flag("no_provenance"):
                     options = dataclasses.replace(options, attest=_attest(plan, choice))
-                if dispose is None:
+                if reproduction is None:
                     cache = cache_directory(plan.project)
                     unchanged = unchanged_for(command, plan, choice, looks, cache)
             try:

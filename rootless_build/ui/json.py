@@ -21,8 +21,10 @@ What a command was asked for is one object, or one for each row of its list:
     bundle             path, size, kind, checksum, architecture, linkage, target
     verified           directory, checked, problems, warnings
     installed          target, source, replaced, dry_run
-    difference         path, text, diffoscope (where that is installed)
-    reproduced         same, differing (numbers of files)
+    difference         image (empty for a file that was written), path (empty for a setting of an
+                       image), text, diffoscope (where that is installed)
+    reproduced         same, differing (numbers of files), images (name, layers, times, twice,
+                       files, differing, settings of each)
     base-made          image, id
     backend            name, version, usable, problem, hint, chosen, reason
     removed            what, size, dry_run

@@ -14,7 +14,7 @@ from rootless_build.bundles import provenance
 from rootless_build.bundles.comparison import Comparison, Difference, compare
 from rootless_build.errors import UsageError
 from rootless_build.plan import Bundles, Json, Plan, RunContainer, VolumeMount
-from rootless_build.reproduction import plan_again
+from rootless_build.reproduction import Reproduction
 
 
 def compared(tmp_path: Path, old: dict[str, bytes], new: dict[str, bytes]) -> Comparison:
@@ -101,6 +101,10 @@ def test_files_of_a_bundle_that_were_not_made_again_are_named(tmp_path: Path) ->
     assert found == Comparison(1, (Difference("b/y", "was not made again"),))
 
 
+def plan_again(plan: Plan, place: Path) -> Plan:
+    return Reproduction(plan, place, lambda _: None).plan
+
+
 def test_the_plan_again_has_the_image_of_the_bundles_and_empty_volumes(tmp_path: Path) -> None:
     bundles = tmp_path / "bundles"
     (bundles / "b").mkdir(parents=True)
@@ -113,7 +117,7 @@ def test_the_plan_again_has_the_image_of_the_bundles_and_empty_volumes(tmp_path:
     said: dict[str, Json] = {"buildDefinition": {"resolvedDependencies": [item]}}
     provenance.attest(bundles, bundles, {}, provenance.Attestation("p", said, None))
     step = RunContainer("dev", mounts=(VolumeMount("/root/.cache", "cache"),))
-    (again,) = plan_again(Plan(tmp_path, (step,), Bundles(bundles))).steps
+    (again,) = plan_again(Plan(tmp_path, (step,), Bundles(bundles)), tmp_path).steps
     assert isinstance(again, RunContainer)
     assert again.image == "a" * 64
     assert again.mounts == (VolumeMount("/root/.cache"),)
@@ -121,7 +125,7 @@ def test_the_plan_again_has_the_image_of_the_bundles_and_empty_volumes(tmp_path:
 
 def test_there_is_nothing_to_make_again(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
-        plan_again(Plan(tmp_path, (), Bundles(tmp_path / "bundles")))
+        plan_again(Plan(tmp_path, (), Bundles(tmp_path / "bundles")), tmp_path)
     (tmp_path / "bundles").mkdir()
     with pytest.raises(UsageError):
-        plan_again(Plan(tmp_path, (), Bundles(tmp_path / "bundles")))
+        plan_again(Plan(tmp_path, (), Bundles(tmp_path / "bundles")), tmp_path)
