@@ -212,17 +212,21 @@ def test_checksums_only_when_asked(bake_project: Rbuild) -> None:
 
 
 def test_a_misspelt_attribute_is_named_with_file_line_and_column(bake_project: Rbuild) -> None:
+    # As buildx, which says nothing of it: the target is built, and its files stay in the image.
     done = bake_project("misspelt")
-    assert done.returncode == 2
-    assert "misspelt.hcl:3:3: a target has no attribute 'outputs'" in done.stderr
-    assert "did you mean output?" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.returncode == 0, done.stderr
+    assert (
+        "misspelt.hcl:3:3: a target has no attribute 'outputs', which is passed over"
+        in done.stdout + done.stderr
+    )
+    assert "did you mean output?" in done.stdout + done.stderr
 
 
 def test_the_plan_of_a_bake_can_be_pasted(bake_project: Rbuild) -> None:
     done = bake_project("plan", "cross")
     assert done.returncode == 0, done.stderr
-    lines = [line for line in done.stdout.splitlines() if line.startswith(bake_project.backend)]
+    start = f"{bake_project.backend} build "
+    lines = [line for line in done.stdout.splitlines() if line.startswith(start)]
     assert len(lines) == 4
     assert all("linux_" in line or "windows_" in line for line in lines)
     assert "docker-bake.hcl:" in done.stdout
