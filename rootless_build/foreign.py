@@ -35,6 +35,27 @@ class Request(NamedTuple):
     storages: bool
 
 
+def request(found: dict[str, object]) -> Request:
+    """A request as JSON has it. Raises KeyError, TypeError or ValueError for anything else."""
+    places = []
+    for place in _listed(found["places"]):
+        path, inode = _listed(place)
+        places.append((str(path), _inode(inode)))
+    before = [_inode(inode) for inode in _listed(found["before"])]
+    return Request(places, before, storages=bool(found["storages"]))
+
+
+def _inode(found: object) -> Inode:
+    device, number = (int(str(part)) for part in _listed(found))
+    return device, number
+
+
+def _listed(found: object) -> list[object]:
+    if not isinstance(found, list):
+        raise TypeError(found)
+    return found
+
+
 class Result(NamedTuple):
     """`given`: how many have another owner now. `left`: those that were to, and have not."""
 
@@ -190,9 +211,7 @@ def main() -> None:
     wanted = json.load(sys.stdin)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    wanted["before"] = [tuple(inode) for inode in wanted["before"]]
-    wanted["places"] = [(path, tuple(inode)) for path, inode in wanted["places"]]
-    json.dump(take(Request(**wanted))._asdict(), sys.stdout)
+    json.dump(take(request(wanted))._asdict(), sys.stdout)
 
 
 if __name__ == "__main__":

@@ -4,61 +4,91 @@ Docker's own daemon leaves them so, with the container's uid. With a rootless en
 subordinate uid, and the caller can't even remove the file. What this container made, or gave away,
 is given back: in the project, in a directory that is the caller's, as far as that is certain, since
 it was looked at before. Whatever else is new and another user's is named.
+
+Where other runs work in the project, which may use the files, it is put on record for the last one.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import field
 from pathlib import Path
 from typing import Final
 
 from rootless_build import foreign, ownership
-from rootless_build.backend import Engine
+from rootless_build.backend import Engine, UserNamespace
 from rootless_build.data import dataclass
 from rootless_build.errors import RbuildError
-from rootless_build.events import Level, StepReporter
-from rootless_build.foreign import Inode, Request, Result, Seen
+from rootless_build.escaping import shown
+from rootless_build.events import Level
+from rootless_build.foreign import Inode, Request, Seen
 from rootless_build.plan import BindMount, RunContainer
 
-_COARSE: Final = 5
-"""CLOCK_REALTIME_COARSE of clock_gettime(2): what file systems take their times from."""
 _MOST: Final = 10_000
-"""Directories outside the project that are looked into: a mount may be somebody's home."""
+"""Entries outside of the project that are looked at: a mount may be somebody's home."""
+_PATIENCE: Final = 0.25
+"""Seconds for that."""
+
+Say = Callable[[str, str, Level], None]
+"""Tells the user: the notice's code, its text, its level."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The checkout that containers leave files in.
+
+    `alone` is a context in which no other run begins or ends there; it gives whether none works
+    there, whose containers may have made what is new and still use it. `record` is the file in
+    which one run leaves word to the last, None where there is none.
+    """
+
+    project: Path
+    alone: Callable[[], AbstractContextManager[bool]]
+    record: Path | None
 
 
 @contextmanager
 def given_back(
-    step: RunContainer,
-    project: Path,
-    staging: Path | None,
-    engine: Engine,
-    reporter: StepReporter,
-    alone: Callable[[], AbstractContextManager[bool]],
+    step: RunContainer, place: Place, staging: Path | None, engine: Engine, say: Say
 ) -> Iterator[None]:
     """While the step's container runs: what it leaves is seen to at the end, however it ended.
 
-    `staging` is seen to by whoever publishes it. The context `alone` gives whether no other run
-    works in the project, whose containers may have made what is new and still use it: it is left to
-    the last of them.
+    `staging` is seen to by whoever publishes it.
     """
-    if engine.remote or not engine.rootless or os.getuid() == 0:
+    if not _concerns(engine):
         yield
         return
-    project = project.resolve()
-    left = _LeftFiles(*_places(step, project, staging))
+    left = _LeftFiles(*_places(step, place.project.resolve(), staging))
     try:
         yield
     finally:
         new = left.look()
-        if new.ours or new.others:
-            with alone() as no_other:
-                if no_other:
-                    left.give_back(new, project, engine, reporter)
+        if new or _is_there(place.record):
+            with place.alone() as alone:
+                _see_to(new, left.before, place, engine, say, alone=alone)
+
+
+def settle(place: Place, engine: Engine, say: Say) -> None:
+    """Give back what earlier runs have put on record, where no other run works: the last of them
+    may have ended together.
+    """
+    if _concerns(engine) and _is_there(place.record):
+        with place.alone() as alone:
+            if alone:
+                _see_to(_New(), [], place, engine, say, alone=True)
+
+
+def _concerns(engine: Engine) -> bool:
+    return engine.rootless and not engine.remote and os.getuid() != 0
+
+
+def _is_there(record: Path | None) -> bool:
+    return record is not None and record.exists()
 
 
 def _places(
@@ -114,10 +144,15 @@ class _LookedAtEnoughError(Exception):
 
 @dataclass(slots=True)
 class _New:
-    """What is another user's and was not before. `ours`: in a directory of the caller's."""
+    """What is another user's and was not before. `ours`: in a directory of the caller's, in the
+    project. `others`: elsewhere; and which of these are new with all that is in them.
+    """
 
     ours: list[Seen] = field(default_factory=list)
-    others: list[Seen] = field(default_factory=list)
+    others: list[tuple[Seen, bool]] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.ours or self.others)
 
     def of(self, uids: Sequence[range]) -> _New:
         """Those of these owners: other people work on this host, too."""
@@ -125,90 +160,208 @@ class _New:
         def theirs(found: Seen) -> bool:
             return any(found.status.st_uid in each for each in uids)
 
-        return _New(list(filter(theirs, self.ours)), list(filter(theirs, self.others)))
+        others = [(found, whole) for found, whole in self.others if theirs(found)]
+        return _New(list(filter(theirs, self.ours)), others)
 
 
 class _LeftFiles:
     """What there was before, of the directories `inside` the project and `outside`."""
 
     def __init__(self, inside: tuple[Path, ...], outside: tuple[Path, ...]) -> None:
-        self._inside = inside
-        self._outside = outside
-        self._before: set[Inode] = set()
+        self._foreign: set[Inode] = set()
+        self._directories: set[Inode] = set()
         for place in inside:
             foreign.walk(str(place), self._note, _ignore)
-        self._since = time.clock_gettime_ns(_COARSE)
+        self._inside = inside
+        # Of what was not seen whole nobody can tell what is new.
+        self._outside = tuple(place for place in outside if self._noted(place))
+
+    @property
+    def before(self) -> list[Inode]:
+        """What was another user's."""
+        return sorted(self._foreign)
 
     def _note(self, seen: Seen, _: bool) -> bool | None:
         if seen.status.st_uid != os.getuid():
-            self._before.add(seen.inode)
-        return True if stat.S_ISDIR(seen.status.st_mode) else None
+            self._foreign.add(seen.inode)
+        if not stat.S_ISDIR(seen.status.st_mode):
+            return None
+        self._directories.add(seen.inode)
+        return True
+
+    def _noted(self, place: Path) -> bool:
+        limit = _Limit()
+
+        def visit(seen: Seen, ours: bool) -> bool | None:
+            limit.count()
+            return self._note(seen, ours)
+
+        try:
+            foreign.walk(str(place), visit, _ignore)
+        except _LookedAtEnoughError:
+            return False
+        return True
 
     def look(self) -> _New:
         """What there is now that was not before."""
         new = _New()
         for place in self._inside:
-            self._look(place, new)
+            self._look(place, new, None)
         for place in self._outside:
-            self._look_outside(place, new)
+            try:
+                self._look(place, new, _Limit())
+            except _LookedAtEnoughError:
+                continue  # what was found is new all the same
         return new
 
-    def give_back(self, new: _New, project: Path, engine: Engine, reporter: StepReporter) -> None:
-        """Give back what can be, and name the rest."""
-        namespace = engine.user_namespace
-        if namespace is None:
-            return  # such files can't be told from other people's
-        try:
-            new = new.of(ownership.subordinate(namespace))
-            places = [(found.path, found.inode) for found in new.ours]
-            request = Request(places, sorted(self._before), storages=False)
-            result = ownership.taken(request, namespace) if places else Result(0, [])
-        except RbuildError as error:
-            text = f"{error.message}: {error.engine_words}".rstrip(": ")
-            reporter.notice("foreign-files", text, Level.WARNING)
-            return
-        if result.given:
-            what = ownership.named([_shown(found.path, project) for found in new.ours])
-            text = f"files of the container's users are yours now: {what}"
-            reporter.notice("given-back", text, Level.DETAIL)
-        left = [*(found.path for found in new.others), *result.left]
-        if left:
-            what = ownership.named([_shown(path, project) for path in left])
-            text = (
-                f"files of the container's users, which are not yours: {what}; to make them yours: "
-                f"{ownership.command(namespace, left[:3])}"
-            )
-            reporter.notice("foreign-files", text, Level.WARNING)
+    def _look(self, place: Path, new: _New, limit: _Limit | None) -> None:
+        """`limit` is for a place outside."""
 
-    def _look(self, place: Path, new: _New) -> None:
         def visit(seen: Seen, ours: bool) -> bool | None:
+            if limit is not None:
+                limit.count()
+            is_directory = stat.S_ISDIR(seen.status.st_mode)
             if seen.status.st_uid == os.getuid():
-                return True if stat.S_ISDIR(seen.status.st_mode) else None
-            if seen.inode in self._before:
-                return False if stat.S_ISDIR(seen.status.st_mode) else None
-            (new.ours if ours else new.others).append(seen)
-            return None
+                return True if is_directory else None
+            if seen.inode in self._foreign:
+                return False if is_directory else None
+            if limit is None and ours:
+                new.ours.append(seen)
+                return None
+            whole = not is_directory or self._is_whole(seen, limit)
+            new.others.append((seen, whole))
+            return None if whole else False
 
         foreign.walk(str(place), visit, _ignore)
 
-    def _look_outside(self, place: Path, new: _New) -> None:
-        looked_at = 0
+    def _is_whole(self, directory: Seen, limit: _Limit | None) -> bool:
+        """Whether a directory is new, and nothing in it is what somebody had before."""
+        if directory.inode in self._directories:
+            return False
+        whole = True
 
         def visit(seen: Seen, _: bool) -> bool | None:
-            nonlocal looked_at
-            looked_at += 1
-            if looked_at > _MOST:
-                raise _LookedAtEnoughError
-            changed = seen.status.st_ctime_ns >= self._since
-            if seen.status.st_uid != os.getuid() and changed:
-                new.others.append(seen)
-                return None
-            return True if stat.S_ISDIR(seen.status.st_mode) else None
+            nonlocal whole
+            if limit is not None:
+                limit.count()
+            whole = whole and seen.inode not in self._foreign
+            return True if whole and stat.S_ISDIR(seen.status.st_mode) else None
 
-        try:
-            foreign.walk(str(place), visit, _ignore)
-        except _LookedAtEnoughError:
-            return
+        def failed(_path: str, _error: OSError) -> None:
+            nonlocal whole
+            whole = False  # nobody can tell what was moved there
+
+        foreign.walk(directory.path, visit, failed)
+        return whole
+
+
+class _Limit:
+    """How much is looked at."""
+
+    def __init__(self) -> None:
+        self._left = _MOST
+        self._end = time.monotonic() + _PATIENCE
+
+    def count(self) -> None:
+        """One more. Raises _LookedAtEnoughError."""
+        self._left -= 1
+        if self._left < 0 or time.monotonic() > self._end:
+            raise _LookedAtEnoughError
+
+
+def _see_to(
+    new: _New, before: list[Inode], place: Place, engine: Engine, say: Say, *, alone: bool
+) -> None:
+    """Give back what can be, or put it on record, and name the rest."""
+    namespace = engine.user_namespace
+    if namespace is None:
+        return  # such files can't be told from other people's
+    project = place.project.resolve()
+    try:
+        if new:
+            new = new.of(ownership.subordinate(namespace))
+        places = [(found.path, found.inode) for found in new.ours]
+        own = [Request(places, before, storages=False)] if places else []
+        named = [(found.path, whole) for found, whole in new.others]
+        if alone:
+            named += _taken([*_recorded(place.record), *own], namespace, project, say)
+            _forget(place.record)
+        elif own:
+            named += _left_for_the_last(own[0], place.record, project, say)
+    except RbuildError as error:
+        text = f"{error.message}: {error.engine_words}".rstrip(": ")
+        say("foreign-files", text, Level.WARNING)
+        return
+    if named:
+        what = ownership.named([_shown(path, project) for path, _ in named])
+        text = (
+            f"files of the container's users, which are not yours: {what}; to make them yours: "
+            f"{_command(namespace, named[: ownership.SHOWN])}"
+        )
+        say("foreign-files", text, Level.WARNING)
+
+
+def _taken(
+    requests: Sequence[Request], namespace: UserNamespace, project: Path, say: Say
+) -> list[tuple[str, bool]]:
+    """Do what the requests say, and tell it; returns what could not be given back."""
+    left: list[str] = []
+    given: list[str] = []
+    for request in requests:
+        result = ownership.taken(request, namespace)
+        left += result.left
+        if result.given:
+            given += [_shown(path, project) for path, _ in request.places]
+    if given:
+        text = f"files of the container's users are yours now: {ownership.named(given)}"
+        say("given-back", text, Level.DETAIL)
+    return [(path, False) for path in left]
+
+
+def _left_for_the_last(
+    request: Request, record: Path | None, project: Path, say: Say
+) -> list[tuple[str, bool]]:
+    """Put a request on record; returns what has to be named since that can't be."""
+    paths = [path for path, _ in request.places]
+    try:
+        if record is None:
+            return [(path, False) for path in paths]
+        with record.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(request._asdict()) + "\n")
+    except OSError:
+        return [(path, False) for path in paths]
+    what = ownership.named([_shown(path, project) for path in paths])
+    text = f"files of the container's users become yours when no other run works here: {what}"
+    say("given-back-later", text, Level.INFO)
+    return []
+
+
+def _recorded(record: Path | None) -> list[Request]:
+    """What earlier runs have put on record."""
+    if record is None or not record.exists():
+        return []
+    try:
+        lines = record.read_text(encoding="utf-8").splitlines()
+        return [foreign.request(json.loads(line)) for line in lines]
+    except (OSError, ValueError, TypeError, KeyError):
+        return []  # damaged: nobody can tell any more
+
+
+def _forget(record: Path | None) -> None:
+    if record is not None:
+        with suppress(OSError):
+            record.unlink(missing_ok=True)
+
+
+def _command(namespace: UserNamespace, named: Sequence[tuple[str, bool]]) -> str:
+    """What a person can type. What is in a directory that is not wholly new may be older."""
+    whole = [path for path, is_whole in named if is_whole]
+    rest = [path for path, is_whole in named if not is_whole]
+    commands = [
+        *([ownership.command(namespace, whole)] if whole else []),
+        *([ownership.command_alone(namespace, rest)] if rest else []),
+    ]
+    return " && ".join(commands)
 
 
 def _ignore(_path: str, _error: OSError) -> None:
@@ -217,4 +370,4 @@ def _ignore(_path: str, _error: OSError) -> None:
 
 def _shown(path: str, project: Path) -> str:
     inside = Path(path).is_relative_to(project)
-    return str(Path(path).relative_to(project)) if inside else path
+    return shown(str(Path(path).relative_to(project)) if inside else path)

@@ -21,7 +21,8 @@ from rootless_build.errors import HostError
 from rootless_build.foreign import Request, Result, Seen
 
 _SCRIPT: Final = Path(foreign.__file__)
-_SHOWN: Final = 3
+SHOWN: Final = 3
+"""Paths that a message names."""
 
 
 class _ForeignError(Exception):
@@ -109,7 +110,12 @@ def command(namespace: UserNamespace, paths: Sequence[str]) -> str:
     return shlex.join([*namespace.command, "chown", "-hR", "0:0", *paths])
 
 
+def command_alone(namespace: UserNamespace, paths: Sequence[str]) -> str:
+    """The same, of what has these paths, and of nothing in it."""
+    return shlex.join([*namespace.command, "chown", "-h", "0:0", *paths])
+
+
 def named(paths: Sequence[str]) -> str:
     """The first few of them, and how many more there are."""
-    more = len(paths) - _SHOWN
-    return ", ".join(paths[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    more = len(paths) - SHOWN
+    return ", ".join(paths[:SHOWN]) + (f" and {more} more" if more > 0 else "")

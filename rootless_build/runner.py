@@ -105,6 +105,8 @@ class Options:
     own_command: bool = False
     publishing: Callable[[], AbstractContextManager[bool]] = lambda: nullcontext(True)
     """Within it the bundles may be written to; gives whether nobody else has them mounted."""
+    left: Path | None = None
+    """Where it is kept what runs that were not alone leave for the last (`left_files`)."""
     failed: Path | None = None
     """Where the files are kept that a failed container wrote; None: nowhere."""
     explain: bool = False
@@ -511,14 +513,11 @@ class _Run:
             stack.enter_context(git_settings.changes_told(step, self._plan.project, reporter))
             stack.enter_context(self._telling_what_stays(reporter))
             container = stack.enter_context(self._engine.container(step, image))
-            with left_files.given_back(
-                step,
-                self._plan.project,
-                staging.path if staging else None,
-                self._engine,
-                reporter,
-                self._options.publishing,
-            ):
+            place = left_files.Place(
+                self._plan.project, self._options.publishing, self._options.left
+            )
+            private = staging.path if staging else None
+            with left_files.given_back(step, place, private, self._engine, reporter.notice):
                 ended = self._ended(container, stdio, reporter, stays=staging is None)
             if ended.status:
                 raise failures.of_container(step, ended, reporter.last_words)

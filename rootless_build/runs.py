@@ -3,6 +3,7 @@
     DATA/runs/KEY/            0700; KEY stands for the real path of the checkout
         lock                  held with flock(2): alone by a build, shared by `shell` and `run`
         publishing            held by a run for as long as it writes to the bundles
+        left                  what containers of runs that were not alone left for the last one
         PID.START/            a run, locked while its process lives
             record.json       0600: what it is, and where it may have left something
 
@@ -36,6 +37,7 @@ from rootless_build.held import hold, is_held
 _RECORD: Final = "record.json"
 _LOCK: Final = "lock"
 _PUBLISHING: Final = "publishing"
+_LEFT: Final = "left"
 _NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EINVAL})
 """What a file system that has no flock(2) says; a directory on NFS says EBADF."""
 
@@ -116,6 +118,11 @@ class Run:
                 _lock(self.shared, fcntl.LOCK_SH)
         finally:
             os.close(turn)
+
+    @property
+    def left(self) -> Path | None:
+        """The file in which one run leaves word to the last of them, within `publishing`."""
+        return self.place and self.place.parent / _LEFT
 
     def forget(self, dead: Record) -> None:
         """Nothing of that run is left."""

@@ -227,6 +227,7 @@ def execute(
         reproduction=reproduction,
         own_command=own_command,
         publishing=run.publishing,
+        left=run.left,
         failed=None if reproduction else failed_directory(plan.project),
         explain=command.flag("explain"),
         fresh=command.flag("fresh") or reproduction is not None,
@@ -247,6 +248,8 @@ def execute(
                 if not run.dead:
                     options = dataclasses.replace(options, foreseen=engine_to_come.foreseen)
                 clear_dead_runs(command, run, engine, choice)
+                if run.left is not None and run.left.exists():
+                    _settle(command, plan, run, engine)
                 plan = plan if engine.remote else _with_docker_socket(command, plan, choice)
                 options = dataclasses.replace(
                     options,
@@ -304,6 +307,16 @@ def _with_docker_socket(command: Command, plan: Plan, choice: Choice) -> Plan:
     if said:
         command.view(Notice(Level.INFO, "docker-socket", said))
     return plan
+
+
+def _settle(command: Command, plan: Plan, run: Run, engine: Engine) -> None:
+    """What runs left that were not alone, and ended together."""
+    from rootless_build import left_files  # noqa: PLC0415 - seldom
+
+    def say(code: str, text: str, level: Level) -> None:
+        command.view(Notice(level, code, text))
+
+    left_files.settle(left_files.Place(plan.project, run.publishing, run.left), engine, say)
 
 
 def _may_have_left(error: RbuildError | OSError, engine: Engine | None) -> bool:

@@ -6,13 +6,14 @@ import os
 import shlex
 import subprocess
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 import pytest
 
+from rootless_build import left_files
 from rootless_build.backend import Engine, Image, Stdio
-from rootless_build.left_files import given_back
+from rootless_build.left_files import Place, given_back, settle
 from rootless_build.plan import BindMount, RunContainer
 from tests.base_root import BASE
 from tests.contract.cases import sh
@@ -39,7 +40,6 @@ def leave(engine: Engine, base_image: Image, project: Path) -> Leave:
         *mounts: BindMount,
         user: str | None = None,
         seen_to: bool = True,
-        beside: bool = False,
     ) -> Recorder:
         recorder = Recorder()
         mounts = mounts or (BindMount(project, "/w"),)
@@ -48,8 +48,8 @@ def leave(engine: Engine, base_image: Image, project: Path) -> Leave:
             if not seen_to:
                 ended = container.run(recorder.reporter, Stdio.CLOSED)
             else:
-                alone = nullcontext(not beside)
-                with given_back(step, project, None, engine, recorder.reporter, lambda: alone):
+                place = Place(project, lambda: nullcontext(True), None)
+                with given_back(step, place, None, engine, recorder.reporter.notice):
                     ended = container.run(recorder.reporter, Stdio.CLOSED)
         recorder.reporter.flush()
         assert ended.status == 0, recorder.stderr
@@ -127,14 +127,72 @@ def test_elsewhere_it_is_named_and_stays(leave: Leave, project: Path, tmp_path: 
     assert foreign(elsewhere) == set()
 
 
-def test_what_may_have_been_moved_into_the_project_is_named(
+def named(recorder: Recorder) -> list[str]:
+    """What is said to be another's, each by its last name."""
+    text = said(recorder, "foreign-files").partition(";")[0].rpartition(": ")[2]
+    return [Path(path).name for path in text.split(", ")]
+
+
+def do_what_is_said(recorder: Recorder) -> None:
+    text = said(recorder, "foreign-files").partition("to make them yours: ")[2]
+    subprocess.run(["sh", "-c", text], check=True)
+
+
+def test_what_is_moved_into_the_project_is_not_new(
     leave: Leave, project: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "beside").mkdir()
     leave("touch /b/x && chown 4321 /b/x", BindMount(tmp_path / "beside", "/b"), seen_to=False)
-    recorder = leave("mv /t/beside/x /t/project/x", BindMount(tmp_path, "/t"))
-    assert foreign(project) == {"x"}
-    assert "x" in said(recorder, "foreign-files").partition(";")[0].split()
+    script = "mv /t/beside/x /t/project/x && touch /t/project/y && chown 4321 /t/project/y"
+    recorder = leave(script, BindMount(tmp_path, "/t"))
+    assert foreign(project) == {"x", "y"}
+    assert named(recorder) == ["y"]
+
+
+def test_a_directory_that_was_anothers_before_is_no_new_one(
+    leave: Leave, project: Path, tmp_path: Path
+) -> None:
+    """A file made in it changes the directory's time, too."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    mounts = (BindMount(project, "/w"), BindMount(elsewhere, "/e"))
+    leave("mkdir /e/sub && touch /e/sub/old && chown -R 4321:4321 /e", *mounts, seen_to=False)
+    recorder = leave("echo x >>/e/sub/old; touch /e/sub/new", *mounts, user="4321:4321")
+    assert named(recorder) == ["new"]
+    do_what_is_said(recorder)
+    assert foreign(elsewhere) == {"elsewhere", "sub", "old"}
+
+
+def test_what_was_anothers_stays_so_in_directories_that_are_named(
+    leave: Leave, project: Path, tmp_path: Path
+) -> None:
+    """In one of the user's that was given away, and in a new one that it was moved to."""
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "mine").mkdir(parents=True)
+    mounts = (BindMount(project, "/w"), BindMount(elsewhere, "/e"))
+    old = "touch /e/mine/old /e/other && chown 4321:4321 /e/mine/old /e/other"
+    leave(old, *mounts, seen_to=False)
+    leaves = (
+        "mkdir -p /e/moved /e/whole/below && mv /e/other /e/moved/ && touch /e/whole/below/x"
+        " && chown 4321:4321 /e/mine /e/moved && chown -R 4321:4321 /e/whole"
+    )
+    recorder = leave(leaves, *mounts)
+    assert sorted(named(recorder)) == ["mine", "moved", "whole"]
+    do_what_is_said(recorder)
+    assert foreign(elsewhere) == {"old", "other"}
+
+
+def test_nothing_is_said_of_what_is_too_large_to_be_looked_at_before(
+    leave: Leave, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(left_files, "_MOST", 3)
+    elsewhere = tmp_path / "elsewhere"
+    for name in "abcd":
+        (elsewhere / name).mkdir(parents=True)
+    mounts = (BindMount(project, "/w"), BindMount(elsewhere, "/e"))
+    recorder = leave("touch /e/a/x && chown 4321 /e/a/x", *mounts)
+    assert foreign(elsewhere) == {"x"}
+    assert "foreign-files" not in [notice.code for notice in recorder.notices]
 
 
 @pytest.mark.parametrize("marker", ["storage.lock", "engine-id"])
@@ -148,9 +206,51 @@ def test_an_engines_storage_is_left_alone(leave: Leave, project: Path, marker: s
     assert foreign(project) == {"x", "overlay"}
 
 
-def test_while_another_run_works_there_nothing_is_touched(leave: Leave, project: Path) -> None:
-    leave("touch /w/out/file", user="4321", beside=True)
-    assert foreign(project) == {"file"}
+@pytest.mark.parametrize("together", [False, True], ids=["the last ends", "both end together"])
+def test_what_is_left_beside_another_run_waits_for_the_last(
+    engine: Engine, base_image: Image, project: Path, tmp_path: Path, *, together: bool
+) -> None:
+    record = tmp_path / "left"
+    recorder, others = Recorder(), Recorder()
+    step = RunContainer(
+        BASE, sh("touch /w/out/file"), user="4321", mounts=(BindMount(project, "/w"),)
+    )
+    beside = Place(project, lambda: nullcontext(False), record)
+    last = Place(project, lambda: nullcontext(not together), record)
+    with ExitStack() as first, ExitStack() as second:
+        first.enter_context(given_back(step, beside, None, engine, recorder.reporter.notice))
+        container = first.enter_context(engine.container(step, base_image))
+        assert container.run(recorder.reporter, Stdio.CLOSED).status == 0
+        # For the second it is one that was there before.
+        second.enter_context(given_back(step, last, None, engine, others.reporter.notice))
+        first.close()
+        assert foreign(project) == {"file"}
+        assert "out/file" in said(recorder, "given-back-later")
+        second.close()
+    if together:
+        assert foreign(project) == {"file"}
+        settle(Place(project, lambda: nullcontext(True), record), engine, others.reporter.notice)
+    assert foreign(project) == set()
+    assert "out/file" in said(others, "given-back")
+    assert not record.exists()
+
+
+def test_where_nothing_can_be_put_on_record_it_is_named(
+    engine: Engine, base_image: Image, project: Path, tmp_path: Path
+) -> None:
+    recorder = Recorder()
+    step = RunContainer(
+        BASE, sh("touch /w/out/file"), user="4321", mounts=(BindMount(project, "/w"),)
+    )
+    place = Place(project, lambda: nullcontext(False), tmp_path / "no/directory")
+    with (
+        given_back(step, place, None, engine, recorder.reporter.notice),
+        engine.container(step, base_image) as container,
+    ):
+        assert container.run(recorder.reporter, Stdio.CLOSED).status == 0
+    assert named(recorder) == ["file"]
+    do_what_is_said(recorder)
+    assert foreign(project) == set()
 
 
 def test_a_link_leads_nowhere(leave: Leave, project: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from rootless_build.backend import EngineSettings
 from tests.e2e.driver import Rbuild
+from tests.e2e.waiting import at_work
 
 pytestmark = pytest.mark.in_ci("podman", "buildah")
 
@@ -157,6 +158,22 @@ def test_what_other_users_leave_can_be_removed(project: Rbuild, tmp_path: Path) 
 def test_what_a_failed_container_left_can_be_removed(project: Rbuild) -> None:
     assert project("fails").returncode == 1
     assert owners(project.project / "out") == {(U, G)}
+
+
+def test_of_two_runs_the_last_gives_back_what_the_first_left(project: Rbuild) -> None:
+    until = "echo waiting; until [ -e {} ]; do sleep 0.1; done"
+    own = ("run", "--target", "chown", "--", "sh", "-c")
+    file = project.project / "file"
+    with (
+        at_work(project, *own, f"touch file; chown 5:5 file; {until.format('one')}") as first,
+        at_work(project, *own, until.format("two")) as second,
+    ):
+        (project.project / "one").touch()
+        assert b"become yours when no other run works here: file" in first.communicate()[1]
+        assert file.stat().st_uid != U
+        (project.project / "two").touch()
+        second.communicate()
+    assert file.stat().st_uid == U
 
 
 def test_limits_that_nobody_may_raise_are_lowered(project: Rbuild) -> None:

@@ -117,3 +117,11 @@ def _taken(request: Request) -> object:
         check=True,
     )
     return json.loads(done.stdout)
+
+
+def test_a_request_is_the_same_after_json_and_anything_else_is_refused() -> None:
+    request = Request([("/a/\udcff", (1, 2))], [(3, 4)], storages=False)
+    assert foreign.request(json.loads(json.dumps(request._asdict()))) == request
+    for text in ("{}", '{"places": [1], "before": [], "storages": 0}', '{"places": {}}'):
+        with pytest.raises((KeyError, TypeError, ValueError)):
+            foreign.request(json.loads(text))
