@@ -650,7 +650,10 @@ class _Run:
         # As above.
         from rootless_build import substitutes  # noqa: PLC0415
 
-        foreign = substitutes.among(self._substitutes, staging.written())
+        written = staging.written()
+        if not written and self._running is not None:
+            self._running.wrote_nothing()
+        foreign = substitutes.among(self._substitutes, written)
         attestation = self._attestor.attestation(foreign) if self._attestor else None
         asked = asked_for(self._plan)
         with self._options.publishing() as alone:

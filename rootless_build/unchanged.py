@@ -16,7 +16,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Final
 
-from rootless_build import mounts, reference
+from rootless_build import mounts, reference, traces
 from rootless_build.backend import Engine, Image, ImageLabel
 from rootless_build.bases import preferred
 from rootless_build.data import dataclass
@@ -220,7 +220,8 @@ class Unchanged:
 
     def running(self) -> Running:
         """Call it before the first container is run."""
-        return Running(self._of_run, self._bundles, self._made)
+        known = _run_key(self._plan) in self._records.runs
+        return Running(self._of_run, self._bundles, self._made, known)
 
     def cold(self, seconds: float | None = None) -> float:
         """The seconds that the containers took with empty caches; 0 when nobody knows."""
@@ -345,13 +346,18 @@ class Running:
     _look: Callable[[RunContainer, Image], Fingerprint]
     _bundles: Callable[[], str]
     _keep: Callable[[Made], None]
+    _known: bool
+    """They are on record: each has made bundles before."""
     _parts: list[Mapping[str, str]] = field(default_factory=list)
     _seconds: float = 0.0
     _certain: bool = True
     _before: Fingerprint | None = None
+    _step: RunContainer | None = None
+    _started: int = 0
 
     def starts(self, step: RunContainer, image: Image) -> None:
         """A container is about to run."""
+        self._step, self._started = step, traces.now()
         try:
             self._before = self._look(step, image)
         except UnknownInputError:
@@ -372,6 +378,11 @@ class Running:
             return
         self._certain = after.digest == self._before.digest
         self._parts.append(dict(after.parts))
+
+    def wrote_nothing(self) -> None:
+        """The container that was started last wrote no bundles, although it could have."""
+        if self._certain and not self._known and self._step is not None:
+            self._certain = traces.has_written(self._step, self._started)
 
     def depends_on_more(self) -> None:
         """What the containers made depends on what nobody looks at: keys that were typed."""

@@ -17,8 +17,8 @@ from rootless_build.config import Target
 from rootless_build.plan import Plan, RunContainer, Step
 
 TARGETS: Final = (
-    *("all", "test*", "*-test", "*-tests", "check*", "validate*", "lint*", "vet*", "bench*"),
-    *("cover*", "shell", "dev", "run*", "serve*", "docs*", "*-docs", "help"),
+    *("all", "test*", "*-test", "*-tests", "*unittest*", "check*", "validate*", "verify*", "lint*"),
+    *("vet*", "bench*", "cover*", "shell", "dev", "run*", "serve*", "docs*", "*-docs", "help"),
     *("install*", "clean*", "deploy*", "push*", "publish*", "release*"),
 )
 """Patterns for the names of targets."""

@@ -100,3 +100,12 @@ def test_a_container_that_makes_no_bundles_leaves_no_directory_for_them(project:
     (project.project / "source").write_text("another\n")
     assert project().returncode == 0
     assert (project.project / "result").read_text() == "another\n"
+
+
+def test_a_container_that_makes_nothing_at_all_is_run_every_time(project: Rbuild) -> None:
+    """It is there for what it does or says, whatever its target is called."""
+    with_makefile(project, "-v $(CURDIR):/w", "echo looked at; grep the source")
+    for _ in range(3):
+        done = project()
+        assert done.returncode == 0, done.stderr
+        assert "looked at" in done.stdout
