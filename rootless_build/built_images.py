@@ -68,9 +68,12 @@ class Built:
 def of_build(step: BuildImage, project: Path) -> Step:
     """What an image build of a plan makes, build after build."""
     names = tuple(dict.fromkeys(spelling for tag in step.tags for spelling in _spellings(tag)))
-    key: object = [reference.canonical(tag) for tag in step.tags]
+    key: list[object] = [reference.canonical(tag) for tag in step.tags]
     if not step.tags:
         key = [str(step.context), str(step.containerfile), step.target, step.platforms]
+        # Only its place tells such an image from others that are built here.
+        places = [output.attributes for output in step.outputs]
+        key = [*key, step.build_args, places, str(step.image_id_file)]
     return Step(str(project), json.dumps(key), names)
 
 

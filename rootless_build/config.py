@@ -33,7 +33,7 @@ class Defaults:
     `backend`: podman, buildah, docker or auto. `network`, `pull`, `image`: as the options.
     `build_args`, `environment`: tables of strings, for every image build and every container; the
     project's come after the user's. `bundles_dir`, `file`, `makefile`,
-    `docker_socket`: paths.
+    `docker_socket`: paths. `keep_images`: how many.
     """
 
     backend: str | None = None
@@ -48,6 +48,7 @@ class Defaults:
     makefile: Path | None = None
     docker_socket: Path | None = None
     image: str | None = None
+    keep_images: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

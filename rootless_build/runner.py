@@ -50,6 +50,7 @@ from rootless_build.errors import (
     ImageNotFoundError,
     RbuildError,
     StepFailedError,
+    reason,
 )
 from rootless_build.events import (
     BundlesPublished,
@@ -119,6 +120,8 @@ class Options:
     """What was found out of images before; it may take its time."""
     images: Callable[[], BuiltImages] | None = None
     """Where it is put down which images were built; None: nowhere."""
+    keep_images: int = 0
+    """How many images that were replaced stay, of each step."""
     unprivileged: bool = False
     """Containers that were privileged are not: Docker's hack/dind is left out."""
 
@@ -190,6 +193,7 @@ class _Run:
         self._options = options
         self._emit = emit
         self._built: dict[str, Image] = {}
+        self._made: set[str] = set()
         self._container_labels = (
             (LABEL_PROJECT, str(plan.project)),
             (LABEL_BUILD, secrets.token_hex(8)),
@@ -346,7 +350,33 @@ class _Run:
         if building and (changed := building.done(image, watch.seconds)):
             text = f"while the image was built {changed}; the next run builds it again"
             reporter.notice("changed-meanwhile", text, Level.WARNING)
+        self._made.add(image.id.removeprefix("sha256:"))
+        self._remove_replaced(step, reporter)
         return True
+
+    def _remove_replaced(self, step: BuildImage, reporter: StepReporter) -> None:
+        """The image before this one goes; where it can't, the build is done all the same."""
+        if self._options.images is None:
+            return
+        # As above.
+        from rootless_build import built_images, replaced_images  # noqa: PLC0415
+
+        made = built_images.of_build(step, self._plan.project)
+        keep = self._options.keep_images
+        try:
+            gone, stay = replaced_images.remove(
+                self._options.images(), made, self._engine, keep, self._made
+            )
+        except (RbuildError, OSError) as error:
+            text = f"what was replaced stays for now: {reason(error)}"
+            reporter.notice("not-removed", text, Level.DETAIL)
+            return
+        if gone:
+            text = f"the image that was replaced is gone, and {gone - 1} of its instructions"
+            reporter.notice("replaced", text if gone > 1 else text.partition(",")[0], Level.DETAIL)
+        if stay:
+            text = f"{stay} replaced images stay, for they are used; rbuild clean --images says why"
+            reporter.notice("not-removed", text, Level.DETAIL)
 
     def _recorded(
         self, step: BuildImage, reporter: StepReporter

@@ -18,7 +18,7 @@ _rbuild_targets() {
 _rbuild() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
     local commands="plan run make bundles reproduce install base doctor backends clean help"
-    local options="--directory --backend --file --makefile --docker-socket --image --network --pull --no-pull --no-cache
+    local options="--directory --backend --file --makefile --docker-socket --keep-images --image --network --pull --no-pull --no-cache
         --force --explain --fresh --cache-volume --build-arg --build-context --env --secret --secret-env --bundles-dir
         --checksums --rootful --unprivileged --allow-inexact --no-wait --no-provenance --dry-run
         --log-format --color --verbose --quiet --help --version"

@@ -5,6 +5,9 @@ from __future__ import annotations
 from rootless_build.errors import UsageError
 from rootless_build.nearest import nearest
 
+_DIGITS = 9
+"""Longer ones are no number of anything that is here."""
+
 
 class Text:
     """What an option takes that has any value but an empty one: a switch's type for plumbum."""
@@ -18,6 +21,19 @@ class Text:
             hint = "is a variable of your shell empty?"
             raise UsageError(f"{self._option}: its value is empty", hint=hint)
         return value
+
+
+class Number:
+    """What an option takes that says how many."""
+
+    def __init__(self, option: str) -> None:
+        self._option = option
+
+    def __call__(self, value: str) -> int:
+        """The value. Raises UsageError."""
+        if value.isascii() and value.isdecimal() and len(value) <= _DIGITS:
+            return int(value)
+        raise UsageError(f"{self._option} {value}: it is a number, 0 or more")
 
 
 class Choice:

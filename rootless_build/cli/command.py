@@ -16,7 +16,7 @@ from plumbum.cli import application
 
 import rootless_build
 from rootless_build.cli import command_line
-from rootless_build.cli.choice import Choice, Text
+from rootless_build.cli.choice import Choice, Number, Text
 from rootless_build.errors import (
     HostError,
     InterruptedByUserError,
@@ -147,6 +147,13 @@ class Command(cli.Application):
         argname="SOCKET",
         group=_BUILD,
         help="stands for docker's own in containers that have that mounted",
+    )
+    keep_images = cli.SwitchAttr(
+        "--keep-images",
+        Number("--keep-images"),
+        argname="N",
+        group=_BUILD,
+        help="how many images of a step that newer ones replaced stay (default: 0)",
     )
     force = cli.Flag("--force", group=_BUILD, help="build and run although nothing changed")
     explain = cli.Flag(
@@ -282,6 +289,13 @@ class Command(cli.Application):
         value = cast("str | None", getattr(self, name))
         if value is None and isinstance(self.parent, Command):
             return self.parent.option(name)
+        return value
+
+    def number(self, name: str) -> int | None:
+        """The same of an option that is a number."""
+        value = cast("int | None", getattr(self, name))
+        if value is None and isinstance(self.parent, Command):
+            return self.parent.number(name)
         return value
 
     def flag(self, name: str) -> bool:

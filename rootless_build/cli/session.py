@@ -255,6 +255,7 @@ def execute(
                     options,
                     building=_building(command, choice, own),
                     images=lambda: _images(choice),
+                    keep_images=_keep_images(command),
                 )
                 if not command.flag("no_provenance"):
                     options = dataclasses.replace(options, attest=_attest(plan, choice))
@@ -334,6 +335,16 @@ def _may_have_left(error: RbuildError | OSError, engine: Engine | None) -> bool:
     labels = [dict(left.labels) for left in found]
     own = (each.get(LABEL_PROCESS) == process.identity() for each in labels)
     return any(own) or any(LABEL_UNFINISHED in each for each in labels)
+
+
+def _keep_images(command: Command) -> int:
+    given = command.number("keep_images")
+    if given is not None:
+        return given
+    usual = command.config.defaults.keep_images or 0
+    if usual < 0:
+        raise command.config_error(("defaults", "keep-images"), "it is 0 or more")
+    return usual
 
 
 def _images(choice: Choice) -> BuiltImages:

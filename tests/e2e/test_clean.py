@@ -135,6 +135,48 @@ def test_all_images_of_a_project_go_in_one_call(project: Rbuild) -> None:
     assert removed(cleaned(project, "--images")) == []
 
 
+def test_a_build_removes_what_it_replaced(project: Rbuild) -> None:
+    """With what that alone was made of: no build after another takes more room."""
+    before = ids(project)
+    built(project)
+    first = ids(project) - before
+    for _ in range(2):
+        edit(project)
+        built(project)
+    assert len(ids(project) - before) == len(first)
+    assert full_name(project) in names(project)
+    edit(project)
+    done = project("--keep-images", "1", "-v", "build")
+    assert "the image that was replaced" not in done.stderr
+    assert len(ids(project) - before) > len(first)
+    edit(project)
+    (project.project / "rbuild.toml").write_text("[defaults]\nkeep-images = 1\n")
+    done = project("-v", "build")
+    assert "the image that was replaced is gone" in done.stderr
+    kept_one = ids(project)
+    edit(project)
+    done = project("build")
+    assert len(ids(project)) == len(kept_one)
+    cleaned(project, "--images")
+    assert ids(project) == before
+
+
+def test_a_replaced_image_that_is_used_stays(project: Rbuild) -> None:
+    before = ids(project)
+    built(project)
+    with from_image(project, name_of(project)):
+        edit(project)
+        built(project)
+        edit(project)
+        assert "in use" not in project("build").stderr
+        stays = kept(cleaned(project, "--images", "--dry-run"))
+        assert len([why for why in stays.values() if "container" in why]) == 1
+    edit(project)
+    built(project)
+    assert not kept(cleaned(project, "--images"))
+    assert ids(project) == before
+
+
 def test_what_the_user_made_of_an_image_stays(project: Rbuild, tmp_path: Path) -> None:
     """Labels are inherited, and say nothing of who built an image."""
     built(project)
