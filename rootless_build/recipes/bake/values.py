@@ -263,7 +263,7 @@ def to_json(value: Value) -> str:
 
     text = written(value)
     # Go's encoder escapes these; `<` in a string of HTML would end a script otherwise.
-    for char in "<>&":
+    for char in "<>&\u2028\u2029":
         text = text.replace(char, f"\\u{ord(char):04x}")
     return text
 

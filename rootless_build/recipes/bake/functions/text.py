@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
 from typing import Final
 
 from rootless_build.recipes.bake.functions.function import ArgumentError, Function, function
+from rootless_build.recipes.bake.functions.patterns import compiled
 from rootless_build.recipes.bake.numbers import Number, short_text
 from rootless_build.recipes.bake.values import (
     Value,
@@ -19,6 +21,7 @@ from rootless_build.recipes.bake.values import (
     to_whole,
 )
 
+_FLOAT_DIGITS: Final = 15
 _VERB: Final = re.compile(
     r"%(?P<flags>[-+# 0]*)(?P<width>\d+)?(?:\.(?P<precision>\d+))?"
     r"(?:\[(?P<index>\d+)\])?(?P<verb>.?)",
@@ -48,15 +51,18 @@ def formatted(pattern: str, *arguments: Value) -> str:
     return made
 
 
-def _one(found: re.Match[str], value: Value) -> str:
+def _one(found: re.Match[str], value: Value) -> str:  # noqa: PLR0911 - one for each verb
     verb, flags = found["verb"], found["flags"]
     width, precision = found["width"] or "", found["precision"]
     dotted = f".{precision}" if precision is not None else ""
     try:
         if verb in "sqv":
-            return f"%{flags}{width}{dotted}s" % _text(verb, value)
+            text = _text(verb, value, int(precision or 0) or None, sharp="#" in flags)
+            return _padded(text, flags, int(width or 0))
         if verb == "t":
             return f"%{flags}{width}s" % to_text(to_bool(value))
+        if verb == "o" and "#" in flags:
+            raise ArgumentError(f"the verb {found[0]} is not known here")
         if verb in "dxXo":
             return f"%{flags}{width}{verb}" % to_whole(value)
         if verb == "b":
@@ -64,21 +70,49 @@ def _one(found: re.Match[str], value: Value) -> str:
         if verb in "gG" and precision is None:
             short = short_text(to_number(value))
             return f"%{flags}{width}s" % (short.upper() if verb == "G" else short)
-        if verb in "eEfFgG":
+        if verb in "fF":
+            places = 6 if precision is None else int(precision)
+            return _signed(_fixed(to_number(value), places), flags, int(width or 0))
+        if verb in "eEgG":
+            if int(precision or 0) > _FLOAT_DIGITS:
+                raise ArgumentError(f"the verb {found[0]} wants more digits than are counted here")
             return f"%{flags}{width}{dotted}{verb}" % float(to_number(value))
     except ValueTypeError as error:
         raise ArgumentError(f"{found[0]}: {error}") from error
     raise ArgumentError(f"the verb {found[0]} is not known here")
 
 
-def _text(verb: str, value: Value) -> str:
+def _fixed(number: Number, places: int) -> str:
+    if isinstance(number, float):
+        return f"{number:.{places}f}"
+    digits = str(abs(round(Fraction(number) * 10**places))).rjust(places + 1, "0")
+    sign = "-" if number < 0 else ""
+    return f"{sign}{digits[:-places]}.{digits[-places:]}" if places else sign + digits
+
+
+def _signed(text: str, flags: str, width: int) -> str:
+    sign, digits = ("-", text[1:]) if text.startswith("-") else ("", text)
+    sign = sign or ("+" if "+" in flags else " " if " " in flags else "")
+    if "0" in flags and "-" not in flags:
+        digits = digits.rjust(width - len(sign), "0")
+    return _padded(sign + digits, flags.replace("0", ""), width)
+
+
+def _padded(text: str, flags: str, width: int) -> str:
+    fill = "0" if "0" in flags else " "
+    return text.ljust(width, fill) if "-" in flags else text.rjust(width, fill)
+
+
+def _text(verb: str, value: Value, length: int | None, *, sharp: bool) -> str:
     if verb == "q":
-        return to_json(to_text(value))
-    if verb == "v" and (value is None or isinstance(value, tuple | Mapping)):
-        return to_json(value)
-    if verb == "v" and isinstance(value, Number) and not isinstance(value, bool):
+        return to_json(to_text(value)[:length])
+    if verb == "s":
+        return to_text(value)[:length]
+    if isinstance(value, str) and not sharp:
+        return value
+    if isinstance(value, Number) and not isinstance(value, bool) and not sharp:
         return short_text(value)
-    return to_text(value)
+    return to_json(value)
 
 
 def _formatted_list(pattern: str, *arguments: Value) -> Value:
@@ -90,14 +124,6 @@ def _formatted_list(pattern: str, *arguments: Value) -> Value:
         formatted(pattern, *(a[i] if isinstance(a, tuple) else a for a in arguments))
         for i in range(count)
     )
-
-
-def compiled(pattern: str) -> re.Pattern[str]:
-    """A regular expression. Raises ArgumentError."""
-    try:
-        return re.compile(pattern)
-    except re.error as error:
-        raise ArgumentError(f"{pattern!r} is no regular expression: {error}") from error
 
 
 def _captured(found: re.Match[str]) -> Value:
@@ -114,18 +140,34 @@ def _regex(pattern: str, text: str) -> Value:
 
 
 def _regex_replace(text: str, pattern: str, replacement: str) -> str:
-    def group(found: re.Match[str]) -> str:
-        name = found[1] or found[2]
-        return f"\\g<{name}>" if name else "$"
+    found_by = compiled(pattern)
 
-    try:
-        return compiled(pattern).sub(_GROUP.sub(group, replacement.replace("\\", "\\\\")), text)
-    except (re.error, IndexError) as error:
-        raise ArgumentError(f"{replacement!r}: {error}") from error
+    def replaced(found: re.Match[str]) -> str:
+        def group(reference: re.Match[str]) -> str:
+            name = reference[1] or reference[2]
+            if name is None:
+                return "$"
+            # A group that there is not is empty.
+            if name.isdecimal():
+                return (found[int(name)] or "") if int(name) <= found_by.groups else ""
+            return (found[name] or "") if name in found_by.groupindex else ""
+
+        return _GROUP.sub(group, replacement)
+
+    return found_by.sub(replaced, text)
+
+
+def _cased(change: Callable[[str], str]) -> Function:
+    """Letter by letter, as Go has it: one stays one."""
+
+    def run(text: str) -> str:
+        return "".join(change(c) if len(change(c)) == 1 else c for c in text)
+
+    return function("string", run)
 
 
 def _title(text: str) -> str:
-    return re.sub(r"(?<!\w)\w", lambda found: found[0].upper(), text)
+    return re.sub(r"(?<!\w)\w", lambda found: found[0].title(), text)
 
 
 def _substring(text: str, start: int, length: int) -> str:
@@ -163,7 +205,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "formatlist": function("string any...", _formatted_list),
     "indent": function("whole string", _indent),
     "join": function("string list...", _joined),
-    "lower": function("string", str.lower),
+    "lower": _cased(str.lower),
     "regex": function("string string", _regex),
     "regex_replace": function("string string string", _regex_replace),
     "regexall": function("string string", lambda p, t: tuple(_all_of(p, t))),
@@ -178,5 +220,5 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "trimprefix": function("string string", str.removeprefix),
     "trimspace": function("string", str.strip),
     "trimsuffix": function("string string", str.removesuffix),
-    "upper": function("string", str.upper),
+    "upper": _cased(str.upper),
 }
