@@ -13,6 +13,7 @@ from rbuild_buildah.command import Buildah
 from rbuild_buildah.store import ContainerRecord, Store
 from rbuild_containers.id_maps import id_maps
 from rootless_build.backend import EngineSettings, Image
+from rootless_build.bind_sources import make_sources
 from rootless_build.caller import numeric
 from rootless_build.data import dataclass
 from rootless_build.errors import StepFailedError
@@ -64,13 +65,12 @@ def place(step: RunContainer, image: Image, store: Store, record: ContainerRecor
 
     Raises StepFailedError, status 125, when a source is missing and is not to be made.
     """
+    make_sources(step)
     mounts: list[BindMount | TmpfsMount] = []
     fills = []
     user = step.user or image.user
     for number, mount in enumerate(_all(step, image)):
         if not isinstance(mount, VolumeMount):
-            if isinstance(mount, BindMount):
-                _make_source(mount)
             mounts.append(mount)
             continue
         owner = None
@@ -136,19 +136,6 @@ def _all(step: RunContainer, image: Image) -> Iterator[BindMount | TmpfsMount | 
     for target in map(posixpath.normpath, image.volumes):
         if target not in taken:
             yield VolumeMount(target)
-
-
-def _make_source(mount: BindMount) -> None:
-    if mount.source.exists():
-        return
-    message = f"the source of a bind mount does not exist: {mount.source}"
-    if not mount.create_source:
-        raise StepFailedError(message, status=125)
-    try:
-        mount.source.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = f"{message}, and it can't be made: {error.strerror}"
-        raise StepFailedError(reason, status=125) from error
 
 
 def _is_empty(directory: Path) -> bool:

@@ -18,6 +18,7 @@ from rbuild_docker.run_arguments import command, options
 from rbuild_docker.start_words import StartWords
 from rootless_build import process, terminal
 from rootless_build.backend import LABEL_PREFIX, Exit, Image, Stdio, removed_at_end
+from rootless_build.bind_sources import make_sources, refuse_sources
 from rootless_build.caller import numeric
 from rootless_build.errors import StepFailedError, UnsupportedError
 from rootless_build.events import Level, StepReporter, Stream
@@ -166,7 +167,9 @@ def new_container(
     Raises StepFailedError (125) when docker refuses, UnsupportedError for bind mounts on a
     remote engine or of a user who can't write to them, ContainerLeftError when it stays.
     """
-    _prepare_sources(client, step)
+    if is_remote(client.endpoint):
+        refuse_sources(step, f"the docker daemon at {client.endpoint}", "use a local daemon")
+    make_sources(step)
     differs = _check_caller(client, step)
     step = dataclasses.replace(step, mounts=tuple(_writable(step, image)))
     _make_volumes(client, step)
@@ -192,31 +195,6 @@ def new_container(
         identity = made.text.strip()
         warnings = "\n".join(filter(None, (differs, made.words)))
         yield DockerContainer(client, identity, step, image, warnings)
-
-
-def _prepare_sources(client: Client, step: RunContainer) -> None:
-    for mount in step.mounts:
-        if not isinstance(mount, BindMount):
-            continue
-        if is_remote(client.endpoint):
-            raise UnsupportedError(
-                f"{mount.source} cannot be mounted: the docker daemon at {client.endpoint} does "
-                "not see this host's files",
-                hint="use a local daemon, or run without the bind mount (BIND_DIR=)",
-            )
-        if mount.source.exists():
-            continue
-        words = f"{mount.source}: no such file or directory"
-        if mount.create_source:
-            # As the user: docker would make it as root.
-            try:
-                mount.source.mkdir(parents=True, exist_ok=True)
-                continue
-            except OSError as error:
-                words = str(error)
-        raise StepFailedError(
-            f"{mount.source} cannot be mounted at {mount.target}", status=125, engine_words=words
-        )
 
 
 def _check_caller(client: Client, step: RunContainer) -> str:

@@ -30,9 +30,10 @@ from rootless_build.backend import (
     Stdio,
     removed_at_end,
 )
-from rootless_build.errors import RbuildError, StepFailedError, UnsupportedError
+from rootless_build.bind_sources import make_sources, refuse_sources
+from rootless_build.errors import RbuildError, StepFailedError
 from rootless_build.events import StepReporter, Stream
-from rootless_build.plan import BindMount, RunContainer, VolumeMount
+from rootless_build.plan import RunContainer, VolumeMount
 
 if TYPE_CHECKING:
     from podman.domain.containers import Container as ApiContainer
@@ -202,7 +203,10 @@ def new_container(
     Raises StepFailedError (125) when podman refuses, UnsupportedError for bind mounts on a
     remote engine, ContainerLeftError when it stays.
     """
-    _prepare_sources(connection, step)
+    if connection.remote:
+        where = f"the podman at {connection.endpoint}"
+        refuse_sources(step, where, f"unset {variable()}")
+    make_sources(step)
     # A name of our own finds the container although podman was interrupted before it gave an id.
     own = f"rbuild-{secrets.token_hex(8)}" if step.name is None else None
     step = dataclasses.replace(step, name=step.name or own)
@@ -231,30 +235,6 @@ def new_container(
         with engine_errors("podman lost the container it made", status=125):
             api = client.containers.get(identity)
         yield PodmanContainer(connection, api, step)
-
-
-def _prepare_sources(connection: Connection, step: RunContainer) -> None:
-    for mount in step.mounts:
-        if not isinstance(mount, BindMount):
-            continue
-        if connection.remote:
-            raise UnsupportedError(
-                f"{mount.source} cannot be mounted: the podman at {connection.endpoint} does not "
-                "see this host's files",
-                hint=f"unset {variable()}, or run without the bind mount (BIND_DIR=)",
-            )
-        if mount.source.exists():
-            continue
-        words = f"{mount.source}: no such file or directory"
-        if mount.create_source:
-            try:
-                mount.source.mkdir(parents=True, exist_ok=True)
-                continue
-            except OSError as error:
-                words = str(error)
-        raise StepFailedError(
-            f"{mount.source} cannot be mounted at {mount.target}", status=125, engine_words=words
-        )
 
 
 def _make_volumes(connection: Connection, step: RunContainer) -> None:
