@@ -54,7 +54,10 @@ class BuildState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BuildProgress:
-    """Instruction `number` of `of` in an image build, as the engine counts them."""
+    """Instruction `number` of `of` in an image build, as the engine counts them.
+
+    `stage` is the one in which it counts, as BuildKit names them; None where there is but one.
+    """
 
     step: int
     number: int

@@ -66,6 +66,7 @@ def normalised(
             _shown(file, step),
             classic=_is_classic(builder),
             renames=made is not None,
+            target=step.target,
         )
         try:
             changed = _changed(step, file, made, directory) if made else step

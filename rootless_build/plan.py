@@ -29,13 +29,15 @@ SHELL = ("/bin/sh", "-c")
 class Origin:
     """Where a step comes from, for messages: `Makefile:106`, and the line as the recipe has it.
 
-    `target` is the one whose recipe it stands in, empty where there is none.
+    `target` is the one whose recipe it stands in, empty where there is none. `names_build`: it is
+    the name of this build alone, as in a bake file.
     """
 
     file: str
     line: int | None = None
     text: str = ""
     target: str = ""
+    names_build: bool = False
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}" if self.line is not None else self.file

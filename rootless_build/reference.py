@@ -14,6 +14,8 @@ HUB: Final = "docker.io"
 """The registry of a reference that names none."""
 LOCAL: Final = "localhost"
 """The registry name of images that only exist in an engine's own storage."""
+OWN: Final = f"{LOCAL}/rbuild-"
+"""Begins the names that rbuild gives to images for which nobody else has one."""
 
 
 _COMPONENT: Final = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"

@@ -406,7 +406,7 @@ class _Run:
             near = staging.path if staging else outputs.destination(made[0])
             copied = stack.enter_context(outputs.place_near(near))
             if self._attestor is not None:
-                self._attestor.runs(title(step), image)
+                self._attestor.runs(_name(step), image)
             with self._telling_what_stays(reporter):
                 self._engine.copy_image(image, self._container_labels, copied)
             for output in made:
@@ -736,12 +736,23 @@ def title(step: Step) -> str:
 
 
 def _built(step: BuildImage) -> str:
-    """The image's name, or the stage and where its files go."""
+    """The target or the image, or the stage and where its files go."""
+    name, bake = _name(step), step.origin is not None and step.origin.names_build
     platform = f" for {', '.join(step.platforms)}" if step.platforms else ""
     if outputs.keeps_image(step):
-        return f"image {step.tags[0] if step.tags else step.target or step.context}{platform}"
+        tag = next((tag for tag in step.tags if not tag.startswith(reference.OWN)), "")
+        if bake and tag:
+            return f"{name}, image {tag}{platform}"
+        return f"image {tag or name}{platform}"
     places = ", ".join(str(outputs.destination(output)) for output in outputs.files(step))
-    return f"{step.target or step.context}{platform} into {places or 'the cache'}"
+    return f"{name}{platform} into {places or 'the cache'}"
+
+
+def _name(step: BuildImage) -> str:
+    """The build's own in a bake file, else the stage's or the directory's."""
+    if step.origin is not None and step.origin.names_build:
+        return step.origin.target
+    return step.target or step.context.name
 
 
 def _refuse_rootful(plan: Plan) -> None:

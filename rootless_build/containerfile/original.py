@@ -32,16 +32,25 @@ class OriginalReporter(ForwardingReporter):
     """Hands on to another reporter what an engine says of the rewritten file.
 
     `classic`: docker's classic builder counts the heading too, and no stages. `renames` is false
-    for a file that was not rewritten: only its errors get line numbers.
+    for a file that was not rewritten: only its errors get line numbers. `target` is the stage that
+    is built.
     """
 
     def __init__(
-        self, inner: StepReporter, made: Normal, name: str, *, classic: bool, renames: bool = True
+        self,
+        inner: StepReporter,
+        made: Normal,
+        name: str,
+        *,
+        classic: bool,
+        renames: bool = True,
+        target: str | None = None,
     ) -> None:
         super().__init__(inner)
         self._name = name
         self._classic = classic
         self._renames = renames
+        self._target = (target or "").lower()
         self._flat = (*made.heading, *(line for stage in made.stages for line in stage))
         self._stages = made.stages
         self._counts = _Counts(made)
@@ -68,6 +77,9 @@ class OriginalReporter(ForwardingReporter):
             if line.origin is not None and line.origin.keyword == "FROM":
                 # Engines put the id of a stage, or the stand-in's name, in the place of the name.
                 instruction = shown(line.origin)
+            begin = lines[0].origin
+            if begin is not None and len(self._stages) > 1 and not self._classic:
+                stage = _called(begin, self._index(stage))
             # Engines count the label.
             self._inner.instruction(number, min(of, len(lines)), instruction, stage=stage)
             return
@@ -116,10 +128,20 @@ class OriginalReporter(ForwardingReporter):
         """Those that an engine counts together; none where it can't be told."""
         if self._classic:
             return self._flat
-        index = int(stage.partition("/")[0]) - 1 if stage else len(self._stages) - 1
-        if stage is None and len(self._stages) > 1:
-            return ()
-        return self._stages[index] if index < len(self._stages) else ()
+        index = self._index(stage)
+        return self._stages[index] if 0 <= index < len(self._stages) else ()
+
+    def _index(self, stage: str | None) -> int:
+        """The place of the stage that an engine counts in, -1 where it can't be told: it names none
+        where it builds only one.
+        """
+        if stage is not None:
+            return int(stage.partition("/")[0]) - 1
+        if len(self._stages) == 1:
+            return 0
+        begins = [lines[0].origin for lines in self._stages]
+        names = [_called(begin, n) if begin else "" for n, begin in enumerate(begins)]
+        return names.index(self._target) if self._target in names else -1
 
 
 class _Counts:
@@ -135,14 +157,20 @@ class _Counts:
         for line in made.heading:
             if line.origin is not None:
                 self._places[id(line.origin)] = (1, 1, None)
-        for index, origins in enumerate(stages, 1):
+        for index, origins in enumerate(stages):
             unique = list(dict.fromkeys(map(id, origins)))
-            place = f"{index}/{len(stages)}" if len(stages) > 1 else None
+            place = _called(origins[0], index) if len(stages) > 1 else None
             for number, origin in enumerate(unique, 1):
                 self._places[origin] = (number, len(unique), place)
 
     def of(self, origin: Instruction) -> tuple[int, int, str | None]:
         return self._places[id(origin)]
+
+
+def _called(begin: Instruction, index: int) -> str:
+    """A stage as BuildKit shows it: the name that its FROM gives it, else its place in the file."""
+    words = begin.body.split()
+    return words[-1].lower() if len(words) > 2 and words[-2].upper() == "AS" else f"stage-{index}"
 
 
 def _message(instruction: Instruction) -> str:

@@ -17,13 +17,13 @@ from rootless_build import outputs, overrides
 from rootless_build.errors import RecipeError, UnknownTargetError, UsageError
 from rootless_build.plan import BuildImage, Origin, Plan, RunContainer
 from rootless_build.recipes.bake.names import LINKED
-from rootless_build.reference import canonical, repository
+from rootless_build.reference import OWN, canonical, repository
 
 SHELL: Final = "shell"
 """The target that Docker's own recipe has for it."""
 _COMMAND: Final = ("sh", "-c", 'exec "$(command -v bash || echo sh)"')
 """bash where the image has it, as everybody would type it."""
-_NAMES: Final = "localhost/rbuild-run"
+_NAMES: Final = f"{OWN}run"
 _ODD: Final = re.compile(r"[^a-z0-9]+")
 
 Read = Callable[[tuple[str, ...]], Plan]

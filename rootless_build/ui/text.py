@@ -168,9 +168,9 @@ class TextView:
         match event.state:
             case BuildState.STARTED:
                 self._close()
-                stage = f"{event.stage}: " if event.stage else ""
-                head = f"[{event.number}/{event.of}] "
-                line = stage + " ".join(event.instruction.split())
+                stage = f"{event.stage} " if event.stage else ""
+                head = f"[{stage}{event.number}/{event.of}] "
+                line = " ".join(event.instruction.split())
                 columns = self._err.columns
                 if columns is not None:
                     room = max(columns - len(head) - len(" (cached)") - 1, 20)

@@ -257,7 +257,9 @@ target "base" {
 
 def test_a_target_knows_its_line(bake: Baker) -> None:
     bake.write(docker_bake_hcl='\n\ntarget "t" {}\n')
-    assert bake.steps("t")[0].origin == Origin("docker-bake.hcl", 3, 'target "t" {}', "t")
+    assert bake.steps("t")[0].origin == Origin(
+        "docker-bake.hcl", 3, 'target "t" {}', "t", names_build=True
+    )
 
 
 def test_the_parsers_are_not_loaded_where_no_bake_file_is_read(tmp_path: Path) -> None:

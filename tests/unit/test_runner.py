@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from rootless_build import runner
+from rootless_build import reference, runner
 from rootless_build.backend import (
     LABEL_BASE,
     LABEL_BUILD,
@@ -43,6 +44,7 @@ from rootless_build.events import (
 from rootless_build.plan import (
     BindMount,
     BuildImage,
+    BuildOutput,
     Bundles,
     HostCommand,
     Origin,
@@ -469,3 +471,23 @@ def test_a_failed_host_command_ends_the_run_unless_make_would_go_on(project: Pat
     with pytest.raises(StepFailedError, match="exit 3 failed with status 3"):
         run(host(project, "exit 3"), FakeEngine())
     run(host(project, "exit 3", ignore_errors=True), FakeEngine())
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"target": "stage", "bake": "app"}, "build image app"),
+        ({"tags": ("made/app:1",), "bake": "app"}, "build app, image made/app:1"),
+        ({"tags": (f"{reference.OWN}bake/app:0123",), "bake": "app"}, "build image app"),
+        ({"target": "stage", "outputs": ("/o",), "bake": "app"}, "build app into /o"),
+        ({"target": "stage", "outputs": ("/o",)}, "build stage into /o"),
+        ({"tags": ("made:1",)}, "build image made:1"),
+        ({"platforms": ("linux/386",), "bake": "app"}, "build image app for linux/386"),
+    ],
+)
+def test_builds_of_a_bake_file_have_its_targets_names(fields: dict[str, Any], text: str) -> None:
+    named = Origin("docker-bake.hcl", 1, "", fields.pop("bake", ""), names_build=True)
+    places = fields.pop("outputs", ())
+    written = tuple(BuildOutput("local", (("dest", place),)) for place in places)
+    origin = named if named.target else Origin("Makefile", 2, "", "all")
+    assert runner.title(BuildImage(Path("/p"), outputs=written, origin=origin, **fields)) == text

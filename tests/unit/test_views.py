@@ -81,6 +81,11 @@ def test_a_run_as_a_person_sees_it() -> None:
     ]
 
 
+def test_instructions_of_several_stages_are_numbered_as_buildkit_does() -> None:
+    _, err = text(BuildProgress(1, 2, 4, "RUN make", BuildState.STARTED, "build"))
+    assert err == "[build 2/4] RUN make"
+
+
 def test_quiet_leaves_containers_output_warnings_and_bundles() -> None:
     out, err = text(*RUN, verbosity=Verbosity.QUIET)
     assert out == "to stdout \\xff\n"

@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from rootless_build.reference import OWN
+
 COMPOSE: Final = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 BAKE: Final = (
     "docker-bake.json",
@@ -15,7 +17,7 @@ BAKE: Final = (
     "docker-bake.override.json",
     "docker-bake.override.hcl",
 )
-LINKED: Final = "localhost/rbuild-bake/"
+LINKED: Final = f"{OWN}bake/"
 """Begins the names of images that others of the same bake are built from."""
 
 

@@ -125,7 +125,7 @@ def _base(maker: _Maker, target: Target) -> BuildImage:
         cache_from=tuple(_references(maker, target)),
         add_hosts=tuple(f"{host}:{a}" for host, all_ in hosts for a in all_.split(",")),
         limits=_limits(draft, target),
-        origin=dataclasses.replace(target.place.origin, target=target.name),
+        origin=dataclasses.replace(target.place.origin, target=target.name, names_build=True),
         **draft.fields,  # type: ignore[arg-type]  # secrets and ssh
     )
 
