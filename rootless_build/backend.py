@@ -334,6 +334,9 @@ class Engine(Protocol):
         container stays.
         """
 
+    def tag_image(self, image: Image, name: str) -> None:
+        """Give an image one more name, which another may have had. Raises StepFailedError."""
+
     def discard_image(self, image: Image) -> None:
         """Remove an image that has no name. One that has, or that is used, stays: no error."""
 

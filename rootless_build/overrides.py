@@ -16,9 +16,11 @@ from rootless_build.plan import (
     Mount,
     Pairs,
     Plan,
+    PullImage,
     PullPolicy,
     RunContainer,
     Step,
+    TagImage,
 )
 from rootless_build.reference import canonical, repository
 from rootless_build.unprivileged import without_privileges
@@ -151,6 +153,8 @@ def _changed(step: Step, overrides: Overrides) -> Step:
             build_contexts=_contexts(step.build_contexts, overrides.build_contexts),
             secrets=step.secrets + overrides.secrets,
         )
+    if isinstance(step, PullImage):
+        return dataclasses.replace(step, pull=overrides.pull or step.pull)
     if isinstance(step, RunContainer):
         step = without_privileges(step) if overrides.unprivileged else step
         secret = overrides.secret_environment
@@ -237,7 +241,9 @@ def _replaced(plan: Plan, builds: Collection[BuildImage], file: Path) -> Plan:
 
 def _with_image(plan: Plan, image: str) -> Plan:
     built = {tag for step in plan.steps if isinstance(step, BuildImage) for tag in step.tags}
-    kept = [step for step in plan.steps if not isinstance(step, BuildImage)]
+    built |= {step.name for step in plan.steps if isinstance(step, TagImage)}
+    without = BuildImage | TagImage | PullImage
+    kept = [step for step in plan.steps if not isinstance(step, without)]
     if not any(isinstance(step, RunContainer) for step in kept):
         raise _vain("--image is for a container")
 

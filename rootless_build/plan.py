@@ -275,7 +275,29 @@ class RemoveVolume:
     kind: Literal["remove-volume"] = "remove-volume"
 
 
-Step = BuildImage | RunContainer | HostCommand | RemoveVolume
+@dataclass(frozen=True, slots=True)
+class TagImage:
+    """Give an image one more name (docker tag). An earlier step builds, pulls or tags `image`."""
+
+    image: str
+    name: str
+    origin: Origin | None = None
+    kind: Literal["tag-image"] = "tag-image"
+
+
+@dataclass(frozen=True, slots=True)
+class PullImage:
+    """Have an image in storage (docker pull); one that is there is not asked for, unless `pull`
+    is ALWAYS.
+    """
+
+    image: str
+    pull: PullPolicy = PullPolicy.MISSING
+    origin: Origin | None = None
+    kind: Literal["pull-image"] = "pull-image"
+
+
+Step = BuildImage | RunContainer | HostCommand | RemoveVolume | TagImage | PullImage
 
 
 @dataclass(frozen=True, slots=True)

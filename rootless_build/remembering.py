@@ -92,6 +92,10 @@ class RememberingEngine:
         with self._forgetting():
             self._engine.copy_image(image, labels, destination)
 
+    def tag_image(self, image: Image, name: str) -> None:
+        with self._forgetting():
+            self._engine.tag_image(image, name)
+
     def discard_image(self, image: Image) -> None:
         with self._forgetting():
             self._engine.discard_image(image)

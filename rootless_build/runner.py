@@ -67,10 +67,12 @@ from rootless_build.plan import (
     HostCommand,
     Limits,
     Plan,
+    PullImage,
     PullPolicy,
     RemoveVolume,
     RunContainer,
     Step,
+    TagImage,
     VolumeMount,
     digest,
 )
@@ -298,6 +300,10 @@ class _Run:
             case RemoveVolume():
                 for name in step.names:
                     self._engine.remove_volume(name)
+            case TagImage():
+                return self._tag(step)
+            case PullImage():
+                return self._pull(step, reporter)
             case _:
                 assert_never(step)
         return True
@@ -389,6 +395,28 @@ class _Run:
 
         made = built_images.of_build(step, self._plan.project)
         return built_images.recorded(self._options.images(), made, self._engine, reporter)
+
+    def _tag(self, step: TagImage) -> bool:
+        image = self._built.get(step.image) or bases.in_storage(step.image, self._engine)
+        if image is None:
+            raise ImageNotFoundError(
+                f"the image {step.image} is not in storage", reference=step.image
+            )
+        before = self._engine.find_image(step.name)
+        self._built[step.name] = image
+        if before is not None and before.id == image.id:
+            return False
+        self._prepare()
+        self._engine.tag_image(image, step.name)
+        return True
+
+    def _pull(self, step: PullImage, reporter: StepReporter) -> bool:
+        asks = step.pull is PullPolicy.ALWAYS
+        if not asks and bases.in_storage(step.image, self._engine) is not None:
+            return False
+        self._prepare()
+        bases.stand_in(step.image, step.pull, self._engine, reporter)
+        return True
 
     def _attest(self, step: BuildImage) -> None:
         if self._attestor is not None:
@@ -730,6 +758,10 @@ def title(step: Step) -> str:
             return f"run {shlex.join(step.command) or step.image}"
         case HostCommand():
             return step.script
+        case TagImage():
+            return f"tag {step.image} as {step.name}"
+        case PullImage():
+            return f"pull {step.image}"
         case RemoveVolume():
             return f"remove volumes {' '.join(step.names)}"
     assert_never(step)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rootless_build import bases
 from rootless_build.backend import Engine, Image
 from rootless_build.data import dataclass
-from rootless_build.plan import BuildImage, Plan, RunContainer
+from rootless_build.plan import BuildImage, Plan, PullImage, PullPolicy, RunContainer, TagImage
 from rootless_build.unchanged import Unchanged
 
 
@@ -31,6 +31,7 @@ class Verdict:
                 return "unchanged, would not be done"
 
 
+_UNCHANGED = Verdict(False)
 _EVERY_TIME = Verdict(True, "it is, every time")
 _AFTER_ITS_IMAGE = Verdict(None, "its image is built first, and may come to the same")
 
@@ -64,5 +65,30 @@ def _judged(plan: Plan, engine: Engine, unchanged: Unchanged) -> Iterator[Verdic
                 if images & anew and not unchanged.must_run():
                     containers = _AFTER_ITS_IMAGE
             yield containers
+        elif isinstance(step, TagImage):
+            yield _of_tag(step, engine, built, anew)
+        elif isinstance(step, PullImage):
+            yield _of_pull(step, engine)
         else:
             yield _EVERY_TIME
+
+
+def _of_tag(step: TagImage, engine: Engine, built: dict[str, Image], anew: set[str]) -> Verdict:
+    """The verdict, and the name among those of images that are there, or are made anew."""
+    if step.image in anew:
+        anew.add(step.name)
+        return _AFTER_ITS_IMAGE
+    image = built.get(step.image) or bases.in_storage(step.image, engine)
+    named = engine.find_image(step.name)
+    if image is not None:
+        built[step.name] = image
+        if named is not None and named.id == image.id:
+            return _UNCHANGED
+    return Verdict(True, f"{step.name} is another image" if named else f"there is no {step.name}")
+
+
+def _of_pull(step: PullImage, engine: Engine) -> Verdict:
+    if step.pull is PullPolicy.ALWAYS:
+        return Verdict(True, "--pull")
+    there = bases.in_storage(step.image, engine) is not None
+    return _UNCHANGED if there else Verdict(True, "it is not in storage")

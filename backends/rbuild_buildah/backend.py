@@ -18,9 +18,11 @@ from rootless_build.plan import (
     BindMount,
     BuildImage,
     HostCommand,
+    PullImage,
     RemoveVolume,
     RunContainer,
     Step,
+    TagImage,
     VolumeMount,
 )
 
@@ -74,6 +76,10 @@ class BuildahBackend:
                     (PROGRAM, "unshare", "rm", "-rf", str(store.volume(name).directory))
                     for name in step.names
                 )
+            case TagImage():
+                return ((PROGRAM, "tag", step.image, step.name),)
+            case PullImage():
+                return ((PROGRAM, "pull", step.image),)
             case HostCommand():
                 return ()
             case _:

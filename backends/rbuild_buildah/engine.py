@@ -153,6 +153,13 @@ class BuildahEngine:
         """Copy the files of an image into `destination`."""
         copy_image(self, image, labels, destination)
 
+    def tag_image(self, image: Image, name: str) -> None:
+        """Give an image one more name."""
+        done = self._buildah.capture("tag", image.id, name)
+        if done.status:
+            message = f"buildah could not give the image the name {name}"
+            raise StepFailedError(message, engine_words=own_words(done))
+
     def discard_image(self, image: Image) -> None:
         """Remove an image that has no name, and the layers that were its alone (buildah 1.28)."""
         names = self._buildah.capture(

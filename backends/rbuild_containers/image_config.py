@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from rootless_build.backend import Image
 from rootless_build.plan import Json, Pairs
@@ -62,11 +62,14 @@ def image_from_inspect(inspected: Mapping[str, Json]) -> Image:
 
 
 def matched(
-    references: Sequence[str], inspected: Sequence[Mapping[str, Json]]
+    references: Sequence[str],
+    inspected: Sequence[Mapping[str, Json]],
+    names_of: Callable[[str], set[str]],
 ) -> list[Mapping[str, Json] | None] | None:
     """Which answer of an inspect command is whose, in the order of the references.
 
     The engines answer in order, and leave out what is not there (podman 4.3.1, docker 20.10).
+    `names_of` are the names, in full, that an image may have which the engine finds by a reference.
     None when the names in the answers leave a doubt.
     """
     if len(inspected) == len(references):
@@ -74,12 +77,22 @@ def matched(
     found: list[Mapping[str, Json] | None] = []
     rest = list(inspected)
     for reference in references:
-        names = {reference, canonical(reference)}
-        if canonical(reference).startswith(f"{HUB}/") and not reference.startswith(f"{HUB}/"):
-            # Only where no registry is named they find localhost/x for x.
-            names.add(canonical(f"{LOCAL}/{reference}"))
-        if rest and names & {canonical(name) for name in _strings(rest[0].get("RepoTags"))}:
+        if rest and names_of(reference) & {
+            canonical(name) for name in _strings(rest[0].get("RepoTags"))
+        }:
             found.append(rest.pop(0))
         else:
             found.append(None)
     return None if rest else found
+
+
+def names_with_local(reference: str) -> set[str]:
+    """Names by which podman finds an image: also localhost/x for x, where no registry is named."""
+    full = canonical(reference)
+    named = reference.startswith(f"{HUB}/") or not full.startswith(f"{HUB}/")
+    return {full} if named else {full, canonical(f"{LOCAL}/{reference}")}
+
+
+def names_in_full(reference: str) -> set[str]:
+    """Names by which docker finds an image."""
+    return {canonical(reference)}

@@ -15,7 +15,15 @@ from rbuild_docker.image_builds import builder_of
 from rbuild_docker.run_arguments import run_arguments
 from rootless_build import process
 from rootless_build.backend import Engine, EngineSettings, Probe
-from rootless_build.plan import BuildImage, HostCommand, RemoveVolume, RunContainer, Step
+from rootless_build.plan import (
+    BuildImage,
+    HostCommand,
+    PullImage,
+    RemoveVolume,
+    RunContainer,
+    Step,
+    TagImage,
+)
 
 
 class DockerBackend:
@@ -76,5 +84,9 @@ class DockerBackend:
                 return (("docker", "run", *run_arguments(step, settings.network)),)
             case RemoveVolume():
                 return (("docker", "volume", "rm", "--force", *step.names),)
+            case TagImage():
+                return (("docker", "tag", step.image, step.name),)
+            case PullImage():
+                return (("docker", "pull", step.image),)
             case HostCommand():
                 return ()

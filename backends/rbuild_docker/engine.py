@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, assert_never, cast
 
-from rbuild_containers.image_config import image_from_inspect, matched
+from rbuild_containers.image_config import image_from_inspect, matched, names_in_full
 from rbuild_containers.image_removal import removed_one_by_one
 from rbuild_docker import image_builds, image_files, stored_images
 from rbuild_docker.client import GONE, Client
@@ -84,7 +84,7 @@ class DockerEngine:
         # For what it does not know, the client writes an empty line beside its error (20.10).
         rows = filter(None, done.text.splitlines())
         inspected = [cast("dict[str, Json]", json.loads(row)) for row in rows]
-        answers = matched(references, inspected)
+        answers = matched(references, inspected, names_in_full)
         if answers is None or (done.status and GONE not in done.words.lower()):
             return [self.find_image(reference) for reference in references]
         return [image_from_inspect(found) if found else None for found in answers]
@@ -134,6 +134,11 @@ class DockerEngine:
     def copy_image(self, image: Image, labels: Pairs, destination: Path) -> None:  # noqa: ARG002
         """Copy the files of an image into `destination`; no container is made for it."""
         image_files.copy_image(self._client, image, destination)
+
+    def tag_image(self, image: Image, name: str) -> None:
+        """Give an image one more name."""
+        what = f"docker could not give the image the name {name}"
+        self._client.answer(what, "tag", image.id, name)
 
     def discard_image(self, image: Image) -> None:
         """Remove an image that has no name; layers below it stay, for the next build."""

@@ -12,7 +12,15 @@ from rbuild_podman.engine import PodmanEngine
 from rootless_build import process
 from rootless_build.backend import Engine, EngineSettings, Probe
 from rootless_build.errors import BackendUnavailableError
-from rootless_build.plan import BuildImage, HostCommand, RemoveVolume, RunContainer, Step
+from rootless_build.plan import (
+    BuildImage,
+    HostCommand,
+    PullImage,
+    RemoveVolume,
+    RunContainer,
+    Step,
+    TagImage,
+)
 
 _PATIENCE = 20.0
 """Seconds an engine has to say its version."""
@@ -63,6 +71,10 @@ class PodmanBackend:
                 return (("podman", "run", *run_arguments(step, settings)),)
             case RemoveVolume():
                 return (("podman", "volume", "rm", *step.names),)
+            case TagImage():
+                return (("podman", "tag", step.image, step.name),)
+            case PullImage():
+                return (("podman", "pull", step.image),)
             case HostCommand():
                 return ()
 

@@ -13,7 +13,7 @@ from typing import assert_never, cast
 from urllib.parse import quote
 
 from rbuild_containers.id_maps import id_maps
-from rbuild_containers.image_config import image_from_inspect, matched
+from rbuild_containers.image_config import image_from_inspect, matched, names_with_local
 from rbuild_containers.image_files import copy_image
 from rbuild_containers.killing import kill_containing
 from rbuild_containers.runtime_state import RuntimeStates
@@ -99,7 +99,7 @@ class PodmanEngine:
             inspected = cast("list[dict[str, Json]]", json.loads(done.text))
         except ValueError:
             inspected = []
-        answers = matched(references, inspected)
+        answers = matched(references, inspected, names_with_local)
         if answers is None or (done.status and _UNKNOWN not in done.words):
             return [self.find_image(reference) for reference in references]
         return [image_from_inspect(found) if found else None for found in answers]
@@ -193,6 +193,14 @@ class PodmanEngine:
     def copy_image(self, image: Image, labels: Pairs, destination: Path) -> None:
         """Copy the files of an image into `destination`."""
         copy_image(self, image, labels, destination)
+
+    def tag_image(self, image: Image, name: str) -> None:
+        """Give an image one more name."""
+        done = self._capture("tag", image.id, name)
+        if done.status != 0:
+            raise StepFailedError(
+                f"podman could not give the image the name {name}", engine_words=done.words
+            )
 
     def discard_image(self, image: Image) -> None:
         """Remove an image that has no name; layers below it stay, for the next build."""

@@ -18,7 +18,7 @@ from typing import Final
 
 from rootless_build import plan
 from rootless_build.errors import RecipeError
-from rootless_build.plan import BuildImage, HostCommand, Origin, RunContainer, Step
+from rootless_build.plan import BuildImage, HostCommand, Origin, RunContainer, Step, TagImage
 from rootless_build.recipes import docker_argv
 from rootless_build.recipes.stub import Call
 
@@ -119,7 +119,7 @@ class _Build:
         return step, notes
 
     def is_used_by(self, step: Step) -> bool:
-        by_tag = isinstance(step, RunContainer) and step.image in self.step.tags
+        by_tag = isinstance(step, RunContainer | TagImage) and step.image in self.step.tags
         return by_tag or self._is_named_in(step)
 
     def _is_named_in(self, step: Step) -> bool:
@@ -128,7 +128,7 @@ class _Build:
     def used(self, step: Step) -> Step:
         """The step, made of the image. Raises RecipeError where it names the id elsewhere."""
         changed = step
-        if isinstance(step, RunContainer) and self._names(step.image):
+        if isinstance(step, RunContainer | TagImage) and self._names(step.image):
             changed = dataclasses.replace(step, image=self.step.tags[0])
         if self._is_named_in(changed):
             origin = step.origin or self._origin

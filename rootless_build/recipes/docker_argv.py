@@ -15,15 +15,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, cast
 
+from rootless_build import reference
 from rootless_build.errors import RecipeError
 from rootless_build.plan import (
     BuildImage,
     BuildOutput,
     Origin,
     Pairs,
+    PullImage,
     RemoveVolume,
     RunContainer,
     Step,
+    TagImage,
 )
 from rootless_build.recipes import docker_flags, source_date_epoch
 from rootless_build.recipes.docker_draft import BadValueError, Draft, boolean
@@ -39,6 +42,8 @@ _BUILD: Final = {
 _RUN: Final = {("run",), ("container", "run")}
 _BAKE: Final = {("buildx", "bake"), ("buildx", "f"), ("bake",)}
 _VOLUME_REMOVE: Final = {("volume", "rm"), ("volume", "remove")}
+_TAG: Final = {("tag",), ("image", "tag")}
+_PULL: Final = {("pull",), ("image", "pull")}
 _GROUPS: Final = {"image", "builder", "buildx", "container", "volume"}
 _REMOTE: Final = re.compile(r"\w+://|[\w.-]+@[\w.-]+:|github\.com/")
 
@@ -106,12 +111,16 @@ def parse(words: Sequence[str], context: Context) -> tuple[Step, tuple[str, ...]
         if not rest:
             raise line.refused("docker volume rm names no volume")
         step = RemoveVolume(tuple(rest), origin=context.origin)
+    elif command in _TAG:
+        step = _tag(line, _flags(line, "docker tag", rest, ()))
+    elif command in _PULL:
+        step = _pull(line, _flags(line, "docker pull", rest, docker_flags.PULL))
     else:
         name = " ".join(("docker", *command))
         raise line.refused(
             f"the recipe runs `{name}`, which is no build step that rbuild knows",
-            "rbuild knows docker build, docker buildx build, docker buildx bake, docker run and "
-            "docker volume rm",
+            "rbuild knows docker build, docker buildx build, docker buildx bake, docker run, "
+            "docker tag, docker pull and docker volume rm",
         )
     return step, tuple(dict.fromkeys(line.draft.notes))
 
@@ -289,6 +298,29 @@ def _bake(line: _Line, targets: list[str]) -> tuple[tuple[Step, ...], tuple[str,
         raise line.refused(error.message, error.hint) from error
     notes = (*line.draft.notes, *made.notes)
     return made.steps, tuple(dict.fromkeys(notes))
+
+
+def _tag(line: _Line, rest: list[str]) -> TagImage:
+    if len(rest) != 2:
+        raise line.refused(f"docker tag takes an image and its new name, not {len(rest)} words")
+    image, name = (_checked(line, word) for word in rest)
+    if "@" in name:
+        raise line.refused(f"docker tag: {name} has a digest, which nobody can give an image")
+    return TagImage(image, name, origin=line.context.origin)
+
+
+def _pull(line: _Line, rest: list[str]) -> PullImage:
+    if len(rest) != 1:
+        raise line.refused(f"docker pull takes one image, and there are {len(rest)}")
+    return PullImage(_checked(line, rest[0]), origin=line.context.origin)
+
+
+def _checked(line: _Line, name: str) -> str:
+    try:
+        reference.check(name)
+    except RecipeError as error:
+        raise line.refused(error.message, error.hint) from error
+    return name
 
 
 def _run(line: _Line, rest: list[str]) -> RunContainer:

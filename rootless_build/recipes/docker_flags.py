@@ -291,6 +291,12 @@ GLOBAL: Final = (
     Flag("tlskey", refused="it selects another daemon"),
     Flag("tlsverify", takes=False, refused="it selects another daemon"),
 )
+PULL: Final = (
+    Flag("all-tags", "a", takes=False, refused="rbuild pulls what a build needs, one image"),
+    Flag("disable-content-trust", takes=False, ignored=_none_is("nothing is signed here")),
+    Flag("platform", refused="an engine here has one image of a name: name it where it is used"),
+    Flag("quiet", "q", takes=False, ignored=_SHOWN),
+)
 VOLUME_REMOVE: Final = (
     Flag("force", "f", takes=False, ignored=_none_is("a volume that is not there is no error")),
 )

@@ -6,9 +6,18 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from rootless_build import process
+from rootless_build import process, reference
 from rootless_build.errors import HostError, RecipeError
-from rootless_build.plan import BuildImage, HostCommand, Origin, Plan, RemoveVolume, Step
+from rootless_build.plan import (
+    BuildImage,
+    HostCommand,
+    Origin,
+    Plan,
+    PullImage,
+    RemoveVolume,
+    Step,
+    TagImage,
+)
 from rootless_build.recipes import bundles_directory, docker_argv, make_run, shell_line
 from rootless_build.recipes.make_run import MakeRun, RecipeLine
 from rootless_build.recipes.request import Request
@@ -45,6 +54,7 @@ def read(request: Request, makefile: Path) -> Plan:
 
         steps, said = asked_images.planned(steps, run.docker_calls, name)
         notes += said
+    _refuse_unknown_sources(steps)
     return Plan(
         project=request.project,
         steps=tuple(_once(steps)),
@@ -53,6 +63,28 @@ def read(request: Request, makefile: Path) -> Plan:
         recipe=name,
         notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def _refuse_unknown_sources(steps: Sequence[Step]) -> None:
+    """What `docker tag` names has to be an image of this plan: another's may be anything."""
+    known: set[str] = set()
+    for step in steps:
+        match step:
+            case BuildImage():
+                known |= {reference.canonical(tag) for tag in step.tags}
+            case PullImage():
+                known.add(reference.canonical(step.image))
+            case TagImage():
+                if reference.canonical(step.image) not in known:
+                    assert step.origin is not None  # noqa: S101 - it stands in a recipe
+                    raise _refused(
+                        step.origin,
+                        f"it tags {step.image}, which no step before it builds or pulls",
+                        f"build {step.image} in the same run, with a target that does",
+                    )
+                known.add(reference.canonical(step.name))
+            case _:
+                pass
 
 
 def _removed_volumes(run: MakeRun) -> list[Step]:

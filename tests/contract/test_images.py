@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build.backend import LABEL_BASE, Engine, Image
-from rootless_build.errors import ImageNotFoundError
+from rootless_build.errors import ImageNotFoundError, StepFailedError
 from rootless_build.plan import BuildImage, RunContainer
 from tests.base_root import BASE, USER, add, add_directory, add_link, write_base_root
 from tests.contract.cases import Build, Run, sh
@@ -36,6 +36,27 @@ def test_an_image_is_found_by_the_name_the_recipe_gave_it(
     (tmp_path / "Dockerfile").write_text(f"FROM {BASE}\nENV TAG={tag}\n")
     image = build(BuildImage(tmp_path, tags=(tag,)))
     assert engine.find_image(tag) == image
+
+
+@pytest.mark.parametrize("name", ["rbuild-test-named", "rbuild-test-named:2", "r.example/a/b:1"])
+def test_an_image_gets_one_more_name(
+    engine: Engine, build: Build, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "Dockerfile").write_text(f"FROM {BASE}\nENV NAME={name}\n")
+    image = build(BuildImage(tmp_path, tags=("rbuild-test-first",)))
+    engine.tag_image(image, name)
+    assert engine.find_image(name) == image
+    assert engine.find_image("rbuild-test-first") == image
+    (tmp_path / "Dockerfile").write_text(f"FROM {BASE}\nENV NAME={name} OTHER=1\n")
+    other = build(BuildImage(tmp_path, tags=("rbuild-test-first",)))
+    assert engine.find_image(name) == image
+    engine.tag_image(other, name)
+    assert engine.find_image(name) == other
+    with pytest.raises(StepFailedError) as caught:
+        engine.tag_image(Image("f" * 64), name)
+    assert name in caught.value.message
+    assert caught.value.engine_words
+    assert engine.find_image(name) == other
 
 
 def test_an_image_that_cannot_be_pulled(engine: Engine) -> None:

@@ -46,6 +46,9 @@ class IdleEngine:
     def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
         raise NotImplementedError
 
+    def tag_image(self, image: Image, name: str) -> None:
+        raise NotImplementedError
+
     def remove_volume(self, name: str) -> bool:
         return False
 

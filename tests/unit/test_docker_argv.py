@@ -18,10 +18,12 @@ from rootless_build.plan import (
     Limits,
     Mount,
     Origin,
+    PullImage,
     PullPolicy,
     RemoveVolume,
     RunContainer,
     Step,
+    TagImage,
     TmpfsMount,
     VolumeMount,
 )
@@ -261,6 +263,11 @@ UNDERSTOOD: Final[list[tuple[str, Step]]] = [
     ("run --restart no --log-driver json-file --expose 80 i", run()),
     ("run --sig-proxy=false --detach-keys ctrl-x --no-healthcheck i", run()),
     ("run quay.io/a/b:1@sha256:c x", run(image="quay.io/a/b:1@sha256:c", command=("x",))),
+    # --- names
+    ("tag a b", TagImage("a", "b", ORIGIN)),
+    ("image tag a:1 r.example/b:2", TagImage("a:1", "r.example/b:2", ORIGIN)),
+    ("pull a", PullImage("a", origin=ORIGIN)),
+    ("image pull -q a:1", PullImage("a:1", origin=ORIGIN)),
     # --- volumes
     ("volume rm a", RemoveVolume(("a",), ORIGIN)),
     ("volume rm -f a b", RemoveVolume(("a", "b"), ORIGIN)),
@@ -270,7 +277,16 @@ UNDERSTOOD: Final[list[tuple[str, Step]]] = [
 REFUSED: Final = [
     # --- commands
     ("", "docker"),
-    ("pull a", "docker pull"),
+    ("tag a", "an image and its new name"),
+    ("tag a b c", "an image and its new name"),
+    ("tag a B", "lower case"),
+    ("tag a 'b c'", "no image's name"),
+    ("tag -f a b", "-f"),
+    (f"tag a b@sha256:{'0' * 64}", "digest"),
+    ("pull", "one image"),
+    ("pull a b", "one image"),
+    ("pull -a a", "-a"),
+    ("pull --platform linux/arm64 a", "--platform"),
     ("push a", "docker push"),
     ("rmi a", "docker rmi"),
     ("version", "docker version"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rbuild_containers.image_config import matched
+from rbuild_containers.image_config import matched, names_in_full, names_with_local
 from rootless_build.plan import Json
 
 
@@ -35,4 +35,15 @@ def image(*tags: str) -> dict[str, Json]:
 def test_answers_are_told_apart_by_the_names_they_have(
     asked: tuple[str, ...], there: tuple[dict[str, Json], ...], whose: list[int | None]
 ) -> None:
-    assert matched(asked, there) == [None if n is None else there[n] for n in whose]
+    expected = [None if n is None else there[n] for n in whose]
+    assert matched(asked, there, names_with_local) == expected
+
+
+def test_docker_finds_no_image_of_localhost_by_a_short_name() -> None:
+    there = image("localhost/debian:12")
+    asked = ("debian:12", "localhost/debian:12")
+    assert matched(asked, [there], names_in_full) == [None, there]
+    assert matched(("x", "docker.io/a/b:1"), [image("a/b:1")], names_in_full) == [
+        None,
+        image("a/b:1"),
+    ]

@@ -20,6 +20,7 @@ from rootless_build.plan import (
     HostCommand,
     RemoveVolume,
     RunContainer,
+    TagImage,
     VolumeMount,
 )
 from tests.unit.make_project import MakeProject
@@ -1072,3 +1073,36 @@ def test_a_recipe_prefix_of_the_projects_own(project: MakeProject) -> None:
         ".RECIPEPREFIX = >\nexport FOO = 1\nall: export BAR = 2\nall:\n>docker run -e FOO i"
     )
     assert project.run().environment == (("FOO", "1"),)
+
+
+# --- names of images ------------------------------------------------------------------------------
+
+
+def test_tags_and_pulls_are_steps(project: MakeProject) -> None:
+    project.write("""
+        all:
+            docker build -t app:1 .
+            docker tag app:1 app
+            docker tag docker.io/library/app:latest other
+            docker pull tool && docker tag tool my-tool
+            docker run --rm other
+        """)
+    kinds = [step.kind for step in project.steps()]
+    assert kinds == ["build-image", *["tag-image"] * 2, "pull-image", "tag-image", "run-container"]
+
+
+@pytest.mark.parametrize("image", ["app:2", "x/app", "f" * 12])
+def test_a_tag_of_what_is_not_of_this_plan_is_refused(project: MakeProject, image: str) -> None:
+    project.write(f"all:\n\tdocker build -t app .\n\tdocker tag {image} other\n")
+    error = refusal(project)
+    assert error.message.startswith("Makefile:2: this line can't be turned into a step")
+    assert f"it tags {image}, which no step before it builds or pulls" in error.message
+
+
+def test_an_image_that_the_makefile_builds_has_the_tag(project: MakeProject) -> None:
+    project.write("all:\n\tdocker tag $(shell docker build -q .) app\n\tdocker run app\n")
+    build, tag, run = project.steps()
+    assert isinstance(build, BuildImage)
+    assert isinstance(tag, TagImage)
+    assert (tag.image, tag.name) == (build.tags[0], "app")
+    assert isinstance(run, RunContainer)
