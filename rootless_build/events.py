@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from rootless_build.data import dataclass
 
@@ -160,6 +160,18 @@ Event = (
 )
 Emit = Callable[[Event], None]
 
+
+class StreamFilter(Protocol):
+    """Takes something out of one stream of output that comes in pieces; may hold an end back."""
+
+    def __call__(self, data: bytes, *, show_all: bool) -> bytes:
+        """The next piece; with `show_all` also what was held back, and all of this one."""
+
+
+def _as_it_is(data: bytes, *, show_all: bool) -> bytes:  # noqa: ARG001 - a StreamFilter
+    return data
+
+
 LONGEST_LINE = 64 * 1024
 """Bytes after which a line is handed on in pieces, so that memory stays bounded."""
 _LAST_LINES = 10
@@ -174,9 +186,17 @@ class StepReporter:
     is left. Not for use from several threads at once.
     """
 
-    def __init__(self, emit: Emit, step: int) -> None:
+    def __init__(
+        self, emit: Emit, step: int, stream_filter: Callable[[], StreamFilter] = lambda: _as_it_is
+    ) -> None:
+        """`stream_filter` makes what every stream goes through: secrets are taken out in it."""
         self._emit = emit
         self._step = step
+        self._filters: dict[Stream, StreamFilter] = {
+            "stdout": stream_filter(),
+            "stderr": stream_filter(),
+        }
+        self._screen_filter = stream_filter()
         self._pending: dict[Stream, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
         self._instruction: BuildProgress | None = None
         self._last_lines: deque[bytes] = deque(maxlen=_LAST_LINES)
@@ -194,16 +214,16 @@ class StepReporter:
             return
         start = 0
         while (end := pending.find(b"\n", start)) >= 0:
-            self._line(bytes(pending[start : end + 1]), stream)
+            self._line(bytes(pending[start : end + 1]), stream, ends=True)
             start = end + 1
         del pending[:start]
         if len(pending) >= LONGEST_LINE:
-            self._line(bytes(pending), stream)
+            self._line(bytes(pending), stream, ends=False)
             pending.clear()
 
     def screen(self, data: bytes) -> None:
         """Take what a container wrote to rbuild's terminal; nothing, when it paused."""
-        self._emit(ScreenOutput(self._step, data))
+        self._emit(ScreenOutput(self._step, self._screen_filter(data, show_all=not data)))
 
     def interrupted(self) -> None:
         """Ctrl-C was pressed on the container's terminal. The container has got the key too."""
@@ -211,16 +231,17 @@ class StepReporter:
     def typed(self) -> None:
         """A key was pressed on the container's terminal, which has got it."""
 
-    def _line(self, line: bytes, stream: Stream) -> None:
-        self._last_lines.append(line[-_LAST_BYTES:])
-        self._emit(OutputLine(self._step, stream, line))
+    def _line(self, piece: bytes, stream: Stream, *, ends: bool) -> None:
+        line = self._filters[stream](piece, show_all=ends)
+        if line:
+            self._last_lines.append(line[-_LAST_BYTES:])
+            self._emit(OutputLine(self._step, stream, line))
 
     def flush(self) -> None:
         """Emit the lines that had no newline. Call it when the output has ended."""
         for stream, pending in self._pending.items():
-            if pending:
-                self._line(bytes(pending), stream)
-                pending.clear()
+            self._line(bytes(pending), stream, ends=True)
+            pending.clear()
 
     def instruction(
         self, number: int, of: int, instruction: str, *, stage: str | None = None

@@ -4,67 +4,91 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import AnyStr, Final
 
-from rootless_build.errors import RbuildError, StepFailedError
-from rootless_build.events import (
-    BuildProgress,
-    Emit,
-    Event,
-    Notice,
-    OutputLine,
-    ScreenOutput,
-    StepStarted,
-)
-from rootless_build.plan import BuildImage, Plan, RunContainer
+from rootless_build.errors import BundlesError, RbuildError, StepFailedError
+from rootless_build.events import BuildProgress, Emit, Event, Notice, StepStarted
+from rootless_build.plan import BuildImage, Plan, RunContainer, Step
 
 _MASK: Final = "***"
 _SHORTEST: Final = 4
 """Characters; what is shorter stands in everything."""
-_LARGEST: Final = 64 * 1024
 
 
 class Mask:
-    """Replaces each of the values, and each line of those that have several."""
+    """Replaces each of the values, and each line of those that have several.
 
-    def __init__(self, values: Iterable[str]) -> None:
-        lines = {part.strip() for value in values for part in (value, *value.splitlines())}
-        # The longest first: one may be part of another.
-        self._values = sorted(
-            (line for line in lines if len(line) >= _SHORTEST), key=len, reverse=True
-        )
-        self._bytes = [os.fsencode(value) for value in self._values]
-        self._held = b""
+    Values that overlap are replaced together, so that what is left shows none of them.
+    """
+
+    def __init__(self, values: Iterable[str] = ()) -> None:
+        self._values: list[str] = []
+        self._bytes: list[bytes] = []
+        self._learn(values)
+
+    def learn(self, step: Step) -> None:
+        """Hide the secrets that a step gives to a container or an image build, from now on.
+
+        To be told again when the step begins: one before it may have written a secret's file.
+        """
+        if isinstance(step, RunContainer):
+            self._learn(v for n, v in step.environment if n in step.secret_environment)
+        elif isinstance(step, BuildImage) and step.secrets:
+            # Few builds have any.
+            from rootless_build import build_secrets  # noqa: PLC0415
+
+            for words in step.secrets:
+                try:
+                    secret = build_secrets.parse(words, Path.cwd(), os.environ)
+                except build_secrets.BadSecretError:
+                    continue  # no engine takes it either
+                self._learn((secret.value(),))
+
+    def _learn(self, values: Iterable[str]) -> None:
+        parts = {part.strip() for value in values for part in (value, *value.splitlines())}
+        for part in sorted(parts):
+            if len(part) >= _SHORTEST and part not in self._values:
+                self._bytes.append(os.fsencode(part))
+                # Engines' words have been decoded by somebody.
+                decoded = self._bytes[-1].decode(errors="replace")
+                self._values += [part] if decoded == part else [part, decoded]
 
     def emitting(self, emit: Emit) -> Emit:
-        """What hands events on to `emit`, masked."""
-        if not self._values:
-            return emit
+        """What hands events on to `emit`, masked; output is masked where it is cut (`stream`)."""
         return lambda event: emit(self._event(event))
+
+    def stream(self) -> StreamMask:
+        """What masks one stream of output."""
+        return StreamMask(self._bytes)
 
     def text(self, text: str) -> str:
         """The text without them."""
-        for value in self._values:
-            text = text.replace(value, _MASK)
-        return text
+        shown, start = [], 0
+        for begin, end in _covered(text, self._values):
+            shown += [text[start:begin], _MASK]
+            start = end
+        return "".join((*shown, text[start:]))
 
-    def error(self, error: RbuildError) -> None:
-        """Take them out of what an error says."""
-        error.message = self.text(error.message)
-        error.engine_words = self.text(error.engine_words)
-        error.hint = self.text(error.hint)
-        error.where = self.text(error.where)
+    def error(self, error: BaseException) -> None:
+        """Take them out of all that an error says."""
+        error.args = tuple(self.text(a) if isinstance(a, str) else a for a in error.args)
+        notes = getattr(error, "__notes__", None)
+        if notes:
+            error.__notes__ = [self.text(note) for note in notes]
+        if isinstance(error, RbuildError):
+            error.message = self.text(error.message)
+            error.engine_words = self.text(error.engine_words)
+            error.hint = self.text(error.hint)
+            error.where = self.text(error.where)
         if isinstance(error, StepFailedError) and error.last_words:
             error.last_words = self.text(error.last_words)
+        if isinstance(error, BundlesError):
+            error.problems = tuple(map(self.text, error.problems))
 
     def _event(self, event: Event) -> Event:
         match event:
-            case OutputLine():
-                return dataclasses.replace(event, data=self._masked(event.data))
-            case ScreenOutput():
-                return dataclasses.replace(event, data=self._screen(event.data))
             case BuildProgress():
                 return dataclasses.replace(event, instruction=self.text(event.instruction))
             case Notice():
@@ -74,55 +98,85 @@ class Mask:
             case _:
                 return event
 
-    def _masked(self, data: bytes) -> bytes:
-        for value in self._bytes:
-            data = data.replace(value, _MASK.encode())
-        return data
 
-    def _screen(self, data: bytes) -> bytes:
-        """A piece of what a terminal shows, with what was held back of the piece before.
+class StreamMask:
+    """Masks a stream that comes in pieces, wherever it was cut.
 
-        What it ends with and a value begins with is held back, until more comes or nothing does:
-        a prompt that ends so is shown a moment later.
-        """
-        text = self._masked(self._held + data)
-        held = 0
-        if data:
-            held = max(_beginning(text, value) for value in self._bytes)
-        cut = len(text) - held
-        self._held = text[cut:]
-        return text[:cut]
+    What may be the beginning of a value is held back until more comes or is asked for. It is kept
+    even when it was shown: of a value that goes on after a pause, the rest is masked.
+    """
 
+    def __init__(self, values: Sequence[bytes]) -> None:
+        self._values = values
+        self._kept = b""
+        """The end of what has come: what may be the beginning of a value."""
+        self._done = 0
+        """How many bytes of it were handed on, as they are or masked."""
+        self._masked = False
+        """Whether the last byte that was handed on was masked."""
 
-def _beginning(text: bytes, value: bytes) -> int:
-    """How many bytes at the end of `text` are the beginning of `value`."""
-    for size in range(min(len(text), len(value) - 1), 0, -1):
-        if text.endswith(value[:size]):
-            return size
-    return 0
+    def __call__(self, data: bytes, *, show_all: bool) -> bytes:
+        """The next piece as it may be shown; with `show_all` nothing is held back."""
+        if not self._values:
+            return data
+        text = self._kept + data
+        open_from = len(text) - max(_beginning(text, value) for value in self._values)
+        until = len(text) if show_all else open_from
+        shown, at, masked = [], self._done, self._masked
+        for begin, end in _covered(text, self._values):
+            if end <= at:
+                continue
+            if begin >= until:
+                break
+            if begin >= at or not masked:
+                # Where it began in what was shown already, the rest is hidden.
+                shown += [text[at : max(begin, at)], _MASK.encode()]
+            at, masked = end, True
+        if at < until:
+            shown.append(text[at:until])
+            at, masked = until, False
+        self._kept, self._done, self._masked = text[open_from:], max(at - open_from, 0), masked
+        return b"".join(shown)
 
 
 def mask_for(plan: Plan) -> Mask:
     """What hides the secrets that a plan gives to containers and image builds."""
-    values: list[str] = []
+    mask = Mask()
     for step in plan.steps:
-        if isinstance(step, RunContainer):
-            values += [v for n, v in step.environment if n in step.secret_environment]
-        elif isinstance(step, BuildImage):
-            for secret in step.secrets:
-                values += _value(secret)
-    return Mask(values)
+        mask.learn(step)
+    return mask
 
 
-def _value(secret: str) -> list[str]:
-    fields = dict(part.partition("=")[::2] for part in secret.split(","))
-    if "env" in fields:
-        return [os.environ.get(fields["env"], "")]
-    source = fields.get("src") or fields.get("source")
-    if source is None:
-        return [os.environ.get(fields.get("id", ""), "")]
-    try:
-        with Path(source).open(errors="replace") as file:
-            return [file.read(_LARGEST)]
-    except OSError:
-        return []
+def _covered(text: AnyStr, values: Iterable[AnyStr]) -> Iterator[tuple[int, int]]:
+    """Where values are in a text, in order; those that overlap are one."""
+    found = sorted(place for value in values for place in _places(text, value))
+    begin = end = -1
+    for first, last in found:
+        if first >= end:
+            if end >= 0:
+                yield begin, end
+            begin = first
+        end = max(end, last)
+    if end >= 0:
+        yield begin, end
+
+
+def _places(text: AnyStr, value: AnyStr) -> Iterator[tuple[int, int]]:
+    at = text.find(value)
+    while at >= 0:
+        yield at, at + len(value)
+        at = text.find(value, at + 1)
+
+
+def _beginning(text: bytes, value: bytes) -> int:
+    """How many bytes at the end of `text` are the beginning of `value`, but not all of it."""
+    least = len(value[:_SHORTEST])
+    at = text.find(value[:least], max(len(text) - len(value) + 1, 0))
+    while at >= 0:
+        if value.startswith(text[at:]):
+            return len(text) - at
+        at = text.find(value[:least], at + 1)
+    for size in range(min(len(text), least - 1), 0, -1):
+        if text.endswith(value[:size]):
+            return size
+    return 0

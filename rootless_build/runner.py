@@ -13,6 +13,7 @@ import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, assert_never
 
@@ -62,6 +63,7 @@ from rootless_build.events import (
     StepStarted,
     Stopwatch,
 )
+from rootless_build.masking import Mask
 from rootless_build.plan import (
     BuildImage,
     HostCommand,
@@ -126,6 +128,8 @@ class Options:
     """How many images that were replaced stay, of each step."""
     unprivileged: bool = False
     """Containers that were privileged are not: Docker's hack/dind is left out."""
+    mask: Mask = field(default_factory=Mask)
+    """What hides the secrets that steps give to containers and builds."""
 
 
 def needs_engine(plan: Plan) -> bool:
@@ -193,7 +197,7 @@ class _Run:
             RememberingEngine(engine, options.foreseen, changed) if engine else None
         )
         self._options = options
-        self._emit = emit
+        self._emit = options.mask.emitting(emit)
         self._built: dict[str, Image] = {}
         self._made: set[str] = set()
         self._container_labels = (
@@ -213,20 +217,23 @@ class _Run:
             _refuse_rootful(self._plan)
         of = len(self._plan.steps)
         for number, step in enumerate(self._plan.steps, 1):
+            self._options.mask.learn(step)
             self._emit(StepStarted(number, of, step.kind, title(step)))
             watch = Stopwatch()
             self._bundles_stay = isinstance(step, BuildImage) or self._stages(step)
             self._bundles_new = False
             try:
-                done = self._step(step, StepReporter(self._emit, number))
+                done = self._step(step, StepReporter(self._emit, number, self._options.mask.stream))
             except KeyboardInterrupt as interrupt:
                 self._say_what_is_kept(interrupt, step)
+                self._options.mask.error(interrupt)
                 raise
             except RbuildError as error:
                 error.step = number
                 place = f"step {number} of {of}"
                 failures.complete(error, step, title(step), place, watch.seconds)
                 self._say_what_is_kept(error, step)
+                self._options.mask.error(error)
                 status = error.status if isinstance(error, StepFailedError) else None
                 self._emit(StepFinished(number, of, step.kind, status or 1, watch.seconds))
                 raise

@@ -6,36 +6,35 @@ import os
 from pathlib import Path
 
 from rootless_build.errors import UsageError
+from rootless_build.escaping import shown
 from rootless_build.plan import Pairs
-
-_KEYS = {"id", "src", "source", "env", "type"}
 
 
 def build_secret(word: str) -> str:
-    """`id=ID,src=FILE` or `id=ID,env=NAME` for the engine: the file's path absolute.
+    """`id=ID,src=FILE`, `id=ID,env=NAME` or `id=ID`, which is either, for the engine.
 
     Raises UsageError for one that is malformed or not there.
     """
-    usage = "write --secret id=ID,src=FILE or --secret id=ID,env=NAME"
-    fields = {}
-    for part in word.split(","):
-        key, equals, value = part.partition("=")
-        if not equals or not value or key not in _KEYS or key in fields:
-            raise UsageError(f"--secret {word}: {part} is not understood", hint=usage)
-        fields[key] = value
-    source = fields.get("src") or fields.get("source")
-    if "id" not in fields or (source is None) == ("env" not in fields):
-        raise UsageError(f"--secret {word}: it needs an id, and a file or a variable", hint=usage)
-    if source is not None:
-        path = Path(source).absolute()
-        if not path.is_file():
-            raise UsageError(f"--secret {word}: there is no file {path}")
-        if "," in str(path):
-            raise UsageError(f"--secret {word}: the engines allow no comma in its path")
-        return f"id={fields['id']},src={path}"
-    if fields["env"] not in os.environ:
-        raise UsageError(f"--secret {word}: the variable {fields['env']} is not set")
-    return f"id={fields['id']},env={fields['env']}"
+    # Few command lines name one.
+    from rootless_build import build_secrets  # noqa: PLC0415
+
+    try:
+        made = build_secrets.parse(word, Path.cwd(), os.environ)
+    except build_secrets.BadSecretError as error:
+        usage = "write --secret id=ID,src=FILE or --secret id=ID,env=NAME"
+        raise UsageError(f"--secret {shown(word)}: {shown(str(error))}", hint=usage) from error
+    if made.file is not None and not _is_readable(made.file):
+        raise UsageError(f"--secret {shown(word)}: there is no file {shown(made.file)}")
+    if made.variable is not None and made.variable not in os.environ:
+        raise UsageError(f"--secret {shown(word)}: the variable {made.variable} is not set")
+    return str(made)
+
+
+def _is_readable(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def secret_pairs(names: tuple[str, ...]) -> Pairs:

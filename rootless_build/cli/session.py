@@ -233,6 +233,7 @@ def execute(
         fresh=command.flag("fresh") or reproduction is not None,
         checksums=command.flag("checksums"),
         unprivileged=command.flag("unprivileged"),
+        mask=mask,
     )
     summary = runner.Summary(done=True)
     try:
@@ -263,7 +264,7 @@ def execute(
                     cache = cache_directory(plan.project)
                     unchanged = unchanged_for(command, plan, choice, looks, cache)
             try:
-                summary = runner.run(plan, engine, options, mask.emitting(command.view), unchanged)
+                summary = runner.run(plan, engine, options, command.view, unchanged)
                 run.unfinished = run.unfinished or summary.container_left
             except (RbuildError, OSError) as error:
                 run.unfinished = run.unfinished or _may_have_left(error, engine)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rootless_build.data import dataclass
 from rootless_build.errors import reason
@@ -23,6 +23,9 @@ from rootless_build.plan import (
     TmpfsMount,
     VolumeMount,
 )
+
+if TYPE_CHECKING:
+    from rootless_build.build_secrets import BuildSecret
 
 _TRUE: Final = {"1", "t", "T", "true", "TRUE", "True"}
 _FALSE: Final = {"0", "f", "F", "false", "FALSE", "False"}
@@ -199,12 +202,32 @@ class Draft:
         self.add("security_options", f"{key}={text}" if separator else key)
 
     def add_secret(self, value: str) -> None:
-        """`id=ID,src=FILE`; the file is made absolute."""
-        given = _fields_of(value)
-        for name in ("src", "source"):
-            if given.get(name):
-                given[name] = str(self.path(given[name] or ""))
-        self.add("secrets", ",".join(f"{n}={v}" if v is not None else n for n, v in given.items()))
+        """`id=ID[,src=FILE|,env=NAME]`."""
+        # Few builds have any.
+        from rootless_build import build_secrets  # noqa: PLC0415
+
+        try:
+            self._add_secret(build_secrets.parse(value, self.directory, self.environment))
+        except build_secrets.BadSecretError as error:
+            raise BadValueError(f"{value!r}: {error}") from error
+
+    def add_secret_fields(self, given: Mapping[str, str]) -> None:
+        """The same, as fields."""
+        from rootless_build import build_secrets  # noqa: PLC0415 - as above
+
+        try:
+            self._add_secret(build_secrets.of_fields(given, self.directory, self.environment))
+        except build_secrets.BadSecretError as error:
+            raise BadValueError(f"a secret: {error}") from error
+
+    def _add_secret(self, secret: BuildSecret) -> None:
+        name = secret.variable
+        if name is not None and self.environment.get(name) != os.environ.get(name):
+            raise BadValueError(
+                f"the recipe gives the variable {name} a value of its own, and engines get rbuild's"
+                " environment: set it there, or name a file (src=FILE)"
+            )
+        self.add("secrets", str(secret))
 
     def add_ssh(self, value: str) -> None:
         """`ID` of an agent, or `ID=FILE`."""

@@ -41,6 +41,7 @@ from rootless_build.events import (
     StepFinished,
     StepReporter,
 )
+from rootless_build.masking import mask_for
 from rootless_build.plan import (
     BindMount,
     BuildImage,
@@ -491,3 +492,22 @@ def test_builds_of_a_bake_file_have_its_targets_names(fields: dict[str, Any], te
     written = tuple(BuildOutput("local", (("dest", place),)) for place in places)
     origin = named if named.target else Origin("Makefile", 2, "", "all")
     assert runner.title(BuildImage(Path("/p"), outputs=written, origin=origin, **fields)) == text
+
+
+def test_a_secret_that_a_step_before_has_written_is_shown_nowhere(project: Path) -> None:
+    """A makefile's `echo … > key; docker build --secret id=k,src=key .`"""
+    (project / "Containerfile").write_text("FROM scratch\n")
+    write_key = HostCommand("echo s3cr3t-token > key", project)
+    build = BuildImage(
+        project,
+        containerfile=project / "Containerfile",
+        secrets=(f"id=k,src={project}/key",),
+    )
+    tell = HostCommand("cat key; cat key >&2; exit 1", project)
+    made = Plan(project, (write_key, build, tell))
+    events: list[Event] = []
+    options = runner.Options(mask=mask_for(made))
+    with pytest.raises(StepFailedError) as caught:
+        runner.run(made, FakeEngine(), options, events.append)
+    assert [event.data for event in events if isinstance(event, OutputLine)] == [b"***\n"] * 2
+    assert "s3cr3t" not in f"{vars(caught.value)} {caught.value}"

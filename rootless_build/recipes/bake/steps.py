@@ -143,7 +143,7 @@ def _filled(draft: Draft) -> Mapping[str, Callable[[tuple[Entry, ...]], None]]:
 
     def secrets(held: tuple[Entry, ...]) -> None:
         for entry in held:
-            draft.add_secret(written(entry))
+            draft.add_secret_fields(entry)
 
     def keys(held: tuple[Entry, ...]) -> None:
         for entry in held:
