@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build.backend import Engine, Image
+from rootless_build.plain_files import text_of
 from rootless_build.plan import (
     BindMount,
     CallerIds,
@@ -152,14 +153,5 @@ def _accounts(engine: Engine, image: Image, labels: Pairs) -> tuple[str, str]:
     step = RunContainer(image.id, _NEVER_RUN, network="none", labels=labels)
     with tempfile.TemporaryDirectory() as place, engine.container(step, image) as container:
         container.copy_out("/etc", Path(place))
-        return _text(Path(place, "passwd")), _text(Path(place, "group"))
-
-
-def _text(file: Path) -> str:
-    try:
-        # An image's link would lead to a file of this host.
-        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return ""
-    with open(descriptor, errors="replace") as opened:  # noqa: PTH123 - a descriptor has no path
-        return opened.read(_LARGEST)
+        passwd, group = (text_of(Path(place, name), _LARGEST) for name in ("passwd", "group"))
+        return passwd, group

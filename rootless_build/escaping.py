@@ -17,3 +17,14 @@ def shown(path: str | Path) -> str:
         return character.encode("unicode_escape").decode()
 
     return "".join(map(escaped, str(path)))
+
+
+def shell_quoted(path: Path) -> str:
+    """A path that can be pasted into a shell, on one line."""
+    text = str(path)
+    if text.isprintable():
+        import shlex  # noqa: PLC0415 - for messages only
+
+        return shlex.quote(text)
+    own = {"\\": "\\\\", "'": "\\'"}
+    return f"$'{''.join(own.get(character) or shown(character) for character in text)}'"

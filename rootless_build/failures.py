@@ -19,7 +19,7 @@ from rootless_build.plan import BuildImage, HostCommand, RunContainer, Step
 
 _LONGEST: Final = 200
 """Characters of a command, or of a line it wrote, in a message."""
-_SIGNALS: Final = {128 + number.value: number.name for number in signal.Signals}
+_SIGNALS: Final = {number.value: number.name for number in signal.Signals}
 _MEMORY: Final = "if the host was short of memory, its kernel log (dmesg) says so"
 _TELLING: Final = re.compile(
     r"not found|no such file|permission denied|can(?:'t|not) execute|exec format", re.IGNORECASE
@@ -58,8 +58,8 @@ def of_container(step: RunContainer, ended: Exit, last_words: str = "") -> StepF
     elif ended.out_of_memory:
         message = f"{command} ran out of memory and was killed (status {status})"
         hint = "give it more memory, or build with fewer jobs"
-    elif status in _SIGNALS:
-        name = _SIGNALS[status]
+    elif status - 128 in _SIGNALS:
+        name = _SIGNALS[status - 128]
         message = f"{failed}: it, or something it calls, was ended by {name}"
         hint = _MEMORY if name == "SIGKILL" else ""
     else:
@@ -94,10 +94,15 @@ def of_host_command(step: HostCommand, status: int, last_words: str = "") -> Ste
     """A command of the host that ended with `status`, -N after signal N."""
     how = f"failed with status {status}"
     if status < 0:
-        how = f"was ended by {signal.Signals(-status).name}"
+        how = f"was ended by {signal_name(-status)}"
     message = f"{_short(step.script)} {how}, on this host"
     hint = "it is a command of this host, as with make: is it installed?" if status == 127 else ""
     return StepFailedError(message, status=abs(status), hint=hint, last_words=last_words or None)
+
+
+def signal_name(number: int) -> str:
+    """`SIGKILL`; most real-time signals have no name."""
+    return _SIGNALS.get(number, f"signal {number}")
 
 
 def _of_command(error: RbuildError) -> bool:

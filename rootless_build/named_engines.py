@@ -49,8 +49,8 @@ class NamedEngine:
         import socket  # noqa: PLC0415
         from urllib.parse import urlsplit  # noqa: PLC0415
 
-        url = urlsplit(self.address if "://" in self.address else f"tcp://{self.address}")
         try:
+            url = urlsplit(self.address if "://" in self.address else f"tcp://{self.address}")
             match url.scheme:
                 case "unix":
                     ping_socket(url.netloc + url.path)

@@ -18,6 +18,7 @@ from typing import Final
 from rootless_build import foreign, process
 from rootless_build.backend import UserNamespace
 from rootless_build.errors import HostError
+from rootless_build.escaping import shell_quoted
 from rootless_build.foreign import Request, Result, Seen
 
 _SCRIPT: Final = Path(foreign.__file__)
@@ -65,7 +66,7 @@ def give_back(directory: Path, namespace: UserNamespace) -> None:
             f"{named(left)} {'belongs' if len(left) == 1 else 'belong'} to another user, and "
             "could not be given back",
             finding="foreign-files",
-            hint=f"as root: chown -R {os.getuid()}:{os.getgid()} {shlex.quote(str(directory))}",
+            hint=f"as root: chown -R {os.getuid()}:{os.getgid()} {shell_quoted(directory)}",
         )
 
 

@@ -113,9 +113,11 @@ class Run:
             if not alone:
                 # A lock that can't be converted may be lost (flock(2)) to a build that waited.
                 _lock(self.shared, fcntl.LOCK_SH)
-            yield alone
-            if alone:
-                _lock(self.shared, fcntl.LOCK_SH)
+            try:
+                yield alone
+            finally:
+                if alone:
+                    _lock(self.shared, fcntl.LOCK_SH)
         finally:
             os.close(turn)
 

@@ -17,9 +17,12 @@ from urllib.parse import unquote
 
 from rootless_build.backend import Container, Image
 from rootless_build.data import dataclass
+from rootless_build.plain_files import text_of
 
 LABEL: Final = "rootless-build.substitutes"
 _FILE: Final = "substitutes"
+_LARGEST: Final = 1024 * 1024
+"""Bytes of the file that are worth reading."""
 _PACKAGE: Final = re.compile(
     r"pkg:(?P<type>[^/]+)/(?:(?P<owner>.+)/)?(?P<name>[^/@]+)(?:@(?P<version>[^?#]+))?(?:[?#].*)?"
 )
@@ -53,9 +56,9 @@ def read(image: Image, container: Container, place: Path) -> tuple[Substitute, .
         return ()
     with tempfile.TemporaryDirectory(dir=place, prefix=".rbuild-substitutes-") as copied:
         file = Path(copied, _FILE)
-        if not container.copy_out(directory, Path(copied)) or not file.is_file():
+        if not container.copy_out(directory, Path(copied)):
             return ()
-        lines = file.read_text(errors="replace").splitlines()
+        lines = text_of(file, _LARGEST).splitlines()
     words = (line.split(maxsplit=1) for line in lines)
     return tuple(Substitute(word[0], word[1].strip()) for word in words if len(word) == 2)
 

@@ -7,14 +7,16 @@ Facts: its Dockerfile at the tags v1.0.0 to v1.9.0 copies the files xx-* that ar
 from __future__ import annotations
 
 import io
+import os
 import re
 import tarfile
 from collections import defaultdict
 from pathlib import Path, PurePath
 from typing import Final
 
-from rootless_build import process, reference
+from rootless_build import archives, process, reference
 from rootless_build.errors import StepFailedError, UsageError
+from rootless_build.escaping import shell_quoted
 
 REPOSITORY: Final = "https://github.com/tonistiigi/xx.git"
 _IMAGE: Final = "docker.io/tonistiigi/xx"
@@ -55,7 +57,7 @@ def make_archive(image: str, source: Path | None, archive: Path, place: Path) ->
                 info = _entry(name)
                 info.size = len(content)
                 tar.addfile(info, io.BytesIO(content))
-        for link in _LINK.finditer(found.get(_CONTAINERFILE, b"").decode()):
+        for link in _LINK.finditer(os.fsdecode(found.get(_CONTAINERFILE, b""))):
             info = _entry(link[2])
             info.type, info.linkname = tarfile.SYMTYPE, link[1]
             tar.addfile(info)
@@ -91,7 +93,7 @@ def _files(image: str, source: Path | None, place: Path) -> Files:
     if done.status:
         raise UsageError(
             f"{source} has no {wanted}, which {image} is made of",
-            hint=f"fetch it: git -C {source} fetch --tags",
+            hint=f"fetch it: git -C {shell_quoted(source)} fetch --tags",
         )
     return _in_archive(archive)
 
@@ -99,14 +101,14 @@ def _files(image: str, source: Path | None, place: Path) -> Files:
 def _in_archive(archive: Path) -> Files:
     files: Files = defaultdict(dict)
     try:
-        with tarfile.open(archive) as tar:
+        with archives.reading(), tarfile.open(archive) as tar:
             for member in tar:
                 path = PurePath(member.name)
                 # Only what is needed is read, and nothing is unpacked.
                 if _needed(path) and member.isfile() and (content := tar.extractfile(member)):
                     files[path.parent][path.name] = content.read(_LARGEST)
-    except tarfile.TarError as error:
-        raise UsageError(f"{archive} is no tar archive: {error}") from error
+    except archives.BadArchiveError as error:
+        raise UsageError(f"{archive} is no whole tar archive: {error}") from error
     return files
 
 

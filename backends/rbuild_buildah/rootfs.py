@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from rootless_build import platforms
+from rootless_build import archives, platforms
 from rootless_build.errors import StepFailedError, reason
 from rootless_build.plan import Pairs
 
@@ -40,9 +40,10 @@ def write_layout(directory: Path, archive: Path, labels: Pairs) -> None:
     blobs = directory / "blobs" / "sha256"
     blobs.mkdir(parents=True)
     try:
-        content, diff = _digests(archive)
+        with archives.reading():
+            content, diff = _digests(archive)
         size = archive.stat().st_size
-    except (OSError, EOFError, lzma.LZMAError) as error:
+    except (OSError, archives.BadArchiveError) as error:
         raise StepFailedError(f"{archive} can't be read: {reason(error)}") from error
     (blobs / content).symlink_to(archive.absolute())
     own = platforms.parse(platforms.host())

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final, cast
 
 from rbuild_docker.client import Client
+from rootless_build import archives
 from rootless_build.backend import Image
 from rootless_build.errors import StepFailedError
 
@@ -28,8 +29,9 @@ def copy_image(client: Client, image: Image, destination: Path) -> None:
         archive = Path(place) / "image.tar"
         client.answer("docker could not save the image", "save", "--output", str(archive), image.id)
         try:
-            _unpack(archive, destination)
-        except (tarfile.TarError, KeyError, ValueError) as error:
+            with archives.reading():
+                _unpack(archive, destination)
+        except archives.BadArchiveError as error:
             message = f"the image that docker saved can't be read: {error}"
             raise StepFailedError(message) from error
 

@@ -9,6 +9,7 @@ from rbuild_docker.client import Client
 from rootless_build import process
 from rootless_build.backend import LABEL_PROCESS
 from rootless_build.errors import HostError
+from rootless_build.escaping import shell_quoted
 from rootless_build.ownership import all_ours
 
 
@@ -39,7 +40,7 @@ def give_back_in_container(
     raise HostError(
         f"files of other users in {directory} could not be given back",
         finding="foreign-files",
-        hint=f"as root: chown -R {os.getuid()}:{os.getgid()} {directory}",
+        hint=f"as root: chown -R {os.getuid()}:{os.getgid()} {shell_quoted(directory)}",
         engine_words=words,
     )
 

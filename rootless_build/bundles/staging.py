@@ -42,7 +42,6 @@ from rootless_build.bundles.tree import (
     open_inside,
     readable,
     remove,
-    shell_quoted,
     snapshot,
     walk,
     writable,
@@ -50,7 +49,7 @@ from rootless_build.bundles.tree import (
 from rootless_build.bundles.verification import hollow, verify_checksums
 from rootless_build.data import dataclass
 from rootless_build.errors import BundlesError, HostError, StepFailedError, UsageError
-from rootless_build.escaping import shown
+from rootless_build.escaping import shell_quoted, shown
 from rootless_build.held import hold, is_held
 
 _NEW: Final = "new"

@@ -18,7 +18,7 @@ from typing import BinaryIO, Final
 
 from rootless_build.data import dataclass
 from rootless_build.errors import HostError
-from rootless_build.escaping import shown
+from rootless_build.escaping import shell_quoted, shown
 
 CHUNK: Final = 1024 * 1024
 """Bytes read at a time: no file is ever held in memory whole."""
@@ -209,17 +209,6 @@ def chown_command(directory: Path) -> str:
     """The command with which a user gets a directory back that belongs to somebody else."""
     # The shell expands the ids before sudo runs, so they are the user's and not root's.
     return f"sudo chown -R $(id -u):$(id -g) {shell_quoted(directory)}"
-
-
-def shell_quoted(path: Path) -> str:
-    """A path that can be pasted into a shell."""
-    text = str(path)
-    if text.isprintable():
-        import shlex  # noqa: PLC0415 - for messages only
-
-        return shlex.quote(text)
-    escaped = shown(text).replace("'", "\\'")
-    return f"$'{escaped}'"
 
 
 def remove(tree: Path) -> None:

@@ -249,11 +249,11 @@ class Base(Command):
 
 def _check_archive(path: Path) -> None:
     """Raises UsageError for what engines would refuse with words of their own."""
-    import tarfile  # noqa: PLC0415 - as above
+    from rootless_build import archives  # noqa: PLC0415 - as above
 
     with path.open("rb") as file:
         zstandard = file.read(4) == b"\x28\xb5\x2f\xfd"
-    if not zstandard and not tarfile.is_tarfile(path):
+    if not zstandard and not archives.is_tar(path):
         raise UsageError(f"{path} is no tar archive")
 
 

@@ -41,9 +41,13 @@ def parse(text: str) -> GitRef | None:
     """The repository, or None for anything else. Raises GitRefError."""
     location, _, fragment = text.partition("#")
     location, _, query = location.partition("?")
-    scheme = urlsplit(location).scheme if "://" in location else ""
+    try:
+        url = urlsplit(location if "://" in location else "")
+    except ValueError as error:
+        raise GitRefError(f"{location} is no address: {error}") from error
+    scheme = url.scheme
     if scheme in {"http", "https"}:
-        if not urlsplit(location).path.endswith(".git"):
+        if not url.path.endswith(".git"):
             return None
     elif scheme not in {"ssh", "git"} and not _SCP.fullmatch(location):
         return None

@@ -91,7 +91,17 @@ def test_an_image_layout_names_its_parts_by_their_digests(
     assert config["config"]["Labels"] == {"io.rbuild.base": "debian"}
 
 
-@pytest.mark.parametrize("content", [b"\x1f\x8bno gzip", b"\x28\xb5\x2f\xfdzstd"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x1f\x8bno gzip",
+        b"\x28\xb5\x2f\xfdzstd",
+        gzip.compress(b"x", mtime=0)[:10] + b"\xff" * 20,
+        gzip.compress(b"x", mtime=0)[:-3],
+        lzma.compress(b"x")[:-3],
+        bz2.compress(b"x" * 100)[:20] + b"\xff" * 40,
+    ],
+)
 def test_an_archive_that_cannot_be_read_is_named(tmp_path: Path, content: bytes) -> None:
     archive = tmp_path / "root.tar"
     archive.write_bytes(content)

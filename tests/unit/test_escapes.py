@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rootless_build.escaping import shown
+from rbuild_docker import ownership
+from rbuild_docker.client import Client
+from rootless_build.backend import EngineSettings
+from rootless_build.errors import HostError
+from rootless_build.escaping import shell_quoted, shown
 from rootless_build.ui.escapes import for_terminal
 
 
@@ -43,3 +51,26 @@ def test_names_are_shown_on_one_line() -> None:
     assert shown("a\nb\x1b[1m") == "a\\nb\\x1b[1m"
     assert shown("caf\udce9") == "caf\\xe9"
     assert shown("café ☕") == "café ☕"
+
+
+@pytest.mark.parametrize(
+    "name", ["a b", "a'b", "a\\nb", "a\n'\\b", "caf\udce9\\x41", "$(id)", "é\u200b"]
+)
+def test_a_path_is_pasted_into_a_shell_on_one_line(name: str) -> None:
+    quoted = shell_quoted(Path(name))
+    assert quoted.isprintable()
+    command = ["bash", "-c", f"printf %s {quoted}"]
+    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(command, capture_output=True, check=True, env=environment)
+    assert os.fsdecode(done.stdout) == name
+
+
+def test_the_command_that_gives_files_back_can_be_pasted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = tmp_path / "my files"
+    client = Client(EngineSettings(tmp_path, tmp_path))
+    monkeypatch.setattr(ownership, "all_ours", lambda _: False)
+    with pytest.raises(HostError) as caught:
+        ownership.give_back_in_container(client, directory, None, rootless=True)
+    assert shlex.split(caught.value.hint)[-1] == str(directory)

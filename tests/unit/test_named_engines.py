@@ -94,6 +94,8 @@ def test_who_does_not_is_not() -> None:
     with listening(b"") as path:
         assert silence(f"unix://{path}") == "the connection was closed without an answer"
     assert silence("tcp://127.0.0.1:notaport")
+    assert silence("tcp://[::1") == "Invalid IPv6 URL"
+    assert silence("[::1")
     assert silence("ssh://me@elsewhere") is None
     assert NamedEngine("DOCKER_CONTEXT", "elsewhere", "docker").silence() is None
 

@@ -511,3 +511,13 @@ def test_a_secret_that_a_step_before_has_written_is_shown_nowhere(project: Path)
         runner.run(made, FakeEngine(), options, events.append)
     assert [event.data for event in events if isinstance(event, OutputLine)] == [b"***\n"] * 2
     assert "s3cr3t" not in f"{vars(caught.value)} {caught.value}"
+
+
+@pytest.mark.parametrize("number", [9, *range(34, 65)])
+def test_a_host_command_that_a_signal_ended_says_which(project: Path, number: int) -> None:
+    step = HostCommand(f"kill -{number} $$", project)
+    with pytest.raises(StepFailedError) as caught:
+        runner.run(Plan(project, (step,)), None, runner.Options(), lambda _: None)
+    names = {9: "SIGKILL", 34: "SIGRTMIN", 64: "SIGRTMAX"}
+    assert f"was ended by {names.get(number, f'signal {number}')}, on" in caught.value.message
+    assert caught.value.status == number

@@ -126,6 +126,12 @@ def test_a_run_that_publishes_knows_whether_it_is_alone(data: Path, project: Pat
         # Nobody begins meanwhile.
         with pytest.raises(CheckoutBusyError), shared():
             pass
+    # Nor does a failure keep others out longer.
+    with shared() as run:
+        with pytest.raises(OSError, match="full"), run.publishing():
+            raise OSError("full")
+        with shared():
+            pass
     with another(data, project, "shared") as shell:
         assert said(shell) == "has it"
         with shared() as run:

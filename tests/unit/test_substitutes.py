@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from rootless_build import runner, substitutes
-from rootless_build.backend import Container, Image
+from rootless_build.backend import Container, Exit, Image
 from rootless_build.events import Event, Level, Notice
 from rootless_build.plan import RunContainer
 from rootless_build.provenance import Attestor
 from rootless_build.substitutes import Substitute
-from tests.unit.test_runner import FakeContainer, FakeEngine, Work, plan, project, write
+from tests.unit.test_runner import FakeContainer, FakeEngine, Work, nothing, plan, project, write
 
 __all__ = ["project"]
 
@@ -54,6 +55,41 @@ def run(project: Path, label: str, work: Work) -> list[Event]:
     events: list[Event] = []
     runner.run(made, EngineOfParts({"dev": image}, work=work), options, events.append)
     return events
+
+
+@dataclass
+class ImageOfOthers(FakeContainer):
+    """A container that has put something else in the place of the list."""
+
+    make: Callable[[Path], None] = Path.mkdir
+
+    def copy_out(self, path: str, destination: Path) -> bool:
+        self.make(destination / "substitutes")
+        return True
+
+
+def large(file: Path) -> None:
+    with file.open("w") as opened:
+        opened.write(LIST)
+        opened.truncate(1 << 33)
+
+
+@pytest.mark.parametrize(
+    ("make", "found"),
+    [
+        (lambda file: file.symlink_to("/etc/hosts"), 0),
+        (os.mkfifo, 0),
+        (Path.mkdir, 0),
+        (lambda _: None, 0),
+        (large, 3),
+    ],
+)
+def test_only_a_file_of_the_containers_own_is_read(
+    tmp_path: Path, make: Callable[[Path], None], found: int
+) -> None:
+    image = Image("1", labels=((substitutes.LABEL, "/parts"),))
+    container = ImageOfOthers(RunContainer("dev"), Exit(0), nothing, None, make=make)
+    assert len(substitutes.read(image, container, tmp_path)) == found
 
 
 def told(events: list[Event]) -> list[str]:

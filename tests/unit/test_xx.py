@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from rootless_build import base, xx
+from rootless_build import archives, base, xx
 from rootless_build.errors import StepFailedError, UsageError
 
 IMAGE = "tonistiigi/xx:1.6.1"
@@ -47,6 +49,15 @@ def clone(tmp_path: Path) -> Path:
     scripts(repository / "src", "later")
     git(repository, "commit", "-q", "-a", "-m", "y")
     return repository
+
+
+def cut_short(content: bytes) -> bytes:
+    return content[: len(content) * 2 // 3]
+
+
+def scrambled(content: bytes) -> bytes:
+    third = len(content) // 3
+    return content[:third] + bytes(third) + content[2 * third :]
 
 
 def made(source: Path | None, tmp_path: Path, image: str = IMAGE) -> dict[str, str]:
@@ -95,6 +106,32 @@ def test_an_archive_as_hosts_of_repositories_give_it(tmp_path: Path, mode: str) 
     assert made(tmp_path / "xx.tar", tmp_path) == image("packed")
 
 
+@pytest.mark.parametrize("mode", ["w:gz", "w:xz", "w:bz2", "w"])
+@pytest.mark.parametrize("spoil", [cut_short, scrambled])
+def test_an_archive_that_is_broken_is_refused(
+    tmp_path: Path, mode: str, spoil: Callable[[bytes], bytes]
+) -> None:
+    scripts(tmp_path / "xx", "1.6.1")
+    (tmp_path / "xx" / "xx-noise").write_bytes(os.urandom(100_000))
+    archive, kind = tmp_path / "xx.tar", mode[2:]
+    with tarfile.open(archive, mode) as tar:  # type: ignore[call-overload]
+        tar.add(tmp_path / "xx", "xx")
+    whole = archive.read_bytes()
+    archive.write_bytes(spoil(whole))
+    if kind or spoil is cut_short:
+        with pytest.raises(UsageError, match="no whole tar archive"):
+            xx.make_archive(IMAGE, archive, tmp_path / "root.tar", tmp_path)
+    for size in range(24):
+        archive.write_bytes(whole[:size])
+        assert not archives.is_tar(archive)
+
+
+def test_a_dockerfile_that_is_no_text_is_read(tmp_path: Path) -> None:
+    scripts(tmp_path / "xx", "1.6.1")
+    (tmp_path / "xx" / "Dockerfile").write_bytes(b"# \xff\n" + DOCKERFILE.encode())
+    assert made(tmp_path / "xx", tmp_path)["usr/bin/xx-clang"] == "xx-cc"
+
+
 def test_without_one_the_repository_is_cloned_at_the_version(
     clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,7 +153,7 @@ def test_what_is_no_copy_is_refused(clone: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no archive")
     (tmp_path / "empty").mkdir()
     for source, version, words in (
-        (tmp_path / "file", "1.6.1", "is no tar archive"),
+        (tmp_path / "file", "1.6.1", "is no whole tar archive"),
         (tmp_path / "empty", "1.6.1", "has no xx-info"),
         (clone, "9.9", "has no v9.9, which tonistiigi/xx:9.9 is made of"),
     ):

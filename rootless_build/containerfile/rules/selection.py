@@ -116,11 +116,11 @@ def _must_exist(path: str, at: At) -> None:
 def _no_archives(paths: list[str], at: At) -> None:
     """ADD unpacks archives, COPY does not; a directory's files stay as they are."""
     # Hardly ever needed.
-    import tarfile  # noqa: PLC0415
+    from rootless_build import archives  # noqa: PLC0415
 
     for path in paths:
         file = at.work.directory / path if at.work.directory else None
-        if file is not None and file.is_file() and tarfile.is_tarfile(file):
+        if file is not None and file.is_file() and archives.is_tar(file):
             at.refuse("selection", Feature.EXCLUDE, f"{file.name} would be unpacked")
 
 

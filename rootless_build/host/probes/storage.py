@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from rootless_build.escaping import shell_quoted
 from rootless_build.host import settings
 from rootless_build.host.facts import Facts, Place, Role
 from rootless_build.host.finding import (
@@ -97,9 +98,9 @@ def foreign_storage(facts: Facts) -> Finding | None:
         blocking(facts),
         f"{place.foreign} belongs to another user",
         "podman and buildah can't open their storage",
-        as_root(f'chown -R "{facts.account.name}:" {facts.storage}')
+        as_root(f'chown -R "{facts.account.name}:" {shell_quoted(facts.storage)}')
         if place.foreign == facts.storage
-        else as_root(f"chown {facts.account.name}: {place.foreign}"),
+        else as_root(f"chown {facts.account.name}: {shell_quoted(place.foreign)}"),
     )
 
 

@@ -50,6 +50,14 @@ def test_what_contradicts_itself(query: str) -> None:
         parse(URL + query)
 
 
+@pytest.mark.parametrize(
+    "words", ["https://[::1/x.git", "--checksum=sha256:00 https://[::1/x", "git://[::1/x"]
+)
+def test_what_is_no_address_is_said(tmp_path: Path, words: str) -> None:
+    with pytest.raises(ContainerfileError, match="is no address"):
+        last(tmp_path, f"ADD {words} /")
+
+
 def test_what_will_be_done_is_told_without_doing_it(tmp_path: Path) -> None:
     made = Rewriting(tmp_path, f"FROM base\nARG V=v1\nADD {URL}?ref=$V .\n", explain=True)
     assert made.lines[-1] == "COPY --from=rbuild-files 1/checkout/ ."
