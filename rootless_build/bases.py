@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from rootless_build import reference
-from rootless_build.backend import LABEL_BASE, Engine, Image
+from rootless_build.backend import LABEL_BASE, LABEL_IMAGE, Engine, Image
 from rootless_build.errors import ImageNotFoundError, UsageError
 from rootless_build.events import StepReporter
 from rootless_build.plan import BuildImage, PullPolicy
@@ -107,8 +107,9 @@ def preferred(image: Image | None, made: Image | None) -> Image | None:
 
 
 def stands_in(image: Image | None) -> bool:
-    """Whether `rbuild base` made it."""
-    return image is not None and LABEL_BASE in dict(image.labels)
+    """Whether `rbuild base` made it. What was built from such an image has its labels too."""
+    labels = dict(image.labels) if image is not None else {}
+    return LABEL_BASE in labels and LABEL_IMAGE not in labels
 
 
 def _announced(wanted: str, local: str, reporter: StepReporter) -> str:

@@ -20,6 +20,14 @@ from rootless_build.plan import BuildImage, HostCommand, RunContainer, Step
 _LONGEST: Final = 200
 """Characters of a command, or of a line it wrote, in a message."""
 _SIGNALS: Final = {number.value: number.name for number in signal.Signals}
+_TELLING_SIGNALS: Final = frozenset(
+    {
+        *(signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGILL, signal.SIGTRAP),
+        *(signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGKILL, signal.SIGSEGV),
+        *(signal.SIGPIPE, signal.SIGTERM, signal.SIGSYS),
+    }
+)
+"""Of the others a script has the status rather by its own choice: 142 is bash's for `read -t`."""
 _MEMORY: Final = "if the host was short of memory, its kernel log (dmesg) says so"
 _TELLING: Final = re.compile(
     r"not found|no such file|permission denied|can(?:'t|not) execute|exec format", re.IGNORECASE
@@ -58,7 +66,7 @@ def of_container(step: RunContainer, ended: Exit, last_words: str = "") -> StepF
     elif ended.out_of_memory:
         message = f"{command} ran out of memory and was killed (status {status})"
         hint = "give it more memory, or build with fewer jobs"
-    elif status - 128 in _SIGNALS:
+    elif status - 128 in _TELLING_SIGNALS:
         name = _SIGNALS[status - 128]
         message = f"{failed}: it, or something it calls, was ended by {name}"
         hint = _MEMORY if name == "SIGKILL" else ""

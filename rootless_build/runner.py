@@ -51,6 +51,7 @@ from rootless_build.errors import (
     ImageNotFoundError,
     RbuildError,
     StepFailedError,
+    UnsupportedError,
     reason,
 )
 from rootless_build.events import (
@@ -120,6 +121,8 @@ class Options:
     checksums: bool = False
     reproduction: Reproduction | None = None
     """What new bundles and images are compared in, instead of being published and kept."""
+    check: Callable[[RunContainer], object] = lambda _: None
+    """Raises UnsupportedError for a container that the engine has no way to do."""
     foreseen: Callable[[], Mapping[str, Image | None]] = dict
     """What was found out of images before; it may take its time."""
     images: Callable[[], BuiltImages] | None = None
@@ -229,7 +232,7 @@ class _Run:
                 self._options.mask.error(interrupt)
                 raise
             except RbuildError as error:
-                error.step = number
+                error.step = error.step or number
                 place = f"step {number} of {of}"
                 failures.complete(error, step, title(step), place, watch.seconds)
                 self._say_what_is_kept(error, step)
@@ -256,12 +259,25 @@ class _Run:
         """Something will be done."""
         if not self._prepared:
             self._prepared = True
+            # What can't be done is said before the image is built for it.
+            for number, step in enumerate(self._plan.steps, 1):
+                if isinstance(step, RunContainer):
+                    self._check(step, number)
             if self._containers_to_run:
                 self._engine.warm_up()
             self._attestor = self._options.attest() if self._options.attest else None
             for step in self._found_built:
                 self._attest(step)
             self._check_bundles()
+
+    def _check(self, step: RunContainer, number: int) -> None:
+        try:
+            self._options.check(step)
+        except UnsupportedError as error:
+            place = f"step {number} of {len(self._plan.steps)}: {title(step)}"
+            error.step = number
+            error.where = f"{place} ({step.origin})" if step.origin else place
+            raise
 
     def _check_bundles(self) -> None:
         """What would keep the results from being published is said before they are made."""

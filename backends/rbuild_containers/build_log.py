@@ -225,7 +225,8 @@ class BuildLog:
             self._reporter.output(data, stream)
 
     def _keep(self, line: bytes) -> None:
-        self._tail.append(line[-_KEPT_BYTES:])
+        # The engine's error begins with the instruction, which may be long, and is known by it.
+        self._tail.append(line if line.startswith(_ENGINE_ERROR) else line[-_KEPT_BYTES:])
 
 
 def _without_instruction(words: str, current: _Instruction) -> str | None:

@@ -208,7 +208,9 @@ class Command(cli.Application):
         group=_OUTPUT,
         help="settings that are new, reasons and times too; -vv: all settings",
     )
-    quiet = cli.Flag(["-q", "--quiet"], group=_OUTPUT, help="only containers' output and errors")
+    quiet = cli.Flag(
+        ["-q", "--quiet"], group=_OUTPUT, help="only containers' output, new bundles and errors"
+    )
 
     typed: tuple[str, ...] = ()
     """The words of the command line, of the first application of a run."""

@@ -255,6 +255,7 @@ def execute(
                 options = dataclasses.replace(
                     options,
                     building=_building(command, choice, own),
+                    check=lambda step: choice.backend.commands(step, choice.settings),
                     images=lambda: _images(choice),
                     keep_images=_keep_images(command),
                 )

@@ -30,7 +30,9 @@ class NewFile:
         """The same for a shell."""
         path = shlex.quote(str(self.path))
         directory = shlex.quote(str(self.path.parent))
-        return f"mkdir -p {directory} && echo {shlex.quote(self.content.rstrip())} > {path}"
+        # What echo makes of a backslash differs between shells.
+        lines = " ".join(map(shlex.quote, self.content.splitlines()))
+        return f"mkdir -p {directory} && printf '%s\\n' {lines} > {path}"
 
 
 @dataclass(frozen=True, slots=True)

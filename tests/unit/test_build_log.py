@@ -224,3 +224,16 @@ def test_an_argument_without_a_value_is_no_warning() -> None:
     )
     reading.log.finish(succeeded=True)
     assert [line.partition(b"msg=")[2] for line in reading.output] == [b'"something else"\n']
+
+
+def test_the_engines_error_about_a_long_instruction_is_not_told_as_its_output() -> None:
+    long = "RUN " + " &&     ".join(f"echo step {number} of a long one" for number in range(60))
+    reading = Reading()
+    reading.feed(f"STEP 1/1: {long}\nmaking\n")
+    reading.feed(
+        f'Error: building at STEP "{long}": while running runtime: exit status 4\n', "stderr"
+    )
+    reading.log.finish(succeeded=False)
+    failure = reading.log.failure(STEP, 1)
+    assert failure.last_words == "making\n"
+    assert "status 4" in failure.message

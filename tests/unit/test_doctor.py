@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -212,3 +213,16 @@ def test_what_is_no_report_is_refused(doctor: Doctor, content: str) -> None:
 def test_words_of_strangers_cannot_write_to_the_terminal() -> None:
     facts = replace(ORDINARY, unread=(("directories", "\x1b]0;title\x07"),))
     assert "\x1b" not in findings(examine(facts), ())
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash", "dash"])
+@pytest.mark.parametrize(
+    "content", ['[storage]\ndriver = "overlay"\n', "a\\n'b' $HOME `x`\n%s\n", "-n\n"]
+)
+def test_the_command_of_a_cure_writes_what_fix_writes(
+    tmp_path: Path, shell: str, content: str
+) -> None:
+    pasted, fixed = NewFile(tmp_path / "a b/pasted", content), NewFile(tmp_path / "fixed", content)
+    subprocess.run([shell, "-c", pasted.command], check=True)
+    apply(fixed)
+    assert pasted.path.read_text() == fixed.path.read_text() == content

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from rootless_build import reference, runner
+from rootless_build import bases, reference, runner
 from rootless_build.backend import (
     LABEL_BASE,
     LABEL_BUILD,
@@ -23,6 +23,7 @@ from rootless_build.backend import (
     Container,
     Exit,
     Image,
+    ImageLabel,
     Stdio,
 )
 from rootless_build.errors import (
@@ -31,6 +32,7 @@ from rootless_build.errors import (
     HostError,
     ImageNotFoundError,
     StepFailedError,
+    UnsupportedError,
     UsageError,
 )
 from rootless_build.events import (
@@ -233,6 +235,10 @@ def test_bad_bundles_are_not_published(project: Path) -> None:
         (Exit(126), "make failed with status 126: something it calls can't be executed"),
         (Exit(127), "make failed with status 127: it, or something it calls, was not found"),
         (
+            Exit(142),
+            "make failed with status 142",
+        ),
+        (
             Exit(137),
             "make failed with status 137: it, or something it calls, was ended by SIGKILL",
         ),
@@ -356,6 +362,35 @@ def test_a_target_called_after_a_shell_that_runs_a_script_is_staged(
         run(replace(made, steps=(step,)), failing)
     assert names(project) == ["old"]
     assert caught.value.__notes__ == ["the bundles are as they were"]
+
+
+def test_what_the_engine_cannot_do_is_said_before_the_image_is_built(project: Path) -> None:
+    made = plan(project)
+    build = BuildImage(project, tags=("dev",))
+    engine = FakeEngine()
+
+    def refuse(step: RunContainer) -> None:
+        raise UnsupportedError("it can't do --privileged")
+
+    with pytest.raises(UnsupportedError) as caught:
+        runner.run(
+            replace(made, steps=(build, *made.steps)),
+            engine,
+            runner.Options(check=refuse),
+            lambda _: None,
+        )
+    assert engine.builds == []
+    assert caught.value.step == 2
+    assert caught.value.where == "step 2 of 2: run make"
+
+
+def test_what_was_built_from_a_stand_in_is_none() -> None:
+    base = (LABEL_BASE, "docker.io/library/debian:bookworm")
+    assert bases.stands_in(Image("1" * 64, labels=(base,)))
+    built = ImageLabel("/project").pair
+    assert not bases.stands_in(Image("1" * 64, labels=(base, built)))
+    assert not bases.stands_in(Image("1" * 64))
+    assert not bases.stands_in(None)
 
 
 def test_a_container_that_stays_is_told_and_the_bundles_are_published(project: Path) -> None:
