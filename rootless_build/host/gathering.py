@@ -164,15 +164,20 @@ def filesystem(path: Path, mounted: Mounts) -> tuple[str, frozenset[str]]:
 def _storage_drivers(storage: Path) -> tuple[str, ...]:
     """containers/storage keeps `DRIVER-layers/layers.json` for each driver it was used with."""
     try:
-        return tuple(
-            sorted(
-                entry.name.removesuffix("-layers")
-                for entry in storage.iterdir()
-                if entry.name.endswith("-layers") and (entry / "layers.json").exists()
-            )
+        used = sorted(
+            entry.name.removesuffix("-layers")
+            for entry in storage.iterdir()
+            if entry.name.endswith("-layers") and (entry / "layers.json").exists()
         )
     except OSError:
         return ()
+    if used:
+        return tuple(used)
+    # Before the first image.
+    from rootless_build.host import podman_database  # noqa: PLC0415
+
+    named = podman_database.driver(storage)
+    return (named,) if named else ()
 
 
 # --- the account and its user namespaces --------------------------------------------------------

@@ -44,7 +44,7 @@ def storage_driver(facts: Facts) -> Finding | None:
         return Finding(
             "vfs-storage",
             Severity.WARNING,
-            "the existing images were stored with the vfs driver, which copies whole layers",
+            "podman's storage was made with the vfs driver, which copies whole layers",
             "builds are several times slower and need many times the room",
             by_user("podman system reset", "this removes all images and containers of this user"),
         )
