@@ -22,6 +22,7 @@ __all__ = ("REFUSAL", "VERSION", "Call", "Stub", "install")
 _ALWAYS: Final = ("docker", "docker-buildx")
 _WHERE_INSTALLED: Final = (
     *("podman", "buildah", "nerdctl", "docker-compose", "podman-compose", "docker-machine"),
+    *("sudo", "doas"),
 )
 """A Makefile that looks for one finds it only where it is: it may take docker instead."""
 _FIELDS: Final = 5

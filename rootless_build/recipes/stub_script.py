@@ -264,10 +264,29 @@ answered_build() {
     env -0 > "$RBUILD_STUB_RECORD.$$" || refuse "$@"
     record "build $$" "$id" "$@"
 }
+# as_other WORDS…: what sudo is to run. It would look for it on a PATH of its own.
+as_other() {
+    asked=
+    for word; do
+        if [ -n "$asked" ]; then asked=; shift; continue; fi
+        case $word in
+        -[CDghpRrTtUu]|--chdir|--chroot|--group|--host|--prompt|--role|--type|--user) asked=yes ;;
+        -*|*=*) ;;
+        *) break ;;
+        esac
+        shift
+    done
+    other=${1##*/}
+    case $other in ''|sudo|doas) return ;; esac
+    [ -x "${0%/*}/$other" ] || return 0
+    shift
+    exec "${0%/*}/$other" "$@"
+}
 wanted= id=
 
 case $program in
 docker|podman) ;;
+sudo|doas) as_other "$@"; exec '@ITSELF@' "$@" ;;
 *)  # Other programs are no part of any step; their version is all that they are asked.
     case $1 in
     --version|-v|version) answered "$@"; exec '@ITSELF@' "$@" ;;

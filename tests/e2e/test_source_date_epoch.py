@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.driver import Rbuild
 
-pytestmark = pytest.mark.in_ci("podman", "buildah")
+pytestmark = pytest.mark.in_ci("buildah")
 
 MAKEFILE = """\
 binary:

@@ -113,7 +113,7 @@ binary:
 """
 
 
-@pytest.mark.in_ci("podman", "buildah")
+@pytest.mark.in_ci("podman")
 def test_a_container_is_made_of_the_image_that_the_makefile_builds(
     tmp_path: Path, base: None, backend_name: str, rbuild_environment: Mapping[str, str]
 ) -> None:

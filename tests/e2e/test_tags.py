@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.driver import Rbuild
 
-pytestmark = pytest.mark.in_ci("podman", "buildah")
+pytestmark = pytest.mark.in_ci("podman")
 
 MAKEFILE = """\
 binary:

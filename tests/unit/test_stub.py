@@ -25,7 +25,7 @@ def docker(tmp_path: Path) -> Stub:
     """Stand-ins, where podman and buildah are installed and must not be run."""
     real = tmp_path / "real"
     real.mkdir()
-    for name in ("podman", "buildah"):
+    for name in ("podman", "buildah", "sudo"):
         (real / name).write_text(REAL)
         (real / name).chmod(0o755)
     return stub.install(tmp_path, f"{real}:/usr/bin:/bin")
@@ -105,6 +105,27 @@ def test_no_other_engine_is_run(docker: Stub, program: str, words: list[str]) ->
 
 def test_other_programs_are_asked_for_their_version_themselves(docker: Stub) -> None:
     assert "the real buildah was run" in ask(docker, "--version", program="buildah").stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["docker", "version", "-f", "{{.Server.Os}}"],
+        ["-E", "docker", "version", "-f", "{{.Server.Os}}"],
+        ["-n", "-u", "root", "A=b", "/usr/bin/podman", "version", "-f", "{{.Server.Os}}"],
+        ["--", "docker", "version", "-f", "{{.Server.Os}}"],
+    ],
+)
+def test_sudo_reaches_no_engine_either(docker: Stub, words: list[str]) -> None:
+    done = ask(docker, *words, program="sudo")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "linux\n", "")
+    assert docker.calls()[0].words == ("version", "-f", "{{.Server.Os}}")
+
+
+@pytest.mark.parametrize("words", [["ls"], ["-v"], ["-u", "docker", "id"], ["sudo", "docker"], []])
+def test_sudo_is_itself_for_everything_else(docker: Stub, words: list[str]) -> None:
+    assert "the real sudo was run" in ask(docker, *words, program="sudo").stderr
+    assert docker.calls() == ()
 
 
 def test_only_what_is_installed_is_found(tmp_path: Path) -> None:
