@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import gc
 import importlib
+import io
 import os
 import sys
 from types import ModuleType
-from typing import NoReturn
+from typing import Final, NoReturn
+
+_ANY_BYTES: Final = "rbuild-any-bytes"
 
 
 def main() -> NoReturn:
@@ -24,6 +28,7 @@ def main() -> NoReturn:
 def run() -> int:
     """Run the command line and return its status."""
     _open_streams()
+    _let_all_text_out()
     # All that is made while modules are imported stays: looking for garbage in it costs 10 ms.
     gc.set_threshold(50_000)
     _postpone("urllib.request")
@@ -38,6 +43,30 @@ def _open_streams() -> None:
         if getattr(sys, name) is None:
             os.open(os.devnull, os.O_RDWR)
             setattr(sys, name, open(descriptor, "w" if descriptor else "r"))  # noqa: SIM115, PTH123
+
+
+def _let_all_text_out() -> None:
+    """No text, such as a path of any bytes, is one that can't be written, whatever the encoding.
+
+    A person sees escapes; a file or a program gets the bytes that the path has, so that the script
+    which `rbuild plan` writes finds it.
+    """
+    codecs.register_error(_ANY_BYTES, _bytes_or_escapes)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace" if stream.isatty() else _ANY_BYTES)
+
+
+def _bytes_or_escapes(error: UnicodeError) -> tuple[str | bytes, int]:
+    """What codecs.register_error wants: bytes that were none of the encoding (PEP 383) are given
+    back, what the encoding has not is written as an escape.
+    """
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    character = error.object[error.start]
+    if "\udc80" <= character <= "\udcff":
+        return os.fsencode(character), error.start + 1
+    return character.encode("ascii", "backslashreplace").decode(), error.start + 1
 
 
 def _postpone(name: str) -> None:

@@ -64,8 +64,14 @@ def apply(plan: Plan, overrides: Overrides) -> Plan:
     files = overrides.containerfile or overrides.containerfiles
     if not builds and (files or overrides.build_args or overrides.build_contexts):
         raise _vain("--file, --build-arg and --build-context are for an image build")
+    if not builds and overrides.secrets:
+        raise _vain("--secret is for an image build")
+    if not builds and not runs and overrides.network is not None:
+        raise _vain("--network is for an image build or a container")
     if not runs and overrides.environment:
         raise _vain("--env is for a container")
+    if not runs and overrides.secret_environment:
+        raise _vain("--secret-env is for a container")
     if not runs and overrides.caches:
         raise _vain("--cache-volume is for a container")
     if overrides.containerfile is not None:
@@ -114,6 +120,7 @@ def where_possible(plan: Plan, overrides: Overrides) -> Overrides:
         overrides,
         containerfile=overrides.containerfile if builds and _of_make_container(plan) else None,
         build_args=overrides.build_args if builds else (),
+        network=overrides.network if builds or runs else None,
         environment=overrides.environment if runs else (),
         image=image,
         bundles_directory=overrides.bundles_directory if plan.bundles else None,

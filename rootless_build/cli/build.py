@@ -27,7 +27,7 @@ def build(command: Command, words: tuple[str, ...]) -> int:
         from rootless_build.cli.session import execute, read_plan  # noqa: PLC0415
 
         plan = read_plan(command, targets, variables)
-        return execute(command, plan, run, engine, pass_status=shell)
+        return execute(command, plan, run, engine, pass_status=shell, variables=variables)
 
 
 def _is_shell(command: Command, targets: tuple[str, ...]) -> bool:

@@ -3,32 +3,104 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from typing import Final
 
 from rootless_build.cli.command import Command
 from rootless_build.errors import ImageBuildError, StepFailedError
 from rootless_build.plan import Plan, RunContainer, Step
 
+_ONE: Final = (
+    ("directory", "-C"),
+    ("makefile", "--makefile"),
+    ("backend", "--backend"),
+    ("image", "--image"),
+    ("network", "--network"),
+    ("bundles_dir", "--bundles-dir"),
+    ("docker_socket", "--docker-socket"),
+)
+_SEVERAL: Final = (
+    ("files", "-f"),
+    ("build_contexts", "--build-context"),
+    ("build_args", "--build-arg"),
+    ("secrets", "--secret"),
+    ("env", "--env"),
+    ("secret_env", "--secret-env"),
+    ("cache_volumes", "--cache-volume"),
+)
+_FLAGS: Final = (
+    ("no_pull", "--no-pull"),
+    ("fresh", "--fresh"),
+    ("rootful", "--rootful"),
+    ("allow_inexact", "--allow-inexact"),
+    ("unprivileged", "--unprivileged"),
+)
+"""Attributes of Command and their options: those without which the image, the container or the
+engine would be others."""
 
-def complete(error: StepFailedError, command: Command, plan: Plan, *, pass_status: bool) -> None:
-    """Say what to type next, or that the container's status is rbuild's own (`pass_status`)."""
+
+def complete(
+    error: StepFailedError,
+    command: Command,
+    plan: Plan,
+    variables: tuple[str, ...],
+    *,
+    pass_status: bool,
+) -> None:
+    """Say what to type next, or that the container's status is rbuild's own (`pass_status`).
+
+    `variables` are the NAME=VALUE words that the plan was read with.
+    """
     step = plan.steps[error.step - 1] if error.step else None
     if pass_status and isinstance(step, RunContainer) and error.status is not None:
         error.exit_code, error.passed_on = error.status, True
     elif not error.hint:
-        error.hint = _hint(error, command, step)
+        error.hint = _hint(error, command, plan, step, variables)
 
 
-def _hint(error: StepFailedError, command: Command, step: Step | None) -> str:
+def _hint(
+    error: StepFailedError,
+    command: Command,
+    plan: Plan,
+    step: Step | None,
+    variables: tuple[str, ...],
+) -> str:
     again = shlex.join(("rbuild", *command.words))
     if isinstance(error, ImageBuildError):
         if error.failed is None or command.flag("no_cache"):
             return ""
         return f"when that is mended: {again}   # what stands before it comes from the cache"
     if isinstance(step, RunContainer) and not error.engine_words:
-        directory = command.option("directory")
-        project = ("-C", directory) if directory else ()
-        named = command.option("makefile")
-        makefile = ("--makefile", named) if named else ()
-        look = shlex.join(("rbuild", *project, *makefile, "run", "--", "sh"))
-        return f"to look around in such a container: {look}"
+        named = _same_container(command, plan, step)
+        if named is not None:
+            words = ("rbuild", *_options(command), *variables, "run", *named, "--", "sh")
+            return f"to look around in such a container: {shlex.join(words)}"
     return ""
+
+
+def _options(command: Command) -> Iterator[str]:
+    for name, option in _ONE:
+        value = command.option(name)
+        if value:
+            yield from (option, value)
+    for name, option in _SEVERAL:
+        for value in command.values(name):
+            yield from (option, value)
+    yield from (option for name, option in _FLAGS if command.flag(name))
+
+
+def _same_container(command: Command, plan: Plan, step: RunContainer) -> tuple[str, ...] | None:
+    """What `rbuild run` has to be told to start a container such as the step's; None where it
+    would start another: it is the last one of a target's plan.
+    """
+    if step is not [each for each in plan.steps if isinstance(each, RunContainer)][-1]:
+        return None
+    if len(plan.targets) == 1:
+        return ("--target", *plan.targets)
+    origin = step.origin
+    if origin is not None and origin.target and origin.file == plan.recipe:
+        return ("--target", origin.target)
+    # Without a target it is that of `shell`, where there is one.
+    config = command.config
+    has_one = not plan.targets and config.file is not None and config.file.name == plan.recipe
+    return () if has_one and "shell" not in config.targets else None

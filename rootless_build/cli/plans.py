@@ -24,6 +24,7 @@ from rootless_build.cli.engines import (
     check_backend,
     settings_for,
 )
+from rootless_build.cli.pasting import comment, host_command
 from rootless_build.cli.session import unchanged_for, with_docker_socket
 from rootless_build.errors import BackendUnavailableError, HostError, RbuildError
 from rootless_build.events import Answer
@@ -140,30 +141,31 @@ def _with_stand_ins(step: plans.Step, engine: Engine) -> tuple[plans.Step, tuple
 def _lines(seen: _Seen, backend: Backend, settings: EngineSettings, why: str) -> Iterator[str]:
     plan = seen.plan
     target = f", {' '.join(plan.targets)}" if plan.targets else ""
-    yield f"# {plan.recipe}{target}; backend {backend.name} ({why})"
-    yield from (f"# {note}" for note in plan.notes)
+    yield from comment(f"{plan.recipe}{target}; backend {backend.name} ({why})")
+    for note in plan.notes:
+        yield from comment(note)
     if seen.problem:
-        yield f"# which steps would be done: {seen.problem}"
+        yield from comment(f"which steps would be done: {seen.problem}")
+    if not os.isatty(1):
+        yield "set -e"
     yield from _exported(settings)
     of = len(plan.steps)
     for number, step in enumerate(plan.steps, 1):
         verdict = f": {seen.verdicts[number - 1]}" if seen.verdicts else ""
         yield ""
-        yield f"# {number}/{of} {step.kind}, from {step.origin or plan.recipe}{verdict}"
+        yield from comment(f"{number}/{of} {step.kind}, from {step.origin or plan.recipe}{verdict}")
         for image in seen.pulled[number - 1] if seen.pulled else ():
-            yield f"# {image} is not in storage: it would be pulled"
+            yield from comment(f"{image} is not in storage: it would be pulled")
         yield from _commands(step, backend, settings)
     if plan.bundles:
         yield ""
-        yield f"# bundles: {plan.bundles.directory}"
+        yield from comment(f"bundles: {plan.bundles.directory}")
         yield "# rbuild itself has them written to a copy, which it verifies before it publishes it"
 
 
 def _commands(step: plans.Step, backend: Backend, settings: EngineSettings) -> Sequence[str]:
     if isinstance(step, plans.HostCommand):
-        usual = step.shell == plans.SHELL
-        script = step.script if usual else shlex.join((*step.shell, step.script))
-        return [f"(cd {shlex.quote(str(step.directory))} && {script})"]
+        return [host_command(step)]
     if isinstance(step, plans.BuildImage | plans.RunContainer) and settings.rootless:
         step = _with_possible_limits(step)
     if isinstance(step, plans.BuildImage):
@@ -201,7 +203,7 @@ def _exported(settings: EngineSettings) -> Iterator[str]:
             f"{row.setting} = {row.value}" for row in settings.adaptations if row.fact
         )
         because = f" ({chosen})" if chosen else ""
-        yield f"# the commands need settings of this host{because}:"
+        yield from comment(f"the commands need settings of this host{because}:")
         yield "# rbuild plan > build.sh writes a script that has them"
         return
     yield "# settings of this host, which rbuild gives to its own runs (rbuild -v says why)"
@@ -212,7 +214,7 @@ def _exported(settings: EngineSettings) -> Iterator[str]:
             continue
         yield f'export {name}="$(mktemp)"'
         yield f"cat > \"${name}\" <<'{_END}'"
-        yield from file.read_text().splitlines()
+        yield from file.read_text().rstrip("\n").split("\n")
         yield _END
 
 
@@ -229,12 +231,12 @@ def explanation(plan: plans.Plan, builder: str) -> Iterator[str]:
             rewrites = explained(written, builder)
         yield ""
         if not rewrites:
-            yield f"# {number}: {file or step.context}: built as it is"
+            yield from comment(f"{number}: {file or step.context}: built as it is")
             continue
-        yield f"# {number}: {file}: rewritten for {builder}"
+        yield from comment(f"{number}: {file}: rewritten for {builder}")
         for rewrite in rewrites:
             what = f"{rewrite.instruction}: " if rewrite.instruction else ""
-            yield f"#   line {rewrite.line}: {what}{rewrite.rule} ({rewrite.why})"
+            yield from comment(f"  line {rewrite.line}: {what}{rewrite.rule} ({rewrite.why})")
             if rewrite.differs:
                 verb = "refused" if rewrite.refused else "needs --allow-inexact, then"
-                yield f"#     {verb}: {rewrite.differs}"
+                yield from comment(f"    {verb}: {rewrite.differs}")

@@ -39,7 +39,9 @@ class Reproduce(Command):
             plan = read_plan(self, targets, variables)
             again = Reproduction(plan, place.resolve(), self._tell_difference)
             try:
-                status = execute(self, again.plan, run, engine, reproduction=again)
+                status = execute(
+                    self, again.plan, run, engine, reproduction=again, variables=variables
+                )
             except ImageNotFoundError as error:
                 again.explain(error)
                 raise

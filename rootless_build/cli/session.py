@@ -209,12 +209,14 @@ def execute(
     *,
     own_command: bool = False,
     pass_status: bool = False,
+    variables: tuple[str, ...] = (),
     reproduction: Reproduction | None = None,
 ) -> int:
     """Run the plan and return rbuild's exit status.
 
     `reproduction`: what is made is compared in it, not published. `own_command`: the container runs
     what the user asked for (`rbuild run`).
+    `variables`: the NAME=VALUE words that the plan was read with.
     `pass_status`: a container's own status becomes rbuild's, as with `docker run`.
     """
     mask = mask_for(plan)
@@ -275,7 +277,7 @@ def execute(
         if isinstance(error, StepFailedError):
             from rootless_build.cli import next_steps  # noqa: PLC0415 - as above
 
-            next_steps.complete(error, command, plan, pass_status=pass_status)
+            next_steps.complete(error, command, plan, variables, pass_status=pass_status)
         mask.error(error)
         status = error.exit_code
         raise

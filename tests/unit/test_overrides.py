@@ -16,6 +16,7 @@ from rootless_build.plan import (
     Plan,
     PullPolicy,
     RunContainer,
+    Step,
 )
 
 SOURCE = Path("/src")
@@ -181,3 +182,24 @@ def test_a_build_context_comes_in_the_place_of_one_of_that_name() -> None:
     changed = apply(Plan(SOURCE, (build,)), Overrides(build_contexts=(("b", "/3"), ("c", "/4"))))
     assert isinstance(changed.steps[0], BuildImage)
     assert changed.steps[0].build_contexts == (("a", "/1"), ("b", "/3"), ("c", "/4"))
+
+
+@pytest.mark.parametrize(
+    ("steps", "given", "words"),
+    [
+        ((RUN,), Overrides(secrets=("id=a,src=/k",)), "--secret is for an image build"),
+        ((BUILD,), Overrides(secret_environment=(("T", "x"),)), "--secret-env is for a container"),
+        (
+            PLAN.steps[:1],
+            Overrides(network="none"),
+            "--network is for an image build or a container",
+        ),
+    ],
+)
+def test_nothing_given_is_dropped_in_silence(
+    steps: tuple[Step, ...], given: Overrides, words: str
+) -> None:
+    plan = Plan(Path("/p"), steps)
+    with pytest.raises(UsageError, match=words):
+        apply(plan, given)
+    assert apply(plan, where_possible(plan, Overrides(network="none"))).steps

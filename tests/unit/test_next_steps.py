@@ -1,0 +1,70 @@
+"""What to type after a container has failed starts the same container."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rootless_build.cli import next_steps
+from rootless_build.cli.app import Rbuild
+from rootless_build.cli.command import Command
+from rootless_build.errors import StepFailedError
+from rootless_build.plan import BuildImage, Origin, Plan, RunContainer, Step
+
+RUN = RunContainer("dev", ("make",), origin=Origin("Makefile", 3, "docker run", "binary"))
+TEST = replace(RUN, origin=Origin("Makefile", 7, "docker run", "test"))
+
+
+@pytest.fixture(autouse=True)
+def nothing_configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+
+
+def typed(*words: str) -> Command:
+    """The command of a command line."""
+    command = Rbuild("rbuild")
+    options, _ = command._parse_args(list(words))
+    for setter, found in options.items():
+        setter(command, *found.val)
+    return command
+
+
+def hint(
+    command: Command, step: int, steps: tuple[Step, ...], *targets: str, variables: str = ""
+) -> str:
+    error = StepFailedError("make failed", status=1)
+    error.step = step
+    plan = Plan(Path("/p"), steps, targets=targets, recipe="Makefile")
+    next_steps.complete(error, command, plan, tuple(variables.split()), pass_status=False)
+    return error.hint.removeprefix("to look around in such a container: ")
+
+
+def test_it_is_the_container_of_the_target() -> None:
+    steps = (BuildImage(Path("/p")), RUN)
+    assert hint(typed(), 2, steps) == "rbuild run --target binary -- sh"
+    assert hint(typed(), 2, steps, "all") == "rbuild run --target all -- sh"
+
+
+def test_where_another_would_be_started_there_is_no_hint() -> None:
+    assert hint(typed(), 1, (RUN, TEST), "all") == ""
+    assert hint(typed(), 2, (RUN, TEST), "binary", "test") == "rbuild run --target test -- sh"
+    below = replace(RUN, origin=Origin("sub/Makefile", 3, "docker run", "binary"))
+    assert hint(typed(), 1, (below,)) == ""
+    assert hint(typed(), 1, (replace(RUN, origin=None),)) == ""
+
+
+def test_what_makes_it_the_same_is_kept() -> None:
+    words = (
+        "-C /x --backend=buildah --network none -f dev=a/File -f b --build-arg A=1 --env B=2"
+        " --makefile M --unprivileged --secret id=a,src=s -v --force"
+    )
+    kept = (
+        "rbuild -C /x --makefile M --backend buildah --network none -f dev=a/File -f b"
+        " --build-arg A=1 --secret id=a,src=s --env B=2 --unprivileged"
+    )
+    found = hint(typed(*shlex.split(words)), 1, (RUN,), "binary", variables="V=1")
+    assert found == f"{kept} V=1 run --target binary -- sh"
