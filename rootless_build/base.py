@@ -21,9 +21,9 @@ from rootless_build.data import dataclass
 from rootless_build.errors import HostError, StepFailedError, UsageError
 from rootless_build.events import StepReporter, Stream
 from rootless_build.golang import Toolchain
+from rootless_build.mmdebstrap_files import TOOL, temporary_files
 from rootless_build.plan import BuildImage, Pairs, PullPolicy
 
-_TOOL: Final = "mmdebstrap"
 _HUB: Final = "docker.io/library/"
 _RELEASES: Final = {
     "debian": {
@@ -340,11 +340,11 @@ def make_archive(base: BaseImage, archive: Path, on_output: process.OnOutput) ->
     image, whose own apt will need them too. Raises HostError without mmdebstrap, StepFailedError
     with its last words; nothing half-written remains.
     """
-    if process.which(_TOOL) is None:
+    if process.which(TOOL) is None:
         raise HostError(
-            f"{_TOOL}, which makes base images from packages, is not installed",
-            finding=f"no-{_TOOL}",
-            hint=f"apt-get install {_TOOL}; or give a tar archive: rbuild base --from FILE IMAGE",
+            f"{TOOL}, which makes base images from packages, is not installed",
+            finding=f"no-{TOOL}",
+            hint=f"apt-get install {TOOL}; or give a tar archive: rbuild base --from FILE IMAGE",
         )
     partial = archive.with_name(f".{archive.name}.{os.getpid()}")
     words = process.Tail()
@@ -354,14 +354,16 @@ def make_archive(base: BaseImage, archive: Path, on_output: process.OnOutput) ->
         on_output(data, stream)
 
     try:
-        status = process.stream(command(base, partial, host()), output)
-        if status:
-            raise StepFailedError(
-                f"{_TOOL} could not make {base.distribution}:{base.suite}",
-                status=status,
-                engine_words=words.text,
-                hint=_hint(words.text, base),
-            )
+        with temporary_files() as environment:
+            argv = command(base, partial, host())
+            status = process.stream(argv, output, environment=environment)
+            if status:
+                raise StepFailedError(
+                    f"{TOOL} could not make {base.distribution}:{base.suite}",
+                    status=status,
+                    engine_words=words.text,
+                    hint=_hint(words.text, base),
+                )
         partial.replace(archive)
     finally:
         with contextlib.suppress(FileNotFoundError):
@@ -410,7 +412,7 @@ def command(base: BaseImage, archive: Path, apt: AptHost) -> tuple[str, ...]:
     # Ubuntu's images have universe; mmdebstrap's own default is main alone.
     components = ("--components=main,universe",) if base.distribution == "ubuntu" else ()
     return (
-        _TOOL,
+        TOOL,
         f"--mode={'unshare' if os.geteuid() else 'auto'}",
         "--variant=minbase",
         "--format=tar",

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
+import tempfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -345,3 +350,58 @@ def test_a_mirror_that_does_not_answer_is_named_and_nothing_remains(
     assert b"127.0.0.1" in b"".join(seen)
     assert [file.name for file in tmp_path.iterdir()] == ["root.tar"]
     assert (tmp_path / "root.tar").read_text() == "what was there"
+
+
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The directory for temporary files; mmdebstrap's own root can get to it."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        Path(place).chmod(0o711)
+        monkeypatch.setattr(tempfile, "tempdir", place)
+        yield Path(place)
+
+
+@contextlib.contextmanager
+def pretended(script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An mmdebstrap that leaves what the real one leaves where it is killed."""
+    real = shutil.which("mmdebstrap") or "false"
+    program = tmp_path / "bin" / "mmdebstrap"
+    program.parent.mkdir()
+    program.write_text(
+        f'#!/bin/sh\n[ "$1" != --unshare-helper ] || exec {real} "$@"\n{script}\nexit 1\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(base, "host", lambda: BOOKWORM)
+    with local.env(PATH=f"{program.parent}:{os.environ['PATH']}"):
+        yield
+
+
+def test_nothing_of_the_tools_temporary_files_stays(
+    tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = 'mkdir -m 500 -p "$TMPDIR/mmdebstrap.gpghome.x/below"'
+    with pretended(script, tmp_path, monkeypatch), pytest.raises(StepFailedError):
+        base.make_archive(base.parse("debian:12"), tmp_path / "root.tar", lambda *_: None)
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.skipif(
+    os.getuid() == 0 or process.which("mmdebstrap") is None,
+    reason="needs subordinate uids of an ordinary user, and mmdebstrap",
+)
+def test_files_of_subordinate_uids_do_not_stay_either(
+    tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = '"$TMPDIR/mmdebstrap.x"'
+    script = (
+        f"mkdir -m 755 {left} && touch {left}/file && chmod 700 {left}/file\n"
+        f"unshare --user --map-root-user --map-auto chown -R 1:1 {left} || exit 9"
+    )
+    with (
+        pretended(script, tmp_path, monkeypatch),
+        pytest.raises(StepFailedError) as caught,
+    ):
+        base.make_archive(base.parse("debian:12"), tmp_path / "root.tar", lambda *_: None)
+    assert caught.value.status == 1
+    assert not hasattr(caught.value, "__notes__")
+    assert list(temporary.iterdir()) == []
