@@ -20,6 +20,7 @@ from rootless_build.errors import RecipeError
 from rootless_build.plan import (
     BuildImage,
     BuildOutput,
+    HostCommand,
     Origin,
     Pairs,
     PullImage,
@@ -29,7 +30,7 @@ from rootless_build.plan import (
     TagImage,
 )
 from rootless_build.recipes import docker_flags, source_date_epoch
-from rootless_build.recipes.docker_draft import BadValueError, Draft, boolean
+from rootless_build.recipes.docker_draft import BadValueError, DockersOwnError, Draft, boolean
 from rootless_build.recipes.docker_flags import Flag
 
 _BUILD: Final = {
@@ -80,10 +81,28 @@ def steps(words: Sequence[str], context: Context) -> tuple[tuple[Step, ...], tup
     command, rest = _command(line)
     if command in _BAKE:
         return _bake(line, _flags(line, "docker buildx bake", rest, docker_flags.BAKE))
-    step, notes = parse(words, context)
+    try:
+        step, notes = parse(words, context)
+    except _DockersOwnError as error:
+        return (_failing(error.said, context),), ()
     if isinstance(step, BuildImage) and len(step.platforms) > 1:
         return tuple(_by_platform(line, step)), notes
     return (step,), notes
+
+
+class _DockersOwnError(RecipeError):
+    """A line that docker ends with a message of its own: what stands before it is done first."""
+
+    def __init__(self, error: RecipeError, said: str) -> None:
+        super().__init__(error.message, hint=error.hint, engine_words=error.engine_words)
+        self.said = said
+
+
+def _failing(said: str, context: Context) -> HostCommand:
+    """Fails as docker would: with its words, and the status that it has for its own mistakes."""
+    script = f"echo {shlex.quote(f'docker: {said}')} >&2; exit 125"
+    pairs = tuple(context.environment.items())
+    return HostCommand(script, context.directory, pairs, origin=context.origin)
 
 
 def _command(line: _Line) -> tuple[tuple[str, ...], list[str]]:
@@ -199,6 +218,9 @@ def _apply(
             flag.fill(line.draft, text)
         elif flag.ignored:
             line.draft.notes.append(f"{command} {written}: {flag.ignored}")
+    except DockersOwnError as error:
+        refused = line.refused(f"{command}: {written}: {error}")
+        raise _DockersOwnError(refused, str(error)) from error
     except BadValueError as error:
         raise line.refused(f"{command}: {written}: {error}") from error
 

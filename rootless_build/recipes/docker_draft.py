@@ -38,6 +38,10 @@ class BadValueError(ValueError):
     """A flag's value is not one that docker takes; the text says why."""
 
 
+class DockersOwnError(BadValueError):
+    """A value that docker itself refuses when the line runs; the text is what docker says."""
+
+
 def boolean(value: str) -> bool:
     """A flag's `=value` as Go's strconv.ParseBool reads it."""
     if value in _TRUE:
@@ -242,7 +246,11 @@ class Draft:
     def add_volume(self, value: str) -> None:
         """`-v [SOURCE:]TARGET[:OPTIONS]` (docker run reference, volume)."""
         parts = value.split(":")
-        if len(parts) > 3 or not all(parts[:2]):
+        if not all(parts):
+            # As docker 28.2 has it; mostly a variable that is not set.
+            spec = f"invalid spec: {value}: empty section between colons"
+            raise DockersOwnError(spec if value else "invalid empty volume spec")
+        if len(parts) > 3:
             raise BadValueError(f"{value!r} is not [SOURCE:]TARGET[:OPTIONS]")
         if len(parts) == 1:
             self.add("mounts", VolumeMount(target=mount_target(parts[0])))

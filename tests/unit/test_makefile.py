@@ -727,6 +727,28 @@ def test_what_docker_line_is_refused_is_quoted(project: MakeProject, line: str, 
     assert error.engine_words == line.replace("$$", "$")
 
 
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        # What docker 28.2.2 says, before it looks for a daemon; its status is 125.
+        (":/x", "docker: invalid spec: :/x: empty section between colons"),
+        ("$(SRC):/x:ro", "docker: invalid spec: :/x:ro: empty section between colons"),
+        ("/x:", "docker: invalid spec: /x:: empty section between colons"),
+        ('""', "docker: invalid empty volume spec"),
+    ],
+)
+def test_an_empty_mount_fails_as_with_docker_when_its_turn_has_come(
+    project: MakeProject, value: str, words: str
+) -> None:
+    project.write(f"all:\n\tdocker build .\n\tdocker run -v {value} i true\n")
+    build, run = project.steps()
+    assert isinstance(build, BuildImage)
+    assert isinstance(run, HostCommand)
+    assert str(run.origin) == "Makefile:2"
+    done = process.capture([*run.shell, run.script])
+    assert (done.status, done.words) == (125, words)
+
+
 # --- while the Makefile is read -------------------------------------------------------------------
 
 
