@@ -20,6 +20,8 @@ IN_RECIPE: Final = "RBUILD_IN_RECIPE"
 NEAREST: Final = "RBUILD_NEAREST_MAKE"
 """The process of the make that a program is started by, however far above."""
 VARIABLES: Final = (IN_RECIPE, NEAREST)
+PLACE: Final = "rbuild-make"
+"""The directory that the program is in: no Makefile has such a path."""
 
 _SCRIPT: Final = """#!/bin/sh
 make={make}
@@ -49,7 +51,7 @@ cleaned() {{
     MAKEFLAGS=$flags
 }}
 
-# Whether it is a make that reads what this one says.
+# Whether make reads what this one says.
 asked() {{
     [ -n "${{{in_recipe}-}}" ] || return 0
     child=$$
@@ -101,7 +103,7 @@ def script(make: str, makefiles: str) -> str:
 
 def install(place: Path, make: str, makefiles: str) -> Path:
     """Write the program below `place`: its path is in no Makefile."""
-    program = place / "rbuild-make" / "make"
+    program = place / PLACE / "make"
     program.parent.mkdir()
     program.write_text(script(make, makefiles))
     program.chmod(0o755)

@@ -40,7 +40,9 @@ _MAKE_ITSELF: Final = re.compile(r"g?make(\[\d+\])?: (?P<text>.*)")
 _ENTERING: Final = re.compile(r"Entering directory '(?P<directory>.*)'")
 _NOTHING: Final = re.compile(r"Nothing to be done for '|' is up to date\.")
 _PLACE: Final = re.compile(r".+:\d+")
-_STOPPED_AT: Final = re.compile(r"\[(?P<place>.+:\d+): .*\] Error \d+")
+_STOPPED_AT: Final = re.compile(
+    r"\[(?P<place>.+:\d+): .*\] (?:Error (?P<status>\d+)|(?P<signal>.+))"
+)
 _LEAVING: Final = re.compile(r"Leaving directory '.*'")
 
 
@@ -308,9 +310,20 @@ class _Asking:
             return RecipeError(
                 f"{stopped['place']}: this line can't be turned into a step: make runs it even "
                 f"while it is only asked what it would do (`+`, or $(MAKE) in it), and it runs "
-                f"`{asked[-1].line}`",
+                f"`{self._plain(asked[-1].line)}`",
                 hint="take the `+` away, or give $(MAKE) a line of its own",
                 engine_words="\n".join(others),
+            )
+        if stopped:
+            # What the line says itself is among the lines of recipes.
+            own = _after_last_trace(self._plain(done.text))
+            status = stopped["status"]
+            how = f"fails with status {status}" if status else f"is ended: {stopped['signal']}"
+            return RecipeError(
+                f"{stopped['place']}: this line {how}, and make runs it "
+                "even while it is only asked what it would do (`+`, or $(MAKE) in it)",
+                hint="what it asks for may have to be set or made first",
+                engine_words="\n".join([*own, *others]),
             )
         if _PLACE.fullmatch(place):
             hint = "the lines of a recipe begin with a tab" if "missing separator" in text else ""
@@ -324,6 +337,13 @@ class _Asking:
             hint="rbuild needs GNU make 4.0 or newer" if old else "",
             engine_words="\n".join(others),
         )
+
+
+def _after_last_trace(output: str) -> list[str]:
+    lines = output.splitlines()
+    traced = [number for number, line in enumerate(lines) if _TRACE.fullmatch(line)]
+    after = lines[traced[-1] + 1 :] if traced else []
+    return [line for line in after if line.strip() and not _MAKE_ITSELF.fullmatch(line)]
 
 
 def _is_directory(name: str | None, directory: Path) -> bool:

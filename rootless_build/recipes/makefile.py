@@ -23,6 +23,7 @@ from rootless_build.recipes.make_run import MakeRun, RecipeLine
 from rootless_build.recipes.request import Request
 from rootless_build.recipes.shell_line import NotSimpleError, Part
 
+_RUN_ANYWAY = "make runs a line with $(MAKE) in it even while it is only asked what it would do"
 _VOLUME_REMOVE = {("volume", "rm"), ("volume", "remove")}
 
 
@@ -114,8 +115,9 @@ def _steps(line: RecipeLine, make: str, project: Path) -> tuple[list[Step], list
     file = line.file.relative_to(project) if line.file.is_relative_to(project) else line.file
     # The path that stands for $(MAKE) while the Makefile is read is nothing to a reader.
     origin = Origin(str(file), line.line, line.text.replace(make, "make"), line.target)
-    if line.ran or make in text:
+    if line.ran:
         return _recursive(line, origin)
+    line = dataclasses.replace(line, text=origin.text)
     if not text or text.startswith("#"):
         return [], []
     if line.always_runs:
@@ -123,6 +125,8 @@ def _steps(line: RecipeLine, make: str, project: Path) -> tuple[list[Step], list
     try:
         setting = line.setting
         parts = shell_line.parts(line.text, line.directory, setting.environment, setting.shell)
+        if make in text and not all(part.docker for part in parts):
+            raise _refused(origin, _RUN_ANYWAY)
         steps: list[Step] = []
         notes: list[str] = []
         for part in parts:
@@ -174,9 +178,6 @@ def _step(
 
 def _recursive(line: RecipeLine, origin: Origin) -> tuple[list[Step], list[str]]:
     """A line with which make has started make: what that would do has been printed too."""
-    if not line.ran:
-        why = "make runs a line with $(MAKE) in it even while it is only asked what it would do"
-        raise _refused(origin, why)
     if not shell_line.only_starts_make(line.text):
         raise _refused(origin, "it does more than start make")
     return [], []

@@ -264,7 +264,11 @@ class _Line(Reading):
         if not shell_questions.is_harmless(self.tree, redirection):
             what = self.tree.of(redirection)
             operator = re.sub(r"[^<>&|]", "", what)
-            raise NotSimpleError(f"docker's input or output is redirected by {operator!r} ({what})")
+            reads = "<" in operator
+            raise NotSimpleError(
+                f"docker's input or output is redirected by {operator!r} ({what})",
+                "docker build reads a file with -f" if reads else "",
+            )
 
     def outlives(self, node: Node) -> bool:
         """Whether something in it changes the shell that the rest of the line runs in."""

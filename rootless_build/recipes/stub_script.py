@@ -11,6 +11,8 @@ import platform
 from collections.abc import Mapping
 from typing import Final
 
+from rootless_build.recipes.make_program import IN_RECIPE, NEAREST, PLACE
+
 VERSION: Final = "28.0.0"
 """Recent enough for every question a Makefile asks of the client."""
 _API: Final = "1.48"
@@ -43,6 +45,13 @@ record() {
     printf '%s\0' "$known" "$phase" "$PWD" "$image" "$program" "$@" '
 ' >> "$RBUILD_STUB_RECORD"
 }
+# A recipe's line that make runs even now, because it has $(MAKE) in docker's words: it is a step of
+# the plan. What nobody but make's reader hears has no answer that anything could depend on.
+case "$*" in
+*@PLACE@/make*)
+    [ -z "${@IN_RECIPE@-}" ] || [ -z "${@NEAREST@-}" ] ||
+        ! [ /proc/self/fd/1 -ef "/proc/$@NEAREST@/fd/1" ] || exit 0 ;;
+esac
 refuse() {
     # A word in the place of the answer, for whoever reads it: not for files.
     if [ -e "$RBUILD_STUB_RECORD.words" ] && [ -p /dev/stdout ]; then
@@ -319,6 +328,9 @@ def script(program: str, itself: str) -> str:
     """The text of the stand-in for `program`, which is at `itself` where it is installed."""
     machine = platform.machine()
     known: Mapping[str, str] = {
+        "IN_RECIPE": IN_RECIPE,
+        "NEAREST": NEAREST,
+        "PLACE": PLACE,
         "REFUSAL": REFUSAL,
         "VERSION": _PODMAN if program == "podman" else VERSION,
         "API": _API,

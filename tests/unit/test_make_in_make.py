@@ -137,6 +137,65 @@ def test_a_make_in_a_pipe_is_never_run(project: MakeProject, path: str) -> None:
     assert not (project.directory / "ran").exists()
 
 
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("docker run i $(MAKE) x", ("make", "x")),
+        ("docker run i sh -c '$(MAKE) -C x && true'", ("sh", "-c", "make -C x && true")),
+        ("docker run i $(MAKE) && docker run i ${MAKE}", ("make",)),
+        ("A=1 docker run i $(MAKE) A=1 || exit 1", ("make", "A=1")),
+    ],
+)
+def test_make_in_dockers_words_is_the_containers(
+    project: MakeProject, path: str, line: str, command: tuple[str, ...]
+) -> None:
+    (project.directory / "Makefile").write_text(f"all:\n\t{line}\n\tdocker build .\n")
+    *_, run, _ = project.steps(PATH=path)
+    assert isinstance(run, RunContainer)
+    assert run.command == command
+    assert run.origin is not None
+    assert run.origin.text == line.replace("$(MAKE)", "make").replace("${MAKE}", "make")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "echo a && docker run i $(MAKE)",
+        "docker run i $(MAKE); true",
+        "docker build . && $(MAKE) -f below.mk",
+        "docker pull i && docker run i $(MAKE)",
+        "x=$$(docker run i $(MAKE)) && $(MAKE) $$x",
+        "docker run i $(MAKE) >/dev/null",
+        "if docker run i $(MAKE); then true; fi",
+    ],
+)
+def test_make_among_docker_and_others_is_refused(
+    project: MakeProject, path: str, line: str
+) -> None:
+    (project.directory / "Makefile").write_text(f"all:\n\t{line}\n")
+    with pytest.raises(RecipeError, match=r"Makefile:2: this line can't be turned into a step"):
+        project.plan(PATH=path)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("@echo set X first >&2; exit 3 # $(MAKE)", "set X first"),
+        ("@echo 'set X, then $(MAKE) all'; exit 3", "set X, then make all"),
+        ("+@echo set X; echo Y >&2; exit 3", "Y"),
+        ("@test -n '$(X)' || { printf 'a\\nset X\\n'; exit 3; }; $(MAKE) b", "set X"),
+    ],
+)
+def test_a_line_that_fails_while_it_is_asked_says_so_in_its_own_words(
+    project: MakeProject, path: str, line: str, said: str
+) -> None:
+    (project.directory / "Makefile").write_text(f"all:\n\t{line}\nb: ; true\n")
+    with pytest.raises(RecipeError, match="Makefile:2: this line fails with status 3") as caught:
+        project.plan(PATH=path)
+    assert said in caught.value.engine_words.splitlines()
+    assert "rbuild-make" not in str(caught.value.engine_words)
+
+
 def test_the_users_makefiles_are_read_by_what_answers(
     project: MakeProject, tmp_path: Path, path: str
 ) -> None:
