@@ -67,6 +67,9 @@ def _options(step: RunContainer, settings: EngineSettings) -> Iterator[str]:
     ):
         for value in values:
             yield f"{option}={value}"
+    if step.user:
+        # docker adds nothing to the image's /etc/passwd, from which HOME comes.
+        yield "--passwd=false"
     if step.caller_ids is not None:
         maps = id_maps(step.caller_ids, settings)
         for option, ids in zip(("--uidmap", "--gidmap"), maps, strict=True):
