@@ -28,6 +28,7 @@ from rootless_build.cli.pasting import comment, host_command
 from rootless_build.cli.session import unchanged_for, with_docker_socket
 from rootless_build.errors import BackendUnavailableError, HostError, RbuildError
 from rootless_build.events import Answer
+from rootless_build.failures import check_containerfile
 from rootless_build.looks import Looks
 from rootless_build.own_files import OwnFiles
 from rootless_build.registry import Choice
@@ -40,7 +41,16 @@ _END: Final = "END-OF-SETTINGS"
 def show_plan(
     command: Command, plan: plans.Plan, form: str = "text", *, explain: bool = False
 ) -> int:
-    """Print what would be done. An engine is asked for its images, and nothing else."""
+    """Print what would be done. An engine is asked for its images, and nothing else.
+
+    Raises RecipeError for an image whose containerfile is not there, and is made by no step.
+    """
+    for step in plan.steps:
+        if not isinstance(step, plans.BuildImage):
+            break
+        check_containerfile(step)
+        if outputs.files(step):
+            break
     written = plans.to_json(plan)
     fields: dict[str, object] = {"plan": json.loads(written)}
     if form == "json":
@@ -207,15 +217,19 @@ def _exported(settings: EngineSettings) -> Iterator[str]:
         yield "# rbuild plan > build.sh writes a script that has them"
         return
     yield "# settings of this host, which rbuild gives to its own runs (rbuild -v says why)"
+    temporary = []
     for name, value in settings.environment:
         file = Path(value)
         if not file.is_relative_to(settings.runtime_directory) or not file.is_file():
             yield f"export {name}={shlex.quote(value)}"
             continue
+        temporary.append(f'"${name}"')
         yield f'export {name}="$(mktemp)"'
         yield f"cat > \"${name}\" <<'{_END}'"
         yield from file.read_text().rstrip("\n").split("\n")
         yield _END
+    if temporary:
+        yield f"trap 'rm -f {' '.join(temporary)}' EXIT"
 
 
 def explanation(plan: plans.Plan, builder: str) -> Iterator[str]:

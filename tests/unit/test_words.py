@@ -337,3 +337,15 @@ def test_odd_surroundings_are_no_reason_for_a_traceback(
     if "log-format json" not in script:
         assert said in done.stderr
     assert done.returncode == status, done.stderr
+
+
+def test_a_plan_of_a_containerfile_that_is_nowhere_says_so(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (project / "Dockerfile").write_text("FROM scratch\n")
+    makefile = (
+        "all:\n\tdocker build -f Dockerfil .\nmade:\n\tcp Dockerfile n\n\tdocker build -f n .\n"
+    )
+    (project / "Makefile").write_text(makefile)
+    assert "Dockerfil: no such file" in refused(capfd, "plan", "all")
+    assert app.run(["rbuild", "plan", "made"]) == 0
