@@ -231,7 +231,8 @@ class Command(cli.Application):
 
         description = textwrap.dedent(self.DESCRIPTION or "")
         usage = self.USAGE or f"{self.PROGNAME} [options]"
-        text = page.text(usage, description, self.COMMANDS, self._switches_by_name)
+        columns = os.get_terminal_size(1).columns if os.isatty(1) else 0
+        text = page.text(usage, description, self.COMMANDS, self._switches_by_name, columns)
         self.tell(text, Answer("help", {"text": text}))
 
     @cli.switch("--version", overridable=True, group="Meta-switches")

@@ -9,7 +9,9 @@ from typing import Final
 from plumbum.cli.switches import SwitchInfo
 
 _LEFT: Final = 28
-_WIDTH: Final = 79
+_WIDEST: Final = 79
+"""Columns; longer lines are harder to read than more of them."""
+_NARROWEST: Final = 50
 _GROUPS: Final = {
     "Switches": "Own options",
     "Build": "Build",
@@ -23,11 +25,15 @@ def text(
     description: str,
     commands: Mapping[str, str],
     options: Mapping[str, SwitchInfo],
+    columns: int,
 ) -> str:
-    """The whole help. `options` are those bound, by name; a command's own come first."""
-    parts = [f"Usage: {usage}", description]
+    """The whole help. `options` are those bound, by name; a command's own come first. `columns` is
+    the width of the terminal, 0 where there is none.
+    """
+    width = max(min(columns - 1, _WIDEST), _NARROWEST) if columns else _WIDEST
+    parts = [f"Usage: {usage}", *(_paragraph(part, width) for part in description.split("\n\n"))]
     if commands:
-        parts.append("\n".join(["Commands:", *_rows(commands.items())]))
+        parts.append("\n".join(["Commands:", *_rows(commands.items(), width)]))
     named: dict[SwitchInfo, list[str]] = {}
     for name, option in options.items():
         named.setdefault(option, []).append(name)
@@ -38,7 +44,7 @@ def text(
             if option.group == group
         ]
         if rows:
-            parts.append("\n".join([f"{title}:", *_rows(rows)]))
+            parts.append("\n".join([f"{title}:", *_rows(rows, width)]))
     return "\n\n".join(parts)
 
 
@@ -55,10 +61,16 @@ def _right(option: SwitchInfo) -> str:
     return f"{option.help or ''} (may be repeated)" if option.list else option.help or ""
 
 
-def _rows(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
+def _paragraph(text: str, width: int) -> str:
+    """The text, its lines broken at words where they are too long."""
+    lines = (textwrap.wrap(line, width) or [""] for line in text.splitlines())
+    return "\n".join(part for line in lines for part in line)
+
+
+def _rows(rows: Iterable[tuple[str, str]], width: int) -> Iterator[str]:
     for left, right in rows:
         head = f"  {left}".ljust(_LEFT)
-        lines = textwrap.wrap(right, _WIDTH - _LEFT) or [""]
+        lines = textwrap.wrap(right, width - _LEFT) or [""]
         if len(head) > _LEFT:
             yield head
             head = " " * _LEFT
