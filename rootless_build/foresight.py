@@ -21,7 +21,7 @@ class Foresight:
     """
 
     def __init__(self, wanted: str, settings: EngineSettings, references: Sequence[str]) -> None:
-        self._backend = registry.PREFERENCE[0] if wanted == registry.AUTO else wanted
+        self._backend = registry.expected(wanted)
         self._settings = settings
         self._references = tuple(references)
         self._found: Mapping[str, Image | None] = {}

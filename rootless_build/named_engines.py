@@ -1,13 +1,16 @@
 """Engines that the environment names, instead of this host's own: whether somebody is there.
 
-Who sets CONTAINER_HOST or DOCKER_HOST expects builds to go there; where nobody answers, a build on
-this host by another engine is not what was asked for. An empty value counts as none.
+Who names an engine of another host expects builds to go there; where nobody answers, a build on
+this host by another engine is not what was asked for. A socket of this host in DOCKER_HOST is no
+wish for a build by docker: rootless docker and podman's service have it set in many a profile, for
+all that speaks docker's API. An empty value counts as none.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Final
 
 from rootless_build.data import dataclass
@@ -38,19 +41,32 @@ class NamedEngine:
     address: str
     backend: str
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether builds are meant to go there and nowhere else."""
+        return self.backend == "podman" or not (self._url or "").startswith(("unix:", "/"))
+
+    @property
+    def _url(self) -> str | None:
+        """The address itself; None where only the engine's client knows it."""
+        if self.variable not in _BY_NAME:
+            return self.address
+        return _endpoint(self.address) if self.variable == "DOCKER_CONTEXT" else None
+
     def silence(self) -> str | None:
         """Why nobody answers at the address, empty where somebody does.
 
-        None where only the engine's own client can tell: ssh, names of contexts and connections.
+        None where only the engine's own client can tell: ssh, names of connections.
         """
-        if self.variable in _BY_NAME:
+        known = self._url
+        if known is None:
             return None
         # Few environments name one.
         import socket  # noqa: PLC0415
         from urllib.parse import urlsplit  # noqa: PLC0415
 
         try:
-            url = urlsplit(self.address if "://" in self.address else f"tcp://{self.address}")
+            url = urlsplit(known if "://" in known else f"tcp://{known}")
             match url.scheme:
                 case "unix":
                     ping_socket(url.netloc + url.path)
@@ -75,6 +91,20 @@ def named(environment: Mapping[str, str] = os.environ) -> Iterator[NamedEngine]:
         if (variable, address) != ("DOCKER_CONTEXT", _OWN_CONTEXT):
             seen.add(backend)
             yield NamedEngine(variable, address, backend)
+
+
+def _endpoint(context: str) -> str | None:
+    """The address that a context of docker's client has (29.1; docker context inspect)."""
+    import hashlib  # noqa: PLC0415 - as above
+    import json  # noqa: PLC0415
+
+    configuration = os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker"
+    directory = hashlib.sha256(os.fsencode(context)).hexdigest()
+    file = Path(configuration, "contexts", "meta", directory, "meta.json")
+    try:
+        return str(json.loads(file.read_text(encoding="utf-8"))["Endpoints"]["docker"]["Host"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # the client will say what is wrong
 
 
 def ping_socket(path: str) -> None:

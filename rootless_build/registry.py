@@ -103,7 +103,8 @@ def _ask(name: str, settings: EngineSettings) -> Candidate:
 
 
 def choose(name: str, settings: EngineSettings) -> Choice:
-    """The backend to use; `auto` takes the first of `names()` that can run here.
+    """The backend to use; `auto` takes that of an engine that the environment names and that is
+    wanted (`NamedEngine.is_wanted`), else the first of `names()` that can run here.
 
     Raises UsageError for an unknown name, BackendUnavailableError when the named one, or none at
     all, can run here, and with `auto` when the environment names an engine that does not answer.
@@ -112,17 +113,17 @@ def choose(name: str, settings: EngineSettings) -> Choice:
     if name != AUTO:
         candidate = _named(name, settings)
         return _choice(candidate, f"asked for{_unused(elsewhere, name)}", settings)
-    silent = unreachable(settings)
-    if silent is not None:
-        raise silent
+    wanted = _answering(settings)
+    if wanted:
+        engine, candidate = wanted[0]
+        reason = f"{engine.variable} names it{_unused(elsewhere, engine.backend)}"
+        return _choice(candidate, reason, settings)
     refused: list[Candidate] = []
     for known in _in_order():
         candidate = _ask(known, settings)
         if candidate.probe.usable and candidate.backend is not None:
             reason = f"{auto_reason(refused)}{_unused(elsewhere, known)}"
             return _choice(candidate, reason, settings)
-        if known in elsewhere:
-            raise _unreachable(elsewhere[known], candidate.probe.problem)
         refused.append(candidate)
     raise BackendUnavailableError(_none(refused), finding="no-engine", hint=_installation())
 
@@ -156,24 +157,50 @@ def _installation() -> str:
 
 def unreachable(settings: EngineSettings) -> BackendUnavailableError | None:
     """What is wrong when the environment names an engine that does not answer."""
-    for engine in named():
-        problem = engine.silence()
-        if problem is None and engine.backend != PREFERENCE[0]:
-            # The preferred one is asked anyway.
-            probe = _ask(engine.backend, settings).probe
-            problem = probe.problem if probe.version is not None else ""
-        if problem:
-            return _unreachable(engine, problem)
+    try:
+        _answering(settings)
+    except BackendUnavailableError as error:
+        return error
     return None
 
 
-def _unreachable(engine: NamedEngine, problem: str) -> BackendUnavailableError:
-    known = engine.address in problem
-    what = problem if known else f"nobody answers at {engine.address}: {problem}"
+def expected(wanted: str) -> str:
+    """The name of the backend that `choose` will most likely come to; nobody is asked."""
+    if wanted != AUTO:
+        return wanted
+    return next((engine.backend for engine in named() if engine.is_wanted), PREFERENCE[0])
+
+
+def _answering(settings: EngineSettings) -> list[tuple[NamedEngine, Candidate]]:
+    """The engines that the environment names and that are wanted, with their backends.
+
+    Raises BackendUnavailableError where one that is named does not answer, wanted or not, or where
+    there is no client for the first.
+    """
+    found: list[tuple[NamedEngine, Candidate]] = []
+    for engine in named():
+        silence = engine.silence()
+        if silence:
+            raise _unreachable(engine, f"nobody answers at {engine.address}: {silence}", "start it")
+        if not engine.is_wanted:
+            continue
+        candidate = _ask(engine.backend, settings)
+        probe = candidate.probe
+        if candidate.backend is not None and probe.usable:
+            found.append((engine, candidate))
+        elif not found or probe.version is not None:
+            first = probe.hint if probe.version is None and probe.hint else "start it"
+            raise _unreachable(engine, probe.problem, first)
+    return found
+
+
+def _unreachable(engine: NamedEngine, problem: str, first: str) -> BackendUnavailableError:
+    """`first` is the first thing to try."""
+    which = "" if engine.address in problem else f" ({engine.address})"
     return BackendUnavailableError(
-        f"{engine.variable} names an engine, and {what}",
+        f"{engine.variable} names an engine{which}, and {problem}",
         finding="engine-unreachable",
-        hint=f"start it; or unset {engine.variable}, or choose another engine with --backend",
+        hint=f"{first}; or unset {engine.variable}, or choose another engine with --backend",
     )
 
 

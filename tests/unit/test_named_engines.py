@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import socket
 import tempfile
 import threading
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build import registry
-from rootless_build.backend import EngineSettings
+from rootless_build.backend import EngineSettings, Probe
 from rootless_build.cli.app import run
 from rootless_build.errors import BackendUnavailableError
 from rootless_build.named_engines import NAMING, NamedEngine, named
@@ -98,6 +100,113 @@ def test_who_does_not_is_not() -> None:
     assert silence("[::1")
     assert silence("ssh://me@elsewhere") is None
     assert NamedEngine("DOCKER_CONTEXT", "elsewhere", "docker").silence() is None
+    assert NamedEngine("CONTAINER_CONNECTION", "elsewhere", "podman").silence() is None
+
+
+@pytest.fixture
+def contexts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str, str], None]:
+    """Makes a context as docker's client 29.1 keeps it (docker context create)."""
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
+
+    def make(name: str, host: str) -> None:
+        known = {"prod": "6754af9632a2745e85c293e5aac0863370d9bd3330b9938c00cadfd215227d77"}
+        key = known.get(name) or hashlib.sha256(name.encode()).hexdigest()
+        file = tmp_path / "docker/contexts/meta" / key / "meta.json"
+        file.parent.mkdir(parents=True)
+        content = {"Name": name, "Metadata": {}, "Endpoints": {"docker": {"Host": host}}}
+        file.write_text(json.dumps(content))
+
+    return make
+
+
+def test_a_context_is_what_it_leads_to(contexts: Callable[[str, str], None]) -> None:
+    contexts("prod", "ssh://me@elsewhere")
+    contexts("rootless", NOWHERE)
+    prod = NamedEngine("DOCKER_CONTEXT", "prod", "docker")
+    rootless = NamedEngine("DOCKER_CONTEXT", "rootless", "docker")
+    assert (prod.is_wanted, prod.silence()) == (True, None)
+    assert (rootless.is_wanted, rootless.silence()) == (False, "No such file or directory")
+    assert NamedEngine("DOCKER_CONTEXT", "not-there", "docker").is_wanted
+
+
+class Pretended:
+    """Instead of engines: what each says when it is asked."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.probes = {name: Probe("1.0") for name in registry.PREFERENCE}
+        self.asked: list[str] = []
+        monkeypatch.setattr(registry, "_ask", self._ask)
+
+    def _ask(self, name: str, _: EngineSettings) -> registry.Candidate:
+        self.asked.append(name)
+        return registry.Candidate(name, registry.load(name), self.probes[name])
+
+
+@pytest.fixture
+def engines(monkeypatch: pytest.MonkeyPatch) -> Pretended:
+    return Pretended(monkeypatch)
+
+
+def chosen(tmp_path: Path) -> tuple[str, str]:
+    choice = registry.choose(registry.AUTO, EngineSettings(tmp_path, tmp_path))
+    assert registry.expected(registry.AUTO) == choice.backend.name
+    return choice.backend.name, choice.reason
+
+
+def test_an_engine_elsewhere_that_answers_is_taken(
+    engines: Pretended, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "ssh://me@elsewhere")
+    assert chosen(tmp_path) == ("docker", "DOCKER_HOST names it")
+    assert engines.asked == ["docker"]
+    monkeypatch.setenv("CONTAINER_CONNECTION", "there")
+    name, reason = chosen(tmp_path)
+    assert (name, reason.partition(";")[0]) == ("podman", "CONTAINER_CONNECTION names it")
+    assert "DOCKER_HOST has no effect, --backend docker uses it" in reason
+
+
+def test_a_socket_of_this_host_is_no_wish_for_docker(
+    engines: Pretended, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It may be rootless docker's, or podman's own."""
+    with listening(b"HTTP/1.0 200 OK\r\n\r\nOK") as path:
+        monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
+        name, reason = chosen(tmp_path)
+        assert name == "podman"
+        assert "DOCKER_HOST has no effect, --backend docker uses it" in reason
+        engines.probes["docker"] = Probe(None, "docker is not installed")
+        assert chosen(tmp_path)[0] == "podman"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "client"),
+    [
+        ("DOCKER_HOST", "ssh://nowhere.invalid", "docker"),
+        ("DOCKER_CONTEXT", "prod", "docker"),
+        ("CONTAINER_HOST", "ssh://nowhere.invalid", "podman"),
+        ("CONTAINER_CONNECTION", "prod", "podman"),
+    ],
+)
+def test_where_the_client_is_not_installed_nothing_is_built_elsewhere(
+    engines: Pretended,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    variable: str,
+    value: str,
+    client: str,
+) -> None:
+    monkeypatch.setenv(variable, value)
+    engines.probes[client] = Probe(None, f"{client} is not installed", "install it")
+    settings = EngineSettings(tmp_path, tmp_path)
+    with pytest.raises(BackendUnavailableError) as caught:
+        registry.choose(registry.AUTO, settings)
+    assert caught.value.message == (
+        f"{variable} names an engine ({value}), and {client} is not installed"
+    )
+    assert caught.value.hint.startswith(f"install it; or unset {variable}, ")
+    silent = registry.unreachable(settings)
+    assert silent is not None
+    assert silent.message == caught.value.message
 
 
 @pytest.mark.parametrize("variable", ["CONTAINER_HOST", "DOCKER_HOST"])
