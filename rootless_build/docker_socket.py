@@ -21,6 +21,7 @@ from rootless_build.named_engines import ping_socket
 from rootless_build.plan import BindMount, Plan, RunContainer
 
 _NAMES: Final = frozenset({"docker.sock", "podman.sock"})
+_DIRECTORIES: Final = frozenset({"/run", "/var/run"})
 _UNIX: Final = "unix://"
 
 
@@ -86,7 +87,22 @@ def provided(plan: Plan, backend: str, environment: Mapping[str, str]) -> tuple[
             finding="no-docker-socket",
             hint=_to_do(environment),
         )
-    return plan, ""
+    return plan, "\n".join(_said_of_directories(plan))
+
+
+def _said_of_directories(plan: Plan) -> Iterator[str]:
+    """Mounted for docker's socket, most likely; it may be for something else."""
+    for step in plan.steps:
+        for mount in step.mounts if isinstance(step, RunContainer) else ():
+            if isinstance(mount, BindMount) and str(mount.source) in _DIRECTORIES:
+                silence = _silence(mount.source / "docker.sock")
+                where = f" ({step.origin})" if step.origin else ""
+                if silence:
+                    yield (
+                        f"a container has {mount.source} mounted{where}, and no docker daemon "
+                        f"answers at {mount.source}/docker.sock: {silence}; rbuild doctor "
+                        "--explain no-docker-socket says more"
+                    )
 
 
 def _is_socket(mount: BindMount) -> bool:

@@ -295,14 +295,16 @@ def with_docker_socket(plan: Plan, choice: Choice) -> tuple[Plan, str]:
     Raises HostError where a container has one mounted at which nobody answers.
     """
     mounted = (
-        isinstance(mount, BindMount) and mount.source.suffix == ".sock"
+        mount
         for step in plan.steps
         if isinstance(step, RunContainer)
         for mount in step.mounts
+        if isinstance(mount, BindMount) and not mount.source.is_relative_to(plan.project)
     )
     if not any(mounted):
         return plan, ""
-    from rootless_build import docker_socket  # noqa: PLC0415 - as above
+    # Few plans mount something of the host's.
+    from rootless_build import docker_socket  # noqa: PLC0415
 
     return docker_socket.provided(plan, choice.backend.name, os.environ)
 

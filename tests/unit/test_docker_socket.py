@@ -109,6 +109,23 @@ def test_the_daemon_of_dockers_own_client_is_taken_and_said(answering: Path, pla
     assert f"one of yours answers: --docker-socket {answering}" in caught.value.hint
 
 
+@pytest.mark.parametrize("directory", ["/run", "/var/run"])
+def test_the_directory_of_the_socket_is_only_spoken_of(
+    directory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_of("/src", directory)
+
+    def nobody(path: str) -> None:
+        raise FileNotFoundError(2, "No such file or directory", path)
+
+    monkeypatch.setattr(docker_socket, "ping_socket", nobody)
+    same, said = docker_socket.provided(plan, "podman", {})
+    assert same == plan
+    assert f"{directory} mounted, and no docker daemon answers at {directory}/docker.sock" in said
+    monkeypatch.setattr(docker_socket, "ping_socket", lambda _: None)
+    assert docker_socket.provided(plan, "podman", {}) == (plan, "")
+
+
 def test_another_is_only_taken_where_one_is_mounted(answering: Path) -> None:
     overrides = Overrides(docker_socket=answering)
     plan = plan_of("/src", BY_DOCKER, "/run/docker.sock")
