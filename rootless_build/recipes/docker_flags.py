@@ -79,6 +79,14 @@ def _only(*allowed: str, why: str) -> Fill:
     return lambda draft, value: draft.only(value, *allowed, why=why)
 
 
+def _attestation(kind: str) -> Fill:
+    def fill(draft: Draft, value: str) -> None:
+        if value not in _OFF:
+            draft.notes.append(f"--{kind}={value}: {_ATTESTATION}")
+
+    return fill
+
+
 def _none_is(word: str) -> str:
     return f"it has no effect here: {word}"
 
@@ -90,7 +98,8 @@ _IN_STORAGE: Final = _none_is("the image is in the engine's storage anyway")
 _TRUST: Final = _none_is("rootless engines have no content trust")
 _WINDOWS: Final = "it is for Windows containers"
 _NO_CACHE_EXPORT: Final = _none_is("the engine keeps its own layer cache")
-_ATTESTATION: Final = "podman and buildah make no attestations"
+_ATTESTATION: Final = _none_is("podman and buildah make no attestations")
+
 _DEVICE_IO: Final = "block device limits are not carried over"
 _NAMED_NETWORK: Final = "addresses and names on a network of containers are not carried over"
 _VOLUME_DRIVER: Final = "volume drivers are plug-ins of the docker daemon"
@@ -124,8 +133,8 @@ BUILD: Final = (
     *_LIMITS,
     *_BOTH,
     Flag("allow", ignored=_none_is("entitlements are BuildKit's")),
-    Flag("annotation", refused="annotations of the image are not carried over"),
-    Flag("attest", refused=_ATTESTATION),
+    Flag("annotation", ignored=_none_is("the image gets no annotations")),
+    Flag("attest", ignored=_ATTESTATION),
     Flag("build-arg", fill=_pair("build_args")),
     Flag("build-context", fill=lambda draft, value: draft.add_build_context(value)),
     Flag("builder", ignored=_none_is("rbuild's backend is the builder")),
@@ -148,10 +157,10 @@ BUILD: Final = (
     Flag("policy", refused="build policies are BuildKit's"),
     Flag("print", refused="it asks about the build instead of building"),
     Flag("progress", ignored=_SHOWN),
-    Flag("provenance", fill=_only(*_OFF, why=_ATTESTATION)),
+    Flag("provenance", fill=_attestation("provenance")),
     Flag("push", takes=False, refused="rbuild builds, it pushes nothing"),
     Flag("rm", takes=False, fill=_only("true", *_OFF, why=_CLEANED)),
-    Flag("sbom", fill=_only(*_OFF, why=_ATTESTATION)),
+    Flag("sbom", fill=_attestation("sbom")),
     Flag("secret", fill=lambda draft, value: draft.add_secret(value)),
     Flag("squash", takes=False, fill=_on("squash")),
     Flag("ssh", fill=lambda draft, value: draft.add_ssh(value)),
@@ -175,10 +184,10 @@ BAKE: Final = (
     Flag("policy", refused="build policies are BuildKit's"),
     Flag("print", takes=False, refused="it prints the targets; `rbuild plan` shows the steps"),
     Flag("progress", ignored=_SHOWN),
-    Flag("provenance", fill=_only(*_OFF, why=_ATTESTATION)),
+    Flag("provenance", fill=_attestation("provenance")),
     Flag("pull", takes=False, fill=_override("pull")),
     Flag("push", takes=False, fill=_override("push")),
-    Flag("sbom", fill=_only(*_OFF, why=_ATTESTATION)),
+    Flag("sbom", fill=_attestation("sbom")),
     Flag("set", fill=_add("overrides")),
     Flag("var", fill=lambda draft, value: draft.add_pair("variables", value)),
 )

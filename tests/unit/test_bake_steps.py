@@ -323,12 +323,36 @@ def test_flags_of_a_bake_line_change_its_targets(bake: Baker) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("buildx bake --sbom=true a", ("--sbom=true: ",)),
+        ("buildx bake --provenance=mode=max a", ("--provenance=mode=max: ",)),
+        ("buildx bake --provenance=false --sbom=false a", ()),
+        ("buildx build --attest type=sbom .", ("docker buildx build --attest: ",)),
+        ("buildx build --annotation a=b .", ("docker buildx build --annotation: ",)),
+        ("build --provenance=true .", ("--provenance=true: ",)),
+        ("build --sbom=0 .", ()),
+    ],
+)
+def test_what_no_engine_here_puts_into_an_image_is_said(
+    bake: Baker, line: str, said: tuple[str, ...]
+) -> None:
+    bake.write(docker_bake_hcl=LINE)
+    origin = Origin("Makefile", 7, f"\tdocker {line}")
+    made, notes = docker_argv.steps(line.split(), Context(bake.directory, {}, origin))
+    assert len(made) == 1
+    assert len(notes) == len(said)
+    for note, start in zip(notes, said, strict=True):
+        assert note.startswith(start)
+        assert "has no effect here" in note
+
+
+@pytest.mark.parametrize(
     ("line", "words"),
     [
         ("buildx bake --print", "--print can't be honoured"),
         ("buildx bake --push a", "it pushes nothing"),
         ("buildx bake --metadata-file m a", "--metadata-file can't be honoured"),
-        ("buildx bake --sbom=true a", "make no attestations"),
         ("buildx bake --flie x", "has no flag --flie"),
         ("buildx bake -f none.hcl", "the bake file none.hcl can't be read"),
         ("buildx bake -f https://example.com/x.git", "can't be read from another host"),

@@ -328,7 +328,6 @@ REFUSED: Final = [
     ("build -o type=registry .", "registry"),
     ("build -o type=local .", "dest"),
     ("build --push .", "--push"),
-    ("build --sbom=true .", "--sbom"),
     ("build --metadata-file m .", "--metadata-file"),
     ("build --check .", "--check"),
     ("build --isolation hyperv .", "--isolation"),
