@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import AnyStr, Final
 
@@ -24,8 +24,8 @@ class Mask:
     """
 
     def __init__(self, values: Iterable[str] = ()) -> None:
-        self._values: list[str] = []
-        self._bytes: list[bytes] = []
+        self._values: dict[str, None] = {}
+        self._bytes = _Values()
         self._learn(values)
 
     def learn(self, step: Step) -> None:
@@ -50,10 +50,10 @@ class Mask:
         parts = {part.strip() for value in values for part in (value, *value.splitlines())}
         for part in sorted(parts):
             if len(part) >= _SHORTEST and part not in self._values:
-                self._bytes.append(os.fsencode(part))
+                encoded = os.fsencode(part)
+                self._bytes.add(encoded)
                 # Engines' words have been decoded by somebody.
-                decoded = self._bytes[-1].decode(errors="replace")
-                self._values += [part] if decoded == part else [part, decoded]
+                self._values |= dict.fromkeys((part, encoded.decode(errors="replace")))
 
     def emitting(self, emit: Emit) -> Emit:
         """What hands events on to `emit`, masked; output is masked where it is cut (`stream`)."""
@@ -99,6 +99,31 @@ class Mask:
                 return event
 
 
+class _Values:
+    """Values as bytes, and by how they begin: secrets may have many lines, and output has more."""
+
+    def __init__(self) -> None:
+        self.all: list[bytes] = []
+        self._longest = 0
+        self._by_beginning: dict[bytes, list[bytes]] = {}
+
+    def add(self, value: bytes) -> None:
+        """One that is not there yet."""
+        self.all.append(value)
+        self._longest = max(self._longest, len(value))
+        for size in range(1, _SHORTEST + 1):
+            self._by_beginning.setdefault(value[:size], []).append(value)
+
+    def begun_at_end(self, text: bytes) -> int:
+        """How many bytes at the end of the text a value begins with, but does not end with."""
+        for at in range(max(len(text) - self._longest + 1, 0), len(text)):
+            size = len(text) - at
+            for value in self._by_beginning.get(text[at : at + _SHORTEST], ()):
+                if len(value) > size and value.startswith(text[at:]):
+                    return size
+        return 0
+
+
 class StreamMask:
     """Masks a stream that comes in pieces, wherever it was cut.
 
@@ -106,7 +131,7 @@ class StreamMask:
     even when it was shown: of a value that goes on after a pause, the rest is masked.
     """
 
-    def __init__(self, values: Sequence[bytes]) -> None:
+    def __init__(self, values: _Values) -> None:
         self._values = values
         self._kept = b""
         """The end of what has come: what may be the beginning of a value."""
@@ -117,13 +142,13 @@ class StreamMask:
 
     def __call__(self, data: bytes, *, show_all: bool) -> bytes:
         """The next piece as it may be shown; with `show_all` nothing is held back."""
-        if not self._values:
+        if not self._values.all:
             return data
         text = self._kept + data
-        open_from = len(text) - max(_beginning(text, value) for value in self._values)
+        open_from = len(text) - self._values.begun_at_end(text)
         until = len(text) if show_all else open_from
         shown, at, masked = [], self._done, self._masked
-        for begin, end in _covered(text, self._values):
+        for begin, end in _covered(text, self._values.all):
             if end <= at:
                 continue
             if begin >= until:
@@ -149,7 +174,8 @@ def mask_for(plan: Plan) -> Mask:
 
 def _covered(text: AnyStr, values: Iterable[AnyStr]) -> Iterator[tuple[int, int]]:
     """Where values are in a text, in order; those that overlap are one."""
-    found = sorted(place for value in values for place in _places(text, value))
+    held = [value for value in values if value in text]
+    found = sorted(place for value in held for place in _places(text, value))
     begin = end = -1
     for first, last in found:
         if first >= end:
@@ -166,17 +192,3 @@ def _places(text: AnyStr, value: AnyStr) -> Iterator[tuple[int, int]]:
     while at >= 0:
         yield at, at + len(value)
         at = text.find(value, at + 1)
-
-
-def _beginning(text: bytes, value: bytes) -> int:
-    """How many bytes at the end of `text` are the beginning of `value`, but not all of it."""
-    least = len(value[:_SHORTEST])
-    at = text.find(value[:least], max(len(text) - len(value) + 1, 0))
-    while at >= 0:
-        if value.startswith(text[at:]):
-            return len(text) - at
-        at = text.find(value[:least], at + 1)
-    for size in range(min(len(text), least - 1), 0, -1):
-        if text.endswith(value[:size]):
-            return size
-    return 0
