@@ -222,7 +222,7 @@ def execute(
     mask = mask_for(plan)
     status = 1
     for note in plan.notes:
-        command.view(Notice(Level.INFO, "recipe", note))
+        command.view(Notice(Level.INFO, "recipe", mask.text(note)))
     options = runner.Options(
         rootful=command.flag("rootful"),
         terminal=_text(command) and reproduction is None,
