@@ -18,7 +18,7 @@ from rootless_build.containerfile.normal import Normal, normal, unchanged
 from rootless_build.containerfile.original import OriginalReporter
 from rootless_build.containerfile.parser import parse
 from rootless_build.containerfile.patterns import ignored
-from rootless_build.containerfile.stages import DEFAULT_SHELL, Given, Image
+from rootless_build.containerfile.stages import DEFAULT_SHELL, Given, Image, earlier, split
 from rootless_build.containerfile.work import FILES, Rewrite, Work
 from rootless_build.errors import ContainerfileError, ImageBuildError
 from rootless_build.events import Level, StepReporter
@@ -69,7 +69,9 @@ def normalised(
             target=step.target,
         )
         try:
-            changed = _changed(step, file, made, directory) if made else step
+            changed = _changed(step, file, made.text, directory, files=made.files) if made else step
+            if made is None and builder.kind == "buildah":
+                changed = _without_later_stages(step, file, work, directory)
             if not _is_classic(builder):
                 changed = _with_ignore_file(changed, file, building.own, directory)
             yield changed, speaker
@@ -192,14 +194,35 @@ def _tell(made: Normal, builder: Builder, file: Path, reporter: StepReporter) ->
             reporter.notice("inexact", f"{where}: {rewrite.differs}", Level.WARNING)
 
 
-def _changed(step: BuildImage, file: Path, made: Normal, directory: Path) -> BuildImage:
+def _without_later_stages(step: BuildImage, file: Path, work: Work, directory: Path) -> BuildImage:
+    """The step with a containerfile that ends with the stage that is built.
+
+    podman 4.3.1 and buildah 1.28.2 give `--label` to the last stage of the file; the one that is
+    built then has those of an earlier build, where all of it comes out of the cache.
+    """
+    if step.target is None:
+        return step
+    _, stages = split(work.file, work.given)
+    built = earlier(step.target, stages, len(stages))
+    if built is None or built + 1 == len(stages):
+        return step
+    after = stages[built + 1].begin
+    lines = file.read_text(errors="surrogateescape").split("\n")
+    text = "\n".join((*lines[: after.line - 1], ""))
+    return _changed(step, file, text, directory)
+
+
+def _changed(
+    step: BuildImage, file: Path, text: str, directory: Path, *, files: bool = False
+) -> BuildImage:
+    """The step with another containerfile; `files`: it needs the build context FILES."""
     new = directory / file.name
-    new.write_text(made.text, errors="surrogateescape")
+    new.write_text(text, errors="surrogateescape")
     own = file.with_name(f"{file.name}.dockerignore")
     if own.is_file():
         new.with_name(own.name).write_bytes(own.read_bytes())
     contexts = step.build_contexts
-    if made.files:
+    if files:
         contexts = (*contexts, (FILES, str(directory / "files")))
     return dataclasses.replace(step, containerfile=new, build_contexts=contexts)
 

@@ -96,6 +96,17 @@ def test_what_has_no_image_or_several_is_met_with_what_has_one(baked: Rbuild) ->
     assert "rbuild shell app" in str(error["hint"])
 
 
+@pytest.mark.in_ci("podman")
+def test_an_image_that_comes_out_of_the_cache_is_known_again(baked: Rbuild) -> None:
+    """Of a stage that is not the last; podman and buildah lose its labels then."""
+    assert baked("files").returncode == 0
+    done = baked("run", "--target", "app", "--", "true")
+    assert done.returncode == 0, done.stderr
+    done = baked("run", "--explain", "--target", "app", "--", "true")
+    assert done.returncode == 0, done.stderr
+    assert "unchanged" in done.stderr
+
+
 def test_a_shell_in_an_image(baked: Rbuild) -> None:
     typed = "stty size; cat app.txt; exit 42\n"
     status, shown = baked.on_a_terminal("shell", typed=typed, size=(37, 91))
