@@ -231,16 +231,19 @@ def removed_at_end(remove: Callable[[], None]) -> Iterator[None]:
 class StoredImage:
     """An image in an engine's storage, whoever made it.
 
-    `id` has 64 hex digits. `names` are all of its names. `layers` are what its files are kept in,
-    copies of them with other owners included; images that share a layer keep it once. `ancestors`
-    are the ids of the images in storage that it was made from, `containers` the names of all
-    containers that were made from it.
+    `id` has 64 hex digits. `names` are all of its names. `labels` are without an `ImageLabel` that
+    it has of an image it was made from, where that can be told. `layers` are what its files are
+    kept in; images that share a layer keep it once. `copies` are those of the layers that hold all
+    of its files with other owners, for containers whose user is the caller. `ancestors` are the ids
+    of the images in storage that it was made from, `containers` the names of all containers that
+    were made from it.
     """
 
     id: str
     names: tuple[str, ...] = ()
     labels: Pairs = ()
     layers: tuple[str, ...] = ()
+    copies: tuple[str, ...] = ()
     ancestors: frozenset[str] = frozenset()
     containers: tuple[str, ...] = ()
 

@@ -164,16 +164,6 @@ class BuiltImages:
             if not self._is_going_on(file):
                 self._settle(file, engine)
 
-    def going_on(self) -> tuple[Built, ...]:
-        """The builds that go on, each with what it may be made of so far."""
-        files = sorted(self._place.glob(f"*{_JOURNAL}"))
-        read = ((file, _read_journal(file)) for file in files if self._is_going_on(file))
-        return tuple(
-            Built(file.stem, head.storage, head.backend, head.step, "", frozenset(), frozenset())
-            for file, head in read
-            if head is not None
-        )
-
     def _settle(self, file: Path, engine: Engine) -> None:
         head = _read_journal(file)
         if head is None:

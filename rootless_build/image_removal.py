@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 from rootless_build import reference
-from rootless_build.backend import StoredImage, StoredImages
+from rootless_build.backend import ImageLabel, StoredImage, StoredImages
 from rootless_build.built_images import Built
 from rootless_build.data import dataclass
 from rootless_build.escaping import shown
@@ -68,14 +68,31 @@ def of_record(
     for built in record:
         for each in built.ours:
             names.setdefault(each, set()).update(built.step.names)
+        if chosen(built):
+            wanted |= built.ours
         if who := busy(built):
             needed |= dict.fromkeys(built.used, f"rbuild works in {built.step.project}: {who}")
-        elif chosen(built):
-            wanted |= built.ours
-        elif built.step.project:
+        elif built.step.project and not chosen(built):
             why = f"the build of {built.step.project} uses it"
             needed = dict.fromkeys(built.used, why) | needed
     return decide(stored, wanted, names, needed)
+
+
+def labelled(
+    stored: StoredImages, record: Collection[Built], project: str | None
+) -> frozenset[str]:
+    """The ids of images that are on no record, and whose label alone says that rbuild built them
+    for that project, or for any: before there were records, version 0.1.0 did.
+
+    Those without a name and a record that they were made from are among them.
+    """
+    known = {each for built in record for each in built.ours}
+    images = {image.id: image for image in stored.images if image.id not in known}
+    labels = {each: ImageLabel.of(image.labels) for each, image in images.items()}
+    found = {each for each, label in labels.items() if label and project in {None, label.project}}
+    below = {ancestor for each in found for ancestor in images[each].ancestors}
+    unnamed = {each for each in below if each in images and not images[each].names}
+    return frozenset(found | {each for each in unnamed if labels[each] is None})
 
 
 def _kept(image: StoredImage, names: Collection[str]) -> str:

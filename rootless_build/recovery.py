@@ -137,6 +137,16 @@ def labelled(
             yield _of_engine(engine, leftover)
 
 
+def volumes(
+    engine: Engine, project: Path | None, works: Callable[[str], str]
+) -> Iterator[tuple[Remains, str]]:
+    """The volumes of a project, or of all, and who `works` in the checkout of each."""
+    for leftover in engine.leftovers({LeftoverKind.VOLUME}):
+        owner = _owner(leftover)
+        if owner is not None and (project is None or owner == str(project)):
+            yield _of_engine(engine, leftover), works(owner)
+
+
 def _owner(leftover: Leftover) -> str | None:
     """The project that something belongs to; None for what a run uses that lives, and for what the
     user made, which inherits labels of the image that it is made from.

@@ -152,9 +152,7 @@ def begin(
     with ExitStack() as stack:
         try:
             runs = directory(data, project)
-            runs.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            runs.mkdir(mode=0o700, exist_ok=True)
-            lock = os.open(runs / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+            lock = _locked(runs, alone=alone, wait=wait, say=say)
         except OSError as error:
             say(
                 f"no record of this run can be kept ({error.filename}: {error.strerror}),"
@@ -163,7 +161,6 @@ def begin(
             yield Run(record, None)
             return
         stack.callback(os.close, lock)
-        _acquire(lock, runs, alone=alone, wait=wait, say=say)
         dead = tuple(_dead(runs))
         try:
             place = runs / record.identity
@@ -204,6 +201,26 @@ def crashed(data: Path) -> Iterator[tuple[Record, Path]]:
             yield record, runs / record.identity
 
 
+def keys(data: Path) -> frozenset[str]:
+    """The keys of all checkouts that a run was in."""
+    return frozenset(path.name for path in (data / "runs").glob("*"))
+
+
+@contextmanager
+def idle(data: Path, checkout: str) -> Iterator[str]:
+    """Keeps runs from a checkout, by its `key`; gives what lives there, empty for nothing."""
+    runs = data / "runs" / checkout
+    try:
+        lock = os.open(runs / _LOCK, os.O_RDWR)
+    except OSError:
+        yield ""
+        return
+    try:
+        yield "" if _lock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB) else _described(lock, runs)
+    finally:
+        os.close(lock)
+
+
 @contextmanager
 def others(data: Path, project: Path) -> Iterator[Mapping[str, str]]:
     """All other checkouts, in which no run begins while the context lasts.
@@ -231,6 +248,33 @@ def discard(place: Path) -> None:
 
 
 # --- the lock -----------------------------------------------------------------------------------
+
+
+def _locked(runs: Path, *, alone: bool, wait: bool, say: Say) -> int:
+    """The open file, locked; it is made where there is none. Raises OSError, CheckoutBusyError."""
+    while True:
+        runs.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        runs.mkdir(mode=0o700, exist_ok=True)
+        try:
+            lock = os.open(runs / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        except FileNotFoundError:
+            continue  # `rbuild clean --everywhere` removes what is of no use
+        try:
+            _acquire(lock, runs, alone=alone, wait=wait, say=say)
+            if _is_there(lock, runs / _LOCK):
+                return lock
+        except BaseException:
+            os.close(lock)
+            raise
+        os.close(lock)
+
+
+def _is_there(descriptor: int, file: Path) -> bool:
+    """Whether it was not removed while it was waited for."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), file.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _acquire(lock: int, runs: Path, *, alone: bool, wait: bool, say: Say) -> None:

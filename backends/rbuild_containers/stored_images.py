@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from rbuild_containers.working import Storage
-from rootless_build.backend import StoredImage, StoredImages
+from rootless_build.backend import LABEL_IMAGE, StoredImage, StoredImages
 from rootless_build.data import dataclass
 from rootless_build.plan import Pairs
 from rootless_build.process import Completed
@@ -86,6 +86,7 @@ def stored_images(storage: Storage) -> StoredImages:
             names=tuple(row.get("names") or ()),
             labels=known[row["id"]].labels,
             layers=(*chains[row["id"]], *(row.get("mapped-layers") or ())),
+            copies=tuple(row.get("mapped-layers") or ()),
             ancestors=frozenset(ancestors(row["id"])),
             containers=containers.get(row["id"], ()),
         )
@@ -150,8 +151,21 @@ def _configuration(storage: Storage, image: str) -> _Configuration:
     inner = data.get("config")
     labels = inner.get("Labels") if isinstance(inner, dict) else None
     pairs = tuple((str(k), str(v)) for k, v in labels.items()) if isinstance(labels, dict) else ()
+    if _inherits(data.get("history")):
+        pairs = tuple(pair for pair in pairs if pair[0] != LABEL_IMAGE)
     parent = str(data.get("parent") or "").removeprefix("sha256:")
     return _Configuration(pairs, parent, tuple(_histories(data.get("history"))))
+
+
+def _inherits(history: object) -> bool:
+    """Whether the label of a build of rbuild's is that of an image below.
+
+    A build gives it to the images of its instructions too, where no instruction says so, and to its
+    result by the last one (podman 4.3.1, buildah 1.28.2).
+    """
+    rows = history if isinstance(history, list) else ()
+    said = [LABEL_IMAGE in str(row.get("created_by")) for row in rows if isinstance(row, dict)]
+    return any(said) and not said[-1]
 
 
 def _histories(history: object) -> Iterator[str]:

@@ -9,7 +9,8 @@ from typing import Final, cast
 
 from rbuild_docker.client import Client
 from rbuild_docker.storage import Inspected, inspected, labels_of
-from rootless_build.backend import StoredImage, StoredImages
+from rootless_build.backend import LABEL_IMAGE, StoredImage, StoredImages
+from rootless_build.plan import Pairs
 
 _ALL: Final = ("image", "ls", "--all", "--quiet", "--no-trunc")
 _SETTING: Final = re.compile(
@@ -37,9 +38,9 @@ def stored_images(client: Client) -> StoredImages:
         containers[image] = (*containers.get(image, ()), name)
     parents = {identity: _plain(str(item.get("Parent") or "")) for identity, item in found.items()}
     tops: dict[str, list[str]] = {}
-    for identity, own in layers.items():
-        if own:
-            tops.setdefault(own[-1], []).append(identity)
+    for identity, chain in layers.items():
+        if chain:
+            tops.setdefault(chain[-1], []).append(identity)
 
     def ancestors(identity: str) -> Iterator[str]:
         parent = parents[identity]
@@ -50,13 +51,22 @@ def stored_images(client: Client) -> StoredImages:
         for layer in layers[identity][:-1]:
             yield from tops.get(layer, ())
 
+    labels = {identity: labels_of(item) for identity, item in found.items()}
+    below = {identity: frozenset(ancestors(identity)) for identity in found}
+
+    def own(identity: str) -> Pairs:
+        inherited = {pair for each in below[identity] for pair in labels[each]}
+        return tuple(
+            pair for pair in labels[identity] if pair[0] != LABEL_IMAGE or pair not in inherited
+        )
+
     images = tuple(
         StoredImage(
             id=identity,
             names=tuple(cast("list[str] | None", item.get("RepoTags")) or ()),
-            labels=labels_of(item),
+            labels=own(identity),
             layers=layers[identity],
-            ancestors=frozenset(ancestors(identity)),
+            ancestors=below[identity],
             containers=containers.get(identity, ()),
         )
         for identity, item in found.items()

@@ -39,7 +39,9 @@ _rbuild() {
     install) options+=" --prefix" ;;
     base) options+=" --from" ;;
     doctor) options+=" --format --fix --explain --report --replay --online" ;;
-    clean) options+=" --images --volumes --everywhere" ;;
+    # Of those for builds it has no use.
+    clean) options="--images --volumes --bases --everywhere --yes --dry-run --directory --backend --bundles-dir --no-wait
+        --log-format --color --verbose --quiet --help" ;;
     esac
     case $previous in
     --backend) mapfile -t COMPREPLY < <(compgen -W "auto podman buildah docker" -- "$current") ;;

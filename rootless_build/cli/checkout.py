@@ -98,8 +98,10 @@ def data_directory() -> Path:
     return _own("XDG_DATA_HOME", ".local/share")
 
 
-def own_directories() -> tuple[Path, ...]:
-    """Every directory of the user's that holds nothing but rbuild's own files."""
+def own_directories() -> tuple[Path, Path, Path]:
+    """Every directory of the user's that holds nothing but rbuild's own files: for data, state and
+    caches.
+    """
     return (data_directory(), _state_directory(), _own("XDG_CACHE_HOME", ".cache"))
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
 from pathlib import Path
 
 from plumbum import cli
 
-from rootless_build import image_removal, recovery, runs
-from rootless_build.backend import Engine, LeftoverKind
-from rootless_build.built_images import Built, BuiltImages
-from rootless_build.cli import tables
+from rootless_build import own_directories, recovery, registry, runs
+from rootless_build.backend import Engine
+from rootless_build.built_images import BuiltImages
+from rootless_build.cli import checkout as checkouts
+from rootless_build.cli import clean_images
 from rootless_build.cli.checkout import (
     bundles_directory,
     checkout,
@@ -19,19 +19,22 @@ from rootless_build.cli.checkout import (
     engine_of,
     images_directory,
 )
+from rootless_build.cli.clean_account import Account
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import engine_for
-from rootless_build.data import dataclass
+from rootless_build.errors import RbuildError
 from rootless_build.escaping import shown
-from rootless_build.events import Answer
+from rootless_build.host import lasting_directories
 from rootless_build.interruption import signals_interrupt
+from rootless_build.own_directories import OwnDirectories
 from rootless_build.recovery import Remains
 from rootless_build.registry import Choice
 
 
 class Clean(Command):
     """Remove what builds of this project left: containers and directories of dead runs, and with
-    --images and --volumes those too. --everywhere: of all projects.
+    --images and --volumes those too. With both, also what rbuild knows of the project, and what it
+    kept of failed containers. --everywhere: of all projects, on every engine.
 
     Of images those go that rbuild built, by its own record, and that nothing else uses: no
     container, no name that the user gave, no other image.
@@ -39,36 +42,85 @@ class Clean(Command):
 
     images = cli.Flag("--images", help="also the images that rbuild built")
     volumes = cli.Flag("--volumes", help="also the named volumes that rbuild made")
+    bases = cli.Flag("--bases", help="also the base images that rbuild base made")
     everywhere = cli.Flag("--everywhere", help="of every project, not this one alone")
+    yes = cli.Flag(
+        "--yes", help="also images that are rbuild's by their label alone (those of 0.1.0)"
+    )
 
     def main(self) -> int:
         """Remove and print each."""
         return self.attempt(self._clean)
 
     def _clean(self) -> int:
-        if self.flag("dry_run"):
+        account = Account(self, dry=self.flag("dry_run"))
+        if account.dry:
             with signals_interrupt():
-                return self._remove(_Account(self, dry=True))
-        with checkout(self, "rbuild clean"):
-            return self._remove(_Account(self, dry=False))
+                self._remove(account)
+        else:
+            with checkout(self, "rbuild clean"):
+                self._remove(account)
+        if self.images and self.volumes:
+            # Not before this run itself has left its directory.
+            with signals_interrupt():
+                self._remove_knowledge(account)
+        account.close()
+        return 0
 
-    def _remove(self, account: _Account) -> int:
+    def _remove(self, account: Account) -> None:
+        storages: set[str] = set()
         with (
             engine_for(self) as (engine, choice),
             runs.others(data_directory(), self.project) as busy,
         ):
-            for found in self._found(engine, choice, dry=account.dry):
-                if found.what in account.seen:
-                    continue
-                if not account.dry:
-                    found.remove()
-                account.goes(found.what, found.size)
-            if self.images:
-                self._remove_images(engine, busy, account)
-        account.close()
-        return 0
+            self._remove_from(engine, choice, busy, account)
+            self._remove_images(engine, busy, account, storages)
+            for name in registry.names() if self.everywhere else ():
+                if name != choice.backend.name:
+                    self._remove_elsewhere(name, choice, busy, account, storages)
+        if self.images or self.bases:
+            self._tell_unreached(storages, account)
 
-    def _found(self, engine: Engine, choice: Choice, *, dry: bool) -> Iterator[Remains]:
+    def _remove_from(
+        self, engine: Engine, choice: Choice, busy: Mapping[str, str], account: Account
+    ) -> None:
+        for found in self._found(engine, choice, busy, account):
+            if found.what in account.seen:
+                continue
+            if not account.dry:
+                try:
+                    found.remove()
+                except RbuildError as error:
+                    account.stays(found.what, f"{error.message}: {error.engine_words}".rstrip(": "))
+                    continue
+            account.goes(found.what, found.size)
+
+    def _remove_elsewhere(
+        self,
+        name: str,
+        choice: Choice,
+        busy: Mapping[str, str],
+        account: Account,
+        storages: set[str],
+    ) -> None:
+        """The same on another engine, where it can be used."""
+        try:
+            backend = registry.load(name)
+            if not backend.probe(choice.settings).usable:
+                return  # what is on record of it is told
+            with backend.open(choice.settings) as engine:
+                for found in self._kept_by(engine, busy, account):
+                    if found.what not in account.seen:
+                        if not account.dry:
+                            found.remove()
+                        account.goes(found.what, found.size)
+                self._remove_images(engine, busy, account, storages)
+        except (RbuildError, ImportError) as error:
+            account.stays(f"what {name} keeps", str(error))
+
+    def _found(
+        self, engine: Engine, choice: Choice, busy: Mapping[str, str], account: Account
+    ) -> Iterator[Remains]:
         project = self._wanted_project
         before = runs.now()
         yield from recovery.dead_containers(engine, project)
@@ -78,83 +130,90 @@ class Clean(Command):
             with engine_of(record, engine, choice) as its:
                 yield from recovery.in_storage(its, record, before)
                 yield from recovery.directories_of(record, its, [record.project / "bundles"])
-            if not dry:
+            if not account.dry:
                 recovery.end_programs(record)
                 runs.discard(place)
         yield from recovery.abandoned(engine, bundles_directory(self))
         if self.volumes:
-            yield from recovery.labelled(engine, project, {LeftoverKind.VOLUME})
+            yield from self._volumes(engine, busy, account)
+
+    def _kept_by(
+        self, engine: Engine, busy: Mapping[str, str], account: Account
+    ) -> Iterator[Remains]:
+        yield from recovery.dead_containers(engine, self._wanted_project)
+        if self.volumes:
+            yield from self._volumes(engine, busy, account)
+
+    def _volumes(
+        self, engine: Engine, busy: Mapping[str, str], account: Account
+    ) -> Iterator[Remains]:
+        def works(project: str) -> str:
+            return busy.get(runs.key(Path(project)), "")
+
+        for found, who in recovery.volumes(engine, self._wanted_project, works):
+            if who:
+                account.stays(found.what, f"rbuild works in its checkout: {who}")
+            else:
+                yield found
 
     @property
     def _wanted_project(self) -> Path | None:
         return None if self.everywhere else self.project
 
-    def _remove_images(self, engine: Engine, busy: Mapping[str, str], account: _Account) -> None:
+    @property
+    def _wanted_images(self) -> clean_images.Wanted:
+        project = None if self.everywhere else str(self.project)
+        return clean_images.Wanted(
+            project, self.images, self.bases, self.yes, self.everywhere and self.images
+        )
+
+    def _remove_images(
+        self, engine: Engine, busy: Mapping[str, str], account: Account, storages: set[str]
+    ) -> None:
+        if not (self.images or self.bases) or engine.storage in storages:
+            return
+        storages.add(engine.storage)
         records = BuiltImages(images_directory())
-        records.settle(engine)
-        of_storage = [built for built in records.all() if built.storage == engine.storage]
-        stored = engine.stored_images()
-        wanted = str(self._wanted_project) if self._wanted_project else None
+        clean_images.remove(engine, records, self._wanted_images, busy, account)
 
-        def chosen(built: Built) -> bool:
-            return not built.step.base and wanted in {None, built.step.project}
-
-        def works(built: Built) -> str:
-            return busy.get(runs.key(Path(built.step.project)), "") if built.step.project else ""
-
-        removal = image_removal.of_record(stored, of_storage, chosen, works)
-        sizes = engine.layer_sizes(removal.images)
-        failed = {} if account.dry else engine.remove_images(removal.images)
-        going = [image for image in removal.images if image.id not in failed]
-        for image, size in image_removal.freed(stored, going, sizes):
-            account.goes(f"image {image_removal.called(image)}", size)
-        stays = {**removal.stays, **failed}
-        for image in stored.images:
-            if image.id in stays:
-                account.stays(f"image {image_removal.called(image)}", stays[image.id])
-        if not account.dry:
-            there = engine.image_ids()
-            known = {each for built in of_storage if not chosen(built) for each in built.ours}
-            for built in of_storage:
-                if chosen(built) and not (built.ours & there) - known:
+    def _tell_unreached(self, storages: set[str], account: Account) -> None:
+        """Images on record in a storage that was not looked at."""
+        records = BuiltImages(images_directory())
+        wanted = self._wanted_images
+        forgets = self.yes and self.everywhere
+        unreached: dict[tuple[str, str], set[str]] = {}
+        for built in records.all():
+            if wanted.has(built) and built.storage not in storages:
+                if forgets and not account.dry:
                     records.forget(built)
+                unreached.setdefault((built.storage, built.backend), set()).update(built.ours)
+        for (storage, backend), images in unreached.items():
+            why = f"it is not what this engine uses: --backend {backend}, or --everywhere"
+            if self.everywhere:
+                why = (
+                    "it is not there, or its engine does not answer; --yes takes it off the record"
+                )
+            if forgets:
+                why = "it is not there, or its engine does not answer; it is off the record"
+            account.stays(f"what rbuild built ({len(images)} images) in {storage}", why)
 
-
-@dataclass(slots=True)
-class _Account:
-    """What goes and what stays, told as it happens."""
-
-    command: Command
-    dry: bool
-    seen: set[str] = field(default_factory=set)
-    freed: int = 0
-    kept: int = 0
-
-    def goes(self, what: str, size: int | None) -> None:
-        """It is gone, or would be."""
-        self.seen.add(what)
-        self.freed += size or 0
-        known = "" if size is None else f" ({tables.size(size)})"
-        verb = "would remove" if self.dry else "removed"
-        fields = {"what": what, "size": size, "dry_run": self.dry}
-        self.command.tell(f"{verb} {what}{known}", Answer("removed", fields))
-
-    def stays(self, what: str, why: str) -> None:
-        """It is there, and why."""
-        self.kept += 1
-        answer = Answer("kept", {"what": what, "why": why, "dry_run": self.dry})
-        self.command.tell(f"{what} stays: {shown(why)}", answer)
-
-    def close(self) -> None:
-        """Nothing else is there."""
-        said = "" if self.seen or self.kept else "nothing to remove"
-        if self.freed:
-            said = f"{tables.size(self.freed)} {'would come' if self.dry else 'came'} back"
-        fields = {
-            "count": len(self.seen),
-            "size": self.freed,
-            "kept": self.kept,
-            "dry_run": self.dry,
-        }
-        if said or self.command.logs_json:
-            self.command.tell(said, Answer("cleaned", fields))
+    def _remove_knowledge(self, account: Account) -> None:
+        data, state, cache = checkouts.own_directories()
+        own = OwnDirectories(data, state, cache)
+        if self.everywhere:
+            for removed in own_directories.remove_all(own, account.forgotten, dry=account.dry):
+                what = f"directory {shown(removed.directory)}"
+                if removed.stays:
+                    account.stays(what, removed.stays)
+                elif removed.size:
+                    # This run itself has made one, too.
+                    account.goes(what, removed.size)
+            for lasting in lasting_directories():
+                why = "engines keep sockets, locks or images in it, those of yours too"
+                account.stays(f"directory {shown(lasting)}", why)
+            return
+        with runs.idle(data, runs.key(self.project)) as who:
+            for path in () if who else own.of_checkout(runs.key(self.project)):
+                account.goes(f"directory {shown(path)}", own_directories.size(path))
+                if not account.dry:
+                    own_directories.discard(path)

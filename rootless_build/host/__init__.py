@@ -53,6 +53,15 @@ def private_directories(identity: str, environment: Mapping[str, str]) -> Iterat
                 yield path
 
 
+def lasting_directories() -> tuple[Path, ...]:
+    """The directories that engines got from rbuild, for longer than a run: in the place of a
+    XDG_RUNTIME_DIR that is not set, and of a home on a file server.
+    """
+    names = (f"rbuild-runtime-{os.getuid()}*", f"rbuild-{os.getuid()}")
+    places = dict.fromkeys(map(Path, (tempfile.gettempdir(), "/var/tmp")))  # noqa: S108
+    return tuple(path for place in places for name in names for path in place.glob(name))
+
+
 def _short_place(facts: Facts) -> Path | None:
     place = facts.runtime_directory
     return place if place and len(str(place)) <= _LONGEST_SOCKET else None

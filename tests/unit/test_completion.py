@@ -43,6 +43,14 @@ def test_every_option_of_the_command_line(project: Path) -> None:
     assert set(completed(project, "rbuild", "--")) == names
 
 
+def test_clean_has_its_own_options_and_none_for_builds(project: Path) -> None:
+    application = Rbuild("rbuild").subcommand_named("clean")
+    own = {"--images", "--volumes", "--bases", "--everywhere", "--yes", "--dry-run"}
+    offered = set(completed(project, "rbuild", "clean", "--"))
+    assert own <= offered <= {f"--{name}" for name in application._switches_by_name}
+    assert not {"--build-arg", "--secret", "--checksums"} & offered
+
+
 def test_values_of_options(project: Path) -> None:
     assert completed(project, "rbuild", "--backend", "b") == ["buildah"]
     assert completed(project, "rbuild", "bundles", "--format", "") == ["json", "text"]

@@ -1,0 +1,113 @@
+"""The part of `rbuild clean` that has to do with images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from rootless_build import image_removal, runs
+from rootless_build.backend import Engine, StoredImage, StoredImages
+from rootless_build.built_images import Built, BuiltImages
+from rootless_build.cli.clean_account import Account
+from rootless_build.data import dataclass
+
+_NO_RECORD = (
+    "no record says that rbuild built it, only a label, which what is made of it has too; "
+    "--yes removes it"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which images are to go: those built for a `project`, None for every one; those of `rbuild
+    base`; those of which only a label says that they are rbuild's. `everywhere`: copies that
+    engines made for containers of rbuild's are told too.
+    """
+
+    project: str | None
+    built: bool
+    bases: bool
+    labelled: bool
+    everywhere: bool
+
+    def has(self, built: Built) -> bool:
+        """Whether the images of that build are to go."""
+        if built.step.base:
+            return self.bases
+        return self.built and self.project in {None, built.step.project}
+
+
+def remove(
+    engine: Engine,
+    records: BuiltImages,
+    wanted: Wanted,
+    busy: Mapping[str, str],
+    account: Account,
+) -> None:
+    """Remove what is wanted of one storage. `busy` are the checkouts where runs live."""
+    records.settle(engine)
+    record = [built for built in records.all() if built.storage == engine.storage]
+    stored = engine.stored_images()
+
+    def works(built: Built) -> str:
+        return busy.get(runs.key(Path(built.step.project)), "") if built.step.project else ""
+
+    removal = image_removal.of_record(stored, record, wanted.has, works)
+    _remove(engine, stored, removal, account)
+    if wanted.built:
+        _remove_labelled(engine, record, wanted, account)
+    if wanted.everywhere:
+        _tell_copies(engine, account)
+    there = engine.image_ids() - (account.ids if account.dry else set())
+    known = {each for built in record if not wanted.has(built) for each in built.ours}
+    for built in record:
+        if wanted.has(built) and not (built.ours & there) - known:
+            account.forgotten.add(built.name)
+            if not account.dry:
+                records.forget(built)
+
+
+def _remove(
+    engine: Engine, stored: StoredImages, removal: image_removal.Removal, account: Account
+) -> None:
+    sizes = engine.layer_sizes(removal.images) if removal.images else {}
+    failed = engine.remove_images(removal.images) if removal.images and not account.dry else {}
+    going = [image for image in removal.images if image.id not in failed]
+    for image, size in image_removal.freed(stored, going, sizes):
+        account.goes(_called(image), size)
+        account.ids.add(image.id)
+    stays = {**removal.stays, **failed}
+    for image in stored.images:
+        if image.id in stays:
+            account.stays(_called(image), stays[image.id])
+
+
+def _remove_labelled(
+    engine: Engine, record: Iterable[Built], wanted: Wanted, account: Account
+) -> None:
+    stored = engine.stored_images()
+    found = image_removal.labelled(stored, tuple(record), wanted.project)
+    if not wanted.labelled:
+        for image in stored.images:
+            if image.id in found:
+                account.stays(_called(image), _NO_RECORD)
+        return
+    names = {image.id: image.names[:1] for image in stored.images}
+    _remove(engine, stored, image_removal.decide(stored, found, names, {}), account)
+
+
+def _tell_copies(engine: Engine, account: Account) -> None:
+    stored = engine.stored_images()
+    copied = [image for image in stored.images if image.copies]
+    sizes = engine.layer_sizes(copied) if copied else {}
+    for image in copied:
+        size = sum(sizes.get(layer, 0) for layer in image.copies)
+        account.stays(
+            f"a copy of the {_called(image)} with other owners",
+            "it is for containers whose user is you, and goes with the image",
+            size,
+        )
+
+
+def _called(image: StoredImage) -> str:
+    return f"image {image_removal.called(image)}"
