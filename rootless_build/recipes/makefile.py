@@ -129,6 +129,8 @@ def _steps(line: RecipeLine, make: str, project: Path) -> tuple[list[Step], list
             raise _refused(origin, _RUN_ANYWAY)
         steps: list[Step] = []
         notes: list[str] = []
+        if not parts:
+            notes.append(f"{origin}: left out: it looks for docker, in whose place rbuild is")
         for part in parts:
             made, said = _step(line, part, origin, project)
             steps += made

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -17,7 +18,13 @@ from tree_sitter import Node
 from rootless_build.data import dataclass
 from rootless_build.recipes import shell_questions
 from rootless_build.recipes.shell_grammar import Tree, Word, above, within
-from rootless_build.recipes.shell_line import ASSIGNMENT, NotSimpleError, Part, Simple
+from rootless_build.recipes.shell_line import (
+    ASSIGNMENT,
+    PROGRAMS,
+    NotSimpleError,
+    Part,
+    Simple,
+)
 from rootless_build.recipes.shell_runs import ITSELF, PREFIXES, Reading, is_question
 
 _MAKES: Final = frozenset({"make", "gmake"})
@@ -55,7 +62,7 @@ def parts(text: str, directory: Path, environment: Mapping[str, str]) -> list[Pa
             raise NotSimpleError("rbuild can't read it as the shell would")
         return [Part(text, directory)]
     if not line.docker:
-        return [Part(text, directory)]
+        return [] if line.only_looks_for_docker() else [Part(text, directory)]
     pieces = line.pieces()
     found: list[Part] = []
     place = _Place(directory, environment)
@@ -213,6 +220,29 @@ class _Line(Reading):
 
     def _is_cd(self, piece: _Piece) -> bool:
         return piece.is_command and [w.text for w in self.words(piece.node)[:1]] == ["cd"]
+
+    def only_looks_for_docker(self) -> bool:
+        """Whether the line does nothing but ask for a docker that is not there, and what it does
+        then: rbuild stands in for it.
+        """
+        statements = [node for node in self.tree.root.named_children if node.type != "comment"]
+        if len(statements) != 1:
+            return False
+        node = statements[0]
+        if node.type == "list":
+            if self.tree.of(node.children[1]) != "||":
+                return False
+            node = node.children[0]
+        if node.type == "redirected_statement":
+            if not all(shell_questions.is_harmless(self.tree, n) for n in node.children[1:]):
+                return False
+            node = node.children[0]
+        names = [word.text for word in self.words(node)] if node.type == "command" else []
+        asks = names[:-1] in (["command", "-v"], ["command", "-V"], ["which"], ["type"], ["hash"])
+        return asks and names[-1] in PROGRAMS and self._is_missing(names[-1])
+
+    def _is_missing(self, program: str) -> bool:
+        return shutil.which(program, path=self._environment.get("PATH", "")) is None
 
     # --- pieces -----------------------------------------------------------------------------------
 

@@ -73,7 +73,8 @@ def parts(
     """The line as steps: itself, where it has no docker in it, else what `&&` joins.
 
     A `cd DIRECTORY &&` at the beginning moves the rest; nothing else that outlives a command of a
-    shell line can be taken apart. Raises NotSimpleError.
+    shell line can be taken apart. No part at all is left of a line that only asks whether there is
+    a docker, where there is none. Raises NotSimpleError.
     """
     if not speaks_of_docker(text, environment):
         return [Part(text, directory)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pty
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +24,7 @@ from rootless_build.plan import (
     TagImage,
     VolumeMount,
 )
-from tests.unit.make_project import MakeProject
+from tests.unit.make_project import PATH, MakeProject
 
 
 @pytest.fixture
@@ -747,6 +748,39 @@ def test_an_empty_mount_fails_as_with_docker_when_its_turn_has_come(
     assert str(run.origin) == "Makefile:2"
     done = process.capture([*run.shell, run.script])
     assert (done.status, done.words) == (125, words)
+
+
+@pytest.mark.parametrize(
+    ("line", "left_out"),
+    [
+        ("command -v docker >/dev/null || exit 1", True),
+        ("@command -v docker > /dev/null 2>&1 || (echo install docker; exit 1)", True),
+        ("which docker", True),
+        ("hash docker || { echo no docker; false; }", True),
+        ("type docker >/dev/null && touch a", False),
+        ("command -v docker || true; touch a", False),
+        ("command -v docker > where", False),
+        ("which docker make", False),
+        ("which make || exit 1 # docker", False),
+    ],
+)
+def test_a_line_that_only_looks_for_a_docker_that_is_not_there_is_left_out(
+    project: MakeProject, tmp_path: Path, line: str, left_out: bool
+) -> None:
+    project.write(f"all:\n\t{line}\n\tdocker run i\n")
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("make", "sh", "env"):
+        (programs / name).symlink_to(shutil.which(name, path=PATH) or "")
+    plan = project.plan(PATH=str(programs))
+    assert [step.kind for step in plan.steps] == ["host-command", "run-container"][left_out:]
+    said = [note for note in plan.notes if "left out" in note]
+    assert (
+        said == ["Makefile:2: left out: it looks for docker, in whose place rbuild is"]
+    ) is left_out
+    (programs / "docker").symlink_to("/bin/true")
+    there = project.plan(PATH=str(programs)).steps
+    assert [step.kind for step in there] == ["host-command", "run-container"]
 
 
 # --- while the Makefile is read -------------------------------------------------------------------

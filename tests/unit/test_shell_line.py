@@ -72,8 +72,10 @@ def words(line: str, directory: Path = HERE, **environment: str) -> tuple[str, .
         "a && \\\nb docker \\\n  && c",
     ],
 )
-def test_lines_that_are_not_dockers(line: str) -> None:
-    assert parts(line, GO="go") == [Part(line, HERE)]
+def test_lines_that_are_not_dockers(tmp_path: Path, line: str) -> None:
+    for name in ("docker", "podman"):
+        (tmp_path / name).symlink_to("/bin/true")
+    assert parts(line, GO="go", PATH=f"{tmp_path}:{PATH}") == [Part(line, HERE)]
 
 
 @pytest.mark.parametrize(
