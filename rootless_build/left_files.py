@@ -31,7 +31,7 @@ from rootless_build.plan import BindMount, RunContainer
 
 _MOST: Final = 10_000
 """Entries outside of the project that are looked at: a mount may be somebody's home."""
-_PATIENCE: Final = 0.25
+_PATIENCE: Final = 1.0
 """Seconds for that."""
 
 Say = Callable[[str, str, Level], None]

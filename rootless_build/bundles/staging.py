@@ -231,12 +231,13 @@ class Staging:
             for above in _above(path)
             if above in files
         }
-        replaced = set(written)
         problems |= {
-            f"{shown(path)}: {shown(above)} was made meanwhile, which is no directory"
+            f"{shown(path)}: {shown(place)} was made meanwhile, which is no directory"
             for path in written
-            for above in _above(path)
-            if above in now and above not in replaced and not stat.S_ISDIR(now[above][0])
+            for place in (*_above(path), *(() if path in files else (path,)))
+            if place in now
+            and not stat.S_ISDIR(now[place][0])
+            and now[place] != self.found.get(place)
         }
         if problems:
             raise BundlesError(

@@ -190,6 +190,9 @@ def test_what_is_published_beside_a_shell_goes_through_none_of_its_links(
         (staging.path / "sub").mkdir()
         (staging.path / "sub/authorized_keys").write_text("mine")
         (bundles / "sub").symlink_to(tmp_path / "home")
+        with pytest.raises(BundlesError):
+            staging.publish_beside()
+        (bundles / "sub").unlink()
         staging.publish_beside()
     assert list((tmp_path / "home").iterdir()) == []
     assert (bundles / "sub/authorized_keys").read_text() == "mine"
@@ -231,6 +234,13 @@ def test_what_others_made_in_a_directory_is_not_replaced_by_a_file(bundles: Path
     assert (bundles / "x").read_text() == "theirs"
     assert (bundles / "f").exists()
     assert any("x/more" in problem for problem in caught.value.problems)
+    with stage(bundles) as staging:
+        (staging.path / "new/below").mkdir(parents=True)
+        (bundles / "new").write_text("theirs")
+        with pytest.raises(BundlesError) as caught:
+            staging.publish_beside()
+    assert (bundles / "new").read_text() == "theirs"
+    assert any(problem.startswith("new: ") for problem in caught.value.problems)
 
 
 def test_a_directory_that_others_left_alone_becomes_the_containers_file(bundles: Path) -> None:
