@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -219,6 +219,61 @@ def test_a_failed_container_leaves_the_old_bundles(project: Path, status: int) -
     assert caught.value.status == status
     assert names(project) == ["old"]
     assert engine.open_containers == 0
+
+
+def test_what_a_failed_container_wrote_is_kept_and_what_can_not_be_is_named(
+    project: Path, tmp_path: Path
+) -> None:
+    def work(step: RunContainer) -> None:
+        mount = step.mounts[0]
+        assert isinstance(mount, BindMount)
+        (mount.source / "closed").mkdir()
+        (mount.source / "closed/log").write_text("why")
+        (mount.source / "closed").chmod(0)
+        place = os.open(mount.source, os.O_RDONLY)
+        for _ in range(25):
+            os.mkdir("d" * 200, dir_fd=place)
+            below = os.open("d" * 200, os.O_RDONLY, dir_fd=place)
+            os.close(place)
+            place = below
+        os.close(place)
+
+    failed = tmp_path / "kept"
+    events: list[Event] = []
+    with pytest.raises(StepFailedError):
+        runner.run(
+            plan(project),
+            FakeEngine(ended=Exit(1), work=work),
+            runner.Options(failed=failed),
+            events.append,
+        )
+    said = {event.code: event.text for event in events if isinstance(event, Notice)}
+    assert said["kept"] == f"what the container wrote is kept in {failed}: closed/log"
+    assert said["not-kept"].endswith("(File name too long)")
+    assert (failed / "closed/log").read_text() == "why"
+
+
+def test_a_run_beside_another_refuses_what_would_take_the_others_files(
+    project: Path, tmp_path: Path
+) -> None:
+    (project / "bundles/x").mkdir()
+
+    def work(step: RunContainer) -> None:
+        write("first", "mine")(step)
+        mount = step.mounts[0]
+        assert isinstance(mount, BindMount)
+        (mount.source / "x").rmdir()
+        write("x", "mine")(step)
+        (project / "bundles/x/new").write_text("theirs")
+
+    failed = tmp_path / "kept"
+    options = runner.Options(own_command=True, publishing=lambda: nullcontext(False), failed=failed)
+    with pytest.raises(BundlesError) as caught:
+        runner.run(plan(project), FakeEngine(work=work), options, lambda _: None)
+    assert caught.value.problems == ("x: a file of this build, and x/new was made meanwhile",)
+    assert names(project) == ["old", "x"]
+    assert (project / "bundles/x/new").read_text() == "theirs"
+    assert (failed / "x").read_text() == "mine"
 
 
 def test_bad_bundles_are_not_published(project: Path) -> None:
