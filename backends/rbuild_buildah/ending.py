@@ -28,10 +28,16 @@ from rootless_build.data import dataclass
 from rootless_build.events import LONGEST_LINE, ForwardingReporter, StepReporter, Stream
 
 _LONGEST_ENDING: Final = 16 * 1024
+_SIGNALS: Final = {(signal.strsignal(number) or "").lower(): number for number in range(1, 32)}
+"""By what Go calls them, as the C library does (syscall, zerrors_linux); upper case is its own."""
+_SIGNAL: Final = (
+    b"(?i:" + b"|".join(re.escape(name).encode() for name in _SIGNALS) + rb"|signal \d+)"
+)
 _LINE: Final = re.compile(
-    rb"(?:subprocess exited (?:with status \d+|on [a-z0-9 /()]+)"
-    rb"|container exited on [a-z0-9 /()]+"
-    rb"|Error: (?:while running runtime: )?exit status \d+)\n\Z"
+    rb"(?:subprocess exited (?:with status \d+|on " + _SIGNAL + rb")"
+    rb"|container exited on "
+    + _SIGNAL
+    + rb"|Error: (?:while running runtime: )?exit status \d+)\n\Z"
 )
 _NOT_STARTED: Final = (b"error running container: ", b"process failed to start with error: ")
 _OWN: Final = b"Error: "
@@ -41,7 +47,7 @@ _STATUS: Final = (
 )
 _ENDED: Final = re.compile(_STATUS)
 _SIGNALLED: Final = re.compile(
-    rb"(?:subprocess|container) exited on (?P<signal>(?:signal \d+)|[a-z0-9 /()]+)\n" + _STATUS
+    rb"(?:subprocess|container) exited on (?P<signal>" + _SIGNAL + rb")\n" + _STATUS
 )
 _FAILED: Final = re.compile(
     rb"(?P<before>(?:time=[^\n]*\n)*)"
@@ -64,10 +70,9 @@ _REFUSED: Final = re.compile(
 )
 _IN_CHROOT: Final = b"subprocess exited with status "
 _SHOWN_LAST: Final = re.compile(
-    rb"(?:^|\n)(?:subprocess exited on [a-z0-9 /()]+\n"
+    rb"(?:^|\n)(?:subprocess exited on " + _SIGNAL + rb"\n"
     rb"|process failed to start with error: [^\n]*process exited with error: exec: not started)\Z"
 )
-_SIGNALS: Final = {(signal.strsignal(each) or "").lower(): each for each in signal.Signals}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,7 @@ def _not_started(match: re.Match[bytes]) -> Exit:
 
 
 def _after_signal(match: re.Match[bytes]) -> Exit:
-    name = match["signal"].decode()
+    name = match["signal"].decode().lower()
     # Go writes `signal 35` for those that have no name.
     number = _SIGNALS.get(name) or int(name.removeprefix("signal "))
     return Exit(128 + number)

@@ -26,6 +26,12 @@ from rootless_build.plan import (
 
 Spec = dict[str, Json]
 
+_OTHER_SIGNALS = {
+    "STKFLT": 16,
+    **{f"RTMIN+{number}": signal.SIGRTMIN + number for number in range(1, 16)},
+    **{f"RTMAX-{number}": signal.SIGRTMAX - number for number in range(1, 15)},
+}
+"""What docker and podman know besides Python (moby/sys/signal); RTMIN+3 stops systemd."""
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([bkmgt]?)(?:i?b)?", re.IGNORECASE)
 _UNITS = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _INFINITY = 2**64 - 1
@@ -118,8 +124,11 @@ def _signal_number(name: str | None) -> int | None:
         return None
     if name.isdecimal():
         return int(name)
+    word = name.upper().removeprefix("SIG")
+    if word in _OTHER_SIGNALS:
+        return _OTHER_SIGNALS[word]
     try:
-        return signal.Signals["SIG" + name.upper().removeprefix("SIG")].value
+        return signal.Signals[f"SIG{word}"].value
     except KeyError:
         message = f"there is no signal called {name}"
         raise UnsupportedError(message) from None

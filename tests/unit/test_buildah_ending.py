@@ -79,6 +79,9 @@ def test_a_line_is_shown_before_the_command_ends() -> None:
         ("subprocess exited on terminated\n" + CHROOT_ONCE.format(1), 143),
         ("container exited on segmentation fault\n" + OCI.format(1), 139),
         ("container exited on signal 35\n" + OCI.format(1), 163),
+        ("container exited on stack fault\n" + OCI.format(1), 144),
+        ("container exited on CPU time limit exceeded\n" + OCI.format(1), 152),
+        ("container exited on I/O possible\n" + OCI.format(1), 157),
     ],
 )
 def test_a_signal_is_told_from_status_1(words: str, status: int) -> None:
