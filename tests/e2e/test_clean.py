@@ -18,7 +18,7 @@ from rootless_build.host import engine_settings, gather
 from tests.e2e.driver import Rbuild, events
 from tests.e2e.waiting import WAIT, at_work
 
-pytestmark = pytest.mark.in_ci("podman", "docker")
+pytestmark = pytest.mark.in_ci("podman")
 
 MEGABYTES = 4
 MAKEFILE = """\
@@ -124,6 +124,7 @@ def from_image(rbuild: Rbuild, image: str) -> Iterator[str]:
         engine(rbuild, *end)
 
 
+@pytest.mark.in_ci("podman", "docker")
 def test_all_images_of_a_project_go_in_one_call(project: Rbuild) -> None:
     """Those of single instructions and of other stages included."""
     before = ids(project)
@@ -285,6 +286,7 @@ def used(rbuild: Rbuild) -> int:
     return int(told.splitlines()[-1].split()[0])
 
 
+@pytest.mark.in_ci("podman", "docker")
 def test_what_is_promised_comes_back(project: Rbuild) -> None:
     """Of two images that share layers with one another, and one layer with the user's own."""
     before = ids(project)
@@ -370,6 +372,7 @@ def test_what_a_run_elsewhere_uses_stays(project: Rbuild, tmp_path: Path) -> Non
     assert of_rbuild(rbuild) == []
 
 
+@pytest.mark.in_ci("podman", "docker")
 def test_what_only_a_label_tells_is_listed_and_goes_when_told(
     project: Rbuild, tmp_path: Path
 ) -> None:
@@ -397,3 +400,39 @@ def test_what_only_a_label_tells_is_listed_and_goes_when_told(
     if project.backend == "docker":
         engine(project, "image", "prune", "--force")
     assert ids(project) == before
+
+
+def test_two_at_once(project: Rbuild, tmp_path: Path) -> None:
+    rbuild = own(project, tmp_path)
+    before = ids(rbuild)
+    other = replace(rbuild, project=tmp_path / "other")
+    shutil.copytree(project.project, other.project)
+    built(rbuild)
+    built(other)
+    everything = ("clean", "--everywhere", "--images", "--volumes")
+    with rbuild.started(*everything) as first, other.started(*everything) as second:
+        for running in (first, second):
+            out, said = running.communicate(timeout=120)
+            assert running.returncode == 0, (out, said)
+    assert rbuild(*everything).returncode == 0
+    assert ids(rbuild) == before
+    assert of_rbuild(rbuild) == []
+
+
+def test_what_is_in_a_storage_that_is_gone_is_told(project: Rbuild, tmp_path: Path) -> None:
+    rbuild = own(project, tmp_path)
+    built(rbuild)
+    (record,) = (tmp_path / "state/rbuild/images").glob("*.json")
+    made = json.loads(record.read_text())
+    gone = {**made, "storage": "containers overlay /nowhere", "backend": "podman"}
+    lost = record.with_name("00000000000000000001-4194305.1.json")
+    lost.write_text(json.dumps(gone))
+    said = cleaned(rbuild, "--images")
+    (what,) = [each for each in kept(said) if "/nowhere" in each]
+    assert kept(said)[what].endswith("--backend podman, or --everywhere")
+    everything = ("--everywhere", "--images", "--volumes")
+    said = cleaned(rbuild, *everything)
+    assert "not there, or its engine does not answer" in kept(said)[what]
+    assert "on record there" in kept(said)[f"directory {tmp_path / 'state/rbuild'}"]
+    cleaned(rbuild, *everything, "--yes")
+    assert of_rbuild(rbuild) == []

@@ -333,3 +333,25 @@ def test_what_an_engine_refuses_is_tried_again(records: BuiltImages) -> None:
     storage.refused.clear()
     build(records, storage, 3)
     assert replaced(records, storage) == (2, 0)
+
+
+class Interrupted(Storage):
+    """Ctrl-C strikes after one image."""
+
+    def remove_images(self, images: Sequence[StoredImage]) -> Mapping[str, str]:
+        super().remove_images(images[:1])
+        raise KeyboardInterrupt
+
+
+def test_what_was_left_by_an_interruption_is_still_on_record(records: BuiltImages) -> None:
+    storage = Interrupted()
+    build(records, storage, 1, 2)
+    build(records, storage, 3, 4)
+    with pytest.raises(KeyboardInterrupt):
+        replaced(records, storage)
+    assert len(storage.images) == 3
+    assert len(records.all()) == 2
+    rest = Storage(*storage.images.values())
+    assert replaced(records, rest) == (1, 0)
+    assert set(rest.images) == {identity(3), identity(4)}
+    assert len(records.all()) == 1

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import signal
 import stat
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -203,3 +205,31 @@ def test_where_no_record_can_be_kept_a_run_goes_on_and_says_so(
     ) as run:
         run.note(backend="podman")
     assert "not kept apart" in words[0]
+
+
+def test_a_lock_that_is_removed_while_it_is_waited_for_is_taken_anew(tmp_path: Path) -> None:
+    """`rbuild clean --everywhere` removes checkouts' directories: two runs are apart then too."""
+    data, project = tmp_path / "data", tmp_path / "project"
+    project.mkdir()
+    waits = threading.Event()
+
+    def wait_for_it() -> None:
+        with runs.begin(data, project, "second", alone=True, wait=True, say=lambda _: waits.set()):
+            taken.append(runs.directory(data, project) / "lock")
+            busy.append(_is_busy(data, project))
+
+    taken: list[Path] = []
+    busy: list[bool] = []
+    with runs.begin(data, project, "first", alone=True, wait=True, say=print):
+        second = threading.Thread(target=wait_for_it)
+        second.start()
+        assert waits.wait(60)
+        shutil.rmtree(runs.directory(data, project))
+    second.join(60)
+    assert taken[0].exists()
+    assert busy == [True]
+
+
+def _is_busy(data: Path, project: Path) -> bool:
+    with runs.idle(data, runs.key(project)) as who:
+        return bool(who)
