@@ -380,7 +380,8 @@ class _Run:
             text = f"while the image was built {changed}; the next run builds it again"
             reporter.notice("changed-meanwhile", text, Level.WARNING)
         self._made.add(image.id.removeprefix("sha256:"))
-        self._remove_replaced(step, reporter)
+        if again is None:
+            self._remove_replaced(step, reporter)
         return True
 
     def _remove_replaced(self, step: BuildImage, reporter: StepReporter) -> None:

@@ -34,6 +34,7 @@ _rbuild() {
     done
     case $command in
     plan) options+=" --format --explain" ;;
+    run) options+=" --target" ;;
     backends) options+=" --format" ;;
     bundles) options+=" --format" ;;
     install) options+=" --prefix" ;;
@@ -47,6 +48,7 @@ _rbuild() {
     --backend) mapfile -t COMPREPLY < <(compgen -W "auto podman buildah docker" -- "$current") ;;
     --log-format | --format) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$current") ;;
     --color) mapfile -t COMPREPLY < <(compgen -W "auto always never" -- "$current") ;;
+    --target) mapfile -t COMPREPLY < <(compgen -W "$(_rbuild_targets "$directory" "$makefile")" -- "$current") ;;
     --network) mapfile -t COMPREPLY < <(compgen -W "host none slirp4netns pasta" -- "$current") ;;
     -C | --directory | --bundles-dir | --prefix)
         mapfile -t COMPREPLY < <(compgen -d -- "$current") ;;
@@ -58,7 +60,7 @@ _rbuild() {
         fi
         case $command in
         "") word="$commands $(_rbuild_targets "$directory" "$makefile")" ;;
-        plan | make) word=$(_rbuild_targets "$directory" "$makefile") ;;
+        plan | make | reproduce) word=$(_rbuild_targets "$directory" "$makefile") ;;
         bundles) word="list verify" ;;
         help) word=$commands ;;
         base) word="debian:bookworm debian:trixie ubuntu:noble" ;;

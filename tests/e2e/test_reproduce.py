@@ -149,9 +149,14 @@ def test_an_image_that_can_not_be_reproduced_names_file_and_image(baked: Rbuild)
 
 @pytest.mark.in_ci("podman")
 def test_an_image_without_a_name_is_built_twice(baked: Rbuild) -> None:
+    assert baked("app").returncode == 0
+    before = untagged(baked)
+    assert before, "it stays for the next build"
     done = baked("reproduce", "app")
     assert done.returncode == 0, done.stderr + done.stdout
     assert "the image app, built twice since it has no name" in done.stdout
+    # What was there before is there.
+    assert before <= untagged(baked)
 
 
 @pytest.mark.in_ci("podman")
@@ -177,6 +182,12 @@ def test_the_image_that_the_bundles_were_made_in_is_named_when_it_is_gone(rbuild
     assert "rbuild --force binary, and reproduce compares" in done.stderr
     assert rbuild("--force", "binary").returncode == 0
     assert rbuild("reproduce", "binary").returncode == 0
+
+
+def untagged(rbuild: Rbuild) -> set[str]:
+    """The images without a name that rbuild made here."""
+    told = events(rbuild("--log-format", "json", "clean", "--images", "--dry-run").stdout)
+    return {str(event["what"]) for event in told if event["event"] == "removed"}
 
 
 def image(rbuild: Rbuild) -> str:

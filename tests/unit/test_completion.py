@@ -33,7 +33,8 @@ def project(tmp_path: Path) -> Path:
 
 def test_commands_and_the_projects_targets(project: Path) -> None:
     assert completed(project, "rbuild", "") == sorted([*Rbuild.COMMANDS, "all", "b/x", "cross"])
-    assert completed(project, "rbuild", "plan", "") == ["all", "b/x", "cross"]
+    for words in (("plan",), ("reproduce",), ("run", "--target")):
+        assert completed(project, "rbuild", *words, "") == ["all", "b/x", "cross"]
     assert completed(project.parent, "rbuild", "-C", str(project), "a") == ["all"]
 
 
