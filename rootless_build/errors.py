@@ -66,8 +66,10 @@ class RecipeError(RbuildError):
 class UnknownTargetError(RecipeError):
     """The project has a recipe, and no target of that name in it."""
 
-    def __init__(self, message: str, target: str, *, hint: str = "") -> None:
-        super().__init__(message, hint=hint)
+    def __init__(
+        self, message: str, target: str, *, hint: str = "", engine_words: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint, engine_words=engine_words)
         self.target = target
 
 

@@ -462,6 +462,14 @@ def test_what_a_target_has_besides_is_a_note_where_it_is_built(
     assert bake.notes("other") == ()
 
 
+def test_a_misspelt_block_is_told_where_its_target_is_missed(bake: Baker) -> None:
+    bake.write(docker_bake_hcl='tagret "app" {}\ntarget "t" {}\n')
+    with pytest.raises(RecipeError, match="the bake file has no target app") as caught:
+        bake.targets("app")
+    assert "docker-bake.hcl:1:1: a bake file has no block 'tagret'" in caught.value.engine_words
+    assert "did you mean target?" in caught.value.engine_words
+
+
 def test_a_target_whose_parent_can_not_be_read_is_refused(bake: Baker) -> None:
     bake.write(
         docker_bake_hcl='target "p" {\n  tags = [nope]\n}\ntarget "t" { inherits = ["p"] }\n'

@@ -162,7 +162,10 @@ class _Resolution:
         if own is None:
             known = [*self.definition.targets, *(group.name for group in self.definition.groups)]
             message = f"the bake file has no target {name}"
-            raise UnknownTargetError(message, name, hint=nearest(name, known))
+            # A misspelt block is passed over, and is what is missing then.
+            notes = "\n".join(self.definition.notes)
+            hint = nearest(name, known)
+            raise UnknownTargetError(message, name, hint=hint, engine_words=notes)
         if own.error is not None:
             raise own.error
         base = Target(name, own.place)
