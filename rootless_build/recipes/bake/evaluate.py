@@ -157,8 +157,6 @@ def _typed(place: Place) -> Iterator[None]:
 
 
 def _template(template: Template, scope: Scope) -> Value:
-    if len(template.parts) == 1 and not isinstance(template.parts[0], For | Conditional):
-        return evaluate(template.parts[0], scope)
     pieces = []
     for part in template.parts:
         with _typed(part.place):

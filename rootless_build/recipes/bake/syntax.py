@@ -22,7 +22,7 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A string with parts to replace. One part alone that is no text keeps its own type."""
+    """A string with parts to replace; `${…}` alone is none, but what is in it."""
 
     parts: tuple[Expression, ...]
     place: Place
