@@ -35,8 +35,9 @@ ARGUMENTS: Final = tuple(
 """The arguments that every build has without being given them."""
 
 _LOCAL: Final = "local"
-_SYSTEM: Final = re.compile(r"([a-z0-9_-]+)(?:\(([a-z0-9_.%-]*)((?:\+[a-z0-9_.%-]+)*)\))?")
-_PART: Final = re.compile(r"[a-z0-9_.-]+")
+# Compiled where a platform is read: most runs read none.
+_SYSTEM: Final = r"([a-z0-9_-]+)(?:\(([a-z0-9_.%-]*)((?:\+[a-z0-9_.%-]+)*)\))?"
+_PART: Final = r"[a-z0-9_.-]+"
 _OTHER_SYSTEMS: Final = {"macos": "darwin"}
 _ALIASES: Final = {
     "x86_64": "amd64",
@@ -113,8 +114,8 @@ def parse(text: str) -> Platform:
     parts = text.lower().split("/")
     if len(parts) > 3:
         raise BadPlatformError(f"{text} has {len(parts)} parts, and a platform has at most three")
-    first = _SYSTEM.fullmatch(parts[0])
-    if first is None or not all(map(_PART.fullmatch, parts[1:])):
+    first = re.fullmatch(_SYSTEM, parts[0])
+    if first is None or not all(re.fullmatch(_PART, part) for part in parts[1:]):
         raise BadPlatformError(f"{text or 'an empty word'} is no platform")
     system = _OTHER_SYSTEMS.get(first[1], first[1])
     features = tuple(filter(None, (first[3] or "").split("+")))
