@@ -170,8 +170,9 @@ class _LeftFiles:
     def __init__(self, inside: tuple[Path, ...], outside: tuple[Path, ...]) -> None:
         self._foreign: set[Inode] = set()
         self._directories: set[Inode] = set()
+        self._closed: set[Inode] = set()
         for place in inside:
-            foreign.walk(str(place), self._note, _ignore)
+            foreign.walk(str(place), self._note, self._note_closed)
         self._inside = inside
         # Of what was not seen whole nobody can tell what is new.
         self._outside = tuple(place for place in outside if self._noted(place))
@@ -189,6 +190,14 @@ class _LeftFiles:
         self._directories.add(seen.inode)
         return True
 
+    def _note_closed(self, path: str, _: OSError) -> None:
+        """A directory that can't be looked into. Where it can be later, nobody can tell what is new
+        in it.
+        """
+        with suppress(OSError):
+            status = os.lstat(path)
+            self._closed.add((status.st_dev, status.st_ino))
+
     def _noted(self, place: Path) -> bool:
         limit = _Limit()
 
@@ -197,7 +206,7 @@ class _LeftFiles:
             return self._note(seen, ours)
 
         try:
-            foreign.walk(str(place), visit, _ignore)
+            foreign.walk(str(place), visit, self._note_closed)
         except _LookedAtEnoughError:
             return False
         return True
@@ -221,6 +230,10 @@ class _LeftFiles:
             if limit is not None:
                 limit.count()
             is_directory = stat.S_ISDIR(seen.status.st_mode)
+            if seen.inode in self._closed:
+                if seen.status.st_uid != os.getuid() and seen.inode not in self._foreign:
+                    new.others.append((seen, False))
+                return None
             if seen.status.st_uid == os.getuid():
                 return True if is_directory else None
             if seen.inode in self._foreign:

@@ -182,6 +182,21 @@ def test_what_was_anothers_stays_so_in_directories_that_are_named(
     assert foreign(elsewhere) == {"old", "other"}
 
 
+def test_what_could_not_be_looked_into_before_is_not_new(
+    leave: Leave, project: Path, tmp_path: Path
+) -> None:
+    """Whether the container opens the directory to everybody, or makes it the caller's."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    mounts = (BindMount(project, "/w"), BindMount(elsewhere, "/e"))
+    private = "umask 077; mkdir {0}/p; touch {0}/p/old; chown -R 4321:4321 {0}/p; "
+    leave(private.format("/e") + private.format("/w"), *mounts, seen_to=False)
+    recorder = leave("chmod 755 /e/p; touch /e/x; chown 4321 /e/x; chown 0:0 /w/p", *mounts)
+    assert named(recorder) == ["x"]
+    assert foreign(elsewhere) == {"p", "old", "x"}
+    assert foreign(project) == {"old"}
+
+
 def test_nothing_is_said_of_what_is_too_large_to_be_looked_at_before(
     leave: Leave, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
