@@ -83,13 +83,13 @@ def _are_new(command: Command, rows: Sequence[str]) -> bool:
     shown = cache_directory(command.project) / "settings-shown"
     text = "".join(f"{row}\n" for row in rows)
     try:
-        if shown.read_text(encoding="utf-8") == text:
+        if shown.read_text(errors="surrogateescape") == text:
             return False
-    except (OSError, UnicodeDecodeError):
+    except OSError:
         pass
     with suppress(OSError):
         shown.parent.mkdir(parents=True, exist_ok=True)
-        shown.write_text(text, encoding="utf-8")
+        shown.write_text(text, errors="surrogateescape")
     return True
 
 

@@ -133,7 +133,7 @@ def _checked_out(repository: GitRef, work: Path, data: Path | None) -> str:
         _fetch_into(work, remote, name)
     else:
         # What was fetched for an earlier build is not fetched again.
-        store = data / "git" / hashlib.sha256(remote.encode()).hexdigest()
+        store = data / "git" / hashlib.sha256(os.fsencode(remote)).hexdigest()
         store.mkdir(parents=True, exist_ok=True)
         with _alone(store):
             _git(store, "init", "--quiet", "--bare")

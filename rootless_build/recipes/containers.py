@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 import re
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -189,7 +190,7 @@ def _tag(build: BuildImage, plan: Plan) -> str:
     if build.tags:
         return build.tags[0]
     # Another checkout's target of that name is another one.
-    place = hashlib.sha256(str(plan.project).encode()).hexdigest()[:12]
+    place = hashlib.sha256(os.fsencode(plan.project)).hexdigest()[:12]
     name = _ODD.sub("-", _telling_names([build])[0].lower()).strip("-")
     return f"{_NAMES}/{name or 'image'}:{place}"
 

@@ -74,7 +74,7 @@ class Probe:
         # Makefiles find themselves by the first or last word of this list.
         rules += ["endif", "MAKEFILE_LIST :=\n"]
         directory.mkdir()
-        self.file.write_text("\n".join(rules))
+        self.file.write_text("\n".join(rules), errors="surrogateescape")
 
     @property
     def says_all_is_read(self) -> Path:

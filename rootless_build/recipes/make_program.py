@@ -105,7 +105,7 @@ def install(place: Path, make: str, makefiles: str) -> Path:
     """Write the program below `place`: its path is in no Makefile."""
     program = place / PLACE / "make"
     program.parent.mkdir()
-    program.write_text(script(make, makefiles))
+    program.write_text(script(make, makefiles), errors="surrogateescape")
     program.chmod(0o755)
     return program
 

@@ -128,6 +128,6 @@ def install(place: Path, path: str | None) -> Stub:
     for name in (*_ALWAYS, *(name for name, where in found.items() if where)):
         program = directory / name
         itself = found.get(name) or ""
-        program.write_text(stub_script.script(name, itself))
+        program.write_text(stub_script.script(name, itself), errors="surrogateescape")
         program.chmod(0o755)
     return Stub(directory, place / "record", place / "read")

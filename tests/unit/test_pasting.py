@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -21,12 +22,14 @@ def project(tmp_path: Path) -> Path:
     return place
 
 
-def written(project: Path, *words: str, **environment: str) -> bytes:
-    """What `rbuild plan` writes to a file."""
+def written(
+    project: Path, *options: str, command: str = "plan", words: Sequence[str] = (), **env: str
+) -> bytes:
+    """What `rbuild plan`, or another command, writes to a file."""
     done = subprocess.run(
-        [sys.executable, "-m", "rootless_build", "plan", *words],
+        [sys.executable, "-m", "rootless_build", *options, command, *words],
         cwd=project,
-        env={**os.environ, "XDG_CONFIG_HOME": str(project / "none"), **environment},
+        env={**os.environ, "XDG_CONFIG_HOME": str(project / "none"), **env},
         capture_output=True,
         check=False,
     )
@@ -84,8 +87,26 @@ def test_a_path_that_is_not_of_the_outputs_encoding(tmp_path: Path, encoding: st
     script = written(place, PYTHONIOENCODING=encoding)
     assert ran(script, tmp_path)[0] == 0
     assert b"caf\xe9" in script
-    for words in (("--log-format", "json"), ("--format", "json")):
-        assert b"caf\\udce9" in written(place, *words, PYTHONIOENCODING=encoding)
+    for options, words in ((("--log-format=json",), ()), ((), ("--format", "json"))):
+        shown = written(place, *options, words=words, PYTHONIOENCODING=encoding)
+        assert b"caf\\udce9" in shown
+
+
+def test_a_project_and_directories_of_any_bytes(tmp_path: Path) -> None:
+    """Of a bake file whose targets build on each other, and of a Makefile with others' files."""
+    place = tmp_path / os.fsdecode(b"caf\xe9")
+    (place / "baked").mkdir(parents=True)
+    (place / "baked" / "Dockerfile").write_text("FROM scratch\n")
+    (place / "baked" / "docker-bake.hcl").write_text(
+        'target "default" {\n  contexts = { b = "target:base" }\n}\ntarget "base" {}\n'
+    )
+    assert b"--tag" in written(place / "baked")
+    assert b"caf\xe9" in written(place / "baked", command="run", words=("--dry-run", "--", "true"))
+    MakeProject(place).write("all:\n    echo $(MORE)\n")
+    MakeProject(place).write("MORE = more\n", "more.mk")
+    (place / "tmp").mkdir()
+    script = written(place, MAKEFILES=str(place / "more.mk"), TMPDIR=str(place / "tmp"))
+    assert ran(script, tmp_path) == (0, "more\n")
 
 
 def test_a_text_that_the_encoding_has_not_is_escaped(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
@@ -273,7 +274,7 @@ class _Links:
 
     def tag(self, name: str, platform: str | None) -> str:
         # Another checkout's target of that name is another one.
-        place = hashlib.sha256(str(self.directory).encode()).hexdigest()[:12]
+        place = hashlib.sha256(os.fsencode(self.directory)).hexdigest()[:12]
         suffix = f"-{directory(platform)}" if platform else ""
         return f"{LINKED}{name.lower()}:{place}{suffix}"
 
