@@ -94,7 +94,7 @@ def _needed(path: Path, root: Path, own: OwnDirectories, forgotten: Collection[s
     records = [each for each in _children(path) if each.suffix in {".json", ".journal"}]
     records = [each for each in records if each.stem not in forgotten]
     if root == own.state and path.name == "images" and records:
-        return "images that rbuild built stay, and are on record there"
+        return "images that rbuild made stay, and are on record there"
     return ""
 
 

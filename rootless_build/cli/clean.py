@@ -205,8 +205,8 @@ class Clean(Command):
                 what = f"directory {shown(removed.directory)}"
                 if removed.stays:
                     account.stays(what, removed.stays)
-                elif removed.size:
-                    # This run itself has made one, too.
+                elif removed.size or removed.directory != data:
+                    # This run itself has made that one, too.
                     account.goes(what, removed.size)
             for lasting in lasting_directories():
                 why = "engines keep sockets, locks or images in it, those of yours too"

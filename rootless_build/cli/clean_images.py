@@ -58,6 +58,10 @@ def remove(
         _remove_labelled(engine, record, wanted, account)
     if wanted.everywhere:
         _tell_copies(engine, account)
+        bases = {each for built in record if built.step.base for each in built.ours}
+        for image in stored.images if not wanted.bases else ():
+            if image.id in bases:
+                account.stays(_called(image), "rbuild base made it; --bases removes it")
     there = engine.image_ids() - (account.ids if account.dry else set())
     known = {each for built in record if not wanted.has(built) for each in built.ours}
     for built in record:

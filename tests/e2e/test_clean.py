@@ -336,6 +336,7 @@ def test_nothing_of_rbuilds_is_left(project: Rbuild, tmp_path: Path) -> None:
     everything = ("--everywhere", "--images", "--volumes")
     shown = removed(cleaned(rbuild, *everything, "--dry-run"))
     assert len(of_rbuild(rbuild)) > 5
+    assert f"directory {tmp_path / 'state'}/rbuild" in shown
     done = rbuild("clean", *everything)
     assert done.returncode == 0, done.stderr
     assert of_rbuild(rbuild) == []
