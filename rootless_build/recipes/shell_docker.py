@@ -267,7 +267,8 @@ class _Line(Reading):
             self._refuse_unless_harmless(redirection)
         start, end = words[0].start_byte, words[-1].end_byte
         asks = tuple(sorted(self._asks(command)))
-        return Simple(tuple(assignments), self.tree.between(start, end), asks)
+        text = self.tree.between(start, end)
+        return Simple(tuple(assignments), text, self.tree.text, asks)
 
     def _asks(self, command: Node) -> set[str]:
         """The programs that the shell starts for the words of a docker command."""

@@ -31,11 +31,12 @@ _MARK: Final = "rbuild: the words"
 @dataclass(frozen=True, slots=True)
 class Simple:
     """A simple docker command: the assignments before it, and its words, all as written. `asks`
-    are the programs that the shell starts for its words.
+    are the programs that the shell starts for its words; `line` is what it stands in.
     """
 
     assignments: tuple[str, ...]
     text: str
+    line: str
     asks: tuple[str, ...] = ()
 
 
@@ -107,6 +108,9 @@ def expanded(
     script = [f"printf '%s\\0' '{_MARK}' {simple.text}"]
     for name, word in zip(names, simple.assignments, strict=True):
         script.append(f"{word}; printf '%s\\0' \"${name}\"")
+    if not simple.line.endswith("\\"):
+        # The shell of the recipe has to be able to read all of it: bash knows more than others.
+        script.append(f"if false; then\n{simple.line}\nfi")
     if not directory.is_dir():
         raise NotSimpleError(f"the directory {directory} is not there")
     done = process.capture(

@@ -309,6 +309,14 @@ def test_what_the_shell_cannot_expand_is_told_in_its_words() -> None:
         words("docker run i ${NONE:?say what}")
 
 
+@pytest.mark.parametrize("rest", ["cat <<<x", "diff <(a) b", "((a=(1)))"])
+def test_what_the_recipes_own_shell_cannot_read_is_refused(rest: str) -> None:
+    docker, _ = parts(f"docker run i && {rest}")
+    assert docker.docker is not None
+    with pytest.raises(NotSimpleError, match="the shell can't expand it"):
+        shell_line.expanded(docker.docker, HERE, {"PATH": PATH}, ("dash", "-c"))
+
+
 # --- lines with several commands ------------------------------------------------------------------
 
 
