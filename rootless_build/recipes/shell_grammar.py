@@ -73,21 +73,33 @@ class Tree:
         match node.type:
             case "command_name":
                 # It has lost its way where a reserved word is a command.
-                return self.of(node) in _RESERVED
+                misread = self.of(node) in _RESERVED
             case "``":
                 # An end and a beginning of backquotes with blanks between them.
-                return True
+                misread = True
             case "word":
-                return "\n" in self.of(node)
+                misread = "\n" in self.of(node)
+            case "program" | "list" | "command" | "redirected_statement":
+                misread = self._leaves_out(node)
             case "command_substitution":
                 # It takes backquotes in backquotes for text.
-                return _NESTED.match(self.of(node)) is not None
+                misread = _NESTED.match(self.of(node)) is not None
             case "file_redirect":
                 destinations = node.children_by_field_name("destination")
                 first = node.parent.children[0] if node.parent else node
-                return len(destinations) > 1 and first.type == "file_redirect"
+                misread = len(destinations) > 1 and first.type == "file_redirect"
             case _:
-                return False
+                misread = False
+        return misread
+
+    def _leaves_out(self, node: Node) -> bool:
+        """Whether there is more than blanks between the parts of a node."""
+        at = node.start_byte
+        for child in node.children:
+            if self._data[at : child.start_byte].strip():
+                return True
+            at = max(at, child.end_byte)
+        return bool(self._data[at : node.end_byte].strip())
 
     def _is_lost(self, at: int) -> bool:
         """Whether the grammar takes an escaped blank, which is a word's, for one between words."""

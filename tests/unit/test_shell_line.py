@@ -166,6 +166,7 @@ def test_lines_that_are_dockers_and_nothing_else(line: str) -> None:
         ("docker run i && `", "can't read it"),
         ('echo "`echo \\`docker run i\\``"', "can't read it"),
         ("docker run `id -u` `id -g`", "can't read it"),
+        ('docker run "$(id -u)" - 2>&1', "can't read it"),
     ],
 )
 def test_lines_with_more_than_docker(line: str, why: str) -> None:
