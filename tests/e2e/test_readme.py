@@ -25,6 +25,9 @@ NOT_RUN = {
     "rbuild base debian:bookworm": "15 s of packages; tests/e2e/test_docker_io.py makes it so",
     "rbuild base golang:1.21-bookworm": "a minute of packages",
     "rbuild base tonistiigi/xx:1.6.1": "it clones; tests/e2e/test_base.py makes one of a clone",
+    "rbuild --docker-socket $XDG_RUNTIME_DIR/podman/podman.sock TARGET": (
+        "it needs a service there; tests/e2e/test_docker_socket.py has one"
+    ),
     "rbuild base --from DIR IMAGE": "tests/e2e/test_base.py makes one of a directory",
 }
 
