@@ -71,6 +71,8 @@ BACKGROUND: Final = {
     "-E leaves the directory of somebody else in the variable.",
     "no-lingering": "When the last session of a user ends, systemd ends the user's services and "
     "removes /run/user/UID. Lingering keeps them.",
+    "os-error": "The operating system refused something that rbuild wanted to do with files of its "
+    "own: the disk, its permissions, or a file system that is mounted read-only.",
     # --- engines
     "no-engine": "rbuild drives podman, buildah or docker; each says for itself whether it can run "
     "(rbuild backends).",

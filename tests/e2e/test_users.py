@@ -103,8 +103,9 @@ def test_the_caller_gets_files_of_ones_own(project: Rbuild) -> None:
     assert done.stdout == f"uid={U} gid={G} groups={G}\n/\n"
     assert owners(project.project) == {(U, G)}
     assert (project.bundles / "built").stat().st_mode & 0o777 == 0o700
-    # The copy is said once, and the map is part of what a run gets.
-    assert "its image is copied for that, once" in done.stderr
+    # The copy is said once for an image, and the map is part of what a run gets.
+    if not project.terminal:
+        assert "its image is copied for that, once" in done.stderr
     assert "nothing changed" in project().stderr
     again = project("--force")
     assert again.returncode == 0
