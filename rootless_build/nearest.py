@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+_MOST: Final = 10
+"""Files that are named where none is near."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -12,6 +19,21 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
     near = difflib.get_close_matches(word, list(known), 1, 0.7)
     return near[0] if near else ""
+
+
+def nearest_file(path: Path, names: re.Pattern[str]) -> str:
+    """`did you mean …?`, for a path that leads to nothing: files beside it of such names, or the
+    few that there are; empty for none.
+    """
+    try:
+        there = sorted(entry.name for entry in os.scandir(path.parent) if entry.is_file())
+    except OSError:
+        return ""
+    files = [name for name in there if names.fullmatch(name)]
+    near = nearest(path.name, files) or (files[0] if len(files) == 1 else "")
+    if near:
+        return f"did you mean {os.path.relpath(path.parent / near)}?"
+    return f"there are {', '.join(files[:_MOST])}" if files else ""
 
 
 def likeness(one: str, other: str) -> float:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from rootless_build.nearest import nearest
+from rootless_build.nearest import nearest_file
 
 _MAKEFILE: Final = re.compile(
     r"(?!.*(?:docker|container)file)(?:(?:.*[._-])?(?:gnu)?makefile(?:[._-].*)?|.*\.(?:mk|mak))",
@@ -37,7 +37,6 @@ _OTHERS: Final = (
 )
 """What people take for it: names, what that is, and what to do."""
 _CONTAINERFILE: Final = re.compile(r".*(dockerfile|containerfile).*", re.IGNORECASE)
-_MOST: Final = 10
 
 
 def problem(path: Path) -> tuple[str, str] | None:
@@ -48,9 +47,11 @@ def problem(path: Path) -> tuple[str, str] | None:
         hint = "write it to a file, and name that"
         return "a containerfile can't be read from standard input", hint
     if not path.exists():
-        return "no such file", _near(path)
+        return "no such file", nearest_file(path, _CONTAINERFILE)
     if path.is_dir():
-        return "it is a directory, and -f names a containerfile", _near(path / "Dockerfile")
+        return "it is a directory, and -f names a containerfile", nearest_file(
+            path / "Dockerfile", _CONTAINERFILE
+        )
     for pattern, kind, hint in _OTHERS:
         if pattern.fullmatch(path.name):
             said = f"it is {kind}, and -f names a containerfile, as with docker build"
@@ -68,17 +69,4 @@ def absence(context: Path) -> tuple[str, str] | None:
             return f"{name} in it is a directory", ""
         if (context / name).exists():
             return None
-    return "there is no Dockerfile in it", _near(context / "Dockerfile")
-
-
-def _near(path: Path) -> str:
-    """Files beside it that could be meant."""
-    try:
-        there = sorted(entry.name for entry in os.scandir(path.parent) if entry.is_file())
-    except OSError:
-        return ""
-    files = [name for name in there if _CONTAINERFILE.fullmatch(name)]
-    near = nearest(path.name, files) or (files[0] if len(files) == 1 else "")
-    if near:
-        return f"did you mean {os.path.relpath(path.parent / near)}?"
-    return f"there are {', '.join(files[:_MOST])}" if files else ""
+    return "there is no Dockerfile in it", nearest_file(context / "Dockerfile", _CONTAINERFILE)
