@@ -236,7 +236,7 @@ class StoredImage:
     kept in; images that share a layer keep it once. `copies` are those of the layers that hold all
     of its files with other owners, for containers whose user is the caller. `ancestors` are the ids
     of the images in storage that it was made from, `containers` the names of all containers that
-    were made from it.
+    were made from it. `needed` says what else in storage needs it, empty for nothing.
     """
 
     id: str
@@ -246,6 +246,7 @@ class StoredImage:
     copies: tuple[str, ...] = ()
     ancestors: frozenset[str] = frozenset()
     containers: tuple[str, ...] = ()
+    needed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,8 @@ def labelled(
 def _kept(image: StoredImage, names: Collection[str]) -> str:
     if image.containers:
         return f"the container {image.containers[0]} was made of it"
+    if image.needed:
+        return image.needed
     given = {reference.canonical(name) for name in names}
     others = [name for name in image.names if reference.canonical(name) not in given]
     return f"it is also called {others[0]}" if others else ""

@@ -333,7 +333,8 @@ class BuildahEngine:
     @functools.cached_property
     def _storage(self) -> Storage:
         told = json.loads(self._buildah.ask("buildah did not say where its storage is", "info"))
-        return Storage(Path(told["store"]["GraphRoot"]), told["store"]["GraphDriverName"])
+        store = told["store"]
+        return Storage(Path(store["GraphRoot"]), store["GraphDriverName"], Path(store["RunRoot"]))
 
 
 def _write_id(image: Image, file: Path) -> None:

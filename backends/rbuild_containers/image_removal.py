@@ -22,7 +22,9 @@ def removed_one_by_one(
             continue
         others = set(stored[image.id].names) - set(image.names)
         made_of_it = [each for each in stays if image.id in stored[each].ancestors]
-        if others:
+        if stored[image.id].needed:
+            stays[image.id] = stored[image.id].needed
+        elif others:
             stays[image.id] = f"it has the name {', '.join(sorted(others))} now"
         elif made_of_it:
             stays[image.id] = f"the image {made_of_it[0][:12]} is made of it"

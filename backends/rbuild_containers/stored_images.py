@@ -60,7 +60,9 @@ def stored_images(storage: Storage) -> StoredImages:
     chains = {row["id"]: tuple(_chain(row.get("layer") or "", parents)) for row in rows}
     whole: dict[str, list[str]] = {}
     for identity, configuration in known.items():
-        whole.setdefault(configuration.histories[-1], []).append(identity)
+        # A manifest list has no history.
+        if len(configuration.histories) > 1:
+            whole.setdefault(configuration.histories[-1], []).append(identity)
     top = {row["id"]: row.get("layer") or "" for row in rows}
 
     # An image whose history does not account for its layers: buildah writes another one above it.
@@ -80,6 +82,11 @@ def stored_images(storage: Storage) -> StoredImages:
             if other != identity and top[other] in chains[identity] and identity not in vague:
                 yield other
 
+    needed = _listed(storage, rows)
+    mounted = storage.mounted_layers()
+    for row in rows:
+        if mounted & {top[row["id"]], *(row.get("mapped-layers") or ())}:
+            needed.setdefault(row["id"], "it is mounted")
     images = tuple(
         StoredImage(
             id=row["id"],
@@ -89,6 +96,7 @@ def stored_images(storage: Storage) -> StoredImages:
             copies=tuple(row.get("mapped-layers") or ()),
             ancestors=frozenset(ancestors(row["id"])),
             containers=containers.get(row["id"], ()),
+            needed=needed.get(row["id"], ""),
         )
         for row in rows
     )
@@ -97,6 +105,40 @@ def stored_images(storage: Storage) -> StoredImages:
         below for layer in parents if layer not in own for below in _chain(parents[layer], parents)
     }
     return StoredImages(images, frozenset(held))
+
+
+def _listed(storage: Storage, rows: Collection[Mapping[str, Any]]) -> dict[str, str]:
+    """What manifest lists refer to, by the ids of images: without one of its images podman 4.3.1
+    neither pushes a list, nor lists images.
+    """
+    by_digest: dict[str, set[str]] = {}
+    for row in rows:
+        digests = row.get("big-data-digests") or {}
+        own = {digest for name, digest in digests.items() if name.startswith("manifest")}
+        for digest in own | {row.get("digest") or ""}:
+            by_digest.setdefault(digest, set()).add(row["id"])
+    needed: dict[str, str] = {}
+    for row in rows:
+        if row.get("layer"):
+            continue
+        name = (row.get("names") or [row["id"][:12]])[0]
+        for digest in _instances(storage, row["id"]):
+            for image in by_digest.get(digest, set()) - {row["id"]}:
+                needed[image] = f"the manifest list {name} refers to it"
+    return needed
+
+
+def _instances(storage: Storage, image: str) -> Iterator[str]:
+    """The digests that a manifest list has; none of what is an image."""
+    place = storage.root / f"{storage.driver}-images" / image
+    try:
+        manifest = json.loads((place / "manifest").read_bytes())
+    except (OSError, ValueError):
+        return
+    rows = manifest.get("manifests") if isinstance(manifest, dict) else None
+    for row in rows if isinstance(rows, list) else ():
+        if isinstance(row, dict):
+            yield str(row.get("digest"))
 
 
 def layer_sizes(

@@ -52,6 +52,8 @@ class Storage:
 
     root: Path
     driver: str
+    run_root: Path | None = None
+    """Where it is noted what is mounted; None where the engine does not tell."""
 
     def containers(self) -> Iterator[tuple[str, str, str]]:
         """Id, name and layer of every container, whoever made it."""
@@ -79,6 +81,19 @@ class Storage:
         except (OSError, ValueError) as error:
             raise StepFailedError(f"{place} can't be read: {reason(error)}") from error
         return found if isinstance(found, list) else []
+
+    def mounted_layers(self) -> frozenset[str]:
+        """The layers that are mounted now. Raises StepFailedError where that can't be read."""
+        if self.run_root is None:
+            return frozenset()
+        place = self.run_root / f"{self.driver}-layers" / "mountpoints.json"
+        try:
+            found = json.loads(place.read_bytes() or b"[]")
+        except FileNotFoundError:
+            return frozenset()
+        except (OSError, ValueError) as error:
+            raise StepFailedError(f"{place} can't be read: {reason(error)}") from error
+        return frozenset(row["id"] for row in found or () if row.get("count"))
 
     def containers_of(self) -> Mapping[str, tuple[str, ...]]:
         """The names of all containers, whoever made them, by the id of their image."""

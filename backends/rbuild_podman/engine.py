@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from http import HTTPStatus
 from pathlib import Path
 from typing import assert_never, cast
 from urllib.parse import quote
@@ -237,7 +238,14 @@ class PodmanEngine:
         return described(
             self._list("/images/json", {"all": True}),
             self._list("/containers/json", {"all": True, "external": True}),
+            self._is_manifest_list,
         )
+
+    def _is_manifest_list(self, image: str) -> bool:
+        with engine_errors("podman could not tell whether an image is a manifest list"):
+            # podman 4.3.1 answers 500 for what is an image.
+            answer = self._connection.client.api.get(f"/manifests/{image}/exists")
+            return bool(answer.status_code == HTTPStatus.NO_CONTENT)
 
     def layer_sizes(self, images: Collection[StoredImage]) -> Mapping[str, int]:
         """See `rootless_build.backend.Engine.layer_sizes`; another host's podman does not say."""
@@ -413,14 +421,16 @@ class PodmanEngine:
     @functools.cached_property
     def _storage(self) -> Storage:
         found = self._capture(
-            "info", "--format", "{{.Store.GraphRoot}}\n{{.Store.GraphDriverName}}"
+            "info",
+            "--format",
+            "{{.Store.GraphRoot}}\n{{.Store.GraphDriverName}}\n{{.Store.RunRoot}}",
         )
         if found.status != 0:
             raise StepFailedError(
                 "podman did not say where its storage is", engine_words=found.words
             )
-        root, driver = found.text.split("\n")[:2]
-        return Storage(Path(root), driver)
+        root, driver, run_root = found.text.split("\n")[:3]
+        return Storage(Path(root), driver, Path(run_root))
 
     def _remove_tree(self, directory: Path) -> None:
         self._as_owner("rm", "-rf", "--one-file-system", "--", str(directory))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, cast
 
 from rootless_build.backend import StoredImage, StoredImages
 from rootless_build.plan import Json
@@ -11,14 +11,25 @@ from rootless_build.plan import Json
 Listed = Sequence[Mapping[str, Json]]
 
 
-def described(images: Listed, containers: Listed) -> StoredImages:
-    """All of them, and what keeps each; which layers they share is not told."""
+_LISTED: Final = "its engine has manifest lists, and does not tell which images they refer to"
+
+
+def described(
+    images: Listed, containers: Listed, is_manifest_list: Callable[[str], bool]
+) -> StoredImages:
+    """All of them, and what keeps each; which layers they share is not told.
+
+    What a manifest list refers to is not told as an image's id: where there is one, all are needed.
+    """
     parents = {str(item["Id"]): str(item.get("ParentId") or "") for item in images}
     users: dict[str, tuple[str, ...]] = {}
     for item in containers:
         image = str(item.get("ImageID") or "")
         names = cast("list[str] | None", item.get("Names")) or [str(item["Id"])]
         users[image] = (*users.get(image, ()), names[0])
+    # A list has no labels.
+    unlabelled = (str(item["Id"]) for item in images if not item.get("Labels"))
+    needed = _LISTED if any(map(is_manifest_list, unlabelled)) else ""
     return StoredImages(
         tuple(
             StoredImage(
@@ -27,6 +38,7 @@ def described(images: Listed, containers: Listed) -> StoredImages:
                 labels=tuple((cast("dict[str, str] | None", item.get("Labels")) or {}).items()),
                 ancestors=frozenset(_ancestors(str(item["Id"]), parents)),
                 containers=users.get(str(item["Id"]), ()),
+                needed=needed,
             )
             for item in images
         )

@@ -88,6 +88,12 @@ def ids(rbuild: Rbuild) -> set[str]:
     return {line.removeprefix("sha256:") for line in engine(rbuild, *words).split()}
 
 
+def ids_of(rbuild: Rbuild, name: str) -> list[str]:
+    """Of the images of that name."""
+    words = ("images", "--quiet", "--no-trunc", name)
+    return [line.removeprefix("sha256:") for line in engine(rbuild, *words).split()]
+
+
 def built(rbuild: Rbuild) -> None:
     done = rbuild("build")
     assert done.returncode == 0, done.stderr
@@ -182,6 +188,46 @@ def test_a_replaced_image_that_is_used_stays(project: Rbuild) -> None:
     built(project)
     assert not kept(cleaned(project, "--images"))
     assert ids(project) == before
+
+
+def test_an_image_in_a_manifest_list_stays(project: Rbuild) -> None:
+    """podman 4.3.1 can't push a list without it, and lists no images at all."""
+    if project.backend == "docker":
+        pytest.skip("docker's lists refer to registries")
+    built(project)
+    (first,) = ids_of(project, full_name(project))
+    listed = f"localhost/list-{name_of(project)}:latest"
+    engine(project, "manifest", "create", listed)
+    engine(project, "manifest", "add", listed, f"containers-storage:{full_name(project)}")
+    try:
+        edit(project)
+        built(project)
+        assert first in ids(project)
+        said = kept(cleaned(project, "--images"))
+        assert f"the manifest list {listed} refers to it" in said.values()
+        assert first in ids(project)
+    finally:
+        # `podman rmi` (4.3.1) removes what is in the list, not the list.
+        engine(project, "manifest", "rm", listed)
+    cleaned(project, "--images")
+    assert first not in ids(project)
+
+
+def test_a_mounted_image_stays(project: Rbuild) -> None:
+    if project.backend != "podman":
+        pytest.skip("podman's alone")
+    built(project)
+    (first,) = ids_of(project, full_name(project))
+    engine(project, "unshare", "podman", "image", "mount", first)
+    try:
+        edit(project)
+        built(project)
+        assert first in ids(project)
+        assert "it is mounted" in kept(cleaned(project, "--images")).values()
+    finally:
+        engine(project, "unshare", "podman", "image", "unmount", first)
+    cleaned(project, "--images")
+    assert first not in ids(project)
 
 
 def test_what_the_user_made_of_an_image_stays(project: Rbuild, tmp_path: Path) -> None:
