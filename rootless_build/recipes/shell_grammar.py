@@ -28,6 +28,12 @@ _RESERVED: Final = frozenset(
     | {"in", "then", "until", "while", "[[", "]]", "select"}
 )
 _ESCAPED_BLANK: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\[ \t\v\f\r]")
+_RUNS: Final = re.compile(rb"\$\(|`|[<>]\(")
+_COMMANDS: Final = frozenset({"command_substitution", "arithmetic_expansion"})
+_NO_COMMANDS: Final = frozenset(
+    {"raw_string", "ansi_c_string", "comment", "heredoc_body", "heredoc_redirect"}
+)
+"""What stands in these is text to the shell, or looked at for itself (a heredoc)."""
 _NESTED: Final = re.compile(r"`.*\\`", re.DOTALL)
 _NAME: Final = re.compile(r"[A-Za-z_]\w*")
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
@@ -66,7 +72,31 @@ class Tree:
         """Whether all of it was understood."""
         blanks = (found.start() for found in _ESCAPED_BLANK.finditer(self._data))
         misread = any(self._is_misread(node) for node in within(self.root))
-        return not (self.root.has_error or misread or any(map(self._is_lost, blanks)))
+        lost = misread or any(map(self._is_lost, blanks)) or self._hides_commands()
+        return not (self.root.has_error or lost)
+
+    def _hides_commands(self) -> bool:
+        """Whether the shell runs something that the grammar takes for text: in `${X#$(…)}`."""
+        return any(self._is_hidden(found.start()) for found in _RUNS.finditer(self._data))
+
+    def _is_hidden(self, at: int) -> bool:
+        before = self._data[:at]
+        opens = self._data[at : at + 1]
+        node = self.root.descendant_for_byte_range(at, at + 1)
+        around = [] if node is None else [node, *above(node)]
+        kinds = {inner.type for inner in around}
+        if kinds & _NO_COMMANDS:
+            return False
+        if opens in b"<>":
+            known = any(n.type == "process_substitution" and n.start_byte == at for n in around)
+            return "expansion" in kinds and not known
+        if (len(before) - len(before.rstrip(b"\\"))) % 2:
+            return False
+        return not any(
+            inner.type in _COMMANDS
+            and (inner.start_byte == at or (opens == b"`" and inner.end_byte == at + 1))
+            for inner in around
+        )
 
     def _is_misread(self, node: Node) -> bool:
         """Whether the grammar is known to be wrong about such a node."""
@@ -77,6 +107,9 @@ class Tree:
             case "``":
                 # An end and a beginning of backquotes with blanks between them.
                 misread = True
+            case "expansion":
+                # The value is read as a prompt, in which there may be anything.
+                misread = self.of(node).endswith("@P}")
             case "word":
                 misread = "\n" in self.of(node)
             case "program" | "list" | "command" | "redirected_statement":

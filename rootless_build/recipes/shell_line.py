@@ -23,6 +23,7 @@ PROGRAMS: Final = frozenset({"docker", "docker-buildx", "podman"})
 SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "busybox"})
 _NAMES: Final = re.compile(r"docker|podman")
 _VARIABLE: Final = re.compile(r"\$\{?([A-Za-z_]\w*)")
+_GIVEN: Final = re.compile(r"(?<![\w$])([A-Za-z_]\w*)=(\"[^\"]*\"|'[^']*'|[^\s;&|()]*)")
 _MAKE: Final = re.compile(r"\bg?make\b")
 _NONE: Final[Mapping[str, str]] = {}
 _MARK: Final = "rbuild: the words"
@@ -150,8 +151,16 @@ def speaks_of_docker(text: str, environment: Mapping[str, str]) -> bool:
 
 
 def names_docker_by_variable(text: str, environment: Mapping[str, str]) -> bool:
-    """Whether a variable that the text uses has docker in it."""
-    return any(_NAMES.search(environment.get(name, "")) for name in _VARIABLE.findall(text))
+    """Whether variables that the text uses have docker in them, alone or together."""
+    if "$" not in text:
+        return False
+    values = {**environment, **{name: value.strip("\"'") for name, value in _GIVEN.findall(text)}}
+    used = {name: values.get(name, "") for name in _VARIABLE.findall(text)}
+    if any(map(_NAMES.search, used.values())):
+        return True
+    bare = re.sub(r"\\\n|[\"'\\]", "", text)
+    filled = _VARIABLE.sub(lambda found: used.get(found[1], ""), bare).replace("}", "")
+    return len(_NAMES.findall(filled)) > len(_NAMES.findall(bare))
 
 
 def _refuse_other_than_shell(shell: Sequence[str]) -> None:

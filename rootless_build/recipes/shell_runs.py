@@ -34,6 +34,36 @@ _EVALUATES: Final = frozenset({"eval", "trap"})
 _LOOKS_UP: Final = frozenset({"-v", "-V"})
 _ONLY_THE_SHELL: Final = "a word that only the shell knows"
 _OF_DOCKER: Final = re.compile(r"(?:(?<![\w.-])|(?<=:-))(?:docker(?:-buildx)?|podman)(?![\w./-])")
+_TOLD: Final = re.compile(r"\$\{?[\d@*]")
+_VARIABLE: Final = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
+_FILE_OPTIONS: Final = frozenset({"--rcfile", "--init-file", "--emulate"})
+_INPUTS: Final = frozenset({"/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
+_DOCKER: Final = (
+    r"(?<![\w.-])(?:docker|podman)(?:[\s,]+[-$][^\s,]+(?:[\s,]+[^\s,-][^\s,]*)??)*[\s,]+"
+)
+_COMMAND: Final = re.compile(
+    _DOCKER + r"(?:attach|bake|build|builder|buildx|commit|compose|container|context|cp|create|diff"
+    r"|events|exec|export|history|image|images|import|info|inspect|kill|load|login|logout|logs"
+    r"|manifest|network|pause|plugin|port|ps|pull|push|rename|restart|rm|rmi|run|save|search"
+    r"|secret|service|stack|start|stats|stop|swarm|system|tag|top|trust|unpause|update|version"
+    r"|volume|wait)(?![\w./-])"
+)
+"""A docker command in a text that has no quotes any more: of a shell, or a list of words."""
+_UNKNOWN_COMMAND: Final = re.compile(_DOCKER + r"\$")
+HARMLESS: Final = frozenset(
+    {"[", "basename", "cat", "cd", "chmod", "chown", "cmp", "column", "cp", "curl", "cut", "diff"}
+    | {"dirname", "echo", "egrep", "exit", "export", "expr", "false", "fgrep", "fold", "gmake"}
+    | {"grep", "hash", "head", "install", "jq", "ln", "logger", "ls", "make", "mkdir", "mv"}
+    | {"popd", "printf", "pushd", "read", "readlink", "realpath", "return", "rg", "rm", "rmdir"}
+    | {"set", "shellcheck", "sleep", "sort", "ssh", "tail", "tee", "test", "touch", "tput", "tr"}
+    | {"true", "type", "uniq", "unset", "wc", "wget", "which", ":"}
+)
+"""Programs that do not run their words, or not here."""
+_OF_GIT: Final = frozenset(
+    {"add", "branch", "checkout", "commit", "diff", "grep", "log", "ls-files", "show", "status"}
+    | {"tag"}
+)
+_STEPS_ASIDE: Final = PREFIXES | {"sudo", "doas", "env", "nohup"}
 
 
 class Reading:
@@ -65,7 +95,8 @@ class Reading:
         """How the node runs docker: empty where it does not."""
         match node.type:
             case "command":
-                return self._runs_by(self.words(node), node) or self._feeds_shell(node)
+                how = self._runs_by(self.words(node), node) or self._feeds_shell(node)
+                return how or self._is_told(node)
             case "function_definition":
                 name = node.child_by_field_name("name")
                 return "a function of that name" if name and self.tree.of(name) in PROGRAMS else ""
@@ -119,21 +150,24 @@ class Reading:
 
     def _script(self, words: Sequence[Word], node: Node, name: str) -> str:
         """A shell with its arguments: whether what it is given as a script runs docker."""
-        for number, word in enumerate(words):
-            text = word.text or ""
-            if re.fullmatch(r"-[a-z]*c[a-z]*", text):
-                script = words[number + 1].text if number + 1 < len(words) else ""
-                runs = self._runs_in_text(script, node)
-                return f"'{name} -c'" if runs else ""
-            if name == "busybox" and word.name in SHELLS:
-                return self._script(words[number + 1 :], node, word.name)
-            if not text.startswith(("-", "+")):
-                return ""
-        return ""
+        if name == "busybox":
+            others = words[1:] if words and words[0].name in SHELLS else ()
+            return self._script(others, node, words[0].name) if others else ""
+        given, operands = shell_arguments(words)
+        if given != "c" or not operands:
+            return ""
+        script, *others = operands
+        # What stands after it is told to the script.
+        told = any(other.text is None or other.name in PROGRAMS for other in others)
+        runs = told and _TOLD.search(script.text or "") and self._is_named(node)
+        return f"'{name} -c'" if runs or self._runs_in_text(script.text, node) else ""
+
+    def _is_named(self, node: Node) -> bool:
+        return _OF_DOCKER.search(_unquoted(self.tree.of(node))) is not None
 
     def _runs_in_text(self, text: str | None, node: Node) -> bool:
         if text is None:
-            return _OF_DOCKER.search(_unquoted(self.tree.of(node))) is not None
+            return self._is_named(node)
         if not speaks_of_docker(text, self._environment):
             return False
         inner = Reading(text, self._environment)
@@ -163,12 +197,39 @@ class Reading:
         for reader in readers:
             for command in within(reader):
                 words = self.words(command) if command.type == "command" else []
-                names = [word.name for word in words if not (word.text or "").startswith("-")]
-                while names[:1] and names[0] in _RUNNERS | PREFIXES:
-                    names = names[1:]
-                if len(names) == 1 and names[0] in SHELLS:
-                    return f"a script that {names[0]} reads"
+                while words and words[0].name in _RUNNERS | PREFIXES:
+                    words = [w for w in words[1:] if not (w.text or "").startswith("-")]
+                if words and words[0].name in SHELLS and _reads_input(words):
+                    return f"a script that {words[0].name} reads"
         return ""
+
+    def _is_told(self, node: Node) -> str:
+        """Whether a command that is not known to be harmless has a docker command in its words, or
+        reads one: what it does with that can't be told.
+        """
+        words = self.words(node)
+        if not words or is_harmless(words):
+            return ""
+        written = [child for child in node.children if child.type != "variable_assignment"]
+        name = words[0].name or (self.tree.of(written[0]) if written else "")
+        read = _read_by(node)
+        together = " ".join(self._expanded(child) for child in [*written, *read])
+        alone = any(_UNKNOWN_COMMAND.search(self._expanded(child)) for child in written[1:])
+        if alone or _COMMAND.search(together):
+            return f"{name!r}, which may run what it is told"
+        return ""
+
+    def _expanded(self, node: Node) -> str:
+        """The text of a node with the variables that are known, and without quotes."""
+        text = _VARIABLE.sub(
+            lambda found: (
+                found[0]
+                if found[1] in self._assigned
+                else self._environment.get(found[1], found[0])
+            ),
+            self.tree.of(node),
+        )
+        return _unquoted(text)
 
     def _asked_in_heredoc(self, node: Node) -> str:
         """Whether the shell puts output of docker into a heredoc: quotes in it are no quotes."""
@@ -184,6 +245,62 @@ class Reading:
 def is_question(words: Sequence[Word]) -> bool:
     """Whether `command` only says where a program is."""
     return len(words) > 1 and words[1].text in _LOOKS_UP
+
+
+def shell_arguments(words: Sequence[Word]) -> tuple[str, Sequence[Word]]:
+    """What the arguments of a shell say, by its own grammar: `c`, and the script with what it is
+    told; `s`, where the script is read; or ``, and the operands, of which the first is a file.
+    """
+    given = ""
+    rest = list(words)
+    while rest and rest[0].text is not None and rest[0].text[:1] in {"-", "+"}:
+        option = rest.pop(0).text or ""
+        if option in {"-", "--"}:
+            break
+        if option.startswith("--"):
+            if option in _FILE_OPTIONS:
+                rest = rest[1:]
+            continue
+        letters = option[1:]
+        # Each of them takes the next word.
+        rest = rest[letters.count("o") + letters.count("O") :]
+        if option[0] == "-":
+            given = "c" if "c" in letters + given else "s" if "s" in letters + given else ""
+    return given, rest
+
+
+def _reads_input(words: Sequence[Word]) -> bool:
+    given, operands = shell_arguments(words[1:])
+    if words[0].name == "busybox":
+        return len(words) == 1 or (words[1].name in SHELLS and _reads_input(words[1:]))
+    return given == "s" or (not given and (not operands or operands[0].text in _INPUTS))
+
+
+def is_harmless(words: Sequence[Word]) -> bool:
+    """Whether a command is known not to run its words, whatever they are."""
+    while len(words) > 1 and words[0].name in _STEPS_ASIDE:
+        if words[0].name == "command" and is_question(words):
+            return True
+        words = words[1:]
+    name = words[0].name
+    if name == "git":
+        return any(word.text in _OF_GIT for word in words[1:2])
+    return name in HARMLESS
+
+
+def _read_by(node: Node) -> list[Node]:
+    """What a command is told by `<<` and `<<<`, or by a pipe from those before it."""
+    found = [child for child in node.children if "here" in child.type]
+    inner, parent = node, node.parent
+    while parent is not None:
+        if parent.type == "redirected_statement":
+            found += [child for child in parent.children if "here" in child.type]
+        elif parent.type == "pipeline":
+            found += [child for child in parent.children if child.end_byte <= inner.start_byte]
+        elif parent.type in {"program", "command_substitution", "process_substitution"}:
+            break
+        inner, parent = parent, parent.parent
+    return found
 
 
 def _executed_by_find(words: Sequence[Word]) -> Sequence[Word]:

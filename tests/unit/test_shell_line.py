@@ -100,10 +100,12 @@ def test_lines_that_are_not_dockers(tmp_path: Path, line: str) -> None:
         '"${DOCKER}" run i',
         "$NOTHING docker run i",
         "$RUN i",
+        "$DO$CKER run i",
     ],
 )
 def test_lines_that_are_dockers_and_nothing_else(line: str) -> None:
-    assert words(line, DOCKER="docker", RUN="docker run")[1:] == ("run", "i")
+    known = {"DOCKER": "docker", "RUN": "docker run", "DO": "do", "CKER": "cker"}
+    assert words(line, HERE, **known)[1:] == ("run", "i")
 
 
 @pytest.mark.parametrize(
@@ -167,10 +169,69 @@ def test_lines_that_are_dockers_and_nothing_else(line: str) -> None:
         ('echo "`echo \\`docker run i\\``"', "can't read it"),
         ("docker run `id -u` `id -g`", "can't read it"),
         ('docker run "$(id -u)" - 2>&1', "can't read it"),
+        ("a=dock b=er; $a$b run x", "only the shell knows"),
+        ('f() { "$@"; }; f docker run x', "only the shell knows"),
+        ("sh -c '\"$0\" run x' docker", "'sh -c'"),
+        ("sh -c 'exec \"$@\"' - docker run x", "'sh -c'"),
+        ("busybox sh -ec 'docker run x'", "'sh -c'"),
+        ("bash -o pipefail <<EOF\ndocker run x\nEOF", "bash reads"),
+        ("bash -s arg <<EOF\ndocker run x\nEOF", "bash reads"),
+        ("cat <<EOF | bash -s arg\ndocker run x\nEOF", "'bash', which may run"),
+        ("echo docker run x | bash --norc -", "bash reads"),
+        ("bash /dev/stdin <<<'docker run x'", "bash reads"),
+        ("echo docker run x | bash -eo pipefail /dev/stdin arg", "bash reads"),
+        ("bash <(echo docker run x)", "'bash', which may run"),
+        ("source <(echo docker run x)", "'source', which may run"),
+        ("bash /dev/fd/3 3<<<'docker run x'", "can't read it"),
+        ('echo docker run x | xargs -I{} sh -c "{}"', "'xargs', which may run"),
+        ("script -qc 'docker run x' log", "'script', which may run"),
+        ("flock F -c 'docker run x'", "'flock', which may run"),
+        ("su -c 'docker run x'", "'su', which may run"),
+        ("env -S 'docker run x'", "'env', which may run"),
+        ("nsenter -t 1 docker run x", "'nsenter', which may run"),
+        ("nsenter -t 1 $DR x", "'nsenter', which may run"),
+        ("./wrapper docker --context a -D run x", "'wrapper', which may run"),
+        ("python3 -c 'import os; os.system(\"docker run x\")'", "'python3', which may run"),
+        ("python3 -c \"run(['docker', 'run', 'x'])\"", "'python3', which may run"),
+        ("python3 /dev/stdin <<EOF\nos.system('docker build .')\nEOF", "'python3', which may run"),
+        ("perl -e 'exec qw(docker run x)'", "'perl', which may run"),
+        ("awk 'BEGIN { system(\"docker run x\") }'", "'awk', which may run"),
+        ("./wrapper docker $SUB run x", "'wrapper', which may run"),
+        ("./wrapper 'docker $SUB x'", "'wrapper', which may run"),
+        ("git bisect run docker run x", "'git', which may run"),
+        ("time sudo script -c 'docker run x'", "'time', which may run"),
+        ('docker run x "${FOO#$(touch P)}"', "can't read it"),
+        ('echo "${FOO#$(docker run --rm img)}"', "can't read it"),
+        ("echo ${FOO:+`docker --version`}", "can't read it"),
+        ("docker run ${FOO%%`touch P`}", "can't read it"),
+        ("docker run ${FOO^^$(touch P)}", "can't read it"),
+        ("docker run ${FOO/$(touch P)/b}", ""),
+        ("docker run ${FOO#<(touch P)}", "can't read it"),
+        ('docker run "${FOO@P}"', "can't read it"),
     ],
 )
 def test_lines_with_more_than_docker(line: str, why: str) -> None:
-    assert why in str(refusal(line))
+    assert why in str(refusal(line, DR="docker run"))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *("-c", "-ec", "-euo pipefail -c", "-o pipefail -c", "-eu -o pipefail -c", "-O extglob -c"),
+        *("--rcfile f -c", "--init-file f -c", "-ec --", "-c -e", "-c -", "-lc", "+e -c"),
+        *("-oc pipefail", "-c -o pipefail", "-oO pipefail extglob -c", "--norc -c", "-sc", "-c -s"),
+    ],
+)
+def test_a_script_of_a_shell_is_found_as_bash_finds_it(tmp_path: Path, arguments: str) -> None:
+    docker = tmp_path / "docker"
+    docker.write_text(f'#!/bin/sh\necho "$@" >{tmp_path}/ran\n')
+    docker.chmod(0o755)
+    (tmp_path / ".bash_profile").write_text(f"PATH={tmp_path}:$PATH\n")
+    line = f"bash {arguments} 'docker run x'"
+    environment = {"PATH": f"{tmp_path}:{PATH}", "HOME": str(tmp_path)}
+    subprocess.run(["bash", "-c", line], check=True, env=environment, cwd=tmp_path)
+    assert (tmp_path / "ran").read_text() == "run x\n"
+    assert str(refusal(line)).endswith("docker is run through 'bash -c'")
 
 
 def test_who_writes_sudo_is_told_to_leave_it_out() -> None:
