@@ -35,7 +35,7 @@ _ASKS: Final = """\
 	+@{cp} -f /proc/self/environ {given}-$(MAKELEVEL)
 	+@{{ printf '\\n%s\\0' "{id} $$(pwd -P)"; {cat} {given}-$(MAKELEVEL); }} >> '{environments}'
 {shell}: ;@$(file >>{shells},{id}{field}$(realpath .){field}$(SHELL){field}$(.SHELLFLAGS){field}\
-$(MAKEFILE_LIST))
+$(MAKE_VERSION){field}$(MAKEFILE_LIST))
 """
 
 
@@ -116,7 +116,13 @@ class Probe:
     def makefiles(self) -> list[Path]:
         """Every makefile that was read, also by makes that make started."""
         rows = [row for row in self._shell_rows() if row[0] == _GLOBAL]
-        return list(dict.fromkeys(Path(row[1], name) for row in rows for name in row[4].split()))
+        return list(dict.fromkeys(Path(row[1], name) for row in rows for name in row[5].split()))
+
+    def version(self) -> tuple[int, int]:
+        """make's own version."""
+        rows = self._shell_rows()
+        found = re.match(r"(\d+)\.(\d+)", rows[0][4]) if rows else None
+        return (int(found[1]), int(found[2])) if found else (0, 0)
 
     def of_targets(self) -> Mapping[tuple[Path, str], list[Setting]]:
         """By directory and target: one for each make that considered the target there."""
@@ -128,7 +134,7 @@ class Probe:
 
     def _settings(self, wanted: str) -> dict[Path, list[Setting]]:
         shells: dict[Path, list[tuple[tuple[str, ...], str]]] = defaultdict(list)
-        for number, directory, shell, flags, _ in self._shell_rows():
+        for number, directory, shell, flags, *_ in self._shell_rows():
             if number == wanted:
                 # make takes quotes apart in the flags, and blanks alone in the shell's name.
                 shells[Path(directory)].append(((*shell.split(), *_words(flags)), shell))
@@ -149,7 +155,7 @@ class Probe:
         if not self._shells.exists():
             return []
         text = self._shells.read_text(errors="surrogateescape")
-        return [row.split(_FIELD) for row in text.splitlines() if row.count(_FIELD) == 4]
+        return [row.split(_FIELD) for row in text.splitlines() if row.count(_FIELD) == 5]
 
     def _environment_records(self) -> Iterable[tuple[str, str, dict[str, str]]]:
         if not self._environments.exists():

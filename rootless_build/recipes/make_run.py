@@ -22,6 +22,7 @@ from rootless_build.data import dataclass
 from rootless_build.errors import RecipeError, UnknownTargetError, UsageError
 from rootless_build.plan import SHELL
 from rootless_build.recipes import make_program, make_source, stub
+from rootless_build.recipes.make_options import OwnOptions
 from rootless_build.recipes.make_probe import Probe, Setting
 from rootless_build.recipes.make_source import Sources
 from rootless_build.recipes.request import Request
@@ -52,7 +53,8 @@ class RecipeLine:
 
     `file` is absolute; `line` is where the rule's recipe begins. `ran`: make started another make
     with it, whose own lines follow. `ignores_errors`: it has make's `-` prefix, `always_runs`: its
-    `+` prefix, with which a dry run runs it.
+    `+` prefix, with which a dry run runs it. `written` is it as the makefile has it, where that is
+    known; `doubt` says what in it can't be known.
     """
 
     file: Path
@@ -64,6 +66,8 @@ class RecipeLine:
     ran: bool = False
     ignores_errors: bool = False
     always_runs: bool = False
+    written: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +143,13 @@ class _Asking:
         printed = _Printed(self._request.project, probe, str(self._make))
         printed.read(done.text)
         sources = Sources(probe.makefiles())
+        options = OwnOptions(sources.options_in_use(), probe.version() < (4, 4))
         messages = [*printed.messages, *_said(done.words)]
+        messages += [
+            f"{place}: what depends on make's own options here is planned as for a dry run: rbuild "
+            "asks make with -n, -w and --trace"
+            for place in sources.asks_for_options()
+        ]
         if any(group.starts_make for group in printed.groups) or sources.has_target_variables():
             own, missing = self._own_settings(printed.groups)
             messages += missing
@@ -164,26 +174,43 @@ class _Asking:
             given = own.get((group.directory, group.target), [])
             # Makes that ran in one directory one after the other, each with variables of its own.
             found = given.pop(0) if len(given) > 1 else given[0] if given else setting
-            environment = self._restored(found.environment)
+            environment = {
+                name: options.without(value, group.level)
+                for name, value in self._restored(found.environment).items()
+            }
             if sources.exports("SHELL"):
                 environment["SHELL"] = found.program
             elif environment.get("SHELL") != self._request.environment.get("SHELL"):
                 # It is the shell that the environment was asked for with.
                 environment.pop("SHELL", None)
-            kept = dataclasses.replace(found, environment=environment)
+            shell = tuple(map(self._docker.plain, found.shell))
+            kept = dataclasses.replace(found, environment=environment, shell=shell)
             made, said = _lines(group, kept, sources)
-            lines += made
+            lines += [(place, self._cleaned(line, options, group.level)) for place, line in made]
             messages += said
         # The lines of a make that a line has started come before the rest of that line's recipe.
-        ordered = tuple(
-            dataclasses.replace(line, text=line.text.replace(str(self._by_name), self._found))
-            for _, line in sorted(lines, key=lambda pair: pair[0])
-        )
+        ordered = tuple(line for _, line in sorted(lines, key=lambda pair: pair[0]))
         if not all(call.answered for call in calls):
-            self._refuse_holes(ordered)
-        return MakeRun(ordered, tuple(messages), calls, str(self._make))
+            self._refuse_holes(ordered, options)
+        said_plainly = tuple(self._unasked(text, options, 0) for text in messages)
+        return MakeRun(ordered, said_plainly, calls, str(self._make))
 
-    def _refuse_holes(self, lines: Sequence[RecipeLine]) -> None:
+    def _unasked(self, text: str, options: OwnOptions, level: int) -> str:
+        """The text of a recipe as it is where make isn't asked, its name aside."""
+        text = text.replace(str(self._by_name), self._found)
+        return options.without(self._docker.plain(text), level)
+
+    def _cleaned(self, line: RecipeLine, options: OwnOptions, level: int) -> RecipeLine:
+        """The line without what is in it only because rbuild asks."""
+        text = self._unasked(line.text, options, level)
+        doubt = ""
+        if options.left_in(text) and not options.left_in(line.written):
+            doubt = "it changes make's own options, among which rbuild's are while it asks make"
+        elif str(self._docker.directory) in text:
+            doubt = "it names a directory that rbuild has while it asks make"
+        return dataclasses.replace(line, text=text, doubt=doubt)
+
+    def _refuse_holes(self, lines: Sequence[RecipeLine], options: OwnOptions) -> None:
         """Raises RecipeError for a line that lacks what docker would have answered."""
         # Few Makefiles ask what there is no answer to.
         from rootless_build.recipes import unanswered  # noqa: PLC0415
@@ -197,12 +224,18 @@ class _Asking:
         printed = _Printed(self._request.project, probe, str(self._make))
         printed.read(done.text)
         shown = [
-            unanswered.Shown(group.file, group.line, group.target, text)
+            unanswered.Shown(
+                group.file,
+                group.line,
+                group.target,
+                self._unasked(text, options, group.level),
+            )
             for group in printed.groups
             for text in group.texts
         ]
         setting = probe.setting()
-        exported = setting.environment if setting else {}
+        given = setting.environment if setting else {}
+        exported = {name: self._unasked(value, options, 0) for name, value in given.items()}
         calls = self._docker.calls()
         unanswered.check(lines, shown, exported, calls, self._request.project)
 
@@ -291,7 +324,8 @@ class _Asking:
 
     def _plain(self, text: str) -> str:
         """The text as it is where no program stands for make."""
-        return text.replace(str(self._make), "make").replace(str(self._by_name), self._found)
+        text = text.replace(str(self._make), "make").replace(str(self._by_name), self._found)
+        return self._docker.plain(text)
 
     def _refused(self, done: process.Completed) -> RecipeError:
         request, makefile = self._request, self._makefile
@@ -362,12 +396,13 @@ def _said(words: str) -> list[str]:
 
 @dataclass
 class _Group:
-    """The recipe of one target as make printed it."""
+    """The recipe of one target as make printed it; `level` is 0 for the first make."""
 
     file: Path
     line: int
     target: str
     directory: Path
+    level: int
     texts: list[str] = dataclasses.field(default_factory=list)
     places: list[int] = dataclasses.field(default_factory=list)
     ran: set[int] = dataclasses.field(default_factory=set)
@@ -405,6 +440,7 @@ class _Printed:
                     int(trace["line"]),
                     trace["new"] if trace["new"] is not None else trace["old"],
                     self._directories[-1],
+                    len(self._directories) - 1,
                 )
                 self._open[-1] = group
                 if self._probe.ends_remaking(group.target):
@@ -504,6 +540,7 @@ def _lines(
                 number in ran,
                 ignores_errors=command is not None and command.ignores_errors,
                 always_runs=command is not None and command.always_runs,
+                written=command.text if command is not None else "",
             ),
         )
         for number, (text, command) in enumerate(zip(texts, found, strict=True))

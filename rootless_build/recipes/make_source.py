@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build.data import dataclass
+from rootless_build.recipes import make_options
 
 _SETS: Final = re.compile(r"[\w.)}-][ \t]*(?::{0,3}|\?|\+|!)\Z")
 """Ends what stands before the `=` of a variable."""
@@ -66,10 +67,13 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command of a recipe as written: make's prefix characters, and what it may expand to."""
+    """A command of a recipe as written: make's prefix characters, what the rest may expand to, and
+    that rest's text.
+    """
 
     prefix: str
     written: Written
+    text: str
 
     @property
     def ignores_errors(self) -> bool:
@@ -121,6 +125,18 @@ class Sources:
             if _AUTOMATIC.search(value)
         ]
 
+    def options_in_use(self) -> make_options.Use:
+        """How they use make's own options; in every way where that can't be known."""
+        return make_options.use(self._texts.values() if self.complete else None)
+
+    def asks_for_options(self) -> list[str]:
+        """Where one of them depends on what is in make's own options."""
+        return [
+            f"{file.name}:{number}"
+            for file, text in self._texts.items()
+            for number in make_options.asked(text)
+        ]
+
     def has_special(self, target: str) -> bool:
         """Whether a special target such as `.ONESHELL` stands in one of them."""
         row = re.compile(rf"^{re.escape(target)}\s*:", re.MULTILINE)
@@ -161,7 +177,7 @@ class Sources:
         prefix = before + written[: len(written) - len(body)]
         found = _written(body)
         if len(found.pieces) > 1 or found.literal:
-            yield Command(prefix, found)
+            yield Command(prefix, found, body)
 
 
 def matched(lines: Sequence[str], commands: Sequence[Command]) -> list[Command | None]:

@@ -120,6 +120,8 @@ def _steps(line: RecipeLine, make: str, project: Path) -> tuple[list[Step], list
     line = dataclasses.replace(line, text=origin.text)
     if not text or text.startswith("#"):
         return [], []
+    if line.doubt:
+        raise _refused(origin, line.doubt, "write out what the command needs")
     if line.always_runs:
         raise _refused(origin, "`+` makes it run even while make is only asked what it would do")
     try:

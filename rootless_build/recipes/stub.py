@@ -7,6 +7,7 @@ its plan, so that nothing which a Makefile runs meanwhile reaches a real engine.
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 from collections.abc import Mapping
@@ -60,12 +61,27 @@ class Call:
 class Stub:
     """`directory` holds the stand-ins; `record` is what they were told, one call after the other.
 
-    `read` leads to a file that has something in it once make has read all makefiles.
+    `read` leads to a file that has something in it once make has read all makefiles. `path` is the
+    PATH that the stand-ins come before, and `found` are the real programs on it.
     """
 
     directory: Path
     record: Path
     read: Path
+    path: str
+    found: Mapping[str, str]
+
+    def plain(self, text: str) -> str:
+        """The text as it is where no stand-ins are: a Makefile may ask where docker is.
+
+        A program that is not installed has no place, so its bare name is there.
+        """
+        place = str(self.directory)
+        if place not in text:
+            return text
+        text = text.replace(f"{place}:{self.path}", self.path)
+        program = re.compile(rf"{re.escape(place)}/([\w.-]*\w)")
+        return program.sub(lambda match: self.found.get(match[1], match[1]), text)
 
     @property
     def variables(self) -> Mapping[str, str]:
@@ -117,17 +133,18 @@ class Stub:
         for name in self.variables:
             given.pop(name, None)
         given["PATH"] = given.get("PATH", "").replace(f"{self.directory}:", "")
-        return given
+        return {name: self.plain(value) for name, value in given.items()}
 
 
 def install(place: Path, path: str | None) -> Stub:
     """Write the stand-ins below `place`: for docker, and for what else is found on `path`."""
     directory = place / "bin"
     directory.mkdir()
-    found = {name: shutil.which(name, path=path) for name in _WHERE_INSTALLED}
-    for name in (*_ALWAYS, *(name for name, where in found.items() if where)):
+    asked = {name: shutil.which(name, path=path) for name in (*_ALWAYS, *_WHERE_INSTALLED)}
+    found = {name: where for name, where in asked.items() if where}
+    for name in dict.fromkeys((*_ALWAYS, *found)):
         program = directory / name
-        itself = found.get(name) or ""
+        itself = found.get(name, "")
         program.write_text(stub_script.script(name, itself), errors="surrogateescape")
         program.chmod(0o755)
-    return Stub(directory, place / "record", place / "read")
+    return Stub(directory, place / "record", place / "read", path or "", found)

@@ -1,0 +1,171 @@
+"""rbuild's own options of make are in no plan, against what make itself gives without them."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from rootless_build.errors import RecipeError
+from rootless_build.plan import HostCommand
+from rootless_build.recipes.make_options import OwnOptions, Use, asked
+from tests.unit.make_project import PATH, MakeProject
+
+WHOLE = OwnOptions(Use(named=True, changed=False, dashed=False), tells_w=True)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> MakeProject:
+    """An empty directory."""
+    return MakeProject(tmp_path)
+
+
+def said_by_make(directory: Path, *words: str) -> str:
+    """What the recipes of the default goal print, made by make itself."""
+    return subprocess.run(
+        ["make", *words],
+        cwd=directory,
+        env={"PATH": PATH},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+
+def said_by_plan(project: MakeProject, *words: str) -> str:
+    """What the commands of the plan print."""
+    steps = project.steps(*words)
+    assert all(isinstance(step, HostCommand) for step in steps)
+    return "".join(
+        subprocess.run(
+            [*step.shell, step.script],
+            cwd=step.directory,
+            env=dict(step.environment or ()),
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for step in steps
+        if isinstance(step, HostCommand)
+    )
+
+
+@pytest.mark.parametrize("words", [(), ("A=b c", "D=x")])
+@pytest.mark.parametrize(
+    "head",
+    ["", "MAKEFLAGS += -rR\n", "MAKEFLAGS += --no-print-directory\n", "MAKEFLAGS += -k -I inc\n"],
+)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "all: ; @printf '[%s]' '$(MAKEFLAGS)' '$(MFLAGS)'",
+        "all: ; @printf '[%s]' $(MAKEFLAGS) end ${MFLAGS}",
+        'all: ; @printf "[%s]" make "-e=$(MAKEFLAGS)" "x $(MFLAGS) y"',
+        'export F = $(MAKEFLAGS)\nexport G = ${MFLAGS}\nall: ; @printf \'[%s]\' "$$F" "$$G"',
+        "F := $(MAKEFLAGS)\nexport F\nall: ; @printf '[%s]' \"$$F\" '$F'",
+        "all: export F = $(MFLAGS)\nall: ; @printf '[%s]' \"$$F\"",
+    ],
+)
+def test_own_options_are_in_no_line(
+    project: MakeProject, head: str, text: str, words: tuple[str, ...]
+) -> None:
+    project.write(f"{head}{text}\n")
+    (project.directory / "inc").mkdir()
+    expected = said_by_make(project.directory, *words)
+    said = said_by_plan(project, *words)
+    # 4.3 has no blank there while it reads, and one later: the same words either way.
+    assert said.replace("[ --no", "[--no") == expected.replace("[ --no", "[--no")
+
+
+@pytest.mark.parametrize("words", [(), ("A=b",)])
+def test_a_make_below_has_what_make_gives_it(project: MakeProject, words: tuple[str, ...]) -> None:
+    project.write("all: ; @printf '[%s]' '$(MAKEFLAGS)' '$(MFLAGS)'\n", "sub/Makefile")
+    project.write("all: ; @$(MAKE) -C sub\n")
+    (step,) = project.steps(*words)
+    assert isinstance(step, HostCommand)
+    expected = subprocess.run(
+        ["make", *words],
+        cwd=project.directory,
+        env={"PATH": PATH},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert subprocess.check_output([*step.shell, step.script], text=True) in expected
+
+
+def test_a_container_is_given_no_dry_run(project: MakeProject) -> None:
+    project.write(
+        """\
+        all:
+            docker run --rm -e MAKEFLAGS="$(MAKEFLAGS)" img make $(MFLAGS) all
+        """
+    )
+    step = project.run()
+    assert step.command == ("make", "all")
+    assert dict(step.environment)["MAKEFLAGS"] == ""
+
+
+def test_jobs_are_kept_without_the_jobserver() -> None:
+    dirty = "x 'nsw -j2 --jobserver-auth=3,4 --trace -- A=b' -nw -j2 --jobserver-auth=fifo:/t/G1"
+    assert WHOLE.without(f"{dirty} --trace all", 0) == "x 's -j2 -- A=b' -j2 all"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "$(firstword $(MAKEFLAGS))",
+        "$(filter-out n%,$(MAKEFLAGS))",
+        "$(sort $(MFLAGS))",
+        "$(foreach flag,$(MAKEFLAGS),--flag=$(flag))",
+        "-$(MAKEFLAGS)",
+        "$(MFLAGS:-n%=x%)",
+    ],
+)
+def test_changed_options_are_refused(project: MakeProject, arguments: str) -> None:
+    project.write(f"all:\n    docker run --rm img make {arguments}\n")
+    with pytest.raises(RecipeError, match=r"Makefile:2: .*make's own options"):
+        project.plan()
+
+
+def test_another_programs_trace_is_its_own(project: MakeProject) -> None:
+    project.write("T = --trace\nall:\n    docker run --rm img prog $(T) $(MAKEFLAGS)\n")
+    assert project.run().command == ("prog", "--trace")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "ifneq (,$(findstring n,$(MAKEFLAGS)))",
+        "ifneq (,$(filter n nw,$(MAKEFLAGS)))",
+        "ifeq ($(firstword -$(MAKEFLAGS)),-n)",
+        "ifeq ($(MAKEFLAGS),)",
+        "ifdef MFLAGS",
+        "DRY := $(if $(findstring n,${MFLAGS}),yes)",
+        "else ifneq (,$(findstring trace,$(MAKEFLAGS)))",
+    ],
+)
+def test_what_depends_on_options_is_found(row: str) -> None:
+    assert list(asked(f"A = b\n{row}\n")) == [2]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "MAKEFLAGS += --no-print-directory",
+        "\t$(MAKE) $(MFLAGS) all",
+        "\tcase $$MAKEFLAGS in *n*) ;; esac; echo $${MAKEFLAGS}",
+        "ifneq ($(findstring s,$(filter-out --%,$(MAKEFLAGS))),)",
+        "# ifeq ($(MAKEFLAGS),)",
+        "F := $(MAKEFLAGS)",
+    ],
+)
+def test_what_does_not_depend_on_them_is_no_note(row: str) -> None:
+    assert not list(asked(f"A = b\n{row}\n"))
+
+
+def test_a_dry_runs_branch_is_told(project: MakeProject) -> None:
+    project.write("ifneq (,$(findstring n,$(MAKEFLAGS)))\nX = 1\nendif\nall: ; echo $X\n")
+    (note,) = project.plan().notes
+    assert note.startswith("Makefile:1: what depends on make's own options")
