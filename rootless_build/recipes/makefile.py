@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from rootless_build import process, reference
 from rootless_build.errors import HostError, RecipeError
 from rootless_build.plan import (
+    BindMount,
     BuildImage,
     HostCommand,
     Origin,
     Plan,
     PullImage,
     RemoveVolume,
+    RunContainer,
     Step,
     TagImage,
 )
@@ -46,7 +49,7 @@ def read(request: Request, makefile: Path) -> Plan:
         notes.append("MAKEFLAGS has no effect: it holds options of make, not of rbuild")
     steps: list[Step] = list(_removed_volumes(run))
     for line in run.lines:
-        made, said = _steps(line, run.make, request.project)
+        made, said = _steps(line, run.make, request.project, steps)
         steps += made
         notes += said
     if any(call.builds for call in run.docker_calls):
@@ -110,13 +113,15 @@ def _asked(run: MakeRun) -> list[str]:
     ]
 
 
-def _steps(line: RecipeLine, make: str, project: Path) -> tuple[list[Step], list[str]]:
+def _steps(
+    line: RecipeLine, make: str, project: Path, before: Sequence[Step]
+) -> tuple[list[Step], list[str]]:
     text = line.text.strip()
     file = line.file.relative_to(project) if line.file.is_relative_to(project) else line.file
     # The path that stands for $(MAKE) while the Makefile is read is nothing to a reader.
     origin = Origin(str(file), line.line, line.text.replace(make, "make"), line.target)
     if line.ran:
-        return _recursive(line, origin)
+        return _recursive(line, origin, before)
     line = dataclasses.replace(line, text=origin.text)
     if not text or text.startswith("#"):
         return [], []
@@ -134,7 +139,8 @@ def _steps(line: RecipeLine, make: str, project: Path) -> tuple[list[Step], list
         if not parts:
             notes.append(f"{origin}: left out: it looks for docker, in whose place rbuild is")
         for part in parts:
-            made, said = _step(line, part, origin, project)
+            _refuse_what_changes(part, line.directory, [*before, *steps])
+            made, said = _step(line, part, origin, project, [*before, *steps])
             steps += made
             notes += said
     except NotSimpleError as error:
@@ -154,7 +160,7 @@ def _refused(origin: Origin, why: str, hint: str = "") -> RecipeError:
 
 
 def _step(
-    line: RecipeLine, part: Part, origin: Origin, project: Path
+    line: RecipeLine, part: Part, origin: Origin, project: Path, before: Sequence[Step]
 ) -> tuple[list[Step], list[str]]:
     setting = line.setting
     environment = {**setting.environment, **({"PWD": part.logical} if part.logical else {})}
@@ -164,9 +170,26 @@ def _step(
             part.text, part.directory, pairs, line.ignores_errors, setting.shell, origin
         )
         return [command], _own_make(part.text, origin)
-    words, assigned = shell_line.expanded(
-        part.docker, part.directory, environment, setting.shell, project
-    )
+    entered: list[Step] = []
+    if part.logical and not part.directory.is_dir() and _changing(before) is not None:
+        # A step makes it. That it is there is looked at when its turn comes.
+        if part.docker.asks or part.docker.of_files:
+            raise NotSimpleError(
+                f"{part.directory} is not there yet, and docker's words ask for what is in it",
+                "name the directory with $$PWD or $(CURDIR)",
+            )
+        script = f"cd {shlex.quote(part.logical)}"
+        pairs = tuple(setting.environment.items())
+        entered.append(
+            HostCommand(script, line.directory, pairs, shell=setting.shell, origin=origin)
+        )
+        words, assigned = shell_line.expanded(
+            part.docker, line.directory, environment, setting.shell, project, part.logical
+        )
+    else:
+        words, assigned = shell_line.expanded(
+            part.docker, part.directory, environment, setting.shell, project
+        )
     if PurePosixPath(words[0]).name == "docker-buildx":
         words = (words[0], "buildx", *words[1:])
     context = docker_argv.Context(part.directory, {**environment, **assigned}, origin)
@@ -177,13 +200,72 @@ def _step(
         notes.append(f"{origin}: {part.remark}")
     if line.ignores_errors and not removes:
         notes.append(f"{origin}: the `-` before this line has no effect: a failure ends the run")
-    return list(steps), notes
+    return [*entered, *steps], notes
 
 
-def _recursive(line: RecipeLine, origin: Origin) -> tuple[list[Step], list[str]]:
+def _refuse_what_changes(part: Part, directory: Path, before: Sequence[Step]) -> None:
+    """Raises NotSimpleError for words of docker's that the steps before it may change: the shell
+    is asked for them before any is done.
+    """
+    if part.docker is None:
+        return
+    asked = "let make ask: $(shell …) in the place of $$(…); patterns: name the files"
+    for texts, git in ((part.docker.of_files, False), (part.docker.of_git, True)):
+        step = _changing(before, git=git) if texts else None
+        if step is not None:
+            raise NotSimpleError(
+                f"docker's words have {texts[0]!r} in them, which is asked before any step is "
+                f"done, and {step.origin} may change it",
+                asked,
+            )
+    if part.logical:
+        link = _link_on_the_way(Path(part.logical), directory)
+        step = _changing(before) if link else None
+        if step is not None:
+            raise NotSimpleError(
+                f"{link} is a link, where it leads to is asked before any step is done, and "
+                f"{step.origin} may change it",
+                "name the directory that it leads to",
+            )
+
+
+def _link_on_the_way(place: Path, directory: Path) -> Path | None:
+    ways = [place, *place.parents]
+    return next((p for p in ways if p.is_relative_to(directory) and p.is_symlink()), None)
+
+
+def _changing(before: Sequence[Step], *, git: bool = False) -> Step | None:
+    """The last of the steps that may change files; with `git`, what git says of them."""
+    return next((step for step in reversed(before) if _may_change(step, git=git)), None)
+
+
+def _may_change(step: Step, *, git: bool) -> bool:
+    match step:
+        case HostCommand():
+            return shell_line.may_change(step.script, step.shell, git=git)
+        case RunContainer():
+            return any(isinstance(m, BindMount) and not m.read_only for m in step.mounts)
+        case BuildImage():
+            dest = any(name == "dest" for output in step.outputs for name, _ in output.attributes)
+            return not git and (dest or step.image_id_file is not None)
+        case _:
+            return False
+
+
+def _recursive(
+    line: RecipeLine, origin: Origin, before: Sequence[Step]
+) -> tuple[list[Step], list[str]]:
     """A line with which make has started make: what that would do has been printed too."""
     if not shell_line.only_starts_make(line.text):
         raise _refused(origin, "it does more than start make")
+    step = _changing(before) if shell_line.tests_files(line.text) else None
+    if step is not None:
+        raise _refused(
+            origin,
+            "its condition looks at files, which make has done before any step of the plan, and "
+            f"{step.origin} may change them",
+            "let the condition be make's own, or on variables alone",
+        )
     return [], []
 
 

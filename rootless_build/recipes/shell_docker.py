@@ -16,7 +16,7 @@ from typing import Final
 from tree_sitter import Node
 
 from rootless_build.data import dataclass
-from rootless_build.recipes import shell_questions
+from rootless_build.recipes import shell_effects, shell_questions
 from rootless_build.recipes.shell_grammar import Tree, Word, above, within
 from rootless_build.recipes.shell_line import (
     ASSIGNMENT,
@@ -268,7 +268,9 @@ class _Line(Reading):
         start, end = words[0].start_byte, words[-1].end_byte
         asks = tuple(sorted(self._asks(command)))
         text = self.tree.between(start, end)
-        return Simple(tuple(assignments), text, self.tree.text, asks)
+        files = shell_effects.of_files(self.tree, command, self._environment)
+        git = shell_effects.of_git(self.tree, command)
+        return Simple(tuple(assignments), text, self.tree.text, asks, files, git)
 
     def _asks(self, command: Node) -> set[str]:
         """The programs that the shell starts for the words of a docker command."""

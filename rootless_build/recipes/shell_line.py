@@ -32,13 +32,16 @@ _MARK: Final = "rbuild: the words"
 @dataclass(frozen=True, slots=True)
 class Simple:
     """A simple docker command: the assignments before it, and its words, all as written. `asks`
-    are the programs that the shell starts for its words; `line` is what it stands in.
+    are the programs that the shell starts for its words; `line` is what it stands in. `of_files`
+    and `of_git` are what in its words depends on files, and on what git says.
     """
 
     assignments: tuple[str, ...]
     text: str
     line: str
     asks: tuple[str, ...] = ()
+    of_files: tuple[str, ...] = ()
+    of_git: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +96,10 @@ def expanded(
     environment: Mapping[str, str],
     shell: Sequence[str],
     project: Path | None = None,
+    logical: str | None = None,
 ) -> tuple[tuple[str, ...], dict[str, str]]:
-    """The words of a simple command and its assignments, as the shell expands them.
+    """The words of a simple command and its assignments, as the shell expands them. `logical` is
+    a directory that is not there yet, in whose place the shell is in another.
 
     Raises NotSimpleError when the shell can't, or is none, or when it would run a program that lies
     in the project.
@@ -106,7 +111,8 @@ def expanded(
         if found and project and Path(found).resolve().is_relative_to(project.resolve()):
             raise NotSimpleError(f"{name!r} is a program of the project, not run while it is read")
     names = [word.partition("=")[0] for word in simple.assignments]
-    script = [f"printf '%s\\0' '{_MARK}' {simple.text}"]
+    script = [f"PWD={shlex.quote(logical)}"] if logical else []
+    script += [f"printf '%s\\0' '{_MARK}' {simple.text}"]
     for name, word in zip(names, simple.assignments, strict=True):
         script.append(f"{word}; printf '%s\\0' \"${name}\"")
     if not simple.line.endswith("\\"):
@@ -141,6 +147,25 @@ def only_starts_make(text: str) -> bool:
     from rootless_build.recipes import shell_docker  # noqa: PLC0415
 
     return shell_docker.only_starts_make(text)
+
+
+def may_change(text: str, shell: Sequence[str], *, git: bool) -> bool:
+    """Whether a step that is not docker's may change files; with `git`, what git says of them."""
+    from rootless_build.recipes import shell_effects  # noqa: PLC0415
+
+    try:
+        _refuse_other_than_shell(shell)
+    except NotSimpleError:
+        return True
+    found = shell_effects.effect(text)
+    return found > (shell_effects.Effect.FILES if git else shell_effects.Effect.NOTHING)
+
+
+def tests_files(text: str) -> bool:
+    """Whether a condition in the line looks at files."""
+    from rootless_build.recipes import shell_effects  # noqa: PLC0415
+
+    return shell_effects.tests_files(text)
 
 
 def speaks_of_docker(text: str, environment: Mapping[str, str]) -> bool:

@@ -931,6 +931,136 @@ def test_a_make_that_is_only_run_is_a_command_and_that_is_said(project: MakeProj
     assert any("$(MAKE)" in note for note in plan.notes)
 
 
+# --- what an earlier step changes -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("first", "words", "taken"),
+    [
+        ("mkdir -p out/dist", "-v $$(realpath out/dist):/out i", "realpath out/dist"),
+        ("ln -sfn new cur", "i $$(readlink -f cur)", "readlink -f cur"),
+        ("echo a > b.txt", "i *.txt", "*.txt"),
+        ("cp a b", 'i "$$(echo *)"', "*"),
+        ("touch [x]", "i $$PATTERN", "$PATTERN"),
+        ("touch ax", "i a[xy]", "a[xy]"),
+        ("./build.sh", "-e A=$$(which tool) i", "which tool"),
+        ("git commit -m a", "-e A=$$(git describe) i", "git describe"),
+        ("./release.sh", "i:$$(git rev-parse --short HEAD)", "git rev-parse --short HEAD"),
+        ("true && mv a b", 'i "a/$$(readlink a)"', "readlink a"),
+        ("docker run -v .:/x i", "i *.md", "*.md"),
+        ("docker run -v .:/x i", "i:$$(git describe)", "git describe"),
+        ("docker build -o out .", "i out/*", "out/*"),
+        ("docker build --iidfile id .", "i i*", "i*"),
+    ],
+)
+@pytest.mark.parametrize("together", ["{} && {}", "{}\n    {}"])
+def test_words_that_an_earlier_step_may_change_are_refused(
+    project: MakeProject, first: str, words: str, taken: str, together: str
+) -> None:
+    line = f"docker run {words}"
+    project.write(f"export PATTERN = a*\nall:\n    {together.format(first, line)}\n")
+    error = refusal(project)
+    assert f"docker's words have {taken!r} in them" in error.message
+    assert "Makefile:3 may change it" in error.message
+
+
+@pytest.mark.parametrize(
+    ("first", "words"),
+    [
+        ("echo building >&2", "i *.txt $$(readlink -f link)"),
+        ("@echo $$(date)", "-v $$(realpath sub):/x i"),
+        ("command -v make >/dev/null", "-v $$(realpath sub):/x i"),
+        ("[ -d sub ] || exit 1", "-v $$(realpath sub):/x i"),
+        ("docker run -v .:/x:ro i", "i *.txt"),
+        ("docker build .", "i *.txt"),
+        ("mkdir -p out", "-v $$(pwd):/x -w $$(realpath .) -u $$(id -u) i '*.txt' \"a*\""),
+        ("mkdir -p out", "-e U=http://a/b?c=d i"),
+        ("mkdir -p out", "-e V=$$(git describe) i"),
+        ("mkdir -p out", "-v $$(dirname $$(pwd)):/x i"),
+    ],
+)
+def test_words_that_no_step_changes_are_asked(project: MakeProject, first: str, words: str) -> None:
+    (project.directory / "sub").mkdir()
+    (project.directory / "a.txt").touch()
+    project.write(f"all:\n    {first}\n    docker run {words}\n")
+    assert isinstance(project.steps()[-1], RunContainer)
+
+
+def test_a_directory_that_a_link_of_an_earlier_step_leads_to(project: MakeProject) -> None:
+    (project.directory / "old").mkdir()
+    (project.directory / "cur").symlink_to("old")
+    line = "cd cur && docker run -v $$PWD:/x i"
+    project.write(f"all:\n    {line}\n")
+    assert isinstance(project.step(), RunContainer)
+    project.write(f"all:\n    ln -sfn new cur\n    {line}\n")
+    assert "cur is a link" in refusal(project).message
+
+
+def test_a_directory_that_an_earlier_step_makes_is_looked_for_in_its_turn(
+    project: MakeProject,
+) -> None:
+    project.write("""
+        all:
+            mkdir -p bld
+            cd bld && docker run -v $$PWD:/x -v ./a:/a i $$PWD
+        """)
+    _, enters, run = project.steps()
+    place = project.directory / "bld"
+    assert isinstance(enters, HostCommand)
+    assert isinstance(run, RunContainer)
+    sources = [mount.source for mount in run.mounts if isinstance(mount, BindMount)]
+    assert sources == [place, place / "a"]
+    assert run.command == (str(place),)
+    command = [*enters.shell, enters.script]
+    assert subprocess.run(command, check=False, capture_output=True).returncode != 0
+    place.mkdir()
+    assert subprocess.run(command, check=False, capture_output=True).returncode == 0
+    place.rmdir()
+    project.write("all:\n    mkdir bld\n    cd bld && docker run -v $$(pwd):/x i\n")
+    error = refusal(project)
+    assert "bld is not there yet" in error.message
+    assert "$$PWD" in (error.hint or "")
+    project.write("all:\n    echo a\n    cd bld && docker run i\n")
+    assert "bld is not there" in refusal(project).message
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "if [ -d new ]; then $(MAKE) b; else $(MAKE) c; fi",
+        "test -e new && $(MAKE) b || $(MAKE) c",
+        "if [[ new -nt old ]]; then $(MAKE) b; else $(MAKE) c; fi",
+        "[ -f new ] || $(MAKE) b",
+        "for d in *; do $(MAKE) b; done",
+    ],
+)
+def test_a_make_that_a_file_decides_on_after_a_step_is_refused(
+    project: MakeProject, condition: str
+) -> None:
+    rules = "b: ; docker run i b\nc: ; docker run i c\n"
+    shell = "SHELL = bash\n"
+    project.write(f"{shell}all:\n    {condition}\n{rules}")
+    assert len(project.steps()) <= 2
+    project.write(f"{shell}all:\n    mkdir -p new\n    {condition}\n{rules}")
+    error = refusal(project)
+    assert "its condition looks at files" in error.message
+    assert "Makefile:3 may change them" in error.message
+
+
+def test_a_make_that_a_variable_decides_on_is_seen_through(project: MakeProject) -> None:
+    project.write("""
+        export A = 1
+        all:
+            mkdir -p new
+            if [ -n "$$A" ] && [ "$$A" = 1 ]; then $(MAKE) b; else $(MAKE) c; fi
+        b: ; docker run i b
+        c: ; docker run i c
+        """)
+    _, run = project.steps()
+    assert isinstance(run, RunContainer)
+    assert run.command == ("b",)
+
+
 # --- shapes of Docker's own Makefiles -------------------------------------------------------------
 
 
