@@ -237,6 +237,8 @@ class StoredImage:
     of its files with other owners, for containers whose user is the caller. `ancestors` are the ids
     of the images in storage that it was made from, `containers` the names of all containers that
     were made from it. `needed` says what else in storage needs it, empty for nothing.
+    `label_proves`: its history shows that the build which gave it its `ImageLabel` made it, and
+    that nobody called it otherwise since.
     """
 
     id: str
@@ -247,6 +249,7 @@ class StoredImage:
     ancestors: frozenset[str] = frozenset()
     containers: tuple[str, ...] = ()
     needed: str = ""
+    label_proves: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,35 +64,52 @@ def of_record(
     """
     wanted: set[str] = set()
     names: dict[str, set[str]] = {}
-    needed: dict[str, str] = {}
     for built in record:
         for each in built.ours:
             names.setdefault(each, set()).update(built.step.names)
         if chosen(built):
             wanted |= built.ours
+    return decide(stored, wanted, names, needed_of_record(record, chosen, busy))
+
+
+def needed_of_record(
+    record: Collection[Built], chosen: Callable[[Built], bool], busy: Callable[[Built], str]
+) -> dict[str, str]:
+    """What builds need that are on record and go on, or are not `chosen`; see `of_record`."""
+    needed: dict[str, str] = {}
+    for built in record:
         if who := busy(built):
             needed |= dict.fromkeys(built.used, f"rbuild works in {built.step.project}: {who}")
         elif built.step.project and not chosen(built):
             why = f"the build of {built.step.project} uses it"
             needed = dict.fromkeys(built.used, why) | needed
-    return decide(stored, wanted, names, needed)
+    return needed
 
 
-def labelled(
-    stored: StoredImages, record: Collection[Built], project: str | None
-) -> frozenset[str]:
-    """The ids of images that are on no record, and whose label alone says that rbuild built them
-    for that project, or for any: before there were records, version 0.1.0 did.
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Ids of images that are on no record, and have a label of rbuild's: what its history proves to
+    be rbuild's, and what may be the user's own, made of such an image.
+    """
 
-    Those without a name and a record that they were made from are among them.
+    proven: frozenset[str]
+    doubtful: frozenset[str]
+
+
+def labelled(stored: StoredImages, record: Collection[Built], project: str | None) -> Labelled:
+    """The images that are on no record, and whose label alone says that rbuild built them for that
+    project, or for any: before there were records, version 0.1.0 did.
+
+    Without a name those are proven that a proven one was made from.
     """
     known = {each for built in record for each in built.ours}
     images = {image.id: image for image in stored.images if image.id not in known}
     labels = {each: ImageLabel.of(image.labels) for each, image in images.items()}
     found = {each for each, label in labels.items() if label and project in {None, label.project}}
-    below = {ancestor for each in found for ancestor in images[each].ancestors}
-    unnamed = {each for each in below if each in images and not images[each].names}
-    return frozenset(found | {each for each in unnamed if labels[each] is None})
+    proven = {each for each in found if images[each].label_proves}
+    below = {ancestor for each in proven for ancestor in images[each].ancestors}
+    proven |= {each for each in found & below if not images[each].names}
+    return Labelled(frozenset(proven), frozenset(found - proven))
 
 
 def _kept(image: StoredImage, names: Collection[str]) -> str:

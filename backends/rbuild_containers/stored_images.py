@@ -33,12 +33,14 @@ AsOwner = Callable[..., Completed]
 @dataclass(frozen=True, slots=True)
 class _Configuration:
     """`histories` stand for the beginnings of an image's history, from none to all of it. `parent`
-    is the image that docker's format names, which may be gone.
+    is the image that docker's format names, which may be gone. `labels_itself`: the last entry of
+    the history is the label of a build of rbuild's.
     """
 
     labels: Pairs
     parent: str
     histories: tuple[str, ...]
+    labels_itself: bool
 
 
 def name_of(storage: Storage) -> str:
@@ -97,6 +99,7 @@ def stored_images(storage: Storage) -> StoredImages:
             ancestors=frozenset(ancestors(row["id"])),
             containers=containers.get(row["id"], ()),
             needed=needed.get(row["id"], ""),
+            label_proves=known[row["id"]].labels_itself and _has_first_name(row),
         )
         for row in rows
     )
@@ -193,21 +196,30 @@ def _configuration(storage: Storage, image: str) -> _Configuration:
     inner = data.get("config")
     labels = inner.get("Labels") if isinstance(inner, dict) else None
     pairs = tuple((str(k), str(v)) for k, v in labels.items()) if isinstance(labels, dict) else ()
-    if _inherits(data.get("history")):
+    said = _labelling(data.get("history"))
+    labels_itself = bool(said) and said[-1]
+    if any(said) and not labels_itself:
         pairs = tuple(pair for pair in pairs if pair[0] != LABEL_IMAGE)
     parent = str(data.get("parent") or "").removeprefix("sha256:")
-    return _Configuration(pairs, parent, tuple(_histories(data.get("history"))))
+    histories = tuple(_histories(data.get("history")))
+    return _Configuration(pairs, parent, histories, labels_itself)
 
 
-def _inherits(history: object) -> bool:
-    """Whether the label of a build of rbuild's is that of an image below.
+def _labelling(history: object) -> list[bool]:
+    """Which entries of a history are the label of a build of rbuild's.
 
     A build gives it to the images of its instructions too, where no instruction says so, and to its
-    result by the last one (podman 4.3.1, buildah 1.28.2).
+    result by the last one (podman 4.3.1, buildah 1.28.2). What is made of that has it from below;
+    where the history was left out (`--squash-all`, `--omit-history`) no entry tells.
     """
     rows = history if isinstance(history, list) else ()
-    said = [LABEL_IMAGE in str(row.get("created_by")) for row in rows if isinstance(row, dict)]
-    return any(said) and not said[-1]
+    return [LABEL_IMAGE in str(row.get("created_by")) for row in rows if isinstance(row, dict)]
+
+
+def _has_first_name(row: Mapping[str, Any]) -> bool:
+    """Whether an image that has a name never had another."""
+    names = row.get("names") or ()
+    return not names or set(row.get("names-history") or ()) <= set(names)
 
 
 def _histories(history: object) -> Iterator[str]:

@@ -68,6 +68,8 @@ def stored_images(client: Client) -> StoredImages:
             layers=layers[identity],
             ancestors=below[identity],
             containers=containers.get(identity, ()),
+            # The classic builder keeps what an image was made of; BuildKit tells of nothing.
+            label_proves=parents[identity] in found,
         )
         for identity, item in found.items()
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from rootless_build import image_removal, runs
-from rootless_build.backend import Engine, StoredImage, StoredImages
+from rootless_build.backend import Engine, ImageLabel, StoredImage, StoredImages
 from rootless_build.built_images import Built, BuiltImages
 from rootless_build.cli.clean_account import Account
 from rootless_build.data import dataclass
@@ -14,6 +14,10 @@ from rootless_build.data import dataclass
 _NO_RECORD = (
     "no record says that rbuild built it, only a label, which what is made of it has too; "
     "--yes removes it"
+)
+_DOUBTFUL = (
+    "only a label says that rbuild built it, and what you made of such an image has it too: it is "
+    "yours to remove, with the engine's own rmi"
 )
 
 
@@ -55,7 +59,8 @@ def remove(
     removal = image_removal.of_record(stored, record, wanted.has, works)
     _remove(engine, stored, removal, account)
     if wanted.built:
-        _remove_labelled(engine, record, wanted, account)
+        needed = image_removal.needed_of_record(record, wanted.has, works)
+        _remove_labelled(engine, record, wanted, _Uses(needed, busy), account)
     if wanted.everywhere:
         _tell_copies(engine, account)
         bases = {each for built in record if built.step.base for each in built.ours}
@@ -86,18 +91,39 @@ def _remove(
             account.stays(_called(image), stays[image.id])
 
 
+@dataclass(frozen=True, slots=True)
+class _Uses:
+    """Images that what is on record needs, and why; `busy` are the checkouts where runs live."""
+
+    needed: Mapping[str, str]
+    busy: Mapping[str, str]
+
+    def of(self, images: Iterable[StoredImage]) -> dict[str, str]:
+        """Those needed, and those of them whose label is of a checkout that is busy."""
+        found: dict[str, str] = {}
+        for image in images:
+            label = ImageLabel.of(image.labels)
+            who = self.busy.get(runs.key(Path(label.project)), "") if label else ""
+            if label and who:
+                found[image.id] = f"rbuild works in {label.project}: {who}"
+        return {**found, **self.needed}
+
+
 def _remove_labelled(
-    engine: Engine, record: Iterable[Built], wanted: Wanted, account: Account
+    engine: Engine, record: Iterable[Built], wanted: Wanted, uses: _Uses, account: Account
 ) -> None:
     stored = engine.stored_images()
     found = image_removal.labelled(stored, tuple(record), wanted.project)
-    if not wanted.labelled:
-        for image in stored.images:
-            if image.id in found:
-                account.stays(_called(image), _NO_RECORD)
-        return
-    names = {image.id: image.names[:1] for image in stored.images}
-    _remove(engine, stored, image_removal.decide(stored, found, names, {}), account)
+    for image in stored.images:
+        if image.id in found.doubtful:
+            account.stays(_called(image), _DOUBTFUL)
+        elif image.id in found.proven and not wanted.labelled:
+            account.stays(_called(image), _NO_RECORD)
+    if wanted.labelled:
+        names = {image.id: image.names[:1] for image in stored.images}
+        needed = uses.of(stored.images)
+        removal = image_removal.decide(stored, found.proven, names, needed)
+        _remove(engine, stored, removal, account)
 
 
 def _tell_copies(engine: Engine, account: Account) -> None:

@@ -449,9 +449,38 @@ def test_what_only_a_label_tells_is_listed_and_goes_when_told(
     engine(project, "rmi", f"{mine}:latest")
     assert f"image {full_name(project)}" in removed(cleaned(project, "--images", "--yes"))
     assert full_name(project) not in names(project)
-    # In docker the images of other stages carry no label: its own cleaning removes them.
-    if project.backend == "docker":
-        engine(project, "image", "prune", "--force")
+    # Those of other stages, which nothing proves to be rbuild's: the engine's own cleaning.
+    prune = "rmi --prune" if project.backend == "buildah" else "image prune --force"
+    engine(project, *prune.split())
+    assert ids(project) == before
+
+
+@pytest.mark.in_ci("podman")
+@pytest.mark.parametrize("way", ["squash-all", "cached"])
+def test_a_label_that_an_image_of_the_users_has_proves_nothing(
+    project: Rbuild, tmp_path: Path, way: str
+) -> None:
+    if project.backend != "podman":
+        pytest.skip("podman's alone")
+    before = ids(project)
+    built(project)
+    mine = f"localhost/mine-{name_of(project)}:latest"
+    if way == "cached":
+        # What rbuild's build made is taken from the cache, and has its label.
+        text = DOCKERFILE.replace("COPY --from=first /of-the-stage /three", "RUN echo mine > /mine")
+        (tmp_path / "Dockerfile").write_text(text)
+        words = ("-f", str(tmp_path / "Dockerfile"), str(project.project))
+    else:
+        (tmp_path / "Dockerfile").write_text(f"FROM {name_of(project)}\nCOPY Dockerfile /mine\n")
+        words = ("--squash-all", str(tmp_path))
+    engine(project, "build", "--network", "host", "-t", mine, *words)
+    said = kept(cleaned(project, "--images", "--yes"))
+    assert mine in names(project)
+    if way == "squash-all":
+        assert "yours to remove" in said[f"image {mine}"]
+    engine(project, "rmi", mine)
+    cleaned(project, "--images")
+    engine(project, "image", "prune", "--force")
     assert ids(project) == before
 
 

@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from rootless_build import built_images, image_removal, replaced_images
-from rootless_build.backend import Engine, StoredImage, StoredImages
+from rootless_build.backend import LABEL_IMAGE, Engine, StoredImage, StoredImages
 from rootless_build.built_images import Built, BuiltImages, Step
 from rootless_build.errors import ImageBuildError, StepFailedError
 from rootless_build.events import StepReporter
@@ -238,7 +238,7 @@ UPPER = StoredImage(
     "upper", ("name:latest",), layers=("l0", "l1", "l2"), ancestors=frozenset({"base", "lower"})
 )
 NAMES = {"upper": {"name"}}
-MINE = {"lower", "upper"}
+MINE = frozenset({"lower", "upper"})
 
 
 def decided(*images: StoredImage, wanted: Collection[str] = MINE) -> tuple[list[str], set[str]]:
@@ -278,6 +278,37 @@ def test_layers_count_once_and_for_the_last_that_has_them() -> None:
     assert [size for _, size in found] == [11, 0]
     found = image_removal.freed(stored, (UPPER, LOWER), {"upper": 1, "l2": 10})
     assert [size for _, size in found] == [11, None]
+
+
+LABEL = ((LABEL_IMAGE, "- /project"),)
+
+
+def labelled(*images: StoredImage) -> tuple[set[str], set[str]]:
+    found = image_removal.labelled(StoredImages(images), (), "/project")
+    return set(found.proven), set(found.doubtful)
+
+
+def test_a_label_without_a_history_proves_nothing() -> None:
+    """On another host, and where the history was left out: what is made of an image has its label,
+    though the user named it.
+    """
+    mine = StoredImage("mine", ("mine:latest",), labels=LABEL)
+    assert labelled(mine) == (set(), {"mine"})
+
+
+def test_what_a_proven_image_is_made_of_goes_where_it_has_the_label_too() -> None:
+    below = frozenset({"base", "lower", "instruction"})
+    upper = StoredImage("upper", ("name",), LABEL, ancestors=below, label_proves=True)
+    instruction = StoredImage("instruction", labels=LABEL, ancestors=frozenset({"base", "lower"}))
+    assert labelled(BASE, LOWER, instruction, upper) == ({"upper", "instruction"}, set())
+    named = StoredImage("instruction", ("mine",), labels=LABEL)
+    assert labelled(BASE, LOWER, named, upper) == ({"upper"}, {"instruction"})
+
+
+def test_what_a_build_of_another_project_uses_is_needed() -> None:
+    other = Built("1", "idle", "podman", Step("/other", "key"), "x", frozenset({"x"}), MINE)
+    needed = image_removal.needed_of_record([other], lambda _: False, lambda _: "")
+    assert needed == dict.fromkeys(MINE, "the build of /other uses it")
 
 
 # --- what a build replaced ----------------------------------------------------------------------
