@@ -469,7 +469,7 @@ def test_a_label_that_an_image_of_the_users_has_proves_nothing(
         # What rbuild's build made is taken from the cache, and has its label.
         text = DOCKERFILE.replace("COPY --from=first /of-the-stage /three", "RUN echo mine > /mine")
         (tmp_path / "Dockerfile").write_text(text)
-        words = ("-f", str(tmp_path / "Dockerfile"), str(project.project))
+        words: tuple[str, ...] = ("-f", str(tmp_path / "Dockerfile"), str(project.project))
     else:
         (tmp_path / "Dockerfile").write_text(f"FROM {name_of(project)}\nCOPY Dockerfile /mine\n")
         words = ("--squash-all", str(tmp_path))
