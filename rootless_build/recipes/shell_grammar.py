@@ -30,9 +30,7 @@ _RESERVED: Final = frozenset(
 _ESCAPED_BLANK: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\[ \t\v\f\r]")
 _RUNS: Final = re.compile(rb"\$\(|`|[<>]\(")
 _COMMANDS: Final = frozenset({"command_substitution", "arithmetic_expansion"})
-_NO_COMMANDS: Final = frozenset(
-    {"raw_string", "ansi_c_string", "comment", "heredoc_body", "heredoc_redirect"}
-)
+_NO_COMMANDS: Final = frozenset({"raw_string", "ansi_c_string", "comment", "heredoc_body"})
 """What stands in these is text to the shell, or looked at for itself (a heredoc)."""
 _NESTED: Final = re.compile(r"`.*\\`", re.DOTALL)
 _NAME: Final = re.compile(r"[A-Za-z_]\w*")

@@ -10,7 +10,7 @@ from typing import Final
 
 from tree_sitter import Node
 
-from rootless_build.recipes.shell_grammar import Tree, Word, within
+from rootless_build.recipes.shell_grammar import Tree, Word, above, within
 from rootless_build.recipes.shell_line import (
     PROGRAMS,
     SHELLS,
@@ -39,7 +39,8 @@ _VARIABLE: Final = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
 _FILE_OPTIONS: Final = frozenset({"--rcfile", "--init-file", "--emulate"})
 _INPUTS: Final = frozenset({"/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
 _DOCKER: Final = (
-    r"(?<![\w.-])(?:docker|podman)(?:[\s,]+[-$][^\s,]+(?:[\s,]+[^\s,-][^\s,]*)??)*[\s,]+"
+    r"(?<![\w.-])(?:docker(?:-buildx)?|podman)"
+    r"(?:[\s,]+[-$][^\s,]+(?:[\s,]+[^\s,$-][^\s,]*)??)*[\s,]+"
 )
 _COMMAND: Final = re.compile(
     _DOCKER + r"(?:attach|bake|build|builder|buildx|commit|compose|container|context|cp|create|diff"
@@ -49,9 +50,30 @@ _COMMAND: Final = re.compile(
     r"|volume|wait)(?![\w./-])"
 )
 """A docker command in a text that has no quotes any more: of a shell, or a list of words."""
+_INTERPRETERS: Final = re.compile(r"(?:python|perl|ruby|php|lua|node|[gm]?awk|tclsh|expect)[\d.]*")
+_STARTS: Final = re.compile(r"system|exec|popen|spawn|fork|call|run\b|output|`|\bqx\b|\|")
+"""How programs in other languages start one."""
 _UNKNOWN_COMMAND: Final = re.compile(_DOCKER + r"\$")
 HARMLESS: Final = frozenset(
-    {"[", "basename", "cat", "cd", "chmod", "chown", "cmp", "column", "cp", "curl", "cut", "diff"}
+    {
+        "[",
+        "basename",
+        "gh",
+        "kubectl",
+        "notify-send",
+        "scp",
+        "vagrant",
+        "cat",
+        "cd",
+        "chmod",
+        "chown",
+        "cmp",
+        "column",
+        "cp",
+        "curl",
+        "cut",
+        "diff",
+    }
     | {"dirname", "echo", "egrep", "exit", "export", "expr", "false", "fgrep", "fold", "gmake"}
     | {"grep", "hash", "head", "install", "jq", "ln", "logger", "ls", "make", "mkdir", "mv"}
     | {"popd", "printf", "pushd", "read", "readlink", "realpath", "return", "rg", "rm", "rmdir"}
@@ -63,6 +85,7 @@ _OF_GIT: Final = frozenset(
     {"add", "branch", "checkout", "commit", "diff", "grep", "log", "ls-files", "show", "status"}
     | {"tag"}
 )
+_NO_VALUES: Final = frozenset({"variable_name", "subscript", "do_group"})
 _STEPS_ASIDE: Final = PREFIXES | {"sudo", "doas", "env", "nohup"}
 
 
@@ -73,6 +96,7 @@ class Reading:
         self.tree = Tree(text)
         self._assigned = self.tree.assigned()
         self._environment = environment
+        self._values = _given_values(self.tree)
         # Each node that runs docker, and through what, where that is not itself.
         self.docker = {node: how for node in within(self.tree.root) if (how := self._runs(node))}
 
@@ -163,7 +187,7 @@ class Reading:
         return f"'{name} -c'" if runs or self._runs_in_text(script.text, node) else ""
 
     def _is_named(self, node: Node) -> bool:
-        return _OF_DOCKER.search(_unquoted(self.tree.of(node))) is not None
+        return _OF_DOCKER.search(self._expanded(node)) is not None
 
     def _runs_in_text(self, text: str | None, node: Node) -> bool:
         if text is None:
@@ -215,7 +239,9 @@ class Reading:
         read = _read_by(node)
         together = " ".join(self._expanded(child) for child in [*written, *read])
         alone = any(_UNKNOWN_COMMAND.search(self._expanded(child)) for child in written[1:])
-        if alone or _COMMAND.search(together):
+        program = _INTERPRETERS.fullmatch(name) and _STARTS.search(together)
+        by_name = (program or name == "alias") and _OF_DOCKER.search(together)
+        if alone or by_name or _COMMAND.search(together):
             return f"{name!r}, which may run what it is told"
         return ""
 
@@ -223,7 +249,7 @@ class Reading:
         """The text of a node with the variables that are known, and without quotes."""
         text = _VARIABLE.sub(
             lambda found: (
-                found[0]
+                self._values.get(found[1], found[0])
                 if found[1] in self._assigned
                 else self._environment.get(found[1], found[0])
             ),
@@ -297,10 +323,29 @@ def _read_by(node: Node) -> list[Node]:
             found += [child for child in parent.children if "here" in child.type]
         elif parent.type == "pipeline":
             found += [child for child in parent.children if child.end_byte <= inner.start_byte]
+        elif parent.type == "process_substitution" and parent.children[0].type == ">(":
+            found += list(above(parent))[-1:]
         elif parent.type in {"program", "command_substitution", "process_substitution"}:
             break
         inner, parent = parent, parent.parent
     return found
+
+
+def _given_values(tree: Tree) -> dict[str, str]:
+    """What the text itself gives to its variables: all that one of them may be, as written."""
+    found: dict[str, list[str]] = {}
+    for node in tree.nodes("variable_assignment", "for_statement"):
+        names = [tree.of(child) for child in node.children if child.type == "variable_name"]
+        values = [child for child in node.named_children if child.type not in _NO_VALUES]
+        for name in names[:1]:
+            # Each value of a loop is one for itself.
+            found.setdefault(name, []).extend(
+                " ".join(tree.of(part) for part in value.named_children)
+                if value.type == "array"
+                else tree.of(value)
+                for value in values
+            )
+    return {name: " ; ".join(values) for name, values in found.items()}
 
 
 def _executed_by_find(words: Sequence[Word]) -> Sequence[Word]:
