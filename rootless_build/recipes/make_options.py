@@ -117,10 +117,10 @@ def _changes(row: str) -> bool:
     """Whether make's options are anything but put whole into this line of a makefile."""
     if "FLAGS" not in row or row.lstrip().startswith("#"):
         return False
-    return bool(_NAMED.search(_WHOLE.sub("", row))) or any(map(_NAMED.search, _functions(row)))
+    return bool(_NAMED.search(_WHOLE.sub("", row))) or any(map(_NAMED.search, functions(row)))
 
 
-def _functions(text: str) -> Iterator[str]:
+def functions(text: str) -> Iterator[str]:
     """What stands in function calls and references with a change (`$(F:a=b)`)."""
     for found in re.finditer(r"\$[({][\w.-]+[\s:]", text):
         opening = text[found.start() + 1]

@@ -47,6 +47,8 @@ class Setting:
     shell: tuple[str, ...]
     program: str = ""
     """The shell as the Makefile names it, without the flags."""
+    asked_with: str = ""
+    """The target of rbuild's own that stood in the place of the recipe's."""
 
 
 class Probe:
@@ -83,7 +85,7 @@ class Probe:
 
     def _asks(self, number: str) -> str:
         return _ASKS.format(
-            environment=self.file.parent / f"e{number}",
+            environment=self._environment_target(number),
             shell=self.file.parent / f"s{number}",
             id=number,
             given=f"{self.file.parent}/environ{number}",
@@ -93,6 +95,9 @@ class Probe:
             shells=self._shells,
             field=_FIELD,
         )
+
+    def _environment_target(self, number: str) -> Path:
+        return self.file.parent / f"e{number}"
 
     def setting(self) -> Setting | None:
         """What the first make gives to recipes in general; None when it did not say."""
@@ -111,7 +116,7 @@ class Probe:
 
         GNU make goes through the makefiles backwards, and ours was read first (seen in 4.3).
         """
-        return target == str(self.file.parent / f"e{_GLOBAL}")
+        return target == str(self._environment_target(_GLOBAL))
 
     def makefiles(self) -> list[Path]:
         """Every makefile that was read, also by makes that make started."""
@@ -144,7 +149,7 @@ class Probe:
                 environments[Path(directory)].append(environment)
         return {
             directory: [
-                Setting(environment, *shell)
+                Setting(environment, *shell, str(self._environment_target(wanted)))
                 for environment, shell in zip(given, shells[directory], strict=False)
             ]
             for directory, given in environments.items()

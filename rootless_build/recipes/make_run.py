@@ -44,6 +44,7 @@ _PLACE: Final = re.compile(r".+:\d+")
 _STOPPED_AT: Final = re.compile(
     r"\[(?P<place>.+:\d+): .*\] (?:Error (?P<status>\d+)|(?P<signal>.+))"
 )
+_OURS: Final = "a directory that rbuild has while it asks make"
 _LEAVING: Final = re.compile(r"Leaving directory '.*'")
 
 
@@ -54,7 +55,8 @@ class RecipeLine:
     `file` is absolute; `line` is where the rule's recipe begins. `ran`: make started another make
     with it, whose own lines follow. `ignores_errors`: it has make's `-` prefix, `always_runs`: its
     `+` prefix, with which a dry run runs it. `written` is it as the makefile has it, where that is
-    known; `doubt` says what in it can't be known.
+    known; `doubt` says what in it can't be known. `unknown` are exported variables whose values
+    can't be, each with what it is made of: its environment has none of them.
     """
 
     file: Path
@@ -68,6 +70,7 @@ class RecipeLine:
     always_runs: bool = False
     written: str = ""
     doubt: str = ""
+    unknown: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +156,6 @@ class _Asking:
         if any(group.starts_make for group in printed.groups) or sources.has_target_variables():
             own, missing = self._own_settings(printed.groups)
             messages += missing
-            messages += [
-                f"{place}: the target's own variable has automatic variables in it, which rbuild "
-                "can't ask make for: its value may be wrong"
-                for place in sources.automatic_variables()
-            ]
         else:
             own = {}
         # A make that is told to be silent does not even say that there is nothing to be done.
@@ -170,14 +168,18 @@ class _Asking:
                 engine_words="\n".join(messages),
             )
         lines: list[tuple[int, RecipeLine]] = []
+        unknowable = sources.unknown_values()
         for group in printed.groups:
             given = own.get((group.directory, group.target), [])
             # Makes that ran in one directory one after the other, each with variables of its own.
             found = given.pop(0) if len(given) > 1 else given[0] if given else setting
             environment = {
-                name: options.without(value, group.level)
+                name: options.without(value.replace(found.asked_with, group.target), group.level)
                 for name, value in self._restored(found.environment).items()
             }
+            unknown = self._unknown(environment, unknowable)
+            for name in unknown:
+                del environment[name]
             if sources.exports("SHELL"):
                 environment["SHELL"] = found.program
             elif environment.get("SHELL") != self._request.environment.get("SHELL"):
@@ -186,7 +188,13 @@ class _Asking:
             shell = tuple(map(self._docker.plain, found.shell))
             kept = dataclasses.replace(found, environment=environment, shell=shell)
             made, said = _lines(group, kept, sources)
-            lines += [(place, self._cleaned(line, options, group.level)) for place, line in made]
+            lines += [
+                (
+                    place,
+                    dataclasses.replace(self._cleaned(line, options, group.level), unknown=unknown),
+                )
+                for place, line in made
+            ]
             messages += said
         # The lines of a make that a line has started come before the rest of that line's recipe.
         ordered = tuple(line for _, line in sorted(lines, key=lambda pair: pair[0]))
@@ -194,6 +202,20 @@ class _Asking:
             self._refuse_holes(ordered, options)
         said_plainly = tuple(self._unasked(text, options, 0) for text in messages)
         return MakeRun(ordered, said_plainly, calls, str(self._make))
+
+    def _unknown(
+        self, environment: Mapping[str, str], unknowable: Mapping[str, str]
+    ) -> dict[str, str]:
+        """Which of the variables have no value that can be trusted, and what they are made of."""
+        users = {**self._request.environment, **dict(self._request.variables)}
+        found: dict[str, str] = {}
+        for name, value in environment.items():
+            # What the user has set may stand before what the Makefile says.
+            if name in unknowable and not (value and value == users.get(name)):
+                found[name] = unknowable[name]
+            elif str(self._place) in value:
+                found[name] = _OURS
+        return found
 
     def _unasked(self, text: str, options: OwnOptions, level: int) -> str:
         """The text of a recipe as it is where make isn't asked, its name aside."""
@@ -207,7 +229,7 @@ class _Asking:
         if options.left_in(text) and not options.left_in(line.written):
             doubt = "it changes make's own options, among which rbuild's are while it asks make"
         elif str(self._docker.directory) in text:
-            doubt = "it names a directory that rbuild has while it asks make"
+            doubt = f"it names {_OURS}"
         return dataclasses.replace(line, text=text, doubt=doubt)
 
     def _refuse_holes(self, lines: Sequence[RecipeLine], options: OwnOptions) -> None:

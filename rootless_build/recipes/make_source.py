@@ -7,12 +7,12 @@ an expansion counts as unknown text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from rootless_build.data import dataclass
-from rootless_build.recipes import make_options
+from rootless_build.recipes import make_options, make_values
 
 _SETS: Final = re.compile(r"[\w.)}-][ \t]*(?::{0,3}|\?|\+|!)\Z")
 """Ends what stands before the `=` of a variable."""
@@ -26,7 +26,6 @@ _SPLICED: Final = re.compile(
 )
 _SAYS: Final = re.compile(r"\$[({](?:info|warning|error|eval|file)\s")
 _INFO: Final = re.compile(r"\$[({]info\s")
-_AUTOMATIC: Final = re.compile(r"\$[({]?[@%<?^+*|]")
 _CONTINUED: Final = re.compile(r"[ \t]*\\\n[ \t]*")
 _GAP: Final = r"[\s\\]+?"
 _BLANKS: Final = " \t\r"
@@ -116,14 +115,9 @@ class Sources:
             any(_target_variables(text)) for text in self._texts.values()
         )
 
-    def automatic_variables(self) -> list[str]:
-        """Where a variable of a target may be made of the target's name or prerequisites."""
-        return [
-            f"{file.name}:{line}"
-            for file, text in self._texts.items()
-            for line, value in _target_variables(text)
-            if _AUTOMATIC.search(value)
-        ]
+    def unknown_values(self) -> Mapping[str, str]:
+        """The variables whose values can't be asked for, each with what it is made of."""
+        return make_values.unknown(self._texts.values())
 
     def options_in_use(self) -> make_options.Use:
         """How they use make's own options; in every way where that can't be known."""

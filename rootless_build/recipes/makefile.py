@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -129,6 +130,9 @@ def _steps(
         raise _refused(origin, line.doubt, "write out what the command needs")
     if line.always_runs:
         raise _refused(origin, "`+` makes it run even while make is only asked what it would do")
+    used = next((name for name in line.unknown if _uses(line.text, name)), None)
+    if used is not None:
+        raise _unknown(origin, used, line.unknown[used])
     try:
         setting = line.setting
         parts = shell_line.parts(line.text, line.directory, setting.environment, setting.shell)
@@ -139,6 +143,9 @@ def _steps(
         if not parts:
             notes.append(f"{origin}: left out: it looks for docker, in whose place rbuild is")
         for part in parts:
+            handed = [name for name in line.unknown if part.docker and _names(part.text, name)]
+            if handed:
+                raise _unknown(origin, handed[0], line.unknown[handed[0]])
             _refuse_what_changes(part, line.directory, [*before, *steps])
             made, said = _step(line, part, origin, project, [*before, *steps])
             steps += made
@@ -148,6 +155,25 @@ def _steps(
     if line.ignores_errors and len(steps) > 1:
         raise _refused(origin, "a failure of its first command skips the others (`-`)")
     return steps, notes
+
+
+def _uses(text: str, variable: str) -> bool:
+    """Whether the shell's line takes the value of a variable of the environment."""
+    return re.search(rf"\$(?:\{{[#!]?)?{re.escape(variable)}(?!\w)", text) is not None
+
+
+def _names(text: str, variable: str) -> bool:
+    """Whether docker may be told to hand a variable of the environment on (`-e NAME`)."""
+    return re.search(rf"(?<![\w$]){re.escape(variable)}(?![\w=])", text) is not None
+
+
+def _unknown(origin: Origin, variable: str, made_of: str) -> RecipeError:
+    return _refused(
+        origin,
+        f"it takes {variable} from the environment, which is made of {made_of}: rbuild can't ask "
+        "make for that",
+        "write the value into the line itself, where make puts it in",
+    )
 
 
 def _refused(origin: Origin, why: str, hint: str = "") -> RecipeError:
@@ -169,7 +195,7 @@ def _step(
         command = HostCommand(
             part.text, part.directory, pairs, line.ignores_errors, setting.shell, origin
         )
-        return [command], _own_make(part.text, origin)
+        return [command], [*_own_make(part.text, origin), *_not_given(line)]
     entered: list[Step] = []
     if part.logical and not part.directory.is_dir() and _changing(before) is not None:
         # A step makes it. That it is there is looked at when its turn comes.
@@ -250,6 +276,14 @@ def _may_change(step: Step, *, git: bool) -> bool:
             return not git and (dest or step.image_id_file is not None)
         case _:
             return False
+
+
+def _not_given(line: RecipeLine) -> list[str]:
+    return [
+        f"{name} is not exported to commands of the Makefile: it is made of {made_of}, which "
+        "rbuild can't ask make for"
+        for name, made_of in line.unknown.items()
+    ]
 
 
 def _recursive(
