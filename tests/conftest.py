@@ -50,8 +50,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if unknown:
         message = f"no backend {', '.join(sorted(unknown))}; known: {', '.join(registry.names())}"
         raise pytest.UsageError(message)
-    # For xdist: each process has engines of its own, and one is enough.
-    group = [pytest.mark.xdist_group(name) for name in wanted]
+    # For xdist: each process has engines of its own, and one is enough for a directory of tests.
+    place = metafunc.definition.path.parent.name
+    group = [pytest.mark.xdist_group(f"{name}:{place}") for name in wanted]
     metafunc.parametrize(
         "backend_name",
         [pytest.param(name, marks=mark) for name, mark in zip(wanted, group, strict=True)],
@@ -69,7 +70,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         wanted = item.get_closest_marker("in_ci")
         group = item.get_closest_marker("xdist_group")
-        if wanted and group and group.args[0] not in wanted.args:
+        if wanted and group and group.args[0].partition(":")[0] not in wanted.args:
             item.add_marker(pytest.mark.exhaustive)
 
 
