@@ -20,6 +20,10 @@ _VALUE: Final = re.compile(
     rf"(?<![\w./-])(?P<dash>-?)(?P<letters>[{_LETTERS}]*w[{_LETTERS}]*)"
     r"(?P<words>(?: -[^\s'\"]+)*?) --trace(?![\w-])(?P<rest> --?[a-zA-Z])?"
 )
+_NO_DIRECTORIES: Final = " --no-print-directory"
+_ADDS_IT: Final = re.compile(
+    r"^ *(?:override +)?MAKEFLAGS\b.*=.*--no-print-directory", re.MULTILINE
+)
 _JOBSERVER: Final = re.compile(r" --jobserver-(?:auth|fds)=\S+")
 _NAMED: Final = re.compile(r"(?<!\$)\$[({]M(?:AKE)?FLAGS\b")
 _WHOLE: Final = re.compile(r"(?<![\w./$-])\$(?:\(M(?:AKE)?FLAGS\)|\{M(?:AKE)?FLAGS\})")
@@ -28,6 +32,7 @@ _CONDITION: Final = re.compile(
     r" *(?:else +)?ifn?(?:eq\b.*\$[({]M(?:AKE)?FLAGS\b|def +M(?:AKE)?FLAGS\b)"
 )
 _SEEKS: Final = re.compile(r"\$[({]findstring\s+([^,$]*),")
+_FILTERS: Final = re.compile(r"\$[({]filter\s+([^,$]*),")
 _OF_RBUILD: Final = re.compile(r"--trace|-?b?B?d?e?i?k?L?m?np?q?r?R?s?S?t?v?w")
 """A word that is one of rbuild's options, or has them among its letters, in make's order."""
 
@@ -37,12 +42,15 @@ class Use:
     """How makefiles use make's own options.
 
     `named`: at all. `changed`: in functions or parts of words. `dashed`: as `-$(MAKEFLAGS)`, which
-    can't be told from $(MFLAGS) in what make prints.
+    can't be told from $(MFLAGS) in what make prints; `dashed_values`: not in recipes alone.
+    `hides_directories`: they add `--no-print-directory`, which rbuild's `-w` takes away.
     """
 
     named: bool
     changed: bool
-    dashed: bool
+    dashed: bool = False
+    dashed_values: bool = False
+    hides_directories: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +63,27 @@ class OwnOptions:
     use: Use
     tells_w: bool
 
-    def without(self, text: str, level: int) -> str:
-        """The text as it is where make is not asked by rbuild; `level` is 0 for the first make."""
+    def without(self, text: str, level: int, written: str = "") -> str:
+        """The text as it is where make is not asked by rbuild.
+
+        `level` is 0 for the first make. `written` is a recipe's line as the makefile has it.
+        """
         if not self.use.named or "--trace" not in text:
             return text
-        keeps_w = self.tells_w and level > 0
+        keeps_w = self.tells_w and level > 0 and not self.use.hides_directories
+        here = self.use.dashed and (not written or bool(_DASHED.search(written)))
+        ambiguous = self.use.dashed_values or here
 
         def cleaned(match: re.Match[str]) -> str:
-            if match["dash"] and self.use.dashed:
+            if match["dash"] and ambiguous:
                 return match[0]
             letters = match["letters"].replace("n", "")
             letters = letters if keeps_w else letters.replace("w", "")
             # What a jobserver is reached by is gone when the plan is done.
             words = _JOBSERVER.sub("", match["words"])
             rest = match["rest"] or ""
+            if self.use.hides_directories and (level or not self.tells_w):
+                words += _NO_DIRECTORIES
             if match["dash"]:
                 return f"-{letters}{words}{rest}" if letters else (words + rest).lstrip()
             # 4.3 puts what a Makefile adds behind the rest until it has read it.
@@ -87,12 +102,16 @@ class OwnOptions:
 def use(texts: Iterable[str] | None) -> Use:
     """How makefiles with these texts use make's options; None where they are not known."""
     if texts is None:
-        return Use(named=True, changed=True, dashed=False)
+        return Use(named=True, changed=True)
     named = [text for text in texts if "MFLAGS" in text or "MAKEFLAGS" in text]
+    rows = [row for text in named for row in text.split("\n") if "FLAGS" in row]
+    dashed = [row for row in rows if _DASHED.search(row)]
     return Use(
         bool(named),
-        any(_changes(row) for text in named for row in text.split("\n")),
-        any(map(_DASHED.search, named)),
+        any(map(_changes, rows)),
+        bool(dashed),
+        any(not row.startswith("\t") for row in dashed),
+        any(map(_ADDS_IT.search, named)),
     )
 
 
@@ -101,16 +120,22 @@ def asked(text: str) -> Iterator[int]:
     for number, row in enumerate(text.split("\n"), 1):
         if not (_CONDITION.match(row) or _changes(row)):
             continue
-        sought = _SEEKS.findall(row)
-        if not sought or any(_may_be_found(what.strip()) for what in sought):
+        sought = [*map(_may_be_found, _SEEKS.findall(row)), *map(_may_pass, _FILTERS.findall(row))]
+        if not sought or any(sought):
             yield number
 
 
 def _may_be_found(what: str) -> bool:
     """Whether $(findstring) may answer something else because of rbuild's options."""
+    what = what.strip()
     if len(what) == 1:
         return what in "nw--trace"
     return not what.startswith("--") or what in "--trace"
+
+
+def _may_pass(patterns: str) -> bool:
+    """Whether $(filter) may answer something else because of rbuild's options."""
+    return not all(re.match(r"-[jlIOoC]|--[^t%]", pattern) for pattern in patterns.split())
 
 
 def _changes(row: str) -> bool:

@@ -21,7 +21,7 @@ from rootless_build import process
 from rootless_build.data import dataclass
 from rootless_build.errors import RecipeError, UnknownTargetError, UsageError
 from rootless_build.plan import SHELL
-from rootless_build.recipes import make_program, make_source, stub
+from rootless_build.recipes import make_options, make_program, make_source, stub
 from rootless_build.recipes.make_options import OwnOptions
 from rootless_build.recipes.make_probe import Probe, Setting
 from rootless_build.recipes.make_source import Sources
@@ -43,6 +43,10 @@ _NOTHING: Final = re.compile(r"Nothing to be done for '|' is up to date\.")
 _PLACE: Final = re.compile(r".+:\d+")
 _STOPPED_AT: Final = re.compile(
     r"\[(?P<place>.+:\d+): .*\] (?:Error (?P<status>\d+)|(?P<signal>.+))"
+)
+_AS_DRY_RUN: Final = (
+    "what depends on make's own options here is planned as for a dry run: rbuild asks make with "
+    "-n, -w and --trace"
 )
 _OURS: Final = "a directory that rbuild has while it asks make"
 _LEAVING: Final = re.compile(r"Leaving directory '.*'")
@@ -148,11 +152,7 @@ class _Asking:
         sources = Sources(probe.makefiles())
         options = OwnOptions(sources.options_in_use(), probe.version() < (4, 4))
         messages = [*printed.messages, *_said(done.words)]
-        messages += [
-            f"{place}: what depends on make's own options here is planned as for a dry run: rbuild "
-            "asks make with -n, -w and --trace"
-            for place in sources.asks_for_options()
-        ]
+        messages += [f"{place}: {_AS_DRY_RUN}" for place in sources.asks_for_options()]
         if any(group.starts_make for group in printed.groups) or sources.has_target_variables():
             own, missing = self._own_settings(printed.groups)
             messages += missing
@@ -196,6 +196,11 @@ class _Asking:
                 for place, line in made
             ]
             messages += said
+            messages += [
+                f"{line.file.name}:{line.line}: {_AS_DRY_RUN}"
+                for _, line in made
+                if any(make_options.asked(line.written))
+            ]
         # The lines of a make that a line has started come before the rest of that line's recipe.
         ordered = tuple(line for _, line in sorted(lines, key=lambda pair: pair[0]))
         if not all(call.answered for call in calls):
@@ -217,14 +222,14 @@ class _Asking:
                 found[name] = _OURS
         return found
 
-    def _unasked(self, text: str, options: OwnOptions, level: int) -> str:
+    def _unasked(self, text: str, options: OwnOptions, level: int, written: str = "") -> str:
         """The text of a recipe as it is where make isn't asked, its name aside."""
         text = text.replace(str(self._by_name), self._found)
-        return options.without(self._docker.plain(text), level)
+        return options.without(self._docker.plain(text), level, written)
 
     def _cleaned(self, line: RecipeLine, options: OwnOptions, level: int) -> RecipeLine:
         """The line without what is in it only because rbuild asks."""
-        text = self._unasked(line.text, options, level)
+        text = self._unasked(line.text, options, level, line.written)
         doubt = ""
         if options.left_in(text) and not options.left_in(line.written):
             doubt = "it changes make's own options, among which rbuild's are while it asks make"

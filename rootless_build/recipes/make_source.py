@@ -124,11 +124,11 @@ class Sources:
         return make_options.use(self._texts.values() if self.complete else None)
 
     def asks_for_options(self) -> list[str]:
-        """Where one of them depends on what is in make's own options."""
+        """Where one of them depends on what is in make's own options, recipes aside."""
         return [
             f"{file.name}:{number}"
             for file, text in self._texts.items()
-            for number in make_options.asked(text)
+            for number in make_options.asked(re.sub(r"(?m)^\t.*", "", text))
         ]
 
     def has_special(self, target: str) -> bool:

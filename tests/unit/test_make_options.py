@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from rootless_build.errors import RecipeError
-from rootless_build.plan import HostCommand
+from rootless_build.plan import HostCommand, RunContainer
 from rootless_build.recipes.make_options import OwnOptions, Use, asked
 from tests.unit.make_project import PATH, MakeProject
 
-WHOLE = OwnOptions(Use(named=True, changed=False, dashed=False), tells_w=True)
+WHOLE = OwnOptions(Use(named=True, changed=False), tells_w=True)
 
 
 @pytest.fixture
@@ -129,6 +129,21 @@ def test_changed_options_are_refused(project: MakeProject, arguments: str) -> No
         project.plan()
 
 
+def test_another_line_with_a_dash_is_no_matter(project: MakeProject) -> None:
+    project.write(
+        "all:\n    docker run --rm img make $(MFLAGS) all\n"
+        "    docker run --rm img make $(filter n,$(MAKEFLAGS)) all\n"
+        "other:\n    docker run --rm img make -$(MAKEFLAGS)\n"
+        "third:\n    docker run --rm img make $(filter n,$(MAKEFLAGS))\n"
+    )
+    plan = project.plan("all")
+    first, _ = plan.steps
+    assert isinstance(first, RunContainer)
+    assert first.command == ("make", "all")
+    (note,) = plan.notes
+    assert note.startswith("Makefile:2: what depends on make's own options")
+
+
 def test_another_programs_trace_is_its_own(project: MakeProject) -> None:
     project.write("T = --trace\nall:\n    docker run --rm img prog $(T) $(MAKEFLAGS)\n")
     assert project.run().command == ("prog", "--trace")
@@ -157,6 +172,7 @@ def test_what_depends_on_options_is_found(row: str) -> None:
         "\t$(MAKE) $(MFLAGS) all",
         "\tcase $$MAKEFLAGS in *n*) ;; esac; echo $${MAKEFLAGS}",
         "ifneq ($(findstring s,$(filter-out --%,$(MAKEFLAGS))),)",
+        "JOBS := $(patsubst -j%,%,$(filter -j% --jobs%,$(MAKEFLAGS)))",
         "# ifeq ($(MAKEFLAGS),)",
         "F := $(MAKEFLAGS)",
     ],
