@@ -12,6 +12,7 @@ with the time, and ends with the process.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import json
 import os
@@ -122,6 +123,39 @@ class BuiltImages:
         unfinished = self._file(built.name, ".new")
         unfinished.write_text(json.dumps(data), encoding="utf-8")
         unfinished.replace(self._file(built.name, _RECORD))
+
+    def named(self, image: str, name: str, project: str, engine: Engine) -> None:
+        """A step of the project gave an image that it had built one more name. Raises OSError."""
+        identity = image.removeprefix("sha256:")
+        for built in reversed(self.all()):
+            same = (built.storage, built.step.project) == (engine.storage, project)
+            if same and built.image == identity:
+                names = tuple(dict.fromkeys((*built.step.names, *_spellings(name))))
+                if names != built.step.names:
+                    step = dataclasses.replace(built.step, names=names)
+                    self.note(dataclasses.replace(built, step=step))
+                return
+
+    def needed_by_builds(self, engine: Engine) -> Mapping[str, str]:
+        """What builds of other processes may take that go on in the storage of this engine, by
+        their ids, and which build it is: all that was there when it began, and what it told since.
+
+        An engine whose cached stages nothing holds (docker's classic builder) fails without them.
+        """
+        needed: dict[str, str] = {}
+        for file in sorted(self._place.glob(f"*{_JOURNAL}")):
+            if file.stem.partition("-")[2] == process.identity() or not self._is_going_on(file):
+                continue
+            head = _read_journal(file)
+            there = engine.image_ids()
+            if head is None:
+                # It just begins.
+                needed |= dict.fromkeys(there, "rbuild begins to build an image")
+            elif head.storage == engine.storage:
+                seen = {each for each in there if each.startswith(head.seen)}
+                why = f"rbuild builds an image in {head.step.project or head.step.key} now"
+                needed |= dict.fromkeys(there & head.before | seen, why)
+        return needed
 
     @contextmanager
     def building(self, step: Step, engine: Engine) -> Iterator[Journal]:

@@ -55,12 +55,11 @@ def of_record(
     stored: StoredImages,
     record: Collection[Built],
     chosen: Callable[[Built], bool],
-    busy: Callable[[Built], str],
+    needed: Mapping[str, str],
 ) -> Removal:
     """What can go of the images that the builds which are `chosen` made.
 
-    `record` is all of what is on record about the storage. `busy` says who works where a build was
-    made, so that what it is made of stays; empty for nobody.
+    `record` is all of what is on record about the storage. `needed` is as `decide` takes it.
     """
     wanted: set[str] = set()
     names: dict[str, set[str]] = {}
@@ -69,13 +68,16 @@ def of_record(
             names.setdefault(each, set()).update(built.step.names)
         if chosen(built):
             wanted |= built.ours
-    return decide(stored, wanted, names, needed_of_record(record, chosen, busy))
+    return decide(stored, wanted, names, needed)
 
 
 def needed_of_record(
     record: Collection[Built], chosen: Callable[[Built], bool], busy: Callable[[Built], str]
 ) -> dict[str, str]:
-    """What builds need that are on record and go on, or are not `chosen`; see `of_record`."""
+    """What builds on record are made of that are not `chosen`, or where somebody works, and why.
+
+    `busy` says who works where a build was made; empty for nobody.
+    """
     needed: dict[str, str] = {}
     for built in record:
         if who := busy(built):

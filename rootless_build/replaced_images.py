@@ -15,8 +15,9 @@ def remove(
     """Remove what earlier builds of a step made, but for the last `keep` that ended well.
 
     As with `rbuild clean` nothing is forced, and what has a name, a container, or another image
-    that is made of it stays; so do the images `needed`. Returns how many went, and how many stay
-    although nothing of rbuild's needs them. Raises an RbuildError, OSError.
+    that is made of it stays; so do the images `needed`, and those that a build may take which goes
+    on elsewhere. Returns how many went, and how many stay although nothing of rbuild's needs them.
+    Raises an RbuildError, OSError.
     """
     storage = engine.storage
     record = [built for built in records.all() if built.storage == storage]
@@ -28,8 +29,10 @@ def remove(
     kept = set(finished[len(finished) - keep :]) if keep else set()
     old = [built for built in earlier if built.name not in kept]
     rest = [built for built in record if built not in old]
-    in_use = {each for built in rest for each in built.used} | set(needed)
-    wanted = {each for built in old for each in built.ours} - in_use
+    in_use = {each for built in rest for each in built.used}
+    wanted = {each for built in old for each in built.ours} - in_use - set(needed)
+    if wanted:
+        wanted -= records.needed_by_builds(engine).keys()
     if not wanted:
         return 0, 0
     removal = image_removal.decide(engine.stored_images(), wanted, {}, {})

@@ -127,6 +127,8 @@ class Options:
     """What was found out of images before; it may take its time."""
     images: Callable[[], BuiltImages] | None = None
     """Where it is put down which images were built; None: nowhere."""
+    bundles: Path | None = None
+    """Where the project has bundles, be it that this plan makes none."""
     keep_images: int = 0
     """How many images that were replaced stay, of each step."""
     unprivileged: bool = False
@@ -203,6 +205,7 @@ class _Run:
         self._emit = options.mask.emitting(emit)
         self._built: dict[str, Image] = {}
         self._made: set[str] = set()
+        self._replacing: list[BuildImage] = []
         self._container_labels = (
             (LABEL_PROJECT, str(plan.project)),
             (LABEL_BUILD, secrets.token_hex(8)),
@@ -219,19 +222,28 @@ class _Run:
         if needs_engine(self._plan) and not self._options.rootful and not self._engine.rootless:
             _refuse_rootful(self._plan)
         of = len(self._plan.steps)
+        naming = (BuildImage, TagImage)
+        last = max(
+            (n for n, s in enumerate(self._plan.steps, 1) if isinstance(s, naming)), default=0
+        )
         for number, step in enumerate(self._plan.steps, 1):
             self._options.mask.learn(step)
             self._emit(StepStarted(number, of, step.kind, title(step)))
             watch = Stopwatch()
             self._bundles_stay = isinstance(step, BuildImage) or self._stages(step)
             self._bundles_new = False
+            reporter = StepReporter(self._emit, number, self._options.mask.stream)
             try:
-                done = self._step(step, StepReporter(self._emit, number, self._options.mask.stream))
+                done = self._step(step, reporter)
+                if number == last or (number == of and self._published_any):
+                    self._remove_replaced(reporter)
             except KeyboardInterrupt as interrupt:
                 self._say_what_is_kept(interrupt, step)
                 self._options.mask.error(interrupt)
                 raise
             except RbuildError as error:
+                if number <= last:
+                    self._remove_replaced(reporter)
                 error.step = error.step or number
                 place = f"step {number} of {of}"
                 failures.complete(error, step, title(step), place, watch.seconds)
@@ -381,26 +393,45 @@ class _Run:
             reporter.notice("changed-meanwhile", text, Level.WARNING)
         self._made.add(image.id.removeprefix("sha256:"))
         if again is None:
-            self._remove_replaced(step, reporter)
+            self._replacing.append(step)
         return True
 
-    def _remove_replaced(self, step: BuildImage, reporter: StepReporter) -> None:
-        """The image before this one goes; where it can't, the build is done all the same."""
-        if self._options.images is None:
+    def _remove_replaced(self, reporter: StepReporter) -> None:
+        """The images before those of this run go; where they can't, all is done all the same.
+
+        They may have names until the last step that gives one; what the bundles were made in stays
+        for `rbuild reproduce`, until there are new ones.
+        """
+        # With new bundles nobody needs any more what those before were made in.
+        steps = (*self._replacing, *(self._found_built if self._published_any else ()))
+        if self._options.images is None or not steps:
             return
+        try:
+            needed = self._made | self._made_bundles()
+            for step in steps:
+                self._remove_replaced_by(step, self._options.images(), needed, reporter)
+        except (RbuildError, OSError) as error:
+            text = f"what was replaced stays for now: {reason(error)}"
+            reporter.notice("not-removed", text, Level.DETAIL)
+
+    def _made_bundles(self) -> set[str]:
+        """The ids of the images that the bundles were made in."""
+        # As above.
+        from rootless_build.bundles import provenance  # noqa: PLC0415
+
+        places = {self._options.bundles, self._plan.bundles and self._plan.bundles.directory}
+        roots = [place.resolve() for place in places if place and place.is_dir()]
+        return {image for root in roots for image in provenance.images(root).values()}
+
+    def _remove_replaced_by(
+        self, step: BuildImage, records: BuiltImages, needed: set[str], reporter: StepReporter
+    ) -> None:
         # As above.
         from rootless_build import built_images, replaced_images  # noqa: PLC0415
 
         made = built_images.of_build(step, self._plan.project)
         keep = self._options.keep_images
-        try:
-            gone, stay = replaced_images.remove(
-                self._options.images(), made, self._engine, keep, self._made
-            )
-        except (RbuildError, OSError) as error:
-            text = f"what was replaced stays for now: {reason(error)}"
-            reporter.notice("not-removed", text, Level.DETAIL)
-            return
+        gone, stay = replaced_images.remove(records, made, self._engine, keep, needed)
         if gone:
             text = f"the image that was replaced is gone, and {gone - 1} of its instructions"
             reporter.notice("replaced", text if gone > 1 else text.partition(",")[0], Level.DETAIL)
@@ -428,11 +459,18 @@ class _Run:
             )
         before = self._engine.find_image(step.name)
         self._built[step.name] = image
-        if before is not None and before.id == image.id:
-            return False
-        self._prepare()
-        self._engine.tag_image(image, step.name)
-        return True
+        done = before is None or before.id != image.id
+        if done:
+            self._prepare()
+            self._engine.tag_image(image, step.name)
+        if self._options.images is not None and (
+            done or image.id.removeprefix("sha256:") in self._made
+        ):
+            # What is not on record stays.
+            with suppress(OSError, RbuildError):
+                records = self._options.images()
+                records.named(image.id, step.name, str(self._plan.project), self._engine)
+        return done
 
     def _pull(self, step: PullImage, reporter: StepReporter) -> bool:
         asks = step.pull is PullPolicy.ALWAYS

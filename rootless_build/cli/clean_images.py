@@ -56,10 +56,11 @@ def remove(
     def works(built: Built) -> str:
         return busy.get(runs.key(Path(built.step.project)), "") if built.step.project else ""
 
-    removal = image_removal.of_record(stored, record, wanted.has, works)
+    needed = image_removal.needed_of_record(record, wanted.has, works)
+    needed |= records.needed_by_builds(engine)
+    removal = image_removal.of_record(stored, record, wanted.has, needed)
     _remove(engine, stored, removal, account)
     if wanted.built:
-        needed = image_removal.needed_of_record(record, wanted.has, works)
         _remove_labelled(engine, record, wanted, _Uses(needed, busy), account)
     if wanted.everywhere:
         _tell_copies(engine, account)

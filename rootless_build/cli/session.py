@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rootless_build import caller, mounts, process, recipes, reference, runner
 from rootless_build.backend import LABEL_PROCESS, LABEL_UNFINISHED, Engine, LeftoverKind
 from rootless_build.cli.checkout import (
+    bundles_directory,
     clear_dead_runs,
     failed_directory,
     images_directory,
@@ -259,6 +260,7 @@ def execute(
                     building=_building(command, choice, own),
                     check=lambda step: choice.backend.commands(step, choice.settings),
                     images=lambda: _images(choice),
+                    bundles=bundles_directory(command),
                     keep_images=_keep_images(command),
                 )
                 if not command.flag("no_provenance"):

@@ -190,6 +190,33 @@ def test_a_replaced_image_that_is_used_stays(project: Rbuild) -> None:
     assert ids(project) == before
 
 
+def test_names_that_a_step_gives_are_rbuilds(project: Rbuild) -> None:
+    before = ids(project)
+    name = name_of(project)
+    recipe = f"build:\n\tdocker build -t {name} .\n\tdocker tag {name} {name}:v1\n"
+    (project.project / "Makefile").write_text(recipe)
+    built(project)
+    first = ids(project) - before
+    edit(project)
+    built(project)
+    assert len(ids(project) - before) == len(first)
+    cleaned(project, "--images")
+    assert ids(project) == before
+
+
+def test_what_the_bundles_were_made_in_stays(project: Rbuild) -> None:
+    """For `rbuild reproduce`; until there are bundles of the new image."""
+    assert project("binary").returncode == 0
+    (first,) = ids_of(project, full_name(project))
+    edit(project)
+    built(project)
+    assert first in ids(project)
+    done = project("reproduce", "binary")
+    assert done.returncode == 0, done.stderr
+    assert project("binary").returncode == 0
+    assert first not in ids(project)
+
+
 def test_an_image_in_a_manifest_list_stays(project: Rbuild) -> None:
     """podman 4.3.1 can't push a list without it, and lists no images at all."""
     if project.backend == "docker":

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -386,3 +388,82 @@ def test_what_was_left_by_an_interruption_is_still_on_record(records: BuiltImage
     assert replaced(records, rest) == (1, 0)
     assert set(rest.images) == {identity(3), identity(4)}
     assert len(records.all()) == 1
+
+
+@contextmanager
+def builds_elsewhere(place: Path, lines: str) -> Iterator[None]:
+    """A build of another process that goes on."""
+    place.mkdir(exist_ok=True)
+    journal = place / "00000000000000000001-4194305.1.journal"
+    with journal.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(lines)
+        file.flush()
+        yield
+    journal.unlink()
+
+
+@pytest.mark.parametrize("known", ["before", "seen", "nothing"])
+def test_what_a_build_elsewhere_may_take_stays(
+    records: BuiltImages, tmp_path: Path, known: str
+) -> None:
+    """Whether it was there before, was told since, or the build has told nothing yet."""
+    storage = Storage()
+    build(records, storage, 1)
+    head = {
+        "storage": "idle",
+        "backend": "docker",
+        "project": "/other",
+        "key": "key",
+        "names": [],
+        "base": False,
+        "before": [identity(1)] if known == "before" else [],
+    }
+    lines = f"{json.dumps(head)}\n" + (f"{identity(1)[:12]}\n" if known == "seen" else "")
+    with builds_elsewhere(tmp_path / "images", "" if known == "nothing" else lines):
+        build(records, storage, 2)
+        assert replaced(records, storage) == (0, 0)
+        needed = records.needed_by_builds(cast("Engine", storage))
+        assert identity(1) in needed
+        if known != "nothing":
+            assert needed[identity(1)] == "rbuild builds an image in /other now"
+    build(records, storage, 3)
+    assert replaced(records, storage) == (2, 0)
+
+
+def test_a_build_in_another_storage_keeps_nothing(records: BuiltImages, tmp_path: Path) -> None:
+    storage = Storage()
+    build(records, storage, 1)
+    head = {
+        "storage": "another",
+        "backend": "docker",
+        "project": "/other",
+        "key": "key",
+        "names": [],
+        "base": False,
+        "before": [identity(1)],
+    }
+    with builds_elsewhere(tmp_path / "images", f"{json.dumps(head)}\n"):
+        build(records, storage, 2)
+        assert replaced(records, storage) == (1, 0)
+
+
+def test_what_is_needed_stays_on_record(records: BuiltImages) -> None:
+    storage = Storage()
+    build(records, storage, 1)
+    build(records, storage, 2)
+    engine = cast("Engine", storage)
+    assert replaced_images.remove(records, STEP, engine, 0, {identity(1)}) == (0, 0)
+    assert ours(records) == [{identity(1)}, {identity(2)}]
+    assert replaced(records, storage) == (1, 0)
+
+
+def test_a_name_of_a_later_step_is_on_record(records: BuiltImages) -> None:
+    storage = Storage()
+    build(records, storage, 1)
+    engine = cast("Engine", storage)
+    records.named(f"sha256:{identity(1)}", "name:v1", "/project", engine)
+    records.named(identity(1), "theirs:v1", "/other", engine)
+    (built,) = records.all()
+    assert "localhost/name:v1" in built.step.names
+    assert not any("theirs" in name for name in built.step.names)
