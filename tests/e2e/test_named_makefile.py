@@ -40,5 +40,5 @@ def test_what_it_says_is_done(
     assert (done.returncode, done.stdout) == (0, "build/docker.mk\n"), done.stderr
     done = rbuild("fails", *named)
     assert done.returncode == 1
-    assert "rbuild --makefile build/docker.mk run -- sh" in done.stderr
+    assert "rbuild --makefile build/docker.mk run --target fails -- sh" in done.stderr
     assert rbuild("binary").returncode == 1
