@@ -19,6 +19,7 @@ from rootless_build.data import dataclass
 from rootless_build.recipes import shell_effects, shell_questions
 from rootless_build.recipes.shell_grammar import Tree, Word, above, within
 from rootless_build.recipes.shell_line import (
+    ASK_INPUT,
     ASSIGNMENT,
     PROGRAMS,
     NotSimpleError,
@@ -263,14 +264,34 @@ class _Line(Reading):
                 raise NotSimpleError(f"docker reads from {text!r}")
             else:
                 words.append(child)
+        written = [self.tree.between(words[0].start_byte, words[-1].end_byte)]
+        asking = [command]
         for redirection in piece.redirections:
             self._refuse_unless_harmless(redirection)
-        start, end = words[0].start_byte, words[-1].end_byte
-        asks = tuple(sorted(self._asks(command)))
-        text = self.tree.between(start, end)
-        files = shell_effects.of_files(self.tree, command, self._environment)
-        git = shell_effects.of_git(self.tree, command)
-        return Simple(tuple(assignments), text, self.tree.text, asks, files, git)
+            # The grammar counts to it what the shell counts to docker's words.
+            _, *after = redirection.children_by_field_name("destination") or [redirection]
+            written += [self.tree.of(word) for word in after]
+            asking += after
+        asks = set().union(*map(self._asks, asking))
+        if asks & ASK_INPUT and asks & shell_questions.READ_INPUT:
+            raise NotSimpleError(
+                "docker's words ask whether there is a terminal, and may read from it",
+                "let make ask: $(shell …) in the place of $$(…)",
+            )
+        files = [
+            found
+            for node in asking
+            for found in shell_effects.of_files(self.tree, node, self._environment)
+        ]
+        git = [found for node in asking for found in shell_effects.of_git(self.tree, node)]
+        return Simple(
+            tuple(assignments),
+            " ".join(written),
+            self.tree.text,
+            tuple(sorted(asks)),
+            tuple(files),
+            tuple(git),
+        )
 
     def _asks(self, command: Node) -> set[str]:
         """The programs that the shell starts for the words of a docker command."""

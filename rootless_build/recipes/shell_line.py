@@ -26,6 +26,8 @@ _VARIABLE: Final = re.compile(r"\$\{?([A-Za-z_]\w*)")
 _GIVEN: Final = re.compile(r"(?<![\w$])([A-Za-z_]\w*)=(\"[^\"]*\"|'[^']*'|[^\s;&|()]*)")
 _MAKE: Final = re.compile(r"\bg?make\b")
 _NONE: Final[Mapping[str, str]] = {}
+ASK_INPUT: Final = frozenset({"[", "test", "tty"})
+"""Programs that ask whether their input is a terminal."""
 _MARK: Final = "rbuild: the words"
 
 
@@ -120,7 +122,9 @@ def expanded(
         script.append(f"if false; then\n{simple.line}\nfi")
     if not directory.is_dir():
         raise NotSimpleError(f"the directory {directory} is not there")
-    done = process.capture(
+    # Few ask whether there is a terminal: that it is rbuild's own matters to them.
+    run = process.run_inheriting_input if ASK_INPUT & set(simple.asks) else process.capture
+    done = run(
         [*shell, "\n".join(script)], environment=process.exactly(environment), directory=directory
     )
     if done.status != 0:

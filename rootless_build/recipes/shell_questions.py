@@ -13,6 +13,7 @@ from typing import Final
 from tree_sitter import Node
 
 from rootless_build.recipes.shell_grammar import Tree, Word, within
+from rootless_build.recipes.shell_line import ASK_INPUT
 
 _ANY: Final = re.compile(r".*", re.DOTALL)
 _ARGUMENTS: Final = {
@@ -22,6 +23,8 @@ _ARGUMENTS: Final = {
         _ANY,
     ),
     "printf": re.compile(r"(?!-v).*", re.DOTALL),
+    "test": re.compile(r"-t|[01]"),
+    "tty": re.compile(r"-s|--silent|--quiet"),
     "hostname": re.compile(r"-[fsiIdA]+|--(fqdn|long|short|ip-address|all-ip-addresses|domain)"),
     "cut": re.compile(r"-[^-].*|--[a-z-]+=.*"),
     "date": re.compile(
@@ -44,8 +47,10 @@ _KINDS: Final = frozenset(
     {"command_substitution", "command", "command_name", "list", "pipeline", "file_redirect"}
     | {"redirected_statement", "word", "string", "string_content", "raw_string", "number"}
     | {"concatenation", "simple_expansion", "expansion", "variable_name", "file_descriptor"}
-    | {"special_variable_name"}
+    | {"special_variable_name", "test_command", "unary_expression", "test_operator"}
 )
+_TERMINAL: Final = re.compile(r"\[\s+(?:!\s+)?-t\s+[01]\s+\]")
+READ_INPUT: Final = frozenset({"tr", "cut"})
 
 
 def programs(tree: Tree, question: Node) -> tuple[frozenset[str], str]:
@@ -58,6 +63,10 @@ def programs(tree: Tree, question: Node) -> tuple[frozenset[str], str]:
             return frozenset(), tree.of(question)
         if node.type == "file_redirect" and not is_harmless(tree, node):
             return frozenset(), tree.of(node)
+        if node.type == "test_command":
+            if not _TERMINAL.fullmatch(tree.of(node)):
+                return frozenset(), tree.of(node)
+            found.add("[")
         if node.type == "command":
             words = tree.words(node, {}, frozenset())
             if not words or not _may_run(words):
@@ -68,7 +77,10 @@ def programs(tree: Tree, question: Node) -> tuple[frozenset[str], str]:
 
 def is_harmless(tree: Tree, redirection: Node) -> bool:
     """Whether a redirection only hides what a command prints, or sends it where errors go."""
-    text = re.sub(r"\s+", "", tree.of(redirection))
+    # The words after the first are a command's.
+    places = redirection.children_by_field_name("destination")
+    end = places[0].end_byte if places else redirection.end_byte
+    text = re.sub(r"\s+", "", tree.between(redirection.start_byte, end))
     if re.fullmatch(r"[12]?>&[12]", text):
         return True
     operator, _, place = text.rpartition(">")
@@ -93,6 +105,8 @@ def _may_run(words: Sequence[Word]) -> bool:
 
 
 def _are_taken(name: str, others: Sequence[Word]) -> bool:
+    if name in ASK_INPUT and not others:
+        return False
     wanted = _ARGUMENTS[name]
     valued = _VALUED.get(name, set())
     before = ""

@@ -124,6 +124,10 @@ class Reading:
             case "function_definition":
                 name = node.child_by_field_name("name")
                 return "a function of that name" if name and self.tree.of(name) in PROGRAMS else ""
+            case "compound_statement" if self.tree.of(node).startswith("(("):
+                # To bash it is arithmetic, to others a subshell in a subshell.
+                named = speaks_of_docker(self.tree.of(node), self._environment)
+                return "a subshell in a subshell" if named else ""
             case "redirected_statement" | "pipeline":
                 return self._feeds_shell(node)
             case "heredoc_redirect":

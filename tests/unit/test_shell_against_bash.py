@@ -48,7 +48,7 @@ asked = st.sampled_from(
     table(r"""
     $X  ${X}  ${X#one}  ${NO:-d e}  ${NO:-docker}  $((1+2))  $E  $NO  $D  $(id -u)  `id -u`  $(pwd)
     $(uname -s | tr A-Z a-z)  $(id -u):$(id -g)  $?  $(docker ps)  `docker ps`  $(cat a.txt)  ${#X}
-    $(true && echo y)  <(docker x)
+    $(true && echo y)  <(docker x)  $([ -t 0 ] && echo y || echo n)  2>/dev/null  >/dev/null
     """)
 )
 words = st.one_of(plain, quoted, asked, st.tuples(plain, quoted | asked).map("".join))
@@ -68,6 +68,7 @@ assignments = st.sampled_from(
 ends = st.just("") | st.sampled_from(
     table(r"""
     ␣>/dev/null  ␣>/dev/null 2>&1  ␣&>/dev/null  ␣>out  ␣</dev/null  ␣|| true  ␣>/dev/null x  ;  ␣&
+    ␣2>/dev/null $X *.txt
     ␣|| exit 1  ␣<<<x  ␣# docker x  ␣\  \⏎  ␣\␣
     """)
 )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -94,6 +97,8 @@ def test_lines_that_are_not_dockers(tmp_path: Path, line: str) -> None:
         "docker run i >/dev/null",
         "docker run i > /dev/null 2>&1",
         ">/dev/null docker run i",
+        "docker run 2>/dev/null i",
+        "docker 2>/dev/null run >/dev/null i 2>&1",
         "docker run i || exit 1",
         "docker run i 2>/dev/null || true",
         "$DOCKER run i",
@@ -122,7 +127,10 @@ def test_lines_that_are_dockers_and_nothing_else(line: str) -> None:
         ("docker run i &", "background"),
         ("docker run i >log", "'>'"),
         ("docker run i &>/dev/null", "'&>'"),
-        ("docker run i >/dev/null j", "'>'"),
+        ("docker run i >log j", "'>'"),
+        ("docker run i 2>/dev/null $(docker ps)", "output of docker"),
+        ("docker run i 2>/dev/null $(touch P)", "rbuild does not run"),
+        ("docker run $([ -t 0 ] && tr a b) i", "may read from it"),
         ("docker run i <file", "'<'"),
         ("docker run -i i </dev/null", "'<'"),
         ("docker run -i i <<<x", "reads from"),
@@ -140,6 +148,8 @@ def test_lines_that_are_dockers_and_nothing_else(line: str) -> None:
         ("f() { docker run i; }; f", "a function"),
         ("docker() { :; }; true", "a function"),
         ("(docker run i)", "('(')"),
+        ("((docker))", "a subshell in a subshell"),
+        ("((docker run i))", "can't read it"),
         ("{ docker run i; }", "('{')"),
         ("! docker run i", "('!')"),
         ("exec docker run i", "'exec'"),
@@ -340,7 +350,12 @@ def test_the_shell_may_be_asked_what_runs_nothing_of_the_project(
         "printf -v A b",
         "hostname new",
         "date -s now",
-        "[ -t 0 ] && echo -t",
+        "[ -t 2 ] && echo -t",
+        "[ -f x ] && echo -t",
+        "[ -t 0 -o -f x ] && echo -t",
+        "[[ -t 0 ]] && ./x",
+        "test",
+        "tty",
         "if true; then id; fi",
         " (id)",
         "id & id",
@@ -366,6 +381,47 @@ def test_a_program_of_the_project_is_not_asked(tmp_path: Path) -> None:
         with pytest.raises(NotSimpleError, match="'id' is a program of the project"):
             shell_line.expanded(part.docker, tmp_path, {"PATH": path}, SHELL, tmp_path)
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "[ -t 0 ] && echo -it",
+        "test -t 0 && echo -it || echo -i",
+        "tty -s && echo -it",
+        "[ -t 1 ] && echo -it",
+        "[ ! -t 0 ] || echo -it",
+    ],
+)
+@pytest.mark.parametrize("terminal", [True, False])
+def test_the_terminal_is_rbuilds_own(question: str, terminal: bool) -> None:
+    line = f"docker run $({question}) i"
+    program = (
+        "import sys; from pathlib import Path; from rootless_build.recipes import shell_line as s\n"
+        "e = {'PATH': sys.argv[2]}\n"
+        "(p,) = s.parts(sys.argv[1], Path('/'), e)\n"
+        "print(*s.expanded(p.docker, Path('/'), e, ('sh', '-c'))[0])"
+    )
+    controller, worker = pty.openpty()
+    try:
+        said = [
+            subprocess.run(
+                command,
+                stdin=worker if terminal else subprocess.DEVNULL,
+                env={"PATH": PATH},
+                check=True,
+                stdout=subprocess.PIPE,
+                text=True,
+            ).stdout
+            for command in (
+                [sys.executable, "-c", program, line, PATH],
+                ["sh", "-c", f"echo {line}"],
+            )
+        ]
+    finally:
+        os.close(controller)
+        os.close(worker)
+    assert said[0] == said[1]
 
 
 # --- the environment ------------------------------------------------------------------------------
