@@ -10,7 +10,7 @@ value stands; 4.4 does not show `w` to the makes that make starts, which 4.3 doe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from rootless_build.data import dataclass
@@ -70,6 +70,20 @@ class OwnOptions:
         """
         if not self.use.named or "--trace" not in text:
             return text
+        return self._cleaned(text, level, written)
+
+    def exported(self, environment: Mapping[str, str], level: int) -> dict[str, str]:
+        """make's options in a recipe's environment, where there are any that are not rbuild's: a
+        make that the recipe starts, here or in a container (`-e MAKEFLAGS`), is to have them.
+        """
+        given = {
+            name: self._cleaned(environment[name], level)
+            for name in ("MAKEFLAGS", "MFLAGS")
+            if name in environment
+        }
+        return {name: value for name, value in given.items() if value.strip(" -w")}
+
+    def _cleaned(self, text: str, level: int, written: str = "") -> str:
         keeps_w = self.tells_w and level > 0 and not self.use.hides_directories
         here = self.use.dashed and (not written or bool(_DASHED.search(written)))
         ambiguous = self.use.dashed_values or here

@@ -177,6 +177,7 @@ class _Asking:
                 name: options.without(value.replace(found.asked_with, group.target), group.level)
                 for name, value in self._restored(found.environment).items()
             }
+            environment |= options.exported(found.environment, group.level)
             unknown = self._unknown(environment, unknowable)
             for name in unknown:
                 del environment[name]

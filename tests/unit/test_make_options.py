@@ -107,6 +107,25 @@ def test_a_container_is_given_no_dry_run(project: MakeProject) -> None:
     assert dict(step.environment)["MAKEFLAGS"] == ""
 
 
+@pytest.mark.parametrize("head", ["", "MAKEFLAGS += -k\n"])
+def test_a_make_of_a_script_has_the_users_variables(project: MakeProject, head: str) -> None:
+    (project.directory / "x.sh").write_text('printf "[%s]" "$MAKEFLAGS" "${MFLAGS-}"\n')
+    project.write(f"{head}all:\n    @sh ./x.sh\n    @docker run --rm -e MAKEFLAGS img\n")
+    script, container = project.steps("A=b c")
+    assert isinstance(script, HostCommand)
+    assert isinstance(container, RunContainer)
+    environment = dict(script.environment or ())
+    found = f"[{environment['MAKEFLAGS']}][{environment.get('MFLAGS', '')}]"
+    assert dict(container.environment)["MAKEFLAGS"] == environment["MAKEFLAGS"]
+    project.write(f"{head}all:\n    @sh ./x.sh\n")
+    assert found == said_by_make(project.directory, "A=b c")
+
+
+def test_no_options_are_no_variable(project: MakeProject) -> None:
+    project.write("all:\n    ./x.sh\n")
+    assert not {"MAKEFLAGS", "MFLAGS"} & set(dict(project.command().environment or ()))
+
+
 def test_jobs_are_kept_without_the_jobserver() -> None:
     dirty = "x 'nsw -j2 --jobserver-auth=3,4 --trace -- A=b' -nw -j2 --jobserver-auth=fifo:/t/G1"
     assert WHOLE.without(f"{dirty} --trace all", 0) == "x 's -j2 -- A=b' -j2 all"
