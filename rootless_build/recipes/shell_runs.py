@@ -39,7 +39,7 @@ _VARIABLE: Final = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
 _FILE_OPTIONS: Final = frozenset({"--rcfile", "--init-file", "--emulate"})
 _INPUTS: Final = frozenset({"/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
 _DOCKER: Final = (
-    r"(?<![\w.-])(?:docker(?:-buildx)?|podman)"
+    r"(?<![\w.-])(?:(?<!/)|(?<=bin/))(?:docker(?:-buildx)?|podman)"
     r"(?:[\s,]+[-$][^\s,]+(?:[\s,]+[^\s,$-][^\s,]*)??)*[\s,]+"
 )
 _COMMAND: Final = re.compile(
@@ -241,6 +241,9 @@ class Reading:
         written = [child for child in node.children if child.type != "variable_assignment"]
         name = words[0].name or (self.tree.of(written[0]) if written else "")
         read = _read_by(node)
+        if self._is_read_script(words):
+            # What the script itself does has been looked at, and so has what it is told.
+            written = []
         together = " ".join(self._expanded(child) for child in [*written, *read])
         alone = any(_UNKNOWN_COMMAND.search(self._expanded(child)) for child in written[1:])
         program = _INTERPRETERS.fullmatch(name) and _STARTS.search(together)
@@ -248,6 +251,18 @@ class Reading:
         if alone or by_name or _COMMAND.search(together):
             return f"{name!r}, which may run what it is told"
         return ""
+
+    def _is_read_script(self, words: Sequence[Word]) -> bool:
+        """Whether a command is a shell's, with a script in its words that can be told, and no more:
+        by itself or through one of those that are known to run another.
+        """
+        for number, word in enumerate(words):
+            if word.name in SHELLS - {"busybox"}:
+                given, operands = shell_arguments(words[number + 1 :])
+                return given == "c" and len(operands) == 1 and operands[0].text is not None
+            if number == 0 and word.name not in _RUNNERS - {"find", "xargs", "parallel"}:
+                return False
+        return False
 
     def _expanded(self, node: Node) -> str:
         """The text of a node with the variables that are known, and without quotes."""
@@ -320,11 +335,11 @@ def is_harmless(words: Sequence[Word]) -> bool:
 
 def _read_by(node: Node) -> list[Node]:
     """What a command is told by `<<` and `<<<`, or by a pipe from those before it."""
-    found = [child for child in node.children if "here" in child.type]
+    found = [child for child in node.children if _is_input(child)]
     inner, parent = node, node.parent
     while parent is not None:
         if parent.type == "redirected_statement":
-            found += [child for child in parent.children if "here" in child.type]
+            found += [child for child in parent.children if _is_input(child)]
         elif parent.type == "pipeline":
             found += [child for child in parent.children if child.end_byte <= inner.start_byte]
         elif parent.type == "process_substitution" and parent.children[0].type == ">(":
@@ -333,6 +348,12 @@ def _read_by(node: Node) -> list[Node]:
             break
         inner, parent = parent, parent.parent
     return found
+
+
+def _is_input(node: Node) -> bool:
+    """Whether a command reads text of the line by this: `<<`, `<<<`, or `< <(…)`."""
+    places = node.children_by_field_name("destination") if node.type == "file_redirect" else []
+    return "here" in node.type or any(place.type == "process_substitution" for place in places)
 
 
 def _given_values(tree: Tree) -> dict[str, str]:
