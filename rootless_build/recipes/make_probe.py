@@ -67,7 +67,7 @@ class Probe:
         }
         # A make that `$(shell …)` starts is really to do what it is asked, and to say nothing else.
         rules = ["ifneq (,$(findstring n,$(firstword -$(MAKEFLAGS))))"]
-        rules.append(f"$(info {self.file} $(MAKELEVEL))")
+        rules.append(f"$(info {self.file} $(MAKELEVEL) $(realpath .))")
         rules += make_program.rules(make)
         rules += [f"-include {directory}/e{_GLOBAL} {directory}/s{_GLOBAL}", self._asks(_GLOBAL)]
         for name, number in self._numbers.items():
@@ -106,10 +106,15 @@ class Probe:
         first = [s for s in found if s.environment.get("MAKELEVEL") == _FIRST_LEVEL]
         return first[-1] if first else None
 
-    def level(self, line: str) -> int | None:
-        """How deep the make is that reads our makefile: it prints this line; None for others."""
-        name, _, level = line.rpartition(" ")
-        return int(level or "0") if name == str(self.file) else None
+    def reader(self, line: str) -> tuple[int, Path] | None:
+        """How deep the make is that reads our makefile, and where it works: it prints this line.
+
+        None for other lines.
+        """
+        if not line.startswith(f"{self.file} "):
+            return None
+        level, _, directory = line.removeprefix(f"{self.file} ").partition(" ")
+        return int(level or "0"), Path(directory)
 
     def ends_remaking(self, target: str) -> bool:
         """Whether makefiles are remade no more once make has turned to that target of ours.

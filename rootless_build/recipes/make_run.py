@@ -502,10 +502,13 @@ class _Printed:
 
     def _line(self, text: str) -> None:
         group = self._open[-1]
-        level = self._probe.level(text)
-        if level is not None:
+        reader = self._probe.reader(text)
+        if reader is not None:
+            level, directory = reader
             if level >= len(self._directories):
                 raise _unannounced(group, self._directories[0], self._make)
+            # One that has something to say of its options says where it is before `-C` counts.
+            self._directories[-1] = directory
             # make starts anew when it has remade a makefile.
             del self.groups[self._begins[-1] :]
             self._open[-1] = None

@@ -85,7 +85,7 @@ def test_what_make_prints(printed: list[str]) -> None:
         "Probe",
         SimpleNamespace(
             file=Path("/tmp/probe/probe.mk"),
-            level=lambda text: 5 if text == "x" else None,
+            reader=lambda text: (5, Path("/x")) if text == "x" else None,
             ends_remaking=lambda target: target == "remade",
         ),
     )

@@ -95,6 +95,15 @@ def test_a_make_below_has_what_make_gives_it(project: MakeProject, words: tuple[
     assert subprocess.check_output([*step.shell, step.script], text=True) in expected
 
 
+@pytest.mark.parametrize("words", ["-j2", "$(MFLAGS)", ""])
+def test_a_make_below_with_jobs_works_in_its_own_directory(
+    project: MakeProject, words: str
+) -> None:
+    project.write("all: ; @pwd\n", "sub/Makefile")
+    project.write(f"MAKEFLAGS += -j4\nall: ; @$(MAKE) -C sub {words}\n")
+    assert project.command().directory == project.directory / "sub"
+
+
 def test_a_container_is_given_no_dry_run(project: MakeProject) -> None:
     project.write(
         """\
