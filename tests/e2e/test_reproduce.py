@@ -57,12 +57,13 @@ target "nothing" {
 REMOVING = """
 import os, sys
 from rootless_build import registry
-from rootless_build.backend import Leftover, LeftoverKind
 from rootless_build.host import engine_settings, gather
 backend, name = sys.argv[1:]
 with engine_settings(gather(os.environ)) as settings:
     with registry.load(backend).open(settings) as engine:
-        engine.remove(Leftover(LeftoverKind.IMAGE, engine.find_image(name).id, name, ()))
+        wanted = engine.find_image(name).id
+        found = [image for image in engine.stored_images().images if image.id == wanted]
+        assert found and not engine.remove_images(found)
 """
 
 
