@@ -18,6 +18,8 @@ from rootless_build.recipes.shell_grammar import Tree, Word, above, within
 from rootless_build.recipes.shell_runs import is_question
 
 _GLOB: Final = re.compile(r"(?<!\\)(?:\\\\)*(?:[*?]|\[.*\])", re.DOTALL)
+_NO_FILE: Final = re.compile(r"://|=")
+"""No step makes files with such names: an address, `--set *.platform=…` of a bake."""
 _OF_FILES: Final = frozenset({"realpath", "readlink", "which", "command"})
 _HERE: Final = re.compile(r"\.{1,2}(?:/\.\.)*/?|-.*")
 _SAY: Final = frozenset(
@@ -110,8 +112,9 @@ def _patterns(tree: Tree, command: Node, environment: Mapping[str, str]) -> Iter
         around = [parent.type for parent in _around(node, command)]
         if {"string", "variable_assignment", "concatenation", "do_group"} & set(around):
             continue
-        if any(map(_GLOB.search, _bare(tree, node, environment))) and "://" not in tree.of(node):
-            yield tree.of(node)
+        text = tree.of(node)
+        if any(map(_GLOB.search, _bare(tree, node, environment))) and not _NO_FILE.search(text):
+            yield text
 
 
 def _bare(tree: Tree, node: Node, environment: Mapping[str, str]) -> Iterator[str]:

@@ -977,6 +977,7 @@ def test_words_that_an_earlier_step_may_change_are_refused(
         ("docker build .", "i *.txt"),
         ("mkdir -p out", "-v $$(pwd):/x -w $$(realpath .) -u $$(id -u) i '*.txt' \"a*\""),
         ("mkdir -p out", "-e U=http://a/b?c=d i"),
+        ("mkdir -p out", "-e A=* i --set *.platform=windows/amd64"),
         ("mkdir -p out", "-e V=$$(git describe) i"),
         ("mkdir -p out", "-v $$(dirname $$(pwd)):/x i"),
     ],
