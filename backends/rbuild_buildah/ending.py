@@ -142,7 +142,8 @@ class OnScreen(ForwardingReporter):
 
     def end(self, status: int, said: bytes) -> Exit:
         """The command has ended with buildah's status `status`, and buildah said `said`."""
-        shown = self._last.replace(b"\r\n", b"\n")
+        # buildah begins with a NUL, which not every terminal's end passes on.
+        shown = self._last.replace(b"\r\n", b"\n").replace(b"\0", b"")
         # What a command wrote itself is followed by buildah's own line, whatever it says.
         if said.startswith(_IN_CHROOT) and _SHOWN_LAST.search(shown):
             said = shown + said
