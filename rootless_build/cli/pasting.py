@@ -16,7 +16,7 @@ _PLAIN: Final = re.compile(r"[\w@%+=:,./~\"'$ *?-]+")
 _RESERVED: Final = frozenset(
     ("if", "then", "elif", "else", "fi", "for", "while", "until", "do", "done", "case", "esac")
 ) | {"in", "function", "select", "time", "coproc"}
-_NOT_OF_A_RECIPE: Final = re.compile(r"_|PWD|OLDPWD|SHLVL|MFLAGS|MAKE(?:FLAGS|LEVEL|_.*)")
+_NOT_OF_A_RECIPE: Final = re.compile(r"_|PWD|OLDPWD|SHLVL|MAKE(?:LEVEL|_.*)")
 
 
 def comment(text: str) -> Iterator[str]:

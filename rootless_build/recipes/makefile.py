@@ -28,6 +28,8 @@ from rootless_build.recipes.request import Request
 from rootless_build.recipes.shell_line import NotSimpleError, Part
 
 _RUN_ANYWAY = "make runs a line with $(MAKE) in it even while it is only asked what it would do"
+_READS_ENVIRONMENT = re.compile(r"\s(?:bake|compose|--env-file)\b")
+"""A docker command that may take any variable of the environment, as its files say."""
 _VOLUME_REMOVE = {("volume", "rm"), ("volume", "remove")}
 
 
@@ -143,7 +145,7 @@ def _steps(
         if not parts:
             notes.append(f"{origin}: left out: it looks for docker, in whose place rbuild is")
         for part in parts:
-            handed = [name for name in line.unknown if part.docker and _names(part.text, name)]
+            handed = [name for name in line.unknown if part.docker and _hands_on(part.text, name)]
             if handed:
                 raise _unknown(origin, handed[0], line.unknown[handed[0]])
             _refuse_what_changes(part, line.directory, [*before, *steps])
@@ -162,9 +164,10 @@ def _uses(text: str, variable: str) -> bool:
     return re.search(rf"\$(?:\{{[#!]?)?{re.escape(variable)}(?!\w)", text) is not None
 
 
-def _names(text: str, variable: str) -> bool:
-    """Whether docker may be told to hand a variable of the environment on (`-e NAME`)."""
-    return re.search(rf"(?<![\w$]){re.escape(variable)}(?![\w=])", text) is not None
+def _hands_on(text: str, variable: str) -> bool:
+    """Whether docker is told to hand a variable of the environment on (`-e NAME`)."""
+    option = r"(?:(?:^|\s)-[a-zA-Z]*e[\s=]*|--(?:env|build-arg)[\s=]+|\benv=)"
+    return re.search(rf"{option}['\"]?{re.escape(variable)}(?![\w=])", text) is not None
 
 
 def _unknown(origin: Origin, variable: str, made_of: str) -> RecipeError:
@@ -221,6 +224,8 @@ def _step(
     context = docker_argv.Context(part.directory, {**environment, **assigned}, origin)
     steps, said = docker_argv.steps(words[1:], context)
     notes = list(said)
+    if _READS_ENVIRONMENT.search(part.text):
+        notes += _not_given(line)
     removes = all(isinstance(step, RemoveVolume) for step in steps)
     if part.remark and not removes:
         notes.append(f"{origin}: {part.remark}")

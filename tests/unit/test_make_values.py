@@ -109,6 +109,28 @@ def test_another_variable_is_no_concern_of_a_docker_command(project: MakeProject
     assert dict(project.run(FF="2").environment) == {"F": "1", "FF": "2"}
 
 
+@pytest.mark.parametrize("option", ["-e F", "-ite F", "--env F", "--env=F", "-eF", "-e 'F'"])
+def test_however_a_value_is_handed_on(project: MakeProject, option: str) -> None:
+    project.write(f"export F = $^\nall: a\n    docker run --rm {option} img\na: ;\n")
+    with pytest.raises(RecipeError, match="takes F from the environment"):
+        project.plan()
+
+
+def test_a_build_argument_is_handed_on_too(project: MakeProject) -> None:
+    (project.directory / "Dockerfile").write_text("FROM scratch\n")
+    project.write("export F = $^\nall: a\n    docker build --build-arg F .\na: ;\n")
+    with pytest.raises(RecipeError, match="takes F from the environment"):
+        project.plan()
+
+
+def test_a_word_of_the_same_name_is_no_concern(project: MakeProject) -> None:
+    project.write(
+        "export\nrun = docker run --rm img $^\nimg = $<\nall: a\n"
+        "    $(run)\n    docker run --rm img run img\na: ;\n"
+    )
+    assert len(project.steps()) == 2
+
+
 def test_the_users_own_value_is_known(project: MakeProject) -> None:
     project.write("export F ?= $^\nall: a\n    docker run --rm -e F img\na: ;\n")
     assert dict(project.run(F="users").environment) == {"F": "users"}

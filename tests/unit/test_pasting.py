@@ -65,6 +65,12 @@ def test_a_plan_in_a_file_does_what_make_does(project: Path, tmp_path: Path) -> 
     assert ran(written(project), tmp_path) == (0, made.stdout)
 
 
+def test_a_make_of_a_script_has_the_users_variables(project: Path, tmp_path: Path) -> None:
+    (project / "own.mk").write_text("all: ; @echo $(A)\n")
+    MakeProject(project).write("all:\n    @sh -c 'm=make; $$m -s -f own.mk'\n")
+    assert ran(written(project, words=("A=b c",)), tmp_path) == (0, "b c\n")
+
+
 def test_a_step_that_fails_ends_the_script(project: Path, tmp_path: Path) -> None:
     MakeProject(project).write("all:\n    echo 1\n    exit 3\n    echo 2\n")
     status, said = ran(written(project), tmp_path)
