@@ -70,7 +70,8 @@ class OwnOptions:
         """
         if not self.use.named or "--trace" not in text:
             return text
-        return self._cleaned(text, level, written)
+        here = self.use.dashed and (not written or bool(_DASHED.search(written)))
+        return self._cleaned(text, level, ambiguous=self.use.dashed_values or here)
 
     def exported(self, environment: Mapping[str, str], level: int) -> dict[str, str]:
         """make's options in a recipe's environment, where there are any that are not rbuild's: a
@@ -81,12 +82,15 @@ class OwnOptions:
             for name in ("MAKEFLAGS", "MFLAGS")
             if name in environment
         }
-        return {name: value for name, value in given.items() if value.strip(" -w")}
+        return {
+            name: value
+            for name, value in given.items()
+            if value.strip(" -w") and "--trace" not in value.partition(" -- ")[0].split()
+        }
 
-    def _cleaned(self, text: str, level: int, written: str = "") -> str:
+    def _cleaned(self, text: str, level: int, *, ambiguous: bool = False) -> str:
+        """The text without rbuild's options. `ambiguous`: what has a dash may be MAKEFLAGS."""
         keeps_w = self.tells_w and level > 0 and not self.use.hides_directories
-        here = self.use.dashed and (not written or bool(_DASHED.search(written)))
-        ambiguous = self.use.dashed_values or here
 
         def cleaned(match: re.Match[str]) -> str:
             if match["dash"] and ambiguous:

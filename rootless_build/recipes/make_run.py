@@ -178,7 +178,7 @@ class _Asking:
                 for name, value in self._restored(found.environment).items()
             }
             environment |= options.exported(found.environment, group.level)
-            unknown = self._unknown(environment, unknowable)
+            unknown = self._unknown(environment, unknowable, options)
             for name in unknown:
                 del environment[name]
             if sources.exports("SHELL"):
@@ -210,7 +210,10 @@ class _Asking:
         return MakeRun(ordered, said_plainly, calls, str(self._make))
 
     def _unknown(
-        self, environment: Mapping[str, str], unknowable: Mapping[str, str]
+        self,
+        environment: Mapping[str, str],
+        unknowable: Mapping[str, str],
+        options: OwnOptions,
     ) -> dict[str, str]:
         """Which of the variables have no value that can be trusted, and what they are made of."""
         users = {**self._request.environment, **dict(self._request.variables)}
@@ -221,6 +224,8 @@ class _Asking:
                 found[name] = unknowable[name]
             elif str(self._place) in value:
                 found[name] = _OURS
+            elif options.left_in(value) and value != users.get(name):
+                found[name] = "make's own options"
         return found
 
     def _unasked(self, text: str, options: OwnOptions, level: int, written: str = "") -> str:

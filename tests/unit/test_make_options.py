@@ -130,6 +130,21 @@ def test_a_make_of_a_script_has_the_users_variables(project: MakeProject, head: 
     assert found == said_by_make(project.directory, "A=b c")
 
 
+@pytest.mark.parametrize("asked", ["$(firstword -$(MAKEFLAGS))", "$(findstring n,-$(MAKEFLAGS))"])
+def test_no_command_has_rbuilds_options_in_its_environment(
+    project: MakeProject, asked: str
+) -> None:
+    project.write(
+        f"Q := {asked}\nexport F = $(MFLAGS)\nexport G = -$(MAKEFLAGS)\nexport H := $(MFLAGS)\n"
+        "all:\n    ./x.sh\n"
+    )
+    plain = dict(project.command().environment or ())
+    given = dict(project.command("A=b").environment or ())
+    values = [*plain.values(), *given.values()]
+    assert not [value for value in values if "--trace" in value or "nw" in value.split()]
+    assert given["MAKEFLAGS"] == " -- A=b"
+
+
 def test_no_options_are_no_variable(project: MakeProject) -> None:
     project.write("all:\n    ./x.sh\n")
     assert not {"MAKEFLAGS", "MFLAGS"} & set(dict(project.command().environment or ()))
