@@ -99,10 +99,10 @@ def storage(backend_name: str) -> Iterator[Path]:
     try:
         yield directory
     finally:
-        _remove(directory)
+        remove_storage(directory)
 
 
-def _remove(directory: Path) -> None:
+def remove_storage(directory: Path) -> None:
     """Files of subordinate uids can only be removed in a user namespace."""
     if shutil.which("buildah"):
         namespace = ["buildah", "unshare"]

@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.driver import Rbuild
 
-pytestmark = pytest.mark.in_ci("podman", "buildah")
+pytestmark = pytest.mark.in_ci("podman")
 
 BUILD = "mkdir -p bundles/kind; cat source > bundles/kind/made"
 
