@@ -161,7 +161,7 @@ def from_image(rbuild: Rbuild, image: str) -> Iterator[str]:
         engine(rbuild, *end)
 
 
-@pytest.mark.in_ci("podman", "docker")
+@pytest.mark.in_ci("podman")
 def test_all_images_of_a_project_go_in_one_call(project: Rbuild) -> None:
     """Those of single instructions and of other stages included."""
     before = ids(project)
@@ -396,7 +396,7 @@ def used(rbuild: Rbuild) -> int:
 
 
 @pytest.mark.exhaustive
-@pytest.mark.in_ci("podman", "docker")
+@pytest.mark.in_ci("podman")
 def test_what_is_promised_comes_back(project: Rbuild) -> None:
     """Of two images that share layers with one another, and one layer with the user's own."""
     before = ids(project)
@@ -490,7 +490,7 @@ def test_what_a_run_elsewhere_uses_stays(project: Rbuild, tmp_path: Path) -> Non
     assert of_rbuild(rbuild) == []
 
 
-@pytest.mark.in_ci("podman", "docker")
+@pytest.mark.in_ci("podman")
 def test_what_only_a_label_tells_is_listed_and_goes_when_told(
     project: Rbuild, tmp_path: Path
 ) -> None:

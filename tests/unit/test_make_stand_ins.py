@@ -64,7 +64,8 @@ def test_steps_are_the_same_again(project: MakeProject, tools: Path) -> None:
     )
     first, second = (project.steps(PATH=f"{tools}:{PATH}") for _ in range(2))
     assert first == second
-    assert "rbuild-" not in repr(first)
+    # The account may be called rbuild-…, too.
+    assert not re.search(r"rbuild-\d", repr(first))
 
 
 def test_a_mounted_program_is_the_real_one(project: MakeProject, tools: Path) -> None:
