@@ -19,7 +19,7 @@ from typing import Final
 
 from rootless_build import process
 from rootless_build.data import dataclass
-from rootless_build.errors import RecipeError, UnknownTargetError, UsageError
+from rootless_build.errors import HostError, RecipeError, UnknownTargetError, UsageError
 from rootless_build.plan import SHELL
 from rootless_build.recipes import make_options, make_program, make_source, stub
 from rootless_build.recipes.make_options import OwnOptions
@@ -111,11 +111,29 @@ def ask(request: Request, makefile: Path) -> MakeRun:
         raise UsageError(f"{own}= can't be given to rbuild: make has it for itself")
     if not os.access(makefile, os.R_OK):
         raise RecipeError(f"{makefile} can't be read by this user")
-    # Makefiles can't name a file with a space in its path.
-    usual = re.fullmatch(r"[\w./+-]+", tempfile.gettempdir())
-    directory = None if usual else "/tmp"  # noqa: S108 - a private directory is made in it
+    directory = _directory_for_programs()
     with tempfile.TemporaryDirectory(prefix=process.private_prefix(), dir=directory) as name:
         return _Asking(request, makefile, Path(name)).run()
+
+
+def _directory_for_programs() -> str:
+    """A shared directory, in which a private one can be made, whose files can be executed: the
+    place for temporary files, or another where that is mounted noexec. Makefiles can't name a file
+    with a space in its path. Raises HostError where there is none.
+    """
+    usual = tempfile.gettempdir()
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    for directory in (usual, "/tmp", "/var/tmp", runtime):  # noqa: S108 - as above
+        named = re.fullmatch(r"/[\w./+-]+", directory)
+        if not named or not os.access(directory, os.W_OK | os.X_OK):
+            continue
+        if not os.statvfs(directory).f_flag & os.ST_NOEXEC:
+            return directory
+    raise HostError(
+        f"{usual} is mounted noexec: what stands in for docker while make is asked can't be run",
+        finding="noexec-temporary",
+        hint="set TMPDIR to a directory whose programs may be executed",
+    )
 
 
 class _Asking:

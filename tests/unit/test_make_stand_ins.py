@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from rootless_build.errors import RecipeError
+from rootless_build.errors import HostError, RecipeError
 from tests.unit.make_project import PATH, MakeProject
 
 
@@ -83,3 +86,34 @@ def test_a_directory_of_rbuilds_is_refused(project: MakeProject, tools: Path) ->
     project.write("D := $(dir $(shell which docker))\nall:\n    ls $(D)\n")
     with pytest.raises(RecipeError, match=r"Makefile:3: .*a directory that rbuild has"):
         project.steps(PATH=f"{tools}:{PATH}")
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_stand_ins_are_where_programs_can_be_executed(
+    project: MakeProject, tools: Path, monkeypatch: pytest.MonkeyPatch, *, everywhere: bool
+) -> None:
+    """tests/hosts mounts /tmp so; there docker's place was taken by whatever came next on PATH."""
+    real = os.statvfs
+    usual = tempfile.gettempdir()
+
+    def mounted(path: str) -> object:
+        found = real(path)
+        noexec = everywhere or path == usual
+        return SimpleNamespace(f_flag=found.f_flag | (os.ST_NOEXEC if noexec else 0))
+
+    project.write("all:\n    docker run --rm img $(shell command -v docker)\n")
+    asked_in: list[str] = []
+    monkeypatch.setattr(os, "statvfs", mounted)
+    made = tempfile.TemporaryDirectory
+
+    def noted(*, prefix: str, dir: str) -> tempfile.TemporaryDirectory[str]:  # noqa: A002
+        asked_in.append(dir)
+        return made(prefix=prefix, dir=dir)
+
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", noted)
+    if everywhere:
+        with pytest.raises(HostError, match="noexec"):
+            project.steps(PATH=f"{tools}:{PATH}")
+        return
+    assert project.steps(PATH=f"{tools}:{PATH}")
+    assert usual not in asked_in
