@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from rootless_build.host import engine_settings, gather
 from tests.conftest import end_pause_process, remove_storage
 from tests.e2e.driver import Rbuild, events
 from tests.e2e.waiting import WAIT, at_work
+from tests.rootless_dockerd import rootless_dockerd
 
 pytestmark = pytest.mark.in_ci("podman")
 
@@ -50,9 +51,27 @@ def on_terminal() -> bool:
     return False
 
 
+@pytest.fixture(scope="module")
+def own_dockerd(backend_name: str) -> Iterator[Mapping[str, str]]:
+    """What names a dockerd that only these tests use. Nothing where the engine is another."""
+    if backend_name != "docker":
+        yield {}
+        return
+    directory = Path(tempfile.mkdtemp(prefix="rbuild-clean-docker-", dir="/var/tmp"))
+    try:
+        with rootless_dockerd(directory) as host:
+            yield {"DOCKER_HOST": host}
+    finally:
+        remove_storage(directory)
+
+
 @pytest.fixture
 def alone(
-    backend_name: str, storage: Path, base: None, rbuild_environment: Mapping[str, str]
+    backend_name: str,
+    storage: Path,
+    base: None,
+    rbuild_environment: Mapping[str, str],
+    own_dockerd: Mapping[str, str],
 ) -> Iterator[Mapping[str, str]]:
     """An environment in which nothing but the base image is in storage, and nothing on record.
 
@@ -65,16 +84,13 @@ def alone(
         for home in homes.values():
             home.mkdir()
         given = {name: str(home) for name, home in homes.items()}
-        environment = {**rbuild_environment, **given, "XDG_RUNTIME_DIR": runtime}
+        environment = {**rbuild_environment, **given, **own_dockerd, "XDG_RUNTIME_DIR": runtime}
         try:
             made = Rbuild(directory, backend_name, environment)
-            if backend_name == "docker":
-                with emptied_afterwards(made):
-                    yield environment
-                return
             done = made("base", "--from", str(storage / "bookworm.tar"), "debian:bookworm")
             assert done.returncode == 0, done.stderr
-            yield environment
+            with emptied_afterwards(made) if backend_name == "docker" else nullcontext():
+                yield environment
         finally:
             end_pause_process(Path(runtime))
             remove_storage(directory)
