@@ -47,7 +47,6 @@ from rootless_build.data import dataclass
 from rootless_build.errors import (
     BundlesError,
     ContainerLeftError,
-    HostError,
     ImageNotFoundError,
     RbuildError,
     StepFailedError,
@@ -86,6 +85,7 @@ from rootless_build.unprivileged import without_dind
 if TYPE_CHECKING:
     from rootless_build.built_images import BuiltImages, Journal
     from rootless_build.bundles import Staging
+    from rootless_build.host_power import Named, Rules
     from rootless_build.provenance import Attestor
     from rootless_build.reproduction import Reproduction
     from rootless_build.substitutes import Substitute
@@ -96,7 +96,7 @@ _INTERRUPTED: Final = 128 + signal.SIGINT
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`rootful` allows privileged containers that have power over the host. `terminal` allows a
+    """`rootful` allows what has power over the host. `terminal` allows a
     container to take over rbuild's terminal (never with a JSON log). `own_command`: the container
     runs what the user asked for, not what the recipe says (`rbuild run`): Ctrl-C is its own, and it
     need not have written anything. `explain` says at every step why it is done. `fresh` gives
@@ -133,6 +133,10 @@ class Options:
     """How many images that were replaced stay, of each step."""
     unprivileged: bool = False
     """Containers that were privileged are not: Docker's hack/dind is left out."""
+    named: Callable[[], Named] | None = None
+    """What the command line itself names of this host; None: nothing."""
+    isolated: bool = True
+    """Whether containers have namespaces of their own."""
     mask: Mask = field(default_factory=Mask)
     """What hides the secrets that steps give to containers and builds."""
 
@@ -219,8 +223,8 @@ class _Run:
         return self._given_engine
 
     def all(self) -> Summary:
-        if needs_engine(self._plan) and not self._options.rootful and not self._engine.rootless:
-            _refuse_rootful(self._plan)
+        rules = self._rules() if needs_engine(self._plan) else None
+        self._refuse_power(rules, None)
         of = len(self._plan.steps)
         naming = (BuildImage, TagImage)
         last = max(
@@ -234,6 +238,7 @@ class _Run:
             self._bundles_new = False
             reporter = StepReporter(self._emit, number, self._options.mask.stream)
             try:
+                self._refuse_power(rules, number)
                 done = self._step(step, reporter)
                 if number == last or (number == of and self._published_any):
                     self._remove_replaced(reporter)
@@ -255,6 +260,32 @@ class _Run:
             self._emit(StepFinished(number, of, step.kind, 0, watch.seconds, cached=not done))
             self._summary = dataclasses.replace(self._summary, done=self._summary.done or done)
         return self._summary
+
+    def _rules(self) -> Rules | None:
+        """What a plan may not do here; None for a user who has no power to give away."""
+        rootless, root = self._engine.rootless, os.getuid() == 0
+        if rootless and not root and not self._options.unprivileged:
+            return None
+        # As above.
+        from rootless_build.host_power import Rules  # noqa: PLC0415
+
+        options = self._options
+        return Rules(rootless, root, options.rootful, options.unprivileged, options.isolated)
+
+    def _refuse_power(self, rules: Rules | None, number: int | None) -> None:
+        """Of the whole plan before its first step; of a step when its turn comes, for one before it
+        may have made a link of what it mounts.
+        """
+        if rules is None or not rules.bind:
+            return
+        from rootless_build import host_power  # noqa: PLC0415 - as above
+
+        named = self._options.named() if self._options.named else host_power.Named()
+        if number is None:
+            asked = host_power.powers(self._plan, named, rules)
+        else:
+            asked = host_power.of_step(number, self._plan, named, rules)
+        host_power.check(self._plan, asked, rules)
 
     def _say_what_is_kept(self, error: BaseException, step: Step) -> None:
         """Staged bundles are published when all is well; what a command of the host does is not
@@ -847,17 +878,6 @@ def _name(step: BuildImage) -> str:
     if step.origin is not None and step.origin.names_build:
         return step.origin.target
     return step.target or step.context.name
-
-
-def _refuse_rootful(plan: Plan) -> None:
-    for step in plan.steps:
-        if isinstance(step, RunContainer) and step.privileged:
-            raise HostError(
-                "this plan runs a privileged container, and as root that has power over the host",
-                finding="rootful-privileged",
-                hint="run rbuild as an ordinary user, or without privileges (--unprivileged), "
-                "or say --rootful if you mean it",
-            )
 
 
 def _host_command(step: HostCommand, reporter: StepReporter) -> None:

@@ -172,7 +172,7 @@ class Command(cli.Application):
         "--checksums", group=_BUILD, help="write .md5 and .sha256 beside binaries that have none"
     )
     rootful = cli.Flag(
-        "--rootful", group=_BUILD, help="allow privileged containers with power over the host"
+        "--rootful", group=_BUILD, help="as root: allow what has power over the host"
     )
     allow_inexact = cli.Flag(
         "--allow-inexact",
@@ -186,7 +186,9 @@ class Command(cli.Application):
         "--no-wait", group=_BUILD, help="fail when another rbuild works in this checkout"
     )
     unprivileged = cli.Flag(
-        "--unprivileged", group=_BUILD, help="run containers without their privileges"
+        "--unprivileged",
+        group=_BUILD,
+        help="run containers without privileges, refuse power over the host",
     )
     dry_run = cli.Flag("--dry-run", group=_BUILD, help="show what would be done, do nothing")
     log_format = cli.SwitchAttr(

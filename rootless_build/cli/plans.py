@@ -25,7 +25,7 @@ from rootless_build.cli.engines import (
     settings_for,
 )
 from rootless_build.cli.pasting import comment, host_command
-from rootless_build.cli.session import unchanged_for, with_docker_socket
+from rootless_build.cli.session import is_isolated, named, unchanged_for, with_docker_socket
 from rootless_build.errors import BackendUnavailableError, HostError, RbuildError
 from rootless_build.events import Answer
 from rootless_build.failures import check_containerfile
@@ -67,12 +67,32 @@ def show_plan(
             backend = choice.backend
             seen = _look(command, *_with_socket(plan, choice), choice)
         lines = [*_lines(seen, backend, settings, why)]
+        refused = _refused(command, plan, settings, rootless=settings.rootless and seen.rootless)
+        lines[1:1] = [line for text in refused for line in comment(text)]
         if explain:
             lines += explanation(plan, choice.builder if choice else "")
     verdicts = [dataclasses.asdict(verdict) for verdict in seen.verdicts]
     fields |= {"backend": backend.name, "verdicts": verdicts, "lines": lines}
+    if refused:
+        fields["refused"] = refused
     command.tell("\n".join(lines), Answer("plan", fields))
     return 0
+
+
+def _refused(
+    command: Command, plan: plans.Plan, settings: EngineSettings, *, rootless: bool
+) -> list[str]:
+    """What a run would refuse, for it has power over this host."""
+    rootful, unprivileged = command.flag("rootful"), command.flag("unprivileged")
+    if rootless and os.getuid() != 0 and not unprivileged:
+        return []
+    # Few users have a power to give away.
+    from rootless_build import host_power  # noqa: PLC0415
+
+    isolated = is_isolated(settings)
+    rules = host_power.Rules(rootless, os.getuid() == 0, rootful, unprivileged, isolated)
+    asked = host_power.powers(plan, named(command), rules) if rules.bind else ()
+    return list(host_power.said(plan, asked, rules))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -86,6 +106,8 @@ class _Seen:
     problem: str = ""
     pulled: tuple[tuple[str, ...], ...] = ()
     """Of each step, the base images that are not in storage."""
+    rootless: bool = True
+    """Whether the engine's containers have no power of root's, as far as it said."""
 
 
 def _choice(command: Command, settings: EngineSettings) -> tuple[Choice | None, str]:
@@ -107,10 +129,11 @@ def _with_socket(plan: plans.Plan, choice: Choice) -> tuple[plans.Plan, str]:
 def _look(command: Command, plan: plans.Plan, said: str, choice: Choice) -> _Seen:
     plan = dataclasses.replace(plan, notes=(*plan.notes, *said.splitlines()))
     cache = cache_directory(plan.project)
+    rootless = True
     with ExitStack() as stack:
         try:
             engine = stack.enter_context(choice.backend.open(choice.settings))
-            known = RememberingEngine(engine, dict)
+            known, rootless = RememberingEngine(engine, dict), engine.rootless
             # A look brings what is known of files up to date: not for a run that is only shown.
             place = stack.enter_context(
                 tempfile.TemporaryDirectory(prefix=process.private_prefix())
@@ -122,9 +145,9 @@ def _look(command: Command, plan: plans.Plan, said: str, choice: Choice) -> _See
             verdicts = judge(plan, known, unchanged_for(command, plan, choice, looks, copied))
             found = [_with_stand_ins(step, known) for step in plan.steps]
         except (RbuildError, OSError) as error:
-            return _Seen(plan, problem=f"nobody can tell: {error}")
+            return _Seen(plan, problem=f"nobody can tell: {error}", rootless=rootless)
     steps, pulled = zip(*found, strict=True) if found else ((), ())
-    return _Seen(dataclasses.replace(plan, steps=steps), verdicts, "", pulled)
+    return _Seen(dataclasses.replace(plan, steps=steps), verdicts, "", pulled, rootless)
 
 
 def _with_stand_ins(step: plans.Step, engine: Engine) -> tuple[plans.Step, tuple[str, ...]]:

@@ -44,7 +44,9 @@ from rootless_build.runs import Run
 from rootless_build.unchanged import Unchanged
 
 if TYPE_CHECKING:
+    from rootless_build.backend import EngineSettings
     from rootless_build.built_images import BuiltImages
+    from rootless_build.host_power import Named
     from rootless_build.provenance import Attestor
     from rootless_build.reproduction import Reproduction
 
@@ -159,6 +161,22 @@ def overrides(command: Command) -> Overrides:
     )
 
 
+def named(command: Command) -> Named:
+    """What the command line itself names of this host."""
+    # Few runs have a power to give away.
+    from rootless_build.host_power import Named  # noqa: PLC0415
+
+    given = overrides(command)
+    directories = (given.bundles_directory,) if given.bundles_directory else ()
+    return Named(directories, given.build_contexts, given.secrets, given.network)
+
+
+def is_isolated(settings: EngineSettings) -> bool:
+    """Whether containers get namespaces of their own: not in a chroot."""
+    isolation = settings.isolation or os.environ.get("BUILDAH_ISOLATION")
+    return isolation != "chroot"
+
+
 def _containerfiles(words: tuple[str, ...]) -> tuple[Path | None, tuple[tuple[str, Path], ...]]:
     """Those of `-f FILE` and of `-f IMAGE=FILE`, absolute."""
     lone, named = [], []
@@ -236,6 +254,7 @@ def execute(
         fresh=command.flag("fresh") or reproduction is not None,
         checksums=command.flag("checksums"),
         unprivileged=command.flag("unprivileged"),
+        named=lambda: named(command),
         mask=mask,
     )
     summary = runner.Summary(done=True)
@@ -259,6 +278,7 @@ def execute(
                     options,
                     building=_building(command, choice, own),
                     check=lambda step: choice.backend.commands(step, choice.settings),
+                    isolated=is_isolated(choice.settings),
                     images=lambda: _images(choice),
                     bundles=bundles_directory(command),
                     keep_images=_keep_images(command),

@@ -36,8 +36,10 @@ BACKGROUND: Final = {
     "programs and root included. Container managers shrink it. A new user namespace starts with "
     "the full set again, which is why rootless privileged containers work where root's don't.",
     "rootful-privileged": "A privileged container of real root has all power over the host: its "
-    "devices, its mounts, its kernel. rbuild starts one only with --rootful; --unprivileged builds "
-    "without. As an ordinary user the same container has power over your own files alone.",
+    "devices, its mounts, its kernel; so has one with a namespace, a device, a capability or a "
+    "directory of the host. rbuild starts one only with --rootful; --unprivileged builds without "
+    "privileges, and refuses the rest. As an ordinary user the same container has power over your "
+    "own files alone. THREATS.md has the table.",
     # --- user namespaces
     "user-namespaces-off": "Rootless containers are made of user namespaces. "
     "user.max_user_namespaces=0 (hardened hosts, RHEL 7) forbids them to everybody, "

@@ -30,7 +30,13 @@ from rootless_build.plan import (
     TagImage,
 )
 from rootless_build.recipes import docker_flags, source_date_epoch
-from rootless_build.recipes.docker_draft import BadValueError, DockersOwnError, Draft, boolean
+from rootless_build.recipes.docker_draft import (
+    BadValueError,
+    DockersOwnError,
+    Draft,
+    boolean,
+    volume_name,
+)
 from rootless_build.recipes.docker_flags import Flag
 
 _BUILD: Final = {
@@ -129,6 +135,10 @@ def parse(words: Sequence[str], context: Context) -> tuple[Step, tuple[str, ...]
         rest = _flags(line, "docker volume rm", rest, docker_flags.VOLUME_REMOVE)
         if not rest:
             raise line.refused("docker volume rm names no volume")
+        try:
+            rest = list(map(volume_name, rest))
+        except BadValueError as error:
+            raise line.refused(f"docker volume rm: {error}") from error
         step = RemoveVolume(tuple(rest), origin=context.origin)
     elif command in _TAG:
         step = _tag(line, _flags(line, "docker tag", rest, ()))

@@ -304,7 +304,7 @@ class Draft:
             made = BindMount(self.path(source), target, read_only, False, propagation)
         elif kind == "volume":
             copy = not boolean(given.pop("volume-nocopy", "false") or "true")
-            made = VolumeMount(target, source, read_only, copy)
+            made = VolumeMount(target, volume_name(source) if source else None, read_only, copy)
         elif kind == "tmpfs":
             size = given.pop("tmpfs-size", None)
             mode = given.pop("tmpfs-mode", None)
@@ -357,6 +357,13 @@ class Draft:
             raise BadValueError(f"{value!r} is not NAME=CONTEXT")
         context = text if ":" in text else str(self.path(text))
         self.add("build_contexts", (name, context))
+
+
+def volume_name(value: str) -> str:
+    """A volume's name as docker takes it: engines have made paths of others."""
+    if not _VOLUME_NAME.fullmatch(value):
+        raise BadValueError(f"{value!r} is no volume's name (letters, digits, _ . and -)")
+    return value
 
 
 def _is_path(source: str) -> bool:

@@ -21,7 +21,7 @@ from rootless_build.plan import (
     VolumeMount,
 )
 from rootless_build.recipes import source_date_epoch
-from rootless_build.recipes.docker_draft import BadValueError, Draft, mount_target
+from rootless_build.recipes.docker_draft import BadValueError, Draft, mount_target, volume_name
 from rootless_build.recipes.request import Request
 
 _BUNDLES = "bundles"
@@ -112,6 +112,13 @@ def _mount_target(value: str, file: Path, keys: tuple[str, ...]) -> str:
         raise _wrong(file, keys, str(error)) from error
 
 
+def _volume_name(value: str, file: Path) -> str:
+    try:
+        return volume_name(value)
+    except BadValueError as error:
+        raise _wrong(file, ("container", "volumes"), str(error)) from error
+
+
 def _changed(container: Container, target: Target) -> Container:
     """The container with the target's own keys in place of its; environments are added up."""
     keys = ("command", "entrypoint", "working_directory", "user", "privileged", "network", "tty")
@@ -142,7 +149,7 @@ def _run(
                 raise _wrong(config.file, ("container", key), str(error)) from error
     for name, directory in container.volumes:
         place = _mount_target(directory, config.file, ("container", "volumes"))
-        draft.add("mounts", VolumeMount(place, name))
+        draft.add("mounts", VolumeMount(place, _volume_name(name, config.file)))
     if config.bundles is not None and config.bundles.mount and target.bundles:
         directory_here = config.bundles.directory or request.project / _BUNDLES
         keys = ("bundles", "container-path")

@@ -194,6 +194,6 @@ def real_root(facts: Facts) -> Finding | None:
         "rootful-privileged",
         Severity.WARNING,
         "rbuild runs as root",
-        "privileged steps are refused unless --rootful allows them",
+        "steps with power over the host are refused unless --rootful allows them",
         Cure("run rbuild as an ordinary user"),
     )
