@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-import shlex
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from typing import Final
 
 from rootless_build import process
 from rootless_build.errors import StepFailedError
+from rootless_build.escaping import script_joined, script_quoted
 from rootless_build.plan import BuildImage, BuildOutput, Bundles
 
 _FILES = ("local", "tar")
@@ -101,8 +101,8 @@ def pasted(
         several = [
             dataclasses.replace(one, containerfile=file, containerfile_text=None) for one in several
         ]
-        before = [f"printf %s {shlex.quote(text)} > {file}"]
-    return [*before, *(shlex.join(argv) for one in several for argv in commands(one))]
+        before = [f"printf %s {script_quoted(text)} > {file}"]
+    return [*before, *(script_joined(argv) for one in several for argv in commands(one))]
 
 
 @contextmanager

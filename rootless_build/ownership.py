@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import stat
 import sys
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from typing import Final
 from rootless_build import foreign, process
 from rootless_build.backend import UserNamespace
 from rootless_build.errors import HostError
-from rootless_build.escaping import shell_quoted
+from rootless_build.escaping import shell_joined, shell_quoted
 from rootless_build.foreign import Request, Result, Seen
 
 _SCRIPT: Final = Path(foreign.__file__)
@@ -108,12 +107,12 @@ def subordinate(namespace: UserNamespace) -> Sequence[range]:
 
 def command(namespace: UserNamespace, paths: Sequence[str]) -> str:
     """The command with which a person gives files back, to be pasted into a shell."""
-    return shlex.join([*namespace.command, "chown", "-hR", "0:0", *paths])
+    return shell_joined([*namespace.command, "chown", "-hR", "0:0", *paths])
 
 
 def command_alone(namespace: UserNamespace, paths: Sequence[str]) -> str:
     """The same, of what has these paths, and of nothing in it."""
-    return shlex.join([*namespace.command, "chown", "-h", "0:0", *paths])
+    return shell_joined([*namespace.command, "chown", "-h", "0:0", *paths])
 
 
 def named(paths: Sequence[str]) -> str:

@@ -9,7 +9,6 @@ An image without a name is built twice.
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from rootless_build.bundles import Staging, provenance
 from rootless_build.bundles.comparison import Comparison, compare
 from rootless_build.data import dataclass
 from rootless_build.errors import ImageNotFoundError, UsageError
+from rootless_build.escaping import shell_joined
 from rootless_build.plan import (
     BuildImage,
     BuildOutput,
@@ -102,8 +102,8 @@ class Reproduction:
         self._twice = False
         self._elsewhere: list[tuple[Path, Path]] = []
         self._ids: dict[str, str] = {}
-        self._build = shlex.join(("rbuild", *plan.targets))
-        self._forced = shlex.join(("rbuild", "--force", *plan.targets))
+        self._build = shell_joined(("rbuild", *plan.targets))
+        self._forced = shell_joined(("rbuild", "--force", *plan.targets))
         self._built: frozenset[str] = frozenset()
         self.same = 0
         self.differing = 0

@@ -24,7 +24,7 @@ from rootless_build.errors import (
     RbuildError,
     UsageError,
 )
-from rootless_build.escaping import shown
+from rootless_build.escaping import fit, shown
 
 if TYPE_CHECKING:
     from plumbum.cli.application import SwitchParseInfo
@@ -384,10 +384,14 @@ class Command(cli.Application):
         """Whether all that goes to standard output is an object on a line of its own."""
         return command_line.log_format(self.words) == "json"
 
-    def tell(self, text: str, *answers: Answer) -> None:
-        """Print what was asked for: the text for a person, or in the JSON log the same as data."""
+    def tell(self, text: str, *answers: Answer, styled: bool = False) -> None:
+        """Print what was asked for: the text for a person, or in the JSON log the same as data.
+
+        `styled`: rbuild's own colours are in it.
+        """
         if not self.logs_json:
-            print(text)
+            # A file or a program gets the bytes that a path has.
+            print(fit(text, styled=styled, any_bytes=not os.isatty(1)))
             return
         for answer in answers:
             self.view(answer)

@@ -68,7 +68,8 @@ class Doctor(Command):
             if self._fix([cure for cure in cures if cure.action is not None]):
                 facts, settings = self._host()
                 found = examine(facts)
-        self.tell(self._shown(facts, found, settings), self._answer(facts, found, settings))
+        shown = self._shown(facts, found, settings)
+        self.tell(shown, self._answer(facts, found, settings), styled=True)
         blocked = any(one.finding.severity is Severity.BLOCKS for one in found)
         return HostError.exit_code if blocked else 0
 

@@ -7,7 +7,6 @@ is named in it are all that is read.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
@@ -17,6 +16,7 @@ from plumbum.cli import switches
 from rootless_build.cli import command_line
 from rootless_build.cli.command import is_variable
 from rootless_build.errors import UsageError
+from rootless_build.escaping import shell_joined
 from rootless_build.nearest import likeness, nearest
 
 _OPTION: Final = re.compile(r"(?<![\w-])--?[\w?][\w-]*")
@@ -133,7 +133,7 @@ def of_words_before(
     if not words:
         what = f"{' '.join(variables)}: rbuild {command} reads no recipe, so it takes no variables"
         return UsageError(what, hint=f"rbuild {command}")
-    both = shlex.join((*variables, *words, command))
+    both = shell_joined((*variables, *words, command))
     made = f"rbuild make {both}"
     if command in targets and all(word in targets for word in words):
         return UsageError(
@@ -151,9 +151,9 @@ def _as_command(
 ) -> str:
     """How the command is written that these words were most likely meant for."""
     if command in _WITH_TARGETS:
-        return f"write: rbuild {shlex.join((command, *variables, *words, *after))}"
-    first = shlex.join(("rbuild", *variables, *words))
-    return f"these are two commands: {first}, and {shlex.join(('rbuild', command, *after))}"
+        return f"write: rbuild {shell_joined((command, *variables, *words, *after))}"
+    first = shell_joined(("rbuild", *variables, *words))
+    return f"these are two commands: {first}, and {shell_joined(('rbuild', command, *after))}"
 
 
 def or_command(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from typing import Final
 
 from rootless_build.cli.command import Command
 from rootless_build.errors import ImageBuildError, StepFailedError
+from rootless_build.escaping import shell_joined
 from rootless_build.plan import Plan, RunContainer, Step
 
 _ONE: Final = (
@@ -65,7 +65,7 @@ def _hint(
     step: Step | None,
     variables: tuple[str, ...],
 ) -> str:
-    again = shlex.join(("rbuild", *command.words))
+    again = shell_joined(("rbuild", *command.words))
     if isinstance(error, ImageBuildError):
         if error.failed is None or command.flag("no_cache"):
             return ""
@@ -74,7 +74,7 @@ def _hint(
         named = _same_container(command, plan, step)
         if named is not None:
             words = ("rbuild", *_options(command), *variables, "run", *named, "--", "sh")
-            return f"to look around in such a container: {shlex.join(words)}"
+            return f"to look around in such a container: {shell_joined(words)}"
     return ""
 
 

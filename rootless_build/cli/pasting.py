@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from rootless_build import plan as plans
-from rootless_build.escaping import shown
+from rootless_build.escaping import script_joined, script_quoted, shown
 
 _PLAIN: Final = re.compile(r"[\w@%+=:,./~\"'$ *?-]+")
 """Words of one simple command; what a shell makes more of is handed to a shell of its own."""
@@ -21,7 +21,7 @@ _NOT_OF_A_RECIPE: Final = re.compile(r"_|PWD|OLDPWD|SHLVL|MAKE(?:LEVEL|_.*)")
 
 def comment(text: str) -> Iterator[str]:
     """The text as comments: no line of it is a command."""
-    for line in text.splitlines():
+    for line in text.removesuffix("\n").split("\n") if text else ():
         yield f"# {shown(line)}".rstrip()
 
 
@@ -36,12 +36,12 @@ def host_command(step: plans.HostCommand, environment: Mapping[str, str] = os.en
         for name, value in step.environment
         if environment.get(name) != value and not _NOT_OF_A_RECIPE.fullmatch(name)
     ]
-    command = shlex.join((*step.shell, step.script))
+    command = script_joined((*step.shell, step.script))
     if step.shell == plans.SHELL and not own and _is_plain(step.script):
         command = step.script
     if own:
-        command = f"{shlex.join(('env', *own))} {command}"
-    line = f"(cd {shlex.quote(str(step.directory))} && {command})"
+        command = f"{script_joined(('env', *own))} {command}"
+    line = f"(cd {script_quoted(step.directory)} && {command})"
     # make goes on after a line that begins with `-`.
     return f"{line} || true" if step.ignore_errors else line
 

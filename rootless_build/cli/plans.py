@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -27,6 +26,7 @@ from rootless_build.cli.engines import (
 from rootless_build.cli.pasting import comment, host_command
 from rootless_build.cli.session import is_isolated, named, unchanged_for, with_docker_socket
 from rootless_build.errors import BackendUnavailableError, HostError, RbuildError
+from rootless_build.escaping import script_joined, script_quoted, shown
 from rootless_build.events import Answer
 from rootless_build.failures import check_containerfile
 from rootless_build.looks import Looks
@@ -68,7 +68,7 @@ def show_plan(
             seen = _look(command, *_with_socket(plan, choice), choice)
         lines = [*_lines(seen, backend, settings, why)]
         refused = _refused(command, plan, settings, rootless=settings.rootless and seen.rootless)
-        lines[1:1] = [line for text in refused for line in comment(text)]
+        lines[1:1] = [line for text in refused for line in comment(shown(text))]
         if explain:
             lines += explanation(plan, choice.builder if choice else "")
     verdicts = [dataclasses.asdict(verdict) for verdict in seen.verdicts]
@@ -174,7 +174,7 @@ def _with_stand_ins(step: plans.Step, engine: Engine) -> tuple[plans.Step, tuple
 def _lines(seen: _Seen, backend: Backend, settings: EngineSettings, why: str) -> Iterator[str]:
     plan = seen.plan
     target = f", {' '.join(plan.targets)}" if plan.targets else ""
-    yield from comment(f"{plan.recipe}{target}; backend {backend.name} ({why})")
+    yield from comment(shown(f"{plan.recipe}{target}; backend {backend.name} ({why})"))
     for note in plan.notes:
         yield from comment(note)
     if seen.problem:
@@ -186,13 +186,14 @@ def _lines(seen: _Seen, backend: Backend, settings: EngineSettings, why: str) ->
     for number, step in enumerate(plan.steps, 1):
         verdict = f": {seen.verdicts[number - 1]}" if seen.verdicts else ""
         yield ""
-        yield from comment(f"{number}/{of} {step.kind}, from {step.origin or plan.recipe}{verdict}")
+        what = f"{number}/{of} {step.kind}, from {step.origin or plan.recipe}{verdict}"
+        yield from comment(shown(what))
         for image in seen.pulled[number - 1] if seen.pulled else ():
-            yield from comment(f"{image} is not in storage: it would be pulled")
+            yield from comment(f"{shown(image)} is not in storage: it would be pulled")
         yield from _commands(step, backend, settings)
     if plan.bundles:
         yield ""
-        yield from comment(f"bundles: {plan.bundles.directory}")
+        yield from comment(f"bundles: {shown(plan.bundles.directory)}")
         yield "# rbuild itself has them written to a copy, which it verifies before it publishes it"
 
 
@@ -204,7 +205,7 @@ def _commands(step: plans.Step, backend: Backend, settings: EngineSettings) -> S
     if isinstance(step, plans.BuildImage):
         return outputs.pasted(step, lambda one: backend.commands(one, settings))
     made = [["mkdir", "-p", str(source)] for source in _missing_sources(step)]
-    return [shlex.join(argv) for argv in (*made, *backend.commands(step, settings))]
+    return [script_joined(argv) for argv in (*made, *backend.commands(step, settings))]
 
 
 def _with_possible_limits(
@@ -244,7 +245,7 @@ def _exported(settings: EngineSettings) -> Iterator[str]:
     for name, value in settings.environment:
         file = Path(value)
         if not file.is_relative_to(settings.runtime_directory) or not file.is_file():
-            yield f"export {name}={shlex.quote(value)}"
+            yield f"export {name}={script_quoted(value)}"
             continue
         temporary.append(f'"${name}"')
         yield f'export {name}="$(mktemp)"'
@@ -273,7 +274,8 @@ def explanation(plan: plans.Plan, builder: str) -> Iterator[str]:
         yield from comment(f"{number}: {file}: rewritten for {builder}")
         for rewrite in rewrites:
             what = f"{rewrite.instruction}: " if rewrite.instruction else ""
-            yield from comment(f"  line {rewrite.line}: {what}{rewrite.rule} ({rewrite.why})")
+            why = f"  line {rewrite.line}: {what}{rewrite.rule} ({rewrite.why})"
+            yield from comment(shown(why))
             if rewrite.differs:
                 verb = "refused" if rewrite.refused else "needs --allow-inexact, then"
-                yield from comment(f"    {verb}: {rewrite.differs}")
+                yield from comment(shown(f"    {verb}: {rewrite.differs}"))

@@ -76,7 +76,7 @@ def _write(facts: Facts, environment: Mapping[str, str], private: Path) -> Engin
         user = settings.merged(user, _read(path))
     containers, adaptations = settings.applied(settings.containers_settings(facts), user)
     containers_conf = private / "containers.conf"
-    containers_conf.write_text(tomli_w.dumps(containers))
+    _write_text(containers_conf, tomli_w.dumps(containers))
     variables = {"CONTAINERS_CONF": str(containers_conf)}
     if facts.rootless and not _has_storage_conf(facts, environment):
         rows = settings.storage_settings(
@@ -84,7 +84,7 @@ def _write(facts: Facts, environment: Mapping[str, str], private: Path) -> Engin
         )
         storage, made = settings.applied(rows, {})
         storage_conf = private / "storage.conf"
-        storage_conf.write_text(tomli_w.dumps(storage))
+        _write_text(storage_conf, tomli_w.dumps(storage))
         variables["CONTAINERS_STORAGE_CONF"] = str(storage_conf)
         if facts.storage_filesystem in settings.NETWORK_FILESYSTEMS:
             _claim(settings.local_storage(facts).parent, facts.uid)
@@ -123,6 +123,18 @@ def _write(facts: Facts, environment: Mapping[str, str], private: Path) -> Engin
             settings.subordinate(facts.account.subgids),
         ),
     )
+
+
+def _write_text(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except UnicodeEncodeError as error:
+        line = text[text.rfind("\n", 0, error.start) + 1 :].partition("\n")[0]
+        raise HostError(
+            f"the engines' settings can't name a path that is not UTF-8: {line}",
+            finding="os-error",
+            hint="give it another name, or set XDG_DATA_HOME",
+        ) from error
 
 
 def _read(path: Path) -> settings.Table:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from enum import StrEnum
 from pathlib import Path
 
 from rootless_build.data import dataclass
+from rootless_build.escaping import shell_joined, shell_quoted
 
 
 class Severity(StrEnum):
@@ -28,10 +28,10 @@ class NewFile:
     @property
     def command(self) -> str:
         """The same for a shell."""
-        path = shlex.quote(str(self.path))
-        directory = shlex.quote(str(self.path.parent))
+        path = shell_quoted(self.path)
+        directory = shell_quoted(self.path.parent)
         # What echo makes of a backslash differs between shells.
-        lines = " ".join(map(shlex.quote, self.content.splitlines()))
+        lines = " ".join(map(shell_quoted, self.content.splitlines()))
         return f"mkdir -p {directory} && printf '%s\\n' {lines} > {path}"
 
 
@@ -44,7 +44,7 @@ class Run:
     @property
     def command(self) -> str:
         """The same for a shell."""
-        return shlex.join(self.argv)
+        return shell_joined(self.argv)
 
 
 @dataclass(frozen=True, slots=True)

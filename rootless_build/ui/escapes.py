@@ -12,6 +12,7 @@ _SEQUENCE: Final = re.compile(
     r"|\x1b[PX^_\]].*?(?:\x1b\\|\x07|$)"  # strings: titles, clipboard, device control
     r"|\x1b[ -/]*[0-~]"
     r"|[\x00-\x08\x0a-\x1f\x7f\x80-\x9f]"
+    r"|[\u202a-\u202e\u2066-\u2069\u2028\u2029]"  # what turns a line round, or ends it
 )
 _RESET: Final = "\x1b[0m"
 

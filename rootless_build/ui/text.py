@@ -15,7 +15,7 @@ from typing import BinaryIO, Final, assert_never
 
 from rootless_build.data import dataclass
 from rootless_build.errors import BundlesError, HostError, RbuildError, StepFailedError
-from rootless_build.escaping import shown
+from rootless_build.escaping import fit, shown
 from rootless_build.events import (
     Answer,
     BackendChosen,
@@ -197,7 +197,7 @@ class TextView:
             sink.stream.write(event.data)
             sink.stream.flush()
         else:
-            self._write(sink, for_terminal(event.data) + "\n")
+            self._put(sink, for_terminal(event.data) + "\n")
 
     def _screen(self, data: bytes) -> None:
         """The container has the terminal: what it writes is shown as it is."""
@@ -248,6 +248,10 @@ class TextView:
             self._write(self._err, "\n")
 
     def _write(self, sink: Sink, text: str) -> None:
+        """What rbuild says itself."""
+        self._put(sink, fit(text, styled=self._color))
+
+    def _put(self, sink: Sink, text: str) -> None:
         text = text.replace("\n", "\r\n") if self._raw else text
         sink.stream.write(text.encode(errors="backslashreplace"))
         sink.stream.flush()
@@ -272,7 +276,8 @@ class TextView:
 
 
 def _lines(text: str) -> list[str]:
-    return text.splitlines()
+    lines = text.removesuffix("\n").split("\n") if text else []
+    return [line.removesuffix("\r") for line in lines]
 
 
 def _count(number: int, noun: str) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-
+from rootless_build.escaping import shell_quoted
 from rootless_build.host.facts import Facts, Role
 from rootless_build.host.finding import Cure, Finding, Severity, as_root, by_user
 
@@ -99,7 +98,7 @@ def bundles_owned_by_root(facts: Facts) -> Finding | None:
         Severity.BLOCKS,
         f"{place.foreign} belongs to another user",
         "new bundles can't replace the old ones",
-        as_root(f'chown -R "{facts.account.name}:" {shlex.quote(str(place.path))}'),
+        as_root(f'chown -R "{facts.account.name}:" {shell_quoted(place.path)}'),
     )
 
 
