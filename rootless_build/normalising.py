@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from rootless_build import platforms, process, reference
+from rootless_build import below, platforms, process, reference
 from rootless_build.backend import Engine
-from rootless_build.containerfile import features
+from rootless_build.containerfile import features, ignore_file
 from rootless_build.containerfile.building import Building
 from rootless_build.containerfile.content import Content
 from rootless_build.containerfile.features import Builder
 from rootless_build.containerfile.normal import Normal, normal, unchanged
 from rootless_build.containerfile.original import OriginalReporter
 from rootless_build.containerfile.parser import parse
-from rootless_build.containerfile.patterns import ignored
+from rootless_build.containerfile.patterns import PatternError, Patterns, ignored
 from rootless_build.containerfile.stages import DEFAULT_SHELL, Given, Image, earlier, split
 from rootless_build.containerfile.work import FILES, Rewrite, Work
-from rootless_build.errors import ContainerfileError, ImageBuildError
+from rootless_build.errors import ContainerfileError, ImageBuildError, RecipeError
 from rootless_build.events import Level, StepReporter
 from rootless_build.own_files import OwnFiles, with_rules
 from rootless_build.plan import BuildImage
-
-_IGNORE_FILES = (".containerignore", ".dockerignore")
 
 
 @contextlib.contextmanager
@@ -42,6 +41,7 @@ def normalised(
     if file is None:
         yield step, reporter
         return
+    _check_inside(file, step)
     with tempfile.TemporaryDirectory(prefix=process.private_prefix()) as place:
         directory = Path(place)
         step = _without_own(step, building.own, directory, classic=_is_classic(builder))
@@ -103,6 +103,7 @@ def explained(step: BuildImage, name: str) -> tuple[Rewrite, ...]:
     builder, file = _builder(name), containerfile(step)
     if builder is None or file is None:
         return ()
+    _check_inside(file, step)
     made = normal(_work(step, file, builder, lambda _: None, OwnFiles()), step.target)
     return made.rewrites if made else ()
 
@@ -113,6 +114,24 @@ def containerfile(step: BuildImage) -> Path | None:
         return step.containerfile if step.containerfile.is_file() else None
     named = (step.context / name for name in ("Dockerfile", "Containerfile"))
     return next((file for file in named if file.is_file()), None)
+
+
+def _check_inside(file: Path, step: BuildImage) -> None:
+    """BuildKit follows a link of that name no further than the directory it is in, and the engines
+    follow it wherever it leads. Raises ContainerfileError.
+    """
+    if not file.is_symlink():
+        return
+    directory = Path(os.path.realpath(file.parent))
+    with contextlib.suppress(OSError):
+        if os.path.realpath(file) == str(directory / below.resolved(directory, file.name)):
+            return
+    raise ContainerfileError(
+        f"it is a link that leads out of {file.parent}, to {os.path.realpath(file)}",
+        _shown(file, step),
+        1,
+        hint="docker's BuildKit does not follow it either; name the file itself with -f",
+    )
 
 
 def _builder(name: str) -> Builder | None:
@@ -134,7 +153,7 @@ def _work(
         parse(text, _shown(file, step)),
         builder,
         given,
-        Content(step.context, ignored(_ignore_text(step, file, own))),
+        Content(step.context, _ignored(step, file, own)),
         image,
         contexts=step.build_contexts,
         replaced=frozenset(
@@ -150,17 +169,32 @@ def _shown(file: Path, step: BuildImage) -> str:
     return str(file.relative_to(step.context)) if file.is_relative_to(step.context) else str(file)
 
 
-def _ignore_text(step: BuildImage, file: Path, own: OwnFiles) -> str:
-    """What the ignore file of the build says, and which files of rbuild's it leaves out too."""
-    return with_rules(_given_ignore_text(step, file), own.rules(step.context))
+def _ignored(step: BuildImage, file: Path, own: OwnFiles) -> Patterns:
+    """What the ignore file of the build leaves out, and which files of rbuild's are left out too.
+
+    Raises RecipeError for what no engine takes.
+    """
+    try:
+        return ignored(with_rules(_given_ignore_text(step, file), own.rules(step.context)))
+    except PatternError as error:
+        message = f"the ignore file of {_shown(file, step)}: {error}"
+        raise RecipeError(message, hint="mend the line; docker refuses it too") from error
 
 
 def _given_ignore_text(step: BuildImage, file: Path) -> str:
-    named = file.with_name(f"{file.name}.dockerignore")
-    for path in (named, *(step.context / name for name in _IGNORE_FILES)):
-        with contextlib.suppress(FileNotFoundError, IsADirectoryError):
-            return path.read_text(errors="surrogateescape")
-    return ""
+    try:
+        return ignore_file.given(step.context, file)
+    except OSError as error:
+        message = f"the ignore file of {_shown(file, step)} can't be read: {error.strerror}"
+        raise RecipeError(message) from error
+
+
+def _leaves_out(text: str, paths: tuple[str, ...]) -> bool:
+    """Whether an ignore file leaves out all of them for certain."""
+    try:
+        return all(map(ignored(text).match, paths))
+    except PatternError:
+        return False
 
 
 def _lookup(step: BuildImage, engine: Engine) -> Callable[[str], Image | None]:
@@ -218,9 +252,10 @@ def _changed(
     """The step with another containerfile; `files`: it needs the build context FILES."""
     new = directory / file.name
     new.write_text(text, errors="surrogateescape")
-    own = file.with_name(f"{file.name}.dockerignore")
-    if own.is_file():
-        new.with_name(own.name).write_bytes(own.read_bytes())
+    name = f"{file.name}.dockerignore"
+    own = ignore_file.text_of(file.parent, name)
+    if own is not None:
+        new.with_name(name).write_bytes(own.encode("utf-8", errors="surrogateescape"))
     contexts = step.build_contexts
     if files:
         contexts = (*contexts, (FILES, str(directory / "files")))
@@ -237,13 +272,14 @@ def _with_ignore_file(step: BuildImage, file: Path, own: OwnFiles, directory: Pa
     It stands beside a containerfile of rbuild's; all engines but the classic builder look there.
     """
     given = _given_ignore_text(step, file)
-    if all(map(ignored(given).match, own.found(step.context))):
+    if _leaves_out(given, own.found(step.context)):
         return step
     new = directory / file.name
     if step.containerfile != new:
         new.write_bytes(file.read_bytes())
     text = with_rules(given, own.rules(step.context))
-    new.with_name(f"{new.name}.dockerignore").write_text(text, errors="surrogateescape")
+    encoded = text.encode("utf-8", errors="surrogateescape")
+    new.with_name(f"{new.name}.dockerignore").write_bytes(encoded)
     return dataclasses.replace(step, containerfile=new)
 
 
@@ -262,11 +298,10 @@ def _without_own(step: BuildImage, own: OwnFiles, directory: Path, *, classic: b
         for number, (name, value) in enumerate(step.build_contexts)
     )
     context = step.context
-    if classic and (file := containerfile(step)) is not None:
-        matches = ignored(_given_ignore_text(step, file)).match
-        if not all(map(matches, own.found(context))):
-            context = Path(without(str(context), "context"))
-            step = dataclasses.replace(step, containerfile=file)
+    file = containerfile(step) if classic else None
+    if file and not _leaves_out(_given_ignore_text(step, file), own.found(context)):
+        context = Path(without(str(context), "context"))
+        step = dataclasses.replace(step, containerfile=file)
     return dataclasses.replace(step, context=context, build_contexts=contexts)
 
 

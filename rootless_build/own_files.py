@@ -79,7 +79,9 @@ class OwnFiles:
 
 def with_rules(text: str, rules: Iterable[str]) -> str:
     """The text of an ignore file with more lines; the last that matches decides."""
-    return "".join(f"{line}\n" for line in (*text.splitlines(), *rules))
+    # Lines end with \n and nothing else, and the project's own stay as they are.
+    end = "" if not text or text.endswith("\n") else "\n"
+    return f"{text}{end}" + "".join(f"{rule}\n" for rule in rules)
 
 
 def _inside(place: Path, context: Path) -> str | None:

@@ -29,6 +29,7 @@ class Feature(Enum):
     MOUNT_LOCKS = "a locked cache beside another, given back after the step"
     MOUNT_CACHE_FROM = "a cache that starts with files of an image or stage"
     MOUNT_DISCARDS_WRITES = "writes to a bind mount are forgotten"
+    MOUNT_INSIDE = "a link as the source of a bind mount leads nowhere out of the context"
     MOUNT_IGNORES = "bind mounts leave out what .dockerignore names"
     MOUNT_CONTENT_CACHED = "a RUN is done again when the files of its bind mount changed"
     MOUNT_STAGE_CACHED = "a RUN is done again when the stage it mounts changed"
@@ -77,6 +78,7 @@ BUILDAH: Final[dict[Feature, Since]] = {
     Feature.MOUNT_LOCKS: Since((1, 29), "run_common.go keeps the last list of locks; measured"),
     Feature.MOUNT_CACHE_FROM: Since(_NEVER, "GetCacheMount mounts the stage itself"),
     Feature.MOUNT_DISCARDS_WRITES: Since((1, 39), "commit 25a3b385a; measured before"),
+    Feature.MOUNT_INSIDE: Since(_NEVER, "1.28 mounts what it leads to; measured"),
     Feature.MOUNT_IGNORES: Since(_NEVER, "issue 6450; measured"),
     Feature.MOUNT_CONTENT_CACHED: Since((1, 39), "commit 4383e34c0; measured before"),
     Feature.MOUNT_STAGE_CACHED: Since((1, 44), "commit e6edd799f; measured before"),

@@ -1,92 +1,488 @@
-"""Patterns of `.dockerignore`, `--exclude` and `--parents`, as moby/patternmatcher has them."""
+"""Patterns of ignore files, `--exclude` and `--parents`, as BuildKit understands them.
+
+BuildKit (moby/patternmatcher) makes a regular expression of Go's of each pattern. Here it becomes
+one of Python's that never tries the same twice, or, where there is none, an automaton: both take a
+time that grows with the length of a path, whatever the pattern. What a real BuildKit says is in
+`tests/data/ignore`.
+"""
 
 from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+import string
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import field
+from enum import Enum
+from typing import Final
 
+from rootless_build.data import dataclass
+
+BLANK: Final = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
+"""White space as Go has it; Python's own is more."""
 _BYTE_ORDER_MARK: Final = "\ufeff"
+_LONGEST_LINE: Final = 64 * 1024
+_OPERATORS: Final = frozenset("^|{}")
+"""What patternmatcher 0.6 hands to Go's expressions as it is, beside brackets."""
+_ALPHANUMERIC: Final = frozenset(string.ascii_letters + string.digits)
+_IN_CLASSES: Final = re.compile(r"\^?(?:\\[^A-Za-z0-9\x80-\U0010ffff]|[^\\\[\]*?^&|~])+", re.DOTALL)
+"""What is in brackets that means the same here and there."""
+_RANGE: Final = re.compile(r"(\\?.)-(\\?.)", re.DOTALL)
 
 
-class _Pattern(NamedTuple):
+class PatternError(ValueError):
+    """BuildKit refuses the pattern, or rbuild does not know what it makes of it."""
+
+
+class _Wild(Enum):
+    ONE = "[^/]"
+    """`?`"""
+    STAR = "[^/]*"
+    """`*`"""
+    DIRECTORIES = "(?:.*/)?"
+    """`**` with something after it, and the slash that follows it, if there is one."""
+    REST = ".*"
+    """`**` at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Class:
+    """Characters in brackets; `crosses`: a slash may be among them."""
+
     expression: re.Pattern[str]
-    exception: bool
+    crosses: bool
+
+
+_Token = str | _Wild | _Class
+"""A string is one character."""
+
+
+@dataclass(slots=True)
+class Pattern:
+    """One of them, as it is compared: a clean path without `!`.
+
+    `problem` says why it can't be; BuildKit too tells it only when it comes to compare.
+    """
+
+    text: str
+    exception: bool = False
+    problem: str = ""
+    expression: str = ""
+    """For whole paths; empty where only the automaton can tell."""
+    tokens: tuple[_Token, ...] = ()
+    _compiled: re.Pattern[str] | None = field(default=None)
+
+    @classmethod
+    def of(cls, text: str, *, exception: bool = False) -> Pattern:
+        """Raises PatternError for what Go's filepath.Match takes for no pattern."""
+        _check(text)
+        try:
+            made = cls(text, exception, "", *_expression(text))
+        except PatternError as error:
+            return cls(text, exception, str(error))
+        made._compiled = re.compile(made.expression) if made.expression else None
+        return made
+
+    def match(self, path: str) -> bool:
+        """Whether it means the path itself. Raises PatternError."""
+        if self.problem:
+            raise PatternError(self.problem)
+        # Only in names with line ends does what was skipped count.
+        if self._compiled is not None and ("\n" not in path or not self.tokens):
+            return self._compiled.fullmatch(path) is not None
+        return _accepts(self.tokens, path)
 
 
 class Patterns:
-    """Some of them; the last that matches a path, or a directory it is in, decides."""
+    """Some of them; the last that matches a path, or a directory it is in, decides.
 
-    def __init__(self, lines: Iterable[str]) -> None:
-        self._patterns = tuple(_parsed(lines))
-        self.exceptions = any(pattern.exception for pattern in self._patterns)
+    As with BuildKit, one that was not asked about a directory, since what it says was so already,
+    has no say through it about what is below. `hit` tells whether a pattern means a path.
+    """
+
+    def __init__(
+        self, lines: Iterable[str], hit: Callable[[Pattern, str], bool] = Pattern.match
+    ) -> None:
+        self.patterns = tuple(parsed(lines))
+        self.exceptions = any(pattern.exception for pattern in self.patterns)
+        self._hit = hit
+        self._above: dict[str, tuple[bool, ...]] = {}
 
     def __bool__(self) -> bool:
         """Whether there is any."""
-        return bool(self._patterns)
+        return bool(self.patterns)
 
     def match(self, path: str) -> bool:
-        """Whether a path relative to the root, with `/` between its parts, is meant."""
+        """Whether a path relative to the root, with `/` between its parts, is meant.
+
+        Raises PatternError.
+        """
+        above: tuple[bool, ...] = ()
+        chain: dict[str, tuple[bool, ...]] = {}
+        for place in reversed(list(_parents(path))):
+            known = self._above.get(place)
+            above = self._step(place, above) if known is None else known
+            chain[place] = above
+        # A tree is walked directory by directory.
+        self._above = chain
         matched = False
-        paths = [path, *_parents(path)]
-        for pattern in self._patterns:
-            if pattern.exception == matched and any(map(pattern.expression.fullmatch, paths)):
-                matched = not pattern.exception
+        for pattern, hit in zip(self.patterns, self._step(path, above), strict=True):
+            matched = not pattern.exception if hit else matched
         return matched
+
+    def _step(self, path: str, above: tuple[bool, ...]) -> tuple[bool, ...]:
+        """Which of the patterns matched it, or a directory that it is in."""
+        matched, found = False, []
+        for number, pattern in enumerate(self.patterns):
+            hit = bool(above) and above[number]
+            if not hit and pattern.exception == matched:
+                hit = self._hit(pattern, path)
+            found.append(hit)
+            matched = not pattern.exception if hit else matched
+        return tuple(found)
 
 
 def ignored(text: str) -> Patterns:
-    """The patterns of an ignore file."""
-    lines = text.removeprefix(_BYTE_ORDER_MARK).splitlines()
-    return Patterns(line for line in lines if not line.startswith("#"))
+    """The patterns of an ignore file. Raises PatternError."""
+    return Patterns(ignore_lines(text))
 
 
-def expression(pattern: str) -> str:
-    """The regular expression of one pattern; `**` stands for any number of directories."""
-    made, at = "", 0
-    while at < len(pattern):
-        character = pattern[at]
-        at += 1
-        if character == "*" and pattern[at : at + 1] == "*":
-            at += 1
-            if pattern[at : at + 1] == "/":
-                at += 1
-            made += ".*" if at >= len(pattern) else "(.*/)?"
-        elif character == "*":
-            made += "[^/]*"
-        elif character == "?":
-            made += "[^/]"
-        elif character == "\\":
-            made += re.escape(pattern[at : at + 1] or "\\")
-            at += 1
-        elif character == "[":
-            end = pattern.find("]", at + 1)
-            if end < 0:
-                made += "\\["
-            else:
-                inside = pattern[at:end].replace("\\", "\\\\")
-                made += f"[{inside}]"
-                at = end + 1
-        else:
-            made += re.escape(character)
-    return made
+def ignore_lines(text: str) -> Iterator[str]:
+    """The patterns that BuildKit reads from an ignore file. Raises PatternError."""
+    for line in text.removeprefix(_BYTE_ORDER_MARK).split("\n"):
+        if len(line) >= _LONGEST_LINE:
+            raise PatternError("a line is longer than 64 KiB")
+        # A comment is one in the first column only.
+        pattern = "" if line.startswith("#") else line.strip(BLANK)
+        if not pattern:
+            continue
+        sign = "!" if pattern.startswith("!") else ""
+        pattern = pattern.removeprefix("!").strip(BLANK) if sign else pattern
+        if pattern:
+            pattern = clean(pattern)
+            pattern = pattern[1:] if pattern.startswith("/") and pattern != "/" else pattern
+        yield sign + pattern
 
 
-def _parsed(lines: Iterable[str]) -> Iterator[_Pattern]:
+def parsed(lines: Iterable[str]) -> Iterator[Pattern]:
+    """Patterns as patternmatcher takes them. Raises PatternError."""
     for line in lines:
-        text = line.strip()
-        exception = text.startswith("!")
-        text = text[1:].strip() if exception else text
+        text = line.strip(BLANK)
         if not text:
             continue
-        text = posixpath.normpath(text).lstrip("/")
-        if text in {"", "."}:
-            continue
-        yield _Pattern(re.compile(expression(text), re.DOTALL), exception)
+        text = clean(text)
+        exception = text.startswith("!")
+        if text == "!":
+            raise PatternError("a pattern can't be ! alone")
+        yield Pattern.of(text[1:] if exception else text, exception=exception)
+
+
+def clean(path: str) -> str:
+    """Go's filepath.Clean."""
+    made = posixpath.normpath(path)
+    return made[1:] if made.startswith("//") else made
+
+
+def file_name(pattern: str) -> Pattern:
+    """One name of a source with wildcards, which Go's filepath.Match compares.
+
+    Raises PatternError.
+    """
+    _check(pattern)
+    tokens = tuple(_name_tokens(pattern))
+    expression = _without_retrying(tokens)
+    return Pattern(pattern, False, "", expression, tokens, re.compile(expression, re.DOTALL))
+
+
+def extended_expression(pattern: str) -> str:
+    """What `grep -E` finds such a path with. Raises PatternError."""
+    made = Pattern.of(clean(pattern))
+    if made.problem:
+        raise PatternError(made.problem)
+    if made.tokens or not made.text.startswith("**"):
+        tokens = made.tokens or tuple(_tokens(made.text))
+        return "".join(map(_grepped, tokens))
+    inner = made.text.removeprefix("**")
+    written = "".join(map(_grepped, inner))
+    return (
+        f"(.*{written}|{written.removeprefix('[/]')})" if inner.startswith("/") else f".*{written}"
+    )
+
+
+def _grepped(token: _Token) -> str:
+    if isinstance(token, _Wild):
+        return token.value.replace("?:", "")
+    if isinstance(token, str):
+        return f"\\{token}" if token in {"^", "\\"} else f"[{token}]"
+    if "\\" in token.expression.pattern:
+        raise _unread(token.expression.pattern)
+    return token.expression.pattern
 
 
 def _parents(path: str) -> Iterator[str]:
     while "/" in path:
         path = path.rpartition("/")[0]
         yield path
+
+
+# --- what Go takes for a pattern ------------------------------------------------------------------
+
+
+def _check(pattern: str) -> None:
+    """filepath.Match's own check. Raises PatternError."""
+    at = 0
+    while at < len(pattern):
+        if pattern[at] == "[":
+            at = _class_end(pattern, at)
+            continue
+        at += 2 if pattern[at] == "\\" else 1
+        if at > len(pattern):
+            raise _invalid(pattern)
+
+
+def _class_end(pattern: str, at: int) -> int:
+    at += 2 if pattern[at + 1 : at + 2] == "^" else 1
+    first = True
+    while first or pattern[at : at + 1] != "]":
+        at = _class_character(pattern, at)
+        if pattern[at : at + 1] == "-":
+            at = _class_character(pattern, at + 1)
+        first = False
+    return at + 1
+
+
+def _class_character(pattern: str, at: int) -> int:
+    if pattern[at : at + 1] in {"", "-", "]"}:
+        raise _invalid(pattern)
+    at += 2 if pattern[at] == "\\" else 1
+    if at >= len(pattern):
+        raise _invalid(pattern)
+    return at
+
+
+def _invalid(pattern: str) -> PatternError:
+    return PatternError(f"{pattern} is no valid pattern")
+
+
+# --- what BuildKit makes of it --------------------------------------------------------------------
+
+
+def _expression(pattern: str) -> tuple[str, tuple[_Token, ...]]:
+    """An expression and tokens; without tokens the expression says all. Raises PatternError."""
+    plain = not any(character in pattern for character in "*?[]\\")
+    if plain:
+        return re.escape(pattern), ()
+    inner = pattern.removeprefix("**")
+    if pattern.startswith("**") and not any(character in inner for character in "*?[]\\"):
+        # BuildKit compares the end of the path, whatever is before it.
+        start = f"(?:{re.escape(inner[1:])})|" if inner.startswith("/") else ""
+        return f"(?s:{start}.*{re.escape(inner)})", ()
+    inner = pattern.removesuffix("**")
+    if pattern.endswith("**") and not any(character in inner for character in "*?[]\\"):
+        return f"(?s:{re.escape(inner)}.*)", ()
+    tokens = tuple(_tokens(pattern))
+    return _without_retrying(tokens), tokens
+
+
+def _tokens(pattern: str) -> Iterator[_Token]:
+    if any(character in pattern for character in "\ufeff\0") or _undecoded(pattern):
+        raise _unread(pattern)
+    at = 0
+    while at < len(pattern):
+        character, at = pattern[at], at + 1
+        if character == "*":
+            found, at = _stars(pattern, at)
+            yield found
+        elif character == "?":
+            yield _Wild.ONE
+        elif character == "[":
+            end = _class_close(pattern, at)
+            yield _class(pattern, pattern[at:end])
+            at = end + 1
+        elif character == "\\":
+            if pattern[at] in _ALPHANUMERIC or pattern[at] > "\x7f":
+                # Go's expressions have meanings for some of them.
+                raise _unread(pattern)
+            yield pattern[at]
+            at += 1
+        elif character in _OPERATORS:
+            raise _unread(pattern)
+        else:
+            yield character
+
+
+def _stars(pattern: str, at: int) -> tuple[_Wild, int]:
+    if pattern[at : at + 1] != "*":
+        return _Wild.STAR, at
+    at += 2 if pattern[at + 1 : at + 2] == "/" else 1
+    return (_Wild.REST if at >= len(pattern) else _Wild.DIRECTORIES), at
+
+
+def _class_close(pattern: str, at: int) -> int:
+    start = at
+    while at < len(pattern) and (pattern[at] != "]" or at == start):
+        at += 2 if pattern[at] == "\\" else 1
+    if at >= len(pattern):
+        raise _unread(pattern)
+    return at
+
+
+def _class(pattern: str, inside: str) -> _Class:
+    if not _IN_CLASSES.fullmatch(inside):
+        raise _unread(pattern)
+    if any(low[-1] > high[-1] for low, high in _RANGE.findall(inside.removeprefix("^"))):
+        raise _invalid(pattern)
+    try:
+        expression = re.compile(f"[{inside}]", re.DOTALL)
+    except re.error as error:
+        raise _unread(pattern) from error
+    return _Class(expression, expression.fullmatch("/") is not None)
+
+
+def _undecoded(text: str) -> bool:
+    return any("\udc80" <= character <= "\udcff" for character in text)
+
+
+def _unread(pattern: str) -> PatternError:
+    message = f"what {pattern} means depends on the engine's regular expressions"
+    return PatternError(message)
+
+
+def _name_tokens(pattern: str) -> Iterator[_Token]:
+    at = 0
+    while at < len(pattern):
+        character = pattern[at]
+        if character == "[":
+            end = _class_end(pattern, at)
+            yield _Class(_name_class(pattern[at + 1 : end - 1]), crosses=False)
+            at = end
+            continue
+        at += 2 if character == "\\" else 1
+        wild = {"*": _Wild.STAR, "?": _Wild.ONE}
+        yield wild.get(character, pattern[at - 1])
+
+
+def _name_class(inside: str) -> re.Pattern[str]:
+    """Of a valid one; a range of nothing is one, and means nothing."""
+    negated = inside.startswith("^")
+    parts = re.findall(r"\\?(.)(?:-\\?(.))?", inside[negated:], re.DOTALL)
+    ranges = [(low, high or low) for low, high in parts]
+    made = "".join(f"{re.escape(low)}-{re.escape(high)}" for low, high in ranges if low <= high)
+    if not made:
+        return re.compile("(?s:.)" if negated else "(?!)")
+    return re.compile(f"[{'^' if negated else ''}{made}]")
+
+
+# --- without trying twice -------------------------------------------------------------------------
+
+
+def _without_retrying(tokens: tuple[_Token, ...]) -> str:
+    """An expression in which the first way that fits is kept, empty where that could be wrong.
+
+    Between two `*` of one directory's name, and between two `**` at the borders of names, the first
+    place that fits is as good as any later one: what follows may skip as much as it likes.
+    """
+    if any(isinstance(token, _Class) and token.crosses for token in tokens):
+        return ""
+    sections = list(_split(tokens, _Wild.DIRECTORIES))
+    if any(section and section[-1] != "/" for section in sections[:-1]):
+        return ""
+    first, *others = (_section(section) for section in sections)
+    rest = "".join(f"(?>(?:[^/\\n]*+/)*?{section})" for section in others[:-1])
+    last = f"(?:[^/\\n]*+/)*?{others[-1]}" if others else ""
+    return f"{first}{rest}{last}"
+
+
+def _split(tokens: Iterable[_Token], at: _Token) -> Iterator[list[_Token]]:
+    part: list[_Token] = []
+    for token in tokens:
+        if token == at:
+            yield part
+            part = []
+        else:
+            part.append(token)
+    yield part
+
+
+def _section(tokens: list[_Token]) -> str:
+    rest = bool(tokens) and tokens[-1] is _Wild.REST
+    names = list(_split(tokens[:-1] if rest else tokens, "/"))
+    made = [
+        _name(name, ends=not rest or number + 1 < len(names)) for number, name in enumerate(names)
+    ]
+    return "/".join(made) + (".*" if rest else "")
+
+
+def _name(tokens: list[_Token], *, ends: bool) -> str:
+    """Of one name in a path, or the beginning of one."""
+    first, *others = ("".join(map(_written, chunk)) for chunk in _split(tokens, _Wild.STAR))
+    made = first
+    for number, chunk in enumerate(others):
+        last = number + 1 == len(others)
+        if last and ends and not chunk:
+            made += "[^/]*+"
+        elif last and ends:
+            made += f"(?>[^/]*?{chunk}(?=/|\\Z))"
+        else:
+            made += f"(?>[^/]*?{chunk})"
+    return made
+
+
+def _written(token: _Token) -> str:
+    if isinstance(token, _Wild):
+        return token.value
+    return token.expression.pattern if isinstance(token, _Class) else re.escape(token)
+
+
+def _accepts(tokens: tuple[_Token, ...], path: str) -> bool:
+    """An automaton, all of whose states are followed at once.
+
+    A state is twice the number of the next token, one more within `**`.
+    """
+    states = _reached(tokens, {0})
+    for character in path:
+        states = _reached(tokens, _after(tokens, states, character))
+        if not states:
+            return False
+    return 2 * len(tokens) in states
+
+
+def _reached(tokens: tuple[_Token, ...], states: set[int]) -> set[int]:
+    """With those that need no character."""
+    pending = list(states)
+    while pending:
+        state = pending.pop()
+        token = tokens[state // 2] if state // 2 < len(tokens) else ""
+        more: tuple[int, ...] = ()
+        if token in {_Wild.STAR, _Wild.REST}:
+            more = (state + 2,)
+        elif token is _Wild.DIRECTORIES and state % 2 == 0:
+            more = (state + 1, state + 2)
+        pending += (each for each in more if each not in states)
+        states.update(more)
+    return states
+
+
+def _after(tokens: tuple[_Token, ...], states: set[int], character: str) -> set[int]:
+    found: set[int] = set()
+    for state in states:
+        token = tokens[state // 2] if state // 2 < len(tokens) else ""
+        if token is _Wild.DIRECTORIES:
+            found.update({state} if state % 2 and character != "\n" else ())
+            found.update({state + 1} if state % 2 and character == "/" else ())
+        elif token in {_Wild.STAR, _Wild.REST}:
+            stays = character != ("/" if token is _Wild.STAR else "\n")
+            found.update({state} if stays else ())
+        elif _is(token, character):
+            found.add(state + 2)
+    return found
+
+
+def _is(token: _Token, character: str) -> bool:
+    if isinstance(token, _Wild):
+        return character != "/"
+    if isinstance(token, _Class):
+        return token.expression.fullmatch(character) is not None
+    return token == character

@@ -1,47 +1,33 @@
-"""`.dockerignore`: which files of a build context an engine leaves out.
+"""`.dockerignore`: which files of a build context no engine copies.
 
-Engines differ at the edges, and by version: docker (moby/patternmatcher) leaves out everything
-below a matched directory, podman and buildah (containers/storage, fileutils) compare a pattern with
-one parent only, of as many components as the pattern has, and look below an excluded directory
-for an exception (`!…`) only where that is written out. A file counts as left out when all of them
-leave it out: one too many costs a look at the engine's own cache, one too few would be a wrong
-"unchanged".
+BuildKit's understanding of the patterns is that of `rootless_build.containerfile.patterns`. Other
+engines have their own reading of the file and of its patterns, and as long as they do the copying a
+file that one of them may copy counts as read: it is left out when all of them leave it out. One too
+many costs a look at the engine's own cache, one too few would be a wrong "unchanged".
+
+podman and buildah (imagebuilder's ParseIgnore, containers/storage's fileutils; 4.3 and 1.28 were
+tried) keep blanks before a pattern and what follows `!`, compare a pattern with one parent only, of
+as many parts as the pattern has, and look below a directory that is left out where the text of an
+exception begins with its name. docker's classic builder knows no results of parents. What each of
+them copies is recorded in `tests/data/ignore`.
 """
 
 from __future__ import annotations
 
-import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from rootless_build.data import dataclass
+from rootless_build.containerfile.patterns import (
+    Pattern,
+    PatternError,
+    Patterns,
+    ignore_lines,
+    parsed,
+)
 
-_ODD: Final = re.compile(r"[+()|{}^]|\[\[|\[.*(?:--|&&|~~)")
-"""What some versions of the engines, or Python alone, hand to their regular expressions."""
-_BYTE_ORDER_MARK: Final = "\ufeff"
-
-
-@dataclass(frozen=True, slots=True)
-class _Pattern:
-    """A line. `expression` None stands for one that engines understand differently."""
-
-    parts: tuple[str, ...]
-    exception: bool
-    expression: re.Pattern[str] | None
-
-    def matches(self, path: str) -> bool:
-        return self.expression is not None and self.expression.fullmatch(path) is not None
-
-    def may_match_below(self, directory: list[str]) -> bool:
-        if self.expression is None:
-            return True
-        for wanted, name in zip(self.parts, directory, strict=False):
-            if "**" in wanted:
-                return True
-            if not re.fullmatch(_expression(wanted), name):
-                return False
-        return len(self.parts) > len(directory) or "**" in self.parts
+_ODD: Final = re.compile(r"[+()|{}]|(?<!\[)\^|\*\*[^/]")
+"""What some engines hand to their regular expressions, or compare as no expression at all."""
 
 
 class Verdict(NamedTuple):
@@ -55,99 +41,118 @@ _COPIED: Final = Verdict(left_out=False, look_below=True)
 
 
 class Rules:
-    """The patterns of one ignore file."""
+    """The patterns of one ignore file; none where an engine refuses them."""
 
     def __init__(self, text: str) -> None:
-        self._patterns = tuple(_patterns(text))
-        self._exceptions = any(pattern.exception for pattern in self._patterns)
-        known = [p.expression.pattern for p in self._patterns if p.expression is not None]
-        together = "|".join(f"(?:{expression})" for expression in known)
-        self._any = re.compile(together) if known else None
-        # With exceptions the parents of a path count too; most paths have nothing to do with any.
-        self._touched = re.compile(f"(?:{together})(?:/.*)?", re.DOTALL) if known else None
+        try:
+            self._buildkit = Patterns(ignore_lines(text), _surely)
+            self._containers = tuple(parsed(_lines_of_containers(text)))
+        except PatternError:
+            self._buildkit, self._containers = Patterns(()), ()
+        readings = (self._buildkit.patterns, self._containers)
+        self._exceptions = any(p.exception for patterns in readings for p in patterns)
+        self._any = _Any(readings)
 
     def __bool__(self) -> bool:
         """Whether anything is left out at all."""
-        return self._any is not None
+        return bool(self._any)
 
     def verdict(self, path: str) -> Verdict:
         """Of a path relative to the context, none of whose parents was left out for good."""
         if not self._exceptions:
-            left_out = self._any is not None and self._any.fullmatch(path) is not None
+            left_out = self._any.mean(path)
             return Verdict(left_out, not left_out)
-        if self._touched is None or self._touched.fullmatch(path) is None:
+        if not self._any.touch(path) or not self._left_out(path):
             return _COPIED
+        return Verdict(left_out=True, look_below=self._may_be_below(path))
+
+    def _left_out(self, path: str) -> bool:
         parts = path.split("/")
         parents = ["/".join(parts[:count]) for count in range(1, len(parts))]
-        if not (self._docker(path, parents) and self._containers(path, parents)):
-            return _COPIED
-        below = any(p.exception and p.may_match_below(parts) for p in self._patterns)
-        return Verdict(left_out=True, look_below=below)
+        return (
+            _by_classic(self._buildkit.patterns, path, parents)
+            and _by_containers(self._containers, path, parents)
+            and self._buildkit.match(path)
+        )
 
-    def _docker(self, path: str, parents: list[str]) -> bool:
-        matched = False
-        for pattern in self._patterns:
-            if pattern.exception != matched:
-                continue
-            if pattern.exception and pattern.expression is None:
-                matched = False
-            elif pattern.matches(path) or any(map(pattern.matches, parents)):
-                matched = not pattern.exception
-        return matched
-
-    def _containers(self, path: str, parents: list[str]) -> bool:
-        matched = False
-        for pattern in self._patterns:
-            depth = len(pattern.parts)
-            parent = parents[depth - 1] if depth <= len(parents) else None
-            if pattern.exception and pattern.expression is None:
-                matched = False
-            elif pattern.matches(path) or (parent is not None and pattern.matches(parent)):
-                matched = not pattern.exception
-        return matched
+    def _may_be_below(self, path: str) -> bool:
+        directory = path.split("/")
+        return any(
+            _may_match_below(pattern, directory)
+            for pattern in (*self._buildkit.patterns, *self._containers)
+            if pattern.exception
+        ) or any(f"{p.text.strip('/')}/".startswith(path) for p in self._containers if p.exception)
 
 
-def _patterns(text: str) -> Iterator[_Pattern]:
-    odd = text.startswith(_BYTE_ORDER_MARK)  # docker takes it away, the others keep it
-    for line in text.removeprefix(_BYTE_ORDER_MARK).split("\n"):
-        # A comment is one in the first column only.
-        pattern = "" if line.startswith("#") else line.strip()
-        exception = pattern.startswith("!")
-        if exception:
-            pattern = pattern[1:].strip()
-        if not pattern:
-            continue
-        pattern = posixpath.normpath(pattern).lstrip("/")
-        if pattern in {"", "."}:
-            continue
-        try:
-            odd = odd or _ODD.search(pattern) is not None
-            expression = None if odd else re.compile(_expression(pattern))
-        except re.error:
-            expression = None  # the engine will say it
-        odd = False
-        yield _Pattern(tuple(pattern.split("/")), exception, expression)
+class _Any:
+    """Whether some pattern of each reading means a path; most paths have nothing to do with any."""
+
+    def __init__(self, readings: Sequence[Sequence[Pattern]]) -> None:
+        together = dict.fromkeys(_together(patterns) for patterns in readings)
+        self._known = "" not in together
+        self._expressions = [re.compile(each) for each in together if self._known]
+        self._touched = [
+            re.compile(f"(?:{each})(?:/.*)?", re.DOTALL) for each in together if self._known
+        ]
+
+    def __bool__(self) -> bool:
+        return self._known
+
+    def mean(self, path: str) -> bool:
+        return bool(self._expressions) and all(e.fullmatch(path) for e in self._expressions)
+
+    def touch(self, path: str) -> bool:
+        """As `mean`, of the path or a directory that it is in."""
+        return bool(self._touched) and all(e.fullmatch(path) for e in self._touched)
 
 
-def _expression(pattern: str) -> str:
-    """The regular expression that moby/patternmatcher makes of a pattern."""
-    made = ""
-    rest = pattern
-    while rest:
-        if rest.startswith("**"):
-            rest = rest[2:].removeprefix("/")
-            made += "(?:.*/)?" if rest else ".*"
-            continue
-        character, rest = rest[0], rest[1:]
-        if character == "*":
-            made += "[^/]*"
-        elif character == "?":
-            made += "[^/]"
-        elif character == "\\":
-            escaped, rest = rest[:1], rest[1:]
-            made += re.escape(escaped or character)
-        elif character in "[]":
-            made += character
-        else:
-            made += re.escape(character) if character not in "-^" else character
-    return made
+def _together(patterns: Sequence[Pattern]) -> str:
+    known = (p.expression for p in patterns if not p.exception and not _is_odd(p))
+    return "|".join(f"(?:{expression})" for expression in known)
+
+
+def _is_odd(pattern: Pattern) -> bool:
+    """Whether engines differ about it, or only an automaton can tell."""
+    return bool(pattern.problem) or not pattern.expression or bool(_ODD.search(pattern.text))
+
+
+def _surely(pattern: Pattern, path: str) -> bool:
+    """Whether all engines agree that it means a path; of an exception, whether one may think so."""
+    return pattern.exception if _is_odd(pattern) else pattern.match(path)
+
+
+def _lines_of_containers(text: str) -> Iterator[str]:
+    for line in text.split("\n"):
+        if line and not line.startswith("#") and line.strip("/"):
+            yield line.strip("/")
+
+
+def _by_classic(patterns: Sequence[Pattern], path: str, parents: list[str]) -> bool:
+    matched = False
+    for pattern in patterns:
+        if pattern.exception == matched and any(_surely(pattern, p) for p in (path, *parents)):
+            matched = not pattern.exception
+    return matched
+
+
+def _by_containers(patterns: Sequence[Pattern], path: str, parents: list[str]) -> bool:
+    matched = False
+    for pattern in patterns:
+        depth = pattern.text.count("/") + 1
+        above = parents[depth - 1 : depth]
+        if pattern.exception == matched and any(_surely(pattern, p) for p in (path, *above)):
+            matched = not pattern.exception
+    return matched
+
+
+def _may_match_below(pattern: Pattern, directory: list[str]) -> bool:
+    """Whether a path below the directory could be meant."""
+    wanted = pattern.text.split("/")
+    if _is_odd(pattern) or "[" in pattern.text or "\\" in pattern.text:
+        return True
+    for part, name in zip(wanted, directory, strict=False):
+        if "**" in part:
+            return True
+        if not Pattern.of(part).match(name):
+            return False
+    return len(wanted) > len(directory)

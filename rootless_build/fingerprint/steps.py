@@ -18,6 +18,7 @@ from typing import Final
 
 from rootless_build import plan
 from rootless_build.backend import LABEL_PREFIX, Image
+from rootless_build.containerfile import ignore_file
 from rootless_build.data import dataclass
 from rootless_build.fingerprint.ignore import Rules
 from rootless_build.fingerprint.index import Index
@@ -25,8 +26,6 @@ from rootless_build.fingerprint.tree import Tree, scan
 from rootless_build.own_files import OwnFiles, with_rules
 from rootless_build.plan import BindMount, BuildImage, Pairs, RunContainer
 
-_OWN_IGNORE_FILE: Final = ".containerignore"
-"""podman's and buildah's; docker does not know it."""
 _CONTEXT_MOUNT: Final = re.compile(
     r"--mount=(?!\S*\bfrom=)(?!\S*\btype=(?:cache|tmpfs|secret|ssh)\b)"
 )
@@ -196,7 +195,7 @@ def index_file(cache: Path, purpose: str, root: Path) -> Path:
 
 
 def _context(step: BuildImage, file: Path, text: str, cache: Path, own: OwnFiles) -> Tree:
-    ignored, own_rules = _ignore_text(step.context, file), own.rules(step.context)
+    ignored, own_rules = ignore_file.agreed(step.context, file), own.rules(step.context)
     skip: frozenset[Path] = frozenset()
     if _CONTEXT_MOUNT.search(text):
         # podman and buildah (all versions) mount the context as it is, ignored files included.
@@ -210,21 +209,6 @@ def _context(step: BuildImage, file: Path, text: str, cache: Path, own: OwnFiles
         ignored = ""
     index = Index.load(index_file(cache, f"context-{_short(str(file))}", step.context))
     return scan(step.context.resolve(), index, Rules(with_rules(ignored, own_rules)), skip)
-
-
-def _ignore_text(context: Path, file: Path) -> str:
-    """What the ignore file of the build says.
-
-    Where it depends on engine and version which of several is read, nothing is taken as ignored.
-    """
-    named = file.with_name(f"{file.name}.dockerignore")
-    if named.is_file():
-        return named.read_text(errors="surrogateescape")
-    own = (file.with_name(file.name + _OWN_IGNORE_FILE), context / _OWN_IGNORE_FILE)
-    if any(other.is_file() for other in own):
-        return ""
-    general = context / ".dockerignore"
-    return general.read_text(errors="surrogateescape") if general.is_file() else ""
 
 
 def _other_context(value: str, cache: Path, own: OwnFiles) -> Tree:

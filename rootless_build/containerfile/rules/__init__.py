@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from rootless_build.containerfile.patterns import PatternError
 from rootless_build.containerfile.rules.checksum import checksum
 from rootless_build.containerfile.rules.chmod import chmod
 from rootless_build.containerfile.rules.copy_heredoc import copy_heredoc
@@ -74,6 +75,12 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
 def applied(instruction: Instruction, at: At) -> tuple[Instruction, ...]:
     """What stands for the instruction in the end."""
     now: tuple[Instruction, ...] = (instruction,)
-    for rule in RULES.get(instruction.keyword, ()):
-        now = tuple(new for each in now for new in (rule(each, at) or (each,)))
+    try:
+        for rule in RULES.get(instruction.keyword, ()):
+            now = tuple(new for each in now for new in (rule(each, at) or (each,)))
+    except PatternError as wrong:
+        raise at.error(str(wrong)) from wrong
+    except OSError as wrong:
+        what = f"{wrong.filename}: " if wrong.filename else ""
+        raise at.error(f"{what}{wrong.strerror or wrong}") from wrong
     return now

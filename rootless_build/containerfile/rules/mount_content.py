@@ -5,13 +5,17 @@ when it changed.
 from __future__ import annotations
 
 import dataclasses
+import posixpath
+from pathlib import Path
 
+from rootless_build.containerfile.content import Content
 from rootless_build.containerfile.edit import copy, new
 from rootless_build.containerfile.features import Feature
 from rootless_build.containerfile.mounts import Mount
 from rootless_build.containerfile.rules.mount_flags import changed
 from rootless_build.containerfile.stages import earlier
 from rootless_build.containerfile.syntax import Flag, Instruction
+from rootless_build.containerfile.words import WordError, expanded
 from rootless_build.containerfile.work import CONTEXT, At, fingerprint
 
 
@@ -23,6 +27,7 @@ def mount_content(instruction: Instruction, at: At) -> tuple[Instruction, ...] |
 def _safe(mount: Mount, at: At) -> Mount:
     if mount.type != "bind":
         return mount
+    mount = _inside(mount, at)
     source, origin = mount.source or ".", mount.origin
     if origin is None:
         known = at.has(Feature.MOUNT_CONTENT_CACHED)
@@ -45,6 +50,37 @@ def _safe(mount: Mount, at: At) -> Mount:
     digest = at.work.context_digest(source) if origin is None else at.marker(origin)
     # An option that engines take and that means nothing; it is part of what they compare.
     return dataclasses.replace(mount, others=(*mount.others, f"consistency={digest}"))
+
+
+def _inside(mount: Mount, at: At) -> Mount:
+    """With what its source leads to in the context: the engines follow a link wherever it leads."""
+    content = _content(mount.origin, at)
+    if content is None or not mount.source:
+        return mount
+    try:
+        source = expanded(mount.source, at.scope.variables).text
+    except WordError as wrong:
+        raise at.error(str(wrong)) from wrong
+    real = content.real(source)
+    if real is None:
+        if at.work.explains:
+            return mount
+        message = f"there is no {source} in the build context, or a link that leads out of it"
+        raise at.error(message)
+    if real == posixpath.normpath(f"/{source}").lstrip("/"):
+        return mount
+    at.note("mount-content", _why(at, Feature.MOUNT_INSIDE))
+    return dataclasses.replace(mount, source=real or ".")
+
+
+def _content(origin: str | None, at: At) -> Content | None:
+    """The context that is mounted; None for a stage or an image."""
+    if origin is None:
+        return at.work.content
+    directory = dict(at.work.contexts).get(origin)
+    if directory is None or "://" in directory or not Path(directory).is_dir():
+        return None
+    return Content(Path(directory))
 
 
 def _why(at: At, feature: Feature) -> str:

@@ -10,7 +10,7 @@ from rootless_build.containerfile.content import has_wildcards
 from rootless_build.containerfile.edit import copy, exec_form, new, without
 from rootless_build.containerfile.features import Feature
 from rootless_build.containerfile.parser import logical_words
-from rootless_build.containerfile.patterns import Patterns, expression
+from rootless_build.containerfile.patterns import PatternError, Patterns, extended_expression
 from rootless_build.containerfile.rules.mount_content import unnamed
 from rootless_build.containerfile.stages import DEFAULT_SHELL, earlier
 from rootless_build.containerfile.syntax import Flag, Instruction
@@ -95,7 +95,8 @@ def _chosen(source: str, patterns: list[str], at: At, *, parents: bool) -> list[
         directory = content.is_directory(found)
         path = at.work.new_path("tree" if directory else posixpath.basename(found))
         if at.work.directory is not None:
-            content.copy(found, at.work.directory / path, exclude, include)
+            there = content.copy(found, at.work.directory / path, exclude, include)
+            _is_there(found, at, there=there)
         paths.append(f"{path}/" if directory else path)
     return paths or _nothing(at)
 
@@ -109,8 +110,13 @@ def _nothing(at: At) -> list[str]:
 
 
 def _must_exist(path: str, at: At) -> None:
-    if not at.work.explains and not at.work.content.matches(path):
-        raise at.error(f"there is no {path} in the build context")
+    _is_there(path, at, there=at.work.explains or bool(at.work.content.matches(path)))
+
+
+def _is_there(path: str, at: At, *, there: bool) -> None:
+    if not there:
+        message = f"there is no {path} in the build context, or a link that leads out of it"
+        raise at.error(message)
 
 
 def _no_archives(paths: list[str], at: At) -> None:
@@ -158,7 +164,7 @@ def _from_stage(
     at.note("selection", f"excluded in a stage: {at.work.builder.since(Feature.EXCLUDE)}")
     index = earlier(origin, at.stages, at.number)
     name = unnamed(index) if index is not None and at.stages[index].name is None else origin
-    pattern = "|".join(_extended(p) for p in patterns)
+    pattern = "|".join(_extended(p, at) for p in patterns)
     script = " && ".join(
         "if [ -d {root} ]; then {remove}; fi".format(
             root=shlex.quote(f"/{source.lstrip('/')}"),
@@ -178,9 +184,12 @@ def _from_stage(
     return (copy(instruction, (Flag("from", chosen), *flags), sources, _again(destination)),)
 
 
-def _extended(pattern: str) -> str:
+def _extended(pattern: str, at: At) -> str:
     """For `grep -E`, of a path that begins with `./`; what is below a match is meant too."""
-    text = expression(posixpath.normpath(pattern).lstrip("/"))
+    try:
+        text = extended_expression(pattern)
+    except PatternError as wrong:
+        raise at.error(f"--exclude={pattern}: {wrong}") from wrong
     return rf"^\./{text}(/.*)?$"
 
 

@@ -1,0 +1,102 @@
+"""Paths below a root whose files others own, so that no link leads out of it.
+
+As in a chroot, and as with BuildKit: `/` in a link is the root, and `..` of the root is the root.
+What a path leads to is found link by link, then opened name by name with no link followed: whoever
+exchanges something in between gets an error.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Final
+
+_MOST_LINKS: Final = 40
+"""As many as the kernel follows."""
+
+
+def resolved(root: Path, path: str) -> str:
+    """What `path` leads to, relative to `root` and without links; empty for the root itself.
+
+    Raises OSError: FileNotFoundError where a link leads out of the root to what it has not.
+    """
+    done: list[str] = []
+    pending = path.split("/")[::-1]
+    links = 0
+    while pending:
+        name = pending.pop()
+        if name == "..":
+            del done[-1:]
+        if name in {"", ".", ".."}:
+            continue
+        here = "/".join((*done, name))
+        status = os.lstat(root / here)
+        if stat.S_ISLNK(status.st_mode):
+            links += 1
+            if links > _MOST_LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), here)
+            text = os.readlink(root / here)  # noqa: PTH115 - to the letter
+            done = [] if text.startswith("/") else done
+            pending += text.split("/")[::-1]
+        elif any(pending) and not stat.S_ISDIR(status.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), here)
+        else:
+            done.append(name)
+    return "/".join(done)
+
+
+@contextmanager
+def opened(root: Path, path: str, flags: int = os.O_RDONLY) -> Iterator[int]:
+    """A descriptor of what is there, to which no link leads, and which is not waited for.
+
+    Raises OSError.
+    """
+    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        names = [name for name in path.split("/") if name]
+        for number, name in enumerate(names):
+            last = number + 1 == len(names)
+            how = flags | os.O_NONBLOCK | os.O_NOCTTY if last else os.O_PATH | os.O_DIRECTORY
+            below = os.open(name, how | os.O_NOFOLLOW, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = below
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def opened_file(root: Path, path: str) -> Iterator[BinaryIO]:
+    """A regular file, to which no link leads. Raises OSError, also for anything else."""
+    with opened(root, path) as descriptor:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "is not a regular file", path)
+        with open(descriptor, "rb", closefd=False) as file:
+            yield file
+
+
+def content(root: Path, path: str, largest: int) -> bytes | None:
+    """What the regular file holds that `path` leads to below the root; None where there is none.
+
+    Raises OSError for one that is larger, or can't be read.
+    """
+    try:
+        where = resolved(root, path)
+        status = os.lstat(root / where)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return None
+        raise
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    with opened_file(root, where) as file:
+        read = file.read(largest + 1)
+    if len(read) > largest:
+        raise OSError(errno.EFBIG, f"is larger than {largest} bytes", os.fspath(root / path))
+    return read

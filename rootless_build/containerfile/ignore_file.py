@@ -1,0 +1,55 @@
+"""The ignore file of a build: which one counts, and what it says."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from rootless_build import below
+
+_GENERAL: Final = ".dockerignore"
+_OF_CONTAINERS: Final = ".containerignore"
+"""podman's and buildah's; docker does not know it."""
+_LARGEST: Final = 4 * 1024 * 1024
+
+
+def given(context: Path, containerfile: Path) -> str:
+    """What the ignore file says that podman and buildah take: docker's where they have none.
+
+    As with BuildKit no link leads out of the directory it is in. Raises OSError.
+    """
+    named = f"{containerfile.name}{_GENERAL}"
+    places = ((containerfile.parent, named), (context, _OF_CONTAINERS), (context, _GENERAL))
+    for directory, name in places:
+        text = text_of(directory, name)
+        if text is not None:
+            return text
+    return ""
+
+
+def agreed(context: Path, containerfile: Path) -> str:
+    """What the ignore file says that all engines take; nothing where they differ.
+
+    Raises OSError.
+    """
+    named = f"{containerfile.name}{_GENERAL}"
+    if os.path.lexists(containerfile.parent / named):
+        return _agreed(containerfile.parent, named)
+    own = (containerfile.with_name(containerfile.name + _OF_CONTAINERS), context / _OF_CONTAINERS)
+    return "" if any(map(os.path.lexists, own)) else _agreed(context, _GENERAL)
+
+
+def text_of(directory: Path, name: str) -> str | None:
+    """To the letter, whatever bytes it holds; None where there is none. Raises OSError."""
+    read = below.content(directory, name, _LARGEST)
+    return None if read is None else read.decode("utf-8", errors="surrogateescape")
+
+
+def _agreed(directory: Path, name: str) -> str:
+    text = text_of(directory, name)
+    if text is None:
+        return ""
+    # podman and buildah follow a link wherever it leads.
+    inside = os.path.join(os.path.realpath(directory), below.resolved(directory, name))  # noqa: PTH118
+    return text if os.path.realpath(directory / name) == inside else ""
