@@ -65,7 +65,7 @@ def place_near(target: Path) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     for left in target.parent.glob(".rbuild-*"):
         named = _OF_A_PROCESS.match(left.name)
-        if named and not process.lives(named[1]) and left.is_dir() and not left.is_symlink():
+        if named and not process.lives(named[1]) and _is_own(left):
             remove(left)  # by a run that was killed
     place = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{process.private_prefix()}"))
     try:
@@ -74,6 +74,15 @@ def place_near(target: Path) -> Iterator[Path]:
         yield copied
     finally:
         remove(place)
+
+
+def _is_own(path: Path) -> bool:
+    """Whether this user made it: others may make one of that name in a place of theirs."""
+    try:
+        seen = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(seen.st_mode) and seen.st_uid == os.geteuid()
 
 
 def keeps_image(step: BuildImage) -> bool:

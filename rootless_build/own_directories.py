@@ -11,6 +11,7 @@ from rootless_build.bundles import tree
 from rootless_build.data import dataclass
 from rootless_build.errors import HostError, reason
 from rootless_build.escaping import shown
+from rootless_build.host.lasting import RECORDS, on_record
 
 _OF_CHECKOUTS = ("projects", "failed", "runs")
 
@@ -91,6 +92,8 @@ def remove_all(
 def _needed(path: Path, root: Path, own: OwnDirectories, forgotten: Collection[str]) -> str:
     if root == own.data and path.name in {"containers", "volumes"} and any(_children(path)):
         return f"{path.name} of buildah are kept there"
+    if root == own.data and path.name == RECORDS and any(on_record(own.data)):
+        return "engines have directories elsewhere that are on record there"
     records = [each for each in _children(path) if each.suffix in {".json", ".journal"}]
     records = [each for each in records if each.stem not in forgotten]
     if root == own.state and path.name == "images" and records:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -48,7 +49,10 @@ def bundles_of_builds() -> list[Path]:
     for directory in _place().glob("rbuild-*"):
         # Another run may be at removing its own.
         with contextlib.suppress(OSError):
-            found += directory.glob(_BUNDLE)
+            seen = directory.lstat()
+            # Anybody may make one of that name.
+            if stat.S_ISDIR(seen.st_mode) and seen.st_uid == os.getuid():
+                found += directory.glob(_BUNDLE)
     return found
 
 

@@ -492,11 +492,22 @@ def abandoned(directory: Path) -> tuple[Path, ...]:
         path
         for path in beside
         if (found := pattern.fullmatch(path.name))
-        and not path.is_symlink()
-        and path.is_dir()
+        and _is_own(path)
         and not process.lives(found[1])
         and not is_held(path)
     )
+
+
+def _is_own(path: Path) -> bool:
+    """Whether it is one that this user made: where others may make directories too, so they may
+    one of that name, to have what is in it taken for the bundles.
+    """
+    try:
+        seen = path.lstat()
+    except OSError:
+        return False
+    private = not seen.st_mode & 0o022
+    return stat.S_ISDIR(seen.st_mode) and private and seen.st_uid == os.geteuid()
 
 
 def restore(directory: Path) -> bool:

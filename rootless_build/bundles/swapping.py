@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -64,6 +65,8 @@ def recover(beside: Path, current: Path) -> bool:
     replaces either, and nothing else.
     """
     try:
+        if not stat.S_ISDIR((beside / PREVIOUS).lstat().st_mode):
+            return False
         (beside / PREVIOUS).rename(current)
     except OSError as error:
         if error.errno in {errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}:

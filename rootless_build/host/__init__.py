@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
-import stat
 import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -18,9 +18,12 @@ from rootless_build.host import settings
 from rootless_build.host.configuration import problem
 from rootless_build.host.facts import Facts
 from rootless_build.host.gathering import gather
+from rootless_build.host.lasting import Lasting, is_private, on_record
 
 __all__ = ["Facts", "engine_settings", "gather"]
 
+_OWN: Final = "rbuild"
+"""Below the user's data directory."""
 _LONGEST_SOCKET: Final = 60
 """Characters a runtime directory may have: socket paths end at 107 (unix(7)), 44 are ours."""
 
@@ -47,9 +50,7 @@ def private_directories(identity: str, environment: Mapping[str, str]) -> Iterat
     # Engines put what is large into /var/tmp where TMPDIR is not set.
     for place in dict.fromkeys(map(Path, (runtime, tempfile.gettempdir(), "/var/tmp"))):  # noqa: S108
         for path in place.glob(f"{process.private_prefix(identity)}*"):
-            seen = path.lstat()
-            mine = seen.st_uid == os.getuid() and not seen.st_mode & 0o077
-            if mine and stat.S_ISDIR(seen.st_mode):
+            if is_private(path):
                 yield path
 
 
@@ -57,9 +58,22 @@ def lasting_directories() -> tuple[Path, ...]:
     """The directories that engines got from rbuild, for longer than a run: in the place of a
     XDG_RUNTIME_DIR that is not set, and of a home on a file server.
     """
-    names = (f"rbuild-runtime-{os.getuid()}*", f"rbuild-{os.getuid()}")
-    places = dict.fromkeys(map(Path, (tempfile.gettempdir(), "/var/tmp")))  # noqa: S108
-    return tuple(path for place in places for name in names for path in place.glob(name))
+    facts = gather(os.environ)
+    each = (lasting.known() for lasting in (_runtime(facts), _storage(facts)))
+    found = (*on_record(facts.data_directory / _OWN), *(path for path in each if path))
+    return tuple(dict.fromkeys(found))
+
+
+def _runtime(facts: Facts) -> Lasting:
+    usual = Path(tempfile.gettempdir())
+    old = usual / f"rbuild-runtime-{facts.uid}"
+    places = dict.fromkeys((usual, Path("/tmp"), Path("/var/tmp")))  # noqa: S108
+    return Lasting("run", facts.data_directory / _OWN, tuple(places), old)
+
+
+def _storage(facts: Facts) -> Lasting:
+    old = facts.scratch / f"rbuild-{facts.uid}"
+    return Lasting("storage", facts.data_directory / _OWN, (facts.scratch,), old)
 
 
 def _short_place(facts: Facts) -> Path | None:
@@ -79,6 +93,8 @@ def _write(facts: Facts, environment: Mapping[str, str], private: Path) -> Engin
     _write_text(containers_conf, tomli_w.dumps(containers))
     variables = {"CONTAINERS_CONF": str(containers_conf)}
     if facts.rootless and not _has_storage_conf(facts, environment):
+        if facts.storage_filesystem in settings.NETWORK_FILESYSTEMS:
+            facts = dataclasses.replace(facts, own_scratch=_storage(facts).made())
         rows = settings.storage_settings(
             facts, has_fuse_overlayfs="fuse-overlayfs" in facts.programs and facts.fuse
         )
@@ -86,11 +102,9 @@ def _write(facts: Facts, environment: Mapping[str, str], private: Path) -> Engin
         storage_conf = private / "storage.conf"
         _write_text(storage_conf, tomli_w.dumps(storage))
         variables["CONTAINERS_STORAGE_CONF"] = str(storage_conf)
-        if facts.storage_filesystem in settings.NETWORK_FILESYSTEMS:
-            _claim(settings.local_storage(facts).parent, facts.uid)
         adaptations += made
     if facts.rootless and facts.runtime_directory is None:
-        runtime = _own_runtime_directory(facts.uid)
+        runtime = _runtime(facts).made()
         variables["XDG_RUNTIME_DIR"] = str(runtime)
         fact = "XDG_RUNTIME_DIR is not set to a directory of this user"
         reason = "engines keep locks and sockets in it"
@@ -99,8 +113,7 @@ def _write(facts: Facts, environment: Mapping[str, str], private: Path) -> Engin
         variables["XDG_RUNTIME_DIR"] = str(facts.runtime_directory)
     caches = Path(environment.get("TMPDIR") or "/var/tmp") / "buildah-cache"  # noqa: S108
     if facts.rootless and _is_anothers(caches, facts.uid):
-        temporary = settings.local_storage(facts).parent
-        _claim(temporary, facts.uid)
+        temporary = _storage(facts).made()
         variables["TMPDIR"] = str(temporary)
         # buildah 1.28.2 has one name for the caches of all users.
         reason = "engines keep the caches of RUN --mount=type=cache in it"
@@ -111,7 +124,7 @@ def _write(facts: Facts, environment: Mapping[str, str], private: Path) -> Engin
     isolation = settings.isolation(facts)
     return EngineSettings(
         runtime_directory=private,
-        data_directory=facts.data_directory / "rbuild",
+        data_directory=facts.data_directory / _OWN,
         environment=tuple(variables.items()),
         network=network.value if network else None,
         isolation=isolation.value if isolation else None,
@@ -160,30 +173,9 @@ def _has_storage_conf(facts: Facts, environment: Mapping[str, str]) -> bool:
     return bool(given or environment.get("STORAGE_DRIVER"))
 
 
-def _claim(directory: Path, uid: int) -> None:
-    """Make a directory of ours in a place where everybody may make one."""
-    directory.mkdir(mode=0o700, exist_ok=True)
-    seen = directory.lstat()
-    if seen.st_uid != uid or not stat.S_ISDIR(seen.st_mode):
-        raise HostError(
-            f"{directory} belongs to another user",
-            finding="network-storage",
-            hint="keep the images elsewhere: graphroot in ~/.config/containers/storage.conf",
-        )
-
-
 def _is_anothers(path: Path, uid: int) -> bool:
+    """Whether somebody else owns it, or the link that it is."""
     try:
-        return path.stat().st_uid != uid
+        return path.lstat().st_uid != uid or path.stat().st_uid != uid
     except OSError:
         return False
-
-
-def _own_runtime_directory(uid: int) -> Path:
-    """A directory that lasts between runs: engines keep locks and mount records in it."""
-    path = Path(tempfile.gettempdir()) / f"rbuild-runtime-{uid}"
-    path.mkdir(mode=0o700, exist_ok=True)
-    seen = path.lstat()
-    if seen.st_uid != uid or seen.st_mode & 0o077 or path.is_symlink():
-        return Path(tempfile.mkdtemp(prefix=f"rbuild-runtime-{uid}-"))
-    return path

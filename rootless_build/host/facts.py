@@ -169,9 +169,10 @@ class Facts:
     """The host as data. Directories are absolute; limits are in the units of getrlimit(2).
 
     `hard_files` and `hard_processes` are None where there is no limit. `runtime_directory` is
-    XDG_RUNTIME_DIR when it is set, ours and writable. `storage_drivers` are those that the
-    existing storage of this user was made with. `storage_filesystem` is the file system's type
-    below the storage (`ext4`, `overlay`, `nfs`).
+    XDG_RUNTIME_DIR when it is set, ours and writable by us alone. `own_scratch` is a directory of
+    the user's own in `scratch`, where one was made. `storage_drivers` are those that the existing
+    storage of this user was made with. `storage_filesystem` is the file system's type below the
+    storage (`ext4`, `overlay`, `nfs`).
 
     What follows `namespaces` is only known to the doctor (`gathering.survey`). `engines` and
     `reachable` are None where nobody asked. `unread` says what could not be looked at, and why.
@@ -198,6 +199,7 @@ class Facts:
     account: Account = field(default_factory=Account)
     namespaces: Namespaces = field(default_factory=Namespaces)
     scratch: Path = Path("/var/tmp")  # noqa: S108 - a directory of ours is made in it
+    own_scratch: Path | None = None
     """Where large files that must not be lost at once may be kept on a local disk."""
     ignores_owners: bool = False
     """The user's storage.conf has ignore_chown_errors: one id is then enough for any image."""

@@ -109,10 +109,12 @@ def _kernel(release: str) -> tuple[int, int]:
 
 def _own_directory(path: Path, uid: int) -> Path | None:
     try:
-        owner = path.stat().st_uid
+        seen = path.stat()
     except OSError:
         return None
-    return path if owner == uid and os.access(path, os.W_OK | os.X_OK) else None
+    # In one that others can write to they could put what engines trust.
+    own = seen.st_uid == uid and stat.S_ISDIR(seen.st_mode) and not seen.st_mode & 0o022
+    return path if own and os.access(path, os.W_OK | os.X_OK) else None
 
 
 def _session_bus(environment: Mapping[str, str], runtime: Path | None) -> bool:

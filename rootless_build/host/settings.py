@@ -159,7 +159,7 @@ def storage_settings(facts: Facts, *, has_fuse_overlayfs: bool) -> Iterator[Sett
 
 def local_storage(facts: Facts) -> Path:
     """Where images are kept for a user whose home is on a file server."""
-    return facts.scratch / f"rbuild-{facts.uid}" / "storage"
+    return (facts.own_scratch or facts.scratch / f"rbuild-{facts.uid}") / "storage"
 
 
 def _driver(facts: Facts, *, has_fuse_overlayfs: bool) -> tuple[str, str, str]:

@@ -180,7 +180,10 @@ def test_caches_of_another_user_are_not_written_to(
     facts = replace(plain, uid=os.getuid(), scratch=tmp_path)
     settings, _ = written(facts, TMPDIR=str(tmp_path))
     temporary = dict(settings.environment).get("TMPDIR")
-    assert temporary == (str(tmp_path / f"rbuild-{os.getuid()}") if theirs else None)
+    assert (temporary is not None) is theirs
+    if temporary is not None:
+        assert Path(temporary).parent == tmp_path
+        assert Path(temporary).stat().st_mode & 0o077 == 0
 
 
 def test_nothing_private_is_left_behind(plain: Facts) -> None:

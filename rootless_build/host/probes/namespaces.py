@@ -182,7 +182,7 @@ def no_runtime_directory(facts: Facts) -> Finding | None:
     return Finding(
         "no-runtime-directory",
         Severity.NOTE,
-        "XDG_RUNTIME_DIR is unset, or not a directory that this user owns and can write",
+        "XDG_RUNTIME_DIR is unset, or not a directory that this user alone owns and can write",
         "podman falls back to /tmp, or fails",
         handled("a directory of this user's own in the temporary directory is used"),
     )

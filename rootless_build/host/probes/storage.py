@@ -78,7 +78,8 @@ def network_storage(facts: Facts) -> Finding | None:
     """A file server knows nothing of subordinate ids, and refuses to change owners to them."""
     if facts.storage_filesystem not in NETWORK_FILESYSTEMS:
         return None
-    moved = settings.local_storage(facts)
+    made = facts.own_scratch is not None
+    moved = settings.local_storage(facts) if made else f"a directory of yours in {facts.scratch}"
     return Finding(
         "network-storage",
         Severity.NOTE,
