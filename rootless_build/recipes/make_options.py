@@ -17,8 +17,8 @@ from rootless_build.data import dataclass
 
 _LETTERS: Final = "BLRSdeikmnpqrstvw"
 _VALUE: Final = re.compile(
-    rf"(?<![\w./-])(?P<dash>-?)(?P<letters>[{_LETTERS}]*w[{_LETTERS}]*)"
-    r"(?P<words>(?: -[^\s'\"]+)*?) --trace(?![\w-])(?P<rest> --?[a-zA-Z])?"
+    rf"(?<![\w./-])(?P<dash>-?)(?P<letters>(?=[{_LETTERS}]*w)[{_LETTERS}]++)"
+    r"(?P<words>(?: -[^\s'\"]+){0,500}?) --trace(?![\w-])(?P<rest> --?[a-zA-Z])?"
 )
 _NO_DIRECTORIES: Final = " --no-print-directory"
 _ADDS_IT: Final = re.compile(
@@ -164,8 +164,13 @@ def _changes(row: str) -> bool:
 
 
 def functions(text: str) -> Iterator[str]:
-    """What stands in function calls and references with a change (`$(F:a=b)`)."""
+    """What stands in function calls and references with a change (`$(F:a=b)`), those in others
+    with these.
+    """
+    done = 0
     for found in re.finditer(r"\$[({][\w.-]+[\s:]", text):
+        if found.start() < done:
+            continue
         opening = text[found.start() + 1]
         closing = {"(": ")", "{": "}"}[opening]
         depth, end = 1, found.end()
@@ -173,3 +178,4 @@ def functions(text: str) -> Iterator[str]:
             depth += {opening: 1, closing: -1}.get(text[end], 0)
             end += 1
         yield text[found.end() : end]
+        done = end

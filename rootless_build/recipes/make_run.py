@@ -21,7 +21,7 @@ from rootless_build import process
 from rootless_build.data import dataclass
 from rootless_build.errors import HostError, RecipeError, UnknownTargetError, UsageError
 from rootless_build.plan import SHELL
-from rootless_build.recipes import make_options, make_program, make_source, stub
+from rootless_build.recipes import make_matching, make_options, make_program, stub
 from rootless_build.recipes.make_options import OwnOptions
 from rootless_build.recipes.make_probe import Probe, Setting
 from rootless_build.recipes.make_source import Sources
@@ -186,26 +186,17 @@ class _Asking:
                 engine_words="\n".join(messages),
             )
         lines: list[tuple[int, RecipeLine]] = []
-        unknowable = sources.unknown_values()
+        recipes: dict[tuple[int, int, str], tuple[Setting, dict[str, str]]] = {}
         for group in printed.groups:
             given = own.get((group.directory, group.target), [])
             # Makes that ran in one directory one after the other, each with variables of its own.
             found = given.pop(0) if len(given) > 1 else given[0] if given else setting
-            environment = {
-                name: options.without(value.replace(found.asked_with, group.target), group.level)
-                for name, value in self._restored(found.environment).items()
-            }
-            environment |= options.exported(found.environment, group.level)
-            unknown = self._unknown(environment, unknowable, options)
-            for name in unknown:
-                del environment[name]
-            if sources.exports("SHELL"):
-                environment["SHELL"] = found.program
-            elif environment.get("SHELL") != self._request.environment.get("SHELL"):
-                # It is the shell that the environment was asked for with.
-                environment.pop("SHELL", None)
-            shell = tuple(map(self._docker.plain, found.shell))
-            kept = dataclasses.replace(found, environment=environment, shell=shell)
+            # Most recipes run in the same; where the target's name is in it, each in its own.
+            named = any(found.asked_with in value for value in found.environment.values())
+            key = (id(found), group.level, group.target if named else "")
+            if key not in recipes:
+                recipes[key] = self._recipe_setting(found, group, sources, options)
+            kept, unknown = recipes[key]
             made, said = _lines(group, kept, sources)
             lines += [
                 (
@@ -226,6 +217,26 @@ class _Asking:
             self._refuse_holes(ordered, options)
         said_plainly = tuple(self._unasked(text, options, 0) for text in messages)
         return MakeRun(ordered, said_plainly, calls, str(self._make))
+
+    def _recipe_setting(
+        self, found: Setting, group: _Group, sources: Sources, options: OwnOptions
+    ) -> tuple[Setting, dict[str, str]]:
+        """In what a recipe runs where make is not asked by rbuild, and what of it is not known."""
+        environment = {
+            name: options.without(value.replace(found.asked_with, group.target), group.level)
+            for name, value in self._restored(found.environment).items()
+        }
+        environment |= options.exported(found.environment, group.level)
+        unknown = self._unknown(environment, sources.unknown_values, options)
+        for name in unknown:
+            del environment[name]
+        if sources.exports("SHELL"):
+            environment["SHELL"] = found.program
+        elif environment.get("SHELL") != self._request.environment.get("SHELL"):
+            # It is the shell that the environment was asked for with.
+            environment.pop("SHELL", None)
+        shell = tuple(map(self._docker.plain, found.shell))
+        return dataclasses.replace(found, environment=environment, shell=shell), unknown
 
     def _unknown(
         self,
@@ -567,7 +578,7 @@ def _lines(
     commands = sources.commands(group.file, group.line)
     texts, ran = group.texts, group.ran
     messages: list[str] = []
-    found = make_source.matched(texts, commands)
+    found = make_matching.matched(texts, commands)
     # A recipe is expanded before make says that its turn has come, so what the next one says is
     # printed here.
     while commands and found and found[-1] is None and sources.says(texts[len(found) - 1]):

@@ -6,83 +6,28 @@ an expansion counts as unknown text.
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from rootless_build.data import dataclass
 from rootless_build.recipes import make_options, make_values
+from rootless_build.recipes.make_matching import BLANKS, PREFIXES, Command, Written, without_gaps
 
 _SETS: Final = re.compile(r"[\w.)}-][ \t]*(?::{0,3}|\?|\+|!)\Z")
 """Ends what stands before the `=` of a variable."""
 _RULE: Final = re.compile(r"[^#:?+!]:")
-_DEFINE: Final = re.compile(
-    r"^ *(?:override +|export +)*define +(?P<name>[^\s=:?+]+)[^\n]*\n(?P<body>.*?)^ *endef\b",
-    re.MULTILINE | re.DOTALL,
-)
 _SPLICED: Final = re.compile(
     r"(?P<prefix>[-@+\s]*)\$[({](?:call\s+)?(?P<name>[^\s(){},$]+)[^$]*[)}]"
 )
 _SAYS: Final = re.compile(r"\$[({](?:info|warning|error|eval|file)\s")
 _INFO: Final = re.compile(r"\$[({]info\s")
-_CONTINUED: Final = re.compile(r"[ \t]*\\\n[ \t]*")
-_GAP: Final = r"[\s\\]+?"
-_BLANKS: Final = " \t\r"
+_SPECIAL: Final = re.compile(r"\$|\\\n[ \t]*")
 _DEPTH: Final = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A text as written: the pieces that stay as they are, between them anything.
-
-    What begins or ends with anything has an empty piece there.
-    """
-
-    pieces: tuple[re.Pattern[str], ...]
-
-    @property
-    def literal(self) -> int:
-        """How much of it stays as it is."""
-        return sum(len(piece.pattern) for piece in self.pieces)
-
-    def expands_to(self, text: str) -> bool:
-        """Whether the text, blanks at its end aside, may be what it expands to."""
-        # Blanks at the end are a piece's own where what follows it is expanded to nothing.
-        return self._matches(text) or self._matches(text.rstrip(_BLANKS))
-
-    def _matches(self, text: str) -> bool:
-        first, *others = self.pieces
-        if not others:
-            return first.fullmatch(text) is not None
-        found = first.match(text)
-        # Each piece at the first place it can have leaves the most to those after it: no other
-        # choice has to be tried, however long the text.
-        for piece in others[:-1]:
-            found = piece.search(text, found.end()) if found else None
-        last = re.compile(rf"(?:{others[-1].pattern})\Z")
-        return found is not None and last.search(text, found.end()) is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A command of a recipe as written: make's prefix characters, what the rest may expand to, and
-    that rest's text.
-    """
-
-    prefix: str
-    written: Written
-    text: str
-
-    @property
-    def ignores_errors(self) -> bool:
-        """Whether a failure is no failure (`-`)."""
-        return "-" in self.prefix
-
-    @property
-    def always_runs(self) -> bool:
-        """Whether make runs it in a dry run too (`+`)."""
-        return "+" in self.prefix
+_NESTED: Final = 100
+"""So many `$(info …)` in others are read as texts of their own."""
 
 
 class Sources:
@@ -98,15 +43,13 @@ class Sources:
             except OSError:
                 self.complete = False
         self._texts = texts
-        self._said = [
-            _written(text[found.end() : _reference(text, found.start()) - 1])
-            for text in texts.values()
-            for found in _INFO.finditer(text)
-        ]
+        self._rows: dict[Path, list[str]] = {}
+        self._special: dict[str, bool] = {}
+        self._said = _Said(said for text in texts.values() for said in _informs(text))
         self._defined = {
-            found["name"]: found["body"]
+            name: body
             for text in texts.values()
-            for found in _DEFINE.finditer(text)
+            for name, _, body in make_values.definitions(text)[0]
         }
 
     def has_target_variables(self) -> bool:
@@ -115,6 +58,7 @@ class Sources:
             any(_target_variables(text)) for text in self._texts.values()
         )
 
+    @functools.cached_property
     def unknown_values(self) -> Mapping[str, str]:
         """The variables whose values can't be asked for, each with what it is made of."""
         return make_values.unknown(self._texts.values())
@@ -133,8 +77,10 @@ class Sources:
 
     def has_special(self, target: str) -> bool:
         """Whether a special target such as `.ONESHELL` stands in one of them."""
-        row = re.compile(rf"^{re.escape(target)}\s*:", re.MULTILINE)
-        return any(map(row.search, self._texts.values()))
+        if target not in self._special:
+            row = re.compile(rf"^{re.escape(target)}\s*:", re.MULTILINE)
+            self._special[target] = any(map(row.search, self._texts.values()))
+        return self._special[target]
 
     def exports(self, variable: str) -> bool:
         """Whether one of them exports that variable by name."""
@@ -146,20 +92,19 @@ class Sources:
 
     def says(self, line: str) -> bool:
         """Whether one of them may print the line itself, by `$(info …)`."""
-        return any(said.expands_to(line) for said in self._said)
+        return self._said.has(line)
 
     def commands(self, file: Path, line: int) -> list[Command]:
         """The commands of the recipe that begins at that line, from 1."""
-        text = self._texts.get(file)
-        if text is None:
+        if file not in self._texts:
             return []
-        rows = text.split("\n")[line - 1 :]
-        if rows and not rows[0].startswith("\t"):
+        rows = self._rows.setdefault(file, self._texts[file].split("\n"))
+        first = rows[line - 1] if line <= len(rows) else ""
+        if not first.startswith("\t"):
             # `target: ; command`, all on the rule's own line.
-            rows[0] = "\t" + rows[0].partition(";")[2]
-        return [
-            command for written in _recipe(rows) for command in self._expanded(written, "", _DEPTH)
-        ]
+            first = "\t" + first.partition(";")[2]
+        recipe = _recipe(first, islice(rows, line, None))
+        return [command for row in recipe for command in self._expanded(row, "", _DEPTH)]
 
     def _expanded(self, written: str, before: str, depth: int) -> Iterator[Command]:
         spliced = _SPLICED.fullmatch(written.strip())
@@ -167,49 +112,53 @@ class Sources:
             for row in _joined(self._defined[spliced["name"]].split("\n")):
                 yield from self._expanded(row, before + spliced["prefix"], depth - 1)
             return
-        body = written.lstrip("-@+ \t")
+        body = written.lstrip(PREFIXES)
         prefix = before + written[: len(written) - len(body)]
         found = _written(body)
         if len(found.pieces) > 1 or found.literal:
             yield Command(prefix, found, body)
 
 
-def matched(lines: Sequence[str], commands: Sequence[Command]) -> list[Command | None]:
-    """For each printed line the command it comes from.
+class _Said:
+    """What makefiles may print by `$(info …)`."""
 
-    Both are in order. Of all ways to pair them, the one in which most of the text as written is
-    there again.
-    """
-    # best[i][j]: how much is there again of the lines from i, made of the commands from j.
-    best = [[0] * (len(commands) + 1) for _ in range(len(lines) + 1)]
-    paired: set[tuple[int, int]] = set()
-    for i in range(len(lines) - 1, -1, -1):
-        for j in range(len(commands) - 1, -1, -1):
-            without = max(best[i + 1][j], best[i][j + 1])
-            written = commands[j].written
-            if written.expands_to(lines[i].lstrip("-@+ \t")):
-                together = best[i + 1][j + 1] + 1 + written.literal
-                if together > without:
-                    paired.add((i, j))
-                    without = together
-            best[i][j] = without
-    found: list[Command | None] = []
-    j = 0
-    for i in range(len(lines)):
-        while j < len(commands) and (i, j) not in paired and best[i][j + 1] == best[i][j]:
-            j += 1
-        if (i, j) in paired:
-            found.append(commands[j])
-            j += 1
-        else:
-            found.append(None)
-    return found
+    def __init__(self, texts: Iterable[Written]) -> None:
+        # By what they begin and end with: of thousands a few are looked at.
+        self._by_ends: dict[tuple[str, str], set[Written]] = {}
+        self._known: dict[str, bool] = {}
+        for text in texts:
+            self._by_ends.setdefault((text.pieces[0], text.pieces[-1]), set()).add(text)
+        self._sizes = sorted({(len(first), len(last)) for first, last in self._by_ends})
+
+    def has(self, line: str) -> bool:
+        """Whether the line may be one of them."""
+        if line not in self._known:
+            self._known[line] = any(said.expands_to(line) for said in self._near(line))
+        return self._known[line]
+
+    def _near(self, line: str) -> Iterator[Written]:
+        texts = dict.fromkeys((line, line.rstrip(BLANKS), without_gaps(line)))
+        for first, last in self._sizes:
+            for text in texts:
+                ends = (text[:first], text[len(text) - last :] if last <= len(text) else text)
+                yield from self._by_ends.get(ends, ())
 
 
-def _recipe(rows: Sequence[str]) -> Iterator[str]:
-    taken: list[str] = []
-    continued = False
-    for row in rows:
+def _informs(text: str) -> Iterator[Written]:
+    inner = end = 0
+    for found in _INFO.finditer(text):
+        if found.start() < end:
+            inner += 1
+            if inner > _NESTED:
+                continue
+        end = max(end, _reference(text, found.start()))
+        yield _written(text[found.end() : _reference(text, found.start()) - 1])
+
+
+def _recipe(first: str, others: Iterable[str]) -> Iterator[str]:
+    taken = [first] if first.strip() else []
+    continued = _continues(first)
+    for row in others:
         blank = not row.strip() or row.lstrip(" ").startswith("#")
         if not continued and not row.startswith("\t") and not blank:
             break
@@ -251,36 +200,41 @@ def _target_variables(text: str) -> Iterator[tuple[int, str]]:
 
 def _written(text: str) -> Written:
     """What the text can expand to, the blanks around it aside."""
-    text = text.strip(_BLANKS)
+    text = text.strip(BLANKS)
     pieces: list[list[str]] = [[]]
+    continued = False
     at = 0
-    while at < len(text):
-        if text.startswith("$$", at):
-            pieces[-1].append(r"\$")
-            at += 2
-        elif text[at] == "$":
-            if not _SAYS.match(text, at):
-                pieces.append([])
-            at = _reference(text, at)
-        elif gap := _CONTINUED.match(text, at):
+    while found := _SPECIAL.search(text, at):
+        pieces[-1].append(text[at : found.start()])
+        at = found.end()
+        if found[0] != "$":
             # make makes one space of it in a canned recipe, and leaves it alone elsewhere.
-            if pieces[-1][-1:] != [_GAP]:
-                pieces[-1].append(_GAP)
-            at = gap.end()
-        else:
-            pieces[-1].append(re.escape(text[at]))
+            pieces[-1].append(" ")
+            continued = True
+        elif text.startswith("$", at):
+            pieces[-1].append("$")
             at += 1
-    return Written(tuple(re.compile("".join(piece)) for piece in pieces))
+        else:
+            if not _SAYS.match(text, found.start()):
+                pieces.append([])
+            at = _reference(text, found.start())
+    pieces[-1].append(text[at:])
+    joined = tuple(map("".join, pieces))
+    return Written(tuple(map(without_gaps, joined)) if continued else joined, continued)
+
+
+_BRACKETS: Final = {"(": re.compile(r"[()]"), "{": re.compile(r"[{}]")}
 
 
 def _reference(text: str, at: int) -> int:
     """Where a `$(…)`, `${…}` or `$x` that begins here ends."""
     opening = text[at + 1 : at + 2]
-    closing = {"(": ")", "{": "}"}.get(opening)
-    if closing is None:
+    brackets = _BRACKETS.get(opening)
+    if brackets is None:
         return at + 2
-    depth, end = 1, at + 2
-    while end < len(text) and depth:
-        depth += {opening: 1, closing: -1}.get(text[end], 0)
-        end += 1
-    return end
+    depth = 1
+    for found in brackets.finditer(text, at + 2):
+        depth += 1 if found[0] == opening else -1
+        if not depth:
+            return found.end()
+    return len(text)

@@ -17,15 +17,15 @@ from rootless_build.data import dataclass
 from rootless_build.recipes import make_options
 
 _ASSIGNMENT: Final = re.compile(
-    r" *(?:[^=:#\t][^=:#]*::?[ \t]*)?(?:(?:export|override|private)[ \t]+)*"
+    r" *+(?:[^=:#\t][^=:#]*::?[ \t]*+)?(?:(?:export|override|private)[ \t]+)*"
     r"(?P<name>[\w.-]+)[ \t]*(?P<how>:{1,3}|\?|\+|!)?=[ \t]*(?P<value>.*)",
     re.DOTALL,
 )
 _DEFINE: Final = re.compile(
-    r"^ *(?:(?:override|export)[ \t]+)*define[ \t]+(?P<name>[\w.-]+)"
-    r"[ \t]*(?P<how>:{1,3}|\?|\+|!)?=?[^\n]*\n(?P<value>.*?)^ *endef\b",
-    re.MULTILINE | re.DOTALL,
+    r" *(?:(?:override|export)[ \t]+)*define[ \t]+(?P<name>[^\s=:?+]+)"
+    r"[ \t]*(?P<how>:{1,3}|\?|\+|!)?=?"
 )
+_ENDEF: Final = re.compile(r" *endef\b")
 _LATER: Final = ("", "?", "+")
 """How variables are set whose value is made each time it is needed."""
 _AUTOMATIC: Final = re.compile(r"\$(?:([@%<?^+*|])|[({]([@%<?^+*|])([^(){}]*)[)}])")
@@ -33,6 +33,8 @@ _REFERENCE: Final = re.compile(r"\$[({](?:call +)?([\w.-]+)([:,][^(){}]*)?[)},]"
 _COMMENT: Final = re.compile(r"(?<!\\)#.*", re.DOTALL)
 _OPTIONS: Final = "make's own options"
 _TARGET: Final = "$@"
+_WORD: Final = re.compile(r"[\w.-]+")
+_ROUNDS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +52,40 @@ def unknown(texts: Iterable[str]) -> Mapping[str, str]:
         for name, how, value in _assignments(text):
             values[name].append((value.replace("$$", ""), how in _LATER))
     made: dict[str, _Made] = {}
-    changed = True
-    while changed:
-        changed = False
-        for name, given in values.items():
-            found = _joined(_made_of(value, later, made) for value, later in given)
-            if found != made.get(name, _Made()):
-                made[name] = found
-                changed = True
-    return {name: found.unknown for name, found in made.items() if found.unknown}
+    names = _used_first(values)
+    changed = names
+    for _ in range(_ROUNDS):
+        if changed:
+            changed = [name for name in names if _learns(name, values[name], made)]
+    # Each is made of itself, by way of others: to make that is a mistake, once it is used.
+    made |= {name: _Made(unknown=f"$({name})") for name in changed}
+    return {name: made[name].unknown for name in values if made[name].unknown}
+
+
+def _learns(name: str, given: Iterable[tuple[str, bool]], made: dict[str, _Made]) -> bool:
+    """Whether more is known now of what a variable is made of."""
+    before = made.get(name, _Made())
+    made[name] = _joined(_made_of(value, later, made) for value, later in given)
+    return made[name] != before
+
+
+def _used_first(values: Mapping[str, list[tuple[str, bool]]]) -> list[str]:
+    """The variables, those that a value is made of before the one that is made of them."""
+    order: dict[str, None] = {}
+    begun: set[str] = set()
+    for wanted in values:
+        waiting = [(wanted, iter([wanted]))]
+        while waiting:
+            name, others = waiting[-1]
+            other = next((other for other in others if other not in begun), None)
+            if other is None:
+                waiting.pop()
+                order[name] = None
+            else:
+                begun.add(other)
+                used = {word for value, _ in values[other] for word in _WORD.findall(value)}
+                waiting.append((other, iter(sorted(used & values.keys()))))
+    return list(order)
 
 
 def _joined(made: Iterable[_Made]) -> _Made:
@@ -83,17 +110,45 @@ def _made_of(value: str, later: bool, made: Mapping[str, _Made]) -> _Made:
         if one.unknown or (one.of_target and change):
             return _Made(of_target, one.unknown or _TARGET)
         of_target |= one.of_target
-    if of_target:
-        for inside in make_options.functions(value):
-            if _made_of(inside, True, made).of_target:
-                return _Made(of_target, _TARGET)
+    if of_target and any(_is_of_target(part, made) for part in make_options.functions(value)):
+        return _Made(of_target, _TARGET)
     return _Made(of_target)
 
 
+def _is_of_target(text: str, made: Mapping[str, _Made]) -> bool:
+    """Whether the target's name is in a text that has nothing in it that can't be known."""
+    names = (name for name, _ in _REFERENCE.findall(text))
+    return _AUTOMATIC.search(text) is not None or any(
+        name in made and made[name].of_target for name in names
+    )
+
+
+def definitions(text: str) -> tuple[list[tuple[str, str, str]], list[str]]:
+    """What stands between `define` and `endef`: name, operator, value; and the lines without."""
+    found: list[tuple[str, str, str]] = []
+    kept: list[str] = []
+    rows = text.split("\n")
+    ends = [number for number, row in enumerate(rows) if _ENDEF.match(row)]
+    at = 0
+    for end in ends:
+        opening = next((n for n in range(at, end) if _DEFINE.match(rows[n])), None)
+        if opening is None:
+            kept += rows[at : end + 1]
+            at = end + 1
+            continue
+        match = _DEFINE.match(rows[opening])
+        assert match is not None  # noqa: S101 - it has matched just now
+        body = "".join(f"{row}\n" for row in rows[opening + 1 : end])
+        found.append((match["name"], match["how"] or "", body))
+        kept += rows[at:opening]
+        at = end + 1
+    return found, kept + rows[at:]
+
+
 def _assignments(text: str) -> Iterator[tuple[str, str, str]]:
-    for found in _DEFINE.finditer(text):
-        yield found["name"], found["how"] or "", found["value"]
-    for row in re.sub(r"\\\n[ \t]*", " ", _DEFINE.sub("", text)).split("\n"):
+    defined, rows = definitions(text)
+    yield from defined
+    for row in re.sub(r"\\\n[ \t]*", " ", "\n".join(rows)).split("\n"):
         found_row = None if row.startswith("\t") else _ASSIGNMENT.match(row)
         if found_row:
             value = _COMMENT.sub("", found_row["value"])

@@ -50,11 +50,10 @@ def read(request: Request, makefile: Path) -> Plan:
     notes = [*run.messages, *_asked(run)]
     if request.environment.get("MAKEFLAGS") and "MAKELEVEL" not in request.environment:
         notes.append("MAKEFLAGS has no effect: it holds options of make, not of rbuild")
-    steps: list[Step] = list(_removed_volumes(run))
+    begun = _Begun(_removed_volumes(run))
     for line in run.lines:
-        made, said = _steps(line, run.make, request.project, steps)
-        steps += made
-        notes += said
+        notes += _add_steps(line, run.make, request.project, begun)
+    steps = begun.steps
     if any(call.builds for call in run.docker_calls):
         # Few Makefiles have an image built while they are read.
         from rootless_build.recipes import asked_images  # noqa: PLC0415
@@ -116,18 +115,18 @@ def _asked(run: MakeRun) -> list[str]:
     ]
 
 
-def _steps(
-    line: RecipeLine, make: str, project: Path, before: Sequence[Step]
-) -> tuple[list[Step], list[str]]:
+def _add_steps(line: RecipeLine, make: str, project: Path, begun: _Begun) -> list[str]:
+    """Add what the line does to the steps before it; returns what is to be said of it."""
     text = line.text.strip()
     file = line.file.relative_to(project) if line.file.is_relative_to(project) else line.file
     # The path that stands for $(MAKE) while the Makefile is read is nothing to a reader.
     origin = Origin(str(file), line.line, line.text.replace(make, "make"), line.target)
     if line.ran:
-        return _recursive(line, origin, before)
+        _refuse_unless_recursive(line, origin, begun)
+        return []
     line = dataclasses.replace(line, text=origin.text)
     if not text or text.startswith("#"):
-        return [], []
+        return []
     if line.doubt:
         raise _refused(origin, line.doubt, "write out what the command needs")
     if line.always_runs:
@@ -140,7 +139,7 @@ def _steps(
         parts = shell_line.parts(line.text, line.directory, setting.environment, setting.shell)
         if make in text and not all(part.docker for part in parts):
             raise _refused(origin, _RUN_ANYWAY)
-        steps: list[Step] = []
+        first = len(begun.steps)
         notes: list[str] = []
         if not parts:
             notes.append(f"{origin}: left out: it looks for docker, in whose place rbuild is")
@@ -148,15 +147,15 @@ def _steps(
             handed = [name for name in line.unknown if part.docker and _hands_on(part.text, name)]
             if handed:
                 raise _unknown(origin, handed[0], line.unknown[handed[0]])
-            _refuse_what_changes(part, line.directory, [*before, *steps])
-            made, said = _step(line, part, origin, project, [*before, *steps])
-            steps += made
+            _refuse_what_changes(part, line.directory, begun)
+            made, said = _step(line, part, origin, project, begun)
+            begun.steps += made
             notes += said
     except NotSimpleError as error:
         raise _refused(origin, str(error), error.hint) from error
-    if line.ignores_errors and len(steps) > 1:
+    if line.ignores_errors and len(begun.steps) > first + 1:
         raise _refused(origin, "a failure of its first command skips the others (`-`)")
-    return steps, notes
+    return notes
 
 
 def _uses(text: str, variable: str) -> bool:
@@ -189,7 +188,7 @@ def _refused(origin: Origin, why: str, hint: str = "") -> RecipeError:
 
 
 def _step(
-    line: RecipeLine, part: Part, origin: Origin, project: Path, before: Sequence[Step]
+    line: RecipeLine, part: Part, origin: Origin, project: Path, before: _Begun
 ) -> tuple[list[Step], list[str]]:
     setting = line.setting
     environment = {**setting.environment, **({"PWD": part.logical} if part.logical else {})}
@@ -200,7 +199,7 @@ def _step(
         )
         return [command], [*_own_make(part.text, origin), *_not_given(line)]
     entered: list[Step] = []
-    if part.logical and not part.directory.is_dir() and _changing(before) is not None:
+    if part.logical and not part.directory.is_dir() and before.changing() is not None:
         # A step makes it. That it is there is looked at when its turn comes.
         if part.docker.asks or part.docker.of_files:
             raise NotSimpleError(
@@ -234,7 +233,7 @@ def _step(
     return [*entered, *steps], notes
 
 
-def _refuse_what_changes(part: Part, directory: Path, before: Sequence[Step]) -> None:
+def _refuse_what_changes(part: Part, directory: Path, before: _Begun) -> None:
     """Raises NotSimpleError for words of docker's that the steps before it may change: the shell
     is asked for them before any is done.
     """
@@ -242,7 +241,7 @@ def _refuse_what_changes(part: Part, directory: Path, before: Sequence[Step]) ->
         return
     asked = "let make ask: $(shell …) in the place of $$(…); patterns: name the files"
     for texts, git in ((part.docker.of_files, False), (part.docker.of_git, True)):
-        step = _changing(before, git=git) if texts else None
+        step = before.changing(git=git) if texts else None
         if step is not None:
             raise NotSimpleError(
                 f"docker's words have {texts[0]!r} in them, which is asked before any step is "
@@ -251,7 +250,7 @@ def _refuse_what_changes(part: Part, directory: Path, before: Sequence[Step]) ->
             )
     if part.logical:
         link = _link_on_the_way(Path(part.logical), directory)
-        step = _changing(before) if link else None
+        step = before.changing() if link else None
         if step is not None:
             raise NotSimpleError(
                 f"{link} is a link, where it leads to is asked before any step is done, and "
@@ -265,9 +264,20 @@ def _link_on_the_way(place: Path, directory: Path) -> Path | None:
     return next((p for p in ways if p.is_relative_to(directory) and p.is_symlink()), None)
 
 
-def _changing(before: Sequence[Step], *, git: bool = False) -> Step | None:
-    """The last of the steps that may change files; with `git`, what git says of them."""
-    return next((step for step in reversed(before) if _may_change(step, git=git)), None)
+class _Begun:
+    """The steps so far. Whether one may change files is looked at once, however many follow."""
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self.steps = list(steps)
+        self._looked: dict[bool, tuple[int, Step | None]] = {}
+
+    def changing(self, *, git: bool = False) -> Step | None:
+        """The last of them that may change files; with `git`, what git says of them."""
+        at, last = self._looked.get(git, (0, None))
+        new = reversed(self.steps[at:])
+        last = next((step for step in new if _may_change(step, git=git)), last)
+        self._looked[git] = (len(self.steps), last)
+        return last
 
 
 def _may_change(step: Step, *, git: bool) -> bool:
@@ -291,13 +301,11 @@ def _not_given(line: RecipeLine) -> list[str]:
     ]
 
 
-def _recursive(
-    line: RecipeLine, origin: Origin, before: Sequence[Step]
-) -> tuple[list[Step], list[str]]:
+def _refuse_unless_recursive(line: RecipeLine, origin: Origin, before: _Begun) -> None:
     """A line with which make has started make: what that would do has been printed too."""
     if not shell_line.only_starts_make(line.text):
         raise _refused(origin, "it does more than start make")
-    step = _changing(before) if shell_line.tests_files(line.text) else None
+    step = before.changing() if shell_line.tests_files(line.text) else None
     if step is not None:
         raise _refused(
             origin,
@@ -305,7 +313,6 @@ def _recursive(
             f"{step.origin} may change them",
             "let the condition be make's own, or on variables alone",
         )
-    return [], []
 
 
 def _own_make(text: str, origin: Origin) -> list[str]:
@@ -318,10 +325,12 @@ def _own_make(text: str, origin: Origin) -> list[str]:
 def _once(steps: Sequence[Step]) -> list[Step]:
     """The steps without the repetition of an image build by a second target's recipe."""
     found: list[Step] = []
+    built: set[Step] = set()
     for step in steps:
-        same = dataclasses.replace(step, origin=None)
-        built = isinstance(step, BuildImage)
-        if built and any(dataclasses.replace(seen, origin=None) == same for seen in found):
-            continue
+        if isinstance(step, BuildImage):
+            same = dataclasses.replace(step, origin=None)
+            if same in built:
+                continue
+            built.add(same)
         found.append(step)
     return found

@@ -8,6 +8,7 @@ or make alone.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -25,17 +26,29 @@ _NAMES: Final = re.compile(r"docker|podman")
 _VARIABLE: Final = re.compile(r"\$\{?([A-Za-z_]\w*)")
 _GIVEN: Final = re.compile(r"(?<![\w$])([A-Za-z_]\w*)=(\"[^\"]*\"|'[^']*'|[^\s;&|()]*)")
 _MAKE: Final = re.compile(r"\bg?make\b")
+_LONGEST: Final = 131_071
+"""Bytes of an argument (execve(2), MAX_ARG_STRLEN): make hands a line to its shell as one."""
 _NONE: Final[Mapping[str, str]] = {}
 ASK_INPUT: Final = frozenset({"[", "test", "tty"})
 """Programs that ask whether their input is a terminal."""
 _MARK: Final = "rbuild: the words"
+_PLAIN_WORD: Final = r"(?:[\w@%+=:,./-]++|'[^'\n]*+'|\"[^\"$`\\\n]*+\")++"
+"""A word that says itself what it is, to every shell."""
+_PLAIN: Final = re.compile(
+    rf"[ \t]*+(?:[\w./-]*/)?(?:docker|docker-buildx|podman)(?:[ \t]++{_PLAIN_WORD})++[ \t]*+",
+    re.ASCII,
+)
+_PLAIN_WORDS: Final = re.compile(_PLAIN_WORD, re.ASCII)
+_QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
+_USUAL_FLAG: Final = re.compile(r"-[ceux]+|-[eux]*o|pipefail")
 
 
 @dataclass(frozen=True, slots=True)
 class Simple:
     """A simple docker command: the assignments before it, and its words, all as written. `asks`
     are the programs that the shell starts for its words; `line` is what it stands in. `of_files`
-    and `of_git` are what in its words depends on files, and on what git says.
+    and `of_git` are what in its words depends on files, and on what git says. `words` are there
+    where no shell has to be asked for them.
     """
 
     assignments: tuple[str, ...]
@@ -44,6 +57,7 @@ class Simple:
     asks: tuple[str, ...] = ()
     of_files: tuple[str, ...] = ()
     of_git: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +100,27 @@ def parts(
     if not speaks_of_docker(text, environment):
         return [Part(text, directory)]
     _refuse_other_than_shell(shell)
+    if _PLAIN.fullmatch(text):
+        return [Part(text.strip(), directory, _plain(text.strip()))]
+    if len(os.fsencode(text)) > _LONGEST:
+        raise NotSimpleError(f"it is longer than what a shell can be given ({_LONGEST:,} bytes)")
     # Most lines don't need the grammar.
     from rootless_build.recipes import shell_docker  # noqa: PLC0415
 
     return shell_docker.parts(text, directory, environment)
+
+
+def _plain(text: str) -> Simple:
+    """A docker command of which no word is expanded."""
+    words = _PLAIN_WORDS.findall(text)
+    bare = (_QUOTED.sub(lambda found: found[0][1:-1], word) for word in words)
+    return Simple((), text, text, words=tuple(bare))
+
+
+def _is_usual(shell: Sequence[str]) -> bool:
+    """Whether it is surely there, and would read a line."""
+    program, *flags = shell
+    return os.access(program, os.X_OK) and all(map(_USUAL_FLAG.fullmatch, flags))
 
 
 def expanded(
@@ -107,6 +138,8 @@ def expanded(
     in the project.
     """
     _refuse_other_than_shell(shell)
+    if simple.words and directory.is_dir() and _is_usual(shell):
+        return simple.words, {}
     places = [Path(directory, place) for place in environment.get("PATH", "").split(":")]
     for name in simple.asks if project else ():
         found = shutil.which(name, path=":".join(map(str, places)))
@@ -160,6 +193,8 @@ def may_change(text: str, shell: Sequence[str], *, git: bool) -> bool:
     try:
         _refuse_other_than_shell(shell)
     except NotSimpleError:
+        return True
+    if len(text) > _LONGEST:
         return True
     found = shell_effects.effect(text)
     return found > (shell_effects.Effect.FILES if git else shell_effects.Effect.NOTHING)
