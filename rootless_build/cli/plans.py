@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import shutil
 import tempfile
@@ -36,6 +35,7 @@ from rootless_build.remembering import RememberingEngine
 from rootless_build.verdicts import Verdict, judge
 
 _END: Final = "END-OF-SETTINGS"
+_AT_ONCE: Final = 500
 
 
 def show_plan(
@@ -51,10 +51,9 @@ def show_plan(
         check_containerfile(step)
         if outputs.files(step):
             break
-    written = plans.to_json(plan)
-    fields: dict[str, object] = {"plan": json.loads(written)}
+    fields: dict[str, object] = {"plan": plans.to_dict(plan)}
     if form == "json":
-        command.tell(written, Answer("plan", fields))
+        command.tell(plans.to_json(plan), Answer("plan", fields))
         return 0
     check_backend(command)
     with settings_for(command) as settings:
@@ -143,11 +142,22 @@ def _look(command: Command, plan: plans.Plan, said: str, choice: Choice) -> _See
                 shutil.copytree(cache, copied)
             looks = Looks(plan, copied, OwnFiles.of(plan, own_directories()))
             verdicts = judge(plan, known, unchanged_for(command, plan, choice, looks, copied))
+            _ask_at_once(plan, known)
             found = [_with_stand_ins(step, known) for step in plan.steps]
         except (RbuildError, OSError) as error:
             return _Seen(plan, problem=f"nobody can tell: {error}", rootless=rootless)
     steps, pulled = zip(*found, strict=True) if found else ((), ())
     return _Seen(dataclasses.replace(plan, steps=steps), verdicts, "", pulled, rootless)
+
+
+def _ask_at_once(plan: plans.Plan, engine: RememberingEngine) -> None:
+    """Have it know the images of the plan's containers: one question for many of them."""
+    wanted = dict.fromkeys(
+        step.image for step in plan.steps if isinstance(step, plans.RunContainer)
+    )
+    names = [name for image in wanted for name in (image, reference.local(image))]
+    for first in range(0, len(names), _AT_ONCE):
+        engine.find_images(names[first : first + _AT_ONCE])
 
 
 def _with_stand_ins(step: plans.Step, engine: Engine) -> tuple[plans.Step, tuple[str, ...]]:
@@ -183,6 +193,7 @@ def _lines(seen: _Seen, backend: Backend, settings: EngineSettings, why: str) ->
         yield "set -e"
     yield from _exported(settings)
     of = len(plan.steps)
+    own = dict(os.environ)
     for number, step in enumerate(plan.steps, 1):
         verdict = f": {seen.verdicts[number - 1]}" if seen.verdicts else ""
         yield ""
@@ -190,7 +201,10 @@ def _lines(seen: _Seen, backend: Backend, settings: EngineSettings, why: str) ->
         yield from comment(shown(what))
         for image in seen.pulled[number - 1] if seen.pulled else ():
             yield from comment(f"{shown(image)} is not in storage: it would be pulled")
-        yield from _commands(step, backend, settings)
+        if isinstance(step, plans.HostCommand):
+            yield host_command(step, own)
+        else:
+            yield from _commands(step, backend, settings)
     if plan.bundles:
         yield ""
         yield from comment(f"bundles: {shown(plan.bundles.directory)}")

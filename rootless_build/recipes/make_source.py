@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -98,12 +97,14 @@ class Sources:
         """The commands of the recipe that begins at that line, from 1."""
         if file not in self._texts:
             return []
-        rows = self._rows.setdefault(file, self._texts[file].split("\n"))
+        if file not in self._rows:
+            self._rows[file] = self._texts[file].split("\n")
+        rows = self._rows[file]
         first = rows[line - 1] if line <= len(rows) else ""
         if not first.startswith("\t"):
             # `target: ; command`, all on the rule's own line.
             first = "\t" + first.partition(";")[2]
-        recipe = _recipe(first, islice(rows, line, None))
+        recipe = _recipe(first, (rows[n] for n in range(line, len(rows))))
         return [command for row in recipe for command in self._expanded(row, "", _DEPTH)]
 
     def _expanded(self, written: str, before: str, depth: int) -> Iterator[Command]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from rootless_build.host import engine_settings
 from tests.e2e.driver import Rbuild
+from tests.trust.test_planning_cost import MAKEFILES, costs, project
 
 ROUNDS = 7
 
@@ -101,3 +102,14 @@ def test_memory_while_ten_megabytes_stream(rbuild: Rbuild) -> None:
         f"\n{rbuild.backend}: {received / 1e6:.0f} MB of output, "
         f"peak {peak / 1024:.0f} MB (mark 80 MB)"
     )
+
+
+def test_planning_ten_thousand_lines(tmp_path: Path) -> None:
+    """CPU of reading the recipe, without make's own: see tests/trust/test_planning_cost.py."""
+    for kind in ("commands with variables", "docker commands"):
+        text = MAKEFILES[kind]
+        few, many = (project(tmp_path / f"{kind} {n}", text(n)) for n in (1000, 10_000))
+        _, some, more = costs(few, few, many)
+        print(
+            f"\n{kind}: 10,000 in {more:.2f} s of CPU (mark 1), {more / some:.1f}x 1,000 (mark 15)"
+        )
