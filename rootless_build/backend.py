@@ -410,5 +410,5 @@ class Backend(Protocol):
     def commands(self, step: Step, settings: EngineSettings) -> tuple[tuple[str, ...], ...]:
         """The step as argument lists that can be pasted into a shell; needs no engine.
 
-        Empty for a HostCommand.
+        Empty for a HostCommand, and for what is not expanded.
         """

@@ -27,6 +27,14 @@ class Looks:
         self._own = own or OwnFiles.of(plan, ())
         self._known: dict[BuildImage, Fingerprint] = {}
 
+    def take(self, plan: Plan) -> None:
+        """The plan is another one: more of its steps are known."""
+        self._plan = plan
+        own = OwnFiles.of(plan, self._own.whole)
+        if own != self._own:
+            self._own = own
+            self.forget()
+
     def ahead(self) -> None:
         """Look at what the first step will need, while something else is waited for."""
         first = next(iter(self._plan.steps), None)

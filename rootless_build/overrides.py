@@ -21,6 +21,7 @@ from rootless_build.plan import (
     RunContainer,
     Step,
     TagImage,
+    Unexpanded,
 )
 from rootless_build.reference import canonical, repository
 from rootless_build.unprivileged import without_privileges
@@ -59,8 +60,7 @@ def apply(plan: Plan, overrides: Overrides) -> Plan:
     """
     if overrides.image is not None:
         plan = _with_image(plan, overrides.image)
-    builds = any(isinstance(step, BuildImage) for step in plan.steps)
-    runs = any(isinstance(step, RunContainer) for step in plan.steps)
+    builds, runs = _may_build(plan), _may_run(plan)
     files = overrides.containerfile or overrides.containerfiles
     if not builds and (files or overrides.build_args or overrides.build_contexts):
         raise _vain("--file, --build-arg and --build-context are for an image build")
@@ -90,12 +90,38 @@ def _with_socket(plan: Plan, socket: Path) -> Plan:
     # Few projects have it mounted.
     from rootless_build import docker_socket  # noqa: PLC0415
 
-    if not any(docker_socket.mounted_in(plan)):
+    if not any(docker_socket.mounted_in(plan)) and not _is_open(plan):
         raise UsageError(
             "--docker-socket is for a container that has docker's own mounted, and none has",
             hint="rbuild plan shows the steps",
         )
     return docker_socket.replaced(plan, socket)
+
+
+def _may_build(plan: Plan) -> bool:
+    """Whether an image is built, as far as that is known."""
+    return any(
+        isinstance(step, BuildImage) or (isinstance(step, Unexpanded) and step.may_build)
+        for step in plan.steps
+    )
+
+
+def _may_run(plan: Plan) -> bool:
+    """Whether a container is run, as far as that is known."""
+    return any(map(_is_container, plan.steps))
+
+
+def _is_open(plan: Plan) -> bool:
+    """Whether more is known of it later, when it is asked again what an option is for."""
+    return any(isinstance(step, Unexpanded) for step in plan.steps)
+
+
+def _is_container(step: Step) -> bool:
+    return isinstance(step, RunContainer) or (isinstance(step, Unexpanded) and step.may_run)
+
+
+def _is_sure_container(step: Step) -> bool:
+    return isinstance(step, RunContainer) or (isinstance(step, Unexpanded) and step.does == "run")
 
 
 def _vain(what: str) -> UsageError:
@@ -107,8 +133,7 @@ def where_possible(plan: Plan, overrides: Overrides) -> Overrides:
 
     For defaults of a configuration file, which are not meant for one target.
     """
-    builds = any(isinstance(step, BuildImage) for step in plan.steps)
-    runs = any(isinstance(step, RunContainer) for step in plan.steps)
+    builds, runs = _may_build(plan), _may_run(plan)
     image = overrides.image if runs else None
     builds = builds and image is None
     socket = overrides.docker_socket
@@ -133,15 +158,17 @@ def make_container(plan: Plan, command: tuple[str, ...]) -> Plan:
 
     Raises UsageError when the plan runs no container.
     """
-    last = max(
-        (n for n, step in enumerate(plan.steps) if isinstance(step, RunContainer)), default=None
-    )
+    last = max((n for n, step in enumerate(plan.steps) if _is_sure_container(step)), default=None)
     if last is None:
         raise UsageError("the recipe runs no container, so there is none to run a command in")
     step = plan.steps[last]
-    assert isinstance(step, RunContainer)  # noqa: S101 - `last` was chosen so
-    steps = [s for s in plan.steps[:last] if not isinstance(s, RunContainer)]
-    replaced = dataclasses.replace(step, command=command, always=True)
+    steps = [s for s in plan.steps[:last] if not _is_sure_container(s)]
+    replaced: Step
+    if isinstance(step, Unexpanded):
+        replaced = dataclasses.replace(step, instead=command)
+    else:
+        assert isinstance(step, RunContainer)  # noqa: S101 - `last` was chosen so
+        replaced = dataclasses.replace(step, command=command, always=True)
     return dataclasses.replace(plan, steps=(*steps, replaced))
 
 
@@ -182,6 +209,8 @@ def _contexts(planned: Pairs, given: Pairs) -> Pairs:
 
 def _with_containerfile(plan: Plan, file: Path) -> Plan:
     builds = _of_make_container(plan)
+    if not _builds(plan) and _is_open(plan):
+        return plan
     if not builds:
         raise UsageError(
             f"-f {file}: several images are built, each from a containerfile of its own, and no "
@@ -215,7 +244,7 @@ def _of_make_container(plan: Plan) -> list[BuildImage]:
 def _named(plan: Plan, name: str) -> list[BuildImage]:
     """The builds of an image: its reference, without the tag too, or the stage that is built."""
     found = [step for step in _builds(plan) if name in _names(step)]
-    if not found:
+    if not found and not _is_open(plan):
         known = ", ".join(dict.fromkeys(_name(step) for step in _builds(plan)))
         raise UsageError(f"-f {name}=…: no image {name} is built; there is {known}")
     return found
@@ -251,7 +280,7 @@ def _with_image(plan: Plan, image: str) -> Plan:
     built |= {step.name for step in plan.steps if isinstance(step, TagImage)}
     without = BuildImage | TagImage | PullImage
     kept = [step for step in plan.steps if not isinstance(step, without)]
-    if not any(isinstance(step, RunContainer) for step in kept):
+    if not any(map(_is_container, kept)):
         raise _vain("--image is for a container")
 
     def change(step: Step) -> Step:
@@ -263,6 +292,8 @@ def _with_image(plan: Plan, image: str) -> Plan:
 
 
 def _with_bundles(plan: Plan, directory: Path) -> Plan:
+    if plan.bundles is None and _is_open(plan):
+        return plan
     if plan.bundles is None:
         raise UsageError("--bundles-dir: this target makes no bundles")
     was = plan.bundles.directory

@@ -267,6 +267,58 @@ class HostCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class Bundles:
+    """Where the results go.
+
+    `directory` is the project's bundles directory on the host. `container_path` is where the build
+    script writes them when the recipe mounts nothing there (None: nothing to copy out);
+    a relative one is relative to the container's working directory.
+    """
+
+    directory: Path
+    container_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unexpanded:
+    """A docker command of which nobody knows what it is before its turn comes: the recipe's shell
+    expands its words then, or it reads files that a step before it may write.
+
+    `script` is the command as the recipe has it. It is `assignments`, `program` and `words`, each
+    as written, which `shell` expands in `directory` with exactly `environment`. `line` is what it
+    stands in. `does` is what it is in any case, `why` what it depends on; `bundles` is where its
+    results seem to go. `instead` is what its container runs in the place of its own command,
+    `by_hand` says that a person works in it.
+    """
+
+    script: str
+    assignments: str
+    program: str
+    words: str
+    directory: Path
+    environment: Pairs = ()
+    shell: tuple[str, ...] = SHELL
+    line: str = ""
+    does: Literal["build", "run", "other", "unknown"] = "unknown"
+    why: str = ""
+    bundles: Bundles | None = None
+    instead: tuple[str, ...] | None = None
+    by_hand: bool = False
+    origin: Origin | None = None
+    kind: Literal["unexpanded"] = "unexpanded"
+
+    @property
+    def may_build(self) -> bool:
+        """Whether it may turn out to build an image."""
+        return self.does in {"build", "unknown"}
+
+    @property
+    def may_run(self) -> bool:
+        """Whether it may turn out to run a container."""
+        return self.does in {"run", "unknown"}
+
+
+@dataclass(frozen=True, slots=True)
 class RemoveVolume:
     """Remove named volumes; one that is not there is no error (`docker volume rm -f`)."""
 
@@ -297,20 +349,7 @@ class PullImage:
     kind: Literal["pull-image"] = "pull-image"
 
 
-Step = BuildImage | RunContainer | HostCommand | RemoveVolume | TagImage | PullImage
-
-
-@dataclass(frozen=True, slots=True)
-class Bundles:
-    """Where the results go.
-
-    `directory` is the project's bundles directory on the host. `container_path` is where the build
-    script writes them when the recipe mounts nothing there (None: nothing to copy out);
-    a relative one is relative to the container's working directory.
-    """
-
-    directory: Path
-    container_path: str | None = None
+Step = BuildImage | RunContainer | HostCommand | Unexpanded | RemoveVolume | TagImage | PullImage
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,10 @@ class Attestor:
         self._bases: dict[str, str] = {}
         self._images: dict[str, str] = {}
 
+    def take(self, plan: Plan) -> None:
+        """The plan is another one: more of its steps are known."""
+        self._plan = plan
+
     def builds(self, step: BuildImage, engine: Engine) -> None:
         """An image is built now, or need not be, and the base images are in storage."""
         for wanted in external_bases(step):

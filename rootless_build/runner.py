@@ -49,6 +49,7 @@ from rootless_build.errors import (
     ContainerLeftError,
     ImageNotFoundError,
     RbuildError,
+    RecipeError,
     StepFailedError,
     UnsupportedError,
     reason,
@@ -64,6 +65,7 @@ from rootless_build.events import (
     Stopwatch,
 )
 from rootless_build.masking import Mask
+from rootless_build.own_files import OwnFiles
 from rootless_build.plan import (
     BuildImage,
     HostCommand,
@@ -75,6 +77,7 @@ from rootless_build.plan import (
     RunContainer,
     Step,
     TagImage,
+    Unexpanded,
     VolumeMount,
     digest,
 )
@@ -137,6 +140,8 @@ class Options:
     """What the command line itself names of this host; None: nothing."""
     isolated: bool = True
     """Whether containers have namespaces of their own."""
+    expand: Callable[[Unexpanded, process.OnOutput], Plan] | None = None
+    """Gives the plan with what such a step is now in its place."""
     mask: Mask = field(default_factory=Mask)
     """What hides the secrets that steps give to containers and builds."""
 
@@ -188,7 +193,7 @@ class _Run:
         self._unchanged = unchanged
         self._skip: bool | None = None
         self._running: Running | None = None
-        self._containers_to_run = sum(isinstance(step, RunContainer) for step in plan.steps)
+        self._containers_to_run = _containers(plan)
         self._in_containers = 0.0
         self._cached = False
         self._prepared = False
@@ -200,6 +205,7 @@ class _Run:
         self._substitutes: tuple[Substitute, ...] = ()
         self._found_built: list[BuildImage] = []
         self._summary = Summary()
+        self._rules: Rules | None = None
         # What takes an engine's time is time in which files change, too.
         changed = unchanged.forget if unchanged else None
         self._given_engine = (
@@ -223,14 +229,18 @@ class _Run:
         return self._given_engine
 
     def all(self) -> Summary:
-        rules = self._rules() if needs_engine(self._plan) else None
-        self._refuse_power(rules, None)
-        of = len(self._plan.steps)
-        naming = (BuildImage, TagImage)
-        last = max(
-            (n for n, s in enumerate(self._plan.steps, 1) if isinstance(s, naming)), default=0
-        )
-        for number, step in enumerate(self._plan.steps, 1):
+        self._rules = self._rules_here() if needs_engine(self._plan) else None
+        self._refuse_power(None)
+        number = 0
+        while number < len(self._plan.steps):
+            number += 1
+            while isinstance(step := self._plan.steps[number - 1], Unexpanded):
+                self._expand(step, number)
+                if number > len(self._plan.steps):
+                    # What it came to is done already, or is not wanted.
+                    return self._summary
+            of = len(self._plan.steps)
+            last = self._last_naming()
             self._options.mask.learn(step)
             self._emit(StepStarted(number, of, step.kind, title(step)))
             watch = Stopwatch()
@@ -238,7 +248,7 @@ class _Run:
             self._bundles_new = False
             reporter = StepReporter(self._emit, number, self._options.mask.stream)
             try:
-                self._refuse_power(rules, number)
+                self._refuse_power(number)
                 done = self._step(step, reporter)
                 if number == last or (number == of and self._published_any):
                     self._remove_replaced(reporter)
@@ -261,7 +271,7 @@ class _Run:
             self._summary = dataclasses.replace(self._summary, done=self._summary.done or done)
         return self._summary
 
-    def _rules(self) -> Rules | None:
+    def _rules_here(self) -> Rules | None:
         """What a plan may not do here; None for a user who has no power to give away."""
         rootless, root = self._engine.rootless, os.getuid() == 0
         if rootless and not root and not self._options.unprivileged:
@@ -272,10 +282,11 @@ class _Run:
         options = self._options
         return Rules(rootless, root, options.rootful, options.unprivileged, options.isolated)
 
-    def _refuse_power(self, rules: Rules | None, number: int | None) -> None:
+    def _refuse_power(self, number: int | None) -> None:
         """Of the whole plan before its first step; of a step when its turn comes, for one before it
         may have made a link of what it mounts.
         """
+        rules = self._rules
         if rules is None or not rules.bind:
             return
         from rootless_build import host_power  # noqa: PLC0415 - as above
@@ -286,6 +297,67 @@ class _Run:
         else:
             asked = host_power.of_step(number, self._plan, named, rules)
         host_power.check(self._plan, asked, rules)
+
+    def _last_naming(self) -> int:
+        """The number of the last step that may give images names."""
+        naming = (BuildImage, TagImage, Unexpanded)
+        places = (n for n, step in enumerate(self._plan.steps, 1) if isinstance(step, naming))
+        return max(places, default=0)
+
+    def _expand(self, step: Unexpanded, number: int) -> None:
+        """The plan has from now on what the step is."""
+        watch = Stopwatch()
+        of = len(self._plan.steps)
+        reporter = StepReporter(self._emit, number, self._options.mask.stream)
+        try:
+            self._take(self._expanded(step, reporter), number - 1)
+        except (RbuildError, KeyboardInterrupt) as error:
+            self._emit(StepStarted(number, of, step.kind, title(step)))
+            self._say_what_is_kept(error, step)
+            self._remove_replaced(reporter)
+            if isinstance(error, RbuildError):
+                error.step = error.step or number
+                place = f"step {number} of {of}"
+                failures.complete(error, step, title(step), place, watch.seconds)
+                status = error.status if isinstance(error, StepFailedError) else None
+                self._emit(StepFinished(number, of, step.kind, status or 1, watch.seconds))
+            self._options.mask.error(error)
+            raise
+
+    def _expanded(self, step: Unexpanded, reporter: StepReporter) -> Plan:
+        assert self._options.expand is not None  # noqa: S101 - whoever plans such a step can do it
+        try:
+            return self._options.expand(step, reporter.output)
+        except StepFailedError as error:
+            reporter.flush()
+            error.last_words = error.last_words or reporter.last_words or None
+            raise
+        finally:
+            reporter.flush()
+            if self._given_engine is not None:
+                self._given_engine.forget()
+
+    def _take(self, plan: Plan, done: int) -> None:
+        """The plan is another one from now on, after the steps that are done."""
+        if plan.steps[:done] != self._plan.steps[:done]:
+            raise RecipeError(
+                "what the line turns out to be changes what an option means for the steps before",
+                hint="name the image that -f, --file is for: -f IMAGE=FILE",
+            )
+        before, self._plan = self._plan, plan
+        self._containers_to_run += _containers(plan) - _containers(before)
+        self._refuse_power(None)
+        building = self._options.building
+        if building is not None:
+            own = OwnFiles.of(plan, building.own.whole)
+            building = dataclasses.replace(building, own=own)
+            self._options = dataclasses.replace(self._options, building=building)
+        if self._unchanged is not None:
+            self._unchanged.take(plan)
+        if self._attestor is not None:
+            self._attestor.take(plan)
+        if self._prepared:
+            self._check_all()
 
     def _say_what_is_kept(self, error: BaseException, step: Step) -> None:
         """Staged bundles are published when all is well; what a command of the host does is not
@@ -303,15 +375,24 @@ class _Run:
         if not self._prepared:
             self._prepared = True
             # What can't be done is said before the image is built for it.
-            for number, step in enumerate(self._plan.steps, 1):
-                if isinstance(step, RunContainer):
-                    self._check(step, number)
+            self._check_containers()
             if self._containers_to_run:
                 self._engine.warm_up()
             self._attestor = self._options.attest() if self._options.attest else None
+            if self._attestor is not None:
+                self._attestor.take(self._plan)
             for step in self._found_built:
                 self._attest(step)
             self._check_bundles()
+
+    def _check_all(self) -> None:
+        self._check_containers()
+        self._check_bundles()
+
+    def _check_containers(self) -> None:
+        for number, step in enumerate(self._plan.steps, 1):
+            if isinstance(step, RunContainer):
+                self._check(step, number)
 
     def _check(self, step: RunContainer, number: int) -> None:
         try:
@@ -370,6 +451,8 @@ class _Run:
                 return self._tag(step)
             case PullImage():
                 return self._pull(step, reporter)
+            case Unexpanded():
+                raise AssertionError(step)
             case _:
                 assert_never(step)
         return True
@@ -838,6 +921,10 @@ def _is_told(error: BaseException) -> bool:
     return isinstance(error, BundlesError)
 
 
+def _containers(plan: Plan) -> int:
+    return sum(isinstance(step, RunContainer) for step in plan.steps)
+
+
 def _may_change_bundles(step: Step) -> bool:
     return isinstance(step, HostCommand) and not step.script.lstrip("@-").startswith("mkdir ")
 
@@ -849,7 +936,7 @@ def title(step: Step) -> str:
             return f"build {_built(step)}"
         case RunContainer():
             return f"run {shlex.join(step.command) or step.image}"
-        case HostCommand():
+        case HostCommand() | Unexpanded():
             return step.script
         case TagImage():
             return f"tag {step.image} as {step.name}"

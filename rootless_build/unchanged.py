@@ -33,6 +33,7 @@ from rootless_build.plan import (
     PullPolicy,
     RemoveVolume,
     RunContainer,
+    Unexpanded,
 )
 
 _NEVER_BUILT: Final = "it was not built yet"
@@ -81,6 +82,11 @@ class Unchanged:
     def forced(self) -> bool:
         """Whether the user asked for everything to be done: then nothing is saved."""
         return bool(self._force)
+
+    def take(self, plan: Plan) -> None:
+        """The plan is another one: more of its steps are known."""
+        self._plan = plan
+        self._looks.take(plan)
 
     def forget(self) -> None:
         """Something was done in which files may have changed."""
@@ -245,9 +251,7 @@ class Unchanged:
         between = self._plan.steps[places[0] : places[-1]]
         if any(not isinstance(step, RunContainer) for step in between):
             return "the recipe does something else between its containers"
-        if any(isinstance(step, RemoveVolume) for step in self._plan.steps):
-            return "the recipe removes volumes"
-        return ""
+        return _unknown_or_lost(self._plan)
 
     def _of_run(self, step: RunContainer, image: Image) -> Fingerprint:
         assert self._plan.bundles is not None  # noqa: S101 - see _must_run
@@ -481,6 +485,15 @@ def _outputs_digest(step: BuildImage, cache: Path) -> str:
 def _run_key(plan: Plan) -> str:
     """`rbuild` and `rbuild binary` may be the same; other variables are a change of the same."""
     return json.dumps([plan.recipe, [(step.image, step.command) for step in _containers(plan)]])
+
+
+def _unknown_or_lost(plan: Plan) -> str:
+    """Why nobody can tell what containers would come to."""
+    if any(isinstance(step, RemoveVolume) for step in plan.steps):
+        return "the recipe removes volumes"
+    if any(isinstance(step, Unexpanded) and step.may_run for step in plan.steps):
+        return "it is not known yet which containers follow"
+    return ""
 
 
 def _containers(plan: Plan) -> list[RunContainer]:

@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from rootless_build import bases
 from rootless_build.backend import Engine, Image
 from rootless_build.data import dataclass
-from rootless_build.plan import BuildImage, Plan, PullImage, PullPolicy, RunContainer, TagImage
+from rootless_build.plan import (
+    BuildImage,
+    Plan,
+    PullImage,
+    PullPolicy,
+    RunContainer,
+    TagImage,
+    Unexpanded,
+)
 from rootless_build.unchanged import Unchanged
 
 
@@ -36,6 +44,9 @@ _EVERY_TIME = Verdict(True, "it is, every time")
 _AFTER_ITS_IMAGE = Verdict(None, "its image is built first, and may come to the same")
 
 
+_AFTER_A_LINE = Verdict(None, "a line before it is not known before its turn")
+
+
 def judge(plan: Plan, engine: Engine, unchanged: Unchanged) -> tuple[Verdict, ...]:
     """The verdict on each step, as a run at this moment would come to it."""
     return tuple(_judged(plan, engine, unchanged))
@@ -45,6 +56,7 @@ def _judged(plan: Plan, engine: Engine, unchanged: Unchanged) -> Iterator[Verdic
     built: dict[str, Image] = {}
     anew: set[str] = set()
     containers: Verdict | None = None
+    open_ended = False
 
     def find(step: RunContainer) -> Image | None:
         return built.get(step.image) or bases.in_storage(step.image, engine)
@@ -56,7 +68,8 @@ def _judged(plan: Plan, engine: Engine, unchanged: Unchanged) -> Iterator[Verdic
                 anew |= {*step.tags}
             elif answer.image is not None:
                 built |= dict.fromkeys(step.tags, answer.image)
-            yield Verdict(bool(answer.why), answer.why)
+            certain = answer.why or not open_ended
+            yield Verdict(bool(answer.why), answer.why) if certain else _AFTER_A_LINE
         elif isinstance(step, RunContainer):
             if containers is None:
                 answer = unchanged.run(find, piped=False)
@@ -64,7 +77,10 @@ def _judged(plan: Plan, engine: Engine, unchanged: Unchanged) -> Iterator[Verdic
                 images = {other.image for other in plan.steps if isinstance(other, RunContainer)}
                 if images & anew and not unchanged.must_run():
                     containers = _AFTER_ITS_IMAGE
-            yield containers
+            yield _AFTER_A_LINE if open_ended and not containers.done else containers
+        elif isinstance(step, Unexpanded):
+            open_ended = True
+            yield Verdict(None, f"it is known when its turn comes, as it has {step.why} in it")
         elif isinstance(step, TagImage):
             yield _of_tag(step, engine, built, anew)
         elif isinstance(step, PullImage):

@@ -23,6 +23,7 @@ from rootless_build.plan import (
     RunContainer,
     Step,
     TagImage,
+    Unexpanded,
     VolumeMount,
 )
 
@@ -80,7 +81,7 @@ class BuildahBackend:
                 return ((PROGRAM, "tag", step.image, step.name),)
             case PullImage():
                 return ((PROGRAM, "pull", step.image),)
-            case HostCommand():
+            case HostCommand() | Unexpanded():
                 return ()
             case _:
                 assert_never(step)

@@ -23,6 +23,7 @@ from rootless_build.plan import (
     RunContainer,
     Step,
     TagImage,
+    Unexpanded,
 )
 
 
@@ -88,5 +89,5 @@ class DockerBackend:
                 return (("docker", "tag", step.image, step.name),)
             case PullImage():
                 return (("docker", "pull", step.image),)
-            case HostCommand():
+            case HostCommand() | Unexpanded():
                 return ()

@@ -20,6 +20,7 @@ from rootless_build.plan import (
     RunContainer,
     Step,
     TagImage,
+    Unexpanded,
 )
 
 _PATIENCE = 20.0
@@ -75,7 +76,7 @@ class PodmanBackend:
                 return (("podman", "tag", step.image, step.name),)
             case PullImage():
                 return (("podman", "pull", step.image),)
-            case HostCommand():
+            case HostCommand() | Unexpanded():
                 return ()
 
 

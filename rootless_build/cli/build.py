@@ -16,7 +16,7 @@ def build(command: Command, words: tuple[str, ...]) -> int:
         from rootless_build.cli.plans import show_plan  # noqa: PLC0415 - see the package
         from rootless_build.cli.session import read_plan  # noqa: PLC0415 - as above
 
-        return show_plan(command, read_plan(command, targets, variables))
+        return show_plan(command, read_plan(command, targets, variables).plan)
     shell = _is_shell(command, targets)
     title = " ".join(("rbuild", *targets))
     with (

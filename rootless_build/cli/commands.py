@@ -8,7 +8,6 @@ from pathlib import Path
 
 from plumbum import cli
 
-from rootless_build import plan as plans
 from rootless_build import process, registry
 from rootless_build.backend import LABEL_BASE
 from rootless_build.cli.build import build, split_words
@@ -23,7 +22,7 @@ from rootless_build.cli.engines import (
     settings_for,
 )
 from rootless_build.cli.plans import show_plan
-from rootless_build.cli.session import execute, read_plan, read_running
+from rootless_build.cli.session import Planned, execute, read_plan, read_running
 from rootless_build.errors import (
     BackendUnavailableError,
     BundlesError,
@@ -59,7 +58,7 @@ class Plan(Command):
         return self.attempt(lambda: self._show(words))
 
     def _show(self, words: tuple[str, ...]) -> int:
-        plan = read_plan(self, *split_words(words, self))
+        plan = read_plan(self, *split_words(words, self)).plan
         return show_plan(self, plan, str(self.format), explain=self.flag("explain"))
 
 
@@ -97,12 +96,12 @@ class Run(Command):
         if not command:
             raise UsageError("no command given", hint="rbuild run -- COMMAND [ARGUMENT...]")
         if self.flag("dry_run"):
-            return show_plan(self, self._plan(command))
+            return show_plan(self, self._plan(command).plan)
         with checkout(self, "rbuild run", alone=False) as run, EngineToCome(self) as engine:
             plan = self._plan(command)
             return execute(self, plan, run, engine, own_command=True, pass_status=True)
 
-    def _plan(self, command: tuple[str, ...]) -> plans.Plan:
+    def _plan(self, command: tuple[str, ...]) -> Planned:
         return read_running(self, self.target, command, self.variables_before())
 
 

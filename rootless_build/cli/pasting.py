@@ -25,7 +25,9 @@ def comment(text: str) -> Iterator[str]:
         yield f"# {shown(line)}".rstrip()
 
 
-def host_command(step: plans.HostCommand, environment: Mapping[str, str] = os.environ) -> str:
+def host_command(
+    step: plans.HostCommand | plans.Unexpanded, environment: Mapping[str, str] = os.environ
+) -> str:
     """A line that does the step as make would; `environment` is that of whoever pastes it.
 
     What is more than a simple command has a shell of its own, as with make: a comment ends with
@@ -43,7 +45,8 @@ def host_command(step: plans.HostCommand, environment: Mapping[str, str] = os.en
         command = f"{script_joined(('env', *own))} {command}"
     line = f"(cd {script_quoted(step.directory)} && {command})"
     # make goes on after a line that begins with `-`.
-    return f"{line} || true" if step.ignore_errors else line
+    ignored = isinstance(step, plans.HostCommand) and step.ignore_errors
+    return f"{line} || true" if ignored else line
 
 
 def _is_plain(script: str) -> bool:

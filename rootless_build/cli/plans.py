@@ -212,7 +212,7 @@ def _lines(seen: _Seen, backend: Backend, settings: EngineSettings, why: str) ->
 
 
 def _commands(step: plans.Step, backend: Backend, settings: EngineSettings) -> Sequence[str]:
-    if isinstance(step, plans.HostCommand):
+    if isinstance(step, plans.HostCommand | plans.Unexpanded):
         return [host_command(step)]
     if isinstance(step, plans.BuildImage | plans.RunContainer) and settings.rootless:
         step = _with_possible_limits(step)

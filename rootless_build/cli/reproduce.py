@@ -9,7 +9,7 @@ from rootless_build.cli.build import split_words
 from rootless_build.cli.checkout import checkout
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import EngineToCome, cache_directory
-from rootless_build.cli.session import execute, read_plan
+from rootless_build.cli.session import Planned, execute, read_plan
 from rootless_build.errors import ImageNotFoundError, UsageError
 from rootless_build.escaping import shown
 from rootless_build.events import Answer
@@ -36,11 +36,13 @@ class Reproduce(Command):
             EngineToCome(self) as engine,
             outputs.place_near(cache_directory(self.project) / "again") as place,
         ):
-            plan = read_plan(self, targets, variables)
-            again = Reproduction(plan, place.resolve(), self._tell_difference)
+            planned = read_plan(self, targets, variables)
+            planned.expand_all(lambda *_: None)
+            again = Reproduction(planned.plan, place.resolve(), self._tell_difference)
             try:
+                planned = Planned(self, again.plan, lambda plan: plan)
                 status = execute(
-                    self, again.plan, run, engine, reproduction=again, variables=variables
+                    self, planned, run, engine, reproduction=again, variables=variables
                 )
             except ImageNotFoundError as error:
                 again.explain(error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,10 +34,10 @@ from rootless_build.events import (
     Notice,
 )
 from rootless_build.looks import Looks
-from rootless_build.masking import mask_for
+from rootless_build.masking import Mask, mask_for
 from rootless_build.overrides import Overrides, apply, where_possible
 from rootless_build.own_files import OwnFiles
-from rootless_build.plan import BindMount, Plan, PullPolicy, RunContainer
+from rootless_build.plan import BindMount, Plan, PullPolicy, RunContainer, Unexpanded
 from rootless_build.recipes.request import Request
 from rootless_build.registry import Choice
 from rootless_build.runs import Run
@@ -51,17 +51,49 @@ if TYPE_CHECKING:
     from rootless_build.reproduction import Reproduction
 
 
-def read_plan(command: Command, targets: tuple[str, ...], variables: tuple[str, ...]) -> Plan:
+class Planned:
+    """A plan, which may be known in full only while it is done (`rootless_build.plan.Unexpanded`).
+
+    `recipe` is the recipe's own; `shape` makes the plan of it, with all that the command line says.
+    """
+
+    def __init__(self, command: Command, recipe: Plan, shape: Callable[[Plan], Plan]) -> None:
+        self._command = command
+        self._recipe = recipe
+        self._shape = shape
+        self.plan = shape(recipe)
+
+    def expand_all(self, on_output: process.OnOutput) -> None:
+        """Have it in full now, when what the recipe does between its steps is done. As above."""
+        while step := next((s for s in self.plan.steps if isinstance(s, Unexpanded)), None):
+            self.expand(step, on_output)
+
+    def reshaped(self, shape: Callable[[Plan], Plan]) -> None:
+        """Make more of the plan than was made so far, and of what it will be."""
+        before = self._shape
+        self._shape = lambda plan: shape(before(plan))
+        self.plan = shape(self.plan)
+
+    def expand(self, step: Unexpanded, on_output: process.OnOutput) -> Plan:
+        """The plan with what the step is now in its place. Raises RecipeError, UsageError."""
+        self._recipe = recipes.expanded(self._recipe, step, on_output, self._command.config)
+        self.plan = self._shape(self._recipe)
+        return self.plan
+
+
+def read_plan(command: Command, targets: tuple[str, ...], variables: tuple[str, ...]) -> Planned:
     """The project's plan for these targets, with the command line's overrides in it."""
-    return _overridden(command, recipes.read(_request(command, targets, variables), command.config))
+    recipe = recipes.read(_request(command, targets, variables), command.config)
+    return Planned(command, recipe, lambda plan: _overridden(command, plan))
 
 
 def read_running(
     command: Command, target: str | None, words: tuple[str, ...], variables: tuple[str, ...]
-) -> Plan:
+) -> Planned:
     """The plan that runs a command in the container, or the image, of a target; as above."""
     request = _request(command, (), variables)
-    return _overridden(command, recipes.read_running(request, command.config, target, words))
+    recipe = recipes.read_running(request, command.config, target, words)
+    return Planned(command, recipe, lambda plan: _overridden(command, plan))
 
 
 def _request(command: Command, targets: tuple[str, ...], variables: tuple[str, ...]) -> Request:
@@ -222,7 +254,7 @@ def _build_context(word: str) -> tuple[str, str]:
 
 def execute(
     command: Command,
-    plan: Plan,
+    planned: Planned,
     run: Run,
     engine_to_come: EngineToCome,
     *,
@@ -238,11 +270,12 @@ def execute(
     `variables`: the NAME=VALUE words that the plan was read with.
     `pass_status`: a container's own status becomes rbuild's, as with `docker run`.
     """
+    plan = planned.plan
     mask = mask_for(plan)
     status = 1
-    for note in plan.notes:
-        command.view(Notice(Level.INFO, "recipe", mask.text(note)))
+    _tell_notes(command, plan.notes, mask)
     options = runner.Options(
+        expand=_expanding(command, planned, mask),
         rootful=command.flag("rootful"),
         terminal=_text(command) and reproduction is None,
         reproduction=reproduction,
@@ -273,7 +306,7 @@ def execute(
                 clear_dead_runs(command, run, engine, choice)
                 if run.left is not None and run.left.exists():
                     _settle(command, plan, run, engine)
-                plan = plan if engine.remote else _with_docker_socket(command, plan, choice)
+                plan = _with_sockets(command, planned, choice, remote=engine.remote)
                 options = dataclasses.replace(
                     options,
                     building=_building(command, choice, own),
@@ -299,7 +332,7 @@ def execute(
         if isinstance(error, StepFailedError):
             from rootless_build.cli import next_steps  # noqa: PLC0415 - as above
 
-            next_steps.complete(error, command, plan, variables, pass_status=pass_status)
+            next_steps.complete(error, command, planned.plan, variables, pass_status=pass_status)
         mask.error(error)
         status = error.exit_code
         raise
@@ -309,6 +342,23 @@ def execute(
     finally:
         command.view(BuildFinished(status, process.age(), summary.saved, summary.done))
     return status
+
+
+def _expanding(
+    command: Command, planned: Planned, mask: Mask
+) -> Callable[[Unexpanded, process.OnOutput], Plan]:
+    def expand(step: Unexpanded, on_output: process.OnOutput) -> Plan:
+        said = planned.plan.notes
+        plan = planned.expand(step, on_output)
+        _tell_notes(command, (note for note in plan.notes if note not in said), mask)
+        return plan
+
+    return expand
+
+
+def _tell_notes(command: Command, notes: Iterable[str], mask: Mask) -> None:
+    for note in notes:
+        command.view(Notice(Level.INFO, "recipe", mask.text(note)))
 
 
 def with_docker_socket(plan: Plan, choice: Choice) -> tuple[Plan, str]:
@@ -329,6 +379,12 @@ def with_docker_socket(plan: Plan, choice: Choice) -> tuple[Plan, str]:
     from rootless_build import docker_socket  # noqa: PLC0415
 
     return docker_socket.provided(plan, choice.backend.name, os.environ)
+
+
+def _with_sockets(command: Command, planned: Planned, choice: Choice, *, remote: bool) -> Plan:
+    if not remote:
+        planned.reshaped(lambda plan: _with_docker_socket(command, plan, choice))
+    return planned.plan
 
 
 def _with_docker_socket(command: Command, plan: Plan, choice: Choice) -> Plan:

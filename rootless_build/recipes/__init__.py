@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from rootless_build import process
 from rootless_build.config import Config
 from rootless_build.errors import NoRecipeError, RecipeError, UnknownTargetError
-from rootless_build.plan import Plan
+from rootless_build.plan import Plan, Unexpanded
 from rootless_build.recipes import always, make_run, makefile, toml
 from rootless_build.recipes.bake import names
 from rootless_build.recipes.request import Request
@@ -74,6 +75,17 @@ def read(request: Request, config: Config) -> Plan:
 
         target = request.targets[1] if len(request.targets) > 1 else None
         return containers.shell(_recipe(request, config), target)
+
+
+def expanded(plan: Plan, step: Unexpanded, on_output: process.OnOutput, config: Config) -> Plan:
+    """The plan that `read` gave, with what the step is now in its place."""
+    # Few plans have such a step.
+    from rootless_build.recipes import containers, expansion  # noqa: PLC0415
+
+    made, notes = expansion.expanded(step, on_output)
+    marked = always.marked(dataclasses.replace(plan, steps=made), config.targets)
+    steps = containers.expanded(step, marked.steps, plan)
+    return makefile.with_expanded(plan, step, steps, notes)
 
 
 def read_running(

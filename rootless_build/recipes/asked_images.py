@@ -18,7 +18,15 @@ from typing import Final
 
 from rootless_build import plan
 from rootless_build.errors import RecipeError
-from rootless_build.plan import BuildImage, HostCommand, Origin, RunContainer, Step, TagImage
+from rootless_build.plan import (
+    BuildImage,
+    HostCommand,
+    Origin,
+    RunContainer,
+    Step,
+    TagImage,
+    Unexpanded,
+)
 from rootless_build.recipes import docker_argv
 from rootless_build.recipes.stub import Call
 
@@ -148,7 +156,7 @@ class _Build:
 def _texts(step: Step) -> tuple[str, ...]:
     """All that is written in the step, but for its own line."""
     bare = dataclasses.replace(step, origin=None)
-    if isinstance(bare, HostCommand):
+    if isinstance(bare, HostCommand | Unexpanded):
         # What a Makefile exports reaches every command, and few look at it.
         return (bare.script,)
     return (json.dumps(plan.to_dict(bare)),)

@@ -13,6 +13,7 @@ from rootless_build.plan import (
     Mount,
     RunContainer,
     Step,
+    Unexpanded,
     VolumeMount,
 )
 
@@ -22,7 +23,11 @@ _BUNDLES: Final = "bundles"
 def of(steps: Sequence[Step], project: Path) -> Bundles | None:
     """The bundles directory; None where no step makes bundles."""
     mounts = [m for step in steps if isinstance(step, RunContainer) for m in step.mounts]
-    found = (*_outputs(steps, project), *_mounted(mounts, project), *_others(mounts, project))
+    seeming = [step.bundles for step in steps if isinstance(step, Unexpanded) and step.bundles]
+    found = (
+        *(*_outputs(steps, project), *_mounted(mounts, project), *_others(mounts, project)),
+        *seeming,
+    )
     return next(iter(found), None)
 
 

@@ -11,12 +11,12 @@ import dataclasses
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from rootless_build import outputs, overrides
 from rootless_build.errors import RecipeError, UnknownTargetError, UsageError
-from rootless_build.plan import BuildImage, Origin, Plan, RunContainer
+from rootless_build.plan import BuildImage, Origin, Plan, RunContainer, Step, Unexpanded
 from rootless_build.recipes.bake.names import LINKED
 from rootless_build.reference import OWN, canonical, repository
 
@@ -61,11 +61,26 @@ def shell(recipe: Recipe, target: str | None) -> Plan:
     if _runs_container(plan):
         made = overrides.make_container(plan, _COMMAND)
         *before, last = made.steps
+        if isinstance(last, Unexpanded):
+            by_hand = dataclasses.replace(last, by_hand=True)
+            return dataclasses.replace(made, steps=(*before, by_hand))
         assert isinstance(last, RunContainer)  # noqa: S101 - make_container() puts it there
         return dataclasses.replace(made, steps=(*before, _for_a_person(last, made)))
     build = _chosen(recipe, plan, target)
     container = dataclasses.replace(_container(build, plan, _COMMAND), entrypoint=())
     return _with_container(plan, build, _for_a_person(container, plan))
+
+
+def expanded(step: Unexpanded, made: Sequence[Step], plan: Plan) -> tuple[Step, ...]:
+    """What the step has come to, with what its container is to run instead."""
+    steps: list[Step] = []
+    for one in made:
+        if isinstance(one, RunContainer) and step.instead is not None:
+            own = dataclasses.replace(one, command=step.instead, always=True)
+            steps.append(_for_a_person(own, plan) if step.by_hand else own)
+        else:
+            steps.append(one)
+    return tuple(steps)
 
 
 def _of(recipe: Recipe, target: str | None) -> Plan:
@@ -97,7 +112,10 @@ def _default(recipe: Recipe) -> Plan:
 
 
 def _runs_container(plan: Plan) -> bool:
-    return any(isinstance(step, RunContainer) for step in plan.steps)
+    return any(
+        isinstance(step, RunContainer) or (isinstance(step, Unexpanded) and step.does == "run")
+        for step in plan.steps
+    )
 
 
 def _builds(plan: Plan) -> list[BuildImage]:

@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, Literal, TypeVar, cast
 
 from rootless_build import reference
 from rootless_build.errors import RecipeError
@@ -52,6 +52,7 @@ _VOLUME_REMOVE: Final = {("volume", "rm"), ("volume", "remove")}
 _TAG: Final = {("tag",), ("image", "tag")}
 _PULL: Final = {("pull",), ("image", "pull")}
 _GROUPS: Final = {"image", "builder", "buildx", "container", "volume"}
+_Word = TypeVar("_Word", str, str | None)
 _REMOTE: Final = re.compile(r"\w+://|[\w.-]+@[\w.-]+:|github\.com/")
 
 
@@ -96,12 +97,30 @@ def steps(words: Sequence[str], context: Context) -> tuple[tuple[Step, ...], tup
     return (step,), notes
 
 
+def of_program(words: Sequence[_Word]) -> tuple[str | _Word, ...]:
+    """The words of a docker command, without the program's own."""
+    program, *others = words
+    is_buildx = program is not None and program.rpartition("/")[2] == "docker-buildx"
+    return ("buildx", *others) if is_buildx else tuple(others)
+
+
 class _DockersOwnError(RecipeError):
     """A line that docker ends with a message of its own: what stands before it is done first."""
 
     def __init__(self, error: RecipeError, said: str) -> None:
         super().__init__(error.message, hint=error.hint, engine_words=error.engine_words)
         self.said = said
+
+
+def does(words: Sequence[str | None]) -> Literal["build", "run", "other", "unknown"]:
+    """What a docker command is, of whose words only some are known."""
+    first, second = (*words, None, None)[:2]
+    if first is None or first.startswith("-") or (first in _GROUPS and second is None):
+        return "unknown"
+    command = (first, second or "") if first in _GROUPS else (first,)
+    if command in _BUILD or command in _BAKE:
+        return "build"
+    return "run" if command in _RUN else "other"
 
 
 def _failing(said: str, context: Context) -> HostCommand:

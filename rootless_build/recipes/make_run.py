@@ -111,12 +111,12 @@ def ask(request: Request, makefile: Path) -> MakeRun:
         raise UsageError(f"{own}= can't be given to rbuild: make has it for itself")
     if not os.access(makefile, os.R_OK):
         raise RecipeError(f"{makefile} can't be read by this user")
-    directory = _directory_for_programs()
+    directory = directory_for_programs()
     with tempfile.TemporaryDirectory(prefix=process.private_prefix(), dir=directory) as name:
         return _Asking(request, makefile, Path(name)).run()
 
 
-def _directory_for_programs() -> str:
+def directory_for_programs() -> str:
     """A shared directory, in which a private one can be made, whose files can be executed: the
     place for temporary files, or another where that is mounted noexec. Makefiles can't name a file
     with a space in its path. Raises HostError where there is none.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import re
 import shlex
-from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from rootless_build import process, reference
 from rootless_build.errors import HostError, RecipeError
@@ -21,8 +21,9 @@ from rootless_build.plan import (
     RunContainer,
     Step,
     TagImage,
+    Unexpanded,
 )
-from rootless_build.recipes import bundles_directory, docker_argv, make_run, shell_line
+from rootless_build.recipes import bundles_directory, docker_argv, expansion, make_run, shell_line
 from rootless_build.recipes.make_run import MakeRun, RecipeLine
 from rootless_build.recipes.request import Request
 from rootless_build.recipes.shell_line import NotSimpleError, Part
@@ -71,6 +72,19 @@ def read(request: Request, makefile: Path) -> Plan:
     )
 
 
+def with_expanded(plan: Plan, step: Unexpanded, made: Sequence[Step], notes: Sequence[str]) -> Plan:
+    """The plan with steps in the place of the first that is so unexpanded. Raises RecipeError."""
+    place = plan.steps.index(step)
+    steps = [*plan.steps[:place], *made, *plan.steps[place + 1 :]]
+    _refuse_unknown_sources(steps)
+    return dataclasses.replace(
+        plan,
+        steps=tuple(_once(steps)),
+        bundles=bundles_directory.of(steps, plan.project),
+        notes=tuple(dict.fromkeys((*plan.notes, *notes))),
+    )
+
+
 def _refuse_unknown_sources(steps: Sequence[Step]) -> None:
     """What `docker tag` names has to be an image of this plan: another's may be anything."""
     known: set[str] = set()
@@ -89,6 +103,9 @@ def _refuse_unknown_sources(steps: Sequence[Step]) -> None:
                         f"build {step.image} in the same run, with a target that does",
                     )
                 known.add(reference.canonical(step.name))
+            case Unexpanded():
+                # It is looked at again when more is known.
+                return
             case _:
                 pass
 
@@ -199,55 +216,61 @@ def _step(
         )
         return [command], [*_own_make(part.text, origin), *_not_given(line)]
     entered: list[Step] = []
-    if part.logical and not part.directory.is_dir() and before.changing() is not None:
+    logical = None
+    place = part.directory
+    missing = part.logical and not part.directory.is_dir() and before.changing() is not None
+    if part.logical and missing:
         # A step makes it. That it is there is looked at when its turn comes.
-        if part.docker.asks or part.docker.of_files:
-            raise NotSimpleError(
-                f"{part.directory} is not there yet, and docker's words ask for what is in it",
-                "name the directory with $$PWD or $(CURDIR)",
-            )
         script = f"cd {shlex.quote(part.logical)}"
         pairs = tuple(setting.environment.items())
         entered.append(
             HostCommand(script, line.directory, pairs, shell=setting.shell, origin=origin)
         )
-        words, assigned = shell_line.expanded(
-            part.docker, line.directory, environment, setting.shell, project, part.logical
-        )
-    else:
-        words, assigned = shell_line.expanded(
-            part.docker, part.directory, environment, setting.shell, project
-        )
-    if PurePosixPath(words[0]).name == "docker-buildx":
-        words = (words[0], "buildx", *words[1:])
+        place, logical = line.directory, part.logical
+    why = _only_then(part, environment, project, before)
+    if why:
+        unexpanded = expansion.planned(part, environment, setting.shell, why, origin, project)
+        return [*entered, unexpanded], _without_effect(line, part, origin, [unexpanded])
+    words, assigned = shell_line.expanded(part.docker, place, environment, setting.shell, logical)
     context = docker_argv.Context(part.directory, {**environment, **assigned}, origin)
-    steps, said = docker_argv.steps(words[1:], context)
+    steps, said = docker_argv.steps(docker_argv.of_program(words), context)
     notes = list(said)
     if _READS_ENVIRONMENT.search(part.text):
         notes += _not_given(line)
+    return [*entered, *steps], [*notes, *_without_effect(line, part, origin, steps)]
+
+
+def _without_effect(
+    line: RecipeLine, part: Part, origin: Origin, steps: Sequence[Step]
+) -> list[str]:
+    notes: list[str] = []
     removes = all(isinstance(step, RemoveVolume) for step in steps)
     if part.remark and not removes:
         notes.append(f"{origin}: {part.remark}")
     if line.ignores_errors and not removes:
         notes.append(f"{origin}: the `-` before this line has no effect: a failure ends the run")
-    return [*entered, *steps], notes
+    return notes
+
+
+def _only_then(part: Part, environment: Mapping[str, str], project: Path, before: _Begun) -> str:
+    """What in docker's words is known only when their turn comes; empty where all of it is now."""
+    assert part.docker is not None  # noqa: S101 - only docker's words are asked for
+    docker = part.docker
+    if docker.of_then:
+        return docker.of_then[0]
+    own = shell_line.of_project(docker, part.directory, environment, project)
+    if own:
+        return f"{own[0]}, a program of the project"
+    if docker.of_files and before.changing() is not None:
+        return docker.of_files[0]
+    missing = bool(part.logical) and not part.directory.is_dir()
+    return docker.asks[0] if missing and docker.asks else ""
 
 
 def _refuse_what_changes(part: Part, directory: Path, before: _Begun) -> None:
-    """Raises NotSimpleError for words of docker's that the steps before it may change: the shell
-    is asked for them before any is done.
-    """
+    """Raises NotSimpleError for a directory that the steps before it may make another."""
     if part.docker is None:
         return
-    asked = "let make ask: $(shell …) in the place of $$(…); patterns: name the files"
-    for texts, git in ((part.docker.of_files, False), (part.docker.of_git, True)):
-        step = before.changing(git=git) if texts else None
-        if step is not None:
-            raise NotSimpleError(
-                f"docker's words have {texts[0]!r} in them, which is asked before any step is "
-                f"done, and {step.origin} may change it",
-                asked,
-            )
     if part.logical:
         link = _link_on_the_way(Path(part.logical), directory)
         step = before.changing() if link else None
@@ -269,26 +292,28 @@ class _Begun:
 
     def __init__(self, steps: Sequence[Step]) -> None:
         self.steps = list(steps)
-        self._looked: dict[bool, tuple[int, Step | None]] = {}
+        self._looked: tuple[int, Step | None] = (0, None)
 
-    def changing(self, *, git: bool = False) -> Step | None:
-        """The last of them that may change files; with `git`, what git says of them."""
-        at, last = self._looked.get(git, (0, None))
+    def changing(self) -> Step | None:
+        """The last of them that may change files."""
+        at, last = self._looked
         new = reversed(self.steps[at:])
-        last = next((step for step in new if _may_change(step, git=git)), last)
-        self._looked[git] = (len(self.steps), last)
+        last = next((step for step in new if _may_change(step)), last)
+        self._looked = (len(self.steps), last)
         return last
 
 
-def _may_change(step: Step, *, git: bool) -> bool:
+def _may_change(step: Step) -> bool:
     match step:
         case HostCommand():
-            return shell_line.may_change(step.script, step.shell, git=git)
+            return shell_line.may_change(step.script, step.shell)
+        case Unexpanded():
+            return True
         case RunContainer():
             return any(isinstance(m, BindMount) and not m.read_only for m in step.mounts)
         case BuildImage():
             dest = any(name == "dest" for output in step.outputs for name, _ in output.attributes)
-            return not git and (dest or step.image_id_file is not None)
+            return dest or step.image_id_file is not None
         case _:
             return False
 

@@ -40,6 +40,8 @@ _STATE_KINDS: Final = frozenset(
     {"declaration_command", "unset_command", "function_definition", "for_statement"}
     | {"c_style_for_statement", "select_statement"}
 )
+_OF_THEN: Final = frozenset({"date", "git"})
+"""Programs that say something else at another time."""
 _CONSTRUCTS: Final = {
     "if_statement": "a condition ('if')",
     "for_statement": "a loop ('for')",
@@ -272,45 +274,45 @@ class _Line(Reading):
             _, *after = redirection.children_by_field_name("destination") or [redirection]
             written += [self.tree.of(word) for word in after]
             asking += after
-        asks = set().union(*map(self._asks, asking))
+        asks, then = set[str](), list[str]()
+        for node in asking:
+            self._ask(node, asks, then)
         if asks & ASK_INPUT and asks & shell_questions.READ_INPUT:
-            raise NotSimpleError(
-                "docker's words ask whether there is a terminal, and may read from it",
-                "let make ask: $(shell …) in the place of $$(…)",
-            )
+            then += sorted(asks & shell_questions.READ_INPUT)
+        program = self.tree.of(words[0])
+        known = tuple(word.text for word in self.words(command))
+        if then and known[0] != program:
+            raise NotSimpleError("docker is run through a word that only the shell knows")
         files = [
             found
             for node in asking
             for found in shell_effects.of_files(self.tree, node, self._environment)
         ]
-        git = [found for node in asking for found in shell_effects.of_git(self.tree, node)]
         return Simple(
             tuple(assignments),
             " ".join(written),
             self.tree.text,
             tuple(sorted(asks)),
             tuple(files),
-            tuple(git),
+            tuple(dict.fromkeys(then)),
+            program if known[0] == program else "",
+            known,
         )
 
-    def _asks(self, command: Node) -> set[str]:
-        """The programs that the shell starts for the words of a docker command."""
-        asks: set[str] = set()
+    def _ask(self, command: Node, asks: set[str], then: list[str]) -> None:
+        """Adds the programs that the shell starts for the words of a docker command, and what of
+        that is for the moment of the command itself.
+        """
         for node in within(command):
             if node.type == "process_substitution":
                 raise NotSimpleError(f"docker is given {self.tree.of(node)!r}")
             if node.type == "command_substitution":
                 programs, other = shell_questions.programs(self.tree, node)
-                if other:
-                    raise NotSimpleError(
-                        f"docker's words take the output of {other!r}, which rbuild does not run "
-                        "while it plans",
-                        "let make ask: $(shell …) in the place of $$(…)",
-                    )
                 asks |= programs
+                if other or programs & _OF_THEN:
+                    then.append(self.tree.of(node))
             if self.tree.of(node) == "$_":
                 raise NotSimpleError("rbuild can't tell what $_ is")
-        return asks
 
     def _refuse_unless_harmless(self, redirection: Node) -> None:
         if "here" in redirection.type:

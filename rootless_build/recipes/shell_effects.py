@@ -79,11 +79,6 @@ def of_files(tree: Tree, command: Node, environment: Mapping[str, str]) -> tuple
     return (*asked, *_patterns(tree, command, environment))
 
 
-def of_git(tree: Tree, command: Node) -> tuple[str, ...]:
-    """What the words of a command take from git."""
-    return tuple(tree.of(node) for node, words in _asked(tree, command) if words[0].name == "git")
-
-
 def tests_files(text: str) -> bool:
     """Whether a condition in the text looks at files."""
     tree = Tree(text)

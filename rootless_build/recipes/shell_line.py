@@ -47,8 +47,9 @@ _USUAL_FLAG: Final = re.compile(r"-[ceux]+|-[eux]*o|pipefail")
 class Simple:
     """A simple docker command: the assignments before it, and its words, all as written. `asks`
     are the programs that the shell starts for its words; `line` is what it stands in. `of_files`
-    and `of_git` are what in its words depends on files, and on what git says. `words` are there
-    where no shell has to be asked for them.
+    is what in its words depends on files, `of_then` what only the moment tells at which it is run.
+    `program` is the first word, empty where only the shell knows it, and `known` are the words,
+    each as far as it can be told without a shell; `words` are there where none has to be asked.
     """
 
     assignments: tuple[str, ...]
@@ -56,8 +57,15 @@ class Simple:
     line: str
     asks: tuple[str, ...] = ()
     of_files: tuple[str, ...] = ()
-    of_git: tuple[str, ...] = ()
+    of_then: tuple[str, ...] = ()
+    program: str = ""
+    known: tuple[str | None, ...] = ()
     words: tuple[str, ...] = ()
+
+    @property
+    def arguments(self) -> str:
+        """What follows the program, as written."""
+        return self.text.removeprefix(self.program)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +121,9 @@ def parts(
 def _plain(text: str) -> Simple:
     """A docker command of which no word is expanded."""
     words = _PLAIN_WORDS.findall(text)
-    bare = (_QUOTED.sub(lambda found: found[0][1:-1], word) for word in words)
-    return Simple((), text, text, words=tuple(bare))
+    bare = tuple(_QUOTED.sub(lambda found: found[0][1:-1], word) for word in words)
+    program = bare[0] if bare[0] == words[0] else ""
+    return Simple((), text, text, program=program, known=bare, words=bare)
 
 
 def _is_usual(shell: Sequence[str]) -> bool:
@@ -128,23 +137,16 @@ def expanded(
     directory: Path,
     environment: Mapping[str, str],
     shell: Sequence[str],
-    project: Path | None = None,
     logical: str | None = None,
 ) -> tuple[tuple[str, ...], dict[str, str]]:
     """The words of a simple command and its assignments, as the shell expands them. `logical` is
     a directory that is not there yet, in whose place the shell is in another.
 
-    Raises NotSimpleError when the shell can't, or is none, or when it would run a program that lies
-    in the project.
+    Raises NotSimpleError when the shell can't, or is none.
     """
     _refuse_other_than_shell(shell)
     if simple.words and directory.is_dir() and _is_usual(shell):
         return simple.words, {}
-    places = [Path(directory, place) for place in environment.get("PATH", "").split(":")]
-    for name in simple.asks if project else ():
-        found = shutil.which(name, path=":".join(map(str, places)))
-        if found and project and Path(found).resolve().is_relative_to(project.resolve()):
-            raise NotSimpleError(f"{name!r} is a program of the project, not run while it is read")
     names = [word.partition("=")[0] for word in simple.assignments]
     script = [f"PWD={shlex.quote(logical)}"] if logical else []
     script += [f"printf '%s\\0' '{_MARK}' {simple.text}"]
@@ -170,6 +172,16 @@ def expanded(
     return words, dict(zip(names, values[size:], strict=True))
 
 
+def of_project(
+    simple: Simple, directory: Path, environment: Mapping[str, str], project: Path
+) -> tuple[str, ...]:
+    """The programs that the shell would start for the words and that lie in the project."""
+    places = [str(Path(directory, place)) for place in environment.get("PATH", "").split(":")]
+    found = ((name, shutil.which(name, path=":".join(places))) for name in simple.asks)
+    inside = project.resolve()
+    return tuple(n for n, place in found if place and Path(place).resolve().is_relative_to(inside))
+
+
 def starts_make(text: str) -> bool:
     """Whether one of the line's commands is make."""
     if not _MAKE.search(text):
@@ -186,8 +198,8 @@ def only_starts_make(text: str) -> bool:
     return shell_docker.only_starts_make(text)
 
 
-def may_change(text: str, shell: Sequence[str], *, git: bool) -> bool:
-    """Whether a step that is not docker's may change files; with `git`, what git says of them."""
+def may_change(text: str, shell: Sequence[str]) -> bool:
+    """Whether a step that is not docker's may change files."""
     from rootless_build.recipes import shell_effects  # noqa: PLC0415
 
     try:
@@ -196,8 +208,7 @@ def may_change(text: str, shell: Sequence[str], *, git: bool) -> bool:
         return True
     if len(text) > _LONGEST:
         return True
-    found = shell_effects.effect(text)
-    return found > (shell_effects.Effect.FILES if git else shell_effects.Effect.NOTHING)
+    return shell_effects.effect(text) > shell_effects.Effect.NOTHING
 
 
 def tests_files(text: str) -> bool:

@@ -61,7 +61,7 @@ refuse() {
         exit 0
     fi
     record no '' "$@"
-    echo "@REFUSAL@ while the Makefile is read: $program $1" >&2
+    echo "@REFUSAL@ ${RBUILD_STUB_EXPANDS:-while the Makefile is read}: $program $1" >&2
     exit 1
 }
 answered() { record yes '' "$@"; }
@@ -304,6 +304,10 @@ sudo|doas) as_other "$@"; exec '@ITSELF@' "$@" ;;
 esac
 info=info_field page=info_page
 [ "$program" = podman ] && info=podman_info_field page=podman_info_page
+# What docker's own words ask for when their turn comes is done by nobody later.
+case "${RBUILD_STUB_EXPANDS:+yes} $1 $2" in
+"yes volume "*|"yes build "*|"yes image build"|"yes builder build"|"yes buildx b"*) refuse "$@" ;;
+esac
 case "$1 $2" in
 version*) ask version_field version_page 1 "$@" ;;
 info*) ask "$info" "$page" 1 "$@" ;;

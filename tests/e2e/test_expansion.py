@@ -1,0 +1,68 @@
+"""Lines of a recipe whose words are expanded when their turn comes, with real engines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.driver import Rbuild, events
+
+pytestmark = pytest.mark.in_ci("podman")
+
+MAKEFILE = """\
+all:
+	echo 1.2.3 > ver
+	docker build --network host -t expanded:$$(cat ver) --build-arg V="$$(cat ver)" .
+	docker run --rm --network host -v $(CURDIR)/bundles:/b expanded:$$(cat ver) cp /v /b/v
+binary:
+	docker build --network host -t expanded --build-arg V="$$(cat fixed)" .
+	docker run --rm --network host -v $(CURDIR)/bundles:/b $$(cat image) cp /v /b/v
+"""
+
+
+@pytest.fixture
+def project(
+    tmp_path: Path, base: None, backend_name: str, rbuild_environment: Mapping[str, str]
+) -> Rbuild:
+    directory = tmp_path / "project"
+    directory.mkdir()
+    (directory / "Makefile").write_text(MAKEFILE)
+    (directory / "Dockerfile").write_text("FROM debian:bookworm\nARG V\nRUN echo [$V] > /v\n")
+    (directory / ".dockerignore").write_text("bundles\nimage\nfixed\nver\n")
+    (directory / "fixed").write_text("one\n")
+    (directory / "image").write_text("expanded\n")
+    return Rbuild(directory, backend_name, rbuild_environment)
+
+
+def test_words_are_of_what_the_lines_before_have_made(project: Rbuild) -> None:
+    shown = project("plan")
+    assert shown.returncode == 0, shown.stderr
+    assert "$(cat ver)" in shown.stdout
+    assert not (project.project / "ver").exists()
+    done = project("all")
+    assert (done.returncode, (project.bundles / "v").read_text()) == (0, "[1.2.3]\n"), done.stderr
+    assert "build image expanded:1.2.3" in done.stderr
+
+
+def test_what_is_expanded_is_done_again_only_where_something_changed(project: Rbuild) -> None:
+    assert project("binary").returncode == 0
+    assert project("binary").stderr.count("nothing changed") == 1
+    assert (project.bundles / "v").read_text() == "[one]\n"
+
+    (project.project / "fixed").write_text("two\n")
+    done = project("--explain", "binary")
+    assert (done.returncode, (project.bundles / "v").read_text()) == (0, "[two]\n"), done.stderr
+    assert "build argument V changed" in done.stderr
+    assert project("binary").stderr.count("nothing changed") == 1
+
+
+def test_a_shell_that_does_not_come_to_docker(project: Rbuild) -> None:
+    with (project.project / "Makefile").open("a") as makefile:
+        makefile.write("fails:\n\tdocker run expanded $${NOT_SET?has no value} $$(cat fixed)\n")
+    done = project("--log-format", "json", "fails")
+    assert done.returncode == 1
+    told = events(done.stdout)[-1]
+    assert (told["event"], told["status"], told["step"]) == ("error", 2, 1)
+    assert "has no value" in done.stdout
