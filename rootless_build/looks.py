@@ -51,7 +51,9 @@ class Looks:
 
     def anew(self, step: BuildImage) -> Fingerprint:
         """The same, whatever is known. Raises UnknownInputError."""
-        return steps.of_build(step, self._cache, self._own)
+        # Where the image's id goes is empty while it is built.
+        own = self._own.and_file(step.image_id_file)
+        return steps.of_build(step, self._cache, own)
 
     def forget(self) -> None:
         """Something was done, and took its time."""

@@ -7,6 +7,7 @@ directories, and for records and caches whose XDG directory is in the project.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import tempfile
@@ -51,6 +52,10 @@ class OwnFiles:
         ]
         beside = dict.fromkeys(path.parent for path in (*bundles, *written))
         return cls(bundles, tuple(beside), Path(tempfile.gettempdir()), tuple(whole))
+
+    def and_file(self, file: Path | None) -> OwnFiles:
+        """With a file of one build."""
+        return self if file is None else dataclasses.replace(self, whole=(*self.whole, file))
 
     def rules(self, context: Path) -> tuple[str, ...]:
         """Lines of an ignore file that leave them out of a build context."""

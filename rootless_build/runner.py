@@ -24,6 +24,7 @@ from rootless_build import (
     errors,
     escaping,
     failures,
+    image_ids,
     interactive,
     mounts,
     outputs,
@@ -469,6 +470,13 @@ class _Run:
         self._summary = dataclasses.replace(self._summary, saved=self._summary.saved + seconds)
 
     def _build(self, step: BuildImage, reporter: StepReporter) -> bool:
+        image_ids.clear(step, self._plan.project)
+        done = self._build_image_of(step, reporter)
+        if outputs.keeps_image(step) and step.tags:
+            image_ids.write(step, self._built.get(step.tags[0]), self._plan.project)
+        return done
+
+    def _build_image_of(self, step: BuildImage, reporter: StepReporter) -> bool:
         if self._unchanged is not None:
             answer = self._unchanged.build(step, self._engine)
             if self._is_done(answer, reporter):
@@ -631,7 +639,8 @@ class _Run:
     ) -> Image:
         label = ImageLabel(str(self._plan.project), building.fingerprint if building else "")
         limits = self._possible(step.limits, reporter)
-        step = dataclasses.replace(step, labels=(*step.labels, label.pair), limits=limits)
+        labels = (*step.labels, label.pair)
+        step = dataclasses.replace(step, labels=labels, limits=limits, image_id_file=None)
         if self._options.building is None:
             return self._build_image(step, building, reporter)
         # A run that changes nothing reads no containerfile: 20 ms.

@@ -433,8 +433,6 @@ def _must_build(step: BuildImage) -> str:
         return "--no-cache builds every layer anew"
     if step.pull is PullPolicy.ALWAYS:
         return "--pull asks the registry for newer base images"
-    if step.image_id_file is not None:
-        return "it writes an image id file"
     if not step.tags and not step.outputs:
         return "the image has no name to be found by"
     return _cannot_tell(step)

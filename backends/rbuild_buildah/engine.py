@@ -70,7 +70,9 @@ class BuildahEngine:
 
     def find_image(self, reference: str) -> Image | None:
         """The image of that name or id in storage."""
-        done = self._buildah.capture("inspect", "--type", "image", reference)
+        # As podman it takes a shortened id only without its prefix (1.28).
+        name = reference.removeprefix("sha256:")
+        done = self._buildah.capture("inspect", "--type", "image", name)
         if done.status:
             if any(words in done.words for words in _NOT_FOUND):
                 return None

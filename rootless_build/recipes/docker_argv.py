@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import hashlib
+import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TypeVar, cast
 
-from rootless_build import reference
+from rootless_build import outputs, reference
 from rootless_build.errors import RecipeError
 from rootless_build.plan import (
     BuildImage,
@@ -291,6 +293,10 @@ def _build(line: _Line, rest: list[str], *, with_buildkit: bool) -> BuildImage:
         origin=line.context.origin,
         **draft.fields,  # type: ignore[arg-type]  # the flag table names the fields
     )
+    if step.image_id_file is not None and not step.tags and outputs.keeps_image(step):
+        # By the name it is found again, and not built again.
+        place = hashlib.sha256(os.fsencode(step.image_id_file)).hexdigest()[:12]
+        step = dataclasses.replace(step, tags=(f"{reference.OWN}built/{place}",))
     if not with_buildkit:
         return step
     try:

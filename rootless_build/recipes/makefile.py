@@ -95,7 +95,7 @@ def _refuse_unknown_sources(steps: Sequence[Step]) -> None:
             case PullImage():
                 known.add(reference.canonical(step.image))
             case TagImage():
-                if reference.canonical(step.image) not in known:
+                if not reference.is_id(step.image) and reference.canonical(step.image) not in known:
                     assert step.origin is not None  # noqa: S101 - it stands in a recipe
                     raise _refused(
                         step.origin,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,6 +20,14 @@ all:
 binary:
 	docker build --network host -t expanded --build-arg V="$$(cat fixed)" .
 	docker run --rm --network host -v $(CURDIR)/bundles:/b $$(cat image) cp /v /b/v
+named:
+	docker build --network host -t named --iidfile .iid .
+	docker run --rm --network host -v $(CURDIR)/bundles:/b $$(cat .iid) cp /v /b/v
+unnamed:
+	docker build --network host --iidfile=out/iid .
+	docker run --rm --network host -v $(CURDIR)/bundles:/b `cat out/iid` cp /v /b/v
+given:
+	docker run --rm --network host -v $(CURDIR)/bundles:/b $(ID) cp /v /b/v
 """
 
 
@@ -66,3 +75,47 @@ def test_a_shell_that_does_not_come_to_docker(project: Rbuild) -> None:
     told = events(done.stdout)[-1]
     assert (told["event"], told["status"], told["step"]) == ("error", 2, 1)
     assert "has no value" in done.stdout
+
+
+@pytest.mark.parametrize(("target", "place"), [("named", ".iid"), ("unnamed", "out/iid")])
+def test_an_image_by_the_id_that_its_build_wrote(project: Rbuild, target: str, place: str) -> None:
+    """docker 20.10.24 writes `sha256:` and 64 digits, and no newline."""
+    file = project.project / place
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("stale\n")
+    done = project(target)
+    assert (done.returncode, (project.bundles / "v").read_text()) == (0, "[]\n"), done.stderr
+    written = file.read_text()
+    assert re.fullmatch("sha256:[0-9a-f]{64}", written)
+
+    for _ in range(2):
+        file.unlink()
+        assert project(target).stderr.count("nothing changed") == 1
+        assert file.read_text() == written
+    file.write_text("stale\n")
+    assert "would be done" not in project("plan", target).stdout
+    assert project(target).stderr.count("nothing changed") == 1
+    assert file.read_text() == written
+
+    identity = written.removeprefix("sha256:")
+    for word in (written, identity, identity[:12], f"sha256:{identity[:12]}"):
+        (project.bundles / "v").unlink()
+        done = project("given", f"ID={word}")
+        assert (done.returncode, (project.bundles / "v").read_text()) == (0, "[]\n"), done.stderr
+
+
+def test_a_build_that_fails_leaves_no_id(project: Rbuild) -> None:
+    (project.project / "Dockerfile").write_text("FROM debian:bookworm\nRUN exit 3\n")
+    (project.project / ".iid").write_text("stale")
+    assert project("named").returncode == 1
+    assert not (project.project / ".iid").exists()
+
+
+def test_no_id_is_written_out_of_the_project(project: Rbuild, tmp_path: Path) -> None:
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private/iid").write_text("mine")
+    (project.project / "out").symlink_to(tmp_path / "private")
+    done = project("unnamed")
+    assert done.returncode == 1
+    assert "leads out of the project" in done.stderr
+    assert (tmp_path / "private/iid").read_text() == "mine"

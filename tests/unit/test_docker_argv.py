@@ -129,7 +129,10 @@ UNDERSTOOD: Final[list[tuple[str, Step]]] = [
     ("build --platform= .", build()),
     ("build --add-host a:1.2.3.4 .", build(add_hosts=("a:1.2.3.4",))),
     ("build --cache-from a --cache-from=b .", build(cache_from=("a", "b"))),
-    ("build --iidfile out/id .", build(image_id_file=DIRECTORY / "out" / "id")),
+    (
+        "build -t a --iidfile out/id .",
+        build(tags=("a",), image_id_file=DIRECTORY / "out" / "id"),
+    ),
     ("build --squash .", build(squash=True)),
     ("build --output=bundles/ .", output("local", ("dest", "/src/project/bundles"))),
     ("build -o bundles .", output("local", ("dest", "/src/project/bundles"))),
@@ -495,3 +498,11 @@ def test_every_flag_of_buildx_is_known(name: str) -> None:
 )
 def test_a_row_says_one_thing_of_a_flag(flag: docker_flags.Flag) -> None:
     assert sum(map(bool, (flag.fill, flag.ignored, flag.refused))) == 1
+
+
+def test_an_image_whose_id_is_wanted_has_a_name_to_be_found_by() -> None:
+    first, other = (parse(f"build --iidfile {name} .")[0] for name in ("id", "other"))
+    assert isinstance(first, BuildImage)
+    assert isinstance(other, BuildImage)
+    assert first.tags[0].startswith("localhost/rbuild-built/")
+    assert first.tags != other.tags
