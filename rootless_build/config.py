@@ -172,18 +172,20 @@ class UserConfig:
 def load(project: Path, user_file: Path) -> Config:
     """The project's rbuild.toml and the user's file; neither needs to be there.
 
-    Raises ConfigError with file, line, key and what was expected.
+    Root reads the project's with the rights of the project's owner. Raises ConfigError with file,
+    line, key and what was expected.
     """
     project_file = project / FILE_NAME
     if not project_file.is_file() and not user_file.is_file():
         return Config()
     # tomllib and msgspec cost 60 ms; a project without such a file does not pay for them.
-    from rootless_build import config_reader  # noqa: PLC0415
+    from rootless_build import config_reader, owner_rights  # noqa: PLC0415
 
     config, users = Config(), UserConfig()
-    if project_file.is_file():
-        read = config_reader.read(project_file, Config)
-        config = dataclasses.replace(read, file=project_file)
+    with owner_rights.rights_of(owner_rights.owner(project)):
+        if project_file.is_file():
+            read = config_reader.read(project_file, Config)
+            config = dataclasses.replace(read, file=project_file)
     if user_file.is_file():
         users = config_reader.read(user_file, UserConfig)
     return dataclasses.replace(config, defaults=_merged(config.defaults, users.defaults))

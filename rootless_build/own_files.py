@@ -19,8 +19,8 @@ from typing import Final
 from rootless_build.data import dataclass
 from rootless_build.plan import BuildImage, Plan
 
-PROVENANCE: Final = "provenance.intoto.json"
-"""The statement in each bundle (`rootless_build.bundles.provenance`)."""
+PROVENANCE: Final = ("provenance.intoto.json", "provenance.intoto.jsonl")
+"""The statement in each bundle, and the same signed (`rootless_build.bundles.statement`)."""
 _BELOW: Final = ("", "*/", "*/*/")
 """Where a bundle is, below the bundles directory: `NAME`, or `VERSION/NAME`."""
 _SPECIAL: Final = re.compile(r"[\\*?\[]")
@@ -70,7 +70,7 @@ class OwnFiles:
     def _rules(self, context: Path) -> Iterator[str]:
         for place in self.bundles:
             if (inside := _inside(place, context)) is not None:
-                yield from (f"{inside}{below}{PROVENANCE}" for below in _BELOW)
+                yield from (f"{inside}{below}{name}" for below in _BELOW for name in PROVENANCE)
                 yield f"{_parent(inside)}.{_escaped(place.name)}.rbuild.*"
         for place in self.beside:
             if (inside := _inside(place, context)) is not None:

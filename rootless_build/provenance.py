@@ -19,7 +19,8 @@ from typing import Final, cast
 import rootless_build
 from rootless_build.backend import Engine, Image
 from rootless_build.bases import preferred
-from rootless_build.bundles.provenance import Attestation, Object
+from rootless_build.bundles.provenance import Attestation
+from rootless_build.bundles.statement import Object
 from rootless_build.from_lines import external_bases
 from rootless_build.plan import BuildImage, Json, Plan, to_dict
 from rootless_build.reference import canonical, local

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from rootless_build import image_comparison, outputs
 from rootless_build.bundles import Staging, provenance
 from rootless_build.bundles.comparison import Comparison, compare
+from rootless_build.bundles.tree import real
 from rootless_build.data import dataclass
 from rootless_build.errors import ImageNotFoundError, UsageError
 from rootless_build.escaping import shell_joined
@@ -124,7 +125,7 @@ class Reproduction:
     def _containers(self, plan: Plan) -> Plan:
         if plan.bundles is None or not plan.bundles.directory.is_dir():
             raise UsageError("there are no bundles to compare with", hint=f"build: {self._build}")
-        self._ids = provenance.images(plan.bundles.directory.resolve())
+        self._ids = provenance.images(real(plan.bundles.directory))
         builds = (step for step in plan.steps if isinstance(step, BuildImage))
         self._built = frozenset(tag for step in builds for tag in step.tags)
         steps = tuple(
@@ -221,7 +222,7 @@ class Reproduction:
         """All is done: what went to a place of its own is compared."""
         for made, there in self._elsewhere:
             roots = (made, there) if made.is_dir() else (made.parent, there.parent)
-            self._count(compare(roots[0], {}, roots[1].resolve()), *roots, within=str(roots[1]))
+            self._count(compare(roots[0], {}, real(roots[1])), *roots, within=str(roots[1]))
 
     def explain(self, error: ImageNotFoundError) -> None:
         """Say of an image that the project builds itself what became of it, and what to do."""

@@ -37,7 +37,7 @@ _rbuild() {
     run) options+=" --target" ;;
     backends) options+=" --format" ;;
     bundles) options+=" --format" ;;
-    install) options+=" --prefix" ;;
+    install) options+=" --prefix --unverified" ;;
     base) options+=" --from" ;;
     doctor) options+=" --format --fix --explain --report --replay --online" ;;
     # Of those for builds it has no use.

@@ -3,7 +3,7 @@ listed and installed. Engine-neutral; nothing here runs a program.
 """
 
 from rootless_build.bundles.checksums import write_checksums
-from rootless_build.bundles.installation import Installed, install
+from rootless_build.bundles.installation import Installation, Installed, install
 from rootless_build.bundles.listing import BundleFile, Checksum, Kind, list_bundles
 from rootless_build.bundles.merging import merge_tree
 from rootless_build.bundles.staging import (
@@ -20,6 +20,7 @@ from rootless_build.bundles.verification import Problem, Report, verify
 __all__ = [
     "BundleFile",
     "Checksum",
+    "Installation",
     "Installed",
     "Kind",
     "Problem",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build.bundles.listing import Kind, kind_of
-from rootless_build.bundles.tree import CHUNK, directory_inside, open_inside, walk
+from rootless_build.bundles.tree import CHUNK, directory_inside, open_inside, real, walk
 from rootless_build.bundles.verification import is_checksum_file
 
 _BINARIES: Final = frozenset({Kind.ELF, Kind.PE, Kind.MACH_O})
@@ -23,7 +23,7 @@ def write_checksums(directory: Path, start: str = "") -> tuple[str, ...]:
     content is what md5sum and sha256sum print. Returns the paths of the new files, relative to
     `directory`.
     """
-    root = directory.resolve()
+    root = real(directory)
     made = []
     for entry in tuple(walk(root, start)):
         if not stat.S_ISREG(entry.status.st_mode) or is_checksum_file(entry.path):

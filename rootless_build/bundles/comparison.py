@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from rootless_build.bundles import provenance
+from rootless_build.bundles.statement import OWN_NAMES
 from rootless_build.bundles.tree import CHUNK, link_text, open_inside
 from rootless_build.data import dataclass
 
 _MOST_PLACES: Final = 8
 _BLOCK: Final = 4096
+_MOST_SECTIONS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ def compare(made: Path, before: provenance.Written, bundles: Path) -> Comparison
     written = sorted(
         path
         for path, seen in provenance.state(made).items()
-        if before.get(path) != seen and Path(path).name != provenance.NAME
+        if before.get(path) != seen and Path(path).name not in OWN_NAMES
     )
     differences = [found for path in written if (found := _difference(made, bundles, path))]
     touched = {provenance.bundle(made, path) for path in written}
@@ -119,7 +122,7 @@ def _sections(file: BinaryIO) -> list[tuple[str, int, int]]:
     try:
         return [
             (str(s.name), int(s["sh_offset"]), int(s["sh_offset"]) + int(s["sh_size"]))
-            for s in ELFFile(file).iter_sections()
+            for s in islice(ELFFile(file).iter_sections(), _MOST_SECTIONS)
             if s["sh_type"] not in {"SHT_NOBITS", "SHT_NULL"}
         ]
     except (ELFError, ValueError, KeyError, OverflowError, UnicodeDecodeError):

@@ -8,27 +8,33 @@ out), and dynamic binaries are taken where no static ones were built.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
+from rootless_build import owner_rights
 from rootless_build.bundles.copying import copy_data
 from rootless_build.bundles.tree import (
+    CHUNK,
+    Entry,
+    contents,
     existing,
     leads_out,
     link_text,
     open_inside,
     readable,
-    walk,
+    real,
 )
-from rootless_build.bundles.verification import examine, is_checksum_file
+from rootless_build.bundles.verification import Findings, Problem, is_checksum_file, verified
 from rootless_build.data import dataclass
 from rootless_build.errors import BundlesError, HostError, UsageError
 from rootless_build.escaping import shown
+from rootless_build.owner_rights import Owner, rights_of
 
 _BUNDLES: Final = (
     "binary-client",
@@ -64,61 +70,145 @@ class _Executable:
         return Path(self.path).name
 
 
-def install(directory: Path, prefix: Path, *, dry_run: bool) -> Iterator[Installed]:
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What is to be installed: files are written, and renamed over what is there, one for each
+    item that is taken.
+
+    `skipped` is what keeps these bundles from being installed without `unverified`.
+    """
+
+    skipped: tuple[Problem, ...]
+    items: Iterator[Installed]
+
+    def __iter__(self) -> Iterator[Installed]:
+        return self.items
+
+
+def install(
+    directory: Path,
+    prefix: Path,
+    *,
+    dry_run: bool,
+    unverified: bool = False,
+    owner: Owner | None = None,
+) -> Installation:
     """Copy the executables of the latest bundles in `directory` to `prefix/bin`.
 
-    Everything that can be checked is checked when this is called; files are written, and renamed
-    over what is there, one for each item that is taken from the iterator. `dry_run` yields the
+    Root reads the bundles with the rights of `owner`, or else of whoever can decide what is at
+    `directory` (`rootless_build.owner_rights`), and writes with its own.
+
+    Everything that can be checked is checked when this is called: that the bundles are what their
+    checksums and their provenance say, and that they have provenance, unless `unverified`. What is
+    copied is held against the provenance once more before it takes its name. `dry_run` yields the
     same items and writes nothing.
 
-    Raises UsageError (nothing to install, two files of one name), BundlesError (checksums, links
-    out of the bundles), HostError (`bundles-not-readable`, `prefix-not-writable`, `no-space`).
+    Raises UsageError (nothing to install, two files of one name), BundlesError (what `verify`
+    refuses, no provenance, links out of the bundles), HostError (`bundles-not-readable`,
+    `prefix-not-writable`, `no-space`).
     """
-    root = directory.resolve()
-    with readable(root):
+    owner = owner or owner_rights.owner(directory)
+    with rights_of(owner), readable(directory):
+        root = real(directory)
         start = _latest(root)
-        executables = _executables(root, start)
+        entries = contents(root)
+        executables = _executables(root, start, entries)
         if not executables:
             raise UsageError(
                 f"there are no executables in {shown(directory)}",
                 hint="build them first: rbuild",
             )
-        if problems := examine(root, start).report().problems:
-            raise BundlesError(
-                f"the bundles in {shown(directory)} are damaged; nothing was installed",
-                problems=tuple(str(problem) for problem in problems),
-                hint="build them again: rbuild",
-            )
+        findings = verified(root, entries)
+    bad = findings.report().problems
+    without = tuple(_without_provenance(start, executables, findings))
+    if not unverified:
+        _refuse(directory, bad, without)
     target = prefix.absolute() / "bin"
     if not dry_run:
         _check_writable(target, [executable.name for executable in executables])
-    return _install(directory, target, executables, dry_run=dry_run)
+    digests = {} if unverified else findings.provenance.files
+    source = _Source(directory, root, owner)
+    items = _install(source, target, executables, digests, dry_run=dry_run)
+    return Installation((*bad, *without), items)
+
+
+def _without_provenance(
+    start: str, executables: list[_Executable], findings: Findings
+) -> Iterator[Problem]:
+    known = findings.provenance
+    if start and not known.older and known.links.get("latest") is None:
+        yield Problem("latest", "has no provenance")
+    for executable in executables:
+        if executable.file not in known.files and executable.file not in findings.problems:
+            yield Problem(executable.file, "has no provenance")
+
+
+def _refuse(directory: Path, bad: tuple[Problem, ...], without: tuple[Problem, ...]) -> None:
+    if bad:
+        raise BundlesError(
+            f"the bundles in {shown(directory)} are damaged; nothing was installed",
+            problems=tuple(map(str, bad)),
+            hint="build them again: rbuild",
+        )
+    if without:
+        raise BundlesError(
+            f"nothing says what the bundles in {shown(directory)} were made of; nothing was"
+            " installed",
+            problems=tuple(map(str, without)),
+            hint="build them again: rbuild; or, if you know where they are from:"
+            " rbuild install --unverified",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Bundles, as they were named and without links, and whose rights they are read with."""
+
+    directory: Path
+    root: Path
+    owner: Owner | None
+
+    def open(self, path: str) -> BinaryIO:
+        with rights_of(self.owner), readable(self.directory):
+            return open_inside(self.root, path)
 
 
 def _install(
-    bundles: Path, directory: Path, executables: list[_Executable], *, dry_run: bool
+    source: _Source,
+    directory: Path,
+    executables: list[_Executable],
+    digests: Mapping[str, str],
+    *,
+    dry_run: bool,
 ) -> Iterator[Installed]:
     for executable in executables:
         target = directory / executable.name
         replaced = os.path.lexists(target)
         if not dry_run:
-            with readable(bundles):
-                source = open_inside(bundles.resolve(), executable.path)
-            with source:
+            with source.open(executable.path) as file:
                 try:
                     directory.mkdir(parents=True, exist_ok=True)
-                    _place(source.fileno(), target)
+                    _place(file.fileno(), target, digests.get(executable.file))
                 except OSError as error:
                     raise _failed(target, error) from error
-        yield Installed(bundles / executable.path, target, replaced)
+        yield Installed(source.directory / executable.path, target, replaced)
 
 
-def _place(source: int, target: Path) -> None:
-    """Write beside `target` and rename over it: a program that runs keeps its own file."""
+def _place(source: int, target: Path, digest: str | None) -> None:
+    """Write beside `target` and rename over it: a program that runs keeps its own file.
+
+    Raises BundlesError when what was copied is not what was verified.
+    """
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
         try:
             copy_data(source, descriptor)
+            if digest is not None and _digest(descriptor) != digest:
+                raise BundlesError(
+                    f"{shown(target.name)} was changed while it was installed; it was not",
+                    problems=(f"{shown(target.name)}: is not what was verified",),
+                    hint="who else works with these bundles?",
+                )
             os.fchmod(descriptor, 0o755)
             os.fsync(descriptor)
         finally:
@@ -134,6 +224,15 @@ def _place(source: int, target: Path) -> None:
         os.close(parent)
 
 
+def _digest(descriptor: int) -> str:
+    found = hashlib.sha256()
+    position = 0
+    while chunk := os.pread(descriptor, CHUNK, position):
+        found.update(chunk)
+        position += len(chunk)
+    return found.hexdigest()
+
+
 # --- which files --------------------------------------------------------------------------------
 
 
@@ -144,28 +243,29 @@ def _latest(root: Path) -> str:
     latest = root / "latest"
     if not latest.is_dir():
         return ""
-    real = latest.resolve()
-    if not real.is_relative_to(root):
+    there = real(latest)
+    if not there.is_relative_to(root):
         raise _leads_out("latest")
-    relative = str(real.relative_to(root))
+    relative = str(there.relative_to(root))
     return "" if relative == "." else relative
 
 
-def _executables(root: Path, start: str) -> list[_Executable]:
+def _executables(root: Path, start: str, entries: tuple[Entry, ...]) -> list[_Executable]:
+    above = f"{start}/" if start else ""
+    modes = {entry.path: entry.status.st_mode for entry in entries if entry.path.startswith(above)}
     directories = [
-        str(Path(start, name))
+        f"{above}{name}"
         for name in _BUNDLES
-        if stat.S_ISDIR(_mode(root / start / name))  # not a link
+        if stat.S_ISDIR(modes.get(f"{above}{name}", 0))  # not a link
     ]
     if directories:
         chosen: dict[str, _Executable] = {}
         for directory in directories:
-            names = sorted(path.name for path in (root / directory).iterdir())
-            paths = [f"{directory}/{name}" for name in names]
+            paths = sorted(path for path in modes if os.path.dirname(path) == directory)  # noqa: PTH120
             for executable in _short_names(root, paths):
                 chosen.setdefault(executable.name, executable)
         return list(chosen.values())
-    return _without_duplicates(_short_names(root, [entry.path for entry in walk(root, start)]))
+    return _without_duplicates(_short_names(root, [*modes]))
 
 
 def _without_duplicates(executables: list[_Executable]) -> list[_Executable]:
@@ -204,17 +304,17 @@ def _executable(root: Path, path: str) -> str | None:
         return path if _may_run(root, path) else None
     if not stat.S_ISLNK(mode):
         return None
-    real = Path(os.path.realpath(root / path))
-    if not real.is_relative_to(root):
+    there = real(root / path)
+    if not there.is_relative_to(root):
         # As root, this would give everybody a copy of a file that only root may read.
         raise _leads_out(path)
-    if leads_out(path, link_text(root / path)) or not stat.S_ISREG(_mode(real)):
+    if leads_out(path, link_text(root / path)) or not stat.S_ISREG(_mode(there)):
         return None
-    return path if real == root / path else _resolved(root, real)
+    return path if there == root / path else _resolved(root, there)
 
 
-def _resolved(root: Path, real: Path) -> str | None:
-    relative = str(real.relative_to(root))
+def _resolved(root: Path, there: Path) -> str | None:
+    relative = str(there.relative_to(root))
     return relative if _may_run(root, relative) else None
 
 

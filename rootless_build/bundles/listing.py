@@ -6,10 +6,19 @@ import codecs
 import os
 import stat
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from rootless_build.bundles.tree import Entry, leads_out, link_text, open_inside, readable, walk
+from rootless_build.bundles.tree import (
+    Entry,
+    contents,
+    leads_out,
+    link_text,
+    open_inside,
+    readable,
+    real,
+)
 from rootless_build.bundles.verification import Findings, examine, is_checksum_file
 from rootless_build.data import dataclass
 
@@ -76,6 +85,10 @@ _MAGIC: Final = (
     (b"\x1f\x8b", Kind.GZIP),
     (b"PK\x03\x04", Kind.ZIP),
 )
+# What linkers make stays far below; each is read one by one.
+_MOST_SEGMENTS: Final = 64
+_MOST_SECTIONS: Final = 4_096
+_MOST_TAGS: Final = 256
 _GO_NAMES: Final = {
     "EM_386": "386",
     "EM_AARCH64": "arm64",
@@ -93,14 +106,15 @@ def list_bundles(directory: Path) -> tuple[BundleFile, ...]:
 
     Links to outside are named, never followed. Raises HostError when something can't be read.
     """
-    root = directory.resolve()
+    root = real(directory)
     if not root.is_dir():
         return ()
+    entries = contents(root)
+    findings = examine(root, entries)
     with readable(root):
-        findings = examine(root)
         found = [
             _describe(root, entry, findings)
-            for entry in walk(root)
+            for entry in entries
             if not stat.S_ISDIR(entry.status.st_mode)
         ]
     return tuple(sorted(found, key=lambda file: file.path.split("/")))
@@ -186,6 +200,8 @@ def _elf(file: BinaryIO, size: int) -> tuple[Kind, str, str]:
         # Before reading the table: its length is what the file says of itself.
         if max(table, sections) > size or (elf.num_segments() and not header["e_phentsize"]):
             return Kind.DAMAGED_ELF, architecture, ""
+        if elf.num_segments() > _MOST_SEGMENTS or header["e_shnum"] > _MOST_SECTIONS:
+            return Kind.DAMAGED_ELF, architecture, ""
         segments = list(elf.iter_segments())
         if any(part["p_offset"] + part["p_filesz"] > size for part in segments):
             return Kind.DAMAGED_ELF, architecture, ""
@@ -194,7 +210,7 @@ def _elf(file: BinaryIO, size: int) -> tuple[Kind, str, str]:
             tag.entry.d_tag == "DT_NEEDED"
             for part in segments
             if isinstance(part, DynamicSegment)
-            for tag in part.iter_tags()
+            for tag in islice(part.iter_tags(), _MOST_TAGS)
         )
     except Exception:  # its parsers raise a dozen types on damaged files
         return Kind.DAMAGED_ELF, architecture, ""

@@ -1,16 +1,14 @@
-"""Provenance of bundles: an in-toto statement in each bundle, written and checked.
+"""Provenance of bundles: an in-toto statement in each bundle, written and asked.
 
 A bundle is what one part of the project's build script makes: `bundles/VERSION/NAME` where
-`bundles/latest` leads to VERSION (Docker up to 17.09), else `bundles/NAME`. Its statement is
-`provenance.intoto.json` in it: its scripts remove the two together, and names of subjects are
-relative to it, so that a bundle can be moved. It is about the files that were written in the run,
-by path and sha256 (in-toto Statement v1, in-toto.io/Statement/v1).
+`bundles/latest` leads to VERSION (Docker up to 17.09), else `bundles/NAME`. Its statement is in it
+(`rootless_build.bundles.statement`): its scripts remove the two together, and names of subjects
+are relative to it, so that a bundle can be moved. Its subjects are what was written in the run.
 """
 
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
 import os
 import stat
@@ -19,19 +17,17 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Final, cast
 
-from rootless_build.bundles.tree import CHUNK, Entry, link_text, open_inside, walk, writable
+from rootless_build.bundles import statement
+from rootless_build.bundles.statement import NAME, OWN_NAMES, STATEMENT, Object
+from rootless_build.bundles.tree import Entry, Snapshot, link_text, real, remove, walk, writable
 from rootless_build.data import dataclass
 from rootless_build.escaping import shown
 from rootless_build.plan import Json
 
-NAME: Final = "provenance.intoto.json"
-STATEMENT: Final = "https://in-toto.io/Statement/v1"
 _LATEST: Final = "latest"
-_LARGEST: Final = 16 * 1024 * 1024
 
 Written = Mapping[str, tuple[int, int]]
 """Path: inode and time of last change, which no program can set."""
-Object = dict[str, Json]
 _Dependency = dict[str, dict[str, str]]
 
 
@@ -44,6 +40,22 @@ class Attestation:
     time: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run whose bundles are attested.
+
+    `root` is what it made, `current` the bundles as they are. `given` was in `root` when the run
+    began, `lasting` are the bundles that it left alone. `meanwhile` are paths that somebody else
+    made in `current` since, and that stay there.
+    """
+
+    root: Path
+    current: Path
+    given: Snapshot
+    lasting: Collection[str] = ()
+    meanwhile: Collection[str] = ()
+
+
 def state(root: Path) -> Written:
     """To tell later which files were written since."""
     return {
@@ -53,44 +65,39 @@ def state(root: Path) -> Written:
     }
 
 
-def attest(root: Path, current: Path, before: Written, attestation: Attestation | None) -> None:
-    """Write the statements of all bundles in which files were written; None removes them.
+def attest(run: Run, attestation: Attestation | None) -> tuple[str, ...]:
+    """Write the statements of all bundles in which something changed; None removes them.
 
-    Where the statement would say what that in `current` says, but for times and the like, it is
-    kept as it is.
+    Where a statement would say what that in `run.current` says, but for times and the like, it is
+    kept as it is, and a signature of it with it. Returns warnings.
     """
-    written = {path for path, seen in state(root).items() if before.get(path) != seen}
-    for bundle, paths in _by_bundle(root, written).items():
-        file = root / bundle / NAME
-        with writable(file.parent):
-            file.unlink(missing_ok=True)
-        if attestation is None:
+    warnings = []
+    for bundle, found in _touched(run).items():
+        place = run.root / bundle
+        if not place.is_dir():
             continue
-        content = _statement(root, bundle, paths, attestation)
-        old = _read(current, os.path.join(bundle, NAME))  # noqa: PTH118 - a path in the tree
-        if old is not None and _lasting(old) == _lasting(content):
-            content = old
-        with writable(file.parent):
-            file.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
-        if attestation.time is not None:
-            os.utime(file, (attestation.time, attestation.time))
-
-
-def check(root: Path) -> Iterator[tuple[str, str]]:
-    """Path and problem of each subject that is not what its statement says."""
-    for entry in tuple(walk(root)):
-        if Path(entry.path).name == NAME and stat.S_ISREG(entry.status.st_mode):
-            yield from _check(root, entry)
+        with writable(place):
+            for name in OWN_NAMES:
+                remove(place / name)
+        made = _made(run, bundle, found, attestation) if attestation else None
+        if made is not None and not statement.fits(made):
+            warnings.append(f"{shown(bundle)} has too many files to have provenance")
+            made = None
+        if made is not None:
+            _write(place / NAME, made, attestation.time if attestation else None)
+    return tuple(warnings)
 
 
 def subjects(root: Path) -> Iterator[tuple[str, str]]:
-    """Every path that a statement names, and its bundle."""
-    for where, statement in _statements(root):
-        listed = statement.get("subject")
-        for subject in listed if isinstance(listed, list) else ():
-            named = _subject(subject)
-            if named is not None:
-                yield os.path.normpath(os.path.join(where, named[0])), where  # noqa: PTH118
+    """Every file that a statement names as written by its build, and its bundle."""
+    for where, said in _statements(root):
+        try:
+            claimed = statement.claims(said)
+        except statement.NoStatementError:
+            continue
+        for claim in claimed:
+            if claim.target is None and not claim.role:
+                yield os.path.normpath(os.path.join(where, claim.path)), where  # noqa: PTH118
 
 
 def images(root: Path) -> dict[str, str]:
@@ -99,9 +106,9 @@ def images(root: Path) -> dict[str, str]:
     Of two builds in different images neither is meant: such a reference is left out.
     """
     found: dict[str, set[str]] = defaultdict(set)
-    for _, statement in _statements(root):
+    for _, said in _statements(root):
         try:
-            predicate = cast("dict[str, dict[str, list[_Dependency]]]", statement["predicate"])
+            predicate = cast("dict[str, dict[str, list[_Dependency]]]", said["predicate"])
             for item in predicate["buildDefinition"]["resolvedDependencies"]:
                 if item.get("annotations", {}).get("role") == "image":
                     found[str(item["name"])].add(str(item["digest"]["sha256"]))
@@ -117,54 +124,21 @@ def bundle(root: Path, path: str) -> str:
     return "/".join(parents[:depth])
 
 
+def owner(root: Path, path: str, statements: Collection[str]) -> str:
+    """The bundle whose statement, one of these, a path belongs to, or would belong to."""
+    own = bundle(root, path)
+    parent = os.path.dirname(path)  # noqa: PTH120 - a path in the tree
+    while len(parent) > len(own):
+        if parent in statements:
+            return parent
+        parent = os.path.dirname(parent)  # noqa: PTH120 - as above
+    return own
+
+
 def _statements(root: Path) -> Iterator[tuple[str, Object]]:
     for entry in tuple(walk(root)):
-        if Path(entry.path).name == NAME and (statement := _read(root, entry.path)) is not None:
-            yield os.path.dirname(entry.path), statement  # noqa: PTH120
-
-
-def _check(root: Path, entry: Entry) -> Iterator[tuple[str, str]]:
-    statement = _read(root, entry.path)
-    subjects = statement.get("subject") if statement else None
-    if statement is None or statement.get("_type") != STATEMENT or not isinstance(subjects, list):
-        yield entry.path, "is no in-toto statement"
-        return
-    directory = os.path.dirname(entry.path)  # noqa: PTH120 - a path in the tree
-    for subject in subjects:
-        named = _subject(subject)
-        if named is None:
-            yield entry.path, "has a subject without a name or a sha256 digest"
-            continue
-        name, digest = named
-        if name.startswith("/") or ".." in name.split("/") or "\0" in name:
-            yield entry.path, f"names {shown(name)}, outside its directory"
-            continue
-        path = os.path.join(directory, name)  # noqa: PTH118 - as above
-        try:
-            actual = _digest(root, path)
-        except PermissionError:
-            raise
-        except OSError:
-            yield entry.path, f"names {shown(name)}, which is missing"
-            continue
-        if actual != digest:
-            yield path, f"is not what {NAME} says"
-
-
-def _subject(subject: Json) -> tuple[str, str] | None:
-    if not isinstance(subject, dict):
-        return None
-    name, digests = subject.get("name"), subject.get("digest")
-    digest = digests.get("sha256") if isinstance(digests, dict) else None
-    return (name, digest) if isinstance(name, str) and isinstance(digest, str) else None
-
-
-def _by_bundle(root: Path, paths: Collection[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = defaultdict(list)
-    for path in sorted(paths):
-        if Path(path).name != NAME:
-            found[bundle(root, path)].append(path)
-    return found
+        if Path(entry.path).name == NAME and (said := _read(root, entry.path)) is not None:
+            yield os.path.dirname(entry.path), said  # noqa: PTH120
 
 
 def _versions(root: Path) -> set[str]:
@@ -172,44 +146,151 @@ def _versions(root: Path) -> set[str]:
     return {os.path.normpath(link_text(latest))} if latest.is_symlink() else set()
 
 
-def _statement(root: Path, bundle: str, paths: list[str], said: Attestation) -> Object:
-    subjects: list[Json] = [
-        {
-            "name": os.path.relpath(path, bundle or "."),
-            "digest": {"sha256": _digest(root, path)},
-        }
-        for path in paths
-    ]
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The files and links of a bundle: those that the run wrote, those that it left alone."""
+
+    written: list[Entry]
+    left: list[Entry]
+
+
+def _touched(run: Run) -> dict[str, _Found]:
+    """What is in each bundle in which something was written or removed."""
+    found: dict[str, _Found] = defaultdict(lambda: _Found([], []))
+    touched = set()
+    now = [entry for entry in walk(run.root) if _is_part(entry.path, entry.status.st_mode)]
+    for entry in now:
+        where = owner(run.root, entry.path, run.lasting)
+        status = entry.status
+        before = run.given.get(entry.path)
+        if before == (status.st_mode, status.st_ino, status.st_ctime_ns):
+            found[where].left.append(entry)
+        else:
+            found[where].written.append(entry)
+            touched.add(where)
+    there = {entry.path for entry in now}
+    for path, (mode, *_) in run.given.items():
+        if path not in there and _is_part(path, mode):
+            touched.add(owner(run.root, path, run.lasting))
+    return {where: found[where] for where in sorted(touched)}
+
+
+def _is_part(path: str, mode: int) -> bool:
+    """Whether a statement names it, as a file or link that was built."""
+    return (stat.S_ISREG(mode) or stat.S_ISLNK(mode)) and Path(path).name not in OWN_NAMES
+
+
+def _made(run: Run, bundle: str, found: _Found, said: Attestation) -> bytes | None:
+    """The statement of a bundle; None where nothing was built."""
+    old = _read(run.current, os.path.join(bundle, NAME))  # noqa: PTH118 - a path in the tree
+    new = _statement(run, bundle, found, said, old) if found.written else _without(run, bundle, old)
+    if new is None:
+        return None
+    if old is not None and _lasting(old) == _lasting(new):
+        new = old
+    return (json.dumps(new, indent=1, sort_keys=True) + "\n").encode()
+
+
+def _statement(
+    run: Run, bundle: str, found: _Found, said: Attestation, old: Object | None
+) -> Object:
+    predicate = copy.deepcopy(said.predicate)
+    if left := [*_left(run, bundle, found, old)]:
+        definition = predicate.setdefault("buildDefinition", {})
+        if isinstance(definition, dict):
+            dependencies = definition.setdefault("resolvedDependencies", [])
+            if isinstance(dependencies, list):
+                dependencies += left
+    written = sorted(found.written, key=lambda entry: entry.path)
     return {
         "_type": STATEMENT,
-        "subject": subjects,
+        "subject": [statement.descriptor(run.root, entry, bundle) for entry in written],
         "predicateType": said.predicate_type,
-        "predicate": said.predicate,
+        "predicate": predicate,
     }
 
 
-def _digest(root: Path, path: str) -> str:
-    with open_inside(root, path) as file:
-        found = hashlib.sha256()
-        while chunk := file.read(CHUNK):
-            found.update(chunk)
-        return found.hexdigest()
+def _left(run: Run, bundle: str, found: _Found, old: Object | None) -> Iterator[Json]:
+    """What the run left in the bundle.
+
+    An earlier statement that names all there was is believed, not the files: what was changed or
+    added behind its back is told by the next verification. What had no such statement is taken as
+    it is.
+    """
+    said = _said(old)
+    known = old is not None and statement.is_complete(_claims(old))
+    written = {os.path.relpath(entry.path, bundle or ".") for entry in found.written}
+    names = {os.path.relpath(entry.path, bundle or "."): entry for entry in found.left}
+    for name in sorted(names.keys() | (said.keys() - written)):
+        if known and name in said:
+            path = os.path.normpath(os.path.join(bundle, name))  # noqa: PTH118 - in the tree
+            if name in names or path in run.meanwhile:
+                yield statement.carried(said[name])
+        elif not known and name in names:
+            role = statement.EARLIER if name in said else statement.UNKNOWN
+            yield statement.descriptor(run.root, names[name], bundle, role)
+
+
+def _without(run: Run, bundle: str, old: Object | None) -> Object | None:
+    """The statement of what an earlier run wrote, and this one did not remove."""
+    if old is None:
+        return None
+    gone = {
+        os.path.relpath(path, bundle or ".")
+        for path in run.given
+        if not os.path.lexists(run.root / path)
+    }
+
+    def stays(said: Json) -> bool:
+        return not isinstance(said, dict) or said.get("name") not in gone
+
+    new = copy.deepcopy(old)
+    listed = new.get("subject")
+    new["subject"] = [said for said in listed if stays(said)] if isinstance(listed, list) else []
+    definition = new.get("predicate")
+    definition = definition.get("buildDefinition") if isinstance(definition, dict) else None
+    if isinstance(definition, dict):
+        before = [*statement.earlier(new)]
+        found = definition.get("resolvedDependencies")
+        if isinstance(found, list):
+            definition["resolvedDependencies"] = [
+                said for said in found if said not in before or stays(said)
+            ]
+    return new if new["subject"] else None
+
+
+def _said(old: Object | None) -> dict[str, Json]:
+    """What a statement says of each file, by its name in the bundle."""
+    if old is None or not _claims(old):
+        return {}
+    listed = [*cast("list[Json]", old["subject"]), *statement.earlier(old)]
+    return {claim.path: said for claim, said in zip(_claims(old), listed, strict=True)}
+
+
+def _claims(old: Object) -> tuple[statement.Claim, ...]:
+    try:
+        return statement.claims(old)
+    except statement.NoStatementError:
+        return ()
+
+
+def _write(file: Path, content: bytes, time: int | None) -> None:
+    with writable(file.parent):
+        file.write_bytes(content)
+        if time is not None:
+            os.utime(file, (time, time))
 
 
 def _read(root: Path, path: str) -> Object | None:
     try:
-        with open_inside(root.resolve(), path) as file:
-            found = json.loads(file.read(_LARGEST))
-    except PermissionError:
-        raise
-    except (OSError, ValueError, RecursionError):
+        return statement.parsed(statement.read(real(root), path))
+    except statement.NoStatementError:
         return None
-    return cast("Object", found) if isinstance(found, dict) else None
 
 
-def _lasting(statement: Object) -> Object:
+def _lasting(said: Object) -> Object:
     """A statement without what differs between two runs that did the same."""
-    lasting = copy.deepcopy(statement)
+    lasting = copy.deepcopy(said)
     predicate = lasting.get("predicate")
     details = predicate.get("runDetails") if isinstance(predicate, dict) else None
     if isinstance(details, dict):

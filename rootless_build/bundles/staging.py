@@ -28,9 +28,11 @@ from rootless_build.bundles import provenance
 from rootless_build.bundles.checksums import write_checksums
 from rootless_build.bundles.copying import copy_attributes, copy_file, copy_tree
 from rootless_build.bundles.merging import merge_tree, put_in_place, set_modes
+from rootless_build.bundles.statement import OWN_NAMES
 from rootless_build.bundles.swapping import recover, swap
 from rootless_build.bundles.tree import (
     CHUNK,
+    Seen,
     Snapshot,
     chown_command,
     directories,
@@ -41,6 +43,7 @@ from rootless_build.bundles.tree import (
     link_text,
     open_inside,
     readable,
+    real,
     remove,
     snapshot,
     walk,
@@ -138,7 +141,7 @@ class Staging:
         """Raise StepFailedError when a link leads a path in `path` out of it: an earlier output,
         or a container, may have left one.
         """
-        root = self.path.resolve()
+        root = real(self.path)
         if not inside(root, target):
             place = shown(self.directory / target.relative_to(self.path))
             raise StepFailedError(
@@ -161,7 +164,7 @@ class Staging:
         files don't match their checksums or a bundle has nothing in it, HostError when something
         can't be read or moved; the bundles directory is then as it was.
         """
-        published = self._verified(attestation, asked)
+        published = self._verified(attestation, asked, ())
         with _publishing(self.directory, "bundles-not-writable"):
             self._take_statements()
             if os.path.lexists(self.directory):
@@ -183,7 +186,8 @@ class Staging:
         container removed is removed where it is as it was. Raises as `publish`, and BundlesError
         where a name is a file of the container's and a directory of the others', or the reverse.
         """
-        published = self._verified(attestation, asked)
+        meanwhile = snapshot(self.directory).keys() - self.found.keys()
+        published = self._verified(attestation, asked, meanwhile)
         new = snapshot(self.path)
         written = [path for path, seen in new.items() if self.given.get(path) != seen]
         with _publishing(self.directory, "bundles-not-writable"):
@@ -206,18 +210,30 @@ class Staging:
         for path in self._lasting_statements(snapshot(self.path)):
             original, place = self.directory / path, self.path / path
             with writable(place.parent):
+                remove(place)
                 copy_file(original, place)
             copy_attributes(original, place, original.lstat())
 
     def _lasting_statements(self, new: Snapshot) -> set[str]:
-        """The statements of bundles that the container left as they were."""
-        lasting = set()
-        for path in _statements(self.found):
-            bundle, _, _ = path.rpartition("/")
-            stays = not bundle or (bundle in new and stat.S_ISDIR(new[bundle][0]))
-            if stays and _below(new, bundle) == _below(self.given, bundle):
-                lasting.add(path)
-        return lasting
+        """The statements, and signatures, of bundles that the container left as they were."""
+        lasting = self._lasting_bundles(new)
+        return {path for path in _statements(self.found) if path.rpartition("/")[0] in lasting}
+
+    def _lasting_bundles(self, new: Snapshot) -> set[str]:
+        bundles = {path.rpartition("/")[0] for path in _statements(self.found)}
+        changed = (
+            path
+            for path in self.given.keys() | new.keys()
+            if self.given.get(path) != new.get(path)
+            and Path(path).name not in OWN_NAMES
+            and any(_is_part(found.get(path)) for found in (self.given, new))
+        )
+        touched = {provenance.owner(self.path, path, bundles) for path in changed}
+        return {
+            bundle
+            for bundle in bundles - touched
+            if not bundle or (bundle in new and stat.S_ISDIR(new[bundle][0]))
+        }
 
     def _check_beside(
         self, now: Snapshot, new: Snapshot, written: Collection[str], gone: Collection[str]
@@ -260,7 +276,10 @@ class Staging:
                         os.rmdir(name, dir_fd=there)
 
     def _verified(
-        self, attestation: provenance.Attestation | None, asked: Collection[str]
+        self,
+        attestation: provenance.Attestation | None,
+        asked: Collection[str],
+        meanwhile: Collection[str],
     ) -> Published:
         """What is staged is right, attested, and on the disk."""
         with readable(self.path):
@@ -278,9 +297,11 @@ class Staging:
                     problems=tuple(str(problem) for problem in problems),
                 )
             with _publishing(self.directory, "no-space"):
-                provenance.attest(self.path, self.directory, self.before, attestation)
+                lasting = self._lasting_bundles(snapshot(self.path))
+                run = provenance.Run(self.path, self.directory, self.given, lasting, meanwhile)
+                told = provenance.attest(run, attestation)
                 _flush(self.path)
-        return Published(files, report.checked, (*self.warnings, *report.warnings))
+        return Published(files, report.checked, (*self.warnings, *report.warnings, *told))
 
 
 @contextmanager
@@ -300,7 +321,7 @@ def _publishing(directory: Path, finding: str) -> Iterator[None]:
 
 def check(directory: Path) -> None:
     """Whether `directory` can be staged and replaced. Raises as `stage` does; changes nothing."""
-    directory = directory.resolve()
+    directory = real(directory)
     _check_writable(existing(directory.parent))
     if directory.exists():
         _check(directory)
@@ -315,7 +336,7 @@ def stage(directory: Path) -> Iterator[Staging]:
     `bundles-owned-by-root`, `bundles-not-readable`, `bundles-mount-point`, `no-space`) before
     anything is changed, UsageError when `directory` is no directory.
     """
-    directory = directory.resolve()
+    directory = real(directory)
     check(directory)
     ancestor = existing(directory.parent)
     warnings = _remove_leftovers(directory)
@@ -367,9 +388,9 @@ def _filled(directory: Path, new: Path, warnings: list[str]) -> Staging:
     return Staging(new, directory, mode, warnings, before, snapshot(new), found)
 
 
-def _below(found: Snapshot, directory: str) -> Snapshot:
-    start = f"{directory}/" if directory else ""
-    return {path: seen for path, seen in found.items() if path.startswith(start)}
+def _is_part(seen: Seen | None) -> bool:
+    """Whether it is what a statement names."""
+    return seen is not None and (stat.S_ISREG(seen[0]) or stat.S_ISLNK(seen[0]))
 
 
 def _above(path: str) -> Iterator[str]:
@@ -381,7 +402,7 @@ def _above(path: str) -> Iterator[str]:
 
 def _statements(found: Snapshot) -> list[str]:
     names = (path for path, (mode, *_) in found.items() if stat.S_ISREG(mode))
-    return [path for path in names if Path(path).name == provenance.NAME]
+    return [path for path in names if Path(path).name in OWN_NAMES]
 
 
 def _not_removed(private: Path, error: OSError) -> str:
@@ -480,7 +501,7 @@ def _prefix(directory: Path) -> str:
 
 def abandoned(directory: Path) -> tuple[Path, ...]:
     """The staging directories of dead processes for a bundles directory."""
-    directory = directory.resolve()
+    directory = real(directory)
     pattern = re.compile(
         rf"\.{re.escape(directory.name)}\.rbuild\.(\d+\.\d+)\.[^.]+", flags=re.DOTALL
     )
@@ -515,7 +536,7 @@ def restore(directory: Path) -> bool:
 
     On file systems that can't exchange two directories there is a moment without bundles.
     """
-    directory = directory.resolve()
+    directory = real(directory)
     restored = False
     for beside in abandoned(directory):
         with contextlib.suppress(OSError):  # then they stay where they are, for the next run

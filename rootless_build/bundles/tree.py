@@ -13,15 +13,20 @@ import secrets
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from rootless_build.data import dataclass
-from rootless_build.errors import HostError
+from rootless_build.errors import BundlesError, HostError
 from rootless_build.escaping import shell_quoted, shown
 
 CHUNK: Final = 1024 * 1024
 """Bytes read at a time: no file is ever held in memory whole."""
+MOST: Final = 100_000
+"""Files, links and directories that are looked at in bundles which anybody may have written to."""
+_MOST_LINKS: Final = 40  # as the kernel's
+_NAMED: Final = os.O_PATH | os.O_NOFOLLOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +37,48 @@ class Entry:
     status: os.stat_result
 
 
+def real(directory: Path) -> Path:
+    """The path without links, also where a link leads to itself."""
+    return Path(os.path.realpath(directory))  # Path.resolve raises RuntimeError before 3.13
+
+
+def contents(root: Path) -> tuple[Entry, ...]:
+    """Everything in bundles that anybody may have written to. No link is followed.
+
+    Raises BundlesError when that is too much to look at, HostError when it can't be read.
+    """
+
+    def failed(path: str, error: OSError) -> None:
+        if error.errno != errno.ENAMETOOLONG:
+            raise error
+        raise too_much(root, f"{shown(path[:80])}… is nested too deep")
+
+    with readable(root):
+        found = tuple(islice(walk(root, failed=failed, most=MOST), MOST + 1))
+    if len(found) > MOST:
+        raise too_much(root, f"there are more than {MOST} files")
+    return found
+
+
+def too_much(root: Path, why: str) -> BundlesError:
+    """What is said of bundles that can't be looked at in reasonable time and memory."""
+    return BundlesError(
+        f"the bundles in {shown(root)} are not looked at",
+        problems=(why,),
+        hint="is that what a build made? Remove it, and build them again: rbuild",
+    )
+
+
 def walk(
-    root: Path, start: str = "", failed: Callable[[str, OSError], None] | None = None
+    root: Path,
+    start: str = "",
+    failed: Callable[[str, OSError], None] | None = None,
+    most: int | None = None,
 ) -> Iterator[Entry]:
     """Everything below `start`, a directory before what is in it. No link is followed.
 
-    `failed` is told of what can't be looked at; without it, that is raised.
+    `failed` is told of what can't be looked at; without it, that is raised. Of one directory, one
+    entry more than `most` is looked at, in no order then.
     """
     failed = failed or _raise
     pending = [start]
@@ -45,7 +86,8 @@ def walk(
         directory = pending.pop()
         try:
             with os.scandir(root / directory) as found:
-                entries = sorted(found, key=lambda entry: entry.name)
+                some = found if most is None else islice(found, most + 1)
+                entries = sorted(some, key=lambda entry: entry.name)
         except OSError as error:
             failed(directory, error)
             continue
@@ -128,22 +170,108 @@ def inside(root: Path, path: Path) -> bool:
 def open_inside(root: Path, path: str) -> BinaryIO:
     """The regular file that `path` leads to, unbuffered, links followed inside the tree only.
 
-    Raises FileNotFoundError, PermissionError, or OSError with the reason in `strerror` when the
-    path leads out of the tree or to something else than a regular file.
+    Every name on the way is opened by itself, so that whoever owns the tree can't put a link in its
+    place meanwhile; and a device, or a pipe, is never opened to be read. Raises FileNotFoundError,
+    PermissionError, or OSError with the reason in `strerror` when the path leads out of the tree
+    or to something else than a regular file.
     """
-    outside = OSError(errno.EXDEV, "leads out of the bundles")
-    # Before opening, since opening a device does things; and after it, since whoever owns the
-    # tree can change it in between, and `sudo rbuild install` reads as root.
-    if not inside(root, root / path):
-        raise outside
-    descriptor = os.open(root / path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
-    if not Path(link_text(Path(f"/proc/self/fd/{descriptor}"))).is_relative_to(root):
-        os.close(descriptor)
-        raise outside
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(errno.ENOTSUP, "is not a regular file")
+    try:
+        found = _found_inside(root, path)
+        try:
+            if not stat.S_ISREG(os.fstat(found).st_mode):
+                raise OSError(errno.ENOTSUP, "is not a regular file")
+            descriptor = os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_NOCTTY)
+        finally:
+            os.close(found)
+    except PermissionError as error:
+        raise PermissionError(error.errno, error.strerror, str(root / path)) from error
     return open(descriptor, "rb", buffering=0)  # noqa: PTH123 - a descriptor has no path
+
+
+def _found_inside(root: Path, path: str) -> int:
+    """A descriptor, with O_PATH, of what a path in the tree leads to, links followed inside."""
+    way = _Way(root, path)
+    try:
+        while way.left:
+            found = way.step()
+            if found is not None:
+                return found
+        return os.dup(way.here)
+    finally:
+        os.close(way.here)
+
+
+class _Way:
+    """A way through a tree. `left` are the names still to go, the next one last; `here` is a
+    descriptor of the directory that it has come to.
+    """
+
+    def __init__(self, root: Path, path: str) -> None:
+        self._root = root
+        self._above: list[str] = []
+        self._links = 0
+        self.left = path.split("/")[::-1]
+        self.here = _directory(root)
+
+    def step(self) -> int | None:
+        """Go to the next name. Returns a descriptor of what it is at the end of the way."""
+        name = self.left.pop()
+        if name == "..":
+            self._up()
+        elif name not in {"", "."}:
+            found = os.open(name, _NAMED, dir_fd=self.here)
+            mode = os.fstat(found).st_mode
+            if stat.S_ISDIR(mode):
+                self._go(found)
+                self._above.append(name)
+            elif not stat.S_ISLNK(mode) and not any(self.left):
+                return found
+            else:
+                os.close(found)
+                self._follow(name, mode)
+        return None
+
+    def _follow(self, link: str, mode: int) -> None:
+        self._links += 1
+        if not stat.S_ISLNK(mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if self._links > _MOST_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        text = os.readlink(link, dir_fd=self.here)
+        if text.startswith("/"):
+            text = _relative(self._root, text)
+            self._above.clear()
+            self._go(_directory(self._root))
+        self.left += text.split("/")[::-1]
+
+    def _up(self) -> None:
+        """To where it came from: the kernel's `..` is where somebody has moved the directory to."""
+        if not self._above:
+            raise _outside()
+        self._above.pop()
+        self._go(_directory(self._root))
+        for name in self._above:
+            self._go(os.open(name, _NAMED | os.O_DIRECTORY, dir_fd=self.here))
+
+    def _go(self, descriptor: int) -> None:
+        os.close(self.here)
+        self.here = descriptor
+
+
+def _directory(root: Path) -> int:
+    return os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
+
+
+def _relative(root: Path, text: str) -> str:
+    """An absolute link's text, relative to the tree that it leads to."""
+    top = f"{root}".rstrip("/")
+    if text == top or text.startswith(f"{top}/"):
+        return text[len(top) :]
+    raise _outside()
+
+
+def _outside() -> OSError:
+    return OSError(errno.EXDEV, "leads out of the bundles")
 
 
 @contextmanager
@@ -183,12 +311,15 @@ def readable(root: Path) -> Iterator[None]:
         yield
     except PermissionError as error:
         message = f"{shown(error.filename or root)} can't be read: {error.strerror}"
-        raise HostError(
-            message,
-            finding="bundles-not-readable",
-            hint="a container may have left files of another user there; take them back with:"
-            f" {chown_command(root)}",
-        ) from error
+        hint = (
+            "a container may have left files of another user there; take them back with:"
+            f" {chown_command(root)}"
+        )
+        user = os.geteuid()
+        if user != os.getuid():
+            message = f"user {user}, who can write to the project, can't read that: {message}"
+            hint = "root reads the project's files with that user's rights"
+        raise HostError(message, finding="bundles-not-readable", hint=hint) from error
 
 
 @contextmanager

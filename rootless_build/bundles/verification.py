@@ -1,4 +1,5 @@
-"""Verification of bundles: every checksum file is recomputed.
+"""Verification of bundles: every checksum file is recomputed, every statement of provenance held
+against what is there (`rootless_build.bundles.attested`).
 
 A checksum file is `NAME.md5`, `.sha1`, `.sha256` or `.sha512` with lines as md5sum and its like
 write them (`HEX  NAME`, `HEX *NAME`, a leading backslash where the name is escaped), the BSD form
@@ -21,15 +22,21 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from rootless_build.bundles import provenance
+from rootless_build.bundles.attested import Attested, attested
+from rootless_build.bundles.statement import OWN_NAMES
 from rootless_build.bundles.tree import (
     CHUNK,
+    MOST,
     Entry,
+    contents,
     inside,
     leads_out,
     link_text,
     open_inside,
     readable,
+    real,
     special,
+    too_much,
     walk,
 )
 from rootless_build.data import dataclass
@@ -62,11 +69,15 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`checked` checksum files agreed with their files; `warnings` are sentences."""
+    """`checked` checksum files agreed with their files; `warnings` are sentences.
+
+    `attested` bundles have provenance that could be read.
+    """
 
     problems: tuple[Problem, ...]
     checked: int
     warnings: tuple[str, ...]
+    attested: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +100,7 @@ class Findings:
     """Files with checksums: whether all of them agree."""
     problems: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     warnings: list[str] = field(default_factory=list)
+    provenance: Attested = field(default_factory=Attested)
 
     def report(self) -> Report:
         """What `verify` returns: one problem for each path."""
@@ -96,6 +108,7 @@ class Findings:
             tuple(Problem(path, "; ".join(texts)) for path, texts in sorted(self.problems.items())),
             len(self.checksum_files) - len(self.bad_checksum_files),
             tuple(self.warnings),
+            self.provenance.statements,
         )
 
     def bad_line(self, checksum_file: str, text: str) -> None:
@@ -105,13 +118,21 @@ class Findings:
 
 
 def verify(directory: Path) -> Report:
-    """`verify_checksums`, and every statement of provenance is compared with the files too."""
-    root = directory.resolve()
-    findings = examine(root)
+    """`verify_checksums`, and every bundle is held against its statement of provenance too."""
+    return verified(real(directory)).report()
+
+
+def verified(root: Path, entries: tuple[Entry, ...] | None = None) -> Findings:
+    """The same in the making, with what provenance says of each file."""
     with readable(root):
-        for path, text in provenance.check(root):
-            findings.problems[path].append(text)
-    return findings.report()
+        entries = contents(root) if entries is None else entries
+        findings = _examined(root, entries)
+        found = attested(root, entries, is_checksum_file)
+    for path, texts in found.problems.items():
+        findings.problems[path] += texts
+    findings.warnings += found.warnings
+    findings.provenance = found
+    return findings
 
 
 def verify_checksums(directory: Path) -> Report:
@@ -122,7 +143,9 @@ def verify_checksums(directory: Path) -> Report:
     executables without a checksum where others in the same directory have one (Docker's cross
     builds for Windows have one such). Raises HostError when something can't be read.
     """
-    return examine(directory.resolve()).report()
+    root = real(directory)
+    with readable(root):
+        return _examined(root, tuple(walk(root))).report()
 
 
 def hollow(root: Path, changed: Collection[str], asked: Collection[str]) -> tuple[Problem, ...]:
@@ -134,7 +157,7 @@ def hollow(root: Path, changed: Collection[str], asked: Collection[str]) -> tupl
     tests included. So is a bundle that changed and in which all that there is are links that lead
     to nothing in the tree. Other directories of links may be meant so.
     """
-    root = root.resolve()
+    root = real(root)
     links: dict[str, list[str]] = defaultdict(list)
     whole = {""}
     for entry in walk(root):
@@ -143,7 +166,7 @@ def hollow(root: Path, changed: Collection[str], asked: Collection[str]) -> tupl
             links[bundle].append(entry.path)
         elif stat.S_ISDIR(entry.status.st_mode):
             links[bundle] += ()
-        elif Path(entry.path).name != provenance.NAME:
+        elif Path(entry.path).name not in OWN_NAMES:
             whole.add(bundle)
     touched = {provenance.bundle(root, path) for path in changed}
     problems = []
@@ -162,14 +185,21 @@ def _leads_to(root: Path, link: str) -> bool:
     return inside(root, root / link) and (root / link).exists()
 
 
-def examine(root: Path, start: str = "") -> Findings:
-    """`verify` for what is below `root/start`; links may lead anywhere inside `root`."""
+def examine(root: Path, entries: tuple[Entry, ...]) -> Findings:
+    """`verify_checksums`, in the making, of what is in `root`, a real path."""
     with readable(root):
-        entries = tuple(walk(root, start))
-        findings = Findings()
-        claims = [claim for entry in entries for claim in _claims(root, entry, findings)]
-        _compare(root, claims, findings)
-        _warn(root, entries, {claim.path for claim in claims}, findings)
+        return _examined(root, entries)
+
+
+def _examined(root: Path, entries: tuple[Entry, ...]) -> Findings:
+    findings = Findings()
+    claims: list[Claim] = []
+    for entry in entries:
+        claims += _claims(root, entry, findings)
+        if len(claims) > MOST:
+            raise too_much(root, f"there are more than {MOST} checksums")
+    _compare(root, claims, findings)
+    _warn(root, entries, {claim.path for claim in claims}, findings)
     return findings
 
 
@@ -187,13 +217,14 @@ def _claims(root: Path, entry: Entry, findings: Findings) -> list[Claim]:
     findings.checksum_files.add(path)
     try:
         with open_inside(root, path) as file:
-            content = file.read(_LARGEST + 1)
+            large = os.fstat(file.fileno()).st_size > _LARGEST
+            content = b"" if large else file.read(_LARGEST)
     except PermissionError:
         raise
     except OSError as error:
         findings.bad_line(path, _reason(error))
         return []
-    if len(content) > _LARGEST:
+    if large:
         findings.bad_line(path, "is too large for a checksum file")
         return []
     algorithm = ALGORITHMS[Path(path).suffix]

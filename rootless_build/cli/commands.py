@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from plumbum import cli
 
@@ -32,6 +33,9 @@ from rootless_build.escaping import shown
 from rootless_build.events import Answer, Level, Notice, StepReporter
 from rootless_build.interruption import signals_interrupt
 from rootless_build.nearest import nearest
+
+if TYPE_CHECKING:
+    from rootless_build.bundles import Report
 
 
 def format_option() -> cli.SwitchAttr[str | list[str]]:
@@ -149,27 +153,45 @@ class Bundles(Command):
             raise BundlesError(f"bad bundles in {directory}", problems=problems)
         for warning in report.warnings:
             self.view(Notice(Level.WARNING, "bundles", warning))
-        self.tell(_agreement(report.checked, directory), answer)
+        if not report.attested:
+            text = "no provenance: what was added to these bundles, or taken away, is not told"
+            self.view(Notice(Level.WARNING, "no-provenance", text))
+        self.tell(_agreement(report, directory), answer)
         return 0
 
 
 class Install(Command):
-    """Copy the executables of the latest bundles to PREFIX/bin; needs no engine and no Go."""
+    """Copy the executables of the latest bundles to PREFIX/bin; needs no engine and no Go.
+
+    What `rbuild bundles verify` refuses is not installed, nor what has no provenance (exit 4).
+    """
 
     prefix = cli.SwitchAttr(
         "--prefix", str, argname="DIR", default="/usr/local", help="where bin is"
     )
+    unverified = cli.Flag("--unverified", help="install them all the same, and say what is wrong")
 
     def main(self) -> int:
         """Install and print each."""
         return self.attempt(self._install)
 
     def _install(self) -> int:
-        from rootless_build import bundles  # noqa: PLC0415 - as above
+        from rootless_build import bundles, owner_rights  # noqa: PLC0415 - as above
 
         dry = self.flag("dry_run")
-        directory = _bundles_here(self)
-        for done in bundles.install(directory, Path(self.prefix).absolute(), dry_run=dry):
+        owner = owner_rights.owner(self.project, bundles_directory(self))
+        with owner_rights.rights_of(owner):
+            directory = _bundles_here(self)
+        installation = bundles.install(
+            directory,
+            Path(self.prefix).absolute(),
+            dry_run=dry,
+            unverified=bool(self.unverified),
+            owner=owner,
+        )
+        for skipped in installation.skipped:
+            self.view(Notice(Level.WARNING, "unverified", f"not verified: {skipped}"))
+        for done in installation:
             verb = "would install" if dry else "replaced" if done.replaced else "installed"
             fields = {"target": done.target, "source": done.source, "replaced": done.replaced}
             self.tell(
@@ -293,11 +315,16 @@ def _bundles_here(command: Command) -> Path:
     return directory
 
 
-def _agreement(checked: int, directory: Path) -> str:
-    match checked:
+def _agreement(report: Report, directory: Path) -> str:
+    statements = f"{report.attested} statement{'s' if report.attested > 1 else ''} of provenance"
+    match report.checked:
+        case 0 if report.attested:
+            agree = "agree" if report.attested > 1 else "agrees"
+            return f"{statements} {agree} in {shown(directory)}; there are no checksum files"
         case 0:
             return f"no checksum files in {shown(directory)}; rbuild --checksums writes them"
         case 1:
-            return f"1 checksum agrees in {shown(directory)}"
+            text = f"1 checksum agrees in {shown(directory)}"
         case _:
-            return f"{checked} checksums agree in {shown(directory)}"
+            text = f"{report.checked} checksums agree in {shown(directory)}"
+    return f"{text}, with {statements}" if report.attested else text

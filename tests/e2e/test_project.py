@@ -23,6 +23,7 @@ BUILT = [
     "1.2.3/binary/projectd-1.2.3.sha256",
     "1.2.3/binary/provenance.intoto.json",
     "latest",
+    "provenance.intoto.json",
 ]
 
 

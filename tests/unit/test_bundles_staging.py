@@ -22,7 +22,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rootless_build.bundles import Published, Staging, failed, merging, restore, stage, swapping
-from rootless_build.bundles.provenance import NAME, Attestation
+from rootless_build.bundles.provenance import Attestation
+from rootless_build.bundles.statement import NAME
 from rootless_build.bundles.tree import link_text, remove
 from rootless_build.errors import BundlesError, HostError, UsageError
 from rootless_build.escaping import shown

@@ -233,7 +233,7 @@ def test_a_file_that_cannot_be_read_is_the_hosts_problem_and_not_a_bad_bundle(
     ],
 )
 def test_verify_says_how_much_it_compared(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], suffixes: tuple[str, ...], said: str
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], suffixes: tuple[str, ...], said: str
 ) -> None:
     bundles = tmp_path / "bundles"
     bundles.mkdir()
@@ -242,4 +242,4 @@ def test_verify_says_how_much_it_compared(
         digest = hashlib.new(suffix, b"tool").hexdigest()
         (bundles / f"tool.{suffix}").write_text(f"{digest}  tool\n")
     assert app.run(["rbuild", "-C", str(tmp_path), "bundles", "verify"]) == 0
-    assert capsys.readouterr().out == f"{said.format(bundles)}\n"
+    assert capfd.readouterr().out == f"{said.format(bundles)}\n"

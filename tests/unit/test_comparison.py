@@ -94,7 +94,8 @@ def test_files_of_a_bundle_that_were_not_made_again_are_named(tmp_path: Path) ->
     (bundles / "b").mkdir(parents=True)
     for name in ("x", "y"):
         (bundles / "b" / name).write_text(name)
-    provenance.attest(bundles, bundles, {}, provenance.Attestation("p", {}, None))
+    run = provenance.Run(bundles, bundles, {})
+    provenance.attest(run, provenance.Attestation("p", {}, None))
     shutil.copytree(bundles, tmp_path / "made")
     (tmp_path / "made/b/y").unlink()
     found = compare(tmp_path / "made", {}, bundles)
@@ -115,7 +116,8 @@ def test_the_plan_again_has_the_image_of_the_bundles_and_empty_volumes(tmp_path:
         "annotations": {"role": "image"},
     }
     said: dict[str, Json] = {"buildDefinition": {"resolvedDependencies": [item]}}
-    provenance.attest(bundles, bundles, {}, provenance.Attestation("p", said, None))
+    run = provenance.Run(bundles, bundles, {})
+    provenance.attest(run, provenance.Attestation("p", said, None))
     step = RunContainer("dev", mounts=(VolumeMount("/root/.cache", "cache"),))
     (again,) = plan_again(Plan(tmp_path, (step,), Bundles(bundles)), tmp_path).steps
     assert isinstance(again, RunContainer)

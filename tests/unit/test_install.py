@@ -7,11 +7,17 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from rootless_build.bundles import install
+from rootless_build.bundles import Installation, provenance
+from rootless_build.bundles import install as install_verified
+from rootless_build.bundles.provenance import Attestation
+from rootless_build.bundles.statement import NAME
 from rootless_build.errors import BundlesError, HostError, UsageError
 
 
@@ -50,6 +56,19 @@ def prefix(tmp_path: Path) -> Path:
     return tmp_path / "usr" / "local"
 
 
+def attest(bundles: Path) -> None:
+    """Give bundles provenance, as the build that made them would."""
+    run = provenance.Run(bundles, bundles, {})
+    provenance.attest(run, Attestation("https://slsa.dev/provenance/v1", {}, None))
+
+
+def install(bundles: Path, prefix: Path, *, dry_run: bool) -> Installation:
+    """What was built is installed."""
+    if bundles.is_dir() and not list(bundles.rglob(NAME)):
+        attest(bundles)
+    return install_verified(bundles, prefix, dry_run=dry_run)
+
+
 def installed(prefix: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in (prefix / "bin").iterdir()}
 
@@ -61,6 +80,7 @@ def run(bundles: Path, prefix: Path) -> list[str]:
 def test_the_latest_static_executables_are_installed_under_their_short_names(
     bundles: Path, prefix: Path
 ) -> None:
+    attest(bundles)
     before = sorted(bundles.rglob("*"))
     done = list(install(bundles, prefix, dry_run=False))
     assert installed(prefix) == {
@@ -193,15 +213,129 @@ def test_latest_that_leads_out_of_the_bundles_is_refused(
         install(bundles, prefix, dry_run=False)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs a file of another user")
-def test_root_does_not_install_a_hard_link_to_somebody_elses_file(
-    bundles: Path, tmp_path: Path, prefix: Path
+# --- as root ------------------------------------------------------------------------------------
+
+USER = 12345
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs files of two users")
+
+
+@pytest.fixture
+def private() -> Iterator[Path]:
+    """A directory that root alone may enter, with bundles and a program in it."""
+    with tempfile.TemporaryDirectory(dir="/root") as name:
+        place = Path(name)
+        executable(place / "binary/dockerd", "private")
+        executable(place / "secret", "private")
+        attest(place)
+        yield place
+
+
+@pytest.fixture
+def project(bundles: Path) -> Iterator[Path]:
+    """A project of another user's."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        place = Path(name)
+        attest(bundles)
+        shutil.copytree(bundles, place / "bundles", symlinks=True)
+        place.chmod(0o755)
+        given(place)
+        yield place
+
+
+def given(project: Path) -> None:
+    for path in (project, *project.rglob("*")):
+        os.chown(path, USER, USER, follow_symlinks=False)
+
+
+def as_root(project: Path, prefix: Path, *words: str) -> tuple[int, str]:
+    """A process of its own: its modules are where only root may read them, if they are here."""
+    command = (sys.executable, "-m", "rootless_build", "-C", str(project), *words, "install")
+    done = subprocess.run(
+        (*command, "--prefix", str(prefix)), capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@needs_root
+def test_root_installs_what_a_user_has_built(project: Path, prefix: Path) -> None:
+    (project / "rbuild.toml").write_text('[defaults]\nbundles-dir = "bundles"\n')
+    given(project)
+    status, said = as_root(project, prefix)
+    assert status == 0, said
+    for path in (prefix / "bin").iterdir():
+        assert (path.stat().st_uid, stat.S_IMODE(path.stat().st_mode)) == (0, 0o755)
+    assert installed(prefix)["dockerd"] == "static 1.12.6"
+
+
+@needs_root
+@pytest.mark.parametrize("how", ["link", "parent", "config", "config-link", "option", "file"])
+def test_root_reads_nothing_that_the_owner_of_the_project_may_not(
+    project: Path, private: Path, prefix: Path, how: str
 ) -> None:
-    secret = executable(tmp_path / "secret", checksum=False)
-    os.chown(bundles, 12345, 12345)
-    (bundles / "1.12.6" / "binary-daemon" / "shadow").hardlink_to(secret)
-    with pytest.raises(BundlesError, match="leads out"):
-        install(bundles, prefix, dry_run=False)
+    words: tuple[str, ...] = ()
+    bundles = project / "bundles"
+    if how == "file":
+        file = bundles / "1.12.6/binary-daemon/docker-runc"
+        os.chown(file, 0, 0)
+        file.chmod(0o700)
+    elif how == "config":
+        (project / "rbuild.toml").write_text(f'[defaults]\nbundles-dir = "{private}"\n')
+    elif how == "config-link":
+        (private / "rbuild.toml").write_text("word of root's\n")
+        (project / "rbuild.toml").symlink_to(private / "rbuild.toml")
+    else:
+        bundles.rename(project / "old")
+        bundles.symlink_to(private.parent if how == "parent" else private)
+    if how == "parent":
+        words = ("--bundles-dir", str(bundles / private.name))
+    elif how == "option":
+        words = ("--bundles-dir", str(bundles))
+    status, said = as_root(project, prefix, *words)
+    assert status not in {0, 1}, said
+    assert "Traceback" not in said
+    assert "ermission denied" in said
+    assert "word of" not in said
+    assert not prefix.exists()
+
+
+@needs_root
+@pytest.mark.parametrize("how", ["link", "hard link"])
+def test_root_copies_no_program_that_its_owner_may_not_read(
+    project: Path, private: Path, prefix: Path, how: str
+) -> None:
+    shadow = project / "bundles/1.12.6/binary-daemon/shadow"
+    if how == "link":
+        shadow.symlink_to(private / "secret")
+    else:
+        (project / "secret").write_text("private")
+        (project / "secret").chmod(0o700)
+        shadow.hardlink_to(project / "secret")
+    status, said = as_root(project, prefix)
+    assert status in {3, 4}, said
+    assert not prefix.exists()
+    with pytest.raises((BundlesError, HostError)):
+        install_verified(project / "bundles", prefix, dry_run=False, unverified=True)
+    assert not prefix.exists()
+
+
+@needs_root
+def test_what_is_swapped_meanwhile_is_read_with_the_owners_rights(
+    project: Path, private: Path, prefix: Path
+) -> None:
+    """Between the verification and the copy the owner puts a link to root's bundles there."""
+    bundles = project / "bundles"
+    items = iter(install_verified(bundles, prefix, dry_run=False, unverified=True))
+    bundles.rename(project / "old")
+    bundles.symlink_to(private)
+    with pytest.raises((BundlesError, HostError, OSError)):
+        list(items)
+    assert not any(prefix.rglob("docker*"))
+    assert os.geteuid() == 0
+
+
+@needs_root
+def test_roots_own_project_is_read_with_roots_rights(private: Path, prefix: Path) -> None:
+    assert run(private, prefix) == ["dockerd"]
 
 
 @pytest.mark.parametrize("make", [None, "empty", "documents"])

@@ -53,7 +53,11 @@ def objects(capfd: pytest.CaptureFixture[str], *words: str) -> tuple[int, list[d
         (("bundles",), "bundle", {"path", "size", "checksum"}),
         (("bundles", "--format", "json"), "bundle", {"path"}),
         (("bundles", "verify"), "verified", {"directory", "checked", "problems", "warnings"}),
-        (("install", "--prefix", "p"), "installed", {"target", "source", "replaced", "dry_run"}),
+        (
+            ("install", "--prefix", "p", "--unverified"),
+            "installed",
+            {"target", "source", "replaced", "dry_run"},
+        ),
         (("backends",), "backend", {"name", "version", "usable", "problem", "chosen", "reason"}),
         (("doctor",), "examined", {"can_build", "findings", "settings"}),
         (("doctor", "--explain", "no-tun"), "explanation", {"id", "text"}),

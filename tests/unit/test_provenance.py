@@ -20,7 +20,8 @@ from in_toto_attestation.v1.statement import Statement
 from rootless_build import runner
 from rootless_build.backend import Image
 from rootless_build.bundles import stage, verify
-from rootless_build.bundles.provenance import NAME, Attestation
+from rootless_build.bundles.provenance import Attestation
+from rootless_build.bundles.statement import NAME
 from rootless_build.plan import BindMount, BuildImage, Bundles, HostCommand, Plan, RunContainer
 from rootless_build.provenance import Attestor, portable
 from rootless_build.repository import read_source
@@ -211,8 +212,9 @@ def test_a_statement_leads_nowhere(project: Path, name: str) -> None:
     said = json.loads(file.read_text())
     said["subject"][0]["name"] = name
     file.write_text(json.dumps(said))
-    (problem,) = verify(project / "bundles").problems
-    assert "outside its directory" in problem.text
+    told = {problem.path: problem.text for problem in verify(project / "bundles").problems}
+    assert "outside its directory" in told[f"binary/{NAME}"]
+    assert told["binary/dockerd"] == f"is not in {NAME}: it was added since"
 
 
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))

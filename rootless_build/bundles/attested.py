@@ -1,0 +1,229 @@
+"""Bundles held against their provenance: what was added, removed, changed or renamed since.
+
+A statement is about all that is below its directory, but for what is below another one. Where it
+says nothing of modes, an older rbuild wrote it: it is believed as far as it goes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import field
+from pathlib import Path
+from typing import Final
+
+from rootless_build.bundles import statement
+from rootless_build.bundles.provenance import bundle
+from rootless_build.bundles.statement import NAME, OWN_NAMES, SIGNED, Claim, NoStatementError
+from rootless_build.bundles.tree import Entry, link_text, special, too_much
+from rootless_build.data import dataclass
+from rootless_build.escaping import shown
+
+Source = Callable[[Path, str], bytes]
+"""What gives the statement of a bundle. Raises NoStatementError, PermissionError."""
+_MOST_BYTES: Final = 64 * 1024 * 1024
+_SHOWN: Final = 5
+"""Names of files without provenance that are told, of each bundle."""
+
+
+@dataclass(slots=True)
+class Attested:
+    """What provenance says of the files of a tree.
+
+    `files` are those that are as it says, with their digests, and `links` likewise, with their
+    texts; what it does not know the origin of is not among them.
+    """
+
+    problems: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    warnings: list[str] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+    statements: int = 0
+    older: bool = False
+    """A statement says nothing of modes, links and what was added."""
+    digests: dict[str, str] = field(default_factory=dict)
+    """Of files that were read, each of them once."""
+    size: int = 0
+    """Bytes of statements that were read."""
+
+
+def unsigned(root: Path, where: str) -> bytes:
+    """The statement as it lies in the bundle."""
+    return statement.read(root, os.path.join(where, NAME))  # noqa: PTH118 - a path in the tree
+
+
+def attested(
+    root: Path,
+    entries: Iterable[Entry],
+    is_checksum_file: Callable[[str], bool],
+    source: Source = unsigned,
+) -> Attested:
+    """Hold what was walked in `root` against all statements in it."""
+    found = Attested()
+    tree = {entry.path: entry for entry in entries}
+    complete: dict[str, bool] = {}
+    named: set[str] = set()
+    for entry in _files_called(NAME, tree):
+        where = os.path.dirname(entry.path)  # noqa: PTH120 - a path in the tree
+        complete[where] = True
+        try:
+            content = source(root, where)
+            found.size += len(content)
+            if found.size > _MOST_BYTES:
+                raise too_much(root, f"there are more than {_MOST_BYTES} bytes of provenance")
+            claimed = statement.claims(statement.parsed(content))
+        except NoStatementError as error:
+            found.problems[entry.path].append(str(error))
+            # Nothing is known of what is in it, and that is told already.
+            complete[where] = False
+            continue
+        found.statements += 1
+        complete[where] = statement.is_complete(claimed)
+        if not complete[where]:
+            found.older = True
+            found.warnings.append(
+                f"{shown(entry.path)} is of an older rbuild: it says nothing of modes, of links and"
+                " of files that were added"
+            )
+        for claim in claimed:
+            if claim.leads_out:
+                text = f"names {shown(claim.path)}, outside its directory"
+                found.problems[entry.path].append(text)
+                continue
+            path = os.path.normpath(os.path.join(where, claim.path))  # noqa: PTH118 - as above
+            named.add(path)
+            _hold(root, claim, path, tree.get(path), entry.path, found)
+    _signatures(tree, complete, found)
+    others = (
+        entry
+        for entry in tree.values()
+        if not stat.S_ISDIR(entry.status.st_mode)
+        and entry.path not in named
+        and not _is_own(entry)
+        and not (stat.S_ISREG(entry.status.st_mode) and is_checksum_file(entry.path))
+    )
+    _tell_unnamed(root, others, complete, found)
+    return found
+
+
+def _files_called(name: str, tree: Mapping[str, Entry]) -> Iterator[Entry]:
+    for entry in tree.values():
+        if Path(entry.path).name == name and stat.S_ISREG(entry.status.st_mode):
+            yield entry
+
+
+def _is_own(entry: Entry) -> bool:
+    return Path(entry.path).name in OWN_NAMES and stat.S_ISREG(entry.status.st_mode)
+
+
+def _hold(
+    root: Path, claim: Claim, path: str, entry: Entry | None, said: str, found: Attested
+) -> None:
+    """Hold one claim of the statement `said` against what is at its path."""
+    if entry is None:
+        found.problems[said].append(f"names {shown(claim.path)}, which is missing")
+        return
+    problem = _kind(root, claim, entry) or _mode(claim, entry.status.st_mode)
+    if not problem and claim.target is None and _digest(root, path, found) != claim.digest:
+        problem = f"is not what {NAME} says"
+    if problem:
+        found.problems[path].append(problem)
+    elif claim.role == statement.UNKNOWN:
+        found.warnings.append(f"{shown(path)} was there before it had provenance")
+    elif claim.target is None:
+        found.files[path] = claim.digest
+    else:
+        found.links[path] = claim.target
+
+
+def _kind(root: Path, claim: Claim, entry: Entry) -> str:
+    """What is wrong with the kind of an entry, or with where a link leads; empty for nothing."""
+    mode = entry.status.st_mode
+    if claim.target is None:
+        return "" if stat.S_ISREG(mode) else f"is {_called(mode)}, and no file as {NAME} says"
+    if not stat.S_ISLNK(mode):
+        return f"is {_called(mode)}, and no link as {NAME} says"
+    text = link_text(root / entry.path)
+    if hashlib.sha256(os.fsencode(claim.target)).hexdigest() != claim.digest:
+        return f"is a link of which {NAME} contradicts itself"
+    if text != claim.target:
+        return f"is a link to {shown(text)}, and not to {shown(claim.target)} as {NAME} says"
+    return ""
+
+
+def _called(mode: int) -> str:
+    if stat.S_ISREG(mode):
+        return "a file"
+    if stat.S_ISDIR(mode):
+        return "a directory"
+    return "a link" if stat.S_ISLNK(mode) else special(mode)
+
+
+def _mode(claim: Claim, mode: int) -> str:
+    if claim.mode is None or claim.target is not None or mode == claim.mode:
+        return ""
+    here, there = (f"{stat.S_IMODE(each):04o}" for each in (mode, claim.mode))
+    return f"has mode {here}, and not {there} as {NAME} says"
+
+
+def _digest(root: Path, path: str, found: Attested) -> str:
+    if path not in found.digests:
+        try:
+            found.digests[path] = statement.digest(root, path)
+        except PermissionError:
+            raise
+        except OSError as error:
+            found.digests[path] = error.strerror or str(error)
+    return found.digests[path]
+
+
+def _signatures(tree: Mapping[str, Entry], complete: Mapping[str, bool], found: Attested) -> None:
+    for entry in _files_called(SIGNED, tree):
+        if os.path.dirname(entry.path) not in complete:  # noqa: PTH120 - a path in the tree
+            found.problems[entry.path].append(f"there is no {NAME} beside it")
+
+
+def _tell_unnamed(
+    root: Path, others: Iterable[Entry], complete: Mapping[str, bool], found: Attested
+) -> None:
+    """Tell what no statement names, in a tree that has any."""
+    without: dict[str, list[Entry]] = defaultdict(list)
+    for entry in others if complete else ():
+        own = bundle(root, entry.path)
+        where = _nearest(entry.path, own, complete)
+        if where is None:
+            without[own].append(entry)
+        elif complete[where] and not _is_special(entry):
+            found.problems[entry.path].append(f"is not in {NAME}: it was added since")
+    for where, left in without.items():
+        told = [shown(entry.path) for entry in left[:_SHOWN]]
+        if len(left) > _SHOWN:
+            told.append(f"{len(left) - _SHOWN} more")
+        text = f"has no provenance ({', '.join(told)}), and other bundles have"
+        if not found.older and any(_may_run(entry) for entry in left):
+            found.problems[where or "."].append(text)
+        else:
+            found.warnings.append(f"{shown(where or '.')} {text}")
+
+
+def _is_special(entry: Entry) -> bool:
+    """What is neither file nor link gets a warning of the verification's own."""
+    return not (stat.S_ISREG(entry.status.st_mode) or stat.S_ISLNK(entry.status.st_mode))
+
+
+def _may_run(entry: Entry) -> bool:
+    """Whether it is a program, or may lead to one."""
+    mode = entry.status.st_mode
+    return stat.S_ISLNK(mode) or (stat.S_ISREG(mode) and bool(mode & 0o111))
+
+
+def _nearest(path: str, own: str, statements: Mapping[str, bool]) -> str | None:
+    """The directory of the statement that is about a path in the bundle `own`, if there is one."""
+    while len(path) > len(own):
+        path = os.path.dirname(path)  # noqa: PTH120 - a path in the tree
+        if path in statements:
+            return path
+    return None

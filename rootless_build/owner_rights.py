@@ -1,0 +1,85 @@
+"""What belongs to a user, read by root with that user's rights.
+
+`sudo rbuild install` reads a project that its owner, and what the owner builds with, can write to.
+With root's rights a link, or a path in rbuild.toml, would lead to files that only root may read.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rootless_build.data import dataclass
+from rootless_build.errors import HostError
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A user, and all groups of it, the first one first."""
+
+    user: int
+    groups: tuple[int, ...]
+
+
+def owner(*places: Path) -> Owner | None:
+    """Whoever but root can decide what is at the first of these places that has such a user.
+
+    That is the owner of the place, of a directory above it or of a link on the way. None: only
+    root, or this is not root.
+    """
+    if os.geteuid() != 0:
+        return None
+    for place in places:
+        for path in (place.absolute(), Path(os.path.realpath(place))):
+            for step in (*reversed(path.parents), path):
+                found = _owner(step)
+                if found is not None:
+                    return found
+    return None
+
+
+@contextmanager
+def rights_of(one: Owner | None) -> Iterator[None]:
+    """Everything that is opened meanwhile is opened with that user's rights; None: with one's own.
+
+    It counts for the whole process: no other thread may open anything, and what is to be imported
+    has to be, for the user may not be able to read it. Raises HostError.
+    """
+    if one is None or os.geteuid() != 0:
+        yield
+        return
+    groups, group = os.getgroups(), os.getegid()
+    try:
+        try:
+            os.setgroups(one.groups)
+            os.setegid(one.groups[0])
+            os.seteuid(one.user)
+        except OSError as error:
+            raise HostError(
+                f"the rights of user {one.user} can't be taken: {error.strerror}",
+                finding="no-owner-rights",
+                hint="run rbuild as that user, with --prefix naming a directory of its own",
+            ) from error
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(group)
+        os.setgroups(groups)
+
+
+def _owner(path: Path) -> Owner | None:
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    if status.st_uid == 0:
+        return None
+    try:
+        user = pwd.getpwuid(status.st_uid)
+        groups = os.getgrouplist(user.pw_name, user.pw_gid)
+    except KeyError:
+        return Owner(status.st_uid, (status.st_gid,))
+    return Owner(status.st_uid, (user.pw_gid, *(each for each in groups if each != user.pw_gid)))
