@@ -17,7 +17,7 @@ _rbuild_targets() {
 
 _rbuild() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
-    local commands="plan run make bundles reproduce install base doctor backends clean help"
+    local commands="plan run make bundles sign reproduce install base doctor backends clean help"
     local options="--directory --backend --file --makefile --docker-socket --keep-images --image --network --pull --no-pull --no-cache
         --force --explain --fresh --cache-volume --build-arg --build-context --env --secret --secret-env --bundles-dir
         --checksums --rootful --unprivileged --allow-inexact --no-wait --no-provenance --dry-run
@@ -36,8 +36,9 @@ _rbuild() {
     plan) options+=" --format --explain" ;;
     run) options+=" --target" ;;
     backends) options+=" --format" ;;
-    bundles) options+=" --format" ;;
-    install) options+=" --prefix --unverified" ;;
+    bundles) options+=" --format --key" ;;
+    sign) options+=" --key" ;;
+    install) options+=" --prefix --unverified --require-signature" ;;
     base) options+=" --from" ;;
     doctor) options+=" --format --fix --explain --report --replay --online" ;;
     # Of those for builds it has no use.
@@ -52,7 +53,7 @@ _rbuild() {
     --network) mapfile -t COMPREPLY < <(compgen -W "host none slirp4netns pasta" -- "$current") ;;
     -C | --directory | --bundles-dir | --prefix)
         mapfile -t COMPREPLY < <(compgen -d -- "$current") ;;
-    -f | --file | --makefile | --docker-socket | --from | --replay) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+    -f | --file | --makefile | --docker-socket | --from | --replay | --key | --require-signature) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
     *)
         if [[ $current == -* ]]; then
             mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")

@@ -15,7 +15,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Final
 
-from rootless_build.bundles import statement
+from rootless_build.bundles import envelope, statement
 from rootless_build.bundles.provenance import bundle
 from rootless_build.bundles.statement import NAME, OWN_NAMES, SIGNED, Claim, NoStatementError
 from rootless_build.bundles.tree import Entry, link_text, special, too_much
@@ -41,13 +41,16 @@ class Attested:
     warnings: list[str] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
-    statements: int = 0
+    contents: dict[str, bytes] = field(default_factory=dict)
+    """Statements that were believed, by their directories."""
     older: bool = False
     """A statement says nothing of modes, links and what was added."""
+    signed: bool = False
+    """Only what is signed was believed."""
+    size: int = 0
+    """Bytes of statements."""
     digests: dict[str, str] = field(default_factory=dict)
     """Of files that were read, each of them once."""
-    size: int = 0
-    """Bytes of statements that were read."""
 
 
 def unsigned(root: Path, where: str) -> bytes:
@@ -59,10 +62,14 @@ def attested(
     root: Path,
     entries: Iterable[Entry],
     is_checksum_file: Callable[[str], bool],
-    source: Source = unsigned,
+    source: Source | None = None,
 ) -> Attested:
-    """Hold what was walked in `root` against all statements in it."""
-    found = Attested()
+    """Hold what was walked in `root` against all statements in it.
+
+    `source` gives signed ones: then everything has to be named by one of them.
+    """
+    found = Attested(signed=source is not None)
+    source = source or unsigned
     tree = {entry.path: entry for entry in entries}
     complete: dict[str, bool] = {}
     named: set[str] = set()
@@ -71,23 +78,19 @@ def attested(
         complete[where] = True
         try:
             content = source(root, where)
-            found.size += len(content)
-            if found.size > _MOST_BYTES:
-                raise too_much(root, f"there are more than {_MOST_BYTES} bytes of provenance")
             claimed = statement.claims(statement.parsed(content))
         except NoStatementError as error:
             found.problems[entry.path].append(str(error))
             # Nothing is known of what is in it, and that is told already.
             complete[where] = False
             continue
-        found.statements += 1
+        found.contents[where] = content
+        found.size += len(content)
+        if found.size > _MOST_BYTES:
+            raise too_much(root, f"there are more than {_MOST_BYTES} bytes of provenance")
         complete[where] = statement.is_complete(claimed)
         if not complete[where]:
-            found.older = True
-            found.warnings.append(
-                f"{shown(entry.path)} is of an older rbuild: it says nothing of modes, of links and"
-                " of files that were added"
-            )
+            _tell_older(entry.path, found)
         for claim in claimed:
             if claim.leads_out:
                 text = f"names {shown(claim.path)}, outside its directory"
@@ -96,7 +99,7 @@ def attested(
             path = os.path.normpath(os.path.join(where, claim.path))  # noqa: PTH118 - as above
             named.add(path)
             _hold(root, claim, path, tree.get(path), entry.path, found)
-    _signatures(tree, complete, found)
+    _signatures(root, tree, complete, found)
     others = (
         entry
         for entry in tree.values()
@@ -180,10 +183,48 @@ def _digest(root: Path, path: str, found: Attested) -> str:
     return found.digests[path]
 
 
-def _signatures(tree: Mapping[str, Entry], complete: Mapping[str, bool], found: Attested) -> None:
+def _tell_older(path: str, found: Attested) -> None:
+    found.older = True
+    text = "is of an older rbuild: it says nothing of modes, of links and of files that were added"
+    if found.signed:
+        found.problems[path].append(text)
+    else:
+        found.warnings.append(f"{shown(path)} {text}")
+
+
+def _signatures(
+    root: Path, tree: Mapping[str, Entry], complete: Mapping[str, bool], found: Attested
+) -> None:
+    """Tell signatures that belong to no statement, and statements that were not signed as they are.
+
+    Whether a signature is right is told where there is a key.
+    """
+    if found.signed and not complete:
+        found.problems["."].append("nothing in it has provenance that could be signed")
+    for where, content in found.contents.items():
+        path = os.path.join(where, NAME)  # noqa: PTH118 - a path in the tree
+        if found.signed and _unsigned(root, where) != content:
+            found.problems[path].append("is not what was signed")
     for entry in _files_called(SIGNED, tree):
-        if os.path.dirname(entry.path) not in complete:  # noqa: PTH120 - a path in the tree
+        where = os.path.dirname(entry.path)  # noqa: PTH120 - a path in the tree
+        if where not in complete:
             found.problems[entry.path].append(f"there is no {NAME} beside it")
+        elif not found.signed and _signed(root, entry.path) != _unsigned(root, where):
+            found.problems[entry.path].append(f"is not of the {NAME} beside it")
+
+
+def _unsigned(root: Path, where: str) -> bytes | None:
+    try:
+        return unsigned(root, where)
+    except NoStatementError:
+        return None
+
+
+def _signed(root: Path, path: str) -> bytes:
+    try:
+        return envelope.read(root, path).payload
+    except NoStatementError:
+        return b""
 
 
 def _tell_unnamed(
@@ -203,7 +244,8 @@ def _tell_unnamed(
         if len(left) > _SHOWN:
             told.append(f"{len(left) - _SHOWN} more")
         text = f"has no provenance ({', '.join(told)}), and other bundles have"
-        if not found.older and any(_may_run(entry) for entry in left):
+        strict = found.signed or (not found.older and any(_may_run(entry) for entry in left))
+        if strict:
             found.problems[where or "."].append(text)
         else:
             found.warnings.append(f"{shown(where or '.')} {text}")

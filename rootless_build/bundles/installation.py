@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from rootless_build import owner_rights
+from rootless_build.bundles.attested import Source
 from rootless_build.bundles.copying import copy_data
 from rootless_build.bundles.tree import (
     CHUNK,
@@ -92,6 +93,7 @@ def install(
     dry_run: bool,
     unverified: bool = False,
     owner: Owner | None = None,
+    signed: Source | None = None,
 ) -> Installation:
     """Copy the executables of the latest bundles in `directory` to `prefix/bin`.
 
@@ -99,7 +101,8 @@ def install(
     `directory` (`rootless_build.owner_rights`), and writes with its own.
 
     Everything that can be checked is checked when this is called: that the bundles are what their
-    checksums and their provenance say, and that they have provenance, unless `unverified`. What is
+    checksums and their provenance say, and that they have provenance, unless `unverified`; with
+    `signed` (`rootless_build.bundles.signing.source`) only what is signed counts. What is
     copied is held against the provenance once more before it takes its name. `dry_run` yields the
     same items and writes nothing.
 
@@ -118,7 +121,7 @@ def install(
                 f"there are no executables in {shown(directory)}",
                 hint="build them first: rbuild",
             )
-        findings = verified(root, entries)
+        findings = verified(root, entries, signed)
     bad = findings.report().problems
     without = tuple(_without_provenance(start, executables, findings))
     if not unverified:

@@ -17,8 +17,9 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Final, cast
 
-from rootless_build.bundles import statement
-from rootless_build.bundles.statement import NAME, OWN_NAMES, STATEMENT, Object
+from rootless_build.bundles import envelope, statement
+from rootless_build.bundles.copying import copy_file
+from rootless_build.bundles.statement import NAME, OWN_NAMES, SIGNED, STATEMENT, Object
 from rootless_build.bundles.tree import Entry, Snapshot, link_text, real, remove, walk, writable
 from rootless_build.data import dataclass
 from rootless_build.escaping import shown
@@ -85,6 +86,7 @@ def attest(run: Run, attestation: Attestation | None) -> tuple[str, ...]:
             made = None
         if made is not None:
             _write(place / NAME, made, attestation.time if attestation else None)
+        warnings += _signature(run, bundle, made)
     return tuple(warnings)
 
 
@@ -272,6 +274,23 @@ def _claims(old: Object) -> tuple[statement.Claim, ...]:
         return statement.claims(old)
     except statement.NoStatementError:
         return ()
+
+
+def _signature(run: Run, bundle: str, made: bytes | None) -> list[str]:
+    """A signature stays beside the statement that it is of, and beside no other."""
+    path = os.path.join(bundle, SIGNED)  # noqa: PTH118 - a path in the tree
+    if not os.path.lexists(run.current / path):
+        return []
+    try:
+        old = envelope.read(real(run.current), path)
+    except statement.NoStatementError:
+        old = None
+    if made is not None and old is not None and old.payload == made:
+        with writable(run.root / bundle):
+            copy_file(run.current / path, run.root / path)
+            (run.root / path).chmod(0o644)
+        return []
+    return [f"{shown(bundle) or 'the top of the bundles'} was built anew: its signature is gone"]
 
 
 def _write(file: Path, content: bytes, time: int | None) -> None:

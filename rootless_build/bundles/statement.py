@@ -97,15 +97,17 @@ def digest(root: Path, path: str) -> str:
         return found.hexdigest()
 
 
-def read(root: Path, path: str) -> bytes:
+def read(root: Path, path: str, most: int = LARGEST) -> bytes:
     """A file of a bundle that rbuild wrote there. Raises NoStatementError, PermissionError."""
     try:
         with open_inside(root, path) as file:
-            if os.fstat(file.fileno()).st_size > LARGEST:
+            if os.fstat(file.fileno()).st_size > most:
                 raise NoStatementError("is too large for a statement")
-            return file.read(LARGEST)
+            return file.read(most)
     except PermissionError:
         raise
+    except FileNotFoundError as error:
+        raise NoStatementError("is missing") from error
     except OSError as error:
         raise NoStatementError(error.strerror or str(error)) from error
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from rootless_build.bundles import provenance
-from rootless_build.bundles.attested import Attested, attested
+from rootless_build.bundles.attested import Attested, Source, attested
 from rootless_build.bundles.statement import OWN_NAMES
 from rootless_build.bundles.tree import (
     CHUNK,
@@ -108,7 +108,7 @@ class Findings:
             tuple(Problem(path, "; ".join(texts)) for path, texts in sorted(self.problems.items())),
             len(self.checksum_files) - len(self.bad_checksum_files),
             tuple(self.warnings),
-            self.provenance.statements,
+            len(self.provenance.contents),
         )
 
     def bad_line(self, checksum_file: str, text: str) -> None:
@@ -117,17 +117,22 @@ class Findings:
         self.bad_checksum_files.add(checksum_file)
 
 
-def verify(directory: Path) -> Report:
-    """`verify_checksums`, and every bundle is held against its statement of provenance too."""
-    return verified(real(directory)).report()
+def verify(directory: Path, source: Source | None = None) -> Report:
+    """`verify_checksums`, and every bundle is held against its statement of provenance too.
+
+    `source`: as it was signed (`rootless_build.bundles.signing.source`).
+    """
+    return verified(real(directory), source=source).report()
 
 
-def verified(root: Path, entries: tuple[Entry, ...] | None = None) -> Findings:
+def verified(
+    root: Path, entries: tuple[Entry, ...] | None = None, source: Source | None = None
+) -> Findings:
     """The same in the making, with what provenance says of each file."""
     with readable(root):
         entries = contents(root) if entries is None else entries
         findings = _examined(root, entries)
-        found = attested(root, entries, is_checksum_file)
+        found = attested(root, entries, is_checksum_file, source)
     for path, texts in found.problems.items():
         findings.problems[path] += texts
     findings.warnings += found.warnings

@@ -22,6 +22,7 @@ _COMMANDS: Final = "rootless_build.cli.commands."
 _ELSEWHERE: Final = MappingProxyType(
     {
         "reproduce": "rootless_build.cli.reproduce.",
+        "sign": "rootless_build.cli.sign.",
         "clean": "rootless_build.cli.clean.",
         "doctor": "rootless_build.cli.doctor.",
         "help": "rootless_build.cli.helping.",
@@ -51,6 +52,7 @@ class Rbuild(Command):
             "run": "run a command in the make container: rbuild run -- COMMAND...",
             "make": "build targets that are named like one of these commands",
             "bundles": "list what was built, or verify it: bundles [list|verify]",
+            "sign": "sign the bundles' provenance with a key: sign --key FILE",
             "reproduce": "build the same again and compare byte for byte",
             "install": "copy the latest bundles' executables to PREFIX/bin",
             "base": "make a base image with no registry: base debian:bookworm",

@@ -207,6 +207,7 @@ def test_bundles_have_a_provenance_that_is_verified(rbuild: Rbuild) -> None:
         "project-runc",
         "project-runc.md5",
         "project-runc.sha256",
+        "projectd",
         "projectd-1.2.3",
         "projectd-1.2.3.md5",
         "projectd-1.2.3.sha256",
