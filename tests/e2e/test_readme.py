@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -64,6 +65,23 @@ def installed(rbuild: Rbuild) -> None:
     assert (prefix / "bin/projectd").exists()
 
 
+def signed(rbuild: Rbuild) -> None:
+    key = rbuild.project.parent / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    run("sign", "--key", str(key), says="signed")(rbuild)
+
+
+def checked(rbuild: Rbuild) -> None:
+    public = rbuild.project.parent / "key.pub"
+    run("bundles", "verify", "--key", str(public), says="checksums agree")(rbuild)
+
+
+def signed_installed(rbuild: Rbuild) -> None:
+    place = rbuild.project.parent
+    words = ("--prefix", str(place / "usr"), "--require-signature", str(place / "key.pub"))
+    run("install", *words, says="replaced")(rbuild)
+
+
 ACTIONS: dict[str, Callable[[Rbuild], None]] = {
     "rbuild": run(says=""),
     "rbuild binary cross": run("binary", "cross", says="bundles"),
@@ -76,6 +94,9 @@ ACTIONS: dict[str, Callable[[Rbuild], None]] = {
     "rbuild reproduce": run("reproduce", says="the same"),
     "sudo rbuild install": installed,
     "rbuild make install": run("make", "install", says="this is the project's own"),
+    "rbuild sign --key key": signed,
+    "rbuild bundles verify --key key.pub": checked,
+    "sudo rbuild install --require-signature key.pub": signed_installed,
     "rbuild plan --explain": run("plan", "--explain", says="built as it is"),
     "rbuild doctor": run("doctor", says="builds can run"),
     "rbuild backends": run("backends", says="podman"),
