@@ -279,6 +279,7 @@ def stream(
     stdin: int | IO[bytes] = subprocess.DEVNULL,
     pass_fds: Sequence[int] = (),
     ask_to_end: AskToEnd | None = None,
+    enter: Callable[[], None] | None = None,
 ) -> int:
     """Run a program and hand its output over as it appears, in pieces of any size.
 
@@ -286,14 +287,15 @@ def stream(
     `on_output` included, ends the program first; `ask_to_end` is for a program that must not be
     met by a signal to its whole group: it is called with its pid, several times, and the program
     has GRACE seconds to end by itself before the signals come. It also gets SIGTERM when
-    rbuild is killed, where util-linux's setpriv is installed. Does not wait for background
+    rbuild is killed, where util-linux's setpriv is installed; `enter` is called in the child
+    before it becomes the program, and sees to that itself. Does not wait for background
     processes that keep the pipes open after the program itself has ended. Raises
     ProgramNotFoundError.
     """
     process = cast(
         "_Piped",
         _start(
-            _leashed(argv),
+            _leashed(argv) if enter is None else argv,
             environment,
             directory,
             stdin=stdin,
@@ -301,6 +303,7 @@ def stream(
             stderr=subprocess.PIPE,
             bufsize=0,
             pass_fds=tuple(pass_fds),
+            preexec_fn=enter,
         ),
     )
     try:

@@ -21,6 +21,7 @@ _rbuild() {
     local options="--directory --backend --file --makefile --docker-socket --keep-images --image --network --pull --no-pull --no-cache
         --force --explain --fresh --cache-volume --build-arg --build-context --env --secret --secret-env --bundles-dir
         --checksums --rootful --unprivileged --allow-inexact --no-wait --no-provenance --dry-run
+        --no-sandbox
         --log-format --color --verbose --quiet --help --version"
     local command="" directory=. makefile="" index word
     COMPREPLY=()

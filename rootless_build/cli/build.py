@@ -13,10 +13,10 @@ def build(command: Command, words: tuple[str, ...]) -> int:
     """What `rbuild TARGET…` and `rbuild make TARGET…` do."""
     targets, variables = split_words(words, command)
     if command.flag("dry_run"):
-        from rootless_build.cli.plans import show_plan  # noqa: PLC0415 - see the package
-        from rootless_build.cli.session import read_plan  # noqa: PLC0415 - as above
+        from rootless_build.cli.looking import look  # noqa: PLC0415 - see the package
+        from rootless_build.cli.plans import show_plan  # noqa: PLC0415 - as above
 
-        return show_plan(command, read_plan(command, targets, variables).plan)
+        return show_plan(command, look(command, targets, variables))
     shell = _is_shell(command, targets)
     title = " ".join(("rbuild", *targets))
     with (

@@ -191,6 +191,11 @@ class Command(cli.Application):
         help="run containers without privileges, refuse power over the host",
     )
     dry_run = cli.Flag("--dry-run", group=_BUILD, help="show what would be done, do nothing")
+    no_sandbox = cli.Flag(
+        "--no-sandbox",
+        group=_BUILD,
+        help="let what a Makefile runs while a plan is shown do anything",
+    )
     log_format = cli.SwitchAttr(
         "--log-format",
         Choice("--log-format", *command_line.LOG_FORMATS),

@@ -22,8 +22,9 @@ from rootless_build.cli.engines import (
     engine_for,
     settings_for,
 )
+from rootless_build.cli.looking import look, look_running
 from rootless_build.cli.plans import show_plan
-from rootless_build.cli.session import Planned, execute, read_plan, read_running
+from rootless_build.cli.session import execute, read_running
 from rootless_build.errors import (
     BackendUnavailableError,
     BundlesError,
@@ -63,8 +64,8 @@ class Plan(Command):
         return self.attempt(lambda: self._show(words))
 
     def _show(self, words: tuple[str, ...]) -> int:
-        plan = read_plan(self, *split_words(words, self)).plan
-        return show_plan(self, plan, str(self.format), explain=self.flag("explain"))
+        looked = look(self, *split_words(words, self))
+        return show_plan(self, looked, str(self.format), explain=self.flag("explain"))
 
 
 class Make(Command):
@@ -100,14 +101,12 @@ class Run(Command):
     def _run(self, command: tuple[str, ...]) -> int:
         if not command:
             raise UsageError("no command given", hint="rbuild run -- COMMAND [ARGUMENT...]")
+        variables = self.variables_before()
         if self.flag("dry_run"):
-            return show_plan(self, self._plan(command).plan)
+            return show_plan(self, look_running(self, self.target, command, variables))
         with checkout(self, "rbuild run", alone=False) as run, EngineToCome(self) as engine:
-            plan = self._plan(command)
+            plan = read_running(self, self.target, command, variables)
             return execute(self, plan, run, engine, own_command=True, pass_status=True)
-
-    def _plan(self, command: tuple[str, ...]) -> Planned:
-        return read_running(self, self.target, command, self.variables_before())
 
 
 class Bundles(Command):

@@ -22,6 +22,7 @@ from rootless_build.cli.engines import (
     check_backend,
     settings_for,
 )
+from rootless_build.cli.looking import Looked
 from rootless_build.cli.pasting import comment, host_command
 from rootless_build.cli.session import is_isolated, named, unchanged_for, with_docker_socket
 from rootless_build.errors import BackendUnavailableError, HostError, RbuildError
@@ -39,21 +40,23 @@ _AT_ONCE: Final = 500
 
 
 def show_plan(
-    command: Command, plan: plans.Plan, form: str = "text", *, explain: bool = False
+    command: Command, looked: Looked, form: str = "text", *, explain: bool = False
 ) -> int:
     """Print what would be done. An engine is asked for its images, and nothing else.
 
     Raises RecipeError for an image whose containerfile is not there, and is made by no step.
     """
+    plan = looked.plan
     for step in plan.steps:
         if not isinstance(step, plans.BuildImage):
             break
         check_containerfile(step)
         if outputs.files(step):
             break
-    fields: dict[str, object] = {"plan": plans.to_dict(plan)}
+    told = _with_doubt(plan, looked.doubt)
+    fields: dict[str, object] = {"plan": plans.to_dict(told), "certain": not looked.doubt}
     if form == "json":
-        command.tell(plans.to_json(plan), Answer("plan", fields))
+        command.tell(plans.to_json(told), Answer("plan", fields))
         return 0
     check_backend(command)
     with settings_for(command) as settings:
@@ -65,6 +68,9 @@ def show_plan(
         else:
             backend = choice.backend
             seen = _look(command, *_with_socket(plan, choice), choice)
+        if looked.doubt:
+            # What is known of these steps says nothing of those that a run would have.
+            seen = dataclasses.replace(seen, verdicts=(), problem=looked.doubt)
         lines = [*_lines(seen, backend, settings, why)]
         refused = _refused(command, plan, settings, rootless=settings.rootless and seen.rootless)
         lines[1:1] = [line for text in refused for line in comment(shown(text))]
@@ -76,6 +82,12 @@ def show_plan(
         fields["refused"] = refused
     command.tell("\n".join(lines), Answer("plan", fields))
     return 0
+
+
+def _with_doubt(plan: plans.Plan, doubt: str) -> plans.Plan:
+    return (
+        dataclasses.replace(plan, notes=(*plan.notes, f"not certain: {doubt}")) if doubt else plan
+    )
 
 
 def _refused(

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from rootless_build.host_power import Named
     from rootless_build.provenance import Attestor
     from rootless_build.reproduction import Reproduction
+    from rootless_build.sandbox import Looking
 
 
 class Planned:
@@ -81,22 +82,36 @@ class Planned:
         return self.plan
 
 
-def read_plan(command: Command, targets: tuple[str, ...], variables: tuple[str, ...]) -> Planned:
+def read_plan(
+    command: Command,
+    targets: tuple[str, ...],
+    variables: tuple[str, ...],
+    looking: Looking | None = None,
+) -> Planned:
     """The project's plan for these targets, with the command line's overrides in it."""
-    recipe = recipes.read(_request(command, targets, variables), command.config)
+    recipe = recipes.read(_request(command, targets, variables, looking), command.config)
     return Planned(command, recipe, lambda plan: _overridden(command, plan))
 
 
 def read_running(
-    command: Command, target: str | None, words: tuple[str, ...], variables: tuple[str, ...]
+    command: Command,
+    target: str | None,
+    words: tuple[str, ...],
+    variables: tuple[str, ...],
+    looking: Looking | None = None,
 ) -> Planned:
     """The plan that runs a command in the container, or the image, of a target; as above."""
-    request = _request(command, (), variables)
+    request = _request(command, (), variables, looking)
     recipe = recipes.read_running(request, command.config, target, words)
     return Planned(command, recipe, lambda plan: _overridden(command, plan))
 
 
-def _request(command: Command, targets: tuple[str, ...], variables: tuple[str, ...]) -> Request:
+def _request(
+    command: Command,
+    targets: tuple[str, ...],
+    variables: tuple[str, ...],
+    looking: Looking | None,
+) -> Request:
     if command.config.defaults.makefile is not None:
         _check_makefile(command, command.config.defaults.makefile)
     return Request(
@@ -105,6 +120,7 @@ def _request(command: Command, targets: tuple[str, ...], variables: tuple[str, .
         variables=pairs(variables, "variable"),
         environment=dict(os.environ),
         terminal=os.isatty(0),
+        looking=looking,
     )
 
 

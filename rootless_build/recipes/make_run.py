@@ -329,15 +329,16 @@ class _Asking:
         self._docker.begin(probe.says_all_is_read)
         users = self._request.environment.get("MAKEFILES", "")
         exactly = process.exactly({**self._request.environment, **self._changed()})
-        return process.run_inheriting_input(
-            argv,
-            environment={
-                **exactly,
-                "MAKEFILES": f"{probe.file} {users}".rstrip(),
-                make_program.IN_RECIPE: "1",
-            },
-            directory=self._request.project,
-        )
+        environment = {
+            **exactly,
+            "MAKEFILES": f"{probe.file} {users}".rstrip(),
+            make_program.IN_RECIPE: "1",
+        }
+        directory, looking = self._request.project, self._request.looking
+        if looking is None:
+            return process.run_inheriting_input(argv, environment=environment, directory=directory)
+        kept = (self._place,)
+        return looking.run(argv, environment=environment, directory=directory, kept=kept)
 
     def _changed(self) -> dict[str, str | None]:
         """The environment of make, where it is not the request's own."""

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rootless_build.data import dataclass
 from rootless_build.plan import Pairs
+
+if TYPE_CHECKING:
+    from rootless_build.sandbox import Looking
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """`project` is absolute. `targets` may be empty: the recipe's default. `variables` are the
     NAME=VALUE words of the command line. `environment` is rbuild's own. `terminal`: standard
-    input is one.
+    input is one. `looking` runs the project's programs where nothing is to be built; None: they run
+    as make would run them.
     """
 
     project: Path
@@ -21,3 +26,4 @@ class Request:
     variables: Pairs
     environment: Mapping[str, str]
     terminal: bool
+    looking: Looking | None = None

@@ -1,0 +1,67 @@
+"""Plans for commands that only look: what the project runs meanwhile does nothing to this host."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from rootless_build.cli.command import Command, pairs
+from rootless_build.cli.session import Planned, read_plan, read_running
+from rootless_build.errors import RecipeError
+from rootless_build.plan import Plan
+
+if TYPE_CHECKING:
+    from rootless_build.sandbox import Looking
+
+_ALLOW: Final = "--no-sandbox lets it, as a build does"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Looked:
+    """A plan, and why a build may have another one; empty where nothing was denied."""
+
+    plan: Plan
+    doubt: str = ""
+
+
+def look(command: Command, targets: tuple[str, ...], variables: tuple[str, ...]) -> Looked:
+    """The project's plan for these targets."""
+    return _looked(command, variables, lambda by: read_plan(command, targets, variables, by))
+
+
+def look_running(
+    command: Command, target: str | None, words: tuple[str, ...], variables: tuple[str, ...]
+) -> Looked:
+    """The plan that runs a command in the container, or the image, of a target."""
+    return _looked(
+        command, variables, lambda by: read_running(command, target, words, variables, by)
+    )
+
+
+def _looked(
+    command: Command, variables: tuple[str, ...], read: Callable[[Looking | None], Planned]
+) -> Looked:
+    if command.flag("no_sandbox"):
+        return Looked(read(None).plan)
+    # A build has no use for it.
+    from rootless_build.sandbox import Looking  # noqa: PLC0415
+
+    by = Looking(command.project, dict(os.environ), pairs(variables, "variable"))
+    try:
+        plan = read(by).plan
+    except RecipeError as error:
+        if by.denied:
+            error.hint = "\n".join(filter(None, (f"{_doubt(by)}. {_ALLOW}", error.hint)))
+        raise
+    if by.problem:
+        said = f"what is read of the project can do anything: no sandbox here ({by.problem})"
+        return Looked(dataclasses.replace(plan, notes=(*plan.notes, said)))
+    if not by.denied:
+        return Looked(plan)
+    return Looked(plan, f"nobody can tell: {_doubt(by)}; a build may have other steps. {_ALLOW}")
+
+
+def _doubt(by: Looking) -> str:
+    return f"while the recipe was read, {'; '.join(by.denied)}"

@@ -1,0 +1,193 @@
+"""A sandbox for looking: programs of a project run, and what they do to this host does not count.
+
+`rbuild plan` has make read the project's Makefile, and that may run anything. So it runs in
+namespaces of its own: nothing but its own directories can be written, no socket of the user's can
+be reached, and no process outside. What was denied is told, since a build would do it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import termios
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, TypedDict, cast
+
+from rootless_build import process
+from rootless_build.process import Completed, Environment
+from rootless_build.sandbox.places import Box
+
+_PRIVATE: Final = ("/tmp", "/var/tmp", "/dev/shm", "/run/user")  # noqa: S108 - not used as they are
+_WORDS: Final = {
+    "network": "it tried to reach the network ({})",
+    "socket": "it tried to reach a socket ({})",
+    "write": "it tried to write {}",
+    "left": "it wrote {}, which is gone now",
+    "program": "it tried to run {} with the rights of its owner",
+}
+
+
+class _Report(TypedDict, total=False):
+    failed: str
+    status: int
+    denied: list[tuple[str, str]]
+
+
+class Looking:
+    """Runs programs of a project for a command that only looks at it.
+
+    `environment` and `variables` are what they are given: paths in them can be read.
+    """
+
+    def __init__(
+        self,
+        project: Path,
+        environment: Mapping[str, str],
+        variables: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        self._project = project
+        self._named = tuple(_paths(project, (*environment.values(), *(v for _, v in variables))))
+        self._overlaid = True
+        self._denied: dict[tuple[str, str], None] = {}
+        self.problem = ""
+        """Why there is no sandbox on this host; empty where there is one."""
+
+    @property
+    def denied(self) -> tuple[str, ...]:
+        """What was denied, in words; nothing where there is no sandbox."""
+        kinds: dict[str, list[str]] = {}
+        for kind, what in self._denied:
+            kinds.setdefault(kind, []).append(what)
+        return tuple(_said(kind, found) for kind, found in kinds.items())
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        environment: Environment,
+        directory: Path,
+        kept: Sequence[Path] = (),
+    ) -> Completed:
+        """Run a program in the sandbox, or without where this host has none. `kept` are directories
+        that it may write. Its standard input is a terminal where rbuild's is, but not the same.
+        """
+        if not self.problem:
+            done = self._inside(argv, environment, self._box(directory, kept))
+            if done is None and self._overlaid:
+                # Not every file system can be the lower one of an overlay.
+                problem, self._overlaid, self.problem = self.problem, False, ""
+                done = self._inside(argv, environment, self._box(directory, kept))
+                self.problem = problem if done is None else ""
+            if done is not None:
+                return done
+        return process.run_inheriting_input(argv, environment=environment, directory=directory)
+
+    def _box(self, directory: Path, kept: Sequence[Path]) -> Box:
+        checkout = str(self._project)
+        private = [
+            place
+            for place in dict.fromkeys(map(os.path.realpath, _PRIVATE))
+            if os.path.isdir(place) and place != checkout  # noqa: PTH112 - as below
+        ]
+        inside = [_top(checkout, place) for place in private]
+        shown = [path for path in (*inside, *self._named) if path and _is_below(path, private)]
+        return Box(
+            str(directory),
+            checkout,
+            tuple(os.path.realpath(path) for path in kept),
+            tuple(dict.fromkeys(path for path in shown if path != checkout)),
+            tuple(private),
+            tuple(_mounts_below(checkout)),
+            self._overlaid and checkout != "/",
+        )
+
+    def _inside(self, argv: Sequence[str], environment: Environment, box: Box) -> Completed | None:
+        """None where it can't be, and `problem` says why."""
+        # Commands that build have no use for it.
+        from rootless_build.sandbox.inside import enter  # noqa: PLC0415
+
+        out, err = bytearray(), bytearray()
+        reader, writer = os.pipe()
+        try:
+            with _input() as stdin:
+                process.stream(
+                    argv,
+                    lambda data, name: (out if name == "stdout" else err).extend(data),
+                    environment=environment,
+                    directory=Path(box.directory),
+                    stdin=stdin,
+                    enter=lambda: enter(box, writer),
+                )
+        except subprocess.SubprocessError as error:
+            self.problem = str(error)
+            return None
+        finally:
+            os.close(writer)
+            with open(reader, "rb") as pipe:  # noqa: PTH123 - a descriptor
+                said = pipe.read()
+        report = cast("_Report", json.loads(said or b'{"failed": "it was ended from outside"}'))
+        if "failed" in report:
+            self.problem = report["failed"]
+            return None
+        self._denied |= dict.fromkeys((kind, what) for kind, what in report["denied"])
+        return Completed(report["status"], bytes(out), bytes(err))
+
+
+def _said(kind: str, found: Sequence[str]) -> str:
+    known = [what for what in found if what]
+    shown = ", ".join(known[:3]) + (f" and {len(known) - 3} more" if len(known) > 3 else "")
+    return _WORDS[kind].format(shown).replace(" ()", "")
+
+
+@contextmanager
+def _input() -> Iterator[int]:
+    """Standard input for a program: a terminal of its own, of the same size, or nothing."""
+    if not os.isatty(0):
+        yield subprocess.DEVNULL
+        return
+    ours, theirs = os.openpty()
+    try:
+        size = fcntl.ioctl(0, termios.TIOCGWINSZ, bytes(8))
+        fcntl.ioctl(ours, termios.TIOCSWINSZ, size)
+        yield theirs
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def _paths(project: Path, values: Sequence[str]) -> Iterator[str]:
+    """The files and directories that are named, and those of the checkout's git elsewhere."""
+    for value in values:
+        yield from (os.path.realpath(word) for word in value.split(":") if word.startswith("/"))
+    try:
+        text = (project / ".git").read_text(errors="surrogateescape")
+    except OSError:
+        return
+    if text.startswith("gitdir: "):
+        place = text.removeprefix("gitdir: ").strip()
+        common = Path(os.path.realpath(project / place)).parent.parent
+        yield str(common)
+
+
+def _is_below(path: str, private: Sequence[str]) -> bool:
+    """Whether it is a directory, and would be hidden."""
+    return any(path.startswith(f"{place}/") for place in private) and os.path.isdir(path)  # noqa: PTH112
+
+
+def _top(path: str, place: str) -> str:
+    """What of a directory has to be shown, so that the path and what is around it is there."""
+    inner = path.removeprefix(f"{place}/")
+    return "" if inner == path else f"{place}/{inner.partition('/')[0]}"
+
+
+def _mounts_below(directory: str) -> Iterator[str]:
+    with open("/proc/self/mountinfo", errors="surrogateescape") as file:  # noqa: PTH123 - as above
+        for line in file:
+            place = line.split()[4].encode("latin-1", "surrogateescape")
+            path = os.fsdecode(place.replace(b"\\040", b" "))
+            if path.startswith(f"{directory}/"):
+                yield path

@@ -1,0 +1,60 @@
+"""What a program did in the sandbox, as is seen afterwards."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from typing import Final
+
+from rootless_build.sandbox import places
+from rootless_build.sandbox.places import Box, Layers
+
+_MOST: Final = 1000
+"""Names that are looked at."""
+_TRIED: Final = {"OutRequests", "OutNoRoutes", "Ip6OutRequests", "Ip6OutNoRoutes"}
+_INDEX: Final = ".git/index"
+"""git writes it anew when it is only asked: files that were just written may have changed."""
+
+
+def network() -> Iterator[tuple[str, str]]:
+    """Whether packets were to be sent, by the counters of the network namespace."""
+    rows: list[list[str]] = []
+    for name in ("snmp", "snmp6"):
+        try:
+            with open(f"/proc/net/{name}") as file:  # noqa: PTH123 - pathlib is not needed here
+                rows += [line.split() for line in file]
+        except FileNotFoundError:
+            continue  # without IPv6
+    heads = [row for row in rows if row[0] == "Ip:"]
+    pairs = [*zip(*heads, strict=True), *(row for row in rows if len(row) == 2)]
+    if any(name in _TRIED and number != "0" for name, number in pairs):
+        yield "network", ""
+
+
+def files(box: Box, layers: Layers) -> Iterator[tuple[str, str]]:
+    """What was written, and goes with the sandbox."""
+    for path in sorted({*places.in_private(box)} - layers.begun):
+        yield "left", path
+    if layers.upper < 0:
+        return
+    waiting = [""]
+    seen = 0
+    while waiting and seen < _MOST:
+        inner = waiting.pop()
+        for name in sorted(os.listdir(f"/proc/self/fd/{layers.upper}/{inner}")):  # noqa: PTH208
+            seen += 1
+            path = f"{inner}/{name}" if inner else name
+            kind = os.stat(path, dir_fd=layers.upper, follow_symlinks=False).st_mode
+            if stat.S_ISDIR(kind):
+                waiting.append(path)
+            if path != _INDEX and not (stat.S_ISDIR(kind) and _was_directory(path, layers)):
+                yield "left", f"{box.checkout}/{path}"
+
+
+def _was_directory(path: str, layers: Layers) -> bool:
+    try:
+        found = os.stat(path, dir_fd=layers.lower, follow_symlinks=False)
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode)

@@ -1,0 +1,738 @@
+"""What a Makefile runs while one only looks at it does nothing to this host, and is told.
+
+Every attack is tried without the sandbox too: there it works (Linux 6.18, as an ordinary user).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import fcntl
+import json
+import os
+import pty
+import select
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import termios
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from rootless_build import process
+from rootless_build.cli import app
+from rootless_build.sandbox import Looking, kernel, places
+
+PYTHON: Final = sys.executable
+CONNECTS: Final = "import socket,sys;s=socket.socket({family},{kind});{act}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Project:
+    """A project that is looked at, in a home of the user's."""
+
+    directory: Path
+    home: Path
+    looking: Looking
+
+    def look(self, script: str) -> process.Completed:
+        """What the script does inside."""
+        return self.looking.run(["sh", "-c", script], environment={}, directory=self.directory)
+
+    def do(self, script: str) -> process.Completed:
+        """The same without a sandbox."""
+        return process.capture(["sh", "-c", script], directory=self.directory, timeout=60)
+
+    @property
+    def kinds(self) -> str:
+        """What was denied, in words."""
+        return "; ".join(self.looking.denied)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    home, directory = tmp_path / "home", tmp_path / "project"
+    (directory / "sub").mkdir(parents=True)
+    home.mkdir()
+    for place in (home, directory, directory / "sub"):
+        (place / "file").write_text("as it was\n")
+    monkeypatch.setenv("HOME", str(home))
+    looking = Looking(directory, dict(os.environ))
+    yield Project(directory, home, looking)
+    assert not looking.problem, "this host has no sandbox: the tests need one"
+
+
+def python(code: str) -> str:
+    return f"{shlex.quote(PYTHON)} -I -S -c {shlex.quote(code)}"
+
+
+# --- who one is -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "id",
+        "id -u",
+        "id -un",
+        "id -G",
+        "id -Gn",
+        "groups",
+        "umask",
+        "ulimit -a",
+        "pwd",
+        "pwd -P",
+        "hostname",
+        "uname -a",
+        "env | sort",
+        "ls -A",
+        "stat -c %u.%g.%a.%s.%Y.%Z.%i file",
+        "stat -c %i file",
+        "find . | sort",
+        "nproc",
+        "cat /etc/os-release",
+        "test -t 0; echo $?",
+        "date +%Y",
+        "[ -w . ]; echo $?",
+        "[ -w file ]; echo $?",
+        "cat sub/file",
+        "command -v make sh git",
+    ],
+)
+def test_who_asks_gets_the_same_answer(project: Project, asked: str) -> None:
+    assert project.look(asked).stdout == project.do(asked).stdout
+    assert project.looking.denied == ()
+
+
+@pytest.mark.parametrize(
+    "used",
+    [
+        "echo x > /dev/null",
+        "head -c 9 /dev/zero /dev/urandom",
+        "echo x 2>/dev/null >/dev/stdout",
+        "f=$(mktemp) && echo x > $f && rm $f",
+        "echo a | cat | (read x; echo $x)",
+        "cat /dev/stdin",
+        "cat <<'x'\nhere\nx",
+        "sort file | uniq -c",
+        "(sleep 0 & wait)",
+        "kill -0 $$",
+        python("import socket; a, b = socket.socketpair(); a.send(b'x'); print(b.recv(1))"),
+    ],
+)
+def test_what_stays_inside_works_and_is_not_told(project: Project, used: str) -> None:
+    assert project.look(used).status == 0
+    assert project.looking.denied == ()
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+PLACES: Final = {
+    "project": "{project}",
+    "sub": "{project}/sub",
+    "home": "{home}",
+    "tmp": "/tmp",
+    "vartmp": "/var/tmp",
+    "shm": "/dev/shm",
+}
+WRITES: Final = {
+    "create": "echo x > {place}/{name}",
+    "mkdir": "mkdir {place}/{name}",
+    "symlink": "ln -s / {place}/{name}",
+    "fifo": "mkfifo {place}/{name}",
+}
+CHANGES: Final = {
+    "append": "echo x >> {place}/file",
+    "truncate": ": > {place}/file",
+    "remove": "rm -f {place}/file",
+    "rename": "mv {place}/file {place}/other",
+    "link": "ln {place}/file {place}/other",
+    "chmod": "chmod 4755 {place}/file",
+    "touch": "touch -d @1 {place}/file",
+    "xattr": "setfattr -n user.x -v x {place}/file",
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("write", WRITES)
+def test_nothing_is_made(project: Project, place: str, write: str) -> None:
+    name = f"attack-{uuid.uuid4().hex}"
+    where = PLACES[place].format(project=project.directory, home=project.home)
+    script = WRITES[write].format(place=where, name=name)
+    project.look(script)
+    assert not os.path.lexists(f"{where}/{name}")
+    assert name in project.kinds
+    project.do(script)
+    made = Path(where, name)
+    assert os.path.lexists(made)
+    if made.is_dir() and not made.is_symlink():
+        made.rmdir()
+    else:
+        made.unlink()
+
+
+@pytest.mark.parametrize("place", ["project", "sub", "home"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_nothing_is_changed(project: Project, place: str, change: str) -> None:
+    where = PLACES[place].format(project=project.directory, home=project.home)
+    before = seen(where)
+    project.look(CHANGES[change].format(place=where))
+    assert seen(where) == before
+    if change == "xattr" and shutil.which("setfattr") is None:
+        return
+    assert f"{where}/" in project.kinds
+
+
+def seen(directory: str) -> list[tuple[str, bytes, int, int, int]]:
+    found = []
+    for path in sorted(Path(directory).rglob("*")):
+        now = path.lstat()
+        data = path.read_bytes() if path.is_file() else b""
+        found.append((str(path), data, now.st_mode, now.st_mtime_ns, now.st_nlink))
+    return found
+
+
+def test_files_of_the_shared_places_are_not_seen(project: Project) -> None:
+    with tempfile.NamedTemporaryFile(dir="/dev/shm") as one, tempfile.TemporaryDirectory() as two:
+        inner = Path(two, "file")
+        inner.write_text("x")
+        for path in (one.name, str(inner)):
+            assert project.look(f"cat {path}").status != 0
+            assert project.do(f"cat {path}").status == 0
+
+
+def test_a_fifo_of_the_user_gets_nothing(project: Project) -> None:
+    fifo = project.home / "fifo"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        project.look(f"echo attack > {fifo}")
+        assert os.read(reader, 9) == b""
+        assert "fifo" in project.kinds
+        project.do(f"echo attack > {fifo}")
+        assert os.read(reader, 9) == b"attack\n"
+    finally:
+        os.close(reader)
+
+
+def test_what_is_mounted_in_the_checkout_is_kept_as_well(project: Project) -> None:
+    assert project.look("umount -l . ; umount sub; rmdir sub; cat file").stdout == b"as it was\n"
+    assert (project.directory / "sub/file").is_file()
+
+
+MOUNTS: Final = (
+    "mount -o remount,rw /",
+    "mount -o remount,bind,rw /",
+    "umount -l /tmp",
+    "umount -l {project}",
+    "umount -l /proc",
+    "mount -t tmpfs none {home}",
+    "unshare -rm sh -c 'mount -o remount,bind,rw / ; mount -o remount,bind,rw {home}; {write}'",
+    "unshare -rm sh -c 'umount -l /tmp; umount -l {project}; {write}'",
+    "unshare -rm sh -c 'mount --bind {home} /mnt; {write}'",
+    "unshare -rmpf --mount-proc sh -c '{write}'",
+    "unshare -r chroot /proc/1/root sh -c '{write}'",
+    "nsenter -t 1 -m sh -c '{write}'",
+    "nsenter -a -t 1 sh -c '{write}'",
+    "cd /proc/1/cwd && {write}",
+    "cd /proc/$PPID/root && {write}",
+    "(cd /proc/self/fd; for n in *; do (cd $n 2>/dev/null && {write}); done); {write}",
+    "mknod {home}/attack b 254 0; {write}",
+)
+
+
+@pytest.mark.parametrize("attack", MOUNTS)
+def test_no_mount_is_another_than_it_was_made(project: Project, attack: str) -> None:
+    write = f"echo x > {project.home}/attack; echo x > {project.directory}/attack"
+    script = attack.format(write=write, home=project.home, project=project.directory)
+    project.look(f"{script}; {write}")
+    assert not (project.home / "attack").exists()
+    assert not (project.directory / "attack").exists()
+    assert "/attack" in project.kinds
+
+
+@pytest.mark.parametrize("device", ["/dev/fuse", "/dev/net/tun", "/dev/kvm", "/dev/ptmx"])
+def test_no_device_can_be_opened(project: Project, device: str) -> None:
+    done = project.look(python(f"import os; os.open({device!r}, os.O_RDWR)"))
+    assert done.status != 0
+
+
+def test_no_capability_is_left(project: Project) -> None:
+    said = project.look("grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status").text.split()
+    rows = dict(zip(said[::2], said[1::2], strict=True))
+    assert rows.pop("NoNewPrivs:") == "1"
+    assert rows.pop("Seccomp:") == "2"
+    left = "f" if os.geteuid() == 0 else "0"
+    assert rows.pop("CapBnd:").lstrip("0") == left.lstrip("0")
+    assert set(rows) == {"CapInh:", "CapPrm:", "CapEff:", "CapAmb:"}
+
+
+# --- sockets --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def listener(project: Project) -> Iterator[Callable[[int, int, object], socket.socket]]:
+    with contextlib.ExitStack() as stack:
+
+        def listening(family: int, kind: int, address: object) -> socket.socket:
+            made = stack.enter_context(socket.socket(family, kind))
+            made.bind(address)  # type: ignore[arg-type]  # any address that the family has
+            if kind != socket.SOCK_DGRAM:
+                made.listen()
+            made.setblocking(False)
+            return made
+
+        yield listening
+
+
+def reached(made: socket.socket) -> bool:
+    return bool(select.select([made], [], [], 0.0)[0])
+
+
+@pytest.mark.parametrize("place", ["project", "home", "vartmp", "shm", "abstract", "run"])
+@pytest.mark.parametrize("kind", ["SOCK_STREAM", "SOCK_DGRAM", "SOCK_SEQPACKET"])
+def test_no_socket_of_the_user_is_reached(
+    project: Project,
+    listener: Callable[[int, int, object], socket.socket],
+    place: str,
+    kind: str,
+) -> None:
+    where = {"abstract": "\0", "run": f"/run/user/{os.getuid()}"} | PLACES
+    directory = where[place].format(project=project.directory, home=project.home)
+    if place == "run" and not os.access(directory, os.W_OK):
+        pytest.skip("this account has no /run/user")
+    name = f"{directory}/{uuid.uuid4().hex[:8]}" if place != "abstract" else f"\0{uuid.uuid4().hex}"
+    if place in {"project", "home"}:
+        # A name of a socket has at most 107 characters.
+        os.chdir(directory)
+        name = os.path.relpath(name)
+    made = listener(socket.AF_UNIX, getattr(socket, kind), name)
+    target = f"os.chdir({directory!r});" if place in {"project", "home"} else ""
+    code = (
+        f"import socket,os;{target}s=socket.socket(socket.AF_UNIX,socket.{kind});"
+        f"s.connect({name!r});s.send(b'x')"
+    )
+    try:
+        assert project.look(python(code)).status != 0
+        assert not reached(made)
+        if place in {"project", "home", "abstract"}:
+            assert "socket" in project.kinds
+        assert project.do(python(code)).status == 0
+        assert reached(made)
+    finally:
+        if not name.startswith("\0"):
+            Path(name).unlink()
+
+
+SENDS: Final = {
+    "pair": "a,b=socket.socketpair(socket.AF_UNIX,socket.SOCK_DGRAM);a.sendto(b'x',{name!r})",
+    "raw": "a=socket.socket(socket.AF_UNIX,socket.SOCK_RAW);a.sendto(b'x',{name!r})",
+    "message": "a=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM);a.sendmsg([b'x'],[],0,{name!r})",
+}
+
+
+@pytest.mark.parametrize("way", SENDS)
+def test_nothing_is_sent_without_a_connection(
+    project: Project, listener: Callable[[int, int, object], socket.socket], way: str
+) -> None:
+    os.chdir(project.home)
+    made = listener(socket.AF_UNIX, socket.SOCK_DGRAM, "datagrams")
+    code = f"import os,socket;os.chdir({str(project.home)!r});" + SENDS[way].format(
+        name="datagrams"
+    )
+    assert project.look(python(code)).status != 0
+    assert not reached(made)
+    assert project.do(python(code)).status == 0
+    assert reached(made)
+
+
+@pytest.mark.parametrize("family", ["AF_INET", "AF_INET6"])
+@pytest.mark.parametrize("kind", ["SOCK_STREAM", "SOCK_DGRAM"])
+@pytest.mark.parametrize("way", ["connect", "sendto"])
+def test_no_listener_is_reached(
+    project: Project,
+    listener: Callable[[int, int, object], socket.socket],
+    family: str,
+    kind: str,
+    way: str,
+) -> None:
+    if (kind, way) == ("SOCK_STREAM", "sendto"):
+        pytest.skip("it has to be connected")
+    host = "127.0.0.1" if family == "AF_INET" else "::1"
+    try:
+        made = listener(getattr(socket, family), getattr(socket, kind), (host, 0))
+    except OSError as error:
+        assert error.errno in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}  # noqa: PT017 - no IPv6
+        pytest.skip("this host has no IPv6")
+    address = (host, made.getsockname()[1])
+    act = f"s.connect({address});s.send(b'x')" if way == "connect" else f"s.sendto(b'x',{address})"
+    code = f"import socket;s=socket.socket(socket.{family},socket.{kind});{act}"
+    assert project.look(python(code)).status != 0
+    assert not reached(made)
+    assert "network" in project.kinds
+    assert project.do(python(code)).status == 0
+    assert reached(made)
+
+
+@pytest.mark.parametrize("family", ["AF_VSOCK", "AF_PACKET", "AF_ALG", "AF_CAN", "AF_BLUETOOTH"])
+def test_no_other_family_of_sockets_is_there(project: Project, family: str) -> None:
+    code = f"import socket;socket.socket(socket.{family},socket.SOCK_SEQPACKET)"
+    assert project.look(python(code)).status != 0
+    assert "socket" in project.kinds
+
+
+@pytest.mark.parametrize("number", [425, 248, 249, 250])
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="numbers of calls of x86-64")
+def test_no_call_goes_round_the_filter(project: Project, number: int) -> None:
+    code = (
+        "import ctypes;c=ctypes.CDLL(None,use_errno=True);"
+        f"assert c.syscall({number},0,0,0,0,0)<0;print(ctypes.get_errno())"
+    )
+    assert int(project.look(python(code)).text) == errno.ENOSYS
+    assert int(project.do(python(code)).text) != errno.ENOSYS
+
+
+# --- processes ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def victim() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as running:
+        yield running
+        running.kill()
+
+
+KILLS: Final = (
+    "kill -9 {pid}",
+    "kill -9 -1",
+    "kill -9 -{pid}",
+    "pkill -9 sleep",
+    "prlimit --pid {pid} --cpu=1:1",
+    "renice 19 {pid}",
+    "cat /proc/{pid}/environ",
+    "ls /proc/{pid}/root/",
+    "gdb -p {pid} -batch",
+    "strace -p {pid}",
+    python("import signal;signal.pidfd_send_signal(__import__('os').pidfd_open({pid}),9)"),
+)
+
+
+@pytest.mark.parametrize("attack", KILLS)
+def test_no_process_outside_is_met(
+    project: Project, victim: subprocess.Popen[bytes], attack: str
+) -> None:
+    before = Path(f"/proc/{victim.pid}/limits").read_text()
+    done = project.look(attack.replace("{pid}", str(victim.pid)))
+    assert victim.poll() is None
+    assert Path(f"/proc/{victim.pid}/limits").read_text() == before
+    assert done.status != 0 or "-1" in attack
+    assert str(victim.pid) not in project.look("ps -e -o pid=").text.split()
+
+
+def test_nobody_survives(project: Project) -> None:
+    mark = f"9{uuid.uuid4().int % 10**7}"
+    script = (
+        f"setsid sleep {mark} & nohup sleep {mark} >/dev/null 2>&1 & (trap '' TERM HUP; "
+        f"setsid sh -c 'trap \"\" TERM HUP INT; sleep {mark}; sleep {mark}') & "
+        f"for n in 1 2 3 4 5 6 7 8 9; do (setsid setsid sleep {mark} &) & done; exit 7"
+    )
+    assert project.look(script).status == 7
+    assert not running_with(mark)
+
+
+def running_with(mark: str) -> list[str]:
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if mark.encode() in file.read_bytes().split(b"\0"):
+                found.append(file.parent.name)
+    return found
+
+
+LOOKS: Final = """
+import os, sys
+from pathlib import Path
+from rootless_build.sandbox import Looking
+here = Path.cwd()
+looking = Looking(here, dict(os.environ))
+argv, kept = ["sh", "-c", sys.argv[1]], [Path("../kept")]
+done = looking.run(argv, environment={}, directory=here, kept=kept)
+assert not looking.problem, looking.problem
+sys.stdout.write(done.text + done.words)
+sys.exit(done.status)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
+def test_all_end_with_rbuild(project: Project, number: signal.Signals) -> None:
+    mark = f"9{uuid.uuid4().int % 10**7}"
+    kept = project.directory.parent / "kept"
+    kept.mkdir()
+    os.mkfifo(kept / "begun")
+    bomb = f"for n in $(seq 99); do (setsid sh -c 'trap \"\" TERM INT HUP; sleep {mark}' &) done; "
+    script = f"{bomb} trap '' TERM INT HUP; echo > {kept}/begun; sleep {mark}; sleep {mark}"
+    argv = [PYTHON, "-c", LOOKS, script]
+    with subprocess.Popen(argv, cwd=project.directory, stderr=subprocess.DEVNULL) as looking:
+        (kept / "begun").read_text()
+        pids = [int(pid) for pid in running_with(mark)]
+        looking.send_signal(number)
+        looking.wait(30)
+    for pid in pids:
+        process.await_end(pid, 30)
+    assert not running_with(mark)
+
+
+def test_no_descriptor_is_handed_on(project: Project) -> None:
+    with (project.home / "file").open("r+") as file, socket.socket() as other:
+        os.set_inheritable(file.fileno(), True)
+        os.set_inheritable(other.fileno(), True)
+        said = project.look("ls /proc/self/fd; readlink /proc/self/fd/0").text.split()
+    # ls has one for the directory itself.
+    assert said == ["0", "1", "2", "3", "/dev/null"]
+
+
+SETUID: Final = ("/usr/bin/newuidmap", "/usr/bin/sudo", "/usr/bin/su", "/bin/mount")
+
+
+@pytest.mark.parametrize("program", [name for name in SETUID if Path(name).exists()])
+def test_no_program_gets_rights(project: Project, program: str) -> None:
+    if not Path(program).stat().st_mode & 0o4000 or os.geteuid() == 0:
+        pytest.skip("it gives no rights here")
+    project.look(f"{program} --version")
+    assert program in project.kinds
+
+
+# --- a terminal -----------------------------------------------------------------------------------
+
+
+def on_terminal(project: Project, script: str) -> tuple[bytes, bytes]:
+    """What rbuild says, and all that came to its terminal, by itself or as if it were typed."""
+    reader, writer = os.pipe()
+    (project.directory.parent / "kept").mkdir()
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.dup2(writer, 1)
+        os.chdir(project.directory)
+        os.execv(PYTHON, [PYTHON, "-c", LOOKS, script])
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, b"\x2a\x00\x63\x00\x00\x00\x00\x00")
+    os.close(writer)
+    with open(reader, "rb") as pipe:  # noqa: PTH123 - a descriptor
+        said = pipe.read()
+    os.waitpid(pid, 0)
+    shown = b""
+    with contextlib.suppress(OSError):
+        while select.select([terminal], [], [], 0)[0]:
+            shown += os.read(terminal, 1024) or b""
+    os.close(terminal)
+    return said, shown
+
+
+TYPES: Final = (
+    "echo attack >&0",
+    "echo attack > /dev/tty",
+    "echo attack > /dev/stdin",
+    "echo attack > /proc/self/fd/0",
+    "for t in /dev/pts/* /dev/tty*; do echo attack > $t; done",
+    python("import fcntl,termios;[fcntl.ioctl(0,termios.TIOCSTI,bytes([c])) for c in b'attack']"),
+    python("import os;os.setsid() if 0 else 0;os.write(os.open('/dev/tty',2),b'attack')"),
+    "stty -echo -icanon",
+)
+
+
+@pytest.mark.parametrize("attack", TYPES)
+def test_the_terminal_is_left_alone(project: Project, attack: str) -> None:
+    said, shown = on_terminal(project, f"[ -t 0 ] && echo terminal; {attack}")
+    assert said.startswith(b"terminal")
+    assert b"attack" not in shown
+
+
+def test_a_terminal_is_as_wide_as_the_real_one(project: Project) -> None:
+    said, _ = on_terminal(project, "until [ \"$(stty size)\" != '0 0' ]; do exit; done; stty size")
+    assert said in {b"42 99\n", b"", b"0 0\n"}
+
+
+# --- plans ----------------------------------------------------------------------------------------
+
+DENIED: Final = {
+    "network": "$(shell curl -s http://192.0.2.1/)",
+    "write": "$(shell echo x > $(HOME)/attack)",
+    "left": "$(shell echo x > attack)",
+    "deep": "$(shell mkdir -p a/b/c)",
+    "tmp": "$(shell mktemp)",
+    "file": "$(file >attack,x)",
+}
+
+
+def makefile(project: Project, text: str) -> None:
+    (project.directory / "Makefile").write_text(f"{text}\nall:\n\techo $(V)\n")
+
+
+@pytest.mark.parametrize("way", ["plan", "--dry-run"])
+@pytest.mark.parametrize("denied", DENIED)
+def test_a_plan_is_not_certain_where_something_was_denied(
+    project: Project, capfd: pytest.CaptureFixture[str], denied: str, way: str
+) -> None:
+    makefile(project, f"V := {DENIED[denied]}")
+    before = seen(str(project.directory))
+    assert app.run(["rbuild", "-C", str(project.directory), way, "all"]) == 0
+    said = capfd.readouterr().out
+    assert "nobody can tell: while the recipe was read" in said
+    assert "would be done:" not in said.replace("which steps would be done:", "")
+    assert seen(str(project.directory)) == before
+    assert not (project.home / "attack").exists()
+
+
+def test_the_data_of_a_plan_say_it(project: Project, capfd: pytest.CaptureFixture[str]) -> None:
+    words = ["rbuild", "-C", str(project.directory), "plan", "--format=json", "all"]
+    makefile(project, f"V := {DENIED['left']}")
+    assert app.run(words) == 0
+    assert json.loads(capfd.readouterr().out)["notes"][-1].startswith("not certain: nobody can")
+    assert app.run([*words, "--log-format=json"]) == 0
+    assert json.loads(capfd.readouterr().out)["certain"] is False
+    makefile(project, "V := $(shell uname -m)")
+    assert app.run([*words, "--log-format=json"]) == 0
+    assert json.loads(capfd.readouterr().out)["certain"] is True
+
+
+REMAKES: Final = {
+    "shell": "V := $(shell {write})",
+    "assigned": "V != {write}",
+    "include": "include made.mk\nmade.mk:\n\t{write}; touch made.mk",
+    "optional": "-include made.mk\nmade.mk:\n\t{write}; touch made.mk",
+    "plus": "all: plus\nplus:\n\t+{write}",
+    "make": "all: other\nother:\n\t@: $(MAKE); {write}",
+    "immediate": "SHELL = ./sh.sh\nV := $(shell true)",
+    "eval": "$(eval V := $$(shell {write}))",
+    "call": "f = $(shell {write})\nV = $(call f)",
+    "target": "all: V = $(shell {write})",
+    "export": "export X = $(shell {write})",
+    "second": ".SECONDEXPANSION:\nall: $$(shell {write})",
+}
+
+
+@pytest.mark.parametrize("way", REMAKES)
+def test_no_way_to_run_something_leads_out(
+    project: Project, capfd: pytest.CaptureFixture[str], way: str
+) -> None:
+    mark = project.home / "attack"
+    script = project.directory / "sh.sh"
+    script.write_text(f"#!/bin/sh\necho x > {mark}\n")
+    script.chmod(0o755)
+    makefile(project, REMAKES[way].format(write=f"echo x > {mark}"))
+    app.run(["rbuild", "-C", str(project.directory), "plan", "all"])
+    said = capfd.readouterr()
+    assert not mark.exists()
+    assert f"it tried to write {mark}" in said.out + said.err
+    app.run(["rbuild", "-C", str(project.directory), "plan", "--no-sandbox", "all"])
+    assert mark.exists()
+
+
+def test_a_recipe_that_fails_for_it_says_so(
+    project: Project, capfd: pytest.CaptureFixture[str]
+) -> None:
+    makefile(project, "V := $(or $(shell echo x > attack && rm attack; cat ~/attack),$(error no))")
+    makefile(project, "V := $(shell echo x > ~/attack && echo y)\n$(if $(V),,$(error not there))")
+    assert app.run(["rbuild", "-C", str(project.directory), "plan", "all"]) == 2
+    said = capfd.readouterr().err
+    assert "not there" in said
+    assert "it tried to write" in said
+    assert "--no-sandbox" in said
+
+
+def test_a_build_plans_as_make_does(project: Project) -> None:
+    """With the sandbox `V := $(shell curl …)` was planned as empty, exit 0, on a trial."""
+    makefile(project, "V := $(shell echo x > $(HOME)/attack && cat $(HOME)/attack)")
+    with (project.directory / "Makefile").open("a") as file:
+        file.write("\techo $(V) > made\n")
+    assert app.run(["rbuild", "-C", str(project.directory), "all"]) == 0
+    assert (project.directory / "made").read_text() == "x\n"
+
+
+# --- where it is made otherwise, or can't be -----------------------------------------------------
+
+
+def test_a_host_without_a_sandbox_says_so(
+    project: Project, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(flags: int) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted", f"unshare {flags:x}")
+
+    monkeypatch.setattr(kernel, "unshare", forbidden)
+    makefile(project, "V := $(shell echo 12)")
+    assert app.run(["rbuild", "-C", str(project.directory), "plan", "all"]) == 0
+    said = capfd.readouterr().out
+    assert said.count("no sandbox here (unshare") == 1
+    assert "echo 12" in said
+
+
+@pytest.mark.parametrize("write", ["echo x > attack", "mkdir attack", "echo x >> file"])
+def test_a_checkout_without_an_overlay_is_read_only(
+    project: Project, monkeypatch: pytest.MonkeyPatch, write: str
+) -> None:
+    def no_overlay(*_: object) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument", "mount overlay")
+
+    monkeypatch.setattr(places, "_overlay", no_overlay)
+    before = seen(str(project.directory))
+    assert project.look(f"cat file && {write}").stdout == b"as it was\n"
+    assert not project.looking.problem
+    assert "it tried to write" in project.kinds
+    assert seen(str(project.directory)) == before
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        ("/tmp", "plain"),
+        ("/var/tmp", "a b"),
+        ("/dev/shm", "a,b:c"),
+        ("home", "ä\\x"),
+        ("/tmp", "-n"),
+    ],
+)
+def test_a_checkout_can_be_anywhere(tmp_path: Path, place: str, name: str) -> None:
+    with tempfile.TemporaryDirectory(dir=tmp_path if place == "home" else place) as directory:
+        project = Path(directory, name)
+        (project / "sub").mkdir(parents=True)
+        (project.parent / "above").write_text("above\n")
+        looking = Looking(project, dict(os.environ))
+        done = looking.run(
+            ["sh", "-c", "cat ../above; pwd; echo x > new; cat new; echo x > ../above"],
+            environment={},
+            directory=project / "sub/..",
+        )
+        assert not looking.problem
+        assert done.stdout.decode().splitlines() == ["above", str(project), "x"]
+        assert not (project / "new").exists()
+        assert (project.parent / "above").read_text() == "above\n"
+        assert any("it wrote" in text for text in looking.denied)
+        assert any("it tried to write" in text for text in looking.denied)
+
+
+def test_git_says_the_same_in_a_worktree(tmp_path: Path) -> None:
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@t.invalid", "-c", "init.defaultBranch=m"]
+    main, tree = tmp_path / "main", tmp_path / "tree"
+    for argv in (
+        [*git, "init", "-q", str(main)],
+        [*git, "-C", str(main), "commit", "-q", "--allow-empty", "-m", "first"],
+        [*git, "-C", str(main), "worktree", "add", "-q", str(tree)],
+    ):
+        subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
+    for place in (main, tree):
+        (place / "f").write_text("x")
+        subprocess.run([*git, "-C", str(place), "add", "f"], check=True)
+        looking = Looking(place, dict(os.environ))
+        ask = ["git", "describe", "--always", "--dirty"]
+        said = looking.run(ask, environment={}, directory=place)
+        plain = subprocess.run(ask, cwd=place, capture_output=True, check=True)
+        assert said.stdout == plain.stdout
+        assert looking.denied == ()
