@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rootless_build import process, reference
 from rootless_build.errors import HostError, RecipeError
@@ -27,6 +28,9 @@ from rootless_build.recipes import bundles_directory, docker_argv, expansion, ma
 from rootless_build.recipes.make_run import MakeRun, RecipeLine
 from rootless_build.recipes.request import Request
 from rootless_build.recipes.shell_line import NotSimpleError, Part
+
+if TYPE_CHECKING:
+    from rootless_build.sandbox import Looking
 
 _RUN_ANYWAY = "make runs a line with $(MAKE) in it even while it is only asked what it would do"
 _READS_ENVIRONMENT = re.compile(r"\s(?:bake|compose|--env-file)\b")
@@ -51,7 +55,7 @@ def read(request: Request, makefile: Path) -> Plan:
     notes = [*run.messages, *_asked(run)]
     if request.environment.get("MAKEFLAGS") and "MAKELEVEL" not in request.environment:
         notes.append("MAKEFLAGS has no effect: it holds options of make, not of rbuild")
-    begun = _Begun(_removed_volumes(run))
+    begun = _Begun(_removed_volumes(run), request.looking)
     for line in run.lines:
         notes += _add_steps(line, run.make, request.project, begun)
     steps = begun.steps
@@ -231,7 +235,9 @@ def _step(
     if why:
         unexpanded = expansion.planned(part, environment, setting.shell, why, origin, project)
         return [*entered, unexpanded], _without_effect(line, part, origin, [unexpanded])
-    words, assigned = shell_line.expanded(part.docker, place, environment, setting.shell, logical)
+    words, assigned = shell_line.expanded(
+        part.docker, place, environment, setting.shell, logical, before.looking
+    )
     context = docker_argv.Context(part.directory, {**environment, **assigned}, origin)
     steps, said = docker_argv.steps(docker_argv.of_program(words), context)
     notes = list(said)
@@ -290,8 +296,9 @@ def _link_on_the_way(place: Path, directory: Path) -> Path | None:
 class _Begun:
     """The steps so far. Whether one may change files is looked at once, however many follow."""
 
-    def __init__(self, steps: Sequence[Step]) -> None:
+    def __init__(self, steps: Sequence[Step], looking: Looking | None = None) -> None:
         self.steps = list(steps)
+        self.looking = looking
         self._looked: tuple[int, Step | None] = (0, None)
 
     def changing(self) -> Step | None:

@@ -14,10 +14,13 @@ import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rootless_build import process
 from rootless_build.data import dataclass
+
+if TYPE_CHECKING:
+    from rootless_build.sandbox import Looking
 
 ASSIGNMENT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=", re.DOTALL)
 PROGRAMS: Final = frozenset({"docker", "docker-buildx", "podman"})
@@ -138,9 +141,11 @@ def expanded(
     environment: Mapping[str, str],
     shell: Sequence[str],
     logical: str | None = None,
+    looking: Looking | None = None,
 ) -> tuple[tuple[str, ...], dict[str, str]]:
     """The words of a simple command and its assignments, as the shell expands them. `logical` is
-    a directory that is not there yet, in whose place the shell is in another.
+    a directory that is not there yet, in whose place the shell is in another. The shell has the
+    project's own environment, which can have it run anything: `looking` has it walled in.
 
     Raises NotSimpleError when the shell can't, or is none.
     """
@@ -158,10 +163,9 @@ def expanded(
     if not directory.is_dir():
         raise NotSimpleError(f"the directory {directory} is not there")
     # Few ask whether there is a terminal: that it is rbuild's own matters to them.
-    run = process.run_inheriting_input if ASK_INPUT & set(simple.asks) else process.capture
-    done = run(
-        [*shell, "\n".join(script)], environment=process.exactly(environment), directory=directory
-    )
+    asks = bool(ASK_INPUT & set(simple.asks))
+    argv = [*shell, "\n".join(script)]
+    done = _run(argv, process.exactly(environment), directory, looking, asks=asks)
     if done.status != 0:
         raise NotSimpleError(f"the shell can't expand it: {done.words}")
     values = done.text.partition(f"{_MARK}\0")[2].split("\0")[:-1]
@@ -170,6 +174,20 @@ def expanded(
     if not words or PurePosixPath(words[0]).name not in PROGRAMS:
         raise NotSimpleError(f"docker is run through {words[0] if words else ''!r}")
     return words, dict(zip(names, values[size:], strict=True))
+
+
+def _run(
+    argv: Sequence[str],
+    environment: process.Environment,
+    directory: Path,
+    looking: Looking | None,
+    *,
+    asks: bool,
+) -> process.Completed:
+    if looking is not None:
+        return looking.run(argv, environment=environment, directory=directory)
+    run = process.run_inheriting_input if asks else process.capture
+    return run(argv, environment=environment, directory=directory)
 
 
 def of_project(

@@ -7,6 +7,7 @@ be reached, and no process outside. What was denied is told, since a build would
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 import json
 import os
@@ -18,10 +19,13 @@ from pathlib import Path
 from typing import Final, TypedDict, cast
 
 from rootless_build import process
+from rootless_build.errors import HostError
 from rootless_build.process import Completed, Environment
 from rootless_build.sandbox.places import Box
 
 _PRIVATE: Final = ("/tmp", "/var/tmp", "/dev/shm", "/run/user")  # noqa: S108 - not used as they are
+_WITHOUT: Final = "--no-sandbox does without, as a build does"
+_ENDED: Final = b'{"ended": "it was ended from outside"}'
 _WORDS: Final = {
     "network": "it tried to reach the network ({})",
     "socket": "it tried to reach a socket ({})",
@@ -31,8 +35,14 @@ _WORDS: Final = {
 }
 
 
+class _NoSandboxError(Exception):
+    """It can't be made, and nothing was run."""
+
+
 class _Report(TypedDict, total=False):
     failed: str
+    refused: str
+    ended: str
     status: int
     denied: list[tuple[str, str]]
 
@@ -51,7 +61,7 @@ class Looking:
     ) -> None:
         self._project = project
         self._named = tuple(_paths(project, (*environment.values(), *(v for _, v in variables))))
-        self._overlaid = True
+        self._overlaid, self._ran, self._why = True, False, ""
         self._denied: dict[tuple[str, str], None] = {}
         self.problem = ""
         """Why there is no sandbox on this host; empty where there is one."""
@@ -75,14 +85,22 @@ class Looking:
         """Run a program in the sandbox, or without where this host has none. `kept` are directories
         that it may write. Its standard input is a terminal where rbuild's is, but not the same.
         """
-        if not self.problem:
-            done = self._inside(argv, environment, self._box(directory, kept))
-            if done is None and self._overlaid:
-                # Not every file system can be the lower one of an overlay.
-                problem, self._overlaid, self.problem = self.problem, False, ""
-                done = self._inside(argv, environment, self._box(directory, kept))
-                self.problem = problem if done is None else ""
-            if done is not None:
+        box = self._box(directory, kept)
+        while not self.problem:
+            try:
+                done = self._inside(argv, environment, box)
+            except _NoSandboxError as error:
+                if self._ran:
+                    # The project may have a part in that.
+                    raise _ended(str(error)) from error
+                if box.overlaid:
+                    # Not every file system can be the lower one of an overlay.
+                    self._why, box = str(error), dataclasses.replace(box, overlaid=False)
+                    self._overlaid = False
+                else:
+                    self.problem = self._why or str(error)
+            else:
+                self._ran = True
                 return done
         return process.run_inheriting_input(argv, environment=environment, directory=directory)
 
@@ -105,8 +123,10 @@ class Looking:
             self._overlaid and checkout != "/",
         )
 
-    def _inside(self, argv: Sequence[str], environment: Environment, box: Box) -> Completed | None:
-        """None where it can't be, and `problem` says why."""
+    def _inside(self, argv: Sequence[str], environment: Environment, box: Box) -> Completed:
+        """Raises _NoSandboxError where there is none, and HostError where it can't run in it, or
+        ended.
+        """
         # Commands that build have no use for it.
         from rootless_build.sandbox.inside import enter  # noqa: PLC0415
 
@@ -122,19 +142,25 @@ class Looking:
                     stdin=stdin,
                     enter=lambda: enter(box, writer),
                 )
-        except subprocess.SubprocessError as error:
-            self.problem = str(error)
-            return None
         finally:
             os.close(writer)
             with open(reader, "rb") as pipe:  # noqa: PTH123 - a descriptor
                 said = pipe.read()
-        report = cast("_Report", json.loads(said or b'{"failed": "it was ended from outside"}'))
+        report = cast("_Report", json.loads(said.partition(b"\n")[0] or _ENDED))
         if "failed" in report:
-            self.problem = report["failed"]
-            return None
+            raise _NoSandboxError(report["failed"])
+        if "ended" in report:
+            raise _ended(report["ended"])
+        if "refused" in report:
+            words = f"{argv[0]} can't start in the sandbox: {report['refused']}"
+            raise HostError(words, finding="sandbox", hint=_WITHOUT)
         self._denied |= dict.fromkeys((kind, what) for kind, what in report["denied"])
         return Completed(report["status"], bytes(out), bytes(err))
+
+
+def _ended(why: str) -> HostError:
+    words = f"the sandbox in which the project is looked at ended: {why}"
+    return HostError(words, finding="sandbox", hint=_WITHOUT)
 
 
 def _said(kind: str, found: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ from typing import Final, NoReturn
 from rootless_build.data import dataclass
 from rootless_build.sandbox import filter as calls
 from rootless_build.sandbox import kernel, left, places
-from rootless_build.sandbox.places import Box
+from rootless_build.sandbox.places import Box, Layers
 from rootless_build.sandbox.watch import Watch
 
 _ROOTS_OWN: Final = frozenset({0, 1, 2, 3})
@@ -33,7 +33,9 @@ class _Caller:
 
 def enter(box: Box, report: int) -> None:
     """Returns in a process that is in the sandbox. What is written to the descriptor `report` in
-    the end is JSON: `status`, and `denied`; or `failed`, in which case nothing was run.
+    the end is a line of JSON: `status`, and `denied`. One before it says that nothing was run:
+    `failed` for want of a sandbox, or `refused`, where the program can't start in this one; `ended`
+    that the program may have run.
     """
     try:
         machine = kernel.machine()
@@ -51,9 +53,16 @@ def enter(box: Box, report: int) -> None:
     except BaseException as error:
         _fail(report, error)
     if child == 0:
+        _become(box, report)
+
+
+def _become(box: Box, report: int) -> None:
+    try:
         os.setsid()
         os.chdir(box.directory)
         kernel.write_only_below((*box.writable, *places.nodes()))
+    except BaseException as error:
+        _refuse(report, "refused", error)
 
 
 def _start(box: Box, caller: _Caller, report: int) -> int:
@@ -66,6 +75,15 @@ def _start(box: Box, caller: _Caller, report: int) -> int:
     if child == 0:
         os.close(listener)
         return 0
+    try:
+        _watch(box, caller, report, layers, listener, child)
+    except BaseException as error:
+        _refuse(report, "ended", error)
+
+
+def _watch(
+    box: Box, caller: _Caller, report: int, layers: Layers, listener: int, child: int
+) -> NoReturn:
     kernel.close_all_but({report, listener, layers.upper, layers.lower})
     kernel.hide_from_others()
     watch = Watch(listener, caller.machine, caller.groups, box)
@@ -135,10 +153,14 @@ def _wait(first: int) -> NoReturn:
 
 
 def _tell(report: int, what: dict[str, object]) -> None:
-    os.write(report, json.dumps(what).encode())
+    os.write(report, f"{json.dumps(what)}\n".encode())
 
 
 def _fail(report: int, error: BaseException) -> NoReturn:
+    _refuse(report, "failed", error)
+
+
+def _refuse(report: int, how: str, error: BaseException) -> NoReturn:
     words = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else repr(error)
-    _tell(report, {"failed": words.removeprefix("None: ")})
+    _tell(report, {how: words.removeprefix("None: ")})
     os._exit(_FAILED)

@@ -27,8 +27,9 @@ _GO_ON: Final = 1
 _HERE: Final = -100
 _ADDRESS: Final = 128
 _LONGEST: Final = 4096
-_MOST: Final = 12
-"""Denials of a kind that are kept: nobody reads more."""
+_MOST: Final = 6
+_SHOWN: Final = 200
+"""Denials of a kind, and characters of each, that are kept: all of them fit into a pipe."""
 _PATIENCE: Final = 0.5
 _LOOKS_UP_NAMES: Final = ("/run/nscd/", "/var/run/nscd/", "/run/systemd/userdb/")
 """Without these the C library reads the files itself."""
@@ -77,7 +78,7 @@ class Watch:
     def deny(self, kind: str, what: str) -> None:
         """Note it."""
         if len([one for one, _ in self.denied if one == kind]) < _MOST:
-            self.denied[kind, what] = None
+            self.denied[kind, what[:_SHOWN]] = None
 
     def _answer(self) -> None:
         asked = bytearray(80)

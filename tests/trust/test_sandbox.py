@@ -736,3 +736,58 @@ def test_git_says_the_same_in_a_worktree(tmp_path: Path) -> None:
         plain = subprocess.run(ask, cwd=place, capture_output=True, check=True)
         assert said.stdout == plain.stdout
         assert looking.denied == ()
+
+
+STARTUP: Final = {
+    "BASH_ENV": ("/bin/bash", "export BASH_ENV := $(CURDIR)/evil"),
+    "ENV": ("/bin/bash", "export BASH_ENV := $(CURDIR)/evil\nexport ENV := $(CURDIR)/evil"),
+    "function": ("/bin/bash", "export BASH_FUNC_printf%% := () { . ./evil; }"),
+    "PATH": ("/bin/bash", "export PATH := $(CURDIR)/bin:$(PATH)"),
+}
+
+
+@pytest.mark.parametrize("way", STARTUP)
+def test_the_shell_that_is_asked_for_words_is_walled_in(
+    project: Project, capfd: pytest.CaptureFixture[str], way: str
+) -> None:
+    mark = project.home / "attack"
+    shell, export = STARTUP[way]
+    for place in (project.directory / "evil", project.directory / "bin/id"):
+        place.parent.mkdir(exist_ok=True)
+        place.write_text(f"#!/bin/sh\necho x > {mark}\n")
+        place.chmod(0o755)
+    text = f"SHELL := {shell}\n{export}\nall:\n\tdocker run x$$HOME $$(id -u)\n"
+    (project.directory / "Makefile").write_text(text)
+    app.run(["rbuild", "-C", str(project.directory), "plan", "all"])
+    assert not mark.exists()
+    said = capfd.readouterr()
+    assert way == "PATH" or f"it tried to write {mark}" in said.out + said.err
+
+
+@pytest.mark.parametrize("hidden", ["cd /tmp/{name} && docker run $$X", "echo x"])
+def test_a_sandbox_that_ends_is_no_reason_to_go_without(
+    project: Project, capfd: pytest.CaptureFixture[str], hidden: str
+) -> None:
+    """A project may see to it that it can't be made, or is killed, once it has begun."""
+    mark = project.home / "attack"
+    with tempfile.TemporaryDirectory(dir="/tmp") as other:
+        line = hidden.format(name=Path(other).name)
+        text = f"V := $(shell kill -9 1 -1 $$PPID)\nexport BASH_ENV := {mark}\nall:\n\t{line}\n"
+        (project.directory / "Makefile").write_text(text)
+        mark.write_text(f"echo ran > {mark}\n")
+        app.run(["rbuild", "-C", str(project.directory), "plan", "all"])
+    assert mark.read_text() == f"echo ran > {mark}\n"
+    assert "can do anything" not in capfd.readouterr().out
+
+
+def test_what_is_told_can_do_nothing_to_a_terminal(
+    project: Project, capfd: pytest.CaptureFixture[str]
+) -> None:
+    makefile(project, "V := $(shell touch \"$$(printf 'a\\033]0;b\\007\\nc%0999d')\" x{1..99})")
+    app.run(["rbuild", "-C", str(project.directory), "plan", "all"])
+    said = capfd.readouterr()
+    assert "\x1b" not in said.out + said.err
+    assert "nobody can tell" in said.out
+    makefile(project, "V := $(shell touch $$(seq -f %0250.0f 500))\n$(error no)")
+    app.run(["rbuild", "-C", str(project.directory), "plan", "all"])
+    assert "it wrote" in capfd.readouterr().err
