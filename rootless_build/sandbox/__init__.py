@@ -24,6 +24,8 @@ from rootless_build.process import Completed, Environment
 from rootless_build.sandbox.places import Box
 
 _PRIVATE: Final = ("/tmp", "/var/tmp", "/dev/shm", "/run/user")  # noqa: S108 - not used as they are
+_OWN: Final = ("XDG_RUNTIME_DIR", "TMPDIR")
+"""Variables whose directories are private as well."""
 _WITHOUT: Final = "--no-sandbox does without, as a build does"
 _ENDED: Final = b'{"ended": "it was ended from outside"}'
 _WORDS: Final = {
@@ -60,7 +62,10 @@ class Looking:
         variables: Sequence[tuple[str, str]] = (),
     ) -> None:
         self._project = project
-        self._named = tuple(_paths(project, (*environment.values(), *(v for _, v in variables))))
+        own = {name: os.path.realpath(environment.get(name) or "/") for name in _OWN}
+        self._private = (*_PRIVATE, *own.values())
+        named = _paths(project, (*environment.values(), *(v for _, v in variables)))
+        self._named = tuple(path for path in named if path not in own.values())
         self._overlaid, self._ran, self._why = True, False, ""
         self._denied: dict[tuple[str, str], None] = {}
         self.problem = ""
@@ -108,8 +113,8 @@ class Looking:
         checkout = str(self._project)
         private = [
             place
-            for place in dict.fromkeys(map(os.path.realpath, _PRIVATE))
-            if os.path.isdir(place) and place != checkout  # noqa: PTH112 - as below
+            for place in dict.fromkeys(map(os.path.realpath, self._private))
+            if os.path.isdir(place) and place not in {checkout, "/"}  # noqa: PTH112 - as below
         ]
         inside = [_top(checkout, place) for place in private]
         shown = [path for path in (*inside, *self._named) if path and _is_below(path, private)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Final
@@ -63,24 +64,23 @@ def mount(box: Box) -> Layers:
         kernel.set_attributes(tree, _HARMLESS)
     for _, tree in kept:
         kernel.set_attributes(tree, kernel.NO_SUID | kernel.NO_DEVICES)
+    modes = {path: stat.S_IMODE(os.stat(path).st_mode) for path in box.private}  # noqa: PTH116
     lower = os.open(box.checkout, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     kernel.set_attributes("/", _HARMLESS)
     upper, checkout = _overlay(box, lower) if box.overlaid else (-1, [])
     trees = dict((*checkout, *shown, *kept))
     for path in sorted({*box.private, *trees}, key=_depth):
+        os.makedirs(path, exist_ok=True)  # noqa: PTH103 - a start of pathlib less
         if path in trees:
-            os.makedirs(path, exist_ok=True)  # noqa: PTH103 - a start of pathlib less
             kernel.attach(trees[path], path)
         else:
-            kernel.mount("tmpfs", path, "tmpfs", kernel.NO_SUID | kernel.NO_DEVICES, "mode=1777")
+            options = f"mode={modes[path]:o}"
+            kernel.mount("tmpfs", path, "tmpfs", kernel.NO_SUID | kernel.NO_DEVICES, options)
     for path, tree in devices:
         kernel.attach(tree, path)
     if os.path.isdir(_QUEUES):  # noqa: PTH112 - as above
         kernel.mount("tmpfs", _QUEUES, "tmpfs", _HARMLESS)
     kernel.mount("proc", "/proc", "proc", _HARMLESS | kernel.NO_PROGRAMS)
-    own = f"/run/user/{os.geteuid()}"
-    if "/run/user" in box.private:
-        os.makedirs(own, 0o700, exist_ok=True)  # noqa: PTH103 - as above
     return Layers(lower, upper, frozenset(in_private(box)))
 
 

@@ -791,3 +791,15 @@ def test_what_is_told_can_do_nothing_to_a_terminal(
     makefile(project, "V := $(shell touch $$(seq -f %0250.0f 500))\n$(error no)")
     app.run(["rbuild", "-C", str(project.directory), "plan", "all"])
     assert "it wrote" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["XDG_RUNTIME_DIR", "TMPDIR"])
+def test_the_directories_of_a_session_are_empty(project: Project, name: str) -> None:
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as place:
+        Path(place, "bus").write_text("x")
+        looking = Looking(project.directory, {**os.environ, name: place, "OTHER": place})
+        script = f"ls {place}; stat -c %a {place}; echo x > {place}/new && cat {place}/new"
+        done = looking.run(["sh", "-c", script], environment={}, directory=project.directory)
+        assert done.text.split() == ["700", "x"]
+        assert [path.name for path in Path(place).iterdir()] == ["bus"]
+        assert any(f"{place}/new" in text for text in looking.denied)
