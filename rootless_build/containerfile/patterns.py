@@ -73,6 +73,7 @@ class Pattern:
     """For whole paths; empty where only the automaton can tell."""
     tokens: tuple[_Token, ...] = ()
     _compiled: re.Pattern[str] | None = field(default=None)
+    _automaton: _Automaton | None = field(default=None)
 
     @classmethod
     def of(cls, text: str, *, exception: bool = False) -> Pattern:
@@ -92,7 +93,9 @@ class Pattern:
         # Only in names with line ends does what was skipped count.
         if self._compiled is not None and ("\n" not in path or not self.tokens):
             return self._compiled.fullmatch(path) is not None
-        return _accepts(self.tokens, path)
+        if self._automaton is None:
+            self._automaton = _Automaton.of(self.tokens)
+        return self._automaton.accepts(path)
 
 
 class Patterns:
@@ -282,8 +285,17 @@ def _expression(pattern: str) -> tuple[str, tuple[_Token, ...]]:
     inner = pattern.removesuffix("**")
     if pattern.endswith("**") and not any(character in inner for character in "*?[]\\"):
         return f"(?s:{re.escape(inner)}.*)", ()
-    tokens = tuple(_tokens(pattern))
+    tokens = _without_repeats(_tokens(pattern))
     return _without_retrying(tokens), tokens
+
+
+def _without_repeats(tokens: Iterable[_Token]) -> tuple[_Token, ...]:
+    """Two `**` at once are one."""
+    made: list[_Token] = []
+    for token in tokens:
+        if not (made and token is made[-1] is _Wild.DIRECTORIES):
+            made.append(token)
+    return tuple(made)
 
 
 def _tokens(pattern: str) -> Iterator[_Token]:
@@ -436,48 +448,67 @@ def _written(token: _Token) -> str:
     return token.expression.pattern if isinstance(token, _Class) else re.escape(token)
 
 
-def _accepts(tokens: tuple[_Token, ...], path: str) -> bool:
-    """An automaton, all of whose states are followed at once.
-
-    A state is twice the number of the next token, one more within `**`.
+@dataclass(slots=True)
+class _Automaton:
+    """All states are followed at once, each a bit of a number: one place for each token, and two
+    for `**`, before it and within it. A bit moves on to the next place.
     """
-    states = _reached(tokens, {0})
-    for character in path:
-        states = _reached(tokens, _after(tokens, states, character))
-        if not states:
-            return False
-    return 2 * len(tokens) in states
+
+    tokens: tuple[_Token | None, ...]
+    """By place; None within `**`."""
+    skips: int = 0
+    """Places that need no character."""
+    jumps: int = 0
+    """Places from which the next but one needs none."""
+    _kept: dict[str, int] = field(default_factory=dict)
+    _passed: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, tokens: tuple[_Token, ...]) -> _Automaton:
+        places: list[_Token | None] = []
+        made = cls(())
+        for token in tokens:
+            if token in _SKIPPED:
+                made.skips |= 1 << len(places)
+            if token is _Wild.DIRECTORIES:
+                made.jumps |= 1 << len(places)
+            places += (token, None) if token is _Wild.DIRECTORIES else (token,)
+        made.tokens = tuple(places)
+        return made
+
+    def accepts(self, text: str) -> bool:
+        states = self._closed(1)
+        for character in text:
+            if character not in self._kept:
+                self._learn(character)
+            moved = (states & self._passed[character]) << 1
+            states = self._closed(states & self._kept[character] | moved)
+            if not states:
+                return False
+        return bool(states >> len(self.tokens) & 1)
+
+    def _closed(self, states: int) -> int:
+        while True:
+            more = states | (states & self.skips) << 1 | (states & self.jumps) << 2
+            if more == states:
+                return states
+            states = more
+
+    def _learn(self, character: str) -> None:
+        """Which places a character leaves as they are, and from which it leads on."""
+        kept = passed = 0
+        for place, token in enumerate(self.tokens):
+            if token is _Wild.STAR:
+                kept |= (character != "/") << place
+            elif token is _Wild.REST or token is None:
+                kept |= (character != "\n") << place
+                passed |= (token is None and character == "/") << place
+            elif token is not _Wild.DIRECTORIES:
+                passed |= _is(token, character) << place
+        self._kept[character], self._passed[character] = kept, passed
 
 
-def _reached(tokens: tuple[_Token, ...], states: set[int]) -> set[int]:
-    """With those that need no character."""
-    pending = list(states)
-    while pending:
-        state = pending.pop()
-        token = tokens[state // 2] if state // 2 < len(tokens) else ""
-        more: tuple[int, ...] = ()
-        if token in {_Wild.STAR, _Wild.REST}:
-            more = (state + 2,)
-        elif token is _Wild.DIRECTORIES and state % 2 == 0:
-            more = (state + 1, state + 2)
-        pending += (each for each in more if each not in states)
-        states.update(more)
-    return states
-
-
-def _after(tokens: tuple[_Token, ...], states: set[int], character: str) -> set[int]:
-    found: set[int] = set()
-    for state in states:
-        token = tokens[state // 2] if state // 2 < len(tokens) else ""
-        if token is _Wild.DIRECTORIES:
-            found.update({state} if state % 2 and character != "\n" else ())
-            found.update({state + 1} if state % 2 and character == "/" else ())
-        elif token in {_Wild.STAR, _Wild.REST}:
-            stays = character != ("/" if token is _Wild.STAR else "\n")
-            found.update({state} if stays else ())
-        elif _is(token, character):
-            found.add(state + 2)
-    return found
+_SKIPPED: Final = frozenset({_Wild.STAR, _Wild.REST, _Wild.DIRECTORIES})
 
 
 def _is(token: _Token, character: str) -> bool:

@@ -15,7 +15,7 @@ them copies is recorded in `tests/data/ignore`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from rootless_build.containerfile.patterns import (
@@ -46,10 +46,11 @@ class Rules:
     def __init__(self, text: str) -> None:
         try:
             self._buildkit = Patterns(ignore_lines(text), _surely)
-            self._containers = tuple(parsed(_lines_of_containers(text)))
+            self._containers = tuple(map(_Read, parsed(_lines_of_containers(text))))
         except PatternError:
             self._buildkit, self._containers = Patterns(()), ()
-        readings = (self._buildkit.patterns, self._containers)
+        self._classic = tuple(map(_Read, self._buildkit.patterns))
+        readings = (self._classic, self._containers)
         self._exceptions = any(p.exception for patterns in readings for p in patterns)
         self._any = _Any(readings)
 
@@ -70,7 +71,7 @@ class Rules:
         parts = path.split("/")
         parents = ["/".join(parts[:count]) for count in range(1, len(parts))]
         return (
-            _by_classic(self._buildkit.patterns, path, parents)
+            _by_classic(self._classic, path, parents)
             and _by_containers(self._containers, path, parents)
             and self._buildkit.match(path)
         )
@@ -79,15 +80,30 @@ class Rules:
         directory = path.split("/")
         return any(
             _may_match_below(pattern, directory)
-            for pattern in (*self._buildkit.patterns, *self._containers)
+            for pattern in (*self._classic, *self._containers)
             if pattern.exception
         ) or any(f"{p.text.strip('/')}/".startswith(path) for p in self._containers if p.exception)
+
+
+class _Read:
+    """A pattern as some engine reads it. `odd`: engines differ about it, or only an automaton can
+    tell; then it means nothing, and an exception means everything.
+    """
+
+    __slots__ = ("depth", "exception", "expression", "matches", "odd", "text")
+
+    def __init__(self, pattern: Pattern) -> None:
+        self.text, self.exception = pattern.text, pattern.exception
+        self.expression = pattern.expression
+        self.odd = _is_odd(pattern)
+        self.depth = pattern.text.count("/") + 1
+        self.matches = _all_or_none(self.exception) if self.odd else pattern.match
 
 
 class _Any:
     """Whether some pattern of each reading means a path; most paths have nothing to do with any."""
 
-    def __init__(self, readings: Sequence[Sequence[Pattern]]) -> None:
+    def __init__(self, readings: Sequence[Sequence[_Read]]) -> None:
         together = dict.fromkeys(_together(patterns) for patterns in readings)
         self._known = "" not in together
         self._expressions = [re.compile(each) for each in together if self._known]
@@ -99,25 +115,30 @@ class _Any:
         return self._known
 
     def mean(self, path: str) -> bool:
-        return bool(self._expressions) and all(e.fullmatch(path) for e in self._expressions)
+        for expression in self._expressions:
+            if not expression.fullmatch(path):
+                return False
+        return self._known
 
     def touch(self, path: str) -> bool:
         """As `mean`, of the path or a directory that it is in."""
         return bool(self._touched) and all(e.fullmatch(path) for e in self._touched)
 
 
-def _together(patterns: Sequence[Pattern]) -> str:
-    known = (p.expression for p in patterns if not p.exception and not _is_odd(p))
+def _together(patterns: Sequence[_Read]) -> str:
+    known = (p.expression for p in patterns if not p.exception and not p.odd)
     return "|".join(f"(?:{expression})" for expression in known)
 
 
 def _is_odd(pattern: Pattern) -> bool:
-    """Whether engines differ about it, or only an automaton can tell."""
     return bool(pattern.problem) or not pattern.expression or bool(_ODD.search(pattern.text))
 
 
+def _all_or_none(answer: bool) -> Callable[[str], bool]:
+    return lambda _: answer
+
+
 def _surely(pattern: Pattern, path: str) -> bool:
-    """Whether all engines agree that it means a path; of an exception, whether one may think so."""
     return pattern.exception if _is_odd(pattern) else pattern.match(path)
 
 
@@ -127,28 +148,27 @@ def _lines_of_containers(text: str) -> Iterator[str]:
             yield line.strip("/")
 
 
-def _by_classic(patterns: Sequence[Pattern], path: str, parents: list[str]) -> bool:
+def _by_classic(patterns: Sequence[_Read], path: str, parents: list[str]) -> bool:
     matched = False
     for pattern in patterns:
-        if pattern.exception == matched and any(_surely(pattern, p) for p in (path, *parents)):
+        if pattern.exception == matched and any(map(pattern.matches, (path, *parents))):
             matched = not pattern.exception
     return matched
 
 
-def _by_containers(patterns: Sequence[Pattern], path: str, parents: list[str]) -> bool:
+def _by_containers(patterns: Sequence[_Read], path: str, parents: list[str]) -> bool:
     matched = False
     for pattern in patterns:
-        depth = pattern.text.count("/") + 1
-        above = parents[depth - 1 : depth]
-        if pattern.exception == matched and any(_surely(pattern, p) for p in (path, *above)):
+        above = parents[pattern.depth - 1 : pattern.depth]
+        if pattern.exception == matched and any(map(pattern.matches, (path, *above))):
             matched = not pattern.exception
     return matched
 
 
-def _may_match_below(pattern: Pattern, directory: list[str]) -> bool:
+def _may_match_below(pattern: _Read, directory: list[str]) -> bool:
     """Whether a path below the directory could be meant."""
     wanted = pattern.text.split("/")
-    if _is_odd(pattern) or "[" in pattern.text or "\\" in pattern.text:
+    if pattern.odd or "[" in pattern.text or "\\" in pattern.text:
         return True
     for part, name in zip(wanted, directory, strict=False):
         if "**" in part:

@@ -1,9 +1,11 @@
 """What is known about the files of a tree, so that only files that changed are read again.
 
 A file is taken for unchanged when size, modification and change time, inode and mode are as they
-were. Nobody can set a change time, so only a change within the clock's own granularity could go
-unseen; as in git's index, a file that was changed shortly before it was read is not remembered
-(`RACY`), and is read again the next time.
+were. Nobody can set a change time on a file system that keeps one
+(`rootless_build.fingerprint.filesystems`), so only a change within the clock's own granularity
+could go unseen, or one through a mapping of the file that the kernel has not written out yet; as in
+git's index, a file that was changed shortly before it was read is not remembered (`RACY`), and is
+read again the next time.
 
 One file for each tree: directories in any order, each with the names, states and digests of its
 files. A directory in which nothing changed is recognised by one comparison.
@@ -21,14 +23,17 @@ from typing import Final
 
 from rootless_build.data import dataclass
 
-RACY: Final = 2_000_000_000
-"""Nanoseconds: the coarsest file system clock (FAT) counts in steps of two seconds."""
+RACY: Final = 60_000_000_000
+"""Nanoseconds: a file that is mapped gets a new change time when it is written to for the first
+time since the kernel wrote it out, which it does within 35 seconds (vm.dirty_expire_centisecs).
+"""
 DIGEST: Final = 32
 """Bytes of a sha256."""
 NUMBERS: Final = 5
-"""mode, size, mtime, ctime, inode: what a state holds, 8 bytes each."""
+"""mode, size, mtime, ctime, inode: what a state holds, 8 bytes each; of a directory the mode, and
+sixteen bytes of its attributes."""
 _STATE: Final = NUMBERS * 8
-_MAGIC: Final = b"rbuild index 1\n"
+_MAGIC: Final = b"rbuild index 2\n"
 _HEAD: Final = struct.Struct("<HII")
 """Length of the path, length of the names, number of files."""
 

@@ -26,9 +26,9 @@ from rootless_build.fingerprint.tree import Tree, scan
 from rootless_build.own_files import OwnFiles, with_rules
 from rootless_build.plan import BindMount, BuildImage, Pairs, RunContainer
 
-_CONTEXT_MOUNT: Final = re.compile(
-    r"--mount=(?!\S*\bfrom=)(?!\S*\btype=(?:cache|tmpfs|secret|ssh)\b)"
-)
+_MOUNT: Final = re.compile(r"--mount=(\S*)")
+_QUOTING: Final = frozenset("\"'\\`$")
+_WITHOUT_FILES: Final = frozenset({"cache", "tmpfs", "secret", "ssh"})
 _IN_STORAGE: Final = re.compile(r"(?:docker-image|container-image)://(?P<reference>.+)")
 _NAMED_BUILD: Final = frozenset(
     {"context", "containerfile", "build_args", "platforms", "target", "build_contexts"}
@@ -197,7 +197,7 @@ def index_file(cache: Path, purpose: str, root: Path) -> Path:
 def _context(step: BuildImage, file: Path, text: str, cache: Path, own: OwnFiles) -> Tree:
     ignored, own_rules = ignore_file.agreed(step.context, file), own.rules(step.context)
     skip: frozenset[Path] = frozenset()
-    if _CONTEXT_MOUNT.search(text):
+    if any(not _is_elsewhere(found) for found in _MOUNT.findall(text)):
         # podman and buildah (all versions) mount the context as it is, ignored files included.
         rules = Rules(ignored)
         skip = frozenset(
@@ -209,6 +209,14 @@ def _context(step: BuildImage, file: Path, text: str, cache: Path, own: OwnFiles
         ignored = ""
     index = Index.load(index_file(cache, f"context-{_short(str(file))}", step.context))
     return scan(step.context.resolve(), index, Rules(with_rules(ignored, own_rules)), skip)
+
+
+def _is_elsewhere(mount: str) -> bool:
+    """Whether a mount, as it is written, is for certain none of the build context."""
+    if _QUOTING.intersection(mount):
+        return False
+    options = dict(option.partition("=")[::2] for option in mount.split(","))
+    return bool(options.get("from")) or options.get("type") in _WITHOUT_FILES
 
 
 def _other_context(value: str, cache: Path, own: OwnFiles) -> Tree:

@@ -1,8 +1,8 @@
 """A directory tree as one digest: what a container or an image build would see of it.
 
-Of every file the path, type, permissions and content count, of a link its text, of a file with
-several names in the tree which they are; times and owners do not. Files of a directory are compared
-with the index all at once.
+Of every file the path, type, permissions, extended attributes and content count, of a link its
+text, of a file with several names in the tree which they are; times and owners do not. Files of a
+directory are compared with the index all at once.
 """
 
 from __future__ import annotations
@@ -15,13 +15,17 @@ import time
 from pathlib import Path
 from typing import Final
 
+from rootless_build import process
 from rootless_build.data import dataclass
+from rootless_build.fingerprint.filesystems import FileSystems
 from rootless_build.fingerprint.ignore import Rules
 from rootless_build.fingerprint.index import DIGEST, NUMBERS, RACY, Directory, Index, forget, pack
 
 _CHUNK: Final = 1024 * 1024
-_XATTRS: Final = ("security.capability", "security.ima", "user.")
-"""Extended attributes that engines copy into images (buildah's copier)."""
+_XATTRS: Final = ("security.capability", "security.ima", "user.", "system.")
+"""Extended attributes that engines copy into images (buildah's copier), and access control lists,
+which decide what a container may do to a mounted file.
+"""
 _NO_XATTRS: Final = frozenset({errno.ENOTSUP, errno.ENODATA, errno.EPERM, errno.EACCES})
 _LISTED: Final = 20
 _MOST_FILES: Final = 2_000_000
@@ -50,9 +54,9 @@ def scan(
 ) -> Tree:
     """Look at everything below `root`, with links not followed.
 
-    `skip` are absolute paths of directories that do not count, and of staging directories beside
-    them. A missing root counts as an empty directory, which it becomes when it is mounted. The
-    index is brought up to date. Raises OSError for what can't be read.
+    `skip` are absolute paths of directories that do not count, nor do this process's own staging
+    directories beside them. A missing root counts as an empty directory, which it becomes when it
+    is mounted. The index is brought up to date. Raises OSError for what can't be read.
     """
     scanner = _Scanner(root, index or Index(), rules or None, skip)
     if root.is_dir():
@@ -72,7 +76,10 @@ class _Scanner:
         self._index = index
         self._rules = rules
         self._skip = {os.fspath(path) for path in skip}
-        self._staging = tuple(os.fspath(path.parent / f".{path.name}.rbuild.") for path in skip)
+        self._staging = tuple(
+            os.fspath(path.parent / f".{path.name}.rbuild.{process.identity()}.") for path in skip
+        )
+        self._file_systems = FileSystems()
         # Before the first file is looked at: one that changes while it is read counts as racy.
         self._started = time.time_ns()
         self._total = hashlib.sha256()
@@ -94,6 +101,7 @@ class _Scanner:
 
     def missing(self) -> None:
         """A root that is not there."""
+        self._total.update(b"%o" % (stat.S_IFDIR | 0o777 & ~_umask()))
         self._directory(b"", self._root, [])
 
     def single(self) -> None:
@@ -102,6 +110,8 @@ class _Scanner:
         self._directory(b"", os.fspath(root.parent), [(root.name, root.stat())])
 
     def walk(self) -> None:
+        status = os.stat(self._root)  # noqa: PTH116 - a string
+        self._total.update(b"%o" % status.st_mode + _attributes(self._root))
         pending = [""]
         while pending:
             relative = pending.pop()
@@ -143,7 +153,8 @@ class _Scanner:
             kind = status.st_mode & 0o170000
             if kind == stat.S_IFDIR:
                 # What else a directory has is told by what is in it.
-                numbers += (status.st_mode, 0, 0, 0, 0)
+                attributes = _attributes(f"{place}/{name}")
+                numbers += (status.st_mode, *_numbers(attributes), 0, 0)
                 continue
             numbers += (
                 status.st_mode,
@@ -194,7 +205,7 @@ class _Scanner:
             digest = old if old_state == state else self._digest(place, name, status)
             if digest != old or old_state[:8] != state[:8]:
                 self._note(relative, encoded)
-            if _is_racy(status, self._started):
+            if not self._may_be_remembered(status, f"{place}/{name}"):
                 forget(remembered, number)
             digests += digest
             total.update(b"%o %b\0%b" % (status.st_mode, encoded, digest))
@@ -204,6 +215,13 @@ class _Scanner:
         made = Directory(names, bytes(remembered), bytes(digests), total.digest())
         self._index.put(relative, made)
         return made
+
+    def _may_be_remembered(self, status: os.stat_result, path: str) -> bool:
+        if stat.S_ISDIR(status.st_mode):
+            return True
+        if max(status.st_ctime_ns, status.st_mtime_ns) > self._started - RACY:
+            return False
+        return self._file_systems.tell_changes(status.st_dev, path)
 
     def _note(self, relative: bytes, name: bytes) -> None:
         path = os.fsdecode(b"/".join(part for part in (relative, name) if part))
@@ -215,14 +233,15 @@ class _Scanner:
         path = f"{place}/{name}"
         kind = stat.S_IFMT(status.st_mode)
         if kind == stat.S_IFDIR:
-            return _MISSING
+            attributes = _attributes(path)
+            return hashlib.sha256(attributes).digest() if attributes else _MISSING
         self._read += 1
         if kind == stat.S_IFLNK:
             return hashlib.sha256(os.fsencode(os.readlink(path))).digest()  # noqa: PTH115 - speed
         if kind != stat.S_IFREG:
             return hashlib.sha256(b"%d" % status.st_rdev).digest()
         self._bytes += status.st_size
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
             digest = _content(descriptor, status.st_size)
             attributes = _attributes(descriptor)
@@ -247,17 +266,27 @@ def _name(entry: os.DirEntry[str]) -> str:
     return entry.name
 
 
-def _is_racy(status: os.stat_result, started: int) -> bool:
-    if stat.S_ISDIR(status.st_mode):
-        return False
-    return max(status.st_ctime_ns, status.st_mtime_ns) > started - RACY
+def _umask() -> int:
+    """Of this process; the system call can't ask without setting it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    found = (line for line in lines if line.startswith("Umask:"))
+    return int(next(found, "Umask: 0022").split()[1], 8)
 
 
-def _attributes(descriptor: int) -> bytes:
+def _numbers(attributes: bytes) -> tuple[int, int]:
+    """Two that stand for the attributes of a directory, 0 for none."""
+    if not attributes:
+        return 0, 0
+    digest = hashlib.sha256(attributes).digest()
+    return int.from_bytes(digest[:7]), int.from_bytes(digest[7:14])
+
+
+def _attributes(file: int | str) -> bytes:
+    """Those of an open file, or of a path that is no link."""
     try:
-        names = os.listxattr(descriptor)
+        names = os.listxattr(file)
         return b"".join(
-            os.fsencode(name) + b"\0" + os.getxattr(descriptor, name) + b"\0"
+            os.fsencode(name) + b"\0" + os.getxattr(file, name) + b"\0"
             for name in sorted(names)
             if name.startswith(_XATTRS)
         )

@@ -28,6 +28,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from rootless_build.fingerprint.index import RACY
 from rootless_build.host import engine_settings
 from tests.base_root import write_base_root
 from tests.rootless_dockerd import rootless_dockerd
@@ -294,7 +295,7 @@ def measure(
         contender.run(project, "cold")
         _say(f"  {files} files: {contender.name} is ready")
     # What was written just now is not remembered by any index.
-    time.sleep(2.5)
+    time.sleep(RACY / 1e9)
     for number in range(rounds):
         for scenario in given.scenarios:
             for contender in found:

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+from pathlib import Path
+
 import pytest
 
-from rootless_build.containerfile.patterns import Patterns, ignored
+from rootless_build.containerfile.patterns import (
+    Pattern,
+    PatternError,
+    Patterns,
+    extended_expression,
+    file_name,
+    ignored,
+)
+from tests import ignore_tables
 
 
 @pytest.mark.parametrize(
@@ -47,3 +59,75 @@ def test_the_last_that_matches_decides() -> None:
     assert kept == ["keep", "keep/x", "d/e/f"]
     assert patterns.exceptions
     assert not Patterns(["", "#"][:1])
+
+
+def buildkits() -> dict[str, list[str] | str]:
+    """Some hundred of the ignore files that docker 29.1.3 (BuildKit 0.26.2) was asked about."""
+    table = Path(__file__).parents[2] / "data/ignore/buildkit.json"
+    answers: dict[str, list[str] | str] = json.loads(table.read_text())
+    return answers
+
+
+def left_out(text: str) -> list[str]:
+    """What BuildKit would not send, with directories that it needs for others."""
+    patterns, every = ignored(text), ignore_tables.everything()
+    kept = {path for path in every if not patterns.match(path)}
+    kept |= {str(above) for path in kept for above in Path(path).parents}
+    return sorted(every - kept)
+
+
+def test_an_ignore_file_means_what_it_means_to_buildkit() -> None:
+    unread = 0
+    for text, answer in buildkits().items():
+        try:
+            found: list[str] | str = left_out(text)
+        except PatternError as error:
+            found = str(error)
+            unread += "depends on" in found
+            assert isinstance(answer, str) or "depends on" in found, text
+            continue
+        assert found == answer, text
+    # What only Go's regular expressions could tell.
+    assert unread < 0.2 * len(buildkits())
+
+
+@pytest.mark.parametrize(
+    ("pattern", "yes", "no"),
+    [
+        ("l?", "la", "l"),
+        ("[!l]a", "la", "ka"),
+        ("[^a]a", "la", "aa"),
+        (r"l\a", "la", "l\\a"),
+        ("**", "a", "a/b"),
+        ("a|b*", "a|bc", "a"),
+        ("{a}", "{a}", "a"),
+        ("[a-cx]", "x", "d"),
+        (r"[\]a]", "]", "b"),
+        ("[^b-a]", "z", "zz"),
+        ("*\n", "a\n", "a"),
+    ],
+)
+def test_a_name_of_a_source_is_matched_as_by_go(pattern: str, yes: str, no: str) -> None:
+    assert file_name(pattern).match(yes)
+    assert not file_name(pattern).match(no)
+
+
+@pytest.mark.parametrize("pattern", ["[", "[]", "a\\", "[a-]", "[-a]", "[^]"])
+def test_a_name_that_is_no_pattern_is_refused(pattern: str) -> None:
+    with pytest.raises(PatternError):
+        file_name(pattern)
+
+
+@pytest.mark.parametrize("pattern", ["*.o", "**/a", "a/**", "a?b", "[ab]c", "**a", "a.b+", "a**b"])
+def test_grep_finds_the_same(pattern: str) -> None:
+    paths = ["a", "x.o", "d/x.o", "d/a", "a/b", "aab", "bc", "xa", "a.b+", "a.bb", "ab", "ax/b"]
+    expression = f"^{extended_expression(pattern)}$"
+    found = subprocess.run(
+        ["grep", "-E", expression],
+        input="\n".join(paths),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    alone = Pattern.of(pattern)
+    assert found.stdout.split() == [path for path in paths if alone.match(path)]

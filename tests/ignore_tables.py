@@ -1,6 +1,6 @@
-"""Ask a real engine what it copies under ignore files, for the tables beside this file.
+"""Ask a real engine what it copies under ignore files, for the tables in tests/data/ignore.
 
-By hand: python tests/data/ignore/record.py [--random N --seed S] TABLE -- COMMAND…
+By hand: python tests/ignore_tables.py [--random N --seed S] TABLE -- COMMAND…
 
 COMMAND builds the context whose path is put after it and writes a tar of the image's files, or of
 an image that holds them, to standard output: `docker buildx build --progress=quiet
@@ -87,6 +87,12 @@ def left_out(command: list[str], root: Path, ignore: str) -> list[str] | str:
         return sorted(everything() - set(names))
 
 
+def write(table: Path, known: dict[str, list[str] | str]) -> None:
+    """One line a row, for people and git."""
+    rows = (f"{json.dumps(each)}: {json.dumps(known[each])}" for each in known)
+    table.write_text("{\n" + ",\n".join(rows) + "\n}\n")
+
+
 def main() -> None:
     """Write, or complete, a table."""
     parser = argparse.ArgumentParser()
@@ -103,10 +109,10 @@ def main() -> None:
         root = Path(place)
         make_tree(root)
         (root / "Dockerfile").write_text("FROM scratch\nCOPY . /\n")
-        for each in texts:
+        for number, each in enumerate(texts, 1):
             known[each] = left_out(command, root, each)
-    rows = (f"{json.dumps(each)}: {json.dumps(known[each])}" for each in known)
-    given.table.write_text("{\n" + ",\n".join(rows) + "\n}\n")
+            if number % 50 == 0 or number == len(texts):
+                write(given.table, known)
 
 
 if __name__ == "__main__":
