@@ -130,7 +130,7 @@ def _hold(
         found.problems[said].append(f"names {shown(claim.path)}, which is missing")
         return
     problem = _kind(root, claim, entry) or _mode(claim, entry.status.st_mode)
-    if not problem and claim.target is None and _digest(root, path, found) != claim.digest:
+    if not problem and claim.target is None and not _is_content(root, claim, entry, found):
         problem = f"is not what {NAME} says"
     if problem:
         found.problems[path].append(problem)
@@ -170,6 +170,12 @@ def _mode(claim: Claim, mode: int) -> str:
         return ""
     here, there = (f"{stat.S_IMODE(each):04o}" for each in (mode, claim.mode))
     return f"has mode {here}, and not {there} as {NAME} says"
+
+
+def _is_content(root: Path, claim: Claim, entry: Entry, found: Attested) -> bool:
+    if claim.size not in {None, entry.status.st_size}:
+        return False
+    return _digest(root, entry.path, found) == claim.digest
 
 
 def _digest(root: Path, path: str, found: Attested) -> str:

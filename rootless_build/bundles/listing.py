@@ -5,10 +5,10 @@ from __future__ import annotations
 import codecs
 import os
 import stat
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from rootless_build.bundles.tree import (
     Entry,
@@ -21,6 +21,9 @@ from rootless_build.bundles.tree import (
 )
 from rootless_build.bundles.verification import Findings, examine, is_checksum_file
 from rootless_build.data import dataclass
+
+if TYPE_CHECKING:
+    from elftools.elf.elffile import ELFFile
 
 
 class Kind(StrEnum):
@@ -88,7 +91,7 @@ _MAGIC: Final = (
 # What linkers make stays far below; each is read one by one.
 _MOST_SEGMENTS: Final = 64
 _MOST_SECTIONS: Final = 4_096
-_MOST_TAGS: Final = 256
+_LARGEST_DYNAMIC: Final = 64 * 1024
 _GO_NAMES: Final = {
     "EM_386": "386",
     "EM_AARCH64": "arm64",
@@ -202,6 +205,11 @@ def _elf(file: BinaryIO, size: int) -> tuple[Kind, str, str]:
             return Kind.DAMAGED_ELF, architecture, ""
         if elf.num_segments() > _MOST_SEGMENTS or header["e_shnum"] > _MOST_SECTIONS:
             return Kind.DAMAGED_ELF, architecture, ""
+        dynamic_sizes = [
+            part["p_filesz"] for part in _program_headers(elf) if part["p_type"] == "PT_DYNAMIC"
+        ]
+        if len(dynamic_sizes) > 1 or sum(dynamic_sizes) > _LARGEST_DYNAMIC:
+            return Kind.DAMAGED_ELF, architecture, ""
         segments = list(elf.iter_segments())
         if any(part["p_offset"] + part["p_filesz"] > size for part in segments):
             return Kind.DAMAGED_ELF, architecture, ""
@@ -210,8 +218,16 @@ def _elf(file: BinaryIO, size: int) -> tuple[Kind, str, str]:
             tag.entry.d_tag == "DT_NEEDED"
             for part in segments
             if isinstance(part, DynamicSegment)
-            for tag in islice(part.iter_tags(), _MOST_TAGS)
+            for tag in part.iter_tags()
         )
     except Exception:  # its parsers raise a dozen types on damaged files
         return Kind.DAMAGED_ELF, architecture, ""
     return Kind.ELF, architecture, "dynamic" if dynamic else "static"
+
+
+def _program_headers(elf: ELFFile) -> Iterator[Mapping[str, Any]]:
+    """Without what they are about: elftools reads a whole dynamic segment to make one of it."""
+    header, parser = elf.header, elf.structs.Elf_Phdr
+    for number in range(elf.num_segments()):
+        elf.stream.seek(header["e_phoff"] + number * header["e_phentsize"])
+        yield parser.parse_stream(elf.stream)

@@ -43,13 +43,14 @@ Object = dict[str, Json]
 class Claim:
     """What a statement says of a file or a link.
 
-    `path` is relative to the bundle. `mode` is None where the statement says none, `target` a
-    link's text, `role` empty for a subject.
+    `path` is relative to the bundle. `mode` and `size` are None where the statement says none,
+    `target` is a link's text, `role` empty for a subject.
     """
 
     path: str
     digest: str
     mode: int | None = None
+    size: int | None = None
     target: str | None = None
     role: str = ""
 
@@ -75,6 +76,7 @@ def descriptor(root: Path, entry: Entry, bundle: str, role: str = "") -> Json:
         said["digest"] = {"sha256": hashlib.sha256(text).hexdigest()}
         said["content"] = base64.b64encode(text).decode()
     else:
+        annotations["size"] = entry.status.st_size
         said["digest"] = {"sha256": digest(root, path)}
     return said
 
@@ -165,8 +167,15 @@ def _claim(said: Json) -> Claim:
             mode = _mode(notes.get("mode"))
             link = mode is not None and stat.S_ISLNK(mode)
             target = _text(said.get("content")) if link else None
-            role = notes.get("role")
-            return Claim(name, found, mode, target, role if isinstance(role, str) else "")
+            role, size = notes.get("role"), notes.get("size")
+            return Claim(
+                name,
+                found,
+                mode,
+                size if type(size) is int else None,
+                target,
+                role if isinstance(role, str) else "",
+            )
     raise NoStatementError("has a subject without a name or a sha256 digest")
 
 

@@ -334,7 +334,7 @@ def test_what_an_earlier_build_made_stays_attested(bundles: Path, tmp_path: Path
         {
             "name": "new",
             "digest": {"sha256": hashlib.sha256(b"2").hexdigest()},
-            "annotations": {"mode": "100644"},
+            "annotations": {"mode": "100644", "size": 1},
         }
     ]
     assert verify(bundles).warnings == ()
@@ -459,6 +459,7 @@ def test_an_older_statement_is_continued(bundles: Path) -> None:
 @pytest.mark.parametrize(
     "spoil",
     [
+        {"annotations": {"mode": "100755", "size": 1}},
         {"annotations": {"mode": 755}},
         {"annotations": {"mode": "755"}},
         {"annotations": {"mode": "040755"}},
