@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+from rootless_build.bundles.statement import NAME, SIGNED
 from rootless_build.bundles.tree import (
     Entry,
     contents,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Kind(StrEnum):
-    """What a file is, by its first bytes."""
+    """What a file is, by its first bytes; rbuild's own, by their names."""
 
     ELF = "ELF"
     DAMAGED_ELF = "ELF (damaged)"
@@ -39,6 +40,8 @@ class Kind(StrEnum):
     TEXT = "text"
     DATA = "data"
     EMPTY = "empty"
+    PROVENANCE = "provenance"
+    SIGNED_PROVENANCE = "signed provenance"
     SPECIAL = "special file"
     LINK = "link"
     DIRECTORY_LINK = "directory link"
@@ -92,6 +95,7 @@ _MAGIC: Final = (
 _MOST_SEGMENTS: Final = 64
 _MOST_SECTIONS: Final = 4_096
 _LARGEST_DYNAMIC: Final = 64 * 1024
+_OWN: Final = {NAME: Kind.PROVENANCE, SIGNED: Kind.SIGNED_PROVENANCE}
 _GO_NAMES: Final = {
     "EM_386": "386",
     "EM_AARCH64": "arm64",
@@ -128,6 +132,8 @@ def _describe(root: Path, entry: Entry, findings: Findings) -> BundleFile:
     if stat.S_ISLNK(status.st_mode):
         target = link_text(root / entry.path)
         kind, status = _link(root, entry, target)
+    elif stat.S_ISREG(status.st_mode) and (own := _OWN.get(Path(entry.path).name)):
+        kind = own
     elif stat.S_ISREG(status.st_mode):
         with open_inside(root, entry.path) as file:
             kind, architecture, linkage = _content(file, status.st_size)

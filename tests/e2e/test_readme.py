@@ -55,7 +55,11 @@ def in_a_shell(rbuild: Rbuild) -> None:
     typed = "echo in the shell > bundles/typed; exit 0\n"
     status, screen = rbuild.on_a_terminal("shell", typed=typed, size=(37, 91))
     assert status == 0, screen
-    assert (rbuild.bundles / "typed").read_text() == "in the shell\n"
+    typed_there = rbuild.bundles / "typed"
+    assert typed_there.read_text() == "in the shell\n"
+    # What is written by hand has no provenance: it would be told.
+    run("bundles", "verify", status=4, says="typed: is not in")(rbuild)
+    typed_there.unlink()
 
 
 def installed(rbuild: Rbuild) -> None:

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from rootless_build.bundles import Report, envelope, signing, verify
+from rootless_build.bundles import Report, envelope, list_bundles, signing, verify, write_checksums
 from rootless_build.bundles.statement import NAME, SIGNED, NoStatementError
 from rootless_build.cli import app
 from rootless_build.errors import UsageError
@@ -555,6 +555,21 @@ def test_only_these_commands_load_the_library(place: Path) -> None:
         command = (sys.executable, "-c", code, "-C", str(place), *words)
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         assert done.stdout.endswith("[]\n"), done.stdout
+
+
+def test_a_list_says_what_they_are(bundles: Path) -> None:
+    kinds = {file.path: file.kind for file in list_bundles(bundles)}
+    assert kinds[f"{BUNDLE}/{NAME}"] == "provenance"
+    assert kinds[f"{BUNDLE}/{SIGNED}"] == "signed provenance"
+
+
+def test_they_get_no_checksums(bundles: Path) -> None:
+    for name in (NAME, SIGNED):
+        (bundles / BUNDLE / name).chmod(0o755)
+    (bundles / BUNDLE / "docker-proxy-1.12.6.sha256").unlink()
+    made = write_checksums(bundles)
+    assert made
+    assert not [path for path in made if "intoto" in path]
 
 
 # --- builds -------------------------------------------------------------------------------------

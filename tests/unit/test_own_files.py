@@ -25,6 +25,7 @@ OURS = (
     "bundles/provenance.intoto.json",
     "bundles/binary/provenance.intoto.json",
     "bundles/1.2/binary/provenance.intoto.json",
+    "bundles/1.2/binary/provenance.intoto.jsonl",
     ".bundles.rbuild.12.34.abc/new/file",
     ".rbuild-12.34-abc/files/x",
     "out/.rbuild-12.34-abc/files/x",
