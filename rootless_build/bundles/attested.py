@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build.bundles import envelope, statement
-from rootless_build.bundles.provenance import bundle
+from rootless_build.bundles.provenance import naming
 from rootless_build.bundles.statement import NAME, OWN_NAMES, SIGNED, Claim, NoStatementError
 from rootless_build.bundles.tree import Entry, link_text, special, too_much
 from rootless_build.data import dataclass
@@ -238,8 +238,9 @@ def _tell_unnamed(
 ) -> None:
     """Tell what no statement names, in a tree that has any."""
     without: dict[str, list[Entry]] = defaultdict(list)
+    bundle = naming(root)
     for entry in others if complete else ():
-        own = bundle(root, entry.path)
+        own = bundle(entry.path)
         where = _nearest(entry.path, own, complete)
         if where is None:
             without[own].append(entry)

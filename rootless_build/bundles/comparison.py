@@ -44,7 +44,8 @@ def compare(made: Path, before: provenance.Written, bundles: Path) -> Comparison
         if before.get(path) != seen and Path(path).name not in OWN_NAMES
     )
     differences = [found for path in written if (found := _difference(made, bundles, path))]
-    touched = {provenance.bundle(made, path) for path in written}
+    bundle = provenance.naming(made)
+    touched = {bundle(path) for path in written}
     missing = [
         Difference(path, "was not made again")
         for path, where in provenance.subjects(bundles)

@@ -13,7 +13,7 @@ import json
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Final, cast
 
@@ -29,6 +29,7 @@ _LATEST: Final = "latest"
 
 Written = Mapping[str, tuple[int, int]]
 """Path: inode and time of last change, which no program can set."""
+Naming = Callable[[str], str]
 _Dependency = dict[str, dict[str, str]]
 
 
@@ -119,16 +120,22 @@ def images(root: Path) -> dict[str, str]:
     return {name: ids.pop() for name, ids in found.items() if len(ids) == 1}
 
 
-def bundle(root: Path, path: str) -> str:
-    """The bundle that a file belongs to, as a path in the tree."""
-    *parents, _ = path.split("/")
-    depth = 2 if parents and parents[0] in _versions(root) else 1
-    return "/".join(parents[:depth])
+def naming(root: Path) -> Naming:
+    """What tells the bundle that a file belongs to, as a path in the tree."""
+    latest = root / _LATEST
+    versions = {os.path.normpath(link_text(latest))} if latest.is_symlink() else set()
+
+    def bundle(path: str) -> str:
+        *parents, _ = path.split("/")
+        depth = 2 if parents and parents[0] in versions else 1
+        return "/".join(parents[:depth])
+
+    return bundle
 
 
-def owner(root: Path, path: str, statements: Collection[str]) -> str:
+def owner(bundle: Naming, path: str, statements: Collection[str]) -> str:
     """The bundle whose statement, one of these, a path belongs to, or would belong to."""
-    own = bundle(root, path)
+    own = bundle(path)
     parent = os.path.dirname(path)  # noqa: PTH120 - a path in the tree
     while len(parent) > len(own):
         if parent in statements:
@@ -143,11 +150,6 @@ def _statements(root: Path) -> Iterator[tuple[str, Object]]:
             yield os.path.dirname(entry.path), said  # noqa: PTH120
 
 
-def _versions(root: Path) -> set[str]:
-    latest = root / _LATEST
-    return {os.path.normpath(link_text(latest))} if latest.is_symlink() else set()
-
-
 @dataclass(frozen=True, slots=True)
 class _Found:
     """The files and links of a bundle: those that the run wrote, those that it left alone."""
@@ -160,9 +162,10 @@ def _touched(run: Run) -> dict[str, _Found]:
     """What is in each bundle in which something was written or removed."""
     found: dict[str, _Found] = defaultdict(lambda: _Found([], []))
     touched = set()
+    bundle = naming(run.root)
     now = [entry for entry in walk(run.root) if _is_part(entry.path, entry.status.st_mode)]
     for entry in now:
-        where = owner(run.root, entry.path, run.lasting)
+        where = owner(bundle, entry.path, run.lasting)
         status = entry.status
         before = run.given.get(entry.path)
         if before == (status.st_mode, status.st_ino, status.st_ctime_ns):
@@ -173,7 +176,7 @@ def _touched(run: Run) -> dict[str, _Found]:
     there = {entry.path for entry in now}
     for path, (mode, *_) in run.given.items():
         if path not in there and _is_part(path, mode):
-            touched.add(owner(run.root, path, run.lasting))
+            touched.add(owner(bundle, path, run.lasting))
     return {where: found[where] for where in sorted(touched)}
 
 

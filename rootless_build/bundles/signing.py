@@ -8,6 +8,7 @@ takes 0.1 s.
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -153,19 +154,28 @@ def sign(directory: Path, key: PrivateKey, *, dry_run: bool = False) -> Iterator
 
 def _written(root: Path, envelopes: dict[str, bytes]) -> Iterator[str]:
     for where, content in envelopes.items():
-        new = f".{SIGNED}.{os.getpid()}"
         try:
             with directory_inside(root, where) as place:
-                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-                with os.fdopen(os.open(new, flags, 0o644, dir_fd=place), "wb") as file:
-                    file.write(content)
-                os.rename(new, SIGNED, src_dir_fd=place, dst_dir_fd=place)
+                _replace(place, content)
         except OSError as error:
             raise HostError(
                 f"{shown(os.path.join(where, SIGNED))} can't be written: {reason(error)}",  # noqa: PTH118
                 finding="bundles-not-writable",
             ) from error
         yield where
+
+
+def _replace(place: int, content: bytes) -> None:
+    new = f".{SIGNED}.{secrets.token_hex(8)}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    descriptor = os.open(new, flags, 0o644, dir_fd=place)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        os.rename(new, SIGNED, src_dir_fd=place, dst_dir_fd=place)
+    except BaseException:
+        os.unlink(new, dir_fd=place)
+        raise
 
 
 def _content(file: Path) -> bytes:

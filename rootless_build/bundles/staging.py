@@ -228,7 +228,8 @@ class Staging:
             and Path(path).name not in OWN_NAMES
             and any(_is_part(found.get(path)) for found in (self.given, new))
         )
-        touched = {provenance.owner(self.path, path, bundles) for path in changed}
+        named = provenance.naming(self.path)
+        touched = {provenance.owner(named, path, bundles) for path in changed}
         return {
             bundle
             for bundle in bundles - touched

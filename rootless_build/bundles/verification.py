@@ -165,15 +165,16 @@ def hollow(root: Path, changed: Collection[str], asked: Collection[str]) -> tupl
     root = real(root)
     links: dict[str, list[str]] = defaultdict(list)
     whole = {""}
+    named = provenance.naming(root)
     for entry in walk(root):
-        bundle = provenance.bundle(root, entry.path)
+        bundle = named(entry.path)
         if stat.S_ISLNK(entry.status.st_mode):
             links[bundle].append(entry.path)
         elif stat.S_ISDIR(entry.status.st_mode):
             links[bundle] += ()
         elif Path(entry.path).name not in OWN_NAMES:
             whole.add(bundle)
-    touched = {provenance.bundle(root, path) for path in changed}
+    touched = {named(path) for path in changed}
     problems = []
     for bundle, found in links.items():
         if bundle in whole:
