@@ -10,15 +10,22 @@ from pathlib import Path
 def text_of(file: Path, largest: int) -> str:
     """The text of a regular file; empty for anything else, and where it can't be read.
 
-    A link would lead to a file of this host, a named pipe to waiting for ever. What is larger than
-    `largest` bytes is cut.
+    What is larger than `largest` bytes is cut.
+    """
+    return bytes_of(file, largest).decode(errors="replace")
+
+
+def bytes_of(file: Path, largest: int) -> bytes:
+    """What is in a regular file, as above.
+
+    A link would lead to a file of this host, a named pipe to waiting for ever.
     """
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
-        return ""
+        return b""
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        return ""
+        return b""
     with os.fdopen(descriptor, "rb") as opened:
-        return opened.read(largest).decode(errors="replace")
+        return opened.read(largest)

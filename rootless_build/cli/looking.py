@@ -56,7 +56,9 @@ def _looked(
             error.hint = "\n".join(filter(None, (f"{_doubt(by)}. {_ALLOW}", error.hint)))
         raise
     if by.problem:
-        said = f"what is read of the project can do anything: no sandbox here ({by.problem})"
+        said = (
+            f"what the project runs can do anything: no sandbox here ({by.problem}; rbuild doctor)"
+        )
         return Looked(dataclasses.replace(plan, notes=(*plan.notes, said)))
     if not by.denied:
         return Looked(plan)

@@ -53,6 +53,11 @@ BACKGROUND: Final = {
     "user-namespaces-refused": "The sysctls allow user namespaces and unshare(1) still fails: a "
     "seccomp filter (docker's and Kubernetes' default ones refuse unshare), a chroot, or another "
     "security module.",
+    "no-sandbox": "For rbuild plan and --dry-run make runs in namespaces of its own, with all file "
+    "systems read-only, an overlay over the checkout, and a filter of system calls (seccomp(2)) "
+    "that tells what was denied. That takes user namespaces with their capabilities, Linux 5.12, a "
+    "/proc of which nothing is masked, and x86-64, arm64, riscv64 or loongarch64. Where it is "
+    "missing, or with --no-sandbox, a plan is read as make would read it.",
     # --- control groups
     "hybrid-cgroups": "Some hosts mount the version 1 controllers and an (often empty) version 2 "
     "tree beside them. crun stops with 'cgroups in hybrid mode not supported' (measured with crun "

@@ -65,6 +65,7 @@ GROUPS: Final = (
             namespaces.user_namespaces_off,
             namespaces.apparmor_user_namespaces,
             namespaces.user_namespaces_refused,
+            namespaces.no_sandbox,
         ),
     ),
     Group("configuration", (network.broken_configuration, network.no_policy)),

@@ -67,7 +67,8 @@ class Namespaces:
     `maximum` is user.max_user_namespaces (None: unknown), `unprivileged` is Debian's
     kernel.unprivileged_userns_clone, `apparmor` is Ubuntu's restriction and `profiles` are the
     programs that an AppArmor profile exempts from it. `refusal` holds the words with which
-    unshare(1) failed; empty where it worked or was not tried.
+    unshare(1) failed, and `sandbox` those with which what `rbuild plan` runs could not be walled
+    in; empty where it worked or was not tried.
     """
 
     maximum: int | None = None
@@ -75,6 +76,7 @@ class Namespaces:
     apparmor: bool = False
     profiles: tuple[str, ...] = ()
     refusal: str = ""
+    sandbox: str = ""
 
 
 class Role(StrEnum):

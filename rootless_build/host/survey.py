@@ -30,6 +30,7 @@ from rootless_build.host.facts import (
 )
 from rootless_build.host.gathering import Mounts, filesystem, first_line, mounts
 from rootless_build.process import capture, which
+from rootless_build.sandbox import Looking
 
 _Part = TypeVar("_Part")
 _HELPERS: Final = ("crun", "runc", "slirp4netns", "pasta", "fuse-overlayfs")
@@ -63,6 +64,7 @@ def survey(
         namespaces=replace(
             facts.namespaces,
             refusal=read("user namespaces", lambda: _refusal(facts), facts.namespaces.refusal),
+            sandbox=read("the sandbox", lambda: Looking(project, environment).why_not(), ""),
         ),
         surroundings=read("surroundings", lambda: _surroundings(environment), facts.surroundings),
         engines=read("engines", engines, None),

@@ -22,10 +22,12 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build.data import dataclass
+from rootless_build.plain_files import bytes_of
 from rootless_build.recipes import make_program
 
 _GLOBAL: Final = "-"
 _FIRST_LEVEL: Final = "1"
+_LARGEST: Final = 1 << 28
 _FIELD: Final = "\x1f"
 _NAMEABLE: Final = re.compile(r"[\w./+@,^-]+")
 _ASKS: Final = """\
@@ -162,15 +164,11 @@ class Probe:
         }
 
     def _shell_rows(self) -> list[list[str]]:
-        if not self._shells.exists():
-            return []
-        text = self._shells.read_text(errors="surrogateescape")
+        text = bytes_of(self._shells, _LARGEST).decode(errors="surrogateescape")
         return [row.split(_FIELD) for row in text.splitlines() if row.count(_FIELD) == 5]
 
     def _environment_records(self) -> Iterable[tuple[str, str, dict[str, str]]]:
-        if not self._environments.exists():
-            return
-        text = self._environments.read_bytes().decode(errors="surrogateescape")
+        text = bytes_of(self._environments, _LARGEST).decode(errors="surrogateescape")
         number, directory, environment = "", "", dict[str, str]()
         for pair in text.split("\0")[:-1]:
             if pair.startswith("\n"):

@@ -337,8 +337,13 @@ class _Asking:
         directory, looking = self._request.project, self._request.looking
         if looking is None:
             return process.run_inheriting_input(argv, environment=environment, directory=directory)
-        kept = (self._place,)
-        return looking.run(argv, environment=environment, directory=directory, kept=kept)
+        return looking.run(
+            argv,
+            environment=environment,
+            directory=directory,
+            kept=(probe.file.parent, self._docker.record.parent),
+            shown=(self._place,),
+        )
 
     def _changed(self) -> dict[str, str | None]:
         """The environment of make, where it is not the request's own."""

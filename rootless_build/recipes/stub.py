@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build.data import dataclass
+from rootless_build.plain_files import bytes_of
 from rootless_build.recipes import stub_script
 from rootless_build.recipes.stub_script import REFUSAL, VERSION
 
@@ -27,6 +28,7 @@ _WHERE_INSTALLED: Final = (
 )
 """A Makefile that looks for one finds it only where it is: it may take docker instead."""
 _FIELDS: Final = 5
+_LARGEST: Final = 1 << 27
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Stub:
-    """`directory` holds the stand-ins; `record` is what they were told, one call after the other.
+    """`directory` holds the stand-ins; `record` is what they were told, one call after the other,
+    in a directory with nothing else in it: whoever calls them can write there.
 
     `read` leads to a file that has something in it once make has read all makefiles. `path` is the
     PATH that the stand-ins come before, and `found` are the real programs on it.
@@ -95,14 +98,12 @@ class Stub:
 
     def mark_missing_answers(self) -> None:
         """From now on a word stands in the place of each answer that is not known."""
-        self.record.with_name(f"{self.record.name}.words").touch()
+        self.read.with_name(f"{self.read.name}.words").touch()
         self.record.unlink(missing_ok=True)
 
     def calls(self) -> tuple[Call, ...]:
         """What they were called with."""
-        if not self.record.exists():
-            return ()
-        text = self.record.read_bytes().decode(errors="surrogateescape")
+        text = bytes_of(self.record, _LARGEST).decode(errors="surrogateescape")
         found: list[Call] = []
         fields: list[str] = []
         for word in text.split("\0")[:-1]:
@@ -127,7 +128,8 @@ class Stub:
         )
 
     def _environment(self, process: str) -> dict[str, str]:
-        text = self.record.with_name(f"{self.record.name}.{process}").read_bytes()
+        number = int(process) if process.isdecimal() else 0
+        text = bytes_of(self.record.with_name(f"{self.record.name}.{number}"), _LARGEST)
         pairs = text.decode(errors="surrogateescape").split("\0")[:-1]
         given = {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
         for name in self.variables:
@@ -147,4 +149,6 @@ def install(place: Path, path: str | None) -> Stub:
         itself = found.get(name, "")
         program.write_text(stub_script.script(name, itself), errors="surrogateescape")
         program.chmod(0o755)
-    return Stub(directory, place / "record", place / "read", path or "", found)
+    told = place / "told"
+    told.mkdir()
+    return Stub(directory, told / "record", place / "read", path or "", found)

@@ -54,7 +54,7 @@ case "$*" in
 esac
 refuse() {
     # A word in the place of the answer, for whoever reads it: not for files.
-    if [ -e "$RBUILD_STUB_RECORD.words" ] && [ -p /dev/stdout ]; then
+    if [ -e "$RBUILD_STUB_READ.words" ] && [ -p /dev/stdout ]; then
         id=$(printf '%s\0' "$program" "$@" | sha256sum)
         record no "${id%% *}" "$@"
         echo "${id%% *}"

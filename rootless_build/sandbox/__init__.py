@@ -11,6 +11,7 @@ import dataclasses
 import fcntl
 import json
 import os
+import re
 import subprocess
 import termios
 from collections.abc import Iterator, Mapping, Sequence
@@ -79,6 +80,11 @@ class Looking:
             kinds.setdefault(kind, []).append(what)
         return tuple(_said(kind, found) for kind, found in kinds.items())
 
+    def why_not(self) -> str:
+        """Why this host has no sandbox; empty where it has one. Nothing of the project's is run."""
+        self.run(("true",), environment={}, directory=self._project)
+        return self.problem
+
     def run(
         self,
         argv: Sequence[str],
@@ -86,11 +92,13 @@ class Looking:
         environment: Environment,
         directory: Path,
         kept: Sequence[Path] = (),
+        shown: Sequence[Path] = (),
     ) -> Completed:
         """Run a program in the sandbox, or without where this host has none. `kept` are directories
-        that it may write. Its standard input is a terminal where rbuild's is, but not the same.
+        that it may write, and `shown` others that it may read wherever they are. Its standard input
+        is a terminal where rbuild's is, but not the same.
         """
-        box = self._box(directory, kept)
+        box = self._box(directory, kept, shown)
         while not self.problem:
             try:
                 done = self._inside(argv, environment, box)
@@ -109,7 +117,7 @@ class Looking:
                 return done
         return process.run_inheriting_input(argv, environment=environment, directory=directory)
 
-    def _box(self, directory: Path, kept: Sequence[Path]) -> Box:
+    def _box(self, directory: Path, kept: Sequence[Path], seen: Sequence[Path]) -> Box:
         checkout = str(self._project)
         private = [
             place
@@ -117,7 +125,8 @@ class Looking:
             if os.path.isdir(place) and place not in {checkout, "/"}  # noqa: PTH112 - as below
         ]
         inside = [_top(checkout, place) for place in private]
-        shown = [path for path in (*inside, *self._named) if path and _is_below(path, private)]
+        wanted = (*inside, *self._named, *map(os.path.realpath, seen))
+        shown = [path for path in wanted if path and _is_below(path, private)]
         return Box(
             str(directory),
             checkout,
@@ -158,14 +167,14 @@ class Looking:
             raise _ended(report["ended"])
         if "refused" in report:
             words = f"{argv[0]} can't start in the sandbox: {report['refused']}"
-            raise HostError(words, finding="sandbox", hint=_WITHOUT)
+            raise HostError(words, finding="no-sandbox", hint=_WITHOUT)
         self._denied |= dict.fromkeys((kind, what) for kind, what in report["denied"])
         return Completed(report["status"], bytes(out), bytes(err))
 
 
 def _ended(why: str) -> HostError:
     words = f"the sandbox in which the project is looked at ended: {why}"
-    return HostError(words, finding="sandbox", hint=_WITHOUT)
+    return HostError(words, finding="no-sandbox", hint=_WITHOUT)
 
 
 def _said(kind: str, found: Sequence[str]) -> str:
@@ -218,7 +227,7 @@ def _top(path: str, place: str) -> str:
 def _mounts_below(directory: str) -> Iterator[str]:
     with open("/proc/self/mountinfo", errors="surrogateescape") as file:  # noqa: PTH123 - as above
         for line in file:
-            place = line.split()[4].encode("latin-1", "surrogateescape")
-            path = os.fsdecode(place.replace(b"\\040", b" "))
+            # Blanks and their like are written as octal numbers (proc(5)).
+            path = re.sub(r"\\(\d{3})", lambda found: chr(int(found[1], 8)), line.split()[4])
             if path.startswith(f"{directory}/"):
                 yield path

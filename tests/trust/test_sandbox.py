@@ -803,3 +803,35 @@ def test_the_directories_of_a_session_are_empty(project: Project, name: str) -> 
         assert done.text.split() == ["700", "x"]
         assert [path.name for path in Path(place).iterdir()] == ["bus"]
         assert any(f"{place}/new" in text for text in looking.denied)
+
+
+PLANTS: Final = {
+    "words": "ln -s {mark} $$RBUILD_STUB_READ.words; ln -s {mark} $$RBUILD_STUB_RECORD.words",
+    "marker": "ln -sf {mark} $$RBUILD_STUB_RECORD.words",
+    "second": "d=$$(dirname $$RBUILD_STUB_READ); ln -s {home} $$d/second; ln -s {home} $$d/third",
+    "program": "d=$$(dirname $$RBUILD_STUB_READ); echo 'echo x > {mark}' > $$d/bin/docker",
+    "probe": "d=$$(dirname $$RBUILD_STUB_READ); mv $$d/first $$d/moved; ln -s {home} $$d/first",
+    "pipe": "rm -f $$RBUILD_STUB_RECORD; mkfifo $$RBUILD_STUB_RECORD",
+    "link": "ln -sf {home}/file $$RBUILD_STUB_RECORD",
+    "directory": "rm -f $$RBUILD_STUB_RECORD; mkdir $$RBUILD_STUB_RECORD",
+    "environment": "ln -sf /dev/zero $$(readlink $$RBUILD_STUB_READ)",
+    "build": "printf 'build ../x%b' '\\0reading\\0/\\0\\0docker\\0build\\0\\n\\0' "
+    ">> $$RBUILD_STUB_RECORD",
+}
+
+
+@pytest.mark.parametrize("way", PLANTS)
+def test_what_rbuild_reads_and_writes_beside_is_no_way_out(
+    project: Project, capfd: pytest.CaptureFixture[str], way: str
+) -> None:
+    """It has a directory of its own there, which make writes to."""
+    mark = project.home / "attack"
+    plant = PLANTS[way].format(mark=mark, home=project.home)
+    # A question without an answer has make asked again, a variable of a target too.
+    asks = "" if way == "pipe" else "W := $(shell docker ps -q)\nall: Z := 1\n"
+    makefile(project, f"V := $(shell {plant})\n{asks}")
+    app.run(["rbuild", "-C", str(project.directory), "plan", "all"])
+    # The engine has its own there.
+    assert {path.name for path in project.home.iterdir()} - {".local", ".config"} == {"file"}
+    assert (project.home / "file").read_text() == "as it was\n"
+    assert "Traceback" not in capfd.readouterr().err

@@ -73,6 +73,7 @@ SPOILED: tuple[tuple[dict[str, object], str, Severity], ...] = (
     ({"namespaces": Namespaces(unprivileged=False)}, "user-namespaces-off", BLOCKS),
     ({"namespaces": Namespaces(apparmor=True)}, "apparmor-user-namespaces", BLOCKS),
     ({"namespaces": Namespaces(refusal="no")}, "user-namespaces-refused", BLOCKS),
+    ({"namespaces": Namespaces(sandbox="unshare: no")}, "no-sandbox", NOTE),
     ({"cgroups": Cgroups.HYBRID, "programs": (*ALL, "runc")}, "hybrid-cgroups", NOTE),
     ({"cgroups": Cgroups.HYBRID}, "hybrid-cgroups", WARNING),
     ({"cgroups": Cgroups.HYBRID, "programs": without("buildah")}, "hybrid-cgroups", BLOCKS),

@@ -49,6 +49,19 @@ def apparmor_user_namespaces(facts: Facts) -> Finding | None:
     )
 
 
+def no_sandbox(facts: Facts) -> Finding | None:
+    """What a look at a project runs is walled in where it can be."""
+    if not facts.namespaces.sandbox:
+        return None
+    return Finding(
+        "no-sandbox",
+        Severity.NOTE,
+        f"what a Makefile runs while it is read can't be walled in: {facts.namespaces.sandbox}",
+        "rbuild plan and --dry-run let $(shell ...) do anything, as a build does",
+        Cure("look at projects that you don't trust on another host"),
+    )
+
+
 def user_namespaces_refused(facts: Facts) -> Finding | None:
     """A seccomp filter, a chroot or another security module refuses what the sysctls allow."""
     names = facts.namespaces
