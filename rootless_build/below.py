@@ -80,9 +80,9 @@ def opened_file(root: Path, path: str) -> Iterator[BinaryIO]:
 
 
 def content(root: Path, path: str, largest: int) -> bytes | None:
-    """What the regular file holds that `path` leads to below the root; None where there is none.
+    """What the file holds that `path` leads to below the root; None where there is none.
 
-    Raises OSError for one that is larger, or can't be read.
+    Raises OSError for one that is larger, can't be read, or is no regular one.
     """
     try:
         where = resolved(root, path)
@@ -93,7 +93,7 @@ def content(root: Path, path: str, largest: int) -> bytes | None:
         if error.errno == errno.ELOOP:
             return None
         raise
-    if not stat.S_ISREG(status.st_mode):
+    if stat.S_ISDIR(status.st_mode):
         return None
     with opened_file(root, where) as file:
         read = file.read(largest + 1)

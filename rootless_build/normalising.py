@@ -267,12 +267,14 @@ def _is_classic(builder: Builder | None) -> bool:
 
 
 def _with_ignore_file(step: BuildImage, file: Path, own: OwnFiles, directory: Path) -> BuildImage:
-    """The step with an ignore file that leaves rbuild's files out too, where its own does not.
+    """The step with an ignore file that leaves rbuild's files out too, where its own does not, and
+    which is read from the context alone.
 
     It stands beside a containerfile of rbuild's; all engines but the classic builder look there.
     """
     given = _given_ignore_text(step, file)
-    if _leaves_out(given, own.found(step.context)):
+    leaves = _leaves_out(given, own.found(step.context))
+    if leaves and not ignore_file.leads_out(step.context, file):
         return step
     new = directory / file.name
     if step.containerfile != new:

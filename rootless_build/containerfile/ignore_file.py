@@ -40,6 +40,13 @@ def agreed(context: Path, containerfile: Path) -> str:
     return "" if any(map(os.path.lexists, own)) else _agreed(context, _GENERAL)
 
 
+def leads_out(context: Path, containerfile: Path) -> bool:
+    """Whether an engine that follows links would read something else than BuildKit does."""
+    named = f"{containerfile.name}{_GENERAL}"
+    places = ((containerfile.parent, named), (context, _OF_CONTAINERS), (context, _GENERAL))
+    return any((d / name).is_symlink() and not _is_inside(d, name) for d, name in places)
+
+
 def text_of(directory: Path, name: str) -> str | None:
     """To the letter, whatever bytes it holds; None where there is none. Raises OSError."""
     read = below.content(directory, name, _LARGEST)
@@ -48,8 +55,14 @@ def text_of(directory: Path, name: str) -> str | None:
 
 def _agreed(directory: Path, name: str) -> str:
     text = text_of(directory, name)
-    if text is None:
-        return ""
-    # podman and buildah follow a link wherever it leads.
-    inside = os.path.join(os.path.realpath(directory), below.resolved(directory, name))  # noqa: PTH118
-    return text if os.path.realpath(directory / name) == inside else ""
+    return text if text is not None and _is_inside(directory, name) else ""
+
+
+def _is_inside(directory: Path, name: str) -> bool:
+    """Whether podman and buildah come to the same, who follow a link wherever it leads."""
+    real = Path(os.path.realpath(directory))
+    try:
+        inside = real / below.resolved(real, name)
+    except OSError:
+        return False
+    return os.path.realpath(directory / name) == str(inside)

@@ -26,7 +26,7 @@ _BYTE_ORDER_MARK: Final = "\ufeff"
 _LONGEST_LINE: Final = 64 * 1024
 _OPERATORS: Final = frozenset("^|{}")
 """What patternmatcher 0.6 hands to Go's expressions as it is, beside brackets."""
-_ALPHANUMERIC: Final = frozenset(string.ascii_letters + string.digits)
+_ESCAPED: Final = frozenset(("", *string.ascii_letters, *string.digits))
 _IN_CLASSES: Final = re.compile(r"\^?(?:\\[^A-Za-z0-9\x80-\U0010ffff]|[^\\\[\]*?^&|~])+", re.DOTALL)
 """What is in brackets that means the same here and there."""
 _RANGE: Final = re.compile(r"(\\?.)-(\\?.)", re.DOTALL)
@@ -193,7 +193,7 @@ def file_name(pattern: str) -> Pattern:
 
     Raises PatternError.
     """
-    _check(pattern)
+    _check_whole(pattern)
     tokens = tuple(_name_tokens(pattern))
     expression = _without_retrying(tokens)
     return Pattern(pattern, False, "", expression, tokens, re.compile(expression, re.DOTALL))
@@ -234,7 +234,41 @@ def _parents(path: str) -> Iterator[str]:
 
 
 def _check(pattern: str) -> None:
-    """filepath.Match's own check. Raises PatternError."""
+    """What `filepath.Match(pattern, ".")` complains of, which is how BuildKit looks for mistakes.
+
+    It sees none behind the first part that does not match. Raises PatternError.
+    """
+    name, rest = ".", pattern
+    while rest:
+        star, chunk, rest = _chunk(rest)
+        _check_whole(chunk)
+        tokens = tuple(_name_tokens(chunk))
+        starts = range(len(name) + 1 if star else 1)
+        ends = [_end(tokens, name[start:]) for start in starts]
+        left = next((end for end in ends if end is not None and (rest or not end)), None)
+        if left is None:
+            return
+        name = left
+
+
+def _chunk(pattern: str) -> tuple[bool, str, str]:
+    """Whether a star is first, what is between it and the next one, and the rest."""
+    body = pattern.lstrip("*")
+    at, inside = 0, False
+    while at < len(body) and (inside or body[at] != "*"):
+        inside = body[at] == "[" or (inside and body[at] != "]")
+        at += 2 if body[at] == "\\" else 1
+    return body != pattern, body[:at], body[at:]
+
+
+def _end(tokens: tuple[_Token, ...], name: str) -> str | None:
+    """What is left of a name that begins with these; None for another."""
+    fits = len(tokens) <= len(name) and all(map(_is, tokens, name))
+    return name[len(tokens) :] if fits else None
+
+
+def _check_whole(pattern: str) -> None:
+    """As filepath.Match does where all matches. Raises PatternError."""
     at = 0
     while at < len(pattern):
         if pattern[at] == "[":
@@ -314,7 +348,7 @@ def _tokens(pattern: str) -> Iterator[_Token]:
             yield _class(pattern, pattern[at:end])
             at = end + 1
         elif character == "\\":
-            if pattern[at] in _ALPHANUMERIC or pattern[at] > "\x7f":
+            if pattern[at : at + 1] in _ESCAPED or pattern[at] > "\x7f":
                 # Go's expressions have meanings for some of them.
                 raise _unread(pattern)
             yield pattern[at]

@@ -62,15 +62,25 @@ def context(tmp_path: Path) -> Path:
 
 @contextmanager
 def rewritten(
-    context: Path, text: str, engine: str, contexts: tuple[tuple[str, str], ...] = ()
+    context: Path,
+    text: str,
+    engine: str,
+    contexts: tuple[tuple[str, str], ...] = (),
+    *,
+    ignore: bool = False,
 ) -> Iterator[tuple[str, dict[str, str]]]:
-    """The containerfile that the engine gets, and the files that rbuild gives it beside it."""
+    """The containerfile that the engine gets (`ignore`: its ignore file), and the files that rbuild
+    gives it beside it.
+    """
     (context / "Dockerfile").write_text(f"FROM base\n{text}\n")
     step = BuildImage(context, tags=("x",), build_contexts=contexts)
     reporter = StepReporter(lambda _: None, 1)
     with normalised(step, cast("Engine", LocalEngine()), reporter, Building(engine)) as (made, _):
         assert made.containerfile is not None
         root = made.containerfile.parent / "files"
+        if ignore:
+            yield made.containerfile.with_name("Dockerfile.dockerignore").read_text(), {}
+            return
         files = {
             str(path.relative_to(root)): path.read_text()
             for path in root.rglob("*")
@@ -79,10 +89,12 @@ def rewritten(
         yield made.containerfile.read_text(), files
 
 
-def refused(context: Path, text: str, engine: str, **options: tuple[tuple[str, str], ...]) -> str:
+def refused(
+    context: Path, text: str, engine: str, contexts: tuple[tuple[str, str], ...] = ()
+) -> str:
     with (
         pytest.raises(ContainerfileError) as error,
-        rewritten(context, text, engine, **options) as (_, files),
+        rewritten(context, text, engine, contexts) as (_, files),
     ):
         pytest.fail(f"built with {files}")
     assert SECRET not in str(error.value)
@@ -180,6 +192,8 @@ def test_an_ignore_file_is_read_from_the_context_alone(
     with rewritten(context, "COPY --exclude=zz d /x/", "podman 4.3.1") as (_, files):
         # BuildKit leaves out nothing then.
         assert list(files.values()) == ["deep"]
+    with rewritten(context, "COPY . /x/", "podman 4.3.1", ignore=True) as (given, _):
+        assert given == ""
     before = of(context)
     (context / "d/e/f").write_text("changed")
     assert of(context) != before
@@ -203,7 +217,7 @@ def test_an_ignore_file_that_is_none_is_not_waited_for(context: Path, kind: str)
     else:
         with file.open("wb") as sparse:
             sparse.truncate(20 * 1024**3)
-    reason = "is larger than" if kind == "too large" else ""
+    reason = {"directory": "", "too large": "is larger than"}.get(kind, "not a regular|No such dev")
     refusal = pytest.raises(RbuildError, match=reason) if reason else contextlib.nullcontext()
     with refusal, rewritten(context, "COPY --exclude=zz d /x/", "podman 4.3.1") as (_, files):
         assert list(files.values()) == ["deep"]

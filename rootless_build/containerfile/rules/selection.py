@@ -134,12 +134,12 @@ def _from_files(
     instruction: Instruction, patterns: list[str], at: At
 ) -> tuple[Instruction, ...] | None:
     """What a rule before has put there."""
-    directory = at.work.directory
+    directory, excluded = at.work.directory, Patterns(patterns)
     if directory is not None:
         for word in logical_words(instruction.body)[:-1]:
             root = directory / word
             for path in sorted(root.rglob("*"), reverse=True) if root.is_dir() else ():
-                if Patterns(patterns).match(str(path.relative_to(root))):
+                if excluded.match(str(path.relative_to(root))):
                     path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
     return (without(instruction, "exclude"),)
 
