@@ -1,4 +1,4 @@
-"""Directories of a process that lives: locked while it does, whatever ends it."""
+"""Directories of this user's alone, and of a process that lives: locked while it does."""
 
 from __future__ import annotations
 
@@ -36,3 +36,16 @@ def is_held(directory: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def is_private(path: Path) -> bool:
+    """Whether it is a directory, no link, of this user's alone."""
+    try:
+        descriptor = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except (OSError, ValueError):
+        return False
+    try:
+        seen = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+    return seen.st_uid == os.geteuid() and not seen.st_mode & 0o077

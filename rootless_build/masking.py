@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
-from collections.abc import Iterable, Iterator
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import AnyStr, Final
+from typing import AnyStr, Final, assert_never
 
 from rootless_build.errors import BundlesError, RbuildError, StepFailedError
-from rootless_build.events import BuildProgress, Emit, Event, Notice, StepStarted
+from rootless_build.escaping import shown
+from rootless_build.events import (
+    Answer,
+    BackendChosen,
+    BuildFinished,
+    BuildProgress,
+    BundlesPublished,
+    Emit,
+    Event,
+    Notice,
+    OutputLine,
+    ScreenOutput,
+    StepFinished,
+    StepStarted,
+)
 from rootless_build.plan import BuildImage, Plan, RunContainer, Step
 
 _MASK: Final = "***"
@@ -18,7 +34,8 @@ _SHORTEST: Final = 4
 
 
 class Mask:
-    """Replaces each of the values, and each line of those that have several.
+    """Replaces each of the values, and each line of those that have several; also as a shell, JSON
+    or Python writes it in quotes.
 
     Values that overlap are replaced together, so that what is left shows none of them.
     """
@@ -48,16 +65,16 @@ class Mask:
 
     def _learn(self, values: Iterable[str]) -> None:
         parts = {part.strip() for value in values for part in (value, *value.splitlines())}
-        for part in sorted(parts):
-            if len(part) >= _SHORTEST and part not in self._values:
-                encoded = os.fsencode(part)
+        for form in sorted({form for part in parts for form in _forms(part)}):
+            if len(form) >= _SHORTEST and form not in self._values:
+                encoded = os.fsencode(form)
                 self._bytes.add(encoded)
                 # Engines' words have been decoded by somebody.
-                self._values |= dict.fromkeys((part, encoded.decode(errors="replace")))
+                self._values |= dict.fromkeys((form, encoded.decode(errors="replace")))
 
     def emitting(self, emit: Emit) -> Emit:
         """What hands events on to `emit`, masked; output is masked where it is cut (`stream`)."""
-        return lambda event: emit(self._event(event))
+        return lambda event: emit(self.event(event))
 
     def stream(self) -> StreamMask:
         """What masks one stream of output."""
@@ -70,6 +87,22 @@ class Mask:
             shown += [text[start:begin], _MASK]
             start = end
         return "".join((*shown, text[start:]))
+
+    def data(self, value: object) -> object:
+        """Data without them: strings, paths, and what holds such."""
+        match value:
+            case str() if type(value) is str:
+                return self.text(value)
+            case Path():
+                return Path(self.text(str(value)))
+            case Mapping():
+                return {name: self.data(inner) for name, inner in value.items()}
+            case list():
+                return [self.data(inner) for inner in value]
+            case tuple() if type(value) is tuple:
+                return tuple(map(self.data, value))
+            case _:
+                return value
 
     def error(self, error: BaseException) -> None:
         """Take them out of all that an error says."""
@@ -87,16 +120,32 @@ class Mask:
         if isinstance(error, BundlesError):
             error.problems = tuple(map(self.text, error.problems))
 
-    def _event(self, event: Event) -> Event:
+    def event(self, event: Event) -> Event:
+        """The event without them, whatever it tells; output has gone through `stream`."""
+        text = self.text
         match event:
+            case BackendChosen():
+                version, reason = text(event.version), text(event.reason)
+                event = dataclasses.replace(event, version=version, reason=reason)
             case BuildProgress():
-                return dataclasses.replace(event, instruction=self.text(event.instruction))
+                stage = text(event.stage) if event.stage else event.stage
+                instruction = text(event.instruction)
+                event = dataclasses.replace(event, instruction=instruction, stage=stage)
             case Notice():
-                return dataclasses.replace(event, text=self.text(event.text))
+                event = dataclasses.replace(event, text=text(event.text))
             case StepStarted():
-                return dataclasses.replace(event, title=self.text(event.title))
+                event = dataclasses.replace(event, title=text(event.title))
+            case BundlesPublished():
+                directory, files = Path(text(str(event.directory))), map(text, event.files)
+                event = dataclasses.replace(event, files=tuple(files), directory=directory)
+            case Answer():
+                fields = {name: self.data(value) for name, value in event.fields.items()}
+                event = dataclasses.replace(event, fields=fields)
+            case OutputLine() | ScreenOutput() | StepFinished() | BuildFinished():
+                pass
             case _:
-                return event
+                assert_never(event)
+        return event
 
 
 class _Values:
@@ -162,6 +211,18 @@ class StreamMask:
             at, masked = until, False
         self._kept, self._done, self._masked = text[open_from:], max(at - open_from, 0), masked
         return b"".join(shown)
+
+
+def _forms(value: str) -> Iterator[str]:
+    """The value as it is, and between quotes: of a shell, bash's own (`set -x`), JSON, Python."""
+    yield value
+    if len(value) < _SHORTEST:
+        return
+    quoted = value.replace("'", "'\\''")
+    for form in (shlex.quote(value), quoted, json.dumps(value)[1:-1], repr(value)[1:-1]):
+        yield form.removeprefix("'").removesuffix("'") if form.startswith("'") else form
+    yield json.dumps(value, ensure_ascii=False)[1:-1]
+    yield shown(value)
 
 
 def mask_for(plan: Plan) -> Mask:

@@ -22,6 +22,7 @@ from rootless_build.bases import preferred
 from rootless_build.bundles.provenance import Attestation
 from rootless_build.bundles.statement import Object
 from rootless_build.from_lines import external_bases
+from rootless_build.masking import mask_for
 from rootless_build.plan import BuildImage, Json, Plan, to_dict
 from rootless_build.reference import canonical, local
 from rootless_build.repository import read_source
@@ -87,19 +88,20 @@ class Attestor:
             # Whoever sets it wants the same bytes of the same sources.
             when = _iso(datetime.fromtimestamp(given, UTC))
             metadata = {"startedOn": when, "finishedOn": when}
+        dependencies = [*self._dependencies(), *map(_substitute, foreign)]
         predicate: Object = {
             "buildDefinition": {
                 "buildType": BUILD_TYPE,
                 "externalParameters": {
                     "recipe": self._plan.recipe,
-                    "targets": list(self._plan.targets),
+                    "targets": plan["targets"],
                     "plan": plan,
                 },
                 "internalParameters": {
                     "backend": self._backend,
                     "planDigest": {"sha256": plan_digest(plan)},
                 },
-                "resolvedDependencies": [*self._dependencies(), *map(_substitute, foreign)],
+                "resolvedDependencies": cast("list[Json]", mask_for(self._plan).data(dependencies)),
             },
             "runDetails": {
                 "builder": {"id": BUILDER, "version": self._versions},
@@ -156,7 +158,8 @@ def portable(plan: Plan) -> Object:
             return {key: cleaned(item) for key, item in value.items() if key != "origin"}
         return value
 
-    data = cast("Object", cleaned(cast("Json", to_dict(plan))))
+    mask = mask_for(plan)
+    data = cast("Object", mask.data(cleaned(cast("Json", to_dict(plan)))))
     data.pop("notes", None)
     for step in cast("list[Object]", data["steps"]):
         if step["kind"] == "host-command":

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from rootless_build.config import Config
     from rootless_build.errors import ConfigError
     from rootless_build.events import Answer
-    from rootless_build.plan import Pairs
+    from rootless_build.masking import Mask
+    from rootless_build.plan import Pairs, Plan
     from rootless_build.ui.closing import View
 
 _VARIABLE: Final = re.compile(r"[^=\s:+?!#]+=", re.DOTALL)
@@ -225,6 +226,7 @@ class Command(cli.Application):
     """NAME=VALUE words before the name of a subcommand."""
     _loaded: Config | None = None
     _view: View | None = None
+    _mask: Mask | None = None
 
     COMMANDS: Mapping[str, str] = MappingProxyType({})
     """Subcommands, with what they do in a line."""
@@ -363,15 +365,37 @@ class Command(cli.Application):
         """Where events and errors go."""
         if self._view is None:
             from rootless_build.cli.views import view  # noqa: PLC0415 - see the package
+            from rootless_build.ui.closing import MaskedView  # noqa: PLC0415 - as above
 
             defaults = self._loaded.defaults if self._loaded else command_line.defaults(self.words)
-            self._view = view(
+            if self._mask is None and (self.values("secret_env") or self.values("secrets")):
+                self._mask = self._mask_of_options()
+            shown_by = view(
                 command_line.log_format(self.words),
                 self.option("color") or defaults.color or "auto",
                 verbose=self.flag("verbose"),
                 quiet=self.flag("quiet"),
             )
+            self._view = MaskedView(shown_by, lambda: self._mask)
         return self._view
+
+    def _mask_of_options(self) -> Mask:
+        """What hides the secrets that the command line names, before there is a plan."""
+        from rootless_build.cli.secrets import values  # noqa: PLC0415 - few command lines name one
+        from rootless_build.masking import Mask  # noqa: PLC0415 - as above
+
+        return Mask(values(self.values("secret_env"), self.values("secrets")))
+
+    def hide(self, plan: Plan) -> Mask:
+        """Hide the secrets of a plan too, in all that this command says from now on."""
+        from rootless_build.masking import Mask  # noqa: PLC0415 - commands without a plan
+
+        if self._mask is None:
+            given = self.values("secret_env") or self.values("secrets")
+            self._mask = self._mask_of_options() if given else Mask()
+        for step in plan.steps:
+            self._mask.learn(step)
+        return self._mask
 
     def variables_before(self) -> tuple[str, ...]:
         """NAME=VALUE words that stand before this command's name."""
@@ -395,6 +419,7 @@ class Command(cli.Application):
         `styled`: rbuild's own colours are in it.
         """
         if not self.logs_json:
+            text = self._mask.text(text) if self._mask else text
             # A file or a program gets the bytes that a path has.
             print(fit(text, styled=styled, any_bytes=not os.isatty(1)))
             return

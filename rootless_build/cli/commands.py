@@ -64,8 +64,9 @@ class Plan(Command):
         return self.attempt(lambda: self._show(words))
 
     def _show(self, words: tuple[str, ...]) -> int:
-        looked = look(self, *split_words(words, self))
-        return show_plan(self, looked, str(self.format), explain=self.flag("explain"))
+        with signals_interrupt(self.view.stopping):
+            looked = look(self, *split_words(words, self))
+            return show_plan(self, looked, str(self.format), explain=self.flag("explain"))
 
 
 class Make(Command):
@@ -103,7 +104,8 @@ class Run(Command):
             raise UsageError("no command given", hint="rbuild run -- COMMAND [ARGUMENT...]")
         variables = self.variables_before()
         if self.flag("dry_run"):
-            return show_plan(self, look_running(self, self.target, command, variables))
+            with signals_interrupt(self.view.stopping):
+                return show_plan(self, look_running(self, self.target, command, variables))
         with checkout(self, "rbuild run", alone=False) as run, EngineToCome(self) as engine:
             plan = read_running(self, self.target, command, variables)
             return execute(self, plan, run, engine, own_command=True, pass_status=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import shutil
 import tempfile
@@ -29,6 +30,7 @@ from rootless_build.errors import BackendUnavailableError, HostError, RbuildErro
 from rootless_build.escaping import script_joined, script_quoted, shown
 from rootless_build.events import Answer
 from rootless_build.failures import check_containerfile
+from rootless_build.held import hold
 from rootless_build.looks import Looks
 from rootless_build.own_files import OwnFiles
 from rootless_build.registry import Choice
@@ -47,16 +49,17 @@ def show_plan(
     Raises RecipeError for an image whose containerfile is not there, and is made by no step.
     """
     plan = looked.plan
+    mask = command.hide(plan)
     for step in plan.steps:
         if not isinstance(step, plans.BuildImage):
             break
         check_containerfile(step)
         if outputs.files(step):
             break
-    told = _with_doubt(plan, looked.doubt)
-    fields: dict[str, object] = {"plan": plans.to_dict(told), "certain": not looked.doubt}
+    told = mask.data(plans.to_dict(_with_doubt(plan, looked.doubt)))
+    fields: dict[str, object] = {"plan": told, "certain": not looked.doubt}
     if form == "json":
-        command.tell(plans.to_json(told), Answer("plan", fields))
+        command.tell(json.dumps(told, indent=2), Answer("plan", fields))
         return 0
     check_backend(command)
     with settings_for(command) as settings:
@@ -149,6 +152,7 @@ def _look(command: Command, plan: plans.Plan, said: str, choice: Choice) -> _See
             place = stack.enter_context(
                 tempfile.TemporaryDirectory(prefix=process.private_prefix())
             )
+            stack.enter_context(hold(Path(place)))
             copied = Path(place) / "cache"
             if cache.is_dir():
                 shutil.copytree(cache, copied)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from rootless_build.errors import UsageError
@@ -28,6 +29,18 @@ def build_secret(word: str) -> str:
     if made.variable is not None and made.variable not in os.environ:
         raise UsageError(f"--secret {shown(word)}: the variable {made.variable} is not set")
     return str(made)
+
+
+def values(variables: tuple[str, ...], secrets: tuple[str, ...]) -> Iterator[str]:
+    """The values of `--secret-env` and `--secret`, as far as they can be had."""
+    from rootless_build import build_secrets  # noqa: PLC0415 - as above
+
+    yield from (os.environ[name] for name in variables if name in os.environ)
+    for words in secrets:
+        try:
+            yield build_secrets.parse(words, Path.cwd(), os.environ).value()
+        except (build_secrets.BadSecretError, OSError, ValueError):
+            continue  # it is told where it is read
 
 
 def _is_readable(file: Path) -> bool:

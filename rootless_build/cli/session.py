@@ -34,7 +34,7 @@ from rootless_build.events import (
     Notice,
 )
 from rootless_build.looks import Looks
-from rootless_build.masking import Mask, mask_for
+from rootless_build.masking import Mask
 from rootless_build.overrides import Overrides, apply, where_possible
 from rootless_build.own_files import OwnFiles
 from rootless_build.plan import BindMount, Plan, PullPolicy, RunContainer, Unexpanded
@@ -287,7 +287,7 @@ def execute(
     `pass_status`: a container's own status becomes rbuild's, as with `docker run`.
     """
     plan = planned.plan
-    mask = mask_for(plan)
+    mask = command.hide(plan)
     status = 1
     _tell_notes(command, plan.notes, mask)
     options = runner.Options(

@@ -18,6 +18,7 @@ from typing import Final
 
 from rootless_build.data import dataclass
 from rootless_build.errors import HostError
+from rootless_build.held import is_private
 
 RECORDS: Final = "places"
 """Below rbuild's own data directory."""
@@ -84,19 +85,6 @@ def on_record(data: Path) -> Iterator[Path]:
         path = _read(record)
         if path is not None and is_private(path):
             yield path
-
-
-def is_private(path: Path) -> bool:
-    """Whether it is a directory, no link, of this user's alone."""
-    try:
-        descriptor = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except (OSError, ValueError):
-        return False
-    try:
-        seen = os.fstat(descriptor)
-    finally:
-        os.close(descriptor)
-    return seen.st_uid == os.geteuid() and not seen.st_mode & 0o077
 
 
 def is_safe(place: Path) -> bool:

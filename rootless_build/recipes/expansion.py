@@ -20,6 +20,7 @@ from typing import IO, Final
 from rootless_build import process
 from rootless_build.data import dataclass
 from rootless_build.errors import RecipeError, StepFailedError
+from rootless_build.held import hold
 from rootless_build.plan import Bundles, Origin, Step, Unexpanded
 from rootless_build.recipes import bundles_directory, docker_argv, make_run, stub
 from rootless_build.recipes.shell_line import NotSimpleError, Part
@@ -102,7 +103,10 @@ def expanded(
 
 def _recorded(step: Unexpanded, on_output: process.OnOutput) -> Recorded:
     directory = make_run.directory_for_programs()
-    with tempfile.TemporaryDirectory(prefix=process.private_prefix(), dir=directory) as name:
+    with (
+        tempfile.TemporaryDirectory(prefix=process.private_prefix(), dir=directory) as name,
+        hold(Path(name)),
+    ):
         place = Path(name)
         recorder = place / "docker"
         recorder.write_text(_RECORDER.format(place=shlex.quote(name)))

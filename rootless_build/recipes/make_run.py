@@ -20,8 +20,9 @@ from typing import Final
 from rootless_build import process
 from rootless_build.data import dataclass
 from rootless_build.errors import HostError, RecipeError, UnknownTargetError, UsageError
+from rootless_build.held import hold
 from rootless_build.plan import SHELL
-from rootless_build.recipes import make_matching, make_options, make_program, stub
+from rootless_build.recipes import make_leftovers, make_matching, make_options, make_program, stub
 from rootless_build.recipes.make_options import OwnOptions
 from rootless_build.recipes.make_probe import Probe, Setting
 from rootless_build.recipes.make_source import Sources
@@ -111,9 +112,18 @@ def ask(request: Request, makefile: Path) -> MakeRun:
         raise UsageError(f"{own}= can't be given to rbuild: make has it for itself")
     if not os.access(makefile, os.R_OK):
         raise RecipeError(f"{makefile} can't be read by this user")
+    make_leftovers.clear(dict.fromkeys(filter(None, _shared_places())))
     directory = directory_for_programs()
-    with tempfile.TemporaryDirectory(prefix=process.private_prefix(), dir=directory) as name:
+    with (
+        tempfile.TemporaryDirectory(prefix=process.private_prefix(), dir=directory) as name,
+        hold(Path(name)),
+    ):
         return _Asking(request, makefile, Path(name)).run()
+
+
+def _shared_places() -> tuple[str, ...]:
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    return (tempfile.gettempdir(), "/tmp", "/var/tmp", runtime)  # noqa: S108 - private ones in them
 
 
 def directory_for_programs() -> str:
@@ -122,8 +132,7 @@ def directory_for_programs() -> str:
     with a space in its path. Raises HostError where there is none.
     """
     usual = tempfile.gettempdir()
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    for directory in (usual, "/tmp", "/var/tmp", runtime):  # noqa: S108 - as above
+    for directory in _shared_places():
         named = re.fullmatch(r"/[\w./+-]+", directory)
         if not named or not os.access(directory, os.W_OK | os.X_OK):
             continue

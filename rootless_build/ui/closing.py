@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+from collections.abc import Callable
 from typing import Protocol
 
 from rootless_build.errors import OutputClosedError, RbuildError
@@ -23,6 +24,40 @@ class View(Protocol):
 
     def stopping(self) -> None:
         """A signal ends the run. Called in the middle of anything, this view's work included."""
+
+
+class Hiding(Protocol):
+    """Takes secrets out of what is said (`rootless_build.masking.Mask`)."""
+
+    def event(self, event: Event) -> Event:
+        """The event without them."""
+
+    def error(self, error: BaseException) -> None:
+        """Take them out of all that an error says."""
+
+
+class MaskedView:
+    """Passes on to a view what has no secrets in it; they are known as the run goes on."""
+
+    def __init__(self, view: View, mask: Callable[[], Hiding | None]) -> None:
+        self._view = view
+        self._mask = mask
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        mask = self._mask()
+        self._view(mask.event(event) if mask else event)
+
+    def stopping(self) -> None:
+        """A signal ends the run."""
+        self._view.stopping()
+
+    def error(self, error: RbuildError) -> None:
+        """Show what ended the run."""
+        mask = self._mask()
+        if mask:
+            mask.error(error)
+        self._view.error(error)
 
 
 class ClosingView:

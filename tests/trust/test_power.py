@@ -13,6 +13,7 @@ import os
 import re
 import socket
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,7 @@ from rootless_build import host_power, runner
 from rootless_build.backend import Image
 from rootless_build.cli import app, commands
 from rootless_build.cli.command import Command
+from rootless_build.cli.looking import Looked
 from rootless_build.cli.session import named
 from rootless_build.errors import HostError
 from rootless_build.host_power import Named, Reach, Rules
@@ -33,6 +35,7 @@ from rootless_build.plan import (
     Plan,
     RunContainer,
     Step,
+    Unexpanded,
     VolumeMount,
 )
 from tests.unit.test_runner import FakeEngine
@@ -71,12 +74,12 @@ def read(project: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
     def reading(*options: str) -> tuple[Plan, Named] | None:
         seen: list[tuple[Plan, Named]] = []
 
-        def show(command: Command, plan: Plan, *_: object, **__: object) -> int:
-            seen.append((plan, named(command)))
+        def show(command: Command, looked: Looked, *_: object, **__: object) -> int:
+            seen.append((looked.plan, named(command)))
             return 0
 
         monkeypatch.setattr(commands, "show_plan", show)
-        status = app.run(["rbuild", *options, "plan"])
+        status = app.run(["rbuild", *options, "plan", "--no-sandbox"])
         assert status == (0 if seen else 2)
         return seen[0] if seen else None
 
@@ -310,6 +313,21 @@ def test_a_link_that_a_step_makes_is_seen_when_the_next_ones_turn_comes(project:
         start(project, engine, RunContainer("x"), bind(project / "src"))
     assert caught.value.step == 2
     assert len(engine.containers) == 1
+
+
+@pytest.mark.parametrize(("source", "containers"), [("src", 1), ("/", 0)])
+def test_what_a_line_turns_out_to_be_is_judged_then(
+    project: Path, source: str, containers: int
+) -> None:
+    """`docker run -v $$(cat where):/m x`, whose words are known when its turn comes."""
+    unknown = Unexpanded("docker run", "", "docker", " run", project)
+    engine = FakeEngine(rootless=False)
+    engine.images["x"] = Image("1" * 64)
+    options = runner.Options(expand=lambda *_: Plan(project, (bind(project / source),)))
+    expected = nullcontext() if containers else pytest.raises(HostError, match="power over")
+    with expected:
+        runner.run(Plan(project, (unknown,)), engine, options, lambda _: None)
+    assert len(engine.containers) == containers
 
 
 def test_without_privileges_an_ordinary_users_container_gets_no_power(project: Path) -> None:

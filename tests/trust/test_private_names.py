@@ -21,9 +21,10 @@ import pytest
 from rbuild_containers import temporary
 from rootless_build import bundles, outputs, process
 from rootless_build.bundles import swapping
+from rootless_build.held import is_private
 from rootless_build.host import engine_settings, gather, lasting_directories, private_directories
 from rootless_build.host.facts import Facts
-from rootless_build.host.lasting import RECORDS, Lasting, is_private, is_safe
+from rootless_build.host.lasting import RECORDS, Lasting, is_safe
 from rootless_build.own_directories import OwnDirectories, remove_all
 from tests.ordinary_host import ORDINARY
 

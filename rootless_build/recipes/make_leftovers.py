@@ -1,0 +1,43 @@
+"""What a run that was killed while it asked make or a shell, or looked at a plan, has left: the
+environment is in it, secrets and all.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from rootless_build import process
+from rootless_build.held import is_held, is_private
+
+_OF_A_PROCESS: Final = re.compile(r"rbuild-(\d+\.\d+)-.*", re.DOTALL)
+_HOLDS: Final = ("bin", "cache")
+"""A directory in it: `recipes.stub` and `cli.plans` make them. What an engine was given is for
+`recovery`, which ends its programs first.
+"""
+
+
+def clear(places: Iterable[str | Path]) -> None:
+    """Remove it from these places, as far as it is this user's and of nobody who lives."""
+    for path in _dead(places):
+        if any((path / name).is_dir() for name in _HOLDS):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _dead(places: Iterable[str | Path]) -> Iterator[Path]:
+    for place in places:
+        try:
+            names = os.listdir(place)  # noqa: PTH208 - thousands, most of them of others
+        except OSError:
+            continue
+        for name in names:
+            made_by = _OF_A_PROCESS.fullmatch(name)
+            if not made_by or process.lives(made_by[1]):
+                continue
+            path = Path(place, name)
+            if is_private(path) and not is_held(path):
+                yield path
