@@ -12,7 +12,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
-from rootless_build.bundles.tree import CHUNK, link_text, special, walk
+from rootless_build.bundles.tree import CHUNK, link_text, open_itself, real, special, walk
 from rootless_build.escaping import shown
 
 _FICLONE: Final = 0x40049409  # linux/fs.h: _IOW(0x94, 9, int)
@@ -66,6 +66,7 @@ def copy_tree(
     first_names: dict[tuple[int, int], Path] = {}
     copied: list[tuple[Path, Path, os.stat_result]] = []
     below = tuple(f"{path}/" for path in leave_out)
+    source = real(source)
     for entry in walk(source):
         if entry.path in leave_out or entry.path.startswith(below):
             continue
@@ -82,7 +83,7 @@ def copy_tree(
             os.link(first_names[identity], copy)
             continue
         else:
-            copy_file(original, copy)
+            copy_file(source, entry.path, copy)
             if status.st_nlink > 1:
                 first_names[identity] = copy
         copied.append((original, copy, status))
@@ -98,14 +99,14 @@ def copy_attributes(original: Path, copy: Path, status: os.stat_result) -> None:
     shutil.copystat(original, copy, follow_symlinks=False)
 
 
-def copy_file(original: Path, copy: Path) -> None:
-    """Copy a file to a new name, with its mode 0600; no link is followed. Raises OSError."""
-    source = os.open(original, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    try:
+def copy_file(root: Path, path: str, copy: Path) -> None:
+    """Copy a file of a tree to a new name, with its mode 0600; no link is followed.
+
+    Raises OSError.
+    """
+    with open_itself(root, path) as source:
         target = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            copy_data(source, target)
+            copy_data(source.fileno(), target)
         finally:
             os.close(target)
-    finally:
-        os.close(source)

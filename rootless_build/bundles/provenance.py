@@ -290,7 +290,7 @@ def _signature(run: Run, bundle: str, made: bytes | None) -> list[str]:
         old = None
     if made is not None and old is not None and old.payload == made:
         with writable(run.root / bundle):
-            copy_file(run.current / path, run.root / path)
+            copy_file(real(run.current), path, run.root / path)
             (run.root / path).chmod(0o644)
         return []
     return [f"{shown(bundle) or 'the top of the bundles'} was built anew: its signature is gone"]

@@ -211,7 +211,7 @@ class Staging:
             original, place = self.directory / path, self.path / path
             with writable(place.parent):
                 remove(place)
-                copy_file(original, place)
+                copy_file(self.directory, path, place)
             copy_attributes(original, place, original.lstat())
 
     def _lasting_statements(self, new: Snapshot) -> set[str]:

@@ -26,6 +26,8 @@ CHUNK: Final = 1024 * 1024
 MOST: Final = 100_000
 """Files, links and directories that are looked at in bundles which anybody may have written to."""
 _MOST_LINKS: Final = 40  # as the kernel's
+_MOST_OPEN: Final = 32
+_PATH_MAX: Final = 4096  # linux/limits.h
 _NAMED: Final = os.O_PATH | os.O_NOFOLLOW
 
 
@@ -82,27 +84,76 @@ def walk(
     """
     failed = failed or _raise
     pending = [start]
-    while pending:
-        directory = pending.pop()
-        try:
-            with os.scandir(root / directory) as found:
-                some = found if most is None else islice(found, most + 1)
-                entries = sorted(some, key=lambda entry: entry.name)
-        except OSError as error:
-            failed(directory, error)
-            continue
-        below = []
-        for entry in entries:
-            path = f"{directory}/{entry.name}" if directory else entry.name
+    descent = _Descent(root)
+    try:
+        while pending:
+            directory = pending.pop()
+            below = []
             try:
-                status = entry.stat(follow_symlinks=False)
+                place = descent.to(directory)
+                with os.scandir(place) as found:
+                    some = found if most is None else islice(found, most + 1)
+                    entries = sorted(some, key=lambda entry: entry.name)
             except OSError as error:
-                failed(path, error)
+                failed(directory, error)
                 continue
-            yield Entry(path, status)
-            if stat.S_ISDIR(status.st_mode):
-                below.append(path)
-        pending.extend(reversed(below))
+            for entry in entries:
+                path = f"{directory}/{entry.name}" if directory else entry.name
+                try:
+                    # Of the descriptor, which stays open: nobody can put another in its place.
+                    status = entry.stat(follow_symlinks=False)
+                except OSError as error:
+                    failed(path, error)
+                    continue
+                yield Entry(path, status)
+                if stat.S_ISDIR(status.st_mode):
+                    below.append(path)
+            pending.extend(reversed(below))
+    finally:
+        descent.close()
+
+
+class _Descent:
+    """A way down a tree that somebody may be changing: each directory is opened in the one above,
+    and no link is followed. The last ones stay open, the deepest last.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._open: list[tuple[str, int]] = []
+
+    def to(self, directory: str) -> int:
+        """A descriptor of a directory in the tree. Raises OSError."""
+        if len(os.fsencode(self._root / directory)) >= _PATH_MAX:
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+        while self._open and not _is_above(self._open[-1][0], directory):
+            os.close(self._open.pop()[1])
+        try:
+            if not self._open:
+                self._open.append(("", os.open(self._root, os.O_RDONLY | os.O_DIRECTORY)))
+            self._down(directory)
+        except OSError as error:
+            name = str(self._root / directory)
+            raise OSError(error.errno, error.strerror, name) from error
+        return self._open[-1][1]
+
+    def _down(self, directory: str) -> None:
+        above = self._open[-1][0]
+        for name in filter(None, directory[len(above) :].split("/")):
+            path, place = self._open[-1]
+            below = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=place)
+            self._open.append((f"{path}/{name}" if path else name, below))
+            if len(self._open) > _MOST_OPEN:
+                os.close(self._open.pop(0)[1])
+
+    def close(self) -> None:
+        for _, place in self._open:
+            os.close(place)
+        self._open.clear()
+
+
+def _is_above(above: str, directory: str) -> bool:
+    return not above or directory == above or directory.startswith(f"{above}/")
 
 
 def _raise(_path: str, error: OSError) -> None:
@@ -175,8 +226,17 @@ def open_inside(root: Path, path: str) -> BinaryIO:
     PermissionError, or OSError with the reason in `strerror` when the path leads out of the tree
     or to something else than a regular file.
     """
+    return _opened_file(root, path, _MOST_LINKS)
+
+
+def open_itself(root: Path, path: str) -> BinaryIO:
+    """The regular file at `path`, as `open_inside`; no link is followed. Raises as that does."""
+    return _opened_file(root, path, most_links=0)
+
+
+def _opened_file(root: Path, path: str, most_links: int) -> BinaryIO:
     try:
-        found = _found_inside(root, path)
+        found = _found_inside(root, path, most_links)
         try:
             if not stat.S_ISREG(os.fstat(found).st_mode):
                 raise OSError(errno.ENOTSUP, "is not a regular file")
@@ -188,9 +248,9 @@ def open_inside(root: Path, path: str) -> BinaryIO:
     return open(descriptor, "rb", buffering=0)  # noqa: PTH123 - a descriptor has no path
 
 
-def _found_inside(root: Path, path: str) -> int:
+def _found_inside(root: Path, path: str, most_links: int) -> int:
     """A descriptor, with O_PATH, of what a path in the tree leads to, links followed inside."""
-    way = _Way(root, path)
+    way = _Way(root, path, most_links)
     try:
         while way.left:
             found = way.step()
@@ -206,10 +266,10 @@ class _Way:
     descriptor of the directory that it has come to.
     """
 
-    def __init__(self, root: Path, path: str) -> None:
+    def __init__(self, root: Path, path: str, most_links: int) -> None:
         self._root = root
         self._above: list[str] = []
-        self._links = 0
+        self._links = most_links
         self.left = path.split("/")[::-1]
         self.here = _directory(root)
 
@@ -232,10 +292,10 @@ class _Way:
         return None
 
     def _follow(self, link: str, mode: int) -> None:
-        self._links += 1
+        self._links -= 1
         if not stat.S_ISLNK(mode):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        if self._links > _MOST_LINKS:
+        if self._links < 0:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         text = os.readlink(link, dir_fd=self.here)
         if text.startswith("/"):

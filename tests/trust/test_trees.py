@@ -4,6 +4,8 @@ depth, length or mode keeps rbuild from handling them.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import hashlib
 import os
 import subprocess
@@ -14,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from rootless_build import outputs
-from rootless_build.bundles import merge_tree, stage, write_checksums
-from rootless_build.bundles.tree import remove
+from rootless_build.bundles import copying, merge_tree, stage, write_checksums
+from rootless_build.bundles.tree import Entry, open_inside, remove, walk
 from rootless_build.errors import StepFailedError
 from rootless_build.plan import BuildOutput
 
@@ -194,3 +196,77 @@ def test_bundles_of_any_depth_are_staged_and_published(place: Path) -> None:
             (staging.path / "tool").write_bytes(content)
             staging.publish()
     assert hashlib.md5((bundles / "tool").read_bytes()).hexdigest() == hashlib.md5(b"2").hexdigest()
+
+
+# --- while somebody changes them ----------------------------------------------------------------
+
+
+def swapped(directory: Path, target: Path) -> None:
+    """Somebody puts a link in the place of a directory."""
+    directory.rename(directory.with_name("away"))
+    directory.symlink_to(target)
+
+
+def test_a_walk_does_not_leave_a_tree_that_changes(place: Path) -> None:
+    private = place / "private"
+    script(private, "key")
+    script(place / "tree/a", "file")
+    script(place / "tree/b/c", "file")
+    seen = []
+    errors: dict[str, OSError] = {}
+    for entry in walk(place / "tree", failed=errors.__setitem__):
+        seen.append(entry.path)
+        if entry.path == "b":
+            swapped(place / "tree/a", private)
+        if entry.path == "b/c":
+            swapped(place / "tree/b/c", private)
+    assert not [path for path in seen if path.endswith("key")]
+    assert [*errors] == ["a", "b/c"]
+
+
+@pytest.mark.parametrize("what", ["directory", "above", "file"])
+def test_a_copy_does_not_take_what_is_put_there_meanwhile(
+    place: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Between the walk and the opening of each file: a container of another run still works."""
+    private = place / "private"
+    script(private, "tool").write_text("secret")
+    script(private / "deeper", "tool").write_text("secret")
+    tree = place / "tree"
+    script(tree / "sub/deeper", "tool")
+
+    def changing(root: Path) -> Iterator[Entry]:
+        for entry in tuple(walk(root)):
+            if entry.path == "sub/deeper/tool":
+                if what == "file":
+                    (tree / "sub/deeper/tool").unlink()
+                    (tree / "sub/deeper/tool").symlink_to(private / "tool")
+                elif what == "directory":
+                    swapped(tree / "sub/deeper", private)
+                else:
+                    swapped(tree / "sub", private)
+            yield entry
+
+    monkeypatch.setattr(copying, "walk", changing)
+    (place / "copy").mkdir()
+    with pytest.raises(OSError):  # noqa: PT011 - a loop, or no directory
+        copying.copy_tree(tree, place / "copy", [])
+    found = [path for path in (place / "copy").rglob("*") if path.is_file()]
+    assert [path.read_text() for path in found if path.read_text() == "secret"] == []
+
+
+def test_descriptors_are_closed(place: Path) -> None:
+    deep(place / "tree", depth=200)
+    for number in range(300):
+        script(place / f"tree/{number}", "file")
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    for _ in zip(range(100), walk(place / "tree"), strict=False):
+        pass
+    list(walk(place / "tree"))
+    with pytest.raises(FileNotFoundError):
+        list(walk(place / "nowhere"))
+    for name in ("299/file", "nowhere", "299/nowhere", "../x", "d/d/d"):
+        with contextlib.suppress(OSError), open_inside(place / "tree", name):
+            pass
+    gc.collect()
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
