@@ -201,8 +201,8 @@ BACKGROUND: Final = {
     "removed; `podman unshare rm -rf DIRECTORY` does.",
     "foreign-files": "Files that a container of another user wrote could not be given back.",
     "prefix-not-writable": "`rbuild install` copies to PREFIX/bin, by default /usr/local/bin.",
-    "no-owner-rights": "As root, rbuild reads a user's project with that user's rights, which takes "
-    "CAP_SETUID and CAP_SETGID.",
+    "no-owner-rights": "As root, rbuild reads a user's project with that user's rights; here it "
+    "may not take them, for want of CAP_SETUID and CAP_SETGID.",
     "wrong-clock": "Certificates are valid from a date on; make compares times.",
     "not-utf-8": "Python takes the encoding of file names from the locale.",
     "leftover-processes": "rbuild ends the services it starts; when it is killed with SIGKILL it "
