@@ -14,6 +14,7 @@ import os
 import re
 import subprocess
 import termios
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -147,7 +148,9 @@ class Looking:
         out, err = bytearray(), bytearray()
         reader, writer = os.pipe()
         try:
-            with _input() as stdin:
+            with _input() as stdin, warnings.catch_warnings():
+                # The other threads of a test runner are none of those that look.
+                warnings.simplefilter("ignore", DeprecationWarning)
                 process.stream(
                     argv,
                     lambda data, name: (out if name == "stdout" else err).extend(data),
