@@ -13,16 +13,31 @@ from types import ModuleType
 from typing import Final, NoReturn
 
 _ANY_BYTES: Final = "rbuild-any-bytes"
+_HOST: Final = 3
+"""The exit code of HostError, which few runs import."""
 
 
 def main() -> NoReturn:
     """Run the command line and exit with its status."""
     status = run()
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            stream.flush()
+    status = status or _written_out()
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.flush()
     # Everything is closed and written. To take the interpreter apart costs 20 ms.
     os._exit(status)
+
+
+def _written_out() -> int:
+    """Write what is left for standard output; its status where that is not taken (exit code 3)."""
+    try:
+        sys.stdout.flush()
+    except (BrokenPipeError, ValueError):
+        return 0
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"rbuild: standard output can't be written: {error.strerror}\n")
+        return _HOST
+    return 0
 
 
 def run() -> int:

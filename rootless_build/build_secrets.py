@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from rootless_build import plain_files
 from rootless_build.data import dataclass
 
 LARGEST: Final = 500 * 1024
@@ -42,8 +43,7 @@ class BuildSecret:
             return environment.get(self.variable, "")
         assert self.file is not None  # noqa: S101 - see the class
         try:
-            with self.file.open("rb") as opened:
-                return os.fsdecode(opened.read(LARGEST))
+            return os.fsdecode(plain_files.beginning(self.file, LARGEST))
         except OSError:
             return ""
 

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
-from rootless_build import process, reference
+from rootless_build import plain_files, process, reference
 from rootless_build.backend import Engine
 from rootless_build.data import dataclass
 from rootless_build.errors import RbuildError, reason
@@ -331,7 +331,7 @@ class _Head:
 def _read_journal(file: Path) -> _Head | None:
     """None for one that was cut off at once."""
     try:
-        first, *lines = file.read_text(encoding="utf-8").split("\n")
+        first, *lines = plain_files.text(file).split("\n")
         data = json.loads(first)
         whole = [line for line in lines[:-1] if line]
         results = [line[1:] for line in whole if line.startswith("=")]
@@ -349,7 +349,7 @@ def _read_journal(file: Path) -> _Head | None:
 
 def _read(file: Path) -> Built | None:
     try:
-        data = json.loads(file.read_bytes())
+        data = json.loads(plain_files.content(file))
         if data["version"] != _VERSION:
             return None
         return Built(

@@ -17,6 +17,7 @@ from typing import Final, Literal, TypeVar, cast, get_args, get_origin
 
 import msgspec
 
+from rootless_build import plain_files
 from rootless_build.config import (
     FILE_NAME,
     NO_KEY,
@@ -52,25 +53,27 @@ _KEY: Final = re.compile(r"\s*([\w\"'.-]+)\s*=")
 def read(file: Path, kind: type[Section]) -> Section:
     """The file as `kind`. Raises ConfigError with file, line, key and what was expected."""
     try:
-        text = file.read_text(encoding="utf-8")
+        text = plain_files.text(file)
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file} can't be read: it is not text in UTF-8") from error
     except OSError as error:
         raise ConfigError(f"{file} can't be read: {reason(error)}") from error
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         said = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", str(error))
         where = f"{file}:{said[2]}:{said[3]}" if said else str(file)
         raise ConfigError(
             f"{where}: not valid TOML: {said[1] if said else error}", hint="see https://toml.io"
         ) from error
+    except RecursionError as error:
+        raise ConfigError(f"{file}: it has too many things in one another") from error
     return _Reader(file, text).section(kind, table, ())
 
 
 def error_at(file: Path, keys: Sequence[str], message: str, hint: str = "") -> ConfigError:
     """An error about the key that `keys` leads to."""
-    return _Reader(file, file.read_text(encoding="utf-8")).error(keys, message, hint)
+    return _Reader(file, plain_files.text(file)).error(keys, message, hint)
 
 
 def error_in(
@@ -79,7 +82,7 @@ def error_in(
     """The same, in the first of the files that has the key."""
     for file in files:
         try:
-            found: object = tomllib.loads(file.read_text(encoding="utf-8"))
+            found: object = tomllib.loads(plain_files.text(file))
         except (OSError, ValueError):
             continue
         for key in keys:

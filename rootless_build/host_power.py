@@ -16,6 +16,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Final, TypeVar
 
+from rootless_build import plain_files
 from rootless_build.data import dataclass
 from rootless_build.errors import HostError
 from rootless_build.plan import (
@@ -405,7 +406,7 @@ def _text(step: BuildImage) -> str | None:
 
     file = containerfile(step)
     try:
-        return file.read_text(errors="surrogateescape") if file else None
+        return plain_files.text(file, errors="surrogateescape") if file else None
     except OSError:
         return None  # the build says it
 

@@ -20,7 +20,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Final
 
-from rootless_build import foreign, ownership
+from rootless_build import foreign, ownership, plain_files
 from rootless_build.backend import Engine, UserNamespace
 from rootless_build.data import dataclass
 from rootless_build.errors import RbuildError
@@ -354,7 +354,7 @@ def _recorded(record: Path | None) -> list[Request]:
     if record is None or not record.exists():
         return []
     try:
-        lines = record.read_text(encoding="utf-8").splitlines()
+        lines = plain_files.text(record).splitlines()
         return [foreign.request(json.loads(line)) for line in lines]
     except (OSError, ValueError, TypeError, KeyError):
         return []  # damaged: nobody can tell any more

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from rootless_build import plain_files
 from rootless_build.data import dataclass
 
 NAMING: Final = (
@@ -102,7 +103,7 @@ def _endpoint(context: str) -> str | None:
     directory = hashlib.sha256(os.fsencode(context)).hexdigest()
     file = Path(configuration, "contexts", "meta", directory, "meta.json")
     try:
-        return str(json.loads(file.read_text(encoding="utf-8"))["Endpoints"]["docker"]["Host"])
+        return str(json.loads(plain_files.text(file))["Endpoints"]["docker"]["Host"])
     except (OSError, ValueError, KeyError, TypeError):
         return None  # the client will say what is wrong
 

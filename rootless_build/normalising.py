@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from rootless_build import below, platforms, process, reference
+from rootless_build import below, plain_files, platforms, process, reference
 from rootless_build.backend import Engine
 from rootless_build.containerfile import features, ignore_file
 from rootless_build.containerfile.building import Building
@@ -86,7 +86,7 @@ def _locate(error: ImageBuildError, step: BuildImage, file: Path) -> None:
     if failed is None:
         return
     try:
-        parsed = parse(file.read_text(errors="surrogateescape"))
+        parsed = parse(plain_files.text(file, errors="surrogateescape"))
     except (OSError, ContainerfileError):
         return
     wanted = failed.text.split()
@@ -146,7 +146,7 @@ def _work(
     image: Callable[[str], Image | None],
     own: OwnFiles,
 ) -> Work:
-    text = file.read_text(errors="surrogateescape")
+    text = plain_files.text(file, errors="surrogateescape")
     platform = step.platforms[0] if len(step.platforms) == 1 else None
     given = Given(dict(step.build_args), platforms.arguments(platform))
     return Work(
@@ -241,7 +241,7 @@ def _without_later_stages(step: BuildImage, file: Path, work: Work, directory: P
     if built is None or built + 1 == len(stages):
         return step
     after = stages[built + 1].begin
-    lines = file.read_text(errors="surrogateescape").split("\n")
+    lines = plain_files.text(file, errors="surrogateescape").split("\n")
     text = "\n".join((*lines[: after.line - 1], ""))
     return _changed(step, file, text, directory)
 

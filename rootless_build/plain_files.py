@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
+from typing import Final
 
 
 def text_of(file: Path, largest: int) -> str:
@@ -29,3 +31,51 @@ def bytes_of(file: Path, largest: int) -> bytes:
         return b""
     with os.fdopen(descriptor, "rb") as opened:
         return opened.read(largest)
+
+
+LARGEST: Final = 16 * 1024 * 1024
+"""Bytes of a file that is read whole: more than anybody writes."""
+_HANDED_OVER: Final = ("/dev/fd/", "/proc/self/fd/", "/dev/stdin")
+
+
+def content(file: Path, largest: int = LARGEST) -> bytes:
+    """All of a file that others wrote; nothing waits for one that is a pipe or a terminal.
+
+    A pipe that rbuild was started with (`--env-file <(…)`) is read to its end. Raises OSError for
+    anything else than a regular file, and for one of more than `largest` bytes.
+    """
+    data = beginning(file, largest + 1)
+    if len(data) > largest:
+        raise OSError(errno.EFBIG, f"it has more than {largest:,} bytes", str(file))
+    return data
+
+
+def beginning(file: Path, size: int) -> bytes:
+    """The same, and no more than so many bytes of it."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    # A descriptor that is no file's is none of `open` either.
+    try:
+        found = os.fstat(descriptor)
+        if stat.S_ISDIR(found.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
+        if stat.S_ISFIFO(found.st_mode) and str(file).startswith(_HANDED_OVER):
+            os.set_blocking(descriptor, True)
+        elif not stat.S_ISREG(found.st_mode) and found.st_rdev != _null():
+            raise OSError(errno.EINVAL, "it is no regular file", str(file))
+        with os.fdopen(os.dup(descriptor), "rb") as opened:
+            return opened.read(size)
+    finally:
+        os.close(descriptor)
+
+
+def _null() -> int:
+    return Path(os.devnull).stat().st_rdev
+
+
+def text(file: Path, largest: int = LARGEST, errors: str = "strict") -> str:
+    """The same as text in UTF-8, its lines ended by a newline alone.
+
+    Raises OSError, and UnicodeDecodeError where `errors` is strict.
+    """
+    read = content(file, largest).decode(errors=errors)
+    return read.replace("\r\n", "\n").replace("\r", "\n")

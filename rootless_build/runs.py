@@ -29,7 +29,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from rootless_build import process
+from rootless_build import plain_files, process
 from rootless_build.data import dataclass
 from rootless_build.errors import CheckoutBusyError
 from rootless_build.held import hold, is_held
@@ -380,7 +380,7 @@ def _write(place: Path, record: Record) -> None:
 
 def _read(place: Path) -> Record | None:
     try:
-        values = json.loads((place / _RECORD).read_text())
+        values = json.loads(plain_files.text(place / _RECORD))
         return Record(
             identity=place.name,
             host=str(values["host"]),

@@ -16,7 +16,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Final
 
-from rootless_build import mounts, reference, traces
+from rootless_build import mounts, plain_files, reference, traces
 from rootless_build.backend import Engine, Image, ImageLabel
 from rootless_build.bases import preferred
 from rootless_build.data import dataclass
@@ -175,7 +175,7 @@ class Unchanged:
     def _bases(self, step: BuildImage) -> tuple[str, ...]:
         """The images it needs from outside."""
         try:
-            text = steps.containerfile(step).read_bytes()
+            text = plain_files.content(steps.containerfile(step))
         except OSError as error:
             raise _NeededError("it has no containerfile that can be read") from error
         about = (step.build_args, step.target, step.platforms, step.build_contexts)

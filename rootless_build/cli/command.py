@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -22,6 +23,7 @@ from rootless_build.errors import (
     InterruptedByUserError,
     OutputClosedError,
     RbuildError,
+    RecipeError,
     UsageError,
 )
 from rootless_build.escaping import fit, shown
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from rootless_build.plan import Pairs, Plan
     from rootless_build.ui.closing import View
 
+_LOOP: Final = "Symlink loop"
 _VARIABLE: Final = re.compile(r"[^=\s:+?!#]+=", re.DOTALL)
 _BUILD: Final = "Build"
 _OUTPUT: Final = "Output"
@@ -421,7 +424,8 @@ class Command(cli.Application):
         if not self.logs_json:
             text = self._mask.text(text) if self._mask else text
             # A file or a program gets the bytes that a path has.
-            print(fit(text, styled=styled, any_bytes=not os.isatty(1)))
+            # A full disk is to be known while there is somebody to say it.
+            print(fit(text, styled=styled, any_bytes=not os.isatty(1)), flush=True)
             return
         for answer in answers:
             self.view(answer)
@@ -429,7 +433,8 @@ class Command(cli.Application):
     def attempt(self, work: Callable[[], int]) -> int:
         """Do the work and return its status; an error is shown and becomes its exit status."""
         try:
-            return work()
+            with _bounded():
+                return work()
         except OutputClosedError as error:
             _discard_output()
             self.view.error(error)
@@ -454,6 +459,23 @@ class Command(cli.Application):
         _discard_output()
         self.view.error(OutputClosedError("standard output was closed; stopped"))
         return OutputClosedError.exit_code
+
+
+@contextlib.contextmanager
+def _bounded() -> Iterator[None]:
+    """What others wrote may have more in it than can be held: that is an error as others are."""
+    try:
+        yield
+    except RuntimeError as error:
+        if str(error).startswith(_LOOP):
+            # Path.resolve, before Python 3.13.
+            raise HostError(str(error), finding="os-error") from error
+        if not isinstance(error, RecursionError):
+            raise
+        message = "a file has more things in one another than rbuild reads"
+        raise RecipeError(message) from error
+    except MemoryError as error:
+        raise HostError("there is not enough memory for this", finding="os-error") from error
 
 
 def disk_error(error: OSError) -> HostError:

@@ -21,6 +21,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Final
 
+from rootless_build import plain_files
 from rootless_build.data import dataclass
 
 RACY: Final = 60_000_000_000
@@ -33,6 +34,7 @@ NUMBERS: Final = 5
 """mode, size, mtime, ctime, inode: what a state holds, 8 bytes each; of a directory the mode, and
 sixteen bytes of its attributes."""
 _STATE: Final = NUMBERS * 8
+_LARGEST: Final = 1 << 30
 _MAGIC: Final = b"rbuild index 2\n"
 _HEAD: Final = struct.Struct("<HII")
 """Length of the path, length of the names, number of files."""
@@ -90,7 +92,7 @@ class Index:
     def load(cls, file: Path) -> Index:
         """Read it; one that is not there, or is damaged, knows nothing."""
         try:
-            content = file.read_bytes()
+            content = plain_files.content(file, _LARGEST)
         except OSError:
             return cls(file)
         known: dict[bytes, tuple[int, int]] = {}

@@ -16,6 +16,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Final, TypeVar
 
+from rootless_build import plain_files
 from rootless_build.data import dataclass
 from rootless_build.fingerprint.index import write_atomically
 
@@ -69,7 +70,7 @@ class Records:
         """Those of the project whose cache this is; none where they can't be read."""
         file = cache / _FILE
         try:
-            data = json.loads(file.read_bytes())
+            data = json.loads(plain_files.content(file))
             if data["version"] != _VERSION:
                 return cls(file)
             return cls(

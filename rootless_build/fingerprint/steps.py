@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from rootless_build import plan
+from rootless_build import plain_files, plan
 from rootless_build.backend import LABEL_PREFIX, Image
 from rootless_build.containerfile import ignore_file
 from rootless_build.data import dataclass
@@ -97,7 +97,7 @@ def of_build(step: BuildImage, cache: Path, own: OwnFiles) -> Fingerprint:
     file = containerfile(step)
     changed: dict[str, tuple[str, ...]] = {}
     try:
-        text = file.read_bytes()
+        text = plain_files.content(file)
         parts = [("the containerfile", _short(text))]
         tree = _context(step, file, text.decode(errors="replace"), cache, own)
         parts.append(("the context", tree.digest))

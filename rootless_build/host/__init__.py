@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from rootless_build import process
+from rootless_build import plain_files, process
 from rootless_build.backend import Adaptation, EngineSettings
 from rootless_build.errors import HostError
 from rootless_build.held import is_private
@@ -153,7 +153,7 @@ def _write_text(file: Path, text: str) -> None:
 
 def _read(path: Path) -> settings.Table:
     try:
-        return tomllib.loads(path.read_text())
+        return tomllib.loads(plain_files.text(path))
     except (OSError, ValueError) as error:
         raise HostError(
             problem(path, error),

@@ -12,14 +12,21 @@ import dataclasses
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from rootless_build import process
+from rootless_build import plain_files, process
 from rootless_build.data import dataclass
-from rootless_build.errors import HostError, RecipeError, UnknownTargetError, UsageError
+from rootless_build.errors import (
+    HostError,
+    RecipeError,
+    UnknownTargetError,
+    UsageError,
+    reason,
+)
 from rootless_build.held import hold
 from rootless_build.plan import SHELL
 from rootless_build.recipes import make_leftovers, make_matching, make_options, make_program, stub
@@ -112,6 +119,7 @@ def ask(request: Request, makefile: Path) -> MakeRun:
         raise UsageError(f"{own}= can't be given to rbuild: make has it for itself")
     if not os.access(makefile, os.R_OK):
         raise RecipeError(f"{makefile} can't be read by this user")
+    _refuse_odd(makefile)
     make_leftovers.clear(dict.fromkeys(filter(None, _shared_places())))
     directory = directory_for_programs()
     with (
@@ -124,6 +132,18 @@ def ask(request: Request, makefile: Path) -> MakeRun:
 def _shared_places() -> tuple[str, ...]:
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     return (tempfile.gettempdir(), "/tmp", "/var/tmp", runtime)  # noqa: S108 - private ones in them
+
+
+def _refuse_odd(makefile: Path) -> None:
+    """make would wait for a pipe for ever, and take all memory for a file without an end."""
+    try:
+        found = makefile.stat()
+    except OSError as error:
+        raise RecipeError(f"{makefile} can't be read: {reason(error)}") from error
+    if not stat.S_ISREG(found.st_mode) and str(makefile) != os.devnull:
+        raise RecipeError(f"{makefile} is no regular file")
+    if found.st_size > plain_files.LARGEST:
+        raise RecipeError(f"{makefile} has more than {plain_files.LARGEST:,} bytes")
 
 
 def directory_for_programs() -> str:
@@ -654,7 +674,7 @@ def _near(target: str, makefile: Path) -> str:
 
 def target_names(makefile: Path) -> tuple[str, ...]:
     """Targets that the Makefile itself has a rule for, as far as they are written out."""
-    text = makefile.read_text(errors="replace")
+    text = plain_files.text(makefile, errors="replace")
     name = r"[A-Za-z0-9][\w./-]*"
     rules = re.findall(rf"^({name}(?:[ \t]+{name})*)[ \t]*::?(?!=)", text, re.MULTILINE)
     return tuple(dict.fromkeys(target for rule in rules for target in rule.split()))

@@ -156,7 +156,10 @@ def _run(
         place = _mount_target(config.bundles.container_path, config.file, keys)
         draft.add("mounts", BindMount(directory_here, place))
     for name in container.pass_environment:
-        draft.add_pair("environment", name)
+        try:
+            draft.add_pair("environment", name)
+        except BadValueError as error:
+            raise _wrong(config.file, ("container", "pass-environment"), str(error)) from error
     draft.add("environment", *container.environment, *request.variables)
     return RunContainer(
         image=image,

@@ -13,11 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from rootless_build import plain_files
 from rootless_build.data import dataclass
 from rootless_build.errors import reason
 from rootless_build.recipes.bake import compose_merge, dotenv, yaml_nodes
 from rootless_build.recipes.bake.interpolation import InterpolationError, Lookup, interpolated
-from rootless_build.recipes.bake.source import Place, Source, nearest, passed_over, refused
+from rootless_build.recipes.bake.source import LARGEST, Place, Source, nearest, passed_over, refused
 from rootless_build.recipes.bake.yaml_nodes import Fields, Items, Leaf, Tree
 
 _IMPORTED: Final = ("services", "secrets")
@@ -59,7 +60,7 @@ class Loader:
     def source(self, name: str, place: Place) -> Source:
         """A file by its path. Raises BakeError, at the place that names it."""
         try:
-            return Source(name, (self._directory / name).read_text(encoding="utf-8"))
+            return Source(name, plain_files.text(self._directory / name, LARGEST))
         except (OSError, UnicodeDecodeError) as error:
             raise refused(place, f"{name} can't be read: {reason(error)}") from error
 

@@ -68,7 +68,7 @@ def chosen(definition: Definition, names: Sequence[str], overrides: Overrides) -
     named: list[str] = []
     for name in names or (DEFAULT,):
         for one in _matching(definition, name.replace(".", "_")):
-            members = _members(definition, one, ())
+            members = _members(definition, one, (), {})
             wanted |= dict.fromkeys(members)
             if members == (one,):
                 named.append(one)
@@ -99,8 +99,12 @@ def _matching(definition: Definition, pattern: str) -> list[str]:
     return found
 
 
-def _members(definition: Definition, name: str, above: tuple[str, ...]) -> tuple[str, ...]:
-    """The targets behind a name."""
+def _members(
+    definition: Definition, name: str, above: tuple[str, ...], known: dict[str, tuple[str, ...]]
+) -> tuple[str, ...]:
+    """The targets behind a name; `known` are those of other groups."""
+    if name in known:
+        return known[name]
     group = next((group for group in definition.groups if group.name == name), None)
     if group is None:
         return (name,)
@@ -111,8 +115,9 @@ def _members(definition: Definition, name: str, above: tuple[str, ...]) -> tuple
         raise refused(group.place, f"the group {name} contains itself")
     found: dict[str, None] = {}
     for one in group.targets:
-        found |= dict.fromkeys(_members(definition, one, (*above, name)))
-    return tuple(found)
+        found |= dict.fromkeys(_members(definition, one, (*above, name), known))
+    known[name] = tuple(found)
+    return known[name]
 
 
 @dataclass
@@ -132,7 +137,8 @@ class _Resolution:
                 raise refused(
                     target.placed("contexts"), f"the target {name} is built from itself ({other})"
                 )
-            self.add(other, made, (*visited, name))
+            if other not in made:
+                self.add(other, made, (*visited, name))
             inner = made[other]
             if len(target.platforms or ()) > 1 and len(inner.platforms or ()) > 1:
                 missing = [p for p in target.platforms or () if p not in (inner.platforms or ())]
@@ -169,10 +175,10 @@ class _Resolution:
         if own.error is not None:
             raise own.error
         base = Target(name, own.place)
-        for parent in own.inherits:
+        for parent in own.inherits or ():
             inherited = self._inherited(parent, visited)
             if inherited is not None:
-                base = merged(base, inherited)
+                base = dataclasses.replace(merged(base, inherited), inherits=())
         made = normal(overridden(merged(base, own), self.overrides.for_target(name)))
         visited[name] = made
         return made

@@ -17,6 +17,7 @@ from typing import Final
 
 from rootless_build.data import dataclass
 from rootless_build.recipes.bake import types
+from rootless_build.recipes.bake.budget import Budget
 from rootless_build.recipes.bake.evaluate import Local, Scope, evaluate, text_of
 from rootless_build.recipes.bake.functions.function import ArgumentError
 from rootless_build.recipes.bake.hcl import parse_expression
@@ -59,6 +60,7 @@ _OF_VALIDATIONS: Final = ("condition", "error_message")
 _OF_FUNCTIONS: Final = ("params", "variadic_params", "result")
 _OF_GROUPS: Final = ("targets", "description")
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]+")
+_COMBINATIONS: Final = 1000
 _TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE: Final = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
@@ -108,6 +110,7 @@ class Document:
         self._built_in = built_in
         self._lookup = lookup
         self._memory = _Memory()
+        self._budget = Budget()
         self._arguments: dict[str, Argument] = {}
         self._variables: dict[str, Block] = {}
         self._functions: dict[str, Block] = {}
@@ -225,13 +228,18 @@ class Document:
             if variadic is not None:
                 names[variadic] = arguments[count:]
             with self._once(("function", name), place, f"the function {name} needs itself"):
-                return evaluate(result, Local(self, names))
+                return evaluate(result, Local(self, names, self._budget))
 
         return run
 
     def function_names(self) -> tuple[str, ...]:
         """See evaluate.Scope."""
         return tuple(self._functions)
+
+    @property
+    def budget(self) -> Budget:
+        """See evaluate.Scope."""
+        return self._budget
 
     @contextmanager
     def _once(self, key: object, place: Place, message: str) -> Iterator[None]:
@@ -327,17 +335,19 @@ class Document:
             raise refused(template.place, "a name is for the targets of a matrix")
         scopes = [self] if matrix is None else self._combinations(matrix)
         made: list[_Instance] = []
+        seen: set[str] = set()
         for scope in scopes:
             name = label
             if template is not None:
                 name = text_of(template.expression, scope)
                 _check_name(name, template.place)
-            if any(one.name == name for one in made):
+            if name in seen:
                 raise refused(
                     (template or block).place,
                     f"two targets of the matrix have the name {name!r}",
                     'name = "…-${item}" gives each its own',
                 )
+            seen.add(name)
             made.append(_Instance(block, name, scope))
         return made
 
@@ -353,7 +363,11 @@ class Document:
             if not isinstance(items, tuple):
                 raise refused(matrix.place, f"the matrix's {name} is no list")
             rows.append([(name, item) for item in items])
-        return [Local(self, dict(row)) for row in itertools.product(*rows)]
+        count = math.prod(map(len, rows))
+        if count > _COMBINATIONS:
+            what = f"the matrix has {count:,} combinations, and {_COMBINATIONS:,} are the most here"
+            raise refused(matrix.place, what)
+        return [Local(self, dict(row), self._budget) for row in itertools.product(*rows)]
 
     def _renamed(self) -> Iterator[Group]:
         names: dict[str, list[_Instance]] = {}

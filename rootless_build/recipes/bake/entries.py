@@ -45,7 +45,7 @@ def outputs(text: str) -> list[Entry]:
     words = fields(text)
     if len(words) == 1 and words[0] == text and not text.startswith("type="):
         return [{"type": "tar" if text == "-" else "local", "dest": text}]
-    return [_typed(text, _pairs(text, words))]
+    return [typed(text, _pairs(text, words))]
 
 
 def caches(text: str) -> list[Entry]:
@@ -53,10 +53,11 @@ def caches(text: str) -> list[Entry]:
     words = fields(text)
     if "=" not in text:
         return [{"type": "registry", "ref": word} for word in words]
-    return [_typed(text, _pairs(text, words))]
+    return [typed(text, _pairs(text, words))]
 
 
-def _typed(text: str, entry: Entry) -> Entry:
+def typed(text: str, entry: Entry) -> Entry:
+    """The entry, which `text` stands for. Raises BadEntryError for one without a type."""
     if not entry.get("type"):
         raise BadEntryError(f"{text!r} has no type")
     return entry
@@ -93,7 +94,7 @@ def attestations(text: str) -> list[Entry]:
             raise BadEntryError(f"{text!r}: {word!r} is not NAME=VALUE")
         # Other fields go to a program as they are.
         made[name.lower() if name.lower() in {"type", "disabled"} else name] = value
-    return [_typed(text, made)]
+    return [typed(text, made)]
 
 
 def from_object(value: Value) -> Entry:

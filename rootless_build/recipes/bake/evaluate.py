@@ -8,6 +8,7 @@ from typing import Final, Protocol, assert_never
 
 from rootless_build.data import dataclass
 from rootless_build.recipes.bake import numbers, types
+from rootless_build.recipes.bake.budget import Budget
 from rootless_build.recipes.bake.functions import STANDARD, ArgumentError
 from rootless_build.recipes.bake.functions.arithmetic import compared
 from rootless_build.recipes.bake.functions.sequences import at_key
@@ -73,6 +74,10 @@ class Scope(Protocol):
     def function_names(self) -> tuple[str, ...]:
         """The names of the file's functions, for a message."""
 
+    @property
+    def budget(self) -> Budget:
+        """What evaluation may cost."""
+
 
 @dataclass(frozen=True, slots=True)
 class Local:
@@ -80,6 +85,7 @@ class Local:
 
     outer: Scope
     names: Mapping[str, Value]
+    budget: Budget
 
     def variable(self, name: str, place: Place) -> Value:
         """See Scope."""
@@ -102,8 +108,16 @@ class Local:
         return self.outer.function_names()
 
 
-def evaluate(expression: Expression, scope: Scope) -> Value:  # noqa: C901, PLR0911, PLR0912
+def evaluate(expression: Expression, scope: Scope) -> Value:
     """The expression's value. Raises BakeError, which names the place of what is wrong."""
+    scope.budget.spend(1, expression.place)
+    value = _evaluated(expression, scope)
+    if isinstance(expression, Constant | Variable | Element | Attribute | Index):
+        return value
+    return scope.budget.made(value, expression.place)
+
+
+def _evaluated(expression: Expression, scope: Scope) -> Value:  # noqa: C901, PLR0911, PLR0912
     # One branch for each kind of expression there is.
     match expression:
         case Constant():
@@ -161,6 +175,7 @@ def _template(template: Template, scope: Scope) -> Value:
     for part in template.parts:
         with _typed(part.place):
             pieces.append(to_text(evaluate(part, scope)))
+            scope.budget.used(pieces[-1:], part.place)
     return "".join(pieces)
 
 
@@ -222,7 +237,9 @@ def _splat(expression: Splat, scope: Scope) -> Value:
     if value is None:
         return ()
     items = value if isinstance(value, tuple) else (value,)
-    return tuple(evaluate(expression.each, Local(scope, {_ELEMENT: item})) for item in items)
+    return tuple(
+        evaluate(expression.each, Local(scope, {_ELEMENT: item}, scope.budget)) for item in items
+    )
 
 
 # --- operators ----------------------------------------------------------------------------------
@@ -237,6 +254,7 @@ def _binary(expression: Binary, scope: Scope) -> Value:
         if operator == "||":
             return to_bool(left) or to_bool(evaluate(expression.right, scope))
         right = evaluate(expression.right, scope)
+        scope.budget.used((left, right), expression.place)
         if operator in {"==", "!="}:
             return equal(left, right) == (operator == "==")
         if operator in _COMPARISONS:
@@ -254,6 +272,7 @@ def _conditional(expression: Conditional, scope: Scope) -> Value:
         return value
     if value is None or other is None:
         return value
+    scope.budget.used((value, other), expression.place)
     common = unified((type_of(value), type_of(other)))
     if common is None:
         what = f"a {type_name(value)} and a {type_name(other)}"
@@ -275,9 +294,10 @@ def _for(expression: For, scope: Scope) -> Value:
         raise refused(place, f"a {type_name(collection)} can't be gone through")
     items: list[Value] = []
     made: dict[str, Value] = {}
+    grouped: dict[str, list[Value]] = {}
     for key, value in pairs:
         given = (key, value) if len(expression.names) == 2 else (value,)
-        inner = Local(scope, dict(zip(expression.names, given, strict=True)))
+        inner = Local(scope, dict(zip(expression.names, given, strict=True)), scope.budget)
         if expression.condition is not None:
             with _typed(expression.condition.place):
                 if not to_bool(evaluate(expression.condition, inner)):
@@ -288,9 +308,7 @@ def _for(expression: For, scope: Scope) -> Value:
             continue
         name = _key(expression.key, inner)
         if expression.grouped:
-            before = made.get(name, ())
-            assert isinstance(before, tuple)  # noqa: S101 - made here alone
-            made[name] = (*before, result)
+            grouped.setdefault(name, []).append(result)
         elif name in made:
             raise refused(expression.key.place, f"the key {name!r} comes twice; group with `...`")
         else:
@@ -298,7 +316,9 @@ def _for(expression: For, scope: Scope) -> Value:
     if expression.kind == "joined":
         with _typed(expression.place):
             return "".join(map(to_text, items))
-    return made if expression.key is not None else tuple(items)
+    if expression.key is None:
+        return tuple(items)
+    return {**made, **{name: tuple(group) for name, group in grouped.items()}}
 
 
 # --- functions ----------------------------------------------------------------------------------
@@ -322,6 +342,7 @@ def _call(call: Call, scope: Scope) -> Value:
         if not isinstance(last, tuple):
             raise refused(call.arguments[-1].place, "`...` follows a list")
         arguments = (*arguments[:-1], *last)
+    scope.budget.used(arguments, call.place)
     try:
         return run(arguments)
     except (ArgumentError, ValueTypeError, NumberError, OverflowError, TypeError) as error:
@@ -334,8 +355,10 @@ def _by_expression(call: Call, scope: Scope) -> Value:
         if len(arguments) != 2:
             raise refused(call.place, "convert takes a value and a type")
         wanted = types.constraint(arguments[1])
+        value = evaluate(arguments[0], scope)
+        scope.budget.used((value,), call.place)
         with _typed(call.place):
-            return convert(evaluate(arguments[0], scope), wanted)
+            return convert(value, wanted)
     if call.name == "can" and len(arguments) == 1:
         try:
             evaluate(arguments[0], scope)

@@ -9,14 +9,14 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from rootless_build import platforms
+from rootless_build import plain_files, platforms
 from rootless_build.data import dataclass
 from rootless_build.errors import RecipeError, reason
 from rootless_build.recipes.bake import compose, dotenv, hcl, json_file
 from rootless_build.recipes.bake import names as default_names
 from rootless_build.recipes.bake.definition import Definition, united
 from rootless_build.recipes.bake.document import Document
-from rootless_build.recipes.bake.source import BakeError, Source
+from rootless_build.recipes.bake.source import LARGEST, BakeError, Source
 from rootless_build.recipes.bake.syntax import Body
 
 
@@ -88,7 +88,7 @@ def _source(name: str, directory: Path) -> Source:
         )
     try:
         # A heredoc's lines end as the file's do.
-        text = (directory / name.removeprefix("cwd://")).read_bytes().decode()
+        text = plain_files.content(directory / name.removeprefix("cwd://"), LARGEST).decode()
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"the bake file {name} can't be read: {reason(error)}") from error
     return Source(name, text)

@@ -10,6 +10,8 @@ from typing import Final
 from rootless_build.errors import RecipeError
 from rootless_build.plan import Origin
 
+LARGEST: Final = 512 * 1024
+"""Bytes of a bake or compose file."""
 _INSTEAD: Final = "an rbuild.toml, or `--set` on bake's command line, can say it another way"
 
 

@@ -197,7 +197,9 @@ def _entries(attribute: Attribute, item: Value) -> Sequence[Entry]:
     if item is None or item == "":
         return ()
     if not isinstance(item, str):
-        return (entries.from_object(item),)
+        made = entries.from_object(item)
+        typed = (entries.outputs, entries.caches, entries.attestations)
+        return (entries.typed(str(item), made) if attribute.parse in typed else made,)
     return attribute.parse(item)
 
 

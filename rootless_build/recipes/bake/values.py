@@ -58,6 +58,7 @@ class Type:
         return self.kind in {"string", "number", "bool"}
 
 
+_BOOLS: Final = {"true": True, "1": True, "false": False, "0": False}
 STRING: Final = Type("string")
 NUMBER: Final = Type("number")
 BOOL: Final = Type("bool")
@@ -137,10 +138,8 @@ def to_bool(value: Value) -> bool:
     """The value as a bool. Raises ValueTypeError."""
     if isinstance(value, bool):
         return value
-    if value in {"true", "1"}:
-        return True
-    if value in {"false", "0"}:
-        return False
+    if isinstance(value, str) and value in _BOOLS:
+        return _BOOLS[value]
     shown = repr(value) if isinstance(value, str) else _a(value)
     raise ValueTypeError(f"a bool is wanted, and this is {shown}")
 
@@ -224,11 +223,19 @@ def _object(value: Mapping[str, Value], wanted: Type) -> Value:
 
 def distinct(values: tuple[Value, ...]) -> tuple[Value, ...]:
     """The values without repetitions, in the order of a set: by type, then by value."""
-    found: list[Value] = []
+    found: dict[object, Value] = {}
     for value in values:
-        if not any(equal(value, seen) for seen in found):
-            found.append(value)
-    return tuple(sorted(found, key=_order))
+        found.setdefault(identity(value), value)
+    return tuple(sorted(found.values(), key=_order))
+
+
+def identity(value: Value) -> object:
+    """What values have in common that are equal, and others have not."""
+    if isinstance(value, tuple):
+        return "tuple", tuple(map(identity, value))
+    if isinstance(value, Mapping):
+        return "object", frozenset((key, identity(item)) for key, item in value.items())
+    return type_name(value), value
 
 
 def _order(value: Value) -> tuple[str, Number, str]:

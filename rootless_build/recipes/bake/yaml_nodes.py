@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -10,11 +11,15 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from rootless_build.data import dataclass
+from rootless_build.errors import reason
 from rootless_build.recipes.bake.numbers import Number
 from rootless_build.recipes.bake.source import Place, Source, refused
 
 Scalar = None | bool | Number | str
 _MERGE: Final = "tag:yaml.org,2002:merge"
+_MARKS: Final = re.compile(r"[-,:\[\]{}&*?\n\"']")
+_MOST: Final = 30_000
+"""What ruamel reads in a second, and far more than anybody writes."""
 _WORDS: Final = ("int", "float", "timestamp", "str")
 
 
@@ -55,6 +60,8 @@ Tree = Leaf | Items | Fields
 
 def parse(source: Source) -> Tree:
     """The only document of a file. Raises BakeError for what is not YAML."""
+    if len(_MARKS.findall(source.text)) > _MOST:
+        raise refused(Place(source, 1, 1), f"it has more than {_MOST:,} words and marks")
     yaml = YAML(typ="safe", pure=True)
     try:
         node = yaml.compose(source.text)
@@ -65,43 +72,63 @@ def parse(source: Source) -> Tree:
         raise refused(place, f"this is not YAML: {what}") from error
     except YAMLError as error:
         raise refused(Place(source, 1, 1), f"this is not YAML: {error}") from error
+    except (ValueError, OverflowError) as error:
+        raise refused(Place(source, 1, 1), f"this is not YAML: {reason(error)}") from error
     if node is None:
         return Leaf(None, "", Place(source, 1, 1))
-    return _tree(node, source)
+    return _Reader(source).tree(node)
 
 
-def _tree(node: Node, source: Source) -> Tree:
-    place = Place(source, node.start_mark.line + 1, node.start_mark.column + 1)
-    tag = str(node.tag)
-    if isinstance(node, MappingNode):
-        fields = dict(_fields(node, source))
-        return Fields(fields, place, tag if tag.startswith("!") else "")
-    if isinstance(node, SequenceNode):
-        items = tuple(_tree(item, source) for item in node.value)
-        return Items(items, place, tag if tag.startswith("!") else "")
-    assert isinstance(node, ScalarNode)  # noqa: S101 - there are three kinds of nodes
-    return Leaf(_scalar(node, place), str(node.value), place)
+class _Reader:
+    """Nodes as a tree. What an anchor names is read anew wherever it is named: how much is counted,
+    since a few hundred bytes can name more than any memory holds.
+    """
 
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._count = 0
 
-def _fields(node: MappingNode, source: Source) -> Iterator[tuple[str, Tree]]:
-    own: dict[str, Tree] = {}
-    merged: dict[str, Tree] = {}
-    for key, value in node.value:
-        where = Place(source, key.start_mark.line + 1, key.start_mark.column + 1)
-        if not isinstance(key, ScalarNode):
-            raise refused(where, "a key is a word")
-        if str(key.tag) == _MERGE:
-            tree = _tree(value, source)
-            for part in tree.items if isinstance(tree, Items) else (tree,):
-                if not isinstance(part, Fields):
-                    raise refused(where, "`<<` merges mappings")
-                merged = {**part.fields, **merged}
-            continue
-        name = str(key.value)
-        if name in own:
-            raise refused(where, f"the key {name!r} comes twice")
-        own[name] = _tree(value, source)
-    yield from {**merged, **own}.items()
+    def _place(self, node: Node) -> Place:
+        return Place(self._source, node.start_mark.line + 1, node.start_mark.column + 1)
+
+    def _counted(self, count: int, place: Place) -> None:
+        self._count += count
+        if self._count > _MOST:
+            raise refused(place, f"with its aliases written out it has more than {_MOST:,} parts")
+
+    def tree(self, node: Node) -> Tree:
+        place = self._place(node)
+        self._counted(1, place)
+        tag = str(node.tag)
+        if isinstance(node, MappingNode):
+            fields = dict(self._fields(node))
+            return Fields(fields, place, tag if tag.startswith("!") else "")
+        if isinstance(node, SequenceNode):
+            items = tuple(map(self.tree, node.value))
+            return Items(items, place, tag if tag.startswith("!") else "")
+        assert isinstance(node, ScalarNode)  # noqa: S101 - there are three kinds of nodes
+        return Leaf(_scalar(node, place), str(node.value), place)
+
+    def _fields(self, node: MappingNode) -> Iterator[tuple[str, Tree]]:
+        own: dict[str, Tree] = {}
+        merged: dict[str, Tree] = {}
+        for key, value in node.value:
+            where = self._place(key)
+            if not isinstance(key, ScalarNode):
+                raise refused(where, "a key is a word")
+            if str(key.tag) == _MERGE:
+                tree = self.tree(value)
+                for part in tree.items if isinstance(tree, Items) else (tree,):
+                    if not isinstance(part, Fields):
+                        raise refused(where, "`<<` merges mappings")
+                    self._counted(len(merged), where)
+                    merged = {**part.fields, **merged}
+                continue
+            name = str(key.value)
+            if name in own:
+                raise refused(where, f"the key {name!r} comes twice")
+            own[name] = self.tree(value)
+        yield from {**merged, **own}.items()
 
 
 def _scalar(node: ScalarNode, place: Place) -> Scalar:

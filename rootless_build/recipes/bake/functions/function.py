@@ -34,6 +34,19 @@ _TYPES: Final = {
 }
 
 
+MOST: Final = 100_000
+"""Elements of a list that a function makes."""
+LONGEST: Final = 1_000_000
+"""Characters of a string that a function makes."""
+
+
+def within(count: int, most: int = MOST) -> int:
+    """The number of what is to be made. Raises ArgumentError where there are too many."""
+    if count > most:
+        raise ArgumentError(f"it would make {count:,}, and {most:,} are the most here")
+    return count
+
+
 class ArgumentError(ValueError):
     """A function can't do anything with its arguments; the text says why."""
 

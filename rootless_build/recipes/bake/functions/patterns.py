@@ -6,7 +6,11 @@ What Python reads otherwise is written in its way; what only one of the two know
 from __future__ import annotations
 
 import re
+import signal
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Final
 
 from rootless_build.recipes.bake.functions.function import ArgumentError
@@ -27,6 +31,7 @@ _CLASSES: Final = {
     "word": "0-9A-Za-z_",
     "xdigit": "0-9A-Fa-f",
 }
+_SECONDS: Final = 1.0
 _SPACE: Final = r"\t\n\f\r "
 _PIECE: Final = re.compile(
     r"""
@@ -45,11 +50,32 @@ _FLAGS: Final = frozenset("ims-:)")
 _SPECIAL_IN_CLASS: Final = frozenset("[&~|")
 
 
+@contextmanager
+def limited(pattern: str) -> Iterator[None]:
+    """What is done with a pattern takes a second of CPU at most, where Go would take no time: its
+    engine does not try again. Raises ArgumentError for more.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise ArgumentError(f"{pattern!r} takes more than a second to look for")
+
+    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, _SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
 def compiled(pattern: str) -> re.Pattern[str]:
     """The expression. Raises ArgumentError."""
     try:
         return re.compile("".join(_translated(pattern)), re.ASCII)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise ArgumentError(f"{pattern!r} is no regular expression: {error}") from error
 
 

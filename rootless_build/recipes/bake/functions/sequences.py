@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from rootless_build.recipes.bake.functions.function import ArgumentError, Function, function
+from rootless_build.recipes.bake.functions.function import ArgumentError, Function, function, within
 from rootless_build.recipes.bake.numbers import Number, added
 from rootless_build.recipes.bake.unify import type_of, unified
 from rootless_build.recipes.bake.values import (
@@ -15,12 +16,15 @@ from rootless_build.recipes.bake.values import (
     convert,
     distinct,
     equal,
+    identity,
     to_text,
     to_whole,
     type_name,
 )
 
 Items = tuple[Value, ...]
+_LONGEST_RANGE: Final = 1024
+"""As cty has it (stdlib: range.go)."""
 
 
 def has(items: Items, wanted: Value) -> bool:
@@ -136,6 +140,8 @@ def _range(*given: Number) -> Value:
     made: list[Value] = []
     at = start
     while at < end if step > 0 else at > end:
+        if len(made) == _LONGEST_RANGE:
+            raise ArgumentError(f"there are more than {_LONGEST_RANGE} numbers in it")
         made.append(at)
         at = added(at, step)
     return tuple(made)
@@ -162,25 +168,32 @@ def _zipped(keys: tuple[str, ...], values: Items) -> Value:
 
 
 def _intersection(first: Items, *others: Items) -> Value:
-    return distinct(tuple(v for v in first if all(has(other, v) for other in others)))
+    known = [set(map(identity, other)) for other in others]
+    return distinct(tuple(v for v in first if all(identity(v) in other for other in known)))
+
+
+def _without(first: Items, others: Items) -> Value:
+    known = set(map(identity, others))
+    return distinct(tuple(v for v in first if identity(v) not in known))
 
 
 def _difference(first: Items, *others: Items) -> Value:
     made = distinct(first)
     for other in others:
-        made = distinct(
-            (*(v for v in made if not has(other, v)), *(v for v in other if not has(made, v)))
-        )
+        here, there = set(map(identity, made)), set(map(identity, other))
+        new = (v for v in other if identity(v) not in here)
+        made = distinct((*(v for v in made if identity(v) not in there), *new))
     return made
+
+
+def _product(*lists: Items) -> Value:
+    within(math.prod(map(len, lists)) * max(len(lists), 1))
+    return tuple(itertools.product(*lists))
 
 
 def _uniques(items: Items) -> Value:
     """In their own order, which a list keeps."""
-    made: list[Value] = []
-    for item in items:
-        if not has(tuple(made), item):
-            made.append(item)
-    return tuple(made)
+    return tuple({identity(item): item for item in reversed(items)}.values())[::-1]
 
 
 FUNCTIONS: Final[Mapping[str, Function]] = {
@@ -204,10 +217,8 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "reverselist": function("list", lambda items: items[::-1]),
     "sethaselement": function("list any", has),
     "setintersection": function("list list...", _intersection),
-    "setproduct": function("list...", lambda *lists: tuple(itertools.product(*lists))),
-    "setsubtract": function(
-        "list list", lambda a, b: distinct(tuple(v for v in a if not has(b, v)))
-    ),
+    "setproduct": function("list...", _product),
+    "setsubtract": function("list list", _without),
     "setsymmetricdifference": function("list list...", _difference),
     "setunion": function("list...", lambda *lists: distinct(tuple(itertools.chain(*lists)))),
     "slice": function("list whole whole", _slice),

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
+from itertools import islice
 from typing import Final
 
-from rootless_build.recipes.bake.functions.function import ArgumentError, Function, function
-from rootless_build.recipes.bake.functions.patterns import compiled
+from rootless_build.recipes.bake.functions.function import (
+    LONGEST,
+    MOST,
+    ArgumentError,
+    Function,
+    function,
+    within,
+)
+from rootless_build.recipes.bake.functions.patterns import compiled, limited
 from rootless_build.recipes.bake.numbers import Number, short_text
 from rootless_build.recipes.bake.values import (
     Value,
@@ -22,6 +30,8 @@ from rootless_build.recipes.bake.values import (
 )
 
 _FLOAT_DIGITS: Final = 15
+_WIDEST: Final = 4
+"""Digits of a width or a precision."""
 _VERB: Final = re.compile(
     r"%(?P<flags>[-+# 0]*)(?P<width>\d+)?(?:\.(?P<precision>\d+))?"
     r"(?:\[(?P<index>\d+)\])?(?P<verb>.?)",
@@ -54,6 +64,8 @@ def formatted(pattern: str, *arguments: Value) -> str:
 def _one(found: re.Match[str], value: Value) -> str:  # noqa: PLR0911 - one for each verb
     verb, flags = found["verb"], found["flags"]
     width, precision = found["width"] or "", found["precision"]
+    if len(width) > _WIDEST or len(precision or "") > _WIDEST:
+        raise ArgumentError(f"{found[0]} is wider than anything")
     dotted = f".{precision}" if precision is not None else ""
     try:
         if verb in "sqv":
@@ -120,6 +132,8 @@ def _formatted_list(pattern: str, *arguments: Value) -> Value:
     if len(sizes) > 1:
         raise ArgumentError("the lists are not of one length")
     count = sizes.pop() if sizes else 1
+    longest = max((len(str(a)) for a in arguments if not isinstance(a, tuple)), default=0)
+    within(count * (len(pattern) + longest), LONGEST)
     return tuple(
         formatted(pattern, *(a[i] if isinstance(a, tuple) else a for a in arguments))
         for i in range(count)
@@ -133,7 +147,8 @@ def _captured(found: re.Match[str]) -> Value:
 
 
 def _regex(pattern: str, text: str) -> Value:
-    found = compiled(pattern).search(text)
+    with limited(pattern):
+        found = compiled(pattern).search(text)
     if found is None:
         raise ArgumentError(f"the pattern {pattern!r} is nowhere in {text!r}")
     return _captured(found)
@@ -154,7 +169,10 @@ def _regex_replace(text: str, pattern: str, replacement: str) -> str:
 
         return _GROUP.sub(group, replacement)
 
-    return found_by.sub(replaced, text)
+    with limited(pattern):
+        count = sum(1 for _ in found_by.finditer(text))
+        within(count * len(replacement) * (1 + len(text) // 100), 100 * LONGEST)
+        return found_by.sub(replaced, text)
 
 
 def _cased(change: Callable[[str], str]) -> Function:
@@ -176,10 +194,12 @@ def _substring(text: str, start: int, length: int) -> str:
 
 
 def _indent(width: int, text: str) -> str:
+    within(width * text.count("\n"), LONGEST)
     return text.replace("\n", "\n" + " " * width)
 
 
 def _joined(separator: str, *lists: tuple[Value, ...]) -> str:
+    within(len(separator) * sum(map(len, lists)), LONGEST)
     return separator.join(to_text(item) for items in lists for item in items)
 
 
@@ -193,8 +213,16 @@ def _basename(path: str) -> str:
     return path.rstrip("/").rpartition("/")[2] or "/"
 
 
-def _all_of(pattern: str, text: str) -> Iterator[Value]:
-    return (_captured(found) for found in compiled(pattern).finditer(text))
+def _all_of(pattern: str, text: str) -> Value:
+    with limited(pattern):
+        found = list(islice(compiled(pattern).finditer(text), MOST + 1))
+    within(len(found))
+    return tuple(map(_captured, found))
+
+
+def _replaced(text: str, old: str, new: str) -> str:
+    within(text.count(old) * len(new), LONGEST)
+    return text.replace(old, new)
 
 
 FUNCTIONS: Final[Mapping[str, Function]] = {
@@ -208,8 +236,8 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "lower": _cased(str.lower),
     "regex": function("string string", _regex),
     "regex_replace": function("string string string", _regex_replace),
-    "regexall": function("string string", lambda p, t: tuple(_all_of(p, t))),
-    "replace": function("string string string", lambda text, old, new: text.replace(old, new)),
+    "regexall": function("string string", _all_of),
+    "replace": function("string string string", _replaced),
     "reverse": function("string", lambda text: text[::-1]),
     "sanitize": function("string", lambda text: re.sub(r"[^a-zA-Z0-9_-]", "_", text)),
     "split": function("string string", lambda by, t: tuple(t.split(by) if by else t)),

@@ -14,6 +14,9 @@ _VERSION: Final = re.compile(
     r"(?:-(?P<before>[0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?"
 )
 _PART: Final = re.compile(r"(?P<operator>=<|=>|>=|<=|!=|~>|[=<>~^]?)\s*(?P<version>v?[\w.*+-]+)")
+_DIGITS: Final = 19
+"""Those of Go's numbers (github.com/Masterminds/semver has unsigned ones of 64 bits)."""
+_LONGEST_NAME: Final = 256
 _WILD: Final = frozenset({"x", "X", "*"})
 
 
@@ -35,6 +38,8 @@ def _version(text: str) -> _Version:
     if not found:
         raise ArgumentError(f"{text!r} is no semantic version")
     given = [found[name] for name in ("major", "minor", "patch") if found[name] is not None]
+    if max(map(len, given)) > _DIGITS or len(found["before"] or "") > _LONGEST_NAME:
+        raise ArgumentError("no version has numbers or names as long as that")
     numbers = [int(number) for number in given] + [0, 0]
     return _Version((numbers[0], numbers[1], numbers[2]), found["before"] or "", len(given))
 
