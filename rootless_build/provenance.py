@@ -162,7 +162,7 @@ def portable(plan: Plan) -> Object:
     data = cast("Object", mask.data(cleaned(cast("Json", to_dict(plan)))))
     data.pop("notes", None)
     for step in cast("list[Object]", data["steps"]):
-        if step["kind"] == "host-command":
+        if step["kind"] in {"host-command", "unexpanded"}:
             step.pop("environment")
         for key in ("environment", "build_args"):
             if key in step:

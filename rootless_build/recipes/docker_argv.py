@@ -125,6 +125,31 @@ def does(words: Sequence[str | None]) -> Literal["build", "run", "other", "unkno
     return "run" if command in _RUN else "other"
 
 
+def read_while_planned(
+    words: Sequence[str | None], directory: Path
+) -> tuple[tuple[str, Path], ...]:
+    """What a docker command reads to become a step, as far as its words are known: each as it is
+    written, and where it is.
+    """
+    command = does(words)
+    if tuple(words[:1]) in _BAKE or tuple(words[:2]) in _BAKE:
+        # The files that it names by themselves are looked for beside it.
+        return (*_values(words, directory, "--file", "-f"), ("bake", directory))
+    if command == "run":
+        return tuple(_values(words, directory, "--env-file", "--label-file"))
+    return ()
+
+
+def _values(
+    words: Sequence[str | None], directory: Path, *options: str
+) -> Iterator[tuple[str, Path]]:
+    for word, following in zip(words, (*words[1:], None), strict=True):
+        name, equals, value = (word or "").partition("=")
+        if name in options and (equals or following):
+            file = value if equals else following or ""
+            yield f"{name} {file}", Path(os.path.normpath(directory / file))
+
+
 def _failing(said: str, context: Context) -> HostCommand:
     """Fails as docker would: with its words, and the status that it has for its own mistakes."""
     script = f"echo {shlex.quote(f'docker: {said}')} >&2; exit 125"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -270,7 +271,11 @@ def _only_then(part: Part, environment: Mapping[str, str], project: Path, before
     if docker.of_files and before.changing() is not None:
         return docker.of_files[0]
     missing = bool(part.logical) and not part.directory.is_dir()
-    return docker.asks[0] if missing and docker.asks else ""
+    if missing and docker.asks:
+        return docker.asks[0]
+    words = docker_argv.of_program((docker.program, *docker.known[1:]))
+    read = docker_argv.read_while_planned(words, part.directory)
+    return next((written for written, file in read if before.may_write(file)), "")
 
 
 def _refuse_what_changes(part: Part, directory: Path, before: _Begun) -> None:
@@ -300,6 +305,7 @@ class _Begun:
         self.steps = list(steps)
         self.looking = looking
         self._looked: tuple[int, Step | None] = (0, None)
+        self._written: dict[Path, tuple[int, bool]] = {}
 
     def changing(self) -> Step | None:
         """The last of them that may change files."""
@@ -308,6 +314,42 @@ class _Begun:
         last = next((step for step in new if _may_change(step)), last)
         self._looked = (len(self.steps), last)
         return last
+
+    def may_write(self, file: Path) -> bool:
+        """Whether one of them may change what is in a file."""
+        at, found = self._written.get(file, (0, False))
+        found = found or any(_may_write(step, file) for step in self.steps[at:])
+        self._written[file] = (len(self.steps), found)
+        return found
+
+
+def _may_write(step: Step, file: Path) -> bool:
+    """Whether a step may change what is in a file, or in one of a directory's own files."""
+    match step:
+        case HostCommand():
+            return shell_line.may_change(step.script, step.shell, content=True)
+        case Unexpanded():
+            return True
+        case RunContainer():
+            places = [
+                mount.source
+                for mount in step.mounts
+                if isinstance(mount, BindMount) and not mount.read_only
+            ]
+            return any(map(_real(file).is_relative_to, map(_real, places)))
+        case BuildImage():
+            given = (dict(output.attributes).get("dest") for output in step.outputs)
+            places = [Path(place) for place in given if place]
+            written = step.image_id_file and _real(step.image_id_file)
+            return (written is not None and _real(file) in {written, written.parent}) or any(
+                map(_real(file).is_relative_to, map(_real, places))
+            )
+        case _:
+            return False
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))
 
 
 def _may_change(step: Step) -> bool:

@@ -28,19 +28,16 @@ _SAY: Final = frozenset(
     | {"set", "sleep", "tail", "test", "true", "tty", "type", "uname", "wc", "which", "whoami", ":"}
 )
 """Programs that change no file."""
-_FILES: Final = frozenset(
-    {"chmod", "chown", "cp", "curl", "gunzip", "gzip", "install", "ln", "mkdir", "mv", "rm"}
-    | {"rmdir", "sed", "tar", "tee", "touch", "unzip", "wget"}
-)
-"""Programs that change files, and do nothing with git."""
+_NAMES: Final = frozenset({"chgrp", "chmod", "chown", "mkdir", "rmdir"})
+"""Programs that change what there is, and the content of no file."""
 _FILE_TEST: Final = re.compile(r"-(?:[b-hkprsuwxGLNOS]|nt|ot|ef|a|e)")
 
 
 class Effect(enum.IntEnum):
-    """What a command may change: nothing that is asked for, files, or git's answers too."""
+    """What a command may change: nothing that is asked for, directories alone, or anything."""
 
     NOTHING = 0
-    FILES = 1
+    DIRECTORIES = 1
     ANYTHING = 2
 
 
@@ -56,7 +53,7 @@ def effect(text: str) -> Effect:
         else:
             reads = tree.of(node).lstrip("0123456789").startswith("<")
             harmless = reads or shell_questions.is_harmless(tree, node)
-            done = Effect.NOTHING if harmless else Effect.FILES
+            done = Effect.NOTHING if harmless else Effect.ANYTHING
         found = max(found, done)
     return found
 
@@ -65,7 +62,7 @@ def _of_command(words: Sequence[Word]) -> Effect:
     name = words[0].text if words else ""
     if not words or name in _SAY or (name == "command" and is_question(words)):
         return Effect.NOTHING
-    return Effect.FILES if name in _FILES else Effect.ANYTHING
+    return Effect.DIRECTORIES if name in _NAMES else Effect.ANYTHING
 
 
 def of_files(tree: Tree, command: Node, environment: Mapping[str, str]) -> tuple[str, ...]:

@@ -216,8 +216,8 @@ def only_starts_make(text: str) -> bool:
     return shell_docker.only_starts_make(text)
 
 
-def may_change(text: str, shell: Sequence[str]) -> bool:
-    """Whether a step that is not docker's may change files."""
+def may_change(text: str, shell: Sequence[str], *, content: bool = False) -> bool:
+    """Whether a step that is not docker's may change files; with `content`, what is in one."""
     from rootless_build.recipes import shell_effects  # noqa: PLC0415
 
     try:
@@ -226,7 +226,8 @@ def may_change(text: str, shell: Sequence[str]) -> bool:
         return True
     if len(text) > _LONGEST:
         return True
-    return shell_effects.effect(text) > shell_effects.Effect.NOTHING
+    usual = shell_effects.Effect.DIRECTORIES if content else shell_effects.Effect.NOTHING
+    return shell_effects.effect(text) > usual
 
 
 def tests_files(text: str) -> bool:

@@ -20,6 +20,7 @@ from rootless_build import process, recipes
 from rootless_build.config import Config
 from rootless_build.errors import StepFailedError
 from rootless_build.plan import (
+    BuildImage,
     HostCommand,
     Origin,
     RunContainer,
@@ -334,3 +335,55 @@ def test_the_shell_is_the_recipes(project: MakeProject, tmp_path: Path, settings
     made, wanted = both(project, tmp_path, goes_on=True)
     assert made == wanted
     assert made[0]
+
+
+# --- files that docker's command line names, and a line before it writes ------------------------
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        "echo A=2 > env\n    docker run --env-file env i",
+        "echo A=2 > env && docker run --env-file=env -e B=1 i",
+        "cp other env\n    docker run --label-file env i",
+        "mkdir d && echo A=3 > d/env\n    cd d && docker run --env-file env i",
+        "echo A=2 > env\n    docker run --env-file ./sub/../env i",
+        "sed -i s/one/two/ docker-bake.hcl\n    docker buildx bake two",
+        "cp bake.hcl two.hcl; echo >> two.hcl\n    docker buildx bake -f two.hcl one",
+    ],
+)
+def test_files_of_the_command_line_are_read_in_their_turn(
+    project: MakeProject, tmp_path: Path, recipe: str
+) -> None:
+    filled(project.directory)
+    (project.directory / "env").write_text("A=1\n")
+    (project.directory / "other").write_text("C=4\n")
+    for name in ("docker-bake.hcl", "bake.hcl"):
+        text = 'target "default" { tags = ["a"] }\ntarget "one" { tags = ["b"] }\n'
+        (project.directory / name).write_text(text)
+    project.write(f"all:\n    {recipe}\n")
+    assert isinstance(project.steps()[-1], Unexpanded)
+    made, wanted = both(project, tmp_path)
+    assert made == wanted
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "mkdir -p bundles",
+        "@echo building",
+        "chmod 0755 .",
+        "docker run -v $(CURDIR)/bundles:/b i",
+        "docker run -v $(CURDIR):/b:ro i",
+        "docker build -o bundles .",
+        "docker build --iidfile bundles/id .",
+    ],
+)
+def test_what_no_line_before_it_may_write_is_read_now(project: MakeProject, first: str) -> None:
+    (project.directory / "env").write_text("A=1\n")
+    (project.directory / "docker-bake.hcl").write_text('target "default" { tags = ["a"] }\n')
+    project.write(f"all:\n    {first}\n    docker buildx bake\n    docker run --env-file env i\n")
+    bake, run = project.steps()[-2:]
+    assert isinstance(bake, BuildImage)
+    assert isinstance(run, RunContainer)
+    assert run.environment == (("A", "1"),)
