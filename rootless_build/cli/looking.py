@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from rootless_build.cli.command import Command, pairs
-from rootless_build.cli.session import Planned, read_plan, read_running
+from rootless_build.cli.planned import Planned
+from rootless_build.cli.session import read_plan, read_running
 from rootless_build.errors import RecipeError
 from rootless_build.plan import Plan
 

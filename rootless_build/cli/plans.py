@@ -57,7 +57,7 @@ def show_plan(
         if outputs.files(step):
             break
     told = mask.data(plans.to_dict(_with_doubt(plan, looked.doubt)))
-    fields: dict[str, object] = {"plan": told, "certain": not looked.doubt}
+    fields: dict[str, object] = {"plan": told, "certain": _is_certain(plan, looked)}
     if form == "json":
         command.tell(json.dumps(told, indent=2), Answer("plan", fields))
         return 0
@@ -107,6 +107,12 @@ def _refused(
     rules = host_power.Rules(rootless, os.getuid() == 0, rootful, unprivileged, isolated)
     asked = host_power.powers(plan, named(command), rules) if rules.bind else ()
     return list(host_power.said(plan, asked, rules))
+
+
+def _is_certain(plan: plans.Plan, looked: Looked) -> bool:
+    """Whether a build at this moment would have these steps, and no others."""
+    known_later = (isinstance(step, plans.Unexpanded) for step in plan.steps)
+    return not looked.doubt and not any(known_later)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

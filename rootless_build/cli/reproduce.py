@@ -9,7 +9,8 @@ from rootless_build.cli.build import split_words
 from rootless_build.cli.checkout import checkout
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import EngineToCome, cache_directory
-from rootless_build.cli.session import Planned, execute, read_plan
+from rootless_build.cli.planned import Planned
+from rootless_build.cli.session import execute, read_plan
 from rootless_build.errors import ImageNotFoundError, UsageError
 from rootless_build.escaping import shown
 from rootless_build.events import Answer
@@ -40,7 +41,7 @@ class Reproduce(Command):
             planned.expand_all(lambda *_: None)
             again = Reproduction(planned.plan, place.resolve(), self._tell_difference)
             try:
-                planned = Planned(self, again.plan, lambda plan: plan)
+                planned = Planned(self.config, again.plan, lambda plan: plan)
                 status = execute(
                     self, planned, run, engine, reproduction=again, variables=variables
                 )

@@ -20,6 +20,7 @@ from rootless_build.cli.checkout import (
 )
 from rootless_build.cli.command import Command, pairs
 from rootless_build.cli.engines import EngineToCome, cache_directory
+from rootless_build.cli.planned import Planned
 from rootless_build.cli.secrets import build_secret, secret_pairs
 from rootless_build.containerfile.building import Building
 from rootless_build.errors import (
@@ -52,36 +53,6 @@ if TYPE_CHECKING:
     from rootless_build.sandbox import Looking
 
 
-class Planned:
-    """A plan, which may be known in full only while it is done (`rootless_build.plan.Unexpanded`).
-
-    `recipe` is the recipe's own; `shape` makes the plan of it, with all that the command line says.
-    """
-
-    def __init__(self, command: Command, recipe: Plan, shape: Callable[[Plan], Plan]) -> None:
-        self._command = command
-        self._recipe = recipe
-        self._shape = shape
-        self.plan = shape(recipe)
-
-    def expand_all(self, on_output: process.OnOutput) -> None:
-        """Have it in full now, when what the recipe does between its steps is done. As above."""
-        while step := next((s for s in self.plan.steps if isinstance(s, Unexpanded)), None):
-            self.expand(step, on_output)
-
-    def reshaped(self, shape: Callable[[Plan], Plan]) -> None:
-        """Make more of the plan than was made so far, and of what it will be."""
-        before = self._shape
-        self._shape = lambda plan: shape(before(plan))
-        self.plan = shape(self.plan)
-
-    def expand(self, step: Unexpanded, on_output: process.OnOutput) -> Plan:
-        """The plan with what the step is now in its place. Raises RecipeError, UsageError."""
-        self._recipe = recipes.expanded(self._recipe, step, on_output, self._command.config)
-        self.plan = self._shape(self._recipe)
-        return self.plan
-
-
 def read_plan(
     command: Command,
     targets: tuple[str, ...],
@@ -90,7 +61,7 @@ def read_plan(
 ) -> Planned:
     """The project's plan for these targets, with the command line's overrides in it."""
     recipe = recipes.read(_request(command, targets, variables, looking), command.config)
-    return Planned(command, recipe, lambda plan: _overridden(command, plan))
+    return Planned(command.config, recipe, lambda plan: _overridden(command, plan))
 
 
 def read_running(
@@ -103,7 +74,7 @@ def read_running(
     """The plan that runs a command in the container, or the image, of a target; as above."""
     request = _request(command, (), variables, looking)
     recipe = recipes.read_running(request, command.config, target, words)
-    return Planned(command, recipe, lambda plan: _overridden(command, plan))
+    return Planned(command.config, recipe, lambda plan: _overridden(command, plan))
 
 
 def _request(

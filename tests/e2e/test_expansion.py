@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -77,7 +78,10 @@ def test_a_shell_that_does_not_come_to_docker(project: Rbuild) -> None:
     assert "has no value" in done.stdout
 
 
-@pytest.mark.parametrize(("target", "place"), [("named", ".iid"), ("unnamed", "out/iid")])
+@pytest.mark.parametrize(
+    ("target", "place"),
+    [("unnamed", "out/iid"), pytest.param("named", ".iid", marks=pytest.mark.exhaustive)],
+)
 def test_an_image_by_the_id_that_its_build_wrote(project: Rbuild, target: str, place: str) -> None:
     """docker 20.10.24 writes `sha256:` and 64 digits, and no newline."""
     file = project.project / place
@@ -88,20 +92,37 @@ def test_an_image_by_the_id_that_its_build_wrote(project: Rbuild, target: str, p
     written = file.read_text()
     assert re.fullmatch("sha256:[0-9a-f]{64}", written)
 
-    for _ in range(2):
-        file.unlink()
-        assert project(target).stderr.count("nothing changed") == 1
-        assert file.read_text() == written
+    file.unlink()
+    assert project(target).stderr.count("nothing changed") == 1
+    assert file.read_text() == written
     file.write_text("stale\n")
     assert "would be done" not in project("plan", target).stdout
     assert project(target).stderr.count("nothing changed") == 1
     assert file.read_text() == written
 
+
+@pytest.mark.exhaustive
+def test_ids_are_names_of_images(project: Rbuild) -> None:
+    assert project("named").returncode == 0
+    written = (project.project / ".iid").read_text()
     identity = written.removeprefix("sha256:")
     for word in (written, identity, identity[:12], f"sha256:{identity[:12]}"):
         (project.bundles / "v").unlink()
         done = project("given", f"ID={word}")
         assert (done.returncode, (project.bundles / "v").read_text()) == (0, "[]\n"), done.stderr
+
+
+@pytest.mark.exhaustive
+def test_other_commands_expand_too(project: Rbuild) -> None:
+    assert project("binary").returncode == 0
+    done = project("-q", "run", "--target", "binary", "--", "cat", "/v")
+    assert (done.returncode, done.stdout) == (0, "[one]\n"), done.stderr
+    done = project("reproduce", "binary")
+    assert (done.returncode, "reproducible" in done.stdout) == (0, True), done.stderr
+    again = Path(project.project / "again.sh")
+    shown = project("plan", "binary")
+    again.write_text(shown.stdout)
+    assert again.read_text().count("docker build") == 1
 
 
 def test_a_build_that_fails_leaves_no_id(project: Rbuild) -> None:
@@ -119,3 +140,24 @@ def test_no_id_is_written_out_of_the_project(project: Rbuild, tmp_path: Path) ->
     assert done.returncode == 1
     assert "leads out of the project" in done.stderr
     assert (tmp_path / "private/iid").read_text() == "mine"
+
+
+@pytest.mark.exhaustive
+def test_what_docker_itself_writes(project: Rbuild) -> None:
+    """The authority for the tests above; 20.10.24."""
+    if project.backend != "docker":
+        return
+    (project.project / "Dockerfile").write_text("FROM scratch\nCOPY Makefile /\n")
+    file = project.project / ".iid"
+
+    def build() -> int:
+        words = ["docker", "build", "--iidfile", str(file), "."]
+        where, given = project.project, {**project.environment, "DOCKER_BUILDKIT": "0"}
+        return subprocess.run(words, cwd=where, env=given, check=False).returncode
+
+    file.write_text("stale")
+    assert build() == 0
+    assert re.fullmatch("sha256:[0-9a-f]{64}", file.read_text())
+    (project.project / "Dockerfile").write_text("FROM scratch\nCOPY nothing /\n")
+    assert build() != 0
+    assert not file.exists()

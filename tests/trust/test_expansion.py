@@ -11,14 +11,24 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rootless_build import plan as plans
-from rootless_build.errors import RecipeError
-from rootless_build.plan import Unexpanded
+from rootless_build import runner
+from rootless_build.backend import Exit, Image
+from rootless_build.cli.planned import Planned
+from rootless_build.config import Config
+from rootless_build.errors import HostError, RecipeError, StepFailedError, UsageError
+from rootless_build.events import Event, OutputLine, StepReporter
+from rootless_build.masking import mask_for
+from rootless_build.overrides import Overrides, apply
+from rootless_build.plan import BindMount, BuildImage, PullPolicy, RunContainer, Unexpanded
+from rootless_build.provenance import portable
 from tests.unit.make_project import PATH, MakeProject
+from tests.unit.test_runner import FakeEngine
 
 TOUCH = "touch $(CURDIR)/ran"
 LINES = [
@@ -150,3 +160,165 @@ def test_no_old_value_is_planned(project: MakeProject, first: str, words: str) -
     assert isinstance(last, Unexpanded)
     shown = json.dumps(plans.to_dict(last)).replace(first, "").replace(str(directory), "")
     assert "old" not in shown
+
+
+# --- what a line turns out to be goes through the same checks as what was planned -----------------
+
+
+def done(
+    project: MakeProject, engine: FakeEngine, overrides: Overrides, options: runner.Options
+) -> list[Event]:
+    """The Makefile's plan, done on a made-up engine as the command line does it."""
+    planned = Planned(Config(), project.plan(), lambda plan: apply(plan, overrides))
+    assert any(isinstance(step, Unexpanded) for step in planned.plan.steps)
+    events: list[Event] = []
+    options = replace(options, expand=planned.expand, mask=mask_for(planned.plan))
+    engine.images["i"] = Image("1" * 64)
+    runner.run(planned.plan, engine, options, events.append)
+    return events
+
+
+POWER = [
+    "--privileged",
+    "--cap-add SYS_ADMIN",
+    "--pid host",
+    "--pid=host",
+    "--ipc host",
+    "--device /dev/null",
+    "-v /:/host",
+    "-v /etc:/host:ro",
+    "--mount type=bind,source=/,target=/host",
+    "-v /var/run/docker.sock:/var/run/docker.sock",
+    "--security-opt seccomp=unconfined",
+    "--network host",
+    "--uts host",
+    "--userns host",
+    "--sysctl kernel.core_pattern=|/x",
+]
+
+
+@pytest.mark.parametrize("words", POWER)
+def test_power_that_is_in_expanded_words_is_refused(project: MakeProject, words: str) -> None:
+    (project.directory / "words").write_text(f"{words}\n")
+    project.write("all:\n    docker run $$(cat words) i\n")
+    engine = FakeEngine(rootless=False)
+    with pytest.raises(HostError) as caught:
+        done(project, engine, Overrides(), runner.Options())
+    assert caught.value.finding == "rootful-privileged"
+    assert (caught.value.step, engine.containers) == (1, [])
+    done(project, engine, Overrides(), runner.Options(rootful=True))
+    assert len(engine.containers) == 1
+
+
+def test_privileges_are_taken_from_what_is_expanded(project: MakeProject) -> None:
+    (project.directory / "words").write_text("--privileged\n")
+    project.write("all:\n    docker run $$(cat words) i\n")
+    engine = FakeEngine()
+    unprivileged = Overrides(unprivileged=True)
+    done(project, engine, unprivileged, runner.Options(unprivileged=True))
+    assert [step.privileged for step in engine.containers] == [False]
+    (project.directory / "words").write_text("--cap-add ALL\n")
+    with pytest.raises(HostError, match="--unprivileged"):
+        done(project, engine, unprivileged, runner.Options(unprivileged=True))
+
+
+def test_options_hold_for_what_is_expanded(project: MakeProject) -> None:
+    (project.directory / "words").write_text("--build-arg A=1\n")
+    project.write("all:\n    docker build $$(cat words) -t i .\n    docker run `echo -e A=1` i\n")
+    engine = FakeEngine()
+    overrides = Overrides(
+        network="none",
+        pull=PullPolicy.NEVER,
+        build_args=(("B", "2"),),
+        environment=(("C", "3"),),
+        secret_environment=(("TOKEN", "a-secret-value"),),
+    )
+    done(project, engine, overrides, runner.Options())
+    (build,), (container,) = engine.builds, engine.containers
+    assert (build.network, build.pull, container.network) == ("none", PullPolicy.NEVER, "none")
+    assert build.build_args == (("A", "1"), ("B", "2"))
+    assert dict(container.environment) == {"A": "1", "C": "3", "TOKEN": "a-secret-value"}
+    assert container.secret_environment == ("TOKEN",)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "makefile"),
+    [
+        (Overrides(environment=(("A", "1"),)), "docker build $$(cat words) ."),
+        (Overrides(build_args=(("A", "1"),)), "docker run $$(cat words) i"),
+        (Overrides(containerfile=Path("/x")), "docker $$(cat run) i"),
+        (Overrides(image="x"), "docker $$(cat build) ."),
+    ],
+)
+def test_an_option_that_turns_out_to_be_for_nothing_is_refused(
+    project: MakeProject, overrides: Overrides, makefile: str
+) -> None:
+    for name, text in (("words", ""), ("run", "run"), ("build", "build")):
+        (project.directory / name).write_text(text)
+    project.write(f"all:\n    {makefile}\n")
+    engine = FakeEngine()
+    with pytest.raises(UsageError):
+        done(project, engine, overrides, runner.Options())
+    assert engine.builds + engine.containers == []
+
+
+def test_secrets_of_what_is_expanded_are_masked(project: MakeProject) -> None:
+    (project.directory / "token").write_text("a-secret-value\n")
+    project.write("all:\n    docker build --secret id=t,src=token -t i $$(echo .)$$(cat none)\n")
+    (project.directory / "none").touch()
+
+    class Telling(FakeEngine):
+        def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:
+            reporter.output(b"the token is a-secret-value\n")
+            return super().build_image(step, reporter)
+
+    events = done(project, Telling(), Overrides(), runner.Options())
+    said = [event.data for event in events if isinstance(event, OutputLine)]
+    assert any(line.startswith(b"the token is ") for line in said)
+    assert not any(b"a-secret-value" in line for line in said)
+
+
+def test_bundles_of_what_is_expanded_are_staged(project: MakeProject) -> None:
+    bundles = project.directory / "bundles"
+    bundles.mkdir()
+    (bundles / "old").write_text("old")
+    (project.directory / "words").write_text("-v ./bundles:/b\n")
+    project.write("all:\n    docker run $$(cat words) i\n")
+
+    def work(step: RunContainer) -> None:
+        (mount,) = step.mounts
+        assert isinstance(mount, BindMount)
+        assert mount.source != bundles
+        (mount.source / "new").write_text("new")
+
+    engine = FakeEngine(work=work, ended=Exit(1))
+    with pytest.raises(StepFailedError):
+        done(project, engine, Overrides(), runner.Options())
+    assert os.listdir(bundles) == ["old"]  # noqa: PTH208
+    done(project, FakeEngine(work=work), Overrides(), runner.Options())
+    assert sorted(os.listdir(bundles)) == ["new", "old"]  # noqa: PTH208
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["docker images -q x", "docker build -q .", "docker run i", "docker volume rm x"],
+)
+def test_docker_in_dockers_words_is_not_answered(project: MakeProject, call: str) -> None:
+    """A script that calls docker is seen when its turn comes, docker itself before."""
+    project.write(f"all:\n    docker build -t $$({call}) .\n")
+    with pytest.raises(RecipeError, match="takes the output of docker"):
+        project.plan()
+    (project.directory / "script").write_text(f"#!/bin/sh\n{call} || echo other\n")
+    (project.directory / "script").chmod(0o755)
+    project.write("all:\n    docker build -t $$(./script) .\n")
+    engine = FakeEngine()
+    with pytest.raises(RecipeError, match="to which rbuild has no answer"):
+        done(project, engine, Overrides(), runner.Options())
+    assert engine.builds == []
+
+
+def test_an_environment_is_in_no_provenance(project: MakeProject) -> None:
+    project.write("export TOKEN = a-secret-value\nall:\n    docker build -t $$(id; cat x) .\n")
+    plan = project.plan()
+    assert "a-secret-value" in plans.to_json(plan)
+    assert "a-secret-value" not in json.dumps(portable(plan))

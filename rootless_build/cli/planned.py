@@ -1,0 +1,39 @@
+"""A plan of which more is known while it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rootless_build import process, recipes
+from rootless_build.config import Config
+from rootless_build.plan import Plan, Unexpanded
+
+
+class Planned:
+    """A plan, which may be known in full only while it is done (`rootless_build.plan.Unexpanded`).
+
+    `recipe` is the recipe's own; `shape` makes the plan of it, with all that the command line says.
+    """
+
+    def __init__(self, config: Config, recipe: Plan, shape: Callable[[Plan], Plan]) -> None:
+        self._config = config
+        self._recipe = recipe
+        self._shape = shape
+        self.plan = shape(recipe)
+
+    def expand_all(self, on_output: process.OnOutput) -> None:
+        """Have it in full now, when what the recipe does between its steps is done. As above."""
+        while step := next((s for s in self.plan.steps if isinstance(s, Unexpanded)), None):
+            self.expand(step, on_output)
+
+    def reshaped(self, shape: Callable[[Plan], Plan]) -> None:
+        """Make more of the plan than was made so far, and of what it will be."""
+        before = self._shape
+        self._shape = lambda plan: shape(before(plan))
+        self.plan = shape(self.plan)
+
+    def expand(self, step: Unexpanded, on_output: process.OnOutput) -> Plan:
+        """The plan with what the step is now in its place. Raises RecipeError, UsageError."""
+        self._recipe = recipes.expanded(self._recipe, step, on_output, self._config)
+        self.plan = self._shape(self._recipe)
+        return self.plan
