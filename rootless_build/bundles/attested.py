@@ -18,7 +18,7 @@ from typing import Final
 from rootless_build.bundles import envelope, statement
 from rootless_build.bundles.provenance import naming
 from rootless_build.bundles.statement import NAME, OWN_NAMES, SIGNED, Claim, NoStatementError
-from rootless_build.bundles.tree import Entry, link_text, special, too_much
+from rootless_build.bundles.tree import Entry, link_text, name_of, special, too_much
 from rootless_build.data import dataclass
 from rootless_build.escaping import shown
 
@@ -114,12 +114,12 @@ def attested(
 
 def _files_called(name: str, tree: Mapping[str, Entry]) -> Iterator[Entry]:
     for entry in tree.values():
-        if Path(entry.path).name == name and stat.S_ISREG(entry.status.st_mode):
+        if name_of(entry.path) == name and stat.S_ISREG(entry.status.st_mode):
             yield entry
 
 
 def _is_own(entry: Entry) -> bool:
-    return Path(entry.path).name in OWN_NAMES and stat.S_ISREG(entry.status.st_mode)
+    return name_of(entry.path) in OWN_NAMES and stat.S_ISREG(entry.status.st_mode)
 
 
 def _hold(

@@ -16,6 +16,7 @@ from rootless_build.bundles.tree import (
     contents,
     leads_out,
     link_text,
+    name_of,
     open_inside,
     readable,
     real,
@@ -132,7 +133,7 @@ def _describe(root: Path, entry: Entry, findings: Findings) -> BundleFile:
     if stat.S_ISLNK(status.st_mode):
         target = link_text(root / entry.path)
         kind, status = _link(root, entry, target)
-    elif stat.S_ISREG(status.st_mode) and (own := _OWN.get(Path(entry.path).name)):
+    elif stat.S_ISREG(status.st_mode) and (own := _OWN.get(name_of(entry.path))):
         kind = own
     elif stat.S_ISREG(status.st_mode):
         with open_inside(root, entry.path) as file:

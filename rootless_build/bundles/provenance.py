@@ -20,7 +20,16 @@ from typing import Final, cast
 from rootless_build.bundles import envelope, statement
 from rootless_build.bundles.copying import copy_file
 from rootless_build.bundles.statement import NAME, OWN_NAMES, SIGNED, STATEMENT, Object
-from rootless_build.bundles.tree import Entry, Snapshot, link_text, real, remove, walk, writable
+from rootless_build.bundles.tree import (
+    Entry,
+    Snapshot,
+    link_text,
+    name_of,
+    real,
+    remove,
+    walk,
+    writable,
+)
 from rootless_build.data import dataclass
 from rootless_build.escaping import shown
 from rootless_build.plan import Json
@@ -146,7 +155,7 @@ def owner(bundle: Naming, path: str, statements: Collection[str]) -> str:
 
 def _statements(root: Path) -> Iterator[tuple[str, Object]]:
     for entry in tuple(walk(root)):
-        if Path(entry.path).name == NAME and (said := _read(root, entry.path)) is not None:
+        if name_of(entry.path) == NAME and (said := _read(root, entry.path)) is not None:
             yield os.path.dirname(entry.path), said  # noqa: PTH120
 
 
@@ -182,7 +191,7 @@ def _touched(run: Run) -> dict[str, _Found]:
 
 def _is_part(path: str, mode: int) -> bool:
     """Whether a statement names it, as a file or link that was built."""
-    return (stat.S_ISREG(mode) or stat.S_ISLNK(mode)) and Path(path).name not in OWN_NAMES
+    return (stat.S_ISREG(mode) or stat.S_ISLNK(mode)) and name_of(path) not in OWN_NAMES
 
 
 def _made(run: Run, bundle: str, found: _Found, said: Attestation) -> bytes | None:

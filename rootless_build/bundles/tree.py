@@ -23,7 +23,7 @@ from rootless_build.escaping import shell_quoted, shown
 
 CHUNK: Final = 1024 * 1024
 """Bytes read at a time: no file is ever held in memory whole."""
-MOST: Final = 100_000
+MOST: Final = 50_000
 """Files, links and directories that are looked at in bundles which anybody may have written to."""
 _MOST_LINKS: Final = 40  # as the kernel's
 _MOST_OPEN: Final = 32
@@ -37,6 +37,11 @@ class Entry:
 
     path: str
     status: os.stat_result
+
+
+def name_of(path: str) -> str:
+    """The last name of a path in a tree; a Path of each costs more than all else that is done."""
+    return path.rpartition("/")[2]
 
 
 def real(directory: Path) -> Path:

@@ -32,6 +32,7 @@ from rootless_build.bundles.tree import (
     inside,
     leads_out,
     link_text,
+    name_of,
     open_inside,
     readable,
     real,
@@ -172,7 +173,7 @@ def hollow(root: Path, changed: Collection[str], asked: Collection[str]) -> tupl
             links[bundle].append(entry.path)
         elif stat.S_ISDIR(entry.status.st_mode):
             links[bundle] += ()
-        elif Path(entry.path).name not in OWN_NAMES:
+        elif name_of(entry.path) not in OWN_NAMES:
             whole.add(bundle)
     touched = {named(path) for path in changed}
     problems = []
@@ -211,7 +212,12 @@ def _examined(root: Path, entries: tuple[Entry, ...]) -> Findings:
 
 def is_checksum_file(path: str) -> bool:
     """Whether the name is that of a checksum file."""
-    return Path(path).suffix in ALGORITHMS
+    return _suffix(path) in ALGORITHMS
+
+
+def _suffix(path: str) -> str:
+    stem, dot, suffix = name_of(path).rpartition(".")
+    return f"{dot}{suffix}" if stem and suffix else ""
 
 
 def _claims(root: Path, entry: Entry, findings: Findings) -> list[Claim]:
@@ -233,7 +239,7 @@ def _claims(root: Path, entry: Entry, findings: Findings) -> list[Claim]:
     if large:
         findings.bad_line(path, "is too large for a checksum file")
         return []
-    algorithm = ALGORITHMS[Path(path).suffix]
+    algorithm = ALGORITHMS[_suffix(path)]
     claims = []
     lines = [line.rstrip(b"\r") for line in content.split(b"\n")]
     for number, line in enumerate(lines, 1):
@@ -315,7 +321,7 @@ def _reason(error: OSError | ValueError) -> str:
 
 
 def _warn(root: Path, entries: Iterable[Entry], claimed: set[str], findings: Findings) -> None:
-    hashed_directories = {str(Path(path).parent) for path in claimed}
+    hashed_directories = {os.path.dirname(path) for path in claimed}  # noqa: PTH120 - in the tree
     for entry in entries:
         path, mode = entry.path, entry.status.st_mode
         if stat.S_ISLNK(mode):
@@ -331,6 +337,6 @@ def _warn(root: Path, entries: Iterable[Entry], claimed: set[str], findings: Fin
             and mode & 0o111
             and path not in claimed
             and not is_checksum_file(path)
-            and str(Path(path).parent) in hashed_directories
+            and os.path.dirname(path) in hashed_directories  # noqa: PTH120 - a path in the tree
         ):
             findings.warnings.append(f"{shown(path)} has no checksum; others beside it have one")

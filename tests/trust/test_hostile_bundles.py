@@ -286,7 +286,7 @@ def test_a_comparison_with_hostile_bundles_ends(
 def test_how_many_files_are_looked_at_is_limited(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """100,000 of them; fewer here."""
+    """50,000 of them; fewer here."""
     monkeypatch.setattr(tree, "MOST", 3)
     with pytest.raises(BundlesError, match="not looked at") as caught:
         tree.contents(project / "bundles")

@@ -20,6 +20,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rootless_build.bundles import Report, envelope, list_bundles, signing, verify, write_checksums
 from rootless_build.bundles.statement import NAME, SIGNED, NoStatementError
@@ -412,6 +414,28 @@ def test_the_statement_beside_the_envelope_is_not_believed(place: Path) -> None:
     assert f"{BUNDLE}/dockerd-1.12.6: is not what {NAME} says" in problems
 
 
+shapes = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=6) | st.just("e30="),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["payload", "payloadType", "signatures", "sig", "keyid"]), inner
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.binary(max_size=80) | shapes.map(lambda value: json.dumps(value).encode()))
+def test_an_envelope_may_be_anything(content: bytes) -> None:
+    try:
+        found = envelope.parsed(content)
+    except NoStatementError:
+        return
+    with pytest.raises(NoStatementError):
+        signing.payload(found, vector_key("A"), found.payload_type)
+
+
 @pytest.mark.parametrize("size", [30 * 1024**2, 20 * 1024**3])
 def test_an_envelope_of_any_size_is_refused(place: Path, size: int) -> None:
     with (place / "bundles" / BUNDLE / SIGNED).open("r+b") as file:
@@ -455,9 +479,9 @@ def test_a_passphrase_is_asked_for_on_the_terminal_alone(place: Path) -> None:
         done = rbuild(place, "sign", "--key", str(each))
         assert done.returncode == 2
         assert "no terminal" in done.stderr
-        for given, status in (("wrong", 2), (secret, 0)):
+        for answer, status in (("wrong", 2), (secret, 0)):
             words = ("-C", str(place), "sign", "--key", str(each))
-            ended, screen = typed((sys.executable, "-m", "rootless_build", *words), given)
+            ended, screen = typed((sys.executable, "-m", "rootless_build", *words), answer)
             assert ended == status, screen
             assert "Passphrase of" in screen
             assert secret not in screen
