@@ -304,6 +304,18 @@ COPIES: Final = (
         {"d/f": "1", "d/l": "->f"},
     ),
     Case(
+        "--exclude and a link is what it leads to in the context",
+        scratch("COPY --exclude=x l m d/up /d/"),
+        {"d/l": "1", "d/f": "1", "d/up": "1"},
+        {"s/f": "1", "l": "->/s/f", "m": "->../../s", "d/up": "->../s/./f"},
+    ),
+    Case(
+        "--exclude of a path with a slash first means nothing",
+        scratch("COPY --exclude=/f --exclude=./g d /d"),
+        {"d/f": "1"},
+        {"d/f": "1", "d/g": "2"},
+    ),
+    Case(
         "--parents of a stage",
         scratch(
             "COPY --parents --from=a /s/t/f /d/",
@@ -346,6 +358,12 @@ MOUNTS: Final = (
         run("WORKDIR /w", "RUN --mount=source=d mkdir /o; cp f /o; pwd > /o/pwd"),
         {"f": "1", "pwd": "/w\n"},
         {"d/f": "1"},
+    ),
+    Case(
+        "a link as the source of a mount leads to what the context has",
+        run("RUN --mount=source=l,target=/c mkdir /o; cp /c /o/f"),
+        {"f": "1"},
+        {"s/f": "1", "l": "->/s/../../s/f"},
     ),
     Case(
         "the default target of a stage's mount",
