@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +36,7 @@ def bytes_of(file: Path, largest: int) -> bytes:
 
 LARGEST: Final = 16 * 1024 * 1024
 """Bytes of a file that is read whole: more than anybody writes."""
+_PIECE: Final = 1024 * 1024
 _HANDED_OVER: Final = ("/dev/fd/", "/proc/self/fd/", "/dev/stdin")
 
 
@@ -63,9 +65,18 @@ def beginning(file: Path, size: int) -> bytes:
         elif not stat.S_ISREG(found.st_mode) and found.st_rdev != _null():
             raise OSError(errno.EINVAL, "it is no regular file", str(file))
         with os.fdopen(os.dup(descriptor), "rb") as opened:
-            return opened.read(size)
+            pieces = iter(lambda: opened.read(min(size, _PIECE)), b"")
+            return b"".join(_first(pieces, size))
     finally:
         os.close(descriptor)
+
+
+def _first(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:
+    for piece in pieces:
+        yield piece[:size]
+        size -= len(piece)
+        if size <= 0:
+            return
 
 
 def _null() -> int:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 from rootless_build import process
 from rootless_build.backend import EngineSettings, UserNamespace
 from rootless_build.data import dataclass
-from rootless_build.errors import BackendUnavailableError, StepFailedError
+from rootless_build.errors import BackendUnavailableError, StepFailedError, reason
 
 if TYPE_CHECKING:
     from podman import PodmanClient
@@ -28,6 +28,8 @@ CONNECTION_VARIABLE = "CONTAINER_CONNECTION"
 KEY_VARIABLE = "CONTAINER_SSHKEY"
 """The key for an endpoint that is reached by ssh."""
 
+_ANSWER = 120.0
+"""Seconds that the service may be silent. What takes long (a build, a container) is a command."""
 _PATIENCE = 15.0
 """Seconds the private service has to answer; it needs 0.12 s on an idle machine."""
 
@@ -193,7 +195,9 @@ class Connection:
 
             self._wait_for_service()
             address = self._endpoint or f"unix://{self._socket}"
-            self._client = PodmanClient(base_url=address, identity=self._key or None)
+            self._client = PodmanClient(
+                base_url=address, identity=self._key or None, timeout=_ANSWER
+            )
         return self._client
 
     @property
@@ -245,6 +249,10 @@ def engine_errors(what: str, *, status: int | None = None) -> Iterator[None]:
         raise StepFailedError(what, status=status, engine_words=words) from error
     except RequestException as error:
         raise _no_answer(what, error) from error
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
+        # Its answer has another form than podman's.
+        words = f"the service answered what podman would not: {reason(error)}"
+        raise StepFailedError(what, status=status, engine_words=words) from error
 
 
 def _no_answer(what: str, error: OSError) -> BackendUnavailableError:

@@ -343,7 +343,8 @@ class PodmanEngine:
 
     def leftovers(self, kinds: Collection[LeftoverKind] = ALL_KINDS) -> tuple[Leftover, ...]:
         """Everything of these kinds in podman's storage that carries rbuild's labels."""
-        return tuple(self._labelled(kinds))
+        with engine_errors("podman's list of what is in its storage can't be read"):
+            return tuple(self._labelled(kinds))
 
     def remove(self, leftover: Leftover) -> None:
         """Remove one of them, by force."""
@@ -450,7 +451,14 @@ class PodmanEngine:
                 time.sleep(pause)
                 answer = self._connection.client.api.get(path, params=params)
             answer.raise_for_status()
-            return cast("list[dict[str, Json]]", answer.json() or [])
+            listed = answer.json() or []
+            key = "Name" if path.startswith("/volumes/") else "Id"
+            named = isinstance(listed, list) and all(
+                isinstance(one, dict) and isinstance(one.get(key), str) for one in listed
+            )
+            if not named:
+                raise TypeError(f"a list of objects with {key} is wanted")
+            return cast("list[dict[str, Json]]", listed)
 
     def _capture(self, *arguments: str) -> process.Completed:
         return process.capture(

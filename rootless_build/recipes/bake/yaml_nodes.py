@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -64,7 +65,10 @@ def parse(source: Source) -> Tree:
         raise refused(Place(source, 1, 1), f"it has more than {_MOST:,} words and marks")
     yaml = YAML(typ="safe", pure=True)
     try:
-        node = yaml.compose(source.text)
+        with warnings.catch_warnings():
+            # That an anchor is set anew is no mistake.
+            warnings.simplefilter("ignore")
+            node = yaml.compose(source.text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(source, mark.line + 1, mark.column + 1) if mark else Place(source, 1, 1)
