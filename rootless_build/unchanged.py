@@ -59,7 +59,8 @@ class Unchanged:
     """The steps of one plan, on one engine.
 
     `about` are the parts of a fingerprint that stand for the engine; `cache` is the project's
-    own directory. `force` does everything. `looks` are those that were made already.
+    own directory. `builder` is what builds images (`rootless_build.backend.Probe`), where it is
+    known. `force` does everything. `looks` are those that were made already.
     """
 
     def __init__(
@@ -68,12 +69,14 @@ class Unchanged:
         about: Pairs,
         cache: Path,
         *,
+        builder: str = "",
         force: str = "",
         looks: Looks | None = None,
     ) -> None:
         self._plan = plan
         self._about = about
         self._cache = cache
+        self._classic = builder.startswith("docker-classic ")
         self._force = force
         self._looks = looks or Looks(plan, cache)
         self._records = Records.load(cache)
@@ -97,7 +100,7 @@ class Unchanged:
     def build(self, step: BuildImage, engine: Engine) -> Answer:
         """Whether an image has to be built."""
         try:
-            self._refuse(_must_build(step))
+            self._refuse(_must_build(step) or self._copies_more(step))
             names = self._bases(step)
             # The engine looks for the images while the files are looked at.
             wanted = (*step.tags, *_spelled(names))
@@ -111,6 +114,13 @@ class Unchanged:
             return self._compared(step, made, [lookup.found[tag] for tag in step.tags])
         except (_NeededError, UnknownInputError) as error:
             return Answer(str(error))
+
+    def _copies_more(self, step: BuildImage) -> str:
+        """Why nobody knows which files the classic builder copies; empty where one does."""
+        own = steps.own_ignore_file(step)
+        if not self._classic or own is None:
+            return ""
+        return f"docker's classic builder reads no {own.name}, and copies what that leaves out"
 
     def _refuse(self, why: str) -> None:
         if self._force or why:

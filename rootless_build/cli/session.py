@@ -452,6 +452,7 @@ def unchanged_for(
         plan,
         about,
         cache,
+        builder=choice.builder,
         force=next((f"--{name}" for name in given), ""),
         looks=looks,
     )

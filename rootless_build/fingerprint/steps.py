@@ -181,6 +181,13 @@ def containerfile(step: BuildImage) -> Path:
     return next((file for file in named if file.is_file()), named[0])
 
 
+def own_ignore_file(step: BuildImage) -> Path | None:
+    """The ignore file that the containerfile has of its own, where it is there."""
+    file = containerfile(step)
+    own = file.with_name(f"{file.name}.dockerignore")
+    return own if os.path.lexists(own) else None
+
+
 def stored_contexts(step: BuildImage) -> Iterator[str]:
     """The images in storage that the step names as build contexts."""
     for _, value in step.build_contexts:

@@ -48,13 +48,15 @@ def run(
     explain: bool = False,
     bundles: bool = True,
     about: str = "honest 1",
+    builder: str = "",
 ) -> tuple[tuple[bool, bool], list[Event]]:
     """Whether something was built and run, and what was said."""
     wanted = Bundles(project.bundles) if bundles else None
     made = Plan(project.root, plan or (project.build, project.container), wanted)
     before = project.engine.built, project.engine.ran
     events: list[Event] = []
-    unchanged = Unchanged(made, (("the engine", about),), project.cache, force=force)
+    about_engine = (("the engine", about),)
+    unchanged = Unchanged(made, about_engine, project.cache, builder=builder, force=force)
     options = runner.Options(explain=explain)
     summary = runner.run(made, project.engine, options, events.append, unchanged)
     done = (project.engine.built > before[0], project.engine.ran > before[1])
@@ -75,6 +77,18 @@ def test_nothing_changed(project: Project) -> None:
     assert done == (False, False)
     assert [event.cached for event in events if isinstance(event, StepFinished)] == [True, True]
     assert reasons(events) == []
+
+
+def test_the_classic_builder_reads_no_ignore_file_of_the_containerfile(project: Project) -> None:
+    """docker 20.10 copies what it names: nobody knows what a change of that would come to."""
+    project.write("Dockerfile.dockerignore", "bundles\n")
+    run(project)
+    assert run(project, builder="podman 4.3.1")[0] == (False, False)
+    done, events = run(project, explain=True, builder="docker-classic 20.10.24")
+    assert done[0]
+    assert reasons(events)[0].startswith(
+        "docker's classic builder reads no Dockerfile.dockerignore"
+    )
 
 
 def test_an_image_of_files_that_changed_and_of_a_run_that_was_killed_is_built_again(
