@@ -182,7 +182,7 @@ def load(project: Path, user_file: Path) -> Config:
     from rootless_build import config_reader, owner_rights  # noqa: PLC0415
 
     config, users = Config(), UserConfig()
-    with owner_rights.rights_of(owner_rights.owner(project)):
+    with owner_rights.rights_of(owner_rights.owner(project), needed=False):
         if project_file.is_file():
             read = config_reader.read(project_file, Config)
             config = dataclasses.replace(read, file=project_file)

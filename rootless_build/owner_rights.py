@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import pwd
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from rootless_build.data import dataclass
@@ -42,32 +42,37 @@ def owner(*places: Path) -> Owner | None:
 
 
 @contextmanager
-def rights_of(one: Owner | None) -> Iterator[None]:
+def rights_of(one: Owner | None, *, needed: bool = True) -> Iterator[None]:
     """Everything that is opened meanwhile is opened with that user's rights; None: with one's own.
 
     It counts for the whole process: no other thread may open anything, and what is to be imported
-    has to be, for the user may not be able to read it. Raises HostError.
+    has to be, for the user may not be able to read it. Raises HostError where they can't be taken
+    and are `needed`: root of a container may have no power to do so, nor any over files.
     """
     if one is None or os.geteuid() != 0:
         yield
         return
     groups, group = os.getgroups(), os.getegid()
+    taken = False
     try:
         try:
             os.setgroups(one.groups)
             os.setegid(one.groups[0])
             os.seteuid(one.user)
+            taken = True
         except OSError as error:
-            raise HostError(
-                f"the rights of user {one.user} can't be taken: {error.strerror}",
-                finding="no-owner-rights",
-                hint="run rbuild as that user, with --prefix naming a directory of its own",
-            ) from error
+            if needed:
+                raise HostError(
+                    f"the rights of user {one.user} can't be taken: {error.strerror}",
+                    finding="no-owner-rights",
+                    hint="run rbuild as that user, with --prefix naming a directory of its own",
+                ) from error
         yield
     finally:
         os.seteuid(0)
-        os.setegid(group)
-        os.setgroups(groups)
+        with nullcontext() if taken else suppress(OSError):
+            os.setegid(group)
+            os.setgroups(groups)
 
 
 def _owner(path: Path) -> Owner | None:

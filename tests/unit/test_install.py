@@ -334,6 +334,23 @@ def test_what_is_swapped_meanwhile_is_read_with_the_owners_rights(
 
 
 @needs_root
+def test_root_that_may_not_take_rights_builds_and_does_not_install(
+    project: Path, prefix: Path
+) -> None:
+    """As in a container without capabilities."""
+    (project / "rbuild.toml").write_text('[defaults]\nbundles-dir = "bundles"\n')
+    given(project)
+    drop = ("setpriv", "--bounding-set", "-setuid,-setgid", "--inh-caps", "-all", "--")
+    command = (*drop, sys.executable, "-m", "rootless_build", "-C", str(project))
+    subprocess.run((*command, "bundles", "verify"), capture_output=True, check=True)
+    words = ("install", "--prefix", str(prefix))
+    done = subprocess.run((*command, *words), capture_output=True, text=True, check=False)
+    assert done.returncode == 3, done.stderr
+    assert "the rights of user 12345 can't be taken" in done.stderr
+    assert not prefix.exists()
+
+
+@needs_root
 def test_roots_own_project_is_read_with_roots_rights(private: Path, prefix: Path) -> None:
     assert run(private, prefix) == ["dockerd"]
 
