@@ -82,8 +82,8 @@ def _processes(rbuild: Rbuild) -> Iterator[str]:
             environment = (entry / "environ").read_bytes().decode(errors="replace").split("\0")
             roots = [
                 line
-                for line in (entry / "mountinfo").read_text(errors="replace").splitlines()
-                if line.split(" ")[4] == "/" and storage in line
+                for line in (entry / "mountinfo").read_text(errors="replace").split("\n")
+                if line and line.split(" ")[4] == "/" and storage in line
             ]
         except OSError:
             continue

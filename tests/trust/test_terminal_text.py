@@ -17,14 +17,16 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from rootless_build import registry
 from rootless_build.cli import app
 from rootless_build.cli.pasting import comment
+from rootless_build.errors import BackendUnavailableError
 from rootless_build.escaping import fit, script_joined, script_quoted, shell_joined, shown
 from tests.unit.make_project import MakeProject
 
@@ -383,9 +385,18 @@ def test_a_hint_is_one_line_for_bash(word: str) -> None:
 
 
 def test_a_plan_in_a_file_still_does_what_it_says(
-    place: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    place: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     """A podman that writes down its words runs the script."""
+
+    def none(*_: object) -> NoReturn:
+        # One that is there would have its storage in a directory of such a name.
+        raise BackendUnavailableError("no podman", finding="no-engine")
+
+    monkeypatch.setattr(registry, "choose", none)
     (place / BAD).mkdir()
     (place / BAD / "Dockerfile").write_text("FROM x\n")
     (place / "rbuild.toml").write_text(RECIPES["a plan"].replace(f"network = {TOML}", ""))
