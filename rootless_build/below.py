@@ -13,7 +13,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Self
 
 _MOST_LINKS: Final = 40
 """As many as the kernel follows."""
@@ -67,6 +67,44 @@ def opened(root: Path, path: str, flags: int = os.O_RDONLY) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+class Directories:
+    """Directories of one tree, opened one after the other, as a walk comes to them.
+
+    A directory below the last one is opened from there: a deep tree is walked in linear time.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._path: str | None = None
+        self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def open(self, path: str) -> int:
+        """A descriptor of a directory, to which no link leads; the next one ends it.
+
+        Raises OSError.
+        """
+        last = self._path
+        below_last = last is not None and (not last or path.startswith(f"{last}/"))
+        start = f"/proc/self/fd/{self._descriptor}" if below_last else self._root
+        rest = path[len(last or "") :] if below_last else path
+        with opened(Path(start), rest, os.O_RDONLY | os.O_DIRECTORY) as found:
+            descriptor = os.dup(found)
+        self._close()
+        self._path, self._descriptor = path, descriptor
+        return descriptor
+
+    def _close(self) -> None:
+        if self._path is not None:
+            os.close(self._descriptor)
+        self._path = None
 
 
 @contextmanager

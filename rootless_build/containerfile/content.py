@@ -145,23 +145,21 @@ class Content:
         too.
         """
         pending = [source]
-        while pending:
-            directory = pending.pop()
-            deeper = []
-            for found in self._listed(directory):
-                if everything or not found.ignored:
-                    yield found
-                enters = not found.ignored or self.ignored.exceptions
-                if enters and stat.S_ISDIR(found.status.st_mode):
-                    deeper.append(found.path)
-            pending += reversed(deeper)
+        with below.Directories(self.root) as directories:
+            while pending:
+                directory = pending.pop()
+                deeper = []
+                for found in self._listed(directory, directories):
+                    if everything or not found.ignored:
+                        yield found
+                    enters = not found.ignored or self.ignored.exceptions
+                    if enters and stat.S_ISDIR(found.status.st_mode):
+                        deeper.append(found.path)
+                pending += reversed(deeper)
 
-    def _listed(self, directory: str) -> list[_Found]:
+    def _listed(self, directory: str, directories: below.Directories) -> list[_Found]:
         try:
-            with (
-                below.opened(self.root, directory, os.O_RDONLY | os.O_DIRECTORY) as descriptor,
-                os.scandir(descriptor) as entries,
-            ):
+            with os.scandir(directories.open(directory)) as entries:
                 seen = sorted((e.name, e.stat(follow_symlinks=False)) for e in entries)
         except OSError as error:
             if error.errno in _ABSENT:
