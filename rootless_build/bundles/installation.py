@@ -48,6 +48,9 @@ _BUNDLES: Final = (
 )
 """Docker's bundles with executables, the preferred first. `binary`, `all` and `dynbinary` are those
 of 23.0 and later (docker-bake.hcl)."""
+_AGAIN: Final = (
+    "build them again: rbuild; or, if you know where they are from: rbuild install --unverified"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,17 +152,16 @@ def _without_provenance(
 def _refuse(directory: Path, bad: tuple[Problem, ...], without: tuple[Problem, ...]) -> None:
     if bad:
         raise BundlesError(
-            f"the bundles in {shown(directory)} are damaged; nothing was installed",
+            f"the bundles in {shown(directory)} are not what was built; nothing was installed",
             problems=tuple(map(str, bad)),
-            hint="build them again: rbuild",
+            hint=_AGAIN,
         )
     if without:
         raise BundlesError(
             f"nothing says what the bundles in {shown(directory)} were made of; nothing was"
             " installed",
             problems=tuple(map(str, without)),
-            hint="build them again: rbuild; or, if you know where they are from:"
-            " rbuild install --unverified",
+            hint=_AGAIN,
         )
 
 
