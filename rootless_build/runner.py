@@ -254,7 +254,7 @@ class _Run:
                 if number == last or (number == of and self._published_any):
                     self._remove_replaced(reporter)
             except KeyboardInterrupt as interrupt:
-                self._say_what_is_kept(interrupt, step)
+                self._say_what_is_kept(interrupt, number)
                 self._options.mask.error(interrupt)
                 raise
             except RbuildError as error:
@@ -263,7 +263,7 @@ class _Run:
                 error.step = error.step or number
                 place = f"step {number} of {of}"
                 failures.complete(error, step, title(step), place, watch.seconds)
-                self._say_what_is_kept(error, step)
+                self._say_what_is_kept(error, number)
                 self._options.mask.error(error)
                 status = error.status if isinstance(error, StepFailedError) else None
                 self._emit(StepFinished(number, of, step.kind, status or 1, watch.seconds))
@@ -307,6 +307,7 @@ class _Run:
 
     def _expand(self, step: Unexpanded, number: int) -> None:
         """The plan has from now on what the step is."""
+        self._bundles_stay, self._bundles_new = True, False
         watch = Stopwatch()
         of = len(self._plan.steps)
         reporter = StepReporter(self._emit, number, self._options.mask.stream)
@@ -314,7 +315,7 @@ class _Run:
             self._take(self._expanded(step, reporter), number - 1)
         except (RbuildError, KeyboardInterrupt) as error:
             self._emit(StepStarted(number, of, step.kind, title(step)))
-            self._say_what_is_kept(error, step)
+            self._say_what_is_kept(error, number)
             self._remove_replaced(reporter)
             if isinstance(error, RbuildError):
                 error.step = error.step or number
@@ -360,14 +361,14 @@ class _Run:
         if self._prepared:
             self._check_all()
 
-    def _say_what_is_kept(self, error: BaseException, step: Step) -> None:
+    def _say_what_is_kept(self, error: BaseException, number: int) -> None:
         """Staged bundles are published when all is well; what a command of the host does is not
         known.
         """
         if self._bundles_new:
             error.add_note("the new bundles are published")
         elif self._plan.bundles is not None and self._bundles_stay and not _is_told(error):
-            before = self._plan.steps[: self._plan.steps.index(step)]
+            before = self._plan.steps[: number - 1]
             changed = self._published_any or any(map(_may_change_bundles, before))
             error.add_note(f"the bundles are as they were{' before this step' if changed else ''}")
 

@@ -369,16 +369,18 @@ def with_docker_socket(plan: Plan, choice: Choice) -> tuple[Plan, str]:
 
 
 def _with_sockets(command: Command, planned: Planned, choice: Choice, *, remote: bool) -> Plan:
+    told: set[str] = set()
+
+    def provided(plan: Plan) -> Plan:
+        plan, said = with_docker_socket(plan, choice)
+        if said and said not in told:
+            told.add(said)
+            command.view(Notice(Level.INFO, "docker-socket", said))
+        return plan
+
     if not remote:
-        planned.reshaped(lambda plan: _with_docker_socket(command, plan, choice))
+        planned.reshaped(provided)
     return planned.plan
-
-
-def _with_docker_socket(command: Command, plan: Plan, choice: Choice) -> Plan:
-    plan, said = with_docker_socket(plan, choice)
-    if said:
-        command.view(Notice(Level.INFO, "docker-socket", said))
-    return plan
 
 
 def _settle(command: Command, plan: Plan, run: Run, engine: Engine) -> None:

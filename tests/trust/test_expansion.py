@@ -210,6 +210,17 @@ def test_power_that_is_in_expanded_words_is_refused(project: MakeProject, words:
     assert len(engine.containers) == 1
 
 
+def test_a_refusal_after_a_build_says_what_became_of_the_bundles(project: MakeProject) -> None:
+    (project.directory / "words").write_text("--privileged\n")
+    lines = ("docker build -t i .", "docker run -v ./bundles:/b $$(cat words) i")
+    project.write(f"all:\n    {lines[0]}\n    {lines[1]}\n")
+    engine = FakeEngine(rootless=False)
+    with pytest.raises(HostError) as caught:
+        done(project, engine, Overrides(), runner.Options())
+    assert (caught.value.step, len(engine.builds), engine.containers) == (2, 1, [])
+    assert caught.value.__notes__ == ["the bundles are as they were"]
+
+
 def test_privileges_are_taken_from_what_is_expanded(project: MakeProject) -> None:
     (project.directory / "words").write_text("--privileged\n")
     project.write("all:\n    docker run $$(cat words) i\n")
