@@ -286,9 +286,9 @@ class Unexpanded:
 
     `script` is the command as the recipe has it. It is `assignments`, `program` and `words`, each
     as written, which `shell` expands in `directory` with exactly `environment`. `line` is what it
-    stands in. `does` is what it is in any case, `why` what it depends on; `bundles` is where its
-    results seem to go. `instead` is what its container runs in the place of its own command,
-    `by_hand` says that a person works in it.
+    stands in. `does` is what it is in any case, `why` what it depends on; `harmless`: to expand it
+    changes nothing. `bundles` is where its results seem to go. `instead` is what its container runs
+    in the place of its own command, `by_hand` says that a person works in it.
     """
 
     script: str
@@ -301,6 +301,7 @@ class Unexpanded:
     line: str = ""
     does: Literal["build", "run", "other", "unknown"] = "unknown"
     why: str = ""
+    harmless: bool = False
     bundles: Bundles | None = None
     instead: tuple[str, ...] | None = None
     by_hand: bool = False

@@ -143,8 +143,18 @@ class Options:
     """Whether containers have namespaces of their own."""
     expand: Callable[[Unexpanded, process.OnOutput], Plan] | None = None
     """Gives the plan with what such a step is now in its place."""
+    foresee: Callable[[], Foreseen | None] = lambda: None
+    """Gives the plan with what its containers are if nothing is done before them."""
     mask: Mask = field(default_factory=Mask)
     """What hides the secrets that steps give to containers and builds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """A plan as it will be, if nothing is done in between; `keep` makes it the plan."""
+
+    plan: Plan
+    keep: Callable[[], None]
 
 
 def needs_engine(plan: Plan) -> bool:
@@ -207,6 +217,7 @@ class _Run:
         self._found_built: list[BuildImage] = []
         self._summary = Summary()
         self._rules: Rules | None = None
+        self._number = 0
         # What takes an engine's time is time in which files change, too.
         changed = unchanged.forget if unchanged else None
         self._given_engine = (
@@ -240,7 +251,7 @@ class _Run:
                 if number > len(self._plan.steps):
                     # What it came to is done already, or is not wanted.
                     return self._summary
-            of = len(self._plan.steps)
+            self._number, of = number, len(self._plan.steps)
             last = self._last_naming()
             self._options.mask.learn(step)
             self._emit(StepStarted(number, of, step.kind, title(step)))
@@ -660,19 +671,10 @@ class _Run:
 
     def _run(self, step: RunContainer, reporter: StepReporter) -> bool:
         stdio = interactive.stdio(step, terminal=self._options.terminal)
-        if self._unchanged is not None:
-            if self._skip is None:
-                by_hand = self._has_shell()
-                answer = (
-                    Answer("somebody works in its container")
-                    if by_hand
-                    else self._unchanged.run(self._in_storage, piped=stdio is Stdio.PIPED)
-                )
-                self._skip = self._is_done(answer, reporter)
-                if not self._skip and not by_hand and self._unchanged.may_be_skipped():
-                    self._running = self._unchanged.running()
-            if self._skip:
-                return False
+        if self._unchanged is not None and self._skip is None:
+            self._skip = self._need_not_run(self._unchanged, stdio, reporter)
+        if self._skip:
+            return False
         self._prepare()
         image = self._image(step, reporter)
         if self._attestor is not None:
@@ -685,11 +687,30 @@ class _Run:
         self._containers_to_run -= 1
         if self._running is not None:
             self._running.ended(step, image, watch.seconds)
-            if not self._containers_to_run:
-                self._running.all_ended()
         if self._unchanged is not None and not self._containers_to_run:
-            self._compare_with_cold(self._unchanged)
+            if self._running is not None and self._unchanged.may_be_skipped():
+                self._running.all_ended()
+            if not self._unchanged.waits():
+                self._compare_with_cold(self._unchanged)
         return True
+
+    def _need_not_run(self, unchanged: Unchanged, stdio: Stdio, reporter: StepReporter) -> bool:
+        """Whether all containers would come to what is there."""
+        if self._has_shell():
+            return self._is_done(Answer("somebody works in its container"), reporter)
+        ahead = self._options.foresee() if unchanged.waits() else None
+        if ahead is not None:
+            unchanged.take(ahead.plan)
+        answer = unchanged.run(self._in_storage, piped=stdio is Stdio.PIPED)
+        if self._is_done(answer, reporter):
+            if ahead is not None:
+                ahead.keep()
+                self._take(ahead.plan, self._number - 1)
+            return True
+        unchanged.take(self._plan)
+        if unchanged.may_be_skipped() or unchanged.waits():
+            self._running = unchanged.running()
+        return False
 
     def _has_shell(self) -> bool:
         """Whether somebody works in one of the containers."""

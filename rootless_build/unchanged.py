@@ -37,6 +37,7 @@ from rootless_build.plan import (
 )
 
 _NEVER_BUILT: Final = "it was not built yet"
+_NOT_KNOWN: Final = "it is not known yet which containers follow"
 _FORGOTTEN: Final = "nobody remembers what went into the image in storage"
 
 
@@ -281,6 +282,10 @@ class Unchanged:
         """Whether a run of the containers is worth a record."""
         return not self._must_run(piped=False)
 
+    def waits(self) -> bool:
+        """Whether nothing but what is not known yet keeps it from telling."""
+        return self._must_run(piped=False) == _NOT_KNOWN
+
 
 class _LabelReporter(ForwardingReporter):
     """Calls `reached` when an engine comes to the instruction with a given text."""
@@ -500,7 +505,7 @@ def _unknown_or_lost(plan: Plan) -> str:
     if any(isinstance(step, RemoveVolume) for step in plan.steps):
         return "the recipe removes volumes"
     if any(isinstance(step, Unexpanded) and step.may_run for step in plan.steps):
-        return "it is not known yet which containers follow"
+        return _NOT_KNOWN
     return ""
 
 

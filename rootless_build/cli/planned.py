@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from rootless_build import process, recipes
 from rootless_build.config import Config
+from rootless_build.errors import RbuildError
 from rootless_build.plan import Plan, Unexpanded
+from rootless_build.runner import Foreseen
 
 
 class Planned:
@@ -37,3 +39,23 @@ class Planned:
         self._recipe = recipes.expanded(self._recipe, step, on_output, self._config)
         self.plan = self._shape(self._recipe)
         return self.plan
+
+    def foreseen(self) -> Foreseen | None:
+        """It with all its containers known, as they are if nothing is done before them; None where
+        that can't be found out without doing anything.
+        """
+        other = Planned(self._config, self._recipe, self._shape)
+        steps = other.plan.steps
+        while step := next((s for s in steps if isinstance(s, Unexpanded) and s.may_run), None):
+            if not step.harmless:
+                return None
+            try:
+                steps = other.expand(step, lambda *_: None).steps
+            except RbuildError:
+                # It is told when its turn comes.
+                return None
+
+        def keep() -> None:
+            self._recipe, self.plan = other._recipe, other.plan
+
+        return Foreseen(other.plan, keep)

@@ -263,6 +263,7 @@ def execute(
     _tell_notes(command, plan.notes, mask)
     options = runner.Options(
         expand=_expanding(command, planned, mask),
+        foresee=planned.foreseen,
         rootful=command.flag("rootful"),
         terminal=_text(command) and reproduction is None,
         reproduction=reproduction,

@@ -22,7 +22,7 @@ from rootless_build.data import dataclass
 from rootless_build.errors import RecipeError, StepFailedError
 from rootless_build.held import hold
 from rootless_build.plan import Bundles, Origin, Step, Unexpanded
-from rootless_build.recipes import bundles_directory, docker_argv, make_run, stub
+from rootless_build.recipes import bundles_directory, docker_argv, make_run, shell_line, stub
 from rootless_build.recipes.shell_line import NotSimpleError, Part
 
 _RECORDER: Final = """#!/bin/sh
@@ -60,6 +60,7 @@ def planned(
         raise NotSimpleError("docker is run through a word that only the shell knows")
     known = docker_argv.of_program((docker.program, *docker.known[1:]))
     does = docker_argv.does(known)
+    own = shell_line.of_project(docker, part.directory, environment, project)
     return Unexpanded(
         script=part.text,
         assignments=" ".join(docker.assignments),
@@ -71,6 +72,7 @@ def planned(
         line=docker.line,
         does=does,
         why=why,
+        harmless=docker.harmless and not own,
         bundles=_bundles(known, part.directory, origin, project) if does == "run" else None,
         origin=origin,
     )

@@ -297,7 +297,18 @@ class _Line(Reading):
             tuple(dict.fromkeys(then)),
             program if known[0] == program else "",
             known,
+            all(map(self._only_asks, asking)),
         )
+
+    def _only_asks(self, command: Node) -> bool:
+        """Whether what the shell starts for the words of a docker command changes nothing."""
+        for node in within(command):
+            if node.type == "command_substitution":
+                _, other = shell_questions.programs(self.tree, node)
+                says = f"echo {self.tree.of(node)}"
+                if other and shell_effects.effect(says) is not shell_effects.Effect.NOTHING:
+                    return False
+        return True
 
     def _ask(self, command: Node, asks: set[str], then: list[str]) -> None:
         """Adds the programs that the shell starts for the words of a docker command, and what of

@@ -52,7 +52,8 @@ class Simple:
     are the programs that the shell starts for its words; `line` is what it stands in. `of_files`
     is what in its words depends on files, `of_then` what only the moment tells at which it is run.
     `program` is the first word, empty where only the shell knows it, and `known` are the words,
-    each as far as it can be told without a shell; `words` are there where none has to be asked.
+    each as far as it can be told without a shell. `harmless`: what is asked for them changes
+    nothing. `words` are there where none has to be asked.
     """
 
     assignments: tuple[str, ...]
@@ -63,6 +64,7 @@ class Simple:
     of_then: tuple[str, ...] = ()
     program: str = ""
     known: tuple[str | None, ...] = ()
+    harmless: bool = True
     words: tuple[str, ...] = ()
 
     @property

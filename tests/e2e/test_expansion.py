@@ -21,6 +21,10 @@ all:
 binary:
 	docker build --network host -t expanded --build-arg V="$$(cat fixed)" .
 	docker run --rm --network host -v $(CURDIR)/bundles:/b $$(cat image) cp /v /b/v
+two:
+	docker build --network host -t expanded .
+	docker run --rm --network host -v $(CURDIR)/bundles:/b expanded cp /v /b/v
+	docker run --network host -v $(CURDIR)/bundles:/b `cat image` sh -c "echo $$(cat fixed)>/b/w"
 named:
 	docker build --network host -t named --iidfile .iid .
 	docker run --rm --network host -v $(CURDIR)/bundles:/b $$(cat .iid) cp /v /b/v
@@ -66,6 +70,24 @@ def test_what_is_expanded_is_done_again_only_where_something_changed(project: Rb
     assert (done.returncode, (project.bundles / "v").read_text()) == (0, "[two]\n"), done.stderr
     assert "build argument V changed" in done.stderr
     assert project("binary").stderr.count("nothing changed") == 1
+
+
+def test_all_containers_are_run_or_none(project: Rbuild) -> None:
+    def said() -> str:
+        done = project("--explain", "two")
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    assert "nothing changed" not in said()
+    assert said().count("nothing changed") == 1
+    (project.project / "fixed").write_text("two\n")
+    (project.bundles / "v").touch()
+    assert "changed" in said()
+    assert (project.bundles / "w").read_text() == "two\n"
+    assert said().count("nothing changed") == 1
+    (project.bundles / "v").write_text("other")
+    assert "the bundles are not as that run left them" in said()
+    assert (project.bundles / "v").read_text() == "[]\n"
 
 
 def test_a_shell_that_does_not_come_to_docker(project: Rbuild) -> None:

@@ -16,7 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import process, recipes
+from rootless_build import process, recipes, runner
+from rootless_build.backend import Image
+from rootless_build.cli.planned import Planned
 from rootless_build.config import Config
 from rootless_build.errors import StepFailedError
 from rootless_build.plan import (
@@ -28,7 +30,9 @@ from rootless_build.plan import (
     Unexpanded,
 )
 from rootless_build.recipes import docker_argv
+from rootless_build.unchanged import Unchanged
 from tests.unit.make_project import PATH, MakeProject
+from tests.unit.test_runner import FakeEngine, write
 
 _RECORDER = """#!{python} -IS
 import json, os, sys
@@ -387,3 +391,38 @@ def test_what_no_line_before_it_may_write_is_read_now(project: MakeProject, firs
     assert isinstance(bake, BuildImage)
     assert isinstance(run, RunContainer)
     assert run.environment == (("A", "1"),)
+
+
+# --- whether anything has to be done ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "times"),
+    [
+        ("$$(echo x >> log; echo x)", 1),
+        ("$$(./count)", 1),
+        ("$$(cat ver)", 0),
+    ],
+)
+def test_a_command_that_does_something_is_run_once(
+    project: MakeProject, tmp_path: Path, words: str, times: int
+) -> None:
+    """What only looks may be asked before too: whether the containers have to be run at all."""
+    filled(project.directory)
+    count = project.directory / "count"
+    count.write_text("#!/bin/sh\necho x >> log\n")
+    count.chmod(0o755)
+    run = "docker run -v ./bundles:/b"
+    project.write(f"binary:\n    {run} i one\n    {run} -e W={words} i two\n")
+    for number in (1, 2):
+        planned = Planned(Config(), project.plan(), lambda plan: plan)
+        engine = FakeEngine({"i": Image("1" * 64)}, work=write("made", "x"))
+        unchanged = Unchanged(planned.plan, (), tmp_path / "cache")
+        options = runner.Options(expand=planned.expand, foresee=planned.foreseen)
+        summary = runner.run(planned.plan, engine, options, silent, unchanged)
+        assert [step.command for step in engine.containers] == (
+            [("one",), ("two",)] if number == 1 or times else []
+        )
+        assert summary.done is bool(engine.containers)
+    log = project.directory / "log"
+    assert (log.read_text().count("x") if log.exists() else 0) == 2 * times
