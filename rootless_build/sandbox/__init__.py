@@ -65,6 +65,8 @@ class Looking:
     ) -> None:
         self._project = project
         own = {name: os.path.realpath(environment.get(name) or "/") for name in _OWN}
+        around = f"{project}/", f"{os.path.realpath(environment.get('HOME') or '/')}/"
+        own = {name: place for name, place in own.items() if not _holds(place, around)}
         self._private = (*_PRIVATE, *own.values())
         named = _paths(project, (*environment.values(), *(v for _, v in variables)))
         self._named = tuple(path for path in named if path not in own.values())
@@ -214,6 +216,10 @@ def _paths(project: Path, values: Sequence[str]) -> Iterator[str]:
         place = text.removeprefix("gitdir: ").strip()
         common = Path(os.path.realpath(project / place)).parent.parent
         yield str(common)
+
+
+def _holds(place: str, others: Sequence[str]) -> bool:
+    return any(other.startswith(f"{place}/") for other in others)
 
 
 def _is_below(path: str, private: Sequence[str]) -> bool:

@@ -862,3 +862,22 @@ def test_a_plan_reaches_no_listener_of_the_user(
         assert "it tried to reach" in said
         assert app.run([*words, "--no-sandbox"]) == 0
         assert reached(made)
+
+
+def test_a_directory_for_temporary_files_may_hold_the_home(project: Project) -> None:
+    environment = {**os.environ, "TMPDIR": str(project.home)}
+    looking = Looking(project.directory, environment)
+    done = looking.run(["cat", f"{project.home}/file"], environment={}, directory=project.directory)
+    assert done.text == "as it was\n"
+
+
+@pytest.mark.parametrize("place", ["/", "/tmp", "/var", "/var/tmp", "/run", "/dev/shm", "/usr"])
+def test_a_directory_of_the_system_can_be_looked_at(project: Project, place: str) -> None:
+    looking = Looking(Path(place), dict(os.environ))
+    script = (
+        f"echo x > attack-{os.getpid()}; ls /usr /dev/null /proc/self/status > /dev/null && pwd"
+    )
+    done = looking.run(["sh", "-c", script], environment={}, directory=Path(place))
+    assert not looking.problem
+    assert done.text.strip() == place
+    assert not Path(place, f"attack-{os.getpid()}").exists()
