@@ -238,5 +238,6 @@ def _mounts_below(directory: str) -> Iterator[str]:
         for line in file:
             # Blanks and their like are written as octal numbers (proc(5)).
             path = re.sub(r"\\(\d{3})", lambda found: chr(int(found[1], 8)), line.split()[4])
-            if path.startswith(f"{directory}/"):
+            # What can't be reached can't be shown.
+            if path.startswith(f"{directory}/") and os.path.exists(path):  # noqa: PTH110 - as above
                 yield path
