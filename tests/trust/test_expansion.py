@@ -333,3 +333,36 @@ def test_an_environment_is_in_no_provenance(project: MakeProject) -> None:
     plan = project.plan()
     assert "a-secret-value" in plans.to_json(plan)
     assert "a-secret-value" not in json.dumps(portable(plan))
+
+
+# --- the id of an image, in a file ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("link", "leads"),
+    [
+        ("out", "private"),
+        ("out/iid", "private/iid"),
+        ("out/iid", "private/new"),
+        ("out/iid", "/dev/null"),
+    ],
+)
+def test_an_id_is_written_through_no_link(tmp_path: Path, link: str, leads: str) -> None:
+    """A container, or an output, can have left one in the project."""
+    directory, private = tmp_path / "project", tmp_path / "private"
+    directory.mkdir()
+    private.mkdir()
+    (private / "iid").write_text("mine")
+    (directory / "Dockerfile").write_text("FROM scratch\n")
+    place = directory / link
+    place.parent.mkdir(exist_ok=True)
+    place.symlink_to(tmp_path / leads)
+    project = MakeProject(directory).write("all:\n    docker build --iidfile out/iid .\n")
+    with contextlib.suppress(StepFailedError):
+        # As root all of it is refused before, unless it is meant.
+        runner.run(project.plan(), FakeEngine(), runner.Options(rootful=True), lambda _: None)
+    assert os.listdir(private) == ["iid"]  # noqa: PTH208
+    assert (private / "iid").read_text() == "mine"
+    if link == "out/iid":
+        assert place.read_text() == f"sha256:{'2' * 64}"
+        assert not place.is_symlink()
