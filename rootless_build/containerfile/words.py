@@ -66,6 +66,8 @@ class Expanded:
 
 
 NORMAL: Final = Modes()
+LONGEST: Final = 131_071
+"""What a program can be given in one argument or variable (execve(2))."""
 
 
 def expanded(
@@ -74,6 +76,8 @@ def expanded(
     """The text with quotes taken away and variables replaced. Raises WordError."""
     lexer = _Lexer(text, variables, escape, modes)
     result, words = lexer.until("", raw_escapes=modes.raw_escapes)
+    if len(result) > LONGEST:
+        raise WordError(f"this has more than {LONGEST:,} characters with its variables replaced")
     return Expanded(result, words, tuple(lexer.substitutions), tuple(dict.fromkeys(lexer.unset)))
 
 

@@ -28,6 +28,8 @@ _RESERVED: Final = frozenset(
     | {"in", "then", "until", "while", "[[", "]]", "select"}
 )
 _ESCAPED_BLANK: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\[ \t\v\f\r]")
+_DEEPEST: Final = 300
+"""Nodes in one another: a chain of three hundred commands, which nobody writes on a line."""
 _RUNS: Final = re.compile(rb"\$\(|`|[<>]\(")
 _COMMANDS: Final = frozenset({"command_substitution", "arithmetic_expansion"})
 _NO_COMMANDS: Final = frozenset({"raw_string", "ansi_c_string", "comment", "heredoc_body"})
@@ -64,10 +66,16 @@ class Tree:
         joined = _without_continuations(data, root)
         self._data = joined
         self.root = root if joined == data else _parse(joined)
+        self._is_given_up = len(joined) > _DEEPEST and _is_too_deep(self.root)
+        if self._is_given_up:
+            # What a node stands in is looked for from the top: that would take hours.
+            self.root = _parse(b"")
 
     @property
     def is_whole(self) -> bool:
         """Whether all of it was understood."""
+        if self._is_given_up:
+            return False
         blanks = (found.start() for found in _ESCAPED_BLANK.finditer(self._data))
         misread = any(self._is_misread(node) for node in within(self.root))
         lost = misread or any(map(self._is_lost, blanks)) or self._hides_commands()
@@ -247,6 +255,22 @@ def within(node: Node) -> Iterator[Node]:
         node = waiting.pop()
         yield node
         waiting += reversed(node.children)
+
+
+def _is_too_deep(root: Node) -> bool:
+    cursor = root.walk()
+    deepest = 0
+    while deepest <= _DEEPEST:
+        deepest = max(deepest, cursor.depth)
+        node = cursor.node
+        if node is not None and node.type == "pipeline" and node.child_count > _DEEPEST:
+            return True
+        if cursor.goto_first_child():
+            continue
+        while not cursor.goto_next_sibling():
+            if not cursor.goto_parent():
+                return False
+    return True
 
 
 def above(node: Node) -> Iterator[Node]:

@@ -40,7 +40,7 @@ _FILE_OPTIONS: Final = frozenset({"--rcfile", "--init-file", "--emulate"})
 _INPUTS: Final = frozenset({"/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
 _DOCKER: Final = (
     r"(?<![\w.-])(?:(?<!/)|(?<=bin/))(?:docker(?:-buildx)?|podman)"
-    r"(?:[\s,]+[-$][^\s,]+(?:[\s,]+[^\s,$-][^\s,]*)??)*[\s,]+"
+    r"(?:[\s,]+[-$][^\s,]+(?:[\s,]+[^\s,$-][^\s,]*)??){0,40}[\s,]+"
 )
 _COMMAND: Final = re.compile(
     _DOCKER + r"(?:attach|bake|build|builder|buildx|commit|compose|container|context|cp|create|diff"
@@ -85,6 +85,8 @@ _OF_GIT: Final = frozenset(
     {"add", "branch", "checkout", "commit", "diff", "grep", "log", "ls-files", "show", "status"}
     | {"tag"}
 )
+_DEEPEST: Final = 10
+"""Scripts in the words of scripts, after which docker counts as run where it is named."""
 _NO_VALUES: Final = frozenset({"variable_name", "subscript", "do_group"})
 _STEPS_ASIDE: Final = PREFIXES | {"sudo", "doas", "env", "nohup"}
 
@@ -92,8 +94,9 @@ _STEPS_ASIDE: Final = PREFIXES | {"sudo", "doas", "env", "nohup"}
 class Reading:
     """A shell text, read with the variables that it will have."""
 
-    def __init__(self, text: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, text: str, environment: Mapping[str, str], depth: int = 0) -> None:
         self.tree = Tree(text)
+        self._depth = depth
         self._assigned = self.tree.assigned()
         self._environment = environment
         self._values = _given_values(self.tree)
@@ -198,7 +201,9 @@ class Reading:
             return self._is_named(node)
         if not speaks_of_docker(text, self._environment):
             return False
-        inner = Reading(text, self._environment)
+        if self._depth == _DEEPEST:
+            return True
+        inner = Reading(text, self._environment, self._depth + 1)
         return bool(inner.docker) if inner.is_whole else inner.may_run_docker()
 
     def _may_be_docker(self, node: Node, number: int, words: Sequence[Word]) -> bool:

@@ -300,6 +300,38 @@ def test_rbuild_toml(rbuild: Attacks, name: str) -> None:
     rbuild.holds(*PLAN)
 
 
+LINES: Mapping[str, str] = {
+    "questions": f"docker run {deep('$$(', '', ')')} i",
+    "a chain": f"docker run i {'a&&' * 5000}b",
+    "alternatives": f"{'a || ' * DEEP}docker run i",
+    "pipes": f"docker run i {'a|' * 5000}b",
+    "docker's own words": f"foo {'docker -a ' * 10_000}",
+    "evaluation": deep("eval ", "docker"),
+    "conditions": deep("if ", "docker run i"),
+    "loops": f"{'for a in b; do ' * 1000}docker run{'; done' * 1000}",
+    "variables": f'docker run "{deep("$${A:-", "", "}")}" i',
+    "brackets": f"docker run i {'(' * 20_000}",
+    "quotes": "docker run i " + "'" * 20_001,
+    "digits": f"docker run --ulimit nofile={'9' * 5000} --shm-size {'9' * 5000}g i",
+    "colons": f"docker run -v {'a:' * DEEP} i",
+    "a reference": f"docker pull {'a/' * DEEP}a",
+    "a platform": f"docker build --platform {'a/' * DEEP} .",
+    "an address": "docker build https://[x/y.git#a",
+    "a tag that is an option": "docker build -t --help .",
+    "a name that is an option": "docker tag -- --help -a",
+    "an image that is an option": "docker run -- --help true",
+    "a file that is an option": "docker build -f --help .",
+    "a context that is an option": "docker build -- --help",
+    "a bake file that is an option": "docker buildx bake -f --help",
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_lines_of_recipes(rbuild: Attacks, name: str) -> None:
+    (rbuild.directory / "Makefile").write_text(f"all:\n\t{LINES[name]}\n")
+    rbuild.holds(*PLAN)
+
+
 def bind(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as made:
         here = Path.cwd()
