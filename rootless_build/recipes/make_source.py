@@ -26,6 +26,8 @@ _SAYS: Final = re.compile(r"\$[({](?:info|warning|error|eval|file)\s")
 _INFO: Final = re.compile(r"\$[({]info\s")
 _SPECIAL: Final = re.compile(r"\$|\\\n[ \t]*")
 _DEPTH: Final = 4
+_COMMANDS: Final = 20_000
+"""Commands of a recipe, those of canned recipes in canned recipes included, that are looked at."""
 _NESTED: Final = 100
 """So many `$(info …)` in others are read as texts of their own."""
 
@@ -45,6 +47,7 @@ class Sources:
         self._texts = texts
         self._rows: dict[Path, list[str]] = {}
         self._special: dict[str, bool] = {}
+        self._left = 0
         self._said = _Said(said for text in texts.values() for said in _informs(text))
         self._defined = {
             name: body
@@ -105,10 +108,14 @@ class Sources:
         if not first.startswith("\t"):
             # `target: ; command`, all on the rule's own line.
             first = "\t" + first.partition(";")[2]
+        self._left = _COMMANDS
         recipe = _recipe(first, (rows[n] for n in range(line, len(rows))))
         return [command for row in recipe for command in self._expanded(row, "", _DEPTH)]
 
     def _expanded(self, written: str, before: str, depth: int) -> Iterator[Command]:
+        self._left -= 1
+        if self._left < 0:
+            return
         spliced = _SPLICED.fullmatch(written.strip())
         if spliced and depth and spliced["name"] in self._defined:
             for row in _joined(self._defined[spliced["name"]].split("\n")):

@@ -84,6 +84,8 @@ def _shell(text: str) -> None:
 
 
 def _docker(text: str) -> None:
+    # As above.
+    text = text.encode(errors="surrogatepass").decode(errors="surrogateescape")
     context = docker_argv.Context(Path("/project"), {"A": "1"}, Origin("Makefile", 1, ""))
     docker_argv.steps(text.split(" "), context)
 
