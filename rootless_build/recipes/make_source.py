@@ -20,14 +20,14 @@ _SETS: Final = re.compile(r"[\w.)}-][ \t]*(?::{0,3}|\?|\+|!)\Z")
 """Ends what stands before the `=` of a variable."""
 _RULE: Final = re.compile(r"[^#:?+!]:")
 _SPLICED: Final = re.compile(
-    r"(?P<prefix>[-@+\s]*)\$[({](?:call\s+)?(?P<name>[^\s(){},$]+)[^$]*[)}]"
+    r"(?P<prefix>[-@+\s]*)\$[({](?:call\s+)?(?P<name>[^\s(){},$]++)[^$]*[)}]"
 )
 _SAYS: Final = re.compile(r"\$[({](?:info|warning|error|eval|file)\s")
 _INFO: Final = re.compile(r"\$[({]info\s")
 _SPECIAL: Final = re.compile(r"\$|\\\n[ \t]*")
 _DEPTH: Final = 4
-_COMMANDS: Final = 20_000
-"""Commands of a recipe, those of canned recipes in canned recipes included, that are looked at."""
+_COMMANDS: Final = 100_000
+"""Commands that are looked at, those of canned recipes wherever they are used included."""
 _NESTED: Final = 100
 """So many `$(info …)` in others are read as texts of their own."""
 
@@ -47,7 +47,7 @@ class Sources:
         self._texts = texts
         self._rows: dict[Path, list[str]] = {}
         self._special: dict[str, bool] = {}
-        self._left = 0
+        self._left = _COMMANDS
         self._said = _Said(said for text in texts.values() for said in _informs(text))
         self._defined = {
             name: body
@@ -108,17 +108,20 @@ class Sources:
         if not first.startswith("\t"):
             # `target: ; command`, all on the rule's own line.
             first = "\t" + first.partition(";")[2]
-        self._left = _COMMANDS
         recipe = _recipe(first, (rows[n] for n in range(line, len(rows))))
         return [command for row in recipe for command in self._expanded(row, "", _DEPTH)]
 
     def _expanded(self, written: str, before: str, depth: int) -> Iterator[Command]:
-        self._left -= 1
+        self._left -= 1 + len(written) // 16
         if self._left < 0:
             return
         spliced = _SPLICED.fullmatch(written.strip())
         if spliced and depth and spliced["name"] in self._defined:
-            for row in _joined(self._defined[spliced["name"]].split("\n")):
+            rows = self._defined[spliced["name"]].split("\n")
+            self._left -= len(rows)
+            for row in _joined(rows):
+                if self._left < 0:
+                    return
                 yield from self._expanded(row, before + spliced["prefix"], depth - 1)
             return
         body = written.lstrip(PREFIXES)
