@@ -8,16 +8,13 @@ words are not answered: there the stand-ins are, as while a Makefile is read.
 
 from __future__ import annotations
 
-import os
 import shlex
-import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
-from rootless_build import process
+from rootless_build import mute_terminal, process
 from rootless_build.data import dataclass
 from rootless_build.errors import RecipeError, StepFailedError
 from rootless_build.held import hold
@@ -117,7 +114,7 @@ def _recorded(step: Unexpanded, on_output: process.OnOutput) -> Recorded:
         stubs = stub.install(place, given.get("PATH", _PLACES))
         own = {**stubs.variables, "RBUILD_STUB_EXPANDS": _EXPANDS}
         path = f"{stubs.directory}:{stubs.path}"
-        with _input() as terminal:
+        with mute_terminal.standard_input() as terminal:
             status = process.stream(
                 [*step.shell, _script(step, recorder)],
                 on_output,
@@ -143,20 +140,6 @@ def _script(step: Unexpanded, recorder: Path) -> str:
     # The shell of the recipe has to be able to read all of the line.
     whole = "" if step.line.endswith("\\") else f"if false; then\n{step.line}\nfi\n"
     return f"{whole}{call}"
-
-
-@contextmanager
-def _input() -> Iterator[int | IO[bytes]]:
-    """What docker's words may ask whether it is a terminal, but can't read from."""
-    if not os.isatty(0):
-        yield subprocess.DEVNULL
-        return
-    with open(os.ttyname(0), "wb", opener=_without_control) as terminal:
-        yield terminal
-
-
-def _without_control(path: str, flags: int) -> int:
-    return os.open(path, flags & ~(os.O_CREAT | os.O_TRUNC) | os.O_NOCTTY)
 
 
 def _read(place: Path, stubs: stub.Stub) -> Recorded:

@@ -8,19 +8,15 @@ be reached, and no process outside. What was denied is told, since a build would
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import json
 import os
 import re
-import subprocess
-import termios
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypedDict, cast
 
-from rootless_build import process
+from rootless_build import mute_terminal, process
 from rootless_build.errors import HostError
 from rootless_build.process import Completed, Environment
 from rootless_build.sandbox.places import Box
@@ -99,7 +95,7 @@ class Looking:
     ) -> Completed:
         """Run a program in the sandbox, or without where this host has none. `kept` are directories
         that it may write, and `shown` others that it may read wherever they are. Its standard input
-        is a terminal where rbuild's is, but not the same.
+        is a terminal where rbuild's is, but not the same, and nothing comes from it.
         """
         box = self._box(directory, kept, shown)
         while not self.problem:
@@ -150,7 +146,7 @@ class Looking:
         out, err = bytearray(), bytearray()
         reader, writer = os.pipe()
         try:
-            with _input() as stdin, warnings.catch_warnings():
+            with mute_terminal.standard_input() as stdin, warnings.catch_warnings():
                 # The other threads of a test runner are none of those that look.
                 warnings.simplefilter("ignore", DeprecationWarning)
                 process.stream(
@@ -186,22 +182,6 @@ def _said(kind: str, found: Sequence[str]) -> str:
     known = [what for what in found if what]
     shown = ", ".join(known[:3]) + (f" and {len(known) - 3} more" if len(known) > 3 else "")
     return _WORDS[kind].format(shown).replace(" ()", "")
-
-
-@contextmanager
-def _input() -> Iterator[int]:
-    """Standard input for a program: a terminal of its own, of the same size, or nothing."""
-    if not os.isatty(0):
-        yield subprocess.DEVNULL
-        return
-    ours, theirs = os.openpty()
-    try:
-        size = fcntl.ioctl(0, termios.TIOCGWINSZ, bytes(8))
-        fcntl.ioctl(ours, termios.TIOCSWINSZ, size)
-        yield theirs
-    finally:
-        os.close(ours)
-        os.close(theirs)
 
 
 def _paths(project: Path, values: Sequence[str]) -> Iterator[str]:

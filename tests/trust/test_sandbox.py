@@ -556,6 +556,14 @@ def test_the_terminal_is_left_alone(project: Project, attack: str) -> None:
     assert b"attack" not in shown
 
 
+def test_nobody_types_on_that_terminal_and_nobody_is_waited_for(project: Project) -> None:
+    said, _ = on_terminal(
+        project, "[ -t 0 ] && echo terminal; exec 2>&1; cat; read -r w || echo nobody"
+    )
+    assert said.startswith(b"terminal\n")
+    assert said.endswith(b"nobody\n")
+
+
 def test_a_terminal_is_as_wide_as_the_real_one(project: Project) -> None:
     said, _ = on_terminal(project, "until [ \"$(stty size)\" != '0 0' ]; do exit; done; stty size")
     assert said in {b"42 99\n", b"", b"0 0\n"}

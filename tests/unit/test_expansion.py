@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,7 +31,7 @@ from rootless_build.plan import (
     Step,
     Unexpanded,
 )
-from rootless_build.recipes import docker_argv
+from rootless_build.recipes import docker_argv, expansion
 from rootless_build.unchanged import Unchanged
 from tests.unit.make_project import PATH, MakeProject
 from tests.unit.test_runner import FakeEngine, write
@@ -391,6 +393,32 @@ def test_what_no_line_before_it_may_write_is_read_now(project: MakeProject, firs
     assert isinstance(bake, BuildImage)
     assert isinstance(run, RunContainer)
     assert run.environment == (("A", "1"),)
+
+
+@pytest.fixture(params=[0o620, 0], ids=["own", "after-su"])
+def terminal(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Standard input is a terminal; after `su` it is one that the user may not open."""
+    ours, theirs = os.openpty()
+    os.fchmod(theirs, request.param)
+    before = os.dup(0)
+    os.dup2(theirs, 0)
+    yield
+    os.dup2(before, 0)
+    for one in (before, ours, theirs):
+        os.close(one)
+
+
+@pytest.mark.usefixtures("terminal")
+def test_words_may_ask_whether_there_is_a_terminal_and_wait_for_nobody(
+    project: MakeProject,
+) -> None:
+    (project.directory / "ver").write_text("1\n")
+    project.write("all:\n    docker run i $$(cat ver; [ -t 0 ] && echo is one; cat <&0)\n")
+    (step,) = project.steps()
+    assert isinstance(step, Unexpanded)
+    ((made,), _) = expansion.expanded(step, silent)
+    assert isinstance(made, RunContainer)
+    assert made.command == ("1", "is", "one")
 
 
 # --- whether anything has to be done ------------------------------------------------------------
