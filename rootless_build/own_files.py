@@ -19,7 +19,8 @@ from typing import Final
 from rootless_build.data import dataclass
 from rootless_build.plan import BuildImage, Plan
 
-PROVENANCE: Final = ("provenance.intoto.json", "provenance.intoto.jsonl")
+SIGNED: Final = "provenance.intoto.jsonl"
+PROVENANCE: Final = ("provenance.intoto.json", SIGNED)
 """The statement in each bundle, and the same signed (`rootless_build.bundles.statement`)."""
 _BELOW: Final = ("", "*/", "*/*/")
 """Where a bundle is, below the bundles directory: `NAME`, or `VERSION/NAME`."""

@@ -23,7 +23,7 @@ from rootless_build.data import dataclass
 from rootless_build.fingerprint.ignore import Rules
 from rootless_build.fingerprint.index import Index
 from rootless_build.fingerprint.tree import Tree, scan
-from rootless_build.own_files import OwnFiles, with_rules
+from rootless_build.own_files import SIGNED, OwnFiles, with_rules
 from rootless_build.plan import BindMount, BuildImage, Pairs, RunContainer
 
 _MOUNT: Final = re.compile(r"--mount=(\S*)")
@@ -43,6 +43,7 @@ _NO_MATTER_TO_RUN: Final = frozenset(
         "caller_ids",
     }
 )
+_SIGNATURES: Final = Rules(f"**/{SIGNED}")
 _SHOWN: Final = 3
 
 
@@ -148,9 +149,10 @@ def of_run(step: RunContainer, image: Image, cache: Path, bundles: Path) -> Fing
 
 
 def of_bundles(directory: Path, cache: Path) -> str:
-    """What stands for the bundles as they are. Raises UnknownInputError."""
+    """What stands for the bundles as they are, signed or not. Raises UnknownInputError."""
+    root = Path(os.path.realpath(directory))
     try:
-        return scan(directory, Index.load(index_file(cache, "bundles", directory))).digest
+        return scan(root, Index.load(index_file(cache, "bundles", directory)), _SIGNATURES).digest
     except OSError as error:
         raise UnknownInputError(f"{error.filename or directory}: {error.strerror}") from error
 

@@ -404,6 +404,12 @@ def test_an_output_directory_is_part_of_what_a_build_made(
     assert run(project, step)[0][0]
 
 
+@pytest.mark.parametrize("place", ["", "binary"])
+def test_bundles_that_were_signed_are_not_made_again(project: Project, place: str) -> None:
+    (project.bundles / place / "provenance.intoto.jsonl").write_text("{}")
+    assert run(project)[0] == (False, False)
+
+
 def test_the_base_image_counts_by_its_stand_in_too(project: Project) -> None:
     from rootless_build.backend import LABEL_BASE  # noqa: PLC0415
 
