@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -155,7 +157,7 @@ def sign(directory: Path, key: PrivateKey, *, dry_run: bool = False) -> Iterator
 def _written(root: Path, envelopes: dict[str, bytes]) -> Iterator[str]:
     for where, content in envelopes.items():
         try:
-            with directory_inside(root, where) as place:
+            with directory_inside(root, where) as place, _writable(place):
                 _replace(place, content)
         except OSError as error:
             raise HostError(
@@ -163,6 +165,20 @@ def _written(root: Path, envelopes: dict[str, bytes]) -> Iterator[str]:
                 finding="bundles-not-writable",
             ) from error
         yield where
+
+
+@contextmanager
+def _writable(place: int) -> Iterator[None]:
+    """A build may have left the directory of a bundle so that nothing can be added to it."""
+    mode = stat.S_IMODE(os.fstat(place).st_mode)
+    if mode & 0o200 or os.geteuid() == 0:
+        yield
+        return
+    os.fchmod(place, mode | 0o200)
+    try:
+        yield
+    finally:
+        os.fchmod(place, mode)
 
 
 def _replace(place: int, content: bytes) -> None:

@@ -522,6 +522,16 @@ def test_what_was_changed_is_not_signed(place: Path) -> None:
     assert (place / "bundles" / BUNDLE / SIGNED).read_bytes() == before
 
 
+def test_a_bundle_is_signed_whose_directory_the_build_left_read_only(place: Path) -> None:
+    bundle = place / "bundles" / BUNDLE
+    (bundle / SIGNED).unlink()
+    bundle.chmod(0o555)
+    assert len(sign(place / "bundles", place / "key")) == 3
+    assert bundle.stat().st_mode & 0o777 == 0o555
+    assert told(place / "bundles", place / "key.pub") == []
+    bundle.chmod(0o755)
+
+
 def test_a_signature_is_not_written_through_a_link(place: Path) -> None:
     file = place / "bundles" / BUNDLE / SIGNED
     file.unlink()
