@@ -28,6 +28,7 @@ _WITHOUT: Final = "--no-sandbox does without, as a build does"
 _ENDED: Final = b'{"ended": "it was ended from outside"}'
 _WORDS: Final = {
     "network": "it tried to reach the network ({})",
+    "addresses": "it asked for network addresses, and saw none of this host's",
     "socket": "it tried to reach a socket ({})",
     "write": "it tried to write {}",
     "left": "it wrote {}, which is gone now",

@@ -23,10 +23,14 @@ _X86_64: Final = 0xC000003E
 _NUMBER, _ARCHITECTURE = 0, 4
 _X32: Final = 0x40000000
 _WRITES: Final = os.O_ACCMODE | os.O_CREAT | os.O_TRUNC
-_UNIX, _FAMILIES = 1, (2, 10, 16)
+_UNIX, _NETLINK, _FAMILIES = 1, 16, (2, 10)
+_NAMES_NOTHING_OF_NETWORKS: Final = (9, 15)
+"""Protocols of netlink: audit and uevents. Others name addresses, routes and sockets."""
 _STREAM, _PACKETS = 1, 5
 _TO_TERMINAL: Final = (0x5412, 0x541C)
 """TIOCSTI and TIOCLINUX: words put into the user's terminal."""
+_INTERFACES: Final = (0x8912, 0x8915)
+"""SIOCGIFCONF and SIOCGIFADDR: addresses, asked for without netlink."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,7 @@ _TOLD: Final = {
     "sendmsg": Told("message"),
     "sendmmsg": Told("message"),
     "socket": Told("socket"),
+    "ioctl": Told("interfaces"),
     "getgroups": Told("groups"),
     "execve": Told("program", ((None, 0),)),
     "execveat": Told("program", _AT),
@@ -163,7 +168,7 @@ def program(of: Machine) -> bytes:
         code += [(_JUMP_LEAST, 0, 1, _X32), (_RETURN, 0, 0, _REFUSE | errno.ENOSYS)]
     for name in _GONE:
         code += _when(numbers[name], [(_RETURN, 0, 0, _REFUSE | errno.ENOSYS)])
-    code += _when(numbers["ioctl"], _refused_for(1, _TO_TERMINAL, errno.EPERM))
+    code += _when(numbers["ioctl"], _controls())
     code += _when(
         numbers["socketpair"], _but_for(1, 0xF, (_STREAM, _PACKETS), errno.EPROTONOSUPPORT)
     )
@@ -172,6 +177,8 @@ def program(of: Machine) -> bytes:
             code += _when(number, _with_address())
         elif call.kind == "socket":
             code += _when(number, _sockets())
+        elif call.kind == "interfaces":
+            continue
         elif call.flags is not None:
             code += _when(number, _but_for(call.flags, _WRITES, (0,), None))
         else:
@@ -181,7 +188,7 @@ def program(of: Machine) -> bytes:
 
 
 def _when(number: int, block: list[_Instruction]) -> list[_Instruction]:
-    """The block, which returns, for the call of that number."""
+    """The block, which returns, for the call, or the argument, of that number."""
     return [(_JUMP_EQUAL, 0, len(block), number), *block]
 
 
@@ -189,10 +196,13 @@ def _argument(number: int) -> _Instruction:
     return (_LOAD, 0, 0, 16 + 8 * number)
 
 
-def _refused_for(argument: int, values: Iterable[int], error: int) -> list[_Instruction]:
-    code = [_argument(argument)]
-    for value in values:
-        code += [(_JUMP_EQUAL, 0, 1, value), (_RETURN, 0, 0, _REFUSE | error)]
+def _controls() -> list[_Instruction]:
+    """ioctl(2)."""
+    code = [_argument(1)]
+    for value in _TO_TERMINAL:
+        code += _when(value, [(_RETURN, 0, 0, _REFUSE | errno.EPERM)])
+    for value in _INTERFACES:
+        code += _when(value, [(_RETURN, 0, 0, _TELL)])
     return [*code, (_RETURN, 0, 0, _ALLOW)]
 
 
@@ -216,6 +226,7 @@ def _sockets() -> list[_Instruction]:
     code = [_argument(0)]
     for family in _FAMILIES:
         code += [(_JUMP_EQUAL, 0, 1, family), (_RETURN, 0, 0, _ALLOW)]
+    code += _when(_NETLINK, _but_for(2, 0xFFFFFFFF, _NAMES_NOTHING_OF_NETWORKS, None))
     # One that has no connection sends to any path.
     code += _when(_UNIX, _but_for(1, 0xF, (_STREAM, _PACKETS), None))
     return [*code, (_RETURN, 0, 0, _TELL)]

@@ -110,6 +110,10 @@ class Watch:
         """The value, the error, and whether the kernel is to go on, in which case neither is."""
         if call.kind == "connect":
             return 0, -self._connects(process, arguments), 0
+        netlink = call.kind == "socket" and arguments[0] == socket.AF_NETLINK
+        if netlink or call.kind == "interfaces":
+            self.deny("addresses", "")
+            return 0, 0, _GO_ON
         if call.kind == "socket":
             unix = arguments[0] == socket.AF_UNIX
             self.deny("socket", "/dev/log" if unix else f"of family {arguments[0]}")

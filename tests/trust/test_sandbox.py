@@ -114,8 +114,29 @@ def test_who_asks_gets_the_same_answer(project: Project, asked: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "asked",
+    [
+        "hostname -I",
+        python("import socket as s;s.socket(s.AF_NETLINK,s.SOCK_RAW,0).send(b'x')"),
+        python("import socket as s;s.socket(s.AF_NETLINK,s.SOCK_RAW,4)"),
+        python("import fcntl,socket as s;fcntl.ioctl(s.socket(),0x8915,b'lo'.ljust(40,b'\\0'))"),
+    ],
+)
+def test_who_asks_for_addresses_gets_another_answer_and_it_is_told(
+    project: Project, asked: str
+) -> None:
+    project.look(asked)
+    assert project.looking.denied == (
+        "it asked for network addresses, and saw none of this host's",
+    )
+
+
+@pytest.mark.parametrize(
     "used",
     [
+        "hostname -f",
+        "getent passwd root",
+        python("import socket; socket.gethostbyname('127.0.0.1')"),
         "echo x > /dev/null",
         "head -c 9 /dev/zero /dev/urandom",
         "echo x 2>/dev/null >/dev/stdout",
