@@ -8,6 +8,7 @@ tests/trust/test_fuzz.py reads them again for ever.
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import os
 import random
 import resource
@@ -49,6 +50,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     given = parser.parse_args()
+    faulthandler.enable()
     limited()
     children = []
     for number in range(given.jobs):
@@ -56,7 +58,11 @@ def main() -> int:
         if not child:
             os._exit(bool(_work(given.seed + number, given.seconds)))
         children.append(child)
-    return max(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0 for child in children)
+    statuses = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    for seed, status in enumerate(statuses, given.seed):
+        if status not in {0, 1}:
+            print(f"the one with the seed {seed} ended with {status}: a finding", flush=True)
+    return int(any(statuses))
 
 
 if __name__ == "__main__":
