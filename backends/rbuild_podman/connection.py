@@ -28,7 +28,7 @@ CONNECTION_VARIABLE = "CONTAINER_CONNECTION"
 KEY_VARIABLE = "CONTAINER_SSHKEY"
 """The key for an endpoint that is reached by ssh."""
 
-_ANSWER = 120.0
+ANSWER = 120.0
 """Seconds that the service may be silent. What takes long (a build, a container) is a command."""
 _PATIENCE = 15.0
 """Seconds the private service has to answer; it needs 0.12 s on an idle machine."""
@@ -196,7 +196,7 @@ class Connection:
             self._wait_for_service()
             address = self._endpoint or f"unix://{self._socket}"
             self._client = PodmanClient(
-                base_url=address, identity=self._key or None, timeout=_ANSWER
+                base_url=address, identity=self._key or None, timeout=ANSWER
             )
         return self._client
 

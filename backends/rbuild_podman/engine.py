@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import subprocess
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -20,6 +21,7 @@ from rbuild_containers.killing import kill_containing
 from rbuild_containers.runtime_state import RuntimeStates
 from rbuild_containers.temporary import build_directory, own_bundles
 from rbuild_containers.working import Storage, bundle_directories, size
+from rbuild_podman import connection
 from rbuild_podman.connection import Connection, engine_errors
 from rootless_build import process
 from rootless_build.backend import (
@@ -35,6 +37,7 @@ from rootless_build.backend import (
     UserNamespace,
 )
 from rootless_build.errors import (
+    BackendUnavailableError,
     ImageBuildError,
     ImageNotFoundError,
     RbuildError,
@@ -285,12 +288,11 @@ class PodmanEngine:
     def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
         """Make an image of a root file system in a tar archive."""
         changes = ['CMD ["bash"]', *(f"LABEL {name}={value}" for name, value in labels)]
-        done = self._capture(
-            "import",
-            "--quiet",
-            *(word for change in changes for word in ("--change", change)),
-            str(archive),
-            reference,
+        words = ("import", "--quiet", *(w for change in changes for w in ("--change", change)))
+        # The archive goes to a service by whatever way there is: that may take any time.
+        done = process.capture(
+            self._connection.command(*words, str(archive), reference),
+            environment=self._connection.environment,
         )
         image = self.find_image(reference) if done.status == 0 else None
         if image is None:
@@ -461,9 +463,22 @@ class PodmanEngine:
             return cast("list[dict[str, Json]]", listed)
 
     def _capture(self, *arguments: str) -> process.Completed:
-        return process.capture(
-            self._connection.command(*arguments), environment=self._connection.environment
-        )
+        """The same of the command. This host's own may wait for a lock on its storage, a service
+        that is asked answers in time. Raises BackendUnavailableError.
+        """
+        asked = self._connection.endpoint is not None
+        try:
+            return process.capture(
+                self._connection.command(*arguments),
+                environment=self._connection.environment,
+                timeout=connection.ANSWER if asked else None,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise BackendUnavailableError(
+                f"the podman service said nothing for {connection.ANSWER:g} s",
+                finding="podman-service",
+                hint=f"is it the one that you mean? {connection.variable()} names it",
+            ) from error
 
 
 def _leftover(

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,8 +28,8 @@ def answer(body: bytes, status: bytes = b"200 OK", more: bytes = b"") -> bytes:
 
 
 @contextlib.contextmanager
-def service(path: Path, said: bytes | None) -> Iterator[str]:
-    """Says the same to everybody; None: it reads, and says nothing."""
+def service(path: Path, said: bytes | None, called: threading.Event | None = None) -> Iterator[str]:
+    """Says the same to everybody; None: it reads, and says nothing. `called`: is set by a call."""
     ended = threading.Event()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
@@ -38,6 +42,8 @@ def service(path: Path, said: bytes | None) -> Iterator[str]:
                 with contextlib.suppress(TimeoutError):
                     talk, _ = listener.accept()
                     held.append(talk)
+                    if called is not None:
+                        called.set()
                     if said is not None:
                         talk.recv(65536)
                         with contextlib.suppress(OSError):
@@ -102,7 +108,7 @@ def test_answers_that_are_none(
 
 
 def test_a_service_that_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "_ANSWER", 0.3)
+    monkeypatch.setattr(connection, "ANSWER", 0.3)
     monkeypatch.delenv(connection.CONNECTION_VARIABLE, raising=False)
     with service(tmp_path / "s", None) as address:
         monkeypatch.setenv(connection.ENDPOINT_VARIABLE, address)
@@ -111,3 +117,41 @@ def test_a_service_that_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
             pytest.raises((BackendUnavailableError, StepFailedError)),
         ):
             assert engine.rootless
+
+
+def test_nor_does_a_command_of_it_wait_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "ANSWER", 0.3)
+    monkeypatch.delenv(connection.CONNECTION_VARIABLE, raising=False)
+    with service(tmp_path / "s", None) as address:
+        monkeypatch.setenv(connection.ENDPOINT_VARIABLE, address)
+        with (
+            PodmanBackend().open(settings(tmp_path)) as engine,
+            pytest.raises(BackendUnavailableError, match=r"said nothing for 0\.3 s"),
+        ):
+            engine.find_images(["a", "b"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_who_waits_for_it_can_be_ended(tmp_path: Path, number: signal.Signals) -> None:
+    """Before anybody has given up, as its status says."""
+    (tmp_path / "rbuild.toml").write_text('[container]\nimage = "a"\ncommand = ["true"]\n')
+    called = threading.Event()
+    homes = {f"XDG_{name}_HOME": str(tmp_path / name) for name in ("DATA", "CACHE", "STATE")}
+    with service(tmp_path / "s", None, called) as address:
+        environment = {
+            **os.environ,
+            **homes,
+            "CONTAINER_HOST": address,
+            "RBUILD_BACKEND": "podman",
+        }
+        command = [sys.executable, "-m", "rootless_build"]
+        with subprocess.Popen(
+            command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE
+        ) as rbuild:
+            assert called.wait(30), rbuild.communicate()
+            rbuild.send_signal(number)
+            _, words = rbuild.communicate(timeout=30)
+    assert rbuild.returncode == 130, words
+    assert b"Traceback" not in words
