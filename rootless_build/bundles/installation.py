@@ -48,6 +48,7 @@ _BUNDLES: Final = (
 )
 """Docker's bundles with executables, the preferred first. `binary`, `all` and `dynbinary` are those
 of 23.0 and later (docker-bake.hcl)."""
+_SIGNED: Final = "they have to be signed with this key, by who built them: rbuild sign --key FILE"
 _AGAIN: Final = (
     "build them again: rbuild; or, if you know where they are from: rbuild install --unverified"
 )
@@ -128,7 +129,7 @@ def install(
     bad = findings.report().problems
     without = tuple(_without_provenance(start, executables, findings))
     if not unverified:
-        _refuse(directory, bad, without)
+        _refuse(directory, bad, without, _AGAIN if signed is None else _SIGNED)
     target = prefix.absolute() / "bin"
     if not dry_run:
         _check_writable(target, [executable.name for executable in executables])
@@ -149,19 +150,21 @@ def _without_provenance(
             yield Problem(executable.file, "has no provenance")
 
 
-def _refuse(directory: Path, bad: tuple[Problem, ...], without: tuple[Problem, ...]) -> None:
+def _refuse(
+    directory: Path, bad: tuple[Problem, ...], without: tuple[Problem, ...], hint: str
+) -> None:
     if bad:
         raise BundlesError(
             f"the bundles in {shown(directory)} are not what was built; nothing was installed",
             problems=tuple(map(str, bad)),
-            hint=_AGAIN,
+            hint=hint,
         )
     if without:
         raise BundlesError(
             f"nothing says what the bundles in {shown(directory)} were made of; nothing was"
             " installed",
             problems=tuple(map(str, without)),
-            hint=_AGAIN,
+            hint=hint,
         )
 
 

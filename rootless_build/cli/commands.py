@@ -162,7 +162,12 @@ class Bundles(Command):
             return BundlesError.exit_code if report.problems else 0
         if report.problems:
             problems = tuple(str(problem) for problem in report.problems)
-            raise BundlesError(f"bad bundles in {directory}", problems=problems)
+            signs = "" if self.key is None else ", and sign them: rbuild sign --key FILE"
+            raise BundlesError(
+                f"bad bundles in {directory}",
+                problems=problems,
+                hint=f"build them again: rbuild{signs}",
+            )
         for warning in report.warnings:
             self.view(Notice(Level.WARNING, "bundles", warning))
         if not report.attested:

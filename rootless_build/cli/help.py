@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
@@ -62,16 +63,18 @@ def _right(option: SwitchInfo) -> str:
 
 
 def _paragraph(text: str, width: int) -> str:
-    """The text, its lines broken at words where they are too long."""
-    lines = (textwrap.wrap(line, width) or [""] for line in text.splitlines())
-    return "\n".join(part for line in lines for part in line)
+    """The text broken at words where that is needed, not where it is in the source. Lines that are
+    indented stay lines.
+    """
+    lines = re.sub(r"(?<=\S)\n(?=\S)", " ", text).splitlines()
+    return "\n".join(part for line in lines for part in textwrap.wrap(line, width) or [""])
 
 
 def _rows(rows: Iterable[tuple[str, str]], width: int) -> Iterator[str]:
     for left, right in rows:
         head = f"  {left}".ljust(_LEFT)
         lines = textwrap.wrap(right, width - _LEFT) or [""]
-        if len(head) > _LEFT:
+        if not head.endswith(" "):
             yield head
             head = " " * _LEFT
         yield head + lines[0]

@@ -399,6 +399,15 @@ def test_what_was_not_signed_is_refused_and_not_installed(place: Path, attack: s
     assert not (place / "usr").exists()
 
 
+@pytest.mark.parametrize("words", ["bundles verify --key", "install --require-signature"])
+def test_the_error_says_to_sign(place: Path, capfd: pytest.CaptureFixture[str], words: str) -> None:
+    removed(place)
+    assert app.run(["rbuild", "-C", str(place), *words.split(), str(place / "key.pub")]) == 4
+    said = capfd.readouterr().err
+    assert "rbuild sign --key FILE" in said
+    assert "--unverified" not in said
+
+
 def test_a_keyid_is_a_hint_and_decides_nothing(place: Path) -> None:
     """So the specification: it is optional, and not authenticated."""
     changed(lambda found: signature(found).update(keyid="of somebody else"))(place)
