@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build.bundles import envelope, statement
-from rootless_build.bundles.provenance import naming
+from rootless_build.bundles.provenance import naming, nearest
 from rootless_build.bundles.statement import NAME, OWN_NAMES, SIGNED, Claim, NoStatementError
 from rootless_build.bundles.tree import Entry, link_text, name_of, special, too_much
 from rootless_build.data import dataclass
@@ -241,7 +241,7 @@ def _tell_unnamed(
     bundle = naming(root)
     for entry in others if complete else ():
         own = bundle(entry.path)
-        where = _nearest(entry.path, own, complete)
+        where = nearest(entry.path, complete)
         if where is None:
             without[own].append(entry)
         elif complete[where] and not _is_special(entry):
@@ -267,12 +267,3 @@ def _may_run(entry: Entry) -> bool:
     """Whether it is a program, or may lead to one."""
     mode = entry.status.st_mode
     return stat.S_ISLNK(mode) or (stat.S_ISREG(mode) and bool(mode & 0o111))
-
-
-def _nearest(path: str, own: str, statements: Mapping[str, bool]) -> str | None:
-    """The directory of the statement that is about a path in the bundle `own`, if there is one."""
-    while len(path) > len(own):
-        path = os.path.dirname(path)  # noqa: PTH120 - a path in the tree
-        if path in statements:
-            return path
-    return None

@@ -56,14 +56,14 @@ class Run:
     """A run whose bundles are attested.
 
     `root` is what it made, `current` the bundles as they are. `given` was in `root` when the run
-    began, `lasting` are the bundles that it left alone. `meanwhile` are paths that somebody else
-    made in `current` since, and that stay there.
+    began, `attested` are the directories that had statements. `meanwhile` are paths that somebody
+    else made in `current` since, and that stay there.
     """
 
     root: Path
     current: Path
     given: Snapshot
-    lasting: Collection[str] = ()
+    attested: Collection[str] = ()
     meanwhile: Collection[str] = ()
 
 
@@ -144,13 +144,21 @@ def naming(root: Path) -> Naming:
 
 def owner(bundle: Naming, path: str, statements: Collection[str]) -> str:
     """The bundle whose statement, one of these, a path belongs to, or would belong to."""
-    own = bundle(path)
-    parent = os.path.dirname(path)  # noqa: PTH120 - a path in the tree
-    while len(parent) > len(own):
-        if parent in statements:
-            return parent
-        parent = os.path.dirname(parent)  # noqa: PTH120 - as above
-    return own
+    found = nearest(path, statements)
+    return bundle(path) if found is None else found
+
+
+def nearest(path: str, statements: Collection[str]) -> str | None:
+    """The directory of the statement that is about a path, if there is one.
+
+    It may be above the bundle: what was one while `latest` led elsewhere stays one.
+    """
+    parent = path.rpartition("/")[0]
+    if not parent:
+        return "" if "" in statements else None
+    while parent and parent not in statements:
+        parent = parent.rpartition("/")[0]
+    return parent or None
 
 
 def _statements(root: Path) -> Iterator[tuple[str, Object]]:
@@ -174,7 +182,7 @@ def _touched(run: Run) -> dict[str, _Found]:
     bundle = naming(run.root)
     now = [entry for entry in walk(run.root) if _is_part(entry.path, entry.status.st_mode)]
     for entry in now:
-        where = owner(bundle, entry.path, run.lasting)
+        where = owner(bundle, entry.path, run.attested)
         status = entry.status
         before = run.given.get(entry.path)
         if before == (status.st_mode, status.st_ino, status.st_ctime_ns):
@@ -185,7 +193,7 @@ def _touched(run: Run) -> dict[str, _Found]:
     there = {entry.path for entry in now}
     for path, (mode, *_) in run.given.items():
         if path not in there and _is_part(path, mode):
-            touched.add(owner(bundle, path, run.lasting))
+            touched.add(owner(bundle, path, run.attested))
     return {where: found[where] for where in sorted(touched)}
 
 
@@ -270,7 +278,7 @@ def _without(run: Run, bundle: str, old: Object | None) -> Object | None:
             definition["resolvedDependencies"] = [
                 said for said in found if said not in before or stays(said)
             ]
-    return new if new["subject"] else None
+    return new if new["subject"] or any(statement.earlier(new)) else None
 
 
 def _said(old: Object | None) -> dict[str, Json]:

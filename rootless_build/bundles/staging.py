@@ -28,7 +28,7 @@ from rootless_build.bundles import provenance
 from rootless_build.bundles.checksums import write_checksums
 from rootless_build.bundles.copying import copy_attributes, copy_file, copy_tree
 from rootless_build.bundles.merging import merge_tree, put_in_place, set_modes
-from rootless_build.bundles.statement import OWN_NAMES
+from rootless_build.bundles.statement import NAME, OWN_NAMES
 from rootless_build.bundles.swapping import recover, swap
 from rootless_build.bundles.tree import (
     CHUNK,
@@ -220,7 +220,7 @@ class Staging:
         return {path for path in _statements(self.found) if path.rpartition("/")[0] in lasting}
 
     def _lasting_bundles(self, new: Snapshot) -> set[str]:
-        bundles = {path.rpartition("/")[0] for path in _statements(self.found)}
+        bundles = _attested(self.found)
         changed = (
             path
             for path in self.given.keys() | new.keys()
@@ -298,8 +298,8 @@ class Staging:
                     problems=tuple(str(problem) for problem in problems),
                 )
             with _publishing(self.directory, "no-space"):
-                lasting = self._lasting_bundles(snapshot(self.path))
-                run = provenance.Run(self.path, self.directory, self.given, lasting, meanwhile)
+                attested = _attested(self.found)
+                run = provenance.Run(self.path, self.directory, self.given, attested, meanwhile)
                 told = provenance.attest(run, attestation)
                 _flush(self.path)
         return Published(files, report.checked, (*self.warnings, *report.warnings, *told))
@@ -404,6 +404,11 @@ def _above(path: str) -> Iterator[str]:
 def _statements(found: Snapshot) -> list[str]:
     names = (path for path, (mode, *_) in found.items() if stat.S_ISREG(mode))
     return [path for path in names if Path(path).name in OWN_NAMES]
+
+
+def _attested(found: Snapshot) -> set[str]:
+    """The directories that have statements."""
+    return {path.rpartition("/")[0] for path in _statements(found) if Path(path).name == NAME}
 
 
 def _not_removed(private: Path, error: OSError) -> str:

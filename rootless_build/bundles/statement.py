@@ -136,9 +136,13 @@ def parsed(content: bytes) -> Object:
 def claims(statement: Object) -> tuple[Claim, ...]:
     """What it says of files, subjects first. Raises NoStatementError."""
     subjects = statement.get("subject")
-    if statement.get("_type") != STATEMENT or not isinstance(subjects, list) or not subjects:
+    if statement.get("_type") != STATEMENT or not isinstance(subjects, list):
         raise NoStatementError("is no in-toto statement")
-    return tuple(_claim(said) for said in (*subjects, *earlier(statement)))
+    # All subjects may have been removed since, and what was there before be left.
+    found = tuple(_claim(said) for said in (*subjects, *earlier(statement)))
+    if not found:
+        raise NoStatementError("is no in-toto statement")
+    return found
 
 
 def earlier(statement: Object) -> Iterator[Json]:

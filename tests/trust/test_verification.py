@@ -484,3 +484,54 @@ def test_a_statement_of_another_shape_is_a_problem(bundles: Path, spoil: dict[st
     subjects[0] |= spoil
     (bundles / CLIENT / NAME).write_text(json.dumps(said))
     assert told(bundles)
+
+
+# --- builds one after the other -----------------------------------------------------------------
+
+Writes = Callable[[Path], object]
+
+
+def leads(version: str) -> Writes:
+    def write(root: Path) -> None:
+        (root / "latest").unlink(missing_ok=True)
+        (root / "latest").symlink_to(version)
+
+    return write
+
+
+def writes(path: str, text: str = "") -> Writes:
+    return lambda root: program(root / path, text)
+
+
+def removes(path: str) -> Writes:
+    return lambda root: (root / path).unlink()
+
+
+def all_of(*parts: Writes) -> Writes:
+    def write(root: Path) -> None:
+        for part in parts:
+            part(root)
+
+    return write
+
+
+@pytest.mark.parametrize(
+    "builds",
+    [
+        (writes("1/a/x"), all_of(leads("1"), removes("1/a/x"), writes("1/a/y"))),
+        (writes("1/a/x"), all_of(leads("1"), writes("1/a/x", "other"))),
+        (all_of(writes("1/a/x"), writes("1/b/x")), leads("1"), writes("1/b/y"), writes("1/c/x")),
+        (all_of(leads("1"), writes("1/a/x")), leads("2"), writes("1/a/y"), removes("1/a/x")),
+        (all_of(leads("1"), writes("1/a/x")), leads("2"), writes("1/b/y"), leads("1")),
+        (writes("a/x"), writes("a/y"), removes("a/y")),
+        (writes("x"), writes("y"), removes("y"), writes("a/x")),
+    ],
+)
+def test_what_builds_leave_one_after_the_other_verifies(
+    tmp_path: Path, builds: tuple[Writes, ...]
+) -> None:
+    """`latest` may lead to another version, and all that a build wrote may go again."""
+    for write in builds:
+        build(tmp_path / "bundles", write)
+        found = verify(tmp_path / "bundles")
+        assert (found.problems, found.warnings) == ((), ())
