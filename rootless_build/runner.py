@@ -10,7 +10,6 @@ import os
 import secrets
 import shlex
 import signal
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import field
@@ -82,6 +81,7 @@ from rootless_build.plan import (
     VolumeMount,
     digest,
 )
+from rootless_build.private_directories import private_directory
 from rootless_build.remembering import RememberingEngine
 from rootless_build.unchanged import Answer, ImageBuild, Running, Unchanged
 from rootless_build.unprivileged import without_dind
@@ -895,9 +895,9 @@ class _Run:
 
     def _publish(self, staging: Staging, container: Container, copied_from: str | None) -> None:
         if copied_from is not None:
-            with tempfile.TemporaryDirectory(dir=staging.path.parent, prefix=".rbuild-out-") as out:
-                if container.copy_out(copied_from, Path(out)):
-                    staging.take(Path(out))
+            with private_directory(staging.path.parent, ".rbuild-out-") as out:
+                if container.copy_out(copied_from, out):
+                    staging.take(out)
         self._engine.give_back(staging.path)
         self._published(staging)
 

@@ -36,7 +36,9 @@ def build_directory(step: BuildImage, remove: Callable[[Path], None]) -> Iterato
     try:
         yield directory
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        # Deeper than Python goes, in the directories of a build: the other way has no end.
+        with contextlib.suppress(RecursionError):
+            shutil.rmtree(directory, ignore_errors=True)
         if directory.exists():
             # How the build itself ended is what counts.
             with contextlib.suppress(RbuildError):

@@ -9,7 +9,6 @@ words are not answered: there the stand-ins are, as while a Makefile is read.
 from __future__ import annotations
 
 import shlex
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -19,6 +18,7 @@ from rootless_build.data import dataclass
 from rootless_build.errors import RecipeError, StepFailedError
 from rootless_build.held import hold
 from rootless_build.plan import Bundles, Origin, Step, Unexpanded
+from rootless_build.private_directories import private_directory
 from rootless_build.recipes import bundles_directory, docker_argv, make_run, shell_line, stub
 from rootless_build.recipes.shell_line import NotSimpleError, Part
 
@@ -103,12 +103,11 @@ def expanded(
 def _recorded(step: Unexpanded, on_output: process.OnOutput) -> Recorded:
     directory = make_run.directory_for_programs()
     with (
-        tempfile.TemporaryDirectory(prefix=process.private_prefix(), dir=directory) as name,
-        hold(Path(name)),
+        private_directory(directory) as place,
+        hold(place),
     ):
-        place = Path(name)
         recorder = place / "docker"
-        recorder.write_text(_RECORDER.format(place=shlex.quote(name)))
+        recorder.write_text(_RECORDER.format(place=shlex.quote(str(place))))
         recorder.chmod(0o700)
         given = dict(step.environment)
         stubs = stub.install(place, given.get("PATH", _PLACES))

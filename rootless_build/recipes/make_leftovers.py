@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 from rootless_build import process
 from rootless_build.held import is_held, is_private
+from rootless_build.private_directories import discard
 
 _OF_A_PROCESS: Final = re.compile(r"rbuild-(\d+\.\d+)-.*", re.DOTALL)
 _HOLDS: Final = ("bin", "cache")
@@ -25,7 +25,7 @@ def clear(places: Iterable[str | Path]) -> None:
     """Remove it from these places, as far as it is this user's and of nobody who lives."""
     for path in _dead(places):
         if any((path / name).is_dir() for name in _HOLDS):
-            shutil.rmtree(path, ignore_errors=True)
+            discard(path)
 
 
 def _dead(places: Iterable[str | Path]) -> Iterator[Path]:

@@ -29,6 +29,7 @@ from rootless_build.errors import (
 )
 from rootless_build.held import hold
 from rootless_build.plan import SHELL
+from rootless_build.private_directories import private_directory
 from rootless_build.recipes import make_leftovers, make_matching, make_options, make_program, stub
 from rootless_build.recipes.make_options import OwnOptions
 from rootless_build.recipes.make_probe import Probe, Setting
@@ -123,10 +124,10 @@ def ask(request: Request, makefile: Path) -> MakeRun:
     make_leftovers.clear(dict.fromkeys(filter(None, _shared_places())))
     directory = directory_for_programs()
     with (
-        tempfile.TemporaryDirectory(prefix=process.private_prefix(), dir=directory) as name,
-        hold(Path(name)),
+        private_directory(directory) as place,
+        hold(place),
     ):
-        return _Asking(request, makefile, Path(name)).run()
+        return _Asking(request, makefile, place).run()
 
 
 def _shared_places() -> tuple[str, ...]:

@@ -36,16 +36,20 @@ _INTERFACES: Final = (0x8912, 0x8915)
 @dataclass(frozen=True, slots=True)
 class Told:
     """A call that is told. `paths` are the numbers of its arguments (directory, path); a directory
-    of None is the process's own.
+    of None is the process's own, and without a path it is the directory itself, or a file.
     """
 
     kind: str
-    paths: tuple[tuple[int | None, int], ...] = ()
+    paths: tuple[tuple[int | None, int | None], ...] = ()
     flags: int | None = None
     """Its argument that says how a file is opened."""
+    at: int | None = None
+    """Its argument that says whether a link at the end of the path is followed."""
 
 
 _AT: Final = ((0, 1),)
+_NAMED: Final = ((None, 0),)
+_OPENED: Final = ((0, None),)
 _GENERIC: Final = {
     "socket": (198, 41),
     "socketpair": (199, 53),
@@ -71,6 +75,14 @@ _GENERIC: Final = {
     "fchownat": (54, 260),
     "utimensat": (88, 280),
     "truncate": (45, 76),
+    "fchmod": (52, 91),
+    "fchown": (55, 93),
+    "setxattr": (5, 188),
+    "lsetxattr": (6, 189),
+    "fsetxattr": (7, 190),
+    "removexattr": (14, 197),
+    "lremovexattr": (15, 198),
+    "fremovexattr": (16, 199),
 }
 """Numbers: those of most machines, and of x86-64."""
 _OF_X86: Final = {
@@ -97,36 +109,44 @@ _TOLD: Final = {
     "socket": Told("socket"),
     "ioctl": Told("interfaces"),
     "getgroups": Told("groups"),
-    "execve": Told("program", ((None, 0),)),
+    "execve": Told("program", _NAMED),
     "execveat": Told("program", _AT),
     "openat": Told("open", _AT, 2),
     "openat2": Told("open", _AT),
-    "open": Told("open", ((None, 0),), 1),
-    "creat": Told("open", ((None, 0),)),
-    "truncate": Told("change", ((None, 0),)),
+    "open": Told("open", _NAMED, 1),
+    "creat": Told("open", _NAMED),
+    "truncate": Told("change", _NAMED),
     "fchmodat": Told("change", _AT),
-    "fchmodat2": Told("change", _AT),
-    "fchownat": Told("change", _AT),
-    "utimensat": Told("change", _AT),
-    "chmod": Told("change", ((None, 0),)),
-    "chown": Told("change", ((None, 0),)),
-    "lchown": Told("change", ((None, 0),)),
-    "utime": Told("change", ((None, 0),)),
-    "utimes": Told("change", ((None, 0),)),
+    "fchmodat2": Told("change", _AT, at=3),
+    "fchownat": Told("change", _AT, at=4),
+    "utimensat": Told("change", _AT, at=3),
+    "fchmod": Told("change", _OPENED),
+    "fchown": Told("change", _OPENED),
+    "setxattr": Told("change", _NAMED),
+    "lsetxattr": Told("change link", _NAMED),
+    "fsetxattr": Told("change", _OPENED),
+    "removexattr": Told("change", _NAMED),
+    "lremovexattr": Told("change link", _NAMED),
+    "fremovexattr": Told("change", _OPENED),
+    "chmod": Told("change", _NAMED),
+    "chown": Told("change", _NAMED),
+    "lchown": Told("change link", _NAMED),
+    "utime": Told("change", _NAMED),
+    "utimes": Told("change", _NAMED),
     "mkdirat": Told("make", _AT),
     "mknodat": Told("make", _AT),
-    "mkdir": Told("make", ((None, 0),)),
-    "mknod": Told("make", ((None, 0),)),
+    "mkdir": Told("make", _NAMED),
+    "mknod": Told("make", _NAMED),
     "symlinkat": Told("make", ((1, 2),)),
     "symlink": Told("make", ((None, 1),)),
     "linkat": Told("make", ((2, 3),)),
     "link": Told("make", ((None, 1),)),
     "unlinkat": Told("remove", _AT),
-    "unlink": Told("remove", ((None, 0),)),
-    "rmdir": Told("remove", ((None, 0),)),
-    "renameat": Told("remove", _AT),
-    "renameat2": Told("remove", _AT),
-    "rename": Told("remove", ((None, 0),)),
+    "unlink": Told("remove", _NAMED),
+    "rmdir": Told("remove", _NAMED),
+    "renameat": Told("rename", ((0, 1), (2, 3))),
+    "renameat2": Told("rename", ((0, 1), (2, 3))),
+    "rename": Told("rename", ((None, 0), (None, 1))),
 }
 _GONE: Final = {"io_uring_setup": (425, 425), "add_key": (217, 248), "request_key": (218, 249)} | {
     "keyctl": (219, 250)

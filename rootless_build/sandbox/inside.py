@@ -71,6 +71,8 @@ def _start(box: Box, caller: _Caller, report: int) -> int:
     layers = places.mount(box)
     kernel.drop_capabilities(caller.machine, _ROOTS_OWN if os.geteuid() == 0 else frozenset())
     listener = kernel.watch_calls(caller.machine, calls.program(caller.machine))
+    # Before there is anybody; a program that is started can be looked into again.
+    kernel.hide_from_others()
     child = os.fork()
     if child == 0:
         os.close(listener)
@@ -85,7 +87,6 @@ def _watch(
     box: Box, caller: _Caller, report: int, layers: Layers, listener: int, child: int
 ) -> NoReturn:
     kernel.close_all_but({report, listener, layers.upper, layers.lower})
-    kernel.hide_from_others()
     watch = Watch(listener, caller.machine, caller.groups, box)
     status = os.waitstatus_to_exitcode(watch.until_end(child))
     for kind, what in (*left.network(), *left.files(box, layers)):

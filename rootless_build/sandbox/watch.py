@@ -35,6 +35,9 @@ _LOOKS_UP_NAMES: Final = ("/run/nscd/", "/var/run/nscd/", "/run/systemd/userdb/"
 """Without these the C library reads the files itself."""
 _OWN: Final = ("/proc/", "/dev/", "/sys/")
 _SHARED: Final = "/dev/shm/"  # noqa: S108 - only compared
+_FOLLOWED: Final = frozenset({"open", "change"})
+"""What is done to where a link at the end of a path leads."""
+_NO_FOLLOW: Final = 0x100
 _IN_ADDRESS: Final = {int(socket.AF_INET): (4, 4), int(socket.AF_INET6): (8, 16)}
 """Where in an address of a family the host is."""
 _INDEX: Final = ("index", "index.lock")
@@ -125,9 +128,16 @@ class Watch:
         if call.kind == "message":
             name, size = struct.unpack("=QI", _memory(process, arguments[1], 12))
             self._sends(_memory(process, name, min(size, _ADDRESS)) if name else b"")
-        for directory, path in call.paths:
-            if self._look_at(call.kind, self._path(process, arguments, directory, path)):
-                return 0, -errno.EROFS, 0
+        named = [self._path(process, arguments, *path) for path in call.paths]
+        followed = call.kind in _FOLLOWED and not (
+            call.at is not None and arguments[call.at] & _NO_FOLLOW
+        )
+        meant = [_real(path, process, last=followed) for path in named]
+        if call.kind == "rename" and not os.path.lexists(meant[0]):
+            return 0, 0, _GO_ON
+        kept = [path for path in meant if self._look_at(call.kind, path)]
+        if kept:
+            return 0, -errno.EROFS, 0
         return 0, 0, _GO_ON
 
     # --- sockets --------------------------------------------------------------------------------
@@ -181,9 +191,11 @@ class Watch:
     # --- files ----------------------------------------------------------------------------------
 
     def _path(
-        self, process: int, arguments: Sequence[int], directory: int | None, path: int
+        self, process: int, arguments: Sequence[int], directory: int | None, path: int | None
     ) -> str:
-        name = os.fsdecode(_memory(process, arguments[path], _LONGEST).partition(b"\0")[0])
+        name = ""
+        if path is not None and arguments[path]:
+            name = os.fsdecode(_memory(process, arguments[path], _LONGEST).partition(b"\0")[0])
         given = None if directory is None else arguments[directory] & 0xFFFFFFFF
         here = given is None or given == _HERE & 0xFFFFFFFF
         return _below(process, None if here else given, name)
@@ -218,10 +230,10 @@ class Watch:
         there = os.path.lexists(path)
         if kind == "open" and there:
             return kernel.access(path, os.W_OK) == errno.EROFS
-        if kind == "change":
+        if kind in {"change", "change link"}:
             own = there and os.lstat(path).st_uid == self._user
             return own and bool(os.statvfs(parent).f_flag & os.ST_RDONLY)
-        changes = there if kind == "remove" else not there
+        changes = kind == "rename" or (there if kind == "remove" else not there)
         return changes and kernel.access(parent, os.W_OK) == errno.EROFS
 
 
@@ -245,6 +257,34 @@ def _memory(process: int, address: int, size: int) -> bytes:
 def _below(process: int, directory: int | None, name: str) -> str:
     """The path that a process means by a name."""
     if name.startswith("/"):
-        return os.path.normpath(name) if ".." not in name else name
+        return name
     place = "cwd" if directory is None else f"fd/{directory}"
-    return os.path.normpath(f"{os.readlink(f'/proc/{process}/{place}')}/{name}")  # noqa: PTH115
+    found = os.readlink(f"/proc/{process}/{place}")  # noqa: PTH115 - as above
+    return f"{found}/{name}" if name else found
+
+
+def _real(path: str, process: int, *, last: bool) -> str:
+    """Where a path of a process leads, through all links; `last`: also through one at its end."""
+    for own, its in (("/proc/self/", f"/proc/{process}/"), ("/dev/fd/", f"/proc/{process}/fd/")):
+        if path.startswith(own):
+            path = its + path.removeprefix(own)
+    if last:
+        if found := _resolved(path):
+            return found
+        if os.path.islink(path):  # noqa: PTH114 - as above
+            return os.path.realpath(path)
+    parent, name = os.path.split(path.rstrip("/"))
+    above = _resolved(parent or "/") or os.path.normpath(parent)
+    return os.path.join(above, name)  # noqa: PTH118 - as above
+
+
+def _resolved(path: str) -> str:
+    """Where a path leads, in one step however deep that is; empty where nothing is."""
+    try:
+        place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        return os.readlink(f"/proc/self/fd/{place}")  # noqa: PTH115 - as above
+    finally:
+        os.close(place)

@@ -621,6 +621,55 @@ def test_a_plan_is_not_certain_where_something_was_denied(
     assert not (project.home / "attack").exists()
 
 
+ROUND: Final = {
+    "link": "$(shell echo x > link/attack)",
+    "directory through a link": "$(shell mkdir link/attack)",
+    "link and its parent": "$(shell echo x > $(CURDIR)/link/../{home}/attack)",
+    "parent of the checkout": "$(shell echo x > $(CURDIR)/../attack)",
+    "parent of a private directory": "$(shell echo x > /tmp/..$(HOME)/attack)",
+    "root of a process": "$(shell echo x > /proc/self/root$(HOME)/attack)",
+    "directory of a process": "$(shell cd / && echo x > /proc/self/cwd$(HOME)/attack)",
+    "descriptor of a process": "$(shell exec 5<$(HOME)/there && echo x > /proc/self/fd/5)",
+    "descriptor": "$(shell exec 5<$(HOME)/there && echo x > /dev/fd/5)",
+    "removal": "$(shell rm -f link/there)",
+    "mode": "$(shell chmod 600 link/there)",
+    "moved in": "$(shell mv file link/attack)",
+    "moved over": "$(shell mv link/there link/attack)",
+    "mode of a descriptor": "$(shell {python} 'import os; os.fchmod({opened}, 0)')",
+    "time of a descriptor": "$(shell {python} 'import os; os.utime({opened})')",
+    "attribute": '$(shell {python} \'import os; os.setxattr("link/there", "user.x", b"")\')',
+}
+
+
+@pytest.mark.parametrize("way", ROUND)
+def test_a_change_outside_is_told_whatever_its_path_looks_like(
+    project: Project, capfd: pytest.CaptureFixture[str], way: str
+) -> None:
+    """A checkout may have links, `bundles` to another disk say: what is written there is denied."""
+    (project.home / "there").write_text("x")
+    (project.directory / "file").write_text("x")
+    (project.directory / "link").symlink_to(project.home)
+    words = ROUND[way].format(
+        home=project.home.name, python=f"{PYTHON} -c", opened='os.open("link/there", 0)'
+    )
+    makefile(project, f"V := {words}")
+    app.run(["rbuild", "-C", str(project.directory), "plan", "all"])
+    said = capfd.readouterr().out
+    assert "nobody can tell: while the recipe was read" in said
+    assert "it tried to write" in said
+    assert not (project.home / "attack").exists()
+
+
+@pytest.mark.parametrize("used", ["cp -a link /tmp/x; rm /tmp/x", "touch -h link; rm link"])
+def test_a_link_itself_is_not_what_it_leads_to(
+    project: Project, capfd: pytest.CaptureFixture[str], used: str
+) -> None:
+    (project.directory / "link").symlink_to(project.home)
+    makefile(project, f"V := $(shell {used})")
+    assert app.run(["rbuild", "-C", str(project.directory), "plan", "all"]) == 0
+    assert "it tried to write" not in capfd.readouterr().out
+
+
 def test_the_data_of_a_plan_say_it(project: Project, capfd: pytest.CaptureFixture[str]) -> None:
     words = ["rbuild", "-C", str(project.directory), "plan", "--format=json", "all"]
     makefile(project, f"V := {DENIED['left']}")
@@ -910,3 +959,49 @@ def test_a_directory_of_the_system_can_be_looked_at(project: Project, place: str
     assert not looking.problem
     assert done.text.strip() == place
     assert not Path(place, f"attack-{os.getpid()}").exists()
+
+
+# --- what is left ---------------------------------------------------------------------------------
+
+DEEP: Final = """
+import os, sys
+os.chdir(sys.argv[1])
+for _ in range(2500):
+    os.mkdir("d")
+    os.chdir("d")
+"""
+
+
+def test_what_is_made_beside_the_stand_ins_goes_however_deep(
+    project: Project,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Deeper than Python removes: such a plan ended with an error, and every one after it."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(shared))
+    (project.directory / "deep.py").write_text(DEEP)
+    makefile(project, f"V := $(shell {PYTHON} deep.py $(dir $(firstword $(MAKEFILES))))")
+    words = ["rbuild", "-C", str(project.directory), "plan", "all"]
+    assert [app.run(words), app.run(words)] == [0, 0], capfd.readouterr().err
+    assert not any(shared.iterdir())
+
+
+def test_what_a_killed_plan_left_goes_however_deep(
+    project: Project,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """It has the environment in it, and kept every later plan and build from beginning."""
+    shared = tmp_path / "shared"
+    monkeypatch.setattr("tempfile.tempdir", str(shared))
+    dead = shared / "rbuild-999999999.1-left"
+    (dead / "bin").mkdir(parents=True)
+    dead.chmod(0o700)
+    subprocess.run([PYTHON, "-c", DEEP, str(dead)], check=True)
+    makefile(project, "V := 1")
+    assert app.run(["rbuild", "-C", str(project.directory), "plan", "all"]) == 0
+    assert not dead.exists(), capfd.readouterr().err

@@ -1,0 +1,34 @@
+"""Directories of rbuild's own for a while, which go whatever a project puts into them meanwhile.
+
+What a Makefile or a container writes there may be nested deeper than Python's own functions go.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from rootless_build import process
+
+
+@contextlib.contextmanager
+def private_directory(
+    parent: str | Path | None = None, prefix: str | None = None
+) -> Iterator[Path]:
+    """One with a random name, gone with the context."""
+    place = Path(tempfile.mkdtemp(prefix=prefix or process.private_prefix(), dir=parent))
+    try:
+        yield place
+    finally:
+        discard(place)
+
+
+def discard(tree: Path) -> None:
+    """Remove a tree as far as that can be done; what is left is no error."""
+    # Most runs that only look at a plan have no use for all of `bundles`.
+    from rootless_build.bundles.tree import remove  # noqa: PLC0415
+
+    with contextlib.suppress(OSError):
+        remove(tree)
