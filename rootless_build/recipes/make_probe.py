@@ -22,13 +22,13 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build.data import dataclass
-from rootless_build.plain_files import bytes_of
 from rootless_build.recipes import make_program
+from rootless_build.recipes.records import fields_of, text_of
 
 _GLOBAL: Final = "-"
 _FIRST_LEVEL: Final = "1"
-_LARGEST: Final = 1 << 28
 _FIELD: Final = "\x1f"
+_LEVEL: Final = re.compile(r"[0-9]{0,6}")
 _NAMEABLE: Final = re.compile(r"[\w./+@,^-]+")
 _ASKS: Final = """\
 {environment}: SHELL := /bin/sh
@@ -116,6 +116,9 @@ class Probe:
         if not line.startswith(f"{self.file} "):
             return None
         level, _, directory = line.removeprefix(f"{self.file} ").partition(" ")
+        # The project may print such a line too.
+        if "\0" in directory or not _LEVEL.fullmatch(level):
+            return None
         return int(level or "0"), Path(directory)
 
     def ends_remaking(self, target: str) -> bool:
@@ -133,7 +136,7 @@ class Probe:
     def version(self) -> tuple[int, int]:
         """make's own version."""
         rows = self._shell_rows()
-        found = re.match(r"(\d+)\.(\d+)", rows[0][4]) if rows else None
+        found = re.match(r"([0-9]{1,6})\.([0-9]{1,6})", rows[0][4]) if rows else None
         return (int(found[1]), int(found[2])) if found else (0, 0)
 
     def of_targets(self) -> Mapping[tuple[Path, str], list[Setting]]:
@@ -164,13 +167,13 @@ class Probe:
         }
 
     def _shell_rows(self) -> list[list[str]]:
-        text = bytes_of(self._shells, _LARGEST).decode(errors="surrogateescape")
-        return [row.split(_FIELD) for row in text.splitlines() if row.count(_FIELD) == 5]
+        text = text_of(self._shells)
+        rows = text.replace("\0", "").splitlines()
+        return [row.split(_FIELD) for row in rows if row.count(_FIELD) == 5]
 
     def _environment_records(self) -> Iterable[tuple[str, str, dict[str, str]]]:
-        text = bytes_of(self._environments, _LARGEST).decode(errors="surrogateescape")
         number, directory, environment = "", "", dict[str, str]()
-        for pair in text.split("\0")[:-1]:
+        for pair in fields_of(self._environments):
             if pair.startswith("\n"):
                 if number:
                     yield number, directory, environment

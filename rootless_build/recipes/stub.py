@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build.data import dataclass
-from rootless_build.plain_files import bytes_of
 from rootless_build.recipes import stub_script
+from rootless_build.recipes.records import fields_of
 from rootless_build.recipes.stub_script import REFUSAL, VERSION
 
 __all__ = ("REFUSAL", "VERSION", "Call", "Stub", "install")
@@ -28,7 +28,7 @@ _WHERE_INSTALLED: Final = (
 )
 """A Makefile that looks for one finds it only where it is: it may take docker instead."""
 _FIELDS: Final = 5
-_LARGEST: Final = 1 << 27
+_PROCESS: Final = re.compile(r"[0-9]{1,10}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +103,13 @@ class Stub:
 
     def calls(self) -> tuple[Call, ...]:
         """What they were called with."""
-        text = bytes_of(self.record, _LARGEST).decode(errors="surrogateescape")
         found: list[Call] = []
         fields: list[str] = []
-        for word in text.split("\0")[:-1]:
+        for word in fields_of(self.record):
             if word == "\n":
-                found.append(self._call(fields))
+                # Whatever else the project writes there is no call.
+                if len(fields) >= _FIELDS:
+                    found.append(self._call(fields))
                 fields = []
             else:
                 fields.append(word)
@@ -128,9 +129,8 @@ class Stub:
         )
 
     def _environment(self, process: str) -> dict[str, str]:
-        number = int(process) if process.isdecimal() else 0
-        text = bytes_of(self.record.with_name(f"{self.record.name}.{number}"), _LARGEST)
-        pairs = text.decode(errors="surrogateescape").split("\0")[:-1]
+        number = process if _PROCESS.fullmatch(process) else "0"
+        pairs = fields_of(self.record.with_name(f"{self.record.name}.{number}"))
         given = {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
         for name in self.variables:
             given.pop(name, None)

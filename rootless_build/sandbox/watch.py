@@ -270,7 +270,8 @@ def _real(path: str, process: int, *, last: bool) -> str:
             path = its + path.removeprefix(own)
     if last:
         if found := _resolved(path):
-            return found
+            # A pipe or a socket has no path.
+            return found if found.startswith("/") else path
         if os.path.islink(path):  # noqa: PTH114 - as above
             return os.path.realpath(path)
     parent, name = os.path.split(path.rstrip("/"))

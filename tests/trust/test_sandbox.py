@@ -1005,3 +1005,34 @@ def test_what_a_killed_plan_left_goes_however_deep(
     makefile(project, "V := 1")
     assert app.run(["rbuild", "-C", str(project.directory), "plan", "all"]) == 0
     assert not dead.exists(), capfd.readouterr().err
+
+
+FORGED: Final = {
+    "no level": "$(info $(firstword $(MAKEFILES)) x /)",
+    "a long level": f"$(info $(firstword $(MAKEFILES)) {'9' * 5000} /)",
+    "a short call": "V := $(shell printf 'x\\000\\n\\000' >> {record})",
+    "a long number": "V := $(shell printf 'build "
+    + "9" * 5000
+    + "\\000a\\000/\\000b\\000docker\\000\\n\\000' >> {record})",
+    "much": "V := $(shell head -c 40M /dev/zero >> {record})",
+    "a long environment": "V := $(shell head -c 40M /dev/zero >> {own}environments)",
+    "many names": "V := $(shell yes a= | head -c 2M | tr '\\n' '\\000' >> {own}environments)",
+    "a long shell": "V := $(shell head -c 40M /dev/zero >> {own}shells)",
+    "a shell with NUL": "V := $(shell printf '-\\037/\\000\\037a\\037b\\0374.3\\037c\\000\\n'"
+    " >> {own}shells)",
+    "a long version": "V := $(shell printf -- '-\\037/\\037a\\037b\\037"
+    + "9" * 5000
+    + ".1\\037c\\n' > {own}shells)",
+}
+
+
+@pytest.mark.parametrize("forged", FORGED)
+def test_what_a_project_writes_into_rbuilds_records_is_an_error_at_most(
+    project: Project, forged: str
+) -> None:
+    """They lie where the stand-ins write, and so the project can: nothing it writes there is an
+    internal error, or takes memory.
+    """
+    text = FORGED[forged].replace("{own}", "$(dir $(firstword $(MAKEFILES)))")
+    makefile(project, text.replace("{record}", "$(RBUILD_STUB_RECORD)"))
+    assert app.run(["rbuild", "-C", str(project.directory), "plan", "all"]) in {0, 2}
