@@ -128,17 +128,8 @@ class Watch:
         if call.kind == "message":
             name, size = struct.unpack("=QI", _memory(process, arguments[1], 12))
             self._sends(_memory(process, name, min(size, _ADDRESS)) if name else b"")
-        named = [self._path(process, arguments, *path) for path in call.paths]
-        followed = call.kind in _FOLLOWED and not (
-            call.at is not None and arguments[call.at] & _NO_FOLLOW
-        )
-        meant = [_real(path, process, last=followed) for path in named]
-        if call.kind == "rename" and not os.path.lexists(meant[0]):
-            return 0, 0, _GO_ON
-        kept = [path for path in meant if self._look_at(call.kind, path)]
-        if kept:
-            return 0, -errno.EROFS, 0
-        return 0, 0, _GO_ON
+        refused = self._changes(process, call, arguments)
+        return (0, -errno.EROFS, 0) if refused else (0, 0, _GO_ON)
 
     # --- sockets --------------------------------------------------------------------------------
 
@@ -189,6 +180,16 @@ class Watch:
         return count, 0, 0
 
     # --- files ----------------------------------------------------------------------------------
+
+    def _changes(self, process: int, call: calls.Told, arguments: Sequence[int]) -> bool:
+        """Note what it would change. True where that has to be refused here."""
+        named = [self._path(process, arguments, *path) for path in call.paths]
+        stays = call.at is not None and arguments[call.at] & _NO_FOLLOW
+        followed = call.kind in _FOLLOWED and not stays
+        meant = [_real(path, process, last=followed) for path in named]
+        if call.kind == "rename" and not os.path.lexists(meant[0]):
+            return False
+        return any([self._look_at(call.kind, path) for path in meant])  # noqa: C419 - each is noted
 
     def _path(
         self, process: int, arguments: Sequence[int], directory: int | None, path: int | None
