@@ -15,9 +15,10 @@ from rootless_build.bundles.staging import (
     restore,
     stage,
 )
-from rootless_build.bundles.verification import Problem, Report, verify
+from rootless_build.bundles.verification import AGAIN, Problem, Report, verify
 
 __all__ = [
+    "AGAIN",
     "BundleFile",
     "Checksum",
     "Installation",

@@ -31,7 +31,7 @@ from rootless_build.bundles.tree import (
     readable,
     real,
 )
-from rootless_build.bundles.verification import Findings, Problem, is_checksum_file, verified
+from rootless_build.bundles.verification import AGAIN, Findings, Problem, is_checksum_file, verified
 from rootless_build.data import dataclass
 from rootless_build.errors import BundlesError, HostError, UsageError
 from rootless_build.escaping import shown
@@ -49,9 +49,7 @@ _BUNDLES: Final = (
 """Docker's bundles with executables, the preferred first. `binary`, `all` and `dynbinary` are those
 of 23.0 and later (docker-bake.hcl)."""
 _SIGNED: Final = "they have to be signed with this key, by who built them: rbuild sign --key FILE"
-_AGAIN: Final = (
-    "build them again: rbuild; or, if you know where they are from: rbuild install --unverified"
-)
+_AGAIN: Final = f"{AGAIN}; or, if you know where they are from: rbuild install --unverified"
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from rootless_build.bundles.attested import Source
 from rootless_build.bundles.envelope import PAYLOAD_TYPE
 from rootless_build.bundles.statement import SIGNED, NoStatementError
 from rootless_build.bundles.tree import directory_inside, real
-from rootless_build.bundles.verification import verified
+from rootless_build.bundles.verification import AGAIN, verified
 from rootless_build.errors import BundlesError, HostError, UsageError, reason
 from rootless_build.escaping import shown
 
@@ -140,7 +140,7 @@ def sign(directory: Path, key: PrivateKey, *, dry_run: bool = False) -> Iterator
         raise BundlesError(
             f"the bundles in {shown(directory)} are not what they were; nothing was signed",
             problems=tuple(map(str, report.problems)),
-            hint="build them again: rbuild",
+            hint=AGAIN,
         )
     if known.older or not known.contents:
         old = "says nothing of modes and links" if known.older else "is not there"

@@ -46,6 +46,10 @@ from rootless_build.escaping import shown
 ALGORITHMS: Final = {f".{name}": name for name in ("md5", "sha1", "sha256", "sha512")}
 """Suffix of a checksum file: name in hashlib."""
 
+AGAIN: Final = (
+    "build them again: rbuild; what the host's commands or a shell wrote has no provenance"
+)
+"""What can be done about bundles that are not what was built."""
 _LARGEST: Final = 1024 * 1024
 _LINE: Final = re.compile(rb"(?P<escaped>\\?)(?P<hex>[0-9a-fA-F]+)(?: [ *](?P<name>.+))?")
 _BSD_LINE: Final = re.compile(

@@ -162,11 +162,11 @@ class Bundles(Command):
             return BundlesError.exit_code if report.problems else 0
         if report.problems:
             problems = tuple(str(problem) for problem in report.problems)
-            signs = "" if self.key is None else ", and sign them: rbuild sign --key FILE"
+            signs = "" if self.key is None else "; then sign them: rbuild sign --key FILE"
             raise BundlesError(
                 f"bad bundles in {directory}",
                 problems=problems,
-                hint=f"build them again: rbuild{signs}",
+                hint=f"{bundles.AGAIN}{signs}",
             )
         for warning in report.warnings:
             self.view(Notice(Level.WARNING, "bundles", warning))

@@ -49,6 +49,7 @@ def test_bundles_without_provenance_are_installed_when_that_is_asked_for(
     assert installed(project) == []
     said = capfd.readouterr().err
     assert "binary/dockerd: has no provenance" in said
+    assert "what the host's commands or a shell wrote has no provenance" in said
     assert "--unverified" in said
     assert run(project, *words, "--unverified") == 0
     assert installed(project) == ["dockerd"]
