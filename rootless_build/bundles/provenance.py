@@ -57,7 +57,7 @@ class Run:
 
     `root` is what it made, `current` the bundles as they are. `given` was in `root` when the run
     began, `attested` are the directories that had statements. `meanwhile` are paths that somebody
-    else made in `current` since, and that stay there.
+    else made or changed in `current` since, and that stay there, and `lost` those that are gone.
     """
 
     root: Path
@@ -65,6 +65,7 @@ class Run:
     given: Snapshot
     attested: Collection[str] = ()
     meanwhile: Collection[str] = ()
+    lost: Collection[str] = ()
 
 
 def state(root: Path) -> Written:
@@ -85,7 +86,7 @@ def attest(run: Run, attestation: Attestation | None) -> tuple[str, ...]:
     warnings = []
     for bundle, found in _touched(run).items():
         place = run.root / bundle
-        if not place.is_dir():
+        if not _is_place(run, bundle, place):
             continue
         with writable(place):
             for name in OWN_NAMES:
@@ -98,6 +99,13 @@ def attest(run: Run, attestation: Attestation | None) -> tuple[str, ...]:
             _write(place / NAME, made, attestation.time if attestation else None)
         warnings += _signature(run, bundle, made)
     return tuple(warnings)
+
+
+def _is_place(run: Run, bundle: str, place: Path) -> bool:
+    """Whether there is a directory for a statement, or has to be: others' files stay in it."""
+    if not os.path.lexists(place) and any(path.startswith(f"{bundle}/") for path in run.meanwhile):
+        place.mkdir(parents=True)
+    return place.is_dir()
 
 
 def subjects(root: Path) -> Iterator[tuple[str, str]]:
@@ -186,7 +194,8 @@ def _touched(run: Run) -> dict[str, _Found]:
         status = entry.status
         before = run.given.get(entry.path)
         if before == (status.st_mode, status.st_ino, status.st_ctime_ns):
-            found[where].left.append(entry)
+            if entry.path not in run.lost:
+                found[where].left.append(entry)
         else:
             found[where].written.append(entry)
             touched.add(where)
@@ -260,7 +269,7 @@ def _without(run: Run, bundle: str, old: Object | None) -> Object | None:
     gone = {
         os.path.relpath(path, bundle or ".")
         for path in run.given
-        if not os.path.lexists(run.root / path)
+        if path in run.lost or (path not in run.meanwhile and not os.path.lexists(run.root / path))
     }
 
     def stays(said: Json) -> bool:

@@ -164,7 +164,7 @@ class Staging:
         files don't match their checksums or a bundle has nothing in it, HostError when something
         can't be read or moved; the bundles directory is then as it was.
         """
-        published = self._verified(attestation, asked, ())
+        published = self._verified(attestation, asked, self.found)
         with _publishing(self.directory, "bundles-not-writable"):
             self._take_statements()
             if os.path.lexists(self.directory):
@@ -186,8 +186,7 @@ class Staging:
         container removed is removed where it is as it was. Raises as `publish`, and BundlesError
         where a name is a file of the container's and a directory of the others', or the reverse.
         """
-        meanwhile = snapshot(self.directory).keys() - self.found.keys()
-        published = self._verified(attestation, asked, meanwhile)
+        published = self._verified(attestation, asked, snapshot(self.directory))
         new = snapshot(self.path)
         written = [path for path, seen in new.items() if self.given.get(path) != seen]
         with _publishing(self.directory, "bundles-not-writable"):
@@ -280,9 +279,9 @@ class Staging:
         self,
         attestation: provenance.Attestation | None,
         asked: Collection[str],
-        meanwhile: Collection[str],
+        now: Snapshot,
     ) -> Published:
-        """What is staged is right, attested, and on the disk."""
+        """What is staged is right, attested, and on the disk; `now` is what it is put beside."""
         with readable(self.path):
             # The container may have changed it, and a directory that its owner can't write to
             # can't be moved.
@@ -299,7 +298,12 @@ class Staging:
                 )
             with _publishing(self.directory, "no-space"):
                 attested = _attested(self.found)
-                run = provenance.Run(self.path, self.directory, self.given, attested, meanwhile)
+                others = (path for path in now if now[path] != self.found.get(path))
+                meanwhile = [path for path in others if Path(path).name not in OWN_NAMES]
+                lost = self.found.keys() - now.keys()
+                run = provenance.Run(
+                    self.path, self.directory, self.given, attested, meanwhile, lost
+                )
                 told = provenance.attest(run, attestation)
                 _flush(self.path)
         return Published(files, report.checked, (*self.warnings, *report.warnings, *told))

@@ -535,3 +535,27 @@ def test_what_builds_leave_one_after_the_other_verifies(
         build(tmp_path / "bundles", write)
         found = verify(tmp_path / "bundles")
         assert (found.problems, found.warnings) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("before", "first", "second"),
+    [
+        # What one removes, the other has left alone, or has written anew, or is in one directory
+        # with what the other has made.
+        (writes("x"), removes("x"), writes("y")),
+        (all_of(writes("a/x"), writes("a/z")), writes("a/x", "other"), removes("a/x")),
+        (writes("a/x"), writes("a/y"), lambda root: shutil.rmtree(root / "a")),
+    ],
+)
+def test_what_two_builds_leave_side_by_side_verifies(
+    tmp_path: Path, before: Writes, first: Writes, second: Writes
+) -> None:
+    bundles = tmp_path / "bundles"
+    build(bundles, before)
+    with stage(bundles) as one, stage(bundles) as other:
+        first(one.path)
+        second(other.path)
+        one.publish_beside(ATTESTATION)
+        other.publish_beside(ATTESTATION)
+    found = verify(bundles)
+    assert (found.problems, found.warnings) == ((), ())
