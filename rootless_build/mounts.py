@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from rootless_build import repository
-from rootless_build.errors import UnsupportedError
+from rootless_build.errors import BundlesError, UnsupportedError
+from rootless_build.escaping import shown
 from rootless_build.plan import BindMount, Bundles, Mount, Plan, RunContainer, Step
 
 
@@ -25,6 +26,26 @@ def lie_in_a_mount(step: RunContainer, directory: Path) -> bool:
     """Whether the bundles directory is in a directory that the container has mounted."""
     wanted = _real(directory)
     return any(_real(mount.source) in wanted.parents for mount in _binds(step))
+
+
+def refuse_links_out(step: RunContainer, directory: Path) -> None:
+    """Refuse to mount what a link in the bundles leads to elsewhere.
+
+    A container of an earlier run may have made it: the next one would get whatever directory of
+    the user's it names. Raises BundlesError.
+    """
+    bundles = _real(directory)
+    for mount in _binds(step):
+        real = _real(mount.source)
+        above = Path(os.path.normpath(mount.source)).parents
+        if not real.is_relative_to(bundles) and any(
+            _real(place).is_relative_to(bundles) for place in above
+        ):
+            raise BundlesError(
+                f"{shown(mount.source)} is to be mounted, and leads out of the bundles",
+                problems=(f"{shown(mount.source)}: leads to {shown(real)}",),
+                hint="a container may have made that link: remove it, or mount what it leads to",
+            )
 
 
 def staged(step: RunContainer, directory: Path, staging: Path) -> RunContainer:

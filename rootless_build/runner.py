@@ -764,6 +764,8 @@ class _Run:
             wanted = self._plan.bundles
             staged = self._stages(step, image)
             self._bundles_stay = staged
+            if wanted:
+                mounts.refuse_links_out(step, wanted.directory)
             if wanted and staged:
                 copied_from = mounts.copied_from(step, wanted, remote=self._engine.remote)
                 if mounts.lie_in_a_mount(step, wanted.directory):

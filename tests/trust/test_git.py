@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build import mounts, repository
+from rootless_build.errors import BundlesError
 from rootless_build.git_settings import changes_told
 from rootless_build.plan import BindMount, Plan, RunContainer
 from rootless_build.repository import read_source
@@ -333,6 +334,34 @@ def brought(project: Path, *sources: Path) -> list[Path]:
     (step,) = plan.steps
     assert isinstance(step, RunContainer)
     return [m.source for m in step.mounts if isinstance(m, BindMount) and m not in given]
+
+
+@pytest.mark.parametrize("source", ["out", "out/deeper", "sub/../out", "sub/up", "again"])
+def test_no_directory_of_the_users_is_brought_by_a_link_in_the_bundles(
+    tmp_path: Path, source: str
+) -> None:
+    """A container of run 1 left it; run 2 has `-v bundles/out:/out` (seen with podman 4.3)."""
+    bundles, private = tmp_path / "bundles", tmp_path / "private"
+    (bundles / "sub").mkdir(parents=True)
+    (private / "deeper").mkdir(parents=True)
+    (bundles / "out").symlink_to(private)
+    (bundles / "again").symlink_to("out")
+    (bundles / "sub/up").symlink_to("../..")
+    step = RunContainer("i", mounts=(BindMount(bundles / source, "/out"),))
+    with pytest.raises(BundlesError, match="leads out of the bundles"):
+        mounts.refuse_links_out(step, bundles)
+
+
+@pytest.mark.parametrize(
+    "source", ["bundles", "bundles/latest", "bundles/1.12", "elsewhere", "new"]
+)
+def test_other_mounts_are_as_they_were(tmp_path: Path, source: str) -> None:
+    """The bundles themselves may be a link of the user's."""
+    (tmp_path / "elsewhere/1.12").mkdir(parents=True)
+    (tmp_path / "bundles").symlink_to("elsewhere")
+    (tmp_path / "bundles/latest").symlink_to("1.12")
+    step = RunContainer("i", mounts=(BindMount(tmp_path / source, "/out"),))
+    mounts.refuse_links_out(step, tmp_path / "bundles")
 
 
 @pytest.fixture
