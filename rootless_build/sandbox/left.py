@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from typing import Final
@@ -15,6 +16,7 @@ _MOST: Final = 1000
 _TRIED: Final = {"OutRequests", "OutNoRoutes", "Ip6OutRequests", "Ip6OutNoRoutes"}
 _INDEX: Final = ".git/index"
 """git writes it anew when it is only asked: files that were just written may have changed."""
+_COMPILED: Final = re.compile(r"(?:^|/)__pycache__(?:/[^/]+\.pyc(?:\.\d+)?)?\Z")
 
 
 def network() -> Iterator[tuple[str, str]]:
@@ -48,8 +50,17 @@ def files(box: Box, layers: Layers) -> Iterator[tuple[str, str]]:
             kind = os.stat(path, dir_fd=layers.upper, follow_symlinks=False).st_mode
             if stat.S_ISDIR(kind):
                 waiting.append(path)
-            if path != _INDEX and not (stat.S_ISDIR(kind) and _was_directory(path, layers)):
+            if is_cache(path) or path == _INDEX:
+                continue
+            if not (stat.S_ISDIR(kind) and _was_directory(path, layers)):
                 yield "left", f"{box.checkout}/{path}"
+
+
+def is_cache(path: str) -> bool:
+    """Whether it is what Python keeps of the modules that it has read: written where it can be, and
+    no matter to what is done.
+    """
+    return _COMPILED.search(path) is not None
 
 
 def _was_directory(path: str, layers: Layers) -> bool:

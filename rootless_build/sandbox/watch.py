@@ -19,7 +19,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from rootless_build.sandbox import filter as calls
-from rootless_build.sandbox import kernel
+from rootless_build.sandbox import kernel, left
 from rootless_build.sandbox.places import Box
 
 _RECEIVE, _SEND = 0xC0502100, 0xC0182101
@@ -216,7 +216,8 @@ class Watch:
                 self.deny("program", path)
             return False
         fifo = kind == "open" and _is_fifo(path) and os.access(path, os.W_OK)
-        if fifo or (self._is_denied(kind, path) and PurePosixPath(path).name not in _INDEX):
+        harmless = left.is_cache(path) or PurePosixPath(path).name in _INDEX
+        if fifo or (self._is_denied(kind, path) and not harmless):
             self.deny("write", path)
         return fifo
 

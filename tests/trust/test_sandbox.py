@@ -136,6 +136,8 @@ def test_who_asks_for_addresses_gets_another_answer_and_it_is_told(
     [
         "hostname -f",
         "getent passwd root",
+        "env -u PYTHONDONTWRITEBYTECODE python3 -c 'import module' && [ -e __pycache__ ]",
+        "cd \"$HOME\" && env -u PYTHONDONTWRITEBYTECODE python3 -c 'import module'",
         python("import socket; socket.gethostbyname('127.0.0.1')"),
         "echo x > /dev/null",
         "head -c 9 /dev/zero /dev/urandom",
@@ -151,6 +153,8 @@ def test_who_asks_for_addresses_gets_another_answer_and_it_is_told(
     ],
 )
 def test_what_stays_inside_works_and_is_not_told(project: Project, used: str) -> None:
+    for place in (project.directory, project.home):
+        (place / "module.py").touch()
     assert project.look(used).status == 0
     assert project.looking.denied == ()
 
@@ -598,6 +602,7 @@ DENIED: Final = {
     "left": "$(shell echo x > attack)",
     "deep": "$(shell mkdir -p a/b/c)",
     "tmp": "$(shell mktemp)",
+    "cache": "$(shell mkdir __pycache__ && echo x > __pycache__/x)",
     "file": "$(file >attack,x)",
 }
 
