@@ -223,6 +223,8 @@ def _lines(seen: _Seen, backend: Backend, settings: EngineSettings, why: str) ->
         yield from comment(shown(what))
         for image in seen.pulled[number - 1] if seen.pulled else ():
             yield from comment(f"{shown(image)} is not in storage: it would be pulled")
+        if isinstance(step, plans.Unexpanded) and backend.name != "docker":
+            yield "# its words are the shell's: pasted, it calls docker, or what has that name"
         if isinstance(step, plans.HostCommand):
             yield host_command(step, own)
         else:

@@ -118,6 +118,24 @@ def test_a_program_of_the_project_is_not_executed_under_a_usual_name(
 def test_nor_by_the_commands_that_only_look(project: MakeProject, words: tuple[str, ...]) -> None:
     lines = "".join(f"    {line.format(TOUCH)}\n" for line in LINES[:8])
     project.write(f"all:\n{lines}")
+    assert shown(project, *words).count("touch ") >= 8
+    assert not (project.directory / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("backend", "says"), [("podman", True), ("buildah", True), ("docker", False)]
+)
+def test_a_plan_says_that_such_a_line_calls_docker(
+    project: MakeProject, backend: str, *, says: bool
+) -> None:
+    """Who pastes it, or keeps the plan as a script, may have no docker."""
+    project.write("all:\n    docker build $$(cat ver) .\n")
+    said = shown(project, "--backend", backend, "plan")
+    assert "docker build $(cat ver) ." in said
+    assert ("it calls docker" in said) is says
+
+
+def shown(project: MakeProject, *words: str) -> str:
     environment = {**os.environ, "PATH": PATH, "XDG_CACHE_HOME": str(project.directory / "cache")}
     done = subprocess.run(
         [sys.executable, "-m", "rootless_build", *words],
@@ -128,8 +146,7 @@ def test_nor_by_the_commands_that_only_look(project: MakeProject, words: tuple[s
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("touch ") >= 8
-    assert not (project.directory / "ran").exists()
+    return done.stdout
 
 
 @pytest.mark.parametrize(
