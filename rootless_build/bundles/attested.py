@@ -106,7 +106,7 @@ def attested(
         if not stat.S_ISDIR(entry.status.st_mode)
         and entry.path not in named
         and not _is_own(entry)
-        and not (stat.S_ISREG(entry.status.st_mode) and is_checksum_file(entry.path))
+        and not (_is_text(entry) and is_checksum_file(entry.path))
     )
     _tell_unnamed(root, others, complete, found)
     return found
@@ -116,6 +116,12 @@ def _files_called(name: str, tree: Mapping[str, Entry]) -> Iterator[Entry]:
     for entry in tree.values():
         if name_of(entry.path) == name and stat.S_ISREG(entry.status.st_mode):
             yield entry
+
+
+def _is_text(entry: Entry) -> bool:
+    """A file that nobody can run: checksums that a person makes later are such."""
+    mode = entry.status.st_mode
+    return stat.S_ISREG(mode) and not mode & 0o7111
 
 
 def _is_own(entry: Entry) -> bool:

@@ -92,6 +92,16 @@ def add_a_link_like_a_checksum(bundles: Path) -> str:
     return f"{DAEMON}/ctr.md5: is not in {NAME}: it was added since"
 
 
+def add_a_program_like_a_checksum(bundles: Path) -> str:
+    """What it says is right."""
+    file = bundles / CLIENT / "docker-1.12.6"
+    (bundles / CLIENT / "x.sha256").write_text(
+        f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n"
+    )
+    (bundles / CLIENT / "x.sha256").chmod(0o4755)
+    return f"{CLIENT}/x.sha256: is not in {NAME}: it was added since"
+
+
 def add_a_link_like_a_statement(bundles: Path) -> str:
     (bundles / "1.12.6" / NAME).symlink_to(f"binary-daemon/{NAME}")
     return f"1.12.6: has no provenance (1.12.6/{NAME}), and other bundles have"
@@ -244,6 +254,7 @@ ATTACKS = [
     add_a_file,
     add_a_link,
     add_a_link_like_a_checksum,
+    add_a_program_like_a_checksum,
     add_a_link_like_a_statement,
     add_a_hidden_file,
     add_a_file_at_the_top,
