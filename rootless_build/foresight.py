@@ -7,9 +7,9 @@ make meanwhile.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from threading import Thread
+from threading import Event, Thread
 
-from rootless_build import registry
+from rootless_build import process, registry
 from rootless_build.backend import EngineSettings, Image
 from rootless_build.errors import RbuildError
 from rootless_build.registry import Choice
@@ -26,8 +26,11 @@ class Foresight:
         self._references = tuple(references)
         self._found: Mapping[str, Image | None] = {}
         self._thread = Thread(target=self._look, name="rbuild-foresight", daemon=True)
+        self._done = Event()
         if references:
             self._thread.start()
+        else:
+            self._done.set()
 
     def found(self, choice: Choice) -> Mapping[str, Image | None]:
         """What is known of the storage of the backend that was chosen; waits for the answer."""
@@ -36,10 +39,20 @@ class Foresight:
 
     def end(self) -> None:
         """Wait until the engine is no longer asked."""
-        if self._thread.is_alive():
-            self._thread.join()
+        self._done.wait()
+
+    def abandon(self) -> None:
+        """The same, with an end to what it is asked by."""
+        process.end_programs_of(self._thread, self._done)
+        self._done.wait()
 
     def _look(self) -> None:
+        try:
+            self._search()
+        finally:
+            self._done.set()
+
+    def _search(self) -> None:
         try:
             with registry.load(self._backend).open(self._settings) as engine:
                 images = engine.find_images(self._references)

@@ -9,10 +9,10 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Self
 
-from rootless_build import registry
+from rootless_build import process, registry
 from rootless_build.backend import Engine, EngineSettings, Image
 from rootless_build.cli.command import Command
 from rootless_build.errors import BackendUnavailableError, StepFailedError, UsageError
@@ -109,6 +109,8 @@ class EngineToCome:
         self._foresight: Foresight | None = None
         self._error: Exception | None = None
         self._thread = Thread(target=self._choose, name="rbuild-choose", daemon=True)
+        # A join that a signal interrupts takes the thread for ended (Python 3.11).
+        self._chosen = Event()
 
     def _choose(self) -> None:
         try:
@@ -121,14 +123,21 @@ class EngineToCome:
             self._choice = choice
         except Exception as error:
             self._error = error
+        finally:
+            self._chosen.set()
 
     def __enter__(self) -> Self:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._thread.join()
-        if self._foresight is not None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        interrupted = kind is not None and not issubclass(kind, Exception)
+        if interrupted:
+            process.end_programs_of(self._thread, self._chosen)
+        self._chosen.wait()
+        if self._foresight is not None and interrupted:
+            self._foresight.abandon()
+        elif self._foresight is not None:
             self._foresight.end()
         self._resources.close()
 
@@ -138,7 +147,7 @@ class EngineToCome:
 
         Errors that this host is to blame for say so.
         """
-        self._thread.join()
+        self._chosen.wait()
         with _host_explains(self._command, self._facts):
             if self._error is not None:
                 raise self._error

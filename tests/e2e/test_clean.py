@@ -463,15 +463,22 @@ def own(rbuild: Rbuild, place: Path) -> Rbuild:
 
 
 def of_rbuild(rbuild: Rbuild) -> list[Path]:
-    """All files and directories of rbuild's own."""
+    """All files and directories of rbuild's own, but for the record of what engines use."""
     names = ("XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME")
     places = [Path(rbuild.environment[name]) / "rbuild" for name in names]
-    return [path for place in places for path in (place, *place.rglob("*")) if path.exists()]
+    data = places[-1]
+    records = [record for record in data.glob("places/*") if Path(record.read_text()).is_dir()]
+    in_use = {data, data / "places", *records} if records else set()
+    found = [path for place in places for path in (place, *place.rglob("*")) if path.exists()]
+    return [path for path in found if path not in in_use]
 
 
 def said(stdout: str) -> list[str]:
     """Without the directories in shared places, which the account's other engines have."""
-    shared = re.compile(rf"directory /\S*/rbuild-\S*{os.getuid()} stays: .*")
+    shared = re.compile(
+        rf"directory /\S*/rbuild-(\S*{os.getuid()}|run-\w+|storage-\w+) stays: .*"
+        r"|directory \S+ stays: engines have directories elsewhere that are on record there"
+    )
     return [line for line in stdout.splitlines() if not shared.fullmatch(line)]
 
 
