@@ -25,7 +25,7 @@ def bytes_of(file: Path, largest: int) -> bytes:
     """
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a null byte in the name
         return b""
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -54,6 +54,8 @@ def content(file: Path, largest: int = LARGEST) -> bytes:
 
 def beginning(file: Path, size: int) -> bytes:
     """The same, and no more than so many bytes of it."""
+    if "\0" in str(file):
+        raise OSError(errno.EINVAL, "no file has such a name", str(file))
     descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     # A descriptor that is no file's is none of `open` either.
     try:
