@@ -120,7 +120,7 @@ class _Place:
 
     def after(self, words: Sequence[str | None], text: str) -> _Place:
         word = words[0] if len(words) == 1 else None
-        if word is None or not word or word.startswith("-") or re.search(r"[*?\[~]", word):
+        if word is None or not word or word.startswith("-") or re.search(r"[*?\[~\0]", word):
             raise NotSimpleError(f"rbuild can't tell where {text!r} leads to")
         if self.environment.get("CDPATH") and not re.match(r"\.{0,2}/|\.{1,2}\Z", word):
             raise NotSimpleError(f"rbuild can't tell where {text!r} leads to with CDPATH")
@@ -184,8 +184,10 @@ class _Line(Reading):
     def _chain(self, node: Node) -> Iterator[_Piece]:
         children = [child for child in node.children if child.type != "comment"]
         if node.type == "list":
-            left, operator, right = children[0], self.tree.of(children[1]), children[-1]
-            if len(children) != 3 or operator not in {"&&", "||"}:
+            if len(children) != 3:
+                raise NotSimpleError("it is joined with commands that can't be told apart")
+            left, operator, right = children[0], self.tree.of(children[1]), children[2]
+            if operator not in {"&&", "||"}:
                 raise NotSimpleError(f"it is joined with other commands by {operator!r}")
             if operator == "&&":
                 yield from self._chain(left)
@@ -193,6 +195,8 @@ class _Line(Reading):
             else:
                 yield from self._unless(list(self._chain(left)), right)
         elif node.type == "redirected_statement":
+            if len(children) < 2 or children[0].type.endswith("_redirect"):
+                raise NotSimpleError("it has a redirection without a command")
             yield from self._redirected(children[0], children[1:])
         else:
             yield _Piece(node, node.end_byte)
