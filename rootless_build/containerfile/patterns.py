@@ -376,7 +376,8 @@ def _class_close(pattern: str, at: int) -> int:
 
 
 def _class(pattern: str, inside: str) -> _Class:
-    if not _IN_CLASSES.fullmatch(inside):
+    # Python warns of `--` in a class, which will mean something else there.
+    if not _IN_CLASSES.fullmatch(inside) or "--" in inside:
         raise _unread(pattern)
     if any(low[-1] > high[-1] for low, high in _RANGE.findall(inside.removeprefix("^"))):
         raise _invalid(pattern)

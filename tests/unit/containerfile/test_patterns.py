@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,11 @@ def test_grep_finds_the_same(pattern: str) -> None:
     )
     alone = Pattern.of(pattern)
     assert found.stdout.split() == [path for path in paths if alone.match(path)]
+
+
+@pytest.mark.parametrize("pattern", ["*a/**/b ?[----]\\\\e", "?[----]*", "[+--]"])
+def test_no_class_makes_python_warn(pattern: str, recwarn: pytest.WarningsRecorder) -> None:
+    """A user would see it among what rbuild says."""
+    with suppress(PatternError):
+        Patterns((pattern,)).match("a-b")
+    assert [str(warning.message) for warning in recwarn] == []
