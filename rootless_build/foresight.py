@@ -7,10 +7,10 @@ make meanwhile.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from threading import Event, Thread
 
-from rootless_build import process, registry
+from rootless_build import registry
 from rootless_build.backend import EngineSettings, Image
+from rootless_build.background import Background
 from rootless_build.errors import RbuildError
 from rootless_build.registry import Choice
 
@@ -25,12 +25,9 @@ class Foresight:
         self._settings = settings
         self._references = tuple(references)
         self._found: Mapping[str, Image | None] = {}
-        self._thread = Thread(target=self._look, name="rbuild-foresight", daemon=True)
-        self._done = Event()
-        if references:
-            self._thread.start()
-        else:
-            self._done.set()
+        self._search = Background(self._look, "rbuild-foresight") if references else None
+        if self._search is not None:
+            self._search.start()
 
     def found(self, choice: Choice) -> Mapping[str, Image | None]:
         """What is known of the storage of the backend that was chosen; waits for the answer."""
@@ -39,20 +36,15 @@ class Foresight:
 
     def end(self) -> None:
         """Wait until the engine is no longer asked."""
-        self._done.wait()
+        if self._search is not None:
+            self._search.wait()
 
     def abandon(self) -> None:
         """The same, with an end to what it is asked by."""
-        process.end_programs_of(self._thread, self._done)
-        self._done.wait()
+        if self._search is not None:
+            self._search.abandon()
 
     def _look(self) -> None:
-        try:
-            self._search()
-        finally:
-            self._done.set()
-
-    def _search(self) -> None:
         try:
             with registry.load(self._backend).open(self._settings) as engine:
                 images = engine.find_images(self._references)

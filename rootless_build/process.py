@@ -12,7 +12,6 @@ import select
 import selectors
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -220,26 +219,6 @@ def end(process: Running, grace: float = GRACE) -> None:
                 process.wait(GRACE)
             raise
         return
-
-
-def end_programs_of(thread: threading.Thread, done: threading.Event) -> None:
-    """Stop the programs that a thread waits for, one after the other, until it is `done`.
-
-    SIGTERM for a second, then SIGKILL. Where the kernel does not tell which they are, nothing is
-    stopped.
-    """
-    children = Path(f"/proc/self/task/{thread.native_id}/children")
-    attempts = 0
-    while not done.wait(0.1):
-        attempts += 1
-        number = signal.SIGTERM if attempts <= 10 else signal.SIGKILL
-        try:
-            pids = [int(pid) for pid in children.read_text().split()]
-        except OSError:
-            return
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid, number)
 
 
 def capture(

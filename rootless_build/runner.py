@@ -288,7 +288,7 @@ class _Run:
         rootless, root = self._engine.rootless, os.getuid() == 0
         if rootless and not root and not self._options.unprivileged:
             return None
-        # As above.
+        # Few users have a power to give away.
         from rootless_build.host_power import Rules  # noqa: PLC0415
 
         options = self._options

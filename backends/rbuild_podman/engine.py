@@ -463,8 +463,8 @@ class PodmanEngine:
             return cast("list[dict[str, Json]]", listed)
 
     def _capture(self, *arguments: str) -> process.Completed:
-        """The same of the command. This host's own may wait for a lock on its storage, a service
-        that is asked answers in time. Raises BackendUnavailableError.
+        """What podman's command answers. This host's own may wait for a lock on its storage; a
+        service has ANSWER seconds. Raises BackendUnavailableError.
         """
         asked = self._connection.endpoint is not None
         try:

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
-import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -28,11 +26,12 @@ from securesystemslib import dsse
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import CryptoSigner, Signature, SSlibKey
 
+from rootless_build import plain_files
 from rootless_build.bundles import envelope
 from rootless_build.bundles.attested import Source
 from rootless_build.bundles.envelope import PAYLOAD_TYPE
 from rootless_build.bundles.statement import SIGNED, NoStatementError
-from rootless_build.bundles.tree import directory_inside, real
+from rootless_build.bundles.tree import directory_inside, real, writable
 from rootless_build.bundles.verification import AGAIN, verified
 from rootless_build.errors import BundlesError, HostError, UsageError, reason
 from rootless_build.escaping import shown
@@ -131,7 +130,8 @@ def sign(directory: Path, key: PrivateKey, *, dry_run: bool = False) -> Iterator
     `dry_run` yields the same and writes nothing.
 
     Raises BundlesError when the bundles are not what they say, UsageError when there is nothing to
-    sign, HostError when nothing can be written there. All of that before anything is written.
+    sign: both before anything is written. HostError when something can't be written: what was
+    yielded before is signed.
     """
     root = real(directory)
     findings = verified(root)
@@ -157,7 +157,7 @@ def sign(directory: Path, key: PrivateKey, *, dry_run: bool = False) -> Iterator
 def _written(root: Path, envelopes: dict[str, bytes]) -> Iterator[str]:
     for where, content in envelopes.items():
         try:
-            with directory_inside(root, where) as place, _writable(place):
+            with directory_inside(root, where) as place, writable(_at(place)):
                 _replace(place, content)
         except OSError as error:
             raise HostError(
@@ -167,18 +167,8 @@ def _written(root: Path, envelopes: dict[str, bytes]) -> Iterator[str]:
         yield where
 
 
-@contextmanager
-def _writable(place: int) -> Iterator[None]:
-    """A build may have left the directory of a bundle so that nothing can be added to it."""
-    mode = stat.S_IMODE(os.fstat(place).st_mode)
-    if mode & 0o200 or os.geteuid() == 0:
-        yield
-        return
-    os.fchmod(place, mode | 0o200)
-    try:
-        yield
-    finally:
-        os.fchmod(place, mode)
+def _at(descriptor: int) -> Path:
+    return Path(f"/proc/self/fd/{descriptor}")
 
 
 def _replace(place: int, content: bytes) -> None:
@@ -196,8 +186,7 @@ def _replace(place: int, content: bytes) -> None:
 
 def _content(file: Path) -> bytes:
     try:
-        with file.open("rb") as opened:
-            content = opened.read(_LARGEST + 1)
+        content = plain_files.beginning(file, _LARGEST + 1)
     except OSError as error:
         raise UsageError(f"the key {shown(file)} can't be read: {reason(error)}") from error
     if len(content) > _LARGEST:

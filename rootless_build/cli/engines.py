@@ -9,11 +9,11 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from threading import Event, Thread
 from typing import Self
 
-from rootless_build import process, registry
+from rootless_build import registry
 from rootless_build.backend import Engine, EngineSettings, Image
+from rootless_build.background import Background
 from rootless_build.cli.command import Command
 from rootless_build.errors import BackendUnavailableError, StepFailedError, UsageError
 from rootless_build.events import BackendChosen, Level, Notice
@@ -108,9 +108,7 @@ class EngineToCome:
         self._choice: Choice | None = None
         self._foresight: Foresight | None = None
         self._error: Exception | None = None
-        self._thread = Thread(target=self._choose, name="rbuild-choose", daemon=True)
-        # A join that a signal interrupts takes the thread for ended (Python 3.11).
-        self._chosen = Event()
+        self._choosing = Background(self._choose, "rbuild-choose")
 
     def _choose(self) -> None:
         try:
@@ -123,21 +121,19 @@ class EngineToCome:
             self._choice = choice
         except Exception as error:
             self._error = error
-        finally:
-            self._chosen.set()
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._choosing.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        interrupted = kind is not None and not issubclass(kind, Exception)
-        if interrupted:
-            process.end_programs_of(self._thread, self._chosen)
-        self._chosen.wait()
-        if self._foresight is not None and interrupted:
-            self._foresight.abandon()
-        elif self._foresight is not None:
+        if kind is not None and not issubclass(kind, Exception):
+            # Who asked rbuild to stop does not wait for an engine's answers.
+            self._choosing.abandon()
+            if self._foresight is not None:
+                self._foresight.abandon()
+        self._choosing.wait()
+        if self._foresight is not None:
             self._foresight.end()
         self._resources.close()
 
@@ -147,7 +143,7 @@ class EngineToCome:
 
         Errors that this host is to blame for say so.
         """
-        self._chosen.wait()
+        self._choosing.wait()
         with _host_explains(self._command, self._facts):
             if self._error is not None:
                 raise self._error

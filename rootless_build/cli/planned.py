@@ -24,7 +24,9 @@ class Planned:
         self.plan = shape(recipe)
 
     def expand_all(self, on_output: process.OnOutput) -> None:
-        """Have it in full now, when what the recipe does between its steps is done. As above."""
+        """Have the plan in full now, whatever its steps will have changed. Raises RecipeError,
+        UsageError, StepFailedError.
+        """
         while step := next((s for s in self.plan.steps if isinstance(s, Unexpanded)), None):
             self.expand(step, on_output)
 

@@ -201,8 +201,8 @@ class Facts:
     account: Account = field(default_factory=Account)
     namespaces: Namespaces = field(default_factory=Namespaces)
     scratch: Path = Path("/var/tmp")  # noqa: S108 - a directory of ours is made in it
-    own_scratch: Path | None = None
     """Where large files that must not be lost at once may be kept on a local disk."""
+    own_scratch: Path | None = None
     ignores_owners: bool = False
     """The user's storage.conf has ignore_chown_errors: one id is then enough for any image."""
     remote: bool = False

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from rootless_build import plain_files
 from rootless_build.data import dataclass
 from rootless_build.errors import HostError
 from rootless_build.held import is_private
@@ -99,11 +100,7 @@ def is_safe(place: Path) -> bool:
 
 
 def _read(record: Path) -> Path | None:
-    try:
-        with record.open("rb") as opened:
-            name = os.fsdecode(opened.read(4096))
-    except OSError:
-        return None
+    name = os.fsdecode(plain_files.bytes_of(record, 4096))
     return Path(name) if name.startswith("/") and "\0" not in name else None
 
 
