@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rootless_build.errors import reason
+from rootless_build.model.errors import reason
 
 
 class BadArchiveError(ValueError):

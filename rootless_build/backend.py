@@ -13,10 +13,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar, Final, Protocol, Self
 
-from rootless_build.data import dataclass
-from rootless_build.errors import ContainerLeftError, RbuildError
-from rootless_build.events import StepReporter
-from rootless_build.plan import BuildImage, Pairs, RunContainer, Step
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import ContainerLeftError, RbuildError
+from rootless_build.model.events import StepReporter
+from rootless_build.model.plan import BuildImage, Pairs, RunContainer, Step
 
 LABEL_PREFIX = "io.rbuild."
 """Every container, volume and image that rbuild makes carries labels with this prefix."""

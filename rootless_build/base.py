@@ -15,14 +15,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from rootless_build import golang, process, reference, xx
+from rootless_build import golang, process, xx
 from rootless_build.backend import Engine, Image
-from rootless_build.data import dataclass
-from rootless_build.errors import HostError, StepFailedError, UsageError
-from rootless_build.events import StepReporter, Stream
 from rootless_build.golang import Toolchain
 from rootless_build.mmdebstrap_files import TOOL, temporary_files
-from rootless_build.plan import BuildImage, Pairs, PullPolicy
+from rootless_build.model import references
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import HostError, StepFailedError, UsageError
+from rootless_build.model.events import StepReporter, Stream
+from rootless_build.model.plan import BuildImage, Pairs, PullPolicy
 
 _HUB: Final = "docker.io/library/"
 _RELEASES: Final = {
@@ -122,7 +123,7 @@ def parse(image: str) -> BaseImage:
     A date in the tag is accepted, but packages are always the mirror's newest. Raises UsageError
     for an image that can't be made from packages.
     """
-    name, _, tag = reference.canonical(image).removeprefix(_HUB).partition(":")
+    name, _, tag = references.canonical(image).removeprefix(_HUB).partition(":")
     if name == "buildpack-deps":
         return _buildpack(image, tag)
     if name == "golang":
@@ -139,7 +140,7 @@ def parse(image: str) -> BaseImage:
         raise _not_made(image)
     if suite not in _suites(name):
         raise _no_release(image, name, match["release"])
-    return BaseImage(name, suite, reference.local(image))
+    return BaseImage(name, suite, references.local(image))
 
 
 def _suites(distribution: str) -> frozenset[str]:
@@ -208,7 +209,7 @@ def _buildpack(image: str, tag: str) -> BaseImage:
         if name in _BUILDPACK_PARTS[kind]
         for package in _BUILDPACK[name]
     )
-    return dataclasses.replace(root, local_reference=reference.local(image), packages=packages)
+    return dataclasses.replace(root, local_reference=references.local(image), packages=packages)
 
 
 def _golang(image: str, tag: str) -> BaseImage:
@@ -224,11 +225,11 @@ def _golang(image: str, tag: str) -> BaseImage:
     root = _buildpack(f"buildpack-deps:{suite}-scm", f"{suite}-scm")
     go = golang.chosen(version, root.suite)
     packages = (*root.packages, *golang.PACKAGES, *filter(None, (go.package,)))
-    return BaseImage("debian", root.suite, reference.local(image), packages, go)
+    return BaseImage("debian", root.suite, references.local(image), packages, go)
 
 
 def _not_made(image: str) -> UsageError:
-    name, _, tag = reference.canonical(image).removeprefix(_HUB).partition(":")
+    name, _, tag = references.canonical(image).removeprefix(_HUB).partition(":")
     near = difflib.get_close_matches(name, [*_RELEASES, "buildpack-deps", "golang"], 1, 0.75)
     if near and near[0] != name:
         return UsageError(
@@ -283,7 +284,7 @@ def made(
         _pack(source, archive)
     else:
         archive = source
-    return engine.import_root(archive, reference.local(image), labels)
+    return engine.import_root(archive, references.local(image), labels)
 
 
 def _pack(directory: Path, archive: Path) -> None:

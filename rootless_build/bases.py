@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 
-from rootless_build import reference
 from rootless_build.backend import LABEL_BASE, LABEL_IMAGE, Engine, Image
-from rootless_build.errors import ImageNotFoundError, UsageError
-from rootless_build.events import StepReporter
-from rootless_build.plan import BuildImage, PullPolicy
+from rootless_build.model import references
+from rootless_build.model.errors import ImageNotFoundError, UsageError
+from rootless_build.model.events import StepReporter
+from rootless_build.model.plan import BuildImage, PullPolicy
 
 
 def prepared(step: BuildImage, engine: Engine, reporter: StepReporter) -> BuildImage:
@@ -35,18 +35,18 @@ def stand_in(wanted: str, pull: PullPolicy, engine: Engine, reporter: StepReport
     None: the image itself is in storage, pulled if need be (or nowhere, under PullPolicy.NEVER).
     Raises ImageNotFoundError for one that is nowhere to be had.
     """
-    reference.check(wanted)
-    full = reference.canonical(wanted)
+    references.check(wanted)
+    full = references.canonical(wanted)
     asks = pull is PullPolicy.ALWAYS
-    if full.startswith(f"{reference.LOCAL}/"):
+    if full.startswith(f"{references.LOCAL}/"):
         if engine.find_image(full) is None:
             # Engines ask a registry of that name, three times.
             raise ImageNotFoundError(f"the image {wanted} is not in storage", reference=wanted)
         return None
-    image, made = engine.find_images((full, reference.local(full)))
+    image, made = engine.find_images((full, references.local(full)))
     if image and not asks and preferred(image, made) is image:
         return None
-    own = reference.local(full) if stands_in(made) else None
+    own = references.local(full) if stands_in(made) else None
     # A stand-in that the user made is wanted: no registry is asked, as for any image that is in
     # storage. `--pull` asks.
     if own and not asks:
@@ -68,7 +68,7 @@ def stand_in(wanted: str, pull: PullPolicy, engine: Engine, reporter: StepReport
 
 
 def _not_here(wanted: str) -> ImageNotFoundError:
-    if reference.is_id(wanted):
+    if references.is_id(wanted):
         message = f"the image {wanted.removeprefix('sha256:')[:12]}, built here once, is gone"
         return ImageNotFoundError(message, reference=wanted, hint="build it again")
     message = f"the image {wanted} is not in storage, and is not to be pulled"
@@ -94,7 +94,7 @@ def how_to_get(wanted: str) -> str:
 
 def in_storage(wanted: str, engine: Engine) -> Image | None:
     """The image of that name, or its stand-in; asks no registry and announces nothing."""
-    return preferred(*engine.find_images((wanted, reference.local(wanted))))
+    return preferred(*engine.find_images((wanted, references.local(wanted))))
 
 
 def preferred(image: Image | None, made: Image | None) -> Image | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from rootless_build.errors import StepFailedError, UnsupportedError, reason
-from rootless_build.plan import BindMount, RunContainer
+from rootless_build.model.errors import StepFailedError, UnsupportedError, reason
+from rootless_build.model.plan import BindMount, RunContainer
 
 
 def make_sources(step: RunContainer) -> None:

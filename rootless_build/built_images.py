@@ -22,12 +22,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
-from rootless_build import plain_files, process, reference
+from rootless_build import plain_files, process
 from rootless_build.backend import Engine
-from rootless_build.data import dataclass
-from rootless_build.errors import RbuildError, reason
-from rootless_build.events import ForwardingReporter, Level, StepReporter
-from rootless_build.plan import BuildImage
+from rootless_build.model import references
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import RbuildError, reason
+from rootless_build.model.events import ForwardingReporter, Level, StepReporter
+from rootless_build.model.plan import BuildImage
 
 _VERSION: Final = 1
 _RECORD: Final = ".json"
@@ -69,7 +70,7 @@ class Built:
 def of_build(step: BuildImage, project: Path) -> Step:
     """What an image build of a plan makes, build after build."""
     names = tuple(dict.fromkeys(spelling for tag in step.tags for spelling in _spellings(tag)))
-    key: list[object] = [reference.canonical(tag) for tag in step.tags]
+    key: list[object] = [references.canonical(tag) for tag in step.tags]
     if not step.tags:
         key = [str(step.context), str(step.containerfile), step.target, step.platforms]
         # Only its place tells such an image from others that are built here.
@@ -85,8 +86,8 @@ def of_base(local: str) -> Step:
 
 def _spellings(tag: str) -> tuple[str, ...]:
     """podman and buildah put an image whose name has no registry below localhost."""
-    full = reference.canonical(tag)
-    return (full, reference.local(full)) if reference.local(full) != full else (full,)
+    full = references.canonical(tag)
+    return (full, references.local(full)) if references.local(full) != full else (full,)
 
 
 class BuiltImages:

@@ -19,9 +19,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from rootless_build import platforms
 from rootless_build.backend import Image
-from rootless_build.plan import RunContainer, VolumeMount
+from rootless_build.model import platforms
+from rootless_build.model.plan import RunContainer, VolumeMount
 
 PREFIX: Final = "rbuild-cache-"
 """What the names of all of these volumes begin with."""

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Final, Literal
 
-from rootless_build.data import dataclass
-from rootless_build.plan import Pairs
+from rootless_build.model.data import dataclass
+from rootless_build.model.plan import Pairs
 
 FILE_NAME: Final = "rbuild.toml"
 

@@ -29,8 +29,8 @@ from rootless_build.config import (
     Target,
     UserConfig,
 )
-from rootless_build.errors import ConfigError, reason
-from rootless_build.plan import Pairs
+from rootless_build.model.errors import ConfigError, reason
+from rootless_build.model.plan import Pairs
 
 Section = TypeVar("Section")
 

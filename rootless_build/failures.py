@@ -9,13 +9,13 @@ from typing import Final
 
 from rootless_build import bases
 from rootless_build.backend import Exit
-from rootless_build.errors import (
+from rootless_build.model.errors import (
     ImageNotFoundError,
     RbuildError,
     RecipeError,
     StepFailedError,
 )
-from rootless_build.plan import BuildImage, HostCommand, RunContainer, Step
+from rootless_build.model.plan import BuildImage, HostCommand, RunContainer, Step
 
 _LONGEST: Final = 200
 """Characters of a command, or of a line it wrote, in a message."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from rootless_build import plain_files, platforms
+from rootless_build import plain_files
 from rootless_build.containerfile.parser import parse
 from rootless_build.containerfile.stages import Given, Stage, earlier, split
-from rootless_build.data import dataclass
-from rootless_build.errors import ContainerfileError
-from rootless_build.plan import BuildImage
-from rootless_build.reference import canonical
+from rootless_build.model import platforms
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import ContainerfileError
+from rootless_build.model.plan import BuildImage
+from rootless_build.model.references import canonical
 
 _SCRATCH: Final = "scratch"
 

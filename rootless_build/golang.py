@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build import process
-from rootless_build.data import dataclass
-from rootless_build.errors import HostError, StepFailedError, UsageError
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import HostError, StepFailedError, UsageError
 
 Version = tuple[int, ...]
 _DISTRIBUTION: Final[dict[str, Version]] = {

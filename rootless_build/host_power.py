@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from rootless_build import plain_files
-from rootless_build.data import dataclass
-from rootless_build.errors import HostError
-from rootless_build.plan import (
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import HostError
+from rootless_build.model.plan import (
     BindMount,
     BuildImage,
     Limits,
@@ -450,7 +450,7 @@ def _is_local(source: str) -> bool:
 
 def _of_project(words: str, place: _Place) -> bool:
     # Few builds have any.
-    from rootless_build import build_secrets  # noqa: PLC0415
+    from rootless_build.model import build_secrets  # noqa: PLC0415
 
     try:
         secret = build_secrets.parse(words, Path("/"), {})

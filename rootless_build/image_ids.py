@@ -11,8 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from rootless_build.backend import Image
-from rootless_build.errors import StepFailedError, reason
-from rootless_build.plan import BuildImage
+from rootless_build.model.errors import StepFailedError, reason
+from rootless_build.model.plan import BuildImage
 
 
 def clear(step: BuildImage, project: Path) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 
-from rootless_build import reference
 from rootless_build.backend import ImageLabel, StoredImage, StoredImages
 from rootless_build.built_images import Built
-from rootless_build.data import dataclass
-from rootless_build.escaping import shown
+from rootless_build.model import references
+from rootless_build.model.data import dataclass
+from rootless_build.model.text import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +119,8 @@ def _kept(image: StoredImage, names: Collection[str]) -> str:
         return f"the container {image.containers[0]} was made of it"
     if image.needed:
         return image.needed
-    given = {reference.canonical(name) for name in names}
-    others = [name for name in image.names if reference.canonical(name) not in given]
+    given = {references.canonical(name) for name in names}
+    others = [name for name in image.names if references.canonical(name) not in given]
     return f"it is also called {others[0]}" if others else ""
 
 

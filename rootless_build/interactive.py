@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from rootless_build.backend import Image, Stdio
-from rootless_build.plan import RunContainer
+from rootless_build.model.plan import RunContainer
 
 _TARGETS: Final = frozenset({"shell", "dev"})
 """Targets that projects begin a shell with, some through a script of their own."""

@@ -22,12 +22,12 @@ from typing import Final
 
 from rootless_build import foreign, ownership, plain_files
 from rootless_build.backend import Engine, UserNamespace
-from rootless_build.data import dataclass
-from rootless_build.errors import RbuildError
-from rootless_build.escaping import shown
-from rootless_build.events import Level
 from rootless_build.foreign import Inode, Request, Seen
-from rootless_build.plan import BindMount, RunContainer
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import RbuildError
+from rootless_build.model.events import Level
+from rootless_build.model.plan import BindMount, RunContainer
+from rootless_build.model.text import shown
 
 _MOST: Final = 10_000
 """Entries outside of the project that are looked at: a mount may be somebody's home."""

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import AnyStr, Final, assert_never
 
-from rootless_build.errors import BundlesError, RbuildError, StepFailedError
-from rootless_build.escaping import shown
-from rootless_build.events import (
+from rootless_build.model.errors import BundlesError, RbuildError, StepFailedError
+from rootless_build.model.events import (
     Answer,
     BackendChosen,
     BuildFinished,
@@ -26,7 +25,8 @@ from rootless_build.events import (
     StepFinished,
     StepStarted,
 )
-from rootless_build.plan import BuildImage, Plan, RunContainer, Step
+from rootless_build.model.plan import BuildImage, Plan, RunContainer, Step
+from rootless_build.model.text import shown
 
 _MASK: Final = "***"
 _SHORTEST: Final = 4
@@ -54,7 +54,7 @@ class Mask:
             self._learn(v for n, v in step.environment if n in step.secret_environment)
         elif isinstance(step, BuildImage) and step.secrets:
             # Few builds have any.
-            from rootless_build import build_secrets  # noqa: PLC0415
+            from rootless_build.model import build_secrets  # noqa: PLC0415
 
             for words in step.secrets:
                 try:

@@ -15,8 +15,8 @@ from typing import Final
 
 from rootless_build import process
 from rootless_build.bundles.tree import remove
-from rootless_build.errors import HostError, reason
-from rootless_build.escaping import shell_quoted, shown
+from rootless_build.model.errors import HostError, reason
+from rootless_build.model.text import shell_quoted, shown
 
 TOOL: Final = "mmdebstrap"
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build import plain_files
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 
 NAMING: Final = (
     ("CONTAINER_HOST", "podman"),

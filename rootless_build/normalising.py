@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from rootless_build import below, plain_files, platforms, process, reference
+from rootless_build import below, plain_files, process
 from rootless_build.backend import Engine
 from rootless_build.containerfile import features, ignore_file
 from rootless_build.containerfile.building import Building
@@ -21,10 +21,11 @@ from rootless_build.containerfile.parser import parse
 from rootless_build.containerfile.patterns import PatternError, Patterns, ignored
 from rootless_build.containerfile.stages import DEFAULT_SHELL, Given, Image, earlier, split
 from rootless_build.containerfile.work import FILES, Rewrite, Work
-from rootless_build.errors import ContainerfileError, ImageBuildError, RecipeError
-from rootless_build.events import Level, StepReporter
+from rootless_build.model import platforms, references
+from rootless_build.model.errors import ContainerfileError, ImageBuildError, RecipeError
+from rootless_build.model.events import Level, StepReporter
+from rootless_build.model.plan import BuildImage
 from rootless_build.own_files import OwnFiles, with_rules
-from rootless_build.plan import BuildImage
 
 
 @contextlib.contextmanager
@@ -157,7 +158,7 @@ def _work(
         image,
         contexts=step.build_contexts,
         replaced=frozenset(
-            reference.canonical(name) for name, _ in (*step.build_contexts, *step.substitutes)
+            references.canonical(name) for name, _ in (*step.build_contexts, *step.substitutes)
         ),
         network=step.network,
         platform=platform,
@@ -198,12 +199,12 @@ def _leaves_out(text: str, paths: tuple[str, ...]) -> bool:
 
 
 def _lookup(step: BuildImage, engine: Engine) -> Callable[[str], Image | None]:
-    substitutes = {reference.canonical(name): local for name, local in step.substitutes}
-    contexts = {reference.canonical(name): value for name, value in step.build_contexts}
+    substitutes = {references.canonical(name): local for name, local in step.substitutes}
+    contexts = {references.canonical(name): value for name, value in step.build_contexts}
     known: dict[str, Image | None] = {}
 
     def look_up(name: str) -> Image | None:
-        full = reference.canonical(name)
+        full = references.canonical(name)
         if full in contexts:
             return None
         if full not in known:

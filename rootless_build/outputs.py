@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build import process
-from rootless_build.errors import StepFailedError
-from rootless_build.escaping import script_joined, script_quoted
-from rootless_build.plan import BuildImage, BuildOutput, Bundles
+from rootless_build.model.errors import StepFailedError
+from rootless_build.model.plan import BuildImage, BuildOutput, Bundles
+from rootless_build.model.text import script_joined, script_quoted
 
 _FILES = ("local", "tar")
 _NO_IMAGE = (*_FILES, "cacheonly")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from rootless_build import runs
 from rootless_build.bundles import tree
-from rootless_build.data import dataclass
-from rootless_build.errors import HostError, reason
-from rootless_build.escaping import shown
 from rootless_build.host.lasting import RECORDS, on_record
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import HostError, reason
+from rootless_build.model.text import shown
 
 _OF_CHECKOUTS = ("projects", "failed", "runs")
 

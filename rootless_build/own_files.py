@@ -16,8 +16,8 @@ from dataclasses import field
 from pathlib import Path
 from typing import Final
 
-from rootless_build.data import dataclass
-from rootless_build.plan import BuildImage, Plan
+from rootless_build.model.data import dataclass
+from rootless_build.model.plan import BuildImage, Plan
 
 SIGNED: Final = "provenance.intoto.jsonl"
 PROVENANCE: Final = ("provenance.intoto.json", SIGNED)

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from rootless_build.data import dataclass
-from rootless_build.errors import HostError
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import HostError
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ from typing import Final
 
 from rootless_build import foreign, process
 from rootless_build.backend import UserNamespace
-from rootless_build.errors import HostError
-from rootless_build.escaping import shell_joined, shell_quoted
 from rootless_build.foreign import Request, Result, Seen
+from rootless_build.model.errors import HostError
+from rootless_build.model.text import shell_joined, shell_quoted
 
 _SCRIPT: Final = Path(foreign.__file__)
 SHOWN: Final = 3

@@ -19,9 +19,9 @@ from typing import IO, Final, Protocol, cast
 
 from plumbum import CommandNotFound, local
 
-from rootless_build.data import dataclass
-from rootless_build.errors import HostError, RbuildError
-from rootless_build.events import Stream
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import HostError, RbuildError
+from rootless_build.model.events import Stream
 
 Environment = Mapping[str, str | None]
 OnOutput = Callable[[bytes, Stream], None]

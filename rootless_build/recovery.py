@@ -23,10 +23,10 @@ from rootless_build.backend import (
     LeftoverKind,
 )
 from rootless_build.bundles import tree
-from rootless_build.data import dataclass
-from rootless_build.errors import RbuildError
-from rootless_build.escaping import shown
 from rootless_build.host import private_directories
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import RbuildError
+from rootless_build.model.text import shown
 from rootless_build.runs import Record
 
 _OF_DEAD_RUNS: Final = frozenset({LeftoverKind.CONTAINER, LeftoverKind.BROKEN_IMAGE})

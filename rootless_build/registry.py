@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import Final, cast
 
 from rootless_build.backend import Backend, EngineSettings, Probe
-from rootless_build.data import dataclass
-from rootless_build.errors import BackendUnavailableError, UsageError
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import BackendUnavailableError, UsageError
 from rootless_build.named_engines import NamedEngine, named
 
 GROUP: Final = "rootless_build.backends"

@@ -17,9 +17,9 @@ from rootless_build.backend import (
     StoredImages,
     UserNamespace,
 )
-from rootless_build.events import StepReporter
-from rootless_build.plan import BuildImage, Pairs, RunContainer
-from rootless_build.reference import check as check_name
+from rootless_build.model.events import StepReporter
+from rootless_build.model.plan import BuildImage, Pairs, RunContainer
+from rootless_build.model.references import check as check_name
 
 
 class RememberingEngine:

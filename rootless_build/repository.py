@@ -20,7 +20,7 @@ from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 from rootless_build import process
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 
 _PATIENCE: Final = 5.0
 """Seconds for an answer: a checkout may have a FIFO where git expects a file."""

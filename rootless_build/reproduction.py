@@ -18,10 +18,9 @@ from rootless_build import image_comparison, outputs
 from rootless_build.bundles import Staging, provenance
 from rootless_build.bundles.comparison import Comparison, compare
 from rootless_build.bundles.tree import real
-from rootless_build.data import dataclass
-from rootless_build.errors import ImageNotFoundError, UsageError
-from rootless_build.escaping import shell_joined
-from rootless_build.plan import (
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import ImageNotFoundError, UsageError
+from rootless_build.model.plan import (
     BuildImage,
     BuildOutput,
     Pairs,
@@ -30,6 +29,7 @@ from rootless_build.plan import (
     RunContainer,
     VolumeMount,
 )
+from rootless_build.model.text import shell_joined
 
 if TYPE_CHECKING:
     from rootless_build.backend import Image

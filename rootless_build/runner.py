@@ -16,20 +16,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, assert_never
 
-from rootless_build import (
-    bases,
-    caches,
-    caller,
-    errors,
-    escaping,
-    failures,
-    image_ids,
-    interactive,
-    mounts,
-    outputs,
-    process,
-    reference,
-)
+from rootless_build import bases, caches, caller, failures, image_ids, interactive, outputs, process
 from rootless_build.backend import (
     LABEL_BUILD,
     LABEL_PLAN,
@@ -43,8 +30,10 @@ from rootless_build.backend import (
     Stdio,
 )
 from rootless_build.containerfile.building import Building
-from rootless_build.data import dataclass
-from rootless_build.errors import (
+from rootless_build.masking import Mask
+from rootless_build.model import errors, mounts, references, text
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import (
     BundlesError,
     ContainerLeftError,
     ImageNotFoundError,
@@ -54,7 +43,7 @@ from rootless_build.errors import (
     UnsupportedError,
     reason,
 )
-from rootless_build.events import (
+from rootless_build.model.events import (
     BundlesPublished,
     Emit,
     Level,
@@ -64,9 +53,7 @@ from rootless_build.events import (
     StepStarted,
     Stopwatch,
 )
-from rootless_build.masking import Mask
-from rootless_build.own_files import OwnFiles
-from rootless_build.plan import (
+from rootless_build.model.plan import (
     BuildImage,
     HostCommand,
     Limits,
@@ -81,6 +68,7 @@ from rootless_build.plan import (
     VolumeMount,
     digest,
 )
+from rootless_build.own_files import OwnFiles
 from rootless_build.private_directories import private_directory
 from rootless_build.remembering import RememberingEngine
 from rootless_build.unchanged import Answer, ImageBuild, Running, Unchanged
@@ -829,11 +817,11 @@ class _Run:
         if os.getuid() != 0 and not self._engine.rootless:
             return limits
         # Few recipes set any.
-        from rootless_build import ulimits  # noqa: PLC0415
+        from rootless_build.model import ulimits  # noqa: PLC0415
 
         limits, lowered = ulimits.possible(limits)
-        for text in lowered:
-            reporter.notice("lowered", text)
+        for words in lowered:
+            reporter.notice("lowered", words)
         return limits
 
     def _as_caller(self, step: RunContainer, image: Image, reporter: StepReporter) -> RunContainer:
@@ -885,7 +873,7 @@ class _Run:
     def _image(self, step: RunContainer, reporter: StepReporter) -> Image:
         if step.image in self._built:
             return self._built[step.image]
-        reference.check(step.image)
+        references.check(step.image)
         found = self._engine.find_image(step.image)
         if found and step.pull is not PullPolicy.ALWAYS and not bases.stands_in(found):
             return found
@@ -940,7 +928,7 @@ class _Run:
 def _several(paths: Sequence[str]) -> str:
     """The first one, and how many more there are."""
     more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-    return f"{escaping.shown(paths[0])}{more}"
+    return f"{text.shown(paths[0])}{more}"
 
 
 def asked_for(plan: Plan) -> frozenset[str]:
@@ -985,7 +973,7 @@ def _built(step: BuildImage) -> str:
     name, bake = _name(step), step.origin is not None and step.origin.names_build
     platform = f" for {', '.join(step.platforms)}" if step.platforms else ""
     if outputs.keeps_image(step):
-        tag = next((tag for tag in step.tags if not tag.startswith(reference.OWN)), "")
+        tag = next((tag for tag in step.tags if not tag.startswith(references.OWN)), "")
         if bake and tag:
             return f"{name}, image {tag}{platform}"
         return f"image {tag or name}{platform}"

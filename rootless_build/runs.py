@@ -30,9 +30,9 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build import plain_files, process
-from rootless_build.data import dataclass
-from rootless_build.errors import CheckoutBusyError
 from rootless_build.held import hold, is_held
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import CheckoutBusyError
 
 _RECORD: Final = "record.json"
 _LOCK: Final = "lock"

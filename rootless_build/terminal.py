@@ -21,8 +21,8 @@ from types import FrameType
 from typing import Final
 
 from rootless_build import process
-from rootless_build.data import dataclass
-from rootless_build.events import ForwardingReporter, StepReporter
+from rootless_build.model.data import dataclass
+from rootless_build.model.events import ForwardingReporter, StepReporter
 
 _KEYBOARD: Final = 0
 """The descriptor; `sys.stdin` may be something else."""

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from rootless_build.plan import BindMount, RunContainer
+from rootless_build.model.plan import BindMount, RunContainer
 
 _NOT_LOOKED_AT: Final = re.compile(r"\.git|\..+\.rbuild\..+|\.rbuild-.+")
 """git writes there when it is only asked; the others are directories of rbuild's own."""

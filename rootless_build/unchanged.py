@@ -16,17 +16,18 @@ from dataclasses import field
 from pathlib import Path
 from typing import Final
 
-from rootless_build import mounts, plain_files, reference, traces
+from rootless_build import plain_files, traces
 from rootless_build.backend import Engine, Image, ImageLabel
 from rootless_build.bases import preferred
-from rootless_build.data import dataclass
-from rootless_build.errors import RbuildError
-from rootless_build.events import ForwardingReporter, StepReporter
 from rootless_build.fingerprint import steps
 from rootless_build.fingerprint.records import Built, Made, Records
 from rootless_build.fingerprint.steps import Fingerprint, UnknownInputError
 from rootless_build.looks import LookAfter, Looks
-from rootless_build.plan import (
+from rootless_build.model import mounts, references
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import RbuildError
+from rootless_build.model.events import ForwardingReporter, StepReporter
+from rootless_build.model.plan import (
     BuildImage,
     Pairs,
     Plan,
@@ -464,7 +465,7 @@ def _cannot_tell(step: BuildImage) -> str:
 
 def _spelled(names: Sequence[str]) -> tuple[str, ...]:
     """Where each base image may be: under its own name, or as a stand-in of `rbuild base`."""
-    both = ((reference.canonical(name), reference.local(name)) for name in names)
+    both = ((references.canonical(name), references.local(name)) for name in names)
     return tuple(dict.fromkeys(spelling for pair in both for spelling in pair))
 
 
@@ -472,7 +473,7 @@ def _ids(names: Sequence[str], found: Mapping[str, Image | None]) -> Pairs:
     """Each base image's id as a build would find it (`rootless_build.bases`)."""
     ids = []
     for name in names:
-        image = preferred(found[reference.canonical(name)], found[reference.local(name)])
+        image = preferred(found[references.canonical(name)], found[references.local(name)])
         if image is None:
             raise _NeededError(f"the base image {name} is not in storage")
         ids.append((name, image.id))
@@ -487,7 +488,7 @@ def _image_key(step: BuildImage) -> str:
     if step.outputs:
         about = [str(steps.containerfile(step)), step.target, *(o.attributes for o in step.outputs)]
         return json.dumps(about)
-    return reference.canonical(step.tags[0]) if step.tags else ""
+    return references.canonical(step.tags[0]) if step.tags else ""
 
 
 def _outputs_digest(step: BuildImage, cache: Path) -> str:

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from rootless_build.backend import Image
-from rootless_build.plan import RunContainer, TmpfsMount
+from rootless_build.model.plan import RunContainer, TmpfsMount
 
 _TMP: Final = TmpfsMount("/tmp", ("exec", "suid", "dev", "mode=1777"))  # noqa: S108 - its own
 _DIND: Final = "dind"

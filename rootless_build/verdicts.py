@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from rootless_build import bases
 from rootless_build.backend import Engine, Image
-from rootless_build.data import dataclass
-from rootless_build.plan import (
+from rootless_build.model.data import dataclass
+from rootless_build.model.plan import (
     BuildImage,
     Plan,
     PullImage,

@@ -14,9 +14,10 @@ from collections import defaultdict
 from pathlib import Path, PurePath
 from typing import Final
 
-from rootless_build import archives, process, reference
-from rootless_build.errors import StepFailedError, UsageError
-from rootless_build.escaping import shell_quoted
+from rootless_build import archives, process
+from rootless_build.model import references
+from rootless_build.model.errors import StepFailedError, UsageError
+from rootless_build.model.text import shell_quoted
 
 REPOSITORY: Final = "https://github.com/tonistiigi/xx.git"
 _IMAGE: Final = "docker.io/tonistiigi/xx"
@@ -32,12 +33,12 @@ Files = dict[PurePath, dict[str, bytes]]
 
 def is_xx(image: str) -> bool:
     """Whether the reference is that of the image, whatever its tag."""
-    return reference.repository(reference.canonical(image)) == _IMAGE
+    return references.repository(references.canonical(image)) == _IMAGE
 
 
 def tag(image: str) -> str:
     """The tag of the repository that an image of that reference is made of: `v1.6.1`."""
-    version = reference.canonical(image).rpartition(":")[2]
+    version = references.canonical(image).rpartition(":")[2]
     return f"v{version}" if version[0].isdigit() else version
 
 

@@ -22,8 +22,8 @@ import pytest
 
 from rootless_build import registry
 from rootless_build.backend import Backend, Engine, EngineSettings, Image
-from rootless_build.errors import RbuildError
 from rootless_build.host import engine_settings
+from rootless_build.model.errors import RbuildError
 from tests.base_root import BASE, write_base_root
 from tests.recorder import Recorder
 from tests.rootless_dockerd import DockerdError, rootless_dockerd

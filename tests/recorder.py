@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rootless_build.events import (
+from rootless_build.model.events import (
     BuildProgress,
     BuildState,
     Event,

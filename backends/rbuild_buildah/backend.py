@@ -13,8 +13,8 @@ from rbuild_buildah.engine import BuildahEngine, build_command
 from rbuild_buildah.store import Store
 from rootless_build import process
 from rootless_build.backend import EngineSettings, Probe, Stdio
-from rootless_build.errors import BackendUnavailableError
-from rootless_build.plan import (
+from rootless_build.model.errors import BackendUnavailableError
+from rootless_build.model.plan import (
     BindMount,
     BuildImage,
     HostCommand,

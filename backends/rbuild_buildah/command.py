@@ -14,8 +14,8 @@ from typing import Final
 
 from rootless_build import process, terminal
 from rootless_build.backend import EngineSettings, UserNamespace
-from rootless_build.errors import StepFailedError
-from rootless_build.events import StepReporter
+from rootless_build.model.errors import StepFailedError
+from rootless_build.model.events import StepReporter
 
 PROGRAM: Final = "buildah"
 CHROOT: Final = "chroot"

@@ -18,9 +18,9 @@ from rbuild_containers.killing import kill_containing
 from rbuild_containers.runtime_state import RuntimeStates
 from rootless_build import process
 from rootless_build.backend import Exit, Image, Stdio, removed_at_end
-from rootless_build.errors import StepFailedError
-from rootless_build.events import StepReporter
-from rootless_build.plan import RunContainer, VolumeMount
+from rootless_build.model.errors import StepFailedError
+from rootless_build.model.events import StepReporter
+from rootless_build.model.plan import RunContainer, VolumeMount
 
 
 @contextlib.contextmanager

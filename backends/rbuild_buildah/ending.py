@@ -24,8 +24,8 @@ from collections.abc import Callable
 from typing import Final
 
 from rootless_build.backend import Exit
-from rootless_build.data import dataclass
-from rootless_build.events import LONGEST_LINE, ForwardingReporter, StepReporter, Stream
+from rootless_build.model.data import dataclass
+from rootless_build.model.events import LONGEST_LINE, ForwardingReporter, StepReporter, Stream
 
 _LONGEST_ENDING: Final = 16 * 1024
 _SIGNALS: Final = {(signal.strsignal(number) or "").lower(): number for number in range(1, 32)}

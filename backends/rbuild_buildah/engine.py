@@ -37,15 +37,15 @@ from rootless_build.backend import (
     StoredImages,
     UserNamespace,
 )
-from rootless_build.errors import (
+from rootless_build.model.errors import (
     ImageBuildError,
     ImageNotFoundError,
     RbuildError,
     StepFailedError,
     reason,
 )
-from rootless_build.events import StepReporter, Stream
-from rootless_build.plan import BuildImage, Json, Pairs, RunContainer
+from rootless_build.model.events import StepReporter, Stream
+from rootless_build.model.plan import BuildImage, Json, Pairs, RunContainer
 
 _NOT_FOUND: Final = ("image not known", "does not resolve to an image ID")
 

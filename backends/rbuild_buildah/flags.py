@@ -13,9 +13,9 @@ from typing import Final
 from rbuild_buildah.command import CHROOT, isolation_arguments
 from rbuild_containers.id_maps import id_maps
 from rootless_build.backend import EngineSettings, Image, Stdio
-from rootless_build.data import dataclass
-from rootless_build.errors import StepFailedError, UnsupportedError
-from rootless_build.plan import BindMount, Limits, RunContainer, TmpfsMount
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import StepFailedError, UnsupportedError
+from rootless_build.model.plan import BindMount, Limits, RunContainer, TmpfsMount
 
 _DEVICES: Final = ("/dev/fuse", "/dev/net/tun", "/dev/kvm")
 """What a privileged build may want of the host's devices; buildah has no flag for all of them."""

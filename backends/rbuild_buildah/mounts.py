@@ -15,9 +15,9 @@ from rbuild_containers.id_maps import id_maps
 from rootless_build.backend import EngineSettings, Image
 from rootless_build.bind_sources import make_sources
 from rootless_build.caller import numeric
-from rootless_build.data import dataclass
-from rootless_build.errors import StepFailedError
-from rootless_build.plan import BindMount, RunContainer, TmpfsMount, VolumeMount
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import StepFailedError
+from rootless_build.model.plan import BindMount, RunContainer, TmpfsMount, VolumeMount
 
 _INSIDE: Final = Path(__file__).with_name("inside.py")
 

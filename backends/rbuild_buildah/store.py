@@ -18,9 +18,9 @@ from typing import Final
 
 from rootless_build import process
 from rootless_build.backend import LABEL_PREFIX, EngineSettings
-from rootless_build.data import dataclass
-from rootless_build.errors import StepFailedError
-from rootless_build.plan import Pairs
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import StepFailedError
+from rootless_build.model.plan import Pairs
 
 _VOLUME_NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 """docker's rule for names; such a name is always one directory."""

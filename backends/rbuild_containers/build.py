@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 
 from rbuild_containers.working import marks
 from rootless_build.backend import EngineSettings
-from rootless_build.errors import UnsupportedError
-from rootless_build.plan import BuildImage, BuildOutput, Limits
-from rootless_build.platforms import host as build_platform
+from rootless_build.model.errors import UnsupportedError
+from rootless_build.model.plan import BuildImage, BuildOutput, Limits
+from rootless_build.model.platforms import host as build_platform
 
 _EXPORTERS = ("local", "tar")
 _STORAGE = ("docker", "image")

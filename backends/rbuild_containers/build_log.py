@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from collections import deque
 
-from rootless_build.data import dataclass
-from rootless_build.errors import FailedInstruction, ImageBuildError, ImageNotFoundError
-from rootless_build.events import LONGEST_LINE, StepReporter, Stream
-from rootless_build.plan import BuildImage
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import FailedInstruction, ImageBuildError, ImageNotFoundError
+from rootless_build.model.events import LONGEST_LINE, StepReporter, Stream
+from rootless_build.model.plan import BuildImage
 
 _STEP = re.compile(rb"(?:\[(\d+)/(\d+)\] )?STEP (\d+)/(\d+): ([^\r\n]*)")
 _CACHED = re.compile(rb"--> Using cache ([0-9a-f]{64})\s*")

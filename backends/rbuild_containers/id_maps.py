@@ -19,8 +19,8 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from rootless_build.backend import EngineSettings
-from rootless_build.data import dataclass
-from rootless_build.plan import CallerIds
+from rootless_build.model.data import dataclass
+from rootless_build.model.plan import CallerIds
 
 
 @dataclass(frozen=True, slots=True)

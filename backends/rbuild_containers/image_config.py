@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from rootless_build.backend import Image
-from rootless_build.plan import Json, Pairs
-from rootless_build.reference import HUB, LOCAL, canonical
+from rootless_build.model.plan import Json, Pairs
+from rootless_build.model.references import HUB, LOCAL, canonical
 
 
 def image_from_config(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from rootless_build.backend import Engine, Image
-from rootless_build.errors import StepFailedError
-from rootless_build.plan import Pairs, RunContainer
+from rootless_build.model.errors import StepFailedError
+from rootless_build.model.plan import Pairs, RunContainer
 
 _NEVER_RUN = ("none",)
 """A command that the container has to have, since an image of files alone has none."""

@@ -17,8 +17,8 @@ from typing import Any, Final
 
 from rbuild_containers.working import Storage
 from rootless_build.backend import LABEL_IMAGE, StoredImage, StoredImages
-from rootless_build.data import dataclass
-from rootless_build.plan import Pairs
+from rootless_build.model.data import dataclass
+from rootless_build.model.plan import Pairs
 from rootless_build.process import Completed
 
 _DIRECTORIES: Final = {"overlay": ("overlay",), "vfs": ("vfs", "dir")}

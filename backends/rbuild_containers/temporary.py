@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build import process
-from rootless_build.errors import RbuildError
-from rootless_build.plan import BuildImage
+from rootless_build.model.errors import RbuildError
+from rootless_build.model.plan import BuildImage
 
 _TEMPORARY: Final = "/var/tmp"  # noqa: S108 - the engines' own; directories of mkdtemp(3) in it
 _BUNDLE: Final = "buildah[0-9]*"

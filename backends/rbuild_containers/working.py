@@ -28,9 +28,9 @@ from rootless_build.backend import (
     Leftover,
     LeftoverKind,
 )
-from rootless_build.data import dataclass
-from rootless_build.errors import StepFailedError, reason
-from rootless_build.plan import Pairs
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import StepFailedError, reason
+from rootless_build.model.plan import Pairs
 
 _MARK: Final = re.compile(r"id=io\.rbuild\.(\d+\.\d+)\.([0-9a-f]+)(?:,|$)")
 _LISTS: Final = ("containers.json", "volatile-containers.json")

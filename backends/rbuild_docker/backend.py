@@ -15,7 +15,7 @@ from rbuild_docker.image_builds import builder_of
 from rbuild_docker.run_arguments import run_arguments
 from rootless_build import process
 from rootless_build.backend import Engine, EngineSettings, Probe
-from rootless_build.plan import (
+from rootless_build.model.plan import (
     BuildImage,
     HostCommand,
     PullImage,

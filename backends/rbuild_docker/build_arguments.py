@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 
-from rootless_build.errors import UnsupportedError
-from rootless_build.plan import BuildImage, BuildOutput, Limits, PullPolicy
+from rootless_build.model.errors import UnsupportedError
+from rootless_build.model.plan import BuildImage, BuildOutput, Limits, PullPolicy
 
 EXPORTERS = ("local", "tar")
 """Build outputs that are files; the others are images in the daemon's storage."""

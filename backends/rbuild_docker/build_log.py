@@ -7,10 +7,10 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator
 
-from rootless_build.data import dataclass
-from rootless_build.errors import FailedInstruction, ImageBuildError, ImageNotFoundError
-from rootless_build.events import LONGEST_LINE, StepReporter, Stream
-from rootless_build.plan import BuildImage
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import FailedInstruction, ImageBuildError, ImageNotFoundError
+from rootless_build.model.events import LONGEST_LINE, StepReporter, Stream
+from rootless_build.model.plan import BuildImage
 
 _KEPT_LINES = 20
 _KEPT_BYTES = 1000

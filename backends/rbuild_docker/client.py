@@ -13,9 +13,9 @@ from typing import Final, cast
 
 from rootless_build import process
 from rootless_build.backend import EngineSettings
-from rootless_build.data import dataclass
-from rootless_build.errors import BackendUnavailableError, StepFailedError
-from rootless_build.plan import Json
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import BackendUnavailableError, StepFailedError
+from rootless_build.model.plan import Json
 
 PATIENCE: Final = 20.0
 """Seconds a daemon has to say who it is."""

@@ -20,9 +20,9 @@ from rootless_build import process, terminal
 from rootless_build.backend import LABEL_PREFIX, Exit, Image, Stdio, removed_at_end
 from rootless_build.bind_sources import make_sources, refuse_sources
 from rootless_build.caller import numeric
-from rootless_build.errors import StepFailedError, UnsupportedError
-from rootless_build.events import Level, StepReporter, Stream
-from rootless_build.plan import BindMount, Json, Mount, RunContainer, VolumeMount
+from rootless_build.model.errors import StepFailedError, UnsupportedError
+from rootless_build.model.events import Level, StepReporter, Stream
+from rootless_build.model.plan import BindMount, Json, Mount, RunContainer, VolumeMount
 
 _STOP_GRACE: Final = 2
 """Seconds an interrupted container has before SIGKILL, where the step says nothing."""

@@ -27,9 +27,9 @@ from rootless_build.backend import (
     StoredImages,
     UserNamespace,
 )
-from rootless_build.errors import ImageBuildError, ImageNotFoundError, StepFailedError
-from rootless_build.events import StepReporter, Stream
-from rootless_build.plan import BuildImage, Json, Pairs, RunContainer
+from rootless_build.model.errors import ImageBuildError, ImageNotFoundError, StepFailedError
+from rootless_build.model.events import StepReporter, Stream
+from rootless_build.model.plan import BuildImage, Json, Pairs, RunContainer
 
 _NAMESPACE: Final = ("rootlesskit",)
 

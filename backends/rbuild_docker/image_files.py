@@ -17,7 +17,7 @@ from typing import Final, cast
 from rbuild_docker.client import Client
 from rootless_build import archives
 from rootless_build.backend import Image
-from rootless_build.errors import StepFailedError
+from rootless_build.model.errors import StepFailedError
 
 _WHITEOUT: Final = ".wh."
 _OPAQUE: Final = ".wh..wh..opq"

@@ -8,8 +8,8 @@ from pathlib import Path
 from rbuild_docker.client import Client
 from rootless_build import process
 from rootless_build.backend import LABEL_PROCESS
-from rootless_build.errors import HostError
-from rootless_build.escaping import shell_quoted
+from rootless_build.model.errors import HostError
+from rootless_build.model.text import shell_quoted
 from rootless_build.ownership import all_ours
 
 

@@ -7,7 +7,14 @@ import io
 from collections.abc import Iterator
 from typing import assert_never
 
-from rootless_build.plan import BindMount, Limits, Mount, RunContainer, TmpfsMount, VolumeMount
+from rootless_build.model.plan import (
+    BindMount,
+    Limits,
+    Mount,
+    RunContainer,
+    TmpfsMount,
+    VolumeMount,
+)
 
 
 def run_arguments(step: RunContainer, network: str | None) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Final, cast
 
 from rbuild_docker.client import Client
 from rootless_build.backend import LABEL_PREFIX, Leftover, LeftoverKind
-from rootless_build.plan import Json, Pairs
+from rootless_build.model.plan import Json, Pairs
 
 Inspected = Mapping[str, Json]
 _SIZE: Final = re.compile(r"([\d.]+)(B|kB|MB|GB|TB)")

@@ -11,8 +11,8 @@ from rbuild_podman.connection import Connection, endpoint, environment, variable
 from rbuild_podman.engine import PodmanEngine
 from rootless_build import process
 from rootless_build.backend import Engine, EngineSettings, Probe
-from rootless_build.errors import BackendUnavailableError
-from rootless_build.plan import (
+from rootless_build.model.errors import BackendUnavailableError
+from rootless_build.model.plan import (
     BuildImage,
     HostCommand,
     PullImage,

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Self
 
 from rootless_build import process
 from rootless_build.backend import EngineSettings, UserNamespace
-from rootless_build.data import dataclass
-from rootless_build.errors import BackendUnavailableError, StepFailedError, reason
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import BackendUnavailableError, StepFailedError, reason
 
 if TYPE_CHECKING:
     from podman import PodmanClient

@@ -31,9 +31,9 @@ from rootless_build.backend import (
     removed_at_end,
 )
 from rootless_build.bind_sources import make_sources, refuse_sources
-from rootless_build.errors import RbuildError, StepFailedError
-from rootless_build.events import StepReporter, Stream
-from rootless_build.plan import RunContainer, VolumeMount
+from rootless_build.model.errors import RbuildError, StepFailedError
+from rootless_build.model.events import StepReporter, Stream
+from rootless_build.model.plan import RunContainer, VolumeMount
 
 if TYPE_CHECKING:
     from podman.domain.containers import Container as ApiContainer

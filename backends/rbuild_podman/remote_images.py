@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, cast
 
 from rootless_build.backend import StoredImage, StoredImages
-from rootless_build.plan import Json
+from rootless_build.model.plan import Json
 
 Listed = Sequence[Mapping[str, Json]]
 

@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from rbuild_containers.id_maps import id_maps
 from rbuild_podman.specgen import tmpfs_options
 from rootless_build.backend import EngineSettings
-from rootless_build.plan import BindMount, Limits, Mount, RunContainer, TmpfsMount, VolumeMount
+from rootless_build.model.plan import (
+    BindMount,
+    Limits,
+    Mount,
+    RunContainer,
+    TmpfsMount,
+    VolumeMount,
+)
 
 
 def run_arguments(step: RunContainer, settings: EngineSettings) -> tuple[str, ...]:

@@ -12,8 +12,8 @@ from typing import cast
 
 from rbuild_containers.id_maps import id_maps
 from rootless_build.backend import EngineSettings, Image
-from rootless_build.errors import UnsupportedError
-from rootless_build.plan import (
+from rootless_build.model.errors import UnsupportedError
+from rootless_build.model.plan import (
     BindMount,
     CallerIds,
     Json,

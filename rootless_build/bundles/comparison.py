@@ -12,7 +12,7 @@ from typing import BinaryIO, Final
 from rootless_build.bundles import provenance
 from rootless_build.bundles.statement import OWN_NAMES
 from rootless_build.bundles.tree import CHUNK, link_text, open_inside
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 
 _MOST_PLACES: Final = 8
 _BLOCK: Final = 4096

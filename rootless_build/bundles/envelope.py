@@ -13,8 +13,8 @@ from typing import Final, cast
 
 from rootless_build.bundles import statement
 from rootless_build.bundles.statement import NoStatementError
-from rootless_build.data import dataclass
-from rootless_build.plan import Json
+from rootless_build.model.data import dataclass
+from rootless_build.model.plan import Json
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 _LARGEST: Final = statement.LARGEST * 4 // 3 + 64 * 1024

@@ -16,7 +16,7 @@ from pathlib import Path
 from rootless_build.bundles.copying import copy_data
 from rootless_build.bundles.staging import Staging
 from rootless_build.bundles.tree import Seen, link_text, open_inside, remove, seen, walk
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 
 
 @dataclass(frozen=True, slots=True)

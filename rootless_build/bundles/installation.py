@@ -32,9 +32,9 @@ from rootless_build.bundles.tree import (
     real,
 )
 from rootless_build.bundles.verification import AGAIN, Findings, Problem, is_checksum_file, verified
-from rootless_build.data import dataclass
-from rootless_build.errors import BundlesError, HostError, UsageError
-from rootless_build.escaping import shown
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import BundlesError, HostError, UsageError
+from rootless_build.model.text import shown
 from rootless_build.owner_rights import Owner, rights_of
 
 _BUNDLES: Final = (

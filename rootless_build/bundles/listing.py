@@ -22,7 +22,7 @@ from rootless_build.bundles.tree import (
     real,
 )
 from rootless_build.bundles.verification import Findings, examine, is_checksum_file
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 
 if TYPE_CHECKING:
     from elftools.elf.elffile import ELFFile

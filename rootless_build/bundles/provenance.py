@@ -30,9 +30,9 @@ from rootless_build.bundles.tree import (
     walk,
     writable,
 )
-from rootless_build.data import dataclass
-from rootless_build.escaping import shown
-from rootless_build.plan import Json
+from rootless_build.model.data import dataclass
+from rootless_build.model.plan import Json
+from rootless_build.model.text import shown
 
 _LATEST: Final = "latest"
 

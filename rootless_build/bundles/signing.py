@@ -33,8 +33,8 @@ from rootless_build.bundles.envelope import PAYLOAD_TYPE
 from rootless_build.bundles.statement import SIGNED, NoStatementError
 from rootless_build.bundles.tree import directory_inside, real, writable
 from rootless_build.bundles.verification import AGAIN, verified
-from rootless_build.errors import BundlesError, HostError, UsageError, reason
-from rootless_build.escaping import shown
+from rootless_build.model.errors import BundlesError, HostError, UsageError, reason
+from rootless_build.model.text import shown
 
 _LARGEST: Final = 64 * 1024
 _KINDS: Final = "Ed25519, or ECDSA on P-256 or P-384"

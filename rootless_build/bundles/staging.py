@@ -50,10 +50,10 @@ from rootless_build.bundles.tree import (
     writable,
 )
 from rootless_build.bundles.verification import hollow, verify_checksums
-from rootless_build.data import dataclass
-from rootless_build.errors import BundlesError, HostError, StepFailedError, UsageError
-from rootless_build.escaping import shell_quoted, shown
 from rootless_build.held import hold, is_held
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import BundlesError, HostError, StepFailedError, UsageError
+from rootless_build.model.text import shell_quoted, shown
 
 _NEW: Final = "new"
 _FSYNC_AT_MOST: Final = 200

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Final, cast
 
 from rootless_build.bundles.tree import CHUNK, Entry, link_text, open_inside
-from rootless_build.data import dataclass
-from rootless_build.plan import Json
+from rootless_build.model.data import dataclass
+from rootless_build.model.plan import Json
 
 NAME: Final = "provenance.intoto.json"
 SIGNED: Final = "provenance.intoto.jsonl"

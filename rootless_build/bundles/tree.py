@@ -17,9 +17,9 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from rootless_build.data import dataclass
-from rootless_build.errors import BundlesError, HostError
-from rootless_build.escaping import shell_quoted, shown
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import BundlesError, HostError
+from rootless_build.model.text import shell_quoted, shown
 
 CHUNK: Final = 1024 * 1024
 """Bytes read at a time: no file is ever held in memory whole."""

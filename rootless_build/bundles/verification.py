@@ -40,8 +40,8 @@ from rootless_build.bundles.tree import (
     too_much,
     walk,
 )
-from rootless_build.data import dataclass
-from rootless_build.escaping import shown
+from rootless_build.model.data import dataclass
+from rootless_build.model.text import shown
 
 ALGORITHMS: Final = {f".{name}": name for name in ("md5", "sha1", "sha256", "sha512")}
 """Suffix of a checksum file: name in hashlib."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from rootless_build.cli import command_line
 from rootless_build.cli.command import Command, is_variable
-from rootless_build.errors import (
+from rootless_build.model.errors import (
     NoRecipeError,
     OutputClosedError,
     RbuildError,

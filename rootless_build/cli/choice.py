@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rootless_build.errors import UsageError
-from rootless_build.nearest import nearest
+from rootless_build.model.errors import UsageError
+from rootless_build.model.nearest import nearest
 
 _DIGITS = 9
 """Longer ones are no number of anything that is here."""

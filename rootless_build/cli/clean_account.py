@@ -6,9 +6,9 @@ from dataclasses import field
 
 from rootless_build.cli import tables
 from rootless_build.cli.command import Command
-from rootless_build.data import dataclass
-from rootless_build.escaping import shown
-from rootless_build.events import Answer
+from rootless_build.model.data import dataclass
+from rootless_build.model.events import Answer
+from rootless_build.model.text import shown
 
 
 @dataclass(slots=True)

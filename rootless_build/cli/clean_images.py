@@ -9,7 +9,7 @@ from rootless_build import image_removal, runs
 from rootless_build.backend import Engine, ImageLabel, StoredImage, StoredImages
 from rootless_build.built_images import Built, BuiltImages
 from rootless_build.cli.clean_account import Account
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 
 _NO_RECORD = (
     "no record says that rbuild built it, only a label, which what is made of it has too; "

@@ -18,7 +18,7 @@ from plumbum.cli import application
 import rootless_build
 from rootless_build.cli import command_line
 from rootless_build.cli.choice import Choice, Number, Text
-from rootless_build.errors import (
+from rootless_build.model.errors import (
     HostError,
     InterruptedByUserError,
     OutputClosedError,
@@ -26,16 +26,16 @@ from rootless_build.errors import (
     RecipeError,
     UsageError,
 )
-from rootless_build.escaping import fit, shown
+from rootless_build.model.text import fit, shown
 
 if TYPE_CHECKING:
     from plumbum.cli.application import SwitchParseInfo
 
     from rootless_build.config import Config
-    from rootless_build.errors import ConfigError
-    from rootless_build.events import Answer
     from rootless_build.masking import Mask
-    from rootless_build.plan import Pairs, Plan
+    from rootless_build.model.errors import ConfigError
+    from rootless_build.model.events import Answer
+    from rootless_build.model.plan import Pairs, Plan
     from rootless_build.ui.closing import View
 
 _LOOP: Final = "Symlink loop"
@@ -239,7 +239,7 @@ class Command(cli.Application):
         """Show this help."""
         # Only `--help` needs it.
         from rootless_build.cli import help as page  # noqa: PLC0415
-        from rootless_build.events import Answer  # noqa: PLC0415
+        from rootless_build.model.events import Answer  # noqa: PLC0415
 
         description = textwrap.dedent(self.DESCRIPTION or "")
         usage = self.USAGE or f"{self.PROGNAME} [options]"
@@ -250,7 +250,7 @@ class Command(cli.Application):
     @cli.switch("--version", overridable=True, group="Meta-switches")
     def version(self) -> None:
         """Show the version."""
-        from rootless_build.events import Answer  # noqa: PLC0415 - as above
+        from rootless_build.model.events import Answer  # noqa: PLC0415 - as above
 
         version = rootless_build.__version__
         self.tell(f"rbuild {version}", Answer("version", {"version": version}))

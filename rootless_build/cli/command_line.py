@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, cast
 
-from rootless_build.errors import RbuildError
+from rootless_build.model.errors import RbuildError
 
 if TYPE_CHECKING:
     from rootless_build.config import Defaults

@@ -25,15 +25,15 @@ from rootless_build.cli.engines import (
 from rootless_build.cli.looking import look, look_running
 from rootless_build.cli.plans import show_plan
 from rootless_build.cli.session import execute, read_running
-from rootless_build.errors import (
+from rootless_build.interruption import signals_interrupt
+from rootless_build.model.errors import (
     BackendUnavailableError,
     BundlesError,
     UsageError,
 )
-from rootless_build.escaping import shown
-from rootless_build.events import Answer, Level, Notice, StepReporter
-from rootless_build.interruption import signals_interrupt
-from rootless_build.nearest import nearest
+from rootless_build.model.events import Answer, Level, Notice, StepReporter
+from rootless_build.model.nearest import nearest
+from rootless_build.model.text import shown
 
 if TYPE_CHECKING:
     from rootless_build.bundles import Report
@@ -250,14 +250,15 @@ class Base(Command):
 
     def _make(self, image: str) -> int:
         # Only this command makes base images.
-        from rootless_build import base, bases, built_images, reference  # noqa: PLC0415
+        from rootless_build import base, bases, built_images  # noqa: PLC0415
+        from rootless_build.model import references  # noqa: PLC0415
 
         source = Path(self.source).absolute() if self.source is not None else None
-        reference.check(image)
+        references.check(image)
         what = base.described(image, source)
         if source is not None and source.is_file():
             _check_archive(source)
-        local = reference.local(image)
+        local = references.local(image)
         with (
             signals_interrupt(),
             engine_for(self) as (engine, choice),
@@ -279,7 +280,7 @@ class Base(Command):
                 self.tell(f"would make {local} of {what}", answer)
                 return 0
             else:
-                labels = ((LABEL_BASE, reference.canonical(image)),)
+                labels = ((LABEL_BASE, references.canonical(image)),)
                 reporter = StepReporter(self.view, 1)
                 records = built_images.BuiltImages(images_directory(), choice.backend.name)
                 step = built_images.of_base(local)

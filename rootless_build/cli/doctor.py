@@ -16,11 +16,11 @@ from rootless_build.cli.command import Command
 from rootless_build.cli.commands import format_option
 from rootless_build.cli.host import surveyed
 from rootless_build.cli.views import colored
-from rootless_build.errors import HostError, UsageError
-from rootless_build.events import Answer, Level, Notice
 from rootless_build.host import Facts, catalogue, engine_settings, gather
 from rootless_build.host.examination import Examined, examine
 from rootless_build.host.finding import Cure, Severity
+from rootless_build.model.errors import HostError, UsageError
+from rootless_build.model.events import Answer, Level, Notice
 
 
 class Doctor(Command):

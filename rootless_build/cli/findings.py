@@ -11,9 +11,9 @@ from types import MappingProxyType
 from typing import Final
 
 from rootless_build.backend import Adaptation
-from rootless_build.escaping import shown
 from rootless_build.host.examination import Examined
 from rootless_build.host.finding import Cure, Finding, Severity
+from rootless_build.model.text import shown
 
 _HEADS: Final = MappingProxyType(
     {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from rootless_build.cli.command import Command
-from rootless_build.errors import UsageError
-from rootless_build.nearest import nearest
+from rootless_build.model.errors import UsageError
+from rootless_build.model.nearest import nearest
 
 
 class Help(Command):

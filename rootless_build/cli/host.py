@@ -10,12 +10,12 @@ from rootless_build import registry
 from rootless_build.cli.checkout import bundles_directory
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import backend_name
-from rootless_build.errors import HostError
 from rootless_build.host import engine_settings
 from rootless_build.host.examination import examine
 from rootless_build.host.facts import EngineAnswer, Facts
 from rootless_build.host.finding import Finding
 from rootless_build.host.survey import survey
+from rootless_build.model.errors import HostError
 
 
 def surveyed(command: Command, facts: Facts) -> Facts:

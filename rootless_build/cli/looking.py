@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 from rootless_build.cli.command import Command, pairs
 from rootless_build.cli.planned import Planned
 from rootless_build.cli.session import read_plan, read_running
-from rootless_build.errors import RecipeError
-from rootless_build.plan import Plan
+from rootless_build.model.errors import RecipeError
+from rootless_build.model.plan import Plan
 
 if TYPE_CHECKING:
     from rootless_build.sandbox import Looking

@@ -15,9 +15,9 @@ from plumbum.cli import switches
 
 from rootless_build.cli import command_line
 from rootless_build.cli.command import is_variable
-from rootless_build.errors import UsageError
-from rootless_build.escaping import shell_joined
-from rootless_build.nearest import likeness, nearest
+from rootless_build.model.errors import UsageError
+from rootless_build.model.nearest import likeness, nearest
+from rootless_build.model.text import shell_joined
 
 _OPTION: Final = re.compile(r"(?<![\w-])--?[\w?][\w-]*")
 _INSTEAD: Final[Mapping[str, str]] = MappingProxyType(

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from rootless_build.cli.command import Command
-from rootless_build.errors import ImageBuildError, StepFailedError
-from rootless_build.escaping import shell_joined
-from rootless_build.plan import Plan, RunContainer, Step
+from rootless_build.model.errors import ImageBuildError, StepFailedError
+from rootless_build.model.plan import Plan, RunContainer, Step
+from rootless_build.model.text import shell_joined
 
 _ONE: Final = (
     ("directory", "-C"),

@@ -8,8 +8,8 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from rootless_build import plan as plans
-from rootless_build.escaping import script_joined, script_quoted, shown
+from rootless_build.model import plan as plans
+from rootless_build.model.text import script_joined, script_quoted, shown
 
 _PLAIN: Final = re.compile(r"[\w@%+=:,./~\"'$ *?-]+")
 """Words of one simple command; what a shell makes more of is handed to a shell of its own."""

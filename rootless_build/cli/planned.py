@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 from rootless_build import process, recipes
 from rootless_build.config import Config
-from rootless_build.errors import RbuildError
-from rootless_build.plan import Plan, Unexpanded
+from rootless_build.model.errors import RbuildError
+from rootless_build.model.plan import Plan, Unexpanded
 from rootless_build.runner import Foreseen
 
 
 class Planned:
-    """A plan, which may be known in full only while it is done (`rootless_build.plan.Unexpanded`).
+    """A plan, which may be known in full only while it is done (`model.plan.Unexpanded`).
 
     `recipe` is the recipe's own; `shape` makes the plan of it, with all that the command line says.
     """

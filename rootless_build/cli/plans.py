@@ -12,8 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from rootless_build import bases, caller, outputs, process, reference, registry
-from rootless_build import plan as plans
+from rootless_build import bases, caller, outputs, process, registry
 from rootless_build.backend import Backend, Engine, EngineSettings
 from rootless_build.cli.checkout import own_directories
 from rootless_build.cli.command import Command
@@ -26,12 +25,14 @@ from rootless_build.cli.engines import (
 from rootless_build.cli.looking import Looked
 from rootless_build.cli.pasting import comment, host_command
 from rootless_build.cli.session import is_isolated, named, unchanged_for, with_docker_socket
-from rootless_build.errors import BackendUnavailableError, HostError, RbuildError
-from rootless_build.escaping import script_joined, script_quoted, shown
-from rootless_build.events import Answer
 from rootless_build.failures import check_containerfile
 from rootless_build.held import hold
 from rootless_build.looks import Looks
+from rootless_build.model import plan as plans
+from rootless_build.model import references
+from rootless_build.model.errors import BackendUnavailableError, HostError, RbuildError
+from rootless_build.model.events import Answer
+from rootless_build.model.text import script_joined, script_quoted, shown
 from rootless_build.own_files import OwnFiles
 from rootless_build.registry import Choice
 from rootless_build.remembering import RememberingEngine
@@ -177,7 +178,7 @@ def _ask_at_once(plan: plans.Plan, engine: RememberingEngine) -> None:
     wanted = dict.fromkeys(
         step.image for step in plan.steps if isinstance(step, plans.RunContainer)
     )
-    names = [name for image in wanted for name in (image, reference.local(image))]
+    names = [name for image in wanted for name in (image, references.local(image))]
     for first in range(0, len(names), _AT_ONCE):
         engine.find_images(names[first : first + _AT_ONCE])
 
@@ -193,10 +194,10 @@ def _with_stand_ins(step: plans.Step, engine: Engine) -> tuple[plans.Step, tuple
 
     substitutes, pulled = [], []
     for wanted in external_bases(step):
-        full = reference.canonical(wanted)
-        image, made = engine.find_images((full, reference.local(full)))
+        full = references.canonical(wanted)
+        image, made = engine.find_images((full, references.local(full)))
         if bases.stands_in(made) and bases.preferred(image, made) is made:
-            substitutes.append((wanted, reference.local(full)))
+            substitutes.append((wanted, references.local(full)))
         elif image is None:
             pulled.append(wanted)
     taken = dataclasses.replace(step, substitutes=(*step.substitutes, *substitutes))
@@ -252,7 +253,7 @@ def _with_possible_limits(
     if not step.limits.ulimits:
         return step
     # Few recipes set any.
-    from rootless_build import ulimits  # noqa: PLC0415
+    from rootless_build.model import ulimits  # noqa: PLC0415
 
     return dataclasses.replace(step, limits=ulimits.possible(step.limits)[0])
 

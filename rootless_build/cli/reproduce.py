@@ -11,9 +11,9 @@ from rootless_build.cli.command import Command
 from rootless_build.cli.engines import EngineToCome, cache_directory
 from rootless_build.cli.planned import Planned
 from rootless_build.cli.session import execute, read_plan
-from rootless_build.errors import ImageNotFoundError, UsageError
-from rootless_build.escaping import shown
-from rootless_build.events import Answer
+from rootless_build.model.errors import ImageNotFoundError, UsageError
+from rootless_build.model.events import Answer
+from rootless_build.model.text import shown
 from rootless_build.reproduction import ComparedImage, Difference, Reproduction
 
 

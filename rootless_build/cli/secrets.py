@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from rootless_build.errors import UsageError
-from rootless_build.escaping import shown
-from rootless_build.plan import Pairs
+from rootless_build.model.errors import UsageError
+from rootless_build.model.plan import Pairs
+from rootless_build.model.text import shown
 
 
 def build_secret(word: str) -> str:
@@ -17,7 +17,7 @@ def build_secret(word: str) -> str:
     Raises UsageError for one that is malformed or not there.
     """
     # Few command lines name one.
-    from rootless_build import build_secrets  # noqa: PLC0415
+    from rootless_build.model import build_secrets  # noqa: PLC0415
 
     try:
         made = build_secrets.parse(word, Path.cwd(), os.environ)
@@ -33,7 +33,7 @@ def build_secret(word: str) -> str:
 
 def values(variables: tuple[str, ...], secrets: tuple[str, ...]) -> Iterator[str]:
     """The values of `--secret-env` and `--secret`, as far as they can be had."""
-    from rootless_build import build_secrets  # noqa: PLC0415 - as above
+    from rootless_build.model import build_secrets  # noqa: PLC0415 - as above
 
     yield from (os.environ[name] for name in variables if name in os.environ)
     for words in secrets:

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rootless_build import caller, mounts, process, recipes, reference, runner
+from rootless_build import caller, process, recipes, runner
 from rootless_build.backend import LABEL_PROCESS, LABEL_UNFINISHED, Engine, LeftoverKind
 from rootless_build.cli.checkout import (
     bundles_directory,
@@ -23,22 +23,23 @@ from rootless_build.cli.engines import EngineToCome, cache_directory
 from rootless_build.cli.planned import Planned
 from rootless_build.cli.secrets import build_secret, secret_pairs
 from rootless_build.containerfile.building import Building
-from rootless_build.errors import (
+from rootless_build.looks import Looks
+from rootless_build.masking import Mask
+from rootless_build.model import mounts, references
+from rootless_build.model.errors import (
     ImageBuildError,
     RbuildError,
     StepFailedError,
     UsageError,
 )
-from rootless_build.events import (
+from rootless_build.model.events import (
     BuildFinished,
     Level,
     Notice,
 )
-from rootless_build.looks import Looks
-from rootless_build.masking import Mask
-from rootless_build.overrides import Overrides, apply, where_possible
+from rootless_build.model.overrides import Overrides, apply, where_possible
+from rootless_build.model.plan import BindMount, Plan, PullPolicy, RunContainer, Unexpanded
 from rootless_build.own_files import OwnFiles
-from rootless_build.plan import BindMount, Plan, PullPolicy, RunContainer, Unexpanded
 from rootless_build.recipes.request import Request
 from rootless_build.registry import Choice
 from rootless_build.runs import Run
@@ -154,7 +155,7 @@ def overrides(command: Command) -> Overrides:
     socket = command.option("docker_socket")
     image = command.option("image")
     if image is not None:
-        reference.check(image)
+        references.check(image)
     bundles = command.option("bundles_dir")
     pull = None
     if command.flag("pull"):

@@ -11,9 +11,9 @@ from plumbum import cli
 from rootless_build.cli.checkout import bundles_directory, checkout
 from rootless_build.cli.choice import Text
 from rootless_build.cli.command import Command
-from rootless_build.errors import UsageError
-from rootless_build.escaping import shown
-from rootless_build.events import Answer
+from rootless_build.model.errors import UsageError
+from rootless_build.model.events import Answer
+from rootless_build.model.text import shown
 
 
 class Sign(Command):

@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 
 from rootless_build.bundles import BundleFile, Report
-from rootless_build.escaping import shown
+from rootless_build.model.text import shown
 from rootless_build.registry import Candidate
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 from rootless_build.own_files import OwnFiles
 
 

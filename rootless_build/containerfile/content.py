@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 from rootless_build import below
 from rootless_build.containerfile.patterns import PatternError, Patterns, file_name
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 
 _CHUNK: Final = 1024 * 1024
 _WILDCARDS: Final = frozenset("*?[")

@@ -10,7 +10,7 @@ import re
 from enum import Enum
 from typing import Final
 
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 
 Version = tuple[int, ...]
 _NEVER: Final[Version] = (9999,)

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from rootless_build.nearest import nearest_file
+from rootless_build.model.nearest import nearest_file
 
 _MAKEFILE: Final = re.compile(
     r"(?!.*(?:docker|container)file)(?:(?:.*[._-])?(?:gnu)?makefile(?:[._-].*)?|.*\.(?:mk|mak))",

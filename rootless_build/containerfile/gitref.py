@@ -10,7 +10,7 @@ import re
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 
 _SCP: Final = re.compile(r"[a-zA-Z0-9_.-]+@[a-zA-Z0-9.-]+:(?!//)[^#?]+")
 _TRUE: Final = ("1", "t", "T", "true", "TRUE", "True")

@@ -12,8 +12,8 @@ from rootless_build.containerfile import mounts
 from rootless_build.containerfile.parser import heredoc_of, logical_words
 from rootless_build.containerfile.syntax import Containerfile, Flag, Instruction
 from rootless_build.containerfile.words import WordError, expanded, raw_words
-from rootless_build.errors import ContainerfileError
-from rootless_build.escaping import shown
+from rootless_build.model.errors import ContainerfileError
+from rootless_build.model.text import shown
 
 _BOOLEAN: Final = ("link", "parents", "keep-git-dir", "unpack")
 _REPEATED: Final = ("mount", "exclude", "device")

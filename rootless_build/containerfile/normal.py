@@ -8,7 +8,6 @@ from dataclasses import field
 from pathlib import Path
 from typing import Final
 
-from rootless_build import platforms
 from rootless_build.containerfile import grammar, mounts
 from rootless_build.containerfile.content import Content
 from rootless_build.containerfile.edit import made, new, rendered, with_body
@@ -31,7 +30,8 @@ from rootless_build.containerfile.stages import (
 from rootless_build.containerfile.syntax import Flag, Instruction
 from rootless_build.containerfile.words import WordError, expanded
 from rootless_build.containerfile.work import FILES, At, Rewrite, Work, fingerprint
-from rootless_build.data import dataclass
+from rootless_build.model import platforms
+from rootless_build.model.data import dataclass
 
 _TRIGGERS: Final = (
     *(

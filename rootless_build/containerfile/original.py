@@ -11,9 +11,9 @@ from rootless_build.containerfile.normal import Line, Normal
 from rootless_build.containerfile.parser import logical_words
 from rootless_build.containerfile.syntax import Instruction
 from rootless_build.containerfile.work import shown
-from rootless_build.data import dataclass
-from rootless_build.errors import ImageBuildError
-from rootless_build.events import ForwardingReporter, StepReporter, Stream
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import ImageBuildError
+from rootless_build.model.events import ForwardingReporter, StepReporter, Stream
 
 _ERROR_END: Final = b'": '
 """How an engine goes on after the text of an instruction in its error."""

@@ -18,8 +18,8 @@ from rootless_build.containerfile.syntax import (
     Position,
 )
 from rootless_build.containerfile.words import Modes, WordError, expanded
-from rootless_build.data import dataclass
-from rootless_build.errors import ContainerfileError
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import ContainerfileError
 
 _DIRECTIVE: Final = re.compile(r"([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$")
 _DIRECTIVES: Final = ("syntax", "escape", "check")

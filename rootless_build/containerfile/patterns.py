@@ -16,7 +16,7 @@ from dataclasses import field
 from enum import Enum
 from typing import Final
 
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 
 BLANK: Final = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     map(chr, range(0x2000, 0x200B))

@@ -15,7 +15,7 @@ from rootless_build.containerfile import mounts
 from rootless_build.containerfile.parser import logical_words
 from rootless_build.containerfile.syntax import BLANK, Containerfile, Instruction
 from rootless_build.containerfile.words import WordError, expanded, raw_words
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 
 DEFAULT_SHELL: Final = ("/bin/sh", "-c")
 SCRATCH: Final = "scratch"

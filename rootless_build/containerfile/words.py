@@ -13,7 +13,7 @@ from dataclasses import field
 from typing import Final
 
 from rootless_build.containerfile.syntax import SPACE
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 
 _SPECIAL_PARAMETERS: Final = "@*#?-$!0"
 _AFTER_HEREDOC: Final = "\t\r "

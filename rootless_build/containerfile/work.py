@@ -14,8 +14,8 @@ from rootless_build.containerfile.features import Builder, Feature
 from rootless_build.containerfile.grammar import error
 from rootless_build.containerfile.stages import Given, Image, Scope, Stage
 from rootless_build.containerfile.syntax import Containerfile, Instruction
-from rootless_build.data import dataclass
-from rootless_build.errors import ContainerfileError
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import ContainerfileError
 
 FILES: Final = "rbuild-files"
 """The build context with the files that the rules make."""

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build import plain_files
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 
 RACY: Final = 60_000_000_000
 """Nanoseconds: a file that is mapped gets a new change time when it is written to for the first

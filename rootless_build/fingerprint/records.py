@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from rootless_build import plain_files
-from rootless_build.data import dataclass
 from rootless_build.fingerprint.index import write_atomically
+from rootless_build.model.data import dataclass
 
 _FILE: Final = "records.json"
 _VERSION: Final = 2

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build import process
-from rootless_build.data import dataclass
 from rootless_build.fingerprint.filesystems import FileSystems
 from rootless_build.fingerprint.ignore import Rules
 from rootless_build.fingerprint.index import DIGEST, NUMBERS, RACY, Directory, Index, forget, pack
+from rootless_build.model.data import dataclass
 
 _CHUNK: Final = 1024 * 1024
 _XATTRS: Final = ("security.capability", "security.ima", "user.", "system.")

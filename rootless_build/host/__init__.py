@@ -13,13 +13,13 @@ from typing import Final
 
 from rootless_build import plain_files, process
 from rootless_build.backend import Adaptation, EngineSettings
-from rootless_build.errors import HostError
 from rootless_build.held import is_private
 from rootless_build.host import settings
 from rootless_build.host.configuration import problem
 from rootless_build.host.facts import Facts
 from rootless_build.host.gathering import gather
 from rootless_build.host.lasting import Lasting, on_record
+from rootless_build.model.errors import HostError
 
 __all__ = ["Facts", "engine_settings", "gather"]
 

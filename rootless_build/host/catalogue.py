@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import Final
 
-from rootless_build.errors import UsageError
+from rootless_build.model.errors import UsageError
 
 BACKGROUND: Final = {
     # --- user

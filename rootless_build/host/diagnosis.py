@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from rootless_build.errors import (
+from rootless_build.host import symptoms
+from rootless_build.host.finding import Cure, Finding, Severity
+from rootless_build.model.errors import (
     BackendUnavailableError,
     HostError,
     RbuildError,
     StepFailedError,
     UnsupportedError,
 )
-from rootless_build.host import symptoms
-from rootless_build.host.finding import Cure, Finding, Severity
 
 Examine = Callable[[], Sequence[Finding]]
 _SERIOUS: Final = frozenset({Severity.BLOCKS, Severity.WARNING})

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
-from rootless_build.data import dataclass
 from rootless_build.host.facts import Facts
 from rootless_build.host.finding import Cure, Finding, Severity
 from rootless_build.host.probes import (
@@ -20,6 +19,7 @@ from rootless_build.host.probes import (
     users,
 )
 from rootless_build.host.versions import DEFECTS
+from rootless_build.model.data import dataclass
 
 Probe = Callable[[Facts], Finding | None]
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 
 WANTED_IDS: Final = 65536
 """The subordinate ids an image may need: every 16-bit id."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 
-from rootless_build.data import dataclass
-from rootless_build.escaping import shell_joined, shell_quoted
+from rootless_build.model.data import dataclass
+from rootless_build.model.text import shell_joined, shell_quoted
 
 
 class Severity(StrEnum):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from rootless_build.errors import UsageError
 from rootless_build.host.finding import NewFile, Run
+from rootless_build.model.errors import UsageError
 from rootless_build.process import capture
 
 _PATIENCE = 10.0

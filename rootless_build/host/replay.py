@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import rootless_build
-from rootless_build.errors import UsageError, reason
 from rootless_build.host.facts import Facts
 from rootless_build.host.finding import Finding
+from rootless_build.model.errors import UsageError, reason
 
 if TYPE_CHECKING:
     from cattrs import Converter

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build.backend import Adaptation
-from rootless_build.data import dataclass
 from rootless_build.host.facts import WANTED_IDS, Cgroups, Facts, Range
+from rootless_build.model.data import dataclass
 
 Table = dict[str, object]
 """One table of a TOML file, tables within it included."""

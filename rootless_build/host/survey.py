@@ -16,8 +16,6 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
-from rootless_build.data import dataclass
-from rootless_build.errors import RbuildError
 from rootless_build.host import configuration
 from rootless_build.host.facts import (
     EngineAnswer,
@@ -29,6 +27,8 @@ from rootless_build.host.facts import (
     Surroundings,
 )
 from rootless_build.host.gathering import Mounts, filesystem, first_line, mounts
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import RbuildError
 from rootless_build.process import capture, which
 from rootless_build.sandbox import Looking
 

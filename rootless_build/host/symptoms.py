@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from rootless_build.data import dataclass
 from rootless_build.host.facts import Facts
 from rootless_build.host.finding import Cure, Severity, as_root, handled
+from rootless_build.model.data import dataclass
 
 Version = tuple[int, ...]
 _NUMBERS: Final = re.compile(r"\d+(?:\.\d+)*")

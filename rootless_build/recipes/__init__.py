@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from rootless_build import process
 from rootless_build.config import Config
-from rootless_build.errors import NoRecipeError, RecipeError, UnknownTargetError
-from rootless_build.plan import Plan, Unexpanded
+from rootless_build.model.errors import NoRecipeError, RecipeError, UnknownTargetError
+from rootless_build.model.plan import Plan, Unexpanded
 from rootless_build.recipes import always, make_run, makefile, toml
 from rootless_build.recipes.bake import names
 from rootless_build.recipes.request import Request

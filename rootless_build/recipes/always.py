@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from rootless_build.config import Target
-from rootless_build.plan import Plan, RunContainer, Step
+from rootless_build.model.plan import Plan, RunContainer, Step
 
 TARGETS: Final = (
     *("all", "test*", "*-test", "*-tests", "*unittest*", "check*", "validate*", "verify*", "lint*"),

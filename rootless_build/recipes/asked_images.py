@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from rootless_build import plan
-from rootless_build.errors import RecipeError
-from rootless_build.plan import (
+from rootless_build.model import plan
+from rootless_build.model.errors import RecipeError
+from rootless_build.model.plan import (
     BuildImage,
     HostCommand,
     Origin,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from rootless_build.plan import (
+from rootless_build.model.plan import (
     BindMount,
     BuildImage,
     Bundles,

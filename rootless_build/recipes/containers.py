@@ -14,11 +14,12 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from rootless_build import outputs, overrides
-from rootless_build.errors import RecipeError, UnknownTargetError, UsageError
-from rootless_build.plan import BuildImage, Origin, Plan, RunContainer, Step, Unexpanded
+from rootless_build import outputs
+from rootless_build.model import overrides
+from rootless_build.model.errors import RecipeError, UnknownTargetError, UsageError
+from rootless_build.model.plan import BuildImage, Origin, Plan, RunContainer, Step, Unexpanded
+from rootless_build.model.references import OWN, canonical, repository
 from rootless_build.recipes.bake.names import LINKED
-from rootless_build.reference import OWN, canonical, repository
 
 SHELL: Final = "shell"
 """The target that Docker's own recipe has for it."""

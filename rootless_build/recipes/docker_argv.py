@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TypeVar, cast
 
-from rootless_build import outputs, reference
-from rootless_build.errors import RecipeError
-from rootless_build.plan import (
+from rootless_build import outputs
+from rootless_build.model import references
+from rootless_build.model.errors import RecipeError
+from rootless_build.model.plan import (
     BuildImage,
     BuildOutput,
     HostCommand,
@@ -321,7 +322,7 @@ def _build(line: _Line, rest: list[str], *, with_buildkit: bool) -> BuildImage:
     if step.image_id_file is not None and not step.tags and outputs.keeps_image(step):
         # By the name it is found again, and not built again.
         place = hashlib.sha256(os.fsencode(step.image_id_file)).hexdigest()[:12]
-        step = dataclasses.replace(step, tags=(f"{reference.OWN}built/{place}",))
+        step = dataclasses.replace(step, tags=(f"{references.OWN}built/{place}",))
     if not with_buildkit:
         return step
     try:
@@ -334,7 +335,7 @@ def _build(line: _Line, rest: list[str], *, with_buildkit: bool) -> BuildImage:
 def _by_platform(line: _Line, step: BuildImage) -> Iterator[BuildImage]:
     """One build a platform: no engine here does more at once."""
     # Only a line that names several platforms needs it.
-    from rootless_build.platforms import directory  # noqa: PLC0415
+    from rootless_build.model.platforms import directory  # noqa: PLC0415
 
     for platform in step.platforms:
         outputs = []
@@ -399,7 +400,7 @@ def _pull(line: _Line, rest: list[str]) -> PullImage:
 
 def _checked(line: _Line, name: str) -> str:
     try:
-        reference.check(name)
+        references.check(name)
     except RecipeError as error:
         raise line.refused(error.message, error.hint) from error
     return name

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rootless_build import plain_files
-from rootless_build.data import dataclass
-from rootless_build.errors import reason
-from rootless_build.plan import (
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import reason
+from rootless_build.model.plan import (
     BindMount,
     BuildOutput,
     Limits,
@@ -26,7 +26,7 @@ from rootless_build.plan import (
 )
 
 if TYPE_CHECKING:
-    from rootless_build.build_secrets import BuildSecret
+    from rootless_build.model.build_secrets import BuildSecret
 
 _TRUE: Final = {"1", "t", "T", "true", "TRUE", "True"}
 _FALSE: Final = {"0", "f", "F", "false", "FALSE", "False"}
@@ -158,7 +158,7 @@ class Draft:
     def add_ulimit(self, value: str) -> None:
         """`NAME=SOFT[:HARD]`."""
         # Few recipes set any.
-        from rootless_build import ulimits  # noqa: PLC0415
+        from rootless_build.model import ulimits  # noqa: PLC0415
 
         try:
             ulimits.parse(value)
@@ -188,7 +188,7 @@ class Draft:
 
     def _platforms(self, value: str) -> tuple[str, ...]:
         # Few command lines name one.
-        from rootless_build import platforms  # noqa: PLC0415
+        from rootless_build.model import platforms  # noqa: PLC0415
 
         try:
             return platforms.several((value,)) if value else ()
@@ -209,7 +209,7 @@ class Draft:
     def add_secret(self, value: str) -> None:
         """`id=ID[,src=FILE|,env=NAME]`."""
         # Few builds have any.
-        from rootless_build import build_secrets  # noqa: PLC0415
+        from rootless_build.model import build_secrets  # noqa: PLC0415
 
         try:
             self._add_secret(build_secrets.parse(value, self.directory, self.environment))
@@ -218,7 +218,7 @@ class Draft:
 
     def add_secret_fields(self, given: Mapping[str, str]) -> None:
         """The same, as fields."""
-        from rootless_build import build_secrets  # noqa: PLC0415 - as above
+        from rootless_build.model import build_secrets  # noqa: PLC0415 - as above
 
         try:
             self._add_secret(build_secrets.of_fields(given, self.directory, self.environment))

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build import mute_terminal, process
-from rootless_build.data import dataclass
-from rootless_build.errors import RecipeError, StepFailedError
 from rootless_build.held import hold
-from rootless_build.plan import Bundles, Origin, Step, Unexpanded
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import RecipeError, StepFailedError
+from rootless_build.model.plan import Bundles, Origin, Step, Unexpanded
 from rootless_build.private_directories import private_directory
 from rootless_build.recipes import bundles_directory, docker_argv, make_run, shell_line, stub
 from rootless_build.recipes.shell_line import NotSimpleError, Part

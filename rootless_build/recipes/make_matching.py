@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 
 BLANKS: Final = " \t\r"
 PREFIXES: Final = "-@+ \t"

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 
 _LETTERS: Final = "BLRSdeikmnpqrstvw"
 _VALUE: Final = re.compile(

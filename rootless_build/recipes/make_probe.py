@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 from rootless_build.recipes import make_program
 from rootless_build.recipes.records import fields_of, text_of
 

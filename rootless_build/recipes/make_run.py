@@ -19,16 +19,16 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build import plain_files, process
-from rootless_build.data import dataclass
-from rootless_build.errors import (
+from rootless_build.held import hold
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import (
     HostError,
     RecipeError,
     UnknownTargetError,
     UsageError,
     reason,
 )
-from rootless_build.held import hold
-from rootless_build.plan import SHELL
+from rootless_build.model.plan import SHELL
 from rootless_build.private_directories import private_directory
 from rootless_build.recipes import make_leftovers, make_matching, make_options, make_program, stub
 from rootless_build.recipes.make_options import OwnOptions

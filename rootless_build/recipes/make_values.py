@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 from rootless_build.recipes import make_options
 
 _ASSIGNMENT: Final = re.compile(

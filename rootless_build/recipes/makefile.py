@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rootless_build import process, reference
-from rootless_build.errors import HostError, RecipeError
-from rootless_build.plan import (
+from rootless_build import process
+from rootless_build.model import references
+from rootless_build.model.errors import HostError, RecipeError
+from rootless_build.model.plan import (
     BindMount,
     BuildImage,
     HostCommand,
@@ -96,18 +97,21 @@ def _refuse_unknown_sources(steps: Sequence[Step]) -> None:
     for step in steps:
         match step:
             case BuildImage():
-                known |= {reference.canonical(tag) for tag in step.tags}
+                known |= {references.canonical(tag) for tag in step.tags}
             case PullImage():
-                known.add(reference.canonical(step.image))
+                known.add(references.canonical(step.image))
             case TagImage():
-                if not reference.is_id(step.image) and reference.canonical(step.image) not in known:
+                if (
+                    not references.is_id(step.image)
+                    and references.canonical(step.image) not in known
+                ):
                     assert step.origin is not None  # noqa: S101 - it stands in a recipe
                     raise _refused(
                         step.origin,
                         f"it tags {step.image}, which no step before it builds or pulls",
                         f"build {step.image} in the same run, with a target that does",
                     )
-                known.add(reference.canonical(step.name))
+                known.add(references.canonical(step.name))
             case Unexpanded():
                 # It is looked at again when more is known.
                 return

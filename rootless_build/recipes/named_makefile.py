@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from rootless_build.nearest import nearest_file
+from rootless_build.model.nearest import nearest_file
 
 _NAME: Final = re.compile(r".*makefile.*|.*\.(?:mk|mak)", re.IGNORECASE)
 _CONTAINERFILE: Final = re.compile(r".*(?:docker|container)file.*", re.IGNORECASE)

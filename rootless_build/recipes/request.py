@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rootless_build.data import dataclass
-from rootless_build.plan import Pairs
+from rootless_build.model.data import dataclass
+from rootless_build.model.plan import Pairs
 
 if TYPE_CHECKING:
     from rootless_build.sandbox import Looking

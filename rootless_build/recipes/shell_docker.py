@@ -15,7 +15,7 @@ from typing import Final
 
 from tree_sitter import Node
 
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 from rootless_build.recipes import shell_effects, shell_questions
 from rootless_build.recipes.shell_grammar import Tree, Word, above, within
 from rootless_build.recipes.shell_line import (

@@ -15,7 +15,7 @@ import tree_sitter
 import tree_sitter_bash
 from tree_sitter import Node
 
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 
 _KEPT: Final = frozenset(
     {"raw_string", "ansi_c_string", "string", "string_content", "translated_string", "comment"}

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from rootless_build import process
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 
 if TYPE_CHECKING:
     from rootless_build.sandbox import Looking

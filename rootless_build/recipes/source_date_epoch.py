@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from rootless_build.plan import Pairs
+from rootless_build.model.plan import Pairs
 
 NAME: Final = "SOURCE_DATE_EPOCH"
 _WHOLE: Final = re.compile(r"[+-]?[0-9]+")

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 from rootless_build.recipes import stub_script
 from rootless_build.recipes.records import fields_of
 from rootless_build.recipes.stub_script import REFUSAL, VERSION

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rootless_build.config import Config, Container, Image, Target
-from rootless_build.errors import ConfigError, UnknownTargetError, UsageError
-from rootless_build.plan import (
+from rootless_build.model.errors import ConfigError, UnknownTargetError, UsageError
+from rootless_build.model.plan import (
     BindMount,
     BuildImage,
     Bundles,
@@ -90,7 +90,7 @@ def _platforms(image: Image, file: Path) -> tuple[str, ...]:
     if not image.platforms:
         return ()
     # Few recipes name one.
-    from rootless_build import platforms  # noqa: PLC0415
+    from rootless_build.model import platforms  # noqa: PLC0415
 
     try:
         return platforms.several(image.platforms)

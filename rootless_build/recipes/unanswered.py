@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from rootless_build.data import dataclass
-from rootless_build.errors import RecipeError
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import RecipeError
 from rootless_build.recipes.make_run import RecipeLine
 from rootless_build.recipes.stub import Call
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, TypedDict, cast
 
 from rootless_build import mute_terminal, process
-from rootless_build.errors import HostError
+from rootless_build.model.errors import HostError
 from rootless_build.process import Completed, Environment
 from rootless_build.sandbox.places import Box
 

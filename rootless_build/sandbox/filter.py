@@ -14,7 +14,7 @@ import struct
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 from rootless_build.sandbox.kernel import Machine
 
 _LOAD, _AND, _RETURN, _JUMP_EQUAL, _JUMP_LEAST = 0x20, 0x54, 0x06, 0x15, 0x35

@@ -13,7 +13,7 @@ import signal
 from collections.abc import Sequence
 from typing import Final, NoReturn
 
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 from rootless_build.sandbox import filter as calls
 from rootless_build.sandbox import kernel, left, places
 from rootless_build.sandbox.places import Box, Layers

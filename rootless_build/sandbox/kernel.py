@@ -8,7 +8,7 @@ import os
 import platform
 from typing import Final
 
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 
 CLONE_NEW: Final = 0x10000000 | 0x00020000 | 0x20000000 | 0x08000000 | 0x40000000
 """Namespaces for users, mounts, processes, IPC and network."""

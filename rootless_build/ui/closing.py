@@ -7,8 +7,8 @@ import errno
 from collections.abc import Callable
 from typing import Protocol
 
-from rootless_build.errors import OutputClosedError, RbuildError
-from rootless_build.events import Event
+from rootless_build.model.errors import OutputClosedError, RbuildError
+from rootless_build.model.events import Event
 
 _GONE = frozenset({errno.EPIPE, errno.EIO, errno.EBADF})
 

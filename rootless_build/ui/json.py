@@ -1,7 +1,7 @@
 """The JSON log: one object a line, through structlog.
 
 Every object has `event` (the kind, below) and `timestamp` (ISO 8601, UTC). The other fields are
-those of the dataclass of the same name in `rootless_build.events`:
+those of the dataclass of the same name in `rootless_build.model.events`:
 
     backend-chosen     name, version, reason
     step-started       step, of, kind, title
@@ -47,14 +47,14 @@ from typing import Final, TextIO
 
 import structlog
 
-from rootless_build.errors import (
+from rootless_build.model.errors import (
     BundlesError,
     HostError,
     ImageBuildError,
     RbuildError,
     StepFailedError,
 )
-from rootless_build.events import (
+from rootless_build.model.events import (
     Answer,
     BackendChosen,
     BuildFinished,

@@ -13,10 +13,9 @@ from collections import deque
 from enum import IntEnum
 from typing import BinaryIO, Final, assert_never
 
-from rootless_build.data import dataclass
-from rootless_build.errors import BundlesError, HostError, RbuildError, StepFailedError
-from rootless_build.escaping import fit, shown
-from rootless_build.events import (
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import BundlesError, HostError, RbuildError, StepFailedError
+from rootless_build.model.events import (
     Answer,
     BackendChosen,
     BuildFinished,
@@ -31,6 +30,7 @@ from rootless_build.events import (
     StepFinished,
     StepStarted,
 )
+from rootless_build.model.text import fit, shown
 from rootless_build.ui.escapes import for_terminal
 
 _LISTED_FILES: Final = 12

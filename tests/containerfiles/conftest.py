@@ -14,8 +14,8 @@ import pytest
 
 from rootless_build.backend import Backend, Engine, EngineSettings, Image
 from rootless_build.containerfile.building import Building
+from rootless_build.model.plan import BuildImage, BuildOutput
 from rootless_build.normalising import normalised
-from rootless_build.plan import BuildImage, BuildOutput
 from tests.git_served import git, served
 from tests.recorder import Recorder
 

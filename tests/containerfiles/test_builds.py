@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.errors import ContainerfileError, ImageBuildError
-from rootless_build.events import BuildState
+from rootless_build.model.errors import ContainerfileError, ImageBuildError
+from rootless_build.model.events import BuildState
 from tests.base_root import BASE
 from tests.containerfiles.conftest import ENGINES, Build
 from tests.containerfiles.trees import tree

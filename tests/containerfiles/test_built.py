@@ -13,7 +13,7 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from rootless_build.containerfile.building import Building
-from rootless_build.errors import ContainerfileError, ImageBuildError
+from rootless_build.model.errors import ContainerfileError, ImageBuildError
 from tests.containerfiles.cases import CASES, Case
 from tests.containerfiles.conftest import Build
 from tests.containerfiles.trees import tree, write

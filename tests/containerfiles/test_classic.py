@@ -8,9 +8,9 @@ import pytest
 
 from rootless_build.backend import Engine, Image, Stdio
 from rootless_build.containerfile.building import Building
-from rootless_build.errors import ContainerfileError
+from rootless_build.model.errors import ContainerfileError
+from rootless_build.model.plan import BuildImage, RunContainer
 from rootless_build.normalising import normalised
-from rootless_build.plan import BuildImage, RunContainer
 from tests.base_root import BASE
 from tests.recorder import Recorder
 

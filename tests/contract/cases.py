@@ -22,8 +22,8 @@ from typing import Final, Protocol
 import pytest
 
 from rootless_build.backend import Exit, Image, Stdio
-from rootless_build.errors import UnsupportedError
-from rootless_build.plan import BuildImage, Plan, RunContainer, to_json
+from rootless_build.model.errors import UnsupportedError
+from rootless_build.model.plan import BuildImage, Plan, RunContainer, to_json
 from tests.base_root import BASE
 from tests.recorder import Recorder
 

@@ -12,8 +12,8 @@ from typing import Final
 import pytest
 
 from rootless_build.backend import Engine, Exit, Image, Stdio
-from rootless_build.errors import ImageBuildError
-from rootless_build.plan import BuildImage, RunContainer
+from rootless_build.model.errors import ImageBuildError
+from rootless_build.model.plan import BuildImage, RunContainer
 from tests.base_root import BASE
 from tests.contract.cases import Build, Driver, Ran, Run, Screen
 from tests.recorder import Recorder

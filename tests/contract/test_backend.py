@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build.backend import Backend, EngineSettings, Image
-from rootless_build.plan import (
+from rootless_build.model.plan import (
     BindMount,
     BuildImage,
     HostCommand,

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from rootless_build.backend import Engine, Image
-from rootless_build.errors import ImageBuildError, ImageNotFoundError, StepFailedError
-from rootless_build.events import BuildState
-from rootless_build.plan import BuildImage, BuildOutput, RunContainer
+from rootless_build.model.errors import ImageBuildError, ImageNotFoundError, StepFailedError
+from rootless_build.model.events import BuildState
+from rootless_build.model.plan import BuildImage, BuildOutput, RunContainer
 from tests.base_root import BASE
 from tests.contract.cases import (
     PATIENCE,

@@ -17,7 +17,7 @@ import pytest
 
 from rootless_build import caller
 from rootless_build.backend import Engine, Image, Stdio
-from rootless_build.plan import (
+from rootless_build.model.plan import (
     BindMount,
     BuildImage,
     CallerIds,

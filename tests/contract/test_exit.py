@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from rootless_build.backend import Exit, Stdio
-from rootless_build.plan import RunContainer
+from rootless_build.model.plan import RunContainer
 from tests.base_root import BASE
 from tests.contract.cases import PATIENCE, Driver, Run, Screen, kill_once_running, sh, shell
 from tests.recorder import Recorder

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from rootless_build.backend import Engine, Image
-from rootless_build.plan import BuildImage
+from rootless_build.model.plan import BuildImage
 from tests.base_root import BASE
 from tests.recorder import Recorder
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from rootless_build.backend import LABEL_BASE, Engine, Image
-from rootless_build.errors import ImageNotFoundError, StepFailedError
-from rootless_build.plan import BuildImage, RunContainer
+from rootless_build.model.errors import ImageNotFoundError, StepFailedError
+from rootless_build.model.plan import BuildImage, RunContainer
 from tests.base_root import BASE, USER, add, add_directory, add_link, write_base_root
 from tests.contract.cases import Build, Run, sh
 from tests.recorder import Recorder

@@ -19,8 +19,8 @@ from rootless_build.backend import (
     LeftoverKind,
     Stdio,
 )
-from rootless_build.errors import StepFailedError
-from rootless_build.plan import BuildImage, Pairs, RunContainer, VolumeMount
+from rootless_build.model.errors import StepFailedError
+from rootless_build.model.plan import BuildImage, Pairs, RunContainer, VolumeMount
 from tests.base_root import BASE
 from tests.contract.cases import PATIENCE, Build, Driver, Run, processes, sh, until
 from tests.recorder import Recorder

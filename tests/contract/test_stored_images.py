@@ -10,8 +10,8 @@ import pytest
 
 from rootless_build import image_removal
 from rootless_build.backend import Engine, Image, StoredImage
-from rootless_build.events import ForwardingReporter, StepReporter
-from rootless_build.plan import BuildImage, Pairs, RunContainer
+from rootless_build.model.events import ForwardingReporter, StepReporter
+from rootless_build.model.plan import BuildImage, Pairs, RunContainer
 from tests.base_root import BASE
 from tests.contract.cases import Build
 from tests.recorder import Recorder

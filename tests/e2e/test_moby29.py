@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import platforms
+from rootless_build.model import platforms
 from tests.containerfiles.conftest import ENGINES
 from tests.e2e.conftest import PROJECT, checkout
 from tests.e2e.driver import Rbuild, events

@@ -16,23 +16,15 @@ from rbuild_containers.build_log import BuildLog
 from rbuild_docker.buildkit_log import BuildKitLog
 from rbuild_docker.classic_log import ClassicLog
 from rbuild_docker.start_words import StartWords
-from rootless_build import (
-    build_secrets,
-    config,
-    plan,
-    platforms,
-    reference,
-    repository,
-    runs,
-    ulimits,
-)
+from rootless_build import config, repository, runs
 from rootless_build.bundles import verify
 from rootless_build.containerfile import gitref, mounts, parser, patterns
-from rootless_build.errors import RbuildError
 from rootless_build.fingerprint.index import Index
 from rootless_build.fingerprint.records import Records
 from rootless_build.from_lines import external_bases
-from rootless_build.plan import BuildImage, Origin
+from rootless_build.model import build_secrets, plan, platforms, references, ulimits
+from rootless_build.model.errors import RbuildError
+from rootless_build.model.plan import BuildImage, Origin
 from rootless_build.recipes import docker_argv, make_matching, shell_line
 from rootless_build.recipes.bake import compose, dotenv, hcl, json_file
 from rootless_build.recipes.bake.document import Document
@@ -103,9 +95,9 @@ def _ignore(text: str) -> None:
 
 
 def _image(text: str) -> None:
-    reference.check(text)
-    reference.canonical(text)
-    reference.local(text)
+    references.check(text)
+    references.canonical(text)
+    references.local(text)
 
 
 def _evaluated(body: Body) -> None:

@@ -20,12 +20,12 @@ from rootless_build import below
 from rootless_build.backend import Engine
 from rootless_build.containerfile.building import Building
 from rootless_build.containerfile.content import Content
-from rootless_build.errors import ContainerfileError, RbuildError
-from rootless_build.events import StepReporter
 from rootless_build.fingerprint import steps
+from rootless_build.model.errors import ContainerfileError, RbuildError
+from rootless_build.model.events import StepReporter
+from rootless_build.model.plan import BuildImage
 from rootless_build.normalising import explained, normalised
 from rootless_build.own_files import OwnFiles
-from rootless_build.plan import BuildImage
 from tests.unit.idle_engine import LocalEngine
 
 SECRET = "the host's own"

@@ -18,7 +18,7 @@ import pytest
 
 from rootless_build.bundles import tree
 from rootless_build.bundles.statement import NAME, SIGNED, STATEMENT
-from rootless_build.errors import BundlesError
+from rootless_build.model.errors import BundlesError
 from tests.trust.built import build, program
 from tests.trust.test_trees import deep
 

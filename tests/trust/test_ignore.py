@@ -27,15 +27,15 @@ import pytest
 from rootless_build import process
 from rootless_build.backend import Engine
 from rootless_build.containerfile.building import Building
-from rootless_build.errors import RbuildError
-from rootless_build.events import StepReporter
 from rootless_build.fingerprint import steps, tree
 from rootless_build.fingerprint.filesystems import FileSystems
 from rootless_build.fingerprint.ignore import Rules
 from rootless_build.fingerprint.index import RACY, Index
+from rootless_build.model.errors import RbuildError
+from rootless_build.model.events import StepReporter
+from rootless_build.model.plan import BuildImage
 from rootless_build.normalising import normalised
 from rootless_build.own_files import OwnFiles
-from rootless_build.plan import BuildImage
 from tests import ignore_tables as record
 from tests.unit.idle_engine import LocalEngine
 

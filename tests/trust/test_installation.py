@@ -12,7 +12,7 @@ import pytest
 
 from rootless_build.bundles import install
 from rootless_build.cli import app
-from rootless_build.errors import BundlesError
+from rootless_build.model.errors import BundlesError
 from tests.trust.built import build, docker, program
 
 

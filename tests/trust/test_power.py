@@ -25,9 +25,9 @@ from rootless_build.cli import app, commands
 from rootless_build.cli.command import Command
 from rootless_build.cli.looking import Looked
 from rootless_build.cli.session import named
-from rootless_build.errors import HostError
 from rootless_build.host_power import Named, Reach, Rules
-from rootless_build.plan import (
+from rootless_build.model.errors import HostError
+from rootless_build.model.plan import (
     BindMount,
     BuildImage,
     BuildOutput,

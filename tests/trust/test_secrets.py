@@ -21,7 +21,8 @@ import pytest
 
 from rootless_build import process
 from rootless_build.cli import app
-from rootless_build.errors import (
+from rootless_build.masking import Mask
+from rootless_build.model.errors import (
     BundlesError,
     HostError,
     ImageBuildError,
@@ -29,7 +30,7 @@ from rootless_build.errors import (
     StepFailedError,
     UsageError,
 )
-from rootless_build.events import (
+from rootless_build.model.events import (
     Answer,
     BackendChosen,
     BuildProgress,
@@ -40,8 +41,7 @@ from rootless_build.events import (
     Notice,
     StepStarted,
 )
-from rootless_build.masking import Mask
-from rootless_build.plan import BuildImage, HostCommand, Origin, Plan, RunContainer
+from rootless_build.model.plan import BuildImage, HostCommand, Origin, Plan, RunContainer
 from rootless_build.provenance import portable
 from rootless_build.recipes import make_leftovers
 from rootless_build.ui.closing import MaskedView

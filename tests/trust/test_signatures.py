@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from rootless_build.bundles import Report, envelope, list_bundles, signing, verify, write_checksums
 from rootless_build.bundles.statement import NAME, SIGNED, NoStatementError
 from rootless_build.cli import app
-from rootless_build.errors import UsageError
+from rootless_build.model.errors import UsageError
 from tests.trust.built import build, docker, program
 
 BUNDLE = Path("1.12.6/binary-daemon")

@@ -18,8 +18,8 @@ import pytest
 from rootless_build import outputs
 from rootless_build.bundles import copying, merge_tree, stage, write_checksums
 from rootless_build.bundles.tree import Entry, open_inside, remove, walk
-from rootless_build.errors import StepFailedError
-from rootless_build.plan import BuildOutput
+from rootless_build.model.errors import StepFailedError
+from rootless_build.model.plan import BuildOutput
 
 SCRIPT = b"#!/bin/sh\necho built\n"
 DEPTH = 1_500

@@ -20,7 +20,7 @@ from in_toto_attestation.v1.statement import Statement
 
 from rootless_build.bundles import install, stage, verify
 from rootless_build.bundles.statement import NAME, SIGNED
-from rootless_build.errors import BundlesError
+from rootless_build.model.errors import BundlesError
 from tests.trust.built import ATTESTATION, build, docker, program
 
 DAEMON = Path("1.12.6/binary-daemon")

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
-from rootless_build.plan import BuildImage
+from rootless_build.model.plan import BuildImage
 from rootless_build.recipes.bake import files, overrides
 from rootless_build.recipes.bake.definition import chosen
 from rootless_build.recipes.bake.recipe import Bake, steps

@@ -14,7 +14,7 @@ from rootless_build.backend import (
     StoredImages,
     UserNamespace,
 )
-from rootless_build.plan import Pairs, RunContainer
+from rootless_build.model.plan import Pairs, RunContainer
 
 
 class IdleEngine:

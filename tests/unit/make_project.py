@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rootless_build.plan import BuildImage, HostCommand, Plan, RunContainer, Step
+from rootless_build.model.plan import BuildImage, HostCommand, Plan, RunContainer, Step
 from rootless_build.recipes import make_run, makefile
 from rootless_build.recipes.request import Request
 

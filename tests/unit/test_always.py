@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build.config import Target
-from rootless_build.plan import Origin, Plan, RunContainer
+from rootless_build.model.plan import Origin, Plan, RunContainer
 from rootless_build.recipes import always
 
 PROJECT = Path("/moby")

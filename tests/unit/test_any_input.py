@@ -20,12 +20,13 @@ from rbuild_docker.build_log import BuildLog as DockerLog
 from rbuild_docker.buildkit_log import BuildKitLog
 from rbuild_docker.classic_log import ClassicLog
 from rbuild_docker.start_words import StartWords
-from rootless_build import config, plan
+from rootless_build import config
 from rootless_build.bundles import verify
-from rootless_build.errors import ConfigError, RecipeError, UnsupportedError, UsageError
-from rootless_build.events import StepReporter
 from rootless_build.from_lines import external_bases
-from rootless_build.plan import BuildImage, Origin
+from rootless_build.model import plan
+from rootless_build.model.errors import ConfigError, RecipeError, UnsupportedError, UsageError
+from rootless_build.model.events import StepReporter
+from rootless_build.model.plan import BuildImage, Origin
 from rootless_build.recipes import make_run, shell_line
 from rootless_build.recipes.docker_argv import Context, parse
 from rootless_build.recipes.docker_flags import BUILD, RUN

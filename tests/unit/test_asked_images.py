@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.errors import RecipeError
-from rootless_build.plan import BuildImage, HostCommand, RunContainer, Step
+from rootless_build.model.errors import RecipeError
+from rootless_build.model.plan import BuildImage, HostCommand, RunContainer, Step
 from tests.unit.make_project import MakeProject
 
 

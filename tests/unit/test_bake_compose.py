@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.errors import RecipeError
+from rootless_build.model.errors import RecipeError
 from rootless_build.recipes.bake.dotenv import variables
 from rootless_build.recipes.bake.interpolation import InterpolationError, interpolated
 from rootless_build.recipes.bake.source import Source

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.errors import RecipeError
+from rootless_build.model.errors import RecipeError
 from rootless_build.recipes.bake.target import Target
 from tests.unit.bake_cases import Baker
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.errors import RecipeError
-from rootless_build.plan import BuildImage, BuildOutput, Limits, Origin, PullPolicy
+from rootless_build.model.errors import RecipeError
+from rootless_build.model.plan import BuildImage, BuildOutput, Limits, Origin, PullPolicy
 from rootless_build.recipes import docker_argv
 from rootless_build.recipes.bake.recipe import Bake, steps
 from rootless_build.recipes.docker_argv import Context

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.errors import RecipeError
+from rootless_build.model.errors import RecipeError
 from tests.unit.bake_cases import Baker
 
 

@@ -15,8 +15,8 @@ from plumbum import local
 
 from rootless_build import base, golang, process
 from rootless_build.base import AptHost, BaseImage
-from rootless_build.errors import HostError, StepFailedError, UsageError
 from rootless_build.golang import Toolchain
+from rootless_build.model.errors import HostError, StepFailedError, UsageError
 
 DEBIAN = """\
 http://mirror.example/debian|bookworm|main|Debian

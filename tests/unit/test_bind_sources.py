@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from rootless_build.bind_sources import make_sources, refuse_sources
-from rootless_build.errors import StepFailedError, UnsupportedError
-from rootless_build.plan import BindMount, RunContainer, VolumeMount
+from rootless_build.model.errors import StepFailedError, UnsupportedError
+from rootless_build.model.plan import BindMount, RunContainer, VolumeMount
 
 
 def step(*mounts: BindMount | VolumeMount) -> RunContainer:

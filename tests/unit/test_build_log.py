@@ -9,9 +9,16 @@ import pytest
 from rbuild_containers.build_log import BuildLog
 from rbuild_containers.end_build import end_build
 from rootless_build import process
-from rootless_build.errors import ImageNotFoundError
-from rootless_build.events import BuildProgress, BuildState, Event, OutputLine, StepReporter, Stream
-from rootless_build.plan import BuildImage
+from rootless_build.model.errors import ImageNotFoundError
+from rootless_build.model.events import (
+    BuildProgress,
+    BuildState,
+    Event,
+    OutputLine,
+    StepReporter,
+    Stream,
+)
+from rootless_build.model.plan import BuildImage
 
 ID = "9ecae33e8ef9f37b2d73f455ba62185281ab03bf4cc6f847b9e3114875bbc2fd"
 

@@ -6,7 +6,7 @@ import pytest
 
 from rbuild_buildah.ending import Output, read_ending
 from rootless_build.backend import Exit
-from rootless_build.events import Event, OutputLine, StepReporter
+from rootless_build.model.events import Event, OutputLine, StepReporter
 
 OCI = "Error: while running runtime: exit status {0}\n"
 CHROOT_ONCE = "subprocess exited with status {0}\nError: exit status {0}\n"

@@ -9,8 +9,8 @@ import pytest
 
 from rbuild_buildah import BuildahBackend, flags
 from rootless_build.backend import EngineSettings, Image, Stdio
-from rootless_build.errors import StepFailedError, UnsupportedError
-from rootless_build.plan import (
+from rootless_build.model.errors import StepFailedError, UnsupportedError
+from rootless_build.model.plan import (
     BindMount,
     BuildImage,
     HostCommand,

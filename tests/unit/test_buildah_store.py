@@ -25,8 +25,8 @@ from rbuild_buildah.rootfs import write_layout
 from rbuild_buildah.store import Store, filling
 from rootless_build import process
 from rootless_build.backend import EngineSettings
-from rootless_build.errors import StepFailedError
-from rootless_build.plan import RunContainer, VolumeMount
+from rootless_build.model.errors import StepFailedError
+from rootless_build.model.plan import RunContainer, VolumeMount
 
 REAPER = Path(rbuild_buildah.__file__).with_name("reaper.py")
 

@@ -14,9 +14,9 @@ import pytest
 from rootless_build import built_images, image_removal, replaced_images
 from rootless_build.backend import LABEL_IMAGE, Engine, StoredImage, StoredImages
 from rootless_build.built_images import Built, BuiltImages, Step
-from rootless_build.errors import ImageBuildError, StepFailedError
-from rootless_build.events import StepReporter
-from rootless_build.plan import BuildImage
+from rootless_build.model.errors import ImageBuildError, StepFailedError
+from rootless_build.model.events import StepReporter
+from rootless_build.model.plan import BuildImage
 from tests.unit.idle_engine import IdleEngine
 
 STEP = Step("/project", "key", ("localhost/name:latest",))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build.bundles import stage
-from rootless_build.errors import BundlesError
+from rootless_build.model.errors import BundlesError
 from tests.unit.test_bundles_staging import Tree, write
 
 FILE: tuple[bytes, int] = (b"x", 0o755)

@@ -25,8 +25,8 @@ from rootless_build.bundles import Published, Staging, failed, merging, restore,
 from rootless_build.bundles.provenance import Attestation
 from rootless_build.bundles.statement import NAME
 from rootless_build.bundles.tree import link_text, remove
-from rootless_build.errors import BundlesError, HostError, UsageError
-from rootless_build.escaping import shown
+from rootless_build.model.errors import BundlesError, HostError, UsageError
+from rootless_build.model.text import shown
 
 REPOSITORY = Path(__file__).parents[2]
 ROOT = os.geteuid() == 0
@@ -574,7 +574,7 @@ def python(script: str, *arguments: Path, prefix: tuple[str, ...] = ()) -> subpr
         import os, signal, subprocess, sys
         from pathlib import Path
         from rootless_build.bundles import install, stage
-        from rootless_build.errors import RbuildError
+        from rootless_build.model.errors import RbuildError
         bundles = Path(sys.argv[1])
     """
     source = textwrap.dedent(head) + textwrap.dedent(script)

@@ -10,7 +10,7 @@ import pytest
 
 from rootless_build.bundles import verify
 from rootless_build.cli import app
-from rootless_build.errors import HostError
+from rootless_build.model.errors import HostError
 
 CONTENT = b"\x7fELF content"
 

@@ -9,7 +9,7 @@ import pytest
 
 from rootless_build import caches
 from rootless_build.backend import Image
-from rootless_build.plan import BindMount, Pairs, RunContainer, VolumeMount
+from rootless_build.model.plan import BindMount, Pairs, RunContainer, VolumeMount
 
 GO: Pairs = (("GOLANG_VERSION", "1.22"), ("GOPATH", "/go"))
 PROJECT = Path("/home/me/moby")

@@ -11,7 +11,7 @@ import pytest
 
 from rbuild_containers.id_maps import id_map
 from rootless_build import caller
-from rootless_build.plan import (
+from rootless_build.model.plan import (
     BindMount,
     CallerIds,
     HostCommand,

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from rootless_build.bundles import provenance
 from rootless_build.bundles.comparison import Comparison, Difference, compare
-from rootless_build.errors import UsageError
-from rootless_build.plan import Bundles, Json, Plan, RunContainer, VolumeMount
+from rootless_build.model.errors import UsageError
+from rootless_build.model.plan import Bundles, Json, Plan, RunContainer, VolumeMount
 from rootless_build.reproduction import Reproduction
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from rootless_build import config, config_reader
 from rootless_build.config import Config
-from rootless_build.errors import ConfigError
+from rootless_build.model.errors import ConfigError
 
 
 def load(directory: Path, project: str | None = None, user: str | None = None) -> Config:

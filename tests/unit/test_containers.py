@@ -8,8 +8,8 @@ from types import MappingProxyType
 import pytest
 
 from rootless_build import config, recipes
-from rootless_build.errors import RecipeError, UnknownTargetError, UsageError
-from rootless_build.plan import BuildImage, Plan, RunContainer
+from rootless_build.model.errors import RecipeError, UnknownTargetError, UsageError
+from rootless_build.model.plan import BuildImage, Plan, RunContainer
 from rootless_build.recipes.request import Request
 
 ENVIRONMENT = MappingProxyType({"PATH": "/usr/bin:/bin"})

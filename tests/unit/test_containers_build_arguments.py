@@ -9,9 +9,9 @@ import pytest
 
 from rbuild_containers.build import build_arguments, spellings
 from rootless_build.backend import EngineSettings
-from rootless_build.errors import UnsupportedError
-from rootless_build.plan import BuildImage, BuildOutput, Limits, PullPolicy
-from rootless_build.platforms import host as build_platform
+from rootless_build.model.errors import UnsupportedError
+from rootless_build.model.plan import BuildImage, BuildOutput, Limits, PullPolicy
+from rootless_build.model.platforms import host as build_platform
 
 
 def arguments(context: Path, *, network: str | None = None, **fields: Any) -> tuple[str, ...]:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from rootless_build.containerfile.parser import parse
+from rootless_build.model.plan import BuildImage
 from rootless_build.normalising import explained
-from rootless_build.plan import BuildImage
 from rootless_build.substitutes import LABEL
 from tests.unit.eras import ENGINES
 

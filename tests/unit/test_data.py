@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rootless_build.data import dataclass as ours
+from rootless_build.model.data import dataclass as ours
 
 DECORATORS = [ours, dataclasses.dataclass]
 

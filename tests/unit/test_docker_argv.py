@@ -10,8 +10,8 @@ from typing import Final
 
 import pytest
 
-from rootless_build.errors import RecipeError
-from rootless_build.plan import (
+from rootless_build.model.errors import RecipeError
+from rootless_build.model.plan import (
     BindMount,
     BuildImage,
     BuildOutput,

@@ -10,9 +10,16 @@ from rbuild_docker.build_log import BuildLog
 from rbuild_docker.buildkit_log import BuildKitLog
 from rbuild_docker.classic_log import ClassicLog
 from rbuild_docker.start_words import StartWords
-from rootless_build.errors import ImageNotFoundError
-from rootless_build.events import BuildProgress, BuildState, Event, OutputLine, StepReporter, Stream
-from rootless_build.plan import BuildImage
+from rootless_build.model.errors import ImageNotFoundError
+from rootless_build.model.events import (
+    BuildProgress,
+    BuildState,
+    Event,
+    OutputLine,
+    StepReporter,
+    Stream,
+)
+from rootless_build.model.plan import BuildImage
 
 STEP = BuildImage(Path("/p"), tags=("docker-dev:x",))
 DIGEST = "sha256:1cce5a20e40b3042d03a4e9f1c06fe72cac7048180e08d854bc6e2620068e36b"

@@ -13,9 +13,9 @@ import pytest
 
 from rootless_build import docker_socket
 from rootless_build.cli import app
-from rootless_build.errors import HostError, UsageError
-from rootless_build.overrides import Overrides, apply, where_possible
-from rootless_build.plan import BindMount, Plan, RunContainer
+from rootless_build.model.errors import HostError, UsageError
+from rootless_build.model.overrides import Overrides, apply, where_possible
+from rootless_build.model.plan import BindMount, Plan, RunContainer
 from tests.unit.make_project import MakeProject
 
 BY_DOCKER = "/var/run/docker.sock"

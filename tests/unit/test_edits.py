@@ -23,11 +23,11 @@ import pytest
 
 from rootless_build import runner
 from rootless_build.backend import Container, Exit, Image, Stdio
-from rootless_build.errors import ImageNotFoundError
-from rootless_build.events import Event, Notice, StepReporter
 from rootless_build.fingerprint import index, tree
 from rootless_build.looks import Looks
-from rootless_build.plan import BindMount, BuildImage, Bundles, Pairs, Plan, RunContainer
+from rootless_build.model.errors import ImageNotFoundError
+from rootless_build.model.events import Event, Notice, StepReporter
+from rootless_build.model.plan import BindMount, BuildImage, Bundles, Pairs, Plan, RunContainer
 from rootless_build.unchanged import Unchanged
 from tests.unit.idle_engine import IdleEngine
 

@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rootless_build.events import (
+from rootless_build.model.events import (
     LONGEST_LINE,
     BuildProgress,
     BuildState,

@@ -22,8 +22,8 @@ from rootless_build import process, recipes, runner
 from rootless_build.backend import Image
 from rootless_build.cli.planned import Planned
 from rootless_build.config import Config
-from rootless_build.errors import StepFailedError
-from rootless_build.plan import (
+from rootless_build.model.errors import StepFailedError
+from rootless_build.model.plan import (
     BuildImage,
     HostCommand,
     Origin,

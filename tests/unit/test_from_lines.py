@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build.from_lines import external_bases
-from rootless_build.plan import BuildImage
+from rootless_build.model.plan import BuildImage
 
 
 def step_of(directory: Path, text: str, name: str = "Dockerfile") -> BuildImage:

@@ -10,10 +10,10 @@ import pytest
 
 import rootless_build
 from rootless_build import registry
-from rootless_build.errors import UsageError
 from rootless_build.host.catalogue import BACKGROUND, explain
 from rootless_build.host.symptoms import SYMPTOMS
 from rootless_build.host.versions import DEFECTS
+from rootless_build.model.errors import UsageError
 
 ROOT = Path(rootless_build.__file__).parent
 SOURCES = [*ROOT.rglob("*.py"), *(ROOT.parent / "backends").rglob("*.py")]

@@ -7,7 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from rootless_build.errors import (
+from rootless_build.host import symptoms
+from rootless_build.host.diagnosis import cause
+from rootless_build.host.examination import examine
+from rootless_build.host.facts import Account, Configuration, Facts, Namespaces, Range
+from rootless_build.host.finding import Finding
+from rootless_build.host.preflight import preflight
+from rootless_build.model.errors import (
     BackendUnavailableError,
     HostError,
     ImageBuildError,
@@ -16,12 +22,6 @@ from rootless_build.errors import (
     StepFailedError,
     UnsupportedError,
 )
-from rootless_build.host import symptoms
-from rootless_build.host.diagnosis import cause
-from rootless_build.host.examination import examine
-from rootless_build.host.facts import Account, Configuration, Facts, Namespaces, Range
-from rootless_build.host.finding import Finding
-from rootless_build.host.preflight import preflight
 from tests.ordinary_host import ORDINARY
 
 SMALL = replace(ORDINARY, account=Account(subuids=(Range(100000, 1000),)))

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from rootless_build.backend import EngineSettings
-from rootless_build.errors import HostError
 from rootless_build.host import engine_settings, gather
 from rootless_build.host.facts import Cgroups, Facts
 from rootless_build.host.settings import storage_settings
+from rootless_build.model.errors import HostError
 from tests.ordinary_host import ORDINARY
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rbuild_containers.image_config import matched, names_in_full, names_with_local
-from rootless_build.plan import Json
+from rootless_build.model.plan import Json
 
 
 def image(*tags: str) -> dict[str, Json]:

@@ -18,7 +18,7 @@ from rootless_build.bundles import Installation, provenance
 from rootless_build.bundles import install as install_verified
 from rootless_build.bundles.provenance import Attestation
 from rootless_build.bundles.statement import NAME
-from rootless_build.errors import BundlesError, HostError, UsageError
+from rootless_build.model.errors import BundlesError, HostError, UsageError
 
 
 def executable(path: Path, content: str = "", *, checksum: bool = True) -> Path:

@@ -6,7 +6,7 @@ import pytest
 
 from rootless_build.backend import Image, Stdio
 from rootless_build.interactive import is_by_hand
-from rootless_build.plan import Origin, RunContainer
+from rootless_build.model.plan import Origin, RunContainer
 
 MAKES = Image("1" * 64, command=("make",))
 BASH = Image("2" * 64, command=("bash",))

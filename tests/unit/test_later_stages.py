@@ -9,9 +9,9 @@ import pytest
 
 from rootless_build.backend import Engine
 from rootless_build.containerfile.building import Building
-from rootless_build.events import StepReporter
+from rootless_build.model.events import StepReporter
+from rootless_build.model.plan import BuildImage
 from rootless_build.normalising import normalised
-from rootless_build.plan import BuildImage
 from tests.unit.idle_engine import LocalEngine
 
 HEAD = "# syntax=docker/dockerfile:1\nFROM scratch AS one\nCOPY a /a\n# of the second\n"

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from rootless_build import process
-from rootless_build.errors import RecipeError
-from rootless_build.plan import HostCommand
+from rootless_build.model.errors import RecipeError
+from rootless_build.model.plan import HostCommand
 from rootless_build.recipes import make_run, makefile
 from rootless_build.recipes.request import Request
 from tests.unit.make_project import PATH, MakeProject

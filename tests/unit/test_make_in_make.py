@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.errors import RecipeError
-from rootless_build.plan import BuildImage, RunContainer
+from rootless_build.model.errors import RecipeError
+from rootless_build.model.plan import BuildImage, RunContainer
 from rootless_build.recipes import make_program
 from tests.unit.make_project import PATH, MakeProject
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.errors import RecipeError
-from rootless_build.plan import HostCommand, RunContainer
+from rootless_build.model.errors import RecipeError
+from rootless_build.model.plan import HostCommand, RunContainer
 from rootless_build.recipes.make_options import OwnOptions, Use, asked
 from tests.unit.make_project import PATH, MakeProject
 

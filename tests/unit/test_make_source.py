@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rootless_build.plan import HostCommand
+from rootless_build.model.plan import HostCommand
 from rootless_build.recipes import make_matching
 from rootless_build.recipes.make_matching import Command
 from rootless_build.recipes.make_source import Sources

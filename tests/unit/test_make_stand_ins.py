@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from rootless_build.errors import HostError, RecipeError
+from rootless_build.model.errors import HostError, RecipeError
 from tests.unit.make_project import PATH, MakeProject
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.errors import RecipeError
-from rootless_build.plan import HostCommand
+from rootless_build.model.errors import RecipeError
+from rootless_build.model.plan import HostCommand
 from rootless_build.recipes import make_values
 from tests.unit.make_project import PATH, MakeProject
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from rootless_build import process
-from rootless_build.errors import HostError, RecipeError, UsageError
-from rootless_build.plan import (
+from rootless_build.model.errors import HostError, RecipeError, UsageError
+from rootless_build.model.plan import (
     BindMount,
     BuildImage,
     Bundles,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import mounts
-from rootless_build.errors import UnsupportedError
-from rootless_build.plan import (
+from rootless_build.model import mounts
+from rootless_build.model.errors import UnsupportedError
+from rootless_build.model.plan import (
     BindMount,
     Bundles,
     CallerIds,

@@ -16,7 +16,7 @@ import pytest
 from rootless_build import registry
 from rootless_build.backend import EngineSettings, Probe
 from rootless_build.cli.app import run
-from rootless_build.errors import BackendUnavailableError
+from rootless_build.model.errors import BackendUnavailableError
 from rootless_build.named_engines import NAMING, NamedEngine, named
 
 NOWHERE = "unix:///nowhere/engine.sock"

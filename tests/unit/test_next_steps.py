@@ -11,8 +11,8 @@ import pytest
 from rootless_build.cli import next_steps
 from rootless_build.cli.app import Rbuild
 from rootless_build.cli.command import Command
-from rootless_build.errors import StepFailedError
-from rootless_build.plan import BuildImage, Origin, Plan, RunContainer, Step
+from rootless_build.model.errors import StepFailedError
+from rootless_build.model.plan import BuildImage, Origin, Plan, RunContainer, Step
 
 RUN = RunContainer("dev", ("make",), origin=Origin("Makefile", 3, "docker run", "binary"))
 TEST = replace(RUN, origin=Origin("Makefile", 7, "docker run", "test"))

@@ -9,9 +9,9 @@ import pytest
 
 from rootless_build.backend import Engine, ImageLabel
 from rootless_build.containerfile.building import Building
-from rootless_build.events import BuildProgress, BuildState, Event, StepReporter
+from rootless_build.model.events import BuildProgress, BuildState, Event, StepReporter
+from rootless_build.model.plan import BuildImage
 from rootless_build.normalising import normalised
-from rootless_build.plan import BuildImage
 from tests.unit.idle_engine import LocalEngine
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import outputs, overrides, runner
+from rootless_build import outputs, runner
 from rootless_build.backend import Image
 from rootless_build.bundles import merge_tree, write_checksums
-from rootless_build.errors import BundlesError, StepFailedError
-from rootless_build.events import BundlesPublished, Event, StepReporter
-from rootless_build.plan import BuildImage, BuildOutput, Bundles, Plan
+from rootless_build.model import overrides
+from rootless_build.model.errors import BundlesError, StepFailedError
+from rootless_build.model.events import BundlesPublished, Event, StepReporter
+from rootless_build.model.plan import BuildImage, BuildOutput, Bundles, Plan
 from rootless_build.recipes import bundles_directory
 from tests.unit.test_runner import FakeEngine
 

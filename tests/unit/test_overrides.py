@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.errors import UsageError
-from rootless_build.overrides import Overrides, apply, make_container, where_possible
-from rootless_build.plan import (
+from rootless_build.model.errors import UsageError
+from rootless_build.model.overrides import Overrides, apply, make_container, where_possible
+from rootless_build.model.plan import (
     BindMount,
     BuildImage,
     Bundles,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build.cli.pasting import comment, host_command
-from rootless_build.plan import SHELL, HostCommand
+from rootless_build.model.plan import SHELL, HostCommand
 from tests.unit.make_project import MakeProject
 
 

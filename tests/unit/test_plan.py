@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.plan import (
+from rootless_build.model.plan import (
     BindMount,
     BuildImage,
     BuildOutput,

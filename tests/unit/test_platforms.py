@@ -10,8 +10,8 @@ import platform
 
 import pytest
 
-from rootless_build import platforms
-from rootless_build.platforms import ARCHITECTURES, SYSTEMS, BadPlatformError
+from rootless_build.model import platforms
+from rootless_build.model.platforms import ARCHITECTURES, SYSTEMS, BadPlatformError
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from plumbum import local
 
 from rbuild_podman.connection import Connection, engine_errors
 from rootless_build.backend import EngineSettings
-from rootless_build.errors import BackendUnavailableError
+from rootless_build.model.errors import BackendUnavailableError
 
 DEADLINE = 30.0
 DEAF = f"""\

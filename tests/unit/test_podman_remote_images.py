@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rbuild_podman.remote_images import described
-from rootless_build.plan import Json
+from rootless_build.model.plan import Json
 
 APP: dict[str, Json] = {
     "Id": "a" * 64,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build import process
-from rootless_build.events import Stream
+from rootless_build.model.events import Stream
 
 
 def test_output_arrives_before_the_program_ends(tmp_path: Path) -> None:

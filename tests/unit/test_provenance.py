@@ -22,7 +22,14 @@ from rootless_build.backend import Image
 from rootless_build.bundles import stage, verify
 from rootless_build.bundles.provenance import Attestation
 from rootless_build.bundles.statement import NAME
-from rootless_build.plan import BindMount, BuildImage, Bundles, HostCommand, Plan, RunContainer
+from rootless_build.model.plan import (
+    BindMount,
+    BuildImage,
+    Bundles,
+    HostCommand,
+    Plan,
+    RunContainer,
+)
 from rootless_build.provenance import Attestor, portable
 from rootless_build.repository import read_source
 from tests.unit.test_runner import FakeEngine

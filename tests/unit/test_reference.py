@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rootless_build.errors import RecipeError
-from rootless_build.reference import canonical, check, is_id, local
+from rootless_build.model.errors import RecipeError
+from rootless_build.model.references import canonical, check, is_id, local
 
 
 @pytest.mark.parametrize(

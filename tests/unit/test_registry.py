@@ -7,7 +7,7 @@ from importlib.metadata import distribution
 import pytest
 
 from rootless_build import registry
-from rootless_build.errors import UsageError
+from rootless_build.model.errors import UsageError
 
 
 def test_backends_of_our_own_are_those_of_the_entry_points() -> None:

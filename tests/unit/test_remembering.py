@@ -9,9 +9,9 @@ from typing import cast
 import pytest
 
 from rootless_build.backend import Engine, Image
-from rootless_build.errors import ImageBuildError
-from rootless_build.events import StepReporter
-from rootless_build.plan import BuildImage
+from rootless_build.model.errors import ImageBuildError
+from rootless_build.model.events import StepReporter
+from rootless_build.model.plan import BuildImage
 from rootless_build.remembering import RememberingEngine
 from tests.unit.idle_engine import IdleEngine
 

@@ -8,8 +8,16 @@ from pathlib import Path
 import pytest
 
 from rootless_build.backend import Image
-from rootless_build.errors import ImageNotFoundError, UsageError
-from rootless_build.plan import BuildImage, BuildOutput, Bundles, Origin, Pairs, Plan, PullPolicy
+from rootless_build.model.errors import ImageNotFoundError, UsageError
+from rootless_build.model.plan import (
+    BuildImage,
+    BuildOutput,
+    Bundles,
+    Origin,
+    Pairs,
+    Plan,
+    PullPolicy,
+)
 from rootless_build.reproduction import Difference, Reproduction
 
 FIRST, AGAIN = Image("1" * 64, layers=("a",)), Image("2" * 64, layers=("b",))

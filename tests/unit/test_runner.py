@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from rootless_build import bases, reference, runner
+from rootless_build import bases, runner
 from rootless_build.backend import (
     LABEL_BASE,
     LABEL_BUILD,
@@ -26,7 +26,9 @@ from rootless_build.backend import (
     ImageLabel,
     Stdio,
 )
-from rootless_build.errors import (
+from rootless_build.masking import mask_for
+from rootless_build.model import references
+from rootless_build.model.errors import (
     BundlesError,
     ContainerLeftError,
     HostError,
@@ -35,7 +37,7 @@ from rootless_build.errors import (
     UnsupportedError,
     UsageError,
 )
-from rootless_build.events import (
+from rootless_build.model.events import (
     BundlesPublished,
     Event,
     Notice,
@@ -43,8 +45,7 @@ from rootless_build.events import (
     StepFinished,
     StepReporter,
 )
-from rootless_build.masking import mask_for
-from rootless_build.plan import (
+from rootless_build.model.plan import (
     BindMount,
     BuildImage,
     BuildOutput,
@@ -569,7 +570,7 @@ def test_a_failed_host_command_ends_the_run_unless_make_would_go_on(project: Pat
     [
         ({"target": "stage", "bake": "app"}, "build image app"),
         ({"tags": ("made/app:1",), "bake": "app"}, "build app, image made/app:1"),
-        ({"tags": (f"{reference.OWN}bake/app:0123",), "bake": "app"}, "build image app"),
+        ({"tags": (f"{references.OWN}bake/app:0123",), "bake": "app"}, "build image app"),
         ({"target": "stage", "outputs": ("/o",), "bake": "app"}, "build app into /o"),
         ({"target": "stage", "outputs": ("/o",)}, "build stage into /o"),
         ({"tags": ("made:1",)}, "build image made:1"),

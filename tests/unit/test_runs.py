@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build import runs
-from rootless_build.errors import CheckoutBusyError
+from rootless_build.model.errors import CheckoutBusyError
 
 _RUN = """
     import sys

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from rbuild_buildah import flags
 from rbuild_docker.run_arguments import run_arguments as docker_arguments
 from rbuild_podman.run_arguments import run_arguments as podman_arguments
-from rootless_build import build_secrets, events
 from rootless_build.backend import EngineSettings, Image
 from rootless_build.cli.secrets import build_secret, secret_pairs
-from rootless_build.errors import BundlesError, StepFailedError, UnsupportedError, UsageError
-from rootless_build.events import (
+from rootless_build.masking import Mask
+from rootless_build.model import build_secrets, events
+from rootless_build.model.errors import BundlesError, StepFailedError, UnsupportedError, UsageError
+from rootless_build.model.events import (
     BuildProgress,
     BuildState,
     Event,
@@ -29,9 +30,8 @@ from rootless_build.events import (
     StepReporter,
     StepStarted,
 )
-from rootless_build.masking import Mask
-from rootless_build.overrides import Overrides, apply
-from rootless_build.plan import (
+from rootless_build.model.overrides import Overrides, apply
+from rootless_build.model.plan import (
     BuildImage,
     Plan,
     RunContainer,

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from rootless_build import config, recipes
-from rootless_build.errors import RecipeError, UsageError
-from rootless_build.plan import BuildImage, Origin, Pairs
+from rootless_build.model.errors import RecipeError, UsageError
+from rootless_build.model.plan import BuildImage, Origin, Pairs
 from rootless_build.recipes import docker_argv
 from rootless_build.recipes.request import Request
 from tests.unit.make_project import MakeProject

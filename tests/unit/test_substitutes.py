@@ -13,8 +13,8 @@ import pytest
 
 from rootless_build import runner, substitutes
 from rootless_build.backend import Container, Exit, Image
-from rootless_build.events import Event, Level, Notice
-from rootless_build.plan import RunContainer
+from rootless_build.model.events import Event, Level, Notice
+from rootless_build.model.plan import RunContainer
 from rootless_build.provenance import Attestor
 from rootless_build.substitutes import Substitute
 from tests.unit.test_runner import FakeContainer, FakeEngine, Work, nothing, plan, project, write

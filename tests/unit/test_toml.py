@@ -10,8 +10,8 @@ from types import MappingProxyType
 import pytest
 
 from rootless_build import config, recipes
-from rootless_build.errors import ConfigError, RbuildError, RecipeError
-from rootless_build.plan import (
+from rootless_build.model.errors import ConfigError, RbuildError, RecipeError
+from rootless_build.model.plan import (
     BindMount,
     BuildImage,
     Bundles,

@@ -16,11 +16,11 @@ import pytest
 
 from rootless_build import runner
 from rootless_build.backend import Image, ImageLabel
-from rootless_build.errors import ImageBuildError
-from rootless_build.events import Event, Level, Notice, StepFinished, StepReporter
 from rootless_build.fingerprint import steps
 from rootless_build.looks import LookAfter
-from rootless_build.plan import (
+from rootless_build.model.errors import ImageBuildError
+from rootless_build.model.events import Event, Level, Notice, StepFinished, StepReporter
+from rootless_build.model.plan import (
     BuildImage,
     Bundles,
     HostCommand,
@@ -391,7 +391,7 @@ def test_something_that_can_not_be_looked_at_is_no_reason_to_fail(project: Proje
 def test_an_output_directory_is_part_of_what_a_build_made(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from rootless_build.plan import BuildOutput  # noqa: PLC0415
+    from rootless_build.model.plan import BuildOutput  # noqa: PLC0415
 
     out = project.root / "bundles"
     step = replace(project.build, tags=(), outputs=(BuildOutput("local", (("dest", str(out)),)),))

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.errors import (
+from rootless_build.model.errors import (
     BundlesError,
     FailedInstruction,
     ImageBuildError,
     RbuildError,
     StepFailedError,
 )
-from rootless_build.events import (
+from rootless_build.model.events import (
     Answer,
     BackendChosen,
     BuildFinished,

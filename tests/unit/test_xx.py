@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build import archives, base, xx
-from rootless_build.errors import StepFailedError, UsageError
+from rootless_build.model.errors import StepFailedError, UsageError
 
 IMAGE = "tonistiigi/xx:1.6.1"
 DOCKERFILE = """\

@@ -8,7 +8,7 @@ from rootless_build.containerfile.parser import logical_words
 from rootless_build.containerfile.stages import earlier
 from rootless_build.containerfile.syntax import Instruction
 from rootless_build.containerfile.work import At
-from rootless_build.reference import canonical
+from rootless_build.model.references import canonical
 
 
 def from_argument(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:

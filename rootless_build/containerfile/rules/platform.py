@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from rootless_build import platforms
 from rootless_build.containerfile.edit import with_flags
 from rootless_build.containerfile.features import Feature
 from rootless_build.containerfile.stages import SCRATCH, earlier
 from rootless_build.containerfile.syntax import Flag, Instruction
 from rootless_build.containerfile.words import WordError, expanded
 from rootless_build.containerfile.work import At
+from rootless_build.model import platforms
 
 
 def platform(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rootless_build.escaping import shell_quoted
 from rootless_build.host.facts import Facts, Role
 from rootless_build.host.finding import Cure, Finding, Severity, as_root, by_user
+from rootless_build.model.text import shell_quoted
 
 
 def no_make(facts: Facts) -> Finding | None:

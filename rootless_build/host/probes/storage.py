@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from rootless_build.escaping import shell_quoted
 from rootless_build.host import settings
 from rootless_build.host.facts import Facts, Place, Role
 from rootless_build.host.finding import (
@@ -19,6 +18,7 @@ from rootless_build.host.finding import (
 )
 from rootless_build.host.probes.users import blocking
 from rootless_build.host.versions import Span, versions
+from rootless_build.model.text import shell_quoted
 
 MIB: Final = 1024 * 1024
 TOO_LITTLE: Final = 64 * MIB

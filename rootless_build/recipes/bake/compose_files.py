@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build import plain_files
-from rootless_build.data import dataclass
-from rootless_build.errors import reason
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import reason
 from rootless_build.recipes.bake import compose_merge, dotenv, yaml_nodes
 from rootless_build.recipes.bake.interpolation import InterpolationError, Lookup, interpolated
 from rootless_build.recipes.bake.source import LARGEST, Place, Source, nearest, passed_over, refused

@@ -12,8 +12,8 @@ from dataclasses import field
 from fnmatch import fnmatchcase
 from typing import Final
 
-from rootless_build.data import dataclass
-from rootless_build.errors import RecipeError, UnknownTargetError
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import RecipeError, UnknownTargetError
 from rootless_build.recipes.bake.overrides import Overrides, overridden
 from rootless_build.recipes.bake.source import Place, nearest, refused
 from rootless_build.recipes.bake.target import Group, Target, merged, normal

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import field
 from typing import Final
 
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 from rootless_build.recipes.bake import types
 from rootless_build.recipes.bake.budget import Budget
 from rootless_build.recipes.bake.evaluate import Local, Scope, evaluate, text_of

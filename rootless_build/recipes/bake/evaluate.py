@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final, Protocol, assert_never
 
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 from rootless_build.recipes.bake import numbers, types
 from rootless_build.recipes.bake.budget import Budget
 from rootless_build.recipes.bake.functions import STANDARD, ArgumentError

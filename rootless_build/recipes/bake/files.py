@@ -9,9 +9,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from rootless_build import plain_files, platforms
-from rootless_build.data import dataclass
-from rootless_build.errors import RecipeError, reason
+from rootless_build import plain_files
+from rootless_build.model import platforms
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import RecipeError, reason
 from rootless_build.recipes.bake import compose, dotenv, hcl, json_file
 from rootless_build.recipes.bake import names as default_names
 from rootless_build.recipes.bake.definition import Definition, united

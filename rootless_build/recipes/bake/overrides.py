@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Final, cast
 
-from rootless_build.data import dataclass
-from rootless_build.errors import RecipeError
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import RecipeError
 from rootless_build.recipes.bake import entries
 from rootless_build.recipes.bake.entries import BadEntryError, Entry
 from rootless_build.recipes.bake.source import nearest

@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
-from rootless_build.data import dataclass
-from rootless_build.errors import RecipeError
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import RecipeError
+from rootless_build.model.plan import BuildImage, Plan
 from rootless_build.outputs import keeps_image
-from rootless_build.plan import BuildImage, Plan
 from rootless_build.recipes import bundles_directory
 from rootless_build.recipes.bake import definition, files, overrides
 from rootless_build.recipes.bake import steps as target_steps

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from rootless_build.errors import RecipeError
-from rootless_build.plan import Origin
+from rootless_build.model.errors import RecipeError
+from rootless_build.model.plan import Origin
 
 LARGEST: Final = 512 * 1024
 """Bytes of a bake or compose file."""

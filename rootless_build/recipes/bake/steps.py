@@ -11,10 +11,10 @@ from dataclasses import field
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from rootless_build.data import dataclass
-from rootless_build.errors import RecipeError
-from rootless_build.plan import BuildImage, BuildOutput, Limits, Pairs, PullPolicy
-from rootless_build.platforms import BadPlatformError, directory, several
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import RecipeError
+from rootless_build.model.plan import BuildImage, BuildOutput, Limits, Pairs, PullPolicy
+from rootless_build.model.platforms import BadPlatformError, directory, several
 from rootless_build.recipes import source_date_epoch
 from rootless_build.recipes.bake.definition import Chosen, link
 from rootless_build.recipes.bake.entries import Entry, written

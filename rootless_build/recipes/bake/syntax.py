@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 from rootless_build.recipes.bake.source import Place
 from rootless_build.recipes.bake.values import Value
 

@@ -11,7 +11,7 @@ from dataclasses import field
 from enum import Enum
 from typing import Final, cast
 
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 from rootless_build.recipes.bake import entries
 from rootless_build.recipes.bake.entries import BadEntryError, Entry
 from rootless_build.recipes.bake.source import BakeError, Place, nearest, refused

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 from rootless_build.recipes.bake.source import Place, refused
 from rootless_build.recipes.bake.syntax import Conditional, Constant, Expression, For, Template
 

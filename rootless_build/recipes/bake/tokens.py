@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 from rootless_build.recipes.bake.source import BakeError, Place, refused
 
 NAME: Final = "a name"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Final, assert_never, cast
 
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 from rootless_build.recipes.bake import numbers
 from rootless_build.recipes.bake.numbers import Number, NumberError, from_float
 

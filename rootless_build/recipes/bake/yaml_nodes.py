@@ -11,8 +11,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from rootless_build.data import dataclass
-from rootless_build.errors import reason
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import reason
 from rootless_build.recipes.bake.numbers import Number
 from rootless_build.recipes.bake.source import Place, Source, refused
 

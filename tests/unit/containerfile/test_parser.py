@@ -10,7 +10,7 @@ from rootless_build.containerfile import grammar
 from rootless_build.containerfile.parser import heredoc_of, logical_words, parse
 from rootless_build.containerfile.syntax import Heredoc, Instruction, Position
 from rootless_build.containerfile.words import WordError, raw_words
-from rootless_build.errors import ContainerfileError
+from rootless_build.model.errors import ContainerfileError
 
 
 def only(text: str) -> Instruction:

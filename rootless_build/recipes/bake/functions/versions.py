@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 from rootless_build.recipes.bake.functions.function import ArgumentError, Function, function
 
 _VERSION: Final = re.compile(

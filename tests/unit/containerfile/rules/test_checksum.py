@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.errors import ContainerfileError
+from rootless_build.model.errors import ContainerfileError
 from tests.unit.containerfile.rewriting import Rewriting, last, same
 
 LINE = "ADD --checksum=sha256:$S --chown=1 https://example.com/d/f-${V}.tar /d"

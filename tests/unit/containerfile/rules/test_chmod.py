@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.errors import ContainerfileError
+from rootless_build.model.errors import ContainerfileError
 from tests.unit.containerfile.rewriting import last, same
 
 

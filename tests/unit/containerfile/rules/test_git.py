@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build.containerfile.gitref import GitRef, GitRefError, parse
-from rootless_build.errors import ContainerfileError
+from rootless_build.model.errors import ContainerfileError
 from tests.unit.containerfile.rewriting import Rewriting, last, same
 
 URL = "https://example.com/a/x.git"

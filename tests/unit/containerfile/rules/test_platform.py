@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import platforms
-from rootless_build.errors import ContainerfileError
+from rootless_build.model import platforms
+from rootless_build.model.errors import ContainerfileError
 from tests.unit.containerfile.rewriting import Rewriting
 
 

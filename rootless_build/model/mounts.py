@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from rootless_build import repository
-from rootless_build.errors import BundlesError, UnsupportedError
-from rootless_build.escaping import shown
-from rootless_build.plan import BindMount, Bundles, Mount, Plan, RunContainer, Step
+from rootless_build.model.errors import BundlesError, UnsupportedError
+from rootless_build.model.plan import BindMount, Bundles, Mount, Plan, RunContainer, Step
+from rootless_build.model.text import shown
 
 
 def makes_bundles(step: RunContainer, bundles: Bundles) -> bool:

@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 
 Pairs = tuple[tuple[str, str], ...]
 """`NAME`, value; in the order in which they were given, later ones win."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 
 _LONGEST_INSTRUCTION = 160
 """Characters of an instruction in a message: the progress has shown it whole."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build import plain_files
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 
 LARGEST: Final = 500 * 1024
 """Bytes; BuildKit takes no larger secret (session/secrets/secretsprovider)."""

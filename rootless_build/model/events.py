@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal, Protocol
 
-from rootless_build.data import dataclass
+from rootless_build.model.data import dataclass
 
 Stream = Literal["stdout", "stderr"]
 

@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from rootless_build.data import dataclass
-from rootless_build.nearest import nearest
+from rootless_build.model.data import dataclass
+from rootless_build.model.nearest import nearest
 
 SYSTEMS: Final = (
     *("aix", "android", "darwin", "dragonfly", "freebsd", "hurd", "illumos", "ios", "js"),

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-from rootless_build.data import dataclass
-from rootless_build.errors import UsageError
-from rootless_build.plan import (
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import UsageError
+from rootless_build.model.plan import (
     BindMount,
     BuildImage,
     BuildOutput,
@@ -23,7 +23,7 @@ from rootless_build.plan import (
     TagImage,
     Unexpanded,
 )
-from rootless_build.reference import canonical, repository
+from rootless_build.model.references import canonical, repository
 from rootless_build.unprivileged import without_privileges
 
 

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from rootless_build.data import dataclass
-from rootless_build.plan import Limits
+from rootless_build.model.data import dataclass
+from rootless_build.model.plan import Limits
 
 UNLIMITED: Final = -1
 """docker's word for no limit."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from rootless_build.errors import RecipeError
+from rootless_build.model.errors import RecipeError
 
 HUB: Final = "docker.io"
 """The registry of a reference that names none."""
