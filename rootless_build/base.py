@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from rootless_build import golang, process, xx
+from rootless_build import golang, xx
 from rootless_build.backend import Engine, Image
 from rootless_build.golang import Toolchain
 from rootless_build.mmdebstrap_files import TOOL, temporary_files
@@ -24,6 +24,7 @@ from rootless_build.model.data import dataclass
 from rootless_build.model.errors import HostError, StepFailedError, UsageError
 from rootless_build.model.events import StepReporter, Stream
 from rootless_build.model.plan import BuildImage, Pairs, PullPolicy
+from rootless_build.process import programs
 
 _HUB: Final = "docker.io/library/"
 _RELEASES: Final = {
@@ -333,7 +334,7 @@ def made_from_packages(
     return made
 
 
-def make_archive(base: BaseImage, archive: Path, on_output: process.OnOutput) -> None:
+def make_archive(base: BaseImage, archive: Path, on_output: programs.OnOutput) -> None:
     """Write the root file system of `base` to `archive`, a tar file, with mmdebstrap.
 
     The packages come from the mirror the host's own apt uses, if the host is of the same
@@ -341,14 +342,14 @@ def make_archive(base: BaseImage, archive: Path, on_output: process.OnOutput) ->
     image, whose own apt will need them too. Raises HostError without mmdebstrap, StepFailedError
     with its last words; nothing half-written remains.
     """
-    if process.which(TOOL) is None:
+    if programs.which(TOOL) is None:
         raise HostError(
             f"{TOOL}, which makes base images from packages, is not installed",
             finding=f"no-{TOOL}",
             hint=f"apt-get install {TOOL}; or give a tar archive: rbuild base --from FILE IMAGE",
         )
     partial = archive.with_name(f".{archive.name}.{os.getpid()}")
-    words = process.Tail()
+    words = programs.Tail()
 
     def output(data: bytes, stream: Stream) -> None:
         words.add(data)
@@ -357,7 +358,7 @@ def make_archive(base: BaseImage, archive: Path, on_output: process.OnOutput) ->
     try:
         with temporary_files() as environment:
             argv = command(base, partial, host())
-            status = process.stream(argv, output, environment=environment)
+            status = programs.stream(argv, output, environment=environment)
             if status:
                 raise StepFailedError(
                     f"{TOOL} could not make {base.distribution}:{base.suite}",
@@ -401,9 +402,9 @@ def _os_release() -> dict[str, str]:
 
 
 def _said(*argv: str) -> str:
-    if process.which(argv[0]) is None:
+    if programs.which(argv[0]) is None:
         return ""
-    answer = process.capture(argv)
+    answer = programs.capture(argv)
     return answer.text if answer.status == 0 else ""
 
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from rootless_build import registry
 from rootless_build.backend import EngineSettings, Image
-from rootless_build.background import Background
 from rootless_build.model.errors import RbuildError
+from rootless_build.process.background import Background
 from rootless_build.registry import Choice
 
 

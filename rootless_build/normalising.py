@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from rootless_build import below, plain_files, process
+from rootless_build import below, plain_files
 from rootless_build.backend import Engine
 from rootless_build.containerfile import features, ignore_file
 from rootless_build.containerfile.building import Building
@@ -26,6 +26,7 @@ from rootless_build.model.errors import ContainerfileError, ImageBuildError, Rec
 from rootless_build.model.events import Level, StepReporter
 from rootless_build.model.plan import BuildImage
 from rootless_build.own_files import OwnFiles, with_rules
+from rootless_build.process import programs
 
 
 @contextlib.contextmanager
@@ -43,7 +44,7 @@ def normalised(
         yield step, reporter
         return
     _check_inside(file, step)
-    with tempfile.TemporaryDirectory(prefix=process.private_prefix()) as place:
+    with tempfile.TemporaryDirectory(prefix=programs.private_prefix()) as place:
         directory = Path(place)
         step = _without_own(step, building.own, directory, classic=_is_classic(builder))
         if builder is None:

@@ -17,10 +17,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from rootless_build import process
 from rootless_build.model.errors import StepFailedError
 from rootless_build.model.plan import BuildImage, BuildOutput, Bundles
 from rootless_build.model.text import script_joined, script_quoted
+from rootless_build.process import programs
 
 _FILES = ("local", "tar")
 _NO_IMAGE = (*_FILES, "cacheonly")
@@ -65,9 +65,9 @@ def place_near(target: Path) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     for left in target.parent.glob(".rbuild-*"):
         named = _OF_A_PROCESS.match(left.name)
-        if named and not process.lives(named[1]) and _is_own(left):
+        if named and not programs.lives(named[1]) and _is_own(left):
             remove(left)  # by a run that was killed
-    place = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{process.private_prefix()}"))
+    place = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{programs.private_prefix()}"))
     try:
         copied = place / "files"
         copied.mkdir()
@@ -120,7 +120,7 @@ def with_containerfile(step: BuildImage) -> Iterator[BuildImage]:
     if step.containerfile_text is None:
         yield step
         return
-    with tempfile.TemporaryDirectory(prefix=process.private_prefix()) as place:
+    with tempfile.TemporaryDirectory(prefix=programs.private_prefix()) as place:
         file = Path(place) / "Dockerfile"
         file.write_text(step.containerfile_text, encoding="utf-8")
         yield dataclasses.replace(step, containerfile=file, containerfile_text=None)
@@ -138,7 +138,7 @@ def write(tree: Path, output: BuildOutput) -> None:
     target = destination(output)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        near = f".{process.private_prefix()}"
+        near = f".{programs.private_prefix()}"
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=near) as place:
             if output.type == "tar":
                 archive = Path(place) / "out.tar"

@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from rootless_build import foreign, process
+from rootless_build import foreign
 from rootless_build.backend import UserNamespace
 from rootless_build.foreign import Request, Result, Seen
 from rootless_build.model.errors import HostError
 from rootless_build.model.text import shell_joined, shell_quoted
+from rootless_build.process import programs
 
 _SCRIPT: Final = Path(foreign.__file__)
 SHOWN: Final = 3
@@ -71,7 +72,7 @@ def give_back(directory: Path, namespace: UserNamespace) -> None:
 
 def taken(request: Request, namespace: UserNamespace) -> Result:
     """Do what the request says, as root of the namespace. Raises HostError where that fails."""
-    done = process.capture(
+    done = programs.capture(
         [*namespace.command, sys.executable, "-I", "-S", str(_SCRIPT)],
         environment=dict(namespace.environment),
         stdin=json.dumps(request._asdict()).encode(),
@@ -91,7 +92,7 @@ def subordinate(namespace: UserNamespace) -> Sequence[range]:
 
     Raises HostError where there is no such namespace.
     """
-    done = process.capture(
+    done = programs.capture(
         [*namespace.command, "cat", "/proc/self/uid_map"],
         environment=dict(namespace.environment),
     )

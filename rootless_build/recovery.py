@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, assert_never
 
-from rootless_build import bundles, process
+from rootless_build import bundles
 from rootless_build.backend import (
     LABEL_PROCESS,
     LABEL_PROJECT,
@@ -27,6 +27,7 @@ from rootless_build.host import private_directories
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.text import shown
+from rootless_build.process import programs
 from rootless_build.runs import Record
 
 _OF_DEAD_RUNS: Final = frozenset({LeftoverKind.CONTAINER, LeftoverKind.BROKEN_IMAGE})
@@ -153,7 +154,7 @@ def _owner(leftover: Leftover) -> str | None:
     """
     labels = dict(leftover.labels)
     maker = labels.get(LABEL_PROCESS)
-    if maker is not None and process.lives(maker):
+    if maker is not None and programs.lives(maker):
         return None
     match leftover.kind:
         case LeftoverKind.CONTAINER:

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
-from rootless_build import process
 from rootless_build.model.data import dataclass
+from rootless_build.process import programs
 
 _PATIENCE: Final = 5.0
 """Seconds for an answer: a checkout may have a FIFO where git expects a file."""
@@ -68,7 +68,7 @@ class _Repository:
 
 def read_source(project: Path) -> Source | None:
     """The commit that is checked out, None where git knows none."""
-    if process.which("git") is None:
+    if programs.which("git") is None:
         return None
     try:
         return _source(project)
@@ -84,7 +84,7 @@ def linked(project: Path) -> tuple[Path, Path] | None:
     this checkout: a worktree by its entry there, a submodule by `core.worktree`.
     """
     pointer = next((p / ".git" for p in (project, *project.parents) if _exists(p / ".git")), None)
-    if pointer is None or not _is_file(pointer) or process.which("git") is None:
+    if pointer is None or not _is_file(pointer) or programs.which("git") is None:
         return None
     try:
         found = _find(pointer.parent)
@@ -108,7 +108,7 @@ def _names_back(found: _Repository, pointer: Path) -> bool:
     if not _is_file(config):
         return False
     asked = ("git", "config", "--file", str(config), "--no-includes", "--get", "core.worktree")
-    named = process.capture(asked, timeout=_PATIENCE).text.strip()
+    named = programs.capture(asked, timeout=_PATIENCE).text.strip()
     return bool(named) and (found.directory / named).resolve() == found.top
 
 
@@ -162,7 +162,7 @@ def _find(directory: Path) -> _Repository | None:
 
 def _ask(directory: Path, *words: str) -> str:
     """What git answers, empty when it does not."""
-    done = process.capture(["git", *words], directory=directory, timeout=_PATIENCE)
+    done = programs.capture(["git", *words], directory=directory, timeout=_PATIENCE)
     return done.text if done.status == 0 else ""
 
 
@@ -171,7 +171,7 @@ class _Walled:
 
     def __init__(self, found: _Repository, place: Path) -> None:
         self._found = found
-        self._environment: process.Environment = {
+        self._environment: programs.Environment = {
             "GIT_DIR": str(place),
             "GIT_WORK_TREE": str(found.top),
             "GIT_INDEX_FILE": str(found.directory / "index"),
@@ -191,7 +191,7 @@ class _Walled:
     @contextmanager
     def of(cls, found: _Repository, commit: str) -> Iterator[_Walled]:
         """The repository is there as long as the context."""
-        with tempfile.TemporaryDirectory(prefix=process.private_prefix()) as name:
+        with tempfile.TemporaryDirectory(prefix=programs.private_prefix()) as name:
             place = Path(name)
             (place / "refs").mkdir()
             (place / "info").mkdir()
@@ -247,8 +247,8 @@ class _Walled:
         done = self._capture(*words)
         return done.stdout if done.status == 0 else b""
 
-    def _capture(self, *words: str, stdin: bytes = b"") -> process.Completed:
-        return process.capture(
+    def _capture(self, *words: str, stdin: bytes = b"") -> programs.Completed:
+        return programs.capture(
             ["git", *words],
             environment=self._environment,
             directory=self._found.top,

@@ -16,7 +16,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, assert_never
 
-from rootless_build import bases, caches, caller, failures, image_ids, interactive, outputs, process
+from rootless_build import bases, caches, caller, failures, image_ids, interactive, outputs
 from rootless_build.backend import (
     LABEL_BUILD,
     LABEL_PLAN,
@@ -70,6 +70,7 @@ from rootless_build.model.plan import (
 )
 from rootless_build.own_files import OwnFiles
 from rootless_build.private_directories import private_directory
+from rootless_build.process import programs
 from rootless_build.remembering import RememberingEngine
 from rootless_build.unchanged import Answer, ImageBuild, Running, Unchanged
 from rootless_build.unprivileged import without_dind
@@ -129,7 +130,7 @@ class Options:
     """What the command line itself names of this host; None: nothing."""
     isolated: bool = True
     """Whether containers have namespaces of their own."""
-    expand: Callable[[Unexpanded, process.OnOutput], Plan] | None = None
+    expand: Callable[[Unexpanded, programs.OnOutput], Plan] | None = None
     """Gives the plan with what such a step is now in its place."""
     foresee: Callable[[], Foreseen | None] = lambda: None
     """Gives the plan with what its containers are if nothing is done before them."""
@@ -220,7 +221,7 @@ class _Run:
             (LABEL_PROJECT, str(plan.project)),
             (LABEL_BUILD, secrets.token_hex(8)),
             (LABEL_PLAN, digest(plan)),
-            (LABEL_PROCESS, process.identity()),
+            (LABEL_PROCESS, programs.identity()),
         )
 
     @property
@@ -789,7 +790,7 @@ class _Run:
             reporter.flush()
             return ended
         # Few runs have a terminal.
-        from rootless_build.terminal import KeyboardReporter  # noqa: PLC0415
+        from rootless_build.process.terminal import KeyboardReporter  # noqa: PLC0415
 
         own = self._options.own_command
         keyboard = KeyboardReporter(reporter, ends=not stays and not own)
@@ -989,10 +990,10 @@ def _name(step: BuildImage) -> str:
 
 
 def _host_command(step: HostCommand, reporter: StepReporter) -> None:
-    status = process.stream(
+    status = programs.stream(
         [*step.shell, step.script],
         reporter.output,
-        environment=process.exactly(dict(step.environment)),
+        environment=programs.exactly(dict(step.environment)),
         directory=step.directory,
     )
     reporter.flush()

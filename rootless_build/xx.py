@@ -14,10 +14,11 @@ from collections import defaultdict
 from pathlib import Path, PurePath
 from typing import Final
 
-from rootless_build import archives, process
+from rootless_build import archives
 from rootless_build.model import references
 from rootless_build.model.errors import StepFailedError, UsageError
 from rootless_build.model.text import shell_quoted
+from rootless_build.process import programs
 
 REPOSITORY: Final = "https://github.com/tonistiigi/xx.git"
 _IMAGE: Final = "docker.io/tonistiigi/xx"
@@ -75,7 +76,7 @@ def _files(image: str, source: Path | None, place: Path) -> Files:
     wanted = tag(image)
     if source is None:
         clone = ("git", "clone", "--quiet", "--depth=1", f"--branch={wanted}", REPOSITORY)
-        done = process.capture([*clone, str(place / "clone")])
+        done = programs.capture([*clone, str(place / "clone")])
         if done.status:
             raise StepFailedError(
                 f"{image} is made of its repository, which could not be cloned",
@@ -90,7 +91,7 @@ def _files(image: str, source: Path | None, place: Path) -> Files:
         return _in_directory(source)
     git = ("git", "-c", "safe.directory=*", "-C", str(source))
     archive = place / "version.tar"
-    done = process.capture([*git, "archive", "--format=tar", f"--output={archive}", wanted])
+    done = programs.capture([*git, "archive", "--format=tar", f"--output={archive}", wanted])
     if done.status:
         raise UsageError(
             f"{source} has no {wanted}, which {image} is made of",

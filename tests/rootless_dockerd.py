@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from rootless_build import process
+from rootless_build.process import programs
 
 _READY: Final = 60.0
 """Seconds dockerd has to answer; 2 are usual."""
@@ -60,7 +60,7 @@ def rootless_dockerd(directory: Path) -> Iterator[str]:
             *("--bridge=none", "--iptables=false"),
         ]
         try:
-            with process.service(["env", *_assignments(environment), *command], log) as daemon:
+            with programs.service(["env", *_assignments(environment), *command], log) as daemon:
                 _await(daemon, host, log)
                 try:
                     yield host
@@ -98,11 +98,11 @@ def _check() -> None:
         raise DockerdError(message)
 
 
-def _await(daemon: process.Running, host: str, log: Path) -> None:
+def _await(daemon: programs.Running, host: str, log: Path) -> None:
     deadline = time.monotonic() + _READY
     while True:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            answer = process.capture(["docker", "--host", host, "version"], timeout=5)
+            answer = programs.capture(["docker", "--host", host, "version"], timeout=5)
             if answer.status == 0:
                 return
         ended = daemon.poll()
@@ -117,15 +117,15 @@ def _await(daemon: process.Running, host: str, log: Path) -> None:
 def _kill_containers(host: str) -> None:
     """dockerd gives each one that is left 10 s to stop, longer than it is given itself."""
     docker = ("docker", "--host", host)
-    running = process.capture([*docker, "ps", "--quiet"]).text.split()
+    running = programs.capture([*docker, "ps", "--quiet"]).text.split()
     if running:
-        process.capture([*docker, "kill", *running])
+        programs.capture([*docker, "kill", *running])
 
 
 def _remove(storage: Path) -> None:
     """Its files belong to subordinate uids: only a user namespace can remove them."""
     if storage.exists():
-        removed = process.capture(["rootlesskit", "rm", "-rf", str(storage)])
+        removed = programs.capture(["rootlesskit", "rm", "-rf", str(storage)])
         if removed.status != 0:
             message = f"{storage} could not be removed: {removed.words}"
             raise DockerdError(message)

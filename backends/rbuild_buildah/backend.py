@@ -11,7 +11,6 @@ from rbuild_buildah import flags
 from rbuild_buildah.command import PROGRAM, with_isolation
 from rbuild_buildah.engine import BuildahEngine, build_command
 from rbuild_buildah.store import Store
-from rootless_build import process
 from rootless_build.backend import EngineSettings, Probe, Stdio
 from rootless_build.model.errors import BackendUnavailableError
 from rootless_build.model.plan import (
@@ -26,6 +25,7 @@ from rootless_build.model.plan import (
     Unexpanded,
     VolumeMount,
 )
+from rootless_build.process import programs
 
 _HINT: Final = "install it, for example: apt-get install buildah"
 _SHOWN_NAME: Final = "rbuild"
@@ -45,9 +45,9 @@ class BuildahBackend:
 
     def probe(self, settings: EngineSettings) -> Probe:
         """Asks `buildah --version` (20 ms)."""
-        if process.which(PROGRAM) is None:
+        if programs.which(PROGRAM) is None:
             return Probe(None, _NOT_INSTALLED, _HINT)
-        done = process.capture([PROGRAM, "--version"], environment=dict(settings.environment))
+        done = programs.capture([PROGRAM, "--version"], environment=dict(settings.environment))
         words = done.text.split()
         if done.status or len(words) < 3:
             return Probe("", f"buildah does not work: {done.words or done.text}")
@@ -56,7 +56,7 @@ class BuildahBackend:
     @contextlib.contextmanager
     def open(self, settings: EngineSettings) -> Iterator[BuildahEngine]:
         """Starts nothing: each command of buildah stands alone, and says itself what is wrong."""
-        if process.which(PROGRAM) is None:
+        if programs.which(PROGRAM) is None:
             raise BackendUnavailableError(_NOT_INSTALLED, finding="no-buildah", hint=_HINT)
         yield BuildahEngine(with_isolation(settings))
 

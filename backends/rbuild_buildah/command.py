@@ -12,10 +12,10 @@ from pathlib import Path
 from subprocess import DEVNULL
 from typing import Final
 
-from rootless_build import process, terminal
 from rootless_build.backend import EngineSettings, UserNamespace
 from rootless_build.model.errors import StepFailedError
 from rootless_build.model.events import StepReporter
+from rootless_build.process import programs, terminal
 
 PROGRAM: Final = "buildah"
 CHROOT: Final = "chroot"
@@ -46,9 +46,9 @@ class Buildah:
 
     def capture(
         self, *arguments: str, directory: Path | None = None, stdin: bytes = b""
-    ) -> process.Completed:
+    ) -> programs.Completed:
         """Run a command with little output; its status is the caller's to judge."""
-        return process.capture(
+        return programs.capture(
             [PROGRAM, *arguments],
             environment=self._environment,
             directory=directory,
@@ -68,7 +68,7 @@ class Buildah:
     def stream(
         self,
         arguments: Sequence[str],
-        on_output: process.OnOutput,
+        on_output: programs.OnOutput,
         *,
         stdin: int = DEVNULL,
         temporary: Path | None = None,
@@ -77,7 +77,7 @@ class Buildah:
 
         No process that it started outlives it.
         """
-        return process.stream(
+        return programs.stream(
             (*_REAPER, PROGRAM, *arguments),
             on_output,
             environment=self._with(temporary),
@@ -98,11 +98,13 @@ class Buildah:
         command = (PROGRAM, "unshare", "--") if self.settings.rootless else ()
         return UserNamespace(command, self.settings.environment)
 
-    def as_owner(self, *argv: str) -> process.Completed:
+    def as_owner(self, *argv: str) -> programs.Completed:
         """Run a program as root of the user's own namespace: subordinate uids are its files."""
-        return process.capture([*self.user_namespace.command, *argv], environment=self._environment)
+        return programs.capture(
+            [*self.user_namespace.command, *argv], environment=self._environment
+        )
 
-    def in_root(self, container: str, script: Path, stdin: bytes) -> process.Completed:
+    def in_root(self, container: str, script: Path, stdin: bytes) -> programs.Completed:
         """Run a Python script with RBUILD_ROOT naming the container's mounted root file system."""
         argv = (*_PYTHON, str(script))
         if self.settings.rootless:
@@ -111,7 +113,7 @@ class Buildah:
         root = self.ask(f"the container {container} could not be mounted", "mount", container)
         try:
             environment = {**self._environment, "RBUILD_ROOT": root}
-            return process.capture(argv, environment=environment, stdin=stdin)
+            return programs.capture(argv, environment=environment, stdin=stdin)
         finally:
             self.capture("umount", container)
 
@@ -134,6 +136,6 @@ class Buildah:
         return {**self._environment, "TMPDIR": str(temporary)}
 
 
-def own_words(done: process.Completed) -> str:
+def own_words(done: programs.Completed) -> str:
     """buildah's error without its `Error: `."""
     return done.words.removeprefix("Error: ")

@@ -16,11 +16,11 @@ from rbuild_buildah.store import ContainerRecord, Store, filling
 from rbuild_containers.given_volumes import take_over
 from rbuild_containers.killing import kill_containing
 from rbuild_containers.runtime_state import RuntimeStates
-from rootless_build import process
 from rootless_build.backend import Exit, Image, Stdio, removed_at_end
 from rootless_build.model.errors import StepFailedError
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import RunContainer, VolumeMount
+from rootless_build.process import programs
 
 
 @contextlib.contextmanager
@@ -60,7 +60,7 @@ def _fill(
     root: mounts.Root | None,
 ) -> None:
     for fill in fills:
-        filling(fill.to).write_text(process.identity())
+        filling(fill.to).write_text(programs.identity())
     mounts.copy(buildah, record.id, fills, root=root)
     for fill in fills:
         filling(fill.to).unlink()

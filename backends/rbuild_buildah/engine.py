@@ -25,7 +25,6 @@ from rbuild_containers.killing import is_mounted
 from rbuild_containers.runtime_state import RuntimeStates
 from rbuild_containers.temporary import build_directory
 from rbuild_containers.working import Storage, bundle_directories, size
-from rootless_build import process
 from rootless_build.backend import (
     ALL_KINDS,
     LABEL_PROCESS,
@@ -46,6 +45,7 @@ from rootless_build.model.errors import (
 )
 from rootless_build.model.events import StepReporter, Stream
 from rootless_build.model.plan import BuildImage, Json, Pairs, RunContainer
+from rootless_build.process import programs
 
 _NOT_FOUND: Final = ("image not known", "does not resolve to an image ID")
 
@@ -95,7 +95,7 @@ class BuildahEngine:
 
     def pull_image(self, reference: str, reporter: StepReporter) -> Image:
         """Fetch an image; buildah's progress goes to the reporter."""
-        words = process.Tail()
+        words = programs.Tail()
 
         def on_output(data: bytes, stream: Stream) -> None:
             # Standard output is the id, which says nothing to a person.
@@ -217,7 +217,7 @@ class BuildahEngine:
 
     def _held(self, image: StoredImage) -> AbstractContextManager[WorkingContainer]:
         """An image that can't be removed meanwhile: it has a container."""
-        ours = ((LABEL_PROCESS, process.identity()),)
+        ours = ((LABEL_PROCESS, programs.identity()),)
         step = RunContainer(image.id, ("true",), labels=ours)
         return self.container(step, Image(id=image.id))
 

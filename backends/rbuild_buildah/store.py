@@ -16,11 +16,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from rootless_build import process
 from rootless_build.backend import LABEL_PREFIX, EngineSettings
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import StepFailedError
 from rootless_build.model.plan import Pairs
+from rootless_build.process import programs
 
 _VOLUME_NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 """docker's rule for names; such a name is always one directory."""
@@ -87,7 +87,7 @@ class VolumeRecord:
     def half_filled(self) -> bool:
         """Whether a run was killed while it copied the image's content into it."""
         try:
-            return not process.lives(filling(self.data).read_text())
+            return not programs.lives(filling(self.data).read_text())
         except FileNotFoundError:
             return False
 

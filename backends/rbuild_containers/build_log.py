@@ -67,7 +67,7 @@ class _Instruction:
 class BuildLog:
     """Turns the raw output of a build into progress and output lines for a reporter.
 
-    Feed it with `feed` (an `OnOutput` of `rootless_build.process.stream`), then call `finish`.
+    Feed it with `feed` (an `OnOutput` of `programs.stream`), then call `finish`.
     A RUN that prints a line in the engine's own words is recognised by its wrong count in all
     but contrived cases.
     """

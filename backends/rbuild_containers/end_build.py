@@ -14,7 +14,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from rbuild_containers.build_log import BuildLog
-from rootless_build.process import AskToEnd
+from rootless_build.process.programs import AskToEnd
 
 _RUNTIME_CHILD = b"buildah-"
 """How buildah's children name themselves: buildah-oci-runtime, buildah-chroot-runtime."""

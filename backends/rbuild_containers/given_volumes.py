@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from rootless_build import process
 from rootless_build.backend import UserNamespace
+from rootless_build.process import programs
 
 
 def take_over(volume: Path, uid: int, namespace: UserNamespace) -> None:
@@ -21,7 +21,7 @@ def take_over(volume: Path, uid: int, namespace: UserNamespace) -> None:
     """
     if volume.exists() and volume.lstat().st_uid != os.getuid():
         # What can't be changed stays as it is; the container says what it may not do.
-        process.capture(
+        programs.capture(
             [*namespace.command, "chown", "-hR", f"--from={uid}", "0:0", "--", str(volume)],
             environment=dict(namespace.environment),
         )

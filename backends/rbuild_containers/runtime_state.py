@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Final
 
 from rbuild_containers.temporary import bundles_of_builds, process_of
-from rootless_build import process
 from rootless_build.backend import LABEL_PROCESS, EngineSettings, Leftover, LeftoverKind
+from rootless_build.process import programs
 
 _FILES: Final = {"runc": "state.json", "crun": "status"}
 _OF_A_PROCESS: Final = re.compile(r"/rbuild-(\d+\.\d+)-[^/\"]*/buildah")
@@ -47,7 +47,7 @@ class RuntimeStates:
 
     def of_own_builds(self) -> Iterator[Leftover]:
         """Those of this process."""
-        ours = (LABEL_PROCESS, process.identity())
+        ours = (LABEL_PROCESS, programs.identity())
         return (left for left in self.of_builds() if ours in left.labels)
 
     def remove(self, marker: str) -> bool:

@@ -19,7 +19,7 @@ from rbuild_containers.working import Storage
 from rootless_build.backend import LABEL_IMAGE, StoredImage, StoredImages
 from rootless_build.model.data import dataclass
 from rootless_build.model.plan import Pairs
-from rootless_build.process import Completed
+from rootless_build.process.programs import Completed
 
 _DIRECTORIES: Final = {"overlay": ("overlay",), "vfs": ("vfs", "dir")}
 _AT_ONCE: Final = 200

@@ -18,7 +18,6 @@ from typing import Any, Final
 
 from rbuild_containers.killing import kill_containing
 from rbuild_containers.temporary import all_bundles
-from rootless_build import process
 from rootless_build.backend import (
     LABEL_PREFIX,
     LABEL_PROCESS,
@@ -31,6 +30,7 @@ from rootless_build.backend import (
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import StepFailedError, reason
 from rootless_build.model.plan import Pairs
+from rootless_build.process import programs
 
 _MARK: Final = re.compile(r"id=io\.rbuild\.(\d+\.\d+)\.([0-9a-f]+)(?:,|$)")
 _LISTS: Final = ("containers.json", "volatile-containers.json")
@@ -42,7 +42,7 @@ def marks(labels: Pairs) -> tuple[str, ...]:
     label = ImageLabel.of(labels)
     if label is None:
         return ()
-    name = f"{LABEL_PREFIX}{process.identity()}.{os.fsencode(label.project).hex()}"
+    name = f"{LABEL_PREFIX}{programs.identity()}.{os.fsencode(label.project).hex()}"
     return ("--secret", f"id={name},src=/dev/null")
 
 
@@ -119,7 +119,7 @@ class Storage:
 
     def _own(self) -> Iterator[tuple[dict[str, Any], Pairs]]:
         for row, labels in self._of_builds():
-            if dict(labels).get(LABEL_PROCESS) == process.identity():
+            if dict(labels).get(LABEL_PROCESS) == programs.identity():
                 yield row, labels
 
     def _of_builds(self) -> Iterator[tuple[dict[str, Any], Pairs]]:

@@ -13,7 +13,6 @@ from rbuild_docker.client import PATIENCE, Client
 from rbuild_docker.engine import DockerEngine
 from rbuild_docker.image_builds import builder_of
 from rbuild_docker.run_arguments import run_arguments
-from rootless_build import process
 from rootless_build.backend import Engine, EngineSettings, Probe
 from rootless_build.model.plan import (
     BuildImage,
@@ -25,6 +24,7 @@ from rootless_build.model.plan import (
     TagImage,
     Unexpanded,
 )
+from rootless_build.process import programs
 
 
 class DockerBackend:
@@ -34,7 +34,7 @@ class DockerBackend:
 
     def probe(self, settings: EngineSettings) -> Probe:
         """See `rootless_build.backend.Backend.probe`."""
-        if process.which("docker") is None:
+        if programs.which("docker") is None:
             return Probe(
                 None,
                 "docker is not installed",

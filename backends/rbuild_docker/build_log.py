@@ -49,7 +49,7 @@ class Instruction:
 class BuildLog(ABC):
     """Turns the raw output of a build into progress and output lines for a reporter.
 
-    Feed it with `feed` (an `OnOutput` of `rootless_build.process.stream`), then call `finish`.
+    Feed it with `feed` (an `OnOutput` of `programs.stream`), then call `finish`.
     """
 
     def __init__(self, reporter: StepReporter) -> None:

@@ -11,11 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, cast
 
-from rootless_build import process
 from rootless_build.backend import EngineSettings
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import BackendUnavailableError, StepFailedError
 from rootless_build.model.plan import Json
+from rootless_build.process import programs
 
 PATIENCE: Final = 20.0
 """Seconds a daemon has to say who it is."""
@@ -46,9 +46,9 @@ class Client:
 
     def capture(
         self, *arguments: str, timeout: float | None = None, stdin: bytes = b""
-    ) -> process.Completed:
-        """Run `docker ARGUMENTS`; see `rootless_build.process.capture`."""
-        return process.capture(
+    ) -> programs.Completed:
+        """Run `docker ARGUMENTS`; see `rootless_build.process.programs.capture`."""
+        return programs.capture(
             ["docker", *arguments], environment=self.environment, timeout=timeout, stdin=stdin
         )
 

@@ -16,13 +16,13 @@ from typing import IO, Final, cast
 from rbuild_docker.client import Client
 from rbuild_docker.run_arguments import command, options
 from rbuild_docker.start_words import StartWords
-from rootless_build import process, terminal
 from rootless_build.backend import LABEL_PREFIX, Exit, Image, Stdio, removed_at_end
 from rootless_build.bind_sources import make_sources, refuse_sources
 from rootless_build.caller import numeric
 from rootless_build.model.errors import StepFailedError, UnsupportedError
 from rootless_build.model.events import Level, StepReporter, Stream
 from rootless_build.model.plan import BindMount, Json, Mount, RunContainer, VolumeMount
+from rootless_build.process import programs, terminal
 
 _STOP_GRACE: Final = 2
 """Seconds an interrupted container has before SIGKILL, where the step says nothing."""
@@ -75,7 +75,7 @@ class DockerContainer:
         # `docker cp` into a directory loses the times of directories, and can't write into those
         # it made read-only (20.10, 28.2): it fetches, tar unpacks.
         with tempfile.TemporaryFile(dir=destination) as archive:
-            words = process.Tail()
+            words = programs.Tail()
 
             def on_output(data: bytes, stream: Stream) -> None:
                 if stream == "stdout":
@@ -85,7 +85,7 @@ class DockerContainer:
 
             # The trailing dot means the directory's content, and the target of a link.
             copy = ["docker", "cp", f"{self._id}:{source}/.", "-"]
-            status = process.stream(copy, on_output, environment=self._client.environment)
+            status = programs.stream(copy, on_output, environment=self._client.environment)
             if status != 0:
                 if any(said in words.text for said in _NO_DIRECTORY):
                     return False
@@ -108,7 +108,7 @@ class DockerContainer:
             # The container's standard error is in its terminal; this is the client's.
             said = terminal.attach(argv, reporter, environment=environment).said
             return said.decode(errors="replace")
-        tail = process.Tail()
+        tail = programs.Tail()
 
         def on_output(data: bytes, stream: Stream) -> None:
             if stream == "stderr":
@@ -120,7 +120,7 @@ class DockerContainer:
             self._stop()
 
         if stdio is Stdio.PIPED:
-            process.stream(
+            programs.stream(
                 argv,
                 on_output,
                 environment=environment,
@@ -128,7 +128,7 @@ class DockerContainer:
                 ask_to_end=ask_to_end,
             )
         else:
-            process.stream(argv, on_output, environment=environment, ask_to_end=ask_to_end)
+            programs.stream(argv, on_output, environment=environment, ask_to_end=ask_to_end)
         return tail.text
 
     def _state(self) -> dict[str, Json]:
@@ -140,14 +140,14 @@ class DockerContainer:
 
     def _stop(self) -> None:
         asked = self._step.stop_timeout
-        grace = _STOP_GRACE if asked is None else min(asked, int(process.GRACE))
+        grace = _STOP_GRACE if asked is None else min(asked, int(programs.GRACE))
         self._client.capture("stop", "--time", str(grace), self._id)
 
 
 def _unpack(archive: IO[bytes], destination: Path, source: str) -> None:
-    words = process.Tail()
+    words = programs.Tail()
     unpack = ["tar", "--extract", "--same-permissions", "--no-same-owner"]
-    status = process.stream(
+    status = programs.stream(
         [*unpack, "--delay-directory-restore", "--directory", str(destination)],
         lambda data, _: words.add(data),
         stdin=archive,

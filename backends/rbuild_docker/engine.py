@@ -15,7 +15,6 @@ from rbuild_docker import image_builds, image_files, stored_images
 from rbuild_docker.client import GONE, Client
 from rbuild_docker.container import is_remote, new_container
 from rbuild_docker.storage import labelled
-from rootless_build import process
 from rootless_build.backend import (
     ALL_KINDS,
     Container,
@@ -30,6 +29,7 @@ from rootless_build.backend import (
 from rootless_build.model.errors import ImageBuildError, ImageNotFoundError, StepFailedError
 from rootless_build.model.events import StepReporter, Stream
 from rootless_build.model.plan import BuildImage, Json, Pairs, RunContainer
+from rootless_build.process import programs
 
 _NAMESPACE: Final = ("rootlesskit",)
 
@@ -94,14 +94,14 @@ class DockerEngine:
 
     def pull_image(self, reference: str, reporter: StepReporter) -> Image:
         """Fetch an image from its registry."""
-        tail = process.Tail()
+        tail = programs.Tail()
 
         def on_output(data: bytes, stream: Stream) -> None:
             if stream == "stderr":
                 tail.add(data)
             reporter.output(data, stream)
 
-        status = process.stream(
+        status = programs.stream(
             ["docker", "pull", reference], on_output, environment=self._client.environment
         )
         reporter.flush()
@@ -207,7 +207,7 @@ class DockerEngine:
     @property
     def user_namespace(self) -> UserNamespace | None:
         """One like that of this user's rootless daemon, made by the program that made it that."""
-        if not self.rootless or self.remote or process.which(_NAMESPACE[0]) is None:
+        if not self.rootless or self.remote or programs.which(_NAMESPACE[0]) is None:
             return None
         socket = Path(self._client.endpoint.removeprefix("unix://"))
         return UserNamespace(_NAMESPACE) if socket.stat().st_uid == os.getuid() else None

@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 
 from rbuild_docker.client import Client
-from rootless_build import process
 from rootless_build.backend import LABEL_PROCESS
 from rootless_build.model.errors import HostError
 from rootless_build.model.text import shell_quoted
 from rootless_build.ownership import all_ours
+from rootless_build.process import programs
 
 
 def give_back_in_container(
@@ -30,7 +30,7 @@ def give_back_in_container(
         done = client.capture(
             *("run", "--rm", "--network=none", "--user=0", *namespace, "--cap-add=ALL"),
             *("--security-opt=label=disable", "--entrypoint=chown", "--pull=never"),
-            *("--label", f"{LABEL_PROCESS}={process.identity()}"),
+            *("--label", f"{LABEL_PROCESS}={programs.identity()}"),
             *("--workdir=/", "--mount", f'type=bind,"source={_doubled(directory)}",target=/rbuild'),
             *(image, "--recursive", "--no-dereference", *owner, "/rbuild"),
         )

@@ -29,7 +29,7 @@ class StartWords:
         self._held: bytearray | None = bytearray()
 
     def feed(self, data: bytes, stream: Stream) -> None:
-        """Take raw output (an `OnOutput` of `rootless_build.process.stream`)."""
+        """Take raw output (an `OnOutput` of `programs.stream`)."""
         if self._held is not None:
             if stream == "stdout":
                 # A container that could not be started has no output.

@@ -9,7 +9,6 @@ from typing import ClassVar
 
 from rbuild_podman.connection import Connection, endpoint, environment, variable
 from rbuild_podman.engine import PodmanEngine
-from rootless_build import process
 from rootless_build.backend import Engine, EngineSettings, Probe
 from rootless_build.model.errors import BackendUnavailableError
 from rootless_build.model.plan import (
@@ -22,6 +21,7 @@ from rootless_build.model.plan import (
     TagImage,
     Unexpanded,
 )
+from rootless_build.process import programs
 
 _PATIENCE = 20.0
 """Seconds an engine has to say its version."""
@@ -34,7 +34,7 @@ class PodmanBackend:
 
     def probe(self, settings: EngineSettings) -> Probe:
         """See `rootless_build.backend.Backend.probe`."""
-        if process.which("podman") is None:
+        if programs.which("podman") is None:
             return Probe(
                 None,
                 "podman is not installed",
@@ -88,7 +88,7 @@ def _version(address: str | None, settings: EngineSettings) -> Probe:
             *("version", "--format", "{{.Server.Version}}"),
         ]
     try:
-        answer = process.capture(version, environment=environment(settings), timeout=_PATIENCE)
+        answer = programs.capture(version, environment=environment(settings), timeout=_PATIENCE)
     except subprocess.TimeoutExpired:
         who = f"the podman service at {address}" if address else "podman"
         return Probe("", f"{who} did not answer within {_PATIENCE:.0f} s")

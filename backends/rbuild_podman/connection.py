@@ -13,10 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from rootless_build import process
 from rootless_build.backend import EngineSettings, UserNamespace
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import BackendUnavailableError, StepFailedError, reason
+from rootless_build.process import programs
 
 if TYPE_CHECKING:
     from podman import PodmanClient
@@ -65,7 +65,7 @@ def endpoint() -> Endpoint | None:
 def _connection(wanted: str) -> Endpoint:
     # This run's own settings have nothing of the user's connections.
     template = "{{.Name}}\t{{.URI}}\t{{.Identity}}"
-    answer = process.capture(["podman", "system", "connection", "list", "--format", template])
+    answer = programs.capture(["podman", "system", "connection", "list", "--format", template])
     names = []
     for row in answer.text.splitlines():
         name, _, rest = row.partition("\t")
@@ -81,7 +81,7 @@ def _connection(wanted: str) -> Endpoint:
     )
 
 
-def environment(settings: EngineSettings) -> process.Environment:
+def environment(settings: EngineSettings) -> programs.Environment:
     """What every podman command gets. podman 4.3.1 takes an empty CONTAINER_HOST for an address,
     and any CONTAINER_CONNECTION for a wish to be a client.
     """
@@ -105,7 +105,7 @@ class Connection:
         self._key = named.key if named is not None else ""
         self._socket = settings.runtime_directory / "podman.sock"
         self._log = settings.runtime_directory / "podman-service.log"
-        self._service: process.Running | None = None
+        self._service: programs.Running | None = None
         self._client: PodmanClient | None = None
         self._import: threading.Thread | None = None
         self._resources = contextlib.ExitStack()
@@ -117,7 +117,7 @@ class Connection:
         """Start the service, if it is not there yet: it is ready in about 0.12 s."""
         if self._endpoint is None and self._service is None:
             self._service = self._resources.enter_context(
-                process.service(
+                programs.service(
                     ["podman", "system", "service", "--time", "0", f"unix://{self._socket}"],
                     self._log,
                     environment=self.environment,

@@ -21,7 +21,6 @@ from rbuild_containers.given_volumes import take_over
 from rbuild_containers.runtime_state import RuntimeStates
 from rbuild_podman.connection import Connection, engine_errors, variable
 from rbuild_podman.specgen import container_spec
-from rootless_build import process, terminal
 from rootless_build.backend import (
     LABEL_PREFIX,
     EngineSettings,
@@ -34,6 +33,7 @@ from rootless_build.bind_sources import make_sources, refuse_sources
 from rootless_build.model.errors import RbuildError, StepFailedError
 from rootless_build.model.events import StepReporter, Stream
 from rootless_build.model.plan import RunContainer, VolumeMount
+from rootless_build.process import programs, terminal
 
 if TYPE_CHECKING:
     from podman.domain.containers import Container as ApiContainer
@@ -100,7 +100,7 @@ class PodmanContainer:
             found.raise_for_status()
         if not _is_directory(found.headers["X-Docker-Container-Path-Stat"]):
             return False
-        copied = process.capture(
+        copied = programs.capture(
             self._connection.command("cp", f"{self.id}:{inside}", str(destination)),
             environment=self._connection.environment,
         )
@@ -136,7 +136,7 @@ class PodmanContainer:
         if stdio is Stdio.TERMINAL:
             said = terminal.attach(argv, reporter, environment=environment).said
             return said.decode(errors="replace").strip()
-        tail = process.Tail()
+        tail = programs.Tail()
 
         def on_output(data: bytes, stream: Stream) -> None:
             reporter.output(data, stream)
@@ -144,9 +144,9 @@ class PodmanContainer:
                 tail.add(data)
 
         if stdio is Stdio.PIPED:
-            process.stream(argv, on_output, environment=environment, stdin=_STANDARD_INPUT)
+            programs.stream(argv, on_output, environment=environment, stdin=_STANDARD_INPUT)
         else:
-            process.stream(argv, on_output, environment=environment)
+            programs.stream(argv, on_output, environment=environment)
         reporter.flush()
         return tail.text
 
@@ -160,7 +160,7 @@ class PodmanContainer:
 
     def _stop(self) -> None:
         asked = self._step.stop_timeout
-        grace = _STOP_GRACE if asked is None else min(asked, int(process.GRACE))
+        grace = _STOP_GRACE if asked is None else min(asked, int(programs.GRACE))
         monitor = self._monitor()
         with contextlib.suppress(RbuildError), engine_errors("the container did not stop"):
             self._connection.client.api.post(
@@ -170,7 +170,7 @@ class PodmanContainer:
             )
         if monitor is not None:
             # conmon, and then podman's own cleaning in its place, outlive the container.
-            process.await_end(monitor, _MONITOR_PATIENCE)
+            programs.await_end(monitor, _MONITOR_PATIENCE)
 
     def _monitor(self) -> int | None:
         """The process that watches over it, where that is one of this host."""
@@ -281,7 +281,7 @@ def remove_container(connection: Connection, identity: str) -> str:
     # ended, and removes it in the next.
     words = ""
     for _ in range(3):
-        done = process.capture(
+        done = programs.capture(
             connection.command("rm", "--force", "--volumes", "--time", "0", identity),
             environment=connection.environment,
         )

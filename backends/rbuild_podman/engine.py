@@ -23,7 +23,6 @@ from rbuild_containers.temporary import build_directory, own_bundles
 from rbuild_containers.working import Storage, bundle_directories, size
 from rbuild_podman import connection
 from rbuild_podman.connection import Connection, engine_errors
-from rootless_build import process
 from rootless_build.backend import (
     ALL_KINDS,
     LABEL_PREFIX,
@@ -45,6 +44,7 @@ from rootless_build.model.errors import (
 )
 from rootless_build.model.events import StepReporter, Stream
 from rootless_build.model.plan import BuildImage, Json, Pairs, RunContainer
+from rootless_build.process import programs
 
 _UNKNOWN = "image not known"
 
@@ -123,7 +123,7 @@ class PodmanEngine:
 
     def pull_image(self, reference: str, reporter: StepReporter) -> Image:
         """Fetch an image from its registry."""
-        tail = process.Tail()
+        tail = programs.Tail()
 
         def on_output(data: bytes, stream: Stream) -> None:
             # Standard output is the id alone.
@@ -131,7 +131,7 @@ class PodmanEngine:
                 tail.add(data)
                 reporter.output(data, stream)
 
-        status = process.stream(
+        status = programs.stream(
             self._connection.command("pull", reference),
             on_output,
             environment=self._connection.environment,
@@ -176,7 +176,7 @@ class PodmanEngine:
             own = {"TMPDIR": str(temporary)} if temporary else {}
             self._connection.import_client()
             try:
-                status = process.stream(
+                status = programs.stream(
                     self._connection.command("build", "--layers", *arguments),
                     log.feed,
                     environment={**self._connection.environment, **own},
@@ -290,7 +290,7 @@ class PodmanEngine:
         changes = ['CMD ["bash"]', *(f"LABEL {name}={value}" for name, value in labels)]
         words = ("import", "--quiet", *(w for change in changes for w in ("--change", change)))
         # The archive goes to a service by whatever way there is: that may take any time.
-        done = process.capture(
+        done = programs.capture(
             self._connection.command(*words, str(archive), reference),
             environment=self._connection.environment,
         )
@@ -438,10 +438,12 @@ class PodmanEngine:
     def _remove_tree(self, directory: Path) -> None:
         self._as_owner("rm", "-rf", "--one-file-system", "--", str(directory))
 
-    def _as_owner(self, *argv: str) -> process.Completed:
+    def _as_owner(self, *argv: str) -> programs.Completed:
         """Run a program as root of the user's own namespace: subordinate uids are its files."""
         namespace = self.user_namespace or UserNamespace(())
-        return process.capture([*namespace.command, *argv], environment=dict(namespace.environment))
+        return programs.capture(
+            [*namespace.command, *argv], environment=dict(namespace.environment)
+        )
 
     def _list(self, path: str, params: Mapping[str, object]) -> list[dict[str, Json]]:
         with engine_errors("podman could not list what is in its storage"):
@@ -462,13 +464,13 @@ class PodmanEngine:
                 raise TypeError(f"a list of objects with {key} is wanted")
             return cast("list[dict[str, Json]]", listed)
 
-    def _capture(self, *arguments: str) -> process.Completed:
+    def _capture(self, *arguments: str) -> programs.Completed:
         """What podman's command answers. This host's own may wait for a lock on its storage; a
         service has ANSWER seconds. Raises BackendUnavailableError.
         """
         asked = self._connection.endpoint is not None
         try:
-            return process.capture(
+            return programs.capture(
                 self._connection.command(*arguments),
                 environment=self._connection.environment,
                 timeout=connection.ANSWER if asked else None,

@@ -23,7 +23,6 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import Final
 
-from rootless_build import process
 from rootless_build.bundles import provenance
 from rootless_build.bundles.checksums import write_checksums
 from rootless_build.bundles.copying import copy_attributes, copy_file, copy_tree
@@ -50,10 +49,11 @@ from rootless_build.bundles.tree import (
     writable,
 )
 from rootless_build.bundles.verification import hollow, verify_checksums
-from rootless_build.held import hold, is_held
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import BundlesError, HostError, StepFailedError, UsageError
 from rootless_build.model.text import shell_quoted, shown
+from rootless_build.process import programs
+from rootless_build.process.locks import hold, is_held
 
 _NEW: Final = "new"
 _FSYNC_AT_MOST: Final = 200
@@ -506,7 +506,7 @@ def _megabytes(size: int) -> str:
 
 
 def _prefix(directory: Path) -> str:
-    return f".{directory.name}.rbuild.{process.identity()}."
+    return f".{directory.name}.rbuild.{programs.identity()}."
 
 
 def abandoned(directory: Path) -> tuple[Path, ...]:
@@ -524,7 +524,7 @@ def abandoned(directory: Path) -> tuple[Path, ...]:
         for path in beside
         if (found := pattern.fullmatch(path.name))
         and _is_own(path)
-        and not process.lives(found[1])
+        and not programs.lives(found[1])
         and not is_held(path)
     )
 

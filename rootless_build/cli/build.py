@@ -15,7 +15,7 @@ def build(command: Command, words: tuple[str, ...]) -> int:
     if command.flag("dry_run"):
         from rootless_build.cli.looking import look  # noqa: PLC0415 - see the package
         from rootless_build.cli.plans import show_plan  # noqa: PLC0415 - as above
-        from rootless_build.interruption import signals_interrupt  # noqa: PLC0415 - as above
+        from rootless_build.process.signals import signals_interrupt  # noqa: PLC0415 - as above
 
         with signals_interrupt(command.view.stopping):
             return show_plan(command, look(command, targets, variables))

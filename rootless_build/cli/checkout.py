@@ -10,10 +10,10 @@ from pathlib import Path
 from rootless_build import registry, runs
 from rootless_build.backend import Engine
 from rootless_build.cli.command import Command
-from rootless_build.interruption import signals_interrupt
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.events import Level, Notice
 from rootless_build.model.text import shown
+from rootless_build.process.signals import signals_interrupt
 from rootless_build.registry import Choice
 
 

@@ -23,10 +23,10 @@ from rootless_build.cli.clean_account import Account
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import engine_for
 from rootless_build.host import lasting_directories
-from rootless_build.interruption import signals_interrupt
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.text import shown
 from rootless_build.own_directories import OwnDirectories
+from rootless_build.process.signals import signals_interrupt
 from rootless_build.recovery import Remains
 from rootless_build.registry import Choice
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from plumbum import cli
 
-from rootless_build import process, registry
+from rootless_build import registry
 from rootless_build.backend import LABEL_BASE
 from rootless_build.cli.build import build, split_words
 from rootless_build.cli.checkout import bundles_directory, checkout, images_directory
@@ -25,7 +25,6 @@ from rootless_build.cli.engines import (
 from rootless_build.cli.looking import look, look_running
 from rootless_build.cli.plans import show_plan
 from rootless_build.cli.session import execute, read_running
-from rootless_build.interruption import signals_interrupt
 from rootless_build.model.errors import (
     BackendUnavailableError,
     BundlesError,
@@ -34,6 +33,8 @@ from rootless_build.model.errors import (
 from rootless_build.model.events import Answer, Level, Notice, StepReporter
 from rootless_build.model.nearest import nearest
 from rootless_build.model.text import shown
+from rootless_build.process import programs
+from rootless_build.process.signals import signals_interrupt
 
 if TYPE_CHECKING:
     from rootless_build.bundles import Report
@@ -262,7 +263,7 @@ class Base(Command):
         with (
             signals_interrupt(),
             engine_for(self) as (engine, choice),
-            tempfile.TemporaryDirectory(prefix=process.private_prefix()) as place,
+            tempfile.TemporaryDirectory(prefix=programs.private_prefix()) as place,
         ):
             found = engine.find_image(local)
             if found is not None and not self.flag("force"):

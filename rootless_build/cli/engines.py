@@ -13,7 +13,6 @@ from typing import Self
 
 from rootless_build import registry
 from rootless_build.backend import Engine, EngineSettings, Image
-from rootless_build.background import Background
 from rootless_build.cli.command import Command
 from rootless_build.fingerprint import records
 from rootless_build.foresight import Foresight
@@ -22,6 +21,7 @@ from rootless_build.host.preflight import preflight
 from rootless_build.model.errors import BackendUnavailableError, StepFailedError, UsageError
 from rootless_build.model.events import BackendChosen, Level, Notice
 from rootless_build.model.nearest import nearest
+from rootless_build.process.background import Background
 from rootless_build.registry import Choice
 from rootless_build.runs import Run
 

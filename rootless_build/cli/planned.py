@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rootless_build import process, recipes
+from rootless_build import recipes
 from rootless_build.config import Config
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.plan import Plan, Unexpanded
+from rootless_build.process import programs
 from rootless_build.runner import Foreseen
 
 
@@ -23,7 +24,7 @@ class Planned:
         self._shape = shape
         self.plan = shape(recipe)
 
-    def expand_all(self, on_output: process.OnOutput) -> None:
+    def expand_all(self, on_output: programs.OnOutput) -> None:
         """Have the plan in full now, whatever its steps will have changed. Raises RecipeError,
         UsageError, StepFailedError.
         """
@@ -36,7 +37,7 @@ class Planned:
         self._shape = lambda plan: shape(before(plan))
         self.plan = shape(self.plan)
 
-    def expand(self, step: Unexpanded, on_output: process.OnOutput) -> Plan:
+    def expand(self, step: Unexpanded, on_output: programs.OnOutput) -> Plan:
         """The plan with what the step is now in its place. Raises RecipeError, UsageError."""
         self._recipe = recipes.expanded(self._recipe, step, on_output, self._config)
         self.plan = self._shape(self._recipe)

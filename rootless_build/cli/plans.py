@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from rootless_build import bases, caller, outputs, process, registry
+from rootless_build import bases, caller, outputs, registry
 from rootless_build.backend import Backend, Engine, EngineSettings
 from rootless_build.cli.checkout import own_directories
 from rootless_build.cli.command import Command
@@ -26,7 +26,6 @@ from rootless_build.cli.looking import Looked
 from rootless_build.cli.pasting import comment, host_command
 from rootless_build.cli.session import is_isolated, named, unchanged_for, with_docker_socket
 from rootless_build.failures import check_containerfile
-from rootless_build.held import hold
 from rootless_build.looks import Looks
 from rootless_build.model import plan as plans
 from rootless_build.model import references
@@ -34,6 +33,8 @@ from rootless_build.model.errors import BackendUnavailableError, HostError, Rbui
 from rootless_build.model.events import Answer
 from rootless_build.model.text import script_joined, script_quoted, shown
 from rootless_build.own_files import OwnFiles
+from rootless_build.process import programs
+from rootless_build.process.locks import hold
 from rootless_build.registry import Choice
 from rootless_build.remembering import RememberingEngine
 from rootless_build.verdicts import Verdict, judge
@@ -157,7 +158,7 @@ def _look(command: Command, plan: plans.Plan, said: str, choice: Choice) -> _See
             known, rootless = RememberingEngine(engine, dict), engine.rootless
             # A look brings what is known of files up to date: not for a run that is only shown.
             place = stack.enter_context(
-                tempfile.TemporaryDirectory(prefix=process.private_prefix())
+                tempfile.TemporaryDirectory(prefix=programs.private_prefix())
             )
             stack.enter_context(hold(Path(place)))
             copied = Path(place) / "cache"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from rootless_build import outputs, process
+from rootless_build import outputs
 from rootless_build.cli.build import split_words
 from rootless_build.cli.checkout import checkout
 from rootless_build.cli.command import Command
@@ -14,6 +14,7 @@ from rootless_build.cli.session import execute, read_plan
 from rootless_build.model.errors import ImageNotFoundError, UsageError
 from rootless_build.model.events import Answer
 from rootless_build.model.text import shown
+from rootless_build.process import programs
 from rootless_build.reproduction import ComparedImage, Difference, Reproduction
 
 
@@ -65,8 +66,8 @@ class Reproduce(Command):
             "path": difference.path,
             "text": difference.text,
         }
-        if difference.both and process.which("diffoscope"):
-            done = process.capture(["diffoscope", "--text", "-", *map(str, difference.both)])
+        if difference.both and programs.which("diffoscope"):
+            done = programs.capture(["diffoscope", "--text", "-", *map(str, difference.both)])
             said += map(shown, done.text.splitlines())
             fields["diffoscope"] = done.text
         self.tell("\n".join(said), Answer("difference", fields))

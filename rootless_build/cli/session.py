@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rootless_build import caller, process, recipes, runner
+from rootless_build import caller, recipes, runner
 from rootless_build.backend import LABEL_PROCESS, LABEL_UNFINISHED, Engine, LeftoverKind
 from rootless_build.cli.checkout import (
     bundles_directory,
@@ -40,6 +40,7 @@ from rootless_build.model.events import (
 from rootless_build.model.overrides import Overrides, apply, where_possible
 from rootless_build.model.plan import BindMount, Plan, PullPolicy, RunContainer, Unexpanded
 from rootless_build.own_files import OwnFiles
+from rootless_build.process import programs
 from rootless_build.recipes.request import Request
 from rootless_build.registry import Choice
 from rootless_build.runs import Run
@@ -329,14 +330,14 @@ def execute(
         status = 130
         raise
     finally:
-        command.view(BuildFinished(status, process.age(), summary.saved, summary.done))
+        command.view(BuildFinished(status, programs.age(), summary.saved, summary.done))
     return status
 
 
 def _expanding(
     command: Command, planned: Planned, mask: Mask
-) -> Callable[[Unexpanded, process.OnOutput], Plan]:
-    def expand(step: Unexpanded, on_output: process.OnOutput) -> Plan:
+) -> Callable[[Unexpanded, programs.OnOutput], Plan]:
+    def expand(step: Unexpanded, on_output: programs.OnOutput) -> Plan:
         said = planned.plan.notes
         plan = planned.expand(step, on_output)
         _tell_notes(command, (note for note in plan.notes if note not in said), mask)
@@ -408,7 +409,7 @@ def _may_have_left(error: RbuildError | OSError, engine: Engine | None) -> bool:
     except (RbuildError, OSError):
         return True
     labels = [dict(left.labels) for left in found]
-    own = (each.get(LABEL_PROCESS) == process.identity() for each in labels)
+    own = (each.get(LABEL_PROCESS) == programs.identity() for each in labels)
     return any(own) or any(LABEL_UNFINISHED in each for each in labels)
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from rootless_build import process
 from rootless_build.containerfile.gitref import GitRef
+from rootless_build.process import programs
 
 _CHUNK: Final = 1024 * 1024
 _TIMEOUT: Final = 60.0
@@ -100,7 +100,7 @@ def checkout(
     The same commit is the same content for an engine, and the same time of every file, that of the
     commit. Nothing in it tells of this host. Raises RemoteError.
     """
-    if process.which("git") is None:
+    if programs.which("git") is None:
         raise RemoteError("git is not installed", "apt-get install git")
     target.mkdir(parents=True)
     work = target if not repository.subdir else target.with_name(f"{target.name}.whole")
@@ -200,7 +200,7 @@ def _names(work: Path, ref: str) -> set[str]:
 
 def _git(directory: Path, *arguments: str) -> str:
     # An account that is not the owner of a directory above must not stop it.
-    done = process.capture(["git", "-C", str(directory), *arguments], environment=_NO_QUESTIONS)
+    done = programs.capture(["git", "-C", str(directory), *arguments], environment=_NO_QUESTIONS)
     if done.status != 0:
         words = done.words.strip().splitlines()
         raise RemoteError(f"git {arguments[0]} failed: {words[-1] if words else done.status}")

@@ -11,15 +11,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from rootless_build import plain_files, process
+from rootless_build import plain_files
 from rootless_build.backend import Adaptation, EngineSettings
-from rootless_build.held import is_private
 from rootless_build.host import settings
 from rootless_build.host.configuration import problem
 from rootless_build.host.facts import Facts
 from rootless_build.host.gathering import gather
 from rootless_build.host.lasting import Lasting, on_record
 from rootless_build.model.errors import HostError
+from rootless_build.process import programs
+from rootless_build.process.locks import is_private
 
 __all__ = ["Facts", "engine_settings", "gather"]
 
@@ -40,7 +41,7 @@ def engine_settings(
     """
     environment = os.environ if environment is None else environment
     facts = facts or gather(environment)
-    prefix = process.private_prefix()
+    prefix = programs.private_prefix()
     with tempfile.TemporaryDirectory(prefix=prefix, dir=_short_place(facts)) as private:
         yield _write(facts, environment, Path(private))
 
@@ -50,7 +51,7 @@ def private_directories(identity: str, environment: Mapping[str, str]) -> Iterat
     runtime = environment.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
     # Engines put what is large into /var/tmp where TMPDIR is not set.
     for place in dict.fromkeys(map(Path, (runtime, tempfile.gettempdir(), "/var/tmp"))):  # noqa: S108
-        for path in place.glob(f"{process.private_prefix(identity)}*"):
+        for path in place.glob(f"{programs.private_prefix(identity)}*"):
             if is_private(path):
                 yield path
 

@@ -6,7 +6,7 @@ from typing import assert_never
 
 from rootless_build.host.finding import NewFile, Run
 from rootless_build.model.errors import UsageError
-from rootless_build.process import capture
+from rootless_build.process.programs import capture
 
 _PATIENCE = 10.0
 """Seconds a cure has."""

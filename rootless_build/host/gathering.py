@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build.host.facts import Account, Cgroups, Facts, Namespaces, Range
-from rootless_build.process import which
+from rootless_build.process.programs import which
 
 Mounts = tuple[tuple[Path, str, frozenset[str]], ...]
 """Mount point, file system type and mount options, in the order of /proc/self/mountinfo."""

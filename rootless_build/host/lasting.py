@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build import plain_files
-from rootless_build.held import is_private
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import HostError
+from rootless_build.process.locks import is_private
 
 RECORDS: Final = "places"
 """Below rbuild's own data directory."""

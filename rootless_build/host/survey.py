@@ -29,7 +29,7 @@ from rootless_build.host.facts import (
 from rootless_build.host.gathering import Mounts, filesystem, first_line, mounts
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import RbuildError
-from rootless_build.process import capture, which
+from rootless_build.process.programs import capture, which
 from rootless_build.sandbox import Looking
 
 _Part = TypeVar("_Part")

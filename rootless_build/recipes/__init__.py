@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rootless_build import process
 from rootless_build.config import Config
 from rootless_build.model.errors import NoRecipeError, RecipeError, UnknownTargetError
 from rootless_build.model.plan import Plan, Unexpanded
+from rootless_build.process import programs
 from rootless_build.recipes import always, make_run, makefile, toml
 from rootless_build.recipes.bake import names
 from rootless_build.recipes.request import Request
@@ -77,7 +77,7 @@ def read(request: Request, config: Config) -> Plan:
         return containers.shell(_recipe(request, config), target)
 
 
-def expanded(plan: Plan, step: Unexpanded, on_output: process.OnOutput, config: Config) -> Plan:
+def expanded(plan: Plan, step: Unexpanded, on_output: programs.OnOutput, config: Config) -> Plan:
     """The plan that `read` gave, with what the step is now in its place."""
     # Few plans have such a step.
     from rootless_build.recipes import containers, expansion  # noqa: PLC0415

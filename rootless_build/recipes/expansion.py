@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from rootless_build import mute_terminal, process
-from rootless_build.held import hold
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import RecipeError, StepFailedError
 from rootless_build.model.plan import Bundles, Origin, Step, Unexpanded
 from rootless_build.private_directories import private_directory
+from rootless_build.process import mute_terminal, programs
+from rootless_build.process.locks import hold
 from rootless_build.recipes import bundles_directory, docker_argv, make_run, shell_line, stub
 from rootless_build.recipes.shell_line import NotSimpleError, Part
 
@@ -89,7 +89,7 @@ def _bundles(
 
 
 def expanded(
-    step: Unexpanded, on_output: process.OnOutput
+    step: Unexpanded, on_output: programs.OnOutput
 ) -> tuple[tuple[Step, ...], tuple[str, ...]]:
     """What the command is now, and notes. Raises RecipeError for what is no step, and
     StepFailedError where the shell does not come to call docker.
@@ -100,7 +100,7 @@ def expanded(
     return docker_argv.steps(docker_argv.of_program((step.program, *call.words)), context)
 
 
-def _recorded(step: Unexpanded, on_output: process.OnOutput) -> Recorded:
+def _recorded(step: Unexpanded, on_output: programs.OnOutput) -> Recorded:
     directory = make_run.directory_for_programs()
     with (
         private_directory(directory) as place,
@@ -114,10 +114,10 @@ def _recorded(step: Unexpanded, on_output: process.OnOutput) -> Recorded:
         own = {**stubs.variables, "RBUILD_STUB_EXPANDS": _EXPANDS}
         path = f"{stubs.directory}:{stubs.path}"
         with mute_terminal.standard_input() as terminal:
-            status = process.stream(
+            status = programs.stream(
                 [*step.shell, _script(step, recorder)],
                 on_output,
-                environment=process.exactly({**given, **own, "PATH": path}),
+                environment=programs.exactly({**given, **own, "PATH": path}),
                 directory=step.directory,
                 stdin=terminal,
             )

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from rootless_build import process
-from rootless_build.held import is_held, is_private
 from rootless_build.private_directories import discard
+from rootless_build.process import programs
+from rootless_build.process.locks import is_held, is_private
 
 _OF_A_PROCESS: Final = re.compile(r"rbuild-(\d+\.\d+)-.*", re.DOTALL)
 _HOLDS: Final = ("bin", "cache")
@@ -36,7 +36,7 @@ def _dead(places: Iterable[str | Path]) -> Iterator[Path]:
             continue
         for name in names:
             made_by = _OF_A_PROCESS.fullmatch(name)
-            if not made_by or process.lives(made_by[1]):
+            if not made_by or programs.lives(made_by[1]):
                 continue
             path = Path(place, name)
             if is_private(path) and not is_held(path):

@@ -18,8 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from rootless_build import plain_files, process
-from rootless_build.held import hold
+from rootless_build import plain_files
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import (
     HostError,
@@ -30,6 +29,8 @@ from rootless_build.model.errors import (
 )
 from rootless_build.model.plan import SHELL
 from rootless_build.private_directories import private_directory
+from rootless_build.process import programs
+from rootless_build.process.locks import hold
 from rootless_build.recipes import make_leftovers, make_matching, make_options, make_program, stub
 from rootless_build.recipes.make_options import OwnOptions
 from rootless_build.recipes.make_probe import Probe, Setting
@@ -175,7 +176,7 @@ class _Asking:
         self._docker = stub.install(place, request.environment.get("PATH"))
         found = shutil.which("make", path=request.environment.get("PATH"))
         if found is None:
-            raise process.ProgramNotFoundError("make")
+            raise programs.ProgramNotFoundError("make")
         makefiles = request.environment.get("MAKEFILES", "")
         self._make = make_program.install(place, found, makefiles)
         # A plain `make` in `$(shell …)` is asked as one that is called $(MAKE).
@@ -352,13 +353,13 @@ class _Asking:
         )
         return found, [message]
 
-    def _dry_run(self, probe: Probe) -> process.Completed:
+    def _dry_run(self, probe: Probe) -> programs.Completed:
         argv = [str(self._make), "--dry-run", "--trace", "-w", "-f", self._name]
         argv += [f"{name}={value}" for name, value in self._request.variables]
         argv += ["--", *self._request.targets]
         self._docker.begin(probe.says_all_is_read)
         users = self._request.environment.get("MAKEFILES", "")
-        exactly = process.exactly({**self._request.environment, **self._changed()})
+        exactly = programs.exactly({**self._request.environment, **self._changed()})
         environment = {
             **exactly,
             "MAKEFILES": f"{probe.file} {users}".rstrip(),
@@ -366,7 +367,7 @@ class _Asking:
         }
         directory, looking = self._request.project, self._request.looking
         if looking is None:
-            return process.run_inheriting_input(argv, environment=environment, directory=directory)
+            return programs.run_inheriting_input(argv, environment=environment, directory=directory)
         return looking.run(
             argv,
             environment=environment,
@@ -425,7 +426,7 @@ class _Asking:
         text = text.replace(str(self._make), "make").replace(str(self._by_name), self._found)
         return self._docker.plain(text)
 
-    def _refused(self, done: process.Completed) -> RecipeError:
+    def _refused(self, done: programs.Completed) -> RecipeError:
         request, makefile = self._request, self._makefile
         words = _said(done.words)
         said = next((line for line in words if "***" in line), "")

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rootless_build import process
 from rootless_build.model import references
 from rootless_build.model.errors import HostError, RecipeError
 from rootless_build.model.plan import (
@@ -26,6 +25,7 @@ from rootless_build.model.plan import (
     TagImage,
     Unexpanded,
 )
+from rootless_build.process import programs
 from rootless_build.recipes import bundles_directory, docker_argv, expansion, make_run, shell_line
 from rootless_build.recipes.make_run import MakeRun, RecipeLine
 from rootless_build.recipes.request import Request
@@ -47,7 +47,7 @@ def read(request: Request, makefile: Path) -> Plan:
     """
     try:
         run = make_run.ask(request, makefile)
-    except process.ProgramNotFoundError as error:
+    except programs.ProgramNotFoundError as error:
         raise HostError(
             "make is not installed, and the project's Makefile can't be read without it",
             finding="no-make",

@@ -16,8 +16,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from rootless_build import process
 from rootless_build.model.data import dataclass
+from rootless_build.process import programs
 
 if TYPE_CHECKING:
     from rootless_build.sandbox import Looking
@@ -167,7 +167,7 @@ def expanded(
     # Few ask whether there is a terminal: that it is rbuild's own matters to them.
     asks = bool(ASK_INPUT & set(simple.asks))
     argv = [*shell, "\n".join(script)]
-    done = _run(argv, process.exactly(environment), directory, looking, asks=asks)
+    done = _run(argv, programs.exactly(environment), directory, looking, asks=asks)
     if done.status != 0:
         raise NotSimpleError(f"the shell can't expand it: {done.words}")
     values = done.text.partition(f"{_MARK}\0")[2].split("\0")[:-1]
@@ -180,15 +180,15 @@ def expanded(
 
 def _run(
     argv: Sequence[str],
-    environment: process.Environment,
+    environment: programs.Environment,
     directory: Path,
     looking: Looking | None,
     *,
     asks: bool,
-) -> process.Completed:
+) -> programs.Completed:
     if looking is not None:
         return looking.run(argv, environment=environment, directory=directory)
-    run = process.run_inheriting_input if asks else process.capture
+    run = programs.run_inheriting_input if asks else programs.capture
     return run(argv, environment=environment, directory=directory)
 
 

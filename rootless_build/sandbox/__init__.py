@@ -16,9 +16,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypedDict, cast
 
-from rootless_build import mute_terminal, process
 from rootless_build.model.errors import HostError
-from rootless_build.process import Completed, Environment
+from rootless_build.process import mute_terminal, programs
+from rootless_build.process.programs import Completed, Environment
 from rootless_build.sandbox.places import Box
 
 _PRIVATE: Final = ("/tmp", "/var/tmp", "/dev/shm", "/run/user")  # noqa: S108 - not used as they are
@@ -115,7 +115,7 @@ class Looking:
             else:
                 self._ran = True
                 return done
-        return process.run_inheriting_input(argv, environment=environment, directory=directory)
+        return programs.run_inheriting_input(argv, environment=environment, directory=directory)
 
     def _box(self, directory: Path, kept: Sequence[Path], seen: Sequence[Path]) -> Box:
         checkout = str(self._project)
@@ -150,7 +150,7 @@ class Looking:
             with mute_terminal.standard_input() as stdin, warnings.catch_warnings():
                 # The other threads of a test runner are none of those that look.
                 warnings.simplefilter("ignore", DeprecationWarning)
-                process.stream(
+                programs.stream(
                     argv,
                     lambda data, name: (out if name == "stdout" else err).extend(data),
                     environment=environment,

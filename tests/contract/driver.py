@@ -15,10 +15,10 @@ from pathlib import Path
 from rootless_build import registry
 from rootless_build.backend import Engine, Stdio
 from rootless_build.host import engine_settings
-from rootless_build.interruption import signals_interrupt
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.events import Event, OutputLine, ScreenOutput, StepReporter
 from rootless_build.model.plan import BuildImage, RunContainer, from_json
+from rootless_build.process.signals import signals_interrupt
 
 
 def show(event: Event) -> None:

@@ -24,7 +24,6 @@ from typing import cast
 
 import pytest
 
-from rootless_build import process
 from rootless_build.backend import Engine
 from rootless_build.containerfile.building import Building
 from rootless_build.fingerprint import steps, tree
@@ -36,6 +35,7 @@ from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage
 from rootless_build.normalising import normalised
 from rootless_build.own_files import OwnFiles
+from rootless_build.process import programs
 from tests import ignore_tables as record
 from tests.unit.idle_engine import LocalEngine
 
@@ -380,7 +380,7 @@ def test_without_a_list_of_mounts_content_is_read(
 def test_only_this_runs_own_staging_is_passed_over(context: Path, name: str, counts: bool) -> None:
     skip = frozenset({context / "bundles"})
     before = tree.scan(context, skip=skip).digest
-    (context / name.format(me=process.identity())).mkdir()
+    (context / name.format(me=programs.identity())).mkdir()
     assert (tree.scan(context, skip=skip).digest != before) is counts
 
 

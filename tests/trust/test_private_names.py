@@ -19,13 +19,14 @@ from typing import Final
 import pytest
 
 from rbuild_containers import temporary
-from rootless_build import bundles, outputs, process
+from rootless_build import bundles, outputs
 from rootless_build.bundles import swapping
-from rootless_build.held import is_private
 from rootless_build.host import engine_settings, gather, lasting_directories, private_directories
 from rootless_build.host.facts import Facts
 from rootless_build.host.lasting import RECORDS, Lasting, is_safe
 from rootless_build.own_directories import OwnDirectories, remove_all
+from rootless_build.process import programs
+from rootless_build.process.locks import is_private
 from tests.ordinary_host import ORDINARY
 
 UID: Final = os.getuid()
@@ -314,10 +315,10 @@ def test_nobody_elses_directory_is_a_dead_runs(
     shared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(shared))
-    ours, theirs = (shared / f"{process.private_prefix(DEAD)}{name}" for name in ("a", "b"))
+    ours, theirs = (shared / f"{programs.private_prefix(DEAD)}{name}" for name in ("a", "b"))
     for path in (ours, theirs):
         path.mkdir(mode=0o700)
-    (shared / f"{process.private_prefix(DEAD)}c").symlink_to(ours)
+    (shared / f"{programs.private_prefix(DEAD)}c").symlink_to(ours)
     give_away(theirs)
     found = private_directories(DEAD, {"XDG_RUNTIME_DIR": str(shared)})
     assert list(found) == [ours]

@@ -28,8 +28,8 @@ from typing import Final
 
 import pytest
 
-from rootless_build import process
 from rootless_build.cli import app
+from rootless_build.process import programs
 from rootless_build.sandbox import Looking, kernel, places
 
 PYTHON: Final = sys.executable
@@ -44,13 +44,13 @@ class Project:
     home: Path
     looking: Looking
 
-    def look(self, script: str) -> process.Completed:
+    def look(self, script: str) -> programs.Completed:
         """What the script does inside."""
         return self.looking.run(["sh", "-c", script], environment={}, directory=self.directory)
 
-    def do(self, script: str) -> process.Completed:
+    def do(self, script: str) -> programs.Completed:
         """The same without a sandbox."""
-        return process.capture(["sh", "-c", script], directory=self.directory, timeout=60)
+        return programs.capture(["sh", "-c", script], directory=self.directory, timeout=60)
 
     @property
     def kinds(self) -> str:
@@ -513,7 +513,7 @@ def test_all_end_with_rbuild(project: Project, number: signal.Signals) -> None:
     # The kernel ends them one after the other.
     for _ in range(3):
         for pid in running_with(mark):
-            process.await_end(int(pid), 10)
+            programs.await_end(int(pid), 10)
     assert not running_with(mark)
 
 

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 from plumbum import local
 
-from rootless_build import base, golang, process
+from rootless_build import base, golang
 from rootless_build.base import AptHost, BaseImage
 from rootless_build.golang import Toolchain
 from rootless_build.model.errors import HostError, StepFailedError, UsageError
+from rootless_build.process import programs
 
 DEBIAN = """\
 http://mirror.example/debian|bookworm|main|Debian
@@ -333,7 +334,7 @@ def test_without_the_tool_the_user_is_told_what_to_install(tmp_path: Path) -> No
     assert "apt-get install mmdebstrap" in missing.value.hint
 
 
-@pytest.mark.skipif(process.which("mmdebstrap") is None, reason="needs mmdebstrap")
+@pytest.mark.skipif(programs.which("mmdebstrap") is None, reason="needs mmdebstrap")
 def test_a_mirror_that_does_not_answer_is_named_and_nothing_remains(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -386,7 +387,7 @@ def test_nothing_of_the_tools_temporary_files_stays(
 
 
 @pytest.mark.skipif(
-    os.getuid() == 0 or process.which("mmdebstrap") is None,
+    os.getuid() == 0 or programs.which("mmdebstrap") is None,
     reason="needs subordinate uids of an ordinary user, and mmdebstrap",
 )
 def test_files_of_subordinate_uids_do_not_stay_either(

@@ -8,7 +8,6 @@ import pytest
 
 from rbuild_containers.build_log import BuildLog
 from rbuild_containers.end_build import end_build
-from rootless_build import process
 from rootless_build.model.errors import ImageNotFoundError
 from rootless_build.model.events import (
     BuildProgress,
@@ -19,6 +18,7 @@ from rootless_build.model.events import (
     Stream,
 )
 from rootless_build.model.plan import BuildImage
+from rootless_build.process import programs
 
 ID = "9ecae33e8ef9f37b2d73f455ba62185281ab03bf4cc6f847b9e3114875bbc2fd"
 
@@ -211,7 +211,7 @@ def test_an_interrupted_build_can_clean_up_after_its_instruction(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        process.stream(
+        programs.stream(
             ["bash", "-c", engine, "engine", str(tmp_path), reached],
             until_reached,
             ask_to_end=end_build(reading.log),

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import process, recipes, runner
+from rootless_build import recipes, runner
 from rootless_build.backend import Image
 from rootless_build.cli.planned import Planned
 from rootless_build.config import Config
@@ -31,6 +31,7 @@ from rootless_build.model.plan import (
     Step,
     Unexpanded,
 )
+from rootless_build.process import programs
 from rootless_build.recipes import docker_argv, expansion
 from rootless_build.unchanged import Unchanged
 from tests.unit.make_project import PATH, MakeProject
@@ -94,10 +95,10 @@ def by_rbuild(project: MakeProject, place: Path, *, goes_on: bool = False) -> Do
         number += 1
         if not isinstance(step, Unexpanded):
             if isinstance(step, HostCommand):
-                status = process.stream(
+                status = programs.stream(
                     [*step.shell, step.script],
                     silent,
-                    environment=process.exactly(dict(step.environment)),
+                    environment=programs.exactly(dict(step.environment)),
                     directory=step.directory,
                 )
                 if status and not step.ignore_errors:

@@ -10,8 +10,8 @@ import pytest
 
 PROGRAM = """\
 import os, signal, sys, threading, time
-from rootless_build import process
-from rootless_build.interruption import signals_interrupt
+from rootless_build.process import programs as process
+from rootless_build.process.signals import signals_interrupt
 
 {setup}
 

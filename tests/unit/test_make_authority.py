@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import process
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.plan import HostCommand
+from rootless_build.process import programs
 from rootless_build.recipes import make_run, makefile
 from rootless_build.recipes.request import Request
 from tests.unit.make_project import PATH, MakeProject
@@ -74,9 +74,9 @@ def test_recipes_run_in_makes_shell(tmp_path: Path, head: str) -> None:
     environment = {"PATH": PATH, "HOME": "/", "SHELL": "/bin/zsh", "PWD": str(tmp_path)}
     said = ""
     for step in commands(tmp_path, environment):
-        done = process.capture(
+        done = programs.capture(
             [*step.shell, step.script],
-            environment=process.exactly(dict(step.environment)),
+            environment=programs.exactly(dict(step.environment)),
             directory=step.directory,
         )
         assert done.status == 0

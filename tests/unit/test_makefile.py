@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import process
 from rootless_build.model.errors import HostError, RecipeError, UsageError
 from rootless_build.model.plan import (
     BindMount,
@@ -25,6 +24,7 @@ from rootless_build.model.plan import (
     Unexpanded,
     VolumeMount,
 )
+from rootless_build.process import programs
 from tests.unit.make_project import PATH, MakeProject
 
 
@@ -45,9 +45,9 @@ def refusal(project: MakeProject, *words: str, **environment: str) -> RecipeErro
 
 def given(step: HostCommand) -> str:
     """What the command prints when it runs as the runner runs it."""
-    done = process.capture(
+    done = programs.capture(
         [*step.shell, step.script],
-        environment=process.exactly(dict(step.environment)),
+        environment=programs.exactly(dict(step.environment)),
         directory=step.directory,
     )
     assert done.status == 0, done.words
@@ -749,7 +749,7 @@ def test_an_empty_mount_fails_as_with_docker_when_its_turn_has_come(
     assert isinstance(build, BuildImage)
     assert isinstance(run, HostCommand)
     assert str(run.origin) == "Makefile:2"
-    done = process.capture([*run.shell, run.script])
+    done = programs.capture([*run.shell, run.script])
     assert (done.status, done.words) == (125, words)
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import process
 from rootless_build.model.events import Stream
+from rootless_build.process import programs
 
 
 def test_output_arrives_before_the_program_ends(tmp_path: Path) -> None:
@@ -23,14 +23,14 @@ def test_output_arrives_before_the_program_ends(tmp_path: Path) -> None:
         seen.append((data, stream))
         go.touch()
 
-    assert process.stream(["sh", "-c", script], on_output) == 3
+    assert programs.stream(["sh", "-c", script], on_output) == 3
     assert seen == [(b"first\n", "stdout"), (b"second\n", "stderr")]
 
 
 def test_a_background_process_that_keeps_the_pipe_is_not_waited_for() -> None:
     seen: list[bytes] = []
     script = "sleep 1000 & echo $!"
-    assert process.stream(["sh", "-c", script], lambda data, _: seen.append(data)) == 0
+    assert programs.stream(["sh", "-c", script], lambda data, _: seen.append(data)) == 0
     os.kill(int(seen[0]), 9)
 
 
@@ -43,7 +43,7 @@ def test_an_exception_ends_the_program_and_its_children(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        process.stream(["sh", "-c", script], interrupt)
+        programs.stream(["sh", "-c", script], interrupt)
     assert len(pids) == 2
     # The signal has been sent to both; a grandchild is nobody's to wait for.
     deadline = time.monotonic() + 30
@@ -65,13 +65,13 @@ def test_a_program_that_ignores_sigterm_is_killed() -> None:
     with started:
         assert started.stdout is not None
         assert started.stdout.readline() == b"ready\n"
-        process.end(started, grace=0.2)
+        programs.end(started, grace=0.2)
     assert started.returncode == -9
 
 
 def test_a_variable_can_be_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAKEN", "yes")
-    done = process.capture(
+    done = programs.capture(
         ["sh", "-c", 'echo "${TAKEN-gone} $GIVEN"'], environment={"TAKEN": None, "GIVEN": "a b"}
     )
     assert (done.status, done.text) == (0, "gone a b\n")
@@ -82,34 +82,34 @@ def test_a_variable_that_only_plumbum_has_can_be_taken_away(
 ) -> None:
     """It adds to the environment that it found when it was imported."""
     monkeypatch.delenv("HOME")
-    done = process.capture(["sh", "-c", 'echo "${HOME-gone}"'], environment={"HOME": None})
+    done = programs.capture(["sh", "-c", 'echo "${HOME-gone}"'], environment={"HOME": None})
     assert done.text == "gone\n"
 
 
 def test_a_missing_program_is_named() -> None:
-    with pytest.raises(process.ProgramNotFoundError, match="no-such-program is not installed"):
-        process.capture(["no-such-program"])
+    with pytest.raises(programs.ProgramNotFoundError, match="no-such-program is not installed"):
+        programs.capture(["no-such-program"])
 
 
 def test_a_service_ends_with_its_context(tmp_path: Path) -> None:
-    with process.service(["sh", "-c", "echo up; sleep 1000"], tmp_path / "log") as running:
+    with programs.service(["sh", "-c", "echo up; sleep 1000"], tmp_path / "log") as running:
         assert running.poll() is None
     assert running.poll() is not None
 
 
 def test_the_end_of_a_process_is_awaited() -> None:
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as running:
-        process.await_end(running.pid, 0)
+        programs.await_end(running.pid, 0)
         assert running.poll() is None
         assert running.stdin is not None
         running.stdin.close()
-        process.await_end(running.pid, 60)
+        programs.await_end(running.pid, 60)
         assert running.poll() == 0
-    process.await_end(running.pid, 60)
+    programs.await_end(running.pid, 60)
 
 
 def test_the_tail_keeps_the_end() -> None:
-    tail = process.Tail(limit=5)
+    tail = programs.Tail(limit=5)
     for piece in (b"abc", b"def", b"gh"):
         tail.add(piece)
     assert tail.text == "defgh"

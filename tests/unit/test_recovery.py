@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from rootless_build import process, recovery
+from rootless_build import recovery
 from rootless_build.backend import (
     ALL_KINDS,
     LABEL_PROCESS,
@@ -17,6 +17,7 @@ from rootless_build.backend import (
     Leftover,
     LeftoverKind,
 )
+from rootless_build.process import programs
 from tests.unit.idle_engine import IdleEngine
 
 PROJECT = Path("/project")
@@ -35,7 +36,7 @@ class EngineWith(IdleEngine):
 @pytest.mark.parametrize("project", [PROJECT, None])
 @pytest.mark.parametrize("kind", [LeftoverKind.CONTAINER, LeftoverKind.VOLUME])
 @pytest.mark.parametrize(
-    ("maker", "found"), [("1.1", True), (process.identity(), False)], ids=["dead", "alive"]
+    ("maker", "found"), [("1.1", True), (programs.identity(), False)], ids=["dead", "alive"]
 )
 def test_what_a_run_made_that_lives_stays(
     kind: LeftoverKind, maker: str, project: Path | None, found: bool

@@ -22,7 +22,7 @@ _RUN = """
     import sys
     from pathlib import Path
     from rootless_build import runs
-    from rootless_build.interruption import signals_interrupt
+    from rootless_build.process.signals import signals_interrupt
     data, project, alone = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] == "alone"
     def say(text):
         print(text, flush=True)

@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Final
 
-from rootless_build import process
 from rootless_build.model.data import dataclass
 from rootless_build.model.events import ForwardingReporter, StepReporter
+from rootless_build.process import programs
 
 _KEYBOARD: Final = 0
 """The descriptor; `sys.stdin` may be something else."""
@@ -42,7 +42,7 @@ class Attached:
 
 
 def attach(
-    argv: Sequence[str], reporter: StepReporter, *, environment: process.Environment
+    argv: Sequence[str], reporter: StepReporter, *, environment: programs.Environment
 ) -> Attached:
     """Run a program on rbuild's terminal, which standard input is, until it has ended.
 
@@ -60,7 +60,7 @@ def attach(
             # shown twice.
             tty.setraw(inner, termios.TCSANOW)
             _copy_size(outer)
-            program = process.start(
+            program = programs.start(
                 argv, environment=environment, stdin=inner, stdout=inner, stderr=said
             )
         finally:
@@ -70,7 +70,7 @@ def attach(
                 _Relay(outer, program.pid, reporter, interrupt).run()
             status = program.wait()
         except BaseException:
-            process.end(program)
+            programs.end(program)
             raise
         said.seek(0)
         return Attached(status, said.read())
