@@ -22,8 +22,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
-from rootless_build import plain_files
 from rootless_build.backend import Engine
+from rootless_build.files import plain
 from rootless_build.model import references
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import RbuildError, reason
@@ -333,7 +333,7 @@ class _Head:
 def _read_journal(file: Path) -> _Head | None:
     """None for one that was cut off at once."""
     try:
-        first, *lines = plain_files.text(file).split("\n")
+        first, *lines = plain.text(file).split("\n")
         data = json.loads(first)
         whole = [line for line in lines[:-1] if line]
         results = [line[1:] for line in whole if line.startswith("=")]
@@ -351,7 +351,7 @@ def _read_journal(file: Path) -> _Head | None:
 
 def _read(file: Path) -> Built | None:
     try:
-        data = json.loads(plain_files.content(file))
+        data = json.loads(plain.content(file))
         if data["version"] != _VERSION:
             return None
         return Built(

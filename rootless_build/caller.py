@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build.backend import Engine, Image
+from rootless_build.files.plain import text_of
 from rootless_build.model.plan import (
     BindMount,
     CallerIds,
@@ -29,7 +30,6 @@ from rootless_build.model.plan import (
     RunContainer,
     VolumeMount,
 )
-from rootless_build.plain_files import text_of
 
 _ID: Final = re.compile(r"[+-]?\d+")
 _ROOT: Final = frozenset({"", "0", "root"})

@@ -179,7 +179,8 @@ def load(project: Path, user_file: Path) -> Config:
     if not project_file.is_file() and not user_file.is_file():
         return Config()
     # tomllib and msgspec cost 60 ms; a project without such a file does not pay for them.
-    from rootless_build import config_reader, owner_rights  # noqa: PLC0415
+    from rootless_build import config_reader  # noqa: PLC0415
+    from rootless_build.files import owner_rights  # noqa: PLC0415
 
     config, users = Config(), UserConfig()
     with owner_rights.rights_of(owner_rights.owner(project), needed=False):

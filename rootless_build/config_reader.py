@@ -17,7 +17,6 @@ from typing import Final, Literal, TypeVar, cast, get_args, get_origin
 
 import msgspec
 
-from rootless_build import plain_files
 from rootless_build.config import (
     FILE_NAME,
     NO_KEY,
@@ -29,6 +28,7 @@ from rootless_build.config import (
     Target,
     UserConfig,
 )
+from rootless_build.files import plain
 from rootless_build.model.errors import ConfigError, reason
 from rootless_build.model.plan import Pairs
 
@@ -53,7 +53,7 @@ _KEY: Final = re.compile(r"\s*([\w\"'.-]+)\s*=")
 def read(file: Path, kind: type[Section]) -> Section:
     """The file as `kind`. Raises ConfigError with file, line, key and what was expected."""
     try:
-        text = plain_files.text(file)
+        text = plain.text(file)
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file} can't be read: it is not text in UTF-8") from error
     except OSError as error:
@@ -73,7 +73,7 @@ def read(file: Path, kind: type[Section]) -> Section:
 
 def error_at(file: Path, keys: Sequence[str], message: str, hint: str = "") -> ConfigError:
     """An error about the key that `keys` leads to."""
-    return _Reader(file, plain_files.text(file)).error(keys, message, hint)
+    return _Reader(file, plain.text(file)).error(keys, message, hint)
 
 
 def error_in(
@@ -82,7 +82,7 @@ def error_in(
     """The same, in the first of the files that has the key."""
     for file in files:
         try:
-            found: object = tomllib.loads(plain_files.text(file))
+            found: object = tomllib.loads(plain.text(file))
         except (OSError, ValueError):
             continue
         for key in keys:

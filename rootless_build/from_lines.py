@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from rootless_build import plain_files
 from rootless_build.containerfile.parser import parse
 from rootless_build.containerfile.stages import Given, Stage, earlier, split
+from rootless_build.files import plain
 from rootless_build.model import platforms
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import ContainerfileError
@@ -61,7 +61,7 @@ def _text(step: BuildImage) -> str:
     if path is None:
         named = (step.context / name for name in ("Dockerfile", "Containerfile"))
         path = next((file for file in named if file.is_file()), None)
-    return plain_files.text(path, errors="surrogateescape") if path else ""
+    return plain.text(path, errors="surrogateescape") if path else ""
 
 
 def _outside(stages: tuple[Stage, ...], target: str | None, provided: set[str]) -> External:

@@ -1,6 +1,6 @@
 """What git starts because a checkout's `.git` says so, and whether a container changed that.
 
-rbuild's own git starts none of it (`rootless_build.repository`). The user's does, at the next
+rbuild's own git starts none of it (`rootless_build.files.repository`). The user's does, at the next
 `git status`: so a change is told, when it is made.
 """
 

@@ -16,7 +16,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Final, TypeVar
 
-from rootless_build import plain_files
+from rootless_build.files import plain
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import HostError
 from rootless_build.model.plan import (
@@ -137,7 +137,7 @@ class _Place:
         """Whether it is the git directory that the checkout shares: rbuild mounts that itself."""
         if not self._asked:
             # Few plans mount anything from elsewhere.
-            from rootless_build import repository  # noqa: PLC0415
+            from rootless_build.files import repository  # noqa: PLC0415
 
             found = repository.linked(self._project)
             self._asked, self._linked = True, found[1] if found else None
@@ -406,7 +406,7 @@ def _text(step: BuildImage) -> str | None:
 
     file = containerfile(step)
     try:
-        return plain_files.text(file, errors="surrogateescape") if file else None
+        return plain.text(file, errors="surrogateescape") if file else None
     except OSError:
         return None  # the build says it
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from rootless_build.backend import LABEL_PREFIX, Image
 from rootless_build.bundles.comparison import contents_differ
-from rootless_build.bundles.tree import link_text, special
+from rootless_build.files.tree import link_text, special
 from rootless_build.model.data import dataclass
 
 _SETTINGS: Final = (

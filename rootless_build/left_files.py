@@ -20,9 +20,10 @@ from dataclasses import field
 from pathlib import Path
 from typing import Final
 
-from rootless_build import foreign, ownership, plain_files
+from rootless_build import ownership
 from rootless_build.backend import Engine, UserNamespace
-from rootless_build.foreign import Inode, Request, Seen
+from rootless_build.files import foreign, plain
+from rootless_build.files.foreign import Inode, Request, Seen
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.events import Level
@@ -354,7 +355,7 @@ def _recorded(record: Path | None) -> list[Request]:
     if record is None or not record.exists():
         return []
     try:
-        lines = plain_files.text(record).splitlines()
+        lines = plain.text(record).splitlines()
         return [foreign.request(json.loads(line)) for line in lines]
     except (OSError, ValueError, TypeError, KeyError):
         return []  # damaged: nobody can tell any more

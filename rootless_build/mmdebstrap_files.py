@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from rootless_build.bundles.tree import remove
+from rootless_build.files.tree import remove
 from rootless_build.model.errors import HostError, reason
 from rootless_build.model.text import shell_quoted, shown
 from rootless_build.process import programs

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from rootless_build import plain_files
+from rootless_build.files import plain
 from rootless_build.model.data import dataclass
 
 NAMING: Final = (
@@ -103,7 +103,7 @@ def _endpoint(context: str) -> str | None:
     directory = hashlib.sha256(os.fsencode(context)).hexdigest()
     file = Path(configuration, "contexts", "meta", directory, "meta.json")
     try:
-        return str(json.loads(plain_files.text(file))["Endpoints"]["docker"]["Host"])
+        return str(json.loads(plain.text(file))["Endpoints"]["docker"]["Host"])
     except (OSError, ValueError, KeyError, TypeError):
         return None  # the client will say what is wrong
 

@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from rootless_build import below, plain_files
 from rootless_build.backend import Engine
 from rootless_build.containerfile import features, ignore_file
 from rootless_build.containerfile.building import Building
@@ -21,6 +20,7 @@ from rootless_build.containerfile.parser import parse
 from rootless_build.containerfile.patterns import PatternError, Patterns, ignored
 from rootless_build.containerfile.stages import DEFAULT_SHELL, Given, Image, earlier, split
 from rootless_build.containerfile.work import FILES, Rewrite, Work
+from rootless_build.files import below, plain
 from rootless_build.model import platforms, references
 from rootless_build.model.errors import ContainerfileError, ImageBuildError, RecipeError
 from rootless_build.model.events import Level, StepReporter
@@ -88,7 +88,7 @@ def _locate(error: ImageBuildError, step: BuildImage, file: Path) -> None:
     if failed is None:
         return
     try:
-        parsed = parse(plain_files.text(file, errors="surrogateescape"))
+        parsed = parse(plain.text(file, errors="surrogateescape"))
     except (OSError, ContainerfileError):
         return
     wanted = failed.text.split()
@@ -148,7 +148,7 @@ def _work(
     image: Callable[[str], Image | None],
     own: OwnFiles,
 ) -> Work:
-    text = plain_files.text(file, errors="surrogateescape")
+    text = plain.text(file, errors="surrogateescape")
     platform = step.platforms[0] if len(step.platforms) == 1 else None
     given = Given(dict(step.build_args), platforms.arguments(platform))
     return Work(
@@ -243,7 +243,7 @@ def _without_later_stages(step: BuildImage, file: Path, work: Work, directory: P
     if built is None or built + 1 == len(stages):
         return step
     after = stages[built + 1].begin
-    lines = plain_files.text(file, errors="surrogateescape").split("\n")
+    lines = plain.text(file, errors="surrogateescape").split("\n")
     text = "\n".join((*lines[: after.line - 1], ""))
     return _changed(step, file, text, directory)
 
@@ -311,7 +311,7 @@ def _without_own(step: BuildImage, own: OwnFiles, directory: Path, *, classic: b
 
 def _copied_without(context: Path, own: OwnFiles, target: Path) -> Path:
     # Few contexts are copied.
-    from rootless_build.bundles.copying import copy_tree  # noqa: PLC0415
+    from rootless_build.files.copying import copy_tree  # noqa: PLC0415
 
     target.mkdir(parents=True)
     copy_tree(context.resolve(), target, [], leave_out=own.found(context))

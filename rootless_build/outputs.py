@@ -60,7 +60,7 @@ _OF_A_PROCESS: Final = re.compile(r"\.rbuild-(\d+\.\d+)-")
 def place_near(target: Path) -> Iterator[Path]:
     """An empty directory beside `target`, on its file system, that is gone afterwards."""
     # Few builds have outputs: 20 ms.
-    from rootless_build.bundles.tree import remove  # noqa: PLC0415
+    from rootless_build.files.tree import remove  # noqa: PLC0415
 
     target.parent.mkdir(parents=True, exist_ok=True)
     for left in target.parent.glob(".rbuild-*"):
@@ -157,7 +157,7 @@ def _archive(tree: Path, archive: Path) -> None:
     # Few builds write one.
     import tarfile  # noqa: PLC0415
 
-    from rootless_build.bundles.tree import walk  # noqa: PLC0415
+    from rootless_build.files.tree import walk  # noqa: PLC0415
 
     def owned(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
         member.uid = member.gid = 0

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from rootless_build import foreign
 from rootless_build.backend import UserNamespace
-from rootless_build.foreign import Request, Result, Seen
+from rootless_build.files import foreign
+from rootless_build.files.foreign import Request, Result, Seen
 from rootless_build.model.errors import HostError
 from rootless_build.model.text import shell_joined, shell_quoted
 from rootless_build.process import programs

@@ -21,11 +21,11 @@ from rootless_build.backend import Engine, Image
 from rootless_build.bases import preferred
 from rootless_build.bundles.provenance import Attestation
 from rootless_build.bundles.statement import Object
+from rootless_build.files.repository import read_source
 from rootless_build.from_lines import external_bases
 from rootless_build.masking import mask_for
 from rootless_build.model.plan import BuildImage, Json, Plan, to_dict
 from rootless_build.model.references import canonical, local
-from rootless_build.repository import read_source
 from rootless_build.substitutes import Substitute
 
 PREDICATE: Final = "https://slsa.dev/provenance/v1"

@@ -22,7 +22,7 @@ from rootless_build.backend import (
     Leftover,
     LeftoverKind,
 )
-from rootless_build.bundles import tree
+from rootless_build.files import tree
 from rootless_build.host import private_directories
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import RbuildError

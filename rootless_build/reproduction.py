@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from rootless_build import image_comparison, outputs
 from rootless_build.bundles import Staging, provenance
 from rootless_build.bundles.comparison import Comparison, compare
-from rootless_build.bundles.tree import real
+from rootless_build.files.tree import real
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import ImageNotFoundError, UsageError
 from rootless_build.model.plan import (

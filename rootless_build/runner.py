@@ -30,6 +30,7 @@ from rootless_build.backend import (
     Stdio,
 )
 from rootless_build.containerfile.building import Building
+from rootless_build.files.private_directories import private_directory
 from rootless_build.masking import Mask
 from rootless_build.model import errors, mounts, references, text
 from rootless_build.model.data import dataclass
@@ -69,7 +70,6 @@ from rootless_build.model.plan import (
     digest,
 )
 from rootless_build.own_files import OwnFiles
-from rootless_build.private_directories import private_directory
 from rootless_build.process import programs
 from rootless_build.remembering import RememberingEngine
 from rootless_build.unchanged import Answer, ImageBuild, Running, Unchanged
@@ -894,7 +894,7 @@ class _Run:
 
     def _published(self, staging: Staging) -> None:
         # Few runs that change something make no bundles.
-        from rootless_build.bundles.tree import is_empty  # noqa: PLC0415
+        from rootless_build.files.tree import is_empty  # noqa: PLC0415
 
         if self._options.own_command and staging.is_untouched:
             return

@@ -29,7 +29,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from rootless_build import plain_files
+from rootless_build.files import plain
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import CheckoutBusyError
 from rootless_build.process import programs
@@ -381,7 +381,7 @@ def _write(place: Path, record: Record) -> None:
 
 def _read(place: Path) -> Record | None:
     try:
-        values = json.loads(plain_files.text(place / _RECORD))
+        values = json.loads(plain.text(place / _RECORD))
         return Record(
             identity=place.name,
             host=str(values["host"]),

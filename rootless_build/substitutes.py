@@ -16,8 +16,8 @@ from typing import Final
 from urllib.parse import unquote
 
 from rootless_build.backend import Container, Image
+from rootless_build.files.plain import text_of
 from rootless_build.model.data import dataclass
-from rootless_build.plain_files import text_of
 
 LABEL: Final = "rootless-build.substitutes"
 _FILE: Final = "substitutes"

@@ -16,9 +16,10 @@ from dataclasses import field
 from pathlib import Path
 from typing import Final
 
-from rootless_build import plain_files, traces
+from rootless_build import traces
 from rootless_build.backend import Engine, Image, ImageLabel
 from rootless_build.bases import preferred
+from rootless_build.files import plain
 from rootless_build.fingerprint import steps
 from rootless_build.fingerprint.records import Built, Made, Records
 from rootless_build.fingerprint.steps import Fingerprint, UnknownInputError
@@ -187,7 +188,7 @@ class Unchanged:
     def _bases(self, step: BuildImage) -> tuple[str, ...]:
         """The images it needs from outside."""
         try:
-            text = plain_files.content(steps.containerfile(step))
+            text = plain.content(steps.containerfile(step))
         except OSError as error:
             raise _NeededError("it has no containerfile that can be read") from error
         about = (step.build_args, step.target, step.platforms, step.build_contexts)

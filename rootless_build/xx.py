@@ -14,7 +14,7 @@ from collections import defaultdict
 from pathlib import Path, PurePath
 from typing import Final
 
-from rootless_build import archives
+from rootless_build.files import archives
 from rootless_build.model import references
 from rootless_build.model.errors import StepFailedError, UsageError
 from rootless_build.model.text import shell_quoted

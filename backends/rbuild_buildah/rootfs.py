@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from rootless_build import archives
+from rootless_build.files import archives
 from rootless_build.model import platforms
 from rootless_build.model.errors import StepFailedError, reason
 from rootless_build.model.plan import Pairs

@@ -15,8 +15,8 @@ from pathlib import Path, PurePosixPath
 from typing import Final, cast
 
 from rbuild_docker.client import Client
-from rootless_build import archives
 from rootless_build.backend import Image
+from rootless_build.files import archives
 from rootless_build.model.errors import StepFailedError
 
 _WHITEOUT: Final = ".wh."

@@ -18,7 +18,7 @@ from typing import Final
 from rootless_build.bundles import envelope, statement
 from rootless_build.bundles.provenance import naming, nearest
 from rootless_build.bundles.statement import NAME, OWN_NAMES, SIGNED, Claim, NoStatementError
-from rootless_build.bundles.tree import Entry, link_text, name_of, special, too_much
+from rootless_build.files.tree import Entry, link_text, name_of, special, too_much
 from rootless_build.model.data import dataclass
 from rootless_build.model.text import shown
 

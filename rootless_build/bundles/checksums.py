@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build.bundles.listing import Kind, kind_of
-from rootless_build.bundles.tree import CHUNK, directory_inside, open_inside, real, walk
 from rootless_build.bundles.verification import is_checksum_file
+from rootless_build.files.tree import CHUNK, directory_inside, open_inside, real, walk
 
 _BINARIES: Final = frozenset({Kind.ELF, Kind.PE, Kind.MACH_O})
 _ALGORITHMS: Final = ("md5", "sha256")

@@ -11,7 +11,7 @@ from typing import BinaryIO, Final
 
 from rootless_build.bundles import provenance
 from rootless_build.bundles.statement import OWN_NAMES
-from rootless_build.bundles.tree import CHUNK, link_text, open_inside
+from rootless_build.files.tree import CHUNK, link_text, open_inside
 from rootless_build.model.data import dataclass
 
 _MOST_PLACES: Final = 8

@@ -13,9 +13,9 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from rootless_build.bundles.copying import copy_data
 from rootless_build.bundles.staging import Staging
-from rootless_build.bundles.tree import Seen, link_text, open_inside, remove, seen, walk
+from rootless_build.files.copying import copy_data
+from rootless_build.files.tree import Seen, link_text, open_inside, remove, seen, walk
 from rootless_build.model.data import dataclass
 
 

@@ -17,10 +17,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from rootless_build import owner_rights
 from rootless_build.bundles.attested import Source
-from rootless_build.bundles.copying import copy_data
-from rootless_build.bundles.tree import (
+from rootless_build.bundles.verification import AGAIN, Findings, Problem, is_checksum_file, verified
+from rootless_build.files import owner_rights
+from rootless_build.files.copying import copy_data
+from rootless_build.files.owner_rights import Owner, rights_of
+from rootless_build.files.tree import (
     CHUNK,
     Entry,
     contents,
@@ -31,11 +33,9 @@ from rootless_build.bundles.tree import (
     readable,
     real,
 )
-from rootless_build.bundles.verification import AGAIN, Findings, Problem, is_checksum_file, verified
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import BundlesError, HostError, UsageError
 from rootless_build.model.text import shown
-from rootless_build.owner_rights import Owner, rights_of
 
 _BUNDLES: Final = (
     "binary-client",
@@ -100,7 +100,7 @@ def install(
     """Copy the executables of the latest bundles in `directory` to `prefix/bin`.
 
     Root reads the bundles with the rights of `owner`, or else of whoever can decide what is at
-    `directory` (`rootless_build.owner_rights`), and writes with its own.
+    `directory` (`rootless_build.files.owner_rights`), and writes with its own.
 
     Everything that can be checked is checked when this is called: that the bundles are what their
     checksums and their provenance say, and that they have provenance, unless `unverified`; with

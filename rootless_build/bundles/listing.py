@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from rootless_build.bundles.statement import NAME, SIGNED
-from rootless_build.bundles.tree import (
+from rootless_build.bundles.verification import Findings, examine, is_checksum_file
+from rootless_build.files.tree import (
     Entry,
     contents,
     leads_out,
@@ -21,7 +22,6 @@ from rootless_build.bundles.tree import (
     readable,
     real,
 )
-from rootless_build.bundles.verification import Findings, examine, is_checksum_file
 from rootless_build.model.data import dataclass
 
 if TYPE_CHECKING:

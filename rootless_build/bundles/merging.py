@@ -9,8 +9,8 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from rootless_build.bundles.copying import copy_tree
-from rootless_build.bundles.tree import directory_inside, remove
+from rootless_build.files.copying import copy_tree
+from rootless_build.files.tree import directory_inside, remove
 
 
 def merge_tree(source: Path, target: Path, place: Path) -> tuple[str, ...]:

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Final, cast
 
 from rootless_build.bundles import envelope, statement
-from rootless_build.bundles.copying import copy_file
 from rootless_build.bundles.statement import NAME, OWN_NAMES, SIGNED, STATEMENT, Object
-from rootless_build.bundles.tree import (
+from rootless_build.files.copying import copy_file
+from rootless_build.files.tree import (
     Entry,
     Snapshot,
     link_text,

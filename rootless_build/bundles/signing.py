@@ -26,13 +26,13 @@ from securesystemslib import dsse
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import CryptoSigner, Signature, SSlibKey
 
-from rootless_build import plain_files
 from rootless_build.bundles import envelope
 from rootless_build.bundles.attested import Source
 from rootless_build.bundles.envelope import PAYLOAD_TYPE
 from rootless_build.bundles.statement import SIGNED, NoStatementError
-from rootless_build.bundles.tree import directory_inside, real, writable
 from rootless_build.bundles.verification import AGAIN, verified
+from rootless_build.files import plain
+from rootless_build.files.tree import directory_inside, real, writable
 from rootless_build.model.errors import BundlesError, HostError, UsageError, reason
 from rootless_build.model.text import shown
 
@@ -186,7 +186,7 @@ def _replace(place: int, content: bytes) -> None:
 
 def _content(file: Path) -> bytes:
     try:
-        content = plain_files.beginning(file, _LARGEST + 1)
+        content = plain.beginning(file, _LARGEST + 1)
     except OSError as error:
         raise UsageError(f"the key {shown(file)} can't be read: {reason(error)}") from error
     if len(content) > _LARGEST:

@@ -25,11 +25,12 @@ from typing import Final
 
 from rootless_build.bundles import provenance
 from rootless_build.bundles.checksums import write_checksums
-from rootless_build.bundles.copying import copy_attributes, copy_file, copy_tree
 from rootless_build.bundles.merging import merge_tree, put_in_place, set_modes
 from rootless_build.bundles.statement import NAME, OWN_NAMES
 from rootless_build.bundles.swapping import recover, swap
-from rootless_build.bundles.tree import (
+from rootless_build.bundles.verification import hollow, verify_checksums
+from rootless_build.files.copying import copy_attributes, copy_file, copy_tree
+from rootless_build.files.tree import (
     CHUNK,
     Seen,
     Snapshot,
@@ -48,7 +49,6 @@ from rootless_build.bundles.tree import (
     walk,
     writable,
 )
-from rootless_build.bundles.verification import hollow, verify_checksums
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import BundlesError, HostError, StepFailedError, UsageError
 from rootless_build.model.text import shell_quoted, shown

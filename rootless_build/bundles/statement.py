@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, cast
 
-from rootless_build.bundles.tree import CHUNK, Entry, link_text, open_inside
+from rootless_build.files.tree import CHUNK, Entry, link_text, open_inside
 from rootless_build.model.data import dataclass
 from rootless_build.model.plan import Json
 

@@ -24,7 +24,7 @@ from typing import BinaryIO, Final
 from rootless_build.bundles import provenance
 from rootless_build.bundles.attested import Attested, Source, attested
 from rootless_build.bundles.statement import OWN_NAMES
-from rootless_build.bundles.tree import (
+from rootless_build.files.tree import (
     CHUNK,
     MOST,
     Entry,

@@ -201,7 +201,8 @@ class Install(Command):
         return self.attempt(self._install)
 
     def _install(self) -> int:
-        from rootless_build import bundles, owner_rights  # noqa: PLC0415 - as above
+        from rootless_build import bundles  # noqa: PLC0415 - as above
+        from rootless_build.files import owner_rights  # noqa: PLC0415 - as above
 
         dry = self.flag("dry_run")
         owner = owner_rights.owner(self.project, bundles_directory(self))
@@ -297,7 +298,7 @@ class Base(Command):
 
 def _check_archive(path: Path) -> None:
     """Raises UsageError for what engines would refuse with words of their own."""
-    from rootless_build import archives  # noqa: PLC0415 - as above
+    from rootless_build.files import archives  # noqa: PLC0415 - as above
 
     with path.open("rb") as file:
         zstandard = file.read(4) == b"\x28\xb5\x2f\xfd"

@@ -1,7 +1,7 @@
 """The files of a build context: what they hold, as digests, and copies of some of them.
 
 A source that is a link is what the link leads to, in the context alone, as with BuildKit
-(`rootless_build.below`). Links below a source stay links.
+(`rootless_build.files.below`). Links below a source stay links.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from dataclasses import field
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from rootless_build import below
 from rootless_build.containerfile.patterns import PatternError, Patterns, file_name
+from rootless_build.files import below
 from rootless_build.model.data import dataclass
 
 _CHUNK: Final = 1024 * 1024

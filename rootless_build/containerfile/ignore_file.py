@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from rootless_build import below
+from rootless_build.files import below
 
 _GENERAL: Final = ".dockerignore"
 _OF_CONTAINERS: Final = ".containerignore"

@@ -21,7 +21,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Final
 
-from rootless_build import plain_files
+from rootless_build.files import plain
 from rootless_build.model.data import dataclass
 
 RACY: Final = 60_000_000_000
@@ -92,7 +92,7 @@ class Index:
     def load(cls, file: Path) -> Index:
         """Read it; one that is not there, or is damaged, knows nothing."""
         try:
-            content = plain_files.content(file, _LARGEST)
+            content = plain.content(file, _LARGEST)
         except OSError:
             return cls(file)
         known: dict[bytes, tuple[int, int]] = {}

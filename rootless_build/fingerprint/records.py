@@ -16,7 +16,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Final, TypeVar
 
-from rootless_build import plain_files
+from rootless_build.files import plain
 from rootless_build.fingerprint.index import write_atomically
 from rootless_build.model.data import dataclass
 
@@ -70,7 +70,7 @@ class Records:
         """Those of the project whose cache this is; none where they can't be read."""
         file = cache / _FILE
         try:
-            data = json.loads(plain_files.content(file))
+            data = json.loads(plain.content(file))
             if data["version"] != _VERSION:
                 return cls(file)
             return cls(

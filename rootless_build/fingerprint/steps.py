@@ -16,9 +16,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from rootless_build import plain_files
 from rootless_build.backend import LABEL_PREFIX, Image
 from rootless_build.containerfile import ignore_file
+from rootless_build.files import plain
 from rootless_build.fingerprint.ignore import Rules
 from rootless_build.fingerprint.index import Index
 from rootless_build.fingerprint.tree import Tree, scan
@@ -99,7 +99,7 @@ def of_build(step: BuildImage, cache: Path, own: OwnFiles) -> Fingerprint:
     file = containerfile(step)
     changed: dict[str, tuple[str, ...]] = {}
     try:
-        text = plain_files.content(file)
+        text = plain.content(file)
         parts = [("the containerfile", _short(text))]
         tree = _context(step, file, text.decode(errors="replace"), cache, own)
         parts.append(("the context", tree.digest))

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from rootless_build import plain_files
 from rootless_build.backend import Adaptation, EngineSettings
+from rootless_build.files import plain
 from rootless_build.host import settings
 from rootless_build.host.configuration import problem
 from rootless_build.host.facts import Facts
@@ -154,7 +154,7 @@ def _write_text(file: Path, text: str) -> None:
 
 def _read(path: Path) -> settings.Table:
     try:
-        return tomllib.loads(plain_files.text(path))
+        return tomllib.loads(plain.text(path))
     except (OSError, ValueError) as error:
         raise HostError(
             problem(path, error),

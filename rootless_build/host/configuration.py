@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from rootless_build import plain_files
+from rootless_build.files import plain
 from rootless_build.host import settings
 from rootless_build.host.facts import Configuration, ConfigurationFile, Facts
 
@@ -68,7 +68,7 @@ def _registries(own: Path, environment: Mapping[str, str]) -> list[Path]:
 def toml_problem(path: Path) -> str:
     """What is wrong with a file, as `FILE:LINE: what`; empty for nothing."""
     try:
-        tomllib.loads(plain_files.text(path))
+        tomllib.loads(plain.text(path))
     except (OSError, ValueError) as error:
         return problem(path, error)
     return ""
@@ -85,13 +85,13 @@ def problem(path: Path, error: OSError | ValueError) -> str:
     if found is None:
         return f"{path}: {error}"
     what = str(error)[: found.start()].strip()
-    line = found[1] or str(max(len(plain_files.text(path).splitlines()), 1))
+    line = found[1] or str(max(len(plain.text(path).splitlines()), 1))
     return f"{path}:{line}: {what}"
 
 
 def _policy(path: Path) -> tuple[str, bool]:
     try:
-        content = json.loads(plain_files.text(path))
+        content = json.loads(plain.text(path))
     except (OSError, ValueError) as error:
         return problem(path, error), False
     default = content.get("default") if isinstance(content, dict) else None
@@ -104,7 +104,7 @@ def _search(paths: list[Path]) -> tuple[str, ...]:
     """The last file that names registries for short names wins (containers-registries.conf.d)."""
     found: tuple[str, ...] = ()
     for path in paths:
-        named = tomllib.loads(plain_files.text(path)).get("unqualified-search-registries")
+        named = tomllib.loads(plain.text(path)).get("unqualified-search-registries")
         if isinstance(named, list):
             found = tuple(str(registry) for registry in named)
     return found

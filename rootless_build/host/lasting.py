@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from rootless_build import plain_files
+from rootless_build.files import plain
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import HostError
 from rootless_build.process.locks import is_private
@@ -100,7 +100,7 @@ def is_safe(place: Path) -> bool:
 
 
 def _read(record: Path) -> Path | None:
-    name = os.fsdecode(plain_files.bytes_of(record, 4096))
+    name = os.fsdecode(plain.bytes_of(record, 4096))
     return Path(name) if name.startswith("/") and "\0" not in name else None
 
 

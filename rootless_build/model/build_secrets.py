@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from rootless_build import plain_files
+from rootless_build.files import plain
 from rootless_build.model.data import dataclass
 
 LARGEST: Final = 500 * 1024
@@ -43,7 +43,7 @@ class BuildSecret:
             return environment.get(self.variable, "")
         assert self.file is not None  # noqa: S101 - see the class
         try:
-            return os.fsdecode(plain_files.beginning(self.file, LARGEST))
+            return os.fsdecode(plain.beginning(self.file, LARGEST))
         except OSError:
             return ""
 

@@ -9,7 +9,7 @@ import posixpath
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from rootless_build import repository
+from rootless_build.files import repository
 from rootless_build.model.errors import BundlesError, UnsupportedError
 from rootless_build.model.plan import BindMount, Bundles, Mount, Plan, RunContainer, Step
 from rootless_build.model.text import shown
@@ -93,7 +93,7 @@ def make_mount_points(step: RunContainer) -> None:
 def _make_below(place: Path, path: PurePosixPath, *, is_file: bool) -> None:
     """Raises OSError where a link is on the way: it may lead somewhere else in the container."""
     # Few runs have mounts in mounts.
-    from rootless_build.bundles.tree import directory_inside  # noqa: PLC0415
+    from rootless_build.files.tree import directory_inside  # noqa: PLC0415
 
     if ".." in path.parts:
         return  # out of the mount

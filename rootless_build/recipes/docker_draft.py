@@ -11,7 +11,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rootless_build import plain_files
+from rootless_build.files import plain
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import reason
 from rootless_build.model.plan import (
@@ -124,7 +124,7 @@ class Draft:
         """A file's lines without `#` comments, as docker's client reads them."""
         path = self.path(value)
         try:
-            lines = [line.lstrip() for line in plain_files.text(path).splitlines()]
+            lines = [line.lstrip() for line in plain.text(path).splitlines()]
         except (OSError, UnicodeDecodeError) as error:
             raise BadValueError(f"{path}: {reason(error)}") from error
         return [line for line in lines if line and not line.startswith("#")]

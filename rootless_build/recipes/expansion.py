@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from rootless_build.files.private_directories import private_directory
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import RecipeError, StepFailedError
 from rootless_build.model.plan import Bundles, Origin, Step, Unexpanded
-from rootless_build.private_directories import private_directory
 from rootless_build.process import mute_terminal, programs
 from rootless_build.process.locks import hold
 from rootless_build.recipes import bundles_directory, docker_argv, make_run, shell_line, stub

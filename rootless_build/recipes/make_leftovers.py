@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from rootless_build.private_directories import discard
+from rootless_build.files.private_directories import discard
 from rootless_build.process import programs
 from rootless_build.process.locks import is_held, is_private
 

@@ -18,7 +18,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from rootless_build import plain_files
+from rootless_build.files import plain
+from rootless_build.files.private_directories import private_directory
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import (
     HostError,
@@ -28,7 +29,6 @@ from rootless_build.model.errors import (
     reason,
 )
 from rootless_build.model.plan import SHELL
-from rootless_build.private_directories import private_directory
 from rootless_build.process import programs
 from rootless_build.process.locks import hold
 from rootless_build.recipes import make_leftovers, make_matching, make_options, make_program, stub
@@ -144,8 +144,8 @@ def _refuse_odd(makefile: Path) -> None:
         raise RecipeError(f"{makefile} can't be read: {reason(error)}") from error
     if not stat.S_ISREG(found.st_mode) and str(makefile) != os.devnull:
         raise RecipeError(f"{makefile} is no regular file")
-    if found.st_size > plain_files.LARGEST:
-        raise RecipeError(f"{makefile} has more than {plain_files.LARGEST:,} bytes")
+    if found.st_size > plain.LARGEST:
+        raise RecipeError(f"{makefile} has more than {plain.LARGEST:,} bytes")
 
 
 def directory_for_programs() -> str:
@@ -676,7 +676,7 @@ def _near(target: str, makefile: Path) -> str:
 
 def target_names(makefile: Path) -> tuple[str, ...]:
     """Targets that the Makefile itself has a rule for, as far as they are written out."""
-    text = plain_files.text(makefile, errors="replace")
+    text = plain.text(makefile, errors="replace")
     name = r"[A-Za-z0-9][\w./-]*"
     rules = re.findall(rf"^({name}(?:[ \t]+{name})*)[ \t]*::?(?!=)", text, re.MULTILINE)
     return tuple(dict.fromkeys(target for rule in rules for target in rule.split()))

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from rootless_build import plain_files
+from rootless_build.files import plain
 from rootless_build.recipes import make_options, make_values
 from rootless_build.recipes.make_matching import BLANKS, PREFIXES, Command, Written, without_gaps
 
@@ -41,7 +41,7 @@ class Sources:
         for file in files:
             try:
                 # Lines end for make at a newline, and nowhere else.
-                texts[file] = plain_files.content(file).decode(errors="surrogateescape")
+                texts[file] = plain.content(file).decode(errors="surrogateescape")
             except OSError:
                 self.complete = False
         self._texts = texts

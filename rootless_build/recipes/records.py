@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from rootless_build.files.plain import bytes_of
 from rootless_build.model.errors import RecipeError
-from rootless_build.plain_files import bytes_of
 
 _LARGEST: Final = 32 * 1024 * 1024
 _MOST: Final = 400_000

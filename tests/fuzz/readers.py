@@ -16,9 +16,10 @@ from rbuild_containers.build_log import BuildLog
 from rbuild_docker.buildkit_log import BuildKitLog
 from rbuild_docker.classic_log import ClassicLog
 from rbuild_docker.start_words import StartWords
-from rootless_build import config, repository, runs
+from rootless_build import config, runs
 from rootless_build.bundles import verify
 from rootless_build.containerfile import gitref, mounts, parser, patterns
+from rootless_build.files import repository
 from rootless_build.fingerprint.index import Index
 from rootless_build.fingerprint.records import Records
 from rootless_build.from_lines import external_bases

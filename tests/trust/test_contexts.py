@@ -16,10 +16,10 @@ from typing import cast
 
 import pytest
 
-from rootless_build import below
 from rootless_build.backend import Engine
 from rootless_build.containerfile.building import Building
 from rootless_build.containerfile.content import Content
+from rootless_build.files import below
 from rootless_build.fingerprint import steps
 from rootless_build.model.errors import ContainerfileError, RbuildError
 from rootless_build.model.events import StepReporter

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.bundles import tree
 from rootless_build.bundles.statement import NAME, SIGNED, STATEMENT
+from rootless_build.files import tree
 from rootless_build.model.errors import BundlesError
 from tests.trust.built import build, program
 from tests.trust.test_trees import deep

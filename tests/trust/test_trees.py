@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from rootless_build import outputs
-from rootless_build.bundles import copying, merge_tree, stage, write_checksums
-from rootless_build.bundles.tree import Entry, open_inside, remove, walk
+from rootless_build.bundles import merge_tree, stage, write_checksums
+from rootless_build.files import copying
+from rootless_build.files.tree import Entry, open_inside, remove, walk
 from rootless_build.model.errors import StepFailedError
 from rootless_build.model.plan import BuildOutput
 

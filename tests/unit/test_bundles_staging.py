@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from rootless_build.bundles import Published, Staging, failed, merging, restore, stage, swapping
 from rootless_build.bundles.provenance import Attestation
 from rootless_build.bundles.statement import NAME
-from rootless_build.bundles.tree import link_text, remove
+from rootless_build.files.tree import link_text, remove
 from rootless_build.model.errors import BundlesError, HostError, UsageError
 from rootless_build.model.text import shown
 

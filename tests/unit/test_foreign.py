@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import foreign
-from rootless_build.foreign import Request, Seen
+from rootless_build.files import foreign
+from rootless_build.files.foreign import Request, Seen
 from rootless_build.ownership import all_ours
 
 

@@ -22,6 +22,7 @@ from rootless_build.backend import Image
 from rootless_build.bundles import stage, verify
 from rootless_build.bundles.provenance import Attestation
 from rootless_build.bundles.statement import NAME
+from rootless_build.files.repository import read_source
 from rootless_build.model.plan import (
     BindMount,
     BuildImage,
@@ -31,7 +32,6 @@ from rootless_build.model.plan import (
     RunContainer,
 )
 from rootless_build.provenance import Attestor, portable
-from rootless_build.repository import read_source
 from tests.unit.test_runner import FakeEngine
 
 IMAGE = Image("a" * 64)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import archives, base, xx
+from rootless_build import base, xx
+from rootless_build.files import archives
 from rootless_build.model.errors import StepFailedError, UsageError
 
 IMAGE = "tonistiigi/xx:1.6.1"

@@ -122,7 +122,7 @@ def _is_there(path: str, at: At, *, there: bool) -> None:
 def _no_archives(paths: list[str], at: At) -> None:
     """ADD unpacks archives, COPY does not; a directory's files stay as they are."""
     # Hardly ever needed.
-    from rootless_build import archives  # noqa: PLC0415
+    from rootless_build.files import archives  # noqa: PLC0415
 
     for path in paths:
         file = at.work.directory / path if at.work.directory else None

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from rootless_build import plain_files
+from rootless_build.files import plain
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import reason
 from rootless_build.recipes.bake import compose_merge, dotenv, yaml_nodes
@@ -60,7 +60,7 @@ class Loader:
     def source(self, name: str, place: Place) -> Source:
         """A file by its path. Raises BakeError, at the place that names it."""
         try:
-            return Source(name, plain_files.text(self._directory / name, LARGEST))
+            return Source(name, plain.text(self._directory / name, LARGEST))
         except (OSError, UnicodeDecodeError) as error:
             raise refused(place, f"{name} can't be read: {reason(error)}") from error
 

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from rootless_build import plain_files
+from rootless_build.files import plain
 from rootless_build.model import platforms
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import RecipeError, reason
@@ -89,7 +89,7 @@ def _source(name: str, directory: Path) -> Source:
         )
     try:
         # A heredoc's lines end as the file's do.
-        text = plain_files.content(directory / name.removeprefix("cwd://"), LARGEST).decode()
+        text = plain.content(directory / name.removeprefix("cwd://"), LARGEST).decode()
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"the bake file {name} can't be read: {reason(error)}") from error
     return Source(name, text)

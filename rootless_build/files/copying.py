@@ -12,7 +12,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
-from rootless_build.bundles.tree import CHUNK, link_text, open_itself, real, special, walk
+from rootless_build.files.tree import CHUNK, link_text, open_itself, real, special, walk
 from rootless_build.model.text import shown
 
 _FICLONE: Final = 0x40049409  # linux/fs.h: _IOW(0x94, 9, int)
