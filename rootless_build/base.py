@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build import golang, xx
-from rootless_build.backend import Engine, Image
+from rootless_build.backend.api import Engine, Image
 from rootless_build.golang import Toolchain
 from rootless_build.mmdebstrap_files import TOOL, temporary_files
 from rootless_build.model import references

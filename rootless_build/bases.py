@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from rootless_build.backend import LABEL_BASE, LABEL_IMAGE, Engine, Image
+from rootless_build.backend.api import LABEL_BASE, LABEL_IMAGE, Engine, Image
 from rootless_build.model import references
 from rootless_build.model.errors import ImageNotFoundError, UsageError
 from rootless_build.model.events import StepReporter

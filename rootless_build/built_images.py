@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
-from rootless_build.backend import Engine
+from rootless_build.backend.api import Engine
 from rootless_build.files import plain
 from rootless_build.model import references
 from rootless_build.model.data import dataclass

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from rootless_build.backend import Image
+from rootless_build.backend.api import Image
 from rootless_build.model import platforms
 from rootless_build.model.plan import RunContainer, VolumeMount
 

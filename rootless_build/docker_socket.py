@@ -16,9 +16,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from rootless_build.backend.named_engines import ping_socket
 from rootless_build.model.errors import HostError, UsageError, reason
 from rootless_build.model.plan import BindMount, Plan, RunContainer
-from rootless_build.named_engines import ping_socket
 
 _NAMES: Final = frozenset({"docker.sock", "podman.sock"})
 _DIRECTORIES: Final = frozenset({"/run", "/var/run"})

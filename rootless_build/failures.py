@@ -8,7 +8,7 @@ import signal
 from typing import Final
 
 from rootless_build import bases
-from rootless_build.backend import Exit
+from rootless_build.backend.api import Exit
 from rootless_build.model.errors import (
     ImageNotFoundError,
     RbuildError,

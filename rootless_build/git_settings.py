@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from rootless_build.backend.ownership import named
 from rootless_build.model.events import Level, StepReporter
 from rootless_build.model.plan import BindMount, RunContainer
-from rootless_build.ownership import named
 
 _PATTERNS: Final = (
     *("config", "config.worktree", "info/attributes", "hooks/*", "worktrees/*/config.worktree"),

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from rootless_build.backend import LABEL_PREFIX, Image
+from rootless_build.backend.api import LABEL_PREFIX, Image
 from rootless_build.bundles.comparison import contents_differ
 from rootless_build.files.tree import link_text, special
 from rootless_build.model.data import dataclass

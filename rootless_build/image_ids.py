@@ -10,7 +10,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from rootless_build.backend import Image
+from rootless_build.backend.api import Image
 from rootless_build.model.errors import StepFailedError, reason
 from rootless_build.model.plan import BuildImage
 

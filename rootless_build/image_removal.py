@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 
-from rootless_build.backend import ImageLabel, StoredImage, StoredImages
+from rootless_build.backend.api import ImageLabel, StoredImage, StoredImages
 from rootless_build.built_images import Built
 from rootless_build.model import references
 from rootless_build.model.data import dataclass

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
-from rootless_build.backend import Image, Stdio
+from rootless_build.backend.api import Image, Stdio
 from rootless_build.model.plan import RunContainer
 
 _TARGETS: Final = frozenset({"shell", "dev"})

@@ -20,8 +20,8 @@ from dataclasses import field
 from pathlib import Path
 from typing import Final
 
-from rootless_build import ownership
-from rootless_build.backend import Engine, UserNamespace
+from rootless_build.backend import ownership
+from rootless_build.backend.api import Engine, UserNamespace
 from rootless_build.files import foreign, plain
 from rootless_build.files.foreign import Inode, Request, Seen
 from rootless_build.model.data import dataclass

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from rootless_build.backend import Engine
+from rootless_build.backend.api import Engine
 from rootless_build.containerfile import features, ignore_file
 from rootless_build.containerfile.building import Building
 from rootless_build.containerfile.content import Content

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Final, cast
 
 import rootless_build
-from rootless_build.backend import Engine, Image
+from rootless_build.backend.api import Engine, Image
 from rootless_build.bases import preferred
 from rootless_build.bundles.provenance import Attestation
 from rootless_build.bundles.statement import Object

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, assert_never
 
 from rootless_build import bundles
-from rootless_build.backend import (
+from rootless_build.backend.api import (
     LABEL_PROCESS,
     LABEL_PROJECT,
     LABEL_UNFINISHED,

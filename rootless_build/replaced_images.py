@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from rootless_build import image_removal
-from rootless_build.backend import Engine
+from rootless_build.backend.api import Engine
 from rootless_build.built_images import Built, BuiltImages, Step
 
 

@@ -32,11 +32,11 @@ from rootless_build.model.plan import (
 from rootless_build.model.text import shell_joined
 
 if TYPE_CHECKING:
-    from rootless_build.backend import Image
+    from rootless_build.backend.api import Image
 
 
 class Storage(Protocol):
-    """What of an engine (`rootless_build.backend.Engine`) images are compared with."""
+    """What of an engine (`rootless_build.backend.api.Engine`) images are compared with."""
 
     def find_image(self, reference: str) -> Image | None:
         """The image of that name."""

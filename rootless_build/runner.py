@@ -16,8 +16,9 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, assert_never
 
-from rootless_build import bases, caches, caller, failures, image_ids, interactive, outputs
-from rootless_build.backend import (
+from rootless_build import bases, caches, failures, image_ids, interactive, outputs
+from rootless_build.backend import caller
+from rootless_build.backend.api import (
     LABEL_BUILD,
     LABEL_PLAN,
     LABEL_PROCESS,
@@ -29,6 +30,7 @@ from rootless_build.backend import (
     ImageLabel,
     Stdio,
 )
+from rootless_build.backend.cached import RememberingEngine
 from rootless_build.containerfile.building import Building
 from rootless_build.files.private_directories import private_directory
 from rootless_build.masking import Mask
@@ -71,7 +73,6 @@ from rootless_build.model.plan import (
 )
 from rootless_build.own_files import OwnFiles
 from rootless_build.process import programs
-from rootless_build.remembering import RememberingEngine
 from rootless_build.unchanged import Answer, ImageBuild, Running, Unchanged
 from rootless_build.unprivileged import without_dind
 

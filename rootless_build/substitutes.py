@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import unquote
 
-from rootless_build.backend import Container, Image
+from rootless_build.backend.api import Container, Image
 from rootless_build.files.plain import text_of
 from rootless_build.model.data import dataclass
 

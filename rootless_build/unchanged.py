@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build import traces
-from rootless_build.backend import Engine, Image, ImageLabel
+from rootless_build.backend.api import Engine, Image, ImageLabel
 from rootless_build.bases import preferred
 from rootless_build.files import plain
 from rootless_build.fingerprint import steps
@@ -62,7 +62,7 @@ class Unchanged:
     """The steps of one plan, on one engine.
 
     `about` are the parts of a fingerprint that stand for the engine; `cache` is the project's
-    own directory. `builder` is what builds images (`rootless_build.backend.Probe`), where it is
+    own directory. `builder` is what builds images (`rootless_build.backend.api.Probe`), where it is
     known. `force` does everything. `looks` are those that were made already.
     """
 

@@ -11,7 +11,7 @@ import dataclasses
 from pathlib import PurePosixPath
 from typing import Final
 
-from rootless_build.backend import Image
+from rootless_build.backend.api import Image
 from rootless_build.model.plan import RunContainer, TmpfsMount
 
 _TMP: Final = TmpfsMount("/tmp", ("exec", "suid", "dev", "mode=1777"))  # noqa: S108 - its own

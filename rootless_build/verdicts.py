@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootless_build import bases
-from rootless_build.backend import Engine, Image
+from rootless_build.backend.api import Engine, Image
 from rootless_build.model.data import dataclass
 from rootless_build.model.plan import (
     BuildImage,

@@ -20,8 +20,8 @@ from typing import Final
 
 import pytest
 
-from rootless_build import registry
-from rootless_build.backend import Backend, Engine, EngineSettings, Image
+from rootless_build.backend import discovery
+from rootless_build.backend.api import Backend, Engine, EngineSettings, Image
 from rootless_build.host import engine_settings
 from rootless_build.model.errors import RbuildError
 from tests.base_root import BASE, write_base_root
@@ -45,10 +45,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     own = metafunc.definition.iter_markers("parametrize")
     if "backend_name" not in metafunc.fixturenames or any("backend_name" in m.args[0] for m in own):
         return
-    wanted: list[str] = metafunc.config.getoption("--backend") or list(registry.names())
-    unknown = set(wanted) - set(registry.names())
+    wanted: list[str] = metafunc.config.getoption("--backend") or list(discovery.names())
+    unknown = set(wanted) - set(discovery.names())
     if unknown:
-        message = f"no backend {', '.join(sorted(unknown))}; known: {', '.join(registry.names())}"
+        message = f"no backend {', '.join(sorted(unknown))}; known: {', '.join(discovery.names())}"
         raise pytest.UsageError(message)
     # For xdist: each process has engines of its own, and one is enough for a directory of tests.
     place = metafunc.definition.path.parent.name
@@ -170,7 +170,7 @@ def settings(user_environment: Mapping[str, str]) -> Iterator[EngineSettings]:
 def backend(backend_name: str) -> Backend:
     """The backend under test."""
     try:
-        return registry.load(backend_name)
+        return discovery.load(backend_name)
     except ImportError as error:
         pytest.fail(f"the {backend_name} backend can't be imported: {error}", pytrace=False)
 

@@ -11,7 +11,7 @@ from rbuild_buildah import flags
 from rbuild_buildah.command import PROGRAM, with_isolation
 from rbuild_buildah.engine import BuildahEngine, build_command
 from rbuild_buildah.store import Store
-from rootless_build.backend import EngineSettings, Probe, Stdio
+from rootless_build.backend.api import EngineSettings, Probe, Stdio
 from rootless_build.model.errors import BackendUnavailableError
 from rootless_build.model.plan import (
     BindMount,

@@ -16,7 +16,7 @@ from rbuild_buildah.store import ContainerRecord, Store, filling
 from rbuild_containers.given_volumes import take_over
 from rbuild_containers.killing import kill_containing
 from rbuild_containers.runtime_state import RuntimeStates
-from rootless_build.backend import Exit, Image, Stdio, removed_at_end
+from rootless_build.backend.api import Exit, Image, Stdio, removed_at_end
 from rootless_build.model.errors import StepFailedError
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import RunContainer, VolumeMount
@@ -98,7 +98,7 @@ def remove(buildah: Buildah, record: ContainerRecord) -> None:
 
 
 class WorkingContainer:
-    """A container that exists; see `rootless_build.backend.Container`."""
+    """A container that exists; see `rootless_build.backend.api.Container`."""
 
     def __init__(
         self,

@@ -23,7 +23,7 @@ import signal
 from collections.abc import Callable
 from typing import Final
 
-from rootless_build.backend import Exit
+from rootless_build.backend.api import Exit
 from rootless_build.model.data import dataclass
 from rootless_build.model.events import LONGEST_LINE, ForwardingReporter, StepReporter, Stream
 

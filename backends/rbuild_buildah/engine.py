@@ -1,4 +1,4 @@
-"""buildah as an engine (`rootless_build.backend.Engine`)."""
+"""buildah as an engine (`rootless_build.backend.api.Engine`)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from rbuild_containers.killing import is_mounted
 from rbuild_containers.runtime_state import RuntimeStates
 from rbuild_containers.temporary import build_directory
 from rbuild_containers.working import Storage, bundle_directories, size
-from rootless_build.backend import (
+from rootless_build.backend.api import (
     ALL_KINDS,
     LABEL_PROCESS,
     EngineSettings,
@@ -81,7 +81,7 @@ class BuildahEngine:
         return _image(json.loads(done.text))
 
     def find_images(self, references: Sequence[str]) -> Sequence[Image | None]:
-        """See `rootless_build.backend.Engine.find_images`: buildah takes one name at a time, so
+        """See `rootless_build.backend.api.Engine.find_images`: buildah takes one name at a time, so
         several are asked at once.
         """
         # Few runs need it, and it costs 5 ms.
@@ -137,7 +137,7 @@ class BuildahEngine:
         return image
 
     def copy_size(self, step: RunContainer, image: Image) -> int | None:
-        """See `rootless_build.backend.Engine.copy_size`."""
+        """See `rootless_build.backend.api.Engine.copy_size`."""
         if step.caller_ids is None:
             return None
         # Few containers need it.
@@ -173,7 +173,7 @@ class BuildahEngine:
 
     @property
     def storage(self) -> str:
-        """See `rootless_build.backend.Engine.storage`."""
+        """See `rootless_build.backend.api.Engine.storage`."""
         from rbuild_containers.stored_images import name_of  # noqa: PLC0415 - builds and `clean`
 
         return name_of(self._storage)
@@ -191,13 +191,13 @@ class BuildahEngine:
         return stored_images(self._storage)
 
     def layer_sizes(self, images: Collection[StoredImage]) -> Mapping[str, int]:
-        """See `rootless_build.backend.Engine.layer_sizes`."""
+        """See `rootless_build.backend.api.Engine.layer_sizes`."""
         from rbuild_containers.stored_images import layer_sizes  # noqa: PLC0415 - as above
 
         return layer_sizes(self._storage, images, self._buildah.as_owner)
 
     def remove_images(self, images: Sequence[StoredImage]) -> Mapping[str, str]:
-        """See `rootless_build.backend.Engine.remove_images`."""
+        """See `rootless_build.backend.api.Engine.remove_images`."""
         from rbuild_containers.image_removal import pruned_with, removed_one_by_one  # noqa: PLC0415
 
         stored = self.stored_images()
@@ -264,7 +264,7 @@ class BuildahEngine:
     def give_back(self, directory: Path) -> None:
         """Make `directory` and everything in it the user's."""
         # A run that changes nothing has no container.
-        from rootless_build.ownership import give_back  # noqa: PLC0415
+        from rootless_build.backend.ownership import give_back  # noqa: PLC0415
 
         give_back(directory, self.user_namespace)
 

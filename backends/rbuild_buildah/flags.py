@@ -12,7 +12,7 @@ from typing import Final
 
 from rbuild_buildah.command import CHROOT, isolation_arguments
 from rbuild_containers.id_maps import id_maps
-from rootless_build.backend import EngineSettings, Image, Stdio
+from rootless_build.backend.api import EngineSettings, Image, Stdio
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import StepFailedError, UnsupportedError
 from rootless_build.model.plan import BindMount, Limits, RunContainer, TmpfsMount

@@ -12,9 +12,9 @@ from typing import Final
 from rbuild_buildah.command import Buildah
 from rbuild_buildah.store import ContainerRecord, Store
 from rbuild_containers.id_maps import id_maps
-from rootless_build.backend import EngineSettings, Image
-from rootless_build.bind_sources import make_sources
-from rootless_build.caller import numeric
+from rootless_build.backend.api import EngineSettings, Image
+from rootless_build.backend.bind_sources import make_sources
+from rootless_build.backend.caller import numeric
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import StepFailedError
 from rootless_build.model.plan import BindMount, RunContainer, TmpfsMount, VolumeMount

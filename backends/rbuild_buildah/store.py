@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from rootless_build.backend import LABEL_PREFIX, EngineSettings
+from rootless_build.backend.api import LABEL_PREFIX, EngineSettings
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import StepFailedError
 from rootless_build.model.plan import Pairs

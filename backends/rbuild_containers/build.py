@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from rbuild_containers.working import marks
-from rootless_build.backend import EngineSettings
+from rootless_build.backend.api import EngineSettings
 from rootless_build.model.errors import UnsupportedError
 from rootless_build.model.plan import BuildImage, BuildOutput, Limits
 from rootless_build.model.platforms import host as build_platform

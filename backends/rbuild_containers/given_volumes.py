@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from rootless_build.backend import UserNamespace
+from rootless_build.backend.api import UserNamespace
 from rootless_build.process import programs
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
-from rootless_build.backend import EngineSettings
+from rootless_build.backend.api import EngineSettings
 from rootless_build.model.data import dataclass
 from rootless_build.model.plan import CallerIds
 

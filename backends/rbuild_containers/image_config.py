@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from rootless_build.backend import Image
+from rootless_build.backend.api import Image
 from rootless_build.model.plan import Json, Pairs
 from rootless_build.model.references import HUB, LOCAL, canonical
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rootless_build.backend import Engine, Image
+from rootless_build.backend.api import Engine, Image
 from rootless_build.model.errors import StepFailedError
 from rootless_build.model.plan import Pairs, RunContainer
 
@@ -13,7 +13,7 @@ _NEVER_RUN = ("none",)
 
 
 def copy_image(engine: Engine, image: Image, labels: Pairs, destination: Path) -> None:
-    """See `rootless_build.backend.Engine.copy_image`."""
+    """See `rootless_build.backend.api.Engine.copy_image`."""
     step = RunContainer(image.id, _NEVER_RUN, network="none", labels=labels)
     with engine.container(step, image) as container:
         if not container.copy_out("/", destination):

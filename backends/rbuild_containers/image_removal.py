@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from rootless_build.backend import StoredImage, StoredImages
+from rootless_build.backend.api import StoredImage, StoredImages
 
 
 def removed_one_by_one(
     images: Sequence[StoredImage], now: StoredImages, remove: Callable[[str], str]
 ) -> Mapping[str, str]:
-    """See `rootless_build.backend.Engine.remove_images`.
+    """See `rootless_build.backend.api.Engine.remove_images`.
 
     `now` is what is in storage. `remove` is given names and ids: a name goes from an image that
     has another, an id goes with its last name. It returns the engine's words where one stays.

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from rbuild_containers.working import Storage
-from rootless_build.backend import LABEL_IMAGE, StoredImage, StoredImages
+from rootless_build.backend.api import LABEL_IMAGE, StoredImage, StoredImages
 from rootless_build.model.data import dataclass
 from rootless_build.model.plan import Pairs
 from rootless_build.process.programs import Completed

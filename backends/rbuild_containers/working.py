@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from rbuild_containers.killing import kill_containing
 from rbuild_containers.temporary import all_bundles
-from rootless_build.backend import (
+from rootless_build.backend.api import (
     LABEL_PREFIX,
     LABEL_PROCESS,
     LABEL_PROJECT,

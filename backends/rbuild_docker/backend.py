@@ -13,7 +13,7 @@ from rbuild_docker.client import PATIENCE, Client
 from rbuild_docker.engine import DockerEngine
 from rbuild_docker.image_builds import builder_of
 from rbuild_docker.run_arguments import run_arguments
-from rootless_build.backend import Engine, EngineSettings, Probe
+from rootless_build.backend.api import Engine, EngineSettings, Probe
 from rootless_build.model.plan import (
     BuildImage,
     HostCommand,
@@ -33,7 +33,7 @@ class DockerBackend:
     name: ClassVar[str] = "docker"
 
     def probe(self, settings: EngineSettings) -> Probe:
-        """See `rootless_build.backend.Backend.probe`."""
+        """See `rootless_build.backend.api.Backend.probe`."""
         if programs.which("docker") is None:
             return Probe(
                 None,
@@ -66,13 +66,13 @@ class DockerBackend:
 
     @contextlib.contextmanager
     def open(self, settings: EngineSettings) -> Iterator[Engine]:
-        """See `rootless_build.backend.Backend.open`."""
+        """See `rootless_build.backend.api.Backend.open`."""
         engine = DockerEngine(Client(settings), settings)
         engine.connect()
         yield engine
 
     def commands(self, step: Step, settings: EngineSettings) -> tuple[tuple[str, ...], ...]:
-        """See `rootless_build.backend.Backend.commands`."""
+        """See `rootless_build.backend.api.Backend.commands`."""
         match step:
             case BuildImage():
                 build = build_arguments(step, settings.network, Builder.BUILDX)

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, cast
 
-from rootless_build.backend import EngineSettings
+from rootless_build.backend.api import EngineSettings
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import BackendUnavailableError, StepFailedError
 from rootless_build.model.plan import Json

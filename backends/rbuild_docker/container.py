@@ -16,9 +16,9 @@ from typing import IO, Final, cast
 from rbuild_docker.client import Client
 from rbuild_docker.run_arguments import command, options
 from rbuild_docker.start_words import StartWords
-from rootless_build.backend import LABEL_PREFIX, Exit, Image, Stdio, removed_at_end
-from rootless_build.bind_sources import make_sources, refuse_sources
-from rootless_build.caller import numeric
+from rootless_build.backend.api import LABEL_PREFIX, Exit, Image, Stdio, removed_at_end
+from rootless_build.backend.bind_sources import make_sources, refuse_sources
+from rootless_build.backend.caller import numeric
 from rootless_build.model.errors import StepFailedError, UnsupportedError
 from rootless_build.model.events import Level, StepReporter, Stream
 from rootless_build.model.plan import BindMount, Json, Mount, RunContainer, VolumeMount
@@ -32,7 +32,7 @@ _NO_DIRECTORY: Final = ("Could not find the file", "No such container:path", "no
 
 
 class DockerContainer:
-    """See `rootless_build.backend.Container`."""
+    """See `rootless_build.backend.api.Container`."""
 
     def __init__(
         self, client: Client, identity: str, step: RunContainer, image: Image, warnings: str

@@ -15,7 +15,7 @@ from rbuild_docker import image_builds, image_files, stored_images
 from rbuild_docker.client import GONE, Client
 from rbuild_docker.container import is_remote, new_container
 from rbuild_docker.storage import labelled
-from rootless_build.backend import (
+from rootless_build.backend.api import (
     ALL_KINDS,
     Container,
     EngineSettings,
@@ -35,7 +35,7 @@ _NAMESPACE: Final = ("rootlesskit",)
 
 
 class DockerEngine:
-    """See `rootless_build.backend.Engine`."""
+    """See `rootless_build.backend.api.Engine`."""
 
     def __init__(self, client: Client, settings: EngineSettings) -> None:
         self._client = client
@@ -77,7 +77,7 @@ class DockerEngine:
         return image
 
     def find_images(self, references: Sequence[str]) -> Sequence[Image | None]:
-        """See `rootless_build.backend.Engine.find_images`: one command."""
+        """See `rootless_build.backend.api.Engine.find_images`: one command."""
         if not references:
             return ()
         done = self._client.capture("image", "inspect", "--format", "{{json .}}", *references)
@@ -149,7 +149,7 @@ class DockerEngine:
 
     @property
     def storage(self) -> str:
-        """See `rootless_build.backend.Engine.storage`: the daemon's own id."""
+        """See `rootless_build.backend.api.Engine.storage`: the daemon's own id."""
         return f"docker {self._client.info.get('ID') or self._client.endpoint}"
 
     def image_ids(self) -> frozenset[str]:
@@ -161,11 +161,11 @@ class DockerEngine:
         return stored_images.stored_images(self._client)
 
     def layer_sizes(self, images: Collection[StoredImage]) -> Mapping[str, int]:
-        """See `rootless_build.backend.Engine.layer_sizes`."""
+        """See `rootless_build.backend.api.Engine.layer_sizes`."""
         return stored_images.layer_sizes(self._client, images)
 
     def remove_images(self, images: Sequence[StoredImage]) -> Mapping[str, str]:
-        """See `rootless_build.backend.Engine.remove_images`."""
+        """See `rootless_build.backend.api.Engine.remove_images`."""
         # Without --no-prune those that they were made from would go too, whoever's they are.
         return removed_one_by_one(
             images, self.stored_images(), lambda name: self._rm("image", "rm", "--no-prune", name)
@@ -218,7 +218,7 @@ class DockerEngine:
             return
         # A run that changes nothing has no container.
         from rbuild_docker.ownership import give_back_in_container  # noqa: PLC0415
-        from rootless_build.ownership import give_back  # noqa: PLC0415
+        from rootless_build.backend.ownership import give_back  # noqa: PLC0415
 
         namespace = self.user_namespace
         if namespace is not None:

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final, cast
 
 from rbuild_docker.client import Client
-from rootless_build.backend import Image
+from rootless_build.backend.api import Image
 from rootless_build.files import archives
 from rootless_build.model.errors import StepFailedError
 
@@ -24,7 +24,7 @@ _OPAQUE: Final = ".wh..wh..opq"
 
 
 def copy_image(client: Client, image: Image, destination: Path) -> None:
-    """See `rootless_build.backend.Engine.copy_image`."""
+    """See `rootless_build.backend.api.Engine.copy_image`."""
     with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".rbuild-image-") as place:
         archive = Path(place) / "image.tar"
         client.answer("docker could not save the image", "save", "--output", str(archive), image.id)

@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 from rbuild_docker.client import Client
-from rootless_build.backend import LABEL_PROCESS
+from rootless_build.backend.api import LABEL_PROCESS
+from rootless_build.backend.ownership import all_ours
 from rootless_build.model.errors import HostError
 from rootless_build.model.text import shell_quoted
-from rootless_build.ownership import all_ours
 from rootless_build.process import programs
 
 

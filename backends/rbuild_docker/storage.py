@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final, cast
 
 from rbuild_docker.client import Client
-from rootless_build.backend import LABEL_PREFIX, Leftover, LeftoverKind
+from rootless_build.backend.api import LABEL_PREFIX, Leftover, LeftoverKind
 from rootless_build.model.plan import Json, Pairs
 
 Inspected = Mapping[str, Json]

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from rbuild_podman.connection import Connection, endpoint, environment, variable
 from rbuild_podman.engine import PodmanEngine
-from rootless_build.backend import Engine, EngineSettings, Probe
+from rootless_build.backend.api import Engine, EngineSettings, Probe
 from rootless_build.model.errors import BackendUnavailableError
 from rootless_build.model.plan import (
     BuildImage,
@@ -33,7 +33,7 @@ class PodmanBackend:
     name: ClassVar[str] = "podman"
 
     def probe(self, settings: EngineSettings) -> Probe:
-        """See `rootless_build.backend.Backend.probe`."""
+        """See `rootless_build.backend.api.Backend.probe`."""
         if programs.which("podman") is None:
             return Probe(
                 None,
@@ -55,12 +55,12 @@ class PodmanBackend:
 
     @contextlib.contextmanager
     def open(self, settings: EngineSettings) -> Iterator[Engine]:
-        """See `rootless_build.backend.Backend.open`."""
+        """See `rootless_build.backend.api.Backend.open`."""
         with Connection(settings) as connection:
             yield PodmanEngine(connection, settings)
 
     def commands(self, step: Step, settings: EngineSettings) -> tuple[tuple[str, ...], ...]:
-        """See `rootless_build.backend.Backend.commands`."""
+        """See `rootless_build.backend.api.Backend.commands`."""
         # Only `rbuild plan` shows commands.
         from rbuild_containers.build import build_arguments  # noqa: PLC0415
         from rbuild_podman.run_arguments import run_arguments  # noqa: PLC0415

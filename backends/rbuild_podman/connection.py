@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from rootless_build.backend import EngineSettings, UserNamespace
+from rootless_build.backend.api import EngineSettings, UserNamespace
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import BackendUnavailableError, StepFailedError, reason
 from rootless_build.process import programs

@@ -21,7 +21,7 @@ from rbuild_containers.given_volumes import take_over
 from rbuild_containers.runtime_state import RuntimeStates
 from rbuild_podman.connection import Connection, engine_errors, variable
 from rbuild_podman.specgen import container_spec
-from rootless_build.backend import (
+from rootless_build.backend.api import (
     LABEL_PREFIX,
     EngineSettings,
     Exit,
@@ -29,7 +29,7 @@ from rootless_build.backend import (
     Stdio,
     removed_at_end,
 )
-from rootless_build.bind_sources import make_sources, refuse_sources
+from rootless_build.backend.bind_sources import make_sources, refuse_sources
 from rootless_build.model.errors import RbuildError, StepFailedError
 from rootless_build.model.events import StepReporter, Stream
 from rootless_build.model.plan import RunContainer, VolumeMount
@@ -62,7 +62,7 @@ _NEVER_STARTED = {"configured", "created", "initialized"}
 
 
 class PodmanContainer:
-    """See `rootless_build.backend.Container`."""
+    """See `rootless_build.backend.api.Container`."""
 
     def __init__(self, connection: Connection, api: ApiContainer, step: RunContainer) -> None:
         self._connection = connection

@@ -23,7 +23,7 @@ from rbuild_containers.temporary import build_directory, own_bundles
 from rbuild_containers.working import Storage, bundle_directories, size
 from rbuild_podman import connection
 from rbuild_podman.connection import Connection, engine_errors
-from rootless_build.backend import (
+from rootless_build.backend.api import (
     ALL_KINDS,
     LABEL_PREFIX,
     Container,
@@ -54,7 +54,7 @@ _LIST_AGAIN = (0.1, 0.5, 1.0)
 
 
 class PodmanEngine:
-    """See `rootless_build.backend.Engine`."""
+    """See `rootless_build.backend.api.Engine`."""
 
     def __init__(self, connection: Connection, settings: EngineSettings) -> None:
         self._connection = connection
@@ -93,7 +93,7 @@ class PodmanEngine:
         return image_from_inspect(cast("list[dict[str, Json]]", json.loads(found.text))[0])
 
     def find_images(self, references: Sequence[str]) -> Sequence[Image | None]:
-        """See `rootless_build.backend.Engine.find_images`: one command, 0.03 s."""
+        """See `rootless_build.backend.api.Engine.find_images`: one command, 0.03 s."""
         if not references:
             return ()
         if self._connection.ready:
@@ -215,7 +215,7 @@ class PodmanEngine:
 
     @property
     def storage(self) -> str:
-        """See `rootless_build.backend.Engine.storage`."""
+        """See `rootless_build.backend.api.Engine.storage`."""
         if self._connection.endpoint is not None:
             return f"podman {self._connection.endpoint}"
         from rbuild_containers.stored_images import name_of  # noqa: PLC0415 - builds and `clean`
@@ -251,7 +251,7 @@ class PodmanEngine:
             return bool(answer.status_code == HTTPStatus.NO_CONTENT)
 
     def layer_sizes(self, images: Collection[StoredImage]) -> Mapping[str, int]:
-        """See `rootless_build.backend.Engine.layer_sizes`; another host's podman does not say."""
+        """See `backend.api.Engine.layer_sizes`; another host's podman does not say."""
         if self._connection.endpoint is not None:
             return {}
         from rbuild_containers.stored_images import layer_sizes  # noqa: PLC0415 - as above
@@ -259,7 +259,7 @@ class PodmanEngine:
         return layer_sizes(self._storage, images, self._as_owner)
 
     def remove_images(self, images: Sequence[StoredImage]) -> Mapping[str, str]:
-        """See `rootless_build.backend.Engine.remove_images`."""
+        """See `rootless_build.backend.api.Engine.remove_images`."""
         from rbuild_containers.image_removal import removed_one_by_one  # noqa: PLC0415 - as above
 
         return removed_one_by_one(images, self.stored_images(), self._remove_image)
@@ -304,7 +304,7 @@ class PodmanEngine:
     # --- containers and volumes -----------------------------------------------------------------
 
     def copy_size(self, step: RunContainer, image: Image) -> int | None:
-        """See `rootless_build.backend.Engine.copy_size`."""
+        """See `rootless_build.backend.api.Engine.copy_size`."""
         if step.caller_ids is None or self._connection.endpoint is not None:
             return None
         # Few containers need it.
@@ -337,7 +337,7 @@ class PodmanEngine:
     def give_back(self, directory: Path) -> None:
         """Make `directory` and everything in it the property of the user who runs rbuild."""
         # As in `build_image`.
-        from rootless_build.ownership import give_back  # noqa: PLC0415
+        from rootless_build.backend.ownership import give_back  # noqa: PLC0415
 
         namespace = self.user_namespace
         if namespace is not None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from rbuild_containers.id_maps import id_maps
 from rbuild_podman.specgen import tmpfs_options
-from rootless_build.backend import EngineSettings
+from rootless_build.backend.api import EngineSettings
 from rootless_build.model.plan import (
     BindMount,
     Limits,

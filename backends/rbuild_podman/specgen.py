@@ -11,7 +11,7 @@ import signal
 from typing import cast
 
 from rbuild_containers.id_maps import id_maps
-from rootless_build.backend import EngineSettings, Image
+from rootless_build.backend.api import EngineSettings, Image
 from rootless_build.model.errors import UnsupportedError
 from rootless_build.model.plan import (
     BindMount,

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rootless_build import registry, runs
-from rootless_build.backend import Engine
+from rootless_build import runs
+from rootless_build.backend import discovery
+from rootless_build.backend.api import Engine
+from rootless_build.backend.discovery import Choice
 from rootless_build.cli.command import Command
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.events import Level, Notice
 from rootless_build.model.text import shown
 from rootless_build.process.signals import signals_interrupt
-from rootless_build.registry import Choice
 
 
 @contextmanager
@@ -89,7 +90,7 @@ def engine_of(record: runs.Record, engine: Engine, choice: Choice) -> Iterator[E
     if record.backend in {"", choice.backend.name}:
         yield engine
         return
-    with registry.load(record.backend).open(choice.settings) as its:
+    with discovery.load(record.backend).open(choice.settings) as its:
         yield its
 
 

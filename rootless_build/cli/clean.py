@@ -7,8 +7,10 @@ from pathlib import Path
 
 from plumbum import cli
 
-from rootless_build import own_directories, recovery, registry, runs
-from rootless_build.backend import Engine
+from rootless_build import own_directories, recovery, runs
+from rootless_build.backend import discovery
+from rootless_build.backend.api import Engine
+from rootless_build.backend.discovery import Choice
 from rootless_build.built_images import BuiltImages
 from rootless_build.cli import checkout as checkouts
 from rootless_build.cli import clean_images
@@ -28,7 +30,6 @@ from rootless_build.model.text import shown
 from rootless_build.own_directories import OwnDirectories
 from rootless_build.process.signals import signals_interrupt
 from rootless_build.recovery import Remains
-from rootless_build.registry import Choice
 
 
 class Clean(Command):
@@ -75,7 +76,7 @@ class Clean(Command):
         ):
             self._remove_from(engine, choice, busy, account)
             self._remove_images(engine, busy, account, storages)
-            for name in registry.names() if self.everywhere else ():
+            for name in discovery.names() if self.everywhere else ():
                 if name != choice.backend.name:
                     self._remove_elsewhere(name, choice, busy, account, storages)
         if self.images or self.bases:
@@ -105,7 +106,7 @@ class Clean(Command):
     ) -> None:
         """The same on another engine, where it can be used."""
         try:
-            backend = registry.load(name)
+            backend = discovery.load(name)
             if not backend.probe(choice.settings).usable:
                 return  # what is on record of it is told
             with backend.open(choice.settings) as engine:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from rootless_build import image_removal, runs
-from rootless_build.backend import Engine, ImageLabel, StoredImage, StoredImages
+from rootless_build.backend.api import Engine, ImageLabel, StoredImage, StoredImages
 from rootless_build.built_images import Built, BuiltImages
 from rootless_build.cli.clean_account import Account
 from rootless_build.model.data import dataclass

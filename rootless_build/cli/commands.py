@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from plumbum import cli
 
-from rootless_build import registry
-from rootless_build.backend import LABEL_BASE
+from rootless_build.backend import discovery
+from rootless_build.backend.api import LABEL_BASE
 from rootless_build.cli.build import build, split_words
 from rootless_build.cli.checkout import bundles_directory, checkout, images_directory
 from rootless_build.cli.choice import Choice, Text
@@ -320,9 +320,9 @@ class Backends(Command):
 
         check_backend(self)
         with settings_for(self) as settings:
-            found = registry.survey(settings)
+            found = discovery.survey(settings)
             try:
-                choice = registry.choose(backend_name(self), settings)
+                choice = discovery.choose(backend_name(self), settings)
                 chosen, reason = choice.backend.name, choice.reason
             except BackendUnavailableError as error:
                 chosen, reason = "", error.message

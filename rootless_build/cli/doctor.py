@@ -10,7 +10,7 @@ from pathlib import Path
 
 from plumbum import cli
 
-from rootless_build.backend import Adaptation
+from rootless_build.backend.api import Adaptation
 from rootless_build.cli import findings as page
 from rootless_build.cli.command import Command
 from rootless_build.cli.commands import format_option

@@ -11,18 +11,18 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
-from rootless_build import registry
-from rootless_build.backend import Engine, EngineSettings, Image
+from rootless_build.backend import discovery
+from rootless_build.backend.api import Engine, EngineSettings, Image
+from rootless_build.backend.discovery import Choice
+from rootless_build.backend.prefetch import Foresight
 from rootless_build.cli.command import Command
 from rootless_build.fingerprint import records
-from rootless_build.foresight import Foresight
 from rootless_build.host import Facts, engine_settings, gather
 from rootless_build.host.preflight import preflight
 from rootless_build.model.errors import BackendUnavailableError, StepFailedError, UsageError
 from rootless_build.model.events import BackendChosen, Level, Notice
 from rootless_build.model.nearest import nearest
 from rootless_build.process.background import Background
-from rootless_build.registry import Choice
 from rootless_build.runs import Run
 
 
@@ -35,9 +35,9 @@ def cache_directory(project: Path) -> Path:
 def check_backend(command: Command) -> None:
     """Raises UsageError or ConfigError, which say where it is asked for, for an unknown backend."""
     name = backend_name(command)
-    if name in {registry.AUTO, *registry.PREFERENCE} or name in registry.names():
+    if name in {discovery.AUTO, *discovery.PREFERENCE} or name in discovery.names():
         return
-    known = (registry.AUTO, *registry.names())
+    known = (discovery.AUTO, *discovery.names())
     near = nearest(name, known)
     meant = f"did you mean {near}? " if near else ""
     hint = f"{meant}known are: {', '.join(known)}"
@@ -56,7 +56,7 @@ def backend_name(command: Command) -> str:
         command.option("backend")
         or os.environ.get("RBUILD_BACKEND")
         or command.config.defaults.backend
-        or registry.AUTO
+        or discovery.AUTO
     )
 
 
@@ -116,7 +116,7 @@ class EngineToCome:
             self._facts = gather(os.environ)
             settings = self._resources.enter_context(engine_settings(self._facts))
             self._foresight = Foresight(self._name, settings, self._asked)
-            choice = registry.choose(self._name, settings)
+            choice = discovery.choose(self._name, settings)
             preflight(self._facts, choice.backend.name)
             self._choice = choice
         except Exception as error:

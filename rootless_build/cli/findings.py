@@ -10,7 +10,7 @@ from itertools import groupby
 from types import MappingProxyType
 from typing import Final
 
-from rootless_build.backend import Adaptation
+from rootless_build.backend.api import Adaptation
 from rootless_build.host.examination import Examined
 from rootless_build.host.finding import Cure, Finding, Severity
 from rootless_build.model.text import shown

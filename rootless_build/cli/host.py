@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rootless_build import registry
+from rootless_build.backend import discovery
 from rootless_build.cli.checkout import bundles_directory
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import backend_name
@@ -25,7 +25,7 @@ def surveyed(command: Command, facts: Facts) -> Facts:
     """
     bundles = bundles_directory(command)
     found = survey(facts, os.environ, command.project, bundles, lambda: _answers(facts))
-    if backend_name(command) != registry.AUTO:
+    if backend_name(command) != discovery.AUTO:
         return found
     return replace(found, unreachable=_unreachable(facts))
 
@@ -38,7 +38,7 @@ def findings(command: Command, facts: Facts) -> Sequence[Finding]:
 def _unreachable(facts: Facts) -> str:
     try:
         with engine_settings(facts) as settings:
-            silent = registry.unreachable(settings)
+            silent = discovery.unreachable(settings)
     except HostError:
         return ""  # as below
     return silent.message if silent else ""
@@ -49,7 +49,7 @@ def _answers(facts: Facts) -> tuple[EngineAnswer, ...] | None:
         with engine_settings(facts) as settings:
             return tuple(
                 EngineAnswer(found.name, found.probe.version, found.probe.problem, found.probe.hint)
-                for found in registry.survey(settings)
+                for found in discovery.survey(settings)
             )
     except HostError:
         # There are no settings to ask them with, of which a finding of its own says why.

@@ -12,8 +12,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from rootless_build import bases, caller, outputs, registry
-from rootless_build.backend import Backend, Engine, EngineSettings
+from rootless_build import bases, outputs
+from rootless_build.backend import caller, discovery
+from rootless_build.backend.api import Backend, Engine, EngineSettings
+from rootless_build.backend.cached import RememberingEngine
+from rootless_build.backend.discovery import Choice
 from rootless_build.cli.checkout import own_directories
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import (
@@ -35,8 +38,6 @@ from rootless_build.model.text import script_joined, script_quoted, shown
 from rootless_build.own_files import OwnFiles
 from rootless_build.process import programs
 from rootless_build.process.locks import hold
-from rootless_build.registry import Choice
-from rootless_build.remembering import RememberingEngine
 from rootless_build.verdicts import Verdict, judge
 
 _END: Final = "END-OF-SETTINGS"
@@ -68,7 +69,7 @@ def show_plan(
         choice, why = _choice(command, settings)
         if choice is None:
             name = backend_name(command)
-            backend = registry.load(registry.names()[0] if name == registry.AUTO else name)
+            backend = discovery.load(discovery.names()[0] if name == discovery.AUTO else name)
             seen = _Seen(plan, problem="without an engine nobody can tell")
         else:
             backend = choice.backend
@@ -135,7 +136,7 @@ class _Seen:
 def _choice(command: Command, settings: EngineSettings) -> tuple[Choice | None, str]:
     """A plan can be shown for a backend that is not installed here."""
     try:
-        choice = registry.choose(backend_name(command), settings)
+        choice = discovery.choose(backend_name(command), settings)
     except BackendUnavailableError as error:
         return None, error.message
     return choice, f"{choice.version}, {choice.reason}"

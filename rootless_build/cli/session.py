@@ -9,8 +9,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rootless_build import caller, recipes, runner
-from rootless_build.backend import LABEL_PROCESS, LABEL_UNFINISHED, Engine, LeftoverKind
+from rootless_build import recipes, runner
+from rootless_build.backend import caller
+from rootless_build.backend.api import LABEL_PROCESS, LABEL_UNFINISHED, Engine, LeftoverKind
+from rootless_build.backend.discovery import Choice
 from rootless_build.cli.checkout import (
     bundles_directory,
     clear_dead_runs,
@@ -42,12 +44,11 @@ from rootless_build.model.plan import BindMount, Plan, PullPolicy, RunContainer,
 from rootless_build.own_files import OwnFiles
 from rootless_build.process import programs
 from rootless_build.recipes.request import Request
-from rootless_build.registry import Choice
 from rootless_build.runs import Run
 from rootless_build.unchanged import Unchanged
 
 if TYPE_CHECKING:
-    from rootless_build.backend import EngineSettings
+    from rootless_build.backend.api import EngineSettings
     from rootless_build.built_images import BuiltImages
     from rootless_build.host_power import Named
     from rootless_build.provenance import Attestor

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 
+from rootless_build.backend.discovery import Candidate
 from rootless_build.bundles import BundleFile, Report
 from rootless_build.model.text import shown
-from rootless_build.registry import Candidate
 
 
 def bundles(files: Sequence[BundleFile]) -> str:

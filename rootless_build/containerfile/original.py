@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import field
 from typing import Final
 
-from rootless_build.backend import LABEL_IMAGE
+from rootless_build.backend.api import LABEL_IMAGE
 from rootless_build.containerfile.normal import Line, Normal
 from rootless_build.containerfile.parser import logical_words
 from rootless_build.containerfile.syntax import Instruction

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from rootless_build.backend import LABEL_PREFIX, Image
+from rootless_build.backend.api import LABEL_PREFIX, Image
 from rootless_build.containerfile import ignore_file
 from rootless_build.files import plain
 from rootless_build.fingerprint.ignore import Rules
@@ -129,7 +129,7 @@ def of_run(step: RunContainer, image: Image, cache: Path, bundles: Path) -> Fing
     )
     parts.append(("the command or an option", _rest(step, _NAMED_RUN | _NO_MATTER_TO_RUN)))
     if step.user or image.user:
-        # Whether it is the caller decides what it may do (`rootless_build.caller`).
+        # Whether it is the caller decides what it may do (`rootless_build.backend.caller`).
         parts.append(("your user or group id", f"{os.getuid()}:{os.getgid()}"))
     changed: dict[str, tuple[str, ...]] = {}
     for mount in step.mounts:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from rootless_build.backend import Adaptation, EngineSettings
+from rootless_build.backend.api import Adaptation, EngineSettings
 from rootless_build.files import plain
 from rootless_build.host import settings
 from rootless_build.host.configuration import problem

@@ -130,7 +130,7 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True)
 class EngineAnswer:
-    """A backend's own answer (`rootless_build.backend.Probe`). `version` None: not installed."""
+    """A backend's own answer (`backend.api.Probe`). `version` None: not installed."""
 
     name: str
     version: str | None

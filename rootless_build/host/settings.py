@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from rootless_build.backend import Adaptation
+from rootless_build.backend.api import Adaptation
 from rootless_build.host.facts import WANTED_IDS, Cgroups, Facts, Range
 from rootless_build.model.data import dataclass
 

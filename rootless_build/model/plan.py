@@ -200,7 +200,7 @@ class RunContainer:
     `always`: it does something else than make bundles of its inputs, and is run although nothing
     changed. `caches` are directories in the container that are kept from one run to the next; a
     relative one is relative to the working directory. `caller_ids` None are root's, for a rootless
-    engine (see `rootless_build.caller`).
+    engine (see `rootless_build.backend.caller`).
     """
 
     image: str

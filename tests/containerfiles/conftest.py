@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.backend import Backend, Engine, EngineSettings, Image
+from rootless_build.backend.api import Backend, Engine, EngineSettings, Image
 from rootless_build.containerfile.building import Building
 from rootless_build.model.plan import BuildImage, BuildOutput
 from rootless_build.normalising import normalised

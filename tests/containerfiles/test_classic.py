@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.backend import Engine, Image, Stdio
+from rootless_build.backend.api import Engine, Image, Stdio
 from rootless_build.containerfile.building import Building
 from rootless_build.model.errors import ContainerfileError
 from rootless_build.model.plan import BuildImage, RunContainer

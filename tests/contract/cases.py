@@ -21,7 +21,7 @@ from typing import Final, Protocol
 
 import pytest
 
-from rootless_build.backend import Exit, Image, Stdio
+from rootless_build.backend.api import Exit, Image, Stdio
 from rootless_build.model.errors import UnsupportedError
 from rootless_build.model.plan import BuildImage, Plan, RunContainer, to_json
 from tests.base_root import BASE

@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from rootless_build.backend import Engine, Exit, Image, Stdio
+from rootless_build.backend.api import Engine, Exit, Image, Stdio
 from rootless_build.model.errors import ImageBuildError
 from rootless_build.model.plan import BuildImage, RunContainer
 from tests.base_root import BASE

@@ -12,8 +12,8 @@ import os
 import sys
 from pathlib import Path
 
-from rootless_build import registry
-from rootless_build.backend import Engine, Stdio
+from rootless_build.backend import discovery
+from rootless_build.backend.api import Engine, Stdio
 from rootless_build.host import engine_settings
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.events import Event, OutputLine, ScreenOutput, StepReporter
@@ -55,7 +55,7 @@ def main(backend: str, stdio: str, plan: str) -> int:
     try:
         with signals_interrupt(), engine_settings() as made:
             settings = dataclasses.replace(made, network="host")
-            with registry.load(backend).open(settings) as engine:
+            with discovery.load(backend).open(settings) as engine:
                 return do(engine, step, Stdio(stdio))
     except KeyboardInterrupt:
         return 130

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.backend import Backend, EngineSettings, Image
+from rootless_build.backend.api import Backend, EngineSettings, Image
 from rootless_build.model.plan import (
     BindMount,
     BuildImage,

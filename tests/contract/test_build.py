@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.backend import Engine, Image
+from rootless_build.backend.api import Engine, Image
 from rootless_build.model.errors import ImageBuildError, ImageNotFoundError, StepFailedError
 from rootless_build.model.events import BuildState
 from rootless_build.model.plan import BuildImage, BuildOutput, RunContainer

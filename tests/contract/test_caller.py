@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import caller
-from rootless_build.backend import Engine, Image, Stdio
+from rootless_build.backend import caller
+from rootless_build.backend.api import Engine, Image, Stdio
 from rootless_build.model.plan import (
     BindMount,
     BuildImage,

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from rootless_build.backend import Exit, Stdio
+from rootless_build.backend.api import Exit, Stdio
 from rootless_build.model.plan import RunContainer
 from tests.base_root import BASE
 from tests.contract.cases import PATIENCE, Driver, Run, Screen, kill_once_running, sh, shell

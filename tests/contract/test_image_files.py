@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from rootless_build.backend import Engine, Image
+from rootless_build.backend.api import Engine, Image
 from rootless_build.model.plan import BuildImage
 from tests.base_root import BASE
 from tests.recorder import Recorder

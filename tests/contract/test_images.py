@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.backend import LABEL_BASE, Engine, Image
+from rootless_build.backend.api import LABEL_BASE, Engine, Image
 from rootless_build.model.errors import ImageNotFoundError, StepFailedError
 from rootless_build.model.plan import BuildImage, RunContainer
 from tests.base_root import BASE, USER, add, add_directory, add_link, write_base_root

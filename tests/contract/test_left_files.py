@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build import left_files
-from rootless_build.backend import Engine, Image, Stdio
+from rootless_build.backend.api import Engine, Image, Stdio
 from rootless_build.left_files import Place, given_back, settle
 from rootless_build.model.plan import BindMount, RunContainer
 from tests.base_root import BASE

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.backend import Engine, Image
+from rootless_build.backend.api import Engine, Image
+from rootless_build.backend.ownership import all_ours
 from rootless_build.model.errors import StepFailedError
 from rootless_build.model.plan import BindMount, RunContainer, TmpfsMount
-from rootless_build.ownership import all_ours
 from tests.base_root import BASE
 from tests.contract.cases import Run, sh, where_supported
 

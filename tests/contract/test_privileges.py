@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.backend import Engine
+from rootless_build.backend.api import Engine
 from rootless_build.model.plan import BuildImage, Limits, RunContainer
 from tests.base_root import BASE
 from tests.contract.cases import Build, Run, sh, shell, where_supported

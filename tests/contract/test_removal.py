@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.backend import (
+from rootless_build.backend.api import (
     LABEL_BUILD,
     LABEL_PROJECT,
     Engine,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build import image_removal
-from rootless_build.backend import Engine, Image, StoredImage
+from rootless_build.backend.api import Engine, Image, StoredImage
 from rootless_build.model.events import ForwardingReporter, StepReporter
 from rootless_build.model.plan import BuildImage, Pairs, RunContainer
 from tests.base_root import BASE

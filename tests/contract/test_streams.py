@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.backend import Stdio
+from rootless_build.backend.api import Stdio
 from rootless_build.model.plan import BindMount, RunContainer
 from tests.base_root import BASE
 from tests.contract.cases import PATIENCE, Driver, Run, Screen, sh, shell

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.backend import Engine, Image, Stdio
+from rootless_build.backend.api import Engine, Image, Stdio
 from rootless_build.model.plan import BuildImage, RunContainer, VolumeMount
 from tests.base_root import BASE
 from tests.contract.cases import Build, Run, sh

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.named_engines import ping_socket
+from rootless_build.backend.named_engines import ping_socket
 from tests.e2e.driver import Rbuild
 
 pytestmark = pytest.mark.in_ci("podman", "docker")

@@ -56,7 +56,7 @@ target "nothing" {
 
 REMOVING = """
 import os, sys
-from rootless_build import registry
+from rootless_build.backend import discovery as registry
 from rootless_build.host import engine_settings, gather
 backend, name = sys.argv[1:]
 with engine_settings(gather(os.environ)) as settings:

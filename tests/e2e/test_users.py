@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.backend import EngineSettings
+from rootless_build.backend.api import EngineSettings
 from tests.e2e.driver import Rbuild
 from tests.e2e.waiting import at_work
 

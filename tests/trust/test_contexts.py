@@ -16,7 +16,7 @@ from typing import cast
 
 import pytest
 
-from rootless_build.backend import Engine
+from rootless_build.backend.api import Engine
 from rootless_build.containerfile.building import Building
 from rootless_build.containerfile.content import Content
 from rootless_build.files import below

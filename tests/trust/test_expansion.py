@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build import runner
-from rootless_build.backend import Exit, Image
+from rootless_build.backend.api import Exit, Image
 from rootless_build.cli.planned import Planned
 from rootless_build.config import Config
 from rootless_build.masking import mask_for

@@ -16,7 +16,7 @@ import pytest
 
 from rbuild_podman import PodmanBackend, connection
 from rbuild_podman.engine import PodmanEngine
-from rootless_build.backend import EngineSettings
+from rootless_build.backend.api import EngineSettings
 from rootless_build.model.errors import BackendUnavailableError, RbuildError, StepFailedError
 
 pytestmark = pytest.mark.timeout(60)

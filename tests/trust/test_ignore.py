@@ -24,7 +24,7 @@ from typing import cast
 
 import pytest
 
-from rootless_build.backend import Engine
+from rootless_build.backend.api import Engine
 from rootless_build.containerfile.building import Building
 from rootless_build.fingerprint import steps, tree
 from rootless_build.fingerprint.filesystems import FileSystems

@@ -20,7 +20,7 @@ from typing import Final
 import pytest
 
 from rootless_build import host_power, runner
-from rootless_build.backend import Image
+from rootless_build.backend.api import Image
 from rootless_build.cli import app, commands
 from rootless_build.cli.command import Command
 from rootless_build.cli.looking import Looked

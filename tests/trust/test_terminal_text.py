@@ -23,7 +23,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rootless_build import registry
+from rootless_build.backend import discovery
 from rootless_build.cli import app
 from rootless_build.cli.pasting import comment
 from rootless_build.model.errors import BackendUnavailableError
@@ -396,7 +396,7 @@ def test_a_plan_in_a_file_still_does_what_it_says(
         # One that is there would have its storage in a directory of such a name.
         raise BackendUnavailableError("no podman", finding="no-engine")
 
-    monkeypatch.setattr(registry, "choose", none)
+    monkeypatch.setattr(discovery, "choose", none)
     (place / BAD).mkdir()
     (place / BAD / "Dockerfile").write_text("FROM x\n")
     (place / "rbuild.toml").write_text(RECIPES["a plan"].replace(f"network = {TOML}", ""))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from rootless_build.backend import (
+from rootless_build.backend.api import (
     ALL_KINDS,
     Image,
     Leftover,

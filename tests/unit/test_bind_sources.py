@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.bind_sources import make_sources, refuse_sources
+from rootless_build.backend.bind_sources import make_sources, refuse_sources
 from rootless_build.model.errors import StepFailedError, UnsupportedError
 from rootless_build.model.plan import BindMount, RunContainer, VolumeMount
 

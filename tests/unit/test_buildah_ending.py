@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rbuild_buildah.ending import Output, read_ending
-from rootless_build.backend import Exit
+from rootless_build.backend.api import Exit
 from rootless_build.model.events import Event, OutputLine, StepReporter
 
 OCI = "Error: while running runtime: exit status {0}\n"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rbuild_buildah import BuildahBackend, flags
-from rootless_build.backend import EngineSettings, Image, Stdio
+from rootless_build.backend.api import EngineSettings, Image, Stdio
 from rootless_build.model.errors import StepFailedError, UnsupportedError
 from rootless_build.model.plan import (
     BindMount,

@@ -23,7 +23,7 @@ from rbuild_buildah.command import Buildah
 from rbuild_buildah.container import discard_half_filled
 from rbuild_buildah.rootfs import write_layout
 from rbuild_buildah.store import Store, filling
-from rootless_build.backend import EngineSettings
+from rootless_build.backend.api import EngineSettings
 from rootless_build.model.errors import StepFailedError
 from rootless_build.model.plan import RunContainer, VolumeMount
 from rootless_build.process import programs

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build import caches
-from rootless_build.backend import Image
+from rootless_build.backend.api import Image
 from rootless_build.model.plan import BindMount, Pairs, RunContainer, VolumeMount
 
 GO: Pairs = (("GOLANG_VERSION", "1.22"), ("GOPATH", "/go"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rbuild_containers.id_maps import id_map
-from rootless_build import caller
+from rootless_build.backend import caller
 from rootless_build.model.plan import (
     BindMount,
     CallerIds,

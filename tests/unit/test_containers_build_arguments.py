@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rbuild_containers.build import build_arguments, spellings
-from rootless_build.backend import EngineSettings
+from rootless_build.backend.api import EngineSettings
 from rootless_build.model.errors import UnsupportedError
 from rootless_build.model.plan import BuildImage, BuildOutput, Limits, PullPolicy
 from rootless_build.model.platforms import host as build_platform

@@ -9,7 +9,7 @@ import pytest
 from rbuild_docker import DockerBackend
 from rbuild_docker.build_arguments import Builder, build_arguments
 from rbuild_docker.run_arguments import run_arguments
-from rootless_build.backend import EngineSettings
+from rootless_build.backend.api import EngineSettings
 from rootless_build.model.errors import UnsupportedError
 from rootless_build.model.plan import (
     BindMount,

@@ -11,7 +11,7 @@ import pytest
 
 from rbuild_docker.client import Client
 from rbuild_docker.image_files import copy_image
-from rootless_build.backend import Image
+from rootless_build.backend.api import Image
 from rootless_build.model.errors import StepFailedError
 
 Member = tuple[str, str | bytes | None]

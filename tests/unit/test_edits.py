@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build import runner
-from rootless_build.backend import Container, Exit, Image, Stdio
+from rootless_build.backend.api import Container, Exit, Image, Stdio
 from rootless_build.fingerprint import index, tree
 from rootless_build.looks import Looks
 from rootless_build.model.errors import ImageNotFoundError

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build import recipes, runner
-from rootless_build.backend import Image
+from rootless_build.backend.api import Image
 from rootless_build.cli.planned import Planned
 from rootless_build.config import Config
 from rootless_build.model.errors import StepFailedError

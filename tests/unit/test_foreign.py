@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from rootless_build.backend.ownership import all_ours
 from rootless_build.files import foreign
 from rootless_build.files.foreign import Request, Seen
-from rootless_build.ownership import all_ours
 
 
 def walked(top: Path, *, storages: bool = False) -> tuple[list[str], list[str]]:
@@ -77,7 +77,7 @@ def test_a_tree_as_deep_as_one_likes(tmp_path: Path) -> None:
         "    os.mkdir('d')\n"
         "    os.chdir('d')\n"
         "os.chdir('/')\n"
-        "from rootless_build.ownership import all_ours\n"
+        "from rootless_build.backend.ownership import all_ours\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (500, 500))\n"
         "print(all_ours(Path(sys.argv[1])))\n"
     )

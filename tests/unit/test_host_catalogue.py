@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import rootless_build
-from rootless_build import registry
+from rootless_build.backend import discovery
 from rootless_build.host.catalogue import BACKGROUND, explain
 from rootless_build.host.symptoms import SYMPTOMS
 from rootless_build.host.versions import DEFECTS
@@ -32,7 +32,7 @@ def named() -> Iterator[str]:
             for argument in arguments:
                 if isinstance(argument, ast.Constant) and argument.value:
                     yield str(argument.value)
-    for backend in registry.names():
+    for backend in discovery.names():
         yield f"no-{backend}"
         yield f"{backend}-unusable"
     yield "no-mmdebstrap"

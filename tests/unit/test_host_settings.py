@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.backend import EngineSettings
+from rootless_build.backend.api import EngineSettings
 from rootless_build.host import engine_settings, gather
 from rootless_build.host.facts import Cgroups, Facts
 from rootless_build.host.settings import storage_settings

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build import image_comparison
-from rootless_build.backend import LABEL_IMAGE, Image
+from rootless_build.backend.api import LABEL_IMAGE, Image
 from rootless_build.image_comparison import ImageDifference
 
 IMAGE = Image(

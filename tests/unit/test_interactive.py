@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rootless_build.backend import Image, Stdio
+from rootless_build.backend.api import Image, Stdio
 from rootless_build.interactive import is_by_hand
 from rootless_build.model.plan import Origin, RunContainer
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import registry
-from rootless_build.backend import EngineSettings, Probe
+from rootless_build.backend import discovery
+from rootless_build.backend.api import EngineSettings, Probe
+from rootless_build.backend.named_engines import NAMING, NamedEngine, named
 from rootless_build.cli.app import run
 from rootless_build.model.errors import BackendUnavailableError
-from rootless_build.named_engines import NAMING, NamedEngine, named
 
 NOWHERE = "unix:///nowhere/engine.sock"
 
@@ -133,13 +133,13 @@ class Pretended:
     """Instead of engines: what each says when it is asked."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.probes = {name: Probe("1.0") for name in registry.PREFERENCE}
+        self.probes = {name: Probe("1.0") for name in discovery.PREFERENCE}
         self.asked: list[str] = []
-        monkeypatch.setattr(registry, "_ask", self._ask)
+        monkeypatch.setattr(discovery, "_ask", self._ask)
 
-    def _ask(self, name: str, _: EngineSettings) -> registry.Candidate:
+    def _ask(self, name: str, _: EngineSettings) -> discovery.Candidate:
         self.asked.append(name)
-        return registry.Candidate(name, registry.load(name), self.probes[name])
+        return discovery.Candidate(name, discovery.load(name), self.probes[name])
 
 
 @pytest.fixture
@@ -148,8 +148,8 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> Pretended:
 
 
 def chosen(tmp_path: Path) -> tuple[str, str]:
-    choice = registry.choose(registry.AUTO, EngineSettings(tmp_path, tmp_path))
-    assert registry.expected(registry.AUTO) == choice.backend.name
+    choice = discovery.choose(discovery.AUTO, EngineSettings(tmp_path, tmp_path))
+    assert discovery.expected(discovery.AUTO) == choice.backend.name
     return choice.backend.name, choice.reason
 
 
@@ -199,12 +199,12 @@ def test_where_the_client_is_not_installed_nothing_is_built_elsewhere(
     engines.probes[client] = Probe(None, f"{client} is not installed", "install it")
     settings = EngineSettings(tmp_path, tmp_path)
     with pytest.raises(BackendUnavailableError) as caught:
-        registry.choose(registry.AUTO, settings)
+        discovery.choose(discovery.AUTO, settings)
     assert caught.value.message == (
         f"{variable} names an engine ({value}), and {client} is not installed"
     )
     assert caught.value.hint.startswith(f"install it; or unset {variable}, ")
-    silent = registry.unreachable(settings)
+    silent = discovery.unreachable(settings)
     assert silent is not None
     assert silent.message == caught.value.message
 
@@ -215,7 +215,7 @@ def test_auto_builds_nowhere_else(
 ) -> None:
     monkeypatch.setenv(variable, NOWHERE)
     with pytest.raises(BackendUnavailableError) as caught:
-        registry.choose(registry.AUTO, EngineSettings(tmp_path, tmp_path))
+        discovery.choose(discovery.AUTO, EngineSettings(tmp_path, tmp_path))
     assert caught.value.exit_code == 3
     assert variable in caught.value.message
     assert NOWHERE in caught.value.message

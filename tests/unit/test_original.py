@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from rootless_build.backend import Engine, ImageLabel
+from rootless_build.backend.api import Engine, ImageLabel
 from rootless_build.containerfile.building import Building
 from rootless_build.model.events import BuildProgress, BuildState, Event, StepReporter
 from rootless_build.model.plan import BuildImage

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build import outputs, runner
-from rootless_build.backend import Image
+from rootless_build.backend.api import Image
 from rootless_build.bundles import merge_tree, write_checksums
 from rootless_build.model import overrides
 from rootless_build.model.errors import BundlesError, StepFailedError

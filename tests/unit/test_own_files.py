@@ -10,7 +10,7 @@ from typing import cast
 
 import pytest
 
-from rootless_build.backend import Engine
+from rootless_build.backend.api import Engine
 from rootless_build.containerfile.building import Building
 from rootless_build.containerfile.patterns import ignored
 from rootless_build.fingerprint import steps

@@ -12,7 +12,7 @@ import pytest
 from plumbum import local
 
 from rbuild_podman.connection import Connection, engine_errors
-from rootless_build.backend import EngineSettings
+from rootless_build.backend.api import EngineSettings
 from rootless_build.model.errors import BackendUnavailableError
 
 DEADLINE = 30.0

@@ -9,7 +9,7 @@ import pytest
 
 from rbuild_podman import PodmanBackend
 from rbuild_podman.specgen import container_spec
-from rootless_build.backend import EngineSettings, Image
+from rootless_build.backend.api import EngineSettings, Image
 from rootless_build.model.errors import UnsupportedError
 from rootless_build.model.plan import (
     BindMount,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rbuild_podman.container import not_started
-from rootless_build.backend import Exit
+from rootless_build.backend.api import Exit
 
 CRUN = "crun: {}: {}"
 ABSENT = "OCI runtime attempted to invoke a command that was not found"

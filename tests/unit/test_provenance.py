@@ -18,7 +18,7 @@ from in_toto_attestation.v1 import statement_pb2
 from in_toto_attestation.v1.statement import Statement
 
 from rootless_build import runner
-from rootless_build.backend import Image
+from rootless_build.backend.api import Image
 from rootless_build.bundles import stage, verify
 from rootless_build.bundles.provenance import Attestation
 from rootless_build.bundles.statement import NAME

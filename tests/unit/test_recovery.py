@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from rootless_build import recovery
-from rootless_build.backend import (
+from rootless_build.backend.api import (
     ALL_KINDS,
     LABEL_PROCESS,
     LABEL_PROJECT,

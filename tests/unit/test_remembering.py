@@ -8,11 +8,11 @@ from typing import cast
 
 import pytest
 
-from rootless_build.backend import Engine, Image
+from rootless_build.backend.api import Engine, Image
+from rootless_build.backend.cached import RememberingEngine
 from rootless_build.model.errors import ImageBuildError
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage
-from rootless_build.remembering import RememberingEngine
 from tests.unit.idle_engine import IdleEngine
 
 STEP = BuildImage(context=Path("/project"), tags=("made",))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.backend import Image
+from rootless_build.backend.api import Image
 from rootless_build.model.errors import ImageNotFoundError, UsageError
 from rootless_build.model.plan import (
     BuildImage,

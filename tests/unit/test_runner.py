@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from rootless_build import bases, runner
-from rootless_build.backend import (
+from rootless_build.backend.api import (
     LABEL_BASE,
     LABEL_BUILD,
     LABEL_PROJECT,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rbuild_buildah import flags
 from rbuild_docker.run_arguments import run_arguments as docker_arguments
 from rbuild_podman.run_arguments import run_arguments as podman_arguments
-from rootless_build.backend import EngineSettings, Image
+from rootless_build.backend.api import EngineSettings, Image
 from rootless_build.cli.secrets import build_secret, secret_pairs
 from rootless_build.masking import Mask
 from rootless_build.model import build_secrets, events

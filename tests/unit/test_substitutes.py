@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build import runner, substitutes
-from rootless_build.backend import Container, Exit, Image
+from rootless_build.backend.api import Container, Exit, Image
 from rootless_build.model.events import Event, Level, Notice
 from rootless_build.model.plan import RunContainer
 from rootless_build.provenance import Attestor

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build import runner
-from rootless_build.backend import Image, ImageLabel
+from rootless_build.backend.api import Image, ImageLabel
 from rootless_build.fingerprint import steps
 from rootless_build.looks import LookAfter
 from rootless_build.model.errors import ImageBuildError
@@ -411,7 +411,7 @@ def test_bundles_that_were_signed_are_not_made_again(project: Project, place: st
 
 
 def test_the_base_image_counts_by_its_stand_in_too(project: Project) -> None:
-    from rootless_build.backend import LABEL_BASE  # noqa: PLC0415
+    from rootless_build.backend.api import LABEL_BASE  # noqa: PLC0415
 
     base = project.engine.find_image(BASE)
     assert base is not None

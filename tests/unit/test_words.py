@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from rootless_build.backend.named_engines import NAMING
 from rootless_build.cli import app
-from rootless_build.named_engines import NAMING
 from tests.unit.make_project import MakeProject
 
 MAKEFILE = """

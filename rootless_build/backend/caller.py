@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from rootless_build.backend import Engine, Image
+from rootless_build.backend.api import Engine, Image
 from rootless_build.files.plain import text_of
 from rootless_build.model.plan import (
     BindMount,

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rootless_build import registry
-from rootless_build.backend import EngineSettings, Image
+from rootless_build.backend import discovery
+from rootless_build.backend.api import EngineSettings, Image
+from rootless_build.backend.discovery import Choice
 from rootless_build.model.errors import RbuildError
 from rootless_build.process.background import Background
-from rootless_build.registry import Choice
 
 
 class Foresight:
     """A search for images that goes on in the background, in the storage of the backend that
-    `wanted` will most likely come to (`rootless_build.registry.choose`).
+    `wanted` will most likely come to (`rootless_build.backend.discovery.choose`).
     """
 
     def __init__(self, wanted: str, settings: EngineSettings, references: Sequence[str]) -> None:
-        self._backend = registry.expected(wanted)
+        self._backend = discovery.expected(wanted)
         self._settings = settings
         self._references = tuple(references)
         self._found: Mapping[str, Image | None] = {}
@@ -46,7 +46,7 @@ class Foresight:
 
     def _look(self) -> None:
         try:
-            with registry.load(self._backend).open(self._settings) as engine:
+            with discovery.load(self._backend).open(self._settings) as engine:
                 images = engine.find_images(self._references)
         except (RbuildError, ImportError, OSError):
             # Whoever needs the engine gets the same error, and says it.

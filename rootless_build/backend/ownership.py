@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from rootless_build.backend import UserNamespace
+from rootless_build.backend.api import UserNamespace
 from rootless_build.files import foreign
 from rootless_build.files.foreign import Request, Result, Seen
 from rootless_build.model.errors import HostError

@@ -8,10 +8,10 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Final, cast
 
-from rootless_build.backend import Backend, EngineSettings, Probe
+from rootless_build.backend.api import Backend, EngineSettings, Probe
+from rootless_build.backend.named_engines import NamedEngine, named
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import BackendUnavailableError, UsageError
-from rootless_build.named_engines import NamedEngine, named
 
 GROUP: Final = "rootless_build.backends"
 PREFERENCE: Final = ("podman", "buildah", "docker")

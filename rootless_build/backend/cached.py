@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from rootless_build.backend import (
+from rootless_build.backend.api import (
     ALL_KINDS,
     Container,
     Engine,
@@ -23,7 +23,7 @@ from rootless_build.model.references import check as check_name
 
 
 class RememberingEngine:
-    """See `rootless_build.backend.Engine`.
+    """See `rootless_build.backend.api.Engine`.
 
     What it knows of images holds until it does something that changes them or that takes time, in
     which others may change them; `changed` is called then. `known` gives what was found out before;
