@@ -31,11 +31,11 @@ from rootless_build.model.text import fit, shown
 if TYPE_CHECKING:
     from plumbum.cli.application import SwitchParseInfo
 
-    from rootless_build.config import Config
     from rootless_build.masking import Mask
     from rootless_build.model.errors import ConfigError
     from rootless_build.model.events import Answer
     from rootless_build.model.plan import Pairs, Plan
+    from rootless_build.recipes.config import Config
     from rootless_build.ui.closing import View
 
 _LOOP: Final = "Symlink loop"
@@ -347,7 +347,7 @@ class Command(cli.Application):
         make has it, relative to the project. Raises ConfigError.
         """
         if self._loaded is None:
-            from rootless_build import config  # noqa: PLC0415 - see the package
+            from rootless_build.recipes import config  # noqa: PLC0415 - see the package
 
             loaded = config.load(self.project, command_line.user_file())
             named = self.option("makefile")
@@ -358,10 +358,13 @@ class Command(cli.Application):
     def config_error(self, keys: Sequence[str], message: str, hint: str = "") -> ConfigError:
         """A mistake in the value of a key: in the first of the files that has it."""
         # Only a mistake needs it.
-        from rootless_build import config, config_reader  # noqa: PLC0415
+        from rootless_build.recipes import (
+            config,  # noqa: PLC0415
+            config_file,  # noqa: PLC0415
+        )
 
         files = (self.project / config.FILE_NAME, command_line.user_file())
-        return config_reader.error_in(files, keys, message, hint)
+        return config_file.error_in(files, keys, message, hint)
 
     @property
     def view(self) -> View:

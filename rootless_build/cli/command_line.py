@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, cast
 from rootless_build.model.errors import RbuildError
 
 if TYPE_CHECKING:
-    from rootless_build.config import Defaults
+    from rootless_build.recipes.config import Defaults
 
 LogFormat = Literal["text", "json"]
 LOG_FORMATS: Final = ("text", "json")
@@ -36,7 +36,8 @@ def value(words: Sequence[str], *names: str) -> str | None:
 
 def target_names(words: Sequence[str]) -> tuple[str, ...]:
     """The targets of the project that is named, as far as they can be told without make."""
-    from rootless_build import config, recipes  # noqa: PLC0415 - see the package
+    from rootless_build import recipes  # noqa: PLC0415 - see the package
+    from rootless_build.recipes import config  # noqa: PLC0415 - see the package
 
     try:
         project = Path(value(words, "-C", "--directory") or ".").absolute()
@@ -58,7 +59,7 @@ def defaults(words: Sequence[str]) -> Defaults:
     """What the configuration files say, as far as they can be read: their mistakes are told by
     whoever needs what is in them.
     """
-    from rootless_build import config  # noqa: PLC0415 - see the package
+    from rootless_build.recipes import config  # noqa: PLC0415 - see the package
 
     for directory in (value(words, "-C", "--directory") or ".", os.devnull):
         try:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rootless_build import recipes
-from rootless_build.config import Config
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.plan import Plan, Unexpanded
 from rootless_build.process import programs
+from rootless_build.recipes.config import Config
 from rootless_build.runner import Foreseen
 
 

@@ -100,7 +100,7 @@ def _request(
 
 def _check_makefile(command: Command, file: Path) -> None:
     # Few runs name one.
-    from rootless_build.recipes.named_makefile import problem  # noqa: PLC0415
+    from rootless_build.recipes.make.named_file import problem  # noqa: PLC0415
 
     wrong = problem(file)
     if wrong is None:

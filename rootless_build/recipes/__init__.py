@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rootless_build.config import Config
 from rootless_build.model.errors import NoRecipeError, RecipeError, UnknownTargetError
 from rootless_build.model.plan import Plan, Unexpanded
 from rootless_build.process import programs
-from rootless_build.recipes import always, make_run, makefile, toml
+from rootless_build.recipes import always, rbuild_toml
 from rootless_build.recipes.bake import names
+from rootless_build.recipes.config import Config
+from rootless_build.recipes.make import recipe as makefile
+from rootless_build.recipes.make import run
 from rootless_build.recipes.request import Request
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ def target_names(project: Path, config: Config, environment: Mapping[str, str]) 
         return tuple(config.targets)
     found = _makefile(project, config)
     if found is not None:
-        return make_run.target_names(found)
+        return run.target_names(found)
     if not names.found(project):
         return ()
     # As below.
@@ -80,7 +82,8 @@ def read(request: Request, config: Config) -> Plan:
 def expanded(plan: Plan, step: Unexpanded, on_output: programs.OnOutput, config: Config) -> Plan:
     """The plan that `read` gave, with what the step is now in its place."""
     # Few plans have such a step.
-    from rootless_build.recipes import containers, expansion  # noqa: PLC0415
+    from rootless_build.recipes import containers  # noqa: PLC0415
+    from rootless_build.recipes.make import expansion  # noqa: PLC0415
 
     made, notes = expansion.expanded(step, on_output)
     marked = always.marked(dataclasses.replace(plan, steps=made), config.targets)
@@ -119,7 +122,7 @@ def _recipe(request: Request, config: Config) -> Recipe:
 
 def _read(request: Request, config: Config) -> Plan:
     if _is_toml(config):
-        return toml.read(request, config)
+        return rbuild_toml.read(request, config)
     found = _makefile(request.project, config)
     if _is_bake(request.project, config):
         # The parsers of bake files are for those who have one.
@@ -137,7 +140,7 @@ def _read(request: Request, config: Config) -> Plan:
 
 
 def _makefile(project: Path, config: Config) -> Path | None:
-    return config.defaults.makefile or make_run.makefile_of(project)
+    return config.defaults.makefile or run.makefile_of(project)
 
 
 def _is_toml(config: Config) -> bool:

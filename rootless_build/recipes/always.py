@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Final
 
-from rootless_build.config import Target
 from rootless_build.model.plan import Plan, RunContainer, Step
+from rootless_build.recipes.config import Target
 
 TARGETS: Final = (
     *("all", "test*", "*-test", "*-tests", "*unittest*", "check*", "validate*", "verify*", "lint*"),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.recipes import stub, stub_script
+from rootless_build.recipes.make import docker_stub, stub_script
 from tests.e2e.driver import Rbuild
 
 # What docker says of the host is the same with and without rbuild.
@@ -41,7 +41,7 @@ class TestAnswers:
         self, tmp_path: Path, user_environment: Mapping[str, str]
     ) -> tuple[dict[str, str], dict[str, str]]:
         """The environments of real docker and of the stand-in."""
-        standing = stub.install(tmp_path, None)
+        standing = docker_stub.install(tmp_path, None)
         real = {**user_environment}
         path = f"{standing.directory}:{real['PATH']}"
         return real, {**real, **standing.variables, "PATH": path}

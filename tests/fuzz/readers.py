@@ -16,7 +16,7 @@ from rbuild_containers.build_log import BuildLog
 from rbuild_docker.buildkit_log import BuildKitLog
 from rbuild_docker.classic_log import ClassicLog
 from rbuild_docker.start_words import StartWords
-from rootless_build import config, runs
+from rootless_build import runs
 from rootless_build.bundles import verify
 from rootless_build.containerfile import gitref, mounts, parser, patterns
 from rootless_build.files import repository
@@ -26,12 +26,17 @@ from rootless_build.from_lines import external_bases
 from rootless_build.model import build_secrets, plan, platforms, references, ulimits
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.plan import BuildImage, Origin
-from rootless_build.recipes import docker_argv, make_matching, shell_line
-from rootless_build.recipes.bake import compose, dotenv, hcl, json_file
+from rootless_build.recipes import config
+from rootless_build.recipes.bake import json_file
+from rootless_build.recipes.bake.compose import dotenv, services
 from rootless_build.recipes.bake.document import Document
+from rootless_build.recipes.bake.hcl import reader
+from rootless_build.recipes.bake.hcl.syntax import Body
 from rootless_build.recipes.bake.source import Source
-from rootless_build.recipes.bake.syntax import Body
-from rootless_build.recipes.make_source import Sources
+from rootless_build.recipes.docker import argv
+from rootless_build.recipes.make import matching
+from rootless_build.recipes.make.source import Sources
+from rootless_build.recipes.shell import line as shell_line
 from tests.recorder import Recorder
 
 
@@ -64,7 +69,7 @@ def _makefile(place: Path) -> None:
     made = sources.unknown_values
     assert all(made.values())
     for number in range(min(len(rows), 20)):
-        make_matching.matched(rows[:50], sources.commands(file, number + 1))
+        matching.matched(rows[:50], sources.commands(file, number + 1))
         sources.says(rows[number])
 
 
@@ -79,8 +84,8 @@ def _shell(text: str) -> None:
 def _docker(text: str) -> None:
     # As above.
     text = text.encode(errors="surrogatepass").decode(errors="surrogateescape")
-    context = docker_argv.Context(Path("/project"), {"A": "1"}, Origin("Makefile", 1, ""))
-    docker_argv.steps(text.split(" "), context)
+    context = argv.Context(Path("/project"), {"A": "1"}, Origin("Makefile", 1, ""))
+    argv.steps(text.split(" "), context)
 
 
 def _containerfile(text: str) -> None:
@@ -166,7 +171,7 @@ READERS: Final[Mapping[str, Reader]] = {
         (patterns.PatternError, RbuildError),
     ),
     "bake file": Reader(
-        lambda text: _evaluated(hcl.parse_file(Source("b.hcl", text))),
+        lambda text: _evaluated(reader.parse_file(Source("b.hcl", text))),
         (
             (
                 'variable "A" {\n  default = [for x in range(3) : upper("a${x}")]\n}\n'
@@ -189,7 +194,7 @@ READERS: Final[Mapping[str, Reader]] = {
         ),
     ),
     "compose file": Reader(
-        lambda text: compose.read([Source("c.yaml", text)], lambda _: None, Path("/project")),
+        lambda text: services.read([Source("c.yaml", text)], lambda _: None, Path("/project")),
         (
             (
                 "x: &a {b: 1}\nservices:\n  a:\n    image: b${C:-d}\n    build:\n      context: .\n"

@@ -19,7 +19,6 @@ import pytest
 from rootless_build import runner
 from rootless_build.backend.api import Exit, Image
 from rootless_build.cli.planned import Planned
-from rootless_build.config import Config
 from rootless_build.masking import mask_for
 from rootless_build.model import plan as plans
 from rootless_build.model.errors import HostError, RecipeError, StepFailedError, UsageError
@@ -27,6 +26,7 @@ from rootless_build.model.events import Event, OutputLine, StepReporter
 from rootless_build.model.overrides import Overrides, apply
 from rootless_build.model.plan import BindMount, BuildImage, PullPolicy, RunContainer, Unexpanded
 from rootless_build.provenance import portable
+from rootless_build.recipes.config import Config
 from tests.unit.make_project import PATH, MakeProject
 from tests.unit.test_runner import FakeEngine
 

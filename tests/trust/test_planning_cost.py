@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.recipes import make_matching
-from rootless_build.recipes.make_matching import Command, Written
+from rootless_build.recipes.make import matching
+from rootless_build.recipes.make.matching import Command, Written
 
 FEW, MANY = 400, 4000
 MOST = 15
@@ -151,6 +151,6 @@ def test_lines_of_a_long_recipe_keep_their_commands(middle: int) -> None:
         wanted += [commands[-1]]
     commands += [command("make a")]
     lines += ["something", "else", "make a"]
-    found = make_matching.matched(lines, commands)
+    found = matching.matched(lines, commands)
     assert found[:middle] == wanted
     assert found[-1] == commands[-1]

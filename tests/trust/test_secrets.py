@@ -43,7 +43,7 @@ from rootless_build.model.events import (
 from rootless_build.model.plan import BuildImage, HostCommand, Origin, Plan, RunContainer
 from rootless_build.process import programs
 from rootless_build.provenance import portable
-from rootless_build.recipes import make_leftovers
+from rootless_build.recipes.make import leftovers
 from rootless_build.ui.closing import MaskedView
 from tests.unit.make_project import MakeProject
 
@@ -282,7 +282,7 @@ def test_only_what_the_dead_left_goes(tmp_path: Path, kind: str) -> None:
     open_to_all.chmod(0o755)
     (tmp_path / f"{programs.private_prefix('1.4')}abc").symlink_to(alive)
     (tmp_path / "rbuild-nobody").mkdir()
-    make_leftovers.clear((tmp_path, tmp_path / "none", "/nowhere"))
+    leftovers.clear((tmp_path, tmp_path / "none", "/nowhere"))
     assert not dead.exists()
     assert alive.exists()
     assert engines.exists()
@@ -300,10 +300,10 @@ def test_what_another_namespaces_run_holds_stays(tmp_path: Path) -> None:
     ) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
-        make_leftovers.clear((tmp_path,))
+        leftovers.clear((tmp_path,))
         assert held.exists()
         holder.communicate()
-    make_leftovers.clear((tmp_path,))
+    leftovers.clear((tmp_path,))
     assert not held.exists()
 
 

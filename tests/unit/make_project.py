@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rootless_build.model.plan import BuildImage, HostCommand, Plan, RunContainer, Step
-from rootless_build.recipes import make_run, makefile
+from rootless_build.recipes.make import recipe, run
 from rootless_build.recipes.request import Request
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -34,7 +34,7 @@ class MakeProject:
 
     def plan(self, *words: str, **environment: str) -> Plan:
         """The plan of targets and variables, as the command line has them."""
-        found = make_run.makefile_of(self.directory)
+        found = run.makefile_of(self.directory)
         assert found is not None
         request = Request(
             project=self.directory,
@@ -45,7 +45,7 @@ class MakeProject:
             environment={"PATH": PATH, "HOME": os.environ.get("HOME", "/")} | environment,
             terminal=False,
         )
-        return makefile.read(request, found)
+        return recipe.read(request, found)
 
     def steps(self, *words: str, **environment: str) -> tuple[Step, ...]:
         """The plan's steps."""

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.config import Target
 from rootless_build.model.plan import Origin, Plan, RunContainer
 from rootless_build.recipes import always
+from rootless_build.recipes.config import Target
 
 PROJECT = Path("/moby")
 

@@ -20,17 +20,18 @@ from rbuild_docker.build_log import BuildLog as DockerLog
 from rbuild_docker.buildkit_log import BuildKitLog
 from rbuild_docker.classic_log import ClassicLog
 from rbuild_docker.start_words import StartWords
-from rootless_build import config
 from rootless_build.bundles import verify
 from rootless_build.from_lines import external_bases
 from rootless_build.model import plan
 from rootless_build.model.errors import ConfigError, RecipeError, UnsupportedError, UsageError
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage, Origin
-from rootless_build.recipes import make_run, shell_line
-from rootless_build.recipes.docker_argv import Context, parse
-from rootless_build.recipes.docker_flags import BUILD, RUN
-from rootless_build.recipes.make_probe import Probe
+from rootless_build.recipes import config
+from rootless_build.recipes.docker.argv import Context, parse
+from rootless_build.recipes.docker.flags import BUILD, RUN
+from rootless_build.recipes.make import run
+from rootless_build.recipes.make.probe import Probe
+from rootless_build.recipes.shell import line
 from tests.recorder import Recorder
 
 pytestmark = pytest.mark.timeout(120)
@@ -74,8 +75,8 @@ def test_dockers_command_line(command: tuple[str, ...], rest: list[str]) -> None
 @example("docker <<")
 def test_lines_of_a_recipe(text: str) -> None:
     try:
-        found = shell_line.parts(text, Path("/project"))
-    except shell_line.NotSimpleError:
+        found = line.parts(text, Path("/project"))
+    except line.NotSimpleError:
         return
     assert found
 
@@ -90,7 +91,7 @@ def test_what_make_prints(printed: list[str]) -> None:
             ends_remaking=lambda target: target == "remade",
         ),
     )
-    reader = make_run._Printed(Path("/project"), probe, "make")
+    reader = run._Printed(Path("/project"), probe, "make")
     try:
         reader.read("\n".join(printed))
     except RecipeError:

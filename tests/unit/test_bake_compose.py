@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from rootless_build.model.errors import RecipeError
-from rootless_build.recipes.bake.dotenv import variables
-from rootless_build.recipes.bake.interpolation import InterpolationError, interpolated
+from rootless_build.recipes.bake.compose.dotenv import variables
+from rootless_build.recipes.bake.compose.interpolation import InterpolationError, interpolated
 from rootless_build.recipes.bake.source import Source
 from tests.unit.bake_cases import Baker
 

@@ -10,9 +10,9 @@ import pytest
 
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.plan import BuildImage, BuildOutput, Limits, Origin, PullPolicy
-from rootless_build.recipes import docker_argv
 from rootless_build.recipes.bake.recipe import Bake, steps
-from rootless_build.recipes.docker_argv import Context
+from rootless_build.recipes.docker import argv
+from rootless_build.recipes.docker.argv import Context
 from tests.unit.bake_cases import Baker
 
 
@@ -270,7 +270,7 @@ from pathlib import Path
 from rootless_build import config, recipes
 from rootless_build.recipes.request import Request
 recipes.read(Request(Path(sys.argv[1]), (), (), dict(os.environ), False), config.Config())
-parsers = ("rootless_build.recipes.bake.hcl", "ruamel")
+parsers = ("rootless_build.recipes.bake.hcl.reader", "ruamel")
 print([name for name in sys.modules if name.startswith(parsers)])
 """
     command = [sys.executable, "-c", script, str(tmp_path)]
@@ -284,7 +284,7 @@ print([name for name in sys.modules if name.startswith(parsers)])
 def parsed(bake: Baker, line: str, environment: dict[str, str] | None = None) -> list[BuildImage]:
     origin = Origin("Makefile", 7, f"\tdocker {line}")
     context = Context(bake.directory, environment or {}, origin)
-    steps, _ = docker_argv.steps(line.split(), context)
+    steps, _ = argv.steps(line.split(), context)
     return [step for step in steps if isinstance(step, BuildImage)]
 
 
@@ -339,7 +339,7 @@ def test_what_no_engine_here_puts_into_an_image_is_said(
 ) -> None:
     bake.write(docker_bake_hcl=LINE)
     origin = Origin("Makefile", 7, f"\tdocker {line}")
-    made, notes = docker_argv.steps(line.split(), Context(bake.directory, {}, origin))
+    made, notes = argv.steps(line.split(), Context(bake.directory, {}, origin))
     assert len(made) == 1
     assert len(notes) == len(said)
     for note, start in zip(notes, said, strict=True):

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import config, config_reader
-from rootless_build.config import Config
 from rootless_build.model.errors import ConfigError
+from rootless_build.recipes import config, config_file
+from rootless_build.recipes.config import Config
 
 
 def load(directory: Path, project: str | None = None, user: str | None = None) -> Config:
@@ -146,7 +146,7 @@ def test_an_error_about_a_value_is_placed_in_the_file_it_is_in(tmp_path: Path) -
     files = (tmp_path / "rbuild.toml", tmp_path / "config.toml")
     files[0].write_text("[defaults]\npull = 'never'\n")
     files[1].write_text("[defaults]\n\nbackend = 'x'\n")
-    error = config_reader.error_in(files, ("defaults", "backend"), "no such backend")
+    error = config_file.error_in(files, ("defaults", "backend"), "no such backend")
     assert error.message == f"{files[1]}:3: defaults.backend: no such backend"
 
 

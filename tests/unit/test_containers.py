@@ -7,9 +7,10 @@ from types import MappingProxyType
 
 import pytest
 
-from rootless_build import config, recipes
+from rootless_build import recipes
 from rootless_build.model.errors import RecipeError, UnknownTargetError, UsageError
 from rootless_build.model.plan import BuildImage, Plan, RunContainer
+from rootless_build.recipes import config
 from rootless_build.recipes.request import Request
 
 ENVIRONMENT = MappingProxyType({"PATH": "/usr/bin:/bin"})

@@ -27,7 +27,8 @@ from rootless_build.model.plan import (
     TmpfsMount,
     VolumeMount,
 )
-from rootless_build.recipes import docker_argv, docker_flags
+from rootless_build.recipes.docker import argv
+from rootless_build.recipes.docker import flags as docker_flags
 
 DIRECTORY: Final = Path("/src/project")
 ENVIRONMENT: Final = {"SET": "from make", "EMPTY": "", "ÜMLAUT": "ä"}
@@ -35,8 +36,8 @@ ORIGIN: Final = Origin("Makefile", 7, "docker …")
 
 
 def parse(line: str, directory: Path = DIRECTORY) -> tuple[Step, tuple[str, ...]]:
-    context = docker_argv.Context(directory, ENVIRONMENT, ORIGIN)
-    return docker_argv.parse(shlex.split(line), context)
+    context = argv.Context(directory, ENVIRONMENT, ORIGIN)
+    return argv.parse(shlex.split(line), context)
 
 
 def build(**fields: object) -> BuildImage:

@@ -14,7 +14,7 @@ import pytest
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.plan import HostCommand
 from rootless_build.process import programs
-from rootless_build.recipes import make_run, makefile
+from rootless_build.recipes.make import recipe, run
 from rootless_build.recipes.request import Request
 from tests.unit.make_project import PATH, MakeProject
 
@@ -35,9 +35,9 @@ def made(directory: Path, environment: Mapping[str, str]) -> subprocess.Complete
 
 
 def commands(directory: Path, environment: Mapping[str, str]) -> list[HostCommand]:
-    found = make_run.makefile_of(directory)
+    found = run.makefile_of(directory)
     assert found is not None
-    steps = makefile.read(Request(directory, (), (), dict(environment), False), found).steps
+    steps = recipe.read(Request(directory, (), (), dict(environment), False), found).steps
     assert all(isinstance(step, HostCommand) for step in steps)
     return [step for step in steps if isinstance(step, HostCommand)]
 

@@ -16,7 +16,7 @@ import pytest
 
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.plan import BuildImage, RunContainer
-from rootless_build.recipes import make_program
+from rootless_build.recipes.make import program as make_program
 from tests.unit.make_project import PATH, MakeProject
 
 VERSION = "version:\n\t@echo 1.2.3\n\t@echo $(A)\n\t@touch asked\n"

@@ -9,7 +9,7 @@ import pytest
 
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.plan import HostCommand, RunContainer
-from rootless_build.recipes.make_options import OwnOptions, Use, asked
+from rootless_build.recipes.make.options import OwnOptions, Use, asked
 from tests.unit.make_project import PATH, MakeProject
 
 WHOLE = OwnOptions(Use(named=True, changed=False), tells_w=True)

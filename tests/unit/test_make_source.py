@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rootless_build.model.plan import HostCommand
-from rootless_build.recipes import make_matching
-from rootless_build.recipes.make_matching import Command
-from rootless_build.recipes.make_source import Sources
+from rootless_build.recipes.make import matching
+from rootless_build.recipes.make.matching import Command
+from rootless_build.recipes.make.source import Sources
 from tests.unit.make_project import MakeProject
 
 pytestmark = pytest.mark.timeout(60)
@@ -39,7 +39,7 @@ def test_any_recipe_is_matched_with_any_output(
 ) -> None:
     place = tmp_path_factory.mktemp("project")
     written = commands("all:\n" + "".join(f"\t{row}\n" for row in recipe), place)
-    found = make_matching.matched(printed, written)
+    found = matching.matched(printed, written)
     assert len(found) == len(printed)
     order = {id(command): number for number, command in enumerate(written)}
     places = [order[id(command)] for command in found if command is not None]
@@ -94,13 +94,13 @@ def test_very_long_lines_with_many_variables_are_matched_in_time(tmp_path: Path)
     row = "-echo " + "$(A) x " * 300 + "end"
     (command,) = commands(f"all:\n\t{row}\n", tmp_path)
     long = "echo " + "a x " * 50_000
-    assert make_matching.matched([long + "end", long], [command]) == [command, None]
+    assert matching.matched([long + "end", long], [command]) == [command, None]
 
 
 def test_long_recipes_are_matched_in_time(tmp_path: Path) -> None:
     rows = [f"-echo {number} $(A)" for number in range(500)]
     written = commands("all:\n" + "".join(f"\t{row}\n" for row in rows), tmp_path)
-    found = make_matching.matched([f"echo {number} a" for number in range(500)], written)
+    found = matching.matched([f"echo {number} a" for number in range(500)], written)
     assert found == written
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.plan import HostCommand
-from rootless_build.recipes import make_values
+from rootless_build.recipes.make import values
 from tests.unit.make_project import PATH, MakeProject
 
 
@@ -142,4 +142,4 @@ def test_the_users_own_value_is_known(project: MakeProject) -> None:
 
 def test_values_that_refer_to_each_other_end() -> None:
     text = "A = $(B)\nB = $(C) $(A)\nC = $(B)$<\nD := $(A)\n"
-    assert dict(make_values.unknown([text])) == {"A": "$<", "B": "$<", "C": "$<"}
+    assert dict(values.unknown([text])) == {"A": "$<", "B": "$<", "C": "$<"}

@@ -17,7 +17,7 @@ from rootless_build.model import overrides
 from rootless_build.model.errors import BundlesError, StepFailedError
 from rootless_build.model.events import BundlesPublished, Event, StepReporter
 from rootless_build.model.plan import BuildImage, BuildOutput, Bundles, Plan
-from rootless_build.recipes import bundles_directory
+from rootless_build.recipes import results
 from tests.unit.test_runner import FakeEngine
 
 ELF = b"\x7fELF\x02"
@@ -45,7 +45,7 @@ def tar(path: Path) -> BuildOutput:
 def build(project: Path, *given: BuildOutput, tags: tuple[str, ...] = ()) -> Plan:
     (project / "D").write_text("FROM scratch\n")
     step = BuildImage(project, project / "D", outputs=given, tags=tags)
-    return Plan(project, (step,), bundles_directory.of((step,), project))
+    return Plan(project, (step,), results.of((step,), project))
 
 
 def run(plan: Plan, engine: FakeEngine, *, checksums: bool = False) -> list[Event]:

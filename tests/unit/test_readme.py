@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import config
-from rootless_build.config import (
+from rootless_build.recipes import config, rbuild_toml
+from rootless_build.recipes.config import (
     NO_KEY,
     BundlesSection,
     Config,
@@ -19,7 +19,6 @@ from rootless_build.config import (
     Image,
     Target,
 )
-from rootless_build.recipes import toml
 from rootless_build.recipes.request import Request
 
 README = Path(__file__).parents[2].joinpath("README.md").read_text(encoding="utf-8")
@@ -63,7 +62,7 @@ def test_the_example_is_a_recipe_for_each_of_its_targets(tmp_path: Path) -> None
     (tmp_path / "rbuild.toml").write_text(textwrap.dedent(example))
     read = config.load(tmp_path, tmp_path / "none.toml")
     for name in read.targets:
-        plan = toml.read(
+        plan = rbuild_toml.read(
             Request(
                 project=tmp_path, targets=(name,), variables=(), environment={}, terminal=False
             ),

@@ -40,7 +40,7 @@ from rootless_build.model.plan import (
     to_json,
 )
 from rootless_build.provenance import portable
-from rootless_build.recipes.docker_draft import BadValueError, Draft
+from rootless_build.recipes.step_builder import BadValueError, Draft
 from rootless_build.unprivileged import without_dind, without_privileges
 
 VALUE = "s3cr3t value"

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import config, recipes
+from rootless_build import recipes
 from rootless_build.model.errors import RecipeError, UsageError
 from rootless_build.model.plan import BuildImage, Origin, Pairs
-from rootless_build.recipes import docker_argv
+from rootless_build.recipes import config
+from rootless_build.recipes.docker import argv
 from rootless_build.recipes.request import Request
 from tests.unit.make_project import MakeProject
 
@@ -18,8 +19,8 @@ GIVEN = ((EPOCH, "123"),)
 
 
 def arguments(line: str, **environment: str) -> Pairs:
-    context = docker_argv.Context(Path("/p"), environment, Origin("Makefile", 7))
-    step, _ = docker_argv.parse(line.split(), context)
+    context = argv.Context(Path("/p"), environment, Origin("Makefile", 7))
+    step, _ = argv.parse(line.split(), context)
     assert isinstance(step, BuildImage)
     return step.build_args
 

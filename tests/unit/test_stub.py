@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.recipes import stub
-from rootless_build.recipes.stub import Call, Stub
+from rootless_build.recipes.make import docker_stub
+from rootless_build.recipes.make.docker_stub import Call, Stub
 
 REAL = "#!/bin/sh\necho the real ${0##*/} was run >&2; exit 9\n"
 
@@ -28,7 +28,7 @@ def docker(tmp_path: Path) -> Stub:
     for name in ("podman", "buildah", "sudo"):
         (real / name).write_text(REAL)
         (real / name).chmod(0o755)
-    return stub.install(tmp_path, f"{real}:/usr/bin:/bin")
+    return docker_stub.install(tmp_path, f"{real}:/usr/bin:/bin")
 
 
 def ask(docker: Stub, *words: str, program: str = "docker") -> subprocess.CompletedProcess[str]:
@@ -50,18 +50,18 @@ SECURITY = "[name=seccomp,profile=builtin name=rootless name=cgroupns]"
     ("words", "answer"),
     [
         (["version", "-f", "{{.Server.Os}}/{{.Server.Arch}}"], f"linux/{ARCHITECTURE}"),
-        (["version", "--format", "{{.Client.Version}}"], stub.VERSION),
-        (["version", "--format={{.Server.Version}}"], stub.VERSION),
-        (["version", "-f={{ .Server.Version }}"], stub.VERSION),
-        (["version", "-f{{.Server.Version}}, {{.Server.Os}}."], f"{stub.VERSION}, linux."),
-        (["version", "--format", "{{json .Server.Version}}"], f'"{stub.VERSION}"'),
+        (["version", "--format", "{{.Client.Version}}"], docker_stub.VERSION),
+        (["version", "--format={{.Server.Version}}"], docker_stub.VERSION),
+        (["version", "-f={{ .Server.Version }}"], docker_stub.VERSION),
+        (["version", "-f{{.Server.Version}}, {{.Server.Os}}."], f"{docker_stub.VERSION}, linux."),
+        (["version", "--format", "{{json .Server.Version}}"], f'"{docker_stub.VERSION}"'),
         (["version", "--format", "{{.Server.Experimental}}"], "false"),
         (["version", "-f", "{{.Server.Os}}"], "linux"),
         (["version", "-f", "{{.Client.Arch}}"], ARCHITECTURE),
         (["info", "-f", "{{.Architecture}}"], MACHINE),
         (["info", "--format", "{{.Driver}}"], ""),
         (["info", "--format", "{{.OSType}}/{{.Architecture}}"], f"linux/{MACHINE}"),
-        (["info", "--format", "{{.ServerVersion}}"], stub.VERSION),
+        (["info", "--format", "{{.ServerVersion}}"], docker_stub.VERSION),
         (["info", "--format", "{{ .NCPU }}"], str(os.cpu_count())),
         (["info", "--format", "{{json .NCPU}}"], str(os.cpu_count())),
         (["info", "--format", "{{.SecurityOptions}}"], SECURITY),
@@ -69,7 +69,7 @@ SECURITY = "[name=seccomp,profile=builtin name=rootless name=cgroupns]"
         (["info", "--format", "{{.ClientInfo.Arch}}"], ARCHITECTURE),
         (["info", "--format", "{{.KernelVersion}}"], platform.release()),
         (["system", "info", "--format", "{{.OSType}}"], "linux"),
-        (["--version"], f"Docker version {stub.VERSION}, build 0000000"),
+        (["--version"], f"Docker version {docker_stub.VERSION}, build 0000000"),
         (["volume", "rm", "-f", "a"], ""),
     ],
 )
@@ -99,7 +99,7 @@ def test_podman_is_asked_of_the_stand_in(docker: Stub, words: list[str], answer:
 def test_no_other_engine_is_run(docker: Stub, program: str, words: list[str]) -> None:
     done = ask(docker, *words, program=program)
     assert (done.returncode, done.stdout) == (1, "")
-    assert stub.REFUSAL in done.stderr
+    assert docker_stub.REFUSAL in done.stderr
     assert "the real" not in done.stderr
 
 
@@ -129,7 +129,7 @@ def test_sudo_is_itself_for_everything_else(docker: Stub, words: list[str]) -> N
 
 
 def test_only_what_is_installed_is_found(tmp_path: Path) -> None:
-    made = stub.install(tmp_path, str(tmp_path))
+    made = docker_stub.install(tmp_path, str(tmp_path))
     assert sorted(path.name for path in made.directory.iterdir()) == ["docker", "docker-buildx"]
 
 
@@ -156,10 +156,10 @@ def test_what_is_not_known_is_not_answered(docker: Stub, template: str) -> None:
             "linux/" + ARCHITECTURE,
         ),
         ("$1 info | grep Architecture: | awk '{print $2}'", MACHINE),
-        ("$1 info | grep -i 'server version' | rev | cut -d' ' -f1 | rev", stub.VERSION),
+        ("$1 info | grep -i 'server version' | rev | cut -d' ' -f1 | rev", docker_stub.VERSION),
         ("$1 info >/dev/null 2>&1 || echo sudo", ""),
         ("$1 version >/dev/null 2>&1 && echo docker || echo podman", "docker"),
-        ("$1 --version | sed 's/^Docker version \\([0-9.]*\\), build.*/\\1/'", stub.VERSION),
+        ("$1 --version | sed 's/^Docker version \\([0-9.]*\\), build.*/\\1/'", docker_stub.VERSION),
         ("$1 buildx version | awk '{ print $2 }'", "v0.20.0"),
         ("$1-buildx version | awk '{ print $2 }'", "v0.20.0"),
         ("$1 info | grep -c rootless", "1"),
@@ -191,7 +191,7 @@ def test_no_storage_driver_is_known_without_a_daemon(docker: Stub) -> None:
 def test_everything_else_fails_and_says_why(docker: Stub, words: list[str]) -> None:
     done = ask(docker, *words)
     assert (done.returncode, done.stdout) == (1, "")
-    assert stub.REFUSAL in done.stderr
+    assert docker_stub.REFUSAL in done.stderr
     assert not docker.calls()[0].answered
 
 

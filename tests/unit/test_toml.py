@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import pytest
 
-from rootless_build import config, recipes
+from rootless_build import recipes
 from rootless_build.model.errors import ConfigError, RbuildError, RecipeError
 from rootless_build.model.plan import (
     BindMount,
@@ -22,6 +22,7 @@ from rootless_build.model.plan import (
     TmpfsMount,
     VolumeMount,
 )
+from rootless_build.recipes import config
 from rootless_build.recipes.request import Request
 
 

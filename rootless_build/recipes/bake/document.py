@@ -16,14 +16,13 @@ from dataclasses import field
 from typing import Final
 
 from rootless_build.model.data import dataclass
-from rootless_build.recipes.bake import types
-from rootless_build.recipes.bake.budget import Budget
-from rootless_build.recipes.bake.evaluate import Local, Scope, evaluate, text_of
-from rootless_build.recipes.bake.functions.function import ArgumentError
-from rootless_build.recipes.bake.hcl import parse_expression
-from rootless_build.recipes.bake.numbers import Number, from_float
-from rootless_build.recipes.bake.source import BakeError, Place, nearest, passed_over, refused
-from rootless_build.recipes.bake.syntax import (
+from rootless_build.recipes.bake.hcl import types
+from rootless_build.recipes.bake.hcl.budget import Budget
+from rootless_build.recipes.bake.hcl.evaluate import Local, Scope, evaluate, text_of
+from rootless_build.recipes.bake.hcl.functions.function import ArgumentError
+from rootless_build.recipes.bake.hcl.numbers import Number, from_float
+from rootless_build.recipes.bake.hcl.reader import parse_expression
+from rootless_build.recipes.bake.hcl.syntax import (
     Argument,
     Block,
     Body,
@@ -32,17 +31,7 @@ from rootless_build.recipes.bake.syntax import (
     Tuple,
     Variable,
 )
-from rootless_build.recipes.bake.target import (
-    ATTRIBUTES,
-    OF_BLOCKS,
-    Group,
-    Target,
-    changed,
-    decoded,
-    known,
-    value_of,
-)
-from rootless_build.recipes.bake.values import (
+from rootless_build.recipes.bake.hcl.values import (
     STRING,
     Type,
     Value,
@@ -52,6 +41,17 @@ from rootless_build.recipes.bake.values import (
     to_bool,
     to_text,
     type_name,
+)
+from rootless_build.recipes.bake.source import BakeError, Place, nearest, passed_over, refused
+from rootless_build.recipes.bake.target import (
+    ATTRIBUTES,
+    OF_BLOCKS,
+    Group,
+    Target,
+    changed,
+    decoded,
+    known,
+    value_of,
 )
 
 BLOCKS: Final = ("target", "group", "variable", "function")

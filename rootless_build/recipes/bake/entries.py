@@ -10,7 +10,7 @@ import csv
 from collections.abc import Mapping
 from typing import Final
 
-from rootless_build.recipes.bake.values import Value, ValueTypeError, to_map, to_text
+from rootless_build.recipes.bake.hcl.values import Value, ValueTypeError, to_map, to_text
 
 Entry = Mapping[str, str]
 """The fields of one; an output's and a cache's always have a `type`."""

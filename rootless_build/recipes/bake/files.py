@@ -13,12 +13,14 @@ from rootless_build.files import plain
 from rootless_build.model import platforms
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import RecipeError, reason
-from rootless_build.recipes.bake import compose, dotenv, hcl, json_file
+from rootless_build.recipes.bake import json_file
 from rootless_build.recipes.bake import names as default_names
+from rootless_build.recipes.bake.compose import dotenv, services
 from rootless_build.recipes.bake.definition import Definition, united
 from rootless_build.recipes.bake.document import Document
+from rootless_build.recipes.bake.hcl import reader
+from rootless_build.recipes.bake.hcl.syntax import Body
 from rootless_build.recipes.bake.source import LARGEST, BakeError, Source
-from rootless_build.recipes.bake.syntax import Body
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def read(given: Sequence[str], at: Place) -> tuple[Definition, tuple[str, ...]]:
     notes: tuple[str, ...] = ()
     if composed:
         variables = _with_dotenv(lookup, at.directory)
-        found = compose.read(composed, variables, at.directory)
+        found = services.read(composed, variables, at.directory)
         groups = {group.name: group for group in found.groups}
         targets = list(found.targets)
         notes = found.notes
@@ -105,8 +107,8 @@ def _split(sources: Sequence[Source]) -> tuple[list[Source], list[Body]]:
         elif name.endswith(".json"):
             bodies.append(json_file.parse_file(source))
         elif name.endswith(".hcl"):
-            bodies.append(hcl.parse_file(source))
-        elif compose.is_compose(source):
+            bodies.append(reader.parse_file(source))
+        elif services.is_compose(source):
             composed.append(source)
         else:
             bodies.append(_either(source))
@@ -115,7 +117,7 @@ def _split(sources: Sequence[Source]) -> tuple[list[Source], list[Body]]:
 
 def _either(source: Source) -> Body:
     try:
-        return hcl.parse_file(source)
+        return reader.parse_file(source)
     except BakeError as error:
         if not source.text.lstrip().startswith("{"):
             raise

@@ -10,10 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from rootless_build.recipes.bake import yaml_nodes
-from rootless_build.recipes.bake.hcl import parse_template
-from rootless_build.recipes.bake.numbers import Number
-from rootless_build.recipes.bake.source import Place, Source, refused
-from rootless_build.recipes.bake.syntax import (
+from rootless_build.recipes.bake.hcl.numbers import Number
+from rootless_build.recipes.bake.hcl.reader import parse_template
+from rootless_build.recipes.bake.hcl.syntax import (
     Argument,
     Block,
     Body,
@@ -22,7 +21,8 @@ from rootless_build.recipes.bake.syntax import (
     Object,
     Tuple,
 )
-from rootless_build.recipes.bake.values import json_data
+from rootless_build.recipes.bake.hcl.values import json_data
+from rootless_build.recipes.bake.source import Place, Source, refused
 from rootless_build.recipes.bake.yaml_nodes import Fields, Items, Leaf, Tree
 
 _LABELLED: Final = ("target", "group", "variable", "function")

@@ -10,7 +10,7 @@ from rootless_build.model.data import dataclass
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.plan import BuildImage, Plan
 from rootless_build.outputs import keeps_image
-from rootless_build.recipes import bundles_directory
+from rootless_build.recipes import results
 from rootless_build.recipes.bake import definition, files, overrides
 from rootless_build.recipes.bake import steps as target_steps
 from rootless_build.recipes.request import Request
@@ -88,7 +88,7 @@ def read(request: Request) -> Plan:
     return Plan(
         project=request.project,
         steps=baked.steps,
-        bundles=bundles_directory.of(baked.steps, request.project),
+        bundles=results.of(baked.steps, request.project),
         targets=request.targets,
         recipe=baked.files[-1],
         notes=baked.notes,

@@ -21,7 +21,7 @@ from rootless_build.recipes.bake.entries import Entry, written
 from rootless_build.recipes.bake.names import LINKED
 from rootless_build.recipes.bake.source import dishonoured, refused
 from rootless_build.recipes.bake.target import Target
-from rootless_build.recipes.docker_draft import BadValueError, Draft, boolean
+from rootless_build.recipes.step_builder import BadValueError, Draft, boolean
 
 _REMOTE: Final = re.compile(r"\w+://|[\w.-]+@[\w.-]+:|github\.com/")
 _CWD: Final = "cwd://"

@@ -14,8 +14,7 @@ from typing import Final, cast
 from rootless_build.model.data import dataclass
 from rootless_build.recipes.bake import entries
 from rootless_build.recipes.bake.entries import BadEntryError, Entry
-from rootless_build.recipes.bake.source import BakeError, Place, nearest, refused
-from rootless_build.recipes.bake.values import (
+from rootless_build.recipes.bake.hcl.values import (
     Value,
     ValueTypeError,
     plain,
@@ -24,6 +23,7 @@ from rootless_build.recipes.bake.values import (
     to_text,
     to_tuple,
 )
+from rootless_build.recipes.bake.source import BakeError, Place, nearest, refused
 
 Words = tuple[str, ...]
 Names = Mapping[str, str]

@@ -13,7 +13,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import reason
-from rootless_build.recipes.bake.numbers import Number
+from rootless_build.recipes.bake.hcl.numbers import Number
 from rootless_build.recipes.bake.source import Place, Source, refused
 
 Scalar = None | bool | Number | str

@@ -1,0 +1,1 @@
+"""Compose files as targets of a bake file. Start with `services`."""

@@ -1,0 +1,214 @@
+"""rbuild.toml of the project and the user's config.toml, as data.
+
+A key is a field's name below with `-` for `_`. The project's file may hold every section, the
+user's only `[defaults]`; the command line comes before the project's file, that before the user's.
+Relative paths belong to the directory of the file they stand in.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Final, Literal
+
+from rootless_build.model.data import dataclass
+from rootless_build.model.plan import Pairs
+
+FILE_NAME: Final = "rbuild.toml"
+
+NO_KEY: Final = "no key"
+"""Marks a field that no file can set."""
+WORDS: Final = "words"
+Words = Annotated[tuple[str, ...], WORDS]
+"""A list of strings, or one string that is split into words as a shell does it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """`[defaults]`: values for options of the command line that are not given there.
+
+    `backend`: podman, buildah, docker or auto. `network`, `pull`, `image`: as the options.
+    `build_args`, `environment`: tables of strings, for every image build and every container; the
+    project's come after the user's. `bundles_dir`, `file`, `makefile`,
+    `docker_socket`: paths. `keep_images`: how many.
+    """
+
+    backend: str | None = None
+    network: str | None = None
+    pull: Literal["always", "missing", "never"] | None = None
+    build_args: Pairs = ()
+    environment: Pairs = ()
+    bundles_dir: Path | None = None
+    log_format: Literal["text", "json"] | None = None
+    color: Literal["auto", "always", "never"] | None = None
+    file: Path | None = None
+    makefile: Path | None = None
+    docker_socket: Path | None = None
+    image: str | None = None
+    keep_images: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """`[image]`: the image to build first.
+
+    `context` is the build context, the project's directory if not given; `containerfile` is the
+    context's own Dockerfile if not given. `target` is a stage. `tag` is made from the project's
+    name if not given. `build_args` and `labels` are tables of strings.
+    """
+
+    containerfile: Path | None = None
+    context: Path | None = None
+    target: str | None = None
+    tag: str | None = None
+    build_args: Pairs = ()
+    labels: Pairs = ()
+    platforms: tuple[str, ...] = ()
+    network: str | None = None
+    pull: Literal["always", "missing", "never"] = "missing"
+    no_cache: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """`[container]`: what runs in the image.
+
+    `image` is needed only where no `[image]` is built. `command` and `entrypoint` are the image's
+    own if not given. `pass_environment` names variables that the container gets if rbuild has
+    them. `mounts` are in the syntax of docker's `-v`, `tmpfs` in that of `--tmpfs`, `publish` of
+    `-p`, `ulimits` of `--ulimit`. `volumes` is a table: name of the volume, directory in the
+    container. `tty` gives the container the terminal, where rbuild has one. `caches` are
+    directories in the container that are kept from one run to the next, beside Go's.
+    """
+
+    image: str | None = None
+    command: Words = ()
+    entrypoint: Words | None = None
+    environment: Pairs = ()
+    pass_environment: tuple[str, ...] = ()
+    mounts: tuple[str, ...] = ()
+    volumes: Pairs = ()
+    tmpfs: tuple[str, ...] = ()
+    working_directory: str | None = None
+    user: str | None = None
+    hostname: str | None = None
+    privileged: bool = False
+    network: str | None = None
+    publish: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    cap_add: tuple[str, ...] = ()
+    security_options: tuple[str, ...] = ()
+    shm_size: str | None = None
+    ulimits: tuple[str, ...] = ()
+    init: bool = False
+    tty: bool = False
+    caches: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BundlesSection:
+    """`[bundles]`: the results.
+
+    `container_path` is where the command writes them. With `mount` the host's `directory` is
+    mounted there; without, they are copied out when the command has ended well.
+    """
+
+    container_path: str
+    directory: Path | None = None
+    mount: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """`[targets.NAME]`: a word of the command line; each key replaces the container's own.
+
+    `environment` is added to the container's. `container` false: the image is built and nothing is
+    run. `bundles` false: this target makes none. `description` is for people. `always` true: it is
+    run although nothing changed; false: it is not. For a target of a Makefile that is the only
+    key, and without it the target's name decides (`rootless_build.recipes.always`).
+    """
+
+    description: str = ""
+    command: Words | None = None
+    entrypoint: Words | None = None
+    environment: Pairs = ()
+    working_directory: str | None = None
+    user: str | None = None
+    privileged: bool | None = None
+    network: str | None = None
+    tty: bool | None = None
+    container: bool = True
+    bundles: bool = True
+    always: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Both files, merged. `file` is the project's rbuild.toml, None when it has none.
+
+    `default_target` is the target when the command line names none; without it that is the
+    container's own command.
+    """
+
+    defaults: Defaults = Defaults()
+    image: Image | None = None
+    container: Container | None = None
+    bundles: BundlesSection | None = None
+    targets: Mapping[str, Target] = field(default_factory=lambda: MappingProxyType({}))
+    default_target: str | None = None
+    file: Path | None = field(default=None, metadata={NO_KEY: True})
+
+
+@dataclass(frozen=True, slots=True)
+class UserConfig:
+    """The user's own file: `$XDG_CONFIG_HOME/rbuild/config.toml`."""
+
+    defaults: Defaults = Defaults()
+
+
+def load(project: Path, user_file: Path) -> Config:
+    """The project's rbuild.toml and the user's file; neither needs to be there.
+
+    Root reads the project's with the rights of the project's owner. Raises ConfigError with file,
+    line, key and what was expected.
+    """
+    project_file = project / FILE_NAME
+    if not project_file.is_file() and not user_file.is_file():
+        return Config()
+    # tomllib and msgspec cost 60 ms; a project without such a file does not pay for them.
+    from rootless_build.files import owner_rights  # noqa: PLC0415
+    from rootless_build.recipes import config_file  # noqa: PLC0415
+
+    config, users = Config(), UserConfig()
+    with owner_rights.rights_of(owner_rights.owner(project), needed=False):
+        if project_file.is_file():
+            read = config_file.read(project_file, Config)
+            config = dataclasses.replace(read, file=project_file)
+    if user_file.is_file():
+        users = config_file.read(user_file, UserConfig)
+    return dataclasses.replace(config, defaults=_merged(config.defaults, users.defaults))
+
+
+def with_makefile(config: Config, makefile: Path | None) -> Config:
+    """The same with another makefile, where one is named."""
+    if makefile is None:
+        return config
+    defaults = dataclasses.replace(config.defaults, makefile=makefile)
+    return dataclasses.replace(config, defaults=defaults)
+
+
+def _merged(first: Defaults, second: Defaults) -> Defaults:
+    """Each value from the first that has it; pairs from both, the first's last, for they win."""
+    own = {f.name: getattr(first, f.name) for f in dataclasses.fields(Defaults)}
+    given = {name: value for name, value in own.items() if value not in {None, ()}}
+    return dataclasses.replace(
+        second,
+        **given
+        | {
+            "build_args": second.build_args + first.build_args,
+            "environment": second.environment + first.environment,
+        },
+    )

@@ -1,0 +1,227 @@
+"""TOML into the dataclasses of `rootless_build.recipes.config`, with the line in every error."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import os
+import re
+import shlex
+import tomllib
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType, NoneType
+from typing import Final, Literal, TypeVar, cast, get_args, get_origin
+
+import msgspec
+
+from rootless_build.files import plain
+from rootless_build.model.errors import ConfigError, reason
+from rootless_build.model.plan import Pairs
+from rootless_build.recipes.config import (
+    FILE_NAME,
+    NO_KEY,
+    WORDS,
+    Config,
+    Container,
+    Defaults,
+    Image,
+    Target,
+    UserConfig,
+)
+
+Section = TypeVar("Section")
+
+_PERSONS_WORDS: Final = {
+    "array": "a list",
+    "object": "a table",
+    "dict": "a table",
+    "str": "a string",
+    "bool": "true or false",
+    "int": "a number",
+    "float": "a number",
+    "datetime": "a date",
+    "date": "a date",
+    "time": "a time",
+}
+_HEADER: Final = re.compile(r"\s*\[([^\[\]]+)\]\s*(?:#.*)?$")
+_KEY: Final = re.compile(r"\s*([\w\"'.-]+)\s*=")
+
+
+def read(file: Path, kind: type[Section]) -> Section:
+    """The file as `kind`. Raises ConfigError with file, line, key and what was expected."""
+    try:
+        text = plain.text(file)
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file} can't be read: it is not text in UTF-8") from error
+    except OSError as error:
+        raise ConfigError(f"{file} can't be read: {reason(error)}") from error
+    try:
+        table = tomllib.loads(text)
+    except ValueError as error:
+        said = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", str(error))
+        where = f"{file}:{said[2]}:{said[3]}" if said else str(file)
+        raise ConfigError(
+            f"{where}: not valid TOML: {said[1] if said else error}", hint="see https://toml.io"
+        ) from error
+    except RecursionError as error:
+        raise ConfigError(f"{file}: it has too many things in one another") from error
+    return _Reader(file, text).section(kind, table, ())
+
+
+def error_at(file: Path, keys: Sequence[str], message: str, hint: str = "") -> ConfigError:
+    """An error about the key that `keys` leads to."""
+    return _Reader(file, plain.text(file)).error(keys, message, hint)
+
+
+def error_in(
+    files: Sequence[Path], keys: Sequence[str], message: str, hint: str = ""
+) -> ConfigError:
+    """The same, in the first of the files that has the key."""
+    for file in files:
+        try:
+            found: object = tomllib.loads(plain.text(file))
+        except (OSError, ValueError):
+            continue
+        for key in keys:
+            found = found.get(key) if isinstance(found, dict) else None
+        if found is not None:
+            return error_at(file, keys, message, hint)
+    return ConfigError(f"{'.'.join(keys)}: {message}", hint=hint)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Reader:
+    file: Path
+    text: str
+
+    def error(self, keys: Sequence[str], message: str, hint: str = "") -> ConfigError:
+        where = f"{self.file}:{line_of(self.text, keys)}"
+        return ConfigError(f"{where}: {'.'.join(keys)}: {message}", hint=hint)
+
+    def section(
+        self, kind: type[Section], table: Mapping[str, object], keys: tuple[str, ...]
+    ) -> Section:
+        hints = typing.get_type_hints(kind, include_extras=True)
+        fields = dataclasses.fields(cast("type[Target]", kind))
+        known = {f.name.replace("_", "-"): f.name for f in fields if NO_KEY not in f.metadata}
+        values: dict[str, object] = {}
+        for key, value in table.items():
+            if key not in known:
+                near = difflib.get_close_matches(key, known, 1)
+                hint = f"did you mean {near[0]}?" if near else self._where_it_belongs(kind, key)
+                message = f"no such key; known here: {', '.join(known)}"
+                raise self.error((*keys, key), message, hint)
+            values[known[key]] = self._value(hints[known[key]], value, (*keys, key))
+        needed = [
+            field.name.replace("_", "-")
+            for field in fields
+            if field.default is dataclasses.MISSING
+            and field.default_factory is dataclasses.MISSING
+            and field.name not in values
+        ]
+        if needed:
+            raise self.error(keys, f"needs the key {', '.join(needed)}")
+        return kind(**values)
+
+    def _where_it_belongs(self, kind: type[object], key: str) -> str:
+        recipe = {f.name.replace("_", "-") for f in dataclasses.fields(Config)}
+        if kind is UserConfig and key in recipe:
+            return f"{key} belongs in a project's own {FILE_NAME}"
+        sections = {"defaults": Defaults, "image": Image, "container": Container}
+        for name, section in ({} if kind is UserConfig else sections).items():
+            own = {f.name.replace("_", "-") for f in dataclasses.fields(section)}
+            if section is not kind and key in own:
+                return f"it is a key of [{name}]"
+        return ""
+
+    def _value(self, hint: object, value: object, keys: tuple[str, ...]) -> object:
+        hint = _without_none(hint)
+        if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+            return self.section(hint, self._converted(value, dict[str, object], keys), keys)
+        if hint == Mapping[str, Target]:
+            tables = self._converted(value, dict[str, object], keys)
+            return MappingProxyType(
+                {name: self._value(Target, table, (*keys, name)) for name, table in tables.items()}
+            )
+        if hint == Pairs:
+            table = self._converted(value, dict[str, object], keys)
+            return tuple((n, self._converted(v, str, (*keys, n))) for n, v in table.items())
+        if hint is Path:
+            text = self._converted(value, str, keys)
+            return Path(os.path.normpath(self.file.absolute().parent / text))
+        return self._simple(hint, value, keys)
+
+    def _simple(self, hint: object, value: object, keys: tuple[str, ...]) -> object:
+        if WORDS in getattr(hint, "__metadata__", ()):
+            return self._words(value, keys)
+        if get_origin(hint) is Literal and isinstance(value, str):
+            return self._one_of(get_args(hint), value, keys)
+        if isinstance(value, str) and get_origin(hint) is tuple:
+            raise self.error(keys, "expected a list, got a string", f"write [{json.dumps(value)}]")
+        return self._converted(value, cast("type[object]", hint), keys)
+
+    def _words(self, value: object, keys: tuple[str, ...]) -> tuple[str, ...]:
+        if isinstance(value, list):
+            return self._converted(value, tuple[str, ...], keys)
+        if not isinstance(value, str):
+            kind = _PERSONS_WORDS.get(type(value).__name__, "another kind of value")
+            raise self.error(keys, f"expected a list of strings or a string, got {kind}")
+        try:
+            return tuple(shlex.split(value))
+        except ValueError as error:
+            raise self.error(keys, f"{error}: {value}") from error
+
+    def _one_of(self, known: Sequence[str], value: str, keys: tuple[str, ...]) -> str:
+        if value in known:
+            return value
+        *others, last = known
+        near = difflib.get_close_matches(value, known, 1)
+        message = f"it is {', '.join(others)} or {last}, not {value!r}"
+        raise self.error(keys, message, f"did you mean {near[0]}?" if near else "")
+
+    def _converted(self, value: object, kind: type[Section], keys: tuple[str, ...]) -> Section:
+        try:
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            said, _, _ = str(error).partition(" - at ")
+            raise self.error(keys, _for_people(said)) from error
+
+
+def _without_none(hint: object) -> object:
+    """What is left of `X | None`: TOML has no null."""
+    parts = [part for part in get_args(hint) if part is not NoneType]
+    return parts[0] if NoneType in get_args(hint) and len(parts) == 1 else hint
+
+
+def _for_people(said: str) -> str:
+    """msgspec's "Expected `array`, got `str`", in the words of TOML."""
+    text = re.sub(r"`(\w+)`", lambda word: _PERSONS_WORDS.get(word[1], word[1]), said)
+    return text[:1].lower() + text[1:]
+
+
+def line_of(text: str, keys: Sequence[str]) -> int:
+    """The line, from 1, of the key, or of the nearest table above it that has a line of its own."""
+    table: tuple[str, ...] = ()
+    best, depth = 1, 0
+    wanted = tuple(keys)
+    for number, line in enumerate(text.splitlines(), 1):
+        header, key = _HEADER.match(line), _KEY.match(line)
+        if header:
+            table = _parts(header[1])
+            found = table
+        elif key:
+            found = table + _parts(key[1])
+        else:
+            continue
+        shared = min(len(found), len(wanted))
+        if found[:shared] == wanted[:shared] and shared > depth:
+            best, depth = number, shared
+    return best
+
+
+def _parts(dotted: str) -> tuple[str, ...]:
+    parts = re.findall(r"\"[^\"]*\"|'[^']*'|[^.]+", dotted)
+    return tuple(part.strip().strip("\"'") for part in parts)

@@ -1,0 +1,422 @@
+"""A docker command line becomes a step, by the table in `docker_flags` and pflag's rules.
+
+Source of the rules: github.com/spf13/pflag (`-it`, `-vX`, `-v=X`, `--name=x`, `--`), and docker's
+own that the flags of `docker run` end at the image.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import os
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal, TypeVar, cast
+
+from rootless_build import outputs
+from rootless_build.model import references
+from rootless_build.model.errors import RecipeError
+from rootless_build.model.plan import (
+    BuildImage,
+    BuildOutput,
+    HostCommand,
+    Origin,
+    Pairs,
+    PullImage,
+    RemoveVolume,
+    RunContainer,
+    Step,
+    TagImage,
+)
+from rootless_build.recipes import source_date_epoch
+from rootless_build.recipes.docker import flags
+from rootless_build.recipes.docker.flags import Flag
+from rootless_build.recipes.step_builder import (
+    BadValueError,
+    DockersOwnError,
+    Draft,
+    boolean,
+    volume_name,
+)
+
+_BUILD: Final = {
+    ("build",),
+    ("image", "build"),
+    ("builder", "build"),
+    ("buildx", "build"),
+    ("buildx", "b"),
+}
+_RUN: Final = {("run",), ("container", "run")}
+_BAKE: Final = {("buildx", "bake"), ("buildx", "f"), ("bake",)}
+_VOLUME_REMOVE: Final = {("volume", "rm"), ("volume", "remove")}
+_TAG: Final = {("tag",), ("image", "tag")}
+_PULL: Final = {("pull",), ("image", "pull")}
+_GROUPS: Final = {"image", "builder", "buildx", "container", "volume"}
+_Word = TypeVar("_Word", str, str | None)
+_REMOTE: Final = re.compile(r"\w+://|[\w.-]+@[\w.-]+:|github\.com/")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where a docker command line stands: its directory and environment, and the recipe's line."""
+
+    directory: Path
+    environment: Mapping[str, str]
+    origin: Origin
+
+
+@dataclass
+class _Line:
+    """A command line that is being read."""
+
+    words: Sequence[str]
+    context: Context
+    draft: Draft = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.draft = Draft(self.context.directory, self.context.environment)
+
+    def refused(self, message: str, hint: str = "") -> RecipeError:
+        origin = self.context.origin
+        line = origin.text or shlex.join(["docker", *self.words])
+        return RecipeError(f"{origin}: {message}", hint=hint, engine_words=line)
+
+
+def steps(words: Sequence[str], context: Context) -> tuple[tuple[Step, ...], tuple[str, ...]]:
+    """As `parse`, with a bake as its targets, and a build of several platforms as one for each."""
+    line = _Line(words, context)
+    command, rest = _command(line)
+    if command in _BAKE:
+        return _bake(line, _flags(line, "docker buildx bake", rest, flags.BAKE))
+    try:
+        step, notes = parse(words, context)
+    except _DockersOwnError as error:
+        return (_failing(error.said, context),), ()
+    if isinstance(step, BuildImage) and len(step.platforms) > 1:
+        return tuple(_by_platform(line, step)), notes
+    return (step,), notes
+
+
+def of_program(words: Sequence[_Word]) -> tuple[str | _Word, ...]:
+    """The words of a docker command, without the program's own."""
+    program, *others = words
+    is_buildx = program is not None and program.rpartition("/")[2] == "docker-buildx"
+    return ("buildx", *others) if is_buildx else tuple(others)
+
+
+class _DockersOwnError(RecipeError):
+    """A line that docker ends with a message of its own: what stands before it is done first."""
+
+    def __init__(self, error: RecipeError, said: str) -> None:
+        super().__init__(error.message, hint=error.hint, engine_words=error.engine_words)
+        self.said = said
+
+
+def does(words: Sequence[str | None]) -> Literal["build", "run", "other", "unknown"]:
+    """What a docker command is, of whose words only some are known."""
+    first, second = (*words, None, None)[:2]
+    if first is None or first.startswith("-") or (first in _GROUPS and second is None):
+        return "unknown"
+    command = (first, second or "") if first in _GROUPS else (first,)
+    if command in _BUILD or command in _BAKE:
+        return "build"
+    return "run" if command in _RUN else "other"
+
+
+def read_while_planned(
+    words: Sequence[str | None], directory: Path
+) -> tuple[tuple[str, Path], ...]:
+    """What a docker command reads to become a step, as far as its words are known: each as it is
+    written, and where it is.
+    """
+    command = does(words)
+    if tuple(words[:1]) in _BAKE or tuple(words[:2]) in _BAKE:
+        # The files that it names by themselves are looked for beside it.
+        return (*_values(words, directory, "--file", "-f"), ("bake", directory))
+    if command == "run":
+        return tuple(_values(words, directory, "--env-file", "--label-file"))
+    return ()
+
+
+def _values(
+    words: Sequence[str | None], directory: Path, *options: str
+) -> Iterator[tuple[str, Path]]:
+    for word, following in zip(words, (*words[1:], None), strict=True):
+        name, equals, value = (word or "").partition("=")
+        if name in options and (equals or following):
+            file = value if equals else following or ""
+            yield f"{name} {file}", Path(os.path.normpath(directory / file))
+
+
+def _failing(said: str, context: Context) -> HostCommand:
+    """Fails as docker would: with its words, and the status that it has for its own mistakes."""
+    script = f"echo {shlex.quote(f'docker: {said}')} >&2; exit 125"
+    pairs = tuple(context.environment.items())
+    return HostCommand(script, context.directory, pairs, origin=context.origin)
+
+
+def _command(line: _Line) -> tuple[tuple[str, ...], list[str]]:
+    rest = _flags(line, "docker", list(line.words), flags.GLOBAL, interspersed=False)
+    size = 2 if rest and rest[0] in _GROUPS else 1
+    return tuple(rest[:size]), rest[size:]
+
+
+def parse(words: Sequence[str], context: Context) -> tuple[Step, tuple[str, ...]]:
+    """The step that `docker WORDS…` stands for, and notes on flags that have no effect here.
+
+    Raises RecipeError, which quotes the recipe's line, for what can't be understood or honoured.
+    """
+    line = _Line(words, context)
+    command, rest = _command(line)
+    step: Step
+    if command in _BUILD:
+        name = " ".join(("docker", *command))
+        rest = _flags(line, name, rest, flags.BUILD)
+        step = _build(line, rest, with_buildkit=_has_buildkit(line, command))
+    elif command in _RUN:
+        step = _run(line, _flags(line, "docker run", rest, flags.RUN, interspersed=False))
+    elif command in _VOLUME_REMOVE:
+        rest = _flags(line, "docker volume rm", rest, flags.VOLUME_REMOVE)
+        if not rest:
+            raise line.refused("docker volume rm names no volume")
+        try:
+            rest = list(map(volume_name, rest))
+        except BadValueError as error:
+            raise line.refused(f"docker volume rm: {error}") from error
+        step = RemoveVolume(tuple(rest), origin=context.origin)
+    elif command in _TAG:
+        step = _tag(line, _flags(line, "docker tag", rest, ()))
+    elif command in _PULL:
+        step = _pull(line, _flags(line, "docker pull", rest, flags.PULL))
+    else:
+        name = " ".join(("docker", *command))
+        raise line.refused(
+            f"the recipe runs `{name}`, which is no build step that rbuild knows",
+            "rbuild knows docker build, docker buildx build, docker buildx bake, docker run, "
+            "docker tag, docker pull and docker volume rm",
+        )
+    return step, tuple(dict.fromkeys(line.draft.notes))
+
+
+def _flags(
+    line: _Line,
+    command: str,
+    words: list[str],
+    table: Sequence[Flag],
+    *,
+    interspersed: bool = True,
+) -> list[str]:
+    """Read flags into the line's draft; returns the words that are none."""
+    long = {flag.name: flag for flag in table}
+    short = {flag.short: flag for flag in table if flag.short}
+    rest: list[str] = []
+    while words:
+        word = words.pop(0)
+        if word == "--":
+            return [*rest, *words]
+        if not word.startswith("-") or word == "-":
+            rest.append(word)
+            if not interspersed:
+                return [*rest, *words]
+        elif word.startswith("--"):
+            name, equals, value = word[2:].partition("=")
+            flag = long.get(name)
+            if flag is None:
+                raise _unknown(line, command, f"--{name}", long)
+            _apply(line, command, flag, f"--{name}", value if equals else None, words)
+        else:
+            _cluster(line, command, word, short, words)
+    return rest
+
+
+def _cluster(
+    line: _Line, command: str, word: str, short: Mapping[str, Flag], words: list[str]
+) -> None:
+    """`-it`, `-vX`, `-v=X`, `-t=false`: bools may be followed by other flags."""
+    letters = word[1:]
+    while letters:
+        letter, letters = letters[0], letters[1:]
+        flag = short.get(letter)
+        if flag is None:
+            raise _unknown(line, command, f"-{letter}", {})
+        if letters.startswith("="):
+            value: str | None = letters[1:]
+            letters = ""
+        elif flag.takes and letters:
+            value, letters = letters, ""
+        else:
+            value = None
+        _apply(line, command, flag, f"-{letter}", value, words)
+
+
+def _apply(
+    line: _Line, command: str, flag: Flag, written: str, value: str | None, words: list[str]
+) -> None:
+    if value is None and flag.takes:
+        if not words:
+            raise line.refused(f"{command}: {written} needs a value")
+        value = words.pop(0)
+    text = "true" if value is None else value
+    try:
+        off = (
+            not flag.takes and text != "true" and not boolean(text)
+            if flag.name != "pull"
+            else False
+        )
+        if flag.refused and not off:
+            raise line.refused(
+                f"{command}: {written} can't be honoured: {flag.refused}",
+                "take it out, or build with docker itself",
+            )
+        if flag.fill is not None:
+            flag.fill(line.draft, text)
+        elif flag.ignored:
+            line.draft.notes.append(f"{command} {written}: {flag.ignored}")
+    except DockersOwnError as error:
+        refused = line.refused(f"{command}: {written}: {error}")
+        raise _DockersOwnError(refused, str(error)) from error
+    except BadValueError as error:
+        raise line.refused(f"{command}: {written}: {error}") from error
+
+
+def _unknown(line: _Line, command: str, written: str, known: Mapping[str, Flag]) -> RecipeError:
+    near = difflib.get_close_matches(written.lstrip("-"), known, 1)
+    hint = f"did the recipe mean --{near[0]}?" if near else ""
+    return line.refused(f"{command} has no flag {written} that rbuild knows", hint)
+
+
+def _has_buildkit(line: _Line, command: tuple[str, ...]) -> bool:
+    """Whether a docker of today would build with BuildKit, and not with the classic builder."""
+    wanted = line.context.environment.get("DOCKER_BUILDKIT", "")
+    if command[0] == "buildx" or not wanted:
+        return True
+    try:
+        return boolean(wanted)
+    except BadValueError as error:
+        raise line.refused(f"DOCKER_BUILDKIT: {error}") from error
+
+
+def _build(line: _Line, rest: list[str], *, with_buildkit: bool) -> BuildImage:
+    if len(rest) != 1:
+        raise line.refused(
+            f"docker build takes one build context, and there are {len(rest)}: {shlex.join(rest)}"
+        )
+    context = rest[0]
+    if not context or context == "-" or _REMOTE.match(context):
+        raise line.refused(
+            f"the build context {context!r} is not a directory",
+            "only a directory of this host can be a build context",
+        )
+    draft = line.draft
+    if draft.fields.get("containerfile") == draft.path("-"):
+        raise line.refused("a containerfile on standard input can't be read", "name a file with -f")
+    step = BuildImage(
+        context=draft.path(context),
+        limits=draft.finished_limits(),
+        origin=line.context.origin,
+        **draft.fields,  # type: ignore[arg-type]  # the flag table names the fields
+    )
+    if step.image_id_file is not None and not step.tags and outputs.keeps_image(step):
+        # By the name it is found again, and not built again.
+        place = hashlib.sha256(os.fsencode(step.image_id_file)).hexdigest()[:12]
+        step = dataclasses.replace(step, tags=(f"{references.OWN}built/{place}",))
+    if not with_buildkit:
+        return step
+    try:
+        arguments = source_date_epoch.handed_on(step.build_args, line.context.environment)
+    except source_date_epoch.BadEpochError as error:
+        raise line.refused(str(error), "give it as `date +%s` does, or unset it") from error
+    return dataclasses.replace(step, build_args=arguments)
+
+
+def _by_platform(line: _Line, step: BuildImage) -> Iterator[BuildImage]:
+    """One build a platform: no engine here does more at once."""
+    # Only a line that names several platforms needs it.
+    from rootless_build.model.platforms import directory  # noqa: PLC0415
+
+    for platform in step.platforms:
+        outputs = []
+        for output in step.outputs:
+            attributes = dict(output.attributes)
+            if output.type != "local":
+                raise line.refused(
+                    f"an output of type {output.type!r} can't be of several platforms",
+                    "name one platform, or write directories: --output type=local,dest=DIR",
+                )
+            if attributes.pop("platform-split", "true") == "true":
+                attributes["dest"] += f"/{directory(platform)}"
+            outputs.append(BuildOutput("local", tuple(attributes.items())))
+        if not outputs:
+            raise line.refused(
+                f"one image for {', '.join(step.platforms)} can't be made",
+                "podman and buildah build one platform at a time: name one",
+            )
+        yield dataclasses.replace(step, platforms=(platform,), outputs=tuple(outputs))
+
+
+def _bake(line: _Line, targets: list[str]) -> tuple[tuple[Step, ...], tuple[str, ...]]:
+    # The parsers of bake files are for lines like this one alone.
+    from rootless_build.recipes.bake.recipe import Bake  # noqa: PLC0415
+    from rootless_build.recipes.bake.recipe import steps as baked  # noqa: PLC0415
+    from rootless_build.recipes.bake.source import BakeError  # noqa: PLC0415
+
+    context, fields = line.context, line.draft.fields
+    bake = Bake(
+        context.directory,
+        context.environment,
+        tuple(targets),
+        variables=dict(cast("Pairs", fields.pop("variables", ()))),
+        **fields,  # type: ignore[arg-type]  # files and overrides, as the flag table names them
+    )
+    try:
+        made = baked(bake)
+    except BakeError as error:
+        # The place in the bake file is in the message; this is the line that reads it.
+        error.hint = error.hint or f"{context.origin} runs {context.origin.text.strip()}"
+        raise
+    except RecipeError as error:
+        raise line.refused(error.message, error.hint) from error
+    notes = (*line.draft.notes, *made.notes)
+    return made.steps, tuple(dict.fromkeys(notes))
+
+
+def _tag(line: _Line, rest: list[str]) -> TagImage:
+    if len(rest) != 2:
+        raise line.refused(f"docker tag takes an image and its new name, not {len(rest)} words")
+    image, name = (_checked(line, word) for word in rest)
+    if "@" in name:
+        raise line.refused(f"docker tag: {name} has a digest, which nobody can give an image")
+    return TagImage(image, name, origin=line.context.origin)
+
+
+def _pull(line: _Line, rest: list[str]) -> PullImage:
+    if len(rest) != 1:
+        raise line.refused(f"docker pull takes one image, and there are {len(rest)}")
+    return PullImage(_checked(line, rest[0]), origin=line.context.origin)
+
+
+def _checked(line: _Line, name: str) -> str:
+    try:
+        references.check(name)
+    except RecipeError as error:
+        raise line.refused(error.message, error.hint) from error
+    return name
+
+
+def _run(line: _Line, rest: list[str]) -> RunContainer:
+    if not rest:
+        raise line.refused("docker run names no image")
+    draft = line.draft
+    # docker's own default is to keep the container; a recipe's --rm is what rbuild always does.
+    draft.fields.pop("remove", None)
+    return RunContainer(
+        image=rest[0],
+        command=tuple(rest[1:]),
+        limits=draft.finished_limits(),
+        origin=line.context.origin,
+        **draft.fields,  # type: ignore[arg-type]  # the flag table names the fields
+    )

@@ -1,0 +1,267 @@
+"""A line of a recipe, as far as it must be understood: is it a docker command, and which words?
+
+What is no docker command is left to the shell. What is one is handed over only where it is a
+simple command (POSIX shell command language, 2.9.1), alone or joined to others by `&&`; anything
+else with docker in it is refused. The grammar is loaded for lines that may have to do with docker
+or make alone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Final
+
+from rootless_build.model.data import dataclass
+from rootless_build.process import programs
+
+if TYPE_CHECKING:
+    from rootless_build.sandbox import Looking
+
+ASSIGNMENT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=", re.DOTALL)
+PROGRAMS: Final = frozenset({"docker", "docker-buildx", "podman"})
+SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "busybox"})
+_NAMES: Final = re.compile(r"docker|podman")
+_VARIABLE: Final = re.compile(r"\$\{?([A-Za-z_]\w*)")
+_GIVEN: Final = re.compile(r"(?<![\w$])([A-Za-z_]\w*)=(\"[^\"]*\"|'[^']*'|[^\s;&|()]*)")
+_MAKE: Final = re.compile(r"\bg?make\b")
+_LONGEST: Final = 131_071
+"""Bytes of an argument (execve(2), MAX_ARG_STRLEN): make hands a line to its shell as one."""
+_NONE: Final[Mapping[str, str]] = {}
+ASK_INPUT: Final = frozenset({"[", "test", "tty"})
+"""Programs that ask whether their input is a terminal."""
+_MARK: Final = "rbuild: the words"
+_PLAIN_WORD: Final = r"(?:[\w@%+=:,./-]++|'[^'\n]*+'|\"[^\"$`\\\n]*+\")++"
+"""A word that says itself what it is, to every shell."""
+_PLAIN: Final = re.compile(
+    rf"[ \t]*+(?:[\w./-]*/)?(?:docker|docker-buildx|podman)(?:[ \t]++{_PLAIN_WORD})++[ \t]*+",
+    re.ASCII,
+)
+_PLAIN_WORDS: Final = re.compile(_PLAIN_WORD, re.ASCII)
+_QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
+_USUAL_FLAG: Final = re.compile(r"-[ceux]+|-[eux]*o|pipefail")
+
+
+@dataclass(frozen=True, slots=True)
+class Simple:
+    """A simple docker command: the assignments before it, and its words, all as written. `asks`
+    are the programs that the shell starts for its words; `line` is what it stands in. `of_files`
+    is what in its words depends on files, `of_then` what only the moment tells at which it is run.
+    `program` is the first word, empty where only the shell knows it, and `known` are the words,
+    each as far as it can be told without a shell. `harmless`: what is asked for them changes
+    nothing. `words` are there where none has to be asked.
+    """
+
+    assignments: tuple[str, ...]
+    text: str
+    line: str
+    asks: tuple[str, ...] = ()
+    of_files: tuple[str, ...] = ()
+    of_then: tuple[str, ...] = ()
+    program: str = ""
+    known: tuple[str | None, ...] = ()
+    harmless: bool = True
+    words: tuple[str, ...] = ()
+
+    @property
+    def arguments(self) -> str:
+        """What follows the program, as written."""
+        return self.text.removeprefix(self.program)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a line that is a step of its own. `docker` None: `text` is left to the shell.
+
+    `directory` is the real one; `logical` is what the shell calls it, None where that is what the
+    environment says. `remark` is for the reader.
+    """
+
+    text: str
+    directory: Path
+    docker: Simple | None = None
+    logical: str | None = None
+    remark: str = ""
+
+
+class NotSimpleError(ValueError):
+    """The line has docker in it and is not a simple command; the text says what it has more, and
+    `hint` what can be done.
+    """
+
+    def __init__(self, why: str, hint: str = "") -> None:
+        super().__init__(why)
+        self.hint = hint
+
+
+def parts(
+    text: str,
+    directory: Path,
+    environment: Mapping[str, str] = _NONE,
+    shell: Sequence[str] = ("/bin/sh", "-c"),
+) -> list[Part]:
+    """The line as steps: itself, where it has no docker in it, else what `&&` joins.
+
+    A `cd DIRECTORY &&` at the beginning moves the rest; nothing else that outlives a command of a
+    shell line can be taken apart. No part at all is left of a line that only asks whether there is
+    a docker, where there is none. Raises NotSimpleError.
+    """
+    if not speaks_of_docker(text, environment):
+        return [Part(text, directory)]
+    _refuse_other_than_shell(shell)
+    if _PLAIN.fullmatch(text):
+        return [Part(text.strip(), directory, _plain(text.strip()))]
+    if len(os.fsencode(text)) > _LONGEST:
+        raise NotSimpleError(f"it is longer than what a shell can be given ({_LONGEST:,} bytes)")
+    # Most lines don't need the grammar.
+    from rootless_build.recipes.shell import docker_commands  # noqa: PLC0415
+
+    return docker_commands.parts(text, directory, environment)
+
+
+def _plain(text: str) -> Simple:
+    """A docker command of which no word is expanded."""
+    words = _PLAIN_WORDS.findall(text)
+    bare = tuple(_QUOTED.sub(lambda found: found[0][1:-1], word) for word in words)
+    program = bare[0] if bare[0] == words[0] else ""
+    return Simple((), text, text, program=program, known=bare, words=bare)
+
+
+def _is_usual(shell: Sequence[str]) -> bool:
+    """Whether it is surely there, and would read a line."""
+    program, *flags = shell
+    return os.access(program, os.X_OK) and all(map(_USUAL_FLAG.fullmatch, flags))
+
+
+def expanded(
+    simple: Simple,
+    directory: Path,
+    environment: Mapping[str, str],
+    shell: Sequence[str],
+    logical: str | None = None,
+    looking: Looking | None = None,
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The words of a simple command and its assignments, as the shell expands them. `logical` is
+    a directory that is not there yet, in whose place the shell is in another. The shell has the
+    project's own environment, which can have it run anything: `looking` has it walled in.
+
+    Raises NotSimpleError when the shell can't, or is none.
+    """
+    _refuse_other_than_shell(shell)
+    if simple.words and directory.is_dir() and _is_usual(shell):
+        return simple.words, {}
+    names = [word.partition("=")[0] for word in simple.assignments]
+    script = [f"PWD={shlex.quote(logical)}"] if logical else []
+    script += [f"printf '%s\\0' '{_MARK}' {simple.text}"]
+    for name, word in zip(names, simple.assignments, strict=True):
+        script.append(f"{word}; printf '%s\\0' \"${name}\"")
+    if not simple.line.endswith("\\"):
+        # The shell of the recipe has to be able to read all of it: bash knows more than others.
+        script.append(f"if false; then\n{simple.line}\nfi")
+    if not directory.is_dir():
+        raise NotSimpleError(f"the directory {directory} is not there")
+    # Few ask whether there is a terminal: that it is rbuild's own matters to them.
+    asks = bool(ASK_INPUT & set(simple.asks))
+    argv = [*shell, "\n".join(script)]
+    done = _run(argv, programs.exactly(environment), directory, looking, asks=asks)
+    if done.status != 0:
+        raise NotSimpleError(f"the shell can't expand it: {done.words}")
+    values = done.text.partition(f"{_MARK}\0")[2].split("\0")[:-1]
+    size = len(values) - len(names)
+    words = tuple(values[:size])
+    if not words or PurePosixPath(words[0]).name not in PROGRAMS:
+        raise NotSimpleError(f"docker is run through {words[0] if words else ''!r}")
+    return words, dict(zip(names, values[size:], strict=True))
+
+
+def _run(
+    argv: Sequence[str],
+    environment: programs.Environment,
+    directory: Path,
+    looking: Looking | None,
+    *,
+    asks: bool,
+) -> programs.Completed:
+    if looking is not None:
+        return looking.run(argv, environment=environment, directory=directory)
+    run = programs.run_inheriting_input if asks else programs.capture
+    return run(argv, environment=environment, directory=directory)
+
+
+def of_project(
+    simple: Simple, directory: Path, environment: Mapping[str, str], project: Path
+) -> tuple[str, ...]:
+    """The programs that the shell would start for the words and that lie in the project."""
+    places = [str(Path(directory, place)) for place in environment.get("PATH", "").split(":")]
+    found = ((name, shutil.which(name, path=":".join(places))) for name in simple.asks)
+    inside = project.resolve()
+    return tuple(n for n, place in found if place and Path(place).resolve().is_relative_to(inside))
+
+
+def starts_make(text: str) -> bool:
+    """Whether one of the line's commands is make."""
+    if not _MAKE.search(text):
+        return False
+    from rootless_build.recipes.shell import docker_commands  # noqa: PLC0415
+
+    return docker_commands.starts_make(text)
+
+
+def only_starts_make(text: str) -> bool:
+    """Whether the line does nothing but start make: after a `cd`, under conditions, in a loop."""
+    from rootless_build.recipes.shell import docker_commands  # noqa: PLC0415
+
+    return docker_commands.only_starts_make(text)
+
+
+def may_change(text: str, shell: Sequence[str], *, content: bool = False) -> bool:
+    """Whether a step that is not docker's may change files; with `content`, what is in one."""
+    from rootless_build.recipes.shell import effects  # noqa: PLC0415
+
+    try:
+        _refuse_other_than_shell(shell)
+    except NotSimpleError:
+        return True
+    if len(text) > _LONGEST:
+        return True
+    usual = effects.Effect.DIRECTORIES if content else effects.Effect.NOTHING
+    return effects.effect(text) > usual
+
+
+def tests_files(text: str) -> bool:
+    """Whether a condition in the line looks at files."""
+    from rootless_build.recipes.shell import effects  # noqa: PLC0415
+
+    return effects.tests_files(text)
+
+
+def speaks_of_docker(text: str, environment: Mapping[str, str]) -> bool:
+    """Whether docker is named in the text, or in a variable that it uses."""
+    if _NAMES.search(text) or _NAMES.search(re.sub(r"\\\n|[\"'\\]", "", text)):
+        return True
+    return names_docker_by_variable(text, environment)
+
+
+def names_docker_by_variable(text: str, environment: Mapping[str, str]) -> bool:
+    """Whether variables that the text uses have docker in them, alone or together."""
+    if "$" not in text:
+        return False
+    values = {**environment, **{name: value.strip("\"'") for name, value in _GIVEN.findall(text)}}
+    used = {name: values.get(name, "") for name in _VARIABLE.findall(text)}
+    if any(map(_NAMES.search, used.values())):
+        return True
+    bare = re.sub(r"\\\n|[\"'\\]", "", text)
+    filled = _VARIABLE.sub(lambda found: used.get(found[1], ""), bare).replace("}", "")
+    return len(_NAMES.findall(filled)) > len(_NAMES.findall(bare))
+
+
+def _refuse_other_than_shell(shell: Sequence[str]) -> None:
+    words = list(shell)
+    if words and PurePosixPath(words[0]).name == "env":
+        words = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
+    if not words or PurePosixPath(words[0]).name not in SHELLS:
+        raise NotSimpleError(f"the recipe's SHELL is {shlex.join(shell)}, and no shell")
