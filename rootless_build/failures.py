@@ -7,8 +7,8 @@ import shlex
 import signal
 from typing import Final
 
-from rootless_build import bases
 from rootless_build.backend.api import Exit
+from rootless_build.images.bases import substitutes
 from rootless_build.model.errors import (
     ImageNotFoundError,
     RbuildError,
@@ -37,7 +37,7 @@ _TELLING: Final = re.compile(
 def check_containerfile(step: BuildImage) -> None:
     """Raises RecipeError where there is nothing to build: engines name directories of their own."""
     # Only a build looks at it.
-    from rootless_build.containerfile import file  # noqa: PLC0415
+    from rootless_build.images.containerfile import file  # noqa: PLC0415
 
     if step.containerfile_text is not None:
         return
@@ -140,7 +140,7 @@ def complete(error: RbuildError, step: Step, title: str, place: str, seconds: fl
         where = place if told else f"{place}: {title}"
         error.where = f"{where} ({step.origin})" if step.origin else where
     if isinstance(error, ImageNotFoundError) and not error.hint:
-        error.hint = bases.how_to_get(error.reference)
+        error.hint = substitutes.how_to_get(error.reference)
     if not error.hint and not _of_command(error):
         # Only a failure needs it.
         from rootless_build.host import symptoms  # noqa: PLC0415

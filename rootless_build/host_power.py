@@ -385,7 +385,7 @@ def _instructions(step: BuildImage, _: _Place) -> _Words:
     if text is None:
         return
     # Only for what may be refused.
-    from rootless_build.containerfile.parser import parse  # noqa: PLC0415
+    from rootless_build.images.containerfile.parser import parse  # noqa: PLC0415
 
     for instruction in parse(text).instructions:
         if instruction.keyword != "RUN":
@@ -402,7 +402,7 @@ def _instructions(step: BuildImage, _: _Place) -> _Words:
 def _text(step: BuildImage) -> str | None:
     if step.containerfile_text is not None:
         return step.containerfile_text
-    from rootless_build.normalising import containerfile  # noqa: PLC0415 - as above
+    from rootless_build.images.rewrite.session import containerfile  # noqa: PLC0415 - as above
 
     file = containerfile(step)
     try:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from rootless_build.fingerprint import steps
 from rootless_build.fingerprint.steps import Fingerprint, UnknownInputError
+from rootless_build.images.own_files import OwnFiles
 from rootless_build.model.plan import BuildImage, Plan
-from rootless_build.own_files import OwnFiles
 
 
 class Looks:

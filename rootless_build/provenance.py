@@ -18,15 +18,15 @@ from typing import Final, cast
 
 import rootless_build
 from rootless_build.backend.api import Engine, Image
-from rootless_build.bases import preferred
 from rootless_build.bundles.provenance import Attestation
 from rootless_build.bundles.statement import Object
 from rootless_build.files.repository import read_source
-from rootless_build.from_lines import external_bases
+from rootless_build.images.bases.executables import Substitute
+from rootless_build.images.bases.substitutes import preferred
+from rootless_build.images.external import external_bases
 from rootless_build.masking import mask_for
 from rootless_build.model.plan import BuildImage, Json, Plan, to_dict
 from rootless_build.model.references import canonical, local
-from rootless_build.substitutes import Substitute
 
 PREDICATE: Final = "https://slsa.dev/provenance/v1"
 BUILD_TYPE: Final = "urn:rootless-build:plan:v1"
@@ -184,7 +184,7 @@ def source_date_epoch() -> int | None:
 
 
 def _base(wanted: str, engine: Engine) -> Image | None:
-    """The base image in storage, or the one that stands in for it (`rootless_build.bases`)."""
+    """The base image in storage, or the one that stands in for it (`bases.substitutes`)."""
     full = canonical(wanted)
     return preferred(*engine.find_images((full, local(full))))
 

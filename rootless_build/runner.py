@@ -16,7 +16,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, assert_never
 
-from rootless_build import bases, caches, failures, image_ids, interactive, outputs
+from rootless_build import caches, failures, image_ids, interactive, outputs
 from rootless_build.backend import caller
 from rootless_build.backend.api import (
     LABEL_BUILD,
@@ -31,8 +31,10 @@ from rootless_build.backend.api import (
     Stdio,
 )
 from rootless_build.backend.cached import RememberingEngine
-from rootless_build.containerfile.building import Building
 from rootless_build.files.private_directories import private_directory
+from rootless_build.images.bases import substitutes as bases
+from rootless_build.images.own_files import OwnFiles
+from rootless_build.images.rewrite.options import Building
 from rootless_build.masking import Mask
 from rootless_build.model import errors, mounts, references, text
 from rootless_build.model.data import dataclass
@@ -71,18 +73,17 @@ from rootless_build.model.plan import (
     VolumeMount,
     digest,
 )
-from rootless_build.own_files import OwnFiles
 from rootless_build.process import programs
 from rootless_build.unchanged import Answer, ImageBuild, Running, Unchanged
 from rootless_build.unprivileged import without_dind
 
 if TYPE_CHECKING:
-    from rootless_build.built_images import BuiltImages, Journal
     from rootless_build.bundles import Staging
     from rootless_build.host_power import Named, Rules
+    from rootless_build.images.bases.executables import Substitute
+    from rootless_build.images.built import BuiltImages, Journal
     from rootless_build.provenance import Attestor
     from rootless_build.reproduction import Reproduction
-    from rootless_build.substitutes import Substitute
 
 
 _INTERRUPTED: Final = 128 + signal.SIGINT
@@ -551,11 +552,14 @@ class _Run:
         self, step: BuildImage, records: BuiltImages, needed: set[str], reporter: StepReporter
     ) -> None:
         # As above.
-        from rootless_build import built_images, replaced_images  # noqa: PLC0415
+        from rootless_build.images import (  # noqa: PLC0415
+            built,
+            replaced,
+        )
 
-        made = built_images.of_build(step, self._plan.project)
+        made = built.of_build(step, self._plan.project)
         keep = self._options.keep_images
-        gone, stay = replaced_images.remove(records, made, self._engine, keep, needed)
+        gone, stay = replaced.remove(records, made, self._engine, keep, needed)
         if gone:
             text = f"the image that was replaced is gone, and {gone - 1} of its instructions"
             reporter.notice("replaced", text if gone > 1 else text.partition(",")[0], Level.DETAIL)
@@ -570,10 +574,10 @@ class _Run:
         if self._options.images is None:
             return nullcontext()
         # A run that changes nothing builds none.
-        from rootless_build import built_images  # noqa: PLC0415
+        from rootless_build.images import built  # noqa: PLC0415
 
-        made = built_images.of_build(step, self._plan.project)
-        return built_images.recorded(self._options.images(), made, self._engine, reporter)
+        made = built.of_build(step, self._plan.project)
+        return built.recorded(self._options.images(), made, self._engine, reporter)
 
     def _tag(self, step: TagImage) -> bool:
         image = self._built.get(step.image) or bases.in_storage(step.image, self._engine)
@@ -646,7 +650,7 @@ class _Run:
         if self._options.building is None:
             return self._build_image(step, building, reporter)
         # A run that changes nothing reads no containerfile: 20 ms.
-        from rootless_build.normalising import normalised  # noqa: PLC0415
+        from rootless_build.images.rewrite.session import normalised  # noqa: PLC0415
 
         with normalised(step, self._engine, reporter, self._options.building) as (known, own):
             return self._build_image(known, building, own)
@@ -742,12 +746,8 @@ class _Run:
             mounts=step.mounts + kept,
         )
         # As above.
-        from rootless_build import (  # noqa: PLC0415
-            bundles,
-            git_settings,
-            left_files,
-            substitutes,
-        )
+        from rootless_build import bundles, git_settings, left_files  # noqa: PLC0415
+        from rootless_build.images.bases import executables  # noqa: PLC0415
 
         with ExitStack() as stack:
             staging, copied_from = None, None
@@ -779,7 +779,7 @@ class _Run:
             if ended.status:
                 raise failures.of_container(step, ended, reporter.last_words)
             if staging is not None:
-                self._substitutes = substitutes.read(image, container, staging.path.parent)
+                self._substitutes = executables.read(image, container, staging.path.parent)
                 self._publish(staging, container, copied_from)
 
     def _ended(
@@ -905,12 +905,12 @@ class _Run:
             self._options.reproduction.staged(staging)
             return
         # As above.
-        from rootless_build import substitutes  # noqa: PLC0415
+        from rootless_build.images.bases import executables  # noqa: PLC0415
 
         written = staging.written()
         if not written and self._running is not None:
             self._running.wrote_nothing()
-        foreign = substitutes.among(self._substitutes, written)
+        foreign = executables.among(self._substitutes, written)
         attestation = self._attestor.attestation(foreign) if self._attestor else None
         asked = asked_for(self._plan)
         with self._options.publishing() as alone:
@@ -924,7 +924,7 @@ class _Run:
         if published.files or not is_empty(staging.directory):
             self._emit(BundlesPublished(staging.directory, published.files, published.checked))
         if foreign:
-            self._emit(Notice(Level.WARNING, "substitutes", substitutes.sentence(foreign)))
+            self._emit(Notice(Level.WARNING, "substitutes", executables.sentence(foreign)))
 
 
 def _several(paths: Sequence[str]) -> str:

@@ -18,11 +18,11 @@ from typing import Final
 
 from rootless_build import traces
 from rootless_build.backend.api import Engine, Image, ImageLabel
-from rootless_build.bases import preferred
 from rootless_build.files import plain
 from rootless_build.fingerprint import steps
 from rootless_build.fingerprint.records import Built, Made, Records
 from rootless_build.fingerprint.steps import Fingerprint, UnknownInputError
+from rootless_build.images.bases.substitutes import preferred
 from rootless_build.looks import LookAfter, Looks
 from rootless_build.model import mounts, references
 from rootless_build.model.data import dataclass
@@ -195,7 +195,7 @@ class Unchanged:
         key = hashlib.sha256(text + json.dumps([*about, step.substitutes]).encode()).hexdigest()
         if key not in self._records.bases:
             # The parser of containerfiles costs 20 ms.
-            from rootless_build.from_lines import external  # noqa: PLC0415
+            from rootless_build.images.external import external  # noqa: PLC0415
 
             found = external(step)
             self._records.bases[key] = found.names if found.complete else None
@@ -471,7 +471,7 @@ def _spelled(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _ids(names: Sequence[str], found: Mapping[str, Image | None]) -> Pairs:
-    """Each base image's id as a build would find it (`rootless_build.bases`)."""
+    """Each base image's id as a build would find it (`rootless_build.images.bases.substitutes`)."""
     ids = []
     for name in names:
         image = preferred(found[references.canonical(name)], found[references.local(name)])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootless_build import bases
 from rootless_build.backend.api import Engine, Image
+from rootless_build.images.bases import substitutes
 from rootless_build.model.data import dataclass
 from rootless_build.model.plan import (
     BuildImage,
@@ -59,7 +59,7 @@ def _judged(plan: Plan, engine: Engine, unchanged: Unchanged) -> Iterator[Verdic
     open_ended = False
 
     def find(step: RunContainer) -> Image | None:
-        return built.get(step.image) or bases.in_storage(step.image, engine)
+        return built.get(step.image) or substitutes.in_storage(step.image, engine)
 
     for step in plan.steps:
         if isinstance(step, BuildImage):
@@ -94,7 +94,7 @@ def _of_tag(step: TagImage, engine: Engine, built: dict[str, Image], anew: set[s
     if step.image in anew:
         anew.add(step.name)
         return _AFTER_ITS_IMAGE
-    image = built.get(step.image) or bases.in_storage(step.image, engine)
+    image = built.get(step.image) or substitutes.in_storage(step.image, engine)
     named = engine.find_image(step.name)
     if image is not None:
         built[step.name] = image
@@ -106,5 +106,5 @@ def _of_tag(step: TagImage, engine: Engine, built: dict[str, Image], anew: set[s
 def _of_pull(step: PullImage, engine: Engine) -> Verdict:
     if step.pull is PullPolicy.ALWAYS:
         return Verdict(True, "--pull")
-    there = bases.in_storage(step.image, engine) is not None
+    there = substitutes.in_storage(step.image, engine) is not None
     return _UNCHANGED if there else Verdict(True, "it is not in storage")

@@ -11,7 +11,6 @@ from rootless_build import own_directories, recovery, runs
 from rootless_build.backend import discovery
 from rootless_build.backend.api import Engine
 from rootless_build.backend.discovery import Choice
-from rootless_build.built_images import BuiltImages
 from rootless_build.cli import checkout as checkouts
 from rootless_build.cli import clean_images
 from rootless_build.cli.checkout import (
@@ -25,6 +24,7 @@ from rootless_build.cli.clean_account import Account
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import engine_for
 from rootless_build.host import lasting_directories
+from rootless_build.images.built import BuiltImages
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.text import shown
 from rootless_build.own_directories import OwnDirectories

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from rootless_build import image_removal, runs
+from rootless_build import runs
 from rootless_build.backend.api import Engine, ImageLabel, StoredImage, StoredImages
-from rootless_build.built_images import Built, BuiltImages
 from rootless_build.cli.clean_account import Account
+from rootless_build.images import removal as image_removal
+from rootless_build.images.built import Built, BuiltImages
 from rootless_build.model.data import dataclass
 
 _NO_RECORD = (

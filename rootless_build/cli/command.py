@@ -358,9 +358,9 @@ class Command(cli.Application):
     def config_error(self, keys: Sequence[str], message: str, hint: str = "") -> ConfigError:
         """A mistake in the value of a key: in the first of the files that has it."""
         # Only a mistake needs it.
-        from rootless_build.recipes import (
-            config,  # noqa: PLC0415
-            config_file,  # noqa: PLC0415
+        from rootless_build.recipes import (  # noqa: PLC0415
+            config,
+            config_file,
         )
 
         files = (self.project / config.FILE_NAME, command_line.user_file())

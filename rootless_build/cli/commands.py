@@ -252,12 +252,16 @@ class Base(Command):
 
     def _make(self, image: str) -> int:
         # Only this command makes base images.
-        from rootless_build import base, bases, built_images  # noqa: PLC0415
+        from rootless_build.images import built  # noqa: PLC0415
+        from rootless_build.images.bases import (  # noqa: PLC0415
+            packages,
+            substitutes,
+        )
         from rootless_build.model import references  # noqa: PLC0415
 
         source = Path(self.source).absolute() if self.source is not None else None
         references.check(image)
-        what = base.described(image, source)
+        what = packages.described(image, source)
         if source is not None and source.is_file():
             _check_archive(source)
         local = references.local(image)
@@ -268,7 +272,7 @@ class Base(Command):
         ):
             found = engine.find_image(local)
             if found is not None and not self.flag("force"):
-                if not bases.stands_in(found):
+                if not substitutes.stands_in(found):
                     raise UsageError(
                         f"there is an image {local}, and rbuild base did not make it",
                         hint="--force gives its name to a new one",
@@ -284,11 +288,11 @@ class Base(Command):
             else:
                 labels = ((LABEL_BASE, references.canonical(image)),)
                 reporter = StepReporter(self.view, 1)
-                records = built_images.BuiltImages(images_directory(), choice.backend.name)
-                step = built_images.of_base(local)
-                with built_images.recorded(records, step, engine, reporter) as journal:
+                records = built.BuiltImages(images_directory(), choice.backend.name)
+                step = built.of_base(local)
+                with built.recorded(records, step, engine, reporter) as journal:
                     own = journal.reporter(reporter) if journal else reporter
-                    found = base.made(image, source, engine, labels, Path(place), own)
+                    found = packages.made(image, source, engine, labels, Path(place), own)
                     if journal:
                         journal.made(found.id)
         answer = Answer("base-made", {"image": local, "id": found.id, "dry_run": False})

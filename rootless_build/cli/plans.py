@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from rootless_build import bases, outputs
+from rootless_build import outputs
 from rootless_build.backend import caller, discovery
 from rootless_build.backend.api import Backend, Engine, EngineSettings
 from rootless_build.backend.cached import RememberingEngine
@@ -29,13 +29,14 @@ from rootless_build.cli.looking import Looked
 from rootless_build.cli.pasting import comment, host_command
 from rootless_build.cli.session import is_isolated, named, unchanged_for, with_docker_socket
 from rootless_build.failures import check_containerfile
+from rootless_build.images.bases import substitutes as bases
+from rootless_build.images.own_files import OwnFiles
 from rootless_build.looks import Looks
 from rootless_build.model import plan as plans
 from rootless_build.model import references
 from rootless_build.model.errors import BackendUnavailableError, HostError, RbuildError
 from rootless_build.model.events import Answer
 from rootless_build.model.text import script_joined, script_quoted, shown
-from rootless_build.own_files import OwnFiles
 from rootless_build.process import programs
 from rootless_build.process.locks import hold
 from rootless_build.verdicts import Verdict, judge
@@ -192,7 +193,7 @@ def _with_stand_ins(step: plans.Step, engine: Engine) -> tuple[plans.Step, tuple
         return caller.in_numbers(step, image.user if image else ""), ()
     if not isinstance(step, plans.BuildImage):
         return step, ()
-    from rootless_build.from_lines import external_bases  # noqa: PLC0415 - see the package
+    from rootless_build.images.external import external_bases  # noqa: PLC0415 - see the package
 
     substitutes, pulled = [], []
     for wanted in external_bases(step):
@@ -300,7 +301,7 @@ def _exported(settings: EngineSettings) -> Iterator[str]:
 def explanation(plan: plans.Plan, builder: str) -> Iterator[str]:
     """What of the plan's containerfiles would be rewritten for a builder, and why."""
     # Most plans are shown without it.
-    from rootless_build.normalising import containerfile, explained  # noqa: PLC0415
+    from rootless_build.images.rewrite.session import containerfile, explained  # noqa: PLC0415
 
     for number, step in enumerate(plan.steps, 1):
         if not isinstance(step, plans.BuildImage):

@@ -24,7 +24,8 @@ from rootless_build.cli.command import Command, pairs
 from rootless_build.cli.engines import EngineToCome, cache_directory
 from rootless_build.cli.planned import Planned
 from rootless_build.cli.secrets import build_secret, secret_pairs
-from rootless_build.containerfile.building import Building
+from rootless_build.images.own_files import OwnFiles
+from rootless_build.images.rewrite.options import Building
 from rootless_build.looks import Looks
 from rootless_build.masking import Mask
 from rootless_build.model import mounts, references
@@ -41,7 +42,6 @@ from rootless_build.model.events import (
 )
 from rootless_build.model.overrides import Overrides, apply, where_possible
 from rootless_build.model.plan import BindMount, Plan, PullPolicy, RunContainer, Unexpanded
-from rootless_build.own_files import OwnFiles
 from rootless_build.process import programs
 from rootless_build.recipes.request import Request
 from rootless_build.runs import Run
@@ -49,8 +49,8 @@ from rootless_build.unchanged import Unchanged
 
 if TYPE_CHECKING:
     from rootless_build.backend.api import EngineSettings
-    from rootless_build.built_images import BuiltImages
     from rootless_build.host_power import Named
+    from rootless_build.images.built import BuiltImages
     from rootless_build.provenance import Attestor
     from rootless_build.reproduction import Reproduction
     from rootless_build.sandbox import Looking
@@ -218,7 +218,7 @@ def _containerfiles(words: tuple[str, ...]) -> tuple[Path | None, tuple[tuple[st
 
 def _problem(file: Path) -> tuple[str, str] | None:
     # Few runs name a file.
-    from rootless_build.containerfile.file import problem  # noqa: PLC0415
+    from rootless_build.images.containerfile.file import problem  # noqa: PLC0415
 
     return problem(file)
 
@@ -426,7 +426,7 @@ def _keep_images(command: Command) -> int:
 
 def _images(choice: Choice) -> BuiltImages:
     # A run that changes nothing builds none.
-    from rootless_build.built_images import BuiltImages  # noqa: PLC0415
+    from rootless_build.images.built import BuiltImages  # noqa: PLC0415
 
     return BuiltImages(images_directory(), choice.backend.name)
 

@@ -1,6 +1,6 @@
 """`.dockerignore`: which files of a build context no engine copies.
 
-BuildKit's understanding of the patterns is that of `rootless_build.containerfile.patterns`. Other
+BuildKit's understanding of the patterns is that of `containerfile.patterns`. Other
 engines have their own reading of the file and of its patterns, and as long as they do the copying a
 file that one of them may copy counts as read: it is left out when all of them leave it out. One too
 many costs a look at the engine's own cache, one too few would be a wrong "unchanged".
@@ -18,7 +18,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from rootless_build.containerfile.patterns import (
+from rootless_build.images.containerfile.patterns import (
     Pattern,
     PatternError,
     Patterns,

@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build.backend.api import LABEL_PREFIX, Image
-from rootless_build.containerfile import ignore_file
 from rootless_build.files import plain
 from rootless_build.fingerprint.ignore import Rules
 from rootless_build.fingerprint.index import Index
 from rootless_build.fingerprint.tree import Tree, scan
+from rootless_build.images.containerfile import ignore_file
+from rootless_build.images.own_files import SIGNED, OwnFiles, with_rules
 from rootless_build.model import plan
 from rootless_build.model.data import dataclass
 from rootless_build.model.plan import BindMount, BuildImage, Pairs, RunContainer
-from rootless_build.own_files import SIGNED, OwnFiles, with_rules
 
 _MOUNT: Final = re.compile(r"--mount=(\S*)")
 _QUOTING: Final = frozenset("\"'\\`$")

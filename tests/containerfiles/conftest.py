@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from rootless_build.backend.api import Backend, Engine, EngineSettings, Image
-from rootless_build.containerfile.building import Building
+from rootless_build.images.rewrite.options import Building
+from rootless_build.images.rewrite.session import normalised
 from rootless_build.model.plan import BuildImage, BuildOutput
-from rootless_build.normalising import normalised
 from tests.git_served import git, served
 from tests.recorder import Recorder
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from _pytest.mark import ParameterSet
 
-from rootless_build.containerfile.building import Building
+from rootless_build.images.rewrite.options import Building
 from rootless_build.model.errors import ContainerfileError, ImageBuildError
 from tests.containerfiles.cases import CASES, Case
 from tests.containerfiles.conftest import Build

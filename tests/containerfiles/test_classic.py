@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from rootless_build.backend.api import Engine, Image, Stdio
-from rootless_build.containerfile.building import Building
+from rootless_build.images.rewrite.options import Building
+from rootless_build.images.rewrite.session import normalised
 from rootless_build.model.errors import ContainerfileError
 from rootless_build.model.plan import BuildImage, RunContainer
-from rootless_build.normalising import normalised
 from tests.base_root import BASE
 from tests.recorder import Recorder
 

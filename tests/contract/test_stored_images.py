@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import image_removal
 from rootless_build.backend.api import Engine, Image, StoredImage
+from rootless_build.images import removal
 from rootless_build.model.events import ForwardingReporter, StepReporter
 from rootless_build.model.plan import BuildImage, Pairs, RunContainer
 from tests.base_root import BASE
@@ -54,7 +54,7 @@ def tag() -> str:
 def size(engine: Engine, removed: Sequence[StoredImage]) -> int:
     """What would come back."""
     sizes = engine.layer_sizes(removed)
-    known = [size for _, size in image_removal.freed(engine.stored_images(), removed, sizes)]
+    known = [size for _, size in removal.freed(engine.stored_images(), removed, sizes)]
     assert None not in known
     return sum(each or 0 for each in known)
 

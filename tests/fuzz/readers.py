@@ -18,11 +18,11 @@ from rbuild_docker.classic_log import ClassicLog
 from rbuild_docker.start_words import StartWords
 from rootless_build import runs
 from rootless_build.bundles import verify
-from rootless_build.containerfile import gitref, mounts, parser, patterns
 from rootless_build.files import repository
 from rootless_build.fingerprint.index import Index
 from rootless_build.fingerprint.records import Records
-from rootless_build.from_lines import external_bases
+from rootless_build.images.containerfile import gitref, mounts, parser, patterns
+from rootless_build.images.external import external_bases
 from rootless_build.model import build_secrets, plan, platforms, references, ulimits
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.plan import BuildImage, Origin

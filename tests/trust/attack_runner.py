@@ -30,8 +30,8 @@ PRELOADED = (
     "rootless_build.recipes.rbuild_toml",
     "rootless_build.recipes.bake.steps",
     "rootless_build.recipes.bake.files",
-    "rootless_build.containerfile.parser",
-    "rootless_build.normalising",
+    "rootless_build.images.containerfile.parser",
+    "rootless_build.images.rewrite.session",
     "rootless_build.runner",
     "rbuild_podman",
 )

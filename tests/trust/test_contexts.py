@@ -17,15 +17,15 @@ from typing import cast
 import pytest
 
 from rootless_build.backend.api import Engine
-from rootless_build.containerfile.building import Building
-from rootless_build.containerfile.content import Content
 from rootless_build.files import below
 from rootless_build.fingerprint import steps
+from rootless_build.images.own_files import OwnFiles
+from rootless_build.images.rewrite.build_context import Content
+from rootless_build.images.rewrite.options import Building
+from rootless_build.images.rewrite.session import explained, normalised
 from rootless_build.model.errors import ContainerfileError, RbuildError
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage
-from rootless_build.normalising import explained, normalised
-from rootless_build.own_files import OwnFiles
 from tests.unit.idle_engine import LocalEngine
 
 SECRET = "the host's own"

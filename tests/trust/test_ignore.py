@@ -25,16 +25,16 @@ from typing import cast
 import pytest
 
 from rootless_build.backend.api import Engine
-from rootless_build.containerfile.building import Building
 from rootless_build.fingerprint import steps, tree
 from rootless_build.fingerprint.filesystems import FileSystems
 from rootless_build.fingerprint.ignore import Rules
 from rootless_build.fingerprint.index import RACY, Index
+from rootless_build.images.own_files import OwnFiles
+from rootless_build.images.rewrite.options import Building
+from rootless_build.images.rewrite.session import normalised
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage
-from rootless_build.normalising import normalised
-from rootless_build.own_files import OwnFiles
 from rootless_build.process import programs
 from tests import ignore_tables as record
 from tests.unit.idle_engine import LocalEngine
@@ -417,7 +417,7 @@ SLOW = (
 REFUSED = ("[b-a]", "[", "[]", "[a-]", "!", "a|b*", "[[:x:]]", "a^*", "[a", "{a}*")
 ASKED = """
 import sys
-from rootless_build.containerfile.patterns import PatternError, ignored
+from rootless_build.images.containerfile.patterns import PatternError, ignored
 from rootless_build.fingerprint.ignore import Rules
 text = sys.stdin.read()
 for path in ("a" * 100, "a/" * 60 + "a", ("a" * 250 + "/") * 15 + "a", "a" * 255):

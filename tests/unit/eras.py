@@ -15,8 +15,8 @@ from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Final
 
+from rootless_build.images.rewrite.session import explained
 from rootless_build.model.plan import BuildImage
-from rootless_build.normalising import explained
 
 ERAS: Final = Path(__file__).parents[1] / "data" / "eras"
 ENGINES: Final = (

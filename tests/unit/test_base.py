@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from plumbum import local
 
-from rootless_build import base, golang
-from rootless_build.base import AptHost, BaseImage
-from rootless_build.golang import Toolchain
+from rootless_build.images.bases import golang, packages
+from rootless_build.images.bases.golang import Toolchain
+from rootless_build.images.bases.packages import AptHost, BaseImage
 from rootless_build.model.errors import HostError, StepFailedError, UsageError
 from rootless_build.process import programs
 
@@ -52,13 +52,13 @@ BOOKWORM = AptHost("debian", "bookworm", DEBIAN, CONFIGURATION)
 
 def sources(image: str, host: AptHost) -> list[str]:
     """The mirrors given to the tool, without options such as signed-by."""
-    words = base.command(base.parse(image), Path("/tmp/root.tar"), host)
+    words = packages.command(packages.parse(image), Path("/tmp/root.tar"), host)
     after = words[words.index("/tmp/root.tar") + 1 :]
     return [" ".join(p for p in word.split() if not p.startswith("[")) for word in after]
 
 
 def options(host: AptHost) -> list[str]:
-    words = base.command(base.parse("debian:bookworm"), Path("/tmp/root.tar"), host)
+    words = packages.command(packages.parse("debian:bookworm"), Path("/tmp/root.tar"), host)
     return [w for w in words if w.startswith(("--aptopt", "--customize"))]
 
 
@@ -84,7 +84,7 @@ def options(host: AptHost) -> list[str]:
     ],
 )
 def test_references_of_distributions(image: str, made: BaseImage) -> None:
-    assert base.parse(image) == made
+    assert packages.parse(image) == made
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_references_of_distributions(image: str, made: BaseImage) -> None:
 )
 def test_other_images_are_refused_with_the_way_out(image: str) -> None:
     with pytest.raises(UsageError, match="debian:bookworm") as refused:
-        base.parse(image)
+        packages.parse(image)
     assert "--from FILE" in refused.value.hint
 
 
@@ -127,14 +127,14 @@ def test_other_images_are_refused_with_the_way_out(image: str) -> None:
 )
 def test_a_release_that_is_not_there_is_said_before_anything_starts(image: str, meant: str) -> None:
     with pytest.raises(UsageError) as refused:
-        base.parse(image)
+        packages.parse(image)
     assert refused.value.hint == f"did you mean {meant}?"
 
 
 @pytest.mark.parametrize("image", ["debian:99", "debian:1", "debian:foobar", "ubuntu:foobar"])
 def test_a_release_unlike_any_is_refused_with_those_there_are(image: str) -> None:
     with pytest.raises(UsageError, match="there is no release") as refused:
-        base.parse(image)
+        packages.parse(image)
     assert ("12 (bookworm)" if image.startswith("debian") else "(jammy)") in refused.value.hint
     assert f"--from FILE {image}" in refused.value.hint
 
@@ -145,10 +145,12 @@ def test_a_release_that_is_newer_than_rbuild_is_known_where_the_host_knows_it(
     (tmp_path / "debian.csv").write_text(
         "version,codename,series,created,release,eol\n16,Forward,forward,2029-01-01,,\n"
     )
-    monkeypatch.setattr(base, "_SERIES", tmp_path)
-    assert base.parse("debian:forward").suite == "forward"
-    monkeypatch.setattr(base, "_os_release", lambda: {"ID": "debian", "VERSION_CODENAME": "own"})
-    assert base.parse("debian:own").suite == "own"
+    monkeypatch.setattr(packages, "_SERIES", tmp_path)
+    assert packages.parse("debian:forward").suite == "forward"
+    monkeypatch.setattr(
+        packages, "_os_release", lambda: {"ID": "debian", "VERSION_CODENAME": "own"}
+    )
+    assert packages.parse("debian:own").suite == "own"
 
 
 def test_the_host_s_own_mirror_is_used_with_its_updates_and_security() -> None:
@@ -224,12 +226,12 @@ SCM = ("curl", "gnupg", "netbase", "tzdata", "wget", "git", "mercurial", "openss
     ],
 )
 def test_buildpack_deps(image: str, distribution: str, suite: str, has: str, lacks: str) -> None:
-    made = base.parse(image)
+    made = packages.parse(image)
     assert (made.distribution, made.suite) == (distribution, suite)
     assert made.local_reference == f"localhost/{image}" + ("" if ":" in image else ":latest")
     assert has in made.packages
     assert lacks not in made.packages
-    (included,) = (w for w in base.command(made, Path("/t"), AptHost()) if "--include" in w)
+    (included,) = (w for w in packages.command(made, Path("/t"), AptHost()) if "--include" in w)
     assert {"ca-certificates", has} <= set(included.removeprefix("--include=").split(","))
 
 
@@ -245,7 +247,7 @@ def test_buildpack_deps(image: str, distribution: str, suite: str, has: str, lac
     ],
 )
 def test_golang(image: str, suite: str, go: Toolchain) -> None:
-    made = base.parse(image)
+    made = packages.parse(image)
     assert (made.distribution, made.suite, made.go) == ("debian", suite, go)
     assert {*SCM, "gcc", "pkg-config"} <= set(made.packages)
     assert (go.package in made.packages) is bool(go.package)
@@ -260,7 +262,7 @@ def test_golang(image: str, suite: str, go: Toolchain) -> None:
 )
 def test_what_can_t_be_made_is_named(image: str) -> None:
     with pytest.raises(UsageError, match=f"{image} can't be made from packages") as refused:
-        base.parse(image)
+        packages.parse(image)
     assert "golang:VERSION" in refused.value.message
     assert f"--from FILE {image}" in refused.value.hint
 
@@ -329,7 +331,7 @@ def test_go_of_the_distribution_is_a_link(tmp_path: Path) -> None:
 def test_without_the_tool_the_user_is_told_what_to_install(tmp_path: Path) -> None:
     nowhere = local.env(PATH=str(tmp_path))
     with nowhere, pytest.raises(HostError, match="mmdebstrap") as missing:
-        base.make_archive(base.parse("debian:12"), tmp_path / "root.tar", lambda *_: None)
+        packages.make_archive(packages.parse("debian:12"), tmp_path / "root.tar", lambda *_: None)
     assert missing.value.finding == "no-mmdebstrap"
     assert "apt-get install mmdebstrap" in missing.value.hint
 
@@ -340,12 +342,12 @@ def test_a_mirror_that_does_not_answer_is_named_and_nothing_remains(
 ) -> None:
     targets = "http://127.0.0.1:1/debian|bookworm|main|Debian\n"
     apt = AptHost("debian", "bookworm", targets, 'Acquire::Retries "0";')
-    monkeypatch.setattr(base, "host", lambda: apt)
+    monkeypatch.setattr(packages, "host", lambda: apt)
     (tmp_path / "root.tar").write_text("what was there")
     seen: list[bytes] = []
     with pytest.raises(StepFailedError, match="debian:bookworm") as failed:
-        base.make_archive(
-            base.parse("debian:12"), tmp_path / "root.tar", lambda data, _: seen.append(data)
+        packages.make_archive(
+            packages.parse("debian:12"), tmp_path / "root.tar", lambda data, _: seen.append(data)
         )
     assert "127.0.0.1" in failed.value.engine_words
     assert b"127.0.0.1" in b"".join(seen)
@@ -372,7 +374,7 @@ def pretended(script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
         f'#!/bin/sh\n[ "$1" != --unshare-helper ] || exec {real} "$@"\n{script}\nexit 1\n'
     )
     program.chmod(0o755)
-    monkeypatch.setattr(base, "host", lambda: BOOKWORM)
+    monkeypatch.setattr(packages, "host", lambda: BOOKWORM)
     with local.env(PATH=f"{program.parent}:{os.environ['PATH']}"):
         yield
 
@@ -382,7 +384,7 @@ def test_nothing_of_the_tools_temporary_files_stays(
 ) -> None:
     script = 'mkdir -m 500 -p "$TMPDIR/mmdebstrap.gpghome.x/below"'
     with pretended(script, tmp_path, monkeypatch), pytest.raises(StepFailedError):
-        base.make_archive(base.parse("debian:12"), tmp_path / "root.tar", lambda *_: None)
+        packages.make_archive(packages.parse("debian:12"), tmp_path / "root.tar", lambda *_: None)
     assert list(temporary.iterdir()) == []
 
 
@@ -402,7 +404,7 @@ def test_files_of_subordinate_uids_do_not_stay_either(
         pretended(script, tmp_path, monkeypatch),
         pytest.raises(StepFailedError) as caught,
     ):
-        base.make_archive(base.parse("debian:12"), tmp_path / "root.tar", lambda *_: None)
+        packages.make_archive(packages.parse("debian:12"), tmp_path / "root.tar", lambda *_: None)
     assert caught.value.status == 1
     assert not hasattr(caught.value, "__notes__")
     assert list(temporary.iterdir()) == []

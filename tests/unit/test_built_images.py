@@ -11,9 +11,11 @@ from typing import cast
 
 import pytest
 
-from rootless_build import built_images, image_removal, replaced_images
 from rootless_build.backend.api import LABEL_IMAGE, Engine, StoredImage, StoredImages
-from rootless_build.built_images import Built, BuiltImages, Step
+from rootless_build.images import built as built_images
+from rootless_build.images import removal as image_removal
+from rootless_build.images import replaced as replaced_images
+from rootless_build.images.built import Built, BuiltImages, Step
 from rootless_build.model.errors import ImageBuildError, StepFailedError
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.containerfile.parser import parse
+from rootless_build.images.bases.executables import LABEL
+from rootless_build.images.containerfile.parser import parse
+from rootless_build.images.rewrite.session import explained
 from rootless_build.model.plan import BuildImage
-from rootless_build.normalising import explained
-from rootless_build.substitutes import LABEL
 from tests.unit.eras import ENGINES
 
 IMAGES = Path(__file__).parents[2] / "contrib" / "images"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.from_lines import external_bases
+from rootless_build.images.external import external_bases
 from rootless_build.model.plan import BuildImage
 
 

@@ -8,10 +8,10 @@ from typing import cast
 import pytest
 
 from rootless_build.backend.api import Engine, ImageLabel
-from rootless_build.containerfile.building import Building
+from rootless_build.images.rewrite.options import Building
+from rootless_build.images.rewrite.session import normalised
 from rootless_build.model.events import BuildProgress, BuildState, Event, StepReporter
 from rootless_build.model.plan import BuildImage
-from rootless_build.normalising import normalised
 from tests.unit.idle_engine import LocalEngine
 
 

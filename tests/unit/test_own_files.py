@@ -11,14 +11,14 @@ from typing import cast
 import pytest
 
 from rootless_build.backend.api import Engine
-from rootless_build.containerfile.building import Building
-from rootless_build.containerfile.patterns import ignored
 from rootless_build.fingerprint import steps
 from rootless_build.fingerprint.ignore import Rules
+from rootless_build.images.containerfile.patterns import ignored
+from rootless_build.images.own_files import OwnFiles, with_rules
+from rootless_build.images.rewrite.options import Building
+from rootless_build.images.rewrite.session import normalised
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage, BuildOutput, Bundles, Plan
-from rootless_build.normalising import normalised
-from rootless_build.own_files import OwnFiles, with_rules
 from tests.unit.idle_engine import LocalEngine
 
 OURS = (

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from rootless_build import bases, runner
+from rootless_build import runner
 from rootless_build.backend.api import (
     LABEL_BASE,
     LABEL_BUILD,
@@ -26,6 +26,7 @@ from rootless_build.backend.api import (
     ImageLabel,
     Stdio,
 )
+from rootless_build.images.bases import substitutes
 from rootless_build.masking import mask_for
 from rootless_build.model import references
 from rootless_build.model.errors import (
@@ -442,11 +443,11 @@ def test_what_the_engine_cannot_do_is_said_before_the_image_is_built(project: Pa
 
 def test_what_was_built_from_a_stand_in_is_none() -> None:
     base = (LABEL_BASE, "docker.io/library/debian:bookworm")
-    assert bases.stands_in(Image("1" * 64, labels=(base,)))
+    assert substitutes.stands_in(Image("1" * 64, labels=(base,)))
     built = ImageLabel("/project").pair
-    assert not bases.stands_in(Image("1" * 64, labels=(base, built)))
-    assert not bases.stands_in(Image("1" * 64))
-    assert not bases.stands_in(None)
+    assert not substitutes.stands_in(Image("1" * 64, labels=(base, built)))
+    assert not substitutes.stands_in(Image("1" * 64))
+    assert not substitutes.stands_in(None)
 
 
 def test_a_container_that_stays_is_told_and_the_bundles_are_published(project: Path) -> None:

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import runner, substitutes
+from rootless_build import runner
 from rootless_build.backend.api import Container, Exit, Image
+from rootless_build.images.bases import executables
+from rootless_build.images.bases.executables import Substitute
 from rootless_build.model.events import Event, Level, Notice
 from rootless_build.model.plan import RunContainer
 from rootless_build.provenance import Attestor
-from rootless_build.substitutes import Substitute
 from tests.unit.test_runner import FakeContainer, FakeEngine, Work, nothing, plan, project, write
 
 __all__ = ["project"]
@@ -49,7 +50,7 @@ class EngineOfParts(FakeEngine):
 
 
 def run(project: Path, label: str, work: Work) -> list[Event]:
-    image = Image("1" * 64, labels=((substitutes.LABEL, label),) if label else ())
+    image = Image("1" * 64, labels=((executables.LABEL, label),) if label else ())
     made = plan(project)
     options = runner.Options(attest=lambda: Attestor(made, "podman", "4.3.1"))
     events: list[Event] = []
@@ -87,9 +88,9 @@ def large(file: Path) -> None:
 def test_only_a_file_of_the_containers_own_is_read(
     tmp_path: Path, make: Callable[[Path], None], found: int
 ) -> None:
-    image = Image("1", labels=((substitutes.LABEL, "/parts"),))
+    image = Image("1", labels=((executables.LABEL, "/parts"),))
     container = ImageOfOthers(RunContainer("dev"), Exit(0), nothing, None, make=make)
-    assert len(substitutes.read(image, container, tmp_path)) == found
+    assert len(executables.read(image, container, tmp_path)) == found
 
 
 def told(events: list[Event]) -> list[str]:
@@ -150,7 +151,7 @@ def test_a_part_is_named_as_a_person_would_name_it() -> None:
     runc = Substitute("runc", "pkg:deb/debian/runc@1.1.5")
     shim = replace(runc, name="shim")
     assert (
-        substitutes.sentence([runc, shim])
+        executables.sentence([runc, shim])
         == "not the project's own: runc, shim: Debian's runc 1.1.5"
     )
     tool = Substitute("x", "pkg:golang/example.com/a/tool@v1?goos=linux")

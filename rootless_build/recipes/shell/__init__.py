@@ -1,1 +1,4 @@
-"""Lines of a recipe, read by a grammar of the shell's: what in them is docker's. Start with `line`."""
+"""Lines of a recipe, read by a grammar of the shell's: which commands are docker's.
+
+Start with `line`.
+"""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from rootless_build.containerfile.content import Content
-from rootless_build.containerfile.features import builder
-from rootless_build.containerfile.normal import Normal, normal
-from rootless_build.containerfile.parser import parse
-from rootless_build.containerfile.patterns import Patterns, ignored
-from rootless_build.containerfile.stages import Given, Image
-from rootless_build.containerfile.work import Work
+from rootless_build.images.containerfile.parser import parse
+from rootless_build.images.containerfile.patterns import Patterns, ignored
+from rootless_build.images.containerfile.stages import Given, Image
+from rootless_build.images.rewrite.build_context import Content
+from rootless_build.images.rewrite.context import Work
+from rootless_build.images.rewrite.features import builder
+from rootless_build.images.rewrite.rewriter import Normal, normal
 from rootless_build.model import platforms
 
 OLD = "buildah 1.28.2"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rootless_build.containerfile.features import BUILDAH, CLASSIC, Feature, builder
+from rootless_build.images.rewrite.features import BUILDAH, CLASSIC, Feature, builder
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rootless_build.containerfile import grammar
-from rootless_build.containerfile.parser import heredoc_of, logical_words, parse
-from rootless_build.containerfile.syntax import Heredoc, Instruction, Position
-from rootless_build.containerfile.words import WordError, raw_words
+from rootless_build.images.containerfile import grammar
+from rootless_build.images.containerfile.parser import heredoc_of, logical_words, parse
+from rootless_build.images.containerfile.syntax import Heredoc, Instruction, Position
+from rootless_build.images.containerfile.words import WordError, raw_words
 from rootless_build.model.errors import ContainerfileError
 
 

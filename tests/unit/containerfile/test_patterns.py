@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.containerfile.patterns import (
+from rootless_build.images.containerfile.patterns import (
     Pattern,
     PatternError,
     Patterns,

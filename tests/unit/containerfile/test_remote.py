@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.containerfile import remote
-from rootless_build.containerfile.gitref import GitRef
+from rootless_build.images.containerfile.gitref import GitRef
+from rootless_build.images.rewrite import downloads
 from tests.git_served import git, served
 
 
@@ -44,7 +44,7 @@ def account_with_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def checkout(url: str, ref: str, target: Path, data: Path | None) -> Path:
-    remote.checkout(GitRef(url, ref), target, keep_git_dir=True, checksum="", data=data)
+    downloads.checkout(GitRef(url, ref), target, keep_git_dir=True, checksum="", data=data)
     return target
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rootless_build.containerfile.words import Modes, WordError, expanded, quoted
+from rootless_build.images.containerfile.words import Modes, WordError, expanded, quoted
 
 VARIABLES = {"HOME": "/root", "FOO": "xxyy", "EMPTY": "", "STAR": "a***yy*", "BAR": "x"}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.containerfile.stages import Image
+from rootless_build.images.containerfile.stages import Image
 from rootless_build.model.errors import ContainerfileError
 from tests.unit.containerfile.rewriting import Rewriting, last, same
 

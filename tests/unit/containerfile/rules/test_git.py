@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.containerfile.gitref import GitRef, GitRefError, parse
+from rootless_build.images.containerfile.gitref import GitRef, GitRefError, parse
 from rootless_build.model.errors import ContainerfileError
 from tests.unit.containerfile.rewriting import Rewriting, last, same
 

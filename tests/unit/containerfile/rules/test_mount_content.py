@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.containerfile.content import Content
-from rootless_build.containerfile.stages import Image
+from rootless_build.images.containerfile.stages import Image
+from rootless_build.images.rewrite.build_context import Content
 from tests.unit.containerfile.rewriting import OLD, Rewriting, last, same
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.containerfile.stages import Image
+from rootless_build.images.containerfile.stages import Image
 from tests.unit.containerfile.rewriting import Rewriting, last, same
 
 

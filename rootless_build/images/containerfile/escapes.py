@@ -1,0 +1,66 @@
+"""A containerfile whose escape character is a backtick, with the backslash instead."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Final
+
+from rootless_build.images.containerfile.edit import made
+from rootless_build.images.containerfile.syntax import Containerfile, Flag, Instruction
+
+_EXPANDED: Final = (
+    *("ADD", "ARG", "COPY", "ENV", "EXPOSE", "FROM", "LABEL", "STOPSIGNAL", "USER", "VOLUME"),
+    "WORKDIR",
+)
+"""Instructions whose arguments the engine reads as words; a shell reads the others."""
+
+
+def with_backslash(file: Containerfile) -> Containerfile:
+    """The same file, every instruction on one line."""
+    return dataclasses.replace(
+        file, escape="\\", instructions=tuple(map(_instruction, file.instructions))
+    )
+
+
+def _instruction(instruction: Instruction) -> Instruction:
+    if instruction.inner is not None:
+        inner = _instruction(instruction.inner)
+        new = made(instruction, (), inner.text, None)
+        return dataclasses.replace(new, inner=inner)
+    # A flag has been read already, but its value is a word.
+    flags = tuple(
+        Flag(flag.name, flag.value and _word(flag.value), flag.offset) for flag in instruction.flags
+    )
+    body, strings = instruction.body, instruction.json
+    if instruction.keyword in _EXPANDED:
+        if strings is None:
+            body = _word(body)
+        else:
+            strings = tuple(map(_word, strings))
+            body = json.dumps(strings, ensure_ascii=False)
+    return made(instruction, flags, body, strings)
+
+
+def _word(text: str) -> str:
+    result, quote, at = "", "", 0
+    while at < len(text):
+        character = text[at]
+        at += 1
+        if quote == "'":
+            quote = "" if character == "'" else quote
+            result += character
+        elif character == "\\":
+            result += "\\\\"
+        elif character == "`":
+            following = text[at : at + 1]
+            if quote and following not in {'"', "$", "`"}:
+                result += character
+            elif following:
+                result += following if following == "`" else f"\\{following}"
+                at += 1
+        else:
+            if character in "'\"":
+                quote = "" if character == quote else quote or character
+            result += character
+    return result

@@ -1,0 +1,96 @@
+"""The images that a build needs from outside: what its FROM, COPY --from and mount from= name."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rootless_build.files import plain
+from rootless_build.images.containerfile.parser import parse
+from rootless_build.images.containerfile.stages import Given, Stage, earlier, split
+from rootless_build.model import platforms
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import ContainerfileError
+from rootless_build.model.plan import BuildImage
+from rootless_build.model.references import canonical
+
+_SCRATCH: Final = "scratch"
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """`names` are references as written; `complete` is false when there are more of them, which
+    only an engine can tell.
+    """
+
+    names: tuple[str, ...]
+    complete: bool = True
+
+
+def external_bases(step: BuildImage) -> tuple[str, ...]:
+    """The names of `external`."""
+    return external(step).names
+
+
+def external(step: BuildImage) -> External:
+    """The references, as written, that no stage of the containerfile provides.
+
+    Only the stages that `step.target` (default: the last) needs count. A variable is replaced as
+    BuildKit replaces it: build argument, else the default of its ARG before the first FROM. What
+    can't be resolved, or is provided by a build context or substitute of the step, is left out;
+    so is everything when there is no readable containerfile: the engine says it better.
+    """
+    try:
+        text = _text(step)
+    except OSError:
+        return External((), complete=False)
+    platform = step.platforms[0] if len(step.platforms) == 1 else None
+    given = Given(dict(step.build_args), platforms.arguments(platform))
+    try:
+        _, stages = split(parse(text), given)
+    except ContainerfileError:
+        return External((), complete=False)
+    provided = {canonical(name) for name, _ in (*step.build_contexts, *step.substitutes)}
+    wanted = _outside(stages, step.target, provided)
+    return External(tuple(name for name in wanted.names if name != _SCRATCH), wanted.complete)
+
+
+def _text(step: BuildImage) -> str:
+    if step.containerfile_text is not None:
+        return step.containerfile_text
+    path = step.containerfile
+    if path is None:
+        named = (step.context / name for name in ("Dockerfile", "Containerfile"))
+        path = next((file for file in named if file.is_file()), None)
+    return plain.text(path, errors="surrogateescape") if path else ""
+
+
+def _outside(stages: tuple[Stage, ...], target: str | None, provided: set[str]) -> External:
+    if not stages:
+        return External((), complete=False)
+    first = len(stages) - 1 if target is None else earlier(target, stages, len(stages))
+    # An unknown target: the engine refuses it, and names it.
+    pending = [first] if first is not None else []
+    needed: set[int] = set()
+    found: dict[str, None] = {}
+    complete = True
+    while pending:
+        number = pending.pop()
+        if number in needed:
+            continue
+        needed.add(number)
+        stage = stages[number]
+        # FROM takes no number, and a stage only sees those before it.
+        names = [(stage.base, False), *((name, True) for name in stage.others)]
+        for name, numbers in names:
+            # Variables of COPY --from and mounts are those of the stage, which only engines know.
+            if not name or "$" in name:
+                complete = False
+                continue
+            if canonical(name) in provided:
+                continue
+            before = earlier(name, stages, number, numbers=numbers)
+            if before is not None:
+                pending.append(before)
+            else:
+                found[name] = None
+    return External(tuple(found), complete)

@@ -1,0 +1,179 @@
+"""What the rules share: the builder, what a build is given, files that are put beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import field
+from pathlib import Path
+from typing import Final
+
+from rootless_build.images.containerfile.grammar import error
+from rootless_build.images.containerfile.stages import Given, Image, Scope, Stage
+from rootless_build.images.containerfile.syntax import Containerfile, Instruction
+from rootless_build.images.rewrite.build_context import Content
+from rootless_build.images.rewrite.features import Builder, Feature
+from rootless_build.model.data import dataclass
+from rootless_build.model.errors import ContainerfileError
+
+FILES: Final = "rbuild-files"
+"""The build context with the files that the rules make."""
+CONTEXT: Final = "rbuild-context"
+"""The stage that holds the build context, as .dockerignore leaves it."""
+_UNKNOWN: Final = "0" * 12
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """What a rule did to the instruction at `line`, and why.
+
+    `differs` says what is not as it would be with BuildKit; empty for an exact rewrite. `refused`
+    rewrites only occur in an explanation: a build ends with them.
+    """
+
+    rule: str
+    line: int
+    instruction: str
+    why: str
+    differs: str = ""
+    refused: bool = False
+
+
+@dataclass(slots=True)
+class Work:
+    """One file for one build.
+
+    `directory` is where files may be put; None: nothing is done, the rewrites are only told.
+    `data` is the user's own directory, for what lasts longer than a build. `contexts` are the
+    build contexts of the step. `image` looks up what is in the engine's storage.
+    """
+
+    file: Containerfile
+    builder: Builder
+    given: Given
+    content: Content
+    image: Callable[[str], Image | None]
+    directory: Path | None = None
+    data: Path | None = None
+    contexts: tuple[tuple[str, str], ...] = ()
+    replaced: frozenset[str] = frozenset()
+    """References, in full, of images that are taken from elsewhere: a build context, a stand-in."""
+    network: str | None = None
+    platform: str | None = None
+    allow_inexact: bool = False
+    local: bool = True
+    """Whether the engine sees this host's files."""
+    rewrites: list[Rewrite] = field(default_factory=list)
+    needs_files: bool = False
+    needs_context: bool = False
+    derived: dict[int, list[tuple[str, tuple[Instruction, ...]]]] = field(default_factory=dict)
+    """Stages to be put before the stage of that number: the name, and the instructions."""
+    count: int = 0
+
+    @property
+    def takes_files(self) -> bool:
+        """Whether files can be given to the build beside its context."""
+        return self.local and self.builder.has(Feature.BUILD_CONTEXT)
+
+    @property
+    def explains(self) -> bool:
+        """Whether nothing is done, and only told."""
+        return self.directory is None
+
+    def add_file(self, name: str, content: bytes, mode: int = 0o644) -> str:
+        """A file of that name in a directory of its own; its path in the context FILES."""
+        path = self.new_path(name)
+        if self.directory is not None:
+            file = self.directory / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+            file.chmod(mode)
+            # The time is part of what engines compare.
+            os.utime(file, (0, 0))
+        return path
+
+    def new_path(self, name: str) -> str:
+        """A path in the context FILES where nothing is yet."""
+        self.count += 1
+        self.needs_files = True
+        return f"{self.count}/{name}"
+
+    def context_digest(self, source: str) -> str:
+        """Twelve hex digits for what is at `source` in the build context."""
+        return _UNKNOWN if self.explains else self.content.digest(source)[:12]
+
+    def stage_before(self, number: int, instructions: tuple[Instruction, ...]) -> str:
+        """Put a stage before the one of that number, and name it."""
+        self.count += 1
+        name = f"rbuild-{self.count}"
+        self.derived.setdefault(number, []).append((name, instructions))
+        return name
+
+
+@dataclass(slots=True)
+class At:
+    """Where a rule is applied: the instruction as the file has it, and what holds there."""
+
+    work: Work
+    origin: Instruction
+    scope: Scope
+    number: int
+    """Of the stage, from 0."""
+    stages: tuple[Stage, ...]
+    marker: Callable[[str], str]
+    """Twelve hex digits for what a stage, image or context of that name holds."""
+
+    def has(self, feature: Feature) -> bool:
+        """Whether the builder does this as BuildKit does."""
+        return self.work.builder.has(feature)
+
+    def note(self, rule: str, why: str, differs: str = "", *, refused: bool = False) -> None:
+        """Take down what was done."""
+        place = self.origin.line
+        entry = Rewrite(rule, place, shown(self.origin), why, differs, refused)
+        if entry not in self.work.rewrites:
+            self.work.rewrites.append(entry)
+
+    def inexact(self, rule: str, feature: Feature, differs: str) -> None:
+        """Take down what will differ. Raises ContainerfileError unless that is allowed."""
+        why = self.work.builder.since(feature)
+        if not self.work.allow_inexact and not self.work.explains:
+            raise self.error(
+                f"{self.work.builder.shown} can't do this as BuildKit does ({why}): {differs}",
+                "--allow-inexact builds it all the same; or use a newer engine",
+            )
+        self.note(rule, why, differs)
+
+    def refuse(self, rule: str, feature: Feature, reason: str, hint: str = "") -> None:
+        """Raises ContainerfileError for what can't be rewritten at all."""
+        why = self.work.builder.since(feature)
+        if not self.work.explains:
+            message = f"{reason} ({why}; this is {self.work.builder.shown})"
+            raise self.error(message, hint or "use a newer engine")
+        self.note(rule, why, reason, refused=True)
+
+    def error(self, message: str, hint: str = "") -> ContainerfileError:
+        """An error at this instruction."""
+        return error(self.work.file, self.origin, f"{shown(self.origin)}: {message}", 0, hint)
+
+
+def shown(instruction: Instruction) -> str:
+    """An instruction in a few words, as progress and errors have it."""
+    text = instruction.text
+    if instruction.heredocs:
+        lines = [line.strip() for line in instruction.heredocs[0].text.splitlines()]
+        first = next((line for line in lines if line), "")
+        text += f" ({first}{'…' if len(lines) > 1 else ''})" if first else ""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+_LONGEST: Final = 200
+
+
+def fingerprint(*parts: str) -> str:
+    """Twelve hex digits of these texts."""
+    total = hashlib.sha256()
+    for part in parts:
+        total.update(part.encode(errors="surrogateescape") + b"\0")
+    return total.hexdigest()[:12]

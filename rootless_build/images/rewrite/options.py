@@ -1,0 +1,21 @@
+"""How image builds are done, as far as containerfiles are concerned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rootless_build.images.own_files import OwnFiles
+from rootless_build.model.data import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Building:
+    """How image builds are done. `builder` is the engine's name and version (`podman 4.3.1`),
+    empty where it is not known. `data` is the user's directory for what was fetched. `own` are the
+    places of rbuild's own files, which reach no build context.
+    """
+
+    builder: str = ""
+    data: Path | None = None
+    allow_inexact: bool = False
+    own: OwnFiles = OwnFiles()

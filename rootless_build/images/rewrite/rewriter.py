@@ -1,0 +1,377 @@
+"""From a containerfile and an engine to one that this engine builds alike."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import field
+from pathlib import Path
+from typing import Final
+
+from rootless_build.images.containerfile import grammar, mounts
+from rootless_build.images.containerfile.edit import made, new, rendered, with_body
+from rootless_build.images.containerfile.escapes import with_backslash
+from rootless_build.images.containerfile.parser import logical_words
+from rootless_build.images.containerfile.stages import (
+    Scope,
+    Scopes,
+    Stage,
+    declared,
+    earlier,
+    heading_variables,
+    needed,
+    sources,
+    split,
+)
+from rootless_build.images.containerfile.syntax import Flag, Instruction
+from rootless_build.images.containerfile.words import WordError, expanded
+from rootless_build.images.rewrite.build_context import Content
+from rootless_build.images.rewrite.context import FILES, At, Rewrite, Work, fingerprint
+from rootless_build.images.rewrite.features import Feature
+from rootless_build.images.rewrite.rules import applied
+from rootless_build.images.rewrite.rules.mount_content import context_stage, unnamed
+from rootless_build.model import platforms
+from rootless_build.model.data import dataclass
+
+_TRIGGERS: Final = (
+    *(
+        "<<",
+        "${",
+        ".git",
+        "git-dir",
+        "git@",
+        "ssh://",
+        "git://",
+        "mount",
+        "link",
+        "parents",
+        "exclude",
+        "chmod",
+        "checksum",
+        "unpack",
+    ),
+    *("platform", "network", "security", "device", "interval", "escape", "PLATFORM", "OS", "ARCH"),
+)
+"""Without any of these in it nothing is to be rewritten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An instruction of the new file, and the one of the old file that it stands for."""
+
+    now: Instruction
+    origin: Instruction | None
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """`text` is the new file. `heading` and `stages` are its lines; of the stages those that were
+    added have lines without an origin. `files`: whether it needs the build context FILES.
+    """
+
+    text: str
+    heading: tuple[Line, ...]
+    stages: tuple[tuple[Line, ...], ...]
+    files: bool
+    rewrites: tuple[Rewrite, ...]
+
+
+def normal(work: Work, target: str | None = None) -> Normal | None:
+    """What to build instead for `target` (None: the last stage), or None: the file as it is.
+
+    Raises ContainerfileError for what is wrong in the file, and for what can't be rewritten.
+    """
+    grammar.check(work.file)
+    source = "".join(instruction.source for instruction in work.file.instructions)
+    named = any(i.keyword == "FROM" and "$" in i.body for i in work.file.instructions)
+    if not named and work.file.escape == "\\" and not any(map(source.__contains__, _TRIGGERS)):
+        return None
+    return _Normaliser(work, target).result()
+
+
+def unchanged(work: Work) -> Normal:
+    """The file as it is, in the same form."""
+    heading, stages = split(work.file, work.given)
+    return Normal(
+        "",
+        tuple(Line(instruction, instruction) for instruction in heading),
+        tuple(tuple(Line(i, i) for i in (s.begin, *s.instructions)) for s in stages),
+        files=False,
+        rewrites=(),
+    )
+
+
+@dataclass(slots=True)
+class _Part:
+    """A stage on its way."""
+
+    number: int
+    stage: Stage
+    base: int | None
+    """The stage that it goes on from."""
+    lines: list[Line] = field(default_factory=list)
+    scope: Scope = field(default_factory=Scope)
+
+
+class _Normaliser:
+    def __init__(self, work: Work, target: str | None) -> None:
+        self._work = work
+        self._original = work.file
+        if work.file.escape != "\\" and not work.builder.has(Feature.ESCAPE):
+            work.file = with_backslash(work.file)
+            self._note_first("escape", work.builder.since(Feature.ESCAPE))
+        self._heading, self._stages = split(work.file, work.given)
+        contexts = frozenset(name for name, _ in work.contexts)
+        self._needed = needed(self._stages, target, contexts)
+        self._parts: dict[int, _Part] = {}
+        self._definitions: dict[int, str] = {}
+        self._origins = dict(
+            zip(map(id, work.file.instructions), self._original.instructions, strict=True)
+        )
+
+    def result(self) -> Normal | None:
+        heading = self._rewritten_heading()
+        variables = heading_variables(self._heading, self._work.given, self._work.file.escape)
+        scopes = Scopes(variables, self._work.given, self._work.image, self._work.file.escape)
+        for number in sorted(self._needed):
+            self._parts[number] = self._stage(number, variables, scopes)
+        self._note_unneeded()
+        if not self._work.rewrites:
+            return None
+        stages = self._composed()
+        directives = "" if self._work.file.escape == "\\" else "# escape=`\n"
+        lines = [*heading, *(line for stage in stages for line in stage)]
+        text = directives + "".join(rendered(line.now) for line in lines)
+        return Normal(
+            text,
+            tuple(heading),
+            stages,
+            self._work.needs_files,
+            tuple(sorted(self._work.rewrites, key=lambda rewrite: rewrite.line)),
+        )
+
+    # --- instructions ---------------------------------------------------------------------------
+
+    def _rewritten_heading(self) -> list[Line]:
+        lines = self._platform_arguments()
+        before: list[Instruction] = []
+        for instruction in self._heading:
+            variables = heading_variables(before, self._work.given, self._work.file.escape)
+            at = self._at(instruction, Scope(variables), 0)
+            lines += [Line(now, self._origin(instruction)) for now in applied(instruction, at)]
+            before.append(instruction)
+        return lines
+
+    def _platform_arguments(self) -> list[Line]:
+        """TARGETARCH and its like, where the engine does not set them."""
+        if self._work.builder.has(Feature.PLATFORM_ARGUMENTS):
+            return []
+        used = [
+            name
+            for name in platforms.ARGUMENTS
+            if any(
+                each.keyword == "ARG" and name in {known for known, _ in declared(each)}
+                for each in self._work.file.instructions
+            )
+            or any(f"${name}" in s.begin.text or f"${{{name}" in s.begin.text for s in self._stages)
+        ]
+        if not used:
+            return []
+        why = self._work.builder.since(Feature.PLATFORM_ARGUMENTS)
+        self._note_first("platform-arguments", f"{', '.join(used)} given by rbuild: {why}")
+        values = self._work.given.platform
+        return [Line(new("ARG", f"{name}={values.get(name, '')}"), None) for name in used]
+
+    def _stage(self, number: int, variables: dict[str, str], scopes: Scopes) -> _Part:
+        stage = self._stages[number]
+        base = earlier(stage.base or "", self._stages, number, numbers=False)
+        part = _Part(number, stage, base)
+        at = self._at(stage.begin, Scope(dict(variables)), number)
+        part.lines += [Line(now, self._origin(stage.begin)) for now in applied(stage.begin, at)]
+        parent = self._parts[base].scope if base is not None and base in self._parts else None
+        part.scope = scopes.begin(stage.base, parent)
+        for instruction in stage.instructions:
+            at = self._at(instruction, part.scope, number)
+            done = self._trigger(instruction, at) if instruction.inner else applied(instruction, at)
+            part.lines += [Line(now, self._origin(instruction)) for now in done]
+            try:
+                scopes.after(instruction, part.scope)
+            except WordError as wrong:
+                raise at.error(str(wrong)) from wrong
+        return part
+
+    def _trigger(self, instruction: Instruction, at: At) -> tuple[Instruction, ...]:
+        """ONBUILD: what its instruction becomes has to be one instruction, and need no files."""
+        inner = instruction.inner
+        if inner is None:
+            return (instruction,)
+        inner = dataclasses.replace(inner, heredocs=instruction.heredocs)
+        count = self._work.count
+        done = applied(inner, at)
+        if done == (inner,):
+            return (instruction,)
+        if len(done) > 1 or self._work.count != count:
+            message = "an ONBUILD can't be rewritten that takes files from elsewhere"
+            raise at.error(message, "use a newer engine")
+        return (dataclasses.replace(with_body(instruction, done[0].text), heredocs=()),)
+
+    def _at(self, instruction: Instruction, scope: Scope, number: int) -> At:
+        return At(
+            self._work,
+            self._origin(instruction),
+            scope,
+            number,
+            self._stages,
+            lambda name: self._marker(name, number),
+        )
+
+    def _origin(self, instruction: Instruction) -> Instruction:
+        return self._origins.get(id(instruction), instruction)
+
+    def _note_first(self, rule: str, why: str) -> None:
+        first = self._original.instructions[0]
+        self._work.rewrites.append(Rewrite(rule, first.line, "", why))
+
+    # --- what a stage is made of ----------------------------------------------------------------
+
+    def _marker(self, name: str, number: int) -> str:
+        directory = dict(self._work.contexts).get(name)
+        index = earlier(name, self._stages, number)
+        if index is not None and directory is None:
+            return self._definition(index)
+        if directory is not None:
+            place = Path(directory)
+            if "://" not in directory and place.is_dir() and not self._work.explains:
+                return Content(place).digest("")[:12]
+            return fingerprint(name, directory)
+        image = self._work.image(name)
+        return fingerprint(name, image.id if image else "")
+
+    def _definition(self, number: int) -> str:
+        """Twelve hex digits for all that the stage is made of, as far as it is known.
+
+        All files that it copies are read for them: asked for only where a rewrite needs them.
+        """
+        if number not in self._definitions:
+            self._definitions[number] = self._made_of(self._parts[number])
+        return self._definitions[number]
+
+    def _made_of(self, part: _Part) -> str:
+        pieces = [rendered(line.now) for line in part.lines]
+        pieces += [f"{name}={value}" for name, value in sorted(self._work.given.arguments.items())]
+        pieces += [f"{name}={value}" for name, value in sorted(self._work.given.platform.items())]
+        if part.stage.base:
+            pieces.append(self._based_on(part))
+        for line in part.lines:
+            pieces += self._copied(line.now, part)
+        return fingerprint(*pieces)
+
+    def _based_on(self, part: _Part) -> str:
+        if part.base is not None and part.base in self._parts:
+            return self._definition(part.base)
+        # A build context may stand for a stage of the file.
+        return self._marker(part.stage.base or "", part.number)
+
+    def _copied(self, instruction: Instruction, part: _Part) -> list[str]:
+        if instruction.keyword not in {"COPY", "ADD"}:
+            return []
+        origin = instruction.value("from")
+        words = (
+            instruction.json if instruction.json is not None else logical_words(instruction.body)
+        )
+        if origin == FILES:
+            if self._work.directory is None:
+                return []
+            files = Content(self._work.directory)
+            return [files.digest(word) for word in words[:-1]]
+        if origin is not None:
+            derived = dict(self._work.derived.get(part.number, ()))
+            if origin in derived:
+                return [rendered(each) for each in derived[origin]]
+            return [self._marker(origin, part.number)]
+        found = []
+        for word in words[:-1]:
+            try:
+                path = expanded(word, part.scope.variables).text
+            except WordError:
+                path = "."
+            if "://" not in path:
+                found.append(self._work.context_digest(path))
+        return found
+
+    # --- the whole ------------------------------------------------------------------------------
+
+    def _note_unneeded(self) -> None:
+        """Stages that are not built must not keep the engine from reading the file."""
+        if self._work.builder.has(Feature.COPY_HEREDOC):
+            return
+        for number, stage in enumerate(self._stages):
+            if number in self._needed:
+                continue
+            for instruction in stage.instructions:
+                if instruction.heredocs:
+                    since = self._work.builder.since(Feature.RUN_HEREDOC)
+                    why = f"left out, it is not needed: {since}"
+                    origin = self._origin(stage.begin)
+                    self._work.rewrites.append(Rewrite("stage", origin.line, origin.text, why))
+                    break
+
+    def _composed(self) -> tuple[tuple[Line, ...], ...]:
+        """The stages that are needed, those that were added before them, and names for numbers."""
+        stages: list[list[Line]] = []
+        for number, part in sorted(self._parts.items()):
+            for name, instructions in self._work.derived.get(number, ()):
+                first, *rest = instructions
+                named = with_body(first, f"{first.body} AS {name}")
+                stages.append([Line(each, None) for each in (named, *rest)])
+            stages.append([self._named(line, number) for line in part.lines])
+        if self._work.needs_context:
+            stages.insert(0, [Line(each, None) for each in context_stage()])
+        used = {name for stage in stages for line in stage for name in _names(line.now)}
+        for stage in stages:
+            if stage[0].origin is not None:
+                stage[0] = self._with_name(stage[0], used)
+        return tuple(map(tuple, stages))
+
+    def _with_name(self, line: Line, used: set[str]) -> Line:
+        for number, stage in enumerate(self._stages):
+            if self._origin(stage.begin) is line.origin and stage.name is None:
+                name = unnamed(number)
+                if name in used:
+                    return Line(with_body(line.now, f"{line.now.body} AS {name}"), line.origin)
+        return line
+
+    def _named(self, line: Line, number: int) -> Line:
+        """Numbers of stages mean others when some are added or left out."""
+        now = line.now
+
+        def renamed(name: str) -> str:
+            if not name.isdecimal():
+                return name
+            index = earlier(name, self._stages, number)
+            return name if index is None else self._stages[index].name or unnamed(index)
+
+        flags = tuple(_renamed(flag, now.keyword, renamed) for flag in now.flags)
+        if flags == now.flags:
+            return line
+        return Line(made(now, flags, now.body, now.json), line.origin)
+
+
+def _renamed(flag: Flag, keyword: str, renamed: Callable[[str], str]) -> Flag:
+    value = flag.value or ""
+    if keyword in {"COPY", "ADD"} and flag.name == "from":
+        return Flag(flag.name, renamed(value), flag.offset)
+    if keyword == "RUN" and flag.name == "mount":
+        mount = mounts.parse(value)
+        if mount.origin is not None and renamed(mount.origin) != mount.origin:
+            changed = dataclasses.replace(mount, origin=renamed(mount.origin))
+            return Flag(flag.name, str(changed), flag.offset)
+    return flag
+
+
+def _names(instruction: Instruction) -> set[str]:
+    """Stages that an instruction names, as far as they can have been named here."""
+    found = set(sources(instruction))
+    if instruction.keyword == "FROM":
+        found.add(logical_words(instruction.body)[0])
+    return found

@@ -1,0 +1,16 @@
+"""`COPY --link`: how a layer is stored, and nothing about what is in it."""
+
+from __future__ import annotations
+
+from rootless_build.images.containerfile.edit import without
+from rootless_build.images.containerfile.syntax import Instruction
+from rootless_build.images.rewrite.context import At
+from rootless_build.images.rewrite.features import Feature
+
+
+def link(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:
+    """Take the flag away. The files are the same unless a directory on the way is a link."""
+    if instruction.flag("link") is None or at.has(Feature.LINK):
+        return None
+    at.note("link", f"--link left out: {at.work.builder.since(Feature.LINK)}")
+    return (without(instruction, "link"),)

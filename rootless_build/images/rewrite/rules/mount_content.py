@@ -1,0 +1,120 @@
+"""What a bind mount holds: no ignored files, no writes that last, and a step that is done again
+when it changed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import posixpath
+from pathlib import Path
+
+from rootless_build.images.containerfile.edit import copy, new
+from rootless_build.images.containerfile.mounts import Mount
+from rootless_build.images.containerfile.stages import earlier
+from rootless_build.images.containerfile.syntax import Flag, Instruction
+from rootless_build.images.containerfile.words import WordError, expanded
+from rootless_build.images.rewrite.build_context import Content
+from rootless_build.images.rewrite.context import CONTEXT, At, fingerprint
+from rootless_build.images.rewrite.features import Feature
+from rootless_build.images.rewrite.rules.mount_flags import changed
+
+
+def mount_content(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:
+    """Mount a stage instead of the context itself, and mark the mount with what it holds."""
+    return changed(instruction, lambda mount: _safe(mount, at))
+
+
+def _safe(mount: Mount, at: At) -> Mount:
+    if mount.type != "bind":
+        return mount
+    mount = _inside(mount, at)
+    source, origin = mount.source or ".", mount.origin
+    if origin is None:
+        known = at.has(Feature.MOUNT_CONTENT_CACHED)
+        if not at.has(Feature.MOUNT_IGNORES) and at.work.content.ignores_any(source):
+            at.note("mount-content", _why(at, Feature.MOUNT_IGNORES))
+            mount = dataclasses.replace(mount, origin=CONTEXT)
+            at.work.needs_context = True
+            known = False
+    else:
+        known = at.has(Feature.MOUNT_STAGE_CACHED)
+    if mount.writable and not at.has(Feature.MOUNT_DISCARDS_WRITES):
+        at.note("mount-content", _why(at, Feature.MOUNT_DISCARDS_WRITES))
+        mount = dataclasses.replace(mount, origin=_copied(mount.origin, at))
+        known = False
+    if known:
+        return mount
+    feature = Feature.MOUNT_STAGE_CACHED if mount.origin else Feature.MOUNT_CONTENT_CACHED
+    at.note("mount-content", _why(at, feature))
+    # All files that it holds are read for it.
+    digest = at.work.context_digest(source) if origin is None else at.marker(origin)
+    # An option that engines take and that means nothing; it is part of what they compare.
+    return dataclasses.replace(mount, others=(*mount.others, f"consistency={digest}"))
+
+
+def _inside(mount: Mount, at: At) -> Mount:
+    """With what its source leads to in the context: the engines follow a link wherever it leads."""
+    content = _content(mount.origin, at)
+    if content is None or not mount.source:
+        return mount
+    try:
+        source = expanded(mount.source, at.scope.variables).text
+    except WordError as wrong:
+        raise at.error(str(wrong)) from wrong
+    real = content.real(source)
+    if real is None:
+        if at.work.explains:
+            return mount
+        message = f"there is no {source} in the build context, or a link that leads out of it"
+        raise at.error(message)
+    if real == posixpath.normpath(f"/{source}").lstrip("/"):
+        return mount
+    at.note("mount-content", _why(at, Feature.MOUNT_INSIDE))
+    return dataclasses.replace(mount, source=real or ".")
+
+
+def _content(origin: str | None, at: At) -> Content | None:
+    """The context that is mounted; None for a stage or an image."""
+    if origin is None:
+        return at.work.content
+    directory = dict(at.work.contexts).get(origin)
+    if directory is None or "://" in directory or not Path(directory).is_dir():
+        return None
+    return Content(Path(directory))
+
+
+def _why(at: At, feature: Feature) -> str:
+    return at.work.builder.since(feature)
+
+
+def _copied(origin: str | None, at: At) -> str:
+    """A stage of its own, made of what is mounted, which is forgotten after the step."""
+    directory = dict(at.work.contexts).get(origin or "")
+    if origin is None or origin == CONTEXT:
+        at.work.needs_context = True
+        begin: tuple[Instruction, ...] = (new("FROM", CONTEXT),)
+    elif directory is not None and "://" not in directory:
+        files = copy(new("COPY", ""), (Flag("from", origin),), (".",), "/")
+        begin = (new("FROM", "scratch"), files)
+    else:
+        index = earlier(origin, at.stages, at.number)
+        name = origin
+        if index is not None and at.stages[index].name is None:
+            name = unnamed(index)
+        begin = (new("FROM", name),)
+    return at.work.stage_before(at.number, begin)
+
+
+def unnamed(index: int) -> str:
+    """What a stage is called that has no name in the file."""
+    return f"rbuild-stage-{index}"
+
+
+def context_stage() -> tuple[Instruction, ...]:
+    """The stage CONTEXT."""
+    return (new("FROM", f"scratch AS {CONTEXT}"), new("COPY", ". /"))
+
+
+def file_marker(name: str, content: bytes) -> str:
+    """What tells a file from another of that name."""
+    return fingerprint(name, content.decode("latin-1"))

@@ -1,0 +1,69 @@
+"""Locked caches, of engines that give back the last lock of a step alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import posixpath
+
+from rootless_build.images.containerfile import mounts
+from rootless_build.images.containerfile.edit import with_flags
+from rootless_build.images.containerfile.mounts import Mount
+from rootless_build.images.containerfile.syntax import Flag, Instruction
+from rootless_build.images.rewrite.context import At
+from rootless_build.images.rewrite.features import Feature
+
+
+def mount_locked(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:
+    """Lock one of them, and mount it as the last cache: the next step would wait for ever.
+
+    Two builds at once still wait for each other, if they lock the same caches together.
+    """
+    if at.has(Feature.MOUNT_LOCKS):
+        return None
+    caches = [mount for mount in _mounts(instruction) if mount.type == "cache"]
+    locked = [mount for mount in caches if _is_locked(mount)]
+    if not locked or len(caches) < 2 or (len(locked) == 1 and _is_locked(caches[-1])):
+        return None
+    ids = frozenset(map(_id, locked))
+    kept = max(locked, key=_id)
+    alike = all(ids == other or not ids & other for other in _all_locked(at))
+    if not alike or any(_nested(kept, other) for other in _mounts(instruction) if other != kept):
+        differs = f"builds at once may use the caches {', '.join(sorted(ids))} together"
+        at.inexact("mount-locked", Feature.MOUNT_LOCKS, differs)
+    else:
+        at.note("mount-locked", f"{_id(kept)}: {at.work.builder.since(Feature.MOUNT_LOCKS)}")
+    flags: list[Flag] = []
+    last: Flag | None = None
+    for flag in instruction.flags:
+        mount = mounts.parse(flag.value or "") if flag.name == "mount" else None
+        if mount is not None and mount == kept and alike:
+            last = flag
+        elif mount is not None and _is_locked(mount):
+            flags.append(Flag("mount", str(dataclasses.replace(mount, sharing=None))))
+        else:
+            flags.append(flag)
+    return (with_flags(instruction, (*flags, *([last] if last else []))),)
+
+
+def _mounts(instruction: Instruction) -> list[Mount]:
+    return [mounts.parse(f.value or "") for f in instruction.flags if f.name == "mount"]
+
+
+def _is_locked(mount: Mount) -> bool:
+    return mount.type == "cache" and (mount.sharing or "").lower() in {"locked", "private"}
+
+
+def _id(mount: Mount) -> str:
+    return mount.id or mount.target or ""
+
+
+def _all_locked(at: At) -> list[frozenset[str]]:
+    """What each step of the file locks."""
+    runs = (each for each in at.work.file.instructions if each.keyword == "RUN")
+    return [frozenset(_id(m) for m in _mounts(each) if _is_locked(m)) for each in runs]
+
+
+def _nested(one: Mount, other: Mount) -> bool:
+    """Whether the order of two mounts matters."""
+    first, second = (posixpath.normpath(mount.target or "/") + "/" for mount in (one, other))
+    return first.startswith(second) or second.startswith(first)

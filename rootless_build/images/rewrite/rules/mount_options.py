@@ -1,0 +1,61 @@
+"""Options of mounts that an engine has under another name, or not at all."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Final
+
+from rootless_build.images.containerfile.mounts import Mount
+from rootless_build.images.containerfile.syntax import Instruction
+from rootless_build.images.rewrite.context import At
+from rootless_build.images.rewrite.features import Feature
+from rootless_build.images.rewrite.rules.mount_flags import changed
+
+_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)(?:i?b)?", re.IGNORECASE)
+_UNITS: Final = "kmgtp"
+_FLAG_VALUE: Final = re.compile(r"(?:^|,)(?:ro|readonly|rw|readwrite)=", re.IGNORECASE)
+
+
+def mount_options(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:
+    """Write them as the engine knows them."""
+
+    def change(mount: Mount) -> Mount:
+        return _cache_from(_private(_size(mount, at), at), at)
+
+    return changed(instruction, change, lambda text: _has_flag_values(text, at))
+
+
+def _size(mount: Mount, at: At) -> Mount:
+    if mount.size is None or "$" in mount.size or at.has(Feature.MOUNT_TMPFS_SIZE):
+        return mount
+    match = _SIZE.fullmatch(mount.size)
+    if match is None:
+        raise at.error(f"{mount.size} is no size", "a size is written 64m or 1g")
+    number = int(float(match[1]) * 1024 ** (_UNITS.find(match[2].lower()) + 1 if match[2] else 0))
+    at.note("mount-options", f"tmpfs-size: {at.work.builder.since(Feature.MOUNT_TMPFS_SIZE)}")
+    return dataclasses.replace(mount, size=None, others=(*mount.others, f"tmpfs-size={number}"))
+
+
+def _private(mount: Mount, at: At) -> Mount:
+    """Nobody else writes to a locked cache either; two builds wait for each other instead."""
+    if (mount.sharing or "").lower() != "private" or at.has(Feature.MOUNT_CACHE_PRIVATE):
+        return mount
+    at.note("mount-options", f"locked: {at.work.builder.since(Feature.MOUNT_CACHE_PRIVATE)}")
+    return dataclasses.replace(mount, sharing="locked")
+
+
+def _cache_from(mount: Mount, at: At) -> Mount:
+    if mount.type == "cache" and mount.origin is not None and not at.has(Feature.MOUNT_CACHE_FROM):
+        differs = f"the cache is empty at first, without the files of {mount.origin}"
+        at.inexact("mount-options", Feature.MOUNT_CACHE_FROM, differs)
+        return dataclasses.replace(mount, origin=None, source=None)
+    return mount
+
+
+def _has_flag_values(text: str, at: At) -> bool:
+    """`ro=false` would be taken for `ro`."""
+    if not _FLAG_VALUE.search(text) or at.has(Feature.MOUNT_FLAG_VALUES):
+        return False
+    at.note("mount-options", f"ro or rw: {at.work.builder.since(Feature.MOUNT_FLAG_VALUES)}")
+    return True

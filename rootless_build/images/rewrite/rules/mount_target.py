@@ -1,0 +1,59 @@
+"""Where a mount is put: BuildKit's default is the working directory, and targets are below it."""
+
+from __future__ import annotations
+
+import dataclasses
+import posixpath
+from typing import Final
+
+from rootless_build.images.containerfile.mounts import Mount
+from rootless_build.images.containerfile.stages import joined
+from rootless_build.images.containerfile.syntax import Instruction
+from rootless_build.images.containerfile.words import WordError, expanded
+from rootless_build.images.rewrite.context import At
+from rootless_build.images.rewrite.features import Feature
+from rootless_build.images.rewrite.rules.mount_flags import changed
+
+_WITH_TARGET: Final = ("bind", "cache", "tmpfs")
+
+
+def mount_target(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:
+    """Make every target absolute."""
+    if instruction.flag("mount") is not None and not at.has(Feature.MOUNT):
+        at.refuse("mounts", Feature.MOUNT, "RUN --mount can't be done")
+        return None
+    return changed(instruction, lambda mount: _absolute(mount, at))
+
+
+def _absolute(mount: Mount, at: At) -> Mount:
+    if mount.type not in _WITH_TARGET:
+        return mount
+    try:
+        target = expanded(mount.target or "", at.scope.variables).text
+    except WordError as wrong:
+        raise at.error(str(wrong)) from wrong
+    if target.startswith("/"):
+        if posixpath.normpath(target) == "/":
+            raise at.error("a mount can't have / as its target")
+        return mount
+    feature = (
+        Feature.MOUNT_NO_TARGET
+        if not target
+        else Feature.MOUNT_TMPFS_RELATIVE
+        if mount.type == "tmpfs"
+        else Feature.MOUNT_RELATIVE
+    )
+    if at.has(feature):
+        return mount
+    if not at.scope.directory_known:
+        reason = "where a mount goes depends on the WORKDIR of the base image, which is not known"
+        at.refuse("mount-target", feature, reason, "pull or make the base image first")
+    path = joined(at.scope.working_directory, target)
+    if path == "/":
+        raise at.error("a mount can't have / as its target, and that is the working directory")
+    at.note("mount-target", f"target={path}: {at.work.builder.since(feature)}")
+    others = mount.others
+    if mount.type == "cache" and mount.id is None:
+        # BuildKit names a cache after the target as it is written.
+        others = (*others, f"id={posixpath.normpath(target or '.')}")
+    return dataclasses.replace(mount, target=path, others=others)

@@ -1,0 +1,22 @@
+"""`RUN --network`."""
+
+from __future__ import annotations
+
+from rootless_build.images.containerfile.edit import without
+from rootless_build.images.containerfile.syntax import Instruction
+from rootless_build.images.rewrite.context import At
+from rootless_build.images.rewrite.features import Feature
+
+
+def network(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:
+    """Take the flag away where the whole build has that network anyway."""
+    wanted = instruction.value("network")
+    if wanted is None or at.has(Feature.RUN_NETWORK):
+        return None
+    if wanted in {"default", at.work.network}:
+        why = at.work.builder.since(Feature.RUN_NETWORK)
+        at.note("network", f"--network={wanted} left out, the build has it anyway: {why}")
+    else:
+        differs = f"the step has the network of the build, not --network={wanted}"
+        at.inexact("network", Feature.RUN_NETWORK, differs)
+    return (without(instruction, "network"),)

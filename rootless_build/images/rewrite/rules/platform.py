@@ -1,0 +1,58 @@
+"""`FROM --platform`: short forms, arguments of the heading, platforms of one stage alone."""
+
+from __future__ import annotations
+
+from rootless_build.images.containerfile.edit import with_flags
+from rootless_build.images.containerfile.stages import SCRATCH, earlier
+from rootless_build.images.containerfile.syntax import Flag, Instruction
+from rootless_build.images.containerfile.words import WordError, expanded
+from rootless_build.images.rewrite.context import At
+from rootless_build.images.rewrite.features import Feature
+from rootless_build.model import platforms
+
+
+def platform(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:
+    """Write the platform out in full, and name it where that of a stage before would hold."""
+    written = instruction.value("platform")
+    if written is None:
+        return _kept_apart(instruction, at)
+    try:
+        value = expanded(written, at.scope.variables).text
+        full = platforms.normal(value)
+    except WordError as wrong:
+        raise at.error(str(wrong), "a platform is written linux/arm64") from wrong
+    except platforms.BadPlatformError as wrong:
+        raise at.error(str(wrong), wrong.hint) from wrong
+    short = "/" not in value and not at.has(Feature.PLATFORM_SHORT)
+    variable = _needs_heading(written) and not at.has(Feature.PLATFORM_HEADING)
+    if full == written or not (short or variable):
+        return None
+    feature = Feature.PLATFORM_SHORT if short else Feature.PLATFORM_HEADING
+    at.note("platform", f"--platform={written} is {full}: {at.work.builder.since(feature)}")
+    others = tuple(flag for flag in instruction.flags if flag.name != "platform")
+    return (with_flags(instruction, (Flag("platform", full), *others)),)
+
+
+def _needs_heading(written: str) -> bool:
+    """Whether it has other arguments than those that every engine sets."""
+    found = expanded(written, {}).substitutions
+    return any(each.name not in platforms.ARGUMENTS for each in found)
+
+
+def _kept_apart(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:
+    """A stage with a platform of its own must not give it to those after it."""
+    if at.has(Feature.PLATFORM_OF_STAGE) or not at.has(Feature.PLATFORM_FLAG):
+        return None
+    before = at.stages[: at.number]
+    if not any(stage.begin.flag("platform") for stage in before):
+        return None
+    base = at.stages[at.number].base
+    if (
+        base in {None, SCRATCH}
+        or earlier(base or "", at.stages, at.number, numbers=False) is not None
+    ):
+        return None
+    target = at.work.platform or platforms.host()
+    why = at.work.builder.since(Feature.PLATFORM_OF_STAGE)
+    at.note("platform", f"--platform={target} added, that of a stage before would hold: {why}")
+    return (with_flags(instruction, (*instruction.flags, Flag("platform", target))),)
