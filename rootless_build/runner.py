@@ -32,6 +32,7 @@ from rootless_build.backend.api import (
 )
 from rootless_build.backend.cached import RememberingEngine
 from rootless_build.files.private_directories import private_directory
+from rootless_build.freshness.verdict import Answer, ImageBuild, Running, Unchanged
 from rootless_build.images.bases import substitutes as bases
 from rootless_build.images.own_files import OwnFiles
 from rootless_build.images.rewrite.options import Building
@@ -74,7 +75,6 @@ from rootless_build.model.plan import (
     digest,
 )
 from rootless_build.process import programs
-from rootless_build.unchanged import Answer, ImageBuild, Running, Unchanged
 from rootless_build.unprivileged import without_dind
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ LABEL_BASE = LABEL_PREFIX + "base"
 @dataclass(frozen=True, slots=True)
 class ImageLabel:
     """What an image says of the build that made it: for which project, and out of what
-    (`rootless_build.fingerprint`, 64 hex digits; empty where that can't be told).
+    (`rootless_build.freshness`, 64 hex digits; empty where that can't be told).
 
     One label for both, because engines commit each as an instruction of its own: 0.03 s with
     podman 4.3.1, and 0.1 s where storage holds 600 images.

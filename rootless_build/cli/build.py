@@ -5,7 +5,7 @@ from __future__ import annotations
 from rootless_build.cli.checkout import checkout
 from rootless_build.cli.command import Command, is_variable
 from rootless_build.cli.engines import EngineToCome, cache_directory
-from rootless_build.fingerprint.records import Records
+from rootless_build.freshness.records import Records
 from rootless_build.model.errors import UsageError
 
 

@@ -16,7 +16,7 @@ from rootless_build.backend.api import Engine, EngineSettings, Image
 from rootless_build.backend.discovery import Choice
 from rootless_build.backend.prefetch import Foresight
 from rootless_build.cli.command import Command
-from rootless_build.fingerprint import records
+from rootless_build.freshness import records
 from rootless_build.host import Facts, engine_settings, gather
 from rootless_build.host.preflight import preflight
 from rootless_build.model.errors import BackendUnavailableError, StepFailedError, UsageError

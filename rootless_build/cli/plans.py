@@ -29,9 +29,10 @@ from rootless_build.cli.looking import Looked
 from rootless_build.cli.pasting import comment, host_command
 from rootless_build.cli.session import is_isolated, named, unchanged_for, with_docker_socket
 from rootless_build.failures import check_containerfile
+from rootless_build.freshness.preview import Verdict, judge
+from rootless_build.freshness.snapshots import Looks
 from rootless_build.images.bases import substitutes as bases
 from rootless_build.images.own_files import OwnFiles
-from rootless_build.looks import Looks
 from rootless_build.model import plan as plans
 from rootless_build.model import references
 from rootless_build.model.errors import BackendUnavailableError, HostError, RbuildError
@@ -39,7 +40,6 @@ from rootless_build.model.events import Answer
 from rootless_build.model.text import script_joined, script_quoted, shown
 from rootless_build.process import programs
 from rootless_build.process.locks import hold
-from rootless_build.verdicts import Verdict, judge
 
 _END: Final = "END-OF-SETTINGS"
 _AT_ONCE: Final = 500

@@ -24,9 +24,10 @@ from rootless_build.cli.command import Command, pairs
 from rootless_build.cli.engines import EngineToCome, cache_directory
 from rootless_build.cli.planned import Planned
 from rootless_build.cli.secrets import build_secret, secret_pairs
+from rootless_build.freshness.snapshots import Looks
+from rootless_build.freshness.verdict import Unchanged
 from rootless_build.images.own_files import OwnFiles
 from rootless_build.images.rewrite.options import Building
-from rootless_build.looks import Looks
 from rootless_build.masking import Mask
 from rootless_build.model import mounts, references
 from rootless_build.model.errors import (
@@ -45,7 +46,6 @@ from rootless_build.model.plan import BindMount, Plan, PullPolicy, RunContainer,
 from rootless_build.process import programs
 from rootless_build.recipes.request import Request
 from rootless_build.runs import Run
-from rootless_build.unchanged import Unchanged
 
 if TYPE_CHECKING:
     from rootless_build.backend.api import EngineSettings

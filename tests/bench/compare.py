@@ -28,7 +28,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from rootless_build.fingerprint.index import RACY
+from rootless_build.freshness.index import RACY
 from rootless_build.host import engine_settings
 from tests.base_root import write_base_root
 from tests.rootless_dockerd import rootless_dockerd

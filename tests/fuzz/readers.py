@@ -19,8 +19,8 @@ from rbuild_docker.start_words import StartWords
 from rootless_build import runs
 from rootless_build.bundles import verify
 from rootless_build.files import repository
-from rootless_build.fingerprint.index import Index
-from rootless_build.fingerprint.records import Records
+from rootless_build.freshness.index import Index
+from rootless_build.freshness.records import Records
 from rootless_build.images.containerfile import gitref, mounts, parser, patterns
 from rootless_build.images.external import external_bases
 from rootless_build.model import build_secrets, plan, platforms, references, ulimits

@@ -18,7 +18,7 @@ import pytest
 
 from rootless_build.backend.api import Engine
 from rootless_build.files import below
-from rootless_build.fingerprint import steps
+from rootless_build.freshness import fingerprints
 from rootless_build.images.own_files import OwnFiles
 from rootless_build.images.rewrite.build_context import Content
 from rootless_build.images.rewrite.options import Building
@@ -201,7 +201,7 @@ def test_an_ignore_file_is_read_from_the_context_alone(
 
 def of(context: Path) -> str:
     """What stands for a build of the context."""
-    made = steps.of_build(BuildImage(context), context.parent / "cache", OwnFiles())
+    made = fingerprints.of_build(BuildImage(context), context.parent / "cache", OwnFiles())
     return made.digest
 
 

@@ -25,10 +25,10 @@ from typing import cast
 import pytest
 
 from rootless_build.backend.api import Engine
-from rootless_build.fingerprint import steps, tree
-from rootless_build.fingerprint.filesystems import FileSystems
-from rootless_build.fingerprint.ignore import Rules
-from rootless_build.fingerprint.index import RACY, Index
+from rootless_build.freshness import fingerprints, tree
+from rootless_build.freshness.filesystems import FileSystems
+from rootless_build.freshness.ignore import Rules
+from rootless_build.freshness.index import RACY, Index
 from rootless_build.images.own_files import OwnFiles
 from rootless_build.images.rewrite.options import Building
 from rootless_build.images.rewrite.session import normalised
@@ -76,7 +76,7 @@ def filled(root: Path) -> Path:
 def of(context: Path) -> str:
     """What stands for a build of the context, with what earlier looks remember."""
     cache = context.parent / "cache"
-    return steps.of_build(BuildImage(context), cache, OwnFiles()).digest
+    return fingerprints.of_build(BuildImage(context), cache, OwnFiles()).digest
 
 
 def left_out(text: str) -> set[str]:
@@ -418,7 +418,7 @@ REFUSED = ("[b-a]", "[", "[]", "[a-]", "!", "a|b*", "[[:x:]]", "a^*", "[a", "{a}
 ASKED = """
 import sys
 from rootless_build.images.containerfile.patterns import PatternError, ignored
-from rootless_build.fingerprint.ignore import Rules
+from rootless_build.freshness.ignore import Rules
 text = sys.stdin.read()
 for path in ("a" * 100, "a/" * 60 + "a", ("a" * 250 + "/") * 15 + "a", "a" * 255):
     Rules(text).verdict(path)

@@ -23,12 +23,12 @@ import pytest
 
 from rootless_build import runner
 from rootless_build.backend.api import Container, Exit, Image, Stdio
-from rootless_build.fingerprint import index, tree
-from rootless_build.looks import Looks
+from rootless_build.freshness import index, tree
+from rootless_build.freshness.snapshots import Looks
+from rootless_build.freshness.verdict import Unchanged
 from rootless_build.model.errors import ImageNotFoundError
 from rootless_build.model.events import Event, Notice, StepReporter
 from rootless_build.model.plan import BindMount, BuildImage, Bundles, Pairs, Plan, RunContainer
-from rootless_build.unchanged import Unchanged
 from tests.unit.idle_engine import IdleEngine
 
 EDITS = int(os.environ.get("RBUILD_EDITS", "30"))

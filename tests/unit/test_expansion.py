@@ -21,6 +21,7 @@ import pytest
 from rootless_build import recipes, runner
 from rootless_build.backend.api import Image
 from rootless_build.cli.planned import Planned
+from rootless_build.freshness.verdict import Unchanged
 from rootless_build.model.errors import StepFailedError
 from rootless_build.model.plan import (
     BuildImage,
@@ -34,7 +35,6 @@ from rootless_build.process import programs
 from rootless_build.recipes.config import Config
 from rootless_build.recipes.docker import argv as docker_argv
 from rootless_build.recipes.make import expansion
-from rootless_build.unchanged import Unchanged
 from tests.unit.make_project import PATH, MakeProject
 from tests.unit.test_runner import FakeEngine, write
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rootless_build.fingerprint.ignore import Rules
+from rootless_build.freshness.ignore import Rules
 
 
 def left_out(text: str, *paths: str) -> list[str]:

@@ -11,8 +11,8 @@ from typing import cast
 import pytest
 
 from rootless_build.backend.api import Engine
-from rootless_build.fingerprint import steps
-from rootless_build.fingerprint.ignore import Rules
+from rootless_build.freshness import fingerprints
+from rootless_build.freshness.ignore import Rules
 from rootless_build.images.containerfile.patterns import ignored
 from rootless_build.images.own_files import OwnFiles, with_rules
 from rootless_build.images.rewrite.options import Building
@@ -84,12 +84,12 @@ def test_their_changes_are_no_changes_of_the_context(project: Path, tmp_path: Pa
             containerfile=project / "Dockerfile",
         ),
     ):
-        before = steps.of_build(step, tmp_path / "cache", own(project)).digest
+        before = fingerprints.of_build(step, tmp_path / "cache", own(project)).digest
         for name in OURS:
             (project / name).write_text(f"changed {step.context}")
-        assert steps.of_build(step, tmp_path / "cache", own(project)).digest == before
+        assert fingerprints.of_build(step, tmp_path / "cache", own(project)).digest == before
         (project / "bundles/binary/dockerd").write_text(f"changed {step.context}")
-        assert steps.of_build(step, tmp_path / "cache", own(project)).digest != before
+        assert fingerprints.of_build(step, tmp_path / "cache", own(project)).digest != before
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from rootless_build.backend.api import (
     ImageLabel,
     Stdio,
 )
+from rootless_build.freshness.verdict import Unchanged
 from rootless_build.images.bases import substitutes
 from rootless_build.masking import mask_for
 from rootless_build.model import references
@@ -58,7 +59,6 @@ from rootless_build.model.plan import (
     RunContainer,
     VolumeMount,
 )
-from rootless_build.unchanged import Unchanged
 from tests.unit.idle_engine import IdleEngine
 
 Work = Callable[[RunContainer], None]

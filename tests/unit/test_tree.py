@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.fingerprint import tree
-from rootless_build.fingerprint.index import RACY, Index
-from rootless_build.fingerprint.tree import Tree
+from rootless_build.freshness import tree
+from rootless_build.freshness.index import RACY, Index
+from rootless_build.freshness.tree import Tree
 from rootless_build.process import programs
 
 

@@ -16,8 +16,9 @@ import pytest
 
 from rootless_build import runner
 from rootless_build.backend.api import Image, ImageLabel
-from rootless_build.fingerprint import steps
-from rootless_build.looks import LookAfter
+from rootless_build.freshness import fingerprints
+from rootless_build.freshness.snapshots import LookAfter
+from rootless_build.freshness.verdict import Unchanged
 from rootless_build.model.errors import ImageBuildError
 from rootless_build.model.events import Event, Level, Notice, StepFinished, StepReporter
 from rootless_build.model.plan import (
@@ -30,7 +31,6 @@ from rootless_build.model.plan import (
     RunContainer,
     Step,
 )
-from rootless_build.unchanged import Unchanged
 from tests.unit.test_edits import BASE, TAG, Project
 
 
@@ -438,14 +438,14 @@ def test_git_itself_is_content_with_what_was_recorded(project: Project) -> None:
 
 
 def test_an_identity_without_layers_is_the_id() -> None:
-    assert steps.identity(Image("1" * 64)) == "1" * 64
+    assert fingerprints.identity(Image("1" * 64)) == "1" * 64
 
 
 def test_a_signal_that_strikes_before_a_look_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(_: threading.Thread) -> None:
         raise KeyboardInterrupt
 
-    found = steps.Fingerprint((), {})
+    found = fingerprints.Fingerprint((), {})
     look = LookAfter(lambda: found)
     monkeypatch.setattr(threading.Thread, "start", interrupted)
     with pytest.raises(KeyboardInterrupt):

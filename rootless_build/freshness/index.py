@@ -2,7 +2,7 @@
 
 A file is taken for unchanged when size, modification and change time, inode and mode are as they
 were. Nobody can set a change time on a file system that keeps one
-(`rootless_build.fingerprint.filesystems`), so only a change within the clock's own granularity
+(`rootless_build.freshness.filesystems`), so only a change within the clock's own granularity
 could go unseen, or one through a mapping of the file that the kernel has not written out yet; as in
 git's index, a file that was changed shortly before it was read is not remembered (`RACY`), and is
 read again the next time.

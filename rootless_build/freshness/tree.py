@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 from typing import Final
 
-from rootless_build.fingerprint.filesystems import FileSystems
-from rootless_build.fingerprint.ignore import Rules
-from rootless_build.fingerprint.index import DIGEST, NUMBERS, RACY, Directory, Index, forget, pack
+from rootless_build.freshness.filesystems import FileSystems
+from rootless_build.freshness.ignore import Rules
+from rootless_build.freshness.index import DIGEST, NUMBERS, RACY, Directory, Index, forget, pack
 from rootless_build.model.data import dataclass
 from rootless_build.process import programs
 

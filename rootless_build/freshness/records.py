@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from rootless_build.files import plain
-from rootless_build.fingerprint.index import write_atomically
+from rootless_build.freshness.index import write_atomically
 from rootless_build.model.data import dataclass
 
 _FILE: Final = "records.json"

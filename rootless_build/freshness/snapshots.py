@@ -9,14 +9,14 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from rootless_build.fingerprint import steps
-from rootless_build.fingerprint.steps import Fingerprint, UnknownInputError
+from rootless_build.freshness import fingerprints
+from rootless_build.freshness.fingerprints import Fingerprint, UnknownInputError
 from rootless_build.images.own_files import OwnFiles
 from rootless_build.model.plan import BuildImage, Plan
 
 
 class Looks:
-    """`cache` is the project's own directory (`rootless_build.fingerprint.steps.of_build`).
+    """`cache` is the project's own directory (`rootless_build.freshness.fingerprints.of_build`).
 
     `own` are the places of rbuild's own files, which do not count.
     """
@@ -53,7 +53,7 @@ class Looks:
         """The same, whatever is known. Raises UnknownInputError."""
         # Where the image's id goes is empty while it is built.
         own = self._own.and_file(step.image_id_file)
-        return steps.of_build(step, self._cache, own)
+        return fingerprints.of_build(step, self._cache, own)
 
     def forget(self) -> None:
         """Something was done, and took its time."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootless_build.backend.api import Engine, Image
+from rootless_build.freshness.verdict import Unchanged
 from rootless_build.images.bases import substitutes
 from rootless_build.model.data import dataclass
 from rootless_build.model.plan import (
@@ -16,7 +17,6 @@ from rootless_build.model.plan import (
     TagImage,
     Unexpanded,
 )
-from rootless_build.unchanged import Unchanged
 
 
 @dataclass(frozen=True, slots=True)

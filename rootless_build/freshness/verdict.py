@@ -16,14 +16,13 @@ from dataclasses import field
 from pathlib import Path
 from typing import Final
 
-from rootless_build import traces
 from rootless_build.backend.api import Engine, Image, ImageLabel
 from rootless_build.files import plain
-from rootless_build.fingerprint import steps
-from rootless_build.fingerprint.records import Built, Made, Records
-from rootless_build.fingerprint.steps import Fingerprint, UnknownInputError
+from rootless_build.freshness import fingerprints, traces
+from rootless_build.freshness.fingerprints import Fingerprint, UnknownInputError
+from rootless_build.freshness.records import Built, Made, Records
+from rootless_build.freshness.snapshots import LookAfter, Looks
 from rootless_build.images.bases.substitutes import preferred
-from rootless_build.looks import LookAfter, Looks
 from rootless_build.model import mounts, references
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import RbuildError
@@ -120,7 +119,7 @@ class Unchanged:
 
     def _copies_more(self, step: BuildImage) -> str:
         """Why nobody knows which files the classic builder copies; empty where one does."""
-        own = steps.own_ignore_file(step)
+        own = fingerprints.own_ignore_file(step)
         if not self._classic or own is None:
             return ""
         return f"docker's classic builder reads no {own.name}, and copies what that leaves out"
@@ -188,7 +187,7 @@ class Unchanged:
     def _bases(self, step: BuildImage) -> tuple[str, ...]:
         """The images it needs from outside."""
         try:
-            text = plain.content(steps.containerfile(step))
+            text = plain.content(fingerprints.containerfile(step))
         except OSError as error:
             raise _NeededError("it has no containerfile that can be read") from error
         about = (step.build_args, step.target, step.platforms, step.build_contexts)
@@ -202,7 +201,7 @@ class Unchanged:
         names = self._records.bases[key]
         if names is None:
             raise _NeededError("only the engine can tell which base images it needs")
-        return (*names, *steps.stored_contexts(step))
+        return (*names, *fingerprints.stored_contexts(step))
 
     # --- containers -----------------------------------------------------------------------------
 
@@ -268,12 +267,12 @@ class Unchanged:
 
     def _of_run(self, step: RunContainer, image: Image) -> Fingerprint:
         assert self._plan.bundles is not None  # noqa: S101 - see _must_run
-        made = steps.of_run(step, image, self._cache, self._plan.bundles.directory)
+        made = fingerprints.of_run(step, image, self._cache, self._plan.bundles.directory)
         return made.plus(self._about)
 
     def _bundles(self) -> str:
         assert self._plan.bundles is not None  # noqa: S101 - see _must_run
-        return steps.of_bundles(self._plan.bundles.directory, self._cache)
+        return fingerprints.of_bundles(self._plan.bundles.directory, self._cache)
 
     def _made(self, made: Made) -> None:
         self._records.runs.pop(_run_key(self._plan), None)
@@ -487,14 +486,18 @@ def _named(bases: Pairs) -> Pairs:
 
 def _image_key(step: BuildImage) -> str:
     if step.outputs:
-        about = [str(steps.containerfile(step)), step.target, *(o.attributes for o in step.outputs)]
+        about = [
+            str(fingerprints.containerfile(step)),
+            step.target,
+            *(o.attributes for o in step.outputs),
+        ]
         return json.dumps(about)
     return references.canonical(step.tags[0]) if step.tags else ""
 
 
 def _outputs_digest(step: BuildImage, cache: Path) -> str:
     directories = [Path(dict(output.attributes)["dest"]) for output in step.outputs]
-    return " ".join(steps.of_bundles(directory, cache) for directory in directories)
+    return " ".join(fingerprints.of_bundles(directory, cache) for directory in directories)
 
 
 def _run_key(plan: Plan) -> str:

@@ -18,9 +18,9 @@ from typing import Final
 
 from rootless_build.backend.api import LABEL_PREFIX, Image
 from rootless_build.files import plain
-from rootless_build.fingerprint.ignore import Rules
-from rootless_build.fingerprint.index import Index
-from rootless_build.fingerprint.tree import Tree, scan
+from rootless_build.freshness.ignore import Rules
+from rootless_build.freshness.index import Index
+from rootless_build.freshness.tree import Tree, scan
 from rootless_build.images.containerfile import ignore_file
 from rootless_build.images.own_files import SIGNED, OwnFiles, with_rules
 from rootless_build.model import plan

@@ -1,1 +1,0 @@
-"""Fingerprints: what went into a step, to leave out those whose inputs did not change."""
