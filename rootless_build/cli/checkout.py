@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rootless_build import runs
 from rootless_build.backend import discovery
 from rootless_build.backend.api import Engine
 from rootless_build.backend.discovery import Choice
@@ -16,10 +15,11 @@ from rootless_build.model.errors import RbuildError
 from rootless_build.model.events import Level, Notice
 from rootless_build.model.text import shown
 from rootless_build.process.signals import signals_interrupt
+from rootless_build.runner import journal
 
 
 @contextmanager
-def checkout(command: Command, title: str, *, alone: bool = True) -> Iterator[runs.Run]:
+def checkout(command: Command, title: str, *, alone: bool = True) -> Iterator[journal.Run]:
     """The checkout, for this run alone or for it and others that are not `alone`.
 
     It is taken before the recipe is read: what make would do depends on the bundles being there.
@@ -31,7 +31,7 @@ def checkout(command: Command, title: str, *, alone: bool = True) -> Iterator[ru
 
     with (
         signals_interrupt(command.view.stopping) as interruption,
-        runs.begin(
+        journal.begin(
             data_directory(),
             command.project,
             title,
@@ -60,12 +60,12 @@ def checkout(command: Command, title: str, *, alone: bool = True) -> Iterator[ru
             run.unfinished = run.unfinished or interruption.asked
 
 
-def clear_dead_runs(command: Command, run: runs.Run, engine: Engine, choice: Choice) -> None:
+def clear_dead_runs(command: Command, run: journal.Run, engine: Engine, choice: Choice) -> None:
     """What crashed runs of this checkout left goes before anything is made."""
     if not run.dead:
         return
     # After a crash only.
-    from rootless_build import recovery  # noqa: PLC0415
+    from rootless_build.runner import recovery  # noqa: PLC0415
 
     for record in run.dead:
         try:
@@ -85,7 +85,7 @@ def clear_dead_runs(command: Command, run: runs.Run, engine: Engine, choice: Cho
 
 
 @contextmanager
-def engine_of(record: runs.Record, engine: Engine, choice: Choice) -> Iterator[Engine]:
+def engine_of(record: journal.Record, engine: Engine, choice: Choice) -> Iterator[Engine]:
     """The engine that a dead run used: the open one, or another for a moment."""
     if record.backend in {"", choice.backend.name}:
         yield engine
@@ -108,7 +108,7 @@ def own_directories() -> tuple[Path, Path, Path]:
 
 def failed_directory(project: Path) -> Path:
     """Where the files of the project's last failed container are kept."""
-    return _state_directory() / "failed" / f"{project.name}-{runs.key(project)}"
+    return _state_directory() / "failed" / f"{project.name}-{journal.key(project)}"
 
 
 def images_directory() -> Path:

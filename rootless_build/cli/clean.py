@@ -7,7 +7,6 @@ from pathlib import Path
 
 from plumbum import cli
 
-from rootless_build import own_directories, recovery, runs
 from rootless_build.backend import discovery
 from rootless_build.backend.api import Engine
 from rootless_build.backend.discovery import Choice
@@ -27,9 +26,10 @@ from rootless_build.host import lasting_directories
 from rootless_build.images.built import BuiltImages
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.text import shown
-from rootless_build.own_directories import OwnDirectories
 from rootless_build.process.signals import signals_interrupt
-from rootless_build.recovery import Remains
+from rootless_build.runner import journal, own_directories, recovery
+from rootless_build.runner.own_directories import OwnDirectories
+from rootless_build.runner.recovery import Remains
 
 
 class Clean(Command):
@@ -72,7 +72,7 @@ class Clean(Command):
         storages: set[str] = set()
         with (
             engine_for(self) as (engine, choice),
-            runs.others(data_directory(), self.project) as busy,
+            journal.others(data_directory(), self.project) as busy,
         ):
             self._remove_from(engine, choice, busy, account)
             self._remove_images(engine, busy, account, storages)
@@ -123,9 +123,9 @@ class Clean(Command):
         self, engine: Engine, choice: Choice, busy: Mapping[str, str], account: Account
     ) -> Iterator[Remains]:
         project = self._wanted_project
-        before = runs.now()
+        before = journal.now()
         yield from recovery.dead_containers(engine, project)
-        for record, place in runs.crashed(data_directory()):
+        for record, place in journal.crashed(data_directory()):
             if project not in {None, record.project}:
                 continue
             with engine_of(record, engine, choice) as its:
@@ -133,7 +133,7 @@ class Clean(Command):
                 yield from recovery.directories_of(record, its, [record.project / "bundles"])
             if not account.dry:
                 recovery.end_programs(record)
-                runs.discard(place)
+                journal.discard(place)
         yield from recovery.abandoned(engine, bundles_directory(self))
         if self.volumes:
             yield from self._volumes(engine, busy, account)
@@ -149,7 +149,7 @@ class Clean(Command):
         self, engine: Engine, busy: Mapping[str, str], account: Account
     ) -> Iterator[Remains]:
         def works(project: str) -> str:
-            return busy.get(runs.key(Path(project)), "")
+            return busy.get(journal.key(Path(project)), "")
 
         for found, who in recovery.volumes(engine, self._wanted_project, works):
             if who:
@@ -213,8 +213,8 @@ class Clean(Command):
                 why = "engines keep sockets, locks or images in it, those of yours too"
                 account.stays(f"directory {shown(lasting)}", why)
             return
-        with runs.idle(data, runs.key(self.project)) as who:
-            for path in () if who else own.of_checkout(runs.key(self.project)):
+        with journal.idle(data, journal.key(self.project)) as who:
+            for path in () if who else own.of_checkout(journal.key(self.project)):
                 account.goes(f"directory {shown(path)}", own_directories.size(path))
                 if not account.dry:
                     own_directories.discard(path)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from rootless_build import runs
 from rootless_build.backend.api import Engine, ImageLabel, StoredImage, StoredImages
 from rootless_build.cli.clean_account import Account
 from rootless_build.images import removal as image_removal
 from rootless_build.images.built import Built, BuiltImages
 from rootless_build.model.data import dataclass
+from rootless_build.runner import journal
 
 _NO_RECORD = (
     "no record says that rbuild built it, only a label, which what is made of it has too; "
@@ -55,7 +55,7 @@ def remove(
     stored = engine.stored_images()
 
     def works(built: Built) -> str:
-        return busy.get(runs.key(Path(built.step.project)), "") if built.step.project else ""
+        return busy.get(journal.key(Path(built.step.project)), "") if built.step.project else ""
 
     needed = image_removal.needed_of_record(record, wanted.has, works)
     needed |= records.needed_by_builds(engine)
@@ -105,7 +105,7 @@ class _Uses:
         found: dict[str, str] = {}
         for image in images:
             label = ImageLabel.of(image.labels)
-            who = self.busy.get(runs.key(Path(label.project)), "") if label else ""
+            who = self.busy.get(journal.key(Path(label.project)), "") if label else ""
             if label and who:
                 found[image.id] = f"rbuild works in {label.project}: {who}"
         return {**found, **self.needed}

@@ -31,11 +31,11 @@ from rootless_build.model.text import fit, shown
 if TYPE_CHECKING:
     from plumbum.cli.application import SwitchParseInfo
 
-    from rootless_build.masking import Mask
     from rootless_build.model.errors import ConfigError
     from rootless_build.model.events import Answer
     from rootless_build.model.plan import Pairs, Plan
     from rootless_build.recipes.config import Config
+    from rootless_build.runner.masking import Mask
     from rootless_build.ui.closing import View
 
 _LOOP: Final = "Symlink loop"
@@ -388,13 +388,13 @@ class Command(cli.Application):
     def _mask_of_options(self) -> Mask:
         """What hides the secrets that the command line names, before there is a plan."""
         from rootless_build.cli.secrets import values  # noqa: PLC0415 - few command lines name one
-        from rootless_build.masking import Mask  # noqa: PLC0415 - as above
+        from rootless_build.runner.masking import Mask  # noqa: PLC0415 - as above
 
         return Mask(values(self.values("secret_env"), self.values("secrets")))
 
     def hide(self, plan: Plan) -> Mask:
         """Hide the secrets of a plan too, in all that this command says from now on."""
-        from rootless_build.masking import Mask  # noqa: PLC0415 - commands without a plan
+        from rootless_build.runner.masking import Mask  # noqa: PLC0415 - commands without a plan
 
         if self._mask is None:
             given = self.values("secret_env") or self.values("secrets")

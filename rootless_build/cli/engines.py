@@ -23,7 +23,7 @@ from rootless_build.model.errors import BackendUnavailableError, StepFailedError
 from rootless_build.model.events import BackendChosen, Level, Notice
 from rootless_build.model.nearest import nearest
 from rootless_build.process.background import Background
-from rootless_build.runs import Run
+from rootless_build.runner.journal import Run
 
 
 def cache_directory(project: Path) -> Path:

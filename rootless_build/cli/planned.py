@@ -9,7 +9,7 @@ from rootless_build.model.errors import RbuildError
 from rootless_build.model.plan import Plan, Unexpanded
 from rootless_build.process import programs
 from rootless_build.recipes.config import Config
-from rootless_build.runner import Foreseen
+from rootless_build.runner.run import Foreseen
 
 
 class Planned:

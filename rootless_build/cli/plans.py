@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from rootless_build import outputs
 from rootless_build.backend import caller, discovery
 from rootless_build.backend.api import Backend, Engine, EngineSettings
 from rootless_build.backend.cached import RememberingEngine
@@ -28,7 +27,6 @@ from rootless_build.cli.engines import (
 from rootless_build.cli.looking import Looked
 from rootless_build.cli.pasting import comment, host_command
 from rootless_build.cli.session import is_isolated, named, unchanged_for, with_docker_socket
-from rootless_build.failures import check_containerfile
 from rootless_build.freshness.preview import Verdict, judge
 from rootless_build.freshness.snapshots import Looks
 from rootless_build.images.bases import substitutes as bases
@@ -40,6 +38,8 @@ from rootless_build.model.events import Answer
 from rootless_build.model.text import script_joined, script_quoted, shown
 from rootless_build.process import programs
 from rootless_build.process.locks import hold
+from rootless_build.runner import exports
+from rootless_build.runner.failures import check_containerfile
 
 _END: Final = "END-OF-SETTINGS"
 _AT_ONCE: Final = 500
@@ -58,7 +58,7 @@ def show_plan(
         if not isinstance(step, plans.BuildImage):
             break
         check_containerfile(step)
-        if outputs.files(step):
+        if exports.files(step):
             break
     told = mask.data(plans.to_dict(_with_doubt(plan, looked.doubt)))
     fields: dict[str, object] = {"plan": told, "certain": _is_certain(plan, looked)}
@@ -105,7 +105,7 @@ def _refused(
     if rootless and os.getuid() != 0 and not unprivileged:
         return []
     # Few users have a power to give away.
-    from rootless_build import host_power  # noqa: PLC0415
+    from rootless_build.runner import host_power  # noqa: PLC0415
 
     isolated = is_isolated(settings)
     rules = host_power.Rules(rootless, os.getuid() == 0, rootful, unprivileged, isolated)
@@ -245,7 +245,7 @@ def _commands(step: plans.Step, backend: Backend, settings: EngineSettings) -> S
     if isinstance(step, plans.BuildImage | plans.RunContainer) and settings.rootless:
         step = _with_possible_limits(step)
     if isinstance(step, plans.BuildImage):
-        return outputs.pasted(step, lambda one: backend.commands(one, settings))
+        return exports.pasted(step, lambda one: backend.commands(one, settings))
     made = [["mkdir", "-p", str(source)] for source in _missing_sources(step)]
     return [script_joined(argv) for argv in (*made, *backend.commands(step, settings))]
 
@@ -306,7 +306,7 @@ def explanation(plan: plans.Plan, builder: str) -> Iterator[str]:
     for number, step in enumerate(plan.steps, 1):
         if not isinstance(step, plans.BuildImage):
             continue
-        with outputs.with_containerfile(step) as written:
+        with exports.with_containerfile(step) as written:
             file = containerfile(written)
             rewrites = explained(written, builder)
         yield ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 
-from rootless_build import outputs
 from rootless_build.cli.build import split_words
 from rootless_build.cli.checkout import checkout
 from rootless_build.cli.command import Command
@@ -15,7 +14,8 @@ from rootless_build.model.errors import ImageNotFoundError, UsageError
 from rootless_build.model.events import Answer
 from rootless_build.model.text import shown
 from rootless_build.process import programs
-from rootless_build.reproduction import ComparedImage, Difference, Reproduction
+from rootless_build.runner import exports
+from rootless_build.runner.reproduction import ComparedImage, Difference, Reproduction
 
 
 class Reproduce(Command):
@@ -36,7 +36,7 @@ class Reproduce(Command):
         with (
             checkout(self, "rbuild reproduce") as run,
             EngineToCome(self) as engine,
-            outputs.place_near(cache_directory(self.project) / "again") as place,
+            exports.place_near(cache_directory(self.project) / "again") as place,
         ):
             planned = read_plan(self, targets, variables)
             planned.expand_all(lambda *_: None)

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rootless_build import recipes, runner
+from rootless_build import recipes
 from rootless_build.backend import caller
 from rootless_build.backend.api import LABEL_PROCESS, LABEL_UNFINISHED, Engine, LeftoverKind
 from rootless_build.backend.discovery import Choice
@@ -28,7 +28,6 @@ from rootless_build.freshness.snapshots import Looks
 from rootless_build.freshness.verdict import Unchanged
 from rootless_build.images.own_files import OwnFiles
 from rootless_build.images.rewrite.options import Building
-from rootless_build.masking import Mask
 from rootless_build.model import mounts, references
 from rootless_build.model.errors import (
     ImageBuildError,
@@ -45,14 +44,16 @@ from rootless_build.model.overrides import Overrides, apply, where_possible
 from rootless_build.model.plan import BindMount, Plan, PullPolicy, RunContainer, Unexpanded
 from rootless_build.process import programs
 from rootless_build.recipes.request import Request
-from rootless_build.runs import Run
+from rootless_build.runner import run as runner
+from rootless_build.runner.journal import Run
+from rootless_build.runner.masking import Mask
 
 if TYPE_CHECKING:
     from rootless_build.backend.api import EngineSettings
-    from rootless_build.host_power import Named
     from rootless_build.images.built import BuiltImages
-    from rootless_build.provenance import Attestor
-    from rootless_build.reproduction import Reproduction
+    from rootless_build.runner.host_power import Named
+    from rootless_build.runner.provenance import Attestor
+    from rootless_build.runner.reproduction import Reproduction
     from rootless_build.sandbox import Looking
 
 
@@ -126,7 +127,7 @@ def _overridden(command: Command, plan: Plan) -> Plan:
         (usual.docker_socket, "docker-socket in [defaults]"),
     ):
         if socket is not None:
-            from rootless_build import docker_socket  # noqa: PLC0415 - few plans need one
+            from rootless_build.runner import docker_socket  # noqa: PLC0415 - few plans need one
 
             docker_socket.checked(socket, f"{named_by}, {socket}")
             break
@@ -186,7 +187,7 @@ def overrides(command: Command) -> Overrides:
 def named(command: Command) -> Named:
     """What the command line itself names of this host."""
     # Few runs have a power to give away.
-    from rootless_build.host_power import Named  # noqa: PLC0415
+    from rootless_build.runner.host_power import Named  # noqa: PLC0415
 
     given = overrides(command)
     directories = (given.bundles_directory,) if given.bundles_directory else ()
@@ -367,7 +368,7 @@ def with_docker_socket(plan: Plan, choice: Choice) -> tuple[Plan, str]:
     if not any(mounted):
         return plan, ""
     # Few plans mount something of the host's.
-    from rootless_build import docker_socket  # noqa: PLC0415
+    from rootless_build.runner import docker_socket  # noqa: PLC0415
 
     return docker_socket.provided(plan, choice.backend.name, os.environ)
 
@@ -389,7 +390,7 @@ def _with_sockets(command: Command, planned: Planned, choice: Choice, *, remote:
 
 def _settle(command: Command, plan: Plan, run: Run, engine: Engine) -> None:
     """What runs left that were not alone, and ended together."""
-    from rootless_build import left_files  # noqa: PLC0415 - seldom
+    from rootless_build.runner import left_files  # noqa: PLC0415 - seldom
 
     def say(code: str, text: str, level: Level) -> None:
         command.view(Notice(level, code, text))
@@ -434,7 +435,7 @@ def _images(choice: Choice) -> BuiltImages:
 def _attest(plan: Plan, choice: Choice) -> Callable[[], Attestor]:
     def attestor() -> Attestor:
         # A run that changes nothing makes no bundles: 30 ms.
-        from rootless_build.provenance import Attestor  # noqa: PLC0415
+        from rootless_build.runner.provenance import Attestor  # noqa: PLC0415
 
         return Attestor(plan, choice.backend.name, choice.version)
 

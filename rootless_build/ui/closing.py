@@ -27,7 +27,7 @@ class View(Protocol):
 
 
 class Hiding(Protocol):
-    """Takes secrets out of what is said (`rootless_build.masking.Mask`)."""
+    """Takes secrets out of what is said (`rootless_build.runner.masking.Mask`)."""
 
     def event(self, event: Event) -> Event:
         """The event without them."""

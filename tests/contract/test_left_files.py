@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import left_files
 from rootless_build.backend.api import Engine, Image, Stdio
-from rootless_build.left_files import Place, given_back, settle
 from rootless_build.model.plan import BindMount, RunContainer
+from rootless_build.runner import left_files
+from rootless_build.runner.left_files import Place, given_back, settle
 from tests.base_root import BASE
 from tests.contract.cases import sh
 from tests.recorder import Recorder

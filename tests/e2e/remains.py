@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from rootless_build import runs
 from rootless_build.process import programs
+from rootless_build.runner import journal
 from tests.e2e.driver import Rbuild
 
 _LISTING = {
@@ -116,7 +116,7 @@ def _directories(rbuild: Rbuild, interrupted: bool) -> Iterator[Path]:
     yield from rbuild.project.glob(".*.rbuild.*")
     data = Path(rbuild.environment["XDG_DATA_HOME"]) / "rbuild"
     if not interrupted:
-        yield from runs.directory(data, rbuild.project).glob("*.*")
+        yield from journal.directory(data, rbuild.project).glob("*.*")
     yield from data.glob("containers/*")
     # A build that is killed leaves its runtime's configuration in a directory of its own.
     for pattern in ("buildah[0-9]*", "rbuild-*"):

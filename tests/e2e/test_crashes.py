@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import runs
 from rootless_build.host import engine_settings, gather
+from rootless_build.runner import journal
 from tests.e2e.driver import Rbuild
 from tests.e2e.remains import remains, remains_now
 from tests.e2e.test_project import BUILT, digests, listing
@@ -224,7 +224,7 @@ def test_a_run_that_lives_is_not_cleared_away(waiting: Rbuild) -> None:
 def test_records_and_sockets_are_the_users_alone(waiting: Rbuild) -> None:
     with at_work(waiting, "wait") as running:
         data = Path(waiting.environment["XDG_DATA_HOME"]) / "rbuild"
-        (record,) = runs.directory(data, waiting.project).glob("*.*/record.json")
+        (record,) = journal.directory(data, waiting.project).glob("*.*/record.json")
         private = Path(json.loads(record.read_text())["runtime_directory"])
         for directory in (data / "runs", record.parent, private):
             assert stat.S_IMODE(directory.stat().st_mode) & 0o077 == 0, directory

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import runs
+from rootless_build.runner import journal
 from tests.e2e.driver import DEADLINE, Rbuild
 from tests.e2e.remains import remains
 from tests.e2e.test_crashes import with_unverified_target
@@ -38,7 +38,7 @@ def with_target(rbuild: Rbuild, name: str, script: str) -> None:
 
 def kept(rbuild: Rbuild) -> list[Path]:
     """The files that the project's last failed container wrote."""
-    name = f"{rbuild.project.name}-{runs.key(rbuild.project)}"
+    name = f"{rbuild.project.name}-{journal.key(rbuild.project)}"
     place = Path(rbuild.environment["XDG_STATE_HOME"], "rbuild/failed", name)
     return sorted(path for path in place.rglob("*") if path.is_file())
 

@@ -16,7 +16,6 @@ from rbuild_containers.build_log import BuildLog
 from rbuild_docker.buildkit_log import BuildKitLog
 from rbuild_docker.classic_log import ClassicLog
 from rbuild_docker.start_words import StartWords
-from rootless_build import runs
 from rootless_build.bundles import verify
 from rootless_build.files import repository
 from rootless_build.freshness.index import Index
@@ -37,6 +36,7 @@ from rootless_build.recipes.docker import argv
 from rootless_build.recipes.make import matching
 from rootless_build.recipes.make.source import Sources
 from rootless_build.recipes.shell import line as shell_line
+from rootless_build.runner import journal
 from tests.recorder import Recorder
 
 
@@ -252,7 +252,7 @@ READERS: Final[Mapping[str, Reader]] = {
     ),
     "record of images": Reader(_in_file("records.json", Records.load), (_RECORD,)),
     "record of a run": Reader(
-        _in_file("record.json", runs._read), ('{"host": "a", "boot": "b", "project": "/c"}',)
+        _in_file("record.json", journal._read), ('{"host": "a", "boot": "b", "project": "/c"}',)
     ),
     "index": Reader(
         _in_file("index", lambda place: Index.load(place / "index")), ("rbuild index 2\n\0\0",)

@@ -32,7 +32,7 @@ PRELOADED = (
     "rootless_build.recipes.bake.files",
     "rootless_build.images.containerfile.parser",
     "rootless_build.images.rewrite.session",
-    "rootless_build.runner",
+    "rootless_build.runner.run",
     "rbuild_podman",
 )
 SECONDS = 4

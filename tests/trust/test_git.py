@@ -14,10 +14,10 @@ import pytest
 
 from rootless_build.files import repository
 from rootless_build.files.repository import read_source
-from rootless_build.git_settings import changes_told
 from rootless_build.model import mounts
 from rootless_build.model.errors import BundlesError
 from rootless_build.model.plan import BindMount, Plan, RunContainer
+from rootless_build.runner.git_settings import changes_told
 from tests.recorder import Recorder
 
 IDENTITY = ("-c", "user.name=t", "-c", "user.email=t@t.invalid")

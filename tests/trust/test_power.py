@@ -19,13 +19,11 @@ from typing import Final
 
 import pytest
 
-from rootless_build import host_power, runner
 from rootless_build.backend.api import Image
 from rootless_build.cli import app, commands
 from rootless_build.cli.command import Command
 from rootless_build.cli.looking import Looked
 from rootless_build.cli.session import named
-from rootless_build.host_power import Named, Reach, Rules
 from rootless_build.model.errors import HostError
 from rootless_build.model.plan import (
     BindMount,
@@ -38,6 +36,8 @@ from rootless_build.model.plan import (
     Unexpanded,
     VolumeMount,
 )
+from rootless_build.runner import host_power, run
+from rootless_build.runner.host_power import Named, Reach, Rules
 from tests.unit.test_runner import FakeEngine
 
 THREATS: Final = Path(__file__).parents[2] / "THREATS.md"
@@ -283,8 +283,8 @@ def start(
     unprivileged: bool = False,
 ) -> None:
     engine.images["x"] = Image("1" * 64)
-    options = runner.Options(rootful=rootful, unprivileged=unprivileged)
-    runner.run(Plan(project, steps), engine, options, lambda _: None)
+    options = run.Options(rootful=rootful, unprivileged=unprivileged)
+    run.run(Plan(project, steps), engine, options, lambda _: None)
 
 
 @pytest.mark.parametrize("rootful", [True, False])
@@ -323,10 +323,10 @@ def test_what_a_line_turns_out_to_be_is_judged_then(
     unknown = Unexpanded("docker run", "", "docker", " run", project)
     engine = FakeEngine(rootless=False)
     engine.images["x"] = Image("1" * 64)
-    options = runner.Options(expand=lambda *_: Plan(project, (bind(project / source),)))
+    options = run.Options(expand=lambda *_: Plan(project, (bind(project / source),)))
     expected = nullcontext() if containers else pytest.raises(HostError, match="power over")
     with expected:
-        runner.run(Plan(project, (unknown,)), engine, options, lambda _: None)
+        run.run(Plan(project, (unknown,)), engine, options, lambda _: None)
     assert len(engine.containers) == containers
 
 

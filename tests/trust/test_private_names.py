@@ -19,14 +19,15 @@ from typing import Final
 import pytest
 
 from rbuild_containers import temporary
-from rootless_build import bundles, outputs
+from rootless_build import bundles
 from rootless_build.bundles import swapping
 from rootless_build.host import engine_settings, gather, lasting_directories, private_directories
 from rootless_build.host.facts import Facts
 from rootless_build.host.lasting import RECORDS, Lasting, is_safe
-from rootless_build.own_directories import OwnDirectories, remove_all
 from rootless_build.process import programs
 from rootless_build.process.locks import is_private
+from rootless_build.runner import exports
+from rootless_build.runner.own_directories import OwnDirectories, remove_all
 from tests.ordinary_host import ORDINARY
 
 UID: Final = os.getuid()
@@ -305,7 +306,7 @@ def test_an_output_goes_on_beside_what_somebody_else_made(shared: Path) -> None:
     give_away(theirs)
     ours = shared / f".rbuild-{DEAD}-ours"
     ours.mkdir()
-    with outputs.place_near(shared / "out") as place:
+    with exports.place_near(shared / "out") as place:
         assert place.is_dir()
     assert theirs.exists()
     assert not ours.exists()

@@ -20,7 +20,6 @@ from typing import Final
 import pytest
 
 from rootless_build.cli import app
-from rootless_build.masking import Mask
 from rootless_build.model.errors import (
     BundlesError,
     HostError,
@@ -42,8 +41,9 @@ from rootless_build.model.events import (
 )
 from rootless_build.model.plan import BuildImage, HostCommand, Origin, Plan, RunContainer
 from rootless_build.process import programs
-from rootless_build.provenance import portable
 from rootless_build.recipes.make import leftovers
+from rootless_build.runner.masking import Mask
+from rootless_build.runner.provenance import portable
 from rootless_build.ui.closing import MaskedView
 from tests.unit.make_project import MakeProject
 

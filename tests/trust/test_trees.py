@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import outputs
 from rootless_build.bundles import merge_tree, stage, write_checksums
 from rootless_build.files import copying
 from rootless_build.files.tree import Entry, open_inside, remove, walk
 from rootless_build.model.errors import StepFailedError
 from rootless_build.model.plan import BuildOutput
+from rootless_build.runner import exports
 
 SCRIPT = b"#!/bin/sh\necho built\n"
 DEPTH = 1_500
@@ -152,7 +152,7 @@ def test_a_deep_output_is_merged_and_archived(place: Path) -> None:
         ["find", "out", "-name", "file"], cwd=place, check=True, capture_output=True
     )
     assert len(found.stdout.splitlines()) == 2
-    outputs.write(place / "image", BuildOutput("tar", (("dest", str(place / "out.tar")),)))
+    exports.write(place / "image", BuildOutput("tar", (("dest", str(place / "out.tar")),)))
     with tarfile.open(place / "out.tar") as archive:
         assert archive.getnames()[-1] == "d/" * 1_200 + "file"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import caches
 from rootless_build.backend.api import Image
 from rootless_build.model.plan import BindMount, Pairs, RunContainer, VolumeMount
+from rootless_build.runner import cache_volumes
 
 GO: Pairs = (("GOLANG_VERSION", "1.22"), ("GOPATH", "/go"))
 PROJECT = Path("/home/me/moby")
@@ -18,7 +18,7 @@ BUILDS, MODULES = "/root/.cache/go-build", "/go/pkg/mod"
 
 def targets(step: RunContainer, environment: Pairs, user: str = "") -> list[str]:
     image = Image("1" * 64, environment=environment, platform="linux/amd64", user=user)
-    return [mount.target for mount in caches.volumes(step, image, PROJECT)]
+    return [mount.target for mount in cache_volumes.volumes(step, image, PROJECT)]
 
 
 STEP = RunContainer("dev")
@@ -70,10 +70,10 @@ def test_one_volume_for_each_project_and_platform() -> None:
     image = Image("1" * 64, environment=GO, platform="linux/amd64")
     arm = replace(image, platform="linux/arm64")
     names = [
-        caches.volumes(STEP, image, PROJECT)[0].name,
-        caches.volumes(STEP, arm, PROJECT)[0].name,
-        caches.volumes(replace(STEP, platform="linux/arm64"), image, PROJECT)[0].name,
-        caches.volumes(STEP, image, Path("/elsewhere/moby"))[0].name,
+        cache_volumes.volumes(STEP, image, PROJECT)[0].name,
+        cache_volumes.volumes(STEP, arm, PROJECT)[0].name,
+        cache_volumes.volumes(replace(STEP, platform="linux/arm64"), image, PROJECT)[0].name,
+        cache_volumes.volumes(STEP, image, Path("/elsewhere/moby"))[0].name,
     ]
     assert len(set(names)) == 3
     assert names[1] == names[2]

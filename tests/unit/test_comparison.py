@@ -14,7 +14,7 @@ from rootless_build.bundles import provenance
 from rootless_build.bundles.comparison import Comparison, Difference, compare
 from rootless_build.model.errors import UsageError
 from rootless_build.model.plan import Bundles, Json, Plan, RunContainer, VolumeMount
-from rootless_build.reproduction import Reproduction
+from rootless_build.runner.reproduction import Reproduction
 
 
 def compared(tmp_path: Path, old: dict[str, bytes], new: dict[str, bytes]) -> Comparison:

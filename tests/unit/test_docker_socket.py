@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import docker_socket
 from rootless_build.cli import app
 from rootless_build.model.errors import HostError, UsageError
 from rootless_build.model.overrides import Overrides, apply, where_possible
 from rootless_build.model.plan import BindMount, Plan, RunContainer
+from rootless_build.runner import docker_socket
 from tests.unit.make_project import MakeProject
 
 BY_DOCKER = "/var/run/docker.sock"

@@ -21,7 +21,6 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import runner
 from rootless_build.backend.api import Container, Exit, Image, Stdio
 from rootless_build.freshness import index, tree
 from rootless_build.freshness.snapshots import Looks
@@ -29,6 +28,7 @@ from rootless_build.freshness.verdict import Unchanged
 from rootless_build.model.errors import ImageNotFoundError
 from rootless_build.model.events import Event, Notice, StepReporter
 from rootless_build.model.plan import BindMount, BuildImage, Bundles, Pairs, Plan, RunContainer
+from rootless_build.runner import run
 from tests.unit.idle_engine import IdleEngine
 
 EDITS = int(os.environ.get("RBUILD_EDITS", "30"))
@@ -264,7 +264,7 @@ class Project:
         looks = Looks(plan, self.cache)
         looks.ahead()
         unchanged = Unchanged(plan, (("the engine", "honest 1"),), self.cache, looks=looks)
-        runner.run(plan, self.engine, runner.Options(), events.append, unchanged)
+        run.run(plan, self.engine, run.Options(), events.append, unchanged)
         return self.engine.built > before[0], self.engine.ran > before[1]
 
     def needs_build(self) -> bool:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import recipes, runner
+from rootless_build import recipes
 from rootless_build.backend.api import Image
 from rootless_build.cli.planned import Planned
 from rootless_build.freshness.verdict import Unchanged
@@ -35,6 +35,7 @@ from rootless_build.process import programs
 from rootless_build.recipes.config import Config
 from rootless_build.recipes.docker import argv as docker_argv
 from rootless_build.recipes.make import expansion
+from rootless_build.runner import run as runner
 from tests.unit.make_project import PATH, MakeProject
 from tests.unit.test_runner import FakeEngine, write
 

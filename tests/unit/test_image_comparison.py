@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import image_comparison
 from rootless_build.backend.api import LABEL_IMAGE, Image
-from rootless_build.image_comparison import ImageDifference
+from rootless_build.runner import image_comparison
+from rootless_build.runner.image_comparison import ImageDifference
 
 IMAGE = Image(
     "1" * 64,

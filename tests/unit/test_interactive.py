@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rootless_build.backend.api import Image, Stdio
-from rootless_build.interactive import is_by_hand
 from rootless_build.model.plan import Origin, RunContainer
+from rootless_build.runner.interactive import is_by_hand
 
 MAKES = Image("1" * 64, command=("make",))
 BASH = Image("2" * 64, command=("bash",))

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import outputs, runner
 from rootless_build.backend.api import Image
 from rootless_build.bundles import merge_tree, write_checksums
 from rootless_build.model import overrides
@@ -18,6 +17,8 @@ from rootless_build.model.errors import BundlesError, StepFailedError
 from rootless_build.model.events import BundlesPublished, Event, StepReporter
 from rootless_build.model.plan import BuildImage, BuildOutput, Bundles, Plan
 from rootless_build.recipes import results
+from rootless_build.runner import exports
+from rootless_build.runner import run as runner
 from tests.unit.test_runner import FakeEngine
 
 ELF = b"\x7fELF\x02"
@@ -133,7 +134,7 @@ def test_a_build_for_the_cache_alone_leaves_no_image(tmp_path: Path) -> None:
 def test_an_output_that_can_not_be_written_is_said(tmp_path: Path, image: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StepFailedError, match="could not be written"):
-        outputs.write(image, local(tmp_path / "file/below"))
+        exports.write(image, local(tmp_path / "file/below"))
 
 
 def test_a_containerfile_of_the_plan_is_a_file_for_the_engine(tmp_path: Path) -> None:
@@ -223,7 +224,7 @@ def test_another_bundles_directory_takes_outputs_along(tmp_path: Path) -> None:
     changed = overrides.apply(plan, overrides.Overrides(bundles_directory=tmp_path / "there"))
     (step,) = changed.steps
     assert isinstance(step, BuildImage)
-    places = [str(outputs.destination(output)) for output in step.outputs]
+    places = [str(exports.destination(output)) for output in step.outputs]
     assert places == [str(tmp_path / "there/x"), str(tmp_path / "other.tar")]
     assert changed.bundles == Bundles(tmp_path / "there")
 
@@ -241,6 +242,6 @@ def test_what_is_shown_can_be_pasted(tmp_path: Path) -> None:
 
     file = "/tmp/Dockerfile.inline"
     written = f"printf %s 'FROM scratch\n' > {file}"
-    assert outputs.pasted(step, command) == [written, "build local", "build tar"]
+    assert exports.pasted(step, command) == [written, "build local", "build tar"]
     kept = replace(step, containerfile_text=None, outputs=(*step.outputs, BuildOutput("docker")))
-    assert outputs.pasted(kept, command) == ["build t docker", "build local", "build tar"]
+    assert exports.pasted(kept, command) == ["build t docker", "build local", "build tar"]

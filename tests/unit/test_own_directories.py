@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import own_directories, runs
-from rootless_build.own_directories import OwnDirectories
+from rootless_build.runner import journal, own_directories
+from rootless_build.runner.own_directories import OwnDirectories
 
 FILES = (
     "data/runs/0123456789abcdef/lock",
@@ -46,7 +46,7 @@ def test_all_of_them_go_themselves_included(own: OwnDirectories) -> None:
 
 
 def test_what_a_run_elsewhere_has_stays_and_is_named(own: OwnDirectories) -> None:
-    with runs.idle(own.data, "0123456789abcdef") as who:
+    with journal.idle(own.data, "0123456789abcdef") as who:
         assert who == ""
         removed = own_directories.remove_all(own, (), dry=False)
     assert all("works in another checkout: pid" in each.stays for each in removed)

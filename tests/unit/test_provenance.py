@@ -17,7 +17,6 @@ from in_toto_attestation.predicates.provenance.v1 import provenance_pb2
 from in_toto_attestation.v1 import statement_pb2
 from in_toto_attestation.v1.statement import Statement
 
-from rootless_build import runner
 from rootless_build.backend.api import Image
 from rootless_build.bundles import stage, verify
 from rootless_build.bundles.provenance import Attestation
@@ -31,7 +30,8 @@ from rootless_build.model.plan import (
     Plan,
     RunContainer,
 )
-from rootless_build.provenance import Attestor, portable
+from rootless_build.runner import run as runner
+from rootless_build.runner.provenance import Attestor, portable
 from tests.unit.test_runner import FakeEngine
 
 IMAGE = Image("a" * 64)

@@ -8,7 +8,6 @@ from typing import cast
 
 import pytest
 
-from rootless_build import recovery
 from rootless_build.backend.api import (
     ALL_KINDS,
     LABEL_PROCESS,
@@ -18,6 +17,7 @@ from rootless_build.backend.api import (
     LeftoverKind,
 )
 from rootless_build.process import programs
+from rootless_build.runner import recovery
 from tests.unit.idle_engine import IdleEngine
 
 PROJECT = Path("/project")

@@ -18,7 +18,7 @@ from rootless_build.model.plan import (
     Plan,
     PullPolicy,
 )
-from rootless_build.reproduction import Difference, Reproduction
+from rootless_build.runner.reproduction import Difference, Reproduction
 
 FIRST, AGAIN = Image("1" * 64, layers=("a",)), Image("2" * 64, layers=("b",))
 

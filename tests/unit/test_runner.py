@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from rootless_build import runner
 from rootless_build.backend.api import (
     LABEL_BASE,
     LABEL_BUILD,
@@ -28,7 +27,6 @@ from rootless_build.backend.api import (
 )
 from rootless_build.freshness.verdict import Unchanged
 from rootless_build.images.bases import substitutes
-from rootless_build.masking import mask_for
 from rootless_build.model import references
 from rootless_build.model.errors import (
     BundlesError,
@@ -59,6 +57,8 @@ from rootless_build.model.plan import (
     RunContainer,
     VolumeMount,
 )
+from rootless_build.runner import run as runner
+from rootless_build.runner.masking import mask_for
 from tests.unit.idle_engine import IdleEngine
 
 Work = Callable[[RunContainer], None]

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import runs
 from rootless_build.model.errors import CheckoutBusyError
+from rootless_build.runner import journal
 
 _RUN = """
     import sys
     from pathlib import Path
-    from rootless_build import runs
+    from rootless_build.runner import journal as runs
     from rootless_build.process.signals import signals_interrupt
     data, project, alone = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] == "alone"
     def say(text):
@@ -67,8 +67,8 @@ def said(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
-def begin(data: Path, project: Path, *, alone: bool = True) -> runs.Run:
-    with runs.begin(data, project, "rbuild", alone=alone, wait=False, say=pytest.fail) as run:
+def begin(data: Path, project: Path, *, alone: bool = True) -> journal.Run:
+    with journal.begin(data, project, "rbuild", alone=alone, wait=False, say=pytest.fail) as run:
         return run
 
 
@@ -120,8 +120,8 @@ def test_shells_share_a_checkout_and_a_build_has_it_alone(data: Path, project: P
 
 
 def test_a_run_that_publishes_knows_whether_it_is_alone(data: Path, project: Path) -> None:
-    def shared() -> contextlib.AbstractContextManager[runs.Run]:
-        return runs.begin(data, project, "rbuild run", alone=False, wait=False, say=pytest.fail)
+    def shared() -> contextlib.AbstractContextManager[journal.Run]:
+        return journal.begin(data, project, "rbuild run", alone=False, wait=False, say=pytest.fail)
 
     with shared() as run, run.publishing() as alone:
         assert alone
@@ -142,7 +142,7 @@ def test_a_run_that_publishes_knows_whether_it_is_alone(data: Path, project: Pat
             with shared():
                 pass
     with (
-        runs.begin(data, project, "rbuild", alone=True, wait=False, say=pytest.fail) as run,
+        journal.begin(data, project, "rbuild", alone=True, wait=False, say=pytest.fail) as run,
         run.publishing() as alone,
     ):
         assert alone
@@ -186,7 +186,7 @@ def test_an_interrupted_wait_ends(data: Path, project: Path) -> None:
 
 def test_a_run_whose_record_is_damaged_is_dead_all_the_same(data: Path, project: Path) -> None:
     begin(data, project)
-    place = runs.directory(data, project) / "1.1"
+    place = journal.directory(data, project) / "1.1"
     place.mkdir()
     (place / "record.json").write_text('{"host": [')
     run = begin(data, project)
@@ -200,7 +200,7 @@ def test_where_no_record_can_be_kept_a_run_goes_on_and_says_so(
 ) -> None:
     (tmp_path / "file").write_text("")
     words: list[str] = []
-    with runs.begin(
+    with journal.begin(
         tmp_path / "file", project, "rbuild", alone=True, wait=True, say=words.append
     ) as run:
         run.note(backend="podman")
@@ -214,22 +214,24 @@ def test_a_lock_that_is_removed_while_it_is_waited_for_is_taken_anew(tmp_path: P
     waits = threading.Event()
 
     def wait_for_it() -> None:
-        with runs.begin(data, project, "second", alone=True, wait=True, say=lambda _: waits.set()):
-            taken.append(runs.directory(data, project) / "lock")
+        with journal.begin(
+            data, project, "second", alone=True, wait=True, say=lambda _: waits.set()
+        ):
+            taken.append(journal.directory(data, project) / "lock")
             busy.append(_is_busy(data, project))
 
     taken: list[Path] = []
     busy: list[bool] = []
-    with runs.begin(data, project, "first", alone=True, wait=True, say=print):
+    with journal.begin(data, project, "first", alone=True, wait=True, say=print):
         second = threading.Thread(target=wait_for_it)
         second.start()
         assert waits.wait(60)
-        shutil.rmtree(runs.directory(data, project))
+        shutil.rmtree(journal.directory(data, project))
     second.join(60)
     assert taken[0].exists()
     assert busy == [True]
 
 
 def _is_busy(data: Path, project: Path) -> bool:
-    with runs.idle(data, runs.key(project)) as who:
+    with journal.idle(data, journal.key(project)) as who:
         return bool(who)

@@ -16,7 +16,6 @@ from rbuild_docker.run_arguments import run_arguments as docker_arguments
 from rbuild_podman.run_arguments import run_arguments as podman_arguments
 from rootless_build.backend.api import EngineSettings, Image
 from rootless_build.cli.secrets import build_secret, secret_pairs
-from rootless_build.masking import Mask
 from rootless_build.model import build_secrets, events
 from rootless_build.model.errors import BundlesError, StepFailedError, UnsupportedError, UsageError
 from rootless_build.model.events import (
@@ -39,9 +38,10 @@ from rootless_build.model.plan import (
     digest,
     to_json,
 )
-from rootless_build.provenance import portable
 from rootless_build.recipes.step_builder import BadValueError, Draft
-from rootless_build.unprivileged import without_dind, without_privileges
+from rootless_build.runner.dind import without_dind, without_privileges
+from rootless_build.runner.masking import Mask
+from rootless_build.runner.provenance import portable
 
 VALUE = "s3cr3t value"
 STEP = RunContainer(

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import runner
 from rootless_build.backend.api import Container, Exit, Image
 from rootless_build.images.bases import executables
 from rootless_build.images.bases.executables import Substitute
 from rootless_build.model.events import Event, Level, Notice
 from rootless_build.model.plan import RunContainer
-from rootless_build.provenance import Attestor
+from rootless_build.runner import run as runner
+from rootless_build.runner.provenance import Attestor
 from tests.unit.test_runner import FakeContainer, FakeEngine, Work, nothing, plan, project, write
 
 __all__ = ["project"]

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import runner
 from rootless_build.backend.api import Image, ImageLabel
 from rootless_build.freshness import fingerprints
 from rootless_build.freshness.snapshots import LookAfter
@@ -31,6 +30,7 @@ from rootless_build.model.plan import (
     RunContainer,
     Step,
 )
+from rootless_build.runner import run as runner
 from tests.unit.test_edits import BASE, TAG, Project
 
 

@@ -16,7 +16,6 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, assert_never
 
-from rootless_build import caches, failures, image_ids, interactive, outputs
 from rootless_build.backend import caller
 from rootless_build.backend.api import (
     LABEL_BUILD,
@@ -36,7 +35,6 @@ from rootless_build.freshness.verdict import Answer, ImageBuild, Running, Unchan
 from rootless_build.images.bases import substitutes as bases
 from rootless_build.images.own_files import OwnFiles
 from rootless_build.images.rewrite.options import Building
-from rootless_build.masking import Mask
 from rootless_build.model import errors, mounts, references, text
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import (
@@ -75,15 +73,17 @@ from rootless_build.model.plan import (
     digest,
 )
 from rootless_build.process import programs
-from rootless_build.unprivileged import without_dind
+from rootless_build.runner import cache_volumes, exports, failures, image_ids, interactive
+from rootless_build.runner.dind import without_dind
+from rootless_build.runner.masking import Mask
 
 if TYPE_CHECKING:
     from rootless_build.bundles import Staging
-    from rootless_build.host_power import Named, Rules
     from rootless_build.images.bases.executables import Substitute
     from rootless_build.images.built import BuiltImages, Journal
-    from rootless_build.provenance import Attestor
-    from rootless_build.reproduction import Reproduction
+    from rootless_build.runner.host_power import Named, Rules
+    from rootless_build.runner.provenance import Attestor
+    from rootless_build.runner.reproduction import Reproduction
 
 
 _INTERRUPTED: Final = 128 + signal.SIGINT
@@ -280,7 +280,7 @@ class _Run:
         if rootless and not root and not self._options.unprivileged:
             return None
         # Few users have a power to give away.
-        from rootless_build.host_power import Rules  # noqa: PLC0415
+        from rootless_build.runner.host_power import Rules  # noqa: PLC0415
 
         options = self._options
         return Rules(rootless, root, options.rootful, options.unprivileged, options.isolated)
@@ -292,7 +292,7 @@ class _Run:
         rules = self._rules
         if rules is None or not rules.bind:
             return
-        from rootless_build import host_power  # noqa: PLC0415 - as above
+        from rootless_build.runner import host_power  # noqa: PLC0415 - as above
 
         named = self._options.named() if self._options.named else host_power.Named()
         if number is None:
@@ -423,7 +423,7 @@ class _Run:
         """
         wanted = self._plan.bundles
         if isinstance(step, BuildImage):
-            return outputs.in_bundles(step, wanted)
+            return exports.in_bundles(step, wanted)
         if wanted is None or not isinstance(step, RunContainer):
             return False
         if not mounts.makes_bundles(step, wanted):
@@ -475,7 +475,7 @@ class _Run:
     def _build(self, step: BuildImage, reporter: StepReporter) -> bool:
         image_ids.clear(step, self._plan.project)
         done = self._build_image_of(step, reporter)
-        if outputs.keeps_image(step) and step.tags:
+        if exports.keeps_image(step) and step.tags:
             image_ids.write(step, self._built.get(step.tags[0]), self._plan.project)
         return done
 
@@ -493,7 +493,7 @@ class _Run:
             again.begins(self._engine)
         self._prepare()
         watch = Stopwatch()
-        with outputs.with_containerfile(outputs.image_only(step)) as plain:
+        with exports.with_containerfile(exports.image_only(step)) as plain:
             prepared = bases.prepared(plain, self._engine, reporter)
             self._attest(step)
             building = self._unchanged.building(step, self._engine) if self._unchanged else None
@@ -506,12 +506,12 @@ class _Run:
         for tag in plain.tags:
             self._built[tag] = image
         try:
-            if outputs.files(step):
+            if exports.files(step):
                 self._export(step, image, reporter)
             if again is not None:
                 again.built(image, self._container_labels, self._engine)
         finally:
-            if not outputs.keeps_image(step):
+            if not exports.keeps_image(step):
                 self._engine.discard_image(image)
         if building and (changed := building.done(image, watch.seconds)):
             text = f"while the image was built {changed}; the next run builds it again"
@@ -618,25 +618,25 @@ class _Run:
         from rootless_build import bundles  # noqa: PLC0415
 
         wanted = self._plan.bundles if self._stages(step) else None
-        made = outputs.files(step)
+        made = exports.files(step)
         with ExitStack() as stack:
             staging = stack.enter_context(bundles.stage(wanted.directory)) if wanted else None
-            near = staging.path if staging else outputs.destination(made[0])
-            copied = stack.enter_context(outputs.place_near(near))
+            near = staging.path if staging else exports.destination(made[0])
+            copied = stack.enter_context(exports.place_near(near))
             if self._attestor is not None:
                 self._attestor.runs(_name(step), image)
             with self._telling_what_stays(reporter):
                 self._engine.copy_image(image, self._container_labels, copied)
             for output in made:
-                if staging is None or wanted is None or not outputs.is_inside(output, wanted):
-                    outputs.write(copied, output)
+                if staging is None or wanted is None or not exports.is_inside(output, wanted):
+                    exports.write(copied, output)
                     continue
-                staged = outputs.moved(output, wanted.directory, staging.path)
+                staged = exports.moved(output, wanted.directory, staging.path)
                 if output.type == "tar":
-                    staging.check_target(outputs.destination(staged))
-                    outputs.write(copied, staged)
+                    staging.check_target(exports.destination(staged))
+                    exports.write(copied, staged)
                 else:
-                    staging.merge(copied, outputs.destination(staged))
+                    staging.merge(copied, exports.destination(staged))
             if staging is not None:
                 self._published(staging)
 
@@ -737,7 +737,7 @@ class _Run:
         step = self._as_caller(step, image, reporter)
         kept: tuple[VolumeMount, ...] = ()
         if not self._options.fresh:
-            kept = caches.volumes(step, image, self._plan.project)
+            kept = cache_volumes.volumes(step, image, self._plan.project)
             self._cached = self._cached or bool(kept)
         step = dataclasses.replace(
             step,
@@ -746,8 +746,12 @@ class _Run:
             mounts=step.mounts + kept,
         )
         # As above.
-        from rootless_build import bundles, git_settings, left_files  # noqa: PLC0415
+        from rootless_build import bundles  # noqa: PLC0415
         from rootless_build.images.bases import executables  # noqa: PLC0415
+        from rootless_build.runner import (  # noqa: PLC0415
+            git_settings,
+            left_files,
+        )
 
         with ExitStack() as stack:
             staging, copied_from = None, None
@@ -974,12 +978,12 @@ def _built(step: BuildImage) -> str:
     """The target or the image, or the stage and where its files go."""
     name, bake = _name(step), step.origin is not None and step.origin.names_build
     platform = f" for {', '.join(step.platforms)}" if step.platforms else ""
-    if outputs.keeps_image(step):
+    if exports.keeps_image(step):
         tag = next((tag for tag in step.tags if not tag.startswith(references.OWN)), "")
         if bake and tag:
             return f"{name}, image {tag}{platform}"
         return f"image {tag or name}{platform}"
-    places = ", ".join(str(outputs.destination(output)) for output in outputs.files(step))
+    places = ", ".join(str(exports.destination(output)) for output in exports.files(step))
     return f"{name}{platform} into {places or 'the cache'}"
 
 

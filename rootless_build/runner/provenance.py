@@ -24,9 +24,9 @@ from rootless_build.files.repository import read_source
 from rootless_build.images.bases.executables import Substitute
 from rootless_build.images.bases.substitutes import preferred
 from rootless_build.images.external import external_bases
-from rootless_build.masking import mask_for
 from rootless_build.model.plan import BuildImage, Json, Plan, to_dict
 from rootless_build.model.references import canonical, local
+from rootless_build.runner.masking import mask_for
 
 PREDICATE: Final = "https://slsa.dev/provenance/v1"
 BUILD_TYPE: Final = "urn:rootless-build:plan:v1"

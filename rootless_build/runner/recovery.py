@@ -28,7 +28,7 @@ from rootless_build.model.data import dataclass
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.text import shown
 from rootless_build.process import programs
-from rootless_build.runs import Record
+from rootless_build.runner.journal import Record
 
 _OF_DEAD_RUNS: Final = frozenset({LeftoverKind.CONTAINER, LeftoverKind.BROKEN_IMAGE})
 

@@ -6,12 +6,12 @@ import contextlib
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from rootless_build import runs
 from rootless_build.files import tree
 from rootless_build.host.lasting import RECORDS, on_record
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import HostError, reason
 from rootless_build.model.text import shown
+from rootless_build.runner import journal
 
 _OF_CHECKOUTS = ("projects", "failed", "runs")
 
@@ -36,7 +36,7 @@ class OwnDirectories:
         """The keys of all checkouts of which something is kept."""
         known = {path.name for path in (self.cache / "projects").glob("*")}
         failed = {path.name.rpartition("-")[2] for path in (self.state / "failed").glob("[!.]*-*")}
-        return tuple(sorted(known | failed | runs.keys(self.data)))
+        return tuple(sorted(known | failed | journal.keys(self.data)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def remove_all(
                 stays[root].append(f"{shown(path)} can't be removed: {reason(error)}")
 
     for key in own.checkouts():
-        with runs.idle(own.data, key) as who:
+        with journal.idle(own.data, key) as who:
             if who:
                 for why in stays.values():
                     why.append(f"rbuild works in another checkout: {who}")

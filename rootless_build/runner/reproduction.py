@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from rootless_build import image_comparison, outputs
 from rootless_build.bundles import Staging, provenance
 from rootless_build.bundles.comparison import Comparison, compare
 from rootless_build.files.tree import real
@@ -30,6 +29,7 @@ from rootless_build.model.plan import (
     VolumeMount,
 )
 from rootless_build.model.text import shell_joined
+from rootless_build.runner import exports, image_comparison
 
 if TYPE_CHECKING:
     from rootless_build.backend.api import Image
@@ -147,17 +147,17 @@ class Reproduction:
 
     def _builds(self, step: BuildImage, plan: Plan) -> Iterator[BuildImage]:
         name = _name(step)
-        keeps = outputs.keeps_image(step)
-        written = outputs.files(step)
+        keeps = exports.keeps_image(step)
+        written = exports.files(step)
         for output in written:
-            place = outputs.destination(output)
+            place = exports.destination(output)
             if not place.exists():
                 what = f"there is nothing in {place} to compare with"
                 raise UsageError(what, hint=f"build: {self._build}")
         if not keeps and not written:
             return
         moved = tuple(
-            output if outputs.is_inside(output, plan.bundles) else self._moved(output)
+            output if exports.is_inside(output, plan.bundles) else self._moved(output)
             for output in written
         )
         kept = tuple(output for output in step.outputs if output not in written)
@@ -173,7 +173,7 @@ class Reproduction:
 
     def _moved(self, output: BuildOutput) -> BuildOutput:
         """What goes elsewhere than to the bundles goes to a place of its own."""
-        there = outputs.destination(output)
+        there = exports.destination(output)
         here = self._place / str(len(self._elsewhere))
         if output.type == "tar":
             here /= there.name
@@ -255,7 +255,7 @@ class Reproduction:
         same, differing = 0, 0
         layers = image_comparison.same_layers(before, again)
         if not layers:
-            with outputs.place_near(self._place / "images") as place:
+            with exports.place_near(self._place / "images") as place:
                 trees = (place / "before", place / "again")
                 for image, tree in zip((before, again), trees, strict=True):
                     tree.mkdir()
