@@ -18,14 +18,14 @@ from rootless_build.model.errors import (
     UnknownTargetError,
 )
 
-_COMMANDS: Final = "rootless_build.cli.commands."
+_COMMANDS: Final = "rootless_build.cli.commands.others."
 _ELSEWHERE: Final = MappingProxyType(
     {
-        "reproduce": "rootless_build.cli.reproduce.",
-        "sign": "rootless_build.cli.sign.",
-        "clean": "rootless_build.cli.clean.",
-        "doctor": "rootless_build.cli.doctor.",
-        "help": "rootless_build.cli.helping.",
+        "reproduce": "rootless_build.cli.commands.reproduce.",
+        "sign": "rootless_build.cli.commands.sign.",
+        "clean": "rootless_build.cli.commands.clean.",
+        "doctor": "rootless_build.cli.commands.doctor.",
+        "help": "rootless_build.cli.commands.help.",
     }
 )
 """Modules of commands that are not with the others."""
@@ -79,7 +79,7 @@ class Rbuild(Command):
 
     def main(self, *words: str) -> int:
         """Build the project's targets."""
-        from rootless_build.cli.build import build  # noqa: PLC0415 - see the package
+        from rootless_build.cli.commands.make import build  # noqa: PLC0415 - see the package
 
         def build_or_command() -> int:
             try:
@@ -121,6 +121,6 @@ def run(argv: list[str]) -> int:
 
 
 def _say(error: RbuildError, words: Sequence[str]) -> None:
-    from rootless_build.cli.views import view  # noqa: PLC0415 - see the package
+    from rootless_build.cli.views.choice import view  # noqa: PLC0415 - see the package
 
     view(command_line.log_format(words), "auto", verbose=False, quiet=False).error(error)

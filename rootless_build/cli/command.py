@@ -31,12 +31,12 @@ from rootless_build.model.text import fit, shown
 if TYPE_CHECKING:
     from plumbum.cli.application import SwitchParseInfo
 
+    from rootless_build.cli.views.closing import View
     from rootless_build.model.errors import ConfigError
     from rootless_build.model.events import Answer
     from rootless_build.model.plan import Pairs, Plan
     from rootless_build.recipes.config import Config
     from rootless_build.runner.masking import Mask
-    from rootless_build.ui.closing import View
 
 _LOOP: Final = "Symlink loop"
 _VARIABLE: Final = re.compile(r"[^=\s:+?!#]+=", re.DOTALL)
@@ -238,7 +238,7 @@ class Command(cli.Application):
     def help(self) -> None:
         """Show this help."""
         # Only `--help` needs it.
-        from rootless_build.cli import help as page  # noqa: PLC0415
+        from rootless_build.cli import help_text as page  # noqa: PLC0415
         from rootless_build.model.events import Answer  # noqa: PLC0415
 
         description = textwrap.dedent(self.DESCRIPTION or "")
@@ -370,8 +370,8 @@ class Command(cli.Application):
     def view(self) -> View:
         """Where events and errors go."""
         if self._view is None:
-            from rootless_build.cli.views import view  # noqa: PLC0415 - see the package
-            from rootless_build.ui.closing import MaskedView  # noqa: PLC0415 - as above
+            from rootless_build.cli.views.choice import view  # noqa: PLC0415 - see the package
+            from rootless_build.cli.views.closing import MaskedView  # noqa: PLC0415 - as above
 
             defaults = self._loaded.defaults if self._loaded else command_line.defaults(self.words)
             if self._mask is None and (self.values("secret_env") or self.values("secrets")):

@@ -25,8 +25,8 @@ from rootless_build.cli.engines import (
     settings_for,
 )
 from rootless_build.cli.looking import Looked
-from rootless_build.cli.pasting import comment, host_command
 from rootless_build.cli.session import is_isolated, named, unchanged_for, with_docker_socket
+from rootless_build.cli.views.pasting import comment, host_command
 from rootless_build.freshness.preview import Verdict, judge
 from rootless_build.freshness.snapshots import Looks
 from rootless_build.images.bases import substitutes as bases

@@ -20,6 +20,7 @@ from typing import Final
 import pytest
 
 from rootless_build.cli import app
+from rootless_build.cli.views.closing import MaskedView
 from rootless_build.model.errors import (
     BundlesError,
     HostError,
@@ -44,7 +45,6 @@ from rootless_build.process import programs
 from rootless_build.recipes.make import leftovers
 from rootless_build.runner.masking import Mask
 from rootless_build.runner.provenance import portable
-from rootless_build.ui.closing import MaskedView
 from tests.unit.make_project import MakeProject
 
 VALUE: Final = "hunter2'\"\\ $x\tü"

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 
 from rootless_build.backend import discovery
 from rootless_build.cli import app
-from rootless_build.cli.pasting import comment
+from rootless_build.cli.views.pasting import comment
 from rootless_build.model.errors import BackendUnavailableError
 from rootless_build.model.text import fit, script_joined, script_quoted, shell_joined, shown
 from tests.unit.make_project import MakeProject

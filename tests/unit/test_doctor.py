@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build.cli.app import run
-from rootless_build.cli.findings import findings
+from rootless_build.cli.views.findings import findings
 from rootless_build.host import gather
 from rootless_build.host.examination import examine
 from rootless_build.host.facts import Account, Configuration, Facts
@@ -158,7 +158,7 @@ def test_fix_shows_what_it_does_and_does_it(
             configuration=Configuration(policy=there),
         )
 
-    monkeypatch.setattr("rootless_build.cli.doctor.surveyed", without_policy)
+    monkeypatch.setattr("rootless_build.cli.commands.doctor.surveyed", without_policy)
     assert doctor().status == 3
     fixed = doctor("--fix")
     assert fixed.status == 0

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from rbuild_docker import ownership
 from rbuild_docker.client import Client
 from rootless_build.backend.api import EngineSettings
+from rootless_build.cli.views.escapes import for_terminal
 from rootless_build.model.errors import HostError
 from rootless_build.model.text import shell_quoted, shown
-from rootless_build.ui.escapes import for_terminal
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.cli.pasting import comment, host_command
+from rootless_build.cli.views.pasting import comment, host_command
 from rootless_build.model.plan import SHELL, HostCommand
 from tests.unit.make_project import MakeProject
 

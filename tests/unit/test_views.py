@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from rootless_build.cli.views.json import JsonView
+from rootless_build.cli.views.text import Sink, TextView, Verbosity, duration
 from rootless_build.model.errors import (
     BundlesError,
     FailedInstruction,
@@ -29,8 +31,6 @@ from rootless_build.model.events import (
     StepFinished,
     StepStarted,
 )
-from rootless_build.ui.json import JsonView
-from rootless_build.ui.text import Sink, TextView, Verbosity, duration
 
 RUN: tuple[Event, ...] = (
     BackendChosen("podman", "4.3.1", "first choice"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import field
 
-from rootless_build.cli import tables
 from rootless_build.cli.command import Command
+from rootless_build.cli.views import tables
 from rootless_build.model.data import dataclass
 from rootless_build.model.events import Answer
 from rootless_build.model.text import shown

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from rootless_build.cli.build import split_words
 from rootless_build.cli.checkout import checkout
 from rootless_build.cli.command import Command
+from rootless_build.cli.commands.make import split_words
 from rootless_build.cli.engines import EngineToCome, cache_directory
 from rootless_build.cli.planned import Planned
 from rootless_build.cli.session import execute, read_plan

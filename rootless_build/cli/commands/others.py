@@ -11,10 +11,10 @@ from plumbum import cli
 
 from rootless_build.backend import discovery
 from rootless_build.backend.api import LABEL_BASE
-from rootless_build.cli.build import build, split_words
 from rootless_build.cli.checkout import bundles_directory, checkout, images_directory
 from rootless_build.cli.choice import Choice, Text
 from rootless_build.cli.command import Command
+from rootless_build.cli.commands.make import build, split_words
 from rootless_build.cli.engines import (
     EngineToCome,
     backend_name,
@@ -142,7 +142,7 @@ class Bundles(Command):
         if what == "verify":
             return self._verify(directory)
         from rootless_build import bundles  # noqa: PLC0415 - the commands that build do without it
-        from rootless_build.cli import tables  # noqa: PLC0415 - as above
+        from rootless_build.cli.views import tables  # noqa: PLC0415 - as above
 
         files = bundles.list_bundles(directory)
         told = (Answer("bundle", dataclasses.asdict(file)) for file in files)
@@ -152,7 +152,7 @@ class Bundles(Command):
 
     def _verify(self, directory: Path) -> int:
         from rootless_build import bundles  # noqa: PLC0415 - as above
-        from rootless_build.cli import tables  # noqa: PLC0415 - as above
+        from rootless_build.cli.views import tables  # noqa: PLC0415 - as above
 
         source, keyid = signed_with(self.key)
         report = bundles.verify(directory, source)
@@ -320,7 +320,7 @@ class Backends(Command):
         return self.attempt(self._show)
 
     def _show(self) -> int:
-        from rootless_build.cli import tables  # noqa: PLC0415 - as above
+        from rootless_build.cli.views import tables  # noqa: PLC0415 - as above
 
         check_backend(self)
         with settings_for(self) as settings:

@@ -11,11 +11,11 @@ from pathlib import Path
 from plumbum import cli
 
 from rootless_build.backend.api import Adaptation
-from rootless_build.cli import findings as page
 from rootless_build.cli.command import Command
-from rootless_build.cli.commands import format_option
+from rootless_build.cli.commands.others import format_option
 from rootless_build.cli.host import surveyed
-from rootless_build.cli.views import colored
+from rootless_build.cli.views import findings as page
+from rootless_build.cli.views.choice import colored
 from rootless_build.host import Facts, catalogue, engine_settings, gather
 from rootless_build.host.examination import Examined, examine
 from rootless_build.host.finding import Cure, Severity

@@ -11,7 +11,6 @@ from rootless_build.backend import discovery
 from rootless_build.backend.api import Engine
 from rootless_build.backend.discovery import Choice
 from rootless_build.cli import checkout as checkouts
-from rootless_build.cli import clean_images
 from rootless_build.cli.checkout import (
     bundles_directory,
     checkout,
@@ -19,8 +18,9 @@ from rootless_build.cli.checkout import (
     engine_of,
     images_directory,
 )
-from rootless_build.cli.clean_account import Account
 from rootless_build.cli.command import Command
+from rootless_build.cli.commands import clean_images
+from rootless_build.cli.commands.clean_account import Account
 from rootless_build.cli.engines import engine_for
 from rootless_build.host import lasting_directories
 from rootless_build.images.built import BuiltImages

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from rootless_build.backend.api import Engine, ImageLabel, StoredImage, StoredImages
-from rootless_build.cli.clean_account import Account
+from rootless_build.cli.commands.clean_account import Account
 from rootless_build.images import removal as image_removal
 from rootless_build.images.built import Built, BuiltImages
 from rootless_build.model.data import dataclass

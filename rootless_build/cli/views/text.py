@@ -13,6 +13,7 @@ from collections import deque
 from enum import IntEnum
 from typing import BinaryIO, Final, assert_never
 
+from rootless_build.cli.views.escapes import for_terminal
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import BundlesError, HostError, RbuildError, StepFailedError
 from rootless_build.model.events import (
@@ -31,7 +32,6 @@ from rootless_build.model.events import (
     StepStarted,
 )
 from rootless_build.model.text import fit, shown
-from rootless_build.ui.escapes import for_terminal
 
 _LISTED_FILES: Final = 12
 _RECENT_LINES: Final = 64

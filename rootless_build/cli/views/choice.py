@@ -6,16 +6,16 @@ import os
 import sys
 from typing import IO
 
-from rootless_build.ui.closing import ClosingView, View
+from rootless_build.cli.views.closing import ClosingView, View
 
 
 def view(log_format: str, color: str, *, verbose: bool, quiet: bool) -> View:
     """The view the user asked for, on rbuild's own standard streams."""
     if log_format == "json":
-        from rootless_build.ui.json import JsonView  # noqa: PLC0415 - structlog, for this alone
+        from rootless_build.cli.views.json import JsonView  # noqa: PLC0415 - structlog, for this alone
 
         return ClosingView(JsonView(sys.stdout))
-    from rootless_build.ui.text import Sink, TextView, Verbosity  # noqa: PLC0415 - as above
+    from rootless_build.cli.views.text import Sink, TextView, Verbosity  # noqa: PLC0415 - as above
 
     out, err = (Sink(s.buffer, _columns(s.fileno())) for s in (sys.stdout, sys.stderr))
     level = Verbosity.VERBOSE if verbose else Verbosity.QUIET if quiet else Verbosity.NORMAL

@@ -1,1 +1,0 @@
-"""The views of a run: each is a reader of the one stream of events."""
