@@ -26,7 +26,7 @@ from rootless_build.images.rewrite.session import explained, normalised
 from rootless_build.model.errors import ContainerfileError, RbuildError
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage
-from tests.unit.idle_engine import LocalEngine
+from tests.unit.backend.idle_engine import LocalEngine
 
 SECRET = "the host's own"
 ENGINES = ("podman 4.3.1", "podman 5.4.2", "buildah 1.28.2")

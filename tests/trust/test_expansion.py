@@ -27,8 +27,8 @@ from rootless_build.recipes.config import Config
 from rootless_build.runner import run
 from rootless_build.runner.masking import mask_for
 from rootless_build.runner.provenance import portable
-from tests.unit.make_project import PATH, MakeProject
-from tests.unit.test_runner import FakeEngine
+from tests.unit.recipes.make.make_project import PATH, MakeProject
+from tests.unit.runner.test_runner import FakeEngine
 
 TOUCH = "touch $(CURDIR)/ran"
 LINES = [

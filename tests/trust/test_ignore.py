@@ -37,7 +37,7 @@ from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage
 from rootless_build.process import programs
 from tests import ignore_tables as record
-from tests.unit.idle_engine import LocalEngine
+from tests.unit.backend.idle_engine import LocalEngine
 
 NOW = time.time_ns
 TABLES = Path(__file__).parents[1] / "data/ignore"

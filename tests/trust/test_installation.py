@@ -1,6 +1,6 @@
 """`rbuild install` of bundles that others can write to: nothing but what was verified takes a name.
 
-What only root can try is in tests/unit/test_install.py, which CI runs as root too.
+What only root can try is in tests/unit/bundles/test_install.py, which CI runs as root too.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ from rootless_build.process import programs
 from rootless_build.recipes.make import leftovers
 from rootless_build.runner.masking import Mask
 from rootless_build.runner.provenance import portable
-from tests.unit.make_project import MakeProject
+from tests.unit.recipes.make.make_project import MakeProject
 
 VALUE: Final = "hunter2'\"\\ $x\tü"
 """What every language has to quote in another way."""

@@ -28,7 +28,7 @@ from rootless_build.cli import app
 from rootless_build.cli.views.pasting import comment
 from rootless_build.model.errors import BackendUnavailableError
 from rootless_build.model.text import fit, script_joined, script_quoted, shell_joined, shown
-from tests.unit.make_project import MakeProject
+from tests.unit.recipes.make.make_project import MakeProject
 
 LINE: Final = (
     "\x1b]0;owned\x07\x1b[31m\x1b[2J\x9b2J\x7f\x08\r\x0b\x0c\x85"

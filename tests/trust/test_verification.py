@@ -408,7 +408,7 @@ def test_a_statement_that_a_container_forges_is_replaced(tmp_path: Path) -> None
 
 def test_modes_and_links_are_valid_in_toto(bundles: Path) -> None:
     """For in-toto's own library, which the statement's other parts are held against in
-    tests/unit/test_provenance.py.
+    tests/unit/runner/test_provenance.py.
     """
     text = (bundles / DAEMON / NAME).read_text()
     parsed = json_format.Parse(text, statement_pb2.Statement())

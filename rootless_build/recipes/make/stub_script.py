@@ -1,7 +1,8 @@
 """The script that stands for docker while a Makefile is read.
 
 It is put together here from what it answers. Which fields there are, and how docker prints them,
-was compared with docker 29.1.3 and a daemon of its own (`tests/unit/test_stub.py` says what).
+was compared with docker 29.1.3 and a daemon of its own
+(`tests/unit/recipes/make/test_stub.py` says what).
 """
 
 from __future__ import annotations

@@ -1,0 +1,58 @@
+"""bash completion: what a person gets on Tab, from bash itself."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from rootless_build.cli.app import Rbuild
+
+SCRIPT = Path(__file__).parents[3] / "contrib" / "completion" / "rbuild.bash"
+
+
+def completed(directory: Path, *words: str) -> list[str]:
+    script = (
+        f"source {shlex.quote(str(SCRIPT))}; COMP_WORDS=({shlex.join(words)}); "
+        f'COMP_CWORD={len(words) - 1}; _rbuild; printf "%s\\n" "${{COMPREPLY[@]}}"'
+    )
+    done = subprocess.run(
+        ["bash", "-euc", script], cwd=directory, capture_output=True, text=True, check=True
+    )
+    return sorted(set(done.stdout.split()))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "Makefile").write_text("X := 1\n.PHONY: all\nall: b/x\n\techo x:\nb/x:\nenv ?= 1\n")
+    (tmp_path / "rbuild.toml").write_text('[targets.cross]\ncommand = "x"\n')
+    return tmp_path
+
+
+def test_commands_and_the_projects_targets(project: Path) -> None:
+    assert completed(project, "rbuild", "") == sorted([*Rbuild.COMMANDS, "all", "b/x", "cross"])
+    for words in (("plan",), ("reproduce",), ("run", "--target")):
+        assert completed(project, "rbuild", *words, "") == ["all", "b/x", "cross"]
+    assert completed(project.parent, "rbuild", "-C", str(project), "a") == ["all"]
+
+
+def test_every_option_of_the_command_line(project: Path) -> None:
+    application = Rbuild("rbuild")
+    names = {f"--{name}" for name in application._switches_by_name if len(name) > 1}
+    assert set(completed(project, "rbuild", "--")) == names
+
+
+def test_clean_has_its_own_options_and_none_for_builds(project: Path) -> None:
+    application = Rbuild("rbuild").subcommand_named("clean")
+    own = {"--images", "--volumes", "--bases", "--everywhere", "--yes", "--dry-run"}
+    offered = set(completed(project, "rbuild", "clean", "--"))
+    assert own <= offered <= {f"--{name}" for name in application._switches_by_name}
+    assert not {"--build-arg", "--secret", "--checksums"} & offered
+
+
+def test_values_of_options(project: Path) -> None:
+    assert completed(project, "rbuild", "--backend", "b") == ["buildah"]
+    assert completed(project, "rbuild", "bundles", "--format", "") == ["json", "text"]
+    assert completed(project, "rbuild", "bundles", "v") == ["verify"]

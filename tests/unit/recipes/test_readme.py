@@ -1,0 +1,71 @@
+"""README names every key of rbuild.toml, no other, and its example is a recipe."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from rootless_build.recipes import config, rbuild_toml
+from rootless_build.recipes.config import (
+    NO_KEY,
+    BundlesSection,
+    Config,
+    Container,
+    Defaults,
+    Image,
+    Target,
+)
+from rootless_build.recipes.request import Request
+
+README = Path(__file__).parents[3].joinpath("README.md").read_text(encoding="utf-8")
+SECTION = README.partition("### rbuild.toml and")[2].partition("\n### ")[0]
+SUBSECTIONS = {"image", "container", "bundles", "targets", "defaults"}
+
+
+def keys(kind: type[object]) -> set[str]:
+    assert dataclasses.is_dataclass(kind)
+    fields = [f for f in dataclasses.fields(kind) if NO_KEY not in f.metadata]
+    return {f.name.replace("_", "-") for f in fields}
+
+
+def documented(head: str) -> set[str]:
+    """The names in the first column of the table that begins so."""
+    table = SECTION.partition(f"\n| {head} |")[2].partition("\n\n")[0]
+    rows = [row.split("|")[1] for row in table.splitlines()[1:] if row.startswith("| `")]
+    return {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        ("`[defaults]`", Defaults),
+        ("`[image]`", Image),
+        ("`[container]`", Container),
+        ("`[bundles]`", BundlesSection),
+        ("`[targets.NAME]`", Target),
+    ],
+)
+def test_every_key_is_in_its_table_and_no_other(head: str, kind: type[object]) -> None:
+    assert documented(head) == keys(kind)
+
+
+def test_every_key_of_the_top_level(tmp_path: Path) -> None:
+    assert documented("top level") | SUBSECTIONS == keys(Config)
+
+
+def test_the_example_is_a_recipe_for_each_of_its_targets(tmp_path: Path) -> None:
+    example = SECTION.partition("A whole recipe:\n\n")[2].partition("\n\n|")[0]
+    (tmp_path / "rbuild.toml").write_text(textwrap.dedent(example))
+    read = config.load(tmp_path, tmp_path / "none.toml")
+    for name in read.targets:
+        plan = rbuild_toml.read(
+            Request(
+                project=tmp_path, targets=(name,), variables=(), environment={}, terminal=False
+            ),
+            read,
+        )
+        assert [step.kind for step in plan.steps] == ["build-image", "run-container"]

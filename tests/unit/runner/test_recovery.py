@@ -1,0 +1,47 @@
+"""What `rbuild clean` takes for abandoned; what it does to engines is in tests/e2e."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from rootless_build.backend.api import (
+    ALL_KINDS,
+    LABEL_PROCESS,
+    LABEL_PROJECT,
+    Engine,
+    Leftover,
+    LeftoverKind,
+)
+from rootless_build.process import programs
+from rootless_build.runner import recovery
+from tests.unit.backend.idle_engine import IdleEngine
+
+PROJECT = Path("/project")
+
+
+class EngineWith(IdleEngine):
+    """In its storage is one thing."""
+
+    def __init__(self, left: Leftover) -> None:
+        self.left = left
+
+    def leftovers(self, kinds: Collection[LeftoverKind] = ALL_KINDS) -> Sequence[Leftover]:
+        return [self.left] if self.left.kind in kinds else []
+
+
+@pytest.mark.parametrize("project", [PROJECT, None])
+@pytest.mark.parametrize("kind", [LeftoverKind.CONTAINER, LeftoverKind.VOLUME])
+@pytest.mark.parametrize(
+    ("maker", "found"), [("1.1", True), (programs.identity(), False)], ids=["dead", "alive"]
+)
+def test_what_a_run_made_that_lives_stays(
+    kind: LeftoverKind, maker: str, project: Path | None, found: bool
+) -> None:
+    labels = ((LABEL_PROJECT, str(PROJECT)), (LABEL_PROCESS, maker))
+    engine = cast("Engine", EngineWith(Leftover(kind, "1", "cache", labels)))
+    listed = [remains.what for remains in recovery.labelled(engine, project, {kind})]
+    assert listed == ([f"{kind} cache"] if found else [])
