@@ -31,8 +31,8 @@ from rootless_build.freshness.preview import Verdict, judge
 from rootless_build.freshness.snapshots import Looks
 from rootless_build.images.bases import substitutes as bases
 from rootless_build.images.own_files import OwnFiles
+from rootless_build.model import outputs, references
 from rootless_build.model import plan as plans
-from rootless_build.model import references
 from rootless_build.model.errors import BackendUnavailableError, HostError, RbuildError
 from rootless_build.model.events import Answer
 from rootless_build.model.text import script_joined, script_quoted, shown
@@ -58,7 +58,7 @@ def show_plan(
         if not isinstance(step, plans.BuildImage):
             break
         check_containerfile(step)
-        if exports.files(step):
+        if outputs.files(step):
             break
     told = mask.data(plans.to_dict(_with_doubt(plan, looked.doubt)))
     fields: dict[str, object] = {"plan": told, "certain": _is_certain(plan, looked)}

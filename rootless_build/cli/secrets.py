@@ -33,12 +33,13 @@ def build_secret(word: str) -> str:
 
 def values(variables: tuple[str, ...], secrets: tuple[str, ...]) -> Iterator[str]:
     """The values of `--secret-env` and `--secret`, as far as they can be had."""
+    from rootless_build.files.secret_values import secret_value  # noqa: PLC0415 - as above
     from rootless_build.model import build_secrets  # noqa: PLC0415 - as above
 
     yield from (os.environ[name] for name in variables if name in os.environ)
     for words in secrets:
         try:
-            yield build_secrets.parse(words, Path.cwd(), os.environ).value()
+            yield secret_value(build_secrets.parse(words, Path.cwd(), os.environ))
         except (build_secrets.BadSecretError, OSError, ValueError):
             continue  # it is told where it is read
 

@@ -28,7 +28,7 @@ from rootless_build.freshness.snapshots import Looks
 from rootless_build.freshness.verdict import Unchanged
 from rootless_build.images.own_files import OwnFiles
 from rootless_build.images.rewrite.options import Building
-from rootless_build.model import mounts, references
+from rootless_build.model import references
 from rootless_build.model.errors import (
     ImageBuildError,
     RbuildError,
@@ -44,6 +44,7 @@ from rootless_build.model.overrides import Overrides, apply, where_possible
 from rootless_build.model.plan import BindMount, Plan, PullPolicy, RunContainer, Unexpanded
 from rootless_build.process import programs
 from rootless_build.recipes.request import Request
+from rootless_build.runner import mount_points
 from rootless_build.runner import run as runner
 from rootless_build.runner.journal import Run
 from rootless_build.runner.masking import Mask
@@ -132,7 +133,7 @@ def _overridden(command: Command, plan: Plan) -> Plan:
             docker_socket.checked(socket, f"{named_by}, {socket}")
             break
     made = apply(apply(plan, usual), given)
-    return caller.marked(mounts.with_worktrees(made))
+    return caller.marked(mount_points.with_worktrees(made))
 
 
 def defaults(command: Command) -> Overrides:

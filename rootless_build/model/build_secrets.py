@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from rootless_build.files import plain
 from rootless_build.model.data import dataclass
 
 LARGEST: Final = 500 * 1024
@@ -36,16 +35,6 @@ class BuildSecret:
     def __str__(self) -> str:
         """The words that every engine reads alike."""
         return f"id={self.id}," + (f"env={self.variable}" if self.variable else f"src={self.file}")
-
-    def value(self, environment: Mapping[str, str] = os.environ) -> str:
-        """The secret itself, as far as an engine takes it; empty where it can't be read (yet)."""
-        if self.variable is not None:
-            return environment.get(self.variable, "")
-        assert self.file is not None  # noqa: S101 - see the class
-        try:
-            return os.fsdecode(plain.beginning(self.file, LARGEST))
-        except OSError:
-            return ""
 
 
 def parse(words: str, directory: Path, environment: Mapping[str, str]) -> BuildSecret:

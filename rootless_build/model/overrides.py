@@ -23,8 +23,8 @@ from rootless_build.model.plan import (
     TagImage,
     Unexpanded,
 )
+from rootless_build.model.privileges import without_privileges
 from rootless_build.model.references import canonical, repository
-from rootless_build.runner.dind import without_privileges
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def apply(plan: Plan, overrides: Overrides) -> Plan:
 
 def _with_socket(plan: Plan, socket: Path) -> Plan:
     # Few projects have it mounted.
-    from rootless_build.runner import docker_socket  # noqa: PLC0415
+    from rootless_build.model import docker_socket  # noqa: PLC0415
 
     if not any(docker_socket.mounted_in(plan)) and not _is_open(plan):
         raise UsageError(
@@ -138,7 +138,7 @@ def where_possible(plan: Plan, overrides: Overrides) -> Overrides:
     builds = builds and image is None
     socket = overrides.docker_socket
     if socket is not None:
-        from rootless_build.runner import docker_socket  # noqa: PLC0415 - as below
+        from rootless_build.model import docker_socket  # noqa: PLC0415 - as below
 
         socket = socket if any(docker_socket.mounted_in(plan)) else None
     return dataclasses.replace(

@@ -14,12 +14,11 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from rootless_build.model import overrides
+from rootless_build.model import outputs, overrides
 from rootless_build.model.errors import RecipeError, UnknownTargetError, UsageError
 from rootless_build.model.plan import BuildImage, Origin, Plan, RunContainer, Step, Unexpanded
 from rootless_build.model.references import OWN, canonical, repository
 from rootless_build.recipes.bake.names import LINKED
-from rootless_build.runner import exports
 
 SHELL: Final = "shell"
 """The target that Docker's own recipe has for it."""
@@ -126,7 +125,7 @@ def _builds(plan: Plan) -> list[BuildImage]:
 
 
 def _images(plan: Plan) -> list[BuildImage]:
-    return [step for step in _builds(plan) if exports.keeps_image(step)]
+    return [step for step in _builds(plan) if outputs.keeps_image(step)]
 
 
 def _chosen(recipe: Recipe, plan: Plan, target: str | None) -> BuildImage:
@@ -152,7 +151,7 @@ def _no_image(recipe: Recipe, plan: Plan) -> UsageError:
     if not builds:
         what = "the recipe runs no container and builds no image, so there is nothing to run in"
         return UsageError(what, hint=_which(recipe.images()))
-    places = [str(exports.destination(output)) for output in exports.files(builds[-1])]
+    places = [str(outputs.destination(output)) for output in outputs.files(builds[-1])]
     left = f"writes files to {', '.join(places)}" if places else "leaves nothing but a cache"
     return UsageError(
         f"{_telling_names(builds)[-1]} {left}, and keeps no image that a container could be made "

@@ -12,20 +12,9 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from rootless_build.backend.api import Image
-from rootless_build.model.plan import RunContainer, TmpfsMount
+from rootless_build.model.plan import RunContainer
 
-_TMP: Final = TmpfsMount("/tmp", ("exec", "suid", "dev", "mode=1777"))  # noqa: S108 - its own
 _DIND: Final = "dind"
-
-
-def without_privileges(step: RunContainer) -> RunContainer:
-    """The step, its privileges gone; a privileged one gets the tmpfs on /tmp that dind makes."""
-    if not step.privileged:
-        return step
-    mounts = step.mounts
-    if _TMP.target not in {mount.target for mount in mounts}:
-        mounts = (*mounts, _TMP)
-    return dataclasses.replace(step, privileged=False, mounts=mounts)
 
 
 def without_dind(step: RunContainer, image: Image) -> RunContainer:

@@ -8,19 +8,17 @@ all that the user can. Only docker's own client has an answer already: DOCKER_HO
 
 from __future__ import annotations
 
-import dataclasses
 import os
-import posixpath
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from rootless_build.backend.named_engines import ping_socket
+from rootless_build.model import docker_socket
 from rootless_build.model.errors import HostError, UsageError, reason
 from rootless_build.model.plan import BindMount, Plan, RunContainer
 
-_NAMES: Final = frozenset({"docker.sock", "podman.sock"})
 _DIRECTORIES: Final = frozenset({"/run", "/var/run"})
 _UNIX: Final = "unix://"
 
@@ -40,46 +38,20 @@ def checked(path: Path, named_by: str) -> Path:
     return path
 
 
-def mounted_in(plan: Plan) -> Iterator[tuple[RunContainer, BindMount]]:
-    """The plan's containers with docker's socket, and these mounts."""
-    for step in plan.steps:
-        for mount in step.mounts if isinstance(step, RunContainer) else ():
-            if isinstance(mount, BindMount) and _is_socket(mount):
-                assert isinstance(step, RunContainer)  # noqa: S101 - others have no mounts
-                yield step, mount
-
-
-def replaced(plan: Plan, socket: Path) -> Plan:
-    """The plan with that socket in the place of docker's, in every container."""
-
-    def changed(mount: object) -> object:
-        if isinstance(mount, BindMount) and _is_socket(mount):
-            return dataclasses.replace(mount, source=socket, create_source=False)
-        return mount
-
-    steps = (
-        dataclasses.replace(step, mounts=tuple(map(changed, step.mounts)))  # type: ignore[arg-type]
-        if isinstance(step, RunContainer)
-        else step
-        for step in plan.steps
-    )
-    return dataclasses.replace(plan, steps=tuple(steps))
-
-
 def provided(plan: Plan, backend: str, environment: Mapping[str, str]) -> tuple[Plan, str]:
     """The plan with sockets that answer, and what is to be said of that, empty for nothing.
 
     With the backend docker, the daemon that DOCKER_HOST names is the one that is meant. Raises
     HostError, with what to do, where nobody answers.
     """
-    for step, mount in mounted_in(plan):
+    for step, mount in docker_socket.mounted_in(plan):
         silence = _silence(mount.source)
         if not silence:
             continue
         named = _unix_path(environment.get("DOCKER_HOST", ""))
         if backend == "docker" and named and not _silence(Path(named)):
             said = f"{mount.source} is, for containers, the socket that DOCKER_HOST names: {named}"
-            return replaced(plan, Path(named)), said
+            return docker_socket.replaced(plan, Path(named)), said
         where = f" ({step.origin})" if step.origin else ""
         raise HostError(
             f"a container has docker's socket {mount.source} mounted{where}, and nobody answers "
@@ -103,11 +75,6 @@ def _said_of_directories(plan: Plan) -> Iterator[str]:
                         f"answers at {mount.source}/docker.sock: {silence}; rbuild doctor "
                         "--explain no-docker-socket says more"
                     )
-
-
-def _is_socket(mount: BindMount) -> bool:
-    source = posixpath.normpath(str(mount.source))
-    return posixpath.basename(source) in _NAMES
 
 
 def _silence(path: Path) -> str:

@@ -17,40 +17,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from rootless_build.model import outputs
 from rootless_build.model.errors import StepFailedError
-from rootless_build.model.plan import BuildImage, BuildOutput, Bundles
+from rootless_build.model.plan import BuildImage, BuildOutput
 from rootless_build.model.text import script_joined, script_quoted
 from rootless_build.process import programs
 
-_FILES = ("local", "tar")
-_NO_IMAGE = (*_FILES, "cacheonly")
 _SHOWN_FILE = "/tmp/Dockerfile.inline"  # noqa: S108 - where a person would put it
-
-
-def files(step: BuildImage) -> tuple[BuildOutput, ...]:
-    """The outputs that are files."""
-    return tuple(output for output in step.outputs if output.type in _FILES)
-
-
-def destination(output: BuildOutput) -> Path:
-    """Where an output that is files goes."""
-    return Path(dict(output.attributes)["dest"])
-
-
-def is_inside(output: BuildOutput, bundles: Bundles | None) -> bool:
-    """Whether an output that is files is, or is in, the bundles directory."""
-    return bundles is not None and destination(output).is_relative_to(bundles.directory)
-
-
-def in_bundles(step: BuildImage, bundles: Bundles | None) -> bool:
-    """Whether one of the step's outputs is."""
-    return any(is_inside(output, bundles) for output in files(step))
-
-
-def moved(output: BuildOutput, bundles: Path, staging: Path) -> BuildOutput:
-    """An output in the bundles as one in their staged copy."""
-    there = staging / destination(output).relative_to(bundles)
-    return BuildOutput(output.type, (("dest", str(there)),))
 
 
 _OF_A_PROCESS: Final = re.compile(r"\.rbuild-(\d+\.\d+)-")
@@ -85,25 +58,13 @@ def _is_own(path: Path) -> bool:
     return stat.S_ISDIR(seen.st_mode) and seen.st_uid == os.geteuid()
 
 
-def keeps_image(step: BuildImage) -> bool:
-    """Whether the image stays in storage: where no output is given, or one is an image."""
-    return not step.outputs or any(output.type not in _NO_IMAGE for output in step.outputs)
-
-
-def image_only(step: BuildImage) -> BuildImage:
-    """The step as an engine does it: an image, with names only where it stays."""
-    kept = tuple(output for output in step.outputs if output.type not in _NO_IMAGE)
-    tags = step.tags if keeps_image(step) else ()
-    return dataclasses.replace(step, outputs=kept, tags=tags)
-
-
 def pasted(
     step: BuildImage, commands: Callable[[BuildImage], tuple[tuple[str, ...], ...]]
 ) -> list[str]:
     """Lines for a shell that do the same with the engine's own --output, one build for each."""
-    plain = image_only(step)
-    exports = [dataclasses.replace(plain, tags=(), outputs=(one,)) for one in files(step)]
-    several = [plain, *exports] if keeps_image(step) or not exports else exports
+    plain = outputs.image_only(step)
+    exports = [dataclasses.replace(plain, tags=(), outputs=(one,)) for one in outputs.files(step)]
+    several = [plain, *exports] if outputs.keeps_image(step) or not exports else exports
     text, before = step.containerfile_text, []
     if text is not None:
         file = Path(_SHOWN_FILE)
@@ -135,7 +96,7 @@ def write(tree: Path, output: BuildOutput) -> None:
     # As above.
     from rootless_build.bundles import merge_tree  # noqa: PLC0415
 
-    target = destination(output)
+    target = outputs.destination(output)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         near = f".{programs.private_prefix()}"

@@ -54,6 +54,7 @@ class Mask:
             self._learn(v for n, v in step.environment if n in step.secret_environment)
         elif isinstance(step, BuildImage) and step.secrets:
             # Few builds have any.
+            from rootless_build.files.secret_values import secret_value  # noqa: PLC0415
             from rootless_build.model import build_secrets  # noqa: PLC0415
 
             for words in step.secrets:
@@ -61,7 +62,7 @@ class Mask:
                     secret = build_secrets.parse(words, Path.cwd(), os.environ)
                 except build_secrets.BadSecretError:
                     continue  # no engine takes it either
-                self._learn((secret.value(),))
+                self._learn((secret_value(secret),))
 
     def _learn(self, values: Iterable[str]) -> None:
         parts = {part.strip() for value in values for part in (value, *value.splitlines())}

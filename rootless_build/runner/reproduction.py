@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from rootless_build.bundles import Staging, provenance
 from rootless_build.bundles.comparison import Comparison, compare
 from rootless_build.files.tree import real
+from rootless_build.model import outputs
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import ImageNotFoundError, UsageError
 from rootless_build.model.plan import (
@@ -147,17 +148,17 @@ class Reproduction:
 
     def _builds(self, step: BuildImage, plan: Plan) -> Iterator[BuildImage]:
         name = _name(step)
-        keeps = exports.keeps_image(step)
-        written = exports.files(step)
+        keeps = outputs.keeps_image(step)
+        written = outputs.files(step)
         for output in written:
-            place = exports.destination(output)
+            place = outputs.destination(output)
             if not place.exists():
                 what = f"there is nothing in {place} to compare with"
                 raise UsageError(what, hint=f"build: {self._build}")
         if not keeps and not written:
             return
         moved = tuple(
-            output if exports.is_inside(output, plan.bundles) else self._moved(output)
+            output if outputs.is_inside(output, plan.bundles) else self._moved(output)
             for output in written
         )
         kept = tuple(output for output in step.outputs if output not in written)
@@ -173,7 +174,7 @@ class Reproduction:
 
     def _moved(self, output: BuildOutput) -> BuildOutput:
         """What goes elsewhere than to the bundles goes to a place of its own."""
-        there = exports.destination(output)
+        there = outputs.destination(output)
         here = self._place / str(len(self._elsewhere))
         if output.type == "tar":
             here /= there.name

@@ -35,7 +35,7 @@ from rootless_build.freshness.verdict import Answer, ImageBuild, Running, Unchan
 from rootless_build.images.bases import substitutes as bases
 from rootless_build.images.own_files import OwnFiles
 from rootless_build.images.rewrite.options import Building
-from rootless_build.model import errors, mounts, references, text
+from rootless_build.model import errors, mounts, outputs, references, text
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import (
     BundlesError,
@@ -73,7 +73,14 @@ from rootless_build.model.plan import (
     digest,
 )
 from rootless_build.process import programs
-from rootless_build.runner import cache_volumes, exports, failures, image_ids, interactive
+from rootless_build.runner import (
+    cache_volumes,
+    exports,
+    failures,
+    image_ids,
+    interactive,
+    mount_points,
+)
 from rootless_build.runner.dind import without_dind
 from rootless_build.runner.masking import Mask
 
@@ -423,7 +430,7 @@ class _Run:
         """
         wanted = self._plan.bundles
         if isinstance(step, BuildImage):
-            return exports.in_bundles(step, wanted)
+            return outputs.in_bundles(step, wanted)
         if wanted is None or not isinstance(step, RunContainer):
             return False
         if not mounts.makes_bundles(step, wanted):
@@ -475,7 +482,7 @@ class _Run:
     def _build(self, step: BuildImage, reporter: StepReporter) -> bool:
         image_ids.clear(step, self._plan.project)
         done = self._build_image_of(step, reporter)
-        if exports.keeps_image(step) and step.tags:
+        if outputs.keeps_image(step) and step.tags:
             image_ids.write(step, self._built.get(step.tags[0]), self._plan.project)
         return done
 
@@ -493,7 +500,7 @@ class _Run:
             again.begins(self._engine)
         self._prepare()
         watch = Stopwatch()
-        with exports.with_containerfile(exports.image_only(step)) as plain:
+        with exports.with_containerfile(outputs.image_only(step)) as plain:
             prepared = bases.prepared(plain, self._engine, reporter)
             self._attest(step)
             building = self._unchanged.building(step, self._engine) if self._unchanged else None
@@ -506,12 +513,12 @@ class _Run:
         for tag in plain.tags:
             self._built[tag] = image
         try:
-            if exports.files(step):
+            if outputs.files(step):
                 self._export(step, image, reporter)
             if again is not None:
                 again.built(image, self._container_labels, self._engine)
         finally:
-            if not exports.keeps_image(step):
+            if not outputs.keeps_image(step):
                 self._engine.discard_image(image)
         if building and (changed := building.done(image, watch.seconds)):
             text = f"while the image was built {changed}; the next run builds it again"
@@ -618,25 +625,25 @@ class _Run:
         from rootless_build import bundles  # noqa: PLC0415
 
         wanted = self._plan.bundles if self._stages(step) else None
-        made = exports.files(step)
+        made = outputs.files(step)
         with ExitStack() as stack:
             staging = stack.enter_context(bundles.stage(wanted.directory)) if wanted else None
-            near = staging.path if staging else exports.destination(made[0])
+            near = staging.path if staging else outputs.destination(made[0])
             copied = stack.enter_context(exports.place_near(near))
             if self._attestor is not None:
                 self._attestor.runs(_name(step), image)
             with self._telling_what_stays(reporter):
                 self._engine.copy_image(image, self._container_labels, copied)
             for output in made:
-                if staging is None or wanted is None or not exports.is_inside(output, wanted):
+                if staging is None or wanted is None or not outputs.is_inside(output, wanted):
                     exports.write(copied, output)
                     continue
-                staged = exports.moved(output, wanted.directory, staging.path)
+                staged = outputs.moved(output, wanted.directory, staging.path)
                 if output.type == "tar":
-                    staging.check_target(exports.destination(staged))
+                    staging.check_target(outputs.destination(staged))
                     exports.write(copied, staged)
                 else:
-                    staging.merge(copied, exports.destination(staged))
+                    staging.merge(copied, outputs.destination(staged))
             if staging is not None:
                 self._published(staging)
 
@@ -768,7 +775,7 @@ class _Run:
                 stack.push(self._after_failure(staging, reporter))
                 step = mounts.staged(step, wanted.directory, staging.path)
             if step.caller_ids is not None:
-                mounts.make_mount_points(step)
+                mount_points.make_mount_points(step)
             if self._engine.remote:
                 step = mounts.without_bundles(step, staging.path if staging else None)
             stack.enter_context(git_settings.changes_told(step, self._plan.project, reporter))
@@ -978,12 +985,12 @@ def _built(step: BuildImage) -> str:
     """The target or the image, or the stage and where its files go."""
     name, bake = _name(step), step.origin is not None and step.origin.names_build
     platform = f" for {', '.join(step.platforms)}" if step.platforms else ""
-    if exports.keeps_image(step):
+    if outputs.keeps_image(step):
         tag = next((tag for tag in step.tags if not tag.startswith(references.OWN)), "")
         if bake and tag:
             return f"{name}, image {tag}{platform}"
         return f"image {tag or name}{platform}"
-    places = ", ".join(str(exports.destination(output)) for output in exports.files(step))
+    places = ", ".join(str(outputs.destination(output)) for output in outputs.files(step))
     return f"{name}{platform} into {places or 'the cache'}"
 
 

@@ -17,6 +17,7 @@ from rootless_build.files.repository import read_source
 from rootless_build.model import mounts
 from rootless_build.model.errors import BundlesError
 from rootless_build.model.plan import BindMount, Plan, RunContainer
+from rootless_build.runner import mount_points
 from rootless_build.runner.git_settings import changes_told
 from tests.recorder import Recorder
 
@@ -331,7 +332,7 @@ def test_another_directory_is_not_taken_for_the_checkouts(checkout: Path, tmp_pa
 def brought(project: Path, *sources: Path) -> list[Path]:
     """What a container with those directories mounted gets besides."""
     given = tuple(BindMount(source, f"/{number}") for number, source in enumerate(sources))
-    plan = mounts.with_worktrees(Plan(project, (RunContainer("i", mounts=given),)))
+    plan = mount_points.with_worktrees(Plan(project, (RunContainer("i", mounts=given),)))
     (step,) = plan.steps
     assert isinstance(step, RunContainer)
     return [m.source for m in step.mounts if isinstance(m, BindMount) and m not in given]

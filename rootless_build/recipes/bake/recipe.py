@@ -8,12 +8,12 @@ from pathlib import Path
 
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import RecipeError
+from rootless_build.model.outputs import keeps_image
 from rootless_build.model.plan import BuildImage, Plan
 from rootless_build.recipes import results
 from rootless_build.recipes.bake import definition, files, overrides
 from rootless_build.recipes.bake import steps as target_steps
 from rootless_build.recipes.request import Request
-from rootless_build.runner.exports import keeps_image
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TypeVar, cast
 
-from rootless_build.model import references
+from rootless_build.model import outputs, references
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.plan import (
     BuildImage,
@@ -41,7 +41,6 @@ from rootless_build.recipes.step_builder import (
     boolean,
     volume_name,
 )
-from rootless_build.runner import exports as outputs
 
 _BUILD: Final = {
     ("build",),

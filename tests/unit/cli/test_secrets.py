@@ -38,8 +38,9 @@ from rootless_build.model.plan import (
     digest,
     to_json,
 )
+from rootless_build.model.privileges import without_privileges
 from rootless_build.recipes.step_builder import BadValueError, Draft
-from rootless_build.runner.dind import without_dind, without_privileges
+from rootless_build.runner.dind import without_dind
 from rootless_build.runner.masking import Mask
 from rootless_build.runner.provenance import portable
 

@@ -18,6 +18,7 @@ from rootless_build.model.plan import (
     RunContainer,
     VolumeMount,
 )
+from rootless_build.runner import mount_points
 
 BUNDLES = Path("/src/bundles")
 STAGING = Path("/src/.bundles.new")
@@ -76,7 +77,7 @@ def nested(source: Path, target: str, *more: Mount) -> RunContainer:
 def test_what_is_mounted_in_a_mount_gets_its_place(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     file = BindMount(tmp_path / "file", "/w/etc/file")
-    mounts.make_mount_points(nested(tmp_path / "p", "/w/a/b", file))
+    mount_points.make_mount_points(nested(tmp_path / "p", "/w/a/b", file))
     assert (tmp_path / "p/a/b").is_dir()
     assert (tmp_path / "p/etc/file").read_bytes() == b""
 
@@ -86,7 +87,9 @@ def test_no_mount_point_is_made_outside_of_the_mount(tmp_path: Path, target: str
     (tmp_path / "p/a").mkdir(parents=True)
     (tmp_path / "p/link").symlink_to("..")
     (tmp_path / "file").write_text("x")
-    mounts.make_mount_points(nested(tmp_path / "p", target, BindMount(tmp_path / "file", target)))
+    mount_points.make_mount_points(
+        nested(tmp_path / "p", target, BindMount(tmp_path / "file", target))
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "p"]
     assert sorted(path.name for path in (tmp_path / "p").iterdir()) == ["a", "link"]
 
@@ -139,7 +142,7 @@ def test_a_worktree_brings_its_common_git_directory(tmp_path: Path) -> None:
     common = BindMount(main / ".git", str(main / ".git"))
 
     def mounted(project: Path, *given: BindMount) -> tuple[Mount, ...]:
-        (found,) = mounts.with_worktrees(Plan(project, (step(*given),))).steps
+        (found,) = mount_points.with_worktrees(Plan(project, (step(*given),))).steps
         assert isinstance(found, RunContainer)
         return found.mounts
 

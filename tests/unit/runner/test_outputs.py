@@ -12,7 +12,7 @@ import pytest
 
 from rootless_build.backend.api import Image
 from rootless_build.bundles import merge_tree, write_checksums
-from rootless_build.model import overrides
+from rootless_build.model import outputs, overrides
 from rootless_build.model.errors import BundlesError, StepFailedError
 from rootless_build.model.events import BundlesPublished, Event, StepReporter
 from rootless_build.model.plan import BuildImage, BuildOutput, Bundles, Plan
@@ -224,7 +224,7 @@ def test_another_bundles_directory_takes_outputs_along(tmp_path: Path) -> None:
     changed = overrides.apply(plan, overrides.Overrides(bundles_directory=tmp_path / "there"))
     (step,) = changed.steps
     assert isinstance(step, BuildImage)
-    places = [str(exports.destination(output)) for output in step.outputs]
+    places = [str(outputs.destination(output)) for output in step.outputs]
     assert places == [str(tmp_path / "there/x"), str(tmp_path / "other.tar")]
     assert changed.bundles == Bundles(tmp_path / "there")
 

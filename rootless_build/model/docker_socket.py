@@ -1,0 +1,44 @@
+"""Which containers of a plan have docker's socket mounted, and another one in its place."""
+
+from __future__ import annotations
+
+import dataclasses
+import posixpath
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from rootless_build.model.plan import BindMount, Plan, RunContainer
+
+_NAMES: Final = frozenset({"docker.sock", "podman.sock"})
+
+
+def mounted_in(plan: Plan) -> Iterator[tuple[RunContainer, BindMount]]:
+    """The plan's containers with docker's socket, and these mounts."""
+    for step in plan.steps:
+        for mount in step.mounts if isinstance(step, RunContainer) else ():
+            if isinstance(mount, BindMount) and _is_socket(mount):
+                assert isinstance(step, RunContainer)  # noqa: S101 - others have no mounts
+                yield step, mount
+
+
+def replaced(plan: Plan, socket: Path) -> Plan:
+    """The plan with that socket in the place of docker's, in every container."""
+
+    def changed(mount: object) -> object:
+        if isinstance(mount, BindMount) and _is_socket(mount):
+            return dataclasses.replace(mount, source=socket, create_source=False)
+        return mount
+
+    steps = (
+        dataclasses.replace(step, mounts=tuple(map(changed, step.mounts)))  # type: ignore[arg-type]
+        if isinstance(step, RunContainer)
+        else step
+        for step in plan.steps
+    )
+    return dataclasses.replace(plan, steps=tuple(steps))
+
+
+def _is_socket(mount: BindMount) -> bool:
+    source = posixpath.normpath(str(mount.source))
+    return posixpath.basename(source) in _NAMES

@@ -1,0 +1,20 @@
+"""`--unprivileged`: a plan's containers without their privileges."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Final
+
+from rootless_build.model.plan import RunContainer, TmpfsMount
+
+_TMP: Final = TmpfsMount("/tmp", ("exec", "suid", "dev", "mode=1777"))  # noqa: S108 - its own
+
+
+def without_privileges(step: RunContainer) -> RunContainer:
+    """The step, its privileges gone; a privileged one gets the tmpfs on /tmp that dind makes."""
+    if not step.privileged:
+        return step
+    mounts = step.mounts
+    if _TMP.target not in {mount.target for mount in mounts}:
+        mounts = (*mounts, _TMP)
+    return dataclasses.replace(step, privileged=False, mounts=mounts)
