@@ -14,7 +14,7 @@ from rootless_build.model.errors import RecipeError
 from rootless_build.model.plan import Plan
 
 if TYPE_CHECKING:
-    from rootless_build.sandbox import Looking
+    from rootless_build.process.sandbox import Looking
 
 _ALLOW: Final = "--no-sandbox lets it, as a build does"
 
@@ -47,7 +47,7 @@ def _looked(
     if command.flag("no_sandbox"):
         return Looked(read(None).plan)
     # A build has no use for it.
-    from rootless_build.sandbox import Looking  # noqa: PLC0415
+    from rootless_build.process.sandbox import Looking  # noqa: PLC0415
 
     by = Looking(command.project, dict(os.environ), pairs(variables, "variable"))
     try:

@@ -52,10 +52,10 @@ from rootless_build.runner.masking import Mask
 if TYPE_CHECKING:
     from rootless_build.backend.api import EngineSettings
     from rootless_build.images.built import BuiltImages
+    from rootless_build.process.sandbox import Looking
     from rootless_build.runner.host_power import Named
     from rootless_build.runner.provenance import Attestor
     from rootless_build.runner.reproduction import Reproduction
-    from rootless_build.sandbox import Looking
 
 
 def read_plan(

@@ -30,7 +30,7 @@ from rootless_build.host.gathering import Mounts, filesystem, first_line, mounts
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import RbuildError
 from rootless_build.process.programs import capture, which
-from rootless_build.sandbox import Looking
+from rootless_build.process.sandbox import Looking
 
 _Part = TypeVar("_Part")
 _HELPERS: Final = ("crun", "runc", "slirp4netns", "pasta", "fuse-overlayfs")

@@ -10,7 +10,7 @@ from rootless_build.model.data import dataclass
 from rootless_build.model.plan import Pairs
 
 if TYPE_CHECKING:
-    from rootless_build.sandbox import Looking
+    from rootless_build.process.sandbox import Looking
 
 
 @dataclass(frozen=True, slots=True)

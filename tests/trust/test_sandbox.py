@@ -30,7 +30,7 @@ import pytest
 
 from rootless_build.cli import app
 from rootless_build.process import programs
-from rootless_build.sandbox import Looking, kernel, places
+from rootless_build.process.sandbox import Looking, kernel, places
 
 PYTHON: Final = sys.executable
 CONNECTS: Final = "import socket,sys;s=socket.socket({family},{kind});{act}"
@@ -486,7 +486,7 @@ def running_with(mark: str) -> list[str]:
 LOOKS: Final = """
 import os, sys
 from pathlib import Path
-from rootless_build.sandbox import Looking
+from rootless_build.process.sandbox import Looking
 here = Path.cwd()
 looking = Looking(here, dict(os.environ))
 argv, kept = ["sh", "-c", sys.argv[1]], [Path("../kept")]

@@ -36,7 +36,7 @@ from rootless_build.recipes.shell import line as shell_line
 from rootless_build.recipes.shell.line import NotSimpleError, Part
 
 if TYPE_CHECKING:
-    from rootless_build.sandbox import Looking
+    from rootless_build.process.sandbox import Looking
 
 _RUN_ANYWAY = "make runs a line with $(MAKE) in it even while it is only asked what it would do"
 _READS_ENVIRONMENT = re.compile(r"\s(?:bake|compose|--env-file)\b")

@@ -20,7 +20,7 @@ from rootless_build.model.data import dataclass
 from rootless_build.process import programs
 
 if TYPE_CHECKING:
-    from rootless_build.sandbox import Looking
+    from rootless_build.process.sandbox import Looking
 
 ASSIGNMENT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=", re.DOTALL)
 PROGRAMS: Final = frozenset({"docker", "docker-buildx", "podman"})

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from typing import Final, NoReturn
 
 from rootless_build.model.data import dataclass
-from rootless_build.sandbox import filter as calls
-from rootless_build.sandbox import kernel, left, places
-from rootless_build.sandbox.places import Box, Layers
-from rootless_build.sandbox.watch import Watch
+from rootless_build.process.sandbox import filter as calls
+from rootless_build.process.sandbox import kernel, left, places
+from rootless_build.process.sandbox.places import Box, Layers
+from rootless_build.process.sandbox.watch import Watch
 
 _ROOTS_OWN: Final = frozenset({0, 1, 2, 3})
 """CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH and FOWNER: root reads, and changes in the overlay, what

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from rootless_build.model.data import dataclass
-from rootless_build.sandbox.kernel import Machine
+from rootless_build.process.sandbox.kernel import Machine
 
 _LOAD, _AND, _RETURN, _JUMP_EQUAL, _JUMP_LEAST = 0x20, 0x54, 0x06, 0x15, 0x35
 _ALLOW, _TELL, _REFUSE = 0x7FFF0000, 0x7FC00000, 0x00050000

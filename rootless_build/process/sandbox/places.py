@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from rootless_build.model.data import dataclass
-from rootless_build.sandbox import kernel
+from rootless_build.process.sandbox import kernel
 
 _NODES: Final = ("null", "zero", "full", "random", "urandom")
 _HARMLESS: Final = kernel.READ_ONLY | kernel.NO_SUID | kernel.NO_DEVICES

@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
-from rootless_build.sandbox import filter as calls
-from rootless_build.sandbox import kernel, left
-from rootless_build.sandbox.places import Box
+from rootless_build.process.sandbox import filter as calls
+from rootless_build.process.sandbox import kernel, left
+from rootless_build.process.sandbox.places import Box
 
 _RECEIVE, _SEND = 0xC0502100, 0xC0182101
 _GO_ON: Final = 1

@@ -8,8 +8,8 @@ import stat
 from collections.abc import Iterator
 from typing import Final
 
-from rootless_build.sandbox import places
-from rootless_build.sandbox.places import Box, Layers
+from rootless_build.process.sandbox import places
+from rootless_build.process.sandbox.places import Box, Layers
 
 _MOST: Final = 1000
 """Names that are looked at."""

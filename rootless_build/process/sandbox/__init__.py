@@ -19,7 +19,7 @@ from typing import Final, TypedDict, cast
 from rootless_build.model.errors import HostError
 from rootless_build.process import mute_terminal, programs
 from rootless_build.process.programs import Completed, Environment
-from rootless_build.sandbox.places import Box
+from rootless_build.process.sandbox.places import Box
 
 _PRIVATE: Final = ("/tmp", "/var/tmp", "/dev/shm", "/run/user")  # noqa: S108 - not used as they are
 _OWN: Final = ("XDG_RUNTIME_DIR", "TMPDIR")
@@ -142,7 +142,7 @@ class Looking:
         ended.
         """
         # Commands that build have no use for it.
-        from rootless_build.sandbox.inside import enter  # noqa: PLC0415
+        from rootless_build.process.sandbox.inside import enter  # noqa: PLC0415
 
         out, err = bytearray(), bytearray()
         reader, writer = os.pipe()
