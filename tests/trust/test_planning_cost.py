@@ -23,7 +23,7 @@ MOST = 15
 READ = """
 import os, resource, sys
 from pathlib import Path
-from rootless_build.recipes import make_run, makefile
+from rootless_build.recipes.make import recipe
 from rootless_build.recipes.request import Request
 
 def seconds(kind):
@@ -32,7 +32,7 @@ def seconds(kind):
 def cost(directory):
     request = Request(Path(directory), (), (), dict(os.environ), terminal=False)
     before = seconds(resource.RUSAGE_SELF)
-    makefile.read(request, Path(directory, "Makefile"))
+    recipe.read(request, Path(directory, "Makefile"))
     return seconds(resource.RUSAGE_SELF) - before
 
 for directory in sys.argv[1:]:
