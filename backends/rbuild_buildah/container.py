@@ -20,7 +20,7 @@ from rootless_build.backend.api import Exit, Image, Stdio, removed_at_end
 from rootless_build.model.errors import StepFailedError
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import RunContainer, VolumeMount
-from rootless_build.process import programs
+from rootless_build.process import identity
 
 
 @contextlib.contextmanager
@@ -60,7 +60,7 @@ def _fill(
     root: mounts.Root | None,
 ) -> None:
     for fill in fills:
-        filling(fill.to).write_text(programs.identity())
+        filling(fill.to).write_text(identity.of_this())
     mounts.copy(buildah, record.id, fills, root=root)
     for fill in fills:
         filling(fill.to).unlink()

@@ -45,7 +45,7 @@ from rootless_build.model.errors import (
 )
 from rootless_build.model.events import StepReporter, Stream
 from rootless_build.model.plan import BuildImage, Json, Pairs, RunContainer
-from rootless_build.process import programs
+from rootless_build.process import identity, programs
 
 _NOT_FOUND: Final = ("image not known", "does not resolve to an image ID")
 
@@ -217,7 +217,7 @@ class BuildahEngine:
 
     def _held(self, image: StoredImage) -> AbstractContextManager[WorkingContainer]:
         """An image that can't be removed meanwhile: it has a container."""
-        ours = ((LABEL_PROCESS, programs.identity()),)
+        ours = ((LABEL_PROCESS, identity.of_this()),)
         step = RunContainer(image.id, ("true",), labels=ours)
         return self.container(step, Image(id=image.id))
 

@@ -20,7 +20,7 @@ from rootless_build.backend.api import LABEL_PREFIX, EngineSettings
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import StepFailedError
 from rootless_build.model.plan import Pairs
-from rootless_build.process import programs
+from rootless_build.process import identity
 
 _VOLUME_NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 """docker's rule for names; such a name is always one directory."""
@@ -87,7 +87,7 @@ class VolumeRecord:
     def half_filled(self) -> bool:
         """Whether a run was killed while it copied the image's content into it."""
         try:
-            return not programs.lives(filling(self.data).read_text())
+            return not identity.lives(filling(self.data).read_text())
         except FileNotFoundError:
             return False
 

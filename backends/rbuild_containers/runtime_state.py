@@ -17,7 +17,7 @@ from typing import Final
 
 from rbuild_containers.temporary import bundles_of_builds, process_of
 from rootless_build.backend.api import LABEL_PROCESS, EngineSettings, Leftover, LeftoverKind
-from rootless_build.process import programs
+from rootless_build.process import identity
 
 _FILES: Final = {"runc": "state.json", "crun": "status"}
 _OF_A_PROCESS: Final = re.compile(r"/rbuild-(\d+\.\d+)-[^/\"]*/buildah")
@@ -40,14 +40,14 @@ class RuntimeStates:
         bundles = {path.name: process_of(path) for path in bundles_of_builds()}
         for directory, text in self._all():
             found = _OF_A_PROCESS.search(text)
-            identity = found[1] if found else bundles.get(directory.name.removeprefix(_PREFIX))
-            if identity:
-                labels = ((LABEL_PROCESS, identity),)
+            process = found[1] if found else bundles.get(directory.name.removeprefix(_PREFIX))
+            if process:
+                labels = ((LABEL_PROCESS, process),)
                 yield Leftover(LeftoverKind.CONTAINER, directory.name, directory.name, labels, 0)
 
     def of_own_builds(self) -> Iterator[Leftover]:
         """Those of this process."""
-        ours = (LABEL_PROCESS, programs.identity())
+        ours = (LABEL_PROCESS, identity.of_this())
         return (left for left in self.of_builds() if ours in left.labels)
 
     def remove(self, marker: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Final
 
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.plan import BuildImage
-from rootless_build.process import programs
+from rootless_build.process import identity
 
 _TEMPORARY: Final = "/var/tmp"  # noqa: S108 - the engines' own; directories of mkdtemp(3) in it
 _BUNDLE: Final = "buildah[0-9]*"
@@ -32,7 +32,7 @@ def build_directory(step: BuildImage, remove: Callable[[Path], None]) -> Iterato
     if _has_cache_mounts(step):
         yield None
         return
-    directory = Path(tempfile.mkdtemp(prefix=programs.private_prefix(), dir=_place()))
+    directory = Path(tempfile.mkdtemp(prefix=identity.private_prefix(), dir=_place()))
     try:
         yield directory
     finally:
@@ -75,7 +75,7 @@ def process_of(bundle: Path) -> str | None:
 
 def own_bundles() -> set[str]:
     """Names of those of this process."""
-    own = programs.identity()
+    own = identity.of_this()
     return {path.name for path in bundles_of_builds() if process_of(path) == own}
 
 

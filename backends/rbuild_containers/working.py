@@ -30,7 +30,7 @@ from rootless_build.backend.api import (
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import StepFailedError, reason
 from rootless_build.model.plan import Pairs
-from rootless_build.process import programs
+from rootless_build.process import identity
 
 _MARK: Final = re.compile(r"id=io\.rbuild\.(\d+\.\d+)\.([0-9a-f]+)(?:,|$)")
 _LISTS: Final = ("containers.json", "volatile-containers.json")
@@ -42,7 +42,7 @@ def marks(labels: Pairs) -> tuple[str, ...]:
     label = ImageLabel.of(labels)
     if label is None:
         return ()
-    name = f"{LABEL_PREFIX}{programs.identity()}.{os.fsencode(label.project).hex()}"
+    name = f"{LABEL_PREFIX}{identity.of_this()}.{os.fsencode(label.project).hex()}"
     return ("--secret", f"id={name},src=/dev/null")
 
 
@@ -119,7 +119,7 @@ class Storage:
 
     def _own(self) -> Iterator[tuple[dict[str, Any], Pairs]]:
         for row, labels in self._of_builds():
-            if dict(labels).get(LABEL_PROCESS) == programs.identity():
+            if dict(labels).get(LABEL_PROCESS) == identity.of_this():
                 yield row, labels
 
     def _of_builds(self) -> Iterator[tuple[dict[str, Any], Pairs]]:
@@ -168,8 +168,8 @@ class Storage:
 
     def size(self, container: str) -> int | None:
         """Bytes on disk that are the container's own; None when it is not known."""
-        for identity, _, layer in self.containers():
-            if identity == container:
+        for known, _, layer in self.containers():
+            if known == container:
                 return self._size(layer)
         return None
 
@@ -180,8 +180,8 @@ class Storage:
 
     def end_processes(self, container: str) -> None:
         """Kill what a RUN left going: its root is the container's own."""
-        for identity, _, layer in self.containers():
-            if identity == container:
+        for known, _, layer in self.containers():
+            if known == container:
                 kill_containing(layer, mounted_at="/")
 
     @property

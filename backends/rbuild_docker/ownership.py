@@ -10,7 +10,7 @@ from rootless_build.backend.api import LABEL_PROCESS
 from rootless_build.backend.ownership import all_ours
 from rootless_build.model.errors import HostError
 from rootless_build.model.text import shell_quoted
-from rootless_build.process import programs
+from rootless_build.process import identity
 
 
 def give_back_in_container(
@@ -30,7 +30,7 @@ def give_back_in_container(
         done = client.capture(
             *("run", "--rm", "--network=none", "--user=0", *namespace, "--cap-add=ALL"),
             *("--security-opt=label=disable", "--entrypoint=chown", "--pull=never"),
-            *("--label", f"{LABEL_PROCESS}={programs.identity()}"),
+            *("--label", f"{LABEL_PROCESS}={identity.of_this()}"),
             *("--workdir=/", "--mount", f'type=bind,"source={_doubled(directory)}",target=/rbuild'),
             *(image, "--recursive", "--no-dereference", *owner, "/rbuild"),
         )

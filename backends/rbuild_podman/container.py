@@ -33,7 +33,7 @@ from rootless_build.backend.bind_sources import make_sources, refuse_sources
 from rootless_build.model.errors import RbuildError, StepFailedError
 from rootless_build.model.events import StepReporter, Stream
 from rootless_build.model.plan import RunContainer, VolumeMount
-from rootless_build.process import programs, terminal
+from rootless_build.process import identity, programs, terminal
 
 if TYPE_CHECKING:
     from podman.domain.containers import Container as ApiContainer
@@ -170,7 +170,7 @@ class PodmanContainer:
             )
         if monitor is not None:
             # conmon, and then podman's own cleaning in its place, outlive the container.
-            programs.await_end(monitor, _MONITOR_PATIENCE)
+            identity.await_end(monitor, _MONITOR_PATIENCE)
 
     def _monitor(self) -> int | None:
         """The process that watches over it, where that is one of this host."""

@@ -52,7 +52,7 @@ from rootless_build.files.tree import (
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import BundlesError, HostError, StepFailedError, UsageError
 from rootless_build.model.text import shell_quoted, shown
-from rootless_build.process import programs
+from rootless_build.process import identity
 from rootless_build.process.locks import hold, is_held
 
 _NEW: Final = "new"
@@ -506,7 +506,7 @@ def _megabytes(size: int) -> str:
 
 
 def _prefix(directory: Path) -> str:
-    return f".{directory.name}.rbuild.{programs.identity()}."
+    return f".{directory.name}.rbuild.{identity.of_this()}."
 
 
 def abandoned(directory: Path) -> tuple[Path, ...]:
@@ -524,7 +524,7 @@ def abandoned(directory: Path) -> tuple[Path, ...]:
         for path in beside
         if (found := pattern.fullmatch(path.name))
         and _is_own(path)
-        and not programs.lives(found[1])
+        and not identity.lives(found[1])
         and not is_held(path)
     )
 

@@ -36,7 +36,7 @@ from rootless_build.model import plan as plans
 from rootless_build.model.errors import BackendUnavailableError, HostError, RbuildError
 from rootless_build.model.events import Answer
 from rootless_build.model.text import script_joined, script_quoted, shown
-from rootless_build.process import programs
+from rootless_build.process import identity
 from rootless_build.process.locks import hold
 from rootless_build.runner import exports
 from rootless_build.runner.failures import check_containerfile
@@ -160,7 +160,7 @@ def _look(command: Command, plan: plans.Plan, said: str, choice: Choice) -> _See
             known, rootless = RememberingEngine(engine, dict), engine.rootless
             # A look brings what is known of files up to date: not for a run that is only shown.
             place = stack.enter_context(
-                tempfile.TemporaryDirectory(prefix=programs.private_prefix())
+                tempfile.TemporaryDirectory(prefix=identity.private_prefix())
             )
             stack.enter_context(hold(Path(place)))
             copied = Path(place) / "cache"

@@ -42,7 +42,7 @@ from rootless_build.model.events import (
 )
 from rootless_build.model.overrides import Overrides, apply, where_possible
 from rootless_build.model.plan import BindMount, Plan, PullPolicy, RunContainer, Unexpanded
-from rootless_build.process import programs
+from rootless_build.process import identity, programs
 from rootless_build.recipes.request import Request
 from rootless_build.runner import mount_points
 from rootless_build.runner import run as runner
@@ -333,7 +333,7 @@ def execute(
         status = 130
         raise
     finally:
-        command.view(BuildFinished(status, programs.age(), summary.saved, summary.done))
+        command.view(BuildFinished(status, identity.age(), summary.saved, summary.done))
     return status
 
 
@@ -412,7 +412,7 @@ def _may_have_left(error: RbuildError | OSError, engine: Engine | None) -> bool:
     except (RbuildError, OSError):
         return True
     labels = [dict(left.labels) for left in found]
-    own = (each.get(LABEL_PROCESS) == programs.identity() for each in labels)
+    own = (each.get(LABEL_PROCESS) == identity.of_this() for each in labels)
     return any(own) or any(LABEL_UNFINISHED in each for each in labels)
 
 

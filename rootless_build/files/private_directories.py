@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from rootless_build.process import programs
+from rootless_build.process import identity
 
 
 @contextlib.contextmanager
@@ -18,7 +18,7 @@ def private_directory(
     parent: str | Path | None = None, prefix: str | None = None
 ) -> Iterator[Path]:
     """One with a random name, gone with the context."""
-    place = Path(tempfile.mkdtemp(prefix=prefix or programs.private_prefix(), dir=parent))
+    place = Path(tempfile.mkdtemp(prefix=prefix or identity.private_prefix(), dir=parent))
     try:
         yield place
     finally:

@@ -20,7 +20,7 @@ from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 from rootless_build.model.data import dataclass
-from rootless_build.process import programs
+from rootless_build.process import identity, programs
 
 _PATIENCE: Final = 5.0
 """Seconds for an answer: a checkout may have a FIFO where git expects a file."""
@@ -191,7 +191,7 @@ class _Walled:
     @contextmanager
     def of(cls, found: _Repository, commit: str) -> Iterator[_Walled]:
         """The repository is there as long as the context."""
-        with tempfile.TemporaryDirectory(prefix=programs.private_prefix()) as name:
+        with tempfile.TemporaryDirectory(prefix=identity.private_prefix()) as name:
             place = Path(name)
             (place / "refs").mkdir()
             (place / "info").mkdir()

@@ -19,7 +19,7 @@ from rootless_build.freshness.filesystems import FileSystems
 from rootless_build.freshness.ignore import Rules
 from rootless_build.freshness.index import DIGEST, NUMBERS, RACY, Directory, Index, forget, pack
 from rootless_build.model.data import dataclass
-from rootless_build.process import programs
+from rootless_build.process import identity
 
 _CHUNK: Final = 1024 * 1024
 _XATTRS: Final = ("security.capability", "security.ima", "user.", "system.")
@@ -77,7 +77,7 @@ class _Scanner:
         self._rules = rules
         self._skip = {os.fspath(path) for path in skip}
         self._staging = tuple(
-            os.fspath(path.parent / f".{path.name}.rbuild.{programs.identity()}.") for path in skip
+            os.fspath(path.parent / f".{path.name}.rbuild.{identity.of_this()}.") for path in skip
         )
         self._file_systems = FileSystems()
         # Before the first file is looked at: one that changes while it is read counts as racy.

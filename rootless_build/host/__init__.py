@@ -19,7 +19,7 @@ from rootless_build.host.facts import Facts
 from rootless_build.host.gathering import gather
 from rootless_build.host.lasting import Lasting, on_record
 from rootless_build.model.errors import HostError
-from rootless_build.process import programs
+from rootless_build.process import identity
 from rootless_build.process.locks import is_private
 
 __all__ = ["Facts", "engine_settings", "gather"]
@@ -41,17 +41,17 @@ def engine_settings(
     """
     environment = os.environ if environment is None else environment
     facts = facts or gather(environment)
-    prefix = programs.private_prefix()
+    prefix = identity.private_prefix()
     with tempfile.TemporaryDirectory(prefix=prefix, dir=_short_place(facts)) as private:
         yield _write(facts, environment, Path(private))
 
 
-def private_directories(identity: str, environment: Mapping[str, str]) -> Iterator[Path]:
-    """The private directories of the process with that `identity` (see `process.identity`)."""
+def private_directories(process: str, environment: Mapping[str, str]) -> Iterator[Path]:
+    """The private directories of that process (see `process.identity.of_this`)."""
     runtime = environment.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
     # Engines put what is large into /var/tmp where TMPDIR is not set.
     for place in dict.fromkeys(map(Path, (runtime, tempfile.gettempdir(), "/var/tmp"))):  # noqa: S108
-        for path in place.glob(f"{programs.private_prefix(identity)}*"):
+        for path in place.glob(f"{identity.private_prefix(process)}*"):
             if is_private(path):
                 yield path
 

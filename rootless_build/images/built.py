@@ -29,7 +29,7 @@ from rootless_build.model.data import dataclass
 from rootless_build.model.errors import RbuildError, reason
 from rootless_build.model.events import ForwardingReporter, Level, StepReporter
 from rootless_build.model.plan import BuildImage
-from rootless_build.process import programs
+from rootless_build.process import identity
 
 _VERSION: Final = 1
 _RECORD: Final = ".json"
@@ -146,7 +146,7 @@ class BuiltImages:
         """
         needed: dict[str, str] = {}
         for file in sorted(self._place.glob(f"*{_JOURNAL}")):
-            if file.stem.partition("-")[2] == programs.identity() or not self._is_going_on(file):
+            if file.stem.partition("-")[2] == identity.of_this() or not self._is_going_on(file):
                 continue
             head = _read_journal(file)
             there = engine.image_ids()
@@ -165,7 +165,7 @@ class BuiltImages:
 
         Raises OSError or an RbuildError before the build where nothing can be recorded.
         """
-        name = f"{time.time_ns():020}-{programs.identity()}"
+        name = f"{time.time_ns():020}-{identity.of_this()}"
         head = {
             "storage": engine.storage,
             "backend": self._backend,
@@ -249,7 +249,7 @@ class BuiltImages:
                     self.forget(earlier)
 
     def _is_going_on(self, file: Path) -> bool:
-        if programs.lives(file.stem.partition("-")[2]):
+        if identity.lives(file.stem.partition("-")[2]):
             return True
         try:
             descriptor = os.open(file, os.O_RDONLY)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import selectors
 import signal
 import subprocess
@@ -152,52 +151,6 @@ def _leashed(argv: Sequence[str]) -> Sequence[str]:
     if program is None:
         raise ProgramNotFoundError(argv[0])
     return ["setpriv", "--pdeathsig", "TERM", str(program), *argv[1:]] if which("setpriv") else argv
-
-
-def identity() -> str:
-    """This process, as no later one will be: `PID.START`, START in clock ticks since boot."""
-    return f"{os.getpid()}.{_start_time('self')}"
-
-
-def age() -> float:
-    """Seconds since this process was started, Python's own start included."""
-    started = int(_start_time("self") or 0) / os.sysconf("SC_CLK_TCK")
-    return max(time.clock_gettime(time.CLOCK_BOOTTIME) - started, 0.0)
-
-
-def private_prefix(of: str | None = None) -> str:
-    """What the names of a process's private files and directories begin with, in places that it
-    shares with others: what it leaves when it is killed is found by that. None: of this process.
-    """
-    return f"rbuild-{of or identity()}-"
-
-
-def lives(identity: str) -> bool:
-    """Whether the process of that `identity` is still there."""
-    pid, _, start = identity.partition(".")
-    return pid.isdigit() and _start_time(pid) == start
-
-
-def await_end(pid: int, seconds: float) -> None:
-    """Wait for the end of a process that may be another one's child, at most so long."""
-    try:
-        watched = os.pidfd_open(pid)
-    except OSError:
-        return  # it has ended
-    try:
-        select.select([watched], [], [], seconds)
-    finally:
-        os.close(watched)
-
-
-def _start_time(pid: str) -> str | None:
-    """Field 22 of /proc/PID/stat (proc(5)); None when there is no such process."""
-    try:
-        text = Path("/proc", pid, "stat").read_text(errors="replace")
-    except OSError:
-        return None
-    state, *fields = text.rpartition(")")[2].split()
-    return None if state in "ZX" else fields[18]
 
 
 def end(process: Running, grace: float = GRACE) -> None:

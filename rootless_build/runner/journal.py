@@ -32,7 +32,7 @@ from typing import Final
 from rootless_build.files import plain
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import CheckoutBusyError
-from rootless_build.process import programs
+from rootless_build.process import identity
 from rootless_build.process.locks import hold, is_held
 
 _RECORD: Final = "record.json"
@@ -143,7 +143,7 @@ def begin(
     CheckoutBusyError.
     """
     record = Record(
-        identity=programs.identity(),
+        identity=identity.of_this(),
         host=platform.node(),
         boot=_boot(),
         project=project.resolve(),
@@ -313,7 +313,7 @@ def _described(lock: int, runs: Path) -> str:
     titles = {
         place.name.partition(".")[0]: record.title
         for place in runs.glob("*.*")
-        if (record := _read(place)) is not None and programs.lives(record.identity)
+        if (record := _read(place)) is not None and identity.lives(record.identity)
     }
     pids = _holders(lock) or list(titles) or ["unknown"]
     return ", ".join(
@@ -355,7 +355,7 @@ def _nameless(identity: str) -> Record:
 def _is_alive(record: Record, place: Path) -> bool:
     if record.host != platform.node():
         return True  # that can't be told from here
-    if record.boot == _boot() and programs.lives(record.identity):
+    if record.boot == _boot() and identity.lives(record.identity):
         return True
     return is_held(place)
 

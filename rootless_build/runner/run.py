@@ -72,7 +72,7 @@ from rootless_build.model.plan import (
     VolumeMount,
     digest,
 )
-from rootless_build.process import programs
+from rootless_build.process import identity, programs
 from rootless_build.runner import (
     cache_volumes,
     exports,
@@ -230,7 +230,7 @@ class _Run:
             (LABEL_PROJECT, str(plan.project)),
             (LABEL_BUILD, secrets.token_hex(8)),
             (LABEL_PLAN, digest(plan)),
-            (LABEL_PROCESS, programs.identity()),
+            (LABEL_PROCESS, identity.of_this()),
         )
 
     @property

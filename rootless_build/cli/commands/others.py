@@ -33,7 +33,7 @@ from rootless_build.model.errors import (
 from rootless_build.model.events import Answer, Level, Notice, StepReporter
 from rootless_build.model.nearest import nearest
 from rootless_build.model.text import shown
-from rootless_build.process import programs
+from rootless_build.process import identity
 from rootless_build.process.signals import signals_interrupt
 
 if TYPE_CHECKING:
@@ -268,7 +268,7 @@ class Base(Command):
         with (
             signals_interrupt(),
             engine_for(self) as (engine, choice),
-            tempfile.TemporaryDirectory(prefix=programs.private_prefix()) as place,
+            tempfile.TemporaryDirectory(prefix=identity.private_prefix()) as place,
         ):
             found = engine.find_image(local)
             if found is not None and not self.flag("force"):

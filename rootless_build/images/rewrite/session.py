@@ -27,7 +27,7 @@ from rootless_build.model import platforms, references
 from rootless_build.model.errors import ContainerfileError, ImageBuildError, RecipeError
 from rootless_build.model.events import Level, StepReporter
 from rootless_build.model.plan import BuildImage
-from rootless_build.process import programs
+from rootless_build.process import identity
 
 
 @contextlib.contextmanager
@@ -45,7 +45,7 @@ def normalised(
         yield step, reporter
         return
     _check_inside(file, step)
-    with tempfile.TemporaryDirectory(prefix=programs.private_prefix()) as place:
+    with tempfile.TemporaryDirectory(prefix=identity.private_prefix()) as place:
         directory = Path(place)
         step = _without_own(step, building.own, directory, classic=_is_classic(builder))
         if builder is None:

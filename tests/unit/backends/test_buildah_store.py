@@ -26,7 +26,7 @@ from rbuild_buildah.store import Store, filling
 from rootless_build.backend.api import EngineSettings
 from rootless_build.model.errors import StepFailedError
 from rootless_build.model.plan import RunContainer, VolumeMount
-from rootless_build.process import programs
+from rootless_build.process import identity
 
 REAPER = Path(rbuild_buildah.__file__).with_name("reaper.py")
 
@@ -134,7 +134,7 @@ def test_a_program_ended_by_a_signal_is_seen_to_be() -> None:
 
 
 @pytest.mark.parametrize(
-    ("identity", "kept"), [("1.1", False), (programs.identity(), True)], ids=["dead", "alive"]
+    ("identity", "kept"), [("1.1", False), (identity.of_this(), True)], ids=["dead", "alive"]
 )
 def test_a_volume_that_a_killed_run_had_begun_to_fill_starts_anew(
     tmp_path: Path, identity: str, kept: bool
