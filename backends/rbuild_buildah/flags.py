@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from rbuild_buildah.command import CHROOT, isolation_arguments
+from rbuild_containers.flags import cgroup_limits, cpu_time
 from rbuild_containers.id_maps import id_maps
 from rootless_build.backend.api import EngineSettings, Image, Stdio
 from rootless_build.model.data import dataclass
@@ -61,18 +62,6 @@ WITHOUT_EFFECT: Final = (
 )
 """What a build makes does not depend on it: the user is told, and the step goes on."""
 
-_CGROUP_LIMITS: Final[tuple[tuple[str, Callable[[Limits], object]], ...]] = (
-    ("--memory", lambda limits: limits.memory),
-    ("--memory-swap", lambda limits: limits.memory_swap),
-    ("--cpu-shares", lambda limits: limits.cpu_shares),
-    ("--cpu-period", lambda limits: limits.cpu_period),
-    ("--cpu-quota", lambda limits: limits.cpu_quota or _quota(limits.cpus)),
-    ("--cpuset-cpus", lambda limits: limits.cpuset_cpus),
-    ("--cpuset-mems", lambda limits: limits.cpuset_mems),
-    ("--cgroup-parent", lambda limits: limits.cgroup_parent),
-)
-"""Rootless, buildah has no control group of its own and runc refuses to set any of these."""
-
 _SECURITY_OPTIONS: Final = frozenset({"seccomp", "apparmor", "label"})
 _SYSTEM_PATHS: Final = frozenset({"systempaths", "mask", "unmask"})
 """buildah always masks; a privileged command can unmount what is in its way."""
@@ -110,7 +99,8 @@ def without_effect(step: RunContainer, settings: EngineSettings) -> tuple[str, .
     """The flags of `docker run` that the step gives and that do nothing here."""
     found = [row.flag for row in WITHOUT_EFFECT if row.asked(step)]
     if settings.rootless:
-        found += [flag for flag, value in _CGROUP_LIMITS if value(step.limits)]
+        # buildah has no control group of its own then, and runc refuses to set any of these.
+        found += [flag for flag, _ in _cgroup_limits(step.limits)]
     found += [f"--security-opt {o}" for o in step.security_options if _key(o) in _SYSTEM_PATHS]
     return tuple(found)
 
@@ -127,26 +117,23 @@ def _create(step: RunContainer, settings: EngineSettings) -> Iterator[str]:
     if step.privileged:
         yield from ("--cap-add", "all", "--security-opt", "seccomp=unconfined")
         yield from ("--security-opt", "label=disable")
-    for capability in step.cap_add:
-        yield from ("--cap-add", capability)
-    for capability in step.cap_drop:
-        yield from ("--cap-drop", capability)
     for option in step.security_options:
         yield from _security_option(option, settings)
-    for device in (*step.devices, *(_privileged_devices() if step.privileged else ())):
-        yield from ("--device", device)
-    for host in step.add_hosts:
-        yield from ("--add-host", host)
-    for server in step.dns:
-        yield from ("--dns", server)
-    for limit in step.limits.ulimits:
-        yield from ("--ulimit", limit)
+    for flag, values in (
+        ("--cap-add", step.cap_add),
+        ("--cap-drop", step.cap_drop),
+        ("--device", (*step.devices, *(_privileged_devices() if step.privileged else ()))),
+        ("--add-host", step.add_hosts),
+        ("--dns", step.dns),
+        ("--ulimit", step.limits.ulimits),
+    ):
+        for value in values:
+            yield from (flag, value)
     if step.limits.shm_size:
         yield from ("--shm-size", step.limits.shm_size)
     if not settings.rootless:
-        for flag, value in _CGROUP_LIMITS:
-            if value(step.limits):
-                yield from (flag, str(value(step.limits)))
+        for flag, limit in _cgroup_limits(step.limits):
+            yield from (flag, limit)
 
 
 def _id_maps(step: RunContainer, settings: EngineSettings) -> Iterator[str]:
@@ -265,9 +252,11 @@ def _privileged_devices() -> Iterator[str]:
     return (device for device in _DEVICES if os.access(device, os.R_OK | os.W_OK))
 
 
-def _quota(cpus: str | None) -> int | None:
-    """Microseconds in each 100 ms, the kernel's default period."""
-    return int(float(cpus) * 100_000) if cpus else None
+def _cgroup_limits(limits: Limits) -> Iterator[tuple[str, str]]:
+    yield from cgroup_limits(limits)
+    if limits.cpus and limits.cpu_quota is None:
+        # There is no `--cpus`.
+        yield "--cpu-quota", str(cpu_time(limits.cpus)[0])
 
 
 def _unsupported(flag: str) -> UnsupportedError:

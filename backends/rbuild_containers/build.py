@@ -6,11 +6,13 @@ Facts: podman 4.3.1 and buildah 1.28.2, each tried; podman-build(1), buildah-bui
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 
+from rbuild_containers.flags import build_limits
 from rbuild_containers.working import marks
 from rootless_build.backend.api import EngineSettings
 from rootless_build.model.errors import UnsupportedError
-from rootless_build.model.plan import BuildImage, BuildOutput, Limits
+from rootless_build.model.plan import BuildImage, BuildOutput
 from rootless_build.model.platforms import host as build_platform
 
 _EXPORTERS = ("local", "tar")
@@ -42,10 +44,9 @@ def _options(step: BuildImage, settings: EngineSettings) -> Iterator[str]:
         yield from ("--tag", tag)
     if step.target is not None:
         yield from ("--target", step.target)
-    for name, value in step.build_args:
-        yield from ("--build-arg", f"{name}={value}")
-    for name, value in step.labels:
-        yield from ("--label", f"{name}={value}")
+    for flag, pairs in (("--build-arg", step.build_args), ("--label", step.labels)):
+        for name, value in pairs:
+            yield from (flag, f"{name}={value}")
     yield from _platform(step.platforms, dict(step.build_args))
     yield from _network(step.network, settings.network)
     for name, value in step.build_contexts:
@@ -63,7 +64,7 @@ def _options(step: BuildImage, settings: EngineSettings) -> Iterator[str]:
             yield from (flag, value)
     yield from marks(step.labels)
     yield from _cache_from(step.cache_from)
-    yield from _limits(step.limits)
+    yield from chain.from_iterable(build_limits(step.limits))
     yield from _outputs(step.outputs)
     if step.squash:
         yield "--squash"
@@ -132,24 +133,6 @@ def _cache_from(sources: tuple[str, ...]) -> Iterator[str]:
         repository = source.rpartition("/")[2]
         if not {":", "@", "="} & set(repository) and "/" in source and "=" not in source:
             yield from ("--cache-from", source)
-
-
-def _limits(limits: Limits) -> Iterator[str]:
-    for flag, value in (
-        ("--memory", limits.memory),
-        ("--memory-swap", limits.memory_swap),
-        ("--cpu-shares", limits.cpu_shares),
-        ("--cpu-period", limits.cpu_period),
-        ("--cpu-quota", limits.cpu_quota),
-        ("--cpuset-cpus", limits.cpuset_cpus),
-        ("--cpuset-mems", limits.cpuset_mems),
-        ("--shm-size", limits.shm_size),
-        ("--cgroup-parent", limits.cgroup_parent),
-    ):
-        if value is not None:
-            yield from (flag, str(value))
-    for ulimit in limits.ulimits:
-        yield from ("--ulimit", ulimit)
 
 
 def _outputs(outputs: tuple[BuildOutput, ...]) -> Iterator[str]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 
+from rbuild_containers.flags import build_limits
+from rbuild_docker.run_arguments import record
 from rootless_build.model.errors import UnsupportedError
-from rootless_build.model.plan import BuildImage, BuildOutput, Limits, PullPolicy
+from rootless_build.model.plan import BuildImage, BuildOutput, PullPolicy
 
 EXPORTERS = ("local", "tar")
 """Build outputs that are files; the others are images in the daemon's storage."""
@@ -86,11 +86,14 @@ def _options(step: BuildImage, network: str | None, builder: Builder) -> Iterato
         ("--cache-from", step.cache_from),
         ("--add-host", step.add_hosts),
         ("--security-opt", step.security_options),
-        ("--output", () if classic else tuple(_record(output) for output in step.outputs)),
+        (
+            "--output",
+            () if classic else tuple(record(_attributes(output)) for output in step.outputs),
+        ),
     ):
         for value in values:
             yield from (option, value)
-    yield from _limits(step.limits)
+    yield from (f"{option}={value}" for option, value in build_limits(step.limits))
 
 
 def containerfile(step: BuildImage) -> Path | None:
@@ -101,24 +104,6 @@ def containerfile(step: BuildImage) -> Path | None:
     return step.containerfile
 
 
-def _limits(limits: Limits) -> Iterator[str]:
-    for option, value in (
-        ("--memory", limits.memory),
-        ("--memory-swap", limits.memory_swap),
-        ("--cpu-shares", limits.cpu_shares),
-        ("--cpu-period", limits.cpu_period),
-        ("--cpu-quota", limits.cpu_quota),
-        ("--cpuset-cpus", limits.cpuset_cpus),
-        ("--cpuset-mems", limits.cpuset_mems),
-        ("--shm-size", limits.shm_size),
-        ("--cgroup-parent", limits.cgroup_parent),
-    ):
-        if value is not None:
-            yield f"{option}={value}"
-    for ulimit in limits.ulimits:
-        yield f"--ulimit={ulimit}"
-
-
 def _in_storage(output: BuildOutput) -> bool:
     """What happens without an `--output` too."""
     return (
@@ -126,8 +111,5 @@ def _in_storage(output: BuildOutput) -> bool:
     )
 
 
-def _record(output: BuildOutput) -> str:
-    line = io.StringIO()
-    fields = [f"type={output.type}", *(f"{name}={value}" for name, value in output.attributes)]
-    csv.writer(line, lineterminator="").writerow(fields)
-    return line.getvalue()
+def _attributes(output: BuildOutput) -> list[str]:
+    return [f"type={output.type}", *(f"{name}={value}" for name, value in output.attributes)]

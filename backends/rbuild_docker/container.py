@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Final, cast
 
+from rbuild_containers.flags import command_after_image
 from rbuild_docker.client import Client
-from rbuild_docker.run_arguments import command, options
+from rbuild_docker.run_arguments import options
 from rbuild_docker.start_words import StartWords
 from rootless_build.backend.api import LABEL_PREFIX, Exit, Image, Stdio, removed_at_end
 from rootless_build.backend.bind_sources import make_sources, refuse_sources
@@ -181,7 +182,12 @@ def new_container(
     own = f"rbuild-{secrets.token_hex(8)}" if step.name is None else None
     step = dataclasses.replace(step, name=step.name or own)
     identity = own
-    arguments = (*options(step, network), "--pull=never", f"sha256:{image.id}", *command(step))
+    arguments = (
+        *options(step, network),
+        "--pull=never",
+        f"sha256:{image.id}",
+        *command_after_image(step),
+    )
 
     def remove() -> None:
         if identity is not None:

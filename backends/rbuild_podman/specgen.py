@@ -10,6 +10,7 @@ import re
 import signal
 from typing import cast
 
+from rbuild_containers.flags import cpu_time
 from rbuild_containers.id_maps import id_maps
 from rootless_build.backend.api import EngineSettings, Image
 from rootless_build.model.errors import UnsupportedError
@@ -35,8 +36,6 @@ _OTHER_SIGNALS = {
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([bkmgt]?)(?:i?b)?", re.IGNORECASE)
 _UNITS = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _INFINITY = 2**64 - 1
-_CPU_PERIOD = 100_000
-"""Microseconds; docker's own for `--cpus`."""
 _TMPFS_DEFAULTS = (("rw", "ro"), ("nosuid", "suid"), ("nodev", "dev"), ("noexec", "exec"))
 
 
@@ -311,8 +310,7 @@ def _limits(spec: Spec, limits: Limits) -> None:
         "mems": limits.cpuset_mems,
     }
     if limits.cpus is not None:
-        cpu["period"] = _CPU_PERIOD
-        cpu["quota"] = int(float(limits.cpus) * _CPU_PERIOD)
+        cpu["quota"], cpu["period"] = cpu_time(limits.cpus)
     resources: Spec = {}
     pids: Spec = {"limit": limits.pids_limit}
     for key, values in (("memory", memory), ("cpu", cpu), ("pids", pids)):
