@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rootless_build.host import engine_settings
 from tests.e2e.driver import Rbuild
-from tests.trust.test_planning_cost import MAKEFILES, costs, project
+from tests.trust.planning_costs import MAKEFILES, costs, project
 
 ROUNDS = 7
 

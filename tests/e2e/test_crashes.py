@@ -18,8 +18,9 @@ import pytest
 from rootless_build.host import engine_settings, gather
 from rootless_build.runner import journal
 from tests.e2e.driver import Rbuild
+from tests.e2e.made_bundles import BUILT, digests, listing
 from tests.e2e.remains import remains, remains_now
-from tests.e2e.test_project import BUILT, digests, listing
+from tests.e2e.unverified import with_unverified_target
 from tests.e2e.waiting import WAIT, at_work
 
 pytestmark = pytest.mark.in_ci("podman", "buildah")
@@ -157,15 +158,6 @@ def test_a_container_that_can_not_be_removed_is_removed_by_the_next_run(
     assert again.returncode == 0, again.stderr
     assert f"cleared what an earlier run (rbuild {target}) left: container" in again.stderr
     assert remains(waiting) == []
-
-
-def with_unverified_target(rbuild: Rbuild) -> None:
-    """The target `unverified`, whose checksum is another file's."""
-    script = 'echo one > "$DEST/tool"\necho two | md5sum | sed s/-/tool/ > "$DEST/tool.md5"\n'
-    (rbuild.project / "hack/make/unverified").write_text(script)
-    makefile = rbuild.project / "Makefile"
-    target = "\nunverified: build\n\t$(RUN) hack/make.sh unverified\n"
-    makefile.write_text(makefile.read_text() + target)
 
 
 def test_a_container_that_the_user_made_of_the_image_stays(waiting: Rbuild) -> None:

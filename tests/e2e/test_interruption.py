@@ -14,8 +14,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.driver import DEADLINE, Rbuild
+from tests.e2e.made_bundles import digests
 from tests.e2e.remains import remains
-from tests.e2e.test_project import digests
 from tests.e2e.waiting import at_work
 
 pytestmark = pytest.mark.in_ci("podman", "buildah")

@@ -14,12 +14,8 @@ from rootless_build.model import platforms
 from tests.containerfiles.conftest import ENGINES
 from tests.e2e.conftest import PROJECT, checkout
 from tests.e2e.driver import Rbuild, events
-from tests.e2e.test_outputs import (
-    directories,
-    named,
-    products,
-)
-from tests.e2e.test_project import digests, same_as_others
+from tests.e2e.made_bundles import digests, same_as_others
+from tests.e2e.made_outputs import directories, named, products
 from tests.git_served import git, served
 
 HELPER = "https://git.example.invalid"

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.driver import Rbuild, events
-from tests.e2e.test_project import digests, listing, same_as_others
+from tests.e2e.made_bundles import digests, same_as_others
+from tests.e2e.made_outputs import directories, images, named, products
 
 pytestmark = pytest.mark.in_ci("podman")
 
@@ -20,26 +21,6 @@ BINARY = [
     "binary-daemon/projectd-2.0.0.md5",
     "binary-daemon/projectd-2.0.0.sha256",
 ]
-
-
-def products(directory: Path) -> list[str]:
-    """What the build made: all but what rbuild says of it."""
-    return [name for name in listing(directory) if not name.endswith("provenance.intoto.json")]
-
-
-def directories(directory: Path) -> list[str]:
-    return sorted(path.name for path in directory.iterdir() if path.is_dir())
-
-
-def images(rbuild: Rbuild) -> list[str]:
-    """Images of the project in storage. Those without a name are layers kept for the next build."""
-    done = rbuild("clean", "--images", "--dry-run")
-    assert done.returncode == 0, done.stderr
-    return [line for line in done.stdout.splitlines() if "image" in line]
-
-
-def named(rbuild: Rbuild) -> list[str]:
-    return [line for line in images(rbuild) if "<none>" not in line]
 
 
 ONE_PLATFORM = "docker's classic builder has one platform in a build"

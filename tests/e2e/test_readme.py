@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.e2e.driver import Rbuild
-from tests.e2e.test_project import BUILT, listing
+from tests.e2e.made_bundles import BUILT, listing
 
 README = Path(__file__).parents[2].joinpath("README.md").read_text(encoding="utf-8")
 _COMMAND = re.compile(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.driver import Rbuild, events
-from tests.e2e.test_project import digests
+from tests.e2e.made_bundles import digests
 
 CONTAINERFILE = """
 FROM debian:bookworm AS app

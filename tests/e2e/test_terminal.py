@@ -14,9 +14,9 @@ import pytest
 
 from rootless_build.runner import journal
 from tests.e2e.driver import DEADLINE, Rbuild
+from tests.e2e.made_bundles import BUILT, digests, listing
 from tests.e2e.remains import remains
-from tests.e2e.test_crashes import with_unverified_target
-from tests.e2e.test_project import BUILT, digests, listing
+from tests.e2e.unverified import with_unverified_target
 
 CTRL_C = b"\x03"
 VALUE = "correct-horse-battery"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.driver import Rbuild
-from tests.e2e.test_project import BUILT, digests, listing
+from tests.e2e.made_bundles import BUILT, digests, listing
 from tests.e2e.waiting import at_work
 
 pytestmark = pytest.mark.in_ci("podman")

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.e2e.test_project import digests
+from tests.e2e.made_bundles import digests
 from tests.faults.world import World
 
 FILLS = 30

@@ -16,8 +16,8 @@ from pathlib import Path
 from rootless_build.bundles import verify
 from tests.base_root import write_base_root
 from tests.e2e.driver import Rbuild
+from tests.e2e.made_bundles import BUILT, digests, listing
 from tests.e2e.remains import remains
-from tests.e2e.test_project import BUILT, digests, listing
 from tests.faults.strikes import Strike
 
 PROJECT = Path(__file__).parent.parent / "data" / "project"

@@ -28,7 +28,7 @@ from rootless_build.runner import run
 from rootless_build.runner.masking import mask_for
 from rootless_build.runner.provenance import portable
 from tests.unit.recipes.make.make_project import PATH, MakeProject
-from tests.unit.runner.test_runner import FakeEngine
+from tests.unit.runner.fake_engine import FakeEngine
 
 TOUCH = "touch $(CURDIR)/ran"
 LINES = [

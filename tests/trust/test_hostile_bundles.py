@@ -20,7 +20,7 @@ from rootless_build.bundles.statement import NAME, SIGNED, STATEMENT
 from rootless_build.files import tree
 from rootless_build.model.errors import BundlesError
 from tests.trust.built import build, program
-from tests.trust.test_trees import deep
+from tests.trust.deep_trees import deep
 
 CPU = 2
 MEMORY = 200 * 1024
@@ -32,7 +32,8 @@ import json, os, resource, sys
 from pathlib import Path
 from rootless_build import bundles
 from rootless_build.bundles import comparison
-from rootless_build.cli import app, commands, tables
+from rootless_build.cli import app, commands
+from rootless_build.cli.views import tables
 
 limit = int(sys.argv[1])
 for line in sys.stdin:

@@ -39,7 +39,7 @@ from rootless_build.model.plan import (
 )
 from rootless_build.runner import host_power, run
 from rootless_build.runner.host_power import Named, Reach, Rules
-from tests.unit.runner.test_runner import FakeEngine
+from tests.unit.runner.fake_engine import FakeEngine
 
 THREATS: Final = Path(__file__).parents[2] / "THREATS.md"
 ROW: Final = re.compile(r"\| `(.+)` \| (.+) \| (.+) \| (.+) \|")

@@ -21,9 +21,9 @@ from rootless_build.files.tree import Entry, open_inside, remove, walk
 from rootless_build.model.errors import StepFailedError
 from rootless_build.model.plan import BuildOutput
 from rootless_build.runner import exports
+from tests.trust.deep_trees import deep
 
 SCRIPT = b"#!/bin/sh\necho built\n"
-DEPTH = 1_500
 
 
 @pytest.fixture
@@ -34,19 +34,6 @@ def place(tmp_path: Path) -> Iterator[Path]:
     yield directory
     subprocess.run(["chmod", "-R", "u+rwx", str(directory)], check=False)
     subprocess.run(["rm", "-rf", str(directory)], check=True)
-
-
-def deep(directory: Path, name: str = "d", depth: int = DEPTH) -> None:
-    """A file below that many nested directories; no path is longer than one name."""
-    directory.mkdir(exist_ok=True)
-    descriptor = os.open(directory, os.O_RDONLY)
-    for _ in range(depth):
-        os.mkdir(name, dir_fd=descriptor)
-        below = os.open(name, os.O_RDONLY, dir_fd=descriptor)
-        os.close(descriptor)
-        descriptor = below
-    os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=descriptor))
-    os.close(descriptor)
 
 
 def script(directory: Path, name: str) -> Path:

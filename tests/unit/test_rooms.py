@@ -59,6 +59,15 @@ def imported(tree: ast.AST) -> Iterator[str]:
                     yield found
 
 
+def names_in(node: ast.AST) -> list[str]:
+    """What an import statement names, modules and what is taken from them alike."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        return [f"{node.module}.{alias.name}" for alias in node.names]
+    return []
+
+
 def forbidden(module: str, source: str) -> list[str]:
     """What the table does not allow of a module's imports."""
     room = room_of(module)
@@ -83,6 +92,20 @@ def test_an_arrow_that_the_table_does_not_allow_is_found() -> None:
 
 def test_the_rooms_are_those_of_the_table() -> None:
     assert {room_of(module) for module in MODULES} - _OPEN == set(ALLOWED)
+
+
+def test_no_test_module_imports_another() -> None:
+    """What two of them need is in a helper module, which has no tests that would be collected."""
+    tests = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
+    found = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in (ROOT / "tests").rglob("*.py")
+        if not path.is_relative_to(ROOT / "tests/data")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for name in names_in(node)
+        if name.startswith("tests.") and not tests.isdisjoint(name.split("."))
+    }
+    assert found == set()
 
 
 def test_the_table_has_no_circle() -> None:

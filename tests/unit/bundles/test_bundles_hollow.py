@@ -8,7 +8,7 @@ import pytest
 
 from rootless_build.bundles import stage
 from rootless_build.model.errors import BundlesError
-from tests.unit.bundles.test_bundles_staging import Tree, write
+from tests.unit.bundles.trees import Tree, write
 
 FILE: tuple[bytes, int] = (b"x", 0o755)
 BINARY: Tree = {"binary-daemon": {"dockerd-1.12.6": FILE, "dockerd": "dockerd-1.12.6"}}

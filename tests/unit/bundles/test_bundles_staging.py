@@ -27,6 +27,7 @@ from rootless_build.bundles.statement import NAME
 from rootless_build.files.tree import link_text, remove
 from rootless_build.model.errors import BundlesError, HostError, UsageError
 from rootless_build.model.text import shown
+from tests.unit.bundles.trees import Tree, write
 
 REPOSITORY = Path(__file__).parents[3]
 ROOT = os.geteuid() == 0
@@ -37,23 +38,7 @@ needs_namespaces = pytest.mark.skipif(
 )
 ODD_NAMES = [b"docker-1.12.6", b"sub", b"new\nline", b"\xff\xfe", "ünï côde".encode(), b"-x"]
 
-Tree = dict[str, "Tree | tuple[bytes, int] | str"]
-"""A directory: directories, (content, mode) of files, link texts."""
 Snapshot = dict[str, tuple[int, bytes | str]]
-
-
-def write(tree: Tree, directory: Path) -> None:
-    directory.mkdir(exist_ok=True)
-    for name, node in tree.items():
-        path = directory / name
-        match node:
-            case str():
-                path.symlink_to(node)
-            case (bytes(content), mode):
-                path.write_bytes(content)
-                path.chmod(mode)
-            case dict():
-                write(node, path)
 
 
 def fill(directory: Path) -> None:

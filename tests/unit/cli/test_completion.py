@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from rootless_build.cli.app import Rbuild
-
-SCRIPT = Path(__file__).parents[3] / "contrib" / "completion" / "rbuild.bash"
-
-
-def completed(directory: Path, *words: str) -> list[str]:
-    script = (
-        f"source {shlex.quote(str(SCRIPT))}; COMP_WORDS=({shlex.join(words)}); "
-        f'COMP_CWORD={len(words) - 1}; _rbuild; printf "%s\\n" "${{COMPREPLY[@]}}"'
-    )
-    done = subprocess.run(
-        ["bash", "-euc", script], cwd=directory, capture_output=True, text=True, check=True
-    )
-    return sorted(set(done.stdout.split()))
+from tests.unit.cli.completing import completed
 
 
 @pytest.fixture

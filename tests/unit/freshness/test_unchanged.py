@@ -31,7 +31,7 @@ from rootless_build.model.plan import (
     Step,
 )
 from rootless_build.runner import run as runner
-from tests.unit.freshness.test_edits import BASE, TAG, Project
+from tests.unit.freshness.honest_project import BASE, TAG, Project
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from rootless_build.model.plan import BuildImage, BuildOutput, Bundles, Plan
 from rootless_build.recipes import results
 from rootless_build.runner import exports
 from rootless_build.runner import run as runner
-from tests.unit.runner.test_runner import FakeEngine
+from tests.unit.runner.fake_engine import FakeEngine
 
 ELF = b"\x7fELF\x02"
 

@@ -32,7 +32,7 @@ from rootless_build.model.plan import (
 )
 from rootless_build.runner import run as runner
 from rootless_build.runner.provenance import Attestor, portable
-from tests.unit.runner.test_runner import FakeEngine
+from tests.unit.runner.fake_engine import FakeEngine
 
 IMAGE = Image("a" * 64)
 BASE = "docker.io/library/debian:bookworm"

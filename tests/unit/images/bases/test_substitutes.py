@@ -18,7 +18,7 @@ from rootless_build.model.events import Event, Level, Notice
 from rootless_build.model.plan import RunContainer
 from rootless_build.runner import run as runner
 from rootless_build.runner.provenance import Attestor
-from tests.unit.runner.test_runner import (
+from tests.unit.runner.fake_engine import (
     FakeContainer,
     FakeEngine,
     Work,

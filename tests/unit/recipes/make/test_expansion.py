@@ -37,7 +37,7 @@ from rootless_build.recipes.docker import argv as docker_argv
 from rootless_build.recipes.make import expansion
 from rootless_build.runner import run as runner
 from tests.unit.recipes.make.make_project import PATH, MakeProject
-from tests.unit.runner.test_runner import FakeEngine, write
+from tests.unit.runner.fake_engine import FakeEngine, write
 
 _RECORDER = """#!{python} -IS
 import json, os, sys

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build.cli import app
-from tests.unit.cli.test_completion import completed
+from tests.unit.cli.completing import completed
 from tests.unit.recipes.make.make_project import MakeProject
 
 DOCKER = """
