@@ -14,7 +14,7 @@ from rootless_build.model.errors import RecipeError
 from rootless_build.model.plan import Plan
 
 if TYPE_CHECKING:
-    from rootless_build.process.sandbox import Looking
+    from rootless_build.process.sandbox import Sandbox
 
 _ALLOW: Final = "--no-sandbox lets it, as a build does"
 
@@ -42,14 +42,14 @@ def look_running(
 
 
 def _looked(
-    command: Command, variables: tuple[str, ...], read: Callable[[Looking | None], Planned]
+    command: Command, variables: tuple[str, ...], read: Callable[[Sandbox | None], Planned]
 ) -> Looked:
     if command.flag("no_sandbox"):
         return Looked(read(None).plan)
     # A build has no use for it.
-    from rootless_build.process.sandbox import Looking  # noqa: PLC0415
+    from rootless_build.process.sandbox import Sandbox  # noqa: PLC0415
 
-    by = Looking(command.project, dict(os.environ), pairs(variables, "variable"))
+    by = Sandbox(command.project, dict(os.environ), pairs(variables, "variable"))
     try:
         plan = read(by).plan
     except RecipeError as error:
@@ -66,5 +66,5 @@ def _looked(
     return Looked(plan, f"nobody can tell: {_doubt(by)}; a build may have other steps. {_ALLOW}")
 
 
-def _doubt(by: Looking) -> str:
+def _doubt(by: Sandbox) -> str:
     return f"while the recipe was read, {'; '.join(by.denied)}"

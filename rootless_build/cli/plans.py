@@ -199,7 +199,7 @@ def _with_stand_ins(step: plans.Step, engine: Engine) -> tuple[plans.Step, tuple
     for wanted in external_bases(step):
         full = references.canonical(wanted)
         image, made = engine.find_images((full, references.local(full)))
-        if bases.stands_in(made) and bases.preferred(image, made) is made:
+        if bases.stands_in(made) and bases.choose(image, made) is made:
             substitutes.append((wanted, references.local(full)))
         elif image is None:
             pulled.append(wanted)
@@ -301,14 +301,14 @@ def _exported(settings: EngineSettings) -> Iterator[str]:
 def explanation(plan: plans.Plan, builder: str) -> Iterator[str]:
     """What of the plan's containerfiles would be rewritten for a builder, and why."""
     # Most plans are shown without it.
-    from rootless_build.images.rewrite.session import containerfile, explained  # noqa: PLC0415
+    from rootless_build.images.rewrite.session import containerfile, explain  # noqa: PLC0415
 
     for number, step in enumerate(plan.steps, 1):
         if not isinstance(step, plans.BuildImage):
             continue
         with exports.with_containerfile(step) as written:
             file = containerfile(written)
-            rewrites = explained(written, builder)
+            rewrites = explain(written, builder)
         yield ""
         if not rewrites:
             yield from comment(f"{number}: {file or step.context}: built as it is")

@@ -27,7 +27,7 @@ from rootless_build.cli.secrets import build_secret, secret_pairs
 from rootless_build.freshness.snapshots import Looks
 from rootless_build.freshness.verdict import Unchanged
 from rootless_build.images.own_files import OwnFiles
-from rootless_build.images.rewrite.options import Building
+from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.model import references
 from rootless_build.model.errors import (
     ImageBuildError,
@@ -51,8 +51,8 @@ from rootless_build.runner.masking import Mask
 
 if TYPE_CHECKING:
     from rootless_build.backend.api import EngineSettings
-    from rootless_build.images.built import BuiltImages
-    from rootless_build.process.sandbox import Looking
+    from rootless_build.images.image_records import ImageRecords
+    from rootless_build.process.sandbox import Sandbox
     from rootless_build.runner.host_power import Named
     from rootless_build.runner.provenance import Attestor
     from rootless_build.runner.reproduction import Reproduction
@@ -62,7 +62,7 @@ def read_plan(
     command: Command,
     targets: tuple[str, ...],
     variables: tuple[str, ...],
-    looking: Looking | None = None,
+    looking: Sandbox | None = None,
 ) -> Planned:
     """The project's plan for these targets, with the command line's overrides in it."""
     recipe = recipes.read(_request(command, targets, variables, looking), command.config)
@@ -74,7 +74,7 @@ def read_running(
     target: str | None,
     words: tuple[str, ...],
     variables: tuple[str, ...],
-    looking: Looking | None = None,
+    looking: Sandbox | None = None,
 ) -> Planned:
     """The plan that runs a command in the container, or the image, of a target; as above."""
     request = _request(command, (), variables, looking)
@@ -86,7 +86,7 @@ def _request(
     command: Command,
     targets: tuple[str, ...],
     variables: tuple[str, ...],
-    looking: Looking | None,
+    looking: Sandbox | None,
 ) -> Request:
     if command.config.defaults.makefile is not None:
         _check_makefile(command, command.config.defaults.makefile)
@@ -426,11 +426,11 @@ def _keep_images(command: Command) -> int:
     return usual
 
 
-def _images(choice: Choice) -> BuiltImages:
+def _images(choice: Choice) -> ImageRecords:
     # A run that changes nothing builds none.
-    from rootless_build.images.built import BuiltImages  # noqa: PLC0415
+    from rootless_build.images.image_records import ImageRecords  # noqa: PLC0415
 
-    return BuiltImages(images_directory(), choice.backend.name)
+    return ImageRecords(images_directory(), choice.backend.name)
 
 
 def _attest(plan: Plan, choice: Choice) -> Callable[[], Attestor]:
@@ -466,9 +466,9 @@ def unchanged_for(
     )
 
 
-def _building(command: Command, choice: Choice, own: OwnFiles) -> Building:
+def _building(command: Command, choice: Choice, own: OwnFiles) -> RewriteOptions:
     inexact = command.flag("allow_inexact")
-    return Building(choice.builder, choice.settings.data_directory, inexact, own)
+    return RewriteOptions(choice.builder, choice.settings.data_directory, inexact, own)
 
 
 def _text(command: Command) -> bool:

@@ -205,7 +205,7 @@ def index_file(cache: Path, purpose: str, root: Path) -> Path:
 
 
 def _context(step: BuildImage, file: Path, text: str, cache: Path, own: OwnFiles) -> Tree:
-    ignored, own_rules = ignore_file.agreed(step.context, file), own.rules(step.context)
+    ignored, own_rules = ignore_file.read_common(step.context, file), own.rules(step.context)
     skip: frozenset[Path] = frozenset()
     if any(not _is_elsewhere(found) for found in _MOUNT.findall(text)):
         # podman and buildah (all versions) mount the context as it is, ignored files included.

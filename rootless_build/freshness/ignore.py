@@ -23,7 +23,7 @@ from rootless_build.images.containerfile.patterns import (
     PatternError,
     Patterns,
     ignore_lines,
-    parsed,
+    parse_lines,
 )
 
 _ODD: Final = re.compile(r"[+()|{}]|(?<!\[)\^|\*\*[^/]")
@@ -46,7 +46,7 @@ class Rules:
     def __init__(self, text: str) -> None:
         try:
             self._buildkit = Patterns(ignore_lines(text), _surely)
-            self._containers = tuple(map(_Read, parsed(_lines_of_containers(text))))
+            self._containers = tuple(map(_Read, parse_lines(_lines_of_containers(text))))
         except PatternError:
             self._buildkit, self._containers = Patterns(()), ()
         self._classic = tuple(map(_Read, self._buildkit.patterns))

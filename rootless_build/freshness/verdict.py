@@ -22,7 +22,7 @@ from rootless_build.freshness import fingerprints, traces
 from rootless_build.freshness.fingerprints import Fingerprint, UnknownInputError
 from rootless_build.freshness.records import Built, Made, Records
 from rootless_build.freshness.snapshots import LookAfter, Looks
-from rootless_build.images.bases.substitutes import preferred
+from rootless_build.images.bases.substitutes import choose
 from rootless_build.model import mounts, references
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import RbuildError
@@ -194,9 +194,9 @@ class Unchanged:
         key = hashlib.sha256(text + json.dumps([*about, step.substitutes]).encode()).hexdigest()
         if key not in self._records.bases:
             # The parser of containerfiles costs 20 ms.
-            from rootless_build.images.external import external  # noqa: PLC0415
+            from rootless_build.images.external import external_images  # noqa: PLC0415
 
-            found = external(step)
+            found = external_images(step)
             self._records.bases[key] = found.names if found.complete else None
         names = self._records.bases[key]
         if names is None:
@@ -473,7 +473,7 @@ def _ids(names: Sequence[str], found: Mapping[str, Image | None]) -> Pairs:
     """Each base image's id as a build would find it (`rootless_build.images.bases.substitutes`)."""
     ids = []
     for name in names:
-        image = preferred(found[references.canonical(name)], found[references.local(name)])
+        image = choose(found[references.canonical(name)], found[references.local(name)])
         if image is None:
             raise _NeededError(f"the base image {name} is not in storage")
         ids.append((name, image.id))

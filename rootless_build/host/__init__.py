@@ -17,7 +17,7 @@ from rootless_build.host import settings
 from rootless_build.host.configuration import problem
 from rootless_build.host.facts import Facts
 from rootless_build.host.gathering import gather
-from rootless_build.host.lasting import Lasting, on_record
+from rootless_build.host.lasting_directories import LastingDirectory, on_record
 from rootless_build.model.errors import HostError
 from rootless_build.process import identity
 from rootless_build.process.locks import is_private
@@ -66,16 +66,16 @@ def lasting_directories() -> tuple[Path, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _runtime(facts: Facts) -> Lasting:
+def _runtime(facts: Facts) -> LastingDirectory:
     usual = Path(tempfile.gettempdir())
     old = usual / f"rbuild-runtime-{facts.uid}"
     places = dict.fromkeys((usual, Path("/tmp"), Path("/var/tmp")))  # noqa: S108
-    return Lasting("run", facts.data_directory / _OWN, tuple(places), old)
+    return LastingDirectory("run", facts.data_directory / _OWN, tuple(places), old)
 
 
-def _storage(facts: Facts) -> Lasting:
+def _storage(facts: Facts) -> LastingDirectory:
     old = facts.scratch / f"rbuild-{facts.uid}"
-    return Lasting("storage", facts.data_directory / _OWN, (facts.scratch,), old)
+    return LastingDirectory("storage", facts.data_directory / _OWN, (facts.scratch,), old)
 
 
 def _short_place(facts: Facts) -> Path | None:
@@ -89,8 +89,8 @@ def _write(facts: Facts, environment: Mapping[str, str], private: Path) -> Engin
 
     user: settings.Table = {}
     for path in settings.configuration_files(facts, environment):
-        user = settings.merged(user, _read(path))
-    containers, adaptations = settings.applied(settings.containers_settings(facts), user)
+        user = settings.merge(user, _read(path))
+    containers, adaptations = settings.apply(settings.containers_settings(facts), user)
     containers_conf = private / "containers.conf"
     _write_text(containers_conf, tomli_w.dumps(containers))
     variables = {"CONTAINERS_CONF": str(containers_conf)}
@@ -100,7 +100,7 @@ def _write(facts: Facts, environment: Mapping[str, str], private: Path) -> Engin
         rows = settings.storage_settings(
             facts, has_fuse_overlayfs="fuse-overlayfs" in facts.programs and facts.fuse
         )
-        storage, made = settings.applied(rows, {})
+        storage, made = settings.apply(rows, {})
         storage_conf = private / "storage.conf"
         _write_text(storage_conf, tomli_w.dumps(storage))
         variables["CONTAINERS_STORAGE_CONF"] = str(storage_conf)

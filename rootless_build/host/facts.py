@@ -1,7 +1,7 @@
 """What this host is, as data: the settings of a run and the doctor are computed from it.
 
 `rootless_build.host.gathering` looks at the host; a host can also be written down as JSON
-(`rootless_build.host.replay`). The defaults describe a host with nothing wrong.
+(`rootless_build.host.facts_json`). The defaults describe a host with nothing wrong.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ class Finding:
     cure: Cure | None = None
 
 
-def handled(text: str) -> Cure:
+def by_rbuild(text: str) -> Cure:
     """A cure that rbuild applies to its own runs."""
     return Cure(text, automatic=True)
 
@@ -87,6 +87,6 @@ def by_user(command: str, text: str = "") -> Cure:
     return Cure(text, command)
 
 
-def doable(action: NewFile | Run, text: str = "") -> Cure:
+def by_fix(action: NewFile | Run, text: str = "") -> Cure:
     """A cure that `rbuild doctor --fix` applies."""
     return Cure(text, action.command, action=action)

@@ -204,7 +204,7 @@ def _account(uid: int) -> Account:
         subgids=subgids,
         free=max((_FIRST, *taken)),
         overlaps=tuple(sorted({*others, *more})),
-        mappers=tuple(program for program in _MAPPERS if _privileged(program)),
+        mappers=tuple(program for program in _MAPPERS if _is_privileged(program)),
         no_new_privileges=status.get("NoNewPrivs") == "1",
         bounding=int(bounding, 16) if bounding else None,
     )
@@ -272,7 +272,7 @@ def _elsewhere() -> bool:
     )
 
 
-def _privileged(program: str) -> bool:
+def _is_privileged(program: str) -> bool:
     path = which(program)
     if path is None:
         return False

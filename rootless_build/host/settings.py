@@ -50,10 +50,10 @@ class Setting:
     @property
     def adaptation(self) -> Adaptation:
         """The row as the user reads it."""
-        return Adaptation(f"{self.table}.{self.key}", _shown(self.value), self.reason, self.fact)
+        return Adaptation(f"{self.table}.{self.key}", _display(self.value), self.reason, self.fact)
 
 
-def _shown(value: object) -> str:
+def _display(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
@@ -220,19 +220,19 @@ def identity(containers: Mapping[str, object], isolation: str) -> str:
     return json.dumps([kept, isolation], sort_keys=True, default=str)
 
 
-def merged(base: Mapping[str, object], over: Mapping[str, object]) -> Table:
+def merge(base: Mapping[str, object], over: Mapping[str, object]) -> Table:
     """`over` laid over `base`; tables are merged, everything else is replaced."""
     result: Table = dict(base)
     for key, value in over.items():
         below = result.get(key)
         if isinstance(below, dict) and isinstance(value, dict):
-            result[key] = merged(below, value)
+            result[key] = merge(below, value)
         else:
             result[key] = value
     return result
 
 
-def applied(settings: Iterator[Setting], user: Table) -> tuple[Table, tuple[Adaptation, ...]]:
+def apply(settings: Iterator[Setting], user: Table) -> tuple[Table, tuple[Adaptation, ...]]:
     """The user's tables with the settings in them, and those that made a difference."""
     result = user
     made = []
@@ -245,7 +245,7 @@ def applied(settings: Iterator[Setting], user: Table) -> tuple[Table, tuple[Adap
         nested: Table = {setting.key: setting.value}
         for name in reversed(setting.table.split(".")):
             nested = {name: nested}
-        result = merged(result, nested)
+        result = merge(result, nested)
         made.append(setting.adaptation)
     return result, tuple(made)
 

@@ -30,7 +30,7 @@ from rootless_build.host.gathering import Mounts, filesystem, first_line, mounts
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import RbuildError
 from rootless_build.process.programs import capture, which
-from rootless_build.process.sandbox import Looking
+from rootless_build.process.sandbox import Sandbox
 
 _Part = TypeVar("_Part")
 _HELPERS: Final = ("crun", "runc", "slirp4netns", "pasta", "fuse-overlayfs")
@@ -64,14 +64,14 @@ def survey(
         namespaces=replace(
             facts.namespaces,
             refusal=read("user namespaces", lambda: _refusal(facts), facts.namespaces.refusal),
-            sandbox=read("the sandbox", lambda: Looking(project, environment).why_not(), ""),
+            sandbox=read("the sandbox", lambda: Sandbox(project, environment).why_not(), ""),
         ),
         surroundings=read("surroundings", lambda: _surroundings(environment), facts.surroundings),
         engines=read("engines", engines, None),
         helpers=read("helpers", lambda: _helpers(facts), ()),
         places=read("directories", lambda: _places(facts, project, bundles), ()),
         configuration=files,
-        delegated=read("control groups", lambda: _delegated(facts.uid), None),
+        delegated=read("control groups", lambda: _delegated_controllers(facts.uid), None),
         lingers=read("lingering", lambda: _lingers(facts.account.name), None),
         apparmor=first_line(Path("/sys/module/apparmor/parameters/enabled")) == "Y",
         makefile=any((project / name).is_file() for name in _MAKEFILES),
@@ -182,7 +182,7 @@ def _foreign(directory: Path, uid: int) -> Path | None:
     return None
 
 
-def _delegated(uid: int) -> tuple[str, ...] | None:
+def _delegated_controllers(uid: int) -> tuple[str, ...] | None:
     slices = Path("/sys/fs/cgroup/user.slice", f"user-{uid}.slice")
     controllers = slices / f"user@{uid}.service" / "cgroup.controllers"
     return tuple(first_line(controllers).split()) if controllers.exists() else None

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from typing import Final
 
 from rootless_build.host.facts import Facts
-from rootless_build.host.finding import Cure, Severity, as_root, handled
+from rootless_build.host.finding import Cure, Severity, as_root, by_rbuild
 from rootless_build.model.data import dataclass
 
 Version = tuple[int, ...]
 _NUMBERS: Final = re.compile(r"\d+(?:\.\d+)*")
 
 
-def parsed(version: str) -> Version:
+def parse(version: str) -> Version:
     """`4.3.1+ds1` as (4, 3, 1); empty where there is no number."""
     found = _NUMBERS.search(version)
     return tuple(map(int, found[0].split("."))) if found else ()
@@ -63,7 +63,7 @@ DEFECTS: Final = (
         (Span("podman", first=(4, 3), fixed=(4, 4)),),
         Severity.OK,
         "image builds through podman's service ignore the network mode",
-        handled("images are built with podman's command line"),
+        by_rbuild("images are built with podman's command line"),
         "measured with podman 4.3.1",
     ),
     Defect(
@@ -95,5 +95,5 @@ DEFECTS: Final = (
 
 def versions(facts: Facts) -> dict[str, Version]:
     """The versions of the engines and helpers that are here."""
-    engines = {engine.name: parsed(engine.version or "") for engine in facts.engines or ()}
-    return engines | {helper.name: parsed(helper.version) for helper in facts.helpers}
+    engines = {engine.name: parse(engine.version or "") for engine in facts.engines or ()}
+    return engines | {helper.name: parse(helper.version) for helper in facts.helpers}

@@ -17,7 +17,7 @@ _SCRATCH: Final = "scratch"
 
 
 @dataclass(frozen=True, slots=True)
-class External:
+class ExternalImages:
     """`names` are references as written; `complete` is false when there are more of them, which
     only an engine can tell.
     """
@@ -27,11 +27,11 @@ class External:
 
 
 def external_bases(step: BuildImage) -> tuple[str, ...]:
-    """The names of `external`."""
-    return external(step).names
+    """The names of `external_images`."""
+    return external_images(step).names
 
 
-def external(step: BuildImage) -> External:
+def external_images(step: BuildImage) -> ExternalImages:
     """The references, as written, that no stage of the containerfile provides.
 
     Only the stages that `step.target` (default: the last) needs count. A variable is replaced as
@@ -42,16 +42,16 @@ def external(step: BuildImage) -> External:
     try:
         text = _text(step)
     except OSError:
-        return External((), complete=False)
+        return ExternalImages((), complete=False)
     platform = step.platforms[0] if len(step.platforms) == 1 else None
     given = Given(dict(step.build_args), platforms.arguments(platform))
     try:
         _, stages = split(parse(text), given)
     except ContainerfileError:
-        return External((), complete=False)
+        return ExternalImages((), complete=False)
     provided = {canonical(name) for name, _ in (*step.build_contexts, *step.substitutes)}
     wanted = _outside(stages, step.target, provided)
-    return External(tuple(name for name in wanted.names if name != _SCRATCH), wanted.complete)
+    return ExternalImages(tuple(name for name in wanted.names if name != _SCRATCH), wanted.complete)
 
 
 def _text(step: BuildImage) -> str:
@@ -64,9 +64,9 @@ def _text(step: BuildImage) -> str:
     return plain.text(path, errors="surrogateescape") if path else ""
 
 
-def _outside(stages: tuple[Stage, ...], target: str | None, provided: set[str]) -> External:
+def _outside(stages: tuple[Stage, ...], target: str | None, provided: set[str]) -> ExternalImages:
     if not stages:
-        return External((), complete=False)
+        return ExternalImages((), complete=False)
     first = len(stages) - 1 if target is None else earlier(target, stages, len(stages))
     # An unknown target: the engine refuses it, and names it.
     pending = [first] if first is not None else []
@@ -93,4 +93,4 @@ def _outside(stages: tuple[Stage, ...], target: str | None, provided: set[str]) 
                 pending.append(before)
             else:
                 found[name] = None
-    return External(tuple(found), complete)
+    return ExternalImages(tuple(found), complete)

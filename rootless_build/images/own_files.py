@@ -65,14 +65,14 @@ class OwnFiles:
     def found(self, context: Path) -> tuple[str, ...]:
         """Those that are in the directory now, relative to it."""
         root = Path(os.path.realpath(context))
-        found = (path for rule in self.rules(root) for path in root.glob(_globbed(rule)))
+        found = (path for rule in self.rules(root) for path in root.glob(_to_glob(rule)))
         return tuple(str(path.relative_to(root)) for path in found)
 
     def _rules(self, context: Path) -> Iterator[str]:
         for place in self.bundles:
             if (inside := _inside(place, context)) is not None:
                 yield from (f"{inside}{below}{name}" for below in _BELOW for name in PROVENANCE)
-                yield f"{_parent(inside)}.{_escaped(place.name)}.rbuild.*"
+                yield f"{_parent(inside)}.{_escape(place.name)}.rbuild.*"
         for place in self.beside:
             if (inside := _inside(place, context)) is not None:
                 yield f"{inside}.rbuild-[0-9]*"
@@ -95,17 +95,17 @@ def _inside(place: Path, context: Path) -> str | None:
     real = Path(os.path.realpath(place))
     if not real.is_relative_to(context):
         return None
-    return "".join(f"{_escaped(part)}/" for part in real.relative_to(context).parts)
+    return "".join(f"{_escape(part)}/" for part in real.relative_to(context).parts)
 
 
 def _parent(inside: str) -> str:
     return inside[: inside.rstrip("/").rfind("/") + 1]
 
 
-def _escaped(name: str) -> str:
+def _escape(name: str) -> str:
     return _SPECIAL.sub(lambda found: f"\\{found[0]}", name)
 
 
-def _globbed(rule: str) -> str:
+def _to_glob(rule: str) -> str:
     """The rule as `Path.glob` has it."""
     return re.sub(r"\\(.)", r"[\1]", rule)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 from rootless_build.backend.api import ImageLabel, StoredImage, StoredImages
-from rootless_build.images.built import Built
+from rootless_build.images.image_records import BuildRecord
 from rootless_build.model import references
 from rootless_build.model.data import dataclass
 from rootless_build.model.text import shown
@@ -38,10 +38,14 @@ def decide(
     for image in sorted(stored.images, key=lambda image: -len(image.ancestors)):
         if image.id not in wanted:
             continue
-        why = needed.get(image.id) or _kept(image, names.get(image.id, ()))
+        why = needed.get(image.id) or _reason_to_keep(image, names.get(image.id, ()))
         above = [each for each in stored.images if image.id in each.ancestors]
         why = why or next(
-            (f"the image {called(each)} is made of it" for each in above if each.id not in going),
+            (
+                f"the image {display_name(each)} is made of it"
+                for each in above
+                if each.id not in going
+            ),
             "",
         )
         if why:
@@ -51,10 +55,10 @@ def decide(
     return Removal(tuple(going.values()), stays)
 
 
-def of_record(
+def decide_for_records(
     stored: StoredImages,
-    record: Collection[Built],
-    chosen: Callable[[Built], bool],
+    record: Collection[BuildRecord],
+    chosen: Callable[[BuildRecord], bool],
     needed: Mapping[str, str],
 ) -> Removal:
     """What can go of the images that the builds which are `chosen` made.
@@ -71,8 +75,10 @@ def of_record(
     return decide(stored, wanted, names, needed)
 
 
-def needed_of_record(
-    record: Collection[Built], chosen: Callable[[Built], bool], busy: Callable[[Built], str]
+def needed_by_records(
+    record: Collection[BuildRecord],
+    chosen: Callable[[BuildRecord], bool],
+    busy: Callable[[BuildRecord], str],
 ) -> dict[str, str]:
     """What builds on record are made of that are not `chosen`, or where somebody works, and why.
 
@@ -98,7 +104,9 @@ class Labelled:
     doubtful: frozenset[str]
 
 
-def labelled(stored: StoredImages, record: Collection[Built], project: str | None) -> Labelled:
+def find_labelled(
+    stored: StoredImages, record: Collection[BuildRecord], project: str | None
+) -> Labelled:
     """The images that are on no record, and whose label alone says that rbuild built them for that
     project, or for any: before there were records, version 0.1.0 did.
 
@@ -114,7 +122,7 @@ def labelled(stored: StoredImages, record: Collection[Built], project: str | Non
     return Labelled(frozenset(proven), frozenset(found - proven))
 
 
-def _kept(image: StoredImage, names: Collection[str]) -> str:
+def _reason_to_keep(image: StoredImage, names: Collection[str]) -> str:
     if image.containers:
         return f"the container {image.containers[0]} was made of it"
     if image.needed:
@@ -124,12 +132,12 @@ def _kept(image: StoredImage, names: Collection[str]) -> str:
     return f"it is also called {others[0]}" if others else ""
 
 
-def called(image: StoredImage) -> str:
+def display_name(image: StoredImage) -> str:
     """What a person knows it by."""
     return shown(image.names[0]) if image.names else f"<none> {image.id[:12]}"
 
 
-def freed(
+def freed_bytes(
     stored: StoredImages, removed: Collection[StoredImage], sizes: Mapping[str, int]
 ) -> Iterator[tuple[StoredImage, int | None]]:
     """Bytes that come back with each image, where they are removed one after the other.

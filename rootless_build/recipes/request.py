@@ -10,7 +10,7 @@ from rootless_build.model.data import dataclass
 from rootless_build.model.plan import Pairs
 
 if TYPE_CHECKING:
-    from rootless_build.process.sandbox import Looking
+    from rootless_build.process.sandbox import Sandbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,4 +26,4 @@ class Request:
     variables: Pairs
     environment: Mapping[str, str]
     terminal: bool
-    looking: Looking | None = None
+    looking: Sandbox | None = None

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from rootless_build.files import tree
-from rootless_build.host.lasting import RECORDS, on_record
+from rootless_build.host.lasting_directories import RECORDS, on_record
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import HostError, reason
 from rootless_build.model.text import shown

@@ -22,7 +22,7 @@ from rootless_build.bundles.provenance import Attestation
 from rootless_build.bundles.statement import Object
 from rootless_build.files.repository import read_source
 from rootless_build.images.bases.executables import Substitute
-from rootless_build.images.bases.substitutes import preferred
+from rootless_build.images.bases.substitutes import choose
 from rootless_build.images.external import external_bases
 from rootless_build.model.plan import BuildImage, Json, Plan, to_dict
 from rootless_build.model.references import canonical, local
@@ -186,7 +186,7 @@ def source_date_epoch() -> int | None:
 def _base(wanted: str, engine: Engine) -> Image | None:
     """The base image in storage, or the one that stands in for it (`bases.substitutes`)."""
     full = canonical(wanted)
-    return preferred(*engine.find_images((full, local(full))))
+    return choose(*engine.find_images((full, local(full))))
 
 
 def _hidden(pair: list[str]) -> Json:

@@ -34,7 +34,7 @@ from rootless_build.files.private_directories import private_directory
 from rootless_build.freshness.verdict import Answer, ImageBuild, Running, Unchanged
 from rootless_build.images.bases import substitutes as bases
 from rootless_build.images.own_files import OwnFiles
-from rootless_build.images.rewrite.options import Building
+from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.model import errors, mounts, outputs, references, text
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import (
@@ -87,7 +87,7 @@ from rootless_build.runner.masking import Mask
 if TYPE_CHECKING:
     from rootless_build.bundles import Staging
     from rootless_build.images.bases.executables import Substitute
-    from rootless_build.images.built import BuiltImages, Journal
+    from rootless_build.images.image_records import ImageRecords, Journal
     from rootless_build.runner.host_power import Named, Rules
     from rootless_build.runner.provenance import Attestor
     from rootless_build.runner.reproduction import Reproduction
@@ -119,7 +119,7 @@ class Options:
     """Where the files are kept that a failed container wrote; None: nowhere."""
     explain: bool = False
     fresh: bool = False
-    building: Building | None = None
+    building: RewriteOptions | None = None
     checksums: bool = False
     reproduction: Reproduction | None = None
     """What new bundles and images are compared in, instead of being published and kept."""
@@ -127,7 +127,7 @@ class Options:
     """Raises UnsupportedError for a container that the engine has no way to do."""
     foreseen: Callable[[], Mapping[str, Image | None]] = dict
     """What was found out of images before; it may take its time."""
-    images: Callable[[], BuiltImages] | None = None
+    images: Callable[[], ImageRecords] | None = None
     """Where it is put down which images were built; None: nowhere."""
     bundles: Path | None = None
     """Where the project has bundles, be it that this plan makes none."""
@@ -501,7 +501,7 @@ class _Run:
         self._prepare()
         watch = Stopwatch()
         with exports.with_containerfile(outputs.image_only(step)) as plain:
-            prepared = bases.prepared(plain, self._engine, reporter)
+            prepared = bases.substitute_bases(plain, self._engine, reporter)
             self._attest(step)
             building = self._unchanged.building(step, self._engine) if self._unchanged else None
             with self._recorded(step, reporter) as journal:
@@ -556,17 +556,14 @@ class _Run:
         return {image for root in roots for image in provenance.images(root).values()}
 
     def _remove_replaced_by(
-        self, step: BuildImage, records: BuiltImages, needed: set[str], reporter: StepReporter
+        self, step: BuildImage, records: ImageRecords, needed: set[str], reporter: StepReporter
     ) -> None:
         # As above.
-        from rootless_build.images import (  # noqa: PLC0415
-            built,
-            replaced,
-        )
+        from rootless_build.images import image_records, superseded  # noqa: PLC0415
 
-        made = built.of_build(step, self._plan.project)
+        made = image_records.of_build(step, self._plan.project)
         keep = self._options.keep_images
-        gone, stay = replaced.remove(records, made, self._engine, keep, needed)
+        gone, stay = superseded.remove_superseded(records, made, self._engine, keep, needed)
         if gone:
             text = f"the image that was replaced is gone, and {gone - 1} of its instructions"
             reporter.notice("replaced", text if gone > 1 else text.partition(",")[0], Level.DETAIL)
@@ -581,10 +578,10 @@ class _Run:
         if self._options.images is None:
             return nullcontext()
         # A run that changes nothing builds none.
-        from rootless_build.images import built  # noqa: PLC0415
+        from rootless_build.images import image_records  # noqa: PLC0415
 
-        made = built.of_build(step, self._plan.project)
-        return built.recorded(self._options.images(), made, self._engine, reporter)
+        made = image_records.of_build(step, self._plan.project)
+        return image_records.record_build(self._options.images(), made, self._engine, reporter)
 
     def _tag(self, step: TagImage) -> bool:
         image = self._built.get(step.image) or bases.in_storage(step.image, self._engine)
@@ -657,9 +654,9 @@ class _Run:
         if self._options.building is None:
             return self._build_image(step, building, reporter)
         # A run that changes nothing reads no containerfile: 20 ms.
-        from rootless_build.images.rewrite.session import normalised  # noqa: PLC0415
+        from rootless_build.images.rewrite.session import rewrite_build  # noqa: PLC0415
 
-        with normalised(step, self._engine, reporter, self._options.building) as (known, own):
+        with rewrite_build(step, self._engine, reporter, self._options.building) as (known, own):
             return self._build_image(known, building, own)
 
     def _build_image(

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from rootless_build.backend.api import Backend, Engine, EngineSettings, Image
-from rootless_build.images.rewrite.options import Building
-from rootless_build.images.rewrite.session import normalised
+from rootless_build.images.rewrite.options import RewriteOptions
+from rootless_build.images.rewrite.session import rewrite_build
 from rootless_build.model.plan import BuildImage, BuildOutput
 from tests.git_served import git, served
 from tests.recorder import Recorder
@@ -40,21 +40,21 @@ def place(storage: Path) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def building(
     backend: Backend, backend_name: str, settings: EngineSettings, storage: Path
-) -> Building:
+) -> RewriteOptions:
     """What rbuild itself would find."""
     probe = backend.probe(settings)
-    return Building(probe.builder or f"{backend_name} {probe.version}", storage / "fetched")
+    return RewriteOptions(probe.builder or f"{backend_name} {probe.version}", storage / "fetched")
 
 
 @pytest.fixture
-def build(engine: Engine, base_image: Image, building: Building, place: Path) -> Build:
+def build(engine: Engine, base_image: Image, building: RewriteOptions, place: Path) -> Build:
     """Builds the target `out` of `place/context` into `place/out`."""
 
     def build_out(
         text: str | None = None,
         *,
         recorder: Recorder | None = None,
-        building: Building = building,
+        building: RewriteOptions = building,
         args: tuple[tuple[str, str], ...] = (),
         containerfile: Path | None = None,
         build_contexts: tuple[tuple[str, str], ...] = (),
@@ -73,7 +73,7 @@ def build(engine: Engine, base_image: Image, building: Building, place: Path) ->
             outputs=(output,),
             build_contexts=build_contexts,
         )
-        with normalised(step, engine, recorder.reporter, building) as (known, reporter):
+        with rewrite_build(step, engine, recorder.reporter, building) as (known, reporter):
             engine.build_image(known, reporter)
         recorder.reporter.flush()
         return recorder

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from _pytest.mark import ParameterSet
 
-from rootless_build.images.rewrite.options import Building
+from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.model.errors import ContainerfileError, ImageBuildError
 from tests.containerfiles.cases import CASES, Case
 from tests.containerfiles.conftest import Build
@@ -35,7 +35,7 @@ def _pairs() -> Iterator[ParameterSet]:
 @pytest.mark.parametrize(
     ("backend_name", "case"), list(_pairs()), indirect=["backend_name"], scope="session"
 )
-def test_what_comes_out(case: Case, build: Build, building: Building, place: Path) -> None:
+def test_what_comes_out(case: Case, build: Build, building: RewriteOptions, place: Path) -> None:
     context = place / "context"
     write(context, case.context)
     text = case.text.lstrip("\n").replace("@ID@", uuid.uuid4().hex).replace("@ARCH@", ARCHITECTURE)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from rootless_build.backend.api import Engine, Image, Stdio
-from rootless_build.images.rewrite.options import Building
-from rootless_build.images.rewrite.session import normalised
+from rootless_build.images.rewrite.options import RewriteOptions
+from rootless_build.images.rewrite.session import rewrite_build
 from rootless_build.model.errors import ContainerfileError
 from rootless_build.model.plan import BuildImage, RunContainer
 from tests.base_root import BASE
@@ -23,20 +23,20 @@ pytestmark = pytest.mark.parametrize(
 
 
 @pytest.fixture
-def classic(building: Building, monkeypatch: pytest.MonkeyPatch) -> Building:
+def classic(building: RewriteOptions, monkeypatch: pytest.MonkeyPatch) -> RewriteOptions:
     """The classic builder, whichever others this docker has."""
     monkeypatch.setenv("DOCKER_BUILDKIT", "0")
     _, _, version = building.builder.partition(" ")
-    return Building(f"docker-classic {version or '20.10'}", building.data)
+    return RewriteOptions(f"docker-classic {version or '20.10'}", building.data)
 
 
-def result(engine: Engine, place: Path, classic: Building, lines: str, head: str = "") -> str:
+def result(engine: Engine, place: Path, classic: RewriteOptions, lines: str, head: str = "") -> str:
     """What the build of these lines has left in /o."""
     (place / "context" / "Dockerfile").write_text(f"{head}FROM {BASE}\n{lines}\n")
     (place / "context" / "f").write_text("f\n")
     recorder = Recorder()
     step = BuildImage(place / "context", network="host")
-    with normalised(step, engine, recorder.reporter, classic) as (known, reporter):
+    with rewrite_build(step, engine, recorder.reporter, classic) as (known, reporter):
         image = engine.build_image(known, reporter)
     with engine.container(RunContainer("built", ("cat", "/o"), ()), image) as container:
         container.run(recorder.reporter, Stdio.CLOSED)
@@ -61,7 +61,7 @@ def test_what_it_can_do(
     engine: Engine,
     base_image: Image,
     place: Path,
-    classic: Building,
+    classic: RewriteOptions,
     lines: str,
     head: str,
     content: str,
@@ -80,7 +80,7 @@ def test_what_it_can_do(
     ],
 )
 def test_what_it_can_t_do_is_said_before_it_is_tried(
-    engine: Engine, base_image: Image, place: Path, classic: Building, line: str, what: str
+    engine: Engine, base_image: Image, place: Path, classic: RewriteOptions, line: str, what: str
 ) -> None:
     with pytest.raises(ContainerfileError) as refused:
         result(engine, place, classic, line)

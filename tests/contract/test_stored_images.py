@@ -54,7 +54,7 @@ def tag() -> str:
 def size(engine: Engine, removed: Sequence[StoredImage]) -> int:
     """What would come back."""
     sizes = engine.layer_sizes(removed)
-    known = [size for _, size in removal.freed(engine.stored_images(), removed, sizes)]
+    known = [size for _, size in removal.freed_bytes(engine.stored_images(), removed, sizes)]
     assert None not in known
     return sum(each or 0 for each in known)
 

@@ -95,7 +95,7 @@ def _containerfile(text: str) -> None:
 
 
 def _ignore(text: str) -> None:
-    found = patterns.ignored(text)
+    found = patterns.parse_ignore_file(text)
     for path in ("a", "a/b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", ".git/x"):
         found.match(path)
 

@@ -11,8 +11,8 @@ import pytest
 
 from rootless_build.host import settings
 from rootless_build.host.examination import examine
+from rootless_build.host.facts_json import load
 from rootless_build.host.finding import Severity
-from rootless_build.host.replay import load
 from tests.hosts.spoiled import RECORDED
 
 

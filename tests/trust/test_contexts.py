@@ -20,9 +20,9 @@ from rootless_build.backend.api import Engine
 from rootless_build.files import below
 from rootless_build.freshness import fingerprints
 from rootless_build.images.own_files import OwnFiles
-from rootless_build.images.rewrite.build_context import Content
-from rootless_build.images.rewrite.options import Building
-from rootless_build.images.rewrite.session import explained, normalised
+from rootless_build.images.rewrite.build_context import BuildContext
+from rootless_build.images.rewrite.options import RewriteOptions
+from rootless_build.images.rewrite.session import explain, rewrite_build
 from rootless_build.model.errors import ContainerfileError, RbuildError
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage
@@ -75,7 +75,10 @@ def rewritten(
     (context / "Dockerfile").write_text(f"FROM base\n{text}\n")
     step = BuildImage(context, tags=("x",), build_contexts=contexts)
     reporter = StepReporter(lambda _: None, 1)
-    with normalised(step, cast("Engine", LocalEngine()), reporter, Building(engine)) as (made, _):
+    with rewrite_build(step, cast("Engine", LocalEngine()), reporter, RewriteOptions(engine)) as (
+        made,
+        _,
+    ):
         assert made.containerfile is not None
         root = made.containerfile.parent / "files"
         if ignore:
@@ -227,7 +230,7 @@ def test_an_ignore_file_that_is_none_is_not_waited_for(context: Path, kind: str)
 def test_a_containerfile_is_no_link_out_of_its_directory(context: Path, target: str) -> None:
     (context / "Dockerfile").symlink_to(target.format(outside=context.parent / "outside"))
     with pytest.raises(ContainerfileError) as error:
-        explained(BuildImage(context), "podman 4.3.1")
+        explain(BuildImage(context), "podman 4.3.1")
     assert "it is a link that leads out of" in str(error.value)
     assert SECRET not in str(error.value)
 
@@ -235,7 +238,7 @@ def test_a_containerfile_is_no_link_out_of_its_directory(context: Path, target: 
 def test_a_containerfile_may_be_a_link_in_its_directory(context: Path) -> None:
     (context / "d/real").write_text("FROM base\n")
     (context / "Dockerfile").symlink_to("d/real")
-    assert explained(BuildImage(context), "podman 4.3.1") == ()
+    assert explain(BuildImage(context), "podman 4.3.1") == ()
 
 
 def test_what_is_exchanged_meanwhile_is_not_followed(context: Path) -> None:
@@ -254,16 +257,18 @@ def test_what_is_exchanged_meanwhile_is_not_followed(context: Path) -> None:
 def test_a_digest_reads_nothing_outside(context: Path) -> None:
     (context / "lk").symlink_to(context.parent / "outside/key")
     (context / "ld").symlink_to(context.parent / "outside")
-    before = [Content(context).digest(name) for name in ("lk", "ld", "ld/key", "way/key", "")]
+    before = [BuildContext(context).digest(name) for name in ("lk", "ld", "ld/key", "way/key", "")]
     (context.parent / "outside/key").write_text("changed, and longer")
-    assert [Content(context).digest(n) for n in ("lk", "ld", "ld/key", "way/key", "")] == before
+    assert [
+        BuildContext(context).digest(n) for n in ("lk", "ld", "ld/key", "way/key", "")
+    ] == before
 
 
 def test_a_deep_context_is_read_whole(context: Path) -> None:
     deep = "/".join(["d"] * 1100)
     subprocess.run(["mkdir", "-p", deep], cwd=context, check=True)
     (context / deep / "f").write_text("x")
-    before = Content(context).digest("")
+    before = BuildContext(context).digest("")
     (context / deep / "f").write_text("y")
-    assert Content(context).digest("") != before
+    assert BuildContext(context).digest("") != before
     subprocess.run(["rm", "-r", "d"], cwd=context, check=True)

@@ -30,8 +30,8 @@ from rootless_build.freshness.filesystems import FileSystems
 from rootless_build.freshness.ignore import Rules
 from rootless_build.freshness.index import RACY, Index
 from rootless_build.images.own_files import OwnFiles
-from rootless_build.images.rewrite.options import Building
-from rootless_build.images.rewrite.session import normalised
+from rootless_build.images.rewrite.options import RewriteOptions
+from rootless_build.images.rewrite.session import rewrite_build
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage
@@ -458,7 +458,9 @@ def test_a_pattern_that_nobody_takes_is_an_error_for_people(
     step, reporter = BuildImage(context, tags=("x",)), StepReporter(lambda _: None, 1)
     with (
         pytest.raises(RbuildError) as error,
-        normalised(step, cast("Engine", LocalEngine()), reporter, Building("podman 4.3.1")),
+        rewrite_build(
+            step, cast("Engine", LocalEngine()), reporter, RewriteOptions("podman 4.3.1")
+        ),
     ):
         pytest.fail("built")
     assert "pattern" in str(error.value) or "means depends" in str(error.value)
@@ -471,8 +473,8 @@ def test_engines_get_the_lines_as_they_are(context: Path) -> None:
     (context / "bundles").mkdir()
     (context / "bundles/provenance.intoto.json").write_text("{}")
     step, reporter = BuildImage(context, tags=("x",)), StepReporter(lambda _: None, 1)
-    own = Building("podman 4.3.1", own=OwnFiles((context / "bundles",)))
-    with normalised(step, cast("Engine", LocalEngine()), reporter, own) as (made, _):
+    own = RewriteOptions("podman 4.3.1", own=OwnFiles((context / "bundles",)))
+    with rewrite_build(step, cast("Engine", LocalEngine()), reporter, own) as (made, _):
         assert made.containerfile is not None
         given = made.containerfile.with_name("Dockerfile.dockerignore").read_bytes()
     assert given.startswith(text + b"\n")

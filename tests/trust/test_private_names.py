@@ -23,7 +23,7 @@ from rootless_build import bundles
 from rootless_build.bundles import swapping
 from rootless_build.host import engine_settings, gather, lasting_directories, private_directories
 from rootless_build.host.facts import Facts
-from rootless_build.host.lasting import RECORDS, Lasting, is_safe
+from rootless_build.host.lasting_directories import RECORDS, LastingDirectory, is_safe
 from rootless_build.process import identity
 from rootless_build.process.locks import is_private
 from rootless_build.runner import exports
@@ -152,7 +152,7 @@ def test_what_is_on_record_counts_while_it_is_the_users(
     "text", ["", "relative", "/nowhere", "/\0", "/etc", "/proc/self/cwd", "/tmp"]
 )
 def test_a_record_is_no_order(facts: Facts, text: str) -> None:
-    record = Lasting("run", facts.data_directory / "rbuild", (), Path("/nowhere")).record
+    record = LastingDirectory("run", facts.data_directory / "rbuild", (), Path("/nowhere")).record
     record.parent.mkdir(parents=True)
     record.write_text(text)
     assert is_private(runtime(facts))

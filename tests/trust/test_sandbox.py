@@ -30,7 +30,7 @@ import pytest
 
 from rootless_build.cli import app
 from rootless_build.process import identity, programs
-from rootless_build.process.sandbox import Looking, kernel, places
+from rootless_build.process.sandbox import Sandbox, kernel, mounts
 
 PYTHON: Final = sys.executable
 CONNECTS: Final = "import socket,sys;s=socket.socket({family},{kind});{act}"
@@ -42,7 +42,7 @@ class Project:
 
     directory: Path
     home: Path
-    looking: Looking
+    looking: Sandbox
 
     def look(self, script: str) -> programs.Completed:
         """What the script does inside."""
@@ -66,7 +66,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project
     for place in (home, directory, directory / "sub"):
         (place / "file").write_text("as it was\n")
     monkeypatch.setenv("HOME", str(home))
-    looking = Looking(directory, dict(os.environ))
+    looking = Sandbox(directory, dict(os.environ))
     yield Project(directory, home, looking)
     assert not looking.problem, "this host has no sandbox: the tests need one"
 
@@ -765,7 +765,7 @@ def test_a_checkout_without_an_overlay_is_read_only(
     def no_overlay(*_: object) -> None:
         raise OSError(errno.EINVAL, "Invalid argument", "mount overlay")
 
-    monkeypatch.setattr(places, "_overlay", no_overlay)
+    monkeypatch.setattr(mounts, "_overlay", no_overlay)
     before = seen(str(project.directory))
     assert project.look(f"cat file && {write}").stdout == b"as it was\n"
     assert not project.looking.problem
@@ -788,7 +788,7 @@ def test_a_checkout_can_be_anywhere(tmp_path: Path, place: str, name: str) -> No
         project = Path(directory, name)
         (project / "sub").mkdir(parents=True)
         (project.parent / "above").write_text("above\n")
-        looking = Looking(project, dict(os.environ))
+        looking = Sandbox(project, dict(os.environ))
         done = looking.run(
             ["sh", "-c", "cat ../above; pwd; echo x > new; cat new; echo x > ../above"],
             environment={},
@@ -814,7 +814,7 @@ def test_git_says_the_same_in_a_worktree(tmp_path: Path) -> None:
     for place in (main, tree):
         (place / "f").write_text("x")
         subprocess.run([*git, "-C", str(place), "add", "f"], check=True)
-        looking = Looking(place, dict(os.environ))
+        looking = Sandbox(place, dict(os.environ))
         ask = ["git", "describe", "--always", "--dirty"]
         said = looking.run(ask, environment={}, directory=place)
         plain = subprocess.run(ask, cwd=place, capture_output=True, check=True)
@@ -881,7 +881,7 @@ def test_what_is_told_can_do_nothing_to_a_terminal(
 def test_the_directories_of_a_session_are_empty(project: Project, name: str) -> None:
     with tempfile.TemporaryDirectory(dir="/var/tmp") as place:
         Path(place, "bus").write_text("x")
-        looking = Looking(project.directory, {**os.environ, name: place, "OTHER": place})
+        looking = Sandbox(project.directory, {**os.environ, name: place, "OTHER": place})
         script = f"ls {place}; stat -c %a {place}; echo x > {place}/new && cat {place}/new"
         done = looking.run(["sh", "-c", script], environment={}, directory=project.directory)
         assert done.text.split() == ["700", "x"]
@@ -949,14 +949,14 @@ def test_a_plan_reaches_no_listener_of_the_user(
 
 def test_a_directory_for_temporary_files_may_hold_the_home(project: Project) -> None:
     environment = {**os.environ, "TMPDIR": str(project.home)}
-    looking = Looking(project.directory, environment)
+    looking = Sandbox(project.directory, environment)
     done = looking.run(["cat", f"{project.home}/file"], environment={}, directory=project.directory)
     assert done.text == "as it was\n"
 
 
 @pytest.mark.parametrize("place", ["/", "/tmp", "/var", "/var/tmp", "/run", "/dev/shm", "/usr"])
 def test_a_directory_of_the_system_can_be_looked_at(project: Project, place: str) -> None:
-    looking = Looking(Path(place), dict(os.environ))
+    looking = Sandbox(Path(place), dict(os.environ))
     script = (
         f"echo x > attack-{os.getpid()}; ls /usr /dev/null /proc/self/status > /dev/null && pwd"
     )

@@ -23,7 +23,7 @@ from rootless_build.cli.commands import clean_images
 from rootless_build.cli.commands.clean_account import Account
 from rootless_build.cli.engines import engine_for
 from rootless_build.host import lasting_directories
-from rootless_build.images.built import BuiltImages
+from rootless_build.images.image_records import ImageRecords
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.text import shown
 from rootless_build.process.signals import signals_interrupt
@@ -174,12 +174,12 @@ class Clean(Command):
         if not (self.images or self.bases) or engine.storage in storages:
             return
         storages.add(engine.storage)
-        records = BuiltImages(images_directory())
+        records = ImageRecords(images_directory())
         clean_images.remove(engine, records, self._wanted_images, busy, account)
 
     def _tell_unreached(self, storages: set[str], account: Account) -> None:
         """Images on record in a storage that was not looked at."""
-        records = BuiltImages(images_directory())
+        records = ImageRecords(images_directory())
         wanted = self._wanted_images
         forgets = self.yes and self.everywhere
         unreached: dict[tuple[str, str], set[str]] = {}

@@ -8,7 +8,7 @@ from pathlib import Path
 from rootless_build.backend.api import Engine, ImageLabel, StoredImage, StoredImages
 from rootless_build.cli.commands.clean_account import Account
 from rootless_build.images import removal as image_removal
-from rootless_build.images.built import Built, BuiltImages
+from rootless_build.images.image_records import BuildRecord, ImageRecords
 from rootless_build.model.data import dataclass
 from rootless_build.runner import journal
 
@@ -35,7 +35,7 @@ class Wanted:
     labelled: bool
     everywhere: bool
 
-    def has(self, built: Built) -> bool:
+    def has(self, built: BuildRecord) -> bool:
         """Whether the images of that build are to go."""
         if built.step.base:
             return self.bases
@@ -44,7 +44,7 @@ class Wanted:
 
 def remove(
     engine: Engine,
-    records: BuiltImages,
+    records: ImageRecords,
     wanted: Wanted,
     busy: Mapping[str, str],
     account: Account,
@@ -54,12 +54,12 @@ def remove(
     record = [built for built in records.all() if built.storage == engine.storage]
     stored = engine.stored_images()
 
-    def works(built: Built) -> str:
+    def works(built: BuildRecord) -> str:
         return busy.get(journal.key(Path(built.step.project)), "") if built.step.project else ""
 
-    needed = image_removal.needed_of_record(record, wanted.has, works)
+    needed = image_removal.needed_by_records(record, wanted.has, works)
     needed |= records.needed_by_builds(engine)
-    removal = image_removal.of_record(stored, record, wanted.has, needed)
+    removal = image_removal.decide_for_records(stored, record, wanted.has, needed)
     _remove(engine, stored, removal, account)
     if wanted.built:
         _remove_labelled(engine, record, wanted, _Uses(needed, busy), account)
@@ -84,7 +84,7 @@ def _remove(
     sizes = engine.layer_sizes(removal.images) if removal.images else {}
     failed = engine.remove_images(removal.images) if removal.images and not account.dry else {}
     going = [image for image in removal.images if image.id not in failed]
-    for image, size in image_removal.freed(stored, going, sizes):
+    for image, size in image_removal.freed_bytes(stored, going, sizes):
         account.goes(_called(image), size)
         account.ids.add(image.id)
     stays = {**removal.stays, **failed}
@@ -112,10 +112,10 @@ class _Uses:
 
 
 def _remove_labelled(
-    engine: Engine, record: Iterable[Built], wanted: Wanted, uses: _Uses, account: Account
+    engine: Engine, record: Iterable[BuildRecord], wanted: Wanted, uses: _Uses, account: Account
 ) -> None:
     stored = engine.stored_images()
-    found = image_removal.labelled(stored, tuple(record), wanted.project)
+    found = image_removal.find_labelled(stored, tuple(record), wanted.project)
     for image in stored.images:
         if image.id in found.doubtful:
             account.stays(_called(image), _DOUBTFUL)
@@ -142,4 +142,4 @@ def _tell_copies(engine: Engine, account: Account) -> None:
 
 
 def _called(image: StoredImage) -> str:
-    return f"image {image_removal.called(image)}"
+    return f"image {image_removal.display_name(image)}"

@@ -76,7 +76,7 @@ class Doctor(Command):
     def _host(self) -> tuple[Facts, Sequence[Adaptation]]:
         if self.replay is not None:
             # cattrs, for this alone.
-            from rootless_build.host.replay import load  # noqa: PLC0415
+            from rootless_build.host.facts_json import load  # noqa: PLC0415
 
             return load(Path(self.replay)), ()
         facts = surveyed(self, gather(os.environ))
@@ -123,7 +123,7 @@ class Doctor(Command):
 
     def _report(self, facts: Facts, found: Sequence[Examined]) -> Mapping[str, object]:
         # cattrs, for this alone.
-        from rootless_build.host.replay import report  # noqa: PLC0415
+        from rootless_build.host.facts_json import report  # noqa: PLC0415
 
         return report(facts, [one.finding for one in found], os.environ)
 

@@ -252,7 +252,7 @@ class Base(Command):
 
     def _make(self, image: str) -> int:
         # Only this command makes base images.
-        from rootless_build.images import built  # noqa: PLC0415
+        from rootless_build.images import image_records  # noqa: PLC0415
         from rootless_build.images.bases import (  # noqa: PLC0415
             packages,
             substitutes,
@@ -261,7 +261,7 @@ class Base(Command):
 
         source = Path(self.source).absolute() if self.source is not None else None
         references.check(image)
-        what = packages.described(image, source)
+        what = packages.describe(image, source)
         if source is not None and source.is_file():
             _check_archive(source)
         local = references.local(image)
@@ -288,11 +288,11 @@ class Base(Command):
             else:
                 labels = ((LABEL_BASE, references.canonical(image)),)
                 reporter = StepReporter(self.view, 1)
-                records = built.BuiltImages(images_directory(), choice.backend.name)
-                step = built.of_base(local)
-                with built.recorded(records, step, engine, reporter) as journal:
+                records = image_records.ImageRecords(images_directory(), choice.backend.name)
+                step = image_records.of_base(local)
+                with image_records.record_build(records, step, engine, reporter) as journal:
                     own = journal.reporter(reporter) if journal else reporter
-                    found = packages.made(image, source, engine, labels, Path(place), own)
+                    found = packages.make(image, source, engine, labels, Path(place), own)
                     if journal:
                         journal.made(found.id)
         answer = Answer("base-made", {"image": local, "id": found.id, "dry_run": False})

@@ -12,9 +12,9 @@ from rootless_build.host.finding import (
     Run,
     Severity,
     as_root,
+    by_fix,
+    by_rbuild,
     by_user,
-    doable,
-    handled,
 )
 
 FEW_FILES: Final = 1024
@@ -42,7 +42,7 @@ def default_ulimits(facts: Facts) -> Finding | None:
         Severity.NOTE,
         f"hard limits are under podman's defaults: {', '.join(beneath)}",
         "containers that ask for more don't start ('error setting rlimit')",
-        handled("containers get this host's limits (default_ulimits)"),
+        by_rbuild("containers get this host's limits (default_ulimits)"),
     )
 
 
@@ -108,7 +108,7 @@ def leftovers(facts: Facts) -> Finding | None:
         Severity.NOTE,
         f"engine services of runs that were killed are still there (process {pids})",
         "they hold memory and locks",
-        doable(Run(("kill", *pids.split()))),
+        by_fix(Run(("kill", *pids.split()))),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rootless_build.host import settings
 from rootless_build.host.facts import Cgroups, Facts
-from rootless_build.host.finding import Cure, Finding, Severity, as_root, handled
+from rootless_build.host.finding import Cure, Finding, Severity, as_root, by_rbuild
 from rootless_build.host.probes.users import blocking
 
 _WANTED_CONTROLLERS = {"memory", "pids"}
@@ -92,7 +92,7 @@ def hybrid_cgroups(facts: Facts) -> Finding | None:
             Severity.NOTE,
             seen,
             "crun does not start on them",
-            handled("runc is used"),
+            by_rbuild("runc is used"),
         )
     if "buildah" in facts.programs:
         return Finding(
@@ -122,7 +122,7 @@ def cgroups_v1(facts: Facts) -> Finding | None:
         Severity.NOTE,
         "control groups are version 1",
         "podman 5 and newer warn about it, and limits on memory have no effect",
-        handled("control groups are left alone"),
+        by_rbuild("control groups are left alone"),
     )
 
 
@@ -148,7 +148,7 @@ def no_session(facts: Facts) -> Finding | None:
         Severity.NOTE,
         "there is no systemd session of this user (as after su, or in cron)",
         "podman fails to make a control group through systemd",
-        handled("control groups are left alone (cgroup_manager = cgroupfs)"),
+        by_rbuild("control groups are left alone (cgroup_manager = cgroupfs)"),
     )
 
 
@@ -162,7 +162,7 @@ def no_delegation(facts: Facts) -> Finding | None:
         Severity.NOTE,
         f"this user may not use the cgroup controllers {', '.join(missing)}",
         "limits on memory and processes of containers have no effect",
-        handled("no limit is asked for"),
+        by_rbuild("no limit is asked for"),
     )
 
 
@@ -197,7 +197,7 @@ def no_runtime_directory(facts: Facts) -> Finding | None:
         Severity.NOTE,
         "XDG_RUNTIME_DIR is unset, or not a directory that this user alone owns and can write",
         "podman falls back to /tmp, or fails",
-        handled("a directory of this user's own in the temporary directory is used"),
+        by_rbuild("a directory of this user's own in the temporary directory is used"),
     )
 
 

@@ -10,12 +10,12 @@ from rootless_build.host.finding import (
     Finding,
     NewFile,
     Severity,
+    by_fix,
+    by_rbuild,
     by_user,
-    doable,
-    handled,
 )
 from rootless_build.host.probes.users import blocking
-from rootless_build.host.versions import Version, parsed
+from rootless_build.host.versions import Version, parse
 
 _ACCEPT_ALL = '{"default": [{"type": "insecureAcceptAnything"}]}\n'
 _PASTA_IS_DEFAULT: Version = (5,)
@@ -31,7 +31,7 @@ def no_network_helper(facts: Facts) -> Finding | None:
         Severity.NOTE,
         "neither slirp4netns nor pasta is installed",
         "containers of an ordinary user can't have a network of their own",
-        handled("the host's network is used"),
+        by_rbuild("the host's network is used"),
     )
 
 
@@ -44,7 +44,7 @@ def no_tun(facts: Facts) -> Finding | None:
         Severity.NOTE,
         "/dev/net/tun can't be opened by this user",
         "slirp4netns and pasta fail, in builds too",
-        handled("the host's network is used"),
+        by_rbuild("the host's network is used"),
     )
 
 
@@ -53,14 +53,14 @@ def no_pasta(facts: Facts) -> Finding | None:
     podman = next((engine for engine in facts.engines or () if engine.name == "podman"), None)
     if podman is None or "pasta" in facts.programs or "slirp4netns" not in facts.programs:
         return None
-    if not facts.rootless or not facts.tun or parsed(podman.version or "") < _PASTA_IS_DEFAULT:
+    if not facts.rootless or not facts.tun or parse(podman.version or "") < _PASTA_IS_DEFAULT:
         return None
     return Finding(
         "no-pasta",
         Severity.NOTE,
         f"podman {podman.version} uses pasta, which is not installed",
         "no container gets a network",
-        handled("slirp4netns is used (default_rootless_network_cmd)"),
+        by_rbuild("slirp4netns is used (default_rootless_network_cmd)"),
     )
 
 
@@ -74,7 +74,7 @@ def no_policy(facts: Facts) -> Finding | None:
         blocking(facts),
         "there is no policy.json, neither in /etc/containers nor of this user",
         "podman and buildah refuse every image",
-        doable(NewFile(path, _ACCEPT_ALL), "accept images without signatures, as docker does"),
+        by_fix(NewFile(path, _ACCEPT_ALL), "accept images without signatures, as docker does"),
     )
 
 
@@ -128,7 +128,7 @@ def short_names(facts: Facts) -> Finding | None:
         Severity.NOTE,
         "no registry is configured for image names without one (FROM debian)",
         "podman and buildah don't find such an image where docker would",
-        doable(NewFile(path, content), "look for them where docker does"),
+        by_fix(NewFile(path, content), "look for them where docker does"),
     )
 
 
@@ -176,5 +176,5 @@ def selinux(facts: Facts) -> Finding | None:
         Severity.NOTE,
         "SELinux is enforcing",
         "containers may not read bind-mounted directories",
-        handled("containers run without SELinux labels (label = false); no file is relabelled"),
+        by_rbuild("containers run without SELinux labels (label = false); no file is relabelled"),
     )

@@ -12,9 +12,9 @@ from rootless_build.host.finding import (
     NewFile,
     Severity,
     as_root,
+    by_fix,
+    by_rbuild,
     by_user,
-    doable,
-    handled,
 )
 from rootless_build.host.probes.users import blocking
 from rootless_build.host.versions import Span, versions
@@ -70,7 +70,7 @@ def several_drivers(facts: Facts) -> Finding | None:
         Severity.NOTE,
         f"the storage was used with {' and '.join(facts.storage_drivers)}",
         "images made with the one are not seen with the other, and take room",
-        handled("overlay is used"),
+        by_rbuild("overlay is used"),
     )
 
 
@@ -85,7 +85,7 @@ def network_storage(facts: Facts) -> Finding | None:
         Severity.NOTE,
         f"{facts.storage} is on {facts.storage_filesystem}",
         "images can't be unpacked there: the server refuses owners it does not know",
-        handled(f"images are kept in {moved}, unless storage.conf says otherwise"),
+        by_rbuild(f"images are kept in {moved}, unless storage.conf says otherwise"),
     )
 
 
@@ -148,7 +148,7 @@ def other_driver(facts: Facts) -> Finding | None:
         "this podman asks for the driver vfs where nobody names one; rbuild's storage is overlay",
         "plain podman works, with overlay too, and says at every call that its driver was "
         "overwritten from its database",
-        doable(NewFile(path, '[storage]\ndriver = "overlay"\n'), "name the driver"),
+        by_fix(NewFile(path, '[storage]\ndriver = "overlay"\n'), "name the driver"),
     )
 
 
@@ -161,7 +161,7 @@ def _room(facts: Facts, finding: str, least: int, fewest: int) -> Finding | None
     ]
     if not tight:
         return None
-    seen = "; ".join(f"{place.role}: {_left(place)} in {place.path}" for place in tight)
+    seen = "; ".join(f"{place.role}: {_room_left(place)} in {place.path}" for place in tight)
     blocked = finding == "no-space"
     return Finding(
         finding,
@@ -177,7 +177,7 @@ def _least(place: Place, least: int) -> int:
     return least if place.role is Role.STORAGE else min(least, TOO_LITTLE)
 
 
-def _left(place: Place) -> str:
+def _room_left(place: Place) -> str:
     if place.inodes is not None and place.inodes < _FEW_FILES:
         return f"{place.inodes} files"
     return f"{place.free // MIB} MiB"

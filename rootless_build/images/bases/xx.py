@@ -107,7 +107,7 @@ def _in_archive(archive: Path) -> Files:
             for member in tar:
                 path = PurePath(member.name)
                 # Only what is needed is read, and nothing is unpacked.
-                if _needed(path) and member.isfile() and (content := tar.extractfile(member)):
+                if _is_needed(path) and member.isfile() and (content := tar.extractfile(member)):
                     files[path.parent][path.name] = content.read(_LARGEST)
     except archives.BadArchiveError as error:
         raise UsageError(f"{archive} is no whole tar archive: {error}") from error
@@ -118,12 +118,12 @@ def _in_directory(directory: Path) -> Files:
     files: Files = defaultdict(dict)
     for pattern in ("*", "*/*", "*/*/*"):
         for path in sorted(directory.glob(pattern)):
-            if _needed(path) and path.is_file():
+            if _is_needed(path) and path.is_file():
                 files[path.parent.relative_to(directory)][path.name] = path.read_bytes()
     return files
 
 
-def _needed(path: PurePath) -> bool:
+def _is_needed(path: PurePath) -> bool:
     return path.name.startswith(_PREFIX) or path.name == _CONTAINERFILE
 
 

@@ -14,7 +14,7 @@ _QUOTED: Final = "\\'\"" + SPACE
 
 def with_flags(instruction: Instruction, flags: Iterable[Flag]) -> Instruction:
     """The instruction with other flags."""
-    return made(instruction, tuple(flags), instruction.body, instruction.json)
+    return with_parts(instruction, tuple(flags), instruction.body, instruction.json)
 
 
 def without(instruction: Instruction, *names: str) -> Instruction:
@@ -24,13 +24,13 @@ def without(instruction: Instruction, *names: str) -> Instruction:
 
 def with_body(instruction: Instruction, body: str) -> Instruction:
     """The instruction with other arguments, which are not JSON; its heredocs stay."""
-    return made(instruction, instruction.flags, body, None)
+    return with_parts(instruction, instruction.flags, body, None)
 
 
 def exec_form(instruction: Instruction, strings: Iterable[str]) -> Instruction:
     """A RUN whose command is a JSON array; its heredocs are gone."""
     words = tuple(strings)
-    new = made(instruction, instruction.flags, json.dumps(words, ensure_ascii=False), words)
+    new = with_parts(instruction, instruction.flags, json.dumps(words, ensure_ascii=False), words)
     return dataclasses.replace(new, heredocs=())
 
 
@@ -42,14 +42,14 @@ def copy(
     plain = all(word and not any(each in word for each in SPACE + "[") for word in words)
     body = " ".join(words) if plain else json.dumps(words, ensure_ascii=False)
     base = dataclasses.replace(instruction, keyword="COPY", heredocs=())
-    return made(base, tuple(flags), body, None if plain else words)
+    return with_parts(base, tuple(flags), body, None if plain else words)
 
 
-def made(
+def with_parts(
     instruction: Instruction, flags: tuple[Flag, ...], body: str, strings: tuple[str, ...] | None
 ) -> Instruction:
     """The instruction with these flags and arguments; its text is written anew."""
-    head = " ".join([instruction.keyword, *map(written, flags)])
+    head = " ".join([instruction.keyword, *map(flag_text, flags)])
     text = f"{head} {body}" if body else head
     return dataclasses.replace(
         instruction,
@@ -65,15 +65,15 @@ def made(
 
 def new(keyword: str, body: str, flags: tuple[Flag, ...] = ()) -> Instruction:
     """An instruction that no file has."""
-    return made(Instruction(keyword, ""), flags, body, None)
+    return with_parts(Instruction(keyword, ""), flags, body, None)
 
 
-def written(flag: Flag) -> str:
+def flag_text(flag: Flag) -> str:
     """A flag as it stands in a file, with the backslash as escape."""
     return "".join(f"\\{each}" if each in _QUOTED else each for each in str(flag))
 
 
-def rendered(instruction: Instruction) -> str:
+def render(instruction: Instruction) -> str:
     """The lines of the file: as they were, or the one that was made, and what heredocs it has."""
     if instruction.source:
         source = instruction.source

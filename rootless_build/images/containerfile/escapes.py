@@ -6,7 +6,7 @@ import dataclasses
 import json
 from typing import Final
 
-from rootless_build.images.containerfile.edit import made
+from rootless_build.images.containerfile.edit import with_parts
 from rootless_build.images.containerfile.syntax import Containerfile, Flag, Instruction
 
 _EXPANDED: Final = (
@@ -26,7 +26,7 @@ def with_backslash(file: Containerfile) -> Containerfile:
 def _instruction(instruction: Instruction) -> Instruction:
     if instruction.inner is not None:
         inner = _instruction(instruction.inner)
-        new = made(instruction, (), inner.text, None)
+        new = with_parts(instruction, (), inner.text, None)
         return dataclasses.replace(new, inner=inner)
     # A flag has been read already, but its value is a word.
     flags = tuple(
@@ -39,7 +39,7 @@ def _instruction(instruction: Instruction) -> Instruction:
         else:
             strings = tuple(map(_word, strings))
             body = json.dumps(strings, ensure_ascii=False)
-    return made(instruction, flags, body, strings)
+    return with_parts(instruction, flags, body, strings)
 
 
 def _word(text: str) -> str:

@@ -70,8 +70,8 @@ def _with_query(location: str, ref: str, subdir: str, query: str) -> GitRef:
     refs = [
         ref,
         options.get("ref", ""),
-        _prefixed("refs/tags/", options.get("tag")),
-        _prefixed("refs/heads/", options.get("branch")),
+        _add_prefix("refs/tags/", options.get("tag")),
+        _add_prefix("refs/heads/", options.get("branch")),
     ]
     subdirs = [subdir, options.get("subdir", "")]
     keep = options.get("keep-git-dir")
@@ -85,7 +85,7 @@ def _with_query(location: str, ref: str, subdir: str, query: str) -> GitRef:
     )
 
 
-def _prefixed(prefix: str, name: str | None) -> str:
+def _add_prefix(prefix: str, name: str | None) -> str:
     return f"{prefix}{name.removeprefix(prefix)}" if name else ""
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from rootless_build.images.containerfile import mounts
 from rootless_build.images.containerfile.parser import heredoc_of, logical_words
 from rootless_build.images.containerfile.syntax import Containerfile, Flag, Instruction
-from rootless_build.images.containerfile.words import WordError, expanded, raw_words
+from rootless_build.images.containerfile.words import WordError, expand, raw_words
 from rootless_build.model.errors import ContainerfileError
 from rootless_build.model.text import shown
 
@@ -184,7 +184,7 @@ def _check_health(file: Containerfile, instruction: Instruction) -> None:
 def _check_words(file: Containerfile, instruction: Instruction) -> None:
     """Quotes and substitutions have an end; whether `${X:?}` holds is known when it is built."""
     try:
-        expanded(instruction.body, _Anything(), file.escape)
+        expand(instruction.body, _Anything(), file.escape)
     except WordError as wrong:
         raise error(file, instruction, str(wrong), instruction.body_offset) from wrong
 

@@ -14,7 +14,7 @@ _OF_CONTAINERS: Final = ".containerignore"
 _LARGEST: Final = 4 * 1024 * 1024
 
 
-def given(context: Path, containerfile: Path) -> str:
+def read(context: Path, containerfile: Path) -> str:
     """What the ignore file says that podman and buildah take: docker's where they have none.
 
     As with BuildKit no link leads out of the directory it is in. Raises OSError.
@@ -28,16 +28,16 @@ def given(context: Path, containerfile: Path) -> str:
     return ""
 
 
-def agreed(context: Path, containerfile: Path) -> str:
+def read_common(context: Path, containerfile: Path) -> str:
     """What the ignore file says that all engines take; nothing where they differ.
 
     Raises OSError.
     """
     named = f"{containerfile.name}{_GENERAL}"
     if os.path.lexists(containerfile.parent / named):
-        return _agreed(containerfile.parent, named)
+        return _common(containerfile.parent, named)
     own = (containerfile.with_name(containerfile.name + _OF_CONTAINERS), context / _OF_CONTAINERS)
-    return "" if any(map(os.path.lexists, own)) else _agreed(context, _GENERAL)
+    return "" if any(map(os.path.lexists, own)) else _common(context, _GENERAL)
 
 
 def leads_out(context: Path, containerfile: Path) -> bool:
@@ -53,7 +53,7 @@ def text_of(directory: Path, name: str) -> str | None:
     return None if read is None else read.decode("utf-8", errors="surrogateescape")
 
 
-def _agreed(directory: Path, name: str) -> str:
+def _common(directory: Path, name: str) -> str:
     text = text_of(directory, name)
     return text if text is not None and _is_inside(directory, name) else ""
 

@@ -111,10 +111,10 @@ def parse(text: str) -> Mount:
             others.append(f"{key}={value}")
         else:
             found[_long(key)] = value
-    return _checked(found, writable, tuple(others))
+    return _check(found, writable, tuple(others))
 
 
-def _checked(found: dict[str, str], writable: bool | None, others: tuple[str, ...]) -> Mount:
+def _check(found: dict[str, str], writable: bool | None, others: tuple[str, ...]) -> Mount:
     kind = found.get("type", "bind")
     if "$" not in kind:
         kind = kind.lower()

@@ -17,7 +17,7 @@ from rootless_build.images.containerfile.syntax import (
     Instruction,
     Position,
 )
-from rootless_build.images.containerfile.words import Modes, WordError, expanded
+from rootless_build.images.containerfile.words import Modes, WordError, expand
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import ContainerfileError
 
@@ -111,11 +111,11 @@ class _Parser:
             return
         piece = stripped if first else raw
         column = len(raw) - len(piece) + 1
-        ends = self._continued(piece)
+        ends = self._find_continuation(piece)
         line.ended = ends is None
         line.add(piece if ends is None else piece[:ends], Position(self._at, column))
 
-    def _continued(self, piece: str) -> int | None:
+    def _find_continuation(self, piece: str) -> int | None:
         """Where the escape character stands that continues the line, if one does.
 
         One that is escaped itself does not; of three in a row the last is not seen to.
@@ -151,12 +151,12 @@ class _Parser:
         cut = len(line.text) - len(line.text.lstrip(SPACE))
         text = line.text.strip(SPACE)
         segments = tuple((max(0, offset - cut), place) for offset, place in line.segments)
-        made = self._parsed(text, segments, line.number)
+        made = self._parse_instruction(text, segments, line.number)
         heredocs = self._heredocs(made)
         source = "".join(self._lines[line.number - 1 : self._at])
         return dataclasses.replace(made, heredocs=heredocs, end_line=self._at, source=source)
 
-    def _parsed(
+    def _parse_instruction(
         self,
         text: str,
         segments: tuple[tuple[int, Position], ...],
@@ -173,7 +173,7 @@ class _Parser:
         place = Instruction(keyword, text, line=number, segments=segments)
         inner = None
         if keyword == "ONBUILD" and body and not nested:
-            inner = self._parsed(
+            inner = self._parse_instruction(
                 body, tuple((o - offset, p) for o, p in segments), number, nested=True
             )
         return Instruction(
@@ -254,7 +254,7 @@ class _Parser:
         if "<<" not in instruction.text:
             return ()
         try:
-            words = expanded(instruction.text, {}, "\\", _RAW).words
+            words = expand(instruction.text, {}, "\\", _RAW).words
         except WordError:
             return ()  # quotes that the shell will complain about
         found = []
@@ -264,10 +264,10 @@ class _Parser:
             except WordError as error:
                 raise self._error(str(error), instruction.position()) from error
             if heredoc is not None:
-                found.append(self._filled(heredoc, instruction))
+                found.append(self._fill_heredocs(heredoc, instruction))
         return tuple(found)
 
-    def _filled(self, heredoc: Heredoc, instruction: Instruction) -> Heredoc:
+    def _fill_heredocs(self, heredoc: Heredoc, instruction: Instruction) -> Heredoc:
         first = self._at
         while self._at < len(self._lines):
             line = self._lines[self._at].rstrip("\r\n")
@@ -292,12 +292,12 @@ def heredoc_of(word: str) -> Heredoc | None:
     match = _HEREDOC.fullmatch(word)
     if match is None or not match[3]:
         return None
-    names = expanded(match[3], {}, "\\", _UNQUOTED).words
+    names = expand(match[3], {}, "\\", _UNQUOTED).words
     if len(names) != 1:
         return None
-    raw = expanded(match[3], {}, "\\", _QUOTES).words
-    expand = _quotes(names[0]) == _quotes(raw[0] if raw else "")
-    return Heredoc(names[0], "", expand, match[2] == "-", int(match[1] or 0))
+    raw = expand(match[3], {}, "\\", _QUOTES).words
+    expands = _quotes(names[0]) == _quotes(raw[0] if raw else "")
+    return Heredoc(names[0], "", expands, match[2] == "-", int(match[1] or 0))
 
 
 def _quotes(word: str) -> int:

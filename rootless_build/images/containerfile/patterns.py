@@ -108,7 +108,7 @@ class Patterns:
     def __init__(
         self, lines: Iterable[str], hit: Callable[[Pattern, str], bool] = Pattern.match
     ) -> None:
-        self.patterns = tuple(parsed(lines))
+        self.patterns = tuple(parse_lines(lines))
         self.exceptions = any(pattern.exception for pattern in self.patterns)
         self._hit = hit
         self._above: dict[str, tuple[bool, ...]] = {}
@@ -147,7 +147,7 @@ class Patterns:
         return tuple(found)
 
 
-def ignored(text: str) -> Patterns:
+def parse_ignore_file(text: str) -> Patterns:
     """The patterns of an ignore file. Raises PatternError."""
     return Patterns(ignore_lines(text))
 
@@ -169,7 +169,7 @@ def ignore_lines(text: str) -> Iterator[str]:
         yield sign + pattern
 
 
-def parsed(lines: Iterable[str]) -> Iterator[Pattern]:
+def parse_lines(lines: Iterable[str]) -> Iterator[Pattern]:
     """Patterns as patternmatcher takes them. Raises PatternError."""
     for line in lines:
         text = line.strip(BLANK)
@@ -206,15 +206,15 @@ def extended_expression(pattern: str) -> str:
         raise PatternError(made.problem)
     if made.tokens or not made.text.startswith("**"):
         tokens = made.tokens or tuple(_tokens(made.text))
-        return "".join(map(_grepped, tokens))
+        return "".join(map(_for_grep, tokens))
     inner = made.text.removeprefix("**")
-    written = "".join(map(_grepped, inner))
+    written = "".join(map(_for_grep, inner))
     return (
         f"(.*{written}|{written.removeprefix('[/]')})" if inner.startswith("/") else f".*{written}"
     )
 
 
-def _grepped(token: _Token) -> str:
+def _for_grep(token: _Token) -> str:
     if isinstance(token, _Wild):
         return token.value.replace("?:", "")
     if isinstance(token, str):
@@ -333,7 +333,7 @@ def _without_repeats(tokens: Iterable[_Token]) -> tuple[_Token, ...]:
 
 
 def _tokens(pattern: str) -> Iterator[_Token]:
-    if any(character in pattern for character in "\ufeff\0") or _undecoded(pattern):
+    if any(character in pattern for character in "\ufeff\0") or _raw_bytes(pattern):
         raise _unread(pattern)
     at = 0
     while at < len(pattern):
@@ -388,7 +388,7 @@ def _class(pattern: str, inside: str) -> _Class:
     return _Class(expression, expression.fullmatch("/") is not None)
 
 
-def _undecoded(text: str) -> bool:
+def _raw_bytes(text: str) -> bool:
     return any("\udc80" <= character <= "\udcff" for character in text)
 
 

@@ -14,7 +14,7 @@ from typing import Final
 from rootless_build.images.containerfile import mounts
 from rootless_build.images.containerfile.parser import logical_words
 from rootless_build.images.containerfile.syntax import BLANK, Containerfile, Instruction
-from rootless_build.images.containerfile.words import WordError, expanded, raw_words
+from rootless_build.images.containerfile.words import WordError, expand, raw_words
 from rootless_build.model.data import dataclass
 
 DEFAULT_SHELL: Final = ("/bin/sh", "-c")
@@ -108,7 +108,7 @@ def split(file: Containerfile, given: Given) -> tuple[tuple[Instruction, ...], t
 def base_of(written: str, variables: Mapping[str, str], escape: str = "\\") -> str | None:
     """The image a FROM names, None where it has no name or a substitution that fails."""
     try:
-        return expanded(written, variables, escape).text or None
+        return expand(written, variables, escape).text or None
     except WordError:
         return None
 
@@ -119,18 +119,20 @@ def heading_variables(
     """What the ARGs before the first FROM stand for; one whose value is an error is left out."""
     variables = dict(given.platform)
     for instruction in heading:
-        for name, default in declared(instruction, escape):
+        for name, default in declared_arguments(instruction, escape):
             if name in given.arguments:
                 variables[name] = given.arguments[name]
             elif default is not None:
                 try:
-                    variables[name] = expanded(default, variables, escape).text
+                    variables[name] = expand(default, variables, escape).text
                 except WordError:
                     variables.pop(name, None)
     return variables
 
 
-def declared(instruction: Instruction, escape: str = "\\") -> Iterator[tuple[str, str | None]]:
+def declared_arguments(
+    instruction: Instruction, escape: str = "\\"
+) -> Iterator[tuple[str, str | None]]:
     """The names of an ARG, each with its default as written."""
     for word in raw_words(instruction.body, escape):
         name, equals, value = word.partition("=")
@@ -173,7 +175,7 @@ def earlier(
     return int(name) if numbers and name.isdecimal() and int(name) < before else None
 
 
-def needed(
+def needed_stages(
     stages: tuple[Stage, ...], target: str | None, contexts: frozenset[str] = frozenset()
 ) -> frozenset[int]:
     """The stages that a build of `target` (None: the last) has to do with.
@@ -247,12 +249,12 @@ class Scopes:
             case "ENV":
                 before = dict(scope.variables)
                 for name, written in pairs(instruction, self._escape):
-                    value = expanded(written, before, self._escape).text
+                    value = expand(written, before, self._escape).text
                     scope.variables[name] = value
                     scope.environment[name] = value
             case "WORKDIR":
-                path = expanded(instruction.body, scope.variables, self._escape).text
-                scope.working_directory = joined(scope.working_directory, path)
+                path = expand(instruction.body, scope.variables, self._escape).text
+                scope.working_directory = join(scope.working_directory, path)
                 scope.directory_known = scope.directory_known or path.startswith("/")
             case "SHELL" if instruction.json:
                 scope.shell = instruction.json
@@ -260,16 +262,16 @@ class Scopes:
                 pass
 
     def _argument(self, instruction: Instruction, scope: Scope) -> None:
-        for name, default in declared(instruction, self._escape):
+        for name, default in declared_arguments(instruction, self._escape):
             value = self._given.arguments.get(name)
             if value is None and default is not None:
-                value = expanded(default, scope.variables, self._escape).text
+                value = expand(default, scope.variables, self._escape).text
             if value is None:
                 value = self._heading.get(name)
             if value is not None:
                 scope.variables[name] = value
 
 
-def joined(directory: str, path: str) -> str:
+def join(directory: str, path: str) -> str:
     """An absolute path: `path` as seen from `directory`."""
     return posixpath.normpath("/" + posixpath.join(directory, path)).replace("//", "/")

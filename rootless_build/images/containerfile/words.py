@@ -70,7 +70,7 @@ LONGEST: Final = 131_071
 """What a program can be given in one argument or variable (execve(2))."""
 
 
-def expanded(
+def expand(
     text: str, variables: Mapping[str, str], escape: str = "\\", modes: Modes = NORMAL
 ) -> Expanded:
     """The text with quotes taken away and variables replaced. Raises WordError."""
@@ -157,7 +157,7 @@ def _without_suffix(value: str, text: str, *, greedy: bool) -> str:
     return _without_prefix(value[::-1], "".join(reversed(tokens)), greedy=greedy)[::-1]
 
 
-def _replaced(value: str, text: str, replacement: str, *, everywhere: bool) -> str:
+def _replace(value: str, text: str, replacement: str, *, everywhere: bool) -> str:
     expression = re.compile(pattern(text))
     return expression.sub(lambda _: replacement, value, count=0 if everywhere else 1)
 
@@ -372,7 +372,7 @@ class _Lexer:
             self.unset.append(name)
             if self._modes.keep_unset:
                 return f"${{{name}/{wanted}/{replacement}}}"
-        return _replaced(given or "", wanted, replacement, everywhere=everywhere)
+        return _replace(given or "", wanted, replacement, everywhere=everywhere)
 
     def _value(self, name: str, written: str) -> str:
         value = self._variables.get(name)

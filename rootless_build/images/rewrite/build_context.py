@@ -34,7 +34,7 @@ class _Found(NamedTuple):
 
 
 @dataclass(slots=True)
-class Content:
+class BuildContext:
     """A directory without what is ignored. Digests are computed once.
 
     Raises OSError for what can't be read, PatternError for an ignore file that rbuild can't read.
@@ -51,7 +51,7 @@ class Content:
         """
         name = "" if has_wildcards(source) else _inside(source)
         if name not in self._digests:
-            self._digests[name] = self._computed(name)
+            self._digests[name] = self._compute_digest(name)
         return self._digests[name]
 
     def real(self, source: str) -> str | None:
@@ -75,7 +75,7 @@ class Content:
         found = [""]
         for part in filter(None, _inside(pattern).split("/")):
             found = [each for path in found for each in self._below(path, part)]
-        return [path for path in found if path == "" or not self._left_out(path)]
+        return [path for path in found if path == "" or not self._is_left_out(path)]
 
     def copy(self, source: str, target: Path, exclude: Patterns, include: Patterns) -> bool:
         """Copy what is at `source` to `target`; patterns are relative to `source`.
@@ -84,7 +84,7 @@ class Content:
         where the context has nothing there.
         """
         place = self.real(source)
-        if place is None or (place and self._left_out(place)):
+        if place is None or (place and self._is_left_out(place)):
             return False
         if not self._is_directory(place):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -116,7 +116,7 @@ class Content:
     def _is_directory(self, place: str) -> bool:
         return stat.S_ISDIR(os.lstat(self.root / place).st_mode)
 
-    def _left_out(self, path: str) -> bool:
+    def _is_left_out(self, path: str) -> bool:
         try:
             return bool(self.ignored) and self.ignored.match(path)
         except PatternError as error:
@@ -149,7 +149,7 @@ class Content:
             while pending:
                 directory = pending.pop()
                 deeper = []
-                for found in self._listed(directory, directories):
+                for found in self._list(directory, directories):
                     if everything or not found.ignored:
                         yield found
                     enters = not found.ignored or self.ignored.exceptions
@@ -157,7 +157,7 @@ class Content:
                         deeper.append(found.path)
                 pending += reversed(deeper)
 
-    def _listed(self, directory: str, directories: below.Directories) -> list[_Found]:
+    def _list(self, directory: str, directories: below.Directories) -> list[_Found]:
         try:
             with os.scandir(directories.open(directory)) as entries:
                 seen = sorted((e.name, e.stat(follow_symlinks=False)) for e in entries)
@@ -167,11 +167,11 @@ class Content:
             raise
         paths = (f"{directory}/{name}" if directory else name for name, _ in seen)
         return [
-            _Found(path, status, self._left_out(path))
+            _Found(path, status, self._is_left_out(path))
             for path, (_, status) in zip(paths, seen, strict=True)
         ]
 
-    def _computed(self, source: str) -> str:
+    def _compute_digest(self, source: str) -> str:
         total = hashlib.sha256()
         place = self.real(source)
         if place is None:

@@ -105,7 +105,7 @@ def checkout(
     target.mkdir(parents=True)
     work = target if not repository.subdir else target.with_name(f"{target.name}.whole")
     work.mkdir(exist_ok=True)
-    commit = _checked_out(repository, work, data)
+    commit = _check_out(repository, work, data)
     if checksum and not commit.startswith(checksum):
         raise RemoteError(f"{repository.remote} is at commit {commit}, not {checksum}")
     seconds = int(_git(work, "log", "-1", "--format=%ct").strip())
@@ -124,11 +124,11 @@ def checkout(
     _settle(target, seconds)
 
 
-def _checked_out(repository: GitRef, work: Path, data: Path | None) -> str:
+def _check_out(repository: GitRef, work: Path, data: Path | None) -> str:
     remote = repository.remote
     _git(work, "init", "--quiet", "--initial-branch=master", "--template=")
     _git(work, "remote", "add", "origin", remote)
-    name = _resolved(work, repository.ref)
+    name = _resolve_ref(work, repository.ref)
     if data is None:
         _fetch_into(work, remote, name)
     else:
@@ -178,7 +178,7 @@ def _forget_this_host(work: Path) -> None:
         _git(work, f"--git-dir={directory}", "read-tree", "HEAD")
 
 
-def _resolved(work: Path, ref: str) -> str:
+def _resolve_ref(work: Path, ref: str) -> str:
     """The full name of a branch or tag, or the commit."""
     if not ref:
         return "HEAD"

@@ -9,7 +9,7 @@ from rootless_build.model.data import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Building:
+class RewriteOptions:
     """How image builds are done. `builder` is the engine's name and version (`podman 4.3.1`),
     empty where it is not known. `data` is the user's directory for what was fetched. `own` are the
     places of rbuild's own files, which reach no build context.

@@ -9,27 +9,27 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build.images.containerfile import grammar, mounts
-from rootless_build.images.containerfile.edit import made, new, rendered, with_body
+from rootless_build.images.containerfile.edit import new, render, with_body, with_parts
 from rootless_build.images.containerfile.escapes import with_backslash
 from rootless_build.images.containerfile.parser import logical_words
 from rootless_build.images.containerfile.stages import (
     Scope,
     Scopes,
     Stage,
-    declared,
+    declared_arguments,
     earlier,
     heading_variables,
-    needed,
+    needed_stages,
     sources,
     split,
 )
 from rootless_build.images.containerfile.syntax import Flag, Instruction
-from rootless_build.images.containerfile.words import WordError, expanded
-from rootless_build.images.rewrite.build_context import Content
-from rootless_build.images.rewrite.context import FILES, At, Rewrite, Work, fingerprint
+from rootless_build.images.containerfile.words import WordError, expand
+from rootless_build.images.rewrite.build_context import BuildContext
 from rootless_build.images.rewrite.features import Feature
-from rootless_build.images.rewrite.rules import applied
-from rootless_build.images.rewrite.rules.mount_content import context_stage, unnamed
+from rootless_build.images.rewrite.rules import apply_rules
+from rootless_build.images.rewrite.rules.mount_content import context_stage, stage_name
+from rootless_build.images.rewrite.state import FILES, Rewrite, RewriteState, Site, fingerprint
 from rootless_build.model import platforms
 from rootless_build.model.data import dataclass
 
@@ -64,7 +64,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Normal:
+class Rewritten:
     """`text` is the new file. `heading` and `stages` are its lines; of the stages those that were
     added have lines without an origin. `files`: whether it needs the build context FILES.
     """
@@ -76,7 +76,7 @@ class Normal:
     rewrites: tuple[Rewrite, ...]
 
 
-def normal(work: Work, target: str | None = None) -> Normal | None:
+def rewrite(work: RewriteState, target: str | None = None) -> Rewritten | None:
     """What to build instead for `target` (None: the last stage), or None: the file as it is.
 
     Raises ContainerfileError for what is wrong in the file, and for what can't be rewritten.
@@ -86,13 +86,13 @@ def normal(work: Work, target: str | None = None) -> Normal | None:
     named = any(i.keyword == "FROM" and "$" in i.body for i in work.file.instructions)
     if not named and work.file.escape == "\\" and not any(map(source.__contains__, _TRIGGERS)):
         return None
-    return _Normaliser(work, target).result()
+    return _Rewriter(work, target).result()
 
 
-def unchanged(work: Work) -> Normal:
+def unchanged(work: RewriteState) -> Rewritten:
     """The file as it is, in the same form."""
     heading, stages = split(work.file, work.given)
-    return Normal(
+    return Rewritten(
         "",
         tuple(Line(instruction, instruction) for instruction in heading),
         tuple(tuple(Line(i, i) for i in (s.begin, *s.instructions)) for s in stages),
@@ -113,8 +113,8 @@ class _Part:
     scope: Scope = field(default_factory=Scope)
 
 
-class _Normaliser:
-    def __init__(self, work: Work, target: str | None) -> None:
+class _Rewriter:
+    def __init__(self, work: RewriteState, target: str | None) -> None:
         self._work = work
         self._original = work.file
         if work.file.escape != "\\" and not work.builder.has(Feature.ESCAPE):
@@ -122,15 +122,15 @@ class _Normaliser:
             self._note_first("escape", work.builder.since(Feature.ESCAPE))
         self._heading, self._stages = split(work.file, work.given)
         contexts = frozenset(name for name, _ in work.contexts)
-        self._needed = needed(self._stages, target, contexts)
+        self._needed = needed_stages(self._stages, target, contexts)
         self._parts: dict[int, _Part] = {}
         self._definitions: dict[int, str] = {}
         self._origins = dict(
             zip(map(id, work.file.instructions), self._original.instructions, strict=True)
         )
 
-    def result(self) -> Normal | None:
-        heading = self._rewritten_heading()
+    def result(self) -> Rewritten | None:
+        heading = self._rewrite_heading()
         variables = heading_variables(self._heading, self._work.given, self._work.file.escape)
         scopes = Scopes(variables, self._work.given, self._work.image, self._work.file.escape)
         for number in sorted(self._needed):
@@ -138,11 +138,11 @@ class _Normaliser:
         self._note_unneeded()
         if not self._work.rewrites:
             return None
-        stages = self._composed()
+        stages = self._compose()
         directives = "" if self._work.file.escape == "\\" else "# escape=`\n"
         lines = [*heading, *(line for stage in stages for line in stage)]
-        text = directives + "".join(rendered(line.now) for line in lines)
-        return Normal(
+        text = directives + "".join(render(line.now) for line in lines)
+        return Rewritten(
             text,
             tuple(heading),
             stages,
@@ -152,13 +152,13 @@ class _Normaliser:
 
     # --- instructions ---------------------------------------------------------------------------
 
-    def _rewritten_heading(self) -> list[Line]:
+    def _rewrite_heading(self) -> list[Line]:
         lines = self._platform_arguments()
         before: list[Instruction] = []
         for instruction in self._heading:
             variables = heading_variables(before, self._work.given, self._work.file.escape)
             at = self._at(instruction, Scope(variables), 0)
-            lines += [Line(now, self._origin(instruction)) for now in applied(instruction, at)]
+            lines += [Line(now, self._origin(instruction)) for now in apply_rules(instruction, at)]
             before.append(instruction)
         return lines
 
@@ -170,7 +170,7 @@ class _Normaliser:
             name
             for name in platforms.ARGUMENTS
             if any(
-                each.keyword == "ARG" and name in {known for known, _ in declared(each)}
+                each.keyword == "ARG" and name in {known for known, _ in declared_arguments(each)}
                 for each in self._work.file.instructions
             )
             or any(f"${name}" in s.begin.text or f"${{{name}" in s.begin.text for s in self._stages)
@@ -187,12 +187,16 @@ class _Normaliser:
         base = earlier(stage.base or "", self._stages, number, numbers=False)
         part = _Part(number, stage, base)
         at = self._at(stage.begin, Scope(dict(variables)), number)
-        part.lines += [Line(now, self._origin(stage.begin)) for now in applied(stage.begin, at)]
+        part.lines += [Line(now, self._origin(stage.begin)) for now in apply_rules(stage.begin, at)]
         parent = self._parts[base].scope if base is not None and base in self._parts else None
         part.scope = scopes.begin(stage.base, parent)
         for instruction in stage.instructions:
             at = self._at(instruction, part.scope, number)
-            done = self._trigger(instruction, at) if instruction.inner else applied(instruction, at)
+            done = (
+                self._trigger(instruction, at)
+                if instruction.inner
+                else apply_rules(instruction, at)
+            )
             part.lines += [Line(now, self._origin(instruction)) for now in done]
             try:
                 scopes.after(instruction, part.scope)
@@ -200,14 +204,14 @@ class _Normaliser:
                 raise at.error(str(wrong)) from wrong
         return part
 
-    def _trigger(self, instruction: Instruction, at: At) -> tuple[Instruction, ...]:
+    def _trigger(self, instruction: Instruction, at: Site) -> tuple[Instruction, ...]:
         """ONBUILD: what its instruction becomes has to be one instruction, and need no files."""
         inner = instruction.inner
         if inner is None:
             return (instruction,)
         inner = dataclasses.replace(inner, heredocs=instruction.heredocs)
         count = self._work.count
-        done = applied(inner, at)
+        done = apply_rules(inner, at)
         if done == (inner,):
             return (instruction,)
         if len(done) > 1 or self._work.count != count:
@@ -215,8 +219,8 @@ class _Normaliser:
             raise at.error(message, "use a newer engine")
         return (dataclasses.replace(with_body(instruction, done[0].text), heredocs=()),)
 
-    def _at(self, instruction: Instruction, scope: Scope, number: int) -> At:
-        return At(
+    def _at(self, instruction: Instruction, scope: Scope, number: int) -> Site:
+        return Site(
             self._work,
             self._origin(instruction),
             scope,
@@ -238,41 +242,41 @@ class _Normaliser:
         directory = dict(self._work.contexts).get(name)
         index = earlier(name, self._stages, number)
         if index is not None and directory is None:
-            return self._definition(index)
+            return self._stage_marker(index)
         if directory is not None:
             place = Path(directory)
             if "://" not in directory and place.is_dir() and not self._work.explains:
-                return Content(place).digest("")[:12]
+                return BuildContext(place).digest("")[:12]
             return fingerprint(name, directory)
         image = self._work.image(name)
         return fingerprint(name, image.id if image else "")
 
-    def _definition(self, number: int) -> str:
+    def _stage_marker(self, number: int) -> str:
         """Twelve hex digits for all that the stage is made of, as far as it is known.
 
         All files that it copies are read for them: asked for only where a rewrite needs them.
         """
         if number not in self._definitions:
-            self._definitions[number] = self._made_of(self._parts[number])
+            self._definitions[number] = self._compute_fingerprint(self._parts[number])
         return self._definitions[number]
 
-    def _made_of(self, part: _Part) -> str:
-        pieces = [rendered(line.now) for line in part.lines]
+    def _compute_fingerprint(self, part: _Part) -> str:
+        pieces = [render(line.now) for line in part.lines]
         pieces += [f"{name}={value}" for name, value in sorted(self._work.given.arguments.items())]
         pieces += [f"{name}={value}" for name, value in sorted(self._work.given.platform.items())]
         if part.stage.base:
-            pieces.append(self._based_on(part))
+            pieces.append(self._base_marker(part))
         for line in part.lines:
-            pieces += self._copied(line.now, part)
+            pieces += self._copied_markers(line.now, part)
         return fingerprint(*pieces)
 
-    def _based_on(self, part: _Part) -> str:
+    def _base_marker(self, part: _Part) -> str:
         if part.base is not None and part.base in self._parts:
-            return self._definition(part.base)
+            return self._stage_marker(part.base)
         # A build context may stand for a stage of the file.
         return self._marker(part.stage.base or "", part.number)
 
-    def _copied(self, instruction: Instruction, part: _Part) -> list[str]:
+    def _copied_markers(self, instruction: Instruction, part: _Part) -> list[str]:
         if instruction.keyword not in {"COPY", "ADD"}:
             return []
         origin = instruction.value("from")
@@ -282,17 +286,17 @@ class _Normaliser:
         if origin == FILES:
             if self._work.directory is None:
                 return []
-            files = Content(self._work.directory)
+            files = BuildContext(self._work.directory)
             return [files.digest(word) for word in words[:-1]]
         if origin is not None:
             derived = dict(self._work.derived.get(part.number, ()))
             if origin in derived:
-                return [rendered(each) for each in derived[origin]]
+                return [render(each) for each in derived[origin]]
             return [self._marker(origin, part.number)]
         found = []
         for word in words[:-1]:
             try:
-                path = expanded(word, part.scope.variables).text
+                path = expand(word, part.scope.variables).text
             except WordError:
                 path = "."
             if "://" not in path:
@@ -316,7 +320,7 @@ class _Normaliser:
                     self._work.rewrites.append(Rewrite("stage", origin.line, origin.text, why))
                     break
 
-    def _composed(self) -> tuple[tuple[Line, ...], ...]:
+    def _compose(self) -> tuple[tuple[Line, ...], ...]:
         """The stages that are needed, those that were added before them, and names for numbers."""
         stages: list[list[Line]] = []
         for number, part in sorted(self._parts.items()):
@@ -324,7 +328,7 @@ class _Normaliser:
                 first, *rest = instructions
                 named = with_body(first, f"{first.body} AS {name}")
                 stages.append([Line(each, None) for each in (named, *rest)])
-            stages.append([self._named(line, number) for line in part.lines])
+            stages.append([self._name_stages(line, number) for line in part.lines])
         if self._work.needs_context:
             stages.insert(0, [Line(each, None) for each in context_stage()])
         used = {name for stage in stages for line in stage for name in _names(line.now)}
@@ -336,12 +340,12 @@ class _Normaliser:
     def _with_name(self, line: Line, used: set[str]) -> Line:
         for number, stage in enumerate(self._stages):
             if self._origin(stage.begin) is line.origin and stage.name is None:
-                name = unnamed(number)
+                name = stage_name(number)
                 if name in used:
                     return Line(with_body(line.now, f"{line.now.body} AS {name}"), line.origin)
         return line
 
-    def _named(self, line: Line, number: int) -> Line:
+    def _name_stages(self, line: Line, number: int) -> Line:
         """Numbers of stages mean others when some are added or left out."""
         now = line.now
 
@@ -349,15 +353,15 @@ class _Normaliser:
             if not name.isdecimal():
                 return name
             index = earlier(name, self._stages, number)
-            return name if index is None else self._stages[index].name or unnamed(index)
+            return name if index is None else self._stages[index].name or stage_name(index)
 
-        flags = tuple(_renamed(flag, now.keyword, renamed) for flag in now.flags)
+        flags = tuple(_rename_in_flag(flag, now.keyword, renamed) for flag in now.flags)
         if flags == now.flags:
             return line
-        return Line(made(now, flags, now.body, now.json), line.origin)
+        return Line(with_parts(now, flags, now.body, now.json), line.origin)
 
 
-def _renamed(flag: Flag, keyword: str, renamed: Callable[[str], str]) -> Flag:
+def _rename_in_flag(flag: Flag, keyword: str, renamed: Callable[[str], str]) -> Flag:
     value = flag.value or ""
     if keyword in {"COPY", "ADD"} and flag.name == "from":
         return Flag(flag.name, renamed(value), flag.offset)

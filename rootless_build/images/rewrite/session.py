@@ -13,16 +13,16 @@ from rootless_build.backend.api import Engine
 from rootless_build.files import below, plain
 from rootless_build.images.containerfile import ignore_file
 from rootless_build.images.containerfile.parser import parse
-from rootless_build.images.containerfile.patterns import PatternError, Patterns, ignored
+from rootless_build.images.containerfile.patterns import PatternError, Patterns, parse_ignore_file
 from rootless_build.images.containerfile.stages import DEFAULT_SHELL, Given, Image, earlier, split
 from rootless_build.images.own_files import OwnFiles, with_rules
 from rootless_build.images.rewrite import features
-from rootless_build.images.rewrite.build_context import Content
-from rootless_build.images.rewrite.context import FILES, Rewrite, Work
+from rootless_build.images.rewrite.build_context import BuildContext
 from rootless_build.images.rewrite.features import Builder
-from rootless_build.images.rewrite.options import Building
-from rootless_build.images.rewrite.rewriter import Normal, normal, unchanged
+from rootless_build.images.rewrite.options import RewriteOptions
+from rootless_build.images.rewrite.rewriter import Rewritten, rewrite, unchanged
 from rootless_build.images.rewrite.source_map import OriginalReporter
+from rootless_build.images.rewrite.state import FILES, Rewrite, RewriteState
 from rootless_build.model import platforms, references
 from rootless_build.model.errors import ContainerfileError, ImageBuildError, RecipeError
 from rootless_build.model.events import Level, StepReporter
@@ -31,8 +31,8 @@ from rootless_build.process import identity
 
 
 @contextlib.contextmanager
-def normalised(
-    step: BuildImage, engine: Engine, reporter: StepReporter, building: Building
+def rewrite_build(
+    step: BuildImage, engine: Engine, reporter: StepReporter, building: RewriteOptions
 ) -> Iterator[tuple[BuildImage, StepReporter]]:
     """The step, and the reporter to give to the engine, while it builds.
 
@@ -55,24 +55,28 @@ def normalised(
                 _locate(error, step, file)
                 raise
             return
-        work = _work(step, file, builder, _lookup(step, engine), building.own)
+        work = _begin(step, file, builder, _lookup(step, engine), building.own)
         work.directory = directory / "files"
         work.directory.mkdir()
         work.data, work.local = building.data, not engine.remote
         work.allow_inexact = building.allow_inexact
-        made = normal(work, step.target)
+        made = rewrite(work, step.target)
         if made is not None:
             _tell(made, builder, file, reporter)
         speaker = OriginalReporter(
             reporter,
             made or unchanged(work),
-            _shown(file, step),
+            _display_name(file, step),
             classic=_is_classic(builder),
             renames=made is not None,
             target=step.target,
         )
         try:
-            changed = _changed(step, file, made.text, directory, files=made.files) if made else step
+            changed = (
+                _write_containerfile(step, file, made.text, directory, files=made.files)
+                if made
+                else step
+            )
             if made is None and builder.kind == "buildah":
                 changed = _without_later_stages(step, file, work, directory)
             if not _is_classic(builder):
@@ -95,10 +99,10 @@ def _locate(error: ImageBuildError, step: BuildImage, file: Path) -> None:
     wanted = failed.text.split()
     lines = [each.line for each in parsed.instructions if each.text.split() == wanted]
     if len(lines) == 1:
-        error.at(dataclasses.replace(failed, place=f"{_shown(file, step)}:{lines[0]}"))
+        error.at(dataclasses.replace(failed, place=f"{_display_name(file, step)}:{lines[0]}"))
 
 
-def explained(step: BuildImage, name: str) -> tuple[Rewrite, ...]:
+def explain(step: BuildImage, name: str) -> tuple[Rewrite, ...]:
     """What would be rewritten for a builder of that name and version, and why.
 
     Nothing is fetched or written. Raises ContainerfileError for what is wrong in the file.
@@ -107,7 +111,7 @@ def explained(step: BuildImage, name: str) -> tuple[Rewrite, ...]:
     if builder is None or file is None:
         return ()
     _check_inside(file, step)
-    made = normal(_work(step, file, builder, lambda _: None, OwnFiles()), step.target)
+    made = rewrite(_begin(step, file, builder, lambda _: None, OwnFiles()), step.target)
     return made.rewrites if made else ()
 
 
@@ -131,7 +135,7 @@ def _check_inside(file: Path, step: BuildImage) -> None:
             return
     raise ContainerfileError(
         f"it is a link that leads out of {file.parent}, to {os.path.realpath(file)}",
-        _shown(file, step),
+        _display_name(file, step),
         1,
         hint="docker's BuildKit does not follow it either; name the file itself with -f",
     )
@@ -142,21 +146,21 @@ def _builder(name: str) -> Builder | None:
     return features.builder(engine, version)
 
 
-def _work(
+def _begin(
     step: BuildImage,
     file: Path,
     builder: Builder,
     image: Callable[[str], Image | None],
     own: OwnFiles,
-) -> Work:
+) -> RewriteState:
     text = plain.text(file, errors="surrogateescape")
     platform = step.platforms[0] if len(step.platforms) == 1 else None
     given = Given(dict(step.build_args), platforms.arguments(platform))
-    return Work(
-        parse(text, _shown(file, step)),
+    return RewriteState(
+        parse(text, _display_name(file, step)),
         builder,
         given,
-        Content(step.context, _ignored(step, file, own)),
+        BuildContext(step.context, _ignore_patterns(step, file, own)),
         image,
         contexts=step.build_contexts,
         replaced=frozenset(
@@ -167,35 +171,35 @@ def _work(
     )
 
 
-def _shown(file: Path, step: BuildImage) -> str:
+def _display_name(file: Path, step: BuildImage) -> str:
     """The file's path, relative to the context where it is in it."""
     return str(file.relative_to(step.context)) if file.is_relative_to(step.context) else str(file)
 
 
-def _ignored(step: BuildImage, file: Path, own: OwnFiles) -> Patterns:
+def _ignore_patterns(step: BuildImage, file: Path, own: OwnFiles) -> Patterns:
     """What the ignore file of the build leaves out, and which files of rbuild's are left out too.
 
     Raises RecipeError for what no engine takes.
     """
     try:
-        return ignored(with_rules(_given_ignore_text(step, file), own.rules(step.context)))
+        return parse_ignore_file(with_rules(_read_ignore_file(step, file), own.rules(step.context)))
     except PatternError as error:
-        message = f"the ignore file of {_shown(file, step)}: {error}"
+        message = f"the ignore file of {_display_name(file, step)}: {error}"
         raise RecipeError(message, hint="mend the line; docker refuses it too") from error
 
 
-def _given_ignore_text(step: BuildImage, file: Path) -> str:
+def _read_ignore_file(step: BuildImage, file: Path) -> str:
     try:
-        return ignore_file.given(step.context, file)
+        return ignore_file.read(step.context, file)
     except OSError as error:
-        message = f"the ignore file of {_shown(file, step)} can't be read: {error.strerror}"
+        message = f"the ignore file of {_display_name(file, step)} can't be read: {error.strerror}"
         raise RecipeError(message) from error
 
 
 def _leaves_out(text: str, paths: tuple[str, ...]) -> bool:
     """Whether an ignore file leaves out all of them for certain."""
     try:
-        return all(map(ignored(text).match, paths))
+        return all(map(parse_ignore_file(text).match, paths))
     except PatternError:
         return False
 
@@ -221,17 +225,19 @@ def _lookup(step: BuildImage, engine: Engine) -> Callable[[str], Image | None]:
     return look_up
 
 
-def _tell(made: Normal, builder: Builder, file: Path, reporter: StepReporter) -> None:
-    rules = ", ".join(dict.fromkeys(rewrite.rule for rewrite in made.rewrites))
+def _tell(made: Rewritten, builder: Builder, file: Path, reporter: StepReporter) -> None:
+    rules = ", ".join(dict.fromkeys(each.rule for each in made.rewrites))
     text = f"{file.name} rewritten for {builder.shown}: {rules}; rbuild plan --explain says why"
     reporter.notice("rewritten", text)
-    for rewrite in made.rewrites:
-        if rewrite.differs:
-            where = f"{file.name}:{rewrite.line}: {rewrite.instruction}"
-            reporter.notice("inexact", f"{where}: {rewrite.differs}", Level.WARNING)
+    for each in made.rewrites:
+        if each.differs:
+            where = f"{file.name}:{each.line}: {each.instruction}"
+            reporter.notice("inexact", f"{where}: {each.differs}", Level.WARNING)
 
 
-def _without_later_stages(step: BuildImage, file: Path, work: Work, directory: Path) -> BuildImage:
+def _without_later_stages(
+    step: BuildImage, file: Path, work: RewriteState, directory: Path
+) -> BuildImage:
     """The step with a containerfile that ends with the stage that is built.
 
     podman 4.3.1 and buildah 1.28.2 give `--label` to the last stage of the file; the one that is
@@ -246,10 +252,10 @@ def _without_later_stages(step: BuildImage, file: Path, work: Work, directory: P
     after = stages[built + 1].begin
     lines = plain.text(file, errors="surrogateescape").split("\n")
     text = "\n".join((*lines[: after.line - 1], ""))
-    return _changed(step, file, text, directory)
+    return _write_containerfile(step, file, text, directory)
 
 
-def _changed(
+def _write_containerfile(
     step: BuildImage, file: Path, text: str, directory: Path, *, files: bool = False
 ) -> BuildImage:
     """The step with another containerfile; `files`: it needs the build context FILES."""
@@ -275,7 +281,7 @@ def _with_ignore_file(step: BuildImage, file: Path, own: OwnFiles, directory: Pa
 
     It stands beside a containerfile of rbuild's; all engines but the classic builder look there.
     """
-    given = _given_ignore_text(step, file)
+    given = _read_ignore_file(step, file)
     leaves = _leaves_out(given, own.found(step.context))
     if leaves and not ignore_file.leads_out(step.context, file):
         return step
@@ -296,7 +302,7 @@ def _without_own(step: BuildImage, own: OwnFiles, directory: Path, *, classic: b
     def without(context: str, name: str) -> str:
         if "://" in context or not Path(context).is_dir() or not own.found(Path(context)):
             return context
-        return str(_copied_without(Path(context), own, directory / "contexts" / name))
+        return str(_copy_without(Path(context), own, directory / "contexts" / name))
 
     contexts = tuple(
         (name, without(value, str(number)))
@@ -304,13 +310,13 @@ def _without_own(step: BuildImage, own: OwnFiles, directory: Path, *, classic: b
     )
     context = step.context
     file = containerfile(step) if classic else None
-    if file and not _leaves_out(_given_ignore_text(step, file), own.found(context)):
+    if file and not _leaves_out(_read_ignore_file(step, file), own.found(context)):
         context = Path(without(str(context), "context"))
         step = dataclasses.replace(step, containerfile=file)
     return dataclasses.replace(step, context=context, build_contexts=contexts)
 
 
-def _copied_without(context: Path, own: OwnFiles, target: Path) -> Path:
+def _copy_without(context: Path, own: OwnFiles, target: Path) -> Path:
     # Few contexts are copied.
     from rootless_build.files.copying import copy_tree  # noqa: PLC0415
 

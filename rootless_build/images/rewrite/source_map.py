@@ -9,8 +9,8 @@ from typing import Final
 from rootless_build.backend.api import LABEL_IMAGE
 from rootless_build.images.containerfile.parser import logical_words
 from rootless_build.images.containerfile.syntax import Instruction
-from rootless_build.images.rewrite.context import shown
-from rootless_build.images.rewrite.rewriter import Line, Normal
+from rootless_build.images.rewrite.rewriter import Line, Rewritten
+from rootless_build.images.rewrite.state import abbreviate
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import ImageBuildError
 from rootless_build.model.events import ForwardingReporter, StepReporter, Stream
@@ -39,7 +39,7 @@ class OriginalReporter(ForwardingReporter):
     def __init__(
         self,
         inner: StepReporter,
-        made: Normal,
+        made: Rewritten,
         name: str,
         *,
         classic: bool,
@@ -76,10 +76,10 @@ class OriginalReporter(ForwardingReporter):
         if not self._renames:
             if line.origin is not None and line.origin.keyword == "FROM":
                 # Engines put the id of a stage, or the stand-in's name, in the place of the name.
-                instruction = shown(line.origin)
+                instruction = abbreviate(line.origin)
             begin = lines[0].origin
             if begin is not None and len(self._stages) > 1 and not self._classic:
-                stage = _called(begin, self._index(stage))
+                stage = _stage_name(begin, self._index(stage))
             # Engines count the label.
             self._inner.instruction(number, min(of, len(lines)), instruction, stage=stage)
             return
@@ -87,7 +87,7 @@ class OriginalReporter(ForwardingReporter):
             return
         self._last = line.origin
         here, total, place = self._counts.of(line.origin)
-        self._inner.instruction(here, total, shown(line.origin), stage=place)
+        self._inner.instruction(here, total, abbreviate(line.origin), stage=place)
 
     def output(self, data: bytes, stream: Stream = "stdout") -> None:
         """Output, without the rest of an instruction that has several lines."""
@@ -115,7 +115,7 @@ class OriginalReporter(ForwardingReporter):
         if current is None:
             return
         origin = current.line.origin
-        text = shown(origin) if origin else "a step that rbuild added"
+        text = abbreviate(origin) if origin else "a step that rbuild added"
         if failed is not None:
             place = f"{self._name}:{origin.line}" if origin else failed.place
             error.at(dataclasses.replace(failed, text=text, place=place))
@@ -140,14 +140,14 @@ class OriginalReporter(ForwardingReporter):
         if len(self._stages) == 1:
             return 0
         begins = [lines[0].origin for lines in self._stages]
-        names = [_called(begin, n) if begin else "" for n, begin in enumerate(begins)]
+        names = [_stage_name(begin, n) if begin else "" for n, begin in enumerate(begins)]
         return names.index(self._target) if self._target in names else -1
 
 
 class _Counts:
     """Which of how many instructions, and of which stage, the original's are."""
 
-    def __init__(self, made: Normal) -> None:
+    def __init__(self, made: Rewritten) -> None:
         stages = [
             [line.origin for line in stage if line.origin is not None]
             for stage in made.stages
@@ -159,7 +159,7 @@ class _Counts:
                 self._places[id(line.origin)] = (1, 1, None)
         for index, origins in enumerate(stages):
             unique = list(dict.fromkeys(map(id, origins)))
-            place = _called(origins[0], index) if len(stages) > 1 else None
+            place = _stage_name(origins[0], index) if len(stages) > 1 else None
             for number, origin in enumerate(unique, 1):
                 self._places[origin] = (number, len(unique), place)
 
@@ -167,7 +167,7 @@ class _Counts:
         return self._places[id(origin)]
 
 
-def _called(begin: Instruction, index: int) -> str:
+def _stage_name(begin: Instruction, index: int) -> str:
     """A stage as BuildKit shows it: the name that its FROM gives it, else its place in the file."""
     words = begin.body.split()
     return words[-1].lower() if len(words) > 2 and words[-2].upper() == "AS" else f"stage-{index}"

@@ -19,7 +19,7 @@ from typing import Final, TypedDict, cast
 from rootless_build.model.errors import HostError
 from rootless_build.process import mute_terminal, programs
 from rootless_build.process.programs import Completed, Environment
-from rootless_build.process.sandbox.places import Box
+from rootless_build.process.sandbox.mounts import Box
 
 _PRIVATE: Final = ("/tmp", "/var/tmp", "/dev/shm", "/run/user")  # noqa: S108 - not used as they are
 _OWN: Final = ("XDG_RUNTIME_DIR", "TMPDIR")
@@ -48,7 +48,7 @@ class _Report(TypedDict, total=False):
     denied: list[tuple[str, str]]
 
 
-class Looking:
+class Sandbox:
     """Runs programs of a project for a command that only looks at it.
 
     `environment` and `variables` are what they are given: paths in them can be read.
@@ -78,7 +78,7 @@ class Looking:
         kinds: dict[str, list[str]] = {}
         for kind, what in self._denied:
             kinds.setdefault(kind, []).append(what)
-        return tuple(_said(kind, found) for kind, found in kinds.items())
+        return tuple(_describe(kind, found) for kind, found in kinds.items())
 
     def why_not(self) -> str:
         """Why this host has no sandbox; empty where it has one. Nothing of the project's is run."""
@@ -105,7 +105,7 @@ class Looking:
             except _NoSandboxError as error:
                 if self._ran:
                     # The project may have a part in that.
-                    raise _ended(str(error)) from error
+                    raise _ended_error(str(error)) from error
                 if box.overlaid:
                     # Not every file system can be the lower one of an overlay.
                     self._why, box = str(error), dataclasses.replace(box, overlaid=False)
@@ -166,7 +166,7 @@ class Looking:
         if "failed" in report:
             raise _NoSandboxError(report["failed"])
         if "ended" in report:
-            raise _ended(report["ended"])
+            raise _ended_error(report["ended"])
         if "refused" in report:
             words = f"{argv[0]} can't start in the sandbox: {report['refused']}"
             raise HostError(words, finding="no-sandbox", hint=_WITHOUT)
@@ -174,12 +174,12 @@ class Looking:
         return Completed(report["status"], bytes(out), bytes(err))
 
 
-def _ended(why: str) -> HostError:
+def _ended_error(why: str) -> HostError:
     words = f"the sandbox in which the project is looked at ended: {why}"
     return HostError(words, finding="no-sandbox", hint=_WITHOUT)
 
 
-def _said(kind: str, found: Sequence[str]) -> str:
+def _describe(kind: str, found: Sequence[str]) -> str:
     known = [what for what in found if what]
     shown = ", ".join(known[:3]) + (f" and {len(known) - 3} more" if len(known) > 3 else "")
     return _WORDS[kind].format(shown).replace(" ()", "")

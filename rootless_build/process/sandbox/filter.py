@@ -34,7 +34,7 @@ _INTERFACES: Final = (0x8912, 0x8915)
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class NotifiedCall:
     """A call that is told. `paths` are the numbers of its arguments (directory, path); a directory
     of None is the process's own, and without a path it is the directory itself, or a file.
     """
@@ -102,51 +102,51 @@ _OF_X86: Final = {
     "utimes": 235,
 }
 _TOLD: Final = {
-    "connect": Told("connect"),
-    "sendto": Told("send"),
-    "sendmsg": Told("message"),
-    "sendmmsg": Told("message"),
-    "socket": Told("socket"),
-    "ioctl": Told("interfaces"),
-    "getgroups": Told("groups"),
-    "execve": Told("program", _NAMED),
-    "execveat": Told("program", _AT),
-    "openat": Told("open", _AT, 2),
-    "openat2": Told("open", _AT),
-    "open": Told("open", _NAMED, 1),
-    "creat": Told("open", _NAMED),
-    "truncate": Told("change", _NAMED),
-    "fchmodat": Told("change", _AT),
-    "fchmodat2": Told("change", _AT, at=3),
-    "fchownat": Told("change", _AT, at=4),
-    "utimensat": Told("change", _AT, at=3),
-    "fchmod": Told("change", _OPENED),
-    "fchown": Told("change", _OPENED),
-    "setxattr": Told("change", _NAMED),
-    "lsetxattr": Told("change link", _NAMED),
-    "fsetxattr": Told("change", _OPENED),
-    "removexattr": Told("change", _NAMED),
-    "lremovexattr": Told("change link", _NAMED),
-    "fremovexattr": Told("change", _OPENED),
-    "chmod": Told("change", _NAMED),
-    "chown": Told("change", _NAMED),
-    "lchown": Told("change link", _NAMED),
-    "utime": Told("change", _NAMED),
-    "utimes": Told("change", _NAMED),
-    "mkdirat": Told("make", _AT),
-    "mknodat": Told("make", _AT),
-    "mkdir": Told("make", _NAMED),
-    "mknod": Told("make", _NAMED),
-    "symlinkat": Told("make", ((1, 2),)),
-    "symlink": Told("make", ((None, 1),)),
-    "linkat": Told("make", ((2, 3),)),
-    "link": Told("make", ((None, 1),)),
-    "unlinkat": Told("remove", _AT),
-    "unlink": Told("remove", _NAMED),
-    "rmdir": Told("remove", _NAMED),
-    "renameat": Told("rename", ((0, 1), (2, 3))),
-    "renameat2": Told("rename", ((0, 1), (2, 3))),
-    "rename": Told("rename", ((None, 0), (None, 1))),
+    "connect": NotifiedCall("connect"),
+    "sendto": NotifiedCall("send"),
+    "sendmsg": NotifiedCall("message"),
+    "sendmmsg": NotifiedCall("message"),
+    "socket": NotifiedCall("socket"),
+    "ioctl": NotifiedCall("interfaces"),
+    "getgroups": NotifiedCall("groups"),
+    "execve": NotifiedCall("program", _NAMED),
+    "execveat": NotifiedCall("program", _AT),
+    "openat": NotifiedCall("open", _AT, 2),
+    "openat2": NotifiedCall("open", _AT),
+    "open": NotifiedCall("open", _NAMED, 1),
+    "creat": NotifiedCall("open", _NAMED),
+    "truncate": NotifiedCall("change", _NAMED),
+    "fchmodat": NotifiedCall("change", _AT),
+    "fchmodat2": NotifiedCall("change", _AT, at=3),
+    "fchownat": NotifiedCall("change", _AT, at=4),
+    "utimensat": NotifiedCall("change", _AT, at=3),
+    "fchmod": NotifiedCall("change", _OPENED),
+    "fchown": NotifiedCall("change", _OPENED),
+    "setxattr": NotifiedCall("change", _NAMED),
+    "lsetxattr": NotifiedCall("change link", _NAMED),
+    "fsetxattr": NotifiedCall("change", _OPENED),
+    "removexattr": NotifiedCall("change", _NAMED),
+    "lremovexattr": NotifiedCall("change link", _NAMED),
+    "fremovexattr": NotifiedCall("change", _OPENED),
+    "chmod": NotifiedCall("change", _NAMED),
+    "chown": NotifiedCall("change", _NAMED),
+    "lchown": NotifiedCall("change link", _NAMED),
+    "utime": NotifiedCall("change", _NAMED),
+    "utimes": NotifiedCall("change", _NAMED),
+    "mkdirat": NotifiedCall("make", _AT),
+    "mknodat": NotifiedCall("make", _AT),
+    "mkdir": NotifiedCall("make", _NAMED),
+    "mknod": NotifiedCall("make", _NAMED),
+    "symlinkat": NotifiedCall("make", ((1, 2),)),
+    "symlink": NotifiedCall("make", ((None, 1),)),
+    "linkat": NotifiedCall("make", ((2, 3),)),
+    "link": NotifiedCall("make", ((None, 1),)),
+    "unlinkat": NotifiedCall("remove", _AT),
+    "unlink": NotifiedCall("remove", _NAMED),
+    "rmdir": NotifiedCall("remove", _NAMED),
+    "renameat": NotifiedCall("rename", ((0, 1), (2, 3))),
+    "renameat2": NotifiedCall("rename", ((0, 1), (2, 3))),
+    "rename": NotifiedCall("rename", ((None, 0), (None, 1))),
 }
 _GONE: Final = {"io_uring_setup": (425, 425), "add_key": (217, 248), "request_key": (218, 249)} | {
     "keyctl": (219, 250)
@@ -161,7 +161,7 @@ _FOREIGN: Final = {
 _Instruction = tuple[int, int, int, int]
 
 
-def told(of: Machine) -> Mapping[int, Told]:
+def notified_calls(of: Machine) -> Mapping[int, NotifiedCall]:
     """The calls that are told, by their numbers."""
     numbers = _numbers(of)
     return {numbers[name]: call for name, call in _TOLD.items() if name in numbers}
@@ -192,7 +192,7 @@ def program(of: Machine) -> bytes:
     code += _when(
         numbers["socketpair"], _but_for(1, 0xF, (_STREAM, _PACKETS), errno.EPROTONOSUPPORT)
     )
-    for number, call in told(of).items():
+    for number, call in notified_calls(of).items():
         if call.kind == "send":
             code += _when(number, _with_address())
         elif call.kind == "socket":

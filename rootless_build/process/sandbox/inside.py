@@ -15,8 +15,8 @@ from typing import Final, NoReturn
 
 from rootless_build.model.data import dataclass
 from rootless_build.process.sandbox import filter as calls
-from rootless_build.process.sandbox import kernel, left, places
-from rootless_build.process.sandbox.places import Box, Layers
+from rootless_build.process.sandbox import kernel, mounts, traces
+from rootless_build.process.sandbox.mounts import Box, Layers
 from rootless_build.process.sandbox.watch import Watch
 
 _ROOTS_OWN: Final = frozenset({0, 1, 2, 3})
@@ -60,7 +60,7 @@ def _become(box: Box, report: int) -> None:
     try:
         os.setsid()
         os.chdir(box.directory)
-        kernel.write_only_below((*box.writable, *places.nodes()))
+        kernel.write_only_below((*box.writable, *mounts.nodes()))
     except BaseException as error:
         _refuse(report, "refused", error)
 
@@ -68,7 +68,7 @@ def _become(box: Box, report: int) -> None:
 def _start(box: Box, caller: _Caller, report: int) -> int:
     """Zero in the process that becomes the program. The one that watches ends here."""
     kernel.die_with_parent(signal.SIGKILL)
-    layers = places.mount(box)
+    layers = mounts.mount(box)
     kernel.drop_capabilities(caller.machine, _ROOTS_OWN if os.geteuid() == 0 else frozenset())
     listener = kernel.watch_calls(caller.machine, calls.program(caller.machine))
     # Before there is anybody; a program that is started can be looked into again.
@@ -89,7 +89,7 @@ def _watch(
     kernel.close_all_but({report, listener, layers.upper, layers.lower})
     watch = Watch(listener, caller.machine, caller.groups, box)
     status = os.waitstatus_to_exitcode(watch.until_end(child))
-    for kind, what in (*left.network(), *left.files(box, layers)):
+    for kind, what in (*traces.network(), *traces.files(box, layers)):
         watch.deny(kind, what)
     _tell(report, {"status": status, "denied": [*watch.denied]})
     os._exit(0)

@@ -57,7 +57,7 @@ def machine() -> Machine:
     return Machine(_GENERIC[name], 277, 91)
 
 
-def _checked(result: int, what: str) -> int:
+def _check(result: int, what: str) -> int:
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), what)
@@ -66,12 +66,12 @@ def _checked(result: int, what: str) -> int:
 
 def _call(what: str, number: int, *arguments: int | bytes | None) -> int:
     words = [ctypes.c_long(one) if isinstance(one, int) else one for one in arguments]
-    return _checked(int(_libc.syscall(ctypes.c_long(number), *words)), what)
+    return _check(int(_libc.syscall(ctypes.c_long(number), *words)), what)
 
 
 def unshare(flags: int) -> None:
     """Give this process namespaces of its own."""
-    _checked(_libc.unshare(flags), "unshare")
+    _check(_libc.unshare(flags), "unshare")
 
 
 def close_all_but(kept: set[int]) -> None:
@@ -87,7 +87,7 @@ def mount(source: str, target: str, kind: str, flags: int = 0, options: str = ""
     """Mount a file system."""
     given = (os.fsencode(word) for word in (source, target, kind))
     done = _libc.mount(*given, ctypes.c_ulong(flags), os.fsencode(options) or None)
-    _checked(done, f"mount {kind} on {target}")
+    _check(done, f"mount {kind} on {target}")
 
 
 def set_attributes(tree: int | str, attributes: int) -> None:
@@ -121,12 +121,12 @@ def _control(*numbers: int) -> int:
 
 def die_with_parent(number: int) -> None:
     """Have this process get a signal when its parent ends."""
-    _checked(_control(_PR_SET_PDEATHSIG, number), "prctl PR_SET_PDEATHSIG")
+    _check(_control(_PR_SET_PDEATHSIG, number), "prctl PR_SET_PDEATHSIG")
 
 
 def hide_from_others() -> None:
     """Nobody else may look into this process."""
-    _checked(_control(_PR_SET_DUMPABLE, 0), "prctl PR_SET_DUMPABLE")
+    _check(_control(_PR_SET_DUMPABLE, 0), "prctl PR_SET_DUMPABLE")
 
 
 def drop_capabilities(of: Machine, kept: frozenset[int]) -> None:
@@ -139,7 +139,7 @@ def drop_capabilities(of: Machine, kept: frozenset[int]) -> None:
     head = _CAPABILITIES.to_bytes(4, "little") + bytes(4)
     sets = mask.to_bytes(4, "little") * 2 + bytes(4) + bytes(12)
     _call("capset", of.capset, head, sets)
-    _checked(_control(_PR_SET_NO_NEW_PRIVS, 1), "prctl PR_SET_NO_NEW_PRIVS")
+    _check(_control(_PR_SET_NO_NEW_PRIVS, 1), "prctl PR_SET_NO_NEW_PRIVS")
 
 
 def watch_calls(of: Machine, program: bytes) -> int:
@@ -187,4 +187,4 @@ def write_memory(process: int, address: int, data: bytes) -> None:
     here = ctypes.addressof(code).to_bytes(8, "little") + size
     there = address.to_bytes(8, "little") + size
     one, none = ctypes.c_ulong(1), ctypes.c_ulong(0)
-    _checked(_libc.process_vm_writev(process, here, one, there, one, none), "process_vm_writev")
+    _check(_libc.process_vm_writev(process, here, one, there, one, none), "process_vm_writev")

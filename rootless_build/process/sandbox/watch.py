@@ -19,8 +19,8 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from rootless_build.process.sandbox import filter as calls
-from rootless_build.process.sandbox import kernel, left
-from rootless_build.process.sandbox.places import Box
+from rootless_build.process.sandbox import kernel, traces
+from rootless_build.process.sandbox.mounts import Box
 
 _RECEIVE, _SEND = 0xC0502100, 0xC0182101
 _GO_ON: Final = 1
@@ -51,7 +51,7 @@ class Watch:
         self, listener: int, machine: kernel.Machine, groups: Sequence[int], box: Box
     ) -> None:
         self._listener = listener
-        self._told = calls.told(machine)
+        self._told = calls.notified_calls(machine)
         self._groups = groups
         self._written = tuple(f"{place}/" for place in box.writable)
         self._sealed = tuple(f"{place}/" for place in box.shown)
@@ -101,14 +101,14 @@ class Watch:
         except OSError:
             return  # as above
 
-    def _unreadable(self, call: calls.Told) -> tuple[int, int, int]:
+    def _unreadable(self, call: calls.NotifiedCall) -> tuple[int, int, int]:
         if call.kind == "connect":
             self.deny("socket", "")
             return 0, -errno.ECONNREFUSED, 0
         return 0, 0, _GO_ON
 
     def _judge(
-        self, process: int, call: calls.Told, arguments: Sequence[int]
+        self, process: int, call: calls.NotifiedCall, arguments: Sequence[int]
     ) -> tuple[int, int, int]:
         """The value, the error, and whether the kernel is to go on, in which case neither is."""
         if call.kind == "connect":
@@ -181,7 +181,7 @@ class Watch:
 
     # --- files ----------------------------------------------------------------------------------
 
-    def _changes(self, process: int, call: calls.Told, arguments: Sequence[int]) -> bool:
+    def _changes(self, process: int, call: calls.NotifiedCall, arguments: Sequence[int]) -> bool:
         """Note what it would change. True where that has to be refused here."""
         named = [self._path(process, arguments, *path) for path in call.paths]
         stays = call.at is not None and arguments[call.at] & _NO_FOLLOW
@@ -216,7 +216,7 @@ class Watch:
                 self.deny("program", path)
             return False
         fifo = kind == "open" and _is_fifo(path) and os.access(path, os.W_OK)
-        harmless = left.is_cache(path) or PurePosixPath(path).name in _INDEX
+        harmless = traces.is_cache(path) or PurePosixPath(path).name in _INDEX
         if fifo or (self._is_denied(kind, path) and not harmless):
             self.deny("write", path)
         return fifo
@@ -271,17 +271,17 @@ def _real(path: str, process: int, *, last: bool) -> str:
         if path.startswith(own):
             path = its + path.removeprefix(own)
     if last:
-        if found := _resolved(path):
+        if found := _resolve(path):
             # A pipe or a socket has no path.
             return found if found.startswith("/") else path
         if os.path.islink(path):  # noqa: PTH114 - as above
             return os.path.realpath(path)
     parent, name = os.path.split(path.rstrip("/"))
-    above = _resolved(parent or "/") or os.path.normpath(parent)
+    above = _resolve(parent or "/") or os.path.normpath(parent)
     return os.path.join(above, name)  # noqa: PTH118 - as above
 
 
-def _resolved(path: str) -> str:
+def _resolve(path: str) -> str:
     """Where a path leads, in one step however deep that is; empty where nothing is."""
     try:
         place = os.open(path, os.O_PATH | os.O_CLOEXEC)

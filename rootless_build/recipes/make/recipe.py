@@ -36,7 +36,7 @@ from rootless_build.recipes.shell import line as shell_line
 from rootless_build.recipes.shell.line import NotSimpleError, Part
 
 if TYPE_CHECKING:
-    from rootless_build.process.sandbox import Looking
+    from rootless_build.process.sandbox import Sandbox
 
 _RUN_ANYWAY = "make runs a line with $(MAKE) in it even while it is only asked what it would do"
 _READS_ENVIRONMENT = re.compile(r"\s(?:bake|compose|--env-file)\b")
@@ -309,7 +309,7 @@ def _link_on_the_way(place: Path, directory: Path) -> Path | None:
 class _Begun:
     """The steps so far. Whether one may change files is looked at once, however many follow."""
 
-    def __init__(self, steps: Sequence[Step], looking: Looking | None = None) -> None:
+    def __init__(self, steps: Sequence[Step], looking: Sandbox | None = None) -> None:
         self.steps = list(steps)
         self.looking = looking
         self._looked: tuple[int, Step | None] = (0, None)

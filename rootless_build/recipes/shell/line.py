@@ -20,7 +20,7 @@ from rootless_build.model.data import dataclass
 from rootless_build.process import programs
 
 if TYPE_CHECKING:
-    from rootless_build.process.sandbox import Looking
+    from rootless_build.process.sandbox import Sandbox
 
 ASSIGNMENT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=", re.DOTALL)
 PROGRAMS: Final = frozenset({"docker", "docker-buildx", "podman"})
@@ -143,7 +143,7 @@ def expanded(
     environment: Mapping[str, str],
     shell: Sequence[str],
     logical: str | None = None,
-    looking: Looking | None = None,
+    looking: Sandbox | None = None,
 ) -> tuple[tuple[str, ...], dict[str, str]]:
     """The words of a simple command and its assignments, as the shell expands them. `logical` is
     a directory that is not there yet, in whose place the shell is in another. The shell has the
@@ -182,7 +182,7 @@ def _run(
     argv: Sequence[str],
     environment: programs.Environment,
     directory: Path,
-    looking: Looking | None,
+    looking: Sandbox | None,
     *,
     asks: bool,
 ) -> programs.Completed:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rootless_build.host import gather
 from rootless_build.host.facts import Account, EngineAnswer, Place, Role
-from rootless_build.host.replay import from_data, report, to_data
+from rootless_build.host.facts_json import from_data, report, to_data
 from tests.ordinary_host import ORDINARY
 
 

@@ -15,7 +15,7 @@ from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Final
 
-from rootless_build.images.rewrite.session import explained
+from rootless_build.images.rewrite.session import explain
 from rootless_build.model.plan import BuildImage
 
 ERAS: Final = Path(__file__).parents[2] / "data" / "eras"
@@ -56,7 +56,7 @@ def rules(file: Path, target: str, engine: str) -> Rules:
     known = any(line.endswith(f" AS {target}") for line in file.read_text().splitlines())
     named = target if known and "--mount" in file.read_text() else None
     step = BuildImage(context=file.parent, containerfile=file, target=named)
-    met = explained(step, engine)
+    met = explain(step, engine)
     assert not any(rewrite.differs and not rewrite.refused for rewrite in met)
     return frozenset(rewrite.rule + _REFUSED * bool(rewrite.refused) for rewrite in met)
 

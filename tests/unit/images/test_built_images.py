@@ -12,16 +12,16 @@ from typing import cast
 import pytest
 
 from rootless_build.backend.api import LABEL_IMAGE, Engine, StoredImage, StoredImages
-from rootless_build.images import built as built_images
+from rootless_build.images import image_records as built_images
 from rootless_build.images import removal as image_removal
-from rootless_build.images import replaced as replaced_images
-from rootless_build.images.built import Built, BuiltImages, Step
+from rootless_build.images import superseded as replaced_images
+from rootless_build.images.image_records import BuildRecord, ImageRecords, StepIdentity
 from rootless_build.model.errors import ImageBuildError, StepFailedError
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage
 from tests.unit.backend.idle_engine import IdleEngine
 
-STEP = Step("/project", "key", ("localhost/name:latest",))
+STEP = StepIdentity("/project", "key", ("localhost/name:latest",))
 
 
 def identity(number: int) -> str:
@@ -57,8 +57,8 @@ class Storage(IdleEngine):
 
 
 @pytest.fixture
-def records(tmp_path: Path) -> BuiltImages:
-    return BuiltImages(tmp_path / "images", "podman")
+def records(tmp_path: Path) -> ImageRecords:
+    return ImageRecords(tmp_path / "images", "podman")
 
 
 def reporter() -> StepReporter:
@@ -66,11 +66,11 @@ def reporter() -> StepReporter:
 
 
 def build(
-    records: BuiltImages, storage: Storage, *numbers: int, step: Step = STEP, cut: int = 11
+    records: ImageRecords, storage: Storage, *numbers: int, step: StepIdentity = STEP, cut: int = 11
 ) -> None:
     """One that tells of these images, as engines do; those that are not there it makes."""
     engine = cast("Engine", storage)
-    with built_images.recorded(records, step, engine, reporter()) as journal:
+    with built_images.record_build(records, step, engine, reporter()) as journal:
         assert journal is not None
         for number in numbers:
             if identity(number) not in storage.images:
@@ -79,20 +79,20 @@ def build(
         journal.made(identity(numbers[-1]))
 
 
-def fails(records: BuiltImages, storage: Storage, number: int) -> None:
+def fails(records: ImageRecords, storage: Storage, number: int) -> None:
     """A build that made one image, and then no other."""
-    with built_images.recorded(records, STEP, cast("Engine", storage), reporter()) as journal:
+    with built_images.record_build(records, STEP, cast("Engine", storage), reporter()) as journal:
         assert journal is not None
         storage.add(number)
         journal.reporter(reporter()).image(identity(number))
         raise ImageBuildError("failed")
 
 
-def ours(records: BuiltImages) -> list[set[str]]:
+def ours(records: ImageRecords) -> list[set[str]]:
     return [set(built.ours) for built in records.all()]
 
 
-def test_what_was_there_before_is_not_rbuilds_whatever_a_build_tells(records: BuiltImages) -> None:
+def test_what_was_there_before_is_not_rbuilds_whatever_a_build_tells(records: ImageRecords) -> None:
     storage = Storage(StoredImage(identity(1)))
     build(records, storage, 1, 2, 3)
     (built,) = records.all()
@@ -101,22 +101,22 @@ def test_what_was_there_before_is_not_rbuilds_whatever_a_build_tells(records: Bu
     assert (built.image, built.backend, built.step) == (identity(3), "podman", STEP)
 
 
-def test_what_another_build_made_is_shared_but_not_its_result(records: BuiltImages) -> None:
+def test_what_another_build_made_is_shared_but_not_its_result(records: ImageRecords) -> None:
     storage = Storage()
     build(records, storage, 1, 2)
-    other = Step("/other", "key")
+    other = StepIdentity("/other", "key")
     build(records, storage, 1, 2, 3, step=other)
     assert ours(records)[1] == {identity(1), identity(3)}
 
 
-def test_a_base_image_is_not_of_the_build_that_uses_it(records: BuiltImages) -> None:
+def test_a_base_image_is_not_of_the_build_that_uses_it(records: ImageRecords) -> None:
     storage = Storage()
     build(records, storage, 1, step=built_images.of_base("localhost/debian:12"))
     build(records, storage, 1, 2)
     assert ours(records)[1] == {identity(2)}
 
 
-def test_a_build_that_fails_is_on_record_too(records: BuiltImages) -> None:
+def test_a_build_that_fails_is_on_record_too(records: ImageRecords) -> None:
     storage = Storage()
     with pytest.raises(ImageBuildError):
         fails(records, storage, 1)
@@ -127,7 +127,7 @@ def test_a_build_that_fails_is_on_record_too(records: BuiltImages) -> None:
 
 @pytest.mark.parametrize("cut", [0, 1, 40])
 def test_a_build_that_was_killed_is_on_record_at_the_next(
-    records: BuiltImages, tmp_path: Path, cut: int
+    records: ImageRecords, tmp_path: Path, cut: int
 ) -> None:
     """Whatever of its last line is on disk."""
     storage = Storage(StoredImage(identity(1)))
@@ -153,7 +153,7 @@ def test_a_build_that_was_killed_is_on_record_at_the_next(
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]\n", '{"storage": 3}\n', "null\nabc\n"])
-def test_a_journal_that_says_nothing_goes(records: BuiltImages, tmp_path: Path, text: str) -> None:
+def test_a_journal_that_says_nothing_goes(records: ImageRecords, tmp_path: Path, text: str) -> None:
     (tmp_path / "images").mkdir()
     journal = tmp_path / "images" / "00000000000000000001-4194305.1.journal"
     journal.write_text(text)
@@ -163,11 +163,11 @@ def test_a_journal_that_says_nothing_goes(records: BuiltImages, tmp_path: Path, 
 
 
 def test_the_record_waits_where_the_engine_does_not_answer(
-    records: BuiltImages, tmp_path: Path
+    records: ImageRecords, tmp_path: Path
 ) -> None:
     storage = Storage()
     engine = cast("Engine", storage)
-    with built_images.recorded(records, STEP, engine, reporter()) as journal:
+    with built_images.record_build(records, STEP, engine, reporter()) as journal:
         assert journal is not None
         storage.add(1)
         journal.made(identity(1))
@@ -180,10 +180,10 @@ def test_the_record_waits_where_the_engine_does_not_answer(
     assert ours(records) == [{identity(1)}]
 
 
-def test_an_engine_that_does_not_answer_is_built_with_all_the_same(records: BuiltImages) -> None:
+def test_an_engine_that_does_not_answer_is_built_with_all_the_same(records: ImageRecords) -> None:
     said: list[object] = []
     silent = cast("Engine", Storage(silent=True))
-    with built_images.recorded(records, STEP, silent, StepReporter(said.append, 1)) as journal:
+    with built_images.record_build(records, STEP, silent, StepReporter(said.append, 1)) as journal:
         assert journal is None
     assert "not on record" in str(said)
 
@@ -201,7 +201,7 @@ def test_an_engine_that_does_not_answer_is_built_with_all_the_same(records: Buil
     ],
 )
 def test_a_record_that_can_not_be_read_counts_as_none(
-    records: BuiltImages, tmp_path: Path, change: dict[str, object]
+    records: ImageRecords, tmp_path: Path, change: dict[str, object]
 ) -> None:
     build(records, Storage(), 1)
     (file,) = (tmp_path / "images").glob("*.json")
@@ -209,7 +209,7 @@ def test_a_record_that_can_not_be_read_counts_as_none(
     assert records.all() == ()
 
 
-def test_a_step_that_is_built_again_has_one_record(records: BuiltImages) -> None:
+def test_a_step_that_is_built_again_has_one_record(records: ImageRecords) -> None:
     storage = Storage()
     for _ in range(3):
         build(records, storage, 1, 2)
@@ -274,13 +274,13 @@ def test_an_image_of_the_users_keeps_those_it_is_made_of() -> None:
 def test_layers_count_once_and_for_the_last_that_has_them() -> None:
     stored = StoredImages((BASE, LOWER, UPPER))
     sizes = {"l0": 1000, "l1": 100, "l2": 10, "upper": 1}
-    found = image_removal.freed(stored, (UPPER, LOWER), sizes)
+    found = image_removal.freed_bytes(stored, (UPPER, LOWER), sizes)
     assert [size for _, size in found] == [11, 100]
-    found = image_removal.freed(
+    found = image_removal.freed_bytes(
         StoredImages(stored.images, frozenset({"l1"})), (UPPER, LOWER), sizes
     )
     assert [size for _, size in found] == [11, 0]
-    found = image_removal.freed(stored, (UPPER, LOWER), {"upper": 1, "l2": 10})
+    found = image_removal.freed_bytes(stored, (UPPER, LOWER), {"upper": 1, "l2": 10})
     assert [size for _, size in found] == [11, None]
 
 
@@ -288,7 +288,7 @@ LABEL = ((LABEL_IMAGE, "- /project"),)
 
 
 def labelled(*images: StoredImage) -> tuple[set[str], set[str]]:
-    found = image_removal.labelled(StoredImages(images), (), "/project")
+    found = image_removal.find_labelled(StoredImages(images), (), "/project")
     return set(found.proven), set(found.doubtful)
 
 
@@ -310,19 +310,21 @@ def test_what_a_proven_image_is_made_of_goes_where_it_has_the_label_too() -> Non
 
 
 def test_what_a_build_of_another_project_uses_is_needed() -> None:
-    other = Built("1", "idle", "podman", Step("/other", "key"), "x", frozenset({"x"}), MINE)
-    needed = image_removal.needed_of_record([other], lambda _: False, lambda _: "")
+    other = BuildRecord(
+        "1", "idle", "podman", StepIdentity("/other", "key"), "x", frozenset({"x"}), MINE
+    )
+    needed = image_removal.needed_by_records([other], lambda _: False, lambda _: "")
     assert needed == dict.fromkeys(MINE, "the build of /other uses it")
 
 
 # --- what a build replaced ----------------------------------------------------------------------
 
 
-def replaced(records: BuiltImages, storage: Storage, keep: int = 0) -> tuple[int, int]:
-    return replaced_images.remove(records, STEP, cast("Engine", storage), keep, ())
+def replaced(records: ImageRecords, storage: Storage, keep: int = 0) -> tuple[int, int]:
+    return replaced_images.remove_superseded(records, STEP, cast("Engine", storage), keep, ())
 
 
-def test_the_image_before_goes_but_not_what_the_new_one_is_made_of(records: BuiltImages) -> None:
+def test_the_image_before_goes_but_not_what_the_new_one_is_made_of(records: ImageRecords) -> None:
     storage = Storage()
     build(records, storage, 1, 2, 3)
     build(records, storage, 1, 4, 5)
@@ -331,7 +333,7 @@ def test_the_image_before_goes_but_not_what_the_new_one_is_made_of(records: Buil
     assert len(records.all()) == 1
 
 
-def test_as_many_as_are_asked_for_stay(records: BuiltImages) -> None:
+def test_as_many_as_are_asked_for_stay(records: ImageRecords) -> None:
     storage = Storage()
     for number in range(1, 6):
         build(records, storage, number)
@@ -340,7 +342,7 @@ def test_as_many_as_are_asked_for_stay(records: BuiltImages) -> None:
     assert replaced(records, storage, keep=7) == (0, 0)
 
 
-def test_nothing_goes_after_a_build_that_failed(records: BuiltImages) -> None:
+def test_nothing_goes_after_a_build_that_failed(records: ImageRecords) -> None:
     storage = Storage()
     build(records, storage, 1)
     with pytest.raises(ImageBuildError):
@@ -349,17 +351,17 @@ def test_nothing_goes_after_a_build_that_failed(records: BuiltImages) -> None:
     assert len(storage.images) == 2
 
 
-def test_what_another_project_is_made_of_stays(records: BuiltImages) -> None:
+def test_what_another_project_is_made_of_stays(records: ImageRecords) -> None:
     storage = Storage()
     build(records, storage, 1, 2)
-    build(records, storage, 1, 3, step=Step("/other", "key"))
+    build(records, storage, 1, 3, step=StepIdentity("/other", "key"))
     build(records, storage, 4, 5)
     assert replaced(records, storage) == (1, 0)
     assert identity(1) in storage.images
-    assert [type(built) for built in records.all()] == [Built, Built]
+    assert [type(built) for built in records.all()] == [BuildRecord, BuildRecord]
 
 
-def test_what_an_engine_refuses_is_tried_again(records: BuiltImages) -> None:
+def test_what_an_engine_refuses_is_tried_again(records: ImageRecords) -> None:
     storage = Storage()
     build(records, storage, 1)
     build(records, storage, 2)
@@ -378,7 +380,7 @@ class Interrupted(Storage):
         raise KeyboardInterrupt
 
 
-def test_what_was_left_by_an_interruption_is_still_on_record(records: BuiltImages) -> None:
+def test_what_was_left_by_an_interruption_is_still_on_record(records: ImageRecords) -> None:
     storage = Interrupted()
     build(records, storage, 1, 2)
     build(records, storage, 3, 4)
@@ -407,7 +409,7 @@ def builds_elsewhere(place: Path, lines: str) -> Iterator[None]:
 
 @pytest.mark.parametrize("known", ["before", "seen", "nothing"])
 def test_what_a_build_elsewhere_may_take_stays(
-    records: BuiltImages, tmp_path: Path, known: str
+    records: ImageRecords, tmp_path: Path, known: str
 ) -> None:
     """Whether it was there before, was told since, or the build has told nothing yet."""
     storage = Storage()
@@ -433,7 +435,7 @@ def test_what_a_build_elsewhere_may_take_stays(
     assert replaced(records, storage) == (2, 0)
 
 
-def test_a_build_in_another_storage_keeps_nothing(records: BuiltImages, tmp_path: Path) -> None:
+def test_a_build_in_another_storage_keeps_nothing(records: ImageRecords, tmp_path: Path) -> None:
     storage = Storage()
     build(records, storage, 1)
     head = {
@@ -450,17 +452,17 @@ def test_a_build_in_another_storage_keeps_nothing(records: BuiltImages, tmp_path
         assert replaced(records, storage) == (1, 0)
 
 
-def test_what_is_needed_stays_on_record(records: BuiltImages) -> None:
+def test_what_is_needed_stays_on_record(records: ImageRecords) -> None:
     storage = Storage()
     build(records, storage, 1)
     build(records, storage, 2)
     engine = cast("Engine", storage)
-    assert replaced_images.remove(records, STEP, engine, 0, {identity(1)}) == (0, 0)
+    assert replaced_images.remove_superseded(records, STEP, engine, 0, {identity(1)}) == (0, 0)
     assert ours(records) == [{identity(1)}, {identity(2)}]
     assert replaced(records, storage) == (1, 0)
 
 
-def test_a_name_of_a_later_step_is_on_record(records: BuiltImages) -> None:
+def test_a_name_of_a_later_step_is_on_record(records: ImageRecords) -> None:
     storage = Storage()
     build(records, storage, 1)
     engine = cast("Engine", storage)

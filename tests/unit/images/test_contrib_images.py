@@ -9,7 +9,7 @@ import pytest
 
 from rootless_build.images.bases.executables import LABEL
 from rootless_build.images.containerfile.parser import parse
-from rootless_build.images.rewrite.session import explained
+from rootless_build.images.rewrite.session import explain
 from rootless_build.model.plan import BuildImage
 from tests.unit.images.eras import ENGINES
 
@@ -33,7 +33,7 @@ IN_SCRIPT = 'DOCKER_CROSSPLATFORMS=${DOCKER_CROSSPLATFORMS:-"linux/amd64 windows
 @pytest.mark.parametrize("image", sorted(IMAGES.iterdir()), ids=lambda image: image.name)
 def test_every_engine_gets_the_same(image: Path, engine: str) -> None:
     step = BuildImage(image, image / "Containerfile")
-    assert not [rewrite for rewrite in explained(step, engine) if rewrite.differs]
+    assert not [rewrite for rewrite in explain(step, engine) if rewrite.differs]
 
 
 def test_the_label_is_the_one_that_is_read() -> None:

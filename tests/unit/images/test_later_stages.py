@@ -8,8 +8,8 @@ from typing import cast
 import pytest
 
 from rootless_build.backend.api import Engine
-from rootless_build.images.rewrite.options import Building
-from rootless_build.images.rewrite.session import normalised
+from rootless_build.images.rewrite.options import RewriteOptions
+from rootless_build.images.rewrite.session import rewrite_build
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage
 from tests.unit.backend.idle_engine import LocalEngine
@@ -25,7 +25,7 @@ def built(directory: Path, target: str | None, builder: str = "podman 4.3.1") ->
     step = BuildImage(directory, target=target)
     engine = cast("Engine", LocalEngine())
     reporter = StepReporter(lambda _: None, 1)
-    with normalised(step, engine, reporter, Building(builder)) as (made, _):
+    with rewrite_build(step, engine, reporter, RewriteOptions(builder)) as (made, _):
         return made.containerfile.read_text() if made.containerfile else None
 
 
@@ -58,7 +58,7 @@ def test_an_ignore_file_of_its_own_stays_its_own(tmp_path: Path) -> None:
     step = BuildImage(tmp_path, containerfile=tmp_path / "Dockerfile", target="one")
     engine = cast("Engine", LocalEngine())
     reporter = StepReporter(lambda _: None, 1)
-    with normalised(step, engine, reporter, Building("podman 4.3.1")) as (made, _):
+    with rewrite_build(step, engine, reporter, RewriteOptions("podman 4.3.1")) as (made, _):
         assert made.containerfile is not None
         beside = made.containerfile.with_name("Dockerfile.dockerignore")
         assert beside.read_text() == "b\n"

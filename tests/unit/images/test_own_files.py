@@ -13,10 +13,10 @@ import pytest
 from rootless_build.backend.api import Engine
 from rootless_build.freshness import fingerprints
 from rootless_build.freshness.ignore import Rules
-from rootless_build.images.containerfile.patterns import ignored
+from rootless_build.images.containerfile.patterns import parse_ignore_file
 from rootless_build.images.own_files import OwnFiles, with_rules
-from rootless_build.images.rewrite.options import Building
-from rootless_build.images.rewrite.session import normalised
+from rootless_build.images.rewrite.options import RewriteOptions
+from rootless_build.images.rewrite.session import rewrite_build
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage, BuildOutput, Bundles, Plan
 from tests.unit.backend.idle_engine import LocalEngine
@@ -60,7 +60,10 @@ def own(project: Path) -> OwnFiles:
 
 def test_the_rules_leave_out_rbuilds_files_alone(project: Path) -> None:
     text = with_rules("*\n!*\n!bundles/**", own(project).rules(project))
-    matches, rules = ignored(text).match, Rules(with_rules("", own(project).rules(project)))
+    matches, rules = (
+        parse_ignore_file(text).match,
+        Rules(with_rules("", own(project).rules(project))),
+    )
     for name in OURS:
         assert matches(name), name
     for name in THEIRS:
@@ -96,8 +99,8 @@ def test_their_changes_are_no_changes_of_the_context(project: Path, tmp_path: Pa
 def prepared(step: BuildImage, builder: str, places: OwnFiles) -> Iterator[BuildImage]:
     """The step as an engine gets it."""
     reporter = StepReporter(lambda _: None, 1)
-    with normalised(
-        step, cast("Engine", LocalEngine()), reporter, Building(builder, own=places)
+    with rewrite_build(
+        step, cast("Engine", LocalEngine()), reporter, RewriteOptions(builder, own=places)
     ) as (made, _):
         yield made
 
@@ -112,7 +115,7 @@ def test_engines_get_an_ignore_file_with_the_projects_own_rules(
         assert made.containerfile is not None
         text = made.containerfile.with_name("Dockerfile.dockerignore").read_text()
         assert text.startswith(given)
-        assert all(ignored(text).match(name) for name in OURS)
+        assert all(parse_ignore_file(text).match(name) for name in OURS)
         assert made.containerfile.read_text() == "FROM scratch\n"
     assert sorted(path.name for path in project.iterdir() if path.is_file()) == sorted(
         [".dockerignore", ".rbuild-notes", "Dockerfile", "provenance.intoto.json"]

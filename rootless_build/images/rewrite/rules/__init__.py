@@ -12,7 +12,6 @@ from typing import Final
 
 from rootless_build.images.containerfile.patterns import PatternError
 from rootless_build.images.containerfile.syntax import Instruction
-from rootless_build.images.rewrite.context import At
 from rootless_build.images.rewrite.rules.checksum import checksum
 from rootless_build.images.rewrite.rules.chmod import chmod
 from rootless_build.images.rewrite.rules.copy_heredoc import copy_heredoc
@@ -31,8 +30,9 @@ from rootless_build.images.rewrite.rules.security import device, security
 from rootless_build.images.rewrite.rules.selection import selection
 from rootless_build.images.rewrite.rules.substitutions import substitutions
 from rootless_build.images.rewrite.rules.unpack import unpack
+from rootless_build.images.rewrite.state import Site
 
-Rule = Callable[[Instruction, At], tuple[Instruction, ...] | None]
+Rule = Callable[[Instruction, Site], tuple[Instruction, ...] | None]
 
 _COPIES: Final[tuple[Rule, ...]] = (
     substitutions,
@@ -72,7 +72,7 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
 """The rules of each instruction, in the order in which they are applied."""
 
 
-def applied(instruction: Instruction, at: At) -> tuple[Instruction, ...]:
+def apply_rules(instruction: Instruction, at: Site) -> tuple[Instruction, ...]:
     """What stands for the instruction in the end."""
     now: tuple[Instruction, ...] = (instruction,)
     try:

@@ -5,23 +5,23 @@ from __future__ import annotations
 from rootless_build.images.containerfile.edit import copy
 from rootless_build.images.containerfile.parser import logical_words
 from rootless_build.images.containerfile.syntax import Flag, Instruction
-from rootless_build.images.containerfile.words import WordError, expanded
+from rootless_build.images.containerfile.words import WordError, expand
 from rootless_build.images.rewrite import downloads
-from rootless_build.images.rewrite.context import FILES, At
 from rootless_build.images.rewrite.features import Feature
+from rootless_build.images.rewrite.state import FILES, Site
 
 _FOR_FILES = ("chown", "chmod", "link")
 
 
-def checksum(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:
+def checksum(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """A COPY of the file, which is there only if its checksum is right."""
     written = instruction.value("checksum")
     if written is None or at.has(Feature.CHECKSUM):
         return None
     words = instruction.json if instruction.json is not None else logical_words(instruction.body)
     try:
-        wanted = expanded(written, at.scope.variables).text
-        url = expanded(words[0], at.scope.variables).text
+        wanted = expand(written, at.scope.variables).text
+        url = expand(words[0], at.scope.variables).text
     except WordError as wrong:
         raise at.error(str(wrong)) from wrong
     if len(words) != 2 or not url.startswith(("http://", "https://")):

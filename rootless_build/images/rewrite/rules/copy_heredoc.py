@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import posixpath
 
-from rootless_build.images.containerfile.edit import copy, made
+from rootless_build.images.containerfile.edit import copy, with_parts
 from rootless_build.images.containerfile.parser import heredoc_of, logical_words
 from rootless_build.images.containerfile.syntax import Flag, Heredoc, Instruction
-from rootless_build.images.containerfile.words import Modes, WordError, expanded
-from rootless_build.images.rewrite.context import FILES, At
+from rootless_build.images.containerfile.words import Modes, WordError, expand
 from rootless_build.images.rewrite.features import Feature
+from rootless_build.images.rewrite.state import FILES, Site
 
 _FOR_FILES = ("chown", "chmod", "link")
 
 
-def copy_heredoc(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:
+def copy_heredoc(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """A COPY from there, after one of the other sources if there are any."""
     if not instruction.heredocs or at.has(Feature.COPY_HEREDOC):
         return None
@@ -34,7 +34,7 @@ def copy_heredoc(instruction: Instruction, at: At) -> tuple[Instruction, ...] | 
     done: list[Instruction] = []
     if others:
         body = " ".join([*others, destination])
-        done.append(made(_plain(instruction), instruction.flags, body, None))
+        done.append(with_parts(_plain(instruction), instruction.flags, body, None))
     flags = (Flag("from", FILES), *(f for f in instruction.flags if f.name in _FOR_FILES))
     # With no directory to go to, each file is written over the one before it.
     groups = [files] if destination.endswith("/") else [[file] for file in files]
@@ -46,11 +46,11 @@ def _plain(instruction: Instruction) -> Instruction:
     return Instruction(instruction.keyword, "", line=instruction.line)
 
 
-def _file(heredoc: Heredoc, at: At) -> str:
+def _file(heredoc: Heredoc, at: Site) -> str:
     text = heredoc.text
     if heredoc.expand:
         try:
-            found = expanded(text, at.scope.variables, "\\", Modes(plain=True))
+            found = expand(text, at.scope.variables, "\\", Modes(plain=True))
         except WordError as wrong:
             raise at.error(str(wrong)) from wrong
         if found.unset and not at.scope.complete:

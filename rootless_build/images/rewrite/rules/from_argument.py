@@ -6,12 +6,12 @@ from rootless_build.images.containerfile.edit import with_body
 from rootless_build.images.containerfile.parser import logical_words
 from rootless_build.images.containerfile.stages import earlier
 from rootless_build.images.containerfile.syntax import Instruction
-from rootless_build.images.rewrite.context import At
 from rootless_build.images.rewrite.features import Feature
+from rootless_build.images.rewrite.state import Site
 from rootless_build.model.references import canonical
 
 
-def from_argument(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:
+def from_argument(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """Write the name out, of a stage and of an image that comes from a build context."""
     written, *rest = logical_words(instruction.body)
     name = at.stages[at.number].base

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from rootless_build.images.containerfile import gitref
-from rootless_build.images.containerfile.edit import copy, made
+from rootless_build.images.containerfile.edit import copy, with_parts
 from rootless_build.images.containerfile.gitref import GitRef, GitRefError
 from rootless_build.images.containerfile.parser import logical_words
 from rootless_build.images.containerfile.syntax import Flag, Instruction
-from rootless_build.images.containerfile.words import WordError, expanded
+from rootless_build.images.containerfile.words import WordError, expand
 from rootless_build.images.rewrite import downloads
-from rootless_build.images.rewrite.context import FILES, At
 from rootless_build.images.rewrite.features import Feature
+from rootless_build.images.rewrite.state import FILES, Site
 
 _FOR_FILES = ("chown", "chmod", "link", "exclude")
 _OF_GIT = ("keep-git-dir", "checksum")
 
 
-def git(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:
+def git(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """A COPY of the checkout for each repository, after one of the other sources."""
     if instruction.keyword != "ADD" or at.has(Feature.ADD_GIT):
         return None
@@ -27,7 +27,7 @@ def git(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:
         if instruction.flag("keep-git-dir"):
             at.note("git", "--keep-git-dir left out: no source is a git repository")
             flags = tuple(f for f in instruction.flags if f.name != "keep-git-dir")
-            return (made(instruction, flags, instruction.body, instruction.json),)
+            return (with_parts(instruction, flags, instruction.body, instruction.json),)
         return None
     if not at.work.takes_files:
         at.refuse("git", Feature.ADD_GIT, "the repository can't be given to the build")
@@ -37,23 +37,23 @@ def git(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:
     done: list[Instruction] = []
     if others:
         flags = tuple(f for f in instruction.flags if f.name not in _OF_GIT)
-        done.append(made(instruction, flags, " ".join([*others, destination]), None))
+        done.append(with_parts(instruction, flags, " ".join([*others, destination]), None))
     flags = (Flag("from", FILES), *(f for f in instruction.flags if f.name in _FOR_FILES))
     for _, repository in found:
         if repository is not None:
-            path = _fetched(repository, instruction, at)
+            path = _fetch(repository, instruction, at)
             done.append(copy(instruction, flags, (f"{path}/",), destination))
     return tuple(done)
 
 
-def _repository(word: str, at: At) -> GitRef | None:
+def _repository(word: str, at: Site) -> GitRef | None:
     try:
-        return gitref.parse(expanded(word, at.scope.variables).text)
+        return gitref.parse(expand(word, at.scope.variables).text)
     except (GitRefError, WordError) as wrong:
         raise at.error(str(wrong)) from wrong
 
 
-def _fetched(repository: GitRef, instruction: Instruction, at: At) -> str:
+def _fetch(repository: GitRef, instruction: Instruction, at: Site) -> str:
     flag = instruction.flag("keep-git-dir")
     keep = repository.keep_git_dir
     if flag is not None:

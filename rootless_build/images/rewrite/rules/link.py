@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from rootless_build.images.containerfile.edit import without
 from rootless_build.images.containerfile.syntax import Instruction
-from rootless_build.images.rewrite.context import At
 from rootless_build.images.rewrite.features import Feature
+from rootless_build.images.rewrite.state import Site
 
 
-def link(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:
+def link(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """Take the flag away. The files are the same unless a directory on the way is a link."""
     if instruction.flag("link") is None or at.has(Feature.LINK):
         return None

@@ -12,19 +12,19 @@ from rootless_build.images.containerfile.edit import copy, new
 from rootless_build.images.containerfile.mounts import Mount
 from rootless_build.images.containerfile.stages import earlier
 from rootless_build.images.containerfile.syntax import Flag, Instruction
-from rootless_build.images.containerfile.words import WordError, expanded
-from rootless_build.images.rewrite.build_context import Content
-from rootless_build.images.rewrite.context import CONTEXT, At, fingerprint
+from rootless_build.images.containerfile.words import WordError, expand
+from rootless_build.images.rewrite.build_context import BuildContext
 from rootless_build.images.rewrite.features import Feature
-from rootless_build.images.rewrite.rules.mount_flags import changed
+from rootless_build.images.rewrite.rules.mount_flags import change_mounts
+from rootless_build.images.rewrite.state import CONTEXT, Site, fingerprint
 
 
-def mount_content(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:
+def mount_content(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """Mount a stage instead of the context itself, and mark the mount with what it holds."""
-    return changed(instruction, lambda mount: _safe(mount, at))
+    return change_mounts(instruction, lambda mount: _rewrite_mount(mount, at))
 
 
-def _safe(mount: Mount, at: At) -> Mount:
+def _rewrite_mount(mount: Mount, at: Site) -> Mount:
     if mount.type != "bind":
         return mount
     mount = _inside(mount, at)
@@ -40,7 +40,7 @@ def _safe(mount: Mount, at: At) -> Mount:
         known = at.has(Feature.MOUNT_STAGE_CACHED)
     if mount.writable and not at.has(Feature.MOUNT_DISCARDS_WRITES):
         at.note("mount-content", _why(at, Feature.MOUNT_DISCARDS_WRITES))
-        mount = dataclasses.replace(mount, origin=_copied(mount.origin, at))
+        mount = dataclasses.replace(mount, origin=_copy_into_stage(mount.origin, at))
         known = False
     if known:
         return mount
@@ -52,13 +52,13 @@ def _safe(mount: Mount, at: At) -> Mount:
     return dataclasses.replace(mount, others=(*mount.others, f"consistency={digest}"))
 
 
-def _inside(mount: Mount, at: At) -> Mount:
+def _inside(mount: Mount, at: Site) -> Mount:
     """With what its source leads to in the context: the engines follow a link wherever it leads."""
     content = _content(mount.origin, at)
     if content is None or not mount.source:
         return mount
     try:
-        source = expanded(mount.source, at.scope.variables).text
+        source = expand(mount.source, at.scope.variables).text
     except WordError as wrong:
         raise at.error(str(wrong)) from wrong
     real = content.real(source)
@@ -73,21 +73,21 @@ def _inside(mount: Mount, at: At) -> Mount:
     return dataclasses.replace(mount, source=real or ".")
 
 
-def _content(origin: str | None, at: At) -> Content | None:
+def _content(origin: str | None, at: Site) -> BuildContext | None:
     """The context that is mounted; None for a stage or an image."""
     if origin is None:
         return at.work.content
     directory = dict(at.work.contexts).get(origin)
     if directory is None or "://" in directory or not Path(directory).is_dir():
         return None
-    return Content(Path(directory))
+    return BuildContext(Path(directory))
 
 
-def _why(at: At, feature: Feature) -> str:
+def _why(at: Site, feature: Feature) -> str:
     return at.work.builder.since(feature)
 
 
-def _copied(origin: str | None, at: At) -> str:
+def _copy_into_stage(origin: str | None, at: Site) -> str:
     """A stage of its own, made of what is mounted, which is forgotten after the step."""
     directory = dict(at.work.contexts).get(origin or "")
     if origin is None or origin == CONTEXT:
@@ -100,12 +100,12 @@ def _copied(origin: str | None, at: At) -> str:
         index = earlier(origin, at.stages, at.number)
         name = origin
         if index is not None and at.stages[index].name is None:
-            name = unnamed(index)
+            name = stage_name(index)
         begin = (new("FROM", name),)
     return at.work.stage_before(at.number, begin)
 
 
-def unnamed(index: int) -> str:
+def stage_name(index: int) -> str:
     """What a stage is called that has no name in the file."""
     return f"rbuild-stage-{index}"
 

@@ -10,7 +10,7 @@ from rootless_build.images.containerfile.mounts import Mount
 from rootless_build.images.containerfile.syntax import Flag, Instruction
 
 
-def changed(
+def change_mounts(
     instruction: Instruction,
     change: Callable[[Mount], Mount],
     anew: Callable[[str], bool] = lambda _: False,

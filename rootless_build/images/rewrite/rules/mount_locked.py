@@ -9,11 +9,11 @@ from rootless_build.images.containerfile import mounts
 from rootless_build.images.containerfile.edit import with_flags
 from rootless_build.images.containerfile.mounts import Mount
 from rootless_build.images.containerfile.syntax import Flag, Instruction
-from rootless_build.images.rewrite.context import At
 from rootless_build.images.rewrite.features import Feature
+from rootless_build.images.rewrite.state import Site
 
 
-def mount_locked(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:
+def mount_locked(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """Lock one of them, and mount it as the last cache: the next step would wait for ever.
 
     Two builds at once still wait for each other, if they lock the same caches together.
@@ -27,7 +27,9 @@ def mount_locked(instruction: Instruction, at: At) -> tuple[Instruction, ...] | 
     ids = frozenset(map(_id, locked))
     kept = max(locked, key=_id)
     alike = all(ids == other or not ids & other for other in _all_locked(at))
-    if not alike or any(_nested(kept, other) for other in _mounts(instruction) if other != kept):
+    if not alike or any(
+        _order_matters(kept, other) for other in _mounts(instruction) if other != kept
+    ):
         differs = f"builds at once may use the caches {', '.join(sorted(ids))} together"
         at.inexact("mount-locked", Feature.MOUNT_LOCKS, differs)
     else:
@@ -57,13 +59,13 @@ def _id(mount: Mount) -> str:
     return mount.id or mount.target or ""
 
 
-def _all_locked(at: At) -> list[frozenset[str]]:
+def _all_locked(at: Site) -> list[frozenset[str]]:
     """What each step of the file locks."""
     runs = (each for each in at.work.file.instructions if each.keyword == "RUN")
     return [frozenset(_id(m) for m in _mounts(each) if _is_locked(m)) for each in runs]
 
 
-def _nested(one: Mount, other: Mount) -> bool:
+def _order_matters(one: Mount, other: Mount) -> bool:
     """Whether the order of two mounts matters."""
     first, second = (posixpath.normpath(mount.target or "/") + "/" for mount in (one, other))
     return first.startswith(second) or second.startswith(first)

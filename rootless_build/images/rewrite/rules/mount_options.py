@@ -8,25 +8,25 @@ from typing import Final
 
 from rootless_build.images.containerfile.mounts import Mount
 from rootless_build.images.containerfile.syntax import Instruction
-from rootless_build.images.rewrite.context import At
 from rootless_build.images.rewrite.features import Feature
-from rootless_build.images.rewrite.rules.mount_flags import changed
+from rootless_build.images.rewrite.rules.mount_flags import change_mounts
+from rootless_build.images.rewrite.state import Site
 
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)(?:i?b)?", re.IGNORECASE)
 _UNITS: Final = "kmgtp"
 _FLAG_VALUE: Final = re.compile(r"(?:^|,)(?:ro|readonly|rw|readwrite)=", re.IGNORECASE)
 
 
-def mount_options(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:
+def mount_options(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """Write them as the engine knows them."""
 
     def change(mount: Mount) -> Mount:
         return _cache_from(_private(_size(mount, at), at), at)
 
-    return changed(instruction, change, lambda text: _has_flag_values(text, at))
+    return change_mounts(instruction, change, lambda text: _has_flag_values(text, at))
 
 
-def _size(mount: Mount, at: At) -> Mount:
+def _size(mount: Mount, at: Site) -> Mount:
     if mount.size is None or "$" in mount.size or at.has(Feature.MOUNT_TMPFS_SIZE):
         return mount
     match = _SIZE.fullmatch(mount.size)
@@ -37,7 +37,7 @@ def _size(mount: Mount, at: At) -> Mount:
     return dataclasses.replace(mount, size=None, others=(*mount.others, f"tmpfs-size={number}"))
 
 
-def _private(mount: Mount, at: At) -> Mount:
+def _private(mount: Mount, at: Site) -> Mount:
     """Nobody else writes to a locked cache either; two builds wait for each other instead."""
     if (mount.sharing or "").lower() != "private" or at.has(Feature.MOUNT_CACHE_PRIVATE):
         return mount
@@ -45,7 +45,7 @@ def _private(mount: Mount, at: At) -> Mount:
     return dataclasses.replace(mount, sharing="locked")
 
 
-def _cache_from(mount: Mount, at: At) -> Mount:
+def _cache_from(mount: Mount, at: Site) -> Mount:
     if mount.type == "cache" and mount.origin is not None and not at.has(Feature.MOUNT_CACHE_FROM):
         differs = f"the cache is empty at first, without the files of {mount.origin}"
         at.inexact("mount-options", Feature.MOUNT_CACHE_FROM, differs)
@@ -53,7 +53,7 @@ def _cache_from(mount: Mount, at: At) -> Mount:
     return mount
 
 
-def _has_flag_values(text: str, at: At) -> bool:
+def _has_flag_values(text: str, at: Site) -> bool:
     """`ro=false` would be taken for `ro`."""
     if not _FLAG_VALUE.search(text) or at.has(Feature.MOUNT_FLAG_VALUES):
         return False

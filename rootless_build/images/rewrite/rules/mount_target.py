@@ -7,29 +7,29 @@ import posixpath
 from typing import Final
 
 from rootless_build.images.containerfile.mounts import Mount
-from rootless_build.images.containerfile.stages import joined
+from rootless_build.images.containerfile.stages import join
 from rootless_build.images.containerfile.syntax import Instruction
-from rootless_build.images.containerfile.words import WordError, expanded
-from rootless_build.images.rewrite.context import At
+from rootless_build.images.containerfile.words import WordError, expand
 from rootless_build.images.rewrite.features import Feature
-from rootless_build.images.rewrite.rules.mount_flags import changed
+from rootless_build.images.rewrite.rules.mount_flags import change_mounts
+from rootless_build.images.rewrite.state import Site
 
 _WITH_TARGET: Final = ("bind", "cache", "tmpfs")
 
 
-def mount_target(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:
+def mount_target(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """Make every target absolute."""
     if instruction.flag("mount") is not None and not at.has(Feature.MOUNT):
         at.refuse("mounts", Feature.MOUNT, "RUN --mount can't be done")
         return None
-    return changed(instruction, lambda mount: _absolute(mount, at))
+    return change_mounts(instruction, lambda mount: _absolute(mount, at))
 
 
-def _absolute(mount: Mount, at: At) -> Mount:
+def _absolute(mount: Mount, at: Site) -> Mount:
     if mount.type not in _WITH_TARGET:
         return mount
     try:
-        target = expanded(mount.target or "", at.scope.variables).text
+        target = expand(mount.target or "", at.scope.variables).text
     except WordError as wrong:
         raise at.error(str(wrong)) from wrong
     if target.startswith("/"):
@@ -48,7 +48,7 @@ def _absolute(mount: Mount, at: At) -> Mount:
     if not at.scope.directory_known:
         reason = "where a mount goes depends on the WORKDIR of the base image, which is not known"
         at.refuse("mount-target", feature, reason, "pull or make the base image first")
-    path = joined(at.scope.working_directory, target)
+    path = join(at.scope.working_directory, target)
     if path == "/":
         raise at.error("a mount can't have / as its target, and that is the working directory")
     at.note("mount-target", f"target={path}: {at.work.builder.since(feature)}")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from rootless_build.images.containerfile.edit import without
 from rootless_build.images.containerfile.syntax import Instruction
-from rootless_build.images.rewrite.context import At
 from rootless_build.images.rewrite.features import Feature
+from rootless_build.images.rewrite.state import Site
 
 
-def network(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:
+def network(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """Take the flag away where the whole build has that network anyway."""
     wanted = instruction.value("network")
     if wanted is None or at.has(Feature.RUN_NETWORK):

@@ -5,19 +5,19 @@ from __future__ import annotations
 from rootless_build.images.containerfile.edit import with_flags
 from rootless_build.images.containerfile.stages import SCRATCH, earlier
 from rootless_build.images.containerfile.syntax import Flag, Instruction
-from rootless_build.images.containerfile.words import WordError, expanded
-from rootless_build.images.rewrite.context import At
+from rootless_build.images.containerfile.words import WordError, expand
 from rootless_build.images.rewrite.features import Feature
+from rootless_build.images.rewrite.state import Site
 from rootless_build.model import platforms
 
 
-def platform(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:
+def platform(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """Write the platform out in full, and name it where that of a stage before would hold."""
     written = instruction.value("platform")
     if written is None:
-        return _kept_apart(instruction, at)
+        return _keep_apart(instruction, at)
     try:
-        value = expanded(written, at.scope.variables).text
+        value = expand(written, at.scope.variables).text
         full = platforms.normal(value)
     except WordError as wrong:
         raise at.error(str(wrong), "a platform is written linux/arm64") from wrong
@@ -35,11 +35,11 @@ def platform(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None
 
 def _needs_heading(written: str) -> bool:
     """Whether it has other arguments than those that every engine sets."""
-    found = expanded(written, {}).substitutions
+    found = expand(written, {}).substitutions
     return any(each.name not in platforms.ARGUMENTS for each in found)
 
 
-def _kept_apart(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:
+def _keep_apart(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """A stage with a platform of its own must not give it to those after it."""
     if at.has(Feature.PLATFORM_OF_STAGE) or not at.has(Feature.PLATFORM_FLAG):
         return None

@@ -9,16 +9,16 @@ from typing import Final
 from rootless_build.images.containerfile.edit import exec_form, with_flags
 from rootless_build.images.containerfile.parser import heredoc_of
 from rootless_build.images.containerfile.syntax import Flag, Heredoc, Instruction
-from rootless_build.images.rewrite.context import FILES, At
 from rootless_build.images.rewrite.features import Feature
 from rootless_build.images.rewrite.rules.mount_content import file_marker
+from rootless_build.images.rewrite.state import FILES, Site
 
 _PIPES: Final = "/dev/pipes"
 """Where BuildKit puts a script with an interpreter line."""
 _NAME: Final = re.compile(r"[\w.-]+", re.ASCII)
 
 
-def run_heredoc(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:
+def run_heredoc(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """The exec form, with the SHELL that holds; a script with `#!` is a file that is mounted."""
     if not instruction.heredocs or at.has(Feature.RUN_HEREDOC):
         return None
@@ -28,13 +28,13 @@ def run_heredoc(instruction: Instruction, at: At) -> tuple[Instruction, ...] | N
         parts = (f"\n{heredoc.content}{heredoc.name}" for heredoc in instruction.heredocs)
         script = "".join([instruction.body, *parts])
     elif first.text.startswith("#!"):
-        return (_interpreted(instruction, first, at),)
+        return (_mount_script(instruction, first, at),)
     else:
         script = first.text
     return (exec_form(instruction, (*at.scope.shell, script)),)
 
 
-def _interpreted(instruction: Instruction, heredoc: Heredoc, at: At) -> Instruction:
+def _mount_script(instruction: Instruction, heredoc: Heredoc, at: Site) -> Instruction:
     name = heredoc.name if _NAME.fullmatch(heredoc.name) else "script"
     path = f"{_PIPES}/{name}"
     content = heredoc.text.encode(errors="surrogateescape")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from rootless_build.images.containerfile.edit import without
 from rootless_build.images.containerfile.syntax import Instruction
-from rootless_build.images.rewrite.context import At
 from rootless_build.images.rewrite.features import Feature
+from rootless_build.images.rewrite.state import Site
 
 
-def security(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:
+def security(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """`sandbox` is what every step has; `insecure` is what no step here can have."""
     wanted = instruction.value("security")
     if wanted is None or at.has(Feature.RUN_SECURITY):
@@ -22,7 +22,7 @@ def security(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None
     return (without(instruction, "security"),)
 
 
-def device(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:
+def device(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """A device that is not there can only be gone without."""
     if instruction.flag("device") is None or at.has(Feature.RUN_DEVICE):
         return None

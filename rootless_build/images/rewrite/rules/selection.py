@@ -11,11 +11,11 @@ from rootless_build.images.containerfile.parser import logical_words
 from rootless_build.images.containerfile.patterns import PatternError, Patterns, extended_expression
 from rootless_build.images.containerfile.stages import DEFAULT_SHELL, earlier
 from rootless_build.images.containerfile.syntax import Flag, Instruction
-from rootless_build.images.containerfile.words import WordError, expanded
+from rootless_build.images.containerfile.words import WordError, expand
 from rootless_build.images.rewrite.build_context import has_wildcards
-from rootless_build.images.rewrite.context import FILES, At
 from rootless_build.images.rewrite.features import Feature
-from rootless_build.images.rewrite.rules.mount_content import unnamed
+from rootless_build.images.rewrite.rules.mount_content import stage_name
+from rootless_build.images.rewrite.state import FILES, Site
 
 _FOR_FILES: Final = ("chown", "chmod", "link")
 _URLS: Final = ("http://", "https://")
@@ -25,7 +25,7 @@ _REMOVE: Final = (
 )
 
 
-def selection(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:
+def selection(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """A COPY of the chosen files alone."""
     parents = (instruction.value("parents") or "true").lower() == "true"
     parents = parents and instruction.flag("parents") is not None
@@ -35,11 +35,11 @@ def selection(instruction: Instruction, at: At) -> tuple[Instruction, ...] | Non
         return _not_wanted(instruction, at)
     instruction = without(instruction, "parents") if not parents else instruction
     try:
-        patterns = [expanded(pattern, at.scope.variables).text for pattern in patterns]
+        patterns = [expand(pattern, at.scope.variables).text for pattern in patterns]
         words = (
             instruction.json if instruction.json is not None else logical_words(instruction.body)
         )
-        *sources, destination = (expanded(word, at.scope.variables).text for word in words)
+        *sources, destination = (expand(word, at.scope.variables).text for word in words)
     except WordError as wrong:
         raise at.error(str(wrong)) from wrong
     if all(source.startswith(_URLS) for source in sources):
@@ -54,16 +54,16 @@ def selection(instruction: Instruction, at: At) -> tuple[Instruction, ...] | Non
         at.refuse("selection", feature, "the chosen files can't be given to the build")
         return None
     at.note("selection", f"chosen on this host: {at.work.builder.since(feature)}")
-    chosen = [path for source in sources for path in _chosen(source, patterns, at, parents=parents)]
+    chosen = [path for source in sources for path in _choose(source, patterns, at, parents=parents)]
     if instruction.keyword == "ADD" and not at.work.explains:
         _no_archives(chosen, at)
     flags = (Flag("from", FILES), *(f for f in instruction.flags if f.name in _FOR_FILES))
     several = len(chosen) > 1 or any(path.endswith("/") for path in chosen)
     slash = "/" if several and not destination.endswith("/") else ""
-    return (copy(instruction, flags, chosen, _again(destination) + slash),)
+    return (copy(instruction, flags, chosen, _escape(destination) + slash),)
 
 
-def _not_wanted(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:
+def _not_wanted(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """`--parents=false` is no `--parents`."""
     if instruction.flag("parents") is None or at.has(Feature.PARENTS):
         return None
@@ -71,12 +71,12 @@ def _not_wanted(instruction: Instruction, at: At) -> tuple[Instruction, ...] | N
     return (without(instruction, "parents"),)
 
 
-def _again(destination: str) -> str:
+def _escape(destination: str) -> str:
     """The engine expands it once more."""
     return destination.replace("\\", "\\\\").replace("$", "\\$")
 
 
-def _chosen(source: str, patterns: list[str], at: At, *, parents: bool) -> list[str]:
+def _choose(source: str, patterns: list[str], at: Site, *, parents: bool) -> list[str]:
     """Paths in FILES; those of directories end with a slash."""
     content, exclude = at.work.content, Patterns(patterns)
     include = Patterns(())
@@ -101,7 +101,7 @@ def _chosen(source: str, patterns: list[str], at: At, *, parents: bool) -> list[
     return paths or _nothing(at)
 
 
-def _nothing(at: At) -> list[str]:
+def _nothing(at: Site) -> list[str]:
     """Wildcards that match nothing copy nothing, and the directory is made."""
     path = at.work.new_path("tree")
     if at.work.directory is not None:
@@ -109,17 +109,17 @@ def _nothing(at: At) -> list[str]:
     return [f"{path}/"]
 
 
-def _must_exist(path: str, at: At) -> None:
+def _must_exist(path: str, at: Site) -> None:
     _is_there(path, at, there=at.work.explains or bool(at.work.content.matches(path)))
 
 
-def _is_there(path: str, at: At, *, there: bool) -> None:
+def _is_there(path: str, at: Site, *, there: bool) -> None:
     if not there:
         message = f"there is no {path} in the build context, or a link that leads out of it"
         raise at.error(message)
 
 
-def _no_archives(paths: list[str], at: At) -> None:
+def _no_archives(paths: list[str], at: Site) -> None:
     """ADD unpacks archives, COPY does not; a directory's files stay as they are."""
     # Hardly ever needed.
     from rootless_build.files import archives  # noqa: PLC0415
@@ -131,7 +131,7 @@ def _no_archives(paths: list[str], at: At) -> None:
 
 
 def _from_files(
-    instruction: Instruction, patterns: list[str], at: At
+    instruction: Instruction, patterns: list[str], at: Site
 ) -> tuple[Instruction, ...] | None:
     """What a rule before has put there."""
     directory, excluded = at.work.directory, Patterns(patterns)
@@ -150,7 +150,7 @@ def _from_stage(
     sources: list[str],
     destination: str,
     patterns: list[str],
-    at: At,
+    at: Site,
     *,
     parents: bool,
 ) -> tuple[Instruction, ...] | None:
@@ -163,8 +163,8 @@ def _from_stage(
         return None
     at.note("selection", f"excluded in a stage: {at.work.builder.since(Feature.EXCLUDE)}")
     index = earlier(origin, at.stages, at.number)
-    name = unnamed(index) if index is not None and at.stages[index].name is None else origin
-    pattern = "|".join(_extended(p, at) for p in patterns)
+    name = stage_name(index) if index is not None and at.stages[index].name is None else origin
+    pattern = "|".join(_grep_expression(p, at) for p in patterns)
     script = " && ".join(
         "if [ -d {root} ]; then {remove}; fi".format(
             root=shlex.quote(f"/{source.lstrip('/')}"),
@@ -181,10 +181,10 @@ def _from_stage(
     )
     chosen = at.work.stage_before(at.number, begin)
     flags = [f for f in instruction.flags if f.name not in {"exclude", "from"}]
-    return (copy(instruction, (Flag("from", chosen), *flags), sources, _again(destination)),)
+    return (copy(instruction, (Flag("from", chosen), *flags), sources, _escape(destination)),)
 
 
-def _extended(pattern: str, at: At) -> str:
+def _grep_expression(pattern: str, at: Site) -> str:
     """For `grep -E`, of a path that begins with `./`; what is below a match is meant too."""
     try:
         text = extended_expression(pattern)
@@ -194,7 +194,7 @@ def _extended(pattern: str, at: At) -> str:
 
 
 def _parents_of_stage(
-    instruction: Instruction, sources: list[str], destination: str, patterns: list[str], at: At
+    instruction: Instruction, sources: list[str], destination: str, patterns: list[str], at: Site
 ) -> tuple[Instruction, ...] | None:
     if patterns or any(map(has_wildcards, sources)):
         at.refuse("selection", Feature.PARENTS, "--parents of a stage, with wildcards or --exclude")
@@ -208,5 +208,5 @@ def _parents_of_stage(
         path = posixpath.normpath("/" + (after if pivot else before)).lstrip("/")
         whole = posixpath.normpath("/" + source.lstrip("/"))
         target = posixpath.join(destination, path)
-        done.append(copy(instruction, flags, (whole,), _again(target)))
+        done.append(copy(instruction, flags, (whole,), _escape(target)))
     return tuple(done)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from rootless_build.images.containerfile.edit import made
+from rootless_build.images.containerfile.edit import with_parts
 from rootless_build.images.containerfile.syntax import Flag, Instruction
-from rootless_build.images.containerfile.words import WordError, expanded, quoted, raw_spans
-from rootless_build.images.rewrite.context import At
+from rootless_build.images.containerfile.words import WordError, expand, quoted, raw_spans
 from rootless_build.images.rewrite.features import Feature
+from rootless_build.images.rewrite.state import Site
 
 _NO_ARGUMENTS: Final = ("RUN",)
 """Only their flags are expanded by an engine; the rest is the shell's."""
 
 
-def substitutions(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:
+def substitutions(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """Evaluate those that the engine does not know. The rest stays as it is."""
     if at.has(Feature.PATTERNS) or "${" not in instruction.text:
         return None
@@ -25,24 +25,24 @@ def substitutions(instruction: Instruction, at: At) -> tuple[Instruction, ...] |
         body = _arguments(body, variables, at)
     elif instruction.keyword not in _NO_ARGUMENTS:
         if strings is None:
-            body = _evaluated(body, variables, at)
+            body = _evaluate(body, variables, at)
         else:
-            strings = tuple(_evaluated(word, variables, at) for word in strings)
+            strings = tuple(_evaluate(word, variables, at) for word in strings)
             body = json.dumps(strings, ensure_ascii=False) if strings != instruction.json else body
     flags = tuple(_flag(flag, variables, at) for flag in instruction.flags)
     if (body, flags) == (instruction.body, instruction.flags):
         return None
     at.note("substitutions", f"evaluated: {at.work.builder.since(Feature.PATTERNS)}")
-    return (made(instruction, flags, body, strings),)
+    return (with_parts(instruction, flags, body, strings),)
 
 
-def _flag(flag: Flag, variables: dict[str, str], at: At) -> Flag:
+def _flag(flag: Flag, variables: dict[str, str], at: Site) -> Flag:
     if flag.value is None:
         return flag
-    return Flag(flag.name, _evaluated(flag.value, variables, at), flag.offset)
+    return Flag(flag.name, _evaluate(flag.value, variables, at), flag.offset)
 
 
-def _arguments(body: str, variables: dict[str, str], at: At) -> str:
+def _arguments(body: str, variables: dict[str, str], at: Site) -> str:
     """An ARG's words, each of which knows the ones before it."""
     pieces, before = [], 0
     for begin, end in raw_spans(body):
@@ -50,9 +50,9 @@ def _arguments(body: str, variables: dict[str, str], at: At) -> str:
         name, equals, default = word.partition("=")
         given = at.work.given.arguments.get(name)
         if equals and given is None:
-            value = _evaluated(default, variables, at)
+            value = _evaluate(default, variables, at)
             word = f"{name}={value}"
-            variables[name] = expanded(value, variables).text
+            variables[name] = expand(value, variables).text
         elif equals and "${" in default:
             # The default is not used, but engines read it all the same.
             word = f"{name}="
@@ -62,9 +62,9 @@ def _arguments(body: str, variables: dict[str, str], at: At) -> str:
     return "".join([*pieces, body[before:]])
 
 
-def _evaluated(text: str, variables: dict[str, str], at: At) -> str:
+def _evaluate(text: str, variables: dict[str, str], at: Site) -> str:
     try:
-        found = expanded(text, variables)
+        found = expand(text, variables)
     except WordError as wrong:
         raise at.error(str(wrong)) from wrong
     odd = [each for each in found.substitutions if each.odd]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from rootless_build.images.containerfile.edit import copy, without
 from rootless_build.images.containerfile.parser import logical_words
 from rootless_build.images.containerfile.syntax import Instruction
-from rootless_build.images.rewrite.context import At
 from rootless_build.images.rewrite.features import Feature
+from rootless_build.images.rewrite.state import Site
 
 
-def unpack(instruction: Instruction, at: At) -> tuple[Instruction, ...] | None:
+def unpack(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """Take the flag away where it says what ADD does anyway, or make it a COPY."""
     flag = instruction.flag("unpack")
     if flag is None or at.has(Feature.UNPACK):

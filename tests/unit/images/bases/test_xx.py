@@ -164,14 +164,13 @@ def test_what_is_no_copy_is_refused(clone: Path, tmp_path: Path) -> None:
 
 def test_what_an_image_would_be_made_of(tmp_path: Path) -> None:
     assert (
-        packages.described("tonistiigi/xx:1.6.1", tmp_path)
-        == f"the scripts of v1.6.1 in {tmp_path}"
+        packages.describe("tonistiigi/xx:1.6.1", tmp_path) == f"the scripts of v1.6.1 in {tmp_path}"
     )
-    assert packages.described("docker.io/tonistiigi/xx:master").startswith(
+    assert packages.describe("docker.io/tonistiigi/xx:master").startswith(
         "the scripts of master in h"
     )
-    assert packages.described("x/y:1", tmp_path) == f"the root file system {tmp_path}"
-    assert packages.described("debian:12-slim") == "the packages of debian:bookworm"
-    assert "Go 1.19.8 (golang-1.19-go)" in packages.described("golang:1.19-bookworm")
+    assert packages.describe("x/y:1", tmp_path) == f"the root file system {tmp_path}"
+    assert packages.describe("debian:12-slim") == "the packages of debian:bookworm"
+    assert "Go 1.19.8 (golang-1.19-go)" in packages.describe("golang:1.19-bookworm")
     with pytest.raises(UsageError, match="there is no file or directory"):
-        packages.described("x/y:1", tmp_path / "gone")
+        packages.describe("x/y:1", tmp_path / "gone")

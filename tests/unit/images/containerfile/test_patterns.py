@@ -15,7 +15,7 @@ from rootless_build.images.containerfile.patterns import (
     Patterns,
     extended_expression,
     file_name,
-    ignored,
+    parse_ignore_file,
 )
 from tests import ignore_tables
 
@@ -55,7 +55,7 @@ def test_a_pattern(pattern: str, path: str, matches: bool) -> None:
 
 
 def test_the_last_that_matches_decides() -> None:
-    patterns = ignored("\ufeff# comment\n*\n\n!keep\n! d/e\nkeep/not\n")
+    patterns = parse_ignore_file("\ufeff# comment\n*\n\n!keep\n! d/e\nkeep/not\n")
     kept = [p for p in ("a", "keep", "keep/x", "keep/not", "d/e/f", "d/f") if not patterns.match(p)]
     assert kept == ["keep", "keep/x", "d/e/f"]
     assert patterns.exceptions
@@ -71,7 +71,7 @@ def buildkits() -> dict[str, list[str] | str]:
 
 def left_out(text: str) -> list[str]:
     """What BuildKit would not send, with directories that it needs for others."""
-    patterns, every = ignored(text), ignore_tables.everything()
+    patterns, every = parse_ignore_file(text), ignore_tables.everything()
     kept = {path for path in every if not patterns.match(path)}
     kept |= {str(above) for path in kept for above in Path(path).parents}
     return sorted(every - kept)

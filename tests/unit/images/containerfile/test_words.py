@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rootless_build.images.containerfile.words import Modes, WordError, expanded, quoted
+from rootless_build.images.containerfile.words import Modes, WordError, expand, quoted
 
 VARIABLES = {"HOME": "/root", "FOO": "xxyy", "EMPTY": "", "STAR": "a***yy*", "BAR": "x"}
 
@@ -73,7 +73,7 @@ VARIABLES = {"HOME": "/root", "FOO": "xxyy", "EMPTY": "", "STAR": "a***yy*", "BA
     ],
 )
 def test_a_word(text: str, result: str) -> None:
-    assert expanded(text, VARIABLES).text == result
+    assert expand(text, VARIABLES).text == result
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_word(text: str, result: str) -> None:
 )
 def test_what_can_t_be_read(text: str) -> None:
     with pytest.raises(WordError):
-        expanded(text, VARIABLES)
+        expand(text, VARIABLES)
 
 
 @pytest.mark.parametrize(
@@ -101,20 +101,20 @@ def test_what_can_t_be_read(text: str) -> None:
     ],
 )
 def test_words_are_split_after_variables(text: str, words: tuple[str, ...]) -> None:
-    assert expanded(text, {"SPACED": "ab  c"}).words == words
+    assert expand(text, {"SPACED": "ab  c"}).words == words
 
 
 def test_the_content_of_a_file_keeps_its_quotes() -> None:
     text = "'$FOO' \"${BAR}\" \\$FOO\n"
-    assert expanded(text, VARIABLES, "\\", Modes(plain=True)).text == "'xxyy' \"x\" $FOO\n"
+    assert expand(text, VARIABLES, "\\", Modes(plain=True)).text == "'xxyy' \"x\" $FOO\n"
 
 
 def test_another_escape_character() -> None:
-    assert expanded('C:\\a`$HOME`` `"', VARIABLES, "`").text == 'C:\\a$HOME` "'
+    assert expand('C:\\a`$HOME`` `"', VARIABLES, "`").text == 'C:\\a$HOME` "'
 
 
 def test_substitutions_have_their_places() -> None:
-    found = expanded('a$FOO"${NO:-${BAR}}"', VARIABLES).substitutions
+    found = expand('a$FOO"${NO:-${BAR}}"', VARIABLES).substitutions
     assert [(s.begin, s.end, s.name, s.operator, s.value, s.quoted) for s in found] == [
         (1, 5, "FOO", "", "xxyy", False),
         (6, 19, "NO", ":-", "x", True),
@@ -122,17 +122,17 @@ def test_substitutions_have_their_places() -> None:
 
 
 def test_names_without_a_value_are_told() -> None:
-    assert expanded("$NO ${NOT:-1} $FOO", VARIABLES).unset == ("NO", "NOT")
+    assert expand("$NO ${NOT:-1} $FOO", VARIABLES).unset == ("NO", "NOT")
 
 
 @given(st.text())
 def test_a_quoted_value_is_read_as_it_was(value: str) -> None:
-    assert expanded(quoted(value), {}).text == value
-    assert expanded(f'"{quoted(value, inside=True)}"', {}).text == value
+    assert expand(quoted(value), {}).text == value
+    assert expand(f'"{quoted(value, inside=True)}"', {}).text == value
 
 
 @given(st.text(alphabet="ab$\\'\"{}:-+?#%/*<` \n"))
 def test_anything_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(WordError):
-        found = expanded(text, VARIABLES)
+        found = expand(text, VARIABLES)
         assert all(text[s.begin] == "$" for s in found.substitutions)

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rootless_build.images.containerfile.parser import parse
-from rootless_build.images.containerfile.patterns import Patterns, ignored
+from rootless_build.images.containerfile.patterns import Patterns, parse_ignore_file
 from rootless_build.images.containerfile.stages import Given, Image
-from rootless_build.images.rewrite.build_context import Content
-from rootless_build.images.rewrite.context import Work
+from rootless_build.images.rewrite.build_context import BuildContext
 from rootless_build.images.rewrite.features import builder
-from rootless_build.images.rewrite.rewriter import Normal, normal
+from rootless_build.images.rewrite.rewriter import Rewritten, rewrite
+from rootless_build.images.rewrite.state import RewriteState
 from rootless_build.model import platforms
 
 OLD = "buildah 1.28.2"
@@ -43,11 +43,13 @@ class Rewriting:
         self.files = directory / "files"
         self.files.mkdir(exist_ok=True)
         (directory / "context").mkdir(exist_ok=True)
-        self.work = Work(
+        self.work = RewriteState(
             parse(text),
             found,
             Given(args or {}, platforms.arguments(platform)),
-            Content(directory / "context", ignored(ignore) if ignore else Patterns(())),
+            BuildContext(
+                directory / "context", parse_ignore_file(ignore) if ignore else Patterns(())
+            ),
             (images if images is not None else {"base": Image()}).get,
             None if explain else self.files,
             contexts=tuple((contexts or {}).items()),
@@ -56,7 +58,7 @@ class Rewriting:
             allow_inexact=allow,
             local=local,
         )
-        self.normal: Normal | None = normal(self.work, target)
+        self.normal: Rewritten | None = rewrite(self.work, target)
 
     @property
     def text(self) -> str:

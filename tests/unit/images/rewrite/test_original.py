@@ -8,8 +8,8 @@ from typing import cast
 import pytest
 
 from rootless_build.backend.api import Engine, ImageLabel
-from rootless_build.images.rewrite.options import Building
-from rootless_build.images.rewrite.session import normalised
+from rootless_build.images.rewrite.options import RewriteOptions
+from rootless_build.images.rewrite.session import rewrite_build
 from rootless_build.model.events import BuildProgress, BuildState, Event, StepReporter
 from rootless_build.model.plan import BuildImage
 from tests.unit.backend.idle_engine import LocalEngine
@@ -31,7 +31,7 @@ def test_the_label_is_no_instruction_of_the_users(
     name, value = ImageLabel("/project").pair
     engine = cast("Engine", LocalEngine())
     step = BuildImage(tmp_path)
-    with normalised(step, engine, inner, Building("podman 4.3.1")) as (same, reporter):
+    with rewrite_build(step, engine, inner, RewriteOptions("podman 4.3.1")) as (same, reporter):
         assert same == step
         last = text.splitlines()[-1]
         for number, line in enumerate(("FROM scratch", last, f'LABEL "{name}"="{value}"'), 1):
@@ -57,7 +57,7 @@ def test_of_a_stage_that_is_built_alone_engines_do_not_say_which_it_is(tmp_path:
     inner = StepReporter(events.append, 1)
     engine = cast("Engine", LocalEngine())
     step = BuildImage(tmp_path, target="two")
-    with normalised(step, engine, inner, Building("podman 4.3.1")) as (_, reporter):
+    with rewrite_build(step, engine, inner, RewriteOptions("podman 4.3.1")) as (_, reporter):
         reporter.instruction(1, 2, "FROM localhost/y AS two")
         reporter.instruction(2, 2, "RUN b")
     seen = [
@@ -75,7 +75,10 @@ def test_stages_have_the_names_that_buildkit_shows(tmp_path: Path, flag: str) ->
     events: list[Event] = []
     inner = StepReporter(events.append, 1)
     engine = cast("Engine", LocalEngine())
-    with normalised(BuildImage(tmp_path), engine, inner, Building("podman 4.3.1")) as (_, reporter):
+    with rewrite_build(BuildImage(tmp_path), engine, inner, RewriteOptions("podman 4.3.1")) as (
+        _,
+        reporter,
+    ):
         for stage in ("1/2", "2/2"):
             for number in (1, 2):
                 reporter.instruction(number, 2, "FROM scratch", stage=stage)

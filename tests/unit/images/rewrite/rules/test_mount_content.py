@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build.images.containerfile.stages import Image
-from rootless_build.images.rewrite.build_context import Content
+from rootless_build.images.rewrite.build_context import BuildContext
 from tests.unit.images.rewrite.rewriting import OLD, Rewriting, last, same
 
 
@@ -90,10 +90,10 @@ def test_a_build_context_in_the_place_of_a_stage_counts(tmp_path: Path) -> None:
 def test_engines_that_do_it_themselves_need_no_files_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def read(_: Content, path: str) -> str:
+    def read(_: BuildContext, path: str) -> str:
         pytest.fail(f"{path} was read")
 
-    monkeypatch.setattr(Content, "digest", read)
+    monkeypatch.setattr(BuildContext, "digest", read)
     assert same(tmp_path, "RUN --mount=target=/c a", "buildah 1.39.0")
     text = "FROM base AS a\nCOPY . /\nFROM base\nRUN --mount=from=a,target=/c y\n"
     assert Rewriting(tmp_path, text, "buildah 1.44.0").normal is None

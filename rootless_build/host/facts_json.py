@@ -37,7 +37,7 @@ def to_data(facts: Facts) -> dict[str, object]:
         ),
     )
     data = _converter().unstructure(anonymous)
-    shortened = _shortened(data, str(facts.home), account.name)
+    shortened = _shorten(data, str(facts.home), account.name)
     return {"schema": SCHEMA, **shortened} if isinstance(shortened, dict) else {}
 
 
@@ -56,7 +56,7 @@ def report(
         "schema": SCHEMA,
         "rbuild": rootless_build.__version__,
         "facts": to_data(facts),
-        "findings": _shortened(found, home, name),
+        "findings": _shorten(found, home, name),
     }
     hidden = {
         part: f"${variable}"
@@ -64,7 +64,7 @@ def report(
         if variable in _ADDRESSES or variable.lower().endswith("_proxy")
         for part in _parts(value)
     }
-    without = _replaced(whole, hidden)
+    without = _replace(whole, hidden)
     return without if isinstance(without, dict) else {}
 
 
@@ -79,7 +79,7 @@ def _parts(address: str) -> tuple[str, ...]:
     return tuple(sorted((part for part in found if len(part) > 3), key=len, reverse=True))
 
 
-def _replaced(value: object, hidden: Mapping[str, str]) -> object:
+def _replace(value: object, hidden: Mapping[str, str]) -> object:
     match value:
         case str():
             value = _PASSWORD.sub(r"\1", value)
@@ -87,9 +87,9 @@ def _replaced(value: object, hidden: Mapping[str, str]) -> object:
                 value = value.replace(secret, name)
             return value
         case dict():
-            return {key: _replaced(item, hidden) for key, item in value.items()}
+            return {key: _replace(item, hidden) for key, item in value.items()}
         case list():
-            return [_replaced(item, hidden) for item in value]
+            return [_replace(item, hidden) for item in value]
         case _:
             return value
 
@@ -101,14 +101,14 @@ def _short(text: str, home: str, name: str) -> str:
     return text
 
 
-def _shortened(value: object, home: str, name: str) -> object:
+def _shorten(value: object, home: str, name: str) -> object:
     match value:
         case str():
             return _short(value, home, name)
         case dict():
-            return {key: _shortened(item, home, name) for key, item in value.items()}
+            return {key: _shorten(item, home, name) for key, item in value.items()}
         case list() | tuple():
-            return [_shortened(item, home, name) for item in value]
+            return [_shorten(item, home, name) for item in value]
         case _:
             return value
 

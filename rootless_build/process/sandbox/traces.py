@@ -8,8 +8,8 @@ import stat
 from collections.abc import Iterator
 from typing import Final
 
-from rootless_build.process.sandbox import places
-from rootless_build.process.sandbox.places import Box, Layers
+from rootless_build.process.sandbox import mounts
+from rootless_build.process.sandbox.mounts import Box, Layers
 
 _MOST: Final = 1000
 """Names that are looked at."""
@@ -36,7 +36,7 @@ def network() -> Iterator[tuple[str, str]]:
 
 def files(box: Box, layers: Layers) -> Iterator[tuple[str, str]]:
     """What was written, and goes with the sandbox."""
-    for path in sorted({*places.in_private(box)} - layers.begun):
+    for path in sorted({*mounts.in_private(box)} - layers.begun):
         yield "left", path
     if layers.upper < 0:
         return

@@ -6,11 +6,11 @@ from collections.abc import Collection
 
 from rootless_build.backend.api import Engine
 from rootless_build.images import removal as image_removal
-from rootless_build.images.built import Built, BuiltImages, Step
+from rootless_build.images.image_records import BuildRecord, ImageRecords, StepIdentity
 
 
-def remove(
-    records: BuiltImages, step: Step, engine: Engine, keep: int, needed: Collection[str]
+def remove_superseded(
+    records: ImageRecords, step: StepIdentity, engine: Engine, keep: int, needed: Collection[str]
 ) -> tuple[int, int]:
     """Remove what earlier builds of a step made, but for the last `keep` that ended well.
 
@@ -44,5 +44,5 @@ def remove(
     return len(removal.images) - len(failed), len(removal.stays) + len(failed)
 
 
-def _is_of(built: Built, step: Step) -> bool:
+def _is_of(built: BuildRecord, step: StepIdentity) -> bool:
     return (built.step.project, built.step.key) == (step.project, step.key)

@@ -26,7 +26,7 @@ RECORDS: Final = "places"
 
 
 @dataclass(frozen=True, slots=True)
-class Lasting:
+class LastingDirectory:
     """What is kept (`run`, `storage`), where rbuild keeps its data, and the place for it.
 
     `old` is where earlier versions had it: what they left is the user's, and taken over.
@@ -53,7 +53,7 @@ class Lasting:
     def made(self) -> Path:
         """The same; a new one where there is none. Raises HostError where none can be made."""
         try:
-            with _locked(self.record.parent):
+            with _lock(self.record.parent):
                 found = self.known() or self._new()
                 _write(self.record, found)
         except OSError:
@@ -112,7 +112,7 @@ def _write(record: Path, found: Path) -> None:
 
 
 @contextmanager
-def _locked(directory: Path) -> Iterator[None]:
+def _lock(directory: Path) -> Iterator[None]:
     """Runs that begin together make one."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)

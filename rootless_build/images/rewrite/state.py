@@ -12,7 +12,7 @@ from typing import Final
 from rootless_build.images.containerfile.grammar import error
 from rootless_build.images.containerfile.stages import Given, Image, Scope, Stage
 from rootless_build.images.containerfile.syntax import Containerfile, Instruction
-from rootless_build.images.rewrite.build_context import Content
+from rootless_build.images.rewrite.build_context import BuildContext
 from rootless_build.images.rewrite.features import Builder, Feature
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import ContainerfileError
@@ -41,7 +41,7 @@ class Rewrite:
 
 
 @dataclass(slots=True)
-class Work:
+class RewriteState:
     """One file for one build.
 
     `directory` is where files may be put; None: nothing is done, the rewrites are only told.
@@ -52,7 +52,7 @@ class Work:
     file: Containerfile
     builder: Builder
     given: Given
-    content: Content
+    content: BuildContext
     image: Callable[[str], Image | None]
     directory: Path | None = None
     data: Path | None = None
@@ -112,10 +112,10 @@ class Work:
 
 
 @dataclass(slots=True)
-class At:
+class Site:
     """Where a rule is applied: the instruction as the file has it, and what holds there."""
 
-    work: Work
+    work: RewriteState
     origin: Instruction
     scope: Scope
     number: int
@@ -131,7 +131,7 @@ class At:
     def note(self, rule: str, why: str, differs: str = "", *, refused: bool = False) -> None:
         """Take down what was done."""
         place = self.origin.line
-        entry = Rewrite(rule, place, shown(self.origin), why, differs, refused)
+        entry = Rewrite(rule, place, abbreviate(self.origin), why, differs, refused)
         if entry not in self.work.rewrites:
             self.work.rewrites.append(entry)
 
@@ -155,10 +155,10 @@ class At:
 
     def error(self, message: str, hint: str = "") -> ContainerfileError:
         """An error at this instruction."""
-        return error(self.work.file, self.origin, f"{shown(self.origin)}: {message}", 0, hint)
+        return error(self.work.file, self.origin, f"{abbreviate(self.origin)}: {message}", 0, hint)
 
 
-def shown(instruction: Instruction) -> str:
+def abbreviate(instruction: Instruction) -> str:
     """An instruction in a few words, as progress and errors have it."""
     text = instruction.text
     if instruction.heredocs:

@@ -40,7 +40,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class StepIdentity:
     """A step whose result takes the place of the last one: the same of a project, on one storage.
 
     `names` are those that the image gets. `base`: it is one of `rbuild base`.
@@ -53,7 +53,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class BuildRecord:
     """What one build left in storage. `ours` are the images that rbuild made, for this build or an
     earlier one; `used` are all that this one is made of. `image` is the result, empty where there
     is none. `backend` is the one that built it.
@@ -62,13 +62,13 @@ class Built:
     name: str
     storage: str
     backend: str
-    step: Step
+    step: StepIdentity
     image: str
     ours: frozenset[str]
     used: frozenset[str]
 
 
-def of_build(step: BuildImage, project: Path) -> Step:
+def of_build(step: BuildImage, project: Path) -> StepIdentity:
     """What an image build of a plan makes, build after build."""
     names = tuple(dict.fromkeys(spelling for tag in step.tags for spelling in _spellings(tag)))
     key: list[object] = [references.canonical(tag) for tag in step.tags]
@@ -77,12 +77,12 @@ def of_build(step: BuildImage, project: Path) -> Step:
         # Only its place tells such an image from others that are built here.
         places = [output.attributes for output in step.outputs]
         key = [*key, step.build_args, places, str(step.image_id_file)]
-    return Step(str(project), json.dumps(key), names)
+    return StepIdentity(str(project), json.dumps(key), names)
 
 
-def of_base(local: str) -> Step:
+def of_base(local: str) -> StepIdentity:
     """A base image of that name; those with Go are made of another one."""
-    return Step("", local, (local, f"{local}-root"), base=True)
+    return StepIdentity("", local, (local, f"{local}-root"), base=True)
 
 
 def _spellings(tag: str) -> tuple[str, ...]:
@@ -91,23 +91,23 @@ def _spellings(tag: str) -> tuple[str, ...]:
     return (full, references.local(full)) if references.local(full) != full else (full,)
 
 
-class BuiltImages:
+class ImageRecords:
     """The record of a user: `place` is its directory. `backend` is the one that builds now."""
 
     def __init__(self, place: Path, backend: str = "") -> None:
         self._place = place
         self._backend = backend
 
-    def all(self) -> tuple[Built, ...]:
+    def all(self) -> tuple[BuildRecord, ...]:
         """All builds that ended, the latest last; what can't be read counts as none."""
         files = sorted(self._place.glob(f"*{_RECORD}"))
         return tuple(built for file in files if (built := _read(file)) is not None)
 
-    def forget(self, built: Built) -> None:
+    def forget(self, built: BuildRecord) -> None:
         """Nothing of it is left."""
         self._file(built.name, _RECORD).unlink(missing_ok=True)
 
-    def note(self, built: Built) -> None:
+    def note(self, built: BuildRecord) -> None:
         """Write it down, or instead of what is written down of it. Raises OSError."""
         data = {
             "version": _VERSION,
@@ -160,7 +160,7 @@ class BuiltImages:
         return needed
 
     @contextmanager
-    def building(self, step: Step, engine: Engine) -> Iterator[Journal]:
+    def building(self, step: StepIdentity, engine: Engine) -> Iterator[Journal]:
         """A build, while it goes on; what it made is on record whether it ends well or not.
 
         Raises OSError or an RbuildError before the build where nothing can be recorded.
@@ -209,8 +209,8 @@ class BuiltImages:
             return
         there = engine.image_ids()
         used = {each for each in there if any(each.startswith(seen) for seen in head.seen)}
-        known = self._shared(head)
-        built = Built(
+        known = self._shared_images(head)
+        built = BuildRecord(
             name=file.stem,
             storage=head.storage,
             backend=head.backend,
@@ -224,7 +224,7 @@ class BuiltImages:
         self._drop_superseded(built, there)
         file.unlink(missing_ok=True)
 
-    def _shared(self, head: _Head) -> set[str]:
+    def _shared_images(self, head: _Head) -> set[str]:
         """What rbuild made for other builds, and may be of this one too: not their results."""
         known: set[str] = set()
         results: set[str] = set()
@@ -239,7 +239,7 @@ class BuiltImages:
                     results.add(built.image)
         return known - results
 
-    def _drop_superseded(self, latest: Built, there: frozenset[str]) -> None:
+    def _drop_superseded(self, latest: BuildRecord, there: frozenset[str]) -> None:
         """Earlier builds of a step of which nothing is there but what the latest has too."""
         for earlier in self.all():
             if earlier.storage == latest.storage and earlier.name < latest.name:
@@ -270,8 +270,8 @@ class BuiltImages:
 
 
 @contextmanager
-def recorded(
-    records: BuiltImages, step: Step, engine: Engine, reporter: StepReporter
+def record_build(
+    records: ImageRecords, step: StepIdentity, engine: Engine, reporter: StepReporter
 ) -> Iterator[Journal | None]:
     """A build that goes on, on record; where that can't be it is built all the same, and said."""
     with contextlib.ExitStack() as stack:
@@ -296,14 +296,14 @@ class Journal:
 
     def reporter(self, inner: StepReporter) -> StepReporter:
         """What the engine is to talk to while it builds."""
-        return _NotingReporter(inner, self._seen)
+        return _NotingReporter(inner, self._note_image)
 
     def made(self, image: str) -> None:
         """The build ended with this image."""
         if image:
-            self._seen(f"={image.removeprefix('sha256:')}")
+            self._note_image(f"={image.removeprefix('sha256:')}")
 
-    def _seen(self, image: str) -> None:
+    def _note_image(self, image: str) -> None:
         # A full disk is no failure of the build: what is not on record stays.
         with contextlib.suppress(OSError):
             self.write(image)
@@ -324,7 +324,7 @@ class _NotingReporter(ForwardingReporter):
 class _Head:
     storage: str
     backend: str
-    step: Step
+    step: StepIdentity
     before: frozenset[str]
     seen: tuple[str, ...]
     image: str
@@ -349,12 +349,12 @@ def _read_journal(file: Path) -> _Head | None:
         return None
 
 
-def _read(file: Path) -> Built | None:
+def _read(file: Path) -> BuildRecord | None:
     try:
         data = json.loads(plain.content(file))
         if data["version"] != _VERSION:
             return None
-        return Built(
+        return BuildRecord(
             name=file.stem,
             storage=_of(data, "storage", str),
             backend=_of(data, "backend", str),
@@ -367,9 +367,11 @@ def _read(file: Path) -> Built | None:
         return None
 
 
-def _step(data: Mapping[str, object]) -> Step:
+def _step(data: Mapping[str, object]) -> StepIdentity:
     names = tuple(_strings(data, "names"))
-    return Step(_of(data, "project", str), _of(data, "key", str), names, _of(data, "base", bool))
+    return StepIdentity(
+        _of(data, "project", str), _of(data, "key", str), names, _of(data, "base", bool)
+    )
 
 
 def _of(data: Mapping[str, object], key: str, kind: type[_T]) -> _T:
