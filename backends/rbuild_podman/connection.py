@@ -1,4 +1,14 @@
-"""The way to podman: its command line, and the API of a service that this run starts and ends."""
+"""The way to podman: its command line, and the API of a service that this run starts and ends.
+
+There are three ways to ask, each for one kind of question:
+
+- a command (`Connection.command`) for what takes long or has streams: builds, pulls, attaching; for
+  what is asked before the service is there; and where only this host's own podman knows;
+- podman-py's objects (`client.images`, `volumes`, `containers`) for everything else that they can
+  say: one thing asked for, made or removed;
+- its bare requests (`client.api`) where an object would drop what is asked, ask for more or not
+  bear the answer; each such place says which.
+"""
 
 from __future__ import annotations
 
@@ -140,8 +150,6 @@ class Connection:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._client is not None:
-            self._client.close()  # type: ignore[no-untyped-call]
         self._resources.close()
 
     @property
@@ -198,6 +206,7 @@ class Connection:
             self._client = PodmanClient(
                 base_url=address, identity=self._key or None, timeout=ANSWER
             )
+            self._resources.callback(self._client.close)
         return self._client
 
     @property

@@ -45,8 +45,8 @@ _STOP_GRACE = 2
 _MONITOR_PATIENCE = 10.0
 """Seconds for conmon to end after its container; it needs 0.05 s on an idle machine."""
 _STOP_PATIENCE = 30.0
-"""Seconds that podman has to answer once the container has had its grace. podman-py 5 gives it half
-of the grace, in which a busy machine does not unmount a container."""
+"""Seconds that podman has to answer once the container has had its grace: a busy machine does not
+unmount a container in one."""
 _NOT_FOUND = re.compile(
     r"exec.*(?:not found in \$PATH|no such file or directory)|command that was not found", re.DOTALL
 )
@@ -92,6 +92,7 @@ class PodmanContainer:
         # The trailing dot means the directory's content, and the target of a link.
         inside = f"{source}/."
         with engine_errors(f"the container's {source} could not be read"):
+            # podman-py's get_archive begins to fetch all of it.
             found = self._connection.client.api.head(
                 f"/containers/{self.id}/archive", params={"path": inside}
             )
@@ -162,6 +163,7 @@ class PodmanContainer:
         asked = self._step.stop_timeout
         grace = _STOP_GRACE if asked is None else min(asked, int(programs.GRACE))
         monitor = self._monitor()
+        # podman-py's own `stop` waits for an answer half as long again as the grace is.
         with contextlib.suppress(RbuildError), engine_errors("the container did not stop"):
             self._connection.client.api.post(
                 f"/containers/{self.id}/stop",
@@ -212,16 +214,16 @@ def new_container(
     step = dataclasses.replace(step, name=step.name or own)
     spec = json.dumps(container_spec(step, image, settings, connection.default_ulimits))
     client = connection.client
-    identity = own
+    known = own
 
     def remove() -> None:
-        if identity is None:
+        if known is None:
             return
-        if words := remove_container(connection, identity):
+        if words := remove_container(connection, known):
             message = f"the container {step.name} could not be removed"
             raise StepFailedError(message, engine_words=words)
         if connection.endpoint is None:
-            RuntimeStates(settings).remove(identity)  # where conmon was killed
+            RuntimeStates(settings).remove(known)  # where conmon was killed
 
     with removed_at_end(remove):
         with engine_errors("podman could not make the container", status=125):
@@ -231,9 +233,9 @@ def new_container(
                 "/containers/create", data=spec, headers={"Content-Type": "application/json"}
             )
             made.raise_for_status()
-            identity = str(made.json()["Id"])
+            known = str(made.json()["Id"])
         with engine_errors("podman lost the container it made", status=125):
-            api = client.containers.get(identity)
+            api = client.containers.get(known)
         yield PodmanContainer(connection, api, step)
 
 

@@ -66,9 +66,7 @@ class PodmanEngine:
         if self._connection.endpoint is None:
             return self._settings.rootless
         with engine_errors("podman did not say whether it is rootless"):
-            answer = self._connection.client.api.get("/info")
-            answer.raise_for_status()
-            return bool(answer.json()["host"]["security"]["rootless"])
+            return bool(self._connection.client.system.info()["host"]["security"]["rootless"])
 
     @property
     def remote(self) -> bool:
@@ -111,8 +109,9 @@ class PodmanEngine:
     def _ask(self, name: str) -> Image | None:
         """The same, of the service."""
         with engine_errors(f"podman could not look for the image {name}"):
+            # podman-py ends in a bare Exception where the answer is no object.
             answer = self._connection.client.api.get(f"/images/{quote(name, safe='')}/json")
-            if answer.status_code == 404:
+            if answer.status_code == HTTPStatus.NOT_FOUND:
                 return None
             answer.raise_for_status()
             return image_from_inspect(cast("dict[str, Json]", answer.json()))
@@ -247,8 +246,7 @@ class PodmanEngine:
     def _is_manifest_list(self, image: str) -> bool:
         with engine_errors("podman could not tell whether an image is a manifest list"):
             # podman 4.3.1 answers 500 for what is an image.
-            answer = self._connection.client.api.get(f"/manifests/{image}/exists")
-            return bool(answer.status_code == HTTPStatus.NO_CONTENT)
+            return bool(self._connection.client.manifests.exists(image))
 
     def layer_sizes(self, images: Collection[StoredImage]) -> Mapping[str, int]:
         """See `backend.api.Engine.layer_sizes`; another host's podman does not say."""
@@ -320,11 +318,14 @@ class PodmanEngine:
 
     def remove_volume(self, name: str) -> bool:
         """Remove a named volume; False when there was none."""
+        from podman.errors import NotFound  # noqa: PLC0415 - see `Connection.client`
+
         with engine_errors(f"the volume {name} could not be removed"):
-            answer = self._connection.client.api.delete(f"/volumes/{name}")
-            if answer.status_code == 404:
+            try:
+                # By force, containers that have it would go too.
+                self._connection.client.volumes.remove(name)
+            except NotFound:
                 return False
-            answer.raise_for_status()
         return True
 
     @property
@@ -355,11 +356,7 @@ class PodmanEngine:
             case LeftoverKind.CONTAINER:
                 words = self._remove_container(leftover)
             case LeftoverKind.VOLUME:
-                with engine_errors(f"the volume {leftover.name} could not be removed"):
-                    # By force, containers that have it would go too.
-                    answer = self._connection.client.api.delete(f"/volumes/{leftover.id}")
-                    if answer.status_code != 404:
-                        answer.raise_for_status()
+                self.remove_volume(leftover.id)
             case LeftoverKind.BROKEN_IMAGE:
                 done = self._capture("image", "rm", "--force", leftover.id)
                 words = done.words if done.status != 0 else ""
@@ -446,6 +443,7 @@ class PodmanEngine:
         )
 
     def _list(self, path: str, params: Mapping[str, object]) -> list[dict[str, Json]]:
+        # podman-py asks again for each of what it lists, and does not know `external`.
         with engine_errors("podman could not list what is in its storage"):
             answer = self._connection.client.api.get(path, params=params)
             for pause in _LIST_AGAIN:
