@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from rootless_build.model.errors import ConfigError, UnknownTargetError, UsageError
 from rootless_build.model.plan import (
@@ -12,6 +14,7 @@ from rootless_build.model.plan import (
     BuildImage,
     Bundles,
     Limits,
+    Mount,
     Origin,
     Plan,
     PullPolicy,
@@ -21,8 +24,11 @@ from rootless_build.model.plan import (
 )
 from rootless_build.recipes import source_date_epoch
 from rootless_build.recipes.config import Config, Container, Image, Target
+from rootless_build.recipes.docker import values
+from rootless_build.recipes.docker.values import BadValueError, Surroundings
 from rootless_build.recipes.request import Request
-from rootless_build.recipes.step_builder import BadValueError, Draft, mount_target, volume_name
+
+T = TypeVar("T")
 
 _BUNDLES = "bundles"
 
@@ -105,18 +111,18 @@ def _wrong(file: Path, keys: tuple[str, ...], message: str) -> ConfigError:
     return config_file.error_at(file, keys, message)
 
 
-def _mount_target(value: str, file: Path, keys: tuple[str, ...]) -> str:
-    try:
-        return mount_target(value)
-    except BadValueError as error:
-        raise _wrong(file, keys, str(error)) from error
+class _Reader:
+    """Reads values of a section by docker's rules. What is wrong is told with file and key."""
 
+    def __init__(self, file: Path, section: str) -> None:
+        self._file = file
+        self._section = section
 
-def _volume_name(value: str, file: Path) -> str:
-    try:
-        return volume_name(value)
-    except BadValueError as error:
-        raise _wrong(file, ("container", "volumes"), str(error)) from error
+    def __call__(self, key: str, parse: Callable[[str], T], given: Sequence[str]) -> tuple[T, ...]:
+        try:
+            return tuple(map(parse, given))
+        except BadValueError as error:
+            raise _wrong(self._file, (self._section, key), str(error)) from error
 
 
 def _changed(container: Container, target: Target) -> Container:
@@ -136,31 +142,29 @@ def _run(
         message = "there is no [image], so name one"
         raise _wrong(config.file, ("container", "image"), message)
     environment: Mapping[str, str] = {**request.environment, **dict(request.variables)}
-    draft = Draft(config.file.parent, environment)
-    for key, values, add in (
-        ("mounts", container.mounts, draft.add_volume),
-        ("tmpfs", container.tmpfs, draft.add_tmpfs),
-        ("ulimits", container.ulimits, draft.add_ulimit),
-    ):
-        for value in values:
-            try:
-                add(value)
-            except BadValueError as error:
-                raise _wrong(config.file, ("container", key), str(error)) from error
+    around = Surroundings(config.file.parent, environment)
+    read = _Reader(config.file, "container")
+    mounts: list[Mount] = [
+        *(read("mounts", lambda value: values.volume(value, around)[0], container.mounts)),
+        *(read("tmpfs", values.tmpfs, container.tmpfs)),
+    ]
+    limits = Limits(
+        shm_size=container.shm_size, ulimits=read("ulimits", values.ulimit, container.ulimits)
+    )
     for name, directory in container.volumes:
-        place = _mount_target(directory, config.file, ("container", "volumes"))
-        draft.add("mounts", VolumeMount(place, _volume_name(name, config.file)))
+        (place,) = read("volumes", values.mount_target, (directory,))
+        (volume,) = read("volumes", values.volume_name, (name,))
+        mounts.append(VolumeMount(place, volume))
     if config.bundles is not None and config.bundles.mount and target.bundles:
         directory_here = config.bundles.directory or request.project / _BUNDLES
-        keys = ("bundles", "container-path")
-        place = _mount_target(config.bundles.container_path, config.file, keys)
-        draft.add("mounts", BindMount(directory_here, place))
-    for name in container.pass_environment:
-        try:
-            draft.add_pair("environment", name)
-        except BadValueError as error:
-            raise _wrong(config.file, ("container", "pass-environment"), str(error)) from error
-    draft.add("environment", *container.environment, *request.variables)
+        path = config.bundles.container_path
+        (place,) = _Reader(config.file, "bundles")("container-path", values.mount_target, (path,))
+        mounts.append(BindMount(directory_here, place))
+    passed = read(
+        "pass-environment",
+        lambda name: values.variable(name, around),
+        container.pass_environment,
+    )
     return RunContainer(
         image=image,
         command=container.command,
@@ -179,9 +183,10 @@ def _run(
         caches=container.caches,
         interactive=container.tty,
         tty=container.tty and request.terminal,
-        limits=Limits(shm_size=container.shm_size, ulimits=container.ulimits),
+        limits=limits,
         origin=Origin(config.file.name),
-        **draft.fields,  # type: ignore[arg-type]  # mounts and environment
+        mounts=tuple(mounts),
+        environment=(*itertools.chain(*passed), *container.environment, *request.variables),
     )
 
 

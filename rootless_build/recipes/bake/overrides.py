@@ -15,7 +15,7 @@ from rootless_build.recipes.bake import entries
 from rootless_build.recipes.bake.entries import BadEntryError, Entry
 from rootless_build.recipes.bake.source import nearest
 from rootless_build.recipes.bake.target import ATTRIBUTES, Kind, Target, changed
-from rootless_build.recipes.step_builder import BadValueError, boolean
+from rootless_build.recipes.docker.values import BadValueError, boolean
 
 _ATTRIBUTES: Final = {
     "platform": "platforms",

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Final, Literal
 
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import RecipeError
@@ -21,13 +21,17 @@ from rootless_build.recipes.bake.entries import Entry, written
 from rootless_build.recipes.bake.names import LINKED
 from rootless_build.recipes.bake.source import dishonoured, refused
 from rootless_build.recipes.bake.target import Target
-from rootless_build.recipes.step_builder import BadValueError, Draft, boolean
+from rootless_build.recipes.docker import values
+from rootless_build.recipes.docker.values import BadValueError, Surroundings, boolean
 
 _REMOTE: Final = re.compile(r"\w+://|[\w.-]+@[\w.-]+:|github\.com/")
 _CWD: Final = "cwd://"
 _IMAGES: Final = frozenset({"docker", "image"})
 _FILES: Final = frozenset({"local", "tar"})
 _NO_IMAGE: Final = BuildOutput("cacheonly")
+_NUMBERS: Final = frozenset({"cpu-shares", "cpu-period", "cpu-quota"})
+_WORDS: Final = frozenset({"memory", "memory-swap", "cpuset-cpus", "cpuset-mems"})
+"""What `resources` may limit."""
 
 
 @dataclass
@@ -35,6 +39,10 @@ class _Maker:
     directory: Path
     environment: Mapping[str, str]
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def around(self) -> Surroundings:
+        return Surroundings(self.directory, self.environment)
 
     def note(self, target: Target, attribute: str, why: str) -> None:
         place = target.placed(attribute)
@@ -101,13 +109,8 @@ def _platforms(target: Target) -> tuple[str, ...]:
 
 def _base(maker: _Maker, target: Target) -> BuildImage:
     context = _context(maker, target)
-    draft = Draft(maker.directory, maker.environment)
-    for attribute, put in _filled(draft).items():
-        held = getattr(target, attribute.replace("-", "_"))
-        try:
-            put(held or ())
-        except BadValueError as error:
-            raise refused(target.placed(attribute), f"{attribute}: {error}") from error
+    secrets = tuple(_parsed(maker, target, "secret", values.secret_of_fields))
+    keys = tuple(_parsed(maker, target, "ssh", _ssh))
     _refuse(maker, target)
     hosts = (target.extra_hosts or {}).items()
     filters = tuple(target.no_cache_filter or ())
@@ -125,9 +128,10 @@ def _base(maker: _Maker, target: Target) -> BuildImage:
         no_cache=bool(target.no_cache) or bool(filters),
         cache_from=tuple(_references(maker, target)),
         add_hosts=tuple(f"{host}:{a}" for host, all_ in hosts for a in all_.split(",")),
-        limits=_limits(draft, target),
+        secrets=secrets,
+        ssh=keys,
+        limits=_limits(target),
         origin=dataclasses.replace(target.place.origin, target=target.name, names_build=True),
-        **draft.fields,  # type: ignore[arg-type]  # secrets and ssh
     )
 
 
@@ -139,45 +143,57 @@ def _arguments(maker: _Maker, target: Target) -> Pairs:
         raise RecipeError(str(error)) from error
 
 
-def _filled(draft: Draft) -> Mapping[str, Callable[[tuple[Entry, ...]], None]]:
-    """Attributes with several values each, and what puts them into the draft."""
+def _parsed(
+    maker: _Maker,
+    target: Target,
+    attribute: Literal["secret", "ssh"],
+    parse: Callable[[Entry, Surroundings], str],
+) -> Iterator[str]:
+    """The entries of an attribute, as engines are told of them."""
+    entries = target.secret if attribute == "secret" else target.ssh
+    for entry in entries or ():
+        try:
+            yield parse(entry, maker.around)
+        except BadValueError as error:
+            raise refused(target.placed(attribute), f"{attribute}: {error}") from error
 
-    def secrets(held: tuple[Entry, ...]) -> None:
-        for entry in held:
-            draft.add_secret_fields(entry)
 
-    def keys(held: tuple[Entry, ...]) -> None:
-        for entry in held:
-            paths = entry.get("paths", "")
-            draft.add_ssh(f"{entry.get('id', '')}={paths}" if paths else entry.get("id", ""))
-
-    return {"secret": secrets, "ssh": keys}
+def _ssh(entry: Entry, around: Surroundings) -> str:
+    paths = entry.get("paths", "")
+    return values.ssh(f"{entry.get('id', '')}={paths}" if paths else entry.get("id", ""), around)
 
 
-def _limits(draft: Draft, target: Target) -> Limits:
+def _limits(target: Target) -> Limits:
     for text in target.ulimits or ():
         try:
-            draft.add_ulimit(text)
+            values.ulimit(text)
         except BadValueError as error:
             raise refused(target.placed("ulimits"), str(error)) from error
-    if target.shm_size:
-        draft.limits["shm_size"] = target.shm_size
-    integers = {"cpu-shares", "cpu-period", "cpu-quota"}
-    known = {*integers, "memory", "memory-swap", "cpuset-cpus", "cpuset-mems"}
+    words: dict[str, str] = {}
+    numbers: dict[str, int] = {}
     for name, text in (target.resources or {}).items():
-        if name not in known:
+        if name not in _NUMBERS | _WORDS:
             raise dishonoured(
                 target.placed("resources"), f"resources.{name}", "no engine has a limit of it"
             )
-        key = name.replace("-", "_")
-        if name not in integers:
-            draft.limits[key] = text
+        if name in _WORDS:
+            words[name] = text
             continue
         try:
-            draft.limit_integer(key, text)
+            numbers[name] = values.integer(text)
         except BadValueError as error:
             raise refused(target.placed("resources"), f"{name}: {error}") from error
-    return draft.finished_limits()
+    return Limits(
+        memory=words.get("memory"),
+        memory_swap=words.get("memory-swap"),
+        cpu_shares=numbers.get("cpu-shares"),
+        cpu_period=numbers.get("cpu-period"),
+        cpu_quota=numbers.get("cpu-quota"),
+        cpuset_cpus=words.get("cpuset-cpus"),
+        cpuset_mems=words.get("cpuset-mems"),
+        shm_size=target.shm_size or None,
+        ulimits=tuple(target.ulimits or ()),
+    )
 
 
 def _refuse(maker: _Maker, target: Target) -> None:
@@ -238,8 +254,7 @@ def _containerfile(target: Target, context: Path, here: Path) -> Path | None:
 
 
 def _path(directory_: Path, text: str) -> Path:
-    draft = Draft(directory_, {})
-    return draft.path(text)
+    return Surroundings(directory_, {}).path(text)
 
 
 def _contexts(maker: _Maker, target: Target, links: _Links, platform: str | None) -> Pairs:

@@ -1,1 +1,3 @@
-"""Docker's command line: its grammar as a table, its words as a step."""
+"""Docker's command line: `argv` reads it by the table in `flags`, whose rows name a parser of
+`values` and a field of `draft`.
+"""

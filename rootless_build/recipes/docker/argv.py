@@ -1,4 +1,4 @@
-"""A docker command line becomes a step, by the table in `docker_flags` and pflag's rules.
+"""A docker command line becomes a step, by the table in `flags` and pflag's rules.
 
 Source of the rules: github.com/spf13/pflag (`-it`, `-vX`, `-v=X`, `--name=x`, `--`), and docker's
 own that the flags of `docker run` end at the image.
@@ -15,7 +15,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal, TypeVar, cast
+from typing import Final, Literal, TypeVar
 
 from rootless_build.model import outputs, references
 from rootless_build.model.errors import RecipeError
@@ -24,7 +24,6 @@ from rootless_build.model.plan import (
     BuildOutput,
     HostCommand,
     Origin,
-    Pairs,
     PullImage,
     RemoveVolume,
     RunContainer,
@@ -32,12 +31,14 @@ from rootless_build.model.plan import (
     TagImage,
 )
 from rootless_build.recipes import source_date_epoch
+from rootless_build.recipes.docker import draft as drafts
 from rootless_build.recipes.docker import flags
-from rootless_build.recipes.docker.flags import Flag
-from rootless_build.recipes.step_builder import (
+from rootless_build.recipes.docker.draft import Draft
+from rootless_build.recipes.docker.flags import Flag, Table
+from rootless_build.recipes.docker.values import (
     BadValueError,
     DockersOwnError,
-    Draft,
+    Surroundings,
     boolean,
     volume_name,
 )
@@ -77,7 +78,7 @@ class _Line:
     draft: Draft = field(init=False)
 
     def __post_init__(self) -> None:
-        self.draft = Draft(self.context.directory, self.context.environment)
+        self.draft = Draft(Surroundings(self.context.directory, self.context.environment))
 
     def refused(self, message: str, hint: str = "") -> RecipeError:
         origin = self.context.origin
@@ -188,7 +189,7 @@ def parse(words: Sequence[str], context: Context) -> tuple[Step, tuple[str, ...]
             raise line.refused(f"docker volume rm: {error}") from error
         step = RemoveVolume(tuple(rest), origin=context.origin)
     elif command in _TAG:
-        step = _tag(line, _flags(line, "docker tag", rest, ()))
+        step = _tag(line, _flags(line, "docker tag", rest, flags.TAG))
     elif command in _PULL:
         step = _pull(line, _flags(line, "docker pull", rest, flags.PULL))
     else:
@@ -205,13 +206,11 @@ def _flags(
     line: _Line,
     command: str,
     words: list[str],
-    table: Sequence[Flag],
+    table: Table,
     *,
     interspersed: bool = True,
 ) -> list[str]:
     """Read flags into the line's draft; returns the words that are none."""
-    long = {flag.name: flag for flag in table}
-    short = {flag.short: flag for flag in table if flag.short}
     rest: list[str] = []
     while words:
         word = words.pop(0)
@@ -223,12 +222,12 @@ def _flags(
                 return [*rest, *words]
         elif word.startswith("--"):
             name, equals, value = word[2:].partition("=")
-            flag = long.get(name)
+            flag = table.by_name.get(name)
             if flag is None:
-                raise _unknown(line, command, f"--{name}", long)
+                raise _unknown(line, command, f"--{name}", table.by_name)
             _apply(line, command, flag, f"--{name}", value if equals else None, words)
         else:
-            _cluster(line, command, word, short, words)
+            _cluster(line, command, word, table.by_letter, words)
     return rest
 
 
@@ -311,14 +310,9 @@ def _build(line: _Line, rest: list[str], *, with_buildkit: bool) -> BuildImage:
             "only a directory of this host can be a build context",
         )
     draft = line.draft
-    if draft.fields.get("containerfile") == draft.path("-"):
+    if draft.value(drafts.CONTAINERFILE) == draft.around.path("-"):
         raise line.refused("a containerfile on standard input can't be read", "name a file with -f")
-    step = BuildImage(
-        context=draft.path(context),
-        limits=draft.finished_limits(),
-        origin=line.context.origin,
-        **draft.fields,  # type: ignore[arg-type]  # the flag table names the fields
-    )
+    step = drafts.build_image(draft, draft.around.path(context), line.context.origin)
     if step.image_id_file is not None and not step.tags and outputs.keeps_image(step):
         # By the name it is found again, and not built again.
         place = hashlib.sha256(os.fsencode(step.image_id_file)).hexdigest()[:12]
@@ -363,13 +357,14 @@ def _bake(line: _Line, targets: list[str]) -> tuple[tuple[Step, ...], tuple[str,
     from rootless_build.recipes.bake.recipe import steps as baked  # noqa: PLC0415
     from rootless_build.recipes.bake.source import BakeError  # noqa: PLC0415
 
-    context, fields = line.context, line.draft.fields
+    context, draft = line.context, line.draft
     bake = Bake(
         context.directory,
         context.environment,
         tuple(targets),
-        variables=dict(cast("Pairs", fields.pop("variables", ()))),
-        **fields,  # type: ignore[arg-type]  # files and overrides, as the flag table names them
+        files=draft.all(drafts.FILES),
+        overrides=draft.all(drafts.OVERRIDES),
+        variables=dict(draft.all(drafts.VARIABLES)),
     )
     try:
         made = baked(bake)
@@ -379,7 +374,7 @@ def _bake(line: _Line, targets: list[str]) -> tuple[tuple[Step, ...], tuple[str,
         raise
     except RecipeError as error:
         raise line.refused(error.message, error.hint) from error
-    notes = (*line.draft.notes, *made.notes)
+    notes = (*draft.notes, *made.notes)
     return made.steps, tuple(dict.fromkeys(notes))
 
 
@@ -409,13 +404,4 @@ def _checked(line: _Line, name: str) -> str:
 def _run(line: _Line, rest: list[str]) -> RunContainer:
     if not rest:
         raise line.refused("docker run names no image")
-    draft = line.draft
-    # docker's own default is to keep the container; a recipe's --rm is what rbuild always does.
-    draft.fields.pop("remove", None)
-    return RunContainer(
-        image=rest[0],
-        command=tuple(rest[1:]),
-        limits=draft.finished_limits(),
-        origin=line.context.origin,
-        **draft.fields,  # type: ignore[arg-type]  # the flag table names the fields
-    )
+    return drafts.run_container(line.draft, rest[0], tuple(rest[1:]), line.context.origin)

@@ -7,12 +7,16 @@ docker run (28.2), and the `--help` of the clients 20.10 and 28.2.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, TypeVar
 
 from rootless_build.model.data import dataclass
-from rootless_build.recipes.step_builder import Draft, boolean
+from rootless_build.recipes.docker import draft as to
+from rootless_build.recipes.docker import values
+from rootless_build.recipes.docker.draft import Draft, One, Several
+from rootless_build.recipes.docker.values import BadValueError, Surroundings, boolean
 
+T = TypeVar("T")
 Fill = Callable[[Draft, str], None]
 
 
@@ -31,52 +35,69 @@ class Flag:
     refused: str = ""
 
 
-def _set(name: str) -> Fill:
-    return lambda draft, value: draft.put_text(name, value)
+class Table:
+    """The flags of a command, found by their names."""
+
+    def __init__(self, *rows: Flag) -> None:
+        self.by_name: Final[Mapping[str, Flag]] = {row.name: row for row in rows}
+        self.by_letter: Final[Mapping[str, Flag]] = {row.short: row for row in rows if row.short}
+
+    def __iter__(self) -> Iterator[Flag]:
+        return iter(self.by_name.values())
 
 
-def _add(name: str) -> Fill:
-    return lambda draft, value: draft.add(name, value)
+def _put(field: One[T], parse: Callable[[str], T]) -> Fill:
+    return lambda draft, value: draft.put(field, parse(value))
 
 
-def _on(name: str) -> Fill:
-    return lambda draft, value: draft.put(name, boolean(value))
+def _put_here(field: One[T], parse: Callable[[str, Surroundings], T]) -> Fill:
+    return lambda draft, value: draft.put(field, parse(value, draft.around))
 
 
-def _pair(name: str) -> Fill:
-    return lambda draft, value: draft.add_pair(name, value)
+def _add(field: Several[T], parse: Callable[[str], T]) -> Fill:
+    return lambda draft, value: draft.add(field, parse(value))
 
 
-def _label(name: str) -> Fill:
-    return lambda draft, value: draft.add_label(name, value)
+def _add_here(field: Several[T], parse: Callable[[str, Surroundings], T]) -> Fill:
+    return lambda draft, value: draft.add(field, parse(value, draft.around))
+
+
+def _add_all(field: Several[T], parse: Callable[[str], Sequence[T]]) -> Fill:
+    return lambda draft, value: draft.add(field, *parse(value))
+
+
+def _add_all_here(field: Several[T], parse: Callable[[str, Surroundings], Sequence[T]]) -> Fill:
+    return lambda draft, value: draft.add(field, *parse(value, draft.around))
+
+
+def _volume(draft: Draft, value: str) -> None:
+    mount, notes = values.volume(value, draft.around)
+    draft.add(to.MOUNTS, mount)
+    draft.notes += notes
 
 
 def _override(key: str) -> Fill:
     """A flag of bake that is `--set` for every target."""
-    return lambda draft, value: draft.add("overrides", f"*.{key}={str(boolean(value)).lower()}")
+    return _add(to.OVERRIDES, lambda value: f"*.{key}={str(boolean(value)).lower()}")
 
 
-def _limit(name: str) -> Fill:
-    def fill(draft: Draft, value: str) -> None:
-        draft.limits[name] = value
+def _check(parse: Callable[[str], object]) -> Fill:
+    """A flag that changes nothing here, whatever it says."""
 
-    return fill
+    def parse_alone(_: Draft, value: str) -> None:
+        parse(value)
 
-
-def _limit_integer(name: str) -> Fill:
-    return lambda draft, value: draft.limit_integer(name, value)
-
-
-def _integer(name: str) -> Fill:
-    return lambda draft, value: draft.set_integer(name, value)
-
-
-def _path(name: str) -> Fill:
-    return lambda draft, value: draft.put_path(name, value)
+    return parse_alone
 
 
 def _only(*allowed: str, why: str) -> Fill:
-    return lambda draft, value: draft.only(value, *allowed, why=why)
+    """A flag that can be honoured where it says what holds anyway."""
+
+    def refuse_others(_: Draft, value: str) -> None:
+        if value not in allowed:
+            raise BadValueError(why)
+
+    return refuse_others
 
 
 def _attestation(kind: str) -> Fill:
@@ -106,54 +127,54 @@ _VOLUME_DRIVER: Final = "volume drivers are plug-ins of the docker daemon"
 _HEALTH: Final = _none_is("nobody asks for the health of a build container")
 
 _LIMITS: Final = (
-    Flag("cgroup-parent", fill=_limit("cgroup_parent")),
-    Flag("cpu-period", fill=_limit_integer("cpu_period")),
-    Flag("cpu-quota", fill=_limit_integer("cpu_quota")),
-    Flag("cpu-shares", "c", fill=_limit_integer("cpu_shares")),
-    Flag("cpuset-cpus", fill=_limit("cpuset_cpus")),
-    Flag("cpuset-mems", fill=_limit("cpuset_mems")),
-    Flag("memory", "m", fill=_limit("memory")),
-    Flag("memory-swap", fill=_limit("memory_swap")),
-    Flag("shm-size", fill=_limit("shm_size")),
-    Flag("ulimit", fill=lambda draft, value: draft.add_ulimit(value)),
+    Flag("cgroup-parent", fill=_put(to.CGROUP_PARENT, str)),
+    Flag("cpu-period", fill=_put(to.CPU_PERIOD, values.integer)),
+    Flag("cpu-quota", fill=_put(to.CPU_QUOTA, values.integer)),
+    Flag("cpu-shares", "c", fill=_put(to.CPU_SHARES, values.integer)),
+    Flag("cpuset-cpus", fill=_put(to.CPUSET_CPUS, str)),
+    Flag("cpuset-mems", fill=_put(to.CPUSET_MEMS, str)),
+    Flag("memory", "m", fill=_put(to.MEMORY, str)),
+    Flag("memory-swap", fill=_put(to.MEMORY_SWAP, str)),
+    Flag("shm-size", fill=_put(to.SHM_SIZE, str)),
+    Flag("ulimit", fill=_add(to.ULIMITS, values.ulimit)),
 )
 _BOTH: Final = (
-    Flag("add-host", fill=_add("add_hosts")),
-    Flag("label", fill=_label("labels")),
-    Flag("network", fill=lambda draft, value: draft.set_network(value)),
-    Flag("pull", takes=False, fill=lambda draft, value: draft.set_pull(value)),
-    Flag("security-opt", fill=lambda draft, value: draft.add_security_option(value)),
+    Flag("add-host", fill=_add(to.ADD_HOSTS, str)),
+    Flag("label", fill=_add(to.LABELS, values.label)),
+    Flag("network", fill=_put(to.NETWORK, values.network)),
+    Flag("pull", takes=False, fill=_put(to.PULL, values.pull_policy)),
+    Flag("security-opt", fill=_add_here(to.SECURITY_OPTIONS, values.security_option)),
     Flag("isolation", fill=_only("", "default", why=_WINDOWS)),
     Flag("disable-content-trust", takes=False, ignored=_TRUST),
     Flag("quiet", "q", takes=False, ignored=_SHOWN),
 )
 
 # `docker build` is `docker buildx build` where that plug-in is installed: one table for both.
-BUILD: Final = (
+BUILD: Final = Table(
     *_LIMITS,
     *_BOTH,
     Flag("allow", ignored=_none_is("entitlements are BuildKit's")),
     Flag("annotation", ignored=_none_is("the image gets no annotations")),
     Flag("attest", ignored=_ATTESTATION),
-    Flag("build-arg", fill=_pair("build_args")),
-    Flag("build-context", fill=lambda draft, value: draft.add_build_context(value)),
+    Flag("build-arg", fill=_add_all_here(to.BUILD_ARGS, values.variable)),
+    Flag("build-context", fill=_add_here(to.BUILD_CONTEXTS, values.build_context)),
     Flag("builder", ignored=_none_is("rbuild's backend is the builder")),
-    Flag("cache-from", fill=_add("cache_from")),
+    Flag("cache-from", fill=_add(to.CACHE_FROM, str)),
     Flag("cache-to", ignored=_NO_CACHE_EXPORT),
     Flag("call", refused="it asks about the build instead of building"),
     Flag("check", takes=False, refused="it checks the containerfile instead of building"),
     Flag("debug", "D", takes=False, ignored=_SHOWN),
     Flag("compress", takes=False, ignored=_none_is("the context is not sent anywhere")),
-    Flag("file", "f", fill=_path("containerfile")),
+    Flag("file", "f", fill=_put_here(to.CONTAINERFILE, values.file)),
     Flag("force-rm", takes=False, fill=_only("true", *_OFF, why=_CLEANED)),
-    Flag("iidfile", fill=_path("image_id_file")),
+    Flag("iidfile", fill=_put_here(to.IMAGE_ID_FILE, values.file)),
     Flag("load", takes=False, ignored=_IN_STORAGE),
     Flag("metadata-file", refused="there is no BuildKit result to describe"),
-    Flag("no-cache", takes=False, fill=_on("no_cache")),
+    Flag("no-cache", takes=False, fill=_put(to.NO_CACHE, boolean)),
     # Every stage built anew holds what one stage built anew does.
-    Flag("no-cache-filter", fill=lambda draft, value: draft.put("no_cache", bool(value))),
-    Flag("output", "o", fill=lambda draft, value: draft.add_output(value)),
-    Flag("platform", fill=lambda draft, value: draft.add_platforms(value)),
+    Flag("no-cache-filter", fill=_put(to.NO_CACHE, bool)),
+    Flag("output", "o", fill=_add_here(to.OUTPUTS, values.output)),
+    Flag("platform", fill=_add_all(to.PLATFORMS, values.platforms)),
     Flag("policy", refused="build policies are BuildKit's"),
     Flag("print", refused="it asks about the build instead of building"),
     Flag("progress", ignored=_SHOWN),
@@ -161,20 +182,20 @@ BUILD: Final = (
     Flag("push", takes=False, refused="rbuild builds, it pushes nothing"),
     Flag("rm", takes=False, fill=_only("true", *_OFF, why=_CLEANED)),
     Flag("sbom", fill=_attestation("sbom")),
-    Flag("secret", fill=lambda draft, value: draft.add_secret(value)),
-    Flag("squash", takes=False, fill=_on("squash")),
-    Flag("ssh", fill=lambda draft, value: draft.add_ssh(value)),
+    Flag("secret", fill=_add_here(to.SECRETS, values.secret)),
+    Flag("squash", takes=False, fill=_put(to.SQUASH, boolean)),
+    Flag("ssh", fill=_add_here(to.SSH, values.ssh)),
     Flag("stream", takes=False, ignored=_none_is("the context is not sent anywhere")),
-    Flag("tag", "t", fill=lambda draft, value: draft.add_tag(value)),
-    Flag("target", fill=_set("target")),
+    Flag("tag", "t", fill=_add(to.TAGS, values.image_name)),
+    Flag("target", fill=_put(to.TARGET, values.word)),
 )
-BAKE: Final = (
+BAKE: Final = Table(
     Flag("allow", ignored=_none_is("entitlements are BuildKit's")),
     Flag("builder", ignored=_none_is("rbuild's backend is the builder")),
     Flag("call", fill=_only("build", "", why="it asks about the build instead of building")),
     Flag("check", takes=False, refused="it checks the containerfile instead of building"),
     Flag("debug", "D", takes=False, ignored=_SHOWN),
-    Flag("file", "f", fill=_add("files")),
+    Flag("file", "f", fill=_add(to.FILES, str)),
     Flag("list", refused="it lists targets instead of building them"),
     Flag("list-targets", takes=False, refused="it lists targets instead of building them"),
     Flag("list-variables", takes=False, refused="it lists variables instead of building"),
@@ -188,44 +209,44 @@ BAKE: Final = (
     Flag("pull", takes=False, fill=_override("pull")),
     Flag("push", takes=False, fill=_override("push")),
     Flag("sbom", fill=_attestation("sbom")),
-    Flag("set", fill=_add("overrides")),
-    Flag("var", fill=lambda draft, value: draft.add_pair("variables", value)),
+    Flag("set", fill=_add(to.OVERRIDES, str)),
+    Flag("var", fill=_add_all_here(to.VARIABLES, values.variable)),
 )
-RUN: Final = (
+RUN: Final = Table(
     *_LIMITS,
     *(flag for flag in _BOTH if flag.name not in {"label", "pull"}),
     Flag("annotation", refused="annotations of a container are not carried over"),
     Flag("attach", "a", refused="rbuild always attaches what -i and -t say"),
     Flag("blkio-weight", refused=_DEVICE_IO),
     Flag("blkio-weight-device", refused=_DEVICE_IO),
-    Flag("cap-add", fill=_add("cap_add")),
-    Flag("cap-drop", fill=_add("cap_drop")),
-    Flag("cgroupns", fill=_set("cgroupns")),
+    Flag("cap-add", fill=_add(to.CAP_ADD, str)),
+    Flag("cap-drop", fill=_add(to.CAP_DROP, str)),
+    Flag("cgroupns", fill=_put(to.CGROUPNS, values.word)),
     Flag("cidfile", refused="the container is gone when the step has ended"),
     Flag("cpu-count", refused=_WINDOWS),
     Flag("cpu-percent", refused=_WINDOWS),
     Flag("cpu-rt-period", refused="real-time limits need a root daemon"),
     Flag("cpu-rt-runtime", refused="real-time limits need a root daemon"),
-    Flag("cpus", fill=_limit("cpus")),
+    Flag("cpus", fill=_put(to.CPUS, str)),
     Flag("detach", "d", takes=False, refused="a step ends with its container"),
     Flag("detach-keys", ignored=_none_is("a step can't be detached from")),
-    Flag("device", fill=_add("devices")),
+    Flag("device", fill=_add(to.DEVICES, str)),
     Flag("device-cgroup-rule", refused="device rules need a root daemon"),
     Flag("device-read-bps", refused=_DEVICE_IO),
     Flag("device-read-iops", refused=_DEVICE_IO),
     Flag("device-write-bps", refused=_DEVICE_IO),
     Flag("device-write-iops", refused=_DEVICE_IO),
-    Flag("dns", fill=_add("dns")),
+    Flag("dns", fill=_add(to.DNS, str)),
     Flag("dns-opt", refused="resolver options are not carried over"),
     Flag("dns-option", refused="resolver options are not carried over"),
     Flag("dns-search", refused="resolver options are not carried over"),
     Flag("domainname", refused="an NIS domain name is not carried over"),
-    Flag("entrypoint", fill=lambda draft, value: draft.set_entrypoint(value)),
-    Flag("env", "e", fill=_pair("environment")),
-    Flag("env-file", fill=lambda draft, value: draft.add_environment_file(value)),
+    Flag("entrypoint", fill=_put(to.ENTRYPOINT, values.entrypoint)),
+    Flag("env", "e", fill=_add_all_here(to.ENVIRONMENT, values.variable)),
+    Flag("env-file", fill=_add_all_here(to.ENVIRONMENT_OF_FILES, values.environment_file)),
     Flag("expose", ignored=_none_is("exposing publishes nothing")),
     Flag("gpus", refused="GPUs are not carried over"),
-    Flag("group-add", fill=_add("group_add")),
+    Flag("group-add", fill=_add(to.GROUP_ADD, str)),
     Flag("health-cmd", ignored=_HEALTH),
     Flag("health-interval", ignored=_HEALTH),
     Flag("health-retries", ignored=_HEALTH),
@@ -233,17 +254,17 @@ RUN: Final = (
     Flag("health-start-period", ignored=_HEALTH),
     Flag("health-timeout", ignored=_HEALTH),
     Flag("help", takes=False, refused="it prints a page instead of running anything"),
-    Flag("hostname", "h", fill=_set("hostname")),
-    Flag("init", takes=False, fill=_on("init")),
-    Flag("interactive", "i", takes=False, fill=_on("interactive")),
+    Flag("hostname", "h", fill=_put(to.HOSTNAME, values.word)),
+    Flag("init", takes=False, fill=_put(to.INIT, boolean)),
+    Flag("interactive", "i", takes=False, fill=_put(to.INTERACTIVE, boolean)),
     Flag("io-maxbandwidth", refused=_WINDOWS),
     Flag("io-maxiops", refused=_WINDOWS),
     Flag("ip", refused=_NAMED_NETWORK),
     Flag("ip6", refused=_NAMED_NETWORK),
-    Flag("ipc", fill=_set("ipc")),
+    Flag("ipc", fill=_put(to.IPC, values.word)),
     Flag("kernel-memory", refused="kernel memory limits are gone from the kernel"),
-    Flag("label", "l", fill=_label("labels")),
-    Flag("label-file", fill=lambda draft, value: draft.add_label_file(value)),
+    Flag("label", "l", fill=_add(to.LABELS, values.label)),
+    Flag("label-file", fill=_add_all_here(to.LABELS_OF_FILES, values.label_file)),
     Flag("link", refused=_NAMED_NETWORK),
     Flag("link-local-ip", refused=_NAMED_NETWORK),
     Flag("log-driver", ignored=_none_is("the output comes to rbuild")),
@@ -251,42 +272,42 @@ RUN: Final = (
     Flag("mac-address", refused=_NAMED_NETWORK),
     Flag("memory-reservation", refused="soft memory limits are not carried over"),
     Flag("memory-swappiness", refused="it needs control groups of version 1 and a root daemon"),
-    Flag("mount", fill=lambda draft, value: draft.add_mount(value)),
-    Flag("name", fill=_set("name")),
-    Flag("net", fill=lambda draft, value: draft.set_network(value)),
+    Flag("mount", fill=_add_here(to.MOUNTS, values.mount)),
+    Flag("name", fill=_put(to.NAME, values.word)),
+    Flag("net", fill=_put(to.NETWORK, values.network)),
     Flag("net-alias", refused=_NAMED_NETWORK),
     Flag("network-alias", refused=_NAMED_NETWORK),
     Flag("no-healthcheck", takes=False, ignored=_HEALTH),
     Flag("oom-kill-disable", takes=False, refused="it needs a root daemon"),
     Flag("oom-score-adj", refused="it needs a root daemon"),
-    Flag("pid", fill=_set("pid")),
-    Flag("pids-limit", fill=_limit_integer("pids_limit")),
-    Flag("platform", fill=lambda draft, value: draft.set_platform(value)),
-    Flag("privileged", takes=False, fill=_on("privileged")),
-    Flag("publish", "p", fill=_add("publish")),
+    Flag("pid", fill=_put(to.PID, values.word)),
+    Flag("pids-limit", fill=_put(to.PIDS_LIMIT, values.integer)),
+    Flag("platform", fill=_put(to.PLATFORM, values.platform)),
+    Flag("privileged", takes=False, fill=_put(to.PRIVILEGED, boolean)),
+    Flag("publish", "p", fill=_add(to.PUBLISH, str)),
     Flag("publish-all", "P", takes=False, refused="name the ports with -p"),
-    Flag("pull", fill=lambda draft, value: draft.set_pull(value)),
-    Flag("read-only", takes=False, fill=_on("read_only")),
+    Flag("pull", fill=_put(to.PULL, values.pull_policy)),
+    Flag("read-only", takes=False, fill=_put(to.READ_ONLY, boolean)),
     Flag("restart", fill=_only("no", "", why="a step runs once")),
-    Flag("rm", takes=False, fill=_on("remove")),
+    Flag("rm", takes=False, fill=_check(boolean)),
     Flag("runtime", refused="the runtime is rbuild's choice for this host (see --backend)"),
     Flag("sig-proxy", takes=False, ignored=_none_is("signals end the step")),
-    Flag("stop-signal", fill=_set("stop_signal")),
-    Flag("stop-timeout", fill=_integer("stop_timeout")),
+    Flag("stop-signal", fill=_put(to.STOP_SIGNAL, values.word)),
+    Flag("stop-timeout", fill=_put(to.STOP_TIMEOUT, values.integer)),
     Flag("storage-opt", refused="storage options need a root daemon"),
-    Flag("sysctl", fill=_label("sysctls")),
-    Flag("tmpfs", fill=lambda draft, value: draft.add_tmpfs(value)),
-    Flag("tty", "t", takes=False, fill=_on("tty")),
+    Flag("sysctl", fill=_add(to.SYSCTLS, values.label)),
+    Flag("tmpfs", fill=_add(to.MOUNTS, values.tmpfs)),
+    Flag("tty", "t", takes=False, fill=_put(to.TTY, boolean)),
     Flag("use-api-socket", takes=False, refused="there is no docker daemon's socket"),
-    Flag("user", "u", fill=_set("user")),
-    Flag("userns", fill=_set("userns")),
-    Flag("uts", fill=_set("uts")),
-    Flag("volume", "v", fill=lambda draft, value: draft.add_volume(value)),
+    Flag("user", "u", fill=_put(to.USER, values.word)),
+    Flag("userns", fill=_put(to.USERNS, values.word)),
+    Flag("uts", fill=_put(to.UTS, values.word)),
+    Flag("volume", "v", fill=_volume),
     Flag("volume-driver", fill=_only("local", "", why=_VOLUME_DRIVER)),
     Flag("volumes-from", refused="volumes of other containers are not carried over"),
-    Flag("workdir", "w", fill=_set("working_directory")),
+    Flag("workdir", "w", fill=_put(to.WORKING_DIRECTORY, values.word)),
 )
-GLOBAL: Final = (
+GLOBAL: Final = Table(
     Flag("config", ignored=_none_is("it is the docker client's own")),
     Flag(
         "context", "c", refused="it selects another daemon; use --backend docker with DOCKER_HOST"
@@ -300,12 +321,13 @@ GLOBAL: Final = (
     Flag("tlskey", refused="it selects another daemon"),
     Flag("tlsverify", takes=False, refused="it selects another daemon"),
 )
-PULL: Final = (
+PULL: Final = Table(
     Flag("all-tags", "a", takes=False, refused="rbuild pulls what a build needs, one image"),
     Flag("disable-content-trust", takes=False, ignored=_none_is("nothing is signed here")),
     Flag("platform", refused="an engine here has one image of a name: name it where it is used"),
     Flag("quiet", "q", takes=False, ignored=_SHOWN),
 )
-VOLUME_REMOVE: Final = (
+VOLUME_REMOVE: Final = Table(
     Flag("force", "f", takes=False, ignored=_none_is("a volume that is not there is no error")),
 )
+TAG: Final = Table()

@@ -39,7 +39,7 @@ from rootless_build.model.plan import (
     to_json,
 )
 from rootless_build.model.privileges import without_privileges
-from rootless_build.recipes.step_builder import BadValueError, Draft
+from rootless_build.recipes.docker.values import BadValueError, Surroundings, secret
 from rootless_build.runner.dind import without_dind
 from rootless_build.runner.masking import Mask
 from rootless_build.runner.provenance import portable
@@ -131,10 +131,9 @@ def test_a_recipes_secret_without_a_source_is_hidden(
     (tmp_path / "tok").write_text(VALUE)
     for words in ("id=tok", 'id=x,"src=tok"', "id=x,env=T"):
         monkeypatch.setenv("T", VALUE)
-        draft = Draft(tmp_path, {"T": VALUE})
-        draft.add_secret(words)
+        made = secret(words, Surroundings(tmp_path, {"T": VALUE}))
         mask = Mask()
-        mask.learn(BuildImage(tmp_path, **draft.fields))  # type: ignore[arg-type]
+        mask.learn(BuildImage(tmp_path, secrets=(made,)))
         assert mask.text(f"<{VALUE}>") == "<***>"
 
 
@@ -142,7 +141,7 @@ def test_a_variable_that_engines_do_not_get_is_no_secret(monkeypatch: pytest.Mon
     """Of `export T := x` in a makefile an engine would have nothing, or another value."""
     monkeypatch.delenv("T", raising=False)
     with pytest.raises(BadValueError, match="value of its own"):
-        Draft(Path("/p"), {"T": "own"}).add_secret("id=T")
+        secret("id=T", Surroundings(Path("/p"), {"T": "own"}))
 
 
 @pytest.mark.parametrize(

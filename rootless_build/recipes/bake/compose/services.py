@@ -35,7 +35,7 @@ from rootless_build.recipes.bake.target import (
     merged,
 )
 from rootless_build.recipes.bake.yaml_nodes import Fields, Items, Leaf, Tree
-from rootless_build.recipes.step_builder import BadValueError, boolean
+from rootless_build.recipes.docker.values import BadValueError, boolean
 
 _BUILD: Final = (
     "additional_contexts",

@@ -452,6 +452,16 @@ def test_a_label_file_is_read_as_docker_reads_it(tmp_path: Path) -> None:
     assert step.labels == (("a", "1"), ("SET", ""))
 
 
+def test_of_several_files_the_last_wins_and_a_flag_over_all(tmp_path: Path) -> None:
+    """As docker's client reads them, wherever the flag stands (opts.ReadKVEnvStrings)."""
+    (tmp_path / "one").write_text("a=1\n")
+    (tmp_path / "two").write_text("a=2\n")
+    words = "run -e a=3 -l a=3 --env-file one --env-file two --label-file one --label-file two i"
+    step, _ = parse(words, tmp_path)
+    assert isinstance(step, RunContainer)
+    assert step.environment == step.labels == (("a", "1"), ("a", "2"), ("a", "3"))
+
+
 # --- the table ------------------------------------------------------------------------------------
 
 TABLES: Final = {"build": docker_flags.BUILD, "run": docker_flags.RUN}
