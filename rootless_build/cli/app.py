@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from rootless_build.cli import command_line
-from rootless_build.cli.command import Command, is_variable
+from rootless_build.cli.command import Command
+from rootless_build.cli.command_line import is_variable
+from rootless_build.cli.commands import COMMANDS
+from rootless_build.cli.options import Building
 from rootless_build.model.errors import (
     NoRecipeError,
     OutputClosedError,
@@ -18,24 +21,11 @@ from rootless_build.model.errors import (
     UnknownTargetError,
 )
 
-_COMMANDS: Final = "rootless_build.cli.commands.others."
-_ELSEWHERE: Final = MappingProxyType(
-    {
-        "reproduce": "rootless_build.cli.commands.reproduce.",
-        "sign": "rootless_build.cli.commands.sign.",
-        "clean": "rootless_build.cli.commands.clean.",
-        "doctor": "rootless_build.cli.commands.doctor.",
-        "help": "rootless_build.cli.commands.help.",
-    }
-)
-"""Modules of commands that are not with the others."""
-
-
 _WITH_VARIABLES: Final = frozenset({"plan", "run", "make", "reproduce"})
 """Commands that read the project's recipe: what NAME=VALUE is for."""
 
 
-class Rbuild(Command):
+class Rbuild(Building, Command):
     """make for Docker's own source tree, and every project built like it: no daemon, no root.
 
     Targets and variables are the project's own, exactly as make takes them.
@@ -46,36 +36,19 @@ class Rbuild(Command):
         "rbuild [options] [NAME=VALUE...] [TARGET...]\n"
         "       rbuild [options] [NAME=VALUE...] COMMAND [options] ..."
     )
-    COMMANDS = MappingProxyType(
-        {
-            "plan": "show what would be done, as commands to paste or as JSON",
-            "run": "run a command in the make container: rbuild run -- COMMAND...",
-            "make": "build targets that are named like one of these commands",
-            "bundles": "list what was built, or verify it: bundles [list|verify]",
-            "sign": "sign the bundles' provenance with a key: sign --key FILE",
-            "reproduce": "build the same again and compare byte for byte",
-            "install": "copy the latest bundles' executables to PREFIX/bin",
-            "base": "make a base image with no registry: base debian:bookworm",
-            "doctor": "what is wrong with this host, and what cures it",
-            "backends": "which engines are here, which would be used, and why",
-            "clean": "remove what builds left in the engine's storage",
-            "help": "this, or what a command does: help [COMMAND]",
-        }
-    )
+    COMMANDS = MappingProxyType({name: does for name, (_, does) in COMMANDS.items()})
 
-    def _parse_args(self, argv: list[str]) -> tuple[dict[Callable[..., None], Any], list[str]]:
-        options, before = super()._parse_args(argv)
-        if self.nested_command is not None and before:
-            name = self.nested_command[1][0].rpartition(" ")[2]
-            self.variables = tuple(word for word in before if is_variable(word))
-            if len(self.variables) < len(before) or name not in _WITH_VARIABLES:
-                # Only a mistake needs it.
-                from rootless_build.cli import misuse  # noqa: PLC0415
+    def check_before(self, words: Sequence[str], name: str, after: Sequence[str]) -> None:
+        """Raises UsageError for words before a command's name that are no variables, and for
+        variables before a command that reads no recipe.
+        """
+        self.variables = tuple(word for word in words if is_variable(word))
+        if len(self.variables) < len(words) or (words and name not in _WITH_VARIABLES):
+            # Only a mistake needs it.
+            from rootless_build.cli import misuse  # noqa: PLC0415
 
-                after = self.nested_command[1][1:]
-                known = command_line.target_names(self.words)
-                raise misuse.of_words_before(before, name, after, known)
-        return options, before
+            known = command_line.target_names(self.words)
+            raise misuse.of_words_before(words, name, after, known)
 
     def main(self, *words: str) -> int:
         """Build the project's targets."""
@@ -94,8 +67,8 @@ class Rbuild(Command):
         return self.attempt(build_or_command)
 
 
-for _name in Rbuild.COMMANDS:
-    Rbuild.subcommand(_name, f"{_ELSEWHERE.get(_name, _COMMANDS)}{_name.capitalize()}")
+for _name, (_class, _) in COMMANDS.items():
+    Rbuild.subcommand(_name, f"rootless_build.cli.commands.{_class}")
 
 
 def run(argv: list[str]) -> int:

@@ -5,17 +5,42 @@ is understood, and also where it is not.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, cast
 
-from rootless_build.model.errors import RbuildError
+from rootless_build.model.errors import RbuildError, UsageError
 
 if TYPE_CHECKING:
+    from rootless_build.model.plan import Pairs
     from rootless_build.recipes.config import Defaults
 
 LogFormat = Literal["text", "json"]
 LOG_FORMATS: Final = ("text", "json")
+_VARIABLE: Final = re.compile(r"[^=\s:+?!#]+=", re.DOTALL)
+
+
+def is_variable(word: str) -> bool:
+    """Whether make would take the word as NAME=VALUE."""
+    return _VARIABLE.match(word) is not None
+
+
+def pairs(words: Sequence[str], option: str) -> Pairs:
+    """NAME=VALUE words; a bare NAME takes its value from rbuild's environment, as docker's does.
+
+    A bare name that is not set there is left out. Raises UsageError for a word without a name.
+    """
+    found = []
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not name:
+            raise UsageError(f"{option} {word}: a name is missing")
+        if equals:
+            found.append((name, value))
+        elif name in os.environ:
+            found.append((name, os.environ[name]))
+    return tuple(found)
 
 
 def value(words: Sequence[str], *names: str) -> str | None:

@@ -15,13 +15,13 @@ from rootless_build.backend import discovery
 from rootless_build.backend.api import Engine, EngineSettings, Image
 from rootless_build.backend.discovery import Choice
 from rootless_build.backend.prefetch import Foresight
+from rootless_build.cli.backend_option import backend_name, check_backend
 from rootless_build.cli.command import Command
 from rootless_build.freshness import records
 from rootless_build.host import Facts, engine_settings, gather
 from rootless_build.host.preflight import preflight
-from rootless_build.model.errors import BackendUnavailableError, StepFailedError, UsageError
+from rootless_build.model.errors import BackendUnavailableError, StepFailedError
 from rootless_build.model.events import BackendChosen, Level, Notice
-from rootless_build.model.nearest import nearest
 from rootless_build.process.background import Background
 from rootless_build.runner.journal import Run
 
@@ -30,34 +30,6 @@ def cache_directory(project: Path) -> Path:
     """Where what is known about a project is kept for this user."""
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return records.cache_directory(project, home)
-
-
-def check_backend(command: Command) -> None:
-    """Raises UsageError or ConfigError, which say where it is asked for, for an unknown backend."""
-    name = backend_name(command)
-    if name in {discovery.AUTO, *discovery.PREFERENCE} or name in discovery.names():
-        return
-    known = (discovery.AUTO, *discovery.names())
-    near = nearest(name, known)
-    meant = f"did you mean {near}? " if near else ""
-    hint = f"{meant}known are: {', '.join(known)}"
-    for said, given in (
-        (f"--backend {name}", command.option("backend")),
-        (f"RBUILD_BACKEND={name}", os.environ.get("RBUILD_BACKEND")),
-    ):
-        if given:
-            raise UsageError(f"{said}: there is no such backend", hint=hint)
-    raise command.config_error(("defaults", "backend"), f"there is no backend {name!r}", hint)
-
-
-def backend_name(command: Command) -> str:
-    """--backend, RBUILD_BACKEND, the configuration, auto: the first of these that is given."""
-    return (
-        command.option("backend")
-        or os.environ.get("RBUILD_BACKEND")
-        or command.config.defaults.backend
-        or discovery.AUTO
-    )
 
 
 @contextmanager

@@ -9,15 +9,18 @@ from typing import Final
 
 from plumbum.cli.switches import SwitchInfo
 
+from rootless_build.cli import options
+
 _LEFT: Final = 28
 _WIDEST: Final = 79
 """Columns; longer lines are harder to read than more of them."""
 _NARROWEST: Final = 50
+_OWN: Final = "Switches"
+_HELP: Final = "Meta-switches"
 _GROUPS: Final = {
-    "Switches": "Own options",
-    "Build": "Build",
-    "Output": "Output",
-    "Meta-switches": "Help",
+    _OWN: "Own options",
+    **{group: group for group in options.GROUPS},
+    _HELP: "Help",
 }
 
 
@@ -25,10 +28,10 @@ def text(
     usage: str,
     description: str,
     commands: Mapping[str, str],
-    options: Mapping[str, SwitchInfo],
+    switches: Mapping[str, SwitchInfo],
     columns: int,
 ) -> str:
-    """The whole help. `options` are those bound, by name; a command's own come first. `columns` is
+    """The whole help. `switches` are the options by name; a command's own come first. `columns` is
     the width of the terminal, 0 where there is none.
     """
     width = max(min(columns - 1, _WIDEST), _NARROWEST) if columns else _WIDEST
@@ -36,7 +39,7 @@ def text(
     if commands:
         parts.append("\n".join(["Commands:", *_rows(commands.items(), width)]))
     named: dict[SwitchInfo, list[str]] = {}
-    for name, option in options.items():
+    for name, option in switches.items():
         named.setdefault(option, []).append(name)
     for group, title in _GROUPS.items():
         rows = [
@@ -57,7 +60,7 @@ def _left(names: Sequence[str], option: SwitchInfo) -> str:
 
 
 def _right(option: SwitchInfo) -> str:
-    if option.group == "Meta-switches":
+    if option.group == _HELP:
         return "show this help" if "help" in option.names else "show the version"
     return f"{option.help or ''} (may be repeated)" if option.list else option.help or ""
 

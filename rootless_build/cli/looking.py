@@ -7,7 +7,8 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from rootless_build.cli.command import Command, pairs
+from rootless_build.cli.command import Command
+from rootless_build.cli.command_line import pairs
 from rootless_build.cli.planned import Planned
 from rootless_build.cli.session import read_plan, read_running
 from rootless_build.model.errors import RecipeError

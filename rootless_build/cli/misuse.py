@@ -7,14 +7,15 @@ is named in it are all that is read.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
 from plumbum.cli import switches
 
 from rootless_build.cli import command_line
-from rootless_build.cli.command import is_variable
+from rootless_build.cli.command_line import is_variable
+from rootless_build.model.data import dataclass
 from rootless_build.model.errors import UsageError
 from rootless_build.model.nearest import likeness, nearest
 from rootless_build.model.text import shell_joined
@@ -89,29 +90,83 @@ _LISTS: Final = frozenset({"--list", "--list-targets", "--targets"})
 _WITH_TARGETS: Final = frozenset({"plan", "make", "reproduce"})
 
 
-def of_options(
-    error: Exception, typed: Sequence[str], options: Mapping[str, switches.SwitchInfo], program: str
-) -> UsageError:
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """Which options a command has, `own`, and which each command has (`known`, the program itself
+    among them). Names are without dashes.
+    """
+
+    program: str
+    own: Mapping[str, switches.SwitchInfo]
+    known: Mapping[str, Collection[str]]
+
+    @property
+    def helped(self) -> str:
+        """Where the options of the command are told."""
+        return f"{self.program} --help lists the options"
+
+    def elsewhere(self, option: str) -> tuple[str, ...]:
+        """The commands that have an option, as they are typed."""
+        name = option.lstrip("-")
+        return tuple(command for command, names in self.known.items() if name in names)
+
+
+def of_options(error: Exception, typed: Sequence[str], taking: Taking) -> UsageError:
     """What plumbum refused while it read the options `typed`."""
     names = _OPTION.findall(str(error))
     name = names[0] if names else ""
-    option = options.get(name.lstrip("-"))
-    helped = f"{program} --help lists the options"
+    option = taking.own.get(name.lstrip("-"))
     match error:
         case switches.UnknownSwitch():
-            return UsageError(f"unknown option {name}", hint=_instead(name, typed, options, helped))
+            return _unknown(name, typed, taking)
         case switches.MissingArgument():
             what = option.argname if option else "VALUE"
-            return UsageError(f"{name} needs a value: {name} {what}", hint=helped)
+            return UsageError(f"{name} needs a value: {name} {what}", hint=taking.helped)
         case switches.SwitchCombinationError():
             others = " and ".join(dict.fromkeys(names))
-            return UsageError(f"{others} can't be given together", hint=helped)
+            return UsageError(f"{others} can't be given together", hint=taking.helped)
         case _ if option is not None and not option.argtype and f"{name}=" in "\0".join(typed):
-            return UsageError(f"{name} takes no value", hint=helped)
+            return UsageError(f"{name} takes no value", hint=taking.helped)
         case _ if option is not None:
             return UsageError(f"{name} is given twice", hint="give it once")
         case _:
-            return UsageError(str(error), hint=helped)
+            return UsageError(str(error), hint=taking.helped)
+
+
+def of_option_before(name: str, taking: Taking, is_other: bool) -> UsageError:
+    """An option before the name of a command that does not have it. `is_other`: it has one of that
+    name, which is given in another way.
+    """
+    if is_other:
+        option = taking.own[name.lstrip("-")]
+        value = f" {option.argname}" if option.argtype else ""
+        what = f"{name} before a command's name is another option than that of {taking.program}"
+        return UsageError(what, hint=f"write: {taking.program} {name}{value}")
+    return _unknown(name, (), taking)
+
+
+def _unknown(name: str, typed: Sequence[str], taking: Taking) -> UsageError:
+    """An option that the command has not, but others may."""
+    others = taking.elsewhere(name)
+    if not others:
+        return UsageError(f"unknown option {name}", hint=_instead(name, typed, taking))
+    hints = [*_nearly(name, taking, 0), f"{name} is an option of {_listed(others)}"]
+    if " " not in taking.program:
+        # A word that others use for what rbuild says otherwise may also be an option of a command.
+        hints = [*filter(None, [_INSTEAD.get(name)]), *hints]
+    return UsageError(f"{taking.program} has no option {name}", hint="\n".join(hints))
+
+
+def _nearly(name: str, taking: Taking, least: float) -> Iterator[str]:
+    """`did you mean …?`, where the command has an option that is at least so like it."""
+    near = nearest(name, [f"--{option}" for option in taking.own if len(option) > 1])
+    if near and likeness(name, near) > least:
+        yield f"did you mean {near}?"
+
+
+def _listed(names: Sequence[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def of_words(words: Sequence[str], most: int, usage: str, program: str) -> UsageError:
@@ -169,17 +224,11 @@ def or_command(
     return hint
 
 
-def _instead(
-    name: str, typed: Sequence[str], options: Mapping[str, switches.SwitchInfo], helped: str
-) -> str:
+def _instead(name: str, typed: Sequence[str], taking: Taking) -> str:
     if name in _LISTS:
         targets = command_line.target_names(typed)
-        return f"the targets here are {', '.join(targets)}" if targets else helped
-    near = nearest(name, [f"--{option}" for option in options if len(option) > 1])
-    if likeness(name, near) > _ALMOST:
-        return f"did you mean {near}?"
+        return f"the targets here are {', '.join(targets)}" if targets else taking.helped
     given = next((word for word in typed if word.startswith(name)), name)
-    for known in (given.partition("=")[0], name):
-        if known in _INSTEAD:
-            return _INSTEAD[known]
-    return f"did you mean {near}?" if near else helped
+    known = (_INSTEAD[word] for word in (given.partition("=")[0], name) if word in _INSTEAD)
+    hints = (*_nearly(name, taking, _ALMOST), *known, *_nearly(name, taking, 0), taking.helped)
+    return hints[0]

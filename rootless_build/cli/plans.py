@@ -16,14 +16,10 @@ from rootless_build.backend import caller, discovery
 from rootless_build.backend.api import Backend, Engine, EngineSettings
 from rootless_build.backend.cached import RememberingEngine
 from rootless_build.backend.discovery import Choice
+from rootless_build.cli.backend_option import backend_name, check_backend
 from rootless_build.cli.checkout import own_directories
 from rootless_build.cli.command import Command
-from rootless_build.cli.engines import (
-    backend_name,
-    cache_directory,
-    check_backend,
-    settings_for,
-)
+from rootless_build.cli.engines import cache_directory, settings_for
 from rootless_build.cli.looking import Looked
 from rootless_build.cli.session import is_isolated, named, unchanged_for, with_docker_socket
 from rootless_build.cli.views.pasting import comment, host_command

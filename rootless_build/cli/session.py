@@ -20,7 +20,8 @@ from rootless_build.cli.checkout import (
     images_directory,
     own_directories,
 )
-from rootless_build.cli.command import Command, pairs
+from rootless_build.cli.command import Command
+from rootless_build.cli.command_line import pairs
 from rootless_build.cli.engines import EngineToCome, cache_directory
 from rootless_build.cli.planned import Planned
 from rootless_build.cli.secrets import build_secret, secret_pairs

@@ -23,7 +23,7 @@ from rootless_build.cli import app
 
 PRELOADED = (
     "rootless_build.cli.plans",
-    "rootless_build.cli.commands.others",
+    "rootless_build.cli.commands.plan",
     "rootless_build.recipes.make.recipe",
     "rootless_build.recipes.shell.docker_commands",
     "rootless_build.recipes.make.asked_images",

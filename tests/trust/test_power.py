@@ -22,7 +22,7 @@ import pytest
 from rootless_build.backend.api import Image
 from rootless_build.cli import app
 from rootless_build.cli.command import Command
-from rootless_build.cli.commands import others
+from rootless_build.cli.commands import plan as plan_command
 from rootless_build.cli.looking import Looked
 from rootless_build.cli.session import named
 from rootless_build.model.errors import HostError
@@ -79,7 +79,7 @@ def read(project: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
             seen.append((looked.plan, named(command)))
             return 0
 
-        monkeypatch.setattr(others, "show_plan", show)
+        monkeypatch.setattr(plan_command, "show_plan", show)
         status = app.run(["rbuild", *options, "plan", "--no-sandbox"])
         assert status == (0 if seen else 2)
         return seen[0] if seen else None

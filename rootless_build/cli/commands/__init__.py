@@ -1,1 +1,28 @@
-"""The commands behind the names, one file each: parses its words, calls the core, prints."""
+"""The commands behind the names, one module each: parses its words, calls the core, prints.
+
+The table says where each is; a module is imported when its command is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "plan": ("plan.Plan", "show what would be done, as commands to paste or as JSON"),
+        "run": ("run.Run", "run a command in the make container: rbuild run -- COMMAND..."),
+        "make": ("make.Make", "build targets that are named like one of these commands"),
+        "bundles": ("bundles.Bundles", "list what was built, or verify it: bundles [list|verify]"),
+        "sign": ("sign.Sign", "sign the bundles' provenance with a key: sign --key FILE"),
+        "reproduce": ("reproduce.Reproduce", "build the same again and compare byte for byte"),
+        "install": ("install.Install", "copy the latest bundles' executables to PREFIX/bin"),
+        "base": ("base.Base", "make a base image with no registry: base debian:bookworm"),
+        "doctor": ("doctor.Doctor", "what is wrong with this host, and what cures it"),
+        "backends": ("backends.Backends", "which engines are here, which would be used, and why"),
+        "clean": ("clean.Clean", "remove what builds left in the engine's storage"),
+        "help": ("help.Help", "this, or what a command does: help [COMMAND]"),
+    }
+)
+"""Of each command, its class in this package, and what it does in a line."""

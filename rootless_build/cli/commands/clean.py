@@ -22,6 +22,8 @@ from rootless_build.cli.command import Command
 from rootless_build.cli.commands import clean_images
 from rootless_build.cli.commands.clean_account import Account
 from rootless_build.cli.engines import engine_for
+from rootless_build.cli.options import Bundles, Showing, Waiting
+from rootless_build.cli.options import Engine as EngineOption
 from rootless_build.host import lasting_directories
 from rootless_build.images.image_records import ImageRecords
 from rootless_build.model.errors import RbuildError
@@ -32,7 +34,7 @@ from rootless_build.runner.own_directories import OwnDirectories
 from rootless_build.runner.recovery import Remains
 
 
-class Clean(Command):
+class Clean(EngineOption, Bundles, Waiting, Showing, Command):
     """Remove what builds of this project left: containers and directories of dead runs, and with
     --images and --volumes those too. With both, also what rbuild knows of the project, and what it
     kept of failed containers. --everywhere: of all projects, on every engine.

@@ -12,8 +12,8 @@ from plumbum import cli
 
 from rootless_build.backend.api import Adaptation
 from rootless_build.cli.command import Command
-from rootless_build.cli.commands.others import format_option
 from rootless_build.cli.host import surveyed
+from rootless_build.cli.options import Bundles, Engine, format_option
 from rootless_build.cli.views import findings as page
 from rootless_build.cli.views.choice import colored
 from rootless_build.host import Facts, catalogue, engine_settings, gather
@@ -23,7 +23,7 @@ from rootless_build.model.errors import HostError, UsageError
 from rootless_build.model.events import Answer, Level, Notice
 
 
-class Doctor(Command):
+class Doctor(Engine, Bundles, Command):
     """What is wrong with this host for rootless builds, and what cures it; starts no container.
 
     Exits 0 when builds can run, 3 when not.
@@ -33,8 +33,7 @@ class Doctor(Command):
 
     format = format_option()
     fix = cli.Flag("--fix", help="show, then apply the cures that need no root")
-    # A build's --explain asks why; the doctor's, what a finding means.
-    explain: cli.SwitchAttr[str | None] = cli.SwitchAttr(  # type: ignore[assignment]
+    explain: cli.SwitchAttr[str | None] = cli.SwitchAttr(
         "--explain", str, argname="ID", help="the background of a finding", excludes=["--fix"]
     )
     report = cli.Flag(

@@ -22,7 +22,7 @@ class Help(Command):
         if not name:
             root.help()
         elif name in root.COMMANDS:
-            root.subcommand_named(name).help()
+            root.command_named(name).help()
         else:
             near = nearest(name, root.COMMANDS)
             raise UsageError(

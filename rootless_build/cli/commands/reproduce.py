@@ -8,6 +8,7 @@ from rootless_build.cli.checkout import checkout
 from rootless_build.cli.command import Command
 from rootless_build.cli.commands.make import split_words
 from rootless_build.cli.engines import EngineToCome, cache_directory
+from rootless_build.cli.options import Inexact, Planning, Waiting
 from rootless_build.cli.planned import Planned
 from rootless_build.cli.session import execute, read_plan
 from rootless_build.model.errors import ImageNotFoundError, UsageError
@@ -18,7 +19,7 @@ from rootless_build.runner import exports
 from rootless_build.runner.reproduction import ComparedImage, Difference, Reproduction
 
 
-class Reproduce(Command):
+class Reproduce(Planning, Inexact, Waiting, Command):
     """Build the same once more, and compare byte for byte.
 
     In a fresh container of the same image; a recipe that runs none builds its images again, every

@@ -11,12 +11,13 @@ from plumbum import cli
 from rootless_build.cli.checkout import bundles_directory, checkout
 from rootless_build.cli.choice import Text
 from rootless_build.cli.command import Command
+from rootless_build.cli.options import Bundles, Showing, Waiting
 from rootless_build.model.errors import UsageError
 from rootless_build.model.events import Answer
 from rootless_build.model.text import shown
 
 
-class Sign(Command):
+class Sign(Bundles, Waiting, Showing, Command):
     """Sign the provenance of the bundles with a key of your own.
 
     The key is Ed25519, or ECDSA on P-256 or P-384; a passphrase is asked for on the terminal. What

@@ -31,7 +31,7 @@ def test_every_option_of_the_command_line(project: Path) -> None:
 
 
 def test_clean_has_its_own_options_and_none_for_builds(project: Path) -> None:
-    application = Rbuild("rbuild").subcommand_named("clean")
+    application = Rbuild("rbuild").command_named("clean")
     own = {"--images", "--volumes", "--bases", "--everywhere", "--yes", "--dry-run"}
     offered = set(completed(project, "rbuild", "clean", "--"))
     assert own <= offered <= {f"--{name}" for name in application._switches_by_name}

@@ -1,0 +1,30 @@
+"""`rbuild plan`: what would be done, as commands to paste or as JSON."""
+
+from __future__ import annotations
+
+from plumbum import cli
+
+from rootless_build.cli.command import Command
+from rootless_build.cli.commands.make import split_words
+from rootless_build.cli.looking import look
+from rootless_build.cli.options import Freshness, Planning, Sandbox, format_option
+from rootless_build.cli.plans import show_plan
+from rootless_build.process.signals import signals_interrupt
+
+
+class Plan(Planning, Freshness, Sandbox, Command):
+    """Show what would be done, as commands that can be pasted into a shell, or as JSON."""
+
+    USAGE = "rbuild plan [options] [NAME=VALUE...] [TARGET...]"
+
+    format = format_option()
+    explain = cli.Flag("--explain", help="how containerfiles are rewritten for the engine, and why")
+
+    def main(self, *words: str) -> int:
+        """Print the plan of the targets."""
+        return self.attempt(lambda: self._show(words))
+
+    def _show(self, words: tuple[str, ...]) -> int:
+        with signals_interrupt(self.view.stopping):
+            looked = look(self, *split_words(words, self))
+            return show_plan(self, looked, str(self.format), explain=self.flag("explain"))

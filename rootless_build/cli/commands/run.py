@@ -1,0 +1,48 @@
+"""`rbuild run`: a command of the user's in a container of the project."""
+
+from __future__ import annotations
+
+from plumbum import cli
+
+from rootless_build.cli.checkout import checkout
+from rootless_build.cli.choice import Text
+from rootless_build.cli.command import Command
+from rootless_build.cli.engines import EngineToCome
+from rootless_build.cli.looking import look_running
+from rootless_build.cli.options import Building
+from rootless_build.cli.plans import show_plan
+from rootless_build.cli.session import execute, read_running
+from rootless_build.model.errors import UsageError
+from rootless_build.process.signals import signals_interrupt
+
+
+class Run(Building, Command):
+    """Run a command in the make container. Its exit status becomes rbuild's.
+
+    Of a recipe that only builds images, such as a bake file, it is a container of the image that
+    the target builds, as docker run makes one.
+    """
+
+    USAGE = "rbuild run [options] [--target TARGET] -- COMMAND [ARGUMENT...]"
+
+    target: cli.SwitchAttr[str | None] = cli.SwitchAttr(
+        "--target",
+        Text("--target"),
+        argname="TARGET",
+        help="whose container, or whose image (default: shell, else the recipe's own default)",
+    )
+
+    def main(self, *command: str) -> int:
+        """Run it; its status becomes rbuild's."""
+        return self.attempt(lambda: self._run(command))
+
+    def _run(self, command: tuple[str, ...]) -> int:
+        if not command:
+            raise UsageError("no command given", hint="rbuild run -- COMMAND [ARGUMENT...]")
+        variables = self.variables_before()
+        if self.flag("dry_run"):
+            with signals_interrupt(self.view.stopping):
+                return show_plan(self, look_running(self, self.target, command, variables))
+        with checkout(self, "rbuild run", alone=False) as run, EngineToCome(self) as engine:
+            plan = read_running(self, self.target, command, variables)
+            return execute(self, plan, run, engine, own_command=True, pass_status=True)

@@ -1,0 +1,269 @@
+"""The options, in groups: a command's class has those groups among its bases that mean something
+to it. What one command alone has is in its own class.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from plumbum import cli
+
+from rootless_build.cli.choice import Choice, Number, Text
+from rootless_build.cli.command_line import LOG_FORMATS
+
+PROJECT: Final = "Project and engine"
+IMAGES: Final = "Images"
+CONTAINERS: Final = "Containers"
+RESULTS: Final = "Results"
+RUN: Final = "This run"
+OUTPUT: Final = "Output"
+GROUPS: Final = (RUN, PROJECT, IMAGES, CONTAINERS, RESULTS, OUTPUT)
+"""What `--help` has them below, in this order."""
+
+
+class Everywhere:
+    """Of all commands. The project also says, in its rbuild.toml, how rbuild is to speak."""
+
+    directory = cli.SwitchAttr(
+        ["-C", "--directory"],
+        Text("--directory"),
+        argname="DIR",
+        group=PROJECT,
+        help="the project (default: here)",
+    )
+    log_format = cli.SwitchAttr(
+        "--log-format",
+        Choice("--log-format", *LOG_FORMATS),
+        argname="FORMAT",
+        group=OUTPUT,
+        help="text, or json: one object a line",
+    )
+    color = cli.SwitchAttr(
+        "--color",
+        Choice("--color", "auto", "always", "never"),
+        argname="WHEN",
+        group=OUTPUT,
+        help="auto, always or never",
+    )
+    verbose = cli.CountOf(
+        ["-v", "--verbose"],
+        group=OUTPUT,
+        help="settings that are new, reasons and times too; -vv: all settings",
+    )
+    quiet = cli.Flag(
+        ["-q", "--quiet"], group=OUTPUT, help="only containers' output, new bundles and errors"
+    )
+
+
+class Engine:
+    """Of commands that ask an engine."""
+
+    backend = cli.SwitchAttr(
+        "--backend",
+        Text("--backend"),
+        argname="NAME",
+        group=PROJECT,
+        help="podman, buildah, docker or auto",
+    )
+
+
+class Bundles:
+    """Of commands that have to do with bundles."""
+
+    bundles_dir = cli.SwitchAttr(
+        "--bundles-dir",
+        Text("--bundles-dir"),
+        argname="DIR",
+        group=RESULTS,
+        help="where the results go",
+    )
+
+
+class Waiting:
+    """Of commands that want a checkout for themselves."""
+
+    no_wait = cli.Flag(
+        "--no-wait", group=RUN, help="fail when another rbuild works in this checkout"
+    )
+
+
+class Showing:
+    """Of commands that change something, and can be asked what that would be."""
+
+    dry_run = cli.Flag("--dry-run", group=RUN, help="show what would be done, do nothing")
+
+
+class Sandbox:
+    """Of commands that can show a plan."""
+
+    no_sandbox = cli.Flag(
+        "--no-sandbox",
+        group=RUN,
+        help="let what a Makefile runs while a plan is shown do anything",
+    )
+
+
+class Recipe:
+    """Which recipe is read."""
+
+    makefile = cli.SwitchAttr(
+        "--makefile",
+        Text("--makefile"),
+        argname="FILE",
+        group=PROJECT,
+        help="another makefile, as make -f FILE",
+    )
+
+
+class Images:
+    """What a recipe's images are built with."""
+
+    files = cli.SwitchAttr(
+        ["-f", "--file"],
+        Text("--file"),
+        list=True,
+        argname="[IMAGE=]FILE",
+        group=IMAGES,
+        help="another containerfile, for the make container's image or the one named",
+    )
+    image = cli.SwitchAttr(
+        "--image", Text("--image"), argname="IMAGE", group=IMAGES, help="use this image, build none"
+    )
+    pull = cli.Flag("--pull", group=IMAGES, help="ask the registry for newer base images")
+    no_pull = cli.Flag("--no-pull", group=IMAGES, help="never ask a registry", excludes=["--pull"])
+    no_cache = cli.Flag("--no-cache", group=IMAGES, help="build every layer anew")
+    build_args = cli.SwitchAttr(
+        "--build-arg",
+        Text("--build-arg"),
+        list=True,
+        argname="NAME[=VALUE]",
+        group=IMAGES,
+        help="for the image build",
+    )
+    build_contexts = cli.SwitchAttr(
+        "--build-context",
+        str,
+        list=True,
+        argname="NAME=DIR",
+        group=IMAGES,
+        help="a directory (or docker-image://IMAGE) that stands for an image or a stage",
+    )
+    secrets = cli.SwitchAttr(
+        "--secret",
+        Text("--secret"),
+        list=True,
+        argname="id=ID,src=FILE|env=NAME",
+        group=IMAGES,
+        help="for RUN --mount=type=secret",
+    )
+
+
+class Inexact:
+    """Of commands that build images; a plan shows what would be inexact."""
+
+    allow_inexact = cli.Flag(
+        "--allow-inexact",
+        group=IMAGES,
+        help="build a containerfile whose rewriting for this engine differs",
+    )
+
+
+class Containers:
+    """What a recipe's containers are started with."""
+
+    env = cli.SwitchAttr(
+        "--env",
+        Text("--env"),
+        list=True,
+        argname="NAME[=VALUE]",
+        group=CONTAINERS,
+        help="for the container",
+    )
+    secret_env = cli.SwitchAttr(
+        "--secret-env",
+        Text("--secret-env"),
+        list=True,
+        argname="NAME",
+        group=CONTAINERS,
+        help="for the container, and shown nowhere",
+    )
+    network = cli.SwitchAttr(
+        "--network",
+        Text("--network"),
+        argname="MODE",
+        group=CONTAINERS,
+        help="network of builds and containers",
+    )
+    cache_volumes = cli.SwitchAttr(
+        "--cache-volume",
+        Text("--cache-volume"),
+        list=True,
+        argname="DIR",
+        group=CONTAINERS,
+        help="a directory in the container to keep for the next run",
+    )
+    docker_socket = cli.SwitchAttr(
+        "--docker-socket",
+        Text("--docker-socket"),
+        argname="SOCKET",
+        group=CONTAINERS,
+        help="stands for docker's own in containers that have that mounted",
+    )
+    unprivileged = cli.Flag(
+        "--unprivileged",
+        group=CONTAINERS,
+        help="run containers without privileges, refuse power over the host",
+    )
+    rootful = cli.Flag(
+        "--rootful", group=CONTAINERS, help="as root: allow what has power over the host"
+    )
+
+
+class Checksums:
+    """Of commands that have bundles written, or compared."""
+
+    checksums = cli.Flag(
+        "--checksums", group=RESULTS, help="write .md5 and .sha256 beside binaries that have none"
+    )
+
+
+class Freshness:
+    """What decides of which steps there is need."""
+
+    force = cli.Flag("--force", group=RUN, help="build and run although nothing changed")
+    fresh = cli.Flag("--fresh", group=CONTAINERS, help="run the container, and give it no caches")
+    no_provenance = cli.Flag(
+        "--no-provenance", group=RESULTS, help="write no provenance.intoto.json"
+    )
+
+
+class Explaining:
+    """Of commands that do a plan's steps where there is need."""
+
+    explain = cli.Flag("--explain", group=RUN, help="say why each step is done")
+    keep_images = cli.SwitchAttr(
+        "--keep-images",
+        Number("--keep-images"),
+        argname="N",
+        group=IMAGES,
+        help="how many images of a step that newer ones replaced stay (default: 0)",
+    )
+
+
+class Planning(Engine, Recipe, Images, Containers, Bundles, Checksums):
+    """Of commands that read a recipe: what changes the plan."""
+
+
+class Building(Planning, Inexact, Freshness, Explaining, Waiting, Showing, Sandbox):
+    """Of commands that do what the recipe says."""
+
+
+def format_option() -> cli.SwitchAttr[str | list[str]]:
+    """--format, for commands that print lists."""
+    return cli.SwitchAttr(
+        "--format",
+        Choice("--format", "text", "json"),
+        default="text",
+        argname="FORMAT",
+        help="text or json",
+    )
