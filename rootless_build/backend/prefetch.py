@@ -1,4 +1,5 @@
-"""Looks for the images of the last run before anybody knows what this run needs.
+"""Looks for images in the background: those of the last run before anybody knows what this run
+needs, and those of a step while its files are looked at.
 
 An engine needs 0.05 s for an answer. Most runs ask what the last one asked, and have the plan to
 make meanwhile.
@@ -7,9 +8,10 @@ make meanwhile.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Self
 
 from rootless_build.backend import discovery
-from rootless_build.backend.api import EngineSettings, Image
+from rootless_build.backend.api import Engine, EngineSettings, Image
 from rootless_build.backend.discovery import Choice
 from rootless_build.model.errors import RbuildError
 from rootless_build.process.background import Background
@@ -52,3 +54,35 @@ class Foresight:
             # Whoever needs the engine gets the same error, and says it.
             return
         self._found = dict(zip(self._references, images, strict=True))
+
+
+class ImageSearch:
+    """Asks an engine for images in the background, while its context lasts."""
+
+    def __init__(self, engine: Engine, references: Sequence[str]) -> None:
+        self._engine = engine
+        self._references = tuple(dict.fromkeys(references))
+        self._found: Mapping[str, Image | None] = {}
+        self._error: RbuildError | None = None
+        self._search = Background(self._look, "rbuild-find-images")
+
+    def __enter__(self) -> Self:
+        self._search.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._search.wait()
+
+    def found(self) -> Mapping[str, Image | None]:
+        """The images by reference, once the context has ended. Raises what the engine raised."""
+        if self._error is not None:
+            raise self._error
+        return self._found
+
+    def _look(self) -> None:
+        try:
+            images = self._engine.find_images(self._references)
+        except RbuildError as error:
+            self._error = error
+        else:
+            self._found = dict(zip(self._references, images, strict=True))

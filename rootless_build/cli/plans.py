@@ -21,10 +21,10 @@ from rootless_build.cli.checkout import own_directories
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import cache_directory, settings_for
 from rootless_build.cli.looking import Looked
-from rootless_build.cli.session import is_isolated, named, unchanged_for, with_docker_socket
+from rootless_build.cli.session import freshness_for, is_isolated, named, with_docker_socket
 from rootless_build.cli.views.pasting import comment, host_command
-from rootless_build.freshness.preview import Verdict, judge
-from rootless_build.freshness.snapshots import Looks
+from rootless_build.freshness.preview import Forecast, forecast
+from rootless_build.freshness.snapshots import Snapshots
 from rootless_build.images.bases import substitutes as bases
 from rootless_build.images.own_files import OwnFiles
 from rootless_build.model import outputs, references
@@ -122,7 +122,7 @@ class _Seen:
     """
 
     plan: plans.Plan
-    verdicts: tuple[Verdict, ...] = ()
+    verdicts: tuple[Forecast, ...] = ()
     problem: str = ""
     pulled: tuple[tuple[str, ...], ...] = ()
     """Of each step, the base images that are not in storage."""
@@ -162,8 +162,9 @@ def _look(command: Command, plan: plans.Plan, said: str, choice: Choice) -> _See
             copied = Path(place) / "cache"
             if cache.is_dir():
                 shutil.copytree(cache, copied)
-            looks = Looks(plan, copied, OwnFiles.of(plan, own_directories()))
-            verdicts = judge(plan, known, unchanged_for(command, plan, choice, looks, copied))
+            snapshots = Snapshots(plan, copied, OwnFiles.of(plan, own_directories()))
+            freshness = freshness_for(command, plan, choice, snapshots, copied)
+            verdicts = tuple(forecast(plan, known, freshness))
             _ask_at_once(plan, known)
             found = [_with_stand_ins(step, known) for step in plan.steps]
         except (RbuildError, OSError) as error:

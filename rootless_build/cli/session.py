@@ -25,8 +25,8 @@ from rootless_build.cli.command_line import pairs
 from rootless_build.cli.engines import EngineToCome, cache_directory
 from rootless_build.cli.planned import Planned
 from rootless_build.cli.secrets import build_secret, secret_pairs
-from rootless_build.freshness.snapshots import Looks
-from rootless_build.freshness.verdict import Unchanged
+from rootless_build.freshness.plan_freshness import PlanFreshness
+from rootless_build.freshness.snapshots import Snapshots
 from rootless_build.images.own_files import OwnFiles
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.model import references
@@ -287,13 +287,13 @@ def execute(
     summary = runner.Summary(done=True)
     try:
         with ExitStack() as stack:
-            engine, unchanged = None, None
+            engine, freshness = None, None
             if runner.needs_engine(plan):
                 own = OwnFiles.of(plan, own_directories())
-                looks = Looks(plan, cache_directory(plan.project), own)
+                snapshots = Snapshots(plan, cache_directory(plan.project), own)
                 if reproduction is None and not run.dead:
                     # The engine is asked meanwhile.
-                    looks.ahead()
+                    snapshots.look_ahead()
                 engine, choice = stack.enter_context(engine_to_come.open(run))
                 if not run.dead:
                     options = dataclasses.replace(options, foreseen=engine_to_come.foreseen)
@@ -314,9 +314,9 @@ def execute(
                     options = dataclasses.replace(options, attest=_attest(plan, choice))
                 if reproduction is None:
                     cache = cache_directory(plan.project)
-                    unchanged = unchanged_for(command, plan, choice, looks, cache)
+                    freshness = freshness_for(command, plan, choice, snapshots, cache)
             try:
-                summary = runner.run(plan, engine, options, command.view, unchanged)
+                summary = runner.run(plan, engine, options, command.view, freshness)
                 run.unfinished = run.unfinished or summary.container_left
             except (RbuildError, OSError) as error:
                 run.unfinished = run.unfinished or _may_have_left(error, engine)
@@ -444,10 +444,10 @@ def _attest(plan: Plan, choice: Choice) -> Callable[[], Attestor]:
     return attestor
 
 
-def unchanged_for(
-    command: Command, plan: Plan, choice: Choice, looks: Looks, cache: Path
-) -> Unchanged:
-    """What need not be done of the plan, with the engine and options of this run.
+def freshness_for(
+    command: Command, plan: Plan, choice: Choice, snapshots: Snapshots, cache: Path
+) -> PlanFreshness:
+    """What tells which steps need not be done, with the engine and options of this run.
 
     `cache` is where records and indexes are.
     """
@@ -457,13 +457,13 @@ def unchanged_for(
         ("a setting of the engine", choice.settings.identity),
         *((f"--{name}", str(command.flag(name))) for name in ("checksums", "no_provenance")),
     )
-    return Unchanged(
+    return PlanFreshness(
         plan,
         about,
         cache,
         builder=choice.builder,
         force=next((f"--{name}" for name in given), ""),
-        looks=looks,
+        snapshots=snapshots,
     )
 
 

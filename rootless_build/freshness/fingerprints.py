@@ -48,8 +48,11 @@ _SIGNATURES: Final = Rules(f"**/{SIGNED}")
 _SHOWN: Final = 3
 
 
-class UnknownInputError(Exception):
-    """What goes into a step can't be told; the text says what, for a person."""
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """What goes into a step, or came out of it, can't be told; `reason` says what, for a person."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +92,11 @@ class Fingerprint:
         return f"{name} changed ({', '.join(files[:_SHOWN])}{more})"
 
 
-def of_build(step: BuildImage, cache: Path, own: OwnFiles) -> Fingerprint:
+def of_build(step: BuildImage, cache: Path, own: OwnFiles) -> Fingerprint | Unknown:
     """What goes into an image build, without its base images and the engine.
 
     `cache` is the directory of the indexes. `own` are rbuild's files, which reach no build context;
     bundles that are ignored do not count where a RUN mounts the context past its ignore file.
-    Raises UnknownInputError.
     """
     file = containerfile(step)
     changed: dict[str, tuple[str, ...]] = {}
@@ -105,11 +107,14 @@ def of_build(step: BuildImage, cache: Path, own: OwnFiles) -> Fingerprint:
         parts.append(("the context", tree.digest))
         changed["the context"] = tree.changed
         for name, value in step.build_contexts:
-            found = _IN_STORAGE.fullmatch(value)
-            if found is None:
-                parts.append((f"the context {name}", _other_context(value, cache, own).digest))
+            if _IN_STORAGE.fullmatch(value) is not None:
+                continue
+            other = _other_context(value, cache, own)
+            if isinstance(other, Unknown):
+                return other
+            parts.append((f"the context {name}", other.digest))
     except OSError as error:
-        raise UnknownInputError(f"{error.filename or file}: {error.strerror}") from error
+        return _unreadable(error, file)
     parts += ((f"build argument {name}", _short(value)) for name, value in step.build_args)
     parts.append(("the platform", ",".join(step.platforms)))
     parts.append(("the target stage", step.target or ""))
@@ -117,9 +122,9 @@ def of_build(step: BuildImage, cache: Path, own: OwnFiles) -> Fingerprint:
     return Fingerprint(_last_of(parts), changed)
 
 
-def of_run(step: RunContainer, image: Image, cache: Path, bundles: Path) -> Fingerprint:
+def of_run(step: RunContainer, image: Image, cache: Path, bundles: Path) -> Fingerprint | Unknown:
     """What goes into a container, without the engine: its image, command, environment, and the
-    mounts it can read but for the bundles in them. Raises UnknownInputError.
+    mounts it can read but for the bundles in them.
     """
     parts = [("the image", identity(image))]
     parts += (
@@ -143,19 +148,19 @@ def of_run(step: RunContainer, image: Image, cache: Path, bundles: Path) -> Fing
                 skip=frozenset({bundles, bundles.resolve()}),
             )
         except OSError as error:
-            raise UnknownInputError(f"{error.filename or name}: {error.strerror}") from error
+            return _unreadable(error, name)
         parts.append((name, tree.digest))
         changed[name] = tree.changed
     return Fingerprint(_last_of(parts), changed)
 
 
-def of_bundles(directory: Path, cache: Path) -> str:
-    """What stands for the bundles as they are, signed or not. Raises UnknownInputError."""
+def of_bundles(directory: Path, cache: Path) -> str | Unknown:
+    """What stands for the bundles as they are, signed or not."""
     root = Path(os.path.realpath(directory))
     try:
         return scan(root, Index.load(index_file(cache, "bundles", directory)), _SIGNATURES).digest
     except OSError as error:
-        raise UnknownInputError(f"{error.filename or directory}: {error.strerror}") from error
+        return _unreadable(error, directory)
 
 
 def identity(image: Image) -> str:
@@ -229,10 +234,14 @@ def _is_elsewhere(mount: str) -> bool:
     return bool(options.get("from")) or options.get("type") in _WITHOUT_FILES
 
 
-def _other_context(value: str, cache: Path, own: OwnFiles) -> Tree:
+def _unreadable(error: OSError, place: Path | str) -> Unknown:
+    return Unknown(f"{error.filename or place}: {error.strerror}")
+
+
+def _other_context(value: str, cache: Path, own: OwnFiles) -> Tree | Unknown:
     directory = Path(value)
     if not directory.is_absolute() or not directory.is_dir():
-        raise UnknownInputError(f"the build context {value} is not a directory of this host")
+        return Unknown(f"the build context {value} is not a directory of this host")
     # Engines do not agree on whether an ignore file counts here, so none does.
     rules = Rules(with_rules("", own.rules(directory)))
     return scan(directory.resolve(), Index.load(index_file(cache, "context", directory)), rules)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rootless_build.backend.api import Engine, Image
-from rootless_build.freshness.verdict import Unchanged
+from rootless_build.freshness.plan_freshness import PlanFreshness
+from rootless_build.freshness.verdict import Dirty, Verdict
 from rootless_build.images.bases import substitutes
 from rootless_build.model.data import dataclass
 from rootless_build.model.plan import (
@@ -20,7 +21,7 @@ from rootless_build.model.plan import (
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Forecast:
     """`done` says whether a step would be done, None where only the steps before it will tell.
     `why` is for a person, and empty for one that would not.
     """
@@ -39,23 +40,17 @@ class Verdict:
                 return "unchanged, would not be done"
 
 
-_UNCHANGED = Verdict(False)
-_EVERY_TIME = Verdict(True, "it is, every time")
-_AFTER_ITS_IMAGE = Verdict(None, "its image is built first, and may come to the same")
+_UNCHANGED = Forecast(False)
+_EVERY_TIME = Forecast(True, "it is, every time")
+_AFTER_ITS_IMAGE = Forecast(None, "its image is built first, and may come to the same")
+_AFTER_A_LINE = Forecast(None, "a line before it is not known before its turn")
 
 
-_AFTER_A_LINE = Verdict(None, "a line before it is not known before its turn")
-
-
-def judge(plan: Plan, engine: Engine, unchanged: Unchanged) -> tuple[Verdict, ...]:
-    """The verdict on each step, as a run at this moment would come to it."""
-    return tuple(_judged(plan, engine, unchanged))
-
-
-def _judged(plan: Plan, engine: Engine, unchanged: Unchanged) -> Iterator[Verdict]:
+def forecast(plan: Plan, engine: Engine, freshness: PlanFreshness) -> Iterator[Forecast]:
+    """The forecast of each step, as a run at this moment would do it."""
     built: dict[str, Image] = {}
     anew: set[str] = set()
-    containers: Verdict | None = None
+    containers: Forecast | None = None
     open_ended = False
 
     def find(step: RunContainer) -> Image | None:
@@ -63,24 +58,23 @@ def _judged(plan: Plan, engine: Engine, unchanged: Unchanged) -> Iterator[Verdic
 
     for step in plan.steps:
         if isinstance(step, BuildImage):
-            answer = unchanged.build(step, engine)
-            if answer.why:
+            verdict = freshness.images.judge(step, engine)
+            if isinstance(verdict, Dirty):
                 anew |= {*step.tags}
-            elif answer.image is not None:
-                built |= dict.fromkeys(step.tags, answer.image)
-            certain = answer.why or not open_ended
-            yield Verdict(bool(answer.why), answer.why) if certain else _AFTER_A_LINE
+            elif verdict.image is not None:
+                built |= dict.fromkeys(step.tags, verdict.image)
+            certain = isinstance(verdict, Dirty) or not open_ended
+            yield _of_verdict(verdict) if certain else _AFTER_A_LINE
         elif isinstance(step, RunContainer):
             if containers is None:
-                answer = unchanged.run(find, piped=False)
-                containers = Verdict(bool(answer.why), answer.why)
+                containers = _of_verdict(freshness.containers.judge(find, piped=False))
                 images = {other.image for other in plan.steps if isinstance(other, RunContainer)}
-                if images & anew and not unchanged.must_run():
+                if images & anew and not freshness.containers.must_run():
                     containers = _AFTER_ITS_IMAGE
             yield _AFTER_A_LINE if open_ended and not containers.done else containers
         elif isinstance(step, Unexpanded):
             open_ended = True
-            yield Verdict(None, f"it is known when its turn comes, as it has {step.why} in it")
+            yield Forecast(None, f"it is known when its turn comes, as it has {step.why} in it")
         elif isinstance(step, TagImage):
             yield _of_tag(step, engine, built, anew)
         elif isinstance(step, PullImage):
@@ -89,8 +83,12 @@ def _judged(plan: Plan, engine: Engine, unchanged: Unchanged) -> Iterator[Verdic
             yield _EVERY_TIME
 
 
-def _of_tag(step: TagImage, engine: Engine, built: dict[str, Image], anew: set[str]) -> Verdict:
-    """The verdict, and the name among those of images that are there, or are made anew."""
+def _of_verdict(verdict: Verdict) -> Forecast:
+    return Forecast(True, verdict.reason) if isinstance(verdict, Dirty) else _UNCHANGED
+
+
+def _of_tag(step: TagImage, engine: Engine, built: dict[str, Image], anew: set[str]) -> Forecast:
+    """The forecast of a tag, whose name is from then on among those of `built` or `anew`."""
     if step.image in anew:
         anew.add(step.name)
         return _AFTER_ITS_IMAGE
@@ -100,11 +98,11 @@ def _of_tag(step: TagImage, engine: Engine, built: dict[str, Image], anew: set[s
         built[step.name] = image
         if named is not None and named.id == image.id:
             return _UNCHANGED
-    return Verdict(True, f"{step.name} is another image" if named else f"there is no {step.name}")
+    return Forecast(True, f"{step.name} is another image" if named else f"there is no {step.name}")
 
 
-def _of_pull(step: PullImage, engine: Engine) -> Verdict:
+def _of_pull(step: PullImage, engine: Engine) -> Forecast:
     if step.pull is PullPolicy.ALWAYS:
-        return Verdict(True, "--pull")
+        return Forecast(True, "--pull")
     there = substitutes.in_storage(step.image, engine) is not None
-    return _UNCHANGED if there else Verdict(True, "it is not in storage")
+    return _UNCHANGED if there else Forecast(True, "it is not in storage")

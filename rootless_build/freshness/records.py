@@ -97,8 +97,20 @@ class Records:
             self.asked += new
             self.save()
 
+    def keep_image(self, key: str, built: Built) -> None:
+        """Write the record of an image, as the newest."""
+        self.images.pop(key, None)
+        self.images[key] = built
+        self.save()
+
+    def keep_run(self, key: str, made: Made) -> None:
+        """Write the record of a plan's containers, as the newest."""
+        self.runs.pop(key, None)
+        self.runs[key] = made
+        self.save()
+
     def save(self) -> None:
-        """Write them."""
+        """Write all records."""
         data = {
             "version": _VERSION,
             "images": {name: dataclasses.asdict(made) for name, made in _newest(self.images)},

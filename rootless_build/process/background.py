@@ -29,8 +29,9 @@ class Background:
         self._thread.start()
 
     def wait(self) -> None:
-        """Wait until the work is done."""
-        self._done.wait()
+        """Wait until the work is done; not where a signal struck before it was begun."""
+        if self._thread.ident is not None:
+            self._done.wait()
 
     def abandon(self) -> None:
         """The same, and stop the programs that the work waits for meanwhile, one after the other.

@@ -31,7 +31,10 @@ from rootless_build.backend.api import (
 )
 from rootless_build.backend.cached import RememberingEngine
 from rootless_build.files.private_directories import private_directory
-from rootless_build.freshness.verdict import Answer, ImageBuild, Running, Unchanged
+from rootless_build.freshness.container_runs import ContainerRuns
+from rootless_build.freshness.image_builds import ImageBuild
+from rootless_build.freshness.plan_freshness import PlanFreshness
+from rootless_build.freshness.verdict import Dirty, Verdict
 from rootless_build.images.bases import substitutes as bases
 from rootless_build.images.own_files import OwnFiles
 from rootless_build.images.rewrite.options import RewriteOptions
@@ -177,16 +180,16 @@ def run(
     engine: Engine | None,
     options: Options,
     emit: Emit,
-    unchanged: Unchanged | None = None,
+    freshness: PlanFreshness | None = None,
 ) -> Summary:
-    """Do every step in order, but for those that `unchanged` finds done; the first that fails ends
+    """Do every step in order, but for those that `freshness` finds done; the first that fails ends
     it.
 
     `engine` may be None for a plan that needs none.
 
     Raises an RbuildError whose `where` names the step.
     """
-    return _Run(plan, engine, options, emit, unchanged).all()
+    return _Run(plan, engine, options, emit, freshness).all()
 
 
 class _Run:
@@ -196,12 +199,12 @@ class _Run:
         engine: Engine | None,
         options: Options,
         emit: Emit,
-        unchanged: Unchanged | None,
+        freshness: PlanFreshness | None,
     ) -> None:
         self._plan = plan
-        self._unchanged = unchanged
+        self._freshness = freshness
         self._skip: bool | None = None
-        self._running: Running | None = None
+        self._running: ContainerRuns | None = None
         self._containers_to_run = _containers(plan)
         self._in_containers = 0.0
         self._cached = False
@@ -217,7 +220,7 @@ class _Run:
         self._rules: Rules | None = None
         self._number = 0
         # What takes an engine's time is time in which files change, too.
-        changed = unchanged.forget if unchanged else None
+        changed = freshness.forget if freshness else None
         self._given_engine = (
             RememberingEngine(engine, options.foreseen, changed) if engine else None
         )
@@ -363,8 +366,8 @@ class _Run:
             own = OwnFiles.of(plan, building.own.whole)
             building = dataclasses.replace(building, own=own)
             self._options = dataclasses.replace(self._options, building=building)
-        if self._unchanged is not None:
-            self._unchanged.take(plan)
+        if self._freshness is not None:
+            self._freshness.follow(plan)
         if self._attestor is not None:
             self._attestor.take(plan)
         if self._prepared:
@@ -468,12 +471,12 @@ class _Run:
                 assert_never(step)
         return True
 
-    def _is_done(self, answer: Answer, reporter: StepReporter) -> bool:
-        if answer.why:
+    def _is_done(self, verdict: Verdict, reporter: StepReporter) -> bool:
+        if isinstance(verdict, Dirty):
             level = Level.INFO if self._options.explain else Level.DETAIL
-            reporter.notice("explain", f"because: {answer.why}", level)
+            reporter.notice("explain", f"because: {verdict.reason}", level)
             return False
-        self._saves(answer.seconds)
+        self._saves(verdict.seconds)
         return True
 
     def _saves(self, seconds: float) -> None:
@@ -487,10 +490,11 @@ class _Run:
         return done
 
     def _build_image_of(self, step: BuildImage, reporter: StepReporter) -> bool:
-        if self._unchanged is not None:
-            answer = self._unchanged.build(step, self._engine)
-            if self._is_done(answer, reporter):
-                self._built |= {tag: answer.image for tag in step.tags if answer.image}
+        if self._freshness is not None:
+            verdict = self._freshness.images.judge(step, self._engine)
+            if not isinstance(verdict, Dirty) and verdict.image is not None:
+                self._built |= dict.fromkeys(step.tags, verdict.image)
+            if self._is_done(verdict, reporter):
                 self._found_built.append(step)
                 self._attest(step)
                 return False
@@ -503,7 +507,7 @@ class _Run:
         with exports.with_containerfile(outputs.image_only(step)) as plain:
             prepared = bases.substitute_bases(plain, self._engine, reporter)
             self._attest(step)
-            building = self._unchanged.building(step, self._engine) if self._unchanged else None
+            building = self._freshness.images.begin(step, self._engine) if self._freshness else None
             with self._recorded(step, reporter) as journal:
                 own = journal.reporter(reporter) if journal else reporter
                 image = self._build_labelled(prepared, building, own)
@@ -520,7 +524,7 @@ class _Run:
         finally:
             if not outputs.keeps_image(step):
                 self._engine.discard_image(image)
-        if building and (changed := building.done(image, watch.seconds)):
+        if building and (changed := building.finish(image, watch.seconds)):
             text = f"while the image was built {changed}; the next run builds it again"
             reporter.notice("changed-meanwhile", text, Level.WARNING)
         self._made.add(image.id.removeprefix("sha256:"))
@@ -664,13 +668,13 @@ class _Run:
     ) -> Image:
         if building is None:
             return self._engine.build_image(step, reporter)
-        with building.watched(reporter) as watched:
+        with building.watch(reporter) as watched:
             return self._engine.build_image(step, watched)
 
     def _run(self, step: RunContainer, reporter: StepReporter) -> bool:
         stdio = interactive.stdio(step, terminal=self._options.terminal)
-        if self._unchanged is not None and self._skip is None:
-            self._skip = self._need_not_run(self._unchanged, stdio, reporter)
+        if self._freshness is not None and self._skip is None:
+            self._skip = self._need_not_run(self._freshness, stdio, reporter)
         if self._skip:
             return False
         self._prepare()
@@ -678,36 +682,35 @@ class _Run:
         if self._attestor is not None:
             self._attestor.runs(step.image, image)
         if self._running is not None:
-            self._running.starts(step, image)
+            self._running.start(step, image)
         watch = Stopwatch()
         self._run_in(step, image, stdio, reporter)
         self._in_containers += watch.seconds
         self._containers_to_run -= 1
         if self._running is not None:
-            self._running.ended(step, image, watch.seconds)
-        if self._unchanged is not None and not self._containers_to_run:
-            if self._running is not None and self._unchanged.may_be_skipped():
-                self._running.all_ended()
-            if not self._unchanged.waits():
-                self._compare_with_cold(self._unchanged)
+            self._running.end(step, image, watch.seconds)
+        if self._freshness is not None and not self._containers_to_run:
+            if self._running is not None:
+                self._running.finish()
+            if not self._freshness.containers.waits():
+                self._compare_with_cold(self._freshness)
         return True
 
-    def _need_not_run(self, unchanged: Unchanged, stdio: Stdio, reporter: StepReporter) -> bool:
+    def _need_not_run(self, freshness: PlanFreshness, stdio: Stdio, reporter: StepReporter) -> bool:
         """Whether all containers would come to what is there."""
         if self._has_shell():
-            return self._is_done(Answer("somebody works in its container"), reporter)
-        ahead = self._options.foresee() if unchanged.waits() else None
+            return self._is_done(Dirty("somebody works in its container"), reporter)
+        ahead = self._options.foresee() if freshness.containers.waits() else None
         if ahead is not None:
-            unchanged.take(ahead.plan)
-        answer = unchanged.run(self._in_storage, piped=stdio is Stdio.PIPED)
-        if self._is_done(answer, reporter):
+            freshness.follow(ahead.plan)
+        verdict = freshness.containers.judge(self._in_storage, piped=stdio is Stdio.PIPED)
+        if self._is_done(verdict, reporter):
             if ahead is not None:
                 ahead.keep()
                 self._take(ahead.plan, self._number - 1)
             return True
-        unchanged.take(self._plan)
-        if unchanged.may_be_skipped() or unchanged.waits():
-            self._running = unchanged.running()
+        freshness.follow(self._plan)
+        self._running = freshness.containers.begin()
         return False
 
     def _has_shell(self) -> bool:
@@ -724,12 +727,12 @@ class _Run:
             return None
         return self._built.get(step.image) or bases.in_storage(step.image, self._engine)
 
-    def _compare_with_cold(self, unchanged: Unchanged) -> None:
+    def _compare_with_cold(self, freshness: PlanFreshness) -> None:
         """What the caches saved: the first run of a target finds them empty."""
-        cold = unchanged.cold()
+        cold = freshness.containers.cold_seconds()
         if not self._cached or not cold:
-            unchanged.cold(self._in_containers)
-        elif not unchanged.forced:
+            freshness.containers.keep_cold_seconds(self._in_containers)
+        elif not freshness.forced:
             self._saves(max(cold - self._in_containers, 0.0))
 
     def _run_in(
@@ -805,7 +808,7 @@ class _Run:
         keyboard = KeyboardReporter(reporter, ends=not stays and not own)
         ended = container.run(keyboard, stdio)
         if keyboard.has_typed and self._running is not None:
-            self._running.depends_on_more()
+            self._running.note_typed_keys()
         if ended.status == _INTERRUPTED and keyboard.pressed and not stays and not own:
             raise KeyboardInterrupt
         return ended
@@ -917,7 +920,7 @@ class _Run:
 
         written = staging.written()
         if not written and self._running is not None:
-            self._running.wrote_nothing()
+            self._running.note_nothing_written()
         foreign = executables.among(self._substitutes, written)
         attestation = self._attestor.attestation(foreign) if self._attestor else None
         asked = asked_for(self._plan)

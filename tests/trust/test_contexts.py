@@ -205,6 +205,7 @@ def test_an_ignore_file_is_read_from_the_context_alone(
 def of(context: Path) -> str:
     """What stands for a build of the context."""
     made = fingerprints.of_build(BuildImage(context), context.parent / "cache", OwnFiles())
+    assert isinstance(made, fingerprints.Fingerprint)
     return made.digest
 
 

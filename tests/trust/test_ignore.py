@@ -76,7 +76,9 @@ def filled(root: Path) -> Path:
 def of(context: Path) -> str:
     """What stands for a build of the context, with what earlier looks remember."""
     cache = context.parent / "cache"
-    return fingerprints.of_build(BuildImage(context), cache, OwnFiles()).digest
+    made = fingerprints.of_build(BuildImage(context), cache, OwnFiles())
+    assert isinstance(made, fingerprints.Fingerprint)
+    return made.digest
 
 
 def left_out(text: str) -> set[str]:

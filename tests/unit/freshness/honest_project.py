@@ -18,8 +18,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rootless_build.backend.api import Container, Exit, Image, Stdio
-from rootless_build.freshness.snapshots import Looks
-from rootless_build.freshness.verdict import Unchanged
+from rootless_build.freshness.plan_freshness import PlanFreshness
+from rootless_build.freshness.snapshots import Snapshots
 from rootless_build.model.errors import ImageNotFoundError
 from rootless_build.model.events import Event, StepReporter
 from rootless_build.model.plan import BindMount, BuildImage, Bundles, Pairs, Plan, RunContainer
@@ -255,10 +255,11 @@ class Project:
         plan = Plan(self.root, (self.build, self.container), Bundles(self.bundles))
         before = self.engine.built, self.engine.ran
         events = self.events = []
-        looks = Looks(plan, self.cache)
-        looks.ahead()
-        unchanged = Unchanged(plan, (("the engine", "honest 1"),), self.cache, looks=looks)
-        run.run(plan, self.engine, run.Options(), events.append, unchanged)
+        snapshots = Snapshots(plan, self.cache)
+        snapshots.look_ahead()
+        engine = (("the engine", "honest 1"),)
+        freshness = PlanFreshness(plan, engine, self.cache, snapshots=snapshots)
+        run.run(plan, self.engine, run.Options(), events.append, freshness)
         return self.engine.built > before[0], self.engine.ran > before[1]
 
     def needs_build(self) -> bool:

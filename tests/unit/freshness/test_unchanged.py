@@ -16,8 +16,8 @@ import pytest
 
 from rootless_build.backend.api import Image, ImageLabel
 from rootless_build.freshness import fingerprints
-from rootless_build.freshness.snapshots import LookAfter
-from rootless_build.freshness.verdict import Unchanged
+from rootless_build.freshness.plan_freshness import PlanFreshness
+from rootless_build.freshness.snapshots import LateSnapshot
 from rootless_build.model.errors import ImageBuildError
 from rootless_build.model.events import Event, Level, Notice, StepFinished, StepReporter
 from rootless_build.model.plan import (
@@ -56,9 +56,9 @@ def run(
     before = project.engine.built, project.engine.ran
     events: list[Event] = []
     about_engine = (("the engine", about),)
-    unchanged = Unchanged(made, about_engine, project.cache, builder=builder, force=force)
+    freshness = PlanFreshness(made, about_engine, project.cache, builder=builder, force=force)
     options = runner.Options(explain=explain)
-    summary = runner.run(made, project.engine, options, events.append, unchanged)
+    summary = runner.run(made, project.engine, options, events.append, freshness)
     done = (project.engine.built > before[0], project.engine.ran > before[1])
     assert summary.done or not any(done)
     return done, events
@@ -446,9 +446,9 @@ def test_a_signal_that_strikes_before_a_look_has_begun(monkeypatch: pytest.Monke
         raise KeyboardInterrupt
 
     found = fingerprints.Fingerprint((), {})
-    look = LookAfter(lambda: found)
+    look = LateSnapshot(lambda: found)
     monkeypatch.setattr(threading.Thread, "start", interrupted)
     with pytest.raises(KeyboardInterrupt):
         look.start()
-    look.end()
+    look.wait()
     assert look.result() is found

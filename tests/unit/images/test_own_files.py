@@ -87,12 +87,15 @@ def test_their_changes_are_no_changes_of_the_context(project: Path, tmp_path: Pa
             containerfile=project / "Dockerfile",
         ),
     ):
-        before = fingerprints.of_build(step, tmp_path / "cache", own(project)).digest
+        before = fingerprints.of_build(step, tmp_path / "cache", own(project))
+        assert isinstance(before, fingerprints.Fingerprint)
         for name in OURS:
             (project / name).write_text(f"changed {step.context}")
-        assert fingerprints.of_build(step, tmp_path / "cache", own(project)).digest == before
+        assert fingerprints.of_build(step, tmp_path / "cache", own(project)) == before
         (project / "bundles/binary/dockerd").write_text(f"changed {step.context}")
-        assert fingerprints.of_build(step, tmp_path / "cache", own(project)).digest != before
+        after = fingerprints.of_build(step, tmp_path / "cache", own(project))
+        assert isinstance(after, fingerprints.Fingerprint)
+        assert after.digest != before.digest
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from rootless_build.backend.api import (
     Image,
     ImageLabel,
 )
-from rootless_build.freshness.verdict import Unchanged
+from rootless_build.freshness.plan_freshness import PlanFreshness
 from rootless_build.images.bases import substitutes
 from rootless_build.model import references
 from rootless_build.model.errors import (
@@ -69,10 +69,10 @@ def test_caches_save_time_where_the_user_does_not_ask_for_everything_anew(
 ) -> None:
     made = plan(project)
     go = Image("1" * 64, environment=(("GOPATH", "/go"),))
-    unchanged = Unchanged(made, (), tmp_path / "cache", force=force)
-    unchanged.cold(300.0)
+    freshness = PlanFreshness(made, (), tmp_path / "cache", force=force)
+    freshness.containers.keep_cold_seconds(300.0)
     engine = FakeEngine({"dev": go})
-    summary = runner.run(made, engine, runner.Options(), lambda _: None, unchanged)
+    summary = runner.run(made, engine, runner.Options(), lambda _: None, freshness)
     assert any(isinstance(mount, VolumeMount) for mount in engine.containers[0].mounts)
     assert (summary.saved > 200) is saved
 

@@ -21,7 +21,7 @@ import pytest
 from rootless_build import recipes
 from rootless_build.backend.api import Image
 from rootless_build.cli.planned import Planned
-from rootless_build.freshness.verdict import Unchanged
+from rootless_build.freshness.plan_freshness import PlanFreshness
 from rootless_build.model.errors import StepFailedError
 from rootless_build.model.plan import (
     BuildImage,
@@ -448,9 +448,9 @@ def test_a_command_that_does_something_is_run_once(
     for number in (1, 2):
         planned = Planned(Config(), project.plan(), lambda plan: plan)
         engine = FakeEngine({"i": Image("1" * 64)}, work=write("made", "x"))
-        unchanged = Unchanged(planned.plan, (), tmp_path / "cache")
+        freshness = PlanFreshness(planned.plan, (), tmp_path / "cache")
         options = runner.Options(expand=planned.expand, foresee=planned.foreseen)
-        summary = runner.run(planned.plan, engine, options, silent, unchanged)
+        summary = runner.run(planned.plan, engine, options, silent, freshness)
         assert [step.command for step in engine.containers] == (
             [("one",), ("two",)] if number == 1 or times else []
         )
