@@ -15,7 +15,7 @@ from rootless_build.backend.api import EngineSettings
 from rootless_build.model.data import dataclass
 from rootless_build.model.errors import BackendUnavailableError, StepFailedError
 from rootless_build.model.plan import Json
-from rootless_build.process import programs
+from rootless_build.process import programs, user_directories
 
 PATIENCE: Final = 20.0
 """Seconds a daemon has to say who it is."""
@@ -148,7 +148,7 @@ def _without_proxies(runtime_directory: Path) -> Path | None:
     (docker CLI, "Configure the CLI to use a proxy"). Everything else is carried over: logins,
     contexts, plug-ins.
     """
-    own = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    own = user_directories.docker_config()
     try:
         configuration = json.loads((own / "config.json").read_text())
     except (OSError, ValueError):

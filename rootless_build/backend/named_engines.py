@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Final
 
 from rootless_build.files import plain
 from rootless_build.model.data import dataclass
+from rootless_build.process import user_directories
 
 NAMING: Final = (
     ("CONTAINER_HOST", "podman"),
@@ -99,9 +99,8 @@ def _endpoint(context: str) -> str | None:
     import hashlib  # noqa: PLC0415 - as above
     import json  # noqa: PLC0415
 
-    configuration = os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker"
     directory = hashlib.sha256(os.fsencode(context)).hexdigest()
-    file = Path(configuration, "contexts", "meta", directory, "meta.json")
+    file = user_directories.docker_config() / "contexts/meta" / directory / "meta.json"
     try:
         return str(json.loads(plain.text(file))["Endpoints"]["docker"]["Host"])
     except (OSError, ValueError, KeyError, TypeError):

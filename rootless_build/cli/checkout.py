@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from rootless_build.backend import discovery
 from rootless_build.backend.api import Engine
@@ -14,8 +14,11 @@ from rootless_build.cli.command import Command
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.events import Level, Notice
 from rootless_build.model.text import shown
+from rootless_build.process import user_directories
 from rootless_build.process.signals import signals_interrupt
 from rootless_build.runner import journal
+
+_OWN: Final = "rbuild"
 
 
 @contextmanager
@@ -96,14 +99,14 @@ def engine_of(record: journal.Record, engine: Engine, choice: Choice) -> Iterato
 
 def data_directory() -> Path:
     """Where records are kept (`EngineSettings.data_directory`, without looking at the host)."""
-    return _own("XDG_DATA_HOME", ".local/share")
+    return user_directories.data() / _OWN
 
 
 def own_directories() -> tuple[Path, Path, Path]:
     """Every directory of the user's that holds nothing but rbuild's own files: for data, state and
     caches.
     """
-    return (data_directory(), _state_directory(), _own("XDG_CACHE_HOME", ".cache"))
+    return (data_directory(), _state_directory(), user_directories.cache() / _OWN)
 
 
 def failed_directory(project: Path) -> Path:
@@ -117,11 +120,7 @@ def images_directory() -> Path:
 
 
 def _state_directory() -> Path:
-    return _own("XDG_STATE_HOME", ".local/state")
-
-
-def _own(variable: str, usual: str) -> Path:
-    return Path(os.environ.get(variable) or Path.home() / usual) / "rbuild"
+    return user_directories.state() / _OWN
 
 
 def bundles_directory(command: Command) -> Path:

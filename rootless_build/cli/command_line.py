@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, cast
 
 from rootless_build.model.errors import RbuildError, UsageError
+from rootless_build.process import user_directories
 
 if TYPE_CHECKING:
     from rootless_build.model.plan import Pairs
@@ -76,8 +77,7 @@ def target_names(words: Sequence[str]) -> tuple[str, ...]:
 
 def user_file() -> Path:
     """The user's own configuration file."""
-    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    return home / "rbuild" / "config.toml"
+    return user_directories.config() / "rbuild" / "config.toml"
 
 
 def defaults(words: Sequence[str]) -> Defaults:

@@ -22,14 +22,14 @@ from rootless_build.host import Facts, engine_settings, gather
 from rootless_build.host.preflight import preflight
 from rootless_build.model.errors import BackendUnavailableError, StepFailedError
 from rootless_build.model.events import BackendChosen, Level, Notice
+from rootless_build.process import user_directories
 from rootless_build.process.background import Background
 from rootless_build.runner.journal import Run
 
 
 def cache_directory(project: Path) -> Path:
     """Where what is known about a project is kept for this user."""
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return records.cache_directory(project, home)
+    return records.cache_directory(project, user_directories.cache())
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from rootless_build.host.facts import Facts
 from rootless_build.host.gathering import gather
 from rootless_build.host.lasting_directories import LastingDirectory, on_record
 from rootless_build.model.errors import HostError
-from rootless_build.process import identity
+from rootless_build.process import identity, user_directories
 from rootless_build.process.locks import is_private
 
 __all__ = ["Facts", "engine_settings", "gather"]
@@ -48,9 +48,9 @@ def engine_settings(
 
 def private_directories(process: str, environment: Mapping[str, str]) -> Iterator[Path]:
     """The private directories of that process (see `process.identity.of_this`)."""
-    runtime = environment.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
+    runtime = user_directories.runtime(environment)
     # Engines put what is large into /var/tmp where TMPDIR is not set.
-    for place in dict.fromkeys(map(Path, (runtime, tempfile.gettempdir(), "/var/tmp"))):  # noqa: S108
+    for place in dict.fromkeys((runtime, Path(tempfile.gettempdir()), Path("/var/tmp"))):  # noqa: S108
         for path in place.glob(f"{identity.private_prefix(process)}*"):
             if is_private(path):
                 yield path
@@ -111,7 +111,9 @@ def _write(facts: Facts, environment: Mapping[str, str], private: Path) -> Engin
         fact = "XDG_RUNTIME_DIR is not set to a directory of this user"
         reason = "engines keep locks and sockets in it"
         adaptations += (Adaptation("XDG_RUNTIME_DIR", str(runtime), reason, fact),)
-    elif facts.runtime_directory is not None and "XDG_RUNTIME_DIR" not in environment:
+    elif facts.runtime_directory is not None and not user_directories.is_given(
+        "XDG_RUNTIME_DIR", environment
+    ):
         variables["XDG_RUNTIME_DIR"] = str(facts.runtime_directory)
     caches = Path(environment.get("TMPDIR") or "/var/tmp") / "buildah-cache"  # noqa: S108
     if facts.rootless and _is_anothers(caches, facts.uid):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build.host.facts import Account, Cgroups, Facts, Namespaces, Range
+from rootless_build.process import user_directories
 from rootless_build.process.programs import which
 
 Mounts = tuple[tuple[Path, str, frozenset[str]], ...]
@@ -34,16 +35,15 @@ _CAPABILITY: Final = "security.capability"
 
 def gather(environment: Mapping[str, str]) -> Facts:
     """Look at this host, with the XDG variables of `environment`."""
-    home = Path(environment.get("HOME") or "~").expanduser()
     uid = os.getuid()
-    data = Path(environment.get("XDG_DATA_HOME") or home / ".local/share")
-    runtime = _own_directory(Path(environment.get("XDG_RUNTIME_DIR") or f"/run/user/{uid}"), uid)
-    config = Path(environment.get("XDG_CONFIG_HOME") or home / ".config")
+    data = user_directories.data(environment)
+    config = user_directories.config(environment)
+    runtime = _own_directory(user_directories.runtime(environment), uid)
     storage = data / "containers/storage" if uid else Path("/var/lib/containers/storage")
     mounted = mounts()
     return Facts(
         uid=uid,
-        home=home,
+        home=user_directories.home(environment),
         kernel=_kernel(platform.release()),
         machine=platform.machine(),
         cgroups=_cgroups(mounted),

@@ -18,6 +18,7 @@ from rootless_build.backend.named_engines import ping_socket
 from rootless_build.model import docker_socket
 from rootless_build.model.errors import HostError, UsageError, reason
 from rootless_build.model.plan import BindMount, Plan, RunContainer
+from rootless_build.process import user_directories
 
 _DIRECTORIES: Final = frozenset({"/run", "/var/run"})
 _UNIX: Final = "unix://"
@@ -92,7 +93,7 @@ def _unix_path(address: str) -> str:
 
 def _to_do(environment: Mapping[str, str]) -> str:
     """The sockets of this user that answer, or how to have one."""
-    runtime = environment.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
+    runtime = user_directories.runtime(environment)
     podman = f"{runtime}/podman/podman.sock"
     for path in (_unix_path(environment.get("DOCKER_HOST", "")), podman, f"{runtime}/docker.sock"):
         if path and not _silence(Path(path)):
