@@ -30,8 +30,8 @@ from typing import Final
 
 from rootless_build.freshness.index import RACY
 from rootless_build.host import engine_settings
-from tests.base_root import write_base_root
-from tests.rootless_dockerd import rootless_dockerd
+from rootless_build.testing.base_root import write_base_root
+from rootless_build.testing.rootless_dockerd import rootless_dockerd
 
 SCENARIOS: Final = ("cold", "nothing", "source", "dockerfile")
 SAID: Final = {

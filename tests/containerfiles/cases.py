@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from tests.base_root import BASE
+from rootless_build.testing.base_root import BASE
 
 
 @dataclass(frozen=True)

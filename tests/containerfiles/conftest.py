@@ -16,8 +16,8 @@ from rootless_build.backend.api import Backend, Engine, EngineSettings, Image
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.images.rewrite.session import rewrite_build
 from rootless_build.model.plan import BuildImage, BuildOutput
+from rootless_build.testing.recorder import Recorder
 from tests.git_served import git, served
-from tests.recorder import Recorder
 
 Build = Callable[..., Recorder]
 ENGINES = pytest.mark.parametrize(

@@ -11,10 +11,10 @@ import pytest
 
 from rootless_build.model.errors import ContainerfileError, ImageBuildError
 from rootless_build.model.events import BuildState
-from tests.base_root import BASE
+from rootless_build.testing.base_root import BASE
+from rootless_build.testing.recorder import Recorder
 from tests.containerfiles.conftest import ENGINES, Build
 from tests.containerfiles.trees import tree
-from tests.recorder import Recorder
 
 pytestmark = ENGINES
 OUT = "FROM scratch AS out\nCOPY --from=made /o/ /\n"

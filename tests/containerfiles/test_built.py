@@ -14,10 +14,10 @@ from _pytest.mark import ParameterSet
 
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.model.errors import ContainerfileError, ImageBuildError
+from rootless_build.testing.recorder import Recorder
 from tests.containerfiles.cases import CASES, Case
 from tests.containerfiles.conftest import Build
 from tests.containerfiles.trees import tree, write
-from tests.recorder import Recorder
 
 ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), "")
 

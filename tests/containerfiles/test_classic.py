@@ -11,8 +11,8 @@ from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.images.rewrite.session import rewrite_build
 from rootless_build.model.errors import ContainerfileError
 from rootless_build.model.plan import BuildImage, RunContainer
-from tests.base_root import BASE
-from tests.recorder import Recorder
+from rootless_build.testing.base_root import BASE
+from rootless_build.testing.recorder import Recorder
 
 pytestmark = pytest.mark.parametrize(
     "backend_name",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.base_root import write_base_root
+from rootless_build.testing.base_root import write_base_root
 from tests.e2e.driver import Rbuild
 from tests.e2e.waiting import with_waiting_targets
 

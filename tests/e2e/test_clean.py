@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from rootless_build.host import engine_settings, gather
-from tests.conftest import end_pause_process, remove_storage
+from rootless_build.testing.engines import end_pause_process, remove_storage
+from rootless_build.testing.rootless_dockerd import rootless_dockerd
 from tests.e2e.driver import Rbuild, events
 from tests.e2e.waiting import WAIT, at_work
-from tests.rootless_dockerd import rootless_dockerd
 
 pytestmark = pytest.mark.in_ci("podman")
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import end_pause_process
+from rootless_build.testing.engines import end_pause_process
 
 QUICKSTART = Path(__file__).parents[2] / "contrib" / "quickstart"
 pytestmark = [

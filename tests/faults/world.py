@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rootless_build.bundles import verify
-from tests.base_root import write_base_root
+from rootless_build.testing.base_root import write_base_root
 from tests.e2e.driver import Rbuild
 from tests.e2e.made_bundles import BUILT, digests, listing
 from tests.e2e.remains import remains

@@ -37,7 +37,7 @@ from rootless_build.recipes.make import matching
 from rootless_build.recipes.make.source import Sources
 from rootless_build.recipes.shell import line as shell_line
 from rootless_build.runner import journal
-from tests.recorder import Recorder
+from rootless_build.testing.recorder import Recorder
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.base_root import write_base_root
+from rootless_build.testing.base_root import write_base_root
 from tests.hosts.machine import Completed, Machine, machine
 from tests.hosts.spoiled import NO_DOCKER
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build.host import symptoms
-from tests.base_root import add, open_base_root
+from rootless_build.testing.base_root import add, open_base_root
 from tests.hosts.machine import Completed, Machine, accounts, machine, remove_stale
 from tests.hosts.spoiled import HOSTS, NO_DOCKER, ORDINARY, Host
 

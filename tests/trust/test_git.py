@@ -19,7 +19,7 @@ from rootless_build.model.errors import BundlesError
 from rootless_build.model.plan import BindMount, Plan, RunContainer
 from rootless_build.runner import mount_points
 from rootless_build.runner.git_settings import changes_told
-from tests.recorder import Recorder
+from rootless_build.testing.recorder import Recorder
 
 IDENTITY = ("-c", "user.name=t", "-c", "user.email=t@t.invalid")
 

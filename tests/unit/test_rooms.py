@@ -108,6 +108,10 @@ def test_no_test_module_imports_another() -> None:
     assert found == set()
 
 
+def test_no_room_imports_the_suite_for_backends() -> None:
+    assert [room for room, imports in ALLOWED.items() if "testing" in imports] == []
+
+
 def test_the_table_has_no_circle() -> None:
     assert set(TopologicalSorter(ALLOWED).static_order()) == set(ALLOWED)
 

@@ -1,4 +1,4 @@
-"""Sources of bind mounts: with real engines, tests/contract/test_mounts.py."""
+"""Sources of bind mounts: with real engines, rootless_build/testing/contract/test_mounts.py."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ from rootless_build.recipes.docker.flags import BUILD, RUN
 from rootless_build.recipes.make import run
 from rootless_build.recipes.make.probe import Probe
 from rootless_build.recipes.shell import line
-from tests.recorder import Recorder
+from rootless_build.testing.recorder import Recorder
 
 pytestmark = pytest.mark.timeout(120)
 

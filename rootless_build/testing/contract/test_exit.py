@@ -7,11 +7,11 @@ import signal
 
 import pytest
 
-from rootless_build.backend.api import Exit, Stdio
+from rootless_build.backend.api import Exit
 from rootless_build.model.plan import RunContainer
-from tests.base_root import BASE
-from tests.contract.cases import PATIENCE, Driver, Run, Screen, kill_once_running, sh, shell
-from tests.recorder import Recorder
+from rootless_build.testing.base_root import BASE
+from rootless_build.testing.cases import Driver, Run, Screen, ending, kill_once_running, sh, shell
+from rootless_build.testing.recorder import Recorder
 
 
 @pytest.mark.parametrize("status", [0, 1, 7, 125, 126, 127, 128, 137, 143, 255])
@@ -53,43 +53,6 @@ def test_a_command_that_cannot_be_started_on_a_terminal_is_told_in_the_engines_w
     ended, words = ending(driver, screen, (command,))
     assert ended == status
     assert command in words
-
-
-@pytest.mark.parametrize(
-    "backend_name",
-    [pytest.param("buildah", marks=pytest.mark.xdist_group("buildah"))],
-    indirect=True,
-)
-@pytest.mark.parametrize(
-    ("command", "status", "words"),
-    [
-        (sh("exit 7"), 7, ""),
-        (sh("kill -9 $$"), 137, ""),
-        (sh("kill -15 $$"), 143, ""),
-        (sh("echo subprocess exited on killed; exit 1"), 1, ""),
-        (sh("exit 127"), 127, ""),
-        (("no-such-command",), 127, "no-such-command"),
-        (("/etc/passwd",), 126, "/etc/passwd"),
-    ],
-)
-def test_a_chroot_on_a_terminal_ends_as_a_container_does(
-    driver: Driver, screen: Screen, command: tuple[str, ...], status: int, words: str
-) -> None:
-    """buildah 1.28.2 shows there on the terminal what else is on its standard error."""
-    ended, said = ending(driver, screen, command, BUILDAH_ISOLATION="chroot")
-    assert ended == status
-    assert words in said if words else not said
-
-
-def ending(
-    driver: Driver, screen: Screen, command: tuple[str, ...], **environment: str
-) -> tuple[int, str]:
-    """The status of a container on a terminal, and what the engine said of its end."""
-    step = RunContainer(BASE, command, interactive=True, tty=True)
-    asked = {"RBUILD_TEST_SHOWS_WORDS": "1", **environment}
-    running = driver.start(step, Stdio.TERMINAL, asked, terminal=screen.terminal)
-    words = screen.read_until(rb"(?s)engine: (.*)\r?\n")[1]
-    return running.wait(PATIENCE), words.decode().strip()
 
 
 def test_an_unknown_user_is_the_engines_failure(run: Run) -> None:

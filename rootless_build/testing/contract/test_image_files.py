@@ -7,8 +7,8 @@ from pathlib import Path
 
 from rootless_build.backend.api import Engine, Image
 from rootless_build.model.plan import BuildImage
-from tests.base_root import BASE
-from tests.recorder import Recorder
+from rootless_build.testing.base_root import BASE
+from rootless_build.testing.recorder import Recorder
 
 CONTAINERFILE = f"""\
 FROM {BASE} AS made

@@ -1,5 +1,7 @@
-"""A rootless dockerd of one's own, for tests: `python tests/rootless_dockerd.py COMMAND…` runs a
-command with DOCKER_HOST pointing at it.
+"""A rootless dockerd of one's own, for tests.
+
+`python -m rootless_build.testing.rootless_dockerd COMMAND…` runs a command with DOCKER_HOST
+pointing at it.
 
 Needs docker.io, rootlesskit, slirp4netns and uidmap, subordinate uids, and /dev/net/tun open to
 the user. Containers of it need `--network host` (rootlesskit's network) or `none`.

@@ -11,9 +11,16 @@ import pytest
 from rootless_build.backend.api import LABEL_BASE, Engine, Image
 from rootless_build.model.errors import ImageNotFoundError, StepFailedError
 from rootless_build.model.plan import BuildImage, RunContainer
-from tests.base_root import BASE, USER, add, add_directory, add_link, write_base_root
-from tests.contract.cases import Build, Run, sh
-from tests.recorder import Recorder
+from rootless_build.testing.base_root import (
+    BASE,
+    USER,
+    add,
+    add_directory,
+    add_link,
+    write_base_root,
+)
+from rootless_build.testing.cases import Build, Run, sh
+from rootless_build.testing.recorder import Recorder
 
 
 @pytest.mark.parametrize("reference", ["localhost/no-such:1", "no-such", "0" * 64])

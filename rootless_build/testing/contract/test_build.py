@@ -12,8 +12,8 @@ from rootless_build.backend.api import Engine, Image
 from rootless_build.model.errors import ImageBuildError, ImageNotFoundError, StepFailedError
 from rootless_build.model.events import BuildState
 from rootless_build.model.plan import BuildImage, BuildOutput, RunContainer
-from tests.base_root import BASE
-from tests.contract.cases import (
+from rootless_build.testing.base_root import BASE
+from rootless_build.testing.cases import (
     PATIENCE,
     Build,
     Driver,
@@ -24,7 +24,7 @@ from tests.contract.cases import (
     until,
     where_supported,
 )
-from tests.recorder import Recorder
+from rootless_build.testing.recorder import Recorder
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from rootless_build.model.plan import (
     RunContainer,
     VolumeMount,
 )
-from tests.base_root import BASE
-from tests.contract.cases import sh
+from rootless_build.testing.base_root import BASE
+from rootless_build.testing.cases import sh
 
 
 @pytest.fixture

@@ -26,9 +26,9 @@ from rootless_build.model.plan import (
     TmpfsMount,
     VolumeMount,
 )
-from tests.base_root import BASE
-from tests.contract.cases import Build, Run, sh, where_supported
-from tests.recorder import Recorder
+from rootless_build.testing.base_root import BASE
+from rootless_build.testing.cases import Build, Run, sh, where_supported
+from rootless_build.testing.recorder import Recorder
 
 U, G = os.getuid(), os.getgid()
 ME = f"{U}:{G}"

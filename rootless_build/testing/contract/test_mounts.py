@@ -11,8 +11,8 @@ from rootless_build.backend.api import Engine, Image
 from rootless_build.backend.ownership import all_ours
 from rootless_build.model.errors import StepFailedError
 from rootless_build.model.plan import BindMount, RunContainer, TmpfsMount
-from tests.base_root import BASE
-from tests.contract.cases import Run, sh, where_supported
+from rootless_build.testing.base_root import BASE
+from rootless_build.testing.cases import Run, sh, where_supported
 
 
 def with_mounts(script: str, *mounts: BindMount | TmpfsMount) -> RunContainer:

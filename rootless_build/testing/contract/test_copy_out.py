@@ -9,9 +9,9 @@ import pytest
 
 from rootless_build.backend.api import Engine, Image, Stdio
 from rootless_build.model.plan import RunContainer, VolumeMount
-from tests.base_root import BASE
-from tests.contract.cases import sh
-from tests.recorder import Recorder
+from rootless_build.testing.base_root import BASE
+from rootless_build.testing.cases import sh
+from rootless_build.testing.recorder import Recorder
 
 BUNDLES = """
     mkdir -p /src/bundles/1.0/binary && cd /src/bundles && ln -s 1.0 latest && cd 1.0/binary

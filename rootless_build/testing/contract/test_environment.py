@@ -9,8 +9,8 @@ import pytest
 
 from rootless_build.backend.api import Image
 from rootless_build.model.plan import BuildImage, RunContainer
-from tests.base_root import BASE
-from tests.contract.cases import Build, Driver, Run, sh, shell
+from rootless_build.testing.base_root import BASE
+from rootless_build.testing.cases import Build, Driver, Run, sh, shell
 
 PROXIES = {
     name: "http://proxy.invalid:3128"

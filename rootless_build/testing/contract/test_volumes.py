@@ -10,9 +10,9 @@ import pytest
 
 from rootless_build.backend.api import Engine, Image, Stdio
 from rootless_build.model.plan import BuildImage, RunContainer, VolumeMount
-from tests.base_root import BASE
-from tests.contract.cases import Build, Run, sh
-from tests.recorder import Recorder
+from rootless_build.testing.base_root import BASE
+from rootless_build.testing.cases import Build, Run, sh
+from rootless_build.testing.recorder import Recorder
 
 
 @pytest.fixture

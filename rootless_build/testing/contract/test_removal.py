@@ -21,9 +21,9 @@ from rootless_build.backend.api import (
 )
 from rootless_build.model.errors import StepFailedError
 from rootless_build.model.plan import BuildImage, Pairs, RunContainer, VolumeMount
-from tests.base_root import BASE
-from tests.contract.cases import PATIENCE, Build, Driver, Run, processes, sh, until
-from tests.recorder import Recorder
+from rootless_build.testing.base_root import BASE
+from rootless_build.testing.cases import PATIENCE, Build, Driver, Run, processes, sh, until
+from rootless_build.testing.recorder import Recorder
 
 
 @pytest.fixture

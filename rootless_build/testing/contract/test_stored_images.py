@@ -12,9 +12,9 @@ from rootless_build.backend.api import Engine, Image, StoredImage
 from rootless_build.images import removal
 from rootless_build.model.events import ForwardingReporter, StepReporter
 from rootless_build.model.plan import BuildImage, Pairs, RunContainer
-from tests.base_root import BASE
-from tests.contract.cases import Build
-from tests.recorder import Recorder
+from rootless_build.testing.base_root import BASE
+from rootless_build.testing.cases import Build
+from rootless_build.testing.recorder import Recorder
 
 LABELS: Pairs = (("io.rbuild.image", "- /a project/with, ünïcode=x"),)
 MEGABYTES = 3

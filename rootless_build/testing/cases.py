@@ -24,8 +24,8 @@ import pytest
 from rootless_build.backend.api import Exit, Image, Stdio
 from rootless_build.model.errors import UnsupportedError
 from rootless_build.model.plan import BuildImage, Plan, RunContainer, to_json
-from tests.base_root import BASE
-from tests.recorder import Recorder
+from rootless_build.testing.base_root import BASE
+from rootless_build.testing.recorder import Recorder
 
 PATIENCE: Final = 120.0
 """Seconds after which something that is waited for is taken to hang."""
@@ -214,3 +214,14 @@ class Screen:
     def close(self) -> None:
         os.close(self._master)
         os.close(self.terminal)
+
+
+def ending(
+    driver: Driver, screen: Screen, command: tuple[str, ...], **environment: str
+) -> tuple[int, str]:
+    """The status of a container on a terminal, and what the engine said of its end."""
+    step = RunContainer(BASE, command, interactive=True, tty=True)
+    asked = {"RBUILD_TEST_SHOWS_WORDS": "1", **environment}
+    running = driver.start(step, Stdio.TERMINAL, asked, terminal=screen.terminal)
+    words = screen.read_until(rb"(?s)engine: (.*)\r?\n")[1]
+    return running.wait(PATIENCE), words.decode().strip()

@@ -15,9 +15,9 @@ from rootless_build.backend.api import Engine, Image, Stdio
 from rootless_build.model.plan import BindMount, RunContainer
 from rootless_build.runner import left_files
 from rootless_build.runner.left_files import Place, given_back, settle
-from tests.base_root import BASE
-from tests.contract.cases import sh
-from tests.recorder import Recorder
+from rootless_build.testing.base_root import BASE
+from rootless_build.testing.cases import sh
+from rootless_build.testing.recorder import Recorder
 
 Leave = Callable[..., Recorder]
 

@@ -8,8 +8,8 @@ import pytest
 
 from rootless_build.backend.api import Engine
 from rootless_build.model.plan import BuildImage, Limits, RunContainer
-from tests.base_root import BASE
-from tests.contract.cases import Build, Run, sh, shell, where_supported
+from rootless_build.testing.base_root import BASE
+from rootless_build.testing.cases import Build, Run, sh, shell, where_supported
 
 CAPABILITIES = "grep CapEff /proc/self/status | cut -f 2"
 MOUNT = "mount -t tmpfs none /mnt 2> /dev/null && grep -q ' /mnt tmpfs' /proc/mounts"

@@ -10,9 +10,9 @@ import pytest
 
 from rootless_build.backend.api import Stdio
 from rootless_build.model.plan import BindMount, RunContainer
-from tests.base_root import BASE
-from tests.contract.cases import PATIENCE, Driver, Run, Screen, sh, shell
-from tests.recorder import Recorder
+from rootless_build.testing.base_root import BASE
+from rootless_build.testing.cases import PATIENCE, Driver, Run, Screen, sh, shell
+from rootless_build.testing.recorder import Recorder
 
 # --- output -------------------------------------------------------------------------------------
 

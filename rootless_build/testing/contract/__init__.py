@@ -1,0 +1,1 @@
+"""The contract: what every backend does with its real engine, as tests."""
