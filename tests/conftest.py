@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
+
+from rootless_build.testing import contract
+
+
+class Contract(pytest.Directory):
+    """The contract suite as it is shipped, and the tests of tests/contract beside it."""
+
+    def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
+        yield pytest.Dir.from_parent(self, path=Path(contract.__file__).parent)
+        for file in sorted(self.path.glob("test_*.py")):
+            yield pytest.Module.from_parent(self, path=file)
+
+
+def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    own = Path(__file__).with_name("contract")
+    return Contract.from_parent(parent, path=path) if path == own else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
