@@ -20,6 +20,8 @@ Scalar = None | bool | Number | str
 _MERGE: Final = "tag:yaml.org,2002:merge"
 _MARKS: Final = re.compile(r"[-,:\[\]{}&*?\n\"']")
 _MOST: Final = 30_000
+_BRACKETS: Final = re.compile(r"[\[\]{}]")
+_DEEPEST: Final = 300
 """What ruamel reads in a second, and far more than anybody writes."""
 _WORDS: Final = ("int", "float", "timestamp", "str")
 
@@ -59,10 +61,24 @@ class Fields:
 Tree = Leaf | Items | Fields
 
 
+def _depth(text: str) -> int:
+    """How many brackets stand in one another at most, those in strings and comments among them.
+
+    The parser looks at all that are open for each word.
+    """
+    deepest = depth = 0
+    for mark in _BRACKETS.findall(text):
+        depth = depth + 1 if mark in "[{" else max(0, depth - 1)
+        deepest = max(deepest, depth)
+    return deepest
+
+
 def parse(source: Source) -> Tree:
     """The only document of a file. Raises BakeError for what is not YAML."""
     if len(_MARKS.findall(source.text)) > _MOST:
         raise refused(Place(source, 1, 1), f"it has more than {_MOST:,} words and marks")
+    if _depth(source.text) > _DEEPEST:
+        raise refused(Place(source, 1, 1), f"it opens more than {_DEEPEST} brackets in one another")
     yaml = YAML(typ="safe", pure=True)
     try:
         with warnings.catch_warnings():

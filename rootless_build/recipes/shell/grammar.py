@@ -77,7 +77,9 @@ class Tree:
         if self._is_given_up:
             return False
         blanks = (found.start() for found in _ESCAPED_BLANK.finditer(self._data))
-        misread = any(self._is_misread(node) for node in within(self.root))
+        misread = any(
+            self._is_misread(node) or _begins_with_redirections(node) for node in within(self.root)
+        )
         lost = misread or any(map(self._is_lost, blanks)) or self._hides_commands()
         return not (self.root.has_error or lost)
 
@@ -123,10 +125,6 @@ class Tree:
             case "command_substitution":
                 # It takes backquotes in backquotes for text.
                 misread = _NESTED.match(self.of(node)) is not None
-            case "file_redirect":
-                destinations = node.children_by_field_name("destination")
-                first = node.parent.children[0] if node.parent else node
-                misread = len(destinations) > 1 and first.type == "file_redirect"
             case _:
                 misread = False
         return misread
@@ -255,6 +253,21 @@ def within(node: Node) -> Iterator[Node]:
         node = waiting.pop()
         yield node
         waiting += reversed(node.children)
+
+
+def _begins_with_redirections(node: Node) -> bool:
+    """Whether a redirection comes first, and one of its kind there has words that are not its own.
+
+    Asked of what they stand in: each one's own parent would be looked for from the top.
+    """
+    if not node.child_count:
+        return False
+    children = node.children
+    return children[0].type == "file_redirect" and any(
+        len(child.children_by_field_name("destination")) > 1
+        for child in children
+        if child.type == "file_redirect"
+    )
 
 
 def _is_too_deep(root: Node) -> bool:
