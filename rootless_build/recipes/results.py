@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -22,13 +23,13 @@ _BUNDLES: Final = "bundles"
 
 def of(steps: Sequence[Step], project: Path) -> Bundles | None:
     """The bundles directory; None where no step makes bundles."""
-    mounts = [m for step in steps if isinstance(step, RunContainer) for m in step.mounts]
-    seeming = [step.bundles for step in steps if isinstance(step, Unexpanded) and step.bundles]
-    found = (
-        *(*_outputs(steps, project), *_mounted(mounts, project), *_others(mounts, project)),
-        *seeming,
+    # Thousands of lines mount the same.
+    mounts = dict.fromkeys(
+        m for step in steps if isinstance(step, RunContainer) for m in step.mounts
     )
-    return next(iter(found), None)
+    seeming = (step.bundles for step in steps if isinstance(step, Unexpanded) and step.bundles)
+    found = (_outputs(steps, project), _mounted(mounts, project), _others(mounts, project), seeming)
+    return next(itertools.chain(*found), None)
 
 
 def _outputs(steps: Sequence[Step], project: Path) -> Iterator[Bundles]:
@@ -39,7 +40,7 @@ def _outputs(steps: Sequence[Step], project: Path) -> Iterator[Bundles]:
                 yield Bundles(directory)
 
 
-def _mounted(mounts: Sequence[Mount], project: Path) -> Iterator[Bundles]:
+def _mounted(mounts: Iterable[Mount], project: Path) -> Iterator[Bundles]:
     for mount in mounts:
         if isinstance(mount, BindMount):
             around = _around(mount.source, project)
@@ -49,7 +50,7 @@ def _mounted(mounts: Sequence[Mount], project: Path) -> Iterator[Bundles]:
                 yield Bundles(mount.source)
 
 
-def _others(mounts: Sequence[Mount], project: Path) -> Iterator[Bundles]:
+def _others(mounts: Iterable[Mount], project: Path) -> Iterator[Bundles]:
     """In a volume of the container, or below the project, which is mounted whole."""
     for mount in mounts:
         if isinstance(mount, VolumeMount) and PurePosixPath(mount.target).name == _BUNDLES:

@@ -127,18 +127,35 @@ class Draft:
         """Add values to a field that has several."""
         self._values[field] = (*self.all(field), *values)
 
+    def has_any(self, fields: frozenset[object]) -> bool:
+        """Whether a flag has filled one of the fields."""
+        return not fields.isdisjoint(self._values)
+
     def value(self, field: One[T]) -> T:
         """The value of a field; what holds without a flag where none was given."""
+        if field not in self._values:
+            return field.otherwise
         # put() alone, whose types agree, stores under such a key.
-        return cast("T", self._values.get(field, field.otherwise))
+        return cast("T", self._values[field])
 
     def all(self, field: Several[T]) -> tuple[T, ...]:
         """The values of a field, in their order."""
-        return cast("tuple[T, ...]", self._values.get(field, ()))  # as in value()
+        if field not in self._values:
+            return ()
+        return cast("tuple[T, ...]", self._values[field])  # as in value()
+
+
+_NO_LIMITS: Final = Limits()
+_LIMITS: Final = frozenset[object](
+    {MEMORY, MEMORY_SWAP, CPUS, CPU_SHARES, CPU_PERIOD, CPU_QUOTA, CPUSET_CPUS, CPUSET_MEMS}
+    | {PIDS_LIMIT, SHM_SIZE, ULIMITS, CGROUP_PARENT}
+)
 
 
 def limits(draft: Draft) -> Limits:
     """The limits that were given."""
+    if not draft.has_any(_LIMITS):
+        return _NO_LIMITS
     return Limits(
         memory=draft.value(MEMORY),
         memory_swap=draft.value(MEMORY_SWAP),

@@ -148,13 +148,14 @@ def _asked(run: MakeRun) -> list[str]:
 def _add_steps(line: RecipeLine, make: str, project: Path, begun: _Begun) -> list[str]:
     """Add what the line does to the steps before it; returns what is to be said of it."""
     text = line.text.strip()
-    file = line.file.relative_to(project) if line.file.is_relative_to(project) else line.file
     # The path that stands for $(MAKE) while the Makefile is read is nothing to a reader.
-    origin = Origin(str(file), line.line, line.text.replace(make, "make"), line.target)
+    name = begun.name_of(line.file, project)
+    origin = Origin(name, line.line, line.text.replace(make, "make"), line.target)
     if line.ran:
         _refuse_unless_recursive(line, origin, begun)
         return []
-    line = dataclasses.replace(line, text=origin.text)
+    if origin.text != line.text:
+        line = dataclasses.replace(line, text=origin.text)
     if not text or text.startswith("#"):
         return []
     if line.doubt:
@@ -314,6 +315,14 @@ class _Begun:
         self.looking = looking
         self._looked: tuple[int, Step | None] = (0, None)
         self._written: dict[Path, tuple[int, bool]] = {}
+        self._names: dict[Path, str] = {}
+
+    def name_of(self, file: Path, project: Path) -> str:
+        """What a reader calls the makefile that a line stands in."""
+        if file not in self._names:
+            below = file.is_relative_to(project)
+            self._names[file] = str(file.relative_to(project) if below else file)
+        return self._names[file]
 
     def changing(self) -> Step | None:
         """The last of them that may change files."""

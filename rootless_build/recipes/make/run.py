@@ -231,11 +231,7 @@ class _Asking:
             kept, unknown = recipes[key]
             made, said = _lines(group, kept, sources)
             lines += [
-                (
-                    place,
-                    dataclasses.replace(self._cleaned(line, options, group.level), unknown=unknown),
-                )
-                for place, line in made
+                (place, self._cleaned(line, options, group.level, unknown)) for place, line in made
             ]
             messages += said
             messages += [
@@ -294,7 +290,9 @@ class _Asking:
         text = text.replace(str(self._by_name), self._found)
         return options.without(self._docker.plain(text), level, written)
 
-    def _cleaned(self, line: RecipeLine, options: OwnOptions, level: int) -> RecipeLine:
+    def _cleaned(
+        self, line: RecipeLine, options: OwnOptions, level: int, unknown: Mapping[str, str]
+    ) -> RecipeLine:
         """The line without what is in it only because rbuild asks."""
         text = self._unasked(line.text, options, level, line.written)
         doubt = ""
@@ -302,7 +300,9 @@ class _Asking:
             doubt = "it changes make's own options, among which rbuild's are while it asks make"
         elif str(self._docker.directory) in text:
             doubt = f"it names {_OURS}"
-        return dataclasses.replace(line, text=text, doubt=doubt)
+        if text == line.text and not doubt and not unknown:
+            return line
+        return dataclasses.replace(line, text=text, doubt=doubt, unknown=unknown)
 
     def _refuse_holes(self, lines: Sequence[RecipeLine], options: OwnOptions) -> None:
         """Raises RecipeError for a line that lacks what docker would have answered."""
@@ -627,9 +627,9 @@ def _lines(
         texts, ran = ["\n".join(texts)], {0} if ran else set()
         first = commands[0] if commands else None
         found = [first]
-    shell = setting.shell
-    if sources.has_special(".POSIX") and shell[1:] == SHELL[1:]:
-        shell = (shell[0], "-ec")
+    if sources.has_special(".POSIX") and setting.shell[1:] == SHELL[1:]:
+        strict = (setting.shell[0], "-ec")
+        setting = dataclasses.replace(setting, shell=strict)
     lines = [
         (
             group.places[number],
@@ -639,7 +639,7 @@ def _lines(
                 group.target,
                 group.directory,
                 text,
-                dataclasses.replace(setting, shell=shell),
+                setting,
                 number in ran,
                 ignores_errors=command is not None and command.ignores_errors,
                 always_runs=command is not None and command.always_runs,

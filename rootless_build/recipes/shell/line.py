@@ -13,7 +13,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rootless_build.model.data import dataclass
@@ -173,7 +173,7 @@ def expanded(
     values = done.text.partition(f"{_MARK}\0")[2].split("\0")[:-1]
     size = len(values) - len(names)
     words = tuple(values[:size])
-    if not words or PurePosixPath(words[0]).name not in PROGRAMS:
+    if not words or _name(words[0]) not in PROGRAMS:
         raise NotSimpleError(f"docker is run through {words[0] if words else ''!r}")
     return words, dict(zip(names, values[size:], strict=True))
 
@@ -196,6 +196,8 @@ def of_project(
     simple: Simple, directory: Path, environment: Mapping[str, str], project: Path
 ) -> tuple[str, ...]:
     """The programs that the shell would start for the words and that lie in the project."""
+    if not simple.asks:
+        return ()
     places = [str(Path(directory, place)) for place in environment.get("PATH", "").split(":")]
     found = ((name, shutil.which(name, path=":".join(places))) for name in simple.asks)
     inside = project.resolve()
@@ -261,7 +263,11 @@ def names_docker_by_variable(text: str, environment: Mapping[str, str]) -> bool:
 
 def _refuse_other_than_shell(shell: Sequence[str]) -> None:
     words = list(shell)
-    if words and PurePosixPath(words[0]).name == "env":
+    if words and _name(words[0]) == "env":
         words = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
-    if not words or PurePosixPath(words[0]).name not in SHELLS:
+    if not words or _name(words[0]) not in SHELLS:
         raise NotSimpleError(f"the recipe's SHELL is {shlex.join(shell)}, and no shell")
+
+
+def _name(program: str) -> str:
+    return program.rpartition("/")[2]
