@@ -41,14 +41,14 @@ class Choice:
 
     def __init__(self, option: str, *values: str) -> None:
         self._option = option
-        self._values = values
+        self.values = values
 
     def __call__(self, value: str) -> str:
         """The value. Raises UsageError, which names those there are."""
-        if value in self._values:
+        if value in self.values:
             return value
-        *others, last = self._values
-        near = nearest(value.lower(), self._values)
+        *others, last = self.values
+        near = nearest(value.lower(), self.values)
         raise UsageError(
             f"{self._option} {value}: it is {', '.join(others)} or {last}",
             hint=f"did you mean {near}?" if near else "",

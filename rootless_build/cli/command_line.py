@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 LogFormat = Literal["text", "json"]
 LOG_FORMATS: Final = ("text", "json")
+COMPLETE: Final = "_RBUILD_COMPLETE"
+"""The variable with which a shell asks what the last word can be; nothing is done then."""
 _VARIABLE: Final = re.compile(r"[^=\s:+?!#]+=", re.DOTALL)
 
 
