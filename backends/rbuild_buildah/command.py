@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import shutil
 import sys
@@ -15,6 +14,7 @@ from typing import Final
 from rootless_build.backend.api import EngineSettings, UserNamespace
 from rootless_build.model.errors import StepFailedError
 from rootless_build.model.events import StepReporter
+from rootless_build.model.structs import replace
 from rootless_build.process import programs, terminal
 
 PROGRAM: Final = "buildah"
@@ -29,7 +29,7 @@ def with_isolation(settings: EngineSettings) -> EngineSettings:
     """The settings with the isolation that buildah itself would read from BUILDAH_ISOLATION."""
     environment = {**os.environ, **dict(settings.environment)}
     isolation = settings.isolation or environment.get("BUILDAH_ISOLATION") or None
-    return dataclasses.replace(settings, isolation=isolation)
+    return replace(settings, isolation=isolation)
 
 
 def isolation_arguments(settings: EngineSettings) -> tuple[str, ...]:

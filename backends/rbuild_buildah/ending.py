@@ -23,8 +23,9 @@ import signal
 from collections.abc import Callable
 from typing import Final
 
+from msgspec import Struct
+
 from rootless_build.backend.api import Exit
-from rootless_build.model.data import dataclass
 from rootless_build.model.events import LONGEST_LINE, ForwardingReporter, StepReporter, Stream
 
 _LONGEST_ENDING: Final = 16 * 1024
@@ -75,8 +76,7 @@ _SHOWN_LAST: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Struct, frozen=True):
     """How a command ended; `start` is where buildah's own words begin in the text given."""
 
     exit: Exit

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 import json
 import tempfile
@@ -45,6 +44,7 @@ from rootless_build.model.errors import (
 )
 from rootless_build.model.events import StepReporter, Stream
 from rootless_build.model.plan import BuildImage, Json, Pairs, RunContainer
+from rootless_build.model.structs import replace
 from rootless_build.process import identity, programs
 
 _NOT_FOUND: Final = ("image not known", "does not resolve to an image ID")
@@ -117,7 +117,7 @@ class BuildahEngine:
     def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:
         """Build with a cache of layers, and tag."""
         # Where it is to write the id into a file, buildah 1.28 tells no ids of instructions.
-        arguments = build_command(dataclasses.replace(step, image_id_file=None), self._settings)
+        arguments = build_command(replace(step, image_id_file=None), self._settings)
         log = BuildLog(reporter)
         status = None
         with build_directory(step, self._buildah.remove_tree) as temporary:
@@ -353,7 +353,7 @@ def build_command(step: BuildImage, settings: EngineSettings) -> tuple[str, ...]
     network = step.network
     if settings.isolation == CHROOT and network in {None, "default"}:
         network = "host"  # it has no other
-    arguments = build_arguments(dataclasses.replace(step, network=network), settings)
+    arguments = build_arguments(replace(step, network=network), settings)
     # --layers: buildah keeps no cache of its own accord.
     return ("build", "--layers", *isolation_arguments(settings), *arguments)
 

@@ -10,11 +10,12 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from msgspec import Struct
+
 from rbuild_buildah.command import CHROOT, isolation_arguments
 from rbuild_containers.flags import cgroup_limits, cpu_time
 from rbuild_containers.id_maps import id_maps
 from rootless_build.backend.api import EngineSettings, Image, Stdio
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import StepFailedError, UnsupportedError
 from rootless_build.model.plan import BindMount, Limits, RunContainer, TmpfsMount
 
@@ -22,8 +23,7 @@ _DEVICES: Final = ("/dev/fuse", "/dev/net/tun", "/dev/kvm")
 """What a privileged build may want of the host's devices; buildah has no flag for all of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(Struct, frozen=True):
     """A flag of `docker run`; `asked` is true when the step wants what buildah does not do."""
 
     flag: str

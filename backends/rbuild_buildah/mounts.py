@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import posixpath
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from rbuild_buildah.command import Buildah
 from rbuild_buildah.store import ContainerRecord, Store
@@ -15,15 +16,14 @@ from rbuild_containers.id_maps import id_maps
 from rootless_build.backend.api import EngineSettings, Image
 from rootless_build.backend.bind_sources import make_sources
 from rootless_build.backend.caller import numeric
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import StepFailedError
 from rootless_build.model.plan import BindMount, RunContainer, TmpfsMount, VolumeMount
+from rootless_build.model.structs import replace
 
 _INSIDE: Final = Path(__file__).with_name("inside.py")
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(Struct, frozen=True):
     """What is in the directory `path` of a container goes to the host's directory `to`.
 
     `owned`: the copies keep their owners; else they are the user's. Where there is no such
@@ -36,8 +36,7 @@ class Copy:
     owner: tuple[int, int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Root:
+class Root(Struct, frozen=True):
     """What buildah 1.28.2 makes in a new container as the caller, although another user is the
     container's root: what is missing of `directories`, and the root directory. `owner` is the uid
     and gid of the container's root as the engine sees them.
@@ -47,8 +46,7 @@ class Root:
     directories: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(Struct, frozen=True):
     """A container's mounts, the shallow ones first, and the volumes that have to be filled."""
 
     mounts: tuple[BindMount | TmpfsMount, ...]
@@ -132,7 +130,7 @@ def _all(step: RunContainer, image: Image) -> Iterator[BindMount | TmpfsMount | 
     for mount in step.mounts:
         target = posixpath.normpath(mount.target)
         taken.add(target)
-        yield dataclasses.replace(mount, target=target)
+        yield replace(mount, target=target)
     for target in map(posixpath.normpath, image.volumes):
         if target not in taken:
             yield VolumeMount(target)

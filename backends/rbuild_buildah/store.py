@@ -16,8 +16,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
+
 from rootless_build.backend.api import LABEL_PREFIX, EngineSettings
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import StepFailedError
 from rootless_build.model.plan import Pairs
 from rootless_build.process import identity
@@ -26,8 +27,7 @@ _VOLUME_NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 """docker's rule for names; such a name is always one directory."""
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerRecord:
+class ContainerRecord(Struct, frozen=True):
     """A container of rbuild's. `directory` holds all of it that is not in buildah's storage."""
 
     directory: Path
@@ -66,8 +66,7 @@ class ContainerRecord:
         return f"/{self.directory.name}/{self.temporary.name}/"
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeRecord:
+class VolumeRecord(Struct, frozen=True):
     """A named volume: `directory` holds its data and its labels."""
 
     directory: Path

@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from collections import deque
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.model.errors import FailedInstruction, ImageBuildError, ImageNotFoundError
 from rootless_build.model.events import LONGEST_LINE, StepReporter, Stream
 from rootless_build.model.plan import BuildImage
@@ -43,8 +44,7 @@ _KEPT_LINES = 20
 _KEPT_BYTES = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class _Instruction:
+class _Instruction(Struct, frozen=True):
     stage: int
     stages: int
     number: int

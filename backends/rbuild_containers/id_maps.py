@@ -18,13 +18,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
+from msgspec import Struct
+
 from rootless_build.backend.api import EngineSettings
-from rootless_build.model.data import dataclass
 from rootless_build.model.plan import CallerIds
 
 
-@dataclass(frozen=True, slots=True)
-class IdMap:
+class IdMap(Struct, frozen=True):
     """`size` ids from `container` on are those from `host` on, as the engine sees them."""
 
     container: int

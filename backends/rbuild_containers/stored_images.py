@@ -15,9 +15,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from msgspec import Struct
+
 from rbuild_containers.working import Storage
 from rootless_build.backend.api import LABEL_IMAGE, StoredImage, StoredImages
-from rootless_build.model.data import dataclass
 from rootless_build.model.plan import Pairs
 from rootless_build.process.programs import Completed
 
@@ -30,8 +31,7 @@ AsOwner = Callable[..., Completed]
 """Runs a program as root of the user's own namespace: files of subordinate uids are its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Configuration:
+class _Configuration(Struct, frozen=True):
     """`histories` stand for the beginnings of an image's history, from none to all of it. `parent`
     is the image that docker's format names, which may be gone. `labels_itself`: the last entry of
     the history is the label of a build of rbuild's.

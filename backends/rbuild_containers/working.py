@@ -16,6 +16,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec import Struct
+
 from rbuild_containers.killing import kill_containing
 from rbuild_containers.temporary import all_bundles
 from rootless_build.backend.api import (
@@ -27,7 +29,6 @@ from rootless_build.backend.api import (
     Leftover,
     LeftoverKind,
 )
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import StepFailedError, reason
 from rootless_build.model.plan import Pairs
 from rootless_build.process import identity
@@ -46,8 +47,7 @@ def marks(labels: Pairs) -> tuple[str, ...]:
     return ("--secret", f"id={name},src=/dev/null")
 
 
-@dataclass(frozen=True, slots=True)
-class Storage:
+class Storage(Struct, frozen=True):
     """The storage of podman and buildah, as containers/storage lays it out on disk."""
 
     root: Path

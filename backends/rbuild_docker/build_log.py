@@ -7,7 +7,8 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.model.errors import FailedInstruction, ImageBuildError, ImageNotFoundError
 from rootless_build.model.events import LONGEST_LINE, StepReporter, Stream
 from rootless_build.model.plan import BuildImage
@@ -30,8 +31,7 @@ _MISSING = re.compile(
 image that they could not pull."""
 
 
-@dataclass(frozen=True, slots=True)
-class Instruction:
+class Instruction(Struct, frozen=True):
     """Instruction `number` of `of`, counted within `stage` where the builder says one."""
 
     number: int

@@ -11,8 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, cast
 
+from msgspec import Struct
+
 from rootless_build.backend.api import EngineSettings
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import BackendUnavailableError, StepFailedError
 from rootless_build.model.plan import Json
 from rootless_build.process import programs, user_directories
@@ -27,8 +28,7 @@ _NOBODY_THERE: Final = re.compile(
 _FORBIDDEN: Final = re.compile(r"permission denied", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
+class Diagnosis(Struct, frozen=True):
     """Why a daemon does not answer, in one sentence, and what to do about it."""
 
     problem: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import secrets
 import stat
@@ -23,6 +22,7 @@ from rootless_build.backend.caller import numeric
 from rootless_build.model.errors import StepFailedError, UnsupportedError
 from rootless_build.model.events import Level, StepReporter, Stream
 from rootless_build.model.plan import BindMount, Json, Mount, RunContainer, VolumeMount
+from rootless_build.model.structs import replace
 from rootless_build.process import programs, terminal
 
 _STOP_GRACE: Final = 2
@@ -172,15 +172,15 @@ def new_container(
         refuse_sources(step, f"the docker daemon at {client.endpoint}", "use a local daemon")
     make_sources(step)
     differs = _check_caller(client, step)
-    step = dataclasses.replace(step, mounts=tuple(_writable(step, image)))
+    step = replace(step, mounts=tuple(_writable(step, image)))
     _make_volumes(client, step)
     if "selinux" in client.security_options and not step.privileged:
         # Else the container may not read the checkout; relabelling it is not ours to do.
         wanted = ("label=disable", *step.security_options)
-        step = dataclasses.replace(step, security_options=wanted)
+        step = replace(step, security_options=wanted)
     # A name of our own finds the container although docker was interrupted before it gave an id.
     own = f"rbuild-{secrets.token_hex(8)}" if step.name is None else None
-    step = dataclasses.replace(step, name=step.name or own)
+    step = replace(step, name=step.name or own)
     identity = own
     arguments = (
         *options(step, network),

@@ -23,8 +23,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from msgspec import Struct
+
 from rootless_build.backend.api import EngineSettings, UserNamespace
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import BackendUnavailableError, StepFailedError, reason
 from rootless_build.process import programs
 
@@ -50,8 +51,7 @@ def variable() -> str | None:
     return next(named, None)
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """A podman service: its `address`, and the file of a key (ssh alone)."""
 
     address: str

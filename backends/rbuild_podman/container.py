@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import dataclasses
 import json
 import re
 import secrets
@@ -33,6 +32,7 @@ from rootless_build.backend.bind_sources import make_sources, refuse_sources
 from rootless_build.model.errors import RbuildError, StepFailedError
 from rootless_build.model.events import StepReporter, Stream
 from rootless_build.model.plan import RunContainer, VolumeMount
+from rootless_build.model.structs import replace
 from rootless_build.process import identity, programs, terminal
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def new_container(
     make_sources(step)
     # A name of our own finds the container although podman was interrupted before it gave an id.
     own = f"rbuild-{secrets.token_hex(8)}" if step.name is None else None
-    step = dataclasses.replace(step, name=step.name or own)
+    step = replace(step, name=step.name or own)
     spec = json.dumps(container_spec(step, image, settings, connection.default_ulimits))
     client = connection.client
     known = own

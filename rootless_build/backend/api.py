@@ -13,7 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar, Final, Protocol, Self
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.model.errors import ContainerLeftError, RbuildError
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage, Pairs, RunContainer, Step
@@ -34,8 +35,7 @@ LABEL_BASE = LABEL_PREFIX + "base"
 """On an image made by `rbuild base`: the reference it stands in for."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImageLabel:
+class ImageLabel(Struct, frozen=True):
     """What an image says of the build that made it: for which project, and out of what
     (`rootless_build.freshness`, 64 hex digits; empty where that can't be told).
 
@@ -61,8 +61,7 @@ class ImageLabel:
         return cls(project, fingerprint.removeprefix("-"))
 
 
-@dataclass(frozen=True, slots=True)
-class Adaptation:
+class Adaptation(Struct, frozen=True):
     """A setting that rbuild chose for this host: what, to which value, and why.
 
     `fact` is what it was computed from, empty for a setting that is the same on every host.
@@ -79,8 +78,7 @@ class Adaptation:
         return f"{self.fact} -> {words}" if self.fact else words
 
 
-@dataclass(frozen=True, slots=True)
-class EngineSettings:
+class EngineSettings(Struct, frozen=True):
     """How engines are started for this run (design: computed by `rootless_build.host`).
 
     `environment` is set for every engine command, over the process's own. `network` is the mode
@@ -104,8 +102,7 @@ class EngineSettings:
     subordinate_ids: tuple[tuple[int, ...], tuple[int, ...]] = ((65536,), (65536,))
 
 
-@dataclass(frozen=True, slots=True)
-class UserNamespace:
+class UserNamespace(Struct, frozen=True):
     """How a program is run as root of the user namespace in which an engine's containers are.
 
     There 0 is the caller, and subordinate uids can be changed. `command` comes before the
@@ -116,8 +113,7 @@ class UserNamespace:
     environment: tuple[tuple[str, str | None], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(Struct, frozen=True):
     """A backend's own answer to "can you run here?".
 
     `version` is None when the engine is not installed. `problem` is empty when it can run, else
@@ -136,8 +132,7 @@ class Probe:
         return not self.problem
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Struct, frozen=True):
     """An image in the engine's storage, as its configuration has it.
 
     `id` is the full id (64 hex digits, no `sha256:`). `layers` are the digests of its root file
@@ -170,8 +165,7 @@ class Stdio(StrEnum):
     TERMINAL = "terminal"
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(Struct, frozen=True):
     """How a container ended.
 
     `status` is the command's own (128 + N after signal N); 127 command not found, 126 not
@@ -227,8 +221,7 @@ def removed_at_end(remove: Callable[[], None]) -> Iterator[None]:
         raise ContainerLeftError(error.message, engine_words=error.engine_words) from error
 
 
-@dataclass(frozen=True, slots=True)
-class StoredImage:
+class StoredImage(Struct, frozen=True):
     """An image in an engine's storage, whoever made it.
 
     `id` has 64 hex digits. `names` are all of its names. `labels` are without an `ImageLabel` that
@@ -252,8 +245,7 @@ class StoredImage:
     label_proves: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class StoredImages:
+class StoredImages(Struct, frozen=True):
     """All images of an engine's storage. `held` are layers that something else keeps."""
 
     images: tuple[StoredImage, ...]
@@ -273,8 +265,7 @@ class LeftoverKind(StrEnum):
 ALL_KINDS: Final = frozenset(LeftoverKind)
 
 
-@dataclass(frozen=True, slots=True)
-class Leftover:
+class Leftover(Struct, frozen=True):
     """Something in the engine's storage that carries `io.rbuild.*` labels.
 
     `size` is in bytes, None where the engine does not say.

@@ -12,7 +12,6 @@ Only containers with bind mounts or named volumes are concerned: no other can te
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import tempfile
@@ -30,6 +29,7 @@ from rootless_build.model.plan import (
     RunContainer,
     VolumeMount,
 )
+from rootless_build.model.structs import replace
 
 _ID: Final = re.compile(r"[+-]?\d+")
 _ROOT: Final = frozenset({"", "0", "root"})
@@ -45,13 +45,13 @@ def marked(plan: Plan) -> Plan:
     What a user's name, or an image's own user, comes to is only known when the image is there.
     """
     steps = (in_numbers(step) if isinstance(step, RunContainer) else step for step in plan.steps)
-    return dataclasses.replace(plan, steps=tuple(steps))
+    return replace(plan, steps=tuple(steps))
 
 
 def in_numbers(step: RunContainer, image_user: str = "") -> RunContainer:
     """The step with `caller_ids` as its user, or else the image's, has them in numbers."""
     ids = numeric(step.user or image_user) if _concerns(step) else None
-    return dataclasses.replace(step, caller_ids=ids and _callers(*ids))
+    return replace(step, caller_ids=ids and _callers(*ids))
 
 
 def identified(step: RunContainer, image: Image, engine: Engine, labels: Pairs) -> RunContainer:
@@ -61,7 +61,7 @@ def identified(step: RunContainer, image: Image, engine: Engine, labels: Pairs) 
     for the container that is made for that, and never started. An engine in which ids are the
     host's, or which does not see this host's files, needs none.
     """
-    without = dataclasses.replace(step, caller_ids=None)
+    without = replace(step, caller_ids=None)
     user = step.user or image.user
     if user in _ROOT or not _concerns(step) or engine.remote or not engine.rootless:
         return without
@@ -71,7 +71,7 @@ def identified(step: RunContainer, image: Image, engine: Engine, labels: Pairs) 
         if ids is not None and ids[0] != os.getuid():
             return without
         ids = looked_up(user, *_accounts(engine, image, labels))
-    return dataclasses.replace(step, caller_ids=ids and _callers(*ids))
+    return replace(step, caller_ids=ids and _callers(*ids))
 
 
 def numeric(user: str) -> tuple[int, int] | None:

@@ -8,9 +8,10 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Final, cast
 
+from msgspec import Struct
+
 from rootless_build.backend.api import Backend, EngineSettings, Probe
 from rootless_build.backend.named_engines import NamedEngine, named
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import BackendUnavailableError, UsageError
 
 GROUP: Final = "rootless_build.backends"
@@ -28,8 +29,7 @@ _OWN: Final = MappingProxyType(
 all of an environment 25."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """A backend and its own answer. `backend` is None when the plug-in can't be imported."""
 
     name: str
@@ -37,8 +37,7 @@ class Candidate:
     probe: Probe
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """The backend of a run, and why it is this one. `reads` is its probe's `builder`."""
 
     backend: Backend

@@ -12,8 +12,9 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from msgspec import Struct
+
 from rootless_build.files import plain
-from rootless_build.model.data import dataclass
 from rootless_build.process import user_directories
 
 NAMING: Final = (
@@ -34,8 +35,7 @@ _PING: Final = b"GET /_ping HTTP/1.0\r\nHost: localhost\r\n\r\n"
 _PORT: Final = 2375
 
 
-@dataclass(frozen=True, slots=True)
-class NamedEngine:
+class NamedEngine(Struct, frozen=True):
     """`variable` has the value `address`, which means an engine of the backend `backend`."""
 
     variable: str

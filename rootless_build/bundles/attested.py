@@ -11,15 +11,15 @@ import os
 import stat
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import field
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct, field
 
 from rootless_build.bundles import envelope, statement
 from rootless_build.bundles.provenance import naming, nearest
 from rootless_build.bundles.statement import NAME, OWN_NAMES, SIGNED, Claim, NoStatementError
 from rootless_build.files.tree import Entry, link_text, name_of, special, too_much
-from rootless_build.model.data import dataclass
 from rootless_build.model.text import shown
 
 Source = Callable[[Path, str], bytes]
@@ -29,8 +29,7 @@ _SHOWN: Final = 5
 """Names of files without provenance that are told, of each bundle."""
 
 
-@dataclass(slots=True)
-class Attested:
+class Attested(Struct):
     """What provenance says of the files of a tree.
 
     `files` are those that are as it says, with their digests, and `links` likewise, with their
@@ -38,10 +37,10 @@ class Attested:
     """
 
     problems: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    warnings: list[str] = field(default_factory=list)
-    files: dict[str, str] = field(default_factory=dict)
-    links: dict[str, str] = field(default_factory=dict)
-    contents: dict[str, bytes] = field(default_factory=dict)
+    warnings: list[str] = []
+    files: dict[str, str] = {}
+    links: dict[str, str] = {}
+    contents: dict[str, bytes] = {}
     """Statements that were believed, by their directories."""
     older: bool = False
     """A statement says nothing of modes, links and what was added."""
@@ -49,7 +48,7 @@ class Attested:
     """Only what is signed was believed."""
     size: int = 0
     """Bytes of statements."""
-    digests: dict[str, str] = field(default_factory=dict)
+    digests: dict[str, str] = {}
     """Of files that were read, each of them once."""
 
 

@@ -9,18 +9,18 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from msgspec import Struct
+
 from rootless_build.bundles import provenance
 from rootless_build.bundles.statement import OWN_NAMES
 from rootless_build.files.tree import CHUNK, link_text, open_inside
-from rootless_build.model.data import dataclass
 
 _MOST_PLACES: Final = 8
 _BLOCK: Final = 4096
 _MOST_SECTIONS: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """A file that is not the same. `text` is a sentence; `both` when there are two to compare."""
 
     path: str
@@ -28,8 +28,7 @@ class Difference:
     both: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """`same` counts the files that agree."""
 
     same: int

@@ -11,9 +11,10 @@ import json
 from pathlib import Path
 from typing import Final, cast
 
+from msgspec import Struct
+
 from rootless_build.bundles import statement
 from rootless_build.bundles.statement import NoStatementError
-from rootless_build.model.data import dataclass
 from rootless_build.model.plan import Json
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
@@ -22,8 +23,7 @@ _MOST_VALUES: Final = 256
 _URL_SAFE: Final = str.maketrans("-_", "+/")
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(Struct, frozen=True):
     """`payload` is what `signature` may be of. What an envelope says of its key is not believed."""
 
     payload: bytes

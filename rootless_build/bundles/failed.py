@@ -13,14 +13,14 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from msgspec import Struct
+
 from rootless_build.bundles.staging import Staging
 from rootless_build.files.copying import copy_data
 from rootless_build.files.tree import Seen, link_text, open_inside, remove, seen, walk
-from rootless_build.model.data import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """Paths of the files and links that are kept, and of what could not be, each with its error."""
 
     paths: tuple[str, ...]

@@ -17,6 +17,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from msgspec import Struct
+
 from rootless_build.bundles.attested import Source
 from rootless_build.bundles.verification import AGAIN, Findings, Problem, is_checksum_file, verified
 from rootless_build.files import owner_rights
@@ -33,7 +35,6 @@ from rootless_build.files.tree import (
     readable,
     real,
 )
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import BundlesError, HostError, UsageError
 from rootless_build.model.text import shown
 
@@ -52,8 +53,7 @@ _SIGNED: Final = "they have to be signed with this key, by who built them: rbuil
 _AGAIN: Final = f"{AGAIN}; or, if you know where they are from: rbuild install --unverified"
 
 
-@dataclass(frozen=True, slots=True)
-class Installed:
+class Installed(Struct, frozen=True):
     """`source` is a file or link in the bundles; `replaced`: there was a `target` before."""
 
     source: Path
@@ -61,8 +61,7 @@ class Installed:
     replaced: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Executable:
+class _Executable(Struct, frozen=True):
     path: str
     """In the bundles."""
     file: str
@@ -73,8 +72,7 @@ class _Executable:
         return Path(self.path).name
 
 
-@dataclass(frozen=True, slots=True)
-class Installation:
+class Installation(Struct, frozen=True):
     """What is to be installed: files are written, and renamed over what is there, one for each
     item that is taken.
 
@@ -166,8 +164,7 @@ def _refuse(
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
+class _Source(Struct, frozen=True):
     """Bundles, as they were named and without links, and whose rights they are read with."""
 
     directory: Path

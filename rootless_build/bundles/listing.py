@@ -10,6 +10,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+from msgspec import Struct
+
 from rootless_build.bundles.statement import NAME, SIGNED
 from rootless_build.bundles.verification import Findings, examine, is_checksum_file
 from rootless_build.files.tree import (
@@ -22,7 +24,6 @@ from rootless_build.files.tree import (
     readable,
     real,
 )
-from rootless_build.model.data import dataclass
 
 if TYPE_CHECKING:
     from elftools.elf.elffile import ELFFile
@@ -59,8 +60,7 @@ class Checksum(StrEnum):
     IS_CHECKSUM = "is-checksum"
 
 
-@dataclass(frozen=True, slots=True)
-class BundleFile:
+class BundleFile(Struct, frozen=True):
     """A file or link in the bundles.
 
     `path` is relative to the bundles directory; `size` in bytes, of a link its own. `architecture`

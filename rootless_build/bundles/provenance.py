@@ -17,6 +17,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Final, cast
 
+from msgspec import Struct
+
 from rootless_build.bundles import envelope, statement
 from rootless_build.bundles.statement import NAME, OWN_NAMES, SIGNED, STATEMENT, Object
 from rootless_build.files.copying import copy_file
@@ -30,7 +32,6 @@ from rootless_build.files.tree import (
     walk,
     writable,
 )
-from rootless_build.model.data import dataclass
 from rootless_build.model.plan import Json
 from rootless_build.model.text import shown
 
@@ -42,8 +43,7 @@ Naming = Callable[[str], str]
 _Dependency = dict[str, dict[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Attestation:
+class Attestation(Struct, frozen=True):
     """What is said of bundles. `time` is that of the statements' files, seconds since 1970."""
 
     predicate_type: str
@@ -51,8 +51,7 @@ class Attestation:
     time: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """A run whose bundles are attested.
 
     `root` is what it made, `current` the bundles as they are. `given` was in `root` when the run
@@ -175,8 +174,7 @@ def _statements(root: Path) -> Iterator[tuple[str, Object]]:
             yield os.path.dirname(entry.path), said  # noqa: PTH120
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(Struct, frozen=True):
     """The files and links of a bundle: those that the run wrote, those that it left alone."""
 
     written: list[Entry]

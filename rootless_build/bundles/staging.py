@@ -19,9 +19,10 @@ import stat
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import field, replace
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from rootless_build.bundles import provenance
 from rootless_build.bundles.checksums import write_checksums
@@ -49,8 +50,8 @@ from rootless_build.files.tree import (
     walk,
     writable,
 )
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import BundlesError, HostError, StepFailedError, UsageError
+from rootless_build.model.structs import replace
 from rootless_build.model.text import shell_quoted, shown
 from rootless_build.process import identity
 from rootless_build.process.locks import hold, is_held
@@ -60,8 +61,7 @@ _FSYNC_AT_MOST: Final = 200
 """Files; with more of them one syncfs is faster, although it waits for everybody's data."""
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(Struct, frozen=True):
     """What `Staging.publish` did.
 
     `files` are the paths, relative to the bundles directory, of files and links that are new or
@@ -74,8 +74,7 @@ class Published:
     warnings: tuple[str, ...]
 
 
-@dataclass(slots=True)
-class Staging:
+class Staging(Struct):
     """A private copy of the bundles. `path` is what is mounted in place of the real directory.
 
     Statements of provenance are not in it: a script that links or packs all that is in a bundle
@@ -87,12 +86,12 @@ class Staging:
     """The real bundles directory, links resolved."""
     mode: int
     """Permission bits of the bundles directory, before and after."""
-    warnings: list[str] = field(default_factory=list)
-    before: provenance.Written = field(default_factory=dict)
+    warnings: list[str] = []
+    before: provenance.Written = {}
     """What was in it when the container got it."""
-    given: Snapshot = field(default_factory=dict)
+    given: Snapshot = {}
     """The same, with links and directories."""
-    found: Snapshot = field(default_factory=dict)
+    found: Snapshot = {}
     """The bundles directory as it was copied."""
 
     @property

@@ -19,8 +19,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, cast
 
+from msgspec import Struct
+
 from rootless_build.files.tree import CHUNK, Entry, link_text, open_inside
-from rootless_build.model.data import dataclass
 from rootless_build.model.plan import Json
 
 NAME: Final = "provenance.intoto.json"
@@ -39,8 +40,7 @@ _MOST_VALUES: Final = 600_000
 Object = dict[str, Json]
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """What a statement says of a file or a link.
 
     `path` is relative to the bundle. `mode` and `size` are None where the statement says none,

@@ -17,9 +17,10 @@ import re
 import stat
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import field
 from pathlib import Path
 from typing import BinaryIO, Final
+
+from msgspec import Struct, field
 
 from rootless_build.bundles import provenance
 from rootless_build.bundles.attested import Attested, Source, attested
@@ -40,7 +41,6 @@ from rootless_build.files.tree import (
     too_much,
     walk,
 )
-from rootless_build.model.data import dataclass
 from rootless_build.model.text import shown
 
 ALGORITHMS: Final = {f".{name}": name for name in ("md5", "sha1", "sha256", "sha512")}
@@ -61,8 +61,7 @@ Identity = tuple[int, int]
 """Device and inode: a file, whatever its names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """What is wrong with one file. `path` is relative to the bundles directory."""
 
     path: str
@@ -72,8 +71,7 @@ class Problem:
         return f"{shown(self.path)}: {self.text}"
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """`checked` checksum files agreed with their files; `warnings` are sentences.
 
     `attested` bundles have provenance that could be read.
@@ -85,8 +83,7 @@ class Report:
     attested: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """A line of a checksum file: this file has this digest."""
 
     checksum_file: str
@@ -95,16 +92,15 @@ class Claim:
     digest: str
 
 
-@dataclass(slots=True)
-class Findings:
+class Findings(Struct):
     """A report in the making, and which files it is about."""
 
-    checksum_files: set[str] = field(default_factory=set)
-    bad_checksum_files: set[str] = field(default_factory=set)
-    claimed: dict[Identity, bool] = field(default_factory=dict)
+    checksum_files: set[str] = set()
+    bad_checksum_files: set[str] = set()
+    claimed: dict[Identity, bool] = {}
     """Files with checksums: whether all of them agree."""
     problems: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[str] = []
     provenance: Attested = field(default_factory=Attested)
 
     def report(self) -> Report:

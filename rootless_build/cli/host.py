@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 
 from rootless_build.backend import discovery
 from rootless_build.cli.backend_option import backend_name
@@ -16,6 +15,7 @@ from rootless_build.host.facts import EngineAnswer, Facts
 from rootless_build.host.finding import Finding
 from rootless_build.host.survey import survey
 from rootless_build.model.errors import HostError
+from rootless_build.model.structs import replace
 
 
 def surveyed(command: Command, facts: Facts) -> Facts:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from rootless_build.cli.command import Command
 from rootless_build.cli.command_line import pairs
@@ -13,6 +14,7 @@ from rootless_build.cli.planned import Planned
 from rootless_build.cli.session import read_plan, read_running
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.plan import Plan
+from rootless_build.model.structs import replace
 
 if TYPE_CHECKING:
     from rootless_build.process.sandbox import Sandbox
@@ -20,8 +22,7 @@ if TYPE_CHECKING:
 _ALLOW: Final = "--no-sandbox lets it, as a build does"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Looked:
+class Looked(Struct, frozen=True):
     """A plan, and why a build may have another one; empty where nothing was denied."""
 
     plan: Plan
@@ -61,7 +62,7 @@ def _looked(
         said = (
             f"what the project runs can do anything: no sandbox here ({by.problem}; rbuild doctor)"
         )
-        return Looked(dataclasses.replace(plan, notes=(*plan.notes, said)))
+        return Looked(replace(plan, notes=(*plan.notes, said)))
     if not by.denied:
         return Looked(plan)
     return Looked(plan, f"nobody can tell: {_doubt(by)}; a build may have other steps. {_ALLOW}")

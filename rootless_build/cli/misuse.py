@@ -11,11 +11,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
+from msgspec import Struct
 from plumbum.cli import switches
 
 from rootless_build.cli import command_line
 from rootless_build.cli.command_line import is_variable
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import UsageError
 from rootless_build.model.nearest import likeness, nearest
 from rootless_build.model.text import shell_joined
@@ -90,8 +90,7 @@ _LISTS: Final = frozenset({"--list", "--list-targets", "--targets"})
 _WITH_TARGETS: Final = frozenset({"plan", "make", "reproduce"})
 
 
-@dataclass(frozen=True, slots=True)
-class Taking:
+class Taking(Struct, frozen=True):
     """Which options a command has, `own`, and which each command has (`known`, the program itself
     among them). Names are without dashes.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import shutil
@@ -11,6 +10,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
+
+import msgspec
+from msgspec import Struct
 
 from rootless_build.backend import caller, discovery
 from rootless_build.backend.api import Backend, Engine, EngineSettings
@@ -31,6 +33,7 @@ from rootless_build.model import outputs, references
 from rootless_build.model import plan as plans
 from rootless_build.model.errors import BackendUnavailableError, HostError, RbuildError
 from rootless_build.model.events import Answer
+from rootless_build.model.structs import replace
 from rootless_build.model.text import script_joined, script_quoted, shown
 from rootless_build.process import identity
 from rootless_build.process.locks import hold
@@ -73,13 +76,13 @@ def show_plan(
             seen = _look(command, *_with_socket(plan, choice), choice)
         if looked.doubt:
             # What is known of these steps says nothing of those that a run would have.
-            seen = dataclasses.replace(seen, verdicts=(), problem=looked.doubt)
+            seen = replace(seen, verdicts=(), problem=looked.doubt)
         lines = [*_lines(seen, backend, settings, why)]
         refused = _refused(command, plan, settings, rootless=settings.rootless and seen.rootless)
         lines[1:1] = [line for text in refused for line in comment(shown(text))]
         if explain:
             lines += explanation(plan, choice.builder if choice else "")
-    verdicts = [dataclasses.asdict(verdict) for verdict in seen.verdicts]
+    verdicts = [msgspec.structs.asdict(verdict) for verdict in seen.verdicts]
     fields |= {"backend": backend.name, "verdicts": verdicts, "lines": lines}
     if refused:
         fields["refused"] = refused
@@ -88,9 +91,7 @@ def show_plan(
 
 
 def _with_doubt(plan: plans.Plan, doubt: str) -> plans.Plan:
-    return (
-        dataclasses.replace(plan, notes=(*plan.notes, f"not certain: {doubt}")) if doubt else plan
-    )
+    return replace(plan, notes=(*plan.notes, f"not certain: {doubt}")) if doubt else plan
 
 
 def _refused(
@@ -115,8 +116,7 @@ def _is_certain(plan: plans.Plan, looked: Looked) -> bool:
     return not looked.doubt and not any(known_later)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(Struct, frozen=True):
     """A plan with the stand-ins that its builds would take, and a verdict on each step, or why
     there is none.
     """
@@ -147,7 +147,7 @@ def _with_socket(plan: plans.Plan, choice: Choice) -> tuple[plans.Plan, str]:
 
 
 def _look(command: Command, plan: plans.Plan, said: str, choice: Choice) -> _Seen:
-    plan = dataclasses.replace(plan, notes=(*plan.notes, *said.splitlines()))
+    plan = replace(plan, notes=(*plan.notes, *said.splitlines()))
     cache = cache_directory(plan.project)
     rootless = True
     with ExitStack() as stack:
@@ -170,7 +170,7 @@ def _look(command: Command, plan: plans.Plan, said: str, choice: Choice) -> _See
         except (RbuildError, OSError) as error:
             return _Seen(plan, problem=f"nobody can tell: {error}", rootless=rootless)
     steps, pulled = zip(*found, strict=True) if found else ((), ())
-    return _Seen(dataclasses.replace(plan, steps=steps), verdicts, "", pulled, rootless)
+    return _Seen(replace(plan, steps=steps), verdicts, "", pulled, rootless)
 
 
 def _ask_at_once(plan: plans.Plan, engine: RememberingEngine) -> None:
@@ -200,7 +200,7 @@ def _with_stand_ins(step: plans.Step, engine: Engine) -> tuple[plans.Step, tuple
             substitutes.append((wanted, references.local(full)))
         elif image is None:
             pulled.append(wanted)
-    taken = dataclasses.replace(step, substitutes=(*step.substitutes, *substitutes))
+    taken = replace(step, substitutes=(*step.substitutes, *substitutes))
     return taken, tuple(pulled)
 
 
@@ -255,7 +255,7 @@ def _with_possible_limits(
     # Few recipes set any.
     from rootless_build.model import ulimits  # noqa: PLC0415
 
-    return dataclasses.replace(step, limits=ulimits.possible(step.limits)[0])
+    return replace(step, limits=ulimits.possible(step.limits)[0])
 
 
 def _missing_sources(step: plans.Step) -> Iterator[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -43,6 +42,7 @@ from rootless_build.model.events import (
 )
 from rootless_build.model.overrides import Overrides, apply, where_possible
 from rootless_build.model.plan import BindMount, Plan, PullPolicy, RunContainer, Unexpanded
+from rootless_build.model.structs import replace
 from rootless_build.process import identity, programs
 from rootless_build.recipes.request import Request
 from rootless_build.runner import mount_points
@@ -117,7 +117,7 @@ def _check_makefile(command: Command, file: Path) -> None:
 def _overridden(command: Command, plan: Plan) -> Plan:
     given, usual = overrides(command), defaults(command)
     if given.containerfile or given.containerfiles or given.build_args or given.image:
-        usual = dataclasses.replace(usual, image=None)
+        usual = replace(usual, image=None)
     usual = where_possible(plan, usual)
     if usual.containerfile is not None and given.containerfile is None:
         wrong = _problem(usual.containerfile)
@@ -296,12 +296,12 @@ def execute(
                     snapshots.look_ahead()
                 engine, choice = stack.enter_context(engine_to_come.open(run))
                 if not run.dead:
-                    options = dataclasses.replace(options, foreseen=engine_to_come.foreseen)
+                    options = replace(options, foreseen=engine_to_come.foreseen)
                 clear_dead_runs(command, run, engine, choice)
                 if run.left is not None and run.left.exists():
                     _settle(command, plan, run, engine)
                 plan = _with_sockets(command, planned, choice, remote=engine.remote)
-                options = dataclasses.replace(
+                options = replace(
                     options,
                     building=_building(command, choice, own),
                     check=lambda step: choice.backend.commands(step, choice.settings),
@@ -311,7 +311,7 @@ def execute(
                     keep_images=_keep_images(command),
                 )
                 if not command.flag("no_provenance"):
-                    options = dataclasses.replace(options, attest=_attest(plan, choice))
+                    options = replace(options, attest=_attest(plan, choice))
                 if reproduction is None:
                     cache = cache_directory(plan.project)
                     freshness = freshness_for(command, plan, choice, snapshots, cache)

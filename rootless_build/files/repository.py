@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.process import identity, programs
 
 _PATIENCE: Final = 5.0
@@ -42,8 +43,7 @@ _OTHERS: Final = (
 _GITLINK: Final = b"160000"
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """The commit of a checkout. `clean`: no tracked file was changed; None where only a program
     that the checkout names (a filter) could tell. `date`: the committer's, seconds since 1970.
     `origin` is the remote's address, without a password.
@@ -55,8 +55,7 @@ class Source:
     origin: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Repository:
+class _Repository(Struct, frozen=True):
     """`top` is the checkout's directory, `directory` its own git directory, `common` the one that
     it shares with its other worktrees. All are absolute, without links.
     """

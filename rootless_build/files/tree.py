@@ -17,7 +17,8 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.model.errors import BundlesError, HostError
 from rootless_build.model.text import shell_quoted, shown
 
@@ -31,8 +32,7 @@ _PATH_MAX: Final = 4096  # linux/limits.h
 _NAMED: Final = os.O_PATH | os.O_NOFOLLOW
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A name in a tree; `status` is that of a link itself."""
 
     path: str

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import field
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from rootless_build.backend.api import Image
 from rootless_build.freshness import fingerprints, traces
@@ -14,7 +15,6 @@ from rootless_build.freshness.fingerprints import Fingerprint, Unknown
 from rootless_build.freshness.records import Made, Records
 from rootless_build.freshness.verdict import Dirty, Fresh, Verdict
 from rootless_build.model import mounts
-from rootless_build.model.data import dataclass
 from rootless_build.model.plan import Pairs, Plan, RemoveVolume, RunContainer, Unexpanded
 
 _NOT_KNOWN: Final = "it is not known yet which containers follow"
@@ -125,8 +125,7 @@ class ContainerFreshness:
         return "" if bundles == before.bundles else "the bundles are not as that run left them"
 
 
-@dataclass(slots=True)
-class ContainerRuns:
+class ContainerRuns(Struct):
     """The record of a plan's containers while they run. It is kept only where all that went into
     them is certain.
     """
@@ -134,7 +133,7 @@ class ContainerRuns:
     _freshness: ContainerFreshness
     _known: bool
     """They are on record: each has made bundles before."""
-    _parts: list[Mapping[str, str]] = field(default_factory=list)
+    _parts: list[Mapping[str, str]] = []
     _seconds: float = 0.0
     _certain: bool = True
     _before: Fingerprint | None = None

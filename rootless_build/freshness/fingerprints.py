@@ -16,6 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
+
 from rootless_build.backend.api import LABEL_PREFIX, Image
 from rootless_build.files import plain
 from rootless_build.freshness.ignore import Rules
@@ -24,7 +26,6 @@ from rootless_build.freshness.tree import Tree, scan
 from rootless_build.images.containerfile import ignore_file
 from rootless_build.images.own_files import SIGNED, OwnFiles, with_rules
 from rootless_build.model import plan
-from rootless_build.model.data import dataclass
 from rootless_build.model.plan import BindMount, BuildImage, Pairs, RunContainer
 
 _MOUNT: Final = re.compile(r"--mount=(\S*)")
@@ -48,15 +49,13 @@ _SIGNATURES: Final = Rules(f"**/{SIGNED}")
 _SHOWN: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Struct, frozen=True):
     """What goes into a step, or came out of it, can't be told; `reason` says what, for a person."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
+class Fingerprint(Struct, frozen=True):
     """`parts` are names, as a person would call them, with what stands for their content.
     `changed` are files that changed since they were looked at last, by the part's name.
     """

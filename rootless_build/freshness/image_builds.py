@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
+
 from rootless_build.backend.api import Engine, Image, ImageLabel
 from rootless_build.backend.prefetch import ImageSearch
 from rootless_build.files import plain
@@ -19,7 +21,6 @@ from rootless_build.freshness.snapshots import LateSnapshot, Snapshots
 from rootless_build.freshness.verdict import Dirty, Fresh, Verdict
 from rootless_build.images.bases.substitutes import choose
 from rootless_build.model import references
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.events import ForwardingReporter, StepReporter
 from rootless_build.model.plan import BuildImage, Pairs, PullPolicy
@@ -176,8 +177,7 @@ class ImageFreshness:
         return Fresh(image, before.seconds if before else 0.0)
 
 
-@dataclass(slots=True)
-class ImageBuild:
+class ImageBuild(Struct):
     """The record of an image build that is going on."""
 
     _step: BuildImage

@@ -17,12 +17,12 @@ import os
 import struct
 import tempfile
 from array import array
-from dataclasses import field
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
+
 from rootless_build.files import plain
-from rootless_build.model.data import dataclass
 
 RACY: Final = 60_000_000_000
 """Nanoseconds: a file that is mapped gets a new change time when it is written to for the first
@@ -40,8 +40,7 @@ _HEAD: Final = struct.Struct("<HII")
 """Length of the path, length of the names, number of files."""
 
 
-@dataclass(slots=True)
-class Directory:
+class Directory(Struct):
     """What is known about the files of one directory.
 
     `names` are joined by zero bytes; `states` holds NUMBERS numbers a file, in the same order,
@@ -75,15 +74,14 @@ def forget(states: bytearray, number: int) -> None:
     states[start : start + 8] = b"\xff" * 8
 
 
-@dataclass(slots=True)
-class Index:
+class Index(Struct):
     """The directories of one tree, by their path relative to it."""
 
     file: Path | None = None
-    known: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    known: dict[bytes, tuple[int, int]] = {}
     """Where each directory's record is in `content`."""
     content: bytes = b""
-    found: dict[bytes, Directory] = field(default_factory=dict)
+    found: dict[bytes, Directory] = {}
     """Directories in which something changed."""
     seen: int = 0
     """How many of the known directories were looked up."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec import Struct
+
 from rootless_build.backend.api import Engine, Image
 from rootless_build.freshness.plan_freshness import PlanFreshness
 from rootless_build.freshness.verdict import Dirty, Verdict
 from rootless_build.images.bases import substitutes
-from rootless_build.model.data import dataclass
 from rootless_build.model.plan import (
     BuildImage,
     Plan,
@@ -20,8 +21,7 @@ from rootless_build.model.plan import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
+class Forecast(Struct, frozen=True):
     """`done` says whether a step would be done, None where only the steps before it will tell.
     `why` is for a person, and empty for one that would not.
     """

@@ -7,18 +7,18 @@ runs write at once the last one wins.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 from pathlib import Path
 from typing import Final, TypeVar
 
+import msgspec
+from msgspec import Struct
+
 from rootless_build.files import plain
 from rootless_build.freshness.index import write_atomically
-from rootless_build.model.data import dataclass
 
 _FILE: Final = "records.json"
 _VERSION: Final = 2
@@ -27,8 +27,7 @@ _KEPT: Final = 50
 """Records of each kind; the oldest go."""
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
+class Built(Struct, frozen=True):
     """An image: its id and what went into it. `mixed`: files changed while it was built, so that
     nobody knows what it is made of; without an id its build has not ended. `seconds` is what the
     build took.
@@ -40,8 +39,7 @@ class Built:
     mixed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Struct, frozen=True):
     """The containers of one plan: what went into each, the bundles after the last one, and the
     seconds all of them took.
     """
@@ -51,18 +49,17 @@ class Made:
     seconds: float
 
 
-@dataclass(slots=True)
-class Records:
+class Records(Struct):
     """`bases` are the images that a containerfile needs from outside, None where nobody knows;
     `cold` the seconds of a plan's containers with empty caches; `asked` the images that were looked
     for, the newest last.
     """
 
     file: Path
-    images: dict[str, Built] = field(default_factory=dict)
-    runs: dict[str, Made] = field(default_factory=dict)
-    bases: dict[str, tuple[str, ...] | None] = field(default_factory=dict)
-    cold: dict[str, float] = field(default_factory=dict)
+    images: dict[str, Built] = {}
+    runs: dict[str, Made] = {}
+    bases: dict[str, tuple[str, ...] | None] = {}
+    cold: dict[str, float] = {}
     asked: tuple[str, ...] = ()
 
     @classmethod
@@ -113,8 +110,8 @@ class Records:
         """Write all records."""
         data = {
             "version": _VERSION,
-            "images": {name: dataclasses.asdict(made) for name, made in _newest(self.images)},
-            "runs": {name: dataclasses.asdict(made) for name, made in _newest(self.runs)},
+            "images": {name: msgspec.structs.asdict(made) for name, made in _newest(self.images)},
+            "runs": {name: msgspec.structs.asdict(made) for name, made in _newest(self.runs)},
             "bases": dict(_newest(self.bases)),
             "cold": dict(_newest(self.cold)),
             "asked": self.asked[-_KEPT:],

@@ -15,10 +15,11 @@ import time
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
+
 from rootless_build.freshness.filesystems import FileSystems
 from rootless_build.freshness.ignore import Rules
 from rootless_build.freshness.index import DIGEST, NUMBERS, RACY, Directory, Index, forget, pack
-from rootless_build.model.data import dataclass
 from rootless_build.process import identity
 
 _CHUNK: Final = 1024 * 1024
@@ -34,8 +35,7 @@ _MOST_BYTES: Final = 16 * 1024**3
 _MISSING: Final = b"\0" * DIGEST
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(Struct, frozen=True):
     """`digest` is 64 hex digits. `changed` names the first files that are new, other or gone since
     the index was written; `read` counts those that had to be read.
     """

@@ -5,12 +5,12 @@ What can't be told for certain is dirty.
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from rootless_build.backend.api import Image
-from rootless_build.model.data import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Fresh:
+class Fresh(Struct, frozen=True):
     """The step need not be done. `image` is the one that a build would come to, where it makes one;
     `seconds` are what doing the step took last.
     """
@@ -19,8 +19,7 @@ class Fresh:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Dirty:
+class Dirty(Struct, frozen=True):
     """The step has to be done. `reason` says why, for a person."""
 
     reason: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import tempfile
 import tomllib
@@ -19,6 +18,7 @@ from rootless_build.host.facts import Facts
 from rootless_build.host.gathering import gather
 from rootless_build.host.lasting_directories import LastingDirectory, on_record
 from rootless_build.model.errors import HostError
+from rootless_build.model.structs import replace
 from rootless_build.process import identity, user_directories
 from rootless_build.process.locks import is_private
 
@@ -96,7 +96,7 @@ def _write(facts: Facts, environment: Mapping[str, str], private: Path) -> Engin
     variables = {"CONTAINERS_CONF": str(containers_conf)}
     if facts.rootless and not _has_storage_conf(facts, environment):
         if facts.storage_filesystem in settings.NETWORK_FILESYSTEMS:
-            facts = dataclasses.replace(facts, own_scratch=_storage(facts).made())
+            facts = replace(facts, own_scratch=_storage(facts).made())
         rows = settings.storage_settings(
             facts, has_fuse_overlayfs="fuse-overlayfs" in facts.programs and facts.fuse
         )

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
+from msgspec import Struct
+
 from rootless_build.host.facts import Facts
 from rootless_build.host.finding import Cure, Finding, Severity
 from rootless_build.host.probes import (
@@ -19,13 +21,11 @@ from rootless_build.host.probes import (
     users,
 )
 from rootless_build.host.versions import DEFECTS
-from rootless_build.model.data import dataclass
 
 Probe = Callable[[Facts], Finding | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """Probes of one subject."""
 
     subject: str
@@ -147,8 +147,7 @@ GROUPS: Final = (
 _ORDER: Final = tuple(Severity)
 
 
-@dataclass(frozen=True, slots=True)
-class Examined:
+class Examined(Struct, frozen=True):
     """A finding and the subject it belongs to."""
 
     subject: str

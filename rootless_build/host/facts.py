@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from rootless_build.model.data import dataclass
+from rootless_build.model.structs import Strict
 
 WANTED_IDS: Final = 65536
 """The subordinate ids an image may need: every 16-bit id."""
@@ -26,8 +25,7 @@ class Cgroups(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(Strict, frozen=True):
     """`count` subordinate ids from `start` on (subuid(5))."""
 
     start: int
@@ -39,8 +37,7 @@ class Range:
         return self.start + self.count
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Strict, frozen=True):
     """The user: `name` is empty where the uid has none.
 
     `subuids` and `subgids` are None where they come from elsewhere than a file (nsswitch.conf(5))
@@ -60,8 +57,7 @@ class Account:
     """The capability bounding set as a bit mask (capabilities(7))."""
 
 
-@dataclass(frozen=True, slots=True)
-class Namespaces:
+class Namespaces(Strict, frozen=True):
     """Whether ordinary users may have user namespaces.
 
     `maximum` is user.max_user_namespaces (None: unknown), `unprivileged` is Debian's
@@ -88,8 +84,7 @@ class Role(StrEnum):
     BUNDLES = "bundles"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Strict, frozen=True):
     """A directory (or the nearest one above it that exists) and its file system.
 
     `free` is in bytes for this user, `inodes` the free ones, None where the file system has no
@@ -106,16 +101,14 @@ class Place:
     foreign: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigurationFile:
+class ConfigurationFile(Strict, frozen=True):
     """A file the engines read. `problem` is `FILE:LINE: what is wrong`, empty for nothing."""
 
     path: Path
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Configuration:
+class Configuration(Strict, frozen=True):
     """The engines' configuration files that are there.
 
     `policy` is None when there is no policy.json, which no image can be used without;
@@ -128,8 +121,7 @@ class Configuration:
     search: tuple[str, ...] = ("docker.io",)
 
 
-@dataclass(frozen=True, slots=True)
-class EngineAnswer:
+class EngineAnswer(Strict, frozen=True):
     """A backend's own answer (`backend.api.Probe`). `version` None: not installed."""
 
     name: str
@@ -138,8 +130,7 @@ class EngineAnswer:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Strict, frozen=True):
     """A helper of the engines and its version, empty where it does not say."""
 
     name: str
@@ -147,8 +138,7 @@ class Program:
     version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Leftover:
+class Leftover(Strict, frozen=True):
     """A process of an earlier run whose rbuild has gone."""
 
     pid: int
@@ -166,8 +156,7 @@ class Surroundings(StrEnum):
     PODMAN_MACHINE = "podman machine"
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Strict, frozen=True):
     """The host as data. Directories are absolute; limits are in the units of getrlimit(2).
 
     `hard_files` and `hard_processes` are None where there is no limit. `runtime_directory` is
@@ -198,8 +187,8 @@ class Facts:
     storage_drivers: tuple[str, ...] = ()
     storage_filesystem: str = ""
     system: str = "Linux"
-    account: Account = field(default_factory=Account)
-    namespaces: Namespaces = field(default_factory=Namespaces)
+    account: Account = Account()
+    namespaces: Namespaces = Namespaces()
     scratch: Path = Path("/var/tmp")  # noqa: S108 - a directory of ours is made in it
     """Where large files that must not be lost at once may be kept on a local disk."""
     own_scratch: Path | None = None
@@ -212,7 +201,7 @@ class Facts:
     engines: tuple[EngineAnswer, ...] | None = None
     helpers: tuple[Program, ...] = ()
     places: tuple[Place, ...] = ()
-    configuration: Configuration = field(default_factory=Configuration)
+    configuration: Configuration = Configuration()
     delegated: tuple[str, ...] | None = None
     """The cgroup v2 controllers this user may use; None: unknown."""
     lingers: bool | None = None

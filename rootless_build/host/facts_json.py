@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import urlsplit
+
+import msgspec
 
 import rootless_build
 from rootless_build.host.facts import Facts
 from rootless_build.host.finding import Finding
+from rootless_build.model import structs
 from rootless_build.model.errors import UsageError, reason
-
-if TYPE_CHECKING:
-    from cattrs import Converter
+from rootless_build.model.structs import replace
 
 SCHEMA: Final = 1
 _OTHERS: Final = "other"
@@ -36,7 +36,7 @@ def to_data(facts: Facts) -> dict[str, object]:
             overlaps=(_OTHERS,) if account.overlaps else (),
         ),
     )
-    data = _converter().unstructure(anonymous)
+    data = msgspec.to_builtins(anonymous, enc_hook=str)
     shortened = _shorten(data, str(facts.home), account.name)
     return {"schema": SCHEMA, **shortened} if isinstance(shortened, dict) else {}
 
@@ -128,23 +128,10 @@ def load(path: Path) -> Facts:
 
 def from_data(data: object, origin: str) -> Facts:
     """Facts from JSON values; what is missing has its default. Raises UsageError."""
-    # cattrs costs 50 ms; only replayed hosts need it.
-    import cattrs  # noqa: PLC0415
-
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         raise UsageError(f"{origin}: these are no facts about a host (schema {SCHEMA})")
     known = {key: value for key, value in data.items() if key not in {"schema", "comment"}}
     try:
-        return _converter().structure(known, Facts)
-    except cattrs.BaseValidationError as error:
-        problems = "; ".join(cattrs.transform_error(error))
-        raise UsageError(f"{origin}: {problems}") from error
-
-
-def _converter() -> Converter:
-    import cattrs  # noqa: PLC0415 - as above
-
-    converter = cattrs.Converter(forbid_extra_keys=True)
-    converter.register_unstructure_hook(Path, str)
-    converter.register_structure_hook(Path, lambda value, _: Path(str(value)))
-    return converter
+        return structs.from_data(known, Facts)
+    except ValueError as error:
+        raise UsageError(f"{origin}: {error}") from error

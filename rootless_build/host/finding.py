@@ -5,7 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.model.text import shell_joined, shell_quoted
 
 
@@ -18,8 +19,7 @@ class Severity(StrEnum):
     OK = "ok"
 
 
-@dataclass(frozen=True, slots=True)
-class NewFile:
+class NewFile(Struct, frozen=True):
     """A cure that needs no root: a file of the user's own, which must not exist yet."""
 
     path: Path
@@ -35,8 +35,7 @@ class NewFile:
         return f"mkdir -p {directory} && printf '%s\\n' {lines} > {path}"
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """A cure that needs no root: a command that may be run at any time."""
 
     argv: tuple[str, ...]
@@ -47,8 +46,7 @@ class Run:
         return shell_joined(self.argv)
 
 
-@dataclass(frozen=True, slots=True)
-class Cure:
+class Cure(Struct, frozen=True):
     """`text` says what to do, or what rbuild does; `command` is exact, for a shell.
 
     `automatic`: rbuild does it itself for its own runs. `action` is what `--fix` does.
@@ -61,8 +59,7 @@ class Cure:
     action: NewFile | Run | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """`id` is a key of `rootless_build.host.catalogue`; `breaks` is empty where nothing does."""
 
     id: str

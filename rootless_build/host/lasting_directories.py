@@ -16,8 +16,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
+
 from rootless_build.files import plain
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import HostError
 from rootless_build.process.locks import is_private
 
@@ -25,8 +26,7 @@ RECORDS: Final = "places"
 """Below rbuild's own data directory."""
 
 
-@dataclass(frozen=True, slots=True)
-class LastingDirectory:
+class LastingDirectory(Struct, frozen=True):
     """What is kept (`run`, `storage`), where rbuild keeps its data, and the place for it.
 
     `old` is where earlier versions had it: what they left is the user's, and taken over.

@@ -13,9 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
+
 from rootless_build.backend.api import Adaptation
 from rootless_build.host.facts import WANTED_IDS, Cgroups, Facts, Range
-from rootless_build.model.data import dataclass
 
 Table = dict[str, object]
 """One table of a TOML file, tables within it included."""
@@ -31,8 +32,7 @@ NETWORK_FILESYSTEMS: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "fuse.ssh
 _NO_OVERLAY_ON: Final = frozenset({"overlay", "tmpfs-no-xattr"})
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """A key of containers.conf or storage.conf: `table` is dotted, `forced` beats the user's own.
 
     `forced` settings are those without which no container starts on such a host; `works` says so

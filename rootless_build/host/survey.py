@@ -12,9 +12,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import field, replace
 from pathlib import Path
 from typing import Final, TypeVar
+
+from msgspec import Struct
 
 from rootless_build.host import configuration
 from rootless_build.host.facts import (
@@ -27,8 +28,8 @@ from rootless_build.host.facts import (
     Surroundings,
 )
 from rootless_build.host.gathering import Mounts, filesystem, first_line, mounts
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import RbuildError
+from rootless_build.model.structs import replace
 from rootless_build.process.programs import capture, which
 from rootless_build.process.sandbox import Sandbox
 
@@ -82,9 +83,8 @@ def survey(
     )
 
 
-@dataclass(slots=True)
-class _Reading:
-    failures: list[tuple[str, str]] = field(default_factory=list)
+class _Reading(Struct):
+    failures: list[tuple[str, str]] = []
 
     def read(self, what: str, part: Callable[[], _Part], default: _Part) -> _Part:
         try:

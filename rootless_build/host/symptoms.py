@@ -8,11 +8,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Symptom:
+class Symptom(Struct, frozen=True):
     """`pattern` is searched in the engine's words, upper and lower case alike.
 
     `finding` is an id of `rootless_build.host.catalogue`, empty where the host is not the cause.

@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from msgspec import Struct
+
 from rootless_build.host.facts import Facts
 from rootless_build.host.finding import Cure, Severity, as_root, by_rbuild
-from rootless_build.model.data import dataclass
 
 Version = tuple[int, ...]
 _NUMBERS: Final = re.compile(r"\d+(?:\.\d+)*")
@@ -20,8 +21,7 @@ def parse(version: str) -> Version:
     return tuple(map(int, found[0].split("."))) if found else ()
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """Versions of a program from `first` on, before `fixed` (empty: no end)."""
 
     program: str
@@ -34,8 +34,7 @@ class Span:
         return bool(here) and self.first <= here and (not self.fixed or here < self.fixed)
 
 
-@dataclass(frozen=True, slots=True)
-class Defect:
+class Defect(Struct, frozen=True):
     """`spans` must all hold. `source`: an issue, or "measured"."""
 
     id: str

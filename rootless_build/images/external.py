@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from msgspec import Struct
+
 from rootless_build.files import plain
 from rootless_build.images.containerfile.parser import parse
 from rootless_build.images.containerfile.stages import Given, Stage, earlier, split
 from rootless_build.model import platforms
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import ContainerfileError
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.references import canonical
@@ -16,8 +17,7 @@ from rootless_build.model.references import canonical
 _SCRATCH: Final = "scratch"
 
 
-@dataclass(frozen=True, slots=True)
-class ExternalImages:
+class ExternalImages(Struct, frozen=True):
     """`names` are references as written; `complete` is false when there are more of them, which
     only an engine can tell.
     """

@@ -12,7 +12,6 @@ with the time, and ends with the process.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import fcntl
 import json
 import os
@@ -22,13 +21,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
+from msgspec import Struct
+
 from rootless_build.backend.api import Engine
 from rootless_build.files import plain
 from rootless_build.model import references
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import RbuildError, reason
 from rootless_build.model.events import ForwardingReporter, Level, StepReporter
 from rootless_build.model.plan import BuildImage
+from rootless_build.model.structs import replace
 from rootless_build.process import identity
 
 _VERSION: Final = 1
@@ -39,8 +40,7 @@ _SHORTEST: Final = 11
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class StepIdentity:
+class StepIdentity(Struct, frozen=True):
     """A step whose result takes the place of the last one: the same of a project, on one storage.
 
     `names` are those that the image gets. `base`: it is one of `rbuild base`.
@@ -52,8 +52,7 @@ class StepIdentity:
     base: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class BuildRecord:
+class BuildRecord(Struct, frozen=True):
     """What one build left in storage. `ours` are the images that rbuild made, for this build or an
     earlier one; `used` are all that this one is made of. `image` is the result, empty where there
     is none. `backend` is the one that built it.
@@ -134,8 +133,8 @@ class ImageRecords:
             if same and built.image == identity:
                 names = tuple(dict.fromkeys((*built.step.names, *_spellings(name))))
                 if names != built.step.names:
-                    step = dataclasses.replace(built.step, names=names)
-                    self.note(dataclasses.replace(built, step=step))
+                    step = replace(built.step, names=names)
+                    self.note(replace(built, step=step))
                 return
 
     def needed_by_builds(self, engine: Engine) -> Mapping[str, str]:
@@ -320,8 +319,7 @@ class _NotingReporter(ForwardingReporter):
         super().image(identity)
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
+class _Head(Struct, frozen=True):
     storage: str
     backend: str
     step: StepIdentity

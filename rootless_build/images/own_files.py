@@ -7,17 +7,17 @@ directories, and for records and caches whose XDG directory is in the project.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import field
 from pathlib import Path
 from typing import Final
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.model.plan import BuildImage, Plan
+from rootless_build.model.structs import replace
 
 SIGNED: Final = "provenance.intoto.jsonl"
 PROVENANCE: Final = ("provenance.intoto.json", SIGNED)
@@ -27,8 +27,7 @@ _BELOW: Final = ("", "*/", "*/*/")
 _SPECIAL: Final = re.compile(r"[\\*?\[]")
 
 
-@dataclass(frozen=True, slots=True)
-class OwnFiles:
+class OwnFiles(Struct, frozen=True):
     """Places in which a run writes files of rbuild's own, all of them absolute.
 
     `bundles` are bundles directories, `beside` those in which private directories are for a moment,
@@ -38,7 +37,7 @@ class OwnFiles:
     bundles: tuple[Path, ...] = ()
     beside: tuple[Path, ...] = ()
     temporary: Path | None = None
-    whole: tuple[Path, ...] = field(default=())
+    whole: tuple[Path, ...] = ()
 
     @classmethod
     def of(cls, plan: Plan, whole: Iterable[Path]) -> OwnFiles:
@@ -56,7 +55,7 @@ class OwnFiles:
 
     def and_file(self, file: Path | None) -> OwnFiles:
         """With a file of one build."""
-        return self if file is None else dataclasses.replace(self, whole=(*self.whole, file))
+        return self if file is None else replace(self, whole=(*self.whole, file))
 
     def rules(self, context: Path) -> tuple[str, ...]:
         """Lines of an ignore file that leave them out of a build context."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 
+from msgspec import Struct
+
 from rootless_build.backend.api import ImageLabel, StoredImage, StoredImages
 from rootless_build.images.image_records import BuildRecord
 from rootless_build.model import references
-from rootless_build.model.data import dataclass
 from rootless_build.model.text import shown
 
 
-@dataclass(frozen=True, slots=True)
-class Removal:
+class Removal(Struct, frozen=True):
     """`images` in the order in which they can go, those that are made of others first. `stays` says
     why others can't, by their ids.
     """
@@ -94,8 +94,7 @@ def needed_by_records(
     return needed
 
 
-@dataclass(frozen=True, slots=True)
-class Labelled:
+class Labelled(Struct, frozen=True):
     """Ids of images that are on no record, and have a label of rbuild's: what its history proves to
     be rbuild's, and what may be the user's own, made of such an image.
     """

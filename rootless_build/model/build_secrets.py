@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
 
 LARGEST: Final = 500 * 1024
 """Bytes; BuildKit takes no larger secret (session/secrets/secretsprovider)."""
@@ -24,8 +24,7 @@ class BadSecretError(ValueError):
     """The words are no secret, or none that every engine takes; says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class BuildSecret:
+class BuildSecret(Struct, frozen=True):
     """`file` is absolute; one of `file` and `variable` is there."""
 
     id: str

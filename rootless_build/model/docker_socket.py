@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import posixpath
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from rootless_build.model.plan import BindMount, Plan, RunContainer
+from rootless_build.model.structs import replace
 
 _NAMES: Final = frozenset({"docker.sock", "podman.sock"})
 
@@ -27,16 +27,16 @@ def replaced(plan: Plan, socket: Path) -> Plan:
 
     def changed(mount: object) -> object:
         if isinstance(mount, BindMount) and _is_socket(mount):
-            return dataclasses.replace(mount, source=socket, create_source=False)
+            return replace(mount, source=socket, create_source=False)
         return mount
 
     steps = (
-        dataclasses.replace(step, mounts=tuple(map(changed, step.mounts)))  # type: ignore[arg-type]
+        replace(step, mounts=tuple(map(changed, step.mounts)))  # type: ignore[arg-type]
         if isinstance(step, RunContainer)
         else step
         for step in plan.steps
     )
-    return dataclasses.replace(plan, steps=tuple(steps))
+    return replace(plan, steps=tuple(steps))
 
 
 def _is_socket(mount: BindMount) -> bool:

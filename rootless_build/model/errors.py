@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
 
 _LONGEST_INSTRUCTION = 160
 """Characters of an instruction in a message: the progress has shown it whole."""
@@ -148,8 +148,7 @@ class StepFailedError(RbuildError):
         return self.passed_on and not self.hint and not self.engine_words
 
 
-@dataclass(frozen=True, slots=True)
-class FailedInstruction:
+class FailedInstruction(Struct, frozen=True):
     """The instruction of a containerfile that an image build ended at.
 
     `place` is `FILE:LINE` where that is known, else the engine's count (`STEP 3/4`). `status` is

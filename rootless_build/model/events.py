@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal, Protocol
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
 
 Stream = Literal["stdout", "stderr"]
 
@@ -25,8 +25,7 @@ class Level(StrEnum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True)
-class BackendChosen:
+class BackendChosen(Struct, frozen=True):
     """`reason` says why this one, in words for a person."""
 
     name: str
@@ -34,8 +33,7 @@ class BackendChosen:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class StepStarted:
+class StepStarted(Struct, frozen=True):
     """`title` is one line: the image's tag, the container's command, the host's command."""
 
     step: int
@@ -52,8 +50,7 @@ class BuildState(StrEnum):
     DONE = "done"
 
 
-@dataclass(frozen=True, slots=True)
-class BuildProgress:
+class BuildProgress(Struct, frozen=True):
     """Instruction `number` of `of` in an image build, as the engine counts them.
 
     `stage` is the one in which it counts, as BuildKit names them; None where there is but one.
@@ -67,8 +64,7 @@ class BuildProgress:
     stage: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OutputLine:
+class OutputLine(Struct, frozen=True):
     """One line of output, its newline included if it had one; long lines come in pieces."""
 
     step: int
@@ -76,8 +72,7 @@ class OutputLine:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ScreenOutput:
+class ScreenOutput(Struct, frozen=True):
     """What a container on rbuild's terminal wrote to it, in pieces of any size.
 
     Empty: nothing more came for a moment, so that what a reader holds back is to be shown.
@@ -87,8 +82,7 @@ class ScreenOutput:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class StepFinished:
+class StepFinished(Struct, frozen=True):
     """`status` is the exit status of a container or command, 0 for anything else that ended well.
 
     `seconds` is wall-clock time; `cached` says that nothing had to be done.
@@ -102,8 +96,7 @@ class StepFinished:
     cached: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """Something the user should know. `code` is a stable word for the JSON log."""
 
     level: Level
@@ -112,8 +105,7 @@ class Notice:
     step: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BundlesPublished:
+class BundlesPublished(Struct, frozen=True):
     """`files` are paths relative to `directory`: those that are new or changed in this run."""
 
     directory: Path
@@ -122,8 +114,7 @@ class BundlesPublished:
     """How many checksum files were recomputed and agreed."""
 
 
-@dataclass(frozen=True, slots=True)
-class BuildFinished:
+class BuildFinished(Struct, frozen=True):
     """The end of a run. `status` is rbuild's exit status. `saved` are the seconds that what was
     not done again, or was found in a cache, took an earlier run; `done` is false when nothing had
     to be done.
@@ -135,8 +126,7 @@ class BuildFinished:
     done: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """Something that a command was asked for, as data: `bundle`, `plan`, `version`.
 
     `fields` hold what JSON can, and paths, enumerations and tuples.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import posixpath
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from rootless_build.model.errors import BundlesError, UnsupportedError
 from rootless_build.model.plan import BindMount, Bundles, Mount, RunContainer
+from rootless_build.model.structs import replace
 from rootless_build.model.text import shown
 
 
@@ -61,14 +61,14 @@ def staged(step: RunContainer, directory: Path, staging: Path) -> RunContainer:
         source, bundles = real_path(mount.source), real_path(directory)
         if source.is_relative_to(bundles):
             inside = staging / source.relative_to(bundles)
-            mounts.append(dataclasses.replace(mount, source=inside))
+            mounts.append(replace(mount, source=inside))
             continue
         mounts.append(mount)
         over = posixpath.join(mount.target, bundles.relative_to(source))
         if over not in taken:
             taken.add(over)
             mounts.append(BindMount(staging, over, mount.read_only))
-    return dataclasses.replace(step, mounts=tuple(mounts))
+    return replace(step, mounts=tuple(mounts))
 
 
 def without_bundles(step: RunContainer, staging: Path | None) -> RunContainer:
@@ -81,7 +81,7 @@ def without_bundles(step: RunContainer, staging: Path | None) -> RunContainer:
         for mount in step.mounts
         if not (isinstance(mount, BindMount) and mount.source == staging)
     )
-    step = dataclasses.replace(step, mounts=mounts)
+    step = replace(step, mounts=mounts)
     for mount in binds(step):
         raise UnsupportedError(
             f"the engine is on another host and can't see {mount.source}",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 from rootless_build.model.plan import BuildImage, BuildOutput, Bundles
+from rootless_build.model.structs import replace
 
 _FILES = ("local", "tar")
 
@@ -48,4 +48,4 @@ def image_only(step: BuildImage) -> BuildImage:
     """The step as an engine does it: an image, with names only where it stays."""
     kept = tuple(output for output in step.outputs if output.type not in _NO_IMAGE)
     tags = step.tags if keeps_image(step) else ()
-    return dataclasses.replace(step, outputs=kept, tags=tags)
+    return replace(step, outputs=kept, tags=tags)

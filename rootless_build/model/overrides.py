@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.model.errors import UsageError
 from rootless_build.model.plan import (
     BindMount,
@@ -25,10 +25,10 @@ from rootless_build.model.plan import (
 )
 from rootless_build.model.privileges import without_privileges
 from rootless_build.model.references import canonical, repository
+from rootless_build.model.structs import replace
 
 
-@dataclass(frozen=True, slots=True)
-class Overrides:
+class Overrides(Struct, frozen=True):
     """None and empty mean that the recipe decides. Paths are absolute.
 
     `containerfile` is for the make container's image, `containerfiles` are for others, by name.
@@ -141,7 +141,7 @@ def where_possible(plan: Plan, overrides: Overrides) -> Overrides:
         from rootless_build.model import docker_socket  # noqa: PLC0415 - as below
 
         socket = socket if any(docker_socket.mounted_in(plan)) else None
-    return dataclasses.replace(
+    return replace(
         overrides,
         containerfile=overrides.containerfile if builds and _of_make_container(plan) else None,
         build_args=overrides.build_args if builds else (),
@@ -165,20 +165,20 @@ def make_container(plan: Plan, command: tuple[str, ...]) -> Plan:
     steps = [s for s in plan.steps[:last] if not _is_sure_container(s)]
     replaced: Step
     if isinstance(step, Unexpanded):
-        replaced = dataclasses.replace(step, instead=command)
+        replaced = replace(step, instead=command)
     else:
         assert isinstance(step, RunContainer)  # noqa: S101 - `last` was chosen so
-        replaced = dataclasses.replace(step, command=command, always=True)
-    return dataclasses.replace(plan, steps=(*steps, replaced))
+        replaced = replace(step, command=command, always=True)
+    return replace(plan, steps=(*steps, replaced))
 
 
 def _mapped(plan: Plan, change: Callable[[Step], Step]) -> Plan:
-    return dataclasses.replace(plan, steps=tuple(change(step) for step in plan.steps))
+    return replace(plan, steps=tuple(change(step) for step in plan.steps))
 
 
 def _changed(step: Step, overrides: Overrides) -> Step:
     if isinstance(step, BuildImage):
-        return dataclasses.replace(
+        return replace(
             step,
             network=overrides.network or step.network,
             pull=overrides.pull or step.pull,
@@ -188,11 +188,11 @@ def _changed(step: Step, overrides: Overrides) -> Step:
             secrets=step.secrets + overrides.secrets,
         )
     if isinstance(step, PullImage):
-        return dataclasses.replace(step, pull=overrides.pull or step.pull)
+        return replace(step, pull=overrides.pull or step.pull)
     if isinstance(step, RunContainer):
         step = without_privileges(step) if overrides.unprivileged else step
         secret = overrides.secret_environment
-        return dataclasses.replace(
+        return replace(
             step,
             network=overrides.network or step.network,
             environment=step.environment + overrides.environment + secret,
@@ -222,7 +222,7 @@ def _with_containerfile(plan: Plan, file: Path) -> Plan:
     if not others:
         return changed
     note = f"{file} is for {_name(builds[-1])}, not for {', '.join(sorted(others))}"
-    return dataclasses.replace(changed, notes=(*plan.notes, f"{note} (-f IMAGE=FILE)"))
+    return replace(changed, notes=(*plan.notes, f"{note} (-f IMAGE=FILE)"))
 
 
 def _builds(plan: Plan) -> list[BuildImage]:
@@ -269,7 +269,7 @@ def _choices(plan: Plan, file: Path) -> str:
 def _replaced(plan: Plan, builds: Collection[BuildImage], file: Path) -> Plan:
     def change(step: Step) -> Step:
         if isinstance(step, BuildImage) and step in builds:
-            return dataclasses.replace(step, containerfile=file, containerfile_text=None)
+            return replace(step, containerfile=file, containerfile_text=None)
         return step
 
     return _mapped(plan, change)
@@ -285,10 +285,10 @@ def _with_image(plan: Plan, image: str) -> Plan:
 
     def change(step: Step) -> Step:
         if isinstance(step, RunContainer) and (step.image in built or not built):
-            return dataclasses.replace(step, image=image)
+            return replace(step, image=image)
         return step
 
-    return _mapped(dataclasses.replace(plan, steps=tuple(kept)), change)
+    return _mapped(replace(plan, steps=tuple(kept)), change)
 
 
 def _with_bundles(plan: Plan, directory: Path) -> Plan:
@@ -300,7 +300,7 @@ def _with_bundles(plan: Plan, directory: Path) -> Plan:
 
     def moved(mount: Mount) -> Mount:
         if isinstance(mount, BindMount) and mount.source == was:
-            return dataclasses.replace(mount, source=directory)
+            return replace(mount, source=directory)
         return mount
 
     def redirected(output: BuildOutput) -> BuildOutput:
@@ -313,10 +313,10 @@ def _with_bundles(plan: Plan, directory: Path) -> Plan:
 
     def change(step: Step) -> Step:
         if isinstance(step, RunContainer):
-            return dataclasses.replace(step, mounts=tuple(moved(m) for m in step.mounts))
+            return replace(step, mounts=tuple(moved(m) for m in step.mounts))
         if isinstance(step, BuildImage):
-            return dataclasses.replace(step, outputs=tuple(map(redirected, step.outputs)))
+            return replace(step, outputs=tuple(map(redirected, step.outputs)))
         return step
 
     bundles = Bundles(directory, plan.bundles.container_path)
-    return dataclasses.replace(_mapped(plan, change), bundles=bundles)
+    return replace(_mapped(plan, change), bundles=bundles)

@@ -7,16 +7,15 @@ step means the same on every backend (design section 4).
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import field
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Literal, cast
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
+from rootless_build.model.structs import Strict, from_data, replace
 
 Pairs = tuple[tuple[str, str], ...]
 """`NAME`, value; in the order in which they were given, later ones win."""
@@ -25,8 +24,7 @@ SHELL = ("/bin/sh", "-c")
 """make's own default, and the flags it gives it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Strict, frozen=True):
     """Where a step comes from, for messages: `Makefile:106`, and the line as the recipe has it.
 
     `target` is the one whose recipe it stands in, empty where there is none. `names_build`: it is
@@ -58,8 +56,11 @@ HIDDEN = "(secret)"
 # --- mounts -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class BindMount:
+class _Mount(Strict, frozen=True, tag_field="type"):
+    """In JSON, `type` says which one it is."""
+
+
+class BindMount(_Mount, frozen=True, tag="bind"):
     """A file or directory of the host.
 
     `create_source`: a missing source is made, as a directory (docker's `-v`), instead of being an
@@ -71,11 +72,9 @@ class BindMount:
     read_only: bool = False
     create_source: bool = True
     propagation: str | None = None
-    type: Literal["bind"] = "bind"
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeMount:
+class VolumeMount(_Mount, frozen=True, tag="volume"):
     """A named volume, or an anonymous one (`name` None) that goes when the container goes.
 
     An empty volume starts with what the image has at `target`, unless `copy` is false. `cache`: it
@@ -88,11 +87,9 @@ class VolumeMount:
     read_only: bool = False
     copy: bool = True
     cache: bool = False
-    type: Literal["volume"] = "volume"
 
 
-@dataclass(frozen=True, slots=True)
-class TmpfsMount:
+class TmpfsMount(_Mount, frozen=True, tag="tmpfs"):
     """A file system in memory. `options` are mount options such as `size=64m`, `exec`, `mode=1777`.
 
     Docker's own defaults hold where none is given: rw,noexec,nosuid,nodev, mode 1777.
@@ -100,7 +97,6 @@ class TmpfsMount:
 
     target: str
     options: tuple[str, ...] = ()
-    type: Literal["tmpfs"] = "tmpfs"
 
 
 Mount = BindMount | VolumeMount | TmpfsMount
@@ -109,8 +105,7 @@ Mount = BindMount | VolumeMount | TmpfsMount
 # --- parts of steps -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Strict, frozen=True):
     """Resource limits, in the words of docker's flags (sizes such as `64m` stay as written)."""
 
     memory: str | None = None
@@ -128,16 +123,14 @@ class Limits:
     cgroup_parent: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CallerIds:
+class CallerIds(Strict, frozen=True):
     """The user and the group of a container that are, on this host, those who run rbuild."""
 
     uid: int
     gid: int
 
 
-@dataclass(frozen=True, slots=True)
-class BuildOutput:
+class BuildOutput(Strict, frozen=True):
     """`--output`: `type` is `local`, `tar`, `docker`, `image` or `cacheonly`.
 
     `attributes` is the rest: `local` and `tar` have a `dest`, an absolute path. Where outputs are
@@ -151,8 +144,16 @@ class BuildOutput:
 # --- steps --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class BuildImage:
+class _Step(Strict, frozen=True, tag_field="kind"):
+    """In JSON, `kind` says which one it is."""
+
+    @property
+    def kind(self) -> str:
+        """The word for such steps, in events too."""
+        return str(self.__struct_config__.tag)
+
+
+class BuildImage(_Step, frozen=True, tag="build-image"):
     """Build an image (docker build).
 
     `context` is an absolute directory; `containerfile` None means the context's own `Dockerfile`
@@ -186,11 +187,9 @@ class BuildImage:
     squash: bool = False
     limits: Limits = Limits()
     origin: Origin | None = None
-    kind: Literal["build-image"] = "build-image"
 
 
-@dataclass(frozen=True, slots=True)
-class RunContainer:
+class RunContainer(_Step, frozen=True, tag="run-container"):
     """Run a command in a new container (docker run).
 
     `image` is a reference; if an earlier step of the plan builds that tag, the image that step
@@ -246,11 +245,9 @@ class RunContainer:
     always: bool = False
     caches: tuple[str, ...] = ()
     origin: Origin | None = None
-    kind: Literal["run-container"] = "run-container"
 
 
-@dataclass(frozen=True, slots=True)
-class HostCommand:
+class HostCommand(_Step, frozen=True, tag="host-command"):
     """A line of the recipe that is not docker's, run as make would run it.
 
     `script` is handed to `shell` (the recipe's SHELL and its flags) as one more argument, in
@@ -263,11 +260,9 @@ class HostCommand:
     ignore_errors: bool = False
     shell: tuple[str, ...] = SHELL
     origin: Origin | None = None
-    kind: Literal["host-command"] = "host-command"
 
 
-@dataclass(frozen=True, slots=True)
-class Bundles:
+class Bundles(Strict, frozen=True):
     """Where the results go.
 
     `directory` is the project's bundles directory on the host. `container_path` is where the build
@@ -279,8 +274,7 @@ class Bundles:
     container_path: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Unexpanded:
+class Unexpanded(_Step, frozen=True, tag="unexpanded"):
     """A docker command of which nobody knows what it is before its turn comes: the recipe's shell
     expands its words then, or it reads files that a step before it may write.
 
@@ -306,7 +300,6 @@ class Unexpanded:
     instead: tuple[str, ...] | None = None
     by_hand: bool = False
     origin: Origin | None = None
-    kind: Literal["unexpanded"] = "unexpanded"
 
     @property
     def may_build(self) -> bool:
@@ -319,27 +312,22 @@ class Unexpanded:
         return self.does in {"run", "unknown"}
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveVolume:
+class RemoveVolume(_Step, frozen=True, tag="remove-volume"):
     """Remove named volumes; one that is not there is no error (`docker volume rm -f`)."""
 
     names: tuple[str, ...]
     origin: Origin | None = None
-    kind: Literal["remove-volume"] = "remove-volume"
 
 
-@dataclass(frozen=True, slots=True)
-class TagImage:
+class TagImage(_Step, frozen=True, tag="tag-image"):
     """Give an image one more name (docker tag). An earlier step builds, pulls or tags `image`."""
 
     image: str
     name: str
     origin: Origin | None = None
-    kind: Literal["tag-image"] = "tag-image"
 
 
-@dataclass(frozen=True, slots=True)
-class PullImage:
+class PullImage(_Step, frozen=True, tag="pull-image"):
     """Have an image in storage (docker pull); one that is there is not asked for, unless `pull`
     is ALWAYS.
     """
@@ -347,14 +335,12 @@ class PullImage:
     image: str
     pull: PullPolicy = PullPolicy.MISSING
     origin: Origin | None = None
-    kind: Literal["pull-image"] = "pull-image"
 
 
 Step = BuildImage | RunContainer | HostCommand | Unexpanded | RemoveVolume | TagImage | PullImage
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Strict, frozen=True):
     """The steps of one run, in order. `project` is the absolute project directory."""
 
     project: Path
@@ -363,7 +349,7 @@ class Plan:
     targets: tuple[str, ...] = ()
     recipe: str = ""
     """The recipe's file, as a person would name it: `Makefile`, `rbuild.toml`."""
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
     """What the recipe said while it was read, and flags that have no effect here."""
 
 
@@ -388,10 +374,12 @@ def _plain(value: object) -> Json:
                 for name, given in value.environment
             )
             names = list[Json](value.secret_environment)
-            shown = dataclasses.replace(value, environment=hidden, secret_environment=())
+            shown = replace(value, environment=hidden, secret_environment=())
             return {**cast("dict[str, Json]", _plain(shown)), "secret_environment": names}
-        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        case Struct():
+            fields = {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
+            tag = value.__struct_config__
+            return fields if tag.tag_field is None else {**fields, tag.tag_field: tag.tag}
         case _:
             message = f"a plan holds no {type(value).__name__}"
             raise TypeError(message)
@@ -415,42 +403,6 @@ def digest(value: Plan | Step) -> str:
 def from_json(text: str) -> Plan:
     """The plan that `to_json` wrote.
 
-    Raises ValueError, naming the fields, when the text is not such a plan.
+    Raises ValueError, which says where the text is not such a plan.
     """
-    # cattrs is not imported by a run that reads no plan: it costs 50 ms.
-    import cattrs  # noqa: PLC0415
-
-    converter = cattrs.Converter(forbid_extra_keys=True)
-    converter.register_structure_hook(Path, lambda value, _: Path(value))
-
-    def by_tag(
-        tag: str, kinds: tuple[type[Mount | Step], ...]
-    ) -> Callable[[dict[str, Json], object], object]:
-        known = {
-            str(part.default): kind
-            for kind in kinds
-            for part in dataclasses.fields(kind)
-            if part.name == tag
-        }
-
-        def structure(value: dict[str, Json], _: object) -> object:
-            kind = known.get(str(value.get(tag)))
-            if kind is None:
-                message = f"{tag} is {value.get(tag)!r}, not one of {', '.join(known)}"
-                raise ValueError(message)
-            return converter.structure(value, kind)
-
-        return structure
-
-    def said(error: BaseException, kind: type | None) -> str:
-        own = type(error) is ValueError
-        return str(error) if own else cattrs.v.format_exception(error, kind)
-
-    converter.register_structure_hook(Mount, by_tag("type", get_args(Mount)))
-    converter.register_structure_hook(Step, by_tag("kind", get_args(Step)))
-    try:
-        return converter.structure(json.loads(text), Plan)
-    except cattrs.BaseValidationError as error:
-        raise ValueError("; ".join(cattrs.transform_error(error, format_exception=said))) from error
-    except (TypeError, AttributeError) as error:
-        raise ValueError(str(error)) from error
+    return from_data(json.loads(text), Plan)

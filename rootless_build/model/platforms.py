@@ -13,7 +13,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.model.nearest import nearest
 
 SYSTEMS: Final = (
@@ -86,8 +87,7 @@ class BadPlatformError(ValueError):
         self.hint = hint or "a platform is written linux/arm64"
 
 
-@dataclass(frozen=True, slots=True)
-class Platform:
+class Platform(Struct, frozen=True):
     """A platform in its normal form; `variant`, `version` and `features` are empty for most."""
 
     system: str

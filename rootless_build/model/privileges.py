@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Final
 
 from rootless_build.model.plan import RunContainer, TmpfsMount
+from rootless_build.model.structs import replace
 
 _TMP: Final = TmpfsMount("/tmp", ("exec", "suid", "dev", "mode=1777"))  # noqa: S108 - its own
 
@@ -17,4 +17,4 @@ def without_privileges(step: RunContainer) -> RunContainer:
     mounts = step.mounts
     if _TMP.target not in {mount.target for mount in mounts}:
         mounts = (*mounts, _TMP)
-    return dataclasses.replace(step, privileged=False, mounts=mounts)
+    return replace(step, privileged=False, mounts=mounts)

@@ -7,15 +7,16 @@ user has.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.model.plan import Limits
+from rootless_build.model.structs import replace
 
 UNLIMITED: Final = -1
 """docker's word for no limit."""
@@ -45,8 +46,7 @@ _INITIAL: Final = 0xEFFFFFFD
 """The inode of the initial user namespace (PROC_USER_INIT_INO of the kernel's proc_ns.h)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ulimit:
+class Ulimit(Struct, frozen=True):
     """A limit; UNLIMITED, as any number below 0, is none."""
 
     name: str
@@ -97,7 +97,7 @@ def possible(
         lowered.append(
             f"--ulimit {text} is {can.soft}:{can.hard} here, the most this user can have"
         )
-    return dataclasses.replace(limits, ulimits=tuple(found)), tuple(lowered)
+    return replace(limits, ulimits=tuple(found)), tuple(lowered)
 
 
 def hard_limit(name: str) -> int:

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final, Protocol, cast
 
+from msgspec import Struct
 from plumbum import CommandNotFound, local
 
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import HostError, RbuildError
 from rootless_build.model.events import Stream
 
@@ -46,8 +46,7 @@ class ProgramNotFoundError(HostError):
         self.program = program
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(Struct, frozen=True):
     """A program that has ended. `status` is -N after signal N, as subprocess has it."""
 
     status: int

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from types import CodeType, FrameType
 from typing import Final
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
 
 _ENDING: Final = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 _WAKES: Final = signal.SIGALRM
@@ -25,8 +25,7 @@ _PATIENCE: Final = 0.05
 """Seconds that the main thread has to act on a signal by itself."""
 
 
-@dataclass(slots=True)
-class Interruption:
+class Interruption(Struct):
     """Whether and how a run is being ended: `at_once` after a second Ctrl-C."""
 
     asked: bool = False

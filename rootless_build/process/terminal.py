@@ -20,7 +20,8 @@ from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Final
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.model.events import ForwardingReporter, StepReporter
 from rootless_build.process import programs
 
@@ -33,8 +34,7 @@ _QUIET: Final = 0.2
 """Seconds without output after which what a reader holds back is shown: it may be a prompt."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attached:
+class Attached(Struct, frozen=True):
     """A program that has ended. `status` is -N after signal N; `said` is its standard error."""
 
     status: int

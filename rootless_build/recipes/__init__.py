@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rootless_build.model.errors import NoRecipeError, RecipeError, UnknownTargetError
 from rootless_build.model.plan import Plan, Unexpanded
+from rootless_build.model.structs import replace
 from rootless_build.process import programs
 from rootless_build.recipes import always, rbuild_toml
 from rootless_build.recipes.bake import names
@@ -86,7 +86,7 @@ def expanded(plan: Plan, step: Unexpanded, on_output: programs.OnOutput, config:
     from rootless_build.recipes.make import expansion  # noqa: PLC0415
 
     made, notes = expansion.expanded(step, on_output)
-    marked = always.marked(dataclasses.replace(plan, steps=made), config.targets)
+    marked = always.marked(replace(plan, steps=made), config.targets)
     steps = containers.expanded(step, marked.steps, plan)
     return makefile.with_expanded(plan, step, steps, notes)
 
@@ -108,7 +108,7 @@ def _recipe(request: Request, config: Config) -> Recipe:
     from rootless_build.recipes import containers  # noqa: PLC0415 - as above
 
     def read_targets(targets: tuple[str, ...]) -> Plan:
-        return _read(dataclasses.replace(request, targets=targets), config)
+        return _read(replace(request, targets=targets), config)
 
     def images() -> tuple[str, ...]:
         if not _is_bake(request.project, config):

@@ -7,13 +7,13 @@ Docker's source runs validations and tests too. rbuild.toml overrules both:
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Final
 
 from rootless_build.model.plan import Plan, RunContainer, Step
+from rootless_build.model.structs import replace
 from rootless_build.recipes.config import Target
 
 TARGETS: Final = (
@@ -37,9 +37,9 @@ def marked(plan: Plan, targets: Mapping[str, Target]) -> Plan:
         own = step.origin.target if step.origin else ""
         said = next((named[name] for name in (own, *plan.targets) if name in named), None)
         always = said if said is not None else _is_other(step, (own, *plan.targets))
-        return dataclasses.replace(step, always=always)
+        return replace(step, always=always)
 
-    return dataclasses.replace(plan, steps=tuple(change(step) for step in plan.steps))
+    return replace(plan, steps=tuple(change(step) for step in plan.steps))
 
 
 def _is_other(step: RunContainer, targets: tuple[str, ...]) -> bool:

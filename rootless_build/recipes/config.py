@@ -7,15 +7,16 @@ Relative paths belong to the directory of the file they stand in.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Final, Literal
 
-from rootless_build.model.data import dataclass
+import msgspec
+from msgspec import Struct, field
+
 from rootless_build.model.plan import Pairs
+from rootless_build.model.structs import replace
 
 FILE_NAME: Final = "rbuild.toml"
 
@@ -26,8 +27,7 @@ Words = Annotated[tuple[str, ...], WORDS]
 """A list of strings, or one string that is split into words as a shell does it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Defaults:
+class Defaults(Struct, frozen=True):
     """`[defaults]`: values for options of the command line that are not given there.
 
     `backend`: podman, buildah, docker or auto. `network`, `pull`, `image`: as the options.
@@ -51,8 +51,7 @@ class Defaults:
     keep_images: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Struct, frozen=True):
     """`[image]`: the image to build first.
 
     `context` is the build context, the project's directory if not given; `containerfile` is the
@@ -72,8 +71,7 @@ class Image:
     no_cache: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(Struct, frozen=True):
     """`[container]`: what runs in the image.
 
     `image` is needed only where no `[image]` is built. `command` and `entrypoint` are the image's
@@ -108,8 +106,7 @@ class Container:
     caches: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class BundlesSection:
+class BundlesSection(Struct, frozen=True):
     """`[bundles]`: the results.
 
     `container_path` is where the command writes them. With `mount` the host's `directory` is
@@ -121,8 +118,7 @@ class BundlesSection:
     mount: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """`[targets.NAME]`: a word of the command line; each key replaces the container's own.
 
     `environment` is added to the container's. `container` false: the image is built and nothing is
@@ -145,8 +141,7 @@ class Target:
     always: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     """Both files, merged. `file` is the project's rbuild.toml, None when it has none.
 
     `default_target` is the target when the command line names none; without it that is the
@@ -159,11 +154,10 @@ class Config:
     bundles: BundlesSection | None = None
     targets: Mapping[str, Target] = field(default_factory=lambda: MappingProxyType({}))
     default_target: str | None = None
-    file: Path | None = field(default=None, metadata={NO_KEY: True})
+    file: Annotated[Path | None, NO_KEY] = None
 
 
-@dataclass(frozen=True, slots=True)
-class UserConfig:
+class UserConfig(Struct, frozen=True):
     """The user's own file: `$XDG_CONFIG_HOME/rbuild/config.toml`."""
 
     defaults: Defaults = Defaults()
@@ -186,25 +180,25 @@ def load(project: Path, user_file: Path) -> Config:
     with owner_rights.rights_of(owner_rights.owner(project), needed=False):
         if project_file.is_file():
             read = config_file.read(project_file, Config)
-            config = dataclasses.replace(read, file=project_file)
+            config = replace(read, file=project_file)
     if user_file.is_file():
         users = config_file.read(user_file, UserConfig)
-    return dataclasses.replace(config, defaults=_merged(config.defaults, users.defaults))
+    return replace(config, defaults=_merged(config.defaults, users.defaults))
 
 
 def with_makefile(config: Config, makefile: Path | None) -> Config:
     """The same with another makefile, where one is named."""
     if makefile is None:
         return config
-    defaults = dataclasses.replace(config.defaults, makefile=makefile)
-    return dataclasses.replace(config, defaults=defaults)
+    defaults = replace(config.defaults, makefile=makefile)
+    return replace(config, defaults=defaults)
 
 
 def _merged(first: Defaults, second: Defaults) -> Defaults:
     """Each value from the first that has it; pairs from both, the first's last, for they win."""
-    own = {f.name: getattr(first, f.name) for f in dataclasses.fields(Defaults)}
+    own = msgspec.structs.asdict(first)
     given = {name: value for name, value in own.items() if value not in {None, ()}}
-    return dataclasses.replace(
+    return replace(
         second,
         **given
         | {

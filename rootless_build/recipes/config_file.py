@@ -1,8 +1,7 @@
-"""TOML into the dataclasses of `rootless_build.recipes.config`, with the line in every error."""
+"""TOML into the classes of `rootless_build.recipes.config`, with the line in every error."""
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import json
 import os
@@ -16,6 +15,7 @@ from types import MappingProxyType, NoneType
 from typing import Final, Literal, TypeVar, cast, get_args, get_origin
 
 import msgspec
+from msgspec import Struct
 
 from rootless_build.files import plain
 from rootless_build.model.errors import ConfigError, reason
@@ -32,7 +32,8 @@ from rootless_build.recipes.config import (
     UserConfig,
 )
 
-Section = TypeVar("Section")
+Section = TypeVar("Section", bound=Struct)
+Value = TypeVar("Value")
 
 _PERSONS_WORDS: Final = {
     "array": "a list",
@@ -92,8 +93,7 @@ def error_in(
     return ConfigError(f"{'.'.join(keys)}: {message}", hint=hint)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Reader:
+class _Reader(Struct, frozen=True):
     file: Path
     text: str
 
@@ -105,8 +105,7 @@ class _Reader:
         self, kind: type[Section], table: Mapping[str, object], keys: tuple[str, ...]
     ) -> Section:
         hints = typing.get_type_hints(kind, include_extras=True)
-        fields = dataclasses.fields(cast("type[Target]", kind))
-        known = {f.name.replace("_", "-"): f.name for f in fields if NO_KEY not in f.metadata}
+        known = keys_of(kind)
         values: dict[str, object] = {}
         for key, value in table.items():
             if key not in known:
@@ -115,31 +114,32 @@ class _Reader:
                 message = f"no such key; known here: {', '.join(known)}"
                 raise self.error((*keys, key), message, hint)
             values[known[key]] = self._value(hints[known[key]], value, (*keys, key))
+        required = len(kind.__struct_fields__) - len(kind.__struct_defaults__)
         needed = [
-            field.name.replace("_", "-")
-            for field in fields
-            if field.default is dataclasses.MISSING
-            and field.default_factory is dataclasses.MISSING
-            and field.name not in values
+            name.replace("_", "-")
+            for name in kind.__struct_fields__[:required]
+            if name not in values
         ]
         if needed:
             raise self.error(keys, f"needs the key {', '.join(needed)}")
         return kind(**values)
 
-    def _where_it_belongs(self, kind: type[object], key: str) -> str:
-        recipe = {f.name.replace("_", "-") for f in dataclasses.fields(Config)}
-        if kind is UserConfig and key in recipe:
+    def _where_it_belongs(self, kind: type[Struct], key: str) -> str:
+        if kind is UserConfig and key in keys_of(Config):
             return f"{key} belongs in a project's own {FILE_NAME}"
-        sections = {"defaults": Defaults, "image": Image, "container": Container}
+        sections: dict[str, type[Struct]] = {
+            "defaults": Defaults,
+            "image": Image,
+            "container": Container,
+        }
         for name, section in ({} if kind is UserConfig else sections).items():
-            own = {f.name.replace("_", "-") for f in dataclasses.fields(section)}
-            if section is not kind and key in own:
+            if section is not kind and key in keys_of(section):
                 return f"it is a key of [{name}]"
         return ""
 
     def _value(self, hint: object, value: object, keys: tuple[str, ...]) -> object:
         hint = _without_none(hint)
-        if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        if isinstance(hint, type) and issubclass(hint, Struct):
             return self.section(hint, self._converted(value, dict[str, object], keys), keys)
         if hint == Mapping[str, Target]:
             tables = self._converted(value, dict[str, object], keys)
@@ -182,12 +182,22 @@ class _Reader:
         message = f"it is {', '.join(others)} or {last}, not {value!r}"
         raise self.error(keys, message, f"did you mean {near[0]}?" if near else "")
 
-    def _converted(self, value: object, kind: type[Section], keys: tuple[str, ...]) -> Section:
+    def _converted(self, value: object, kind: type[Value], keys: tuple[str, ...]) -> Value:
         try:
             return msgspec.convert(value, kind)
         except msgspec.ValidationError as error:
             said, _, _ = str(error).partition(" - at ")
             raise self.error(keys, _for_people(said)) from error
+
+
+def keys_of(kind: type[Struct]) -> dict[str, str]:
+    """The keys that a section may have, and the fields that they set."""
+    hints = typing.get_type_hints(kind, include_extras=True)
+    return {
+        name.replace("_", "-"): name
+        for name in kind.__struct_fields__
+        if NO_KEY not in getattr(hints[name], "__metadata__", ())
+    }
 
 
 def _without_none(hint: object) -> object:

@@ -7,17 +7,19 @@ of the project is mounted in it.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from msgspec import Struct
+
 from rootless_build.model import outputs, overrides
 from rootless_build.model.errors import RecipeError, UnknownTargetError, UsageError
 from rootless_build.model.plan import BuildImage, Origin, Plan, RunContainer, Step, Unexpanded
 from rootless_build.model.references import OWN, canonical, repository
+from rootless_build.model.structs import replace
 from rootless_build.recipes.bake.names import LINKED
 
 SHELL: Final = "shell"
@@ -31,8 +33,7 @@ Read = Callable[[tuple[str, ...]], Plan]
 """Reads the recipe's plan for targets; raises RecipeError."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(Struct, frozen=True):
     """The recipe of a project, as `read` gives its plans. `images` names the targets that keep an
     image, as far as that can be told.
     """
@@ -62,12 +63,12 @@ def shell(recipe: Recipe, target: str | None) -> Plan:
         made = overrides.make_container(plan, _COMMAND)
         *before, last = made.steps
         if isinstance(last, Unexpanded):
-            by_hand = dataclasses.replace(last, by_hand=True)
-            return dataclasses.replace(made, steps=(*before, by_hand))
+            by_hand = replace(last, by_hand=True)
+            return replace(made, steps=(*before, by_hand))
         assert isinstance(last, RunContainer)  # noqa: S101 - make_container() puts it there
-        return dataclasses.replace(made, steps=(*before, _for_a_person(last, made)))
+        return replace(made, steps=(*before, _for_a_person(last, made)))
     build = _chosen(recipe, plan, target)
-    container = dataclasses.replace(_container(build, plan, _COMMAND), entrypoint=())
+    container = replace(_container(build, plan, _COMMAND), entrypoint=())
     return _with_container(plan, build, _for_a_person(container, plan))
 
 
@@ -76,7 +77,7 @@ def expanded(step: Unexpanded, made: Sequence[Step], plan: Plan) -> tuple[Step, 
     steps: list[Step] = []
     for one in made:
         if isinstance(one, RunContainer) and step.instead is not None:
-            own = dataclasses.replace(one, command=step.instead, always=True)
+            own = replace(one, command=step.instead, always=True)
             steps.append(_for_a_person(own, plan) if step.by_hand else own)
         else:
             steps.append(one)
@@ -216,18 +217,18 @@ def _tag(build: BuildImage, plan: Plan) -> str:
 def _with_container(plan: Plan, build: BuildImage, container: RunContainer) -> Plan:
     """The plan up to the build, whose image alone is wanted, and the container."""
     before = plan.steps[: plan.steps.index(build)]
-    made = dataclasses.replace(build, tags=build.tags or (container.image,), outputs=())
+    made = replace(build, tags=build.tags or (container.image,), outputs=())
     kept = [step for step in before if not isinstance(step, BuildImage) or step.tags]
-    return dataclasses.replace(plan, steps=(*kept, made, container))
+    return replace(plan, steps=(*kept, made, container))
 
 
 def _for_a_person(container: RunContainer, plan: Plan) -> RunContainer:
     """What somebody does in it is there at once (`Origin.target`)."""
     origin = container.origin or Origin(plan.recipe)
-    return dataclasses.replace(
+    return replace(
         container,
         interactive=True,
         tty=True,
         always=True,
-        origin=dataclasses.replace(origin, target=SHELL),
+        origin=replace(origin, target=SHELL),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from rootless_build.model.plan import (
     Step,
     VolumeMount,
 )
+from rootless_build.model.structs import replace
 from rootless_build.recipes import source_date_epoch
 from rootless_build.recipes.config import Config, Container, Image, Target
 from rootless_build.recipes.docker import values
@@ -130,7 +130,7 @@ def _changed(container: Container, target: Target) -> Container:
     keys = ("command", "entrypoint", "working_directory", "user", "privileged", "network", "tty")
     own = {key: value for key in keys if (value := getattr(target, key)) is not None}
     environment = container.environment + target.environment
-    return dataclasses.replace(container, environment=environment, **own)
+    return replace(container, environment=environment, **own)
 
 
 def _run(

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.model.plan import Pairs
 
 if TYPE_CHECKING:
     from rootless_build.process.sandbox import Sandbox
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """`project` is absolute. `targets` may be empty: the recipe's default. `variables` are the
     NAME=VALUE words of the command line. `environment` is rbuild's own. `terminal`: standard
     input is one. `looking` runs the project's programs where nothing is to be built; None: they run

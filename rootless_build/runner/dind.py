@@ -7,12 +7,12 @@ into control groups, from 28 on until it succeeds.
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import PurePosixPath
 from typing import Final
 
 from rootless_build.backend.api import Image
 from rootless_build.model.plan import RunContainer
+from rootless_build.model.structs import replace
 
 _DIND: Final = "dind"
 
@@ -24,4 +24,4 @@ def without_dind(step: RunContainer, image: Image) -> RunContainer:
         return step
     command = step.command or image.command
     # Without it the command is process 1, which gets no signal that it doesn't handle.
-    return dataclasses.replace(step, entrypoint=entrypoint[1:], command=command, init=True)
+    return replace(step, entrypoint=entrypoint[1:], command=command, init=True)

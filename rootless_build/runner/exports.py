@@ -7,7 +7,6 @@ and none of a remote engine; docker's classic builder none).
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import stat
@@ -20,6 +19,7 @@ from typing import Final
 from rootless_build.model import outputs
 from rootless_build.model.errors import StepFailedError
 from rootless_build.model.plan import BuildImage, BuildOutput
+from rootless_build.model.structs import replace
 from rootless_build.model.text import script_joined, script_quoted
 from rootless_build.process import identity
 
@@ -63,14 +63,12 @@ def pasted(
 ) -> list[str]:
     """Lines for a shell that do the same with the engine's own --output, one build for each."""
     plain = outputs.image_only(step)
-    exports = [dataclasses.replace(plain, tags=(), outputs=(one,)) for one in outputs.files(step)]
+    exports = [replace(plain, tags=(), outputs=(one,)) for one in outputs.files(step)]
     several = [plain, *exports] if outputs.keeps_image(step) or not exports else exports
     text, before = step.containerfile_text, []
     if text is not None:
         file = Path(_SHOWN_FILE)
-        several = [
-            dataclasses.replace(one, containerfile=file, containerfile_text=None) for one in several
-        ]
+        several = [replace(one, containerfile=file, containerfile_text=None) for one in several]
         before = [f"printf %s {script_quoted(text)} > {file}"]
     return [*before, *(script_joined(argv) for one in several for argv in commands(one))]
 
@@ -84,7 +82,7 @@ def with_containerfile(step: BuildImage) -> Iterator[BuildImage]:
     with tempfile.TemporaryDirectory(prefix=identity.private_prefix()) as place:
         file = Path(place) / "Dockerfile"
         file.write_text(step.containerfile_text, encoding="utf-8")
-        yield dataclasses.replace(step, containerfile=file, containerfile_text=None)
+        yield replace(step, containerfile=file, containerfile_text=None)
 
 
 def write(tree: Path, output: BuildOutput) -> None:

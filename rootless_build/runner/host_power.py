@@ -7,7 +7,6 @@ THREATS.md has the table, and a test holds this module to it.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import stat
@@ -16,8 +15,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Final, TypeVar
 
+from msgspec import Struct
+
 from rootless_build.files import plain
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import HostError
 from rootless_build.model.plan import (
     BindMount,
@@ -62,8 +62,7 @@ class Reach(Enum):
     FILES = "files"
 
 
-@dataclass(frozen=True, slots=True)
-class Power:
+class Power(Struct, frozen=True):
     """What `step` (its number, from 1) asks for, in the words of docker's options.
 
     `named`: the command line itself asks for it, not the project.
@@ -75,8 +74,7 @@ class Power:
     named: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True):
     """What the command line names itself: it is not the project's."""
 
     directories: tuple[Path, ...] = ()
@@ -85,8 +83,7 @@ class Named:
     network: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """Under which a run stands. `rootless`: the engine's containers have no power of root's;
     `root`: rbuild itself has it. `isolated`: containers have namespaces of their own, which
     buildah's isolation chroot does not give them.
@@ -154,7 +151,7 @@ def _is_plain(path: Path) -> bool:
 
 
 _Words = Iterator[str]
-S = TypeVar("S")
+S = TypeVar("S", bound=Struct)
 
 
 def powers(plan: Plan, named: Named, rules: Rules) -> tuple[Power, ...]:
@@ -244,13 +241,17 @@ def _judged(
     place: _Place,
 ) -> _Words:
     """Every field has a judge or is known to be harmless; a new one has power until it is."""
-    assert dataclasses.is_dataclass(step)  # noqa: S101 - steps and their limits are
-    for field in dataclasses.fields(step):
-        judge = judges.get(field.name)
+    defaults = dict(
+        zip(reversed(step.__struct_fields__), reversed(step.__struct_defaults__), strict=False)
+    )
+    for name in step.__struct_fields__:
+        judge = judges.get(name)
         if judge is not None:
             yield from judge(step, place)
-        elif field.name not in harmless and getattr(step, field.name) != field.default:
-            yield f"--{field.name.replace('_', '-')}"
+        elif name in harmless:
+            continue
+        elif name not in defaults or getattr(step, name) != defaults[name]:
+            yield f"--{name.replace('_', '-')}"
 
 
 # --- containers -----------------------------------------------------------------------------------
@@ -261,7 +262,7 @@ _HARMLESS_IN_RUN: Final = frozenset(
         *("working_directory", "user", "caller_ids", "cap_drop", "publish"),
         *("add_hosts", "dns", "hostname", "name", "labels", "interactive", "tty", "init"),
         *("remove", "read_only", "pull", "stop_signal", "stop_timeout", "always", "caches"),
-        *("origin", "kind"),
+        "origin",
     }
 )
 _HARMLESS_LIMITS: Final = frozenset(
@@ -372,7 +373,7 @@ _OF_RUN: Final[Mapping[str, Callable[[RunContainer, _Place], _Words]]] = {
 _HARMLESS_IN_BUILD: Final = frozenset(
     {
         *("tags", "target", "build_args", "labels", "platforms", "pull", "no_cache"),
-        *("substitutes", "add_hosts", "squash", "origin", "kind"),
+        *("substitutes", "add_hosts", "squash", "origin"),
         # Judged as files.
         *("context", "build_contexts", "cache_from", "secrets", "ssh", "outputs", "image_id_file"),
     }

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
+
 from rootless_build.backend.api import LABEL_PREFIX, Image
 from rootless_build.bundles.comparison import contents_differ
 from rootless_build.files.tree import link_text, special
-from rootless_build.model.data import dataclass
 
 _SETTINGS: Final = (
     *("entrypoint", "command", "environment", "working_directory", "user", "volumes", "platform"),
@@ -24,8 +25,7 @@ _READ: Final = {stat.S_IFDIR: 0o700, stat.S_IFREG: 0o400}
 """The permissions with which the owner can read something."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImageDifference:
+class ImageDifference(Struct, frozen=True):
     """`path` is that of a file in the image, empty for what the image says; `text` a sentence. What
     is `readable` is a file in both.
     """

@@ -14,7 +14,6 @@ kernel takes it back when its process ends, however it ends.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import errno
 import fcntl
 import hashlib
@@ -24,14 +23,16 @@ import platform
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import msgspec
+from msgspec import Struct
+
 from rootless_build.files import plain
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import CheckoutBusyError
+from rootless_build.model.structs import replace
 from rootless_build.process import identity
 from rootless_build.process.locks import hold, is_held
 
@@ -45,8 +46,7 @@ _NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.E
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """What is on disk about a run. `started` is ISO 8601, UTC. `boot` tells two boots of a host
     apart: process ids begin anew. Paths are where it may have left something, None before it is
     known.
@@ -63,8 +63,7 @@ class Record:
     bundles: Path | None = None
 
 
-@dataclass(slots=True)
-class Run:
+class Run(Struct):
     """This run. `dead` are the records of crashed runs of the same checkout, for the caller to
     clear and then `forget`. `place` is None where no record can be kept.
     """
@@ -72,7 +71,7 @@ class Run:
     record: Record
     place: Path | None
     dead: tuple[Record, ...] = ()
-    unfinished: bool = field(default=False)
+    unfinished: bool = False
     """Set when something of this run may be left: its record then stays for the next one."""
     shared: int | None = None
     """The lock that this run shares with others, None where it has the checkout alone."""
@@ -85,7 +84,7 @@ class Run:
         bundles: Path | None = None,
     ) -> None:
         """Put on record where something of this run will be, before it is there."""
-        self.record = dataclasses.replace(
+        self.record = replace(
             self.record,
             backend=backend or self.record.backend,
             runtime_directory=runtime_directory or self.record.runtime_directory,
@@ -370,7 +369,7 @@ def _boot() -> str:
 def _write(place: Path, record: Record) -> None:
     values = {
         name: str(value) if isinstance(value, Path) else value
-        for name, value in dataclasses.asdict(record).items()
+        for name, value in msgspec.structs.asdict(record).items()
     }
     unfinished = place / f"{_RECORD}.new"
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

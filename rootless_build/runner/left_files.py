@@ -16,15 +16,15 @@ import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import field
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from rootless_build.backend import ownership
 from rootless_build.backend.api import Engine, UserNamespace
 from rootless_build.files import foreign, plain
 from rootless_build.files.foreign import Inode, Request, Seen
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.events import Level
 from rootless_build.model.plan import BindMount, RunContainer
@@ -39,8 +39,7 @@ Say = Callable[[str, str, Level], None]
 """Tells the user: the notice's code, its text, its level."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """The checkout that containers leave files in.
 
     `alone` is a context in which no other run begins or ends there; it gives whether none works
@@ -143,14 +142,13 @@ class _LookedAtEnoughError(Exception):
     """There is more in a directory than is looked at."""
 
 
-@dataclass(slots=True)
-class _New:
+class _New(Struct):
     """What is another user's and was not before. `ours`: in a directory of the caller's, in the
     project. `others`: elsewhere; and which of these are new with all that is in them.
     """
 
-    ours: list[Seen] = field(default_factory=list)
-    others: list[tuple[Seen, bool]] = field(default_factory=list)
+    ours: list[Seen] = []
+    others: list[tuple[Seen, bool]] = []
 
     def __bool__(self) -> bool:
         return bool(self.ours or self.others)

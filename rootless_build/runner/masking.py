@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import shlex
@@ -26,6 +25,7 @@ from rootless_build.model.events import (
     StepStarted,
 )
 from rootless_build.model.plan import BuildImage, Plan, RunContainer, Step
+from rootless_build.model.structs import replace
 from rootless_build.model.text import shown
 
 _MASK: Final = "***"
@@ -127,21 +127,21 @@ class Mask:
         match event:
             case BackendChosen():
                 version, reason = text(event.version), text(event.reason)
-                event = dataclasses.replace(event, version=version, reason=reason)
+                event = replace(event, version=version, reason=reason)
             case BuildProgress():
                 stage = text(event.stage) if event.stage else event.stage
                 instruction = text(event.instruction)
-                event = dataclasses.replace(event, instruction=instruction, stage=stage)
+                event = replace(event, instruction=instruction, stage=stage)
             case Notice():
-                event = dataclasses.replace(event, text=text(event.text))
+                event = replace(event, text=text(event.text))
             case StepStarted():
-                event = dataclasses.replace(event, title=text(event.title))
+                event = replace(event, title=text(event.title))
             case BundlesPublished():
                 directory, files = Path(text(str(event.directory))), map(text, event.files)
-                event = dataclasses.replace(event, files=tuple(files), directory=directory)
+                event = replace(event, files=tuple(files), directory=directory)
             case Answer():
                 fields = {name: self.data(value) for name, value in event.fields.items()}
-                event = dataclasses.replace(event, fields=fields)
+                event = replace(event, fields=fields)
             case OutputLine() | ScreenOutput() | StepFinished() | BuildFinished():
                 pass
             case _:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import posixpath
 from pathlib import Path, PurePosixPath
@@ -11,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from rootless_build.files import repository
 from rootless_build.model import mounts
 from rootless_build.model.plan import BindMount, Plan, RunContainer, Step
+from rootless_build.model.structs import replace
 
 
 def make_mount_points(step: RunContainer) -> None:
@@ -59,10 +59,10 @@ def with_worktrees(plan: Plan) -> Plan:
     def mounted(step: Step) -> Step:
         if isinstance(step, RunContainer) and _shows(step, pointer) and not _has(step, common):
             more = BindMount(common, str(common))
-            return dataclasses.replace(step, mounts=(*step.mounts, more))
+            return replace(step, mounts=(*step.mounts, more))
         return step
 
-    return dataclasses.replace(plan, steps=tuple(map(mounted, plan.steps)))
+    return replace(plan, steps=tuple(map(mounted, plan.steps)))
 
 
 def _shows(step: RunContainer, pointer: Path) -> bool:

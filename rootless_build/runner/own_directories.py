@@ -6,9 +6,10 @@ import contextlib
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from msgspec import Struct
+
 from rootless_build.files import tree
 from rootless_build.host.lasting_directories import RECORDS, on_record
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import HostError, reason
 from rootless_build.model.text import shown
 from rootless_build.runner import journal
@@ -16,8 +17,7 @@ from rootless_build.runner import journal
 _OF_CHECKOUTS = ("projects", "failed", "runs")
 
 
-@dataclass(frozen=True, slots=True)
-class OwnDirectories:
+class OwnDirectories(Struct, frozen=True):
     """`data`, `state` and `cache` hold nothing but rbuild's own files."""
 
     data: Path
@@ -39,8 +39,7 @@ class OwnDirectories:
         return tuple(sorted(known | failed | journal.keys(self.data)))
 
 
-@dataclass(frozen=True, slots=True)
-class Removed:
+class Removed(Struct, frozen=True):
     """A directory, how much of it went (bytes), and what of it stays and why; empty for nothing."""
 
     directory: Path

@@ -13,6 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, assert_never
 
+from msgspec import Struct
+
 from rootless_build import bundles
 from rootless_build.backend.api import (
     LABEL_PROCESS,
@@ -24,7 +26,6 @@ from rootless_build.backend.api import (
 )
 from rootless_build.files import tree
 from rootless_build.host import private_directories
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.text import shown
 from rootless_build.process import identity
@@ -33,8 +34,7 @@ from rootless_build.runner.journal import Record
 _OF_DEAD_RUNS: Final = frozenset({LeftoverKind.CONTAINER, LeftoverKind.BROKEN_IMAGE})
 
 
-@dataclass(frozen=True, slots=True)
-class Remains:
+class Remains(Struct, frozen=True):
     """One thing that a dead run left. `size` is in bytes, None where it is not known."""
 
     what: str

@@ -8,17 +8,17 @@ An image without a name is built twice.
 
 from __future__ import annotations
 
-import dataclasses
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec import Struct
+
 from rootless_build.bundles import Staging, provenance
 from rootless_build.bundles.comparison import Comparison, compare
 from rootless_build.files.tree import real
 from rootless_build.model import outputs
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import ImageNotFoundError, UsageError
 from rootless_build.model.plan import (
     BuildImage,
@@ -29,6 +29,7 @@ from rootless_build.model.plan import (
     RunContainer,
     VolumeMount,
 )
+from rootless_build.model.structs import replace
 from rootless_build.model.text import shell_joined
 from rootless_build.runner import exports, image_comparison
 
@@ -49,8 +50,7 @@ class Storage(Protocol):
         """It has no name, and is not needed any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """`image` is the one in which the file is, empty for one that was written; `path` is empty for
     a setting of the image. `text` is a sentence. `both` are the two files, where there are two.
     """
@@ -61,8 +61,7 @@ class Difference:
     both: tuple[Path, Path] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ComparedImage:
+class ComparedImage(Struct, frozen=True):
     """`layers`: they are the same, so that no file was looked at. `times`: they are not, and the
     files are. `twice`: it was built twice, since no name leads to an earlier one.
     """
@@ -76,8 +75,7 @@ class ComparedImage:
     settings: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Role:
+class _Role(Struct, frozen=True):
     """What a build of the plan again is for. `first`: an image to compare the next one with."""
 
     name: str
@@ -121,7 +119,7 @@ class Reproduction:
         steps = tuple(made for step in builds for made in self._builds(step, plan))
         if not steps:
             raise UsageError("this target leaves nothing that could be compared")
-        return dataclasses.replace(plan, steps=steps)
+        return replace(plan, steps=steps)
 
     def _containers(self, plan: Plan) -> Plan:
         if plan.bundles is None or not plan.bundles.directory.is_dir():
@@ -130,21 +128,19 @@ class Reproduction:
         builds = (step for step in plan.steps if isinstance(step, BuildImage))
         self._built = frozenset(tag for step in builds for tag in step.tags)
         steps = tuple(
-            dataclasses.replace(
+            replace(
                 step,
                 image=self._ids.get(step.image, step.image),
                 pull=PullPolicy.NEVER,
                 mounts=tuple(
-                    dataclasses.replace(mount, name=None)
-                    if isinstance(mount, VolumeMount)
-                    else mount
+                    replace(mount, name=None) if isinstance(mount, VolumeMount) else mount
                     for mount in step.mounts
                 ),
             )
             for step in plan.steps
             if isinstance(step, RunContainer)
         )
-        return dataclasses.replace(plan, steps=steps)
+        return replace(plan, steps=steps)
 
     def _builds(self, step: BuildImage, plan: Plan) -> Iterator[BuildImage]:
         name = _name(step)
@@ -165,10 +161,10 @@ class Reproduction:
         tag = step.tags[0] if step.tags else ""
         if keeps and not tag:
             self._roles.append(_Role(name, image=True, first=True))
-            yield dataclasses.replace(step, outputs=kept)
+            yield replace(step, outputs=kept)
         self._roles.append(_Role(name, tag, image=keeps))
         pull = PullPolicy.MISSING if step.pull is PullPolicy.ALWAYS else step.pull
-        yield dataclasses.replace(
+        yield replace(
             step, tags=(), outputs=(*kept, *moved), no_cache=True, pull=pull, image_id_file=None
         )
 

@@ -5,16 +5,16 @@ It knows no engine, and prints nothing: what happens goes out as events.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import secrets
 import shlex
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
-from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, assert_never
+
+from msgspec import Struct, field
 
 from rootless_build.backend import caller
 from rootless_build.backend.api import (
@@ -39,7 +39,6 @@ from rootless_build.images.bases import substitutes as bases
 from rootless_build.images.own_files import OwnFiles
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.model import errors, mounts, outputs, references, text
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import (
     BundlesError,
     ContainerLeftError,
@@ -75,6 +74,7 @@ from rootless_build.model.plan import (
     VolumeMount,
     digest,
 )
+from rootless_build.model.structs import replace
 from rootless_build.process import identity, programs
 from rootless_build.runner import (
     cache_volumes,
@@ -99,8 +99,7 @@ if TYPE_CHECKING:
 _INTERRUPTED: Final = 128 + signal.SIGINT
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """`rootful` allows what has power over the host. `terminal` allows a
     container to take over rbuild's terminal (never with a JSON log). `own_command`: the container
     runs what the user asked for, not what the recipe says (`rbuild run`): Ctrl-C is its own, and it
@@ -150,8 +149,7 @@ class Options:
     """What hides the secrets that steps give to containers and builds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Foreseen:
+class Foreseen(Struct, frozen=True):
     """A plan as it will be, if nothing is done in between; `keep` makes it the plan."""
 
     plan: Plan
@@ -163,8 +161,7 @@ def needs_engine(plan: Plan) -> bool:
     return not all(isinstance(step, HostCommand) for step in plan.steps)
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Struct, frozen=True):
     """What a run did. `done` says whether anything had to be; `saved` are the seconds that what
     was not done, or was found in a cache, took an earlier run. `container_left`: one that should
     be gone is there.
@@ -281,7 +278,7 @@ class _Run:
                 self._emit(StepFinished(number, of, step.kind, status or 1, watch.seconds))
                 raise
             self._emit(StepFinished(number, of, step.kind, 0, watch.seconds, cached=not done))
-            self._summary = dataclasses.replace(self._summary, done=self._summary.done or done)
+            self._summary = replace(self._summary, done=self._summary.done or done)
         return self._summary
 
     def _rules_here(self) -> Rules | None:
@@ -364,8 +361,8 @@ class _Run:
         building = self._options.building
         if building is not None:
             own = OwnFiles.of(plan, building.own.whole)
-            building = dataclasses.replace(building, own=own)
-            self._options = dataclasses.replace(self._options, building=building)
+            building = replace(building, own=own)
+            self._options = replace(self._options, building=building)
         if self._freshness is not None:
             self._freshness.follow(plan)
         if self._attestor is not None:
@@ -480,7 +477,7 @@ class _Run:
         return True
 
     def _saves(self, seconds: float) -> None:
-        self._summary = dataclasses.replace(self._summary, saved=self._summary.saved + seconds)
+        self._summary = replace(self._summary, saved=self._summary.saved + seconds)
 
     def _build(self, step: BuildImage, reporter: StepReporter) -> bool:
         image_ids.clear(step, self._plan.project)
@@ -654,7 +651,7 @@ class _Run:
         label = ImageLabel(str(self._plan.project), building.fingerprint if building else "")
         limits = self._possible(step.limits, reporter)
         labels = (*step.labels, label.pair)
-        step = dataclasses.replace(step, labels=labels, limits=limits, image_id_file=None)
+        step = replace(step, labels=labels, limits=limits, image_id_file=None)
         if self._options.building is None:
             return self._build_image(step, building, reporter)
         # A run that changes nothing reads no containerfile: 20 ms.
@@ -740,13 +737,13 @@ class _Run:
     ) -> None:
         if self._options.unprivileged:
             step = without_dind(step, image)
-        step = dataclasses.replace(step, limits=self._possible(step.limits, reporter))
+        step = replace(step, limits=self._possible(step.limits, reporter))
         step = self._as_caller(step, image, reporter)
         kept: tuple[VolumeMount, ...] = ()
         if not self._options.fresh:
             kept = cache_volumes.volumes(step, image, self._plan.project)
             self._cached = self._cached or bool(kept)
-        step = dataclasses.replace(
+        step = replace(
             step,
             labels=self._container_labels + step.labels,
             tty=stdio is Stdio.TERMINAL,
@@ -819,7 +816,7 @@ class _Run:
         try:
             yield
         except ContainerLeftError as error:
-            self._summary = dataclasses.replace(self._summary, container_left=True)
+            self._summary = replace(self._summary, container_left=True)
             text = f"{error.message}, and it stays for now: {error.engine_words}".rstrip(": ")
             reporter.notice(error.code, text, Level.WARNING)
 

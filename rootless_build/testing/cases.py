@@ -15,11 +15,11 @@ import termios
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
 import pytest
+from msgspec import Struct
 
 from rootless_build.backend.api import Exit, Image, Stdio
 from rootless_build.model.errors import UnsupportedError
@@ -32,8 +32,7 @@ PATIENCE: Final = 120.0
 SCRIPT: Final = Path(__file__).with_name("driver.py")
 
 
-@dataclass(frozen=True)
-class Ran:
+class Ran(Struct, frozen=True):
     """A container that has ended."""
 
     exit: Exit

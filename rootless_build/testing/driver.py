@@ -7,7 +7,6 @@ container's; 130 after Ctrl-C; 99 after an error, whose words are on standard er
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import sys
 from pathlib import Path
@@ -18,6 +17,7 @@ from rootless_build.host import engine_settings
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.events import Event, OutputLine, ScreenOutput, StepReporter
 from rootless_build.model.plan import BuildImage, RunContainer, from_json
+from rootless_build.model.structs import replace
 from rootless_build.process.signals import signals_interrupt
 
 
@@ -54,7 +54,7 @@ def main(backend: str, stdio: str, plan: str) -> int:
     (step,) = from_json(Path(plan).read_text()).steps
     try:
         with signals_interrupt(), engine_settings() as made:
-            settings = dataclasses.replace(made, network="host")
+            settings = replace(made, network="host")
             with discovery.load(backend).open(settings) as engine:
                 return do(engine, step, Stdio(stdio))
     except KeyboardInterrupt:

@@ -8,7 +8,6 @@ test that ends in an UnsupportedError is skipped, where the error says a way out
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import shutil
 import signal
@@ -24,6 +23,7 @@ from rootless_build.backend import discovery
 from rootless_build.backend.api import Backend, Engine, EngineSettings, Image
 from rootless_build.host import engine_settings
 from rootless_build.model.errors import RbuildError, UnsupportedError
+from rootless_build.model.structs import replace
 from rootless_build.testing.base_root import BASE, write_base_root
 from rootless_build.testing.recorder import Recorder
 from rootless_build.testing.rootless_dockerd import DockerdError, rootless_dockerd
@@ -175,7 +175,7 @@ def settings(user_environment: Mapping[str, str]) -> Iterator[EngineSettings]:
     That saves 0.2 s a container, and a rootless dockerd without a bridge has nothing else.
     """
     with engine_settings(environment=user_environment) as made:
-        yield dataclasses.replace(made, network="host")
+        yield replace(made, network="host")
 
 
 @pytest.fixture(scope="session")

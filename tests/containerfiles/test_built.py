@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import platform
 import stat
 import uuid
@@ -14,6 +13,7 @@ from _pytest.mark import ParameterSet
 
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.model.errors import ContainerfileError, ImageBuildError
+from rootless_build.model.structs import replace
 from rootless_build.testing.recorder import Recorder
 from tests.containerfiles.cases import CASES, Case
 from tests.containerfiles.conftest import Build
@@ -47,7 +47,7 @@ def test_what_comes_out(case: Case, build: Build, building: RewriteOptions, plac
         with pytest.raises(ContainerfileError, match="can't do this") as refused:
             build(args=case.args)
         assert "--allow-inexact" in refused.value.hint
-    allowed = dataclasses.replace(building, allow_inexact=not case.exact)
+    allowed = replace(building, allow_inexact=not case.exact)
     recorder = Recorder()
     try:
         build(recorder=recorder, building=allowed, args=case.args)

@@ -11,7 +11,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ from rootless_build.model.errors import HostError, RecipeError, StepFailedError,
 from rootless_build.model.events import Event, OutputLine, StepReporter
 from rootless_build.model.overrides import Overrides, apply
 from rootless_build.model.plan import BindMount, BuildImage, PullPolicy, RunContainer, Unexpanded
+from rootless_build.model.structs import replace
 from rootless_build.recipes.config import Config
 from rootless_build.runner import run
 from rootless_build.runner.masking import mask_for

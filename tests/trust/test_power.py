@@ -8,7 +8,6 @@ outputs, contexts and secrets of a bake file reach files of the host is what bui
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import socket
@@ -37,6 +36,7 @@ from rootless_build.model.plan import (
     Unexpanded,
     VolumeMount,
 )
+from rootless_build.model.structs import replace
 from rootless_build.runner import host_power, run
 from rootless_build.runner.host_power import Named, Reach, Rules
 from tests.unit.runner.fake_engine import FakeEngine
@@ -45,9 +45,9 @@ THREATS: Final = Path(__file__).parents[2] / "THREATS.md"
 ROW: Final = re.compile(r"\| `(.+)` \| (.+) \| (.+) \| (.+) \|")
 ROOTLESS: Final = Rules(rootless=True, root=False)
 ROOT: Final = Rules(rootless=False, root=True)
-ROOTFUL: Final = dataclasses.replace(ROOT, rootful=True)
-UNPRIVILEGED: Final = dataclasses.replace(ROOTLESS, unprivileged=True)
-ROOT_UNPRIVILEGED: Final = dataclasses.replace(ROOTFUL, unprivileged=True)
+ROOTFUL: Final = replace(ROOT, rootful=True)
+UNPRIVILEGED: Final = replace(ROOTLESS, unprivileged=True)
+ROOT_UNPRIVILEGED: Final = replace(ROOTFUL, unprivileged=True)
 Read = Callable[..., tuple[Plan, Named] | None]
 
 
@@ -172,14 +172,14 @@ def test_the_table_is_whole() -> None:
 
 
 @pytest.mark.parametrize("kind", [RunContainer, BuildImage, Limits])
-def test_every_field_of_a_step_is_judged(kind: type) -> None:
+def test_every_field_of_a_step_is_judged(kind: type[RunContainer | BuildImage | Limits]) -> None:
     """A field that somebody adds has power until this module knows better."""
-    judged = {
+    judged: dict[type[object], set[str]] = {
         RunContainer: {*host_power._OF_RUN, *host_power._HARMLESS_IN_RUN},
         BuildImage: {*host_power._OF_BUILD, *host_power._HARMLESS_IN_BUILD},
         Limits: {*host_power._OF_LIMITS, *host_power._HARMLESS_LIMITS},
-    }[kind]
-    assert {field.name for field in dataclasses.fields(kind)} == judged
+    }
+    assert set(kind.__struct_fields__) == judged[kind]
 
 
 def test_what_is_not_known_has_power(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -258,10 +258,10 @@ def test_what_the_command_line_names_is_the_users(project: Path, tmp_path: Path)
 
 def test_where_nothing_is_isolated_every_step_has_power(project: Path) -> None:
     plan = Plan(project, (RunContainer("x"), BuildImage(project)))
-    rules = dataclasses.replace(ROOT, isolated=False)
+    rules = replace(ROOT, isolated=False)
     assert refused((plan, Named()), rules)
     # An ordinary user's has no power of root's, and it is no project's choice.
-    assert not refused((plan, Named()), dataclasses.replace(UNPRIVILEGED, isolated=False))
+    assert not refused((plan, Named()), replace(UNPRIVILEGED, isolated=False))
 
 
 def test_files_are_reached_with_roots_rights_alone(project: Path) -> None:

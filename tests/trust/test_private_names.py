@@ -8,7 +8,6 @@ those of others.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import stat
 import subprocess
@@ -24,6 +23,7 @@ from rootless_build.bundles import swapping
 from rootless_build.host import engine_settings, gather, lasting_directories, private_directories
 from rootless_build.host.facts import Facts
 from rootless_build.host.lasting_directories import RECORDS, LastingDirectory, is_safe
+from rootless_build.model.structs import replace
 from rootless_build.process import identity
 from rootless_build.process.locks import is_private
 from rootless_build.runner import exports
@@ -61,7 +61,7 @@ def shared(tmp_path: Path) -> Iterator[Path]:
 def facts(tmp_path: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> Facts:
     """A host without XDG_RUNTIME_DIR, whose user has his home on a file server."""
     monkeypatch.setattr("tempfile.tempdir", str(shared))
-    return dataclasses.replace(
+    return replace(
         ORDINARY,
         uid=UID or 1000,
         home=tmp_path,

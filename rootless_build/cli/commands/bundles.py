@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 from plumbum import cli
 
 from rootless_build import bundles
@@ -56,7 +56,7 @@ class Bundles(BundlesOption, Command):
             return self._verify(directory)
 
         files = bundles.list_bundles(directory)
-        told = (Answer("bundle", dataclasses.asdict(file)) for file in files)
+        told = (Answer("bundle", msgspec.structs.asdict(file)) for file in files)
         as_json = self.format == "json"
         self.tell(tables.bundles_json(files) if as_json else tables.bundles(files), *told)
         return 0
@@ -65,7 +65,7 @@ class Bundles(BundlesOption, Command):
 
         source, keyid = signed_with(self.key)
         report = bundles.verify(directory, source)
-        fields = {"directory": directory, **dataclasses.asdict(report), "keyid": keyid}
+        fields = {"directory": directory, **msgspec.to_builtins(report), "keyid": keyid}
         answer = Answer("verified", fields)
         if self.format == "json":
             self.tell(tables.report_json(report), answer)

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from msgspec import Struct
 
 from rootless_build.cli.command import Command
 from rootless_build.cli.views import tables
-from rootless_build.model.data import dataclass
 from rootless_build.model.events import Answer
 from rootless_build.model.text import shown
 
 
-@dataclass(slots=True)
-class Account:
+class Account(Struct):
     """Told as it happens; with `dry` nothing does."""
 
     command: Command
     dry: bool
-    seen: set[str] = field(default_factory=set)
-    ids: set[str] = field(default_factory=set)
+    seen: set[str] = set()
+    ids: set[str] = set()
     """Of images that went, or would."""
-    forgotten: set[str] = field(default_factory=set)
+    forgotten: set[str] = set()
     """Names of builds that are off the record now, or would be."""
     freed: int = 0
     kept: int = 0

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from msgspec import Struct
+
 from rootless_build.backend.api import Engine, ImageLabel, StoredImage, StoredImages
 from rootless_build.cli.commands.clean_account import Account
 from rootless_build.images import removal as image_removal
 from rootless_build.images.image_records import BuildRecord, ImageRecords
-from rootless_build.model.data import dataclass
 from rootless_build.runner import journal
 
 _NO_RECORD = (
@@ -22,8 +23,7 @@ _DOUBTFUL = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """Which images are to go: those built for a `project`, None for every one; those of `rbuild
     base`; those of which only a label says that they are rbuild's. `everywhere`: copies that
     engines made for containers of rbuild's are told too.
@@ -93,8 +93,7 @@ def _remove(
             account.stays(_called(image), stays[image.id])
 
 
-@dataclass(frozen=True, slots=True)
-class _Uses:
+class _Uses(Struct, frozen=True):
     """Images that what is on record needs, and why; `busy` are the checkouts where runs live."""
 
     needed: Mapping[str, str]

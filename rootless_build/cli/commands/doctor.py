@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from plumbum import cli
@@ -21,6 +20,7 @@ from rootless_build.host.examination import Examined, examine
 from rootless_build.host.finding import Cure, Severity
 from rootless_build.model.errors import HostError, UsageError
 from rootless_build.model.events import Answer, Level, Notice
+from rootless_build.model.structs import replace
 
 
 class Doctor(Engine, Bundles, Command):
@@ -74,7 +74,6 @@ class Doctor(Engine, Bundles, Command):
 
     def _host(self) -> tuple[Facts, Sequence[Adaptation]]:
         if self.replay is not None:
-            # cattrs, for this alone.
             from rootless_build.host.facts_json import load  # noqa: PLC0415
 
             return load(Path(self.replay)), ()
@@ -121,7 +120,6 @@ class Doctor(Engine, Bundles, Command):
         return Answer("examined", page.findings_object(found, settings))
 
     def _report(self, facts: Facts, found: Sequence[Examined]) -> Mapping[str, object]:
-        # cattrs, for this alone.
         from rootless_build.host.facts_json import report  # noqa: PLC0415
 
         return report(facts, [one.finding for one in found], os.environ)

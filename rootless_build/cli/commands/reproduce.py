@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import msgspec
 
 from rootless_build.cli.checkout import checkout
 from rootless_build.cli.command import Command
@@ -53,7 +53,7 @@ class Reproduce(Planning, Inexact, Waiting, Command):
             again.ended()
         if not again.same + again.differing and not again.images:
             raise UsageError("this target makes no bundles, so that nothing can be compared")
-        images = [dataclasses.asdict(image) for image in again.images]
+        images = [msgspec.structs.asdict(image) for image in again.images]
         fields = {"same": again.same, "differing": again.differing, "images": images}
         lines = [*map(_of_image, again.images), _verdict(again)]
         self.tell("\n".join(lines), Answer("reproduced", fields))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from types import MappingProxyType
 from typing import Final
+
+import msgspec
 
 from rootless_build.backend.api import Adaptation
 from rootless_build.host.examination import Examined
@@ -97,7 +98,7 @@ def findings_object(
     return {
         "can_build": not blocked,
         "findings": [{"subject": one.subject, **_object(one.finding)} for one in found],
-        "settings": [dataclasses.asdict(row) for row in settings],
+        "settings": [msgspec.structs.asdict(row) for row in settings],
     }
 
 

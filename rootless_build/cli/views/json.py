@@ -1,7 +1,7 @@
 """The JSON log: one object a line, through structlog.
 
 Every object has `event` (the kind, below) and `timestamp` (ISO 8601, UTC). The other fields are
-those of the dataclass of the same name in `rootless_build.model.events`:
+those of the class of the same name in `rootless_build.model.events`:
 
     backend-chosen     name, version, reason
     step-started       step, of, kind, title
@@ -40,11 +40,11 @@ Fields may be added; none is renamed or removed within a major version.
 
 from __future__ import annotations
 
-import dataclasses
 from enum import Enum
 from pathlib import Path
 from typing import Final, TextIO
 
+import msgspec
 import structlog
 
 from rootless_build.model.errors import (
@@ -111,7 +111,7 @@ class JsonView:
             answer = {name: plain(value) for name, value in event.fields.items()}
             self._log.msg(event.name, **answer)
             return
-        fields = {part.name: getattr(event, part.name) for part in dataclasses.fields(event)}
+        fields = msgspec.structs.asdict(event)
         if isinstance(event, BundlesPublished):
             fields["directory"] = str(event.directory)
         self._log.msg(_NAMES[type(event)], **fields)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
+
+import msgspec
 
 from rootless_build.backend.discovery import Candidate
 from rootless_build.bundles import BundleFile, Report
@@ -21,12 +22,12 @@ def bundles(files: Sequence[BundleFile]) -> str:
 
 def bundles_json(files: Sequence[BundleFile]) -> str:
     """A list of objects with the fields of BundleFile."""
-    return _json([dataclasses.asdict(file) for file in files])
+    return _json([msgspec.structs.asdict(file) for file in files])
 
 
 def report_json(report: Report) -> str:
     """An object with the fields of Report."""
-    return _json(dataclasses.asdict(report))
+    return _json(msgspec.to_builtins(report))
 
 
 def backends(found: Sequence[Candidate], chosen: str, reason: str) -> str:

@@ -13,8 +13,9 @@ from collections import deque
 from enum import IntEnum
 from typing import BinaryIO, Final, assert_never
 
+from msgspec import Struct
+
 from rootless_build.cli.views.escapes import for_terminal
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import BundlesError, HostError, RbuildError, StepFailedError
 from rootless_build.model.events import (
     Answer,
@@ -45,8 +46,7 @@ class Verbosity(IntEnum):
     VERBOSE = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Sink:
+class Sink(Struct, frozen=True):
     """A standard stream. `columns` is None when it is not a terminal."""
 
     stream: BinaryIO

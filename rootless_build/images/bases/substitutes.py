@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from rootless_build.backend.api import LABEL_BASE, LABEL_IMAGE, Engine, Image
 from rootless_build.model import references
 from rootless_build.model.errors import ImageNotFoundError, UsageError
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage, PullPolicy
+from rootless_build.model.structs import replace
 
 
 def substitute_bases(step: BuildImage, engine: Engine, reporter: StepReporter) -> BuildImage:
@@ -26,7 +25,7 @@ def substitute_bases(step: BuildImage, engine: Engine, reporter: StepReporter) -
     )
     # The bases are here now: asking again would fail for those that could not be pulled.
     pull = PullPolicy.MISSING if step.pull is PullPolicy.ALWAYS else step.pull
-    return dataclasses.replace(step, pull=pull, substitutes=step.substitutes + substitutes)
+    return replace(step, pull=pull, substitutes=step.substitutes + substitutes)
 
 
 def stand_in(wanted: str, pull: PullPolicy, engine: Engine, reporter: StepReporter) -> str | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterable
 from typing import Final
 
 from rootless_build.images.containerfile.syntax import SPACE, Flag, Instruction
+from rootless_build.model.structs import replace
 
 _QUOTED: Final = "\\'\"" + SPACE
 
@@ -31,7 +31,7 @@ def exec_form(instruction: Instruction, strings: Iterable[str]) -> Instruction:
     """A RUN whose command is a JSON array; its heredocs are gone."""
     words = tuple(strings)
     new = with_parts(instruction, instruction.flags, json.dumps(words, ensure_ascii=False), words)
-    return dataclasses.replace(new, heredocs=())
+    return replace(new, heredocs=())
 
 
 def copy(
@@ -41,7 +41,7 @@ def copy(
     words = (*sources, destination)
     plain = all(word and not any(each in word for each in SPACE + "[") for word in words)
     body = " ".join(words) if plain else json.dumps(words, ensure_ascii=False)
-    base = dataclasses.replace(instruction, keyword="COPY", heredocs=())
+    base = replace(instruction, keyword="COPY", heredocs=())
     return with_parts(base, tuple(flags), body, None if plain else words)
 
 
@@ -51,7 +51,7 @@ def with_parts(
     """The instruction with these flags and arguments; its text is written anew."""
     head = " ".join([instruction.keyword, *map(flag_text, flags)])
     text = f"{head} {body}" if body else head
-    return dataclasses.replace(
+    return replace(
         instruction,
         text=text,
         flags=flags,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import Final
 
 from rootless_build.images.containerfile.edit import with_parts
 from rootless_build.images.containerfile.syntax import Containerfile, Flag, Instruction
+from rootless_build.model.structs import replace
 
 _EXPANDED: Final = (
     *("ADD", "ARG", "COPY", "ENV", "EXPOSE", "FROM", "LABEL", "STOPSIGNAL", "USER", "VOLUME"),
@@ -18,16 +18,14 @@ _EXPANDED: Final = (
 
 def with_backslash(file: Containerfile) -> Containerfile:
     """The same file, every instruction on one line."""
-    return dataclasses.replace(
-        file, escape="\\", instructions=tuple(map(_instruction, file.instructions))
-    )
+    return replace(file, escape="\\", instructions=tuple(map(_instruction, file.instructions)))
 
 
 def _instruction(instruction: Instruction) -> Instruction:
     if instruction.inner is not None:
         inner = _instruction(instruction.inner)
         new = with_parts(instruction, (), inner.text, None)
-        return dataclasses.replace(new, inner=inner)
+        return replace(new, inner=inner)
     # A flag has been read already, but its value is a word.
     flags = tuple(
         Flag(flag.name, flag.value and _word(flag.value), flag.offset) for flag in instruction.flags

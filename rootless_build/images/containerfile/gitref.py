@@ -10,7 +10,7 @@ import re
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
 
 _SCP: Final = re.compile(r"[a-zA-Z0-9_.-]+@[a-zA-Z0-9.-]+:(?!//)[^#?]+")
 _TRUE: Final = ("1", "t", "T", "true", "TRUE", "True")
@@ -25,8 +25,7 @@ class GitRefError(ValueError):
     """It is a git repository, and what is asked of it contradicts itself or is not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class GitRef:
+class GitRef(Struct, frozen=True):
     """`ref` is a branch, a tag or a commit, empty for the default branch. None: not said."""
 
     remote: str

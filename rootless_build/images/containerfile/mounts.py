@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from typing import Final
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
 
 TYPES: Final = ("bind", "cache", "tmpfs", "secret", "ssh")
 _SHARING: Final = ("shared", "private", "locked")
@@ -48,8 +48,7 @@ class MountError(ValueError):
         self.known = known
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(Struct, frozen=True):
     """Values as written, variables included. `writable` None: what the type's default is.
 
     `others` are options that no rule touches, such as `id=…`.

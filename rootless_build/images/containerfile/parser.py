@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
-from dataclasses import field
 from typing import Final
+
+from msgspec import Struct
 
 from rootless_build.images.containerfile.syntax import (
     BLANK,
@@ -18,8 +18,8 @@ from rootless_build.images.containerfile.syntax import (
     Position,
 )
 from rootless_build.images.containerfile.words import Modes, WordError, expand
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import ContainerfileError
+from rootless_build.model.structs import replace
 
 _DIRECTIVE: Final = re.compile(r"([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$")
 _DIRECTIVES: Final = ("syntax", "escape", "check")
@@ -52,13 +52,12 @@ def word_spans(body: str) -> tuple[tuple[int, int], ...]:
     return tuple(match.span() for match in re.finditer(f"[^{re.escape(BLANK)}]+", body))
 
 
-@dataclass(slots=True)
-class _Line:
+class _Line(Struct):
     """A logical line while it is put together."""
 
     number: int
     text: str = ""
-    segments: list[tuple[int, Position]] = field(default_factory=list)
+    segments: list[tuple[int, Position]] = []
     ended: bool = False
 
     def add(self, piece: str, position: Position) -> None:
@@ -154,7 +153,7 @@ class _Parser:
         made = self._parse_instruction(text, segments, line.number)
         heredocs = self._heredocs(made)
         source = "".join(self._lines[line.number - 1 : self._at])
-        return dataclasses.replace(made, heredocs=heredocs, end_line=self._at, source=source)
+        return replace(made, heredocs=heredocs, end_line=self._at, source=source)
 
     def _parse_instruction(
         self,

@@ -12,11 +12,10 @@ import posixpath
 import re
 import string
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import field
 from enum import Enum
 from typing import Final
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
 
 BLANK: Final = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     map(chr, range(0x2000, 0x200B))
@@ -47,8 +46,7 @@ class _Wild(Enum):
     """`**` at the end."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Class:
+class _Class(Struct, frozen=True):
     """Characters in brackets; `crosses`: a slash may be among them."""
 
     expression: re.Pattern[str]
@@ -59,8 +57,7 @@ _Token = str | _Wild | _Class
 """A string is one character."""
 
 
-@dataclass(slots=True)
-class Pattern:
+class Pattern(Struct):
     """One of them, as it is compared: a clean path without `!`.
 
     `problem` says why it can't be; BuildKit too tells it only when it comes to compare.
@@ -72,8 +69,8 @@ class Pattern:
     expression: str = ""
     """For whole paths; empty where only the automaton can tell."""
     tokens: tuple[_Token, ...] = ()
-    _compiled: re.Pattern[str] | None = field(default=None)
-    _automaton: _Automaton | None = field(default=None)
+    _compiled: re.Pattern[str] | None = None
+    _automaton: _Automaton | None = None
 
     @classmethod
     def of(cls, text: str, *, exception: bool = False) -> Pattern:
@@ -483,8 +480,7 @@ def _written(token: _Token) -> str:
     return token.expression.pattern if isinstance(token, _Class) else re.escape(token)
 
 
-@dataclass(slots=True)
-class _Automaton:
+class _Automaton(Struct):
     """All states are followed at once, each a bit of a number: one place for each token, and two
     for `**`, before it and within it. A bit moves on to the next place.
     """
@@ -495,8 +491,8 @@ class _Automaton:
     """Places that need no character."""
     jumps: int = 0
     """Places from which the next but one needs none."""
-    _kept: dict[str, int] = field(default_factory=dict)
-    _passed: dict[str, int] = field(default_factory=dict)
+    _kept: dict[str, int] = {}
+    _passed: dict[str, int] = {}
 
     @classmethod
     def of(cls, tokens: tuple[_Token, ...]) -> _Automaton:

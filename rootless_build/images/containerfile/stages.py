@@ -8,22 +8,21 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field
 from typing import Final
+
+from msgspec import Struct
 
 from rootless_build.images.containerfile import mounts
 from rootless_build.images.containerfile.parser import logical_words
 from rootless_build.images.containerfile.syntax import BLANK, Containerfile, Instruction
 from rootless_build.images.containerfile.words import WordError, expand, raw_words
-from rootless_build.model.data import dataclass
 
 DEFAULT_SHELL: Final = ("/bin/sh", "-c")
 SCRATCH: Final = "scratch"
 _BLANKS: Final = re.compile(f"[{re.escape(BLANK)}]+")
 
 
-@dataclass(slots=True)
-class Stage:
+class Stage(Struct):
     """`base` is the image or stage it starts from, variables replaced; None where they can't be.
 
     `others` are what COPY --from and mounts name, as written.
@@ -32,7 +31,7 @@ class Stage:
     begin: Instruction
     base: str | None
     name: str | None
-    instructions: list[Instruction] = field(default_factory=list)
+    instructions: list[Instruction] = []
 
     @property
     def others(self) -> tuple[str, ...]:
@@ -40,8 +39,7 @@ class Stage:
         return tuple(name for each in self.instructions for name in sources(each))
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Struct, frozen=True):
     """What a build inherits from an image. `id` tells it from others."""
 
     environment: tuple[tuple[str, str], ...] = ()
@@ -50,8 +48,7 @@ class Image:
     id: str = ""
 
 
-@dataclass(slots=True)
-class Scope:
+class Scope(Struct):
     """What holds where an instruction stands.
 
     `variables` are the ARGs and ENVs in force; `working_directory` is absolute. `complete` is
@@ -59,12 +56,12 @@ class Scope:
     `working_directory` starts is a guess.
     """
 
-    variables: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = {}
     working_directory: str = "/"
     shell: tuple[str, ...] = DEFAULT_SHELL
     directory_known: bool = True
     complete: bool = True
-    environment: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = {}
 
     def copy(self) -> Scope:
         """A stage that starts from this one: ENV is inherited, ARG is not."""
@@ -78,8 +75,7 @@ class Scope:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Struct, frozen=True):
     """What a build is given: `--build-arg`, and the arguments of its platform."""
 
     arguments: Mapping[str, str]

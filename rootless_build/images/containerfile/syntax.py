@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 SPACE: Final = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -15,16 +16,14 @@ BLANK: Final = "\t\v\f\r "
 """What separates an instruction's words."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
+class Position(Struct, frozen=True, order=True):
     """Line and column in the file, both from 1."""
 
     line: int
     column: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(Struct, frozen=True):
     """`--name=value` between an instruction's name and its arguments; quotes are gone.
 
     `value` None: the flag has no `=`. `offset` is where it begins in the instruction's text.
@@ -38,8 +37,7 @@ class Flag:
         return f"--{self.name}" if self.value is None else f"--{self.name}={self.value}"
 
 
-@dataclass(frozen=True, slots=True)
-class Heredoc:
+class Heredoc(Struct, frozen=True):
     """`<<NAME`: `content` as in the file, its last newline included.
 
     `expand` is false where a part of the name is quoted, `strip_tabs` is `<<-`. `line` is that of
@@ -61,8 +59,7 @@ class Heredoc:
         return "".join(line.lstrip("\t") for line in self.content.splitlines(keepends=True))
 
 
-@dataclass(frozen=True, slots=True)
-class Instruction:
+class Instruction(Struct, frozen=True):
     """One instruction.
 
     `keyword` is upper case. `text` is the instruction on one line, without comments and
@@ -103,8 +100,7 @@ class Instruction:
         return flag.value if flag else None
 
 
-@dataclass(frozen=True, slots=True)
-class Containerfile:
+class Containerfile(Struct, frozen=True):
     """`name` is for messages. `escape` is the character that continues and quotes.
 
     `directives` are those at the head of the file (`syntax`, `escape`, `check`): name, value and

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import field
 from typing import Final
 
+from msgspec import Struct
+
 from rootless_build.images.containerfile.syntax import SPACE
-from rootless_build.model.data import dataclass
 
 _SPECIAL_PARAMETERS: Final = "@*#?-$!0"
 _AFTER_HEREDOC: Final = "\t\r "
@@ -24,8 +24,7 @@ class WordError(ValueError):
     """Quotes or a substitution that never end, an operator that does not exist, `${X:?}` unset."""
 
 
-@dataclass(frozen=True, slots=True)
-class Modes:
+class Modes(Struct, frozen=True):
     """How text is read.
 
     `raw_quotes` leaves quotes where they are, `raw_escapes` the escape characters, `keep_unset`
@@ -38,8 +37,7 @@ class Modes:
     plain: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Substitution:
+class Substitution(Struct, frozen=True):
     """A `$…` at `begin` to `end` of the text, and what it stands for.
 
     `operator` is empty for `$X` and `${X}`, else what follows the name: `:-`, `#`, `/`. `odd`: it,
@@ -55,8 +53,7 @@ class Substitution:
     odd: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Expanded:
+class Expanded(Struct, frozen=True):
     """`words` are split at white space that is not quoted. `unset` are names without a value."""
 
     text: str
@@ -162,9 +159,8 @@ def _replace(value: str, text: str, replacement: str, *, everywhere: bool) -> st
     return expression.sub(lambda _: replacement, value, count=0 if everywhere else 1)
 
 
-@dataclass(slots=True)
-class _Words:
-    found: list[str] = field(default_factory=list)
+class _Words(Struct):
+    found: list[str] = []
     current: str = ""
     inside: bool = False
 

@@ -12,13 +12,13 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
-from dataclasses import field
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from msgspec import Struct, field
+
 from rootless_build.files import below
 from rootless_build.images.containerfile.patterns import PatternError, Patterns, file_name
-from rootless_build.model.data import dataclass
 
 _CHUNK: Final = 1024 * 1024
 _WILDCARDS: Final = frozenset("*?[")
@@ -33,8 +33,7 @@ class _Found(NamedTuple):
     ignored: bool
 
 
-@dataclass(slots=True)
-class BuildContext:
+class BuildContext(Struct):
     """A directory without what is ignored. Digests are computed once.
 
     Raises OSError for what can't be read, PatternError for an ignore file that rbuild can't read.
@@ -42,7 +41,7 @@ class BuildContext:
 
     root: Path
     ignored: Patterns = field(default_factory=lambda: Patterns(()))
-    _digests: dict[str, str] = field(default_factory=dict)
+    _digests: dict[str, str] = {}
 
     def digest(self, source: str) -> str:
         """A sha256, in hex, of what is at `source`: names, modes, links and bytes.

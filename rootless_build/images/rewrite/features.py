@@ -10,7 +10,7 @@ import re
 from enum import Enum
 from typing import Final
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
 
 Version = tuple[int, ...]
 _NEVER: Final[Version] = (9999,)
@@ -59,8 +59,7 @@ class Feature(Enum):
     START_INTERVAL = "HEALTHCHECK --start-interval"
 
 
-@dataclass(frozen=True, slots=True)
-class Since:
+class Since(Struct, frozen=True):
     """The first version that has a feature, and how that is known."""
 
     version: Version
@@ -145,8 +144,7 @@ _TABLES: Final = {"buildah": BUILDAH, "docker-classic": CLASSIC}
 _NUMBERS: Final = re.compile(r"\d+(?:\.\d+)*")
 
 
-@dataclass(frozen=True, slots=True)
-class Builder:
+class Builder(Struct, frozen=True):
     """What reads the containerfile. `shown` is its name for a person: `podman 4.3.1`."""
 
     kind: str

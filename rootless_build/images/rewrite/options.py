@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from msgspec import Struct
+
 from rootless_build.images.own_files import OwnFiles
-from rootless_build.model.data import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class RewriteOptions:
+class RewriteOptions(Struct, frozen=True):
     """How image builds are done. `builder` is the engine's name and version (`podman 4.3.1`),
     empty where it is not known. `data` is the user's directory for what was fetched. `own` are the
     places of rbuild's own files, which reach no build context.

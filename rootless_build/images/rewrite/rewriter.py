@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
-from dataclasses import field
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct, field
 
 from rootless_build.images.containerfile import grammar, mounts
 from rootless_build.images.containerfile.edit import new, render, with_body, with_parts
@@ -31,7 +31,7 @@ from rootless_build.images.rewrite.rules import apply_rules
 from rootless_build.images.rewrite.rules.mount_content import context_stage, stage_name
 from rootless_build.images.rewrite.state import FILES, Rewrite, RewriteState, Site, fingerprint
 from rootless_build.model import platforms
-from rootless_build.model.data import dataclass
+from rootless_build.model.structs import replace
 
 _TRIGGERS: Final = (
     *(
@@ -55,16 +55,14 @@ _TRIGGERS: Final = (
 """Without any of these in it nothing is to be rewritten."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """An instruction of the new file, and the one of the old file that it stands for."""
 
     now: Instruction
     origin: Instruction | None
 
 
-@dataclass(frozen=True, slots=True)
-class Rewritten:
+class Rewritten(Struct, frozen=True):
     """`text` is the new file. `heading` and `stages` are its lines; of the stages those that were
     added have lines without an origin. `files`: whether it needs the build context FILES.
     """
@@ -101,15 +99,14 @@ def unchanged(work: RewriteState) -> Rewritten:
     )
 
 
-@dataclass(slots=True)
-class _Part:
+class _Part(Struct):
     """A stage on its way."""
 
     number: int
     stage: Stage
     base: int | None
     """The stage that it goes on from."""
-    lines: list[Line] = field(default_factory=list)
+    lines: list[Line] = []
     scope: Scope = field(default_factory=Scope)
 
 
@@ -209,7 +206,7 @@ class _Rewriter:
         inner = instruction.inner
         if inner is None:
             return (instruction,)
-        inner = dataclasses.replace(inner, heredocs=instruction.heredocs)
+        inner = replace(inner, heredocs=instruction.heredocs)
         count = self._work.count
         done = apply_rules(inner, at)
         if done == (inner,):
@@ -217,7 +214,7 @@ class _Rewriter:
         if len(done) > 1 or self._work.count != count:
             message = "an ONBUILD can't be rewritten that takes files from elsewhere"
             raise at.error(message, "use a newer engine")
-        return (dataclasses.replace(with_body(instruction, done[0].text), heredocs=()),)
+        return (replace(with_body(instruction, done[0].text), heredocs=()),)
 
     def _at(self, instruction: Instruction, scope: Scope, number: int) -> Site:
         return Site(
@@ -368,7 +365,7 @@ def _rename_in_flag(flag: Flag, keyword: str, renamed: Callable[[str], str]) -> 
     if keyword == "RUN" and flag.name == "mount":
         mount = mounts.parse(value)
         if mount.origin is not None and renamed(mount.origin) != mount.origin:
-            changed = dataclasses.replace(mount, origin=renamed(mount.origin))
+            changed = replace(mount, origin=renamed(mount.origin))
             return Flag(flag.name, str(changed), flag.offset)
     return flag
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -27,6 +26,7 @@ from rootless_build.model import platforms, references
 from rootless_build.model.errors import ContainerfileError, ImageBuildError, RecipeError
 from rootless_build.model.events import Level, StepReporter
 from rootless_build.model.plan import BuildImage
+from rootless_build.model.structs import replace
 from rootless_build.process import identity
 
 
@@ -99,7 +99,7 @@ def _locate(error: ImageBuildError, step: BuildImage, file: Path) -> None:
     wanted = failed.text.split()
     lines = [each.line for each in parsed.instructions if each.text.split() == wanted]
     if len(lines) == 1:
-        error.at(dataclasses.replace(failed, place=f"{_display_name(file, step)}:{lines[0]}"))
+        error.at(replace(failed, place=f"{_display_name(file, step)}:{lines[0]}"))
 
 
 def explain(step: BuildImage, name: str) -> tuple[Rewrite, ...]:
@@ -268,7 +268,7 @@ def _write_containerfile(
     contexts = step.build_contexts
     if files:
         contexts = (*contexts, (FILES, str(directory / "files")))
-    return dataclasses.replace(step, containerfile=new, build_contexts=contexts)
+    return replace(step, containerfile=new, build_contexts=contexts)
 
 
 def _is_classic(builder: Builder | None) -> bool:
@@ -291,7 +291,7 @@ def _with_ignore_file(step: BuildImage, file: Path, own: OwnFiles, directory: Pa
     text = with_rules(given, own.rules(step.context))
     encoded = text.encode("utf-8", errors="surrogateescape")
     new.with_name(f"{new.name}.dockerignore").write_bytes(encoded)
-    return dataclasses.replace(step, containerfile=new)
+    return replace(step, containerfile=new)
 
 
 def _without_own(step: BuildImage, own: OwnFiles, directory: Path, *, classic: bool) -> BuildImage:
@@ -312,8 +312,8 @@ def _without_own(step: BuildImage, own: OwnFiles, directory: Path, *, classic: b
     file = containerfile(step) if classic else None
     if file and not _leaves_out(_read_ignore_file(step, file), own.found(context)):
         context = Path(without(str(context), "context"))
-        step = dataclasses.replace(step, containerfile=file)
-    return dataclasses.replace(step, context=context, build_contexts=contexts)
+        step = replace(step, containerfile=file)
+    return replace(step, context=context, build_contexts=contexts)
 
 
 def _copy_without(context: Path, own: OwnFiles, target: Path) -> Path:

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import field
 from typing import Final
+
+from msgspec import Struct
 
 from rootless_build.backend.api import LABEL_IMAGE
 from rootless_build.images.containerfile.parser import logical_words
 from rootless_build.images.containerfile.syntax import Instruction
 from rootless_build.images.rewrite.rewriter import Line, Rewritten
 from rootless_build.images.rewrite.state import abbreviate
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import ImageBuildError
 from rootless_build.model.events import ForwardingReporter, StepReporter, Stream
+from rootless_build.model.structs import replace
 
 _ERROR_END: Final = b'": '
 """How an engine goes on after the text of an instruction in its error."""
 
 
-@dataclass(slots=True)
-class _Current:
+class _Current(Struct):
     """The instruction the engine is at: its text as the engine has it, and where it is from."""
 
     text: str
     line: Line
-    echo: dict[Stream, bytes] = field(default_factory=dict)
+    echo: dict[Stream, bytes] = {}
 
 
 class OriginalReporter(ForwardingReporter):
@@ -118,7 +117,7 @@ class OriginalReporter(ForwardingReporter):
         text = abbreviate(origin) if origin else "a step that rbuild added"
         if failed is not None:
             place = f"{self._name}:{origin.line}" if origin else failed.place
-            error.at(dataclasses.replace(failed, text=text, place=place))
+            error.at(replace(failed, text=text, place=place))
         message = _message(current.line.now)
         for known in (message, current.line.now.text, current.text):
             error.engine_words = error.engine_words.replace(known, text)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import field
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from rootless_build.images.containerfile.grammar import error
 from rootless_build.images.containerfile.stages import Given, Image, Scope, Stage
 from rootless_build.images.containerfile.syntax import Containerfile, Instruction
 from rootless_build.images.rewrite.build_context import BuildContext
 from rootless_build.images.rewrite.features import Builder, Feature
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import ContainerfileError
 
 FILES: Final = "rbuild-files"
@@ -24,8 +24,7 @@ CONTEXT: Final = "rbuild-context"
 _UNKNOWN: Final = "0" * 12
 
 
-@dataclass(frozen=True, slots=True)
-class Rewrite:
+class Rewrite(Struct, frozen=True):
     """What a rule did to the instruction at `line`, and why.
 
     `differs` says what is not as it would be with BuildKit; empty for an exact rewrite. `refused`
@@ -40,8 +39,7 @@ class Rewrite:
     refused: bool = False
 
 
-@dataclass(slots=True)
-class RewriteState:
+class RewriteState(Struct):
     """One file for one build.
 
     `directory` is where files may be put; None: nothing is done, the rewrites are only told.
@@ -64,10 +62,10 @@ class RewriteState:
     allow_inexact: bool = False
     local: bool = True
     """Whether the engine sees this host's files."""
-    rewrites: list[Rewrite] = field(default_factory=list)
+    rewrites: list[Rewrite] = []
     needs_files: bool = False
     needs_context: bool = False
-    derived: dict[int, list[tuple[str, tuple[Instruction, ...]]]] = field(default_factory=dict)
+    derived: dict[int, list[tuple[str, tuple[Instruction, ...]]]] = {}
     """Stages to be put before the stage of that number: the name, and the instructions."""
     count: int = 0
 
@@ -111,8 +109,7 @@ class RewriteState:
         return name
 
 
-@dataclass(slots=True)
-class Site:
+class Site(Struct):
     """Where a rule is applied: the instruction as the file has it, and what holds there."""
 
     work: RewriteState

@@ -7,7 +7,6 @@ be reached, and no process outside. What was denied is told, since a build would
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import re
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Final, TypedDict, cast
 
 from rootless_build.model.errors import HostError
+from rootless_build.model.structs import replace
 from rootless_build.process import mute_terminal, programs
 from rootless_build.process.programs import Completed, Environment
 from rootless_build.process.sandbox.mounts import Box
@@ -108,7 +108,7 @@ class Sandbox:
                     raise _ended_error(str(error)) from error
                 if box.overlaid:
                     # Not every file system can be the lower one of an overlay.
-                    self._why, box = str(error), dataclasses.replace(box, overlaid=False)
+                    self._why, box = str(error), replace(box, overlaid=False)
                     self._overlaid = False
                 else:
                     self.problem = self._why or str(error)

@@ -14,7 +14,8 @@ import struct
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.process.sandbox.kernel import Machine
 
 _LOAD, _AND, _RETURN, _JUMP_EQUAL, _JUMP_LEAST = 0x20, 0x54, 0x06, 0x15, 0x35
@@ -33,8 +34,7 @@ _INTERFACES: Final = (0x8912, 0x8915)
 """SIOCGIFCONF and SIOCGIFADDR: addresses, asked for without netlink."""
 
 
-@dataclass(frozen=True, slots=True)
-class NotifiedCall:
+class NotifiedCall(Struct, frozen=True):
     """A call that is told. `paths` are the numbers of its arguments (directory, path); a directory
     of None is the process's own, and without a path it is the directory itself, or a file.
     """

@@ -13,7 +13,8 @@ import signal
 from collections.abc import Sequence
 from typing import Final, NoReturn
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.process.sandbox import filter as calls
 from rootless_build.process.sandbox import kernel, mounts, traces
 from rootless_build.process.sandbox.mounts import Box, Layers
@@ -25,8 +26,7 @@ belongs to others."""
 _FAILED: Final = 125
 
 
-@dataclass(frozen=True, slots=True)
-class _Caller:
+class _Caller(Struct, frozen=True):
     machine: kernel.Machine
     groups: Sequence[int]
 

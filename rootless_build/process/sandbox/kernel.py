@@ -8,7 +8,7 @@ import os
 import platform
 from typing import Final
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
 
 CLONE_NEW: Final = 0x10000000 | 0x00020000 | 0x20000000 | 0x08000000 | 0x40000000
 """Namespaces for users, mounts, processes, IPC and network."""
@@ -35,8 +35,7 @@ _WRITE_FILE, _REFER = 1 << 1, 1 << 13
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(Struct, frozen=True):
     """What differs between machines: the numbers of calls."""
 
     architecture: int

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Final
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.process.sandbox import kernel
 
 _NODES: Final = ("null", "zero", "full", "random", "urandom")
@@ -16,8 +17,7 @@ _HARMLESS: Final = kernel.READ_ONLY | kernel.NO_SUID | kernel.NO_DEVICES
 _QUEUES: Final = "/dev/mqueue"
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(Struct, frozen=True):
     """What a sandbox shows: everything, read-only, but for what is named here.
 
     `directory` is where the program starts, and `checkout` what an overlay is laid over, where that
@@ -39,8 +39,7 @@ class Box:
         return (*((self.checkout,) if self.overlaid else ()), *self.kept, *self.private)
 
 
-@dataclass(frozen=True, slots=True)
-class Layers:
+class Layers(Struct, frozen=True):
     """Descriptors of the checkout, and of what was changed in it; `begun` is what the private
     directories had in them before anything ran.
     """

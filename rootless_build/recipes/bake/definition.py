@@ -5,15 +5,15 @@ Source: bake/bake.go of buildx.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
 from fnmatch import fnmatchcase
 from typing import Final
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.model.errors import RecipeError, UnknownTargetError
+from rootless_build.model.structs import replace
 from rootless_build.recipes.bake.overrides import Overrides, overridden
 from rootless_build.recipes.bake.source import Place, nearest, refused
 from rootless_build.recipes.bake.target import Group, Target, merged, normal
@@ -23,8 +23,7 @@ _LINK: Final = "target:"
 DEFAULT: Final = "default"
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(Struct, frozen=True):
     """All groups, and all targets, each name once.
 
     `notes` are about the files as a whole; `empty` are blocks whose matrix makes no target.
@@ -33,11 +32,10 @@ class Definition:
     groups: tuple[Group, ...]
     targets: Mapping[str, Target]
     notes: tuple[str, ...] = ()
-    empty: Mapping[str, Place] = field(default_factory=dict)
+    empty: Mapping[str, Place] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(Struct, frozen=True):
     """The targets to build, each after those it links to.
 
     `asked` are those that were asked for, `named` those of them by their own name and no group's.
@@ -120,11 +118,10 @@ def _members(
     return known[name]
 
 
-@dataclass
-class _Resolution:
+class _Resolution(Struct):
     definition: Definition
     overrides: Overrides
-    resolved: dict[str, Target] = field(default_factory=dict)
+    resolved: dict[str, Target] = {}
 
     def add(self, name: str, made: dict[str, Target], visited: tuple[str, ...]) -> None:
         """Put a target, and before it those it links to, into `made`."""
@@ -154,7 +151,7 @@ class _Resolution:
         if name not in self.resolved:
             found = self._inherited(name, {})
             assert found is not None  # noqa: S101 - only a cycle gives none, below the first
-            self.resolved[name] = dataclasses.replace(found, inherits=())
+            self.resolved[name] = replace(found, inherits=())
         return self.resolved[name]
 
     def _inherited(self, name: str, visited: dict[str, Target | None]) -> Target | None:
@@ -178,7 +175,7 @@ class _Resolution:
         for parent in own.inherits or ():
             inherited = self._inherited(parent, visited)
             if inherited is not None:
-                base = dataclasses.replace(merged(base, inherited), inherits=())
+                base = replace(merged(base, inherited), inherits=())
         made = normal(overridden(merged(base, own), self.overrides.for_target(name)))
         visited[name] = made
         return made

@@ -12,10 +12,10 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import field
 from typing import Final
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.recipes.bake.hcl import types
 from rootless_build.recipes.bake.hcl.budget import Budget
 from rootless_build.recipes.bake.hcl.evaluate import Local, Scope, evaluate, text_of
@@ -65,8 +65,7 @@ _TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE: Final = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
 
-@dataclass(frozen=True, slots=True)
-class Definitions:
+class Definitions(Struct, frozen=True):
     """What the files define, in their order.
 
     `groups` and `targets` may have several of one name. `renamed` are the groups that a matrix
@@ -80,8 +79,7 @@ class Definitions:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Instance:
+class _Instance(Struct, frozen=True):
     """A block with one combination of its matrix."""
 
     block: Block
@@ -89,13 +87,12 @@ class _Instance:
     scope: Scope
 
 
-@dataclass(slots=True)
-class _Memory:
+class _Memory(Struct):
     """What is known so far, and what is being found out."""
 
-    variables: dict[str, Value] = field(default_factory=dict)
-    attributes: dict[tuple[int, str], Value] = field(default_factory=dict)
-    busy: set[object] = field(default_factory=set)
+    variables: dict[str, Value] = {}
+    attributes: dict[tuple[int, str], Value] = {}
+    busy: set[object] = set()
 
 
 class Document:

@@ -9,9 +9,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from msgspec import Struct
+
 from rootless_build.files import plain
 from rootless_build.model import platforms
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import RecipeError, reason
 from rootless_build.recipes.bake import json_file
 from rootless_build.recipes.bake import names as default_names
@@ -23,8 +24,7 @@ from rootless_build.recipes.bake.hcl.syntax import Body
 from rootless_build.recipes.bake.source import LARGEST, BakeError, Source
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where bake is run: its directory, its environment, and `--var` on its command line."""
 
     directory: Path

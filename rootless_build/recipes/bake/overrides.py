@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Final, cast
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.model.errors import RecipeError
 from rootless_build.recipes.bake import entries
 from rootless_build.recipes.bake.entries import BadEntryError, Entry
@@ -28,8 +29,7 @@ _NAMED: Final = ("args", "contexts", "labels", "extra-hosts", "resources", "secr
 _SWITCHES: Final = ("load", "push")
 
 
-@dataclass(frozen=True, slots=True)
-class Override:
+class Override(Struct, frozen=True):
     """One `--set`, or several of one key: `values` in their order."""
 
     key: str
@@ -39,8 +39,7 @@ class Override:
     written: str
 
 
-@dataclass(frozen=True, slots=True)
-class Overrides:
+class Overrides(Struct, frozen=True):
     """All of them, by target."""
 
     by_target: Mapping[str, tuple[Override, ...]]

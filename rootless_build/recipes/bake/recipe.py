@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.outputs import keeps_image
 from rootless_build.model.plan import BuildImage, Plan
+from rootless_build.model.structs import replace
 from rootless_build.recipes import results
 from rootless_build.recipes.bake import definition, files, overrides
 from rootless_build.recipes.bake import steps as target_steps
 from rootless_build.recipes.request import Request
 
 
-@dataclass(frozen=True, slots=True)
-class Bake:
+class Bake(Struct, frozen=True):
     """One bake: `files` by `-f`, `overrides` by `--set`, `variables` by `--var`."""
 
     directory: Path
@@ -28,8 +28,7 @@ class Bake:
     variables: Mapping[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Baked:
+class Baked(Struct, frozen=True):
     """`files` are the names of those that were read."""
 
     steps: tuple[BuildImage, ...]
@@ -68,7 +67,7 @@ def image_targets(request: Request) -> tuple[str, ...]:
 
 def _keeps(request: Request, name: str) -> bool:
     try:
-        made = read(dataclasses.replace(request, targets=(name,))).steps
+        made = read(replace(request, targets=(name,))).steps
     except RecipeError:
         return False
     return any(

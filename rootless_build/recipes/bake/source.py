@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct
 
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.plan import Origin
@@ -15,16 +16,14 @@ LARGEST: Final = 512 * 1024
 _INSTEAD: Final = "an rbuild.toml, or `--set` on bake's command line, can say it another way"
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A file that is read. `name` is as the command line or the look-up has it."""
 
     name: str
-    text: str = field(repr=False)
+    text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A position in a file; `line` and `column` count from 1, `column` in characters."""
 
     source: Source

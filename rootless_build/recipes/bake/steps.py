@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.plan import BuildImage, BuildOutput, Limits, Pairs, PullPolicy
 from rootless_build.model.platforms import BadPlatformError, directory, several
+from rootless_build.model.structs import replace
 from rootless_build.recipes import source_date_epoch
 from rootless_build.recipes.bake.definition import Chosen, link
 from rootless_build.recipes.bake.entries import Entry, written
@@ -34,11 +34,10 @@ _WORDS: Final = frozenset({"memory", "memory-swap", "cpuset-cpus", "cpuset-mems"
 """What `resources` may limit."""
 
 
-@dataclass
-class _Maker:
+class _Maker(Struct):
     directory: Path
     environment: Mapping[str, str]
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = []
 
     @property
     def around(self) -> Surroundings:
@@ -67,14 +66,14 @@ def steps(
         base = _base(maker, target)
         platforms = _platforms(target)
         for platform in platforms or (None,):
-            step = dataclasses.replace(
+            step = replace(
                 base,
                 platforms=(platform,) if platform else (),
                 build_contexts=_contexts(maker, target, links, platform),
             )
             if links.wanted(name):
                 tag = links.tag(name, platform)
-                made.append(dataclasses.replace(step, tags=(tag,), outputs=()))
+                made.append(replace(step, tags=(tag,), outputs=()))
             if name in asked:
                 made.append(_with_outputs(maker, target, step, platform, platforms))
     return tuple(made), tuple(dict.fromkeys(maker.notes))
@@ -131,7 +130,7 @@ def _base(maker: _Maker, target: Target) -> BuildImage:
         secrets=secrets,
         ssh=keys,
         limits=_limits(target),
-        origin=dataclasses.replace(target.place.origin, target=target.name, names_build=True),
+        origin=replace(target.place.origin, target=target.name, names_build=True),
     )
 
 
@@ -274,8 +273,7 @@ def _contexts(maker: _Maker, target: Target, links: _Links, platform: str | None
     return tuple(made)
 
 
-@dataclass(frozen=True, slots=True)
-class _Links:
+class _Links(Struct, frozen=True):
     """Targets that others are built from: they stay in storage, under names of their own."""
 
     chosen: Chosen
@@ -326,11 +324,11 @@ def _with_outputs(
                 "podman and buildah build one platform at a time",
             )
     if not step.tags:
-        step = dataclasses.replace(step, tags=_names(target))
+        step = replace(step, tags=_names(target))
     if outputs and not any(output.type in _IMAGES for output in outputs):
         # No image is kept, so there is none to be named.
-        step = dataclasses.replace(step, tags=())
-    return dataclasses.replace(step, outputs=outputs)
+        step = replace(step, tags=())
+    return replace(step, outputs=outputs)
 
 
 def _output(maker: _Maker, target: Target, entry: Entry) -> BuildOutput:

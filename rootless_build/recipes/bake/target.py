@@ -5,13 +5,13 @@ Source: docs/bake-reference.md of buildx, and bake.go for what merges and what r
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
 from enum import Enum
 from typing import Final, cast
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
+from rootless_build.model.structs import replace
 from rootless_build.recipes.bake import entries
 from rootless_build.recipes.bake.entries import BadEntryError, Entry
 from rootless_build.recipes.bake.hcl.values import (
@@ -30,8 +30,7 @@ Names = Mapping[str, str]
 Entries = tuple[Entry, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """Targets and groups under one name."""
 
     name: str
@@ -40,8 +39,7 @@ class Group:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """One build. None is an attribute that was not set; `places` say where each was.
 
     `notes` tell what is passed over. A target with an `error` can't be read, which matters where it
@@ -79,7 +77,7 @@ class Target:
     entitlements: Words | None = None
     extra_hosts: Names | None = None
     policy: Entries | None = None
-    places: Mapping[str, Place] = field(default_factory=dict)
+    places: Mapping[str, Place] = {}
     notes: Words = ()
     error: BakeError | None = None
 
@@ -98,8 +96,7 @@ class Kind(Enum):
     ENTRIES = "a list of objects or strings"
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(Struct, frozen=True):
     """A row of the table.
 
     `adds`: what comes later is added to what was there, instead of replacing it. `parse` reads an
@@ -268,5 +265,5 @@ def changed(target: Target, attribute: Attribute, held: object, place: Place | N
 def _replaced(
     target: Target, changes: Mapping[str, object], places: Mapping[str, Place] | None = None
 ) -> Target:
-    made = dataclasses.replace(target, **changes)  # type: ignore[arg-type]  # the table's fields
-    return made if places is None else dataclasses.replace(made, places=places)
+    made = replace(target, **changes)  # type: ignore[arg-type]  # the table's fields
+    return made if places is None else replace(made, places=places)

@@ -7,11 +7,11 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from msgspec import Struct
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import reason
 from rootless_build.recipes.bake.hcl.numbers import Number
 from rootless_build.recipes.bake.source import Place, Source, refused
@@ -26,8 +26,7 @@ _DEEPEST: Final = 300
 _WORDS: Final = ("int", "float", "timestamp", "str")
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(Struct, frozen=True):
     """A scalar. `written`: its text, before a type was seen in it."""
 
     value: Scalar
@@ -35,8 +34,7 @@ class Leaf:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Items:
+class Items(Struct, frozen=True):
     """A sequence. `replaces`: tagged `!override`, `!reset` (compose's way to undo a merge)."""
 
     items: tuple[Tree, ...]
@@ -44,8 +42,7 @@ class Items:
     tag: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
+class Fields(Struct, frozen=True):
     """A mapping, anchors and merge keys (`<<`) resolved, in the file's order."""
 
     fields: Mapping[str, Tree]

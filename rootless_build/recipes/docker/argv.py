@@ -6,16 +6,16 @@ own that the flags of `docker run` end at the image.
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import hashlib
 import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TypeVar
+
+from msgspec import Struct
 
 from rootless_build.model import outputs, references
 from rootless_build.model.errors import RecipeError
@@ -30,6 +30,7 @@ from rootless_build.model.plan import (
     Step,
     TagImage,
 )
+from rootless_build.model.structs import replace
 from rootless_build.recipes import source_date_epoch
 from rootless_build.recipes.docker import draft as drafts
 from rootless_build.recipes.docker import flags
@@ -60,8 +61,7 @@ _Word = TypeVar("_Word", str, str | None)
 _REMOTE: Final = re.compile(r"\w+://|[\w.-]+@[\w.-]+:|github\.com/")
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """Where a docker command line stands: its directory and environment, and the recipe's line."""
 
     directory: Path
@@ -69,16 +69,12 @@ class Context:
     origin: Origin
 
 
-@dataclass
-class _Line:
+class _Line(Struct):
     """A command line that is being read."""
 
     words: Sequence[str]
     context: Context
-    draft: Draft = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.draft = Draft(Surroundings(self.context.directory, self.context.environment))
+    draft: Draft
 
     def refused(self, message: str, hint: str = "") -> RecipeError:
         origin = self.context.origin
@@ -86,9 +82,13 @@ class _Line:
         return RecipeError(f"{origin}: {message}", hint=hint, engine_words=line)
 
 
+def _line(words: Sequence[str], context: Context) -> _Line:
+    return _Line(words, context, Draft(Surroundings(context.directory, context.environment)))
+
+
 def steps(words: Sequence[str], context: Context) -> tuple[tuple[Step, ...], tuple[str, ...]]:
     """As `parse`, with a bake as its targets, and a build of several platforms as one for each."""
-    line = _Line(words, context)
+    line = _line(words, context)
     command, rest = _command(line)
     if command in _BAKE:
         return _bake(line, _flags(line, "docker buildx bake", rest, flags.BAKE))
@@ -170,7 +170,7 @@ def parse(words: Sequence[str], context: Context) -> tuple[Step, tuple[str, ...]
 
     Raises RecipeError, which quotes the recipe's line, for what can't be understood or honoured.
     """
-    line = _Line(words, context)
+    line = _line(words, context)
     command, rest = _command(line)
     step: Step
     if command in _BUILD:
@@ -316,14 +316,14 @@ def _build(line: _Line, rest: list[str], *, with_buildkit: bool) -> BuildImage:
     if step.image_id_file is not None and not step.tags and outputs.keeps_image(step):
         # By the name it is found again, and not built again.
         place = hashlib.sha256(os.fsencode(step.image_id_file)).hexdigest()[:12]
-        step = dataclasses.replace(step, tags=(f"{references.OWN}built/{place}",))
+        step = replace(step, tags=(f"{references.OWN}built/{place}",))
     if not with_buildkit:
         return step
     try:
         arguments = source_date_epoch.handed_on(step.build_args, line.context.environment)
     except source_date_epoch.BadEpochError as error:
         raise line.refused(str(error), "give it as `date +%s` does, or unset it") from error
-    return dataclasses.replace(step, build_args=arguments)
+    return replace(step, build_args=arguments)
 
 
 def _by_platform(line: _Line, step: BuildImage) -> Iterator[BuildImage]:
@@ -348,7 +348,7 @@ def _by_platform(line: _Line, step: BuildImage) -> Iterator[BuildImage]:
                 f"one image for {', '.join(step.platforms)} can't be made",
                 "podman and buildah build one platform at a time: name one",
             )
-        yield dataclasses.replace(step, platforms=(platform,), outputs=tuple(outputs))
+        yield replace(step, platforms=(platform,), outputs=tuple(outputs))
 
 
 def _bake(line: _Line, targets: list[str]) -> tuple[tuple[Step, ...], tuple[str, ...]]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, TypeVar
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.recipes.docker import draft as to
 from rootless_build.recipes.docker import values
 from rootless_build.recipes.docker.draft import Draft, One, Several
@@ -20,8 +21,7 @@ T = TypeVar("T")
 Fill = Callable[[Draft, str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(Struct, frozen=True):
     """A flag without `takes` is a bool; its value is then `true` or what follows `=`.
 
     Exactly one of `fill` (what its value does), `ignored` and `refused` (why) is set.

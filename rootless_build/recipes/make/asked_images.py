@@ -8,12 +8,10 @@ not known before it is built.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 from rootless_build.model import plan
@@ -27,6 +25,7 @@ from rootless_build.model.plan import (
     TagImage,
     Unexpanded,
 )
+from rootless_build.model.structs import replace
 from rootless_build.recipes.docker import argv
 from rootless_build.recipes.make.docker_stub import Call
 
@@ -47,12 +46,16 @@ def planned(
     first: list[Step] = []
     done = list(steps)
     notes: list[str] = []
-    for call in dict.fromkeys(_key(call) for call in calls if call.builds):
-        build = _Build(call.call, makefile)
+    builds: dict[tuple[object, ...], Call] = {}
+    for call in calls:
+        if call.builds:
+            builds.setdefault(_built(call), call)
+    for call in builds.values():
+        build = _Build(call, makefile)
         users = [number for number, step in enumerate(done) if build.is_used_by(step)]
         for number in users:
             done[number] = build.used(done[number])
-        if call.call.reading:
+        if call.reading:
             first.append(build.step)
         elif not users:
             raise build.refused("it is not known when, as no line uses the image")
@@ -64,18 +67,9 @@ def planned(
     return [*first, *done], notes
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Key:
-    """Calls are the same where what they build is."""
-
-    words: tuple[str, ...]
-    directory: Path
-    reading: bool
-    call: Call = dataclasses.field(compare=False)
-
-
-def _key(call: Call) -> _Key:
-    return _Key((call.program, *call.words), call.directory, call.reading, call)
+def _built(call: Call) -> tuple[object, ...]:
+    """Calls are the same where this is, what they build."""
+    return call.program, *call.words, call.directory, call.reading
 
 
 def _beginnings(steps: Sequence[Step], users: Sequence[int]) -> list[int]:
@@ -123,7 +117,7 @@ class _Build:
         if self._id and not step.tags:
             # The id is another one in another directory.
             name = hashlib.sha256(self._id.encode()).hexdigest()[:12]
-            step = dataclasses.replace(step, tags=(f"{_NAMED}/{name}",))
+            step = replace(step, tags=(f"{_NAMED}/{name}",))
         return step, notes
 
     def is_used_by(self, step: Step) -> bool:
@@ -137,7 +131,7 @@ class _Build:
         """The step, made of the image. Raises RecipeError where it names the id elsewhere."""
         changed = step
         if isinstance(step, RunContainer | TagImage) and self._names(step.image):
-            changed = dataclasses.replace(step, image=self.step.tags[0])
+            changed = replace(step, image=self.step.tags[0])
         if self._is_named_in(changed):
             origin = step.origin or self._origin
             raise RecipeError(
@@ -155,7 +149,7 @@ class _Build:
 
 def _texts(step: Step) -> tuple[str, ...]:
     """All that is written in the step, but for its own line."""
-    bare = dataclasses.replace(step, origin=None)
+    bare = replace(step, origin=None)
     if isinstance(bare, HostCommand | Unexpanded):
         # What a Makefile exports reaches every command, and few look at it.
         return (bare.script,)

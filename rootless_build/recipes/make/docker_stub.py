@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.recipes.make import stub_script
 from rootless_build.recipes.make.records import fields_of
 from rootless_build.recipes.make.stub_script import REFUSAL, VERSION
@@ -31,8 +32,7 @@ _FIELDS: Final = 5
 _PROCESS: Final = re.compile(r"[0-9]{1,10}")
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A command line that a stand-in was called with, in `directory`.
 
     `reading`: while makefiles were read, not when a recipe was expanded. `image`: the id that was
@@ -59,8 +59,7 @@ class Call:
         return self.environment is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Stub:
+class Stub(Struct, frozen=True):
     """`directory` holds the stand-ins; `record` is what they were told, one call after the other,
     in a directory with nothing else in it: whoever calls them can write there.
 

@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
+
 from rootless_build.files.private_directories import private_directory
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import RecipeError, StepFailedError
 from rootless_build.model.plan import Bundles, Origin, Step, Unexpanded
 from rootless_build.process import mute_terminal, programs
@@ -37,8 +38,7 @@ _PLACES: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _EXPANDS: Final = "for the words of another docker command"
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(Struct, frozen=True):
     """A docker command as docker would have got it."""
 
     words: tuple[str, ...]

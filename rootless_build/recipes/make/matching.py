@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
 
 BLANKS: Final = " \t\r"
 PREFIXES: Final = "-@+ \t"
@@ -23,8 +23,7 @@ _LOOKS: Final = 40
 """How often each is looked at, at most and on average, where pairing is not plain."""
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """A text as written: the pieces that stay as they are, between them anything.
 
     What begins or ends with anything has an empty piece there. `continued`: it is of several lines,
@@ -69,8 +68,7 @@ def without_gaps(text: str) -> str:
     return _GAP.sub(" ", text).strip()
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """A command of a recipe as written: make's prefix characters, what the rest may expand to, and
     that rest's text.
     """

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
 
 _LETTERS: Final = "BLRSdeikmnpqrstvw"
 _VALUE: Final = re.compile(
@@ -37,8 +37,7 @@ _OF_RBUILD: Final = re.compile(r"--trace|-?b?B?d?e?i?k?L?m?np?q?r?R?s?S?t?v?w")
 """A word that is one of rbuild's options, or has them among its letters, in make's order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(Struct, frozen=True):
     """How makefiles use make's own options.
 
     `named`: at all. `changed`: in functions or parts of words. `dashed`: as `-$(MAKEFLAGS)`, which
@@ -53,8 +52,7 @@ class Use:
     hides_directories: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class OwnOptions:
+class OwnOptions(Struct, frozen=True):
     """rbuild's own options in texts of make, whose makefiles have that `use` for options.
 
     `tells_w`: make has `w` among the options of the makes it starts (GNU make before 4.4).

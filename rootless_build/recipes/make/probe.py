@@ -21,7 +21,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.recipes.make import program as make_program
 from rootless_build.recipes.make.records import fields_of, text_of
 
@@ -41,8 +42,7 @@ $(MAKE_VERSION){field}$(MAKEFILE_LIST))
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """In what a recipe runs: its environment, and the shell with its flags."""
 
     environment: Mapping[str, str]

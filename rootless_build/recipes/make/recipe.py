@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import shlex
@@ -25,6 +24,7 @@ from rootless_build.model.plan import (
     TagImage,
     Unexpanded,
 )
+from rootless_build.model.structs import replace
 from rootless_build.process import programs
 from rootless_build.recipes import results
 from rootless_build.recipes.docker import argv
@@ -87,7 +87,7 @@ def with_expanded(plan: Plan, step: Unexpanded, made: Sequence[Step], notes: Seq
     place = plan.steps.index(step)
     steps = [*plan.steps[:place], *made, *plan.steps[place + 1 :]]
     _refuse_unknown_sources(steps)
-    return dataclasses.replace(
+    return replace(
         plan,
         steps=tuple(_once(steps)),
         bundles=results.of(steps, plan.project),
@@ -155,7 +155,7 @@ def _add_steps(line: RecipeLine, make: str, project: Path, begun: _Begun) -> lis
         _refuse_unless_recursive(line, origin, begun)
         return []
     if origin.text != line.text:
-        line = dataclasses.replace(line, text=origin.text)
+        line = replace(line, text=origin.text)
     if not text or text.startswith("#"):
         return []
     if line.doubt:
@@ -419,7 +419,7 @@ def _once(steps: Sequence[Step]) -> list[Step]:
     built: set[Step] = set()
     for step in steps:
         if isinstance(step, BuildImage):
-            same = dataclasses.replace(step, origin=None)
+            same = replace(step, origin=None)
             if same in built:
                 continue
             built.add(same)

@@ -8,7 +8,6 @@ user's own.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import shutil
@@ -18,9 +17,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
+
 from rootless_build.files import plain
 from rootless_build.files.private_directories import private_directory
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import (
     HostError,
     RecipeError,
@@ -29,6 +29,7 @@ from rootless_build.model.errors import (
     reason,
 )
 from rootless_build.model.plan import SHELL
+from rootless_build.model.structs import replace
 from rootless_build.process import programs
 from rootless_build.process.locks import hold
 from rootless_build.recipes.make import docker_stub, leftovers, matching, program
@@ -63,8 +64,7 @@ _OURS: Final = "a directory that rbuild has while it asks make"
 _LEAVING: Final = re.compile(r"Leaving directory '.*'")
 
 
-@dataclass(frozen=True, slots=True)
-class RecipeLine:
+class RecipeLine(Struct, frozen=True):
     """One command of a recipe as make printed it, its continuation lines included.
 
     `file` is absolute; `line` is where the rule's recipe begins. `ran`: make started another make
@@ -85,11 +85,10 @@ class RecipeLine:
     always_runs: bool = False
     written: str = ""
     doubt: str = ""
-    unknown: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    unknown: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class MakeRun:
+class MakeRun(Struct, frozen=True):
     """What make would run, what it said while it read the project, and what the stand-in for
     docker was told meanwhile. `make` is the program that stands for `$(MAKE)` in the lines.
     """
@@ -264,7 +263,7 @@ class _Asking:
             # It is the shell that the environment was asked for with.
             environment.pop("SHELL", None)
         shell = tuple(map(self._docker.plain, found.shell))
-        return dataclasses.replace(found, environment=environment, shell=shell), unknown
+        return replace(found, environment=environment, shell=shell), unknown
 
     def _unknown(
         self,
@@ -302,7 +301,7 @@ class _Asking:
             doubt = f"it names {_OURS}"
         if text == line.text and not doubt and not unknown:
             return line
-        return dataclasses.replace(line, text=text, doubt=doubt, unknown=unknown)
+        return replace(line, text=text, doubt=doubt, unknown=unknown)
 
     def _refuse_holes(self, lines: Sequence[RecipeLine], options: OwnOptions) -> None:
         """Raises RecipeError for a line that lacks what docker would have answered."""
@@ -494,8 +493,7 @@ def _said(words: str) -> list[str]:
 # --- what make printed ----------------------------------------------------------------------------
 
 
-@dataclass
-class _Group:
+class _Group(Struct):
     """The recipe of one target as make printed it; `level` is 0 for the first make."""
 
     file: Path
@@ -503,9 +501,9 @@ class _Group:
     target: str
     directory: Path
     level: int
-    texts: list[str] = dataclasses.field(default_factory=list)
-    places: list[int] = dataclasses.field(default_factory=list)
-    ran: set[int] = dataclasses.field(default_factory=set)
+    texts: list[str] = []
+    places: list[int] = []
+    ran: set[int] = set()
 
     @property
     def starts_make(self) -> bool:
@@ -629,7 +627,7 @@ def _lines(
         found = [first]
     if sources.has_special(".POSIX") and setting.shell[1:] == SHELL[1:]:
         strict = (setting.shell[0], "-ec")
-        setting = dataclasses.replace(setting, shell=strict)
+        setting = replace(setting, shell=strict)
     lines = [
         (
             group.places[number],

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.model.errors import RecipeError
 from rootless_build.recipes.make.docker_stub import Call
 from rootless_build.recipes.make.run import RecipeLine
@@ -24,8 +25,7 @@ _ENGINES: Final = re.compile(r"\b(?:docker|podman)\b")
 _SAYS: Final = re.compile(r"\s*(?:echo|printf)\b[^>|&;]*$", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """A line of a recipe as make printed it with words for the answers that are missing."""
 
     file: Path

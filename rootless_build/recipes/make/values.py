@@ -13,7 +13,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.recipes.make import options
 
 _ASSIGNMENT: Final = re.compile(
@@ -37,8 +38,7 @@ _WORD: Final = re.compile(r"[\w.-]+")
 _ROUNDS: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
+class _Made(Struct, frozen=True):
     """What a value is made of. `unknown` is the part of it that can't be known."""
 
     of_target: bool = False

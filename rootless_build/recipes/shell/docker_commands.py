@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
 from tree_sitter import Node
 
-from rootless_build.model.data import dataclass
 from rootless_build.recipes.shell import effects, questions
 from rootless_build.recipes.shell.grammar import Tree, Word, above, within
 from rootless_build.recipes.shell.line import (
@@ -110,8 +110,7 @@ def _program(tree: Tree, command: Node) -> str:
     return names[0] if names else ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """Where commands run: the directory, and what the shell calls it after a `cd`."""
 
     directory: Path
@@ -133,8 +132,7 @@ class _Place:
         return _Place(Path(os.path.realpath(logical)), self.environment, logical)
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(Struct, frozen=True):
     """A command of a chain; `end` is where its redirections end."""
 
     node: Node

@@ -13,9 +13,8 @@ from typing import Final
 
 import tree_sitter
 import tree_sitter_bash
+from msgspec import Struct
 from tree_sitter import Node
-
-from rootless_build.model.data import dataclass
 
 _KEPT: Final = frozenset(
     {"raw_string", "ansi_c_string", "string", "string_content", "translated_string", "comment"}
@@ -40,8 +39,7 @@ _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED_IN_STRING: Final = re.compile(r"\\([\"\\$`])")
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True):
     """A word of a command. `text` is what it is to the shell, where that can be told; of another
     one `end` is how it ends, and `empty` says whether it may be no word at all.
     """

@@ -16,7 +16,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.process import programs
 
 if TYPE_CHECKING:
@@ -46,8 +47,7 @@ _QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
 _USUAL_FLAG: Final = re.compile(r"-[ceux]+|-[eux]*o|pipefail")
 
 
-@dataclass(frozen=True, slots=True)
-class Simple:
+class Simple(Struct, frozen=True):
     """A simple docker command: the assignments before it, and its words, all as written. `asks`
     are the programs that the shell starts for its words; `line` is what it stands in. `of_files`
     is what in its words depends on files, `of_then` what only the moment tells at which it is run.
@@ -73,8 +73,7 @@ class Simple:
         return self.text.removeprefix(self.program)
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A part of a line that is a step of its own. `docker` None: `text` is left to the shell.
 
     `directory` is the real one; `logical` is what the shell calls it, None where that is what the

@@ -6,7 +6,6 @@ mounts, for an account with the same uid.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import secrets
@@ -26,6 +25,7 @@ from rootless_build.model.plan import (
     TmpfsMount,
     VolumeMount,
 )
+from rootless_build.model.structs import replace
 from rootless_build.testing.base_root import BASE
 from rootless_build.testing.cases import Build, Run, sh, where_supported
 from rootless_build.testing.recorder import Recorder
@@ -87,7 +87,7 @@ def test_files_are_the_callers_inside_and_outside(run: Run, tmp_path: Path) -> N
 def test_privileged_too(run: Run, bare: Image, tmp_path: Path) -> None:
     made = step("touch /w/file; id", BindMount(tmp_path, "/w"))
     with where_supported("--user"):
-        ran = run(dataclasses.replace(made, privileged=True), bare)
+        ran = run(replace(made, privileged=True), bare)
         assert ran.text == f"uid={U} gid={G} groups={G}"
         assert owner(tmp_path / "file") == (U, G)
 
@@ -218,7 +218,7 @@ def test_a_cache_can_be_written_or_is_not_there(run: Run, volume: str, user: str
 def test_files_are_copied_out_of_it(engine: Engine, image: Image, tmp_path: Path) -> None:
     mounts = (BindMount(tmp_path, "/w", read_only=True),)
     made = step("mkdir -m 700 /tmp/out && echo x > /tmp/out/file && chmod 600 /tmp/out/file")
-    made = dataclasses.replace(made, mounts=mounts)
+    made = replace(made, mounts=mounts)
     out = tmp_path / "out"
     out.mkdir()
     with engine.container(made, image) as container:
@@ -244,5 +244,5 @@ def test_an_image_is_copied_once(
         size = engine.copy_size(made, image)
         run(made, image)
         assert engine.copy_size(made, image) is None
-        assert engine.copy_size(dataclasses.replace(made, caller_ids=None), image) is None
+        assert engine.copy_size(replace(made, caller_ids=None), image) is None
         assert size is None or size > 2_000_000

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
 
 from rootless_build.backend.api import Image
 from rootless_build.model.plan import BuildImage, RunContainer
+from rootless_build.model.structs import replace
 from rootless_build.testing.base_root import BASE
 from rootless_build.testing.cases import Build, Driver, Run, sh, shell
 
@@ -150,7 +150,7 @@ def test_the_working_directory(run: Run, project_image: Image) -> None:
     step = RunContainer(BASE, ("pwd",), ())
     assert run(step).text == "/"
     assert run(step, project_image).text == "/project"
-    elsewhere = dataclasses.replace(step, working_directory="/usr")
+    elsewhere = replace(step, working_directory="/usr")
     assert run(elsewhere, project_image).text == "/usr"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from rootless_build.model.plan import (
     TmpfsMount,
     VolumeMount,
 )
+from rootless_build.model.structs import replace
 
 U, G = 4321, 8765
 PASSWD = """\

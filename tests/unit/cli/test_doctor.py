@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from rootless_build.host.facts_json import to_data
 from rootless_build.host.finding import NewFile, Run
 from rootless_build.host.fixing import apply
 from rootless_build.model.errors import UsageError
+from rootless_build.model.structs import replace
 from tests.ordinary_host import ORDINARY
 
 SPOILED = replace(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from rootless_build.cli.app import Rbuild
 from rootless_build.cli.command import Command
 from rootless_build.model.errors import StepFailedError
 from rootless_build.model.plan import BuildImage, Origin, Plan, RunContainer, Step
+from rootless_build.model.structs import replace
 
 RUN = RunContainer("dev", ("make",), origin=Origin("Makefile", 3, "docker run", "binary"))
 TEST = replace(RUN, origin=Origin("Makefile", 7, "docker run", "test"))

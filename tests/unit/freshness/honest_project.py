@@ -14,7 +14,7 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rootless_build.backend.api import Container, Exit, Image, Stdio
@@ -23,6 +23,7 @@ from rootless_build.freshness.snapshots import Snapshots
 from rootless_build.model.errors import ImageNotFoundError
 from rootless_build.model.events import Event, StepReporter
 from rootless_build.model.plan import BindMount, BuildImage, Bundles, Pairs, Plan, RunContainer
+from rootless_build.model.structs import replace
 from rootless_build.runner import run
 from tests.unit.backend.idle_engine import IdleEngine
 

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +29,7 @@ from rootless_build.model.plan import (
     RunContainer,
     Step,
 )
+from rootless_build.model.structs import replace
 from rootless_build.runner import run as runner
 from tests.unit.freshness.honest_project import BASE, TAG, Project
 

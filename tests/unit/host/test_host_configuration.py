@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rootless_build.host import configuration, online
 from rootless_build.host.facts import Configuration, Facts
+from rootless_build.model.structs import replace
 from tests.ordinary_host import ORDINARY
 
 

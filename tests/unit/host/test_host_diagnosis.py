@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 
@@ -22,6 +21,7 @@ from rootless_build.model.errors import (
     StepFailedError,
     UnsupportedError,
 )
+from rootless_build.model.structs import replace
 from tests.ordinary_host import ORDINARY
 
 SMALL = replace(ORDINARY, account=Account(subuids=(Range(100000, 1000),)))

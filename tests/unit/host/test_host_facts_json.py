@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 
 from rootless_build.host import gather
 from rootless_build.host.facts import Account, EngineAnswer, Place, Role
 from rootless_build.host.facts_json import from_data, report, to_data
+from rootless_build.model.structs import replace
 from tests.ordinary_host import ORDINARY
 
 

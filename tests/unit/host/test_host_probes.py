@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +27,7 @@ from rootless_build.host.facts import (
     Surroundings,
 )
 from rootless_build.host.finding import Finding, Severity
+from rootless_build.model.structs import replace
 from tests.ordinary_host import GIB, HOME, ORDINARY
 
 BLOCKS, WARNING, NOTE, OK = Severity.BLOCKS, Severity.WARNING, Severity.NOTE, Severity.OK

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from rootless_build.host import engine_settings, gather
 from rootless_build.host.facts import Cgroups, Facts
 from rootless_build.host.settings import storage_settings
 from rootless_build.model.errors import HostError
+from rootless_build.model.structs import replace
 from tests.ordinary_host import ORDINARY
 
 

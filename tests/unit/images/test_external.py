@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
 
 from rootless_build.images.external import external_bases
 from rootless_build.model.plan import BuildImage
+from rootless_build.model.structs import replace
 
 
 def step_of(directory: Path, text: str, name: str = "Dockerfile") -> BuildImage:
@@ -56,7 +56,7 @@ def test_arguments_before_the_first_from_are_replaced(
     tmp_path: Path, argument: str, given: dict[str, str], base: str
 ) -> None:
     step = step_of(tmp_path, f"{argument}\nFROM debian:${{V}}\n")
-    step = dataclasses.replace(step, build_args=tuple(given.items()))
+    step = replace(step, build_args=tuple(given.items()))
     assert external_bases(step) == (base,)
 
 
@@ -110,7 +110,7 @@ def test_only_the_stages_of_the_target_count(
     tmp_path: Path, target: str | None, cross: str, bases: set[str]
 ) -> None:
     step = step_of(tmp_path, STAGES)
-    step = dataclasses.replace(step, target=target, build_args=(("CROSS", cross),))
+    step = replace(step, target=target, build_args=(("CROSS", cross),))
     assert set(external_bases(step)) == bases
 
 
@@ -120,7 +120,7 @@ def test_a_program_in_a_heredoc_is_no_instruction(tmp_path: Path) -> None:
 
 
 def test_build_contexts_and_substitutes_are_not_asked_for(tmp_path: Path) -> None:
-    step = dataclasses.replace(
+    step = replace(
         step_of(tmp_path, "FROM debian\nCOPY --from=runc-src / /\nCOPY --from=busybox / /\n"),
         build_contexts=(("runc-src", "/src/runc"),),
         substitutes=(("docker.io/library/debian", "localhost/debian"),),
@@ -130,16 +130,16 @@ def test_build_contexts_and_substitutes_are_not_asked_for(tmp_path: Path) -> Non
 
 def test_a_build_context_takes_the_place_of_a_stage(tmp_path: Path) -> None:
     text = "FROM golang AS tool\nFROM debian\nCOPY --from=tool / /\n"
-    step = dataclasses.replace(step_of(tmp_path, text), build_contexts=(("tool", "/tool"),))
+    step = replace(step_of(tmp_path, text), build_contexts=(("tool", "/tool"),))
     assert external_bases(step) == ("debian",)
 
 
 def test_the_containerfile_asked_for_is_read(tmp_path: Path) -> None:
     step = step_of(tmp_path, "FROM debian\n")
     (tmp_path / "other").write_text("FROM alpine\n")
-    other = dataclasses.replace(step, containerfile=tmp_path / "other")
+    other = replace(step, containerfile=tmp_path / "other")
     assert external_bases(other) == ("alpine",)
-    assert external_bases(dataclasses.replace(step, containerfile=tmp_path / "missing")) == ()
+    assert external_bases(replace(step, containerfile=tmp_path / "missing")) == ()
 
 
 def test_a_context_with_a_containerfile_alone(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,6 +26,7 @@ from rootless_build.model.plan import (
     from_json,
     to_json,
 )
+from rootless_build.model.structs import replace
 
 PLAN = Plan(
     project=Path("/src/a project"),
@@ -75,7 +75,7 @@ def test_the_digest_is_that_of_the_content() -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("[]", "keys"),
+        ("[]", "object"),
         ("{}", "project"),
         ('{"project": "/x", "steps": [{"kind": "dance"}]}', "dance"),
         ('{"project": "/x", "steps": [{"kind": "run-container"}]}', "image"),

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import textwrap
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
 from rootless_build.recipes import config, rbuild_toml
 from rootless_build.recipes.config import (
-    NO_KEY,
     BundlesSection,
     Config,
     Container,
@@ -19,6 +18,7 @@ from rootless_build.recipes.config import (
     Image,
     Target,
 )
+from rootless_build.recipes.config_file import keys_of
 from rootless_build.recipes.request import Request
 
 README = Path(__file__).parents[3].joinpath("README.md").read_text(encoding="utf-8")
@@ -26,10 +26,8 @@ SECTION = README.partition("### rbuild.toml and")[2].partition("\n### ")[0]
 SUBSECTIONS = {"image", "container", "bundles", "targets", "defaults"}
 
 
-def keys(kind: type[object]) -> set[str]:
-    assert dataclasses.is_dataclass(kind)
-    fields = [f for f in dataclasses.fields(kind) if NO_KEY not in f.metadata]
-    return {f.name.replace("_", "-") for f in fields}
+def keys(kind: type[Struct]) -> set[str]:
+    return set(keys_of(kind))
 
 
 def documented(head: str) -> set[str]:
@@ -49,7 +47,7 @@ def documented(head: str) -> set[str]:
         ("`[targets.NAME]`", Target),
     ],
 )
-def test_every_key_is_in_its_table_and_no_other(head: str, kind: type[object]) -> None:
+def test_every_key_is_in_its_table_and_no_other(head: str, kind: type[Struct]) -> None:
     assert documented(head) == keys(kind)
 
 

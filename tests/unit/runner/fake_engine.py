@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -33,6 +33,7 @@ from rootless_build.model.plan import (
     Plan,
     RunContainer,
 )
+from rootless_build.model.structs import replace
 from rootless_build.runner import run as runner
 from tests.unit.backend.idle_engine import IdleEngine
 

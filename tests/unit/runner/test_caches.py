@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rootless_build.backend.api import Image
 from rootless_build.model.plan import BindMount, Pairs, RunContainer, VolumeMount
+from rootless_build.model.structs import replace
 from rootless_build.runner import cache_volumes
 
 GO: Pairs = (("GOLANG_VERSION", "1.22"), ("GOPATH", "/go"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import tarfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from rootless_build.model import outputs, overrides
 from rootless_build.model.errors import BundlesError, StepFailedError
 from rootless_build.model.events import BundlesPublished, Event, StepReporter
 from rootless_build.model.plan import BuildImage, BuildOutput, Bundles, Plan
+from rootless_build.model.structs import replace
 from rootless_build.recipes import results
 from rootless_build.runner import exports
 from rootless_build.runner import run as runner

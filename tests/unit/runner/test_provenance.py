@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +29,7 @@ from rootless_build.model.plan import (
     Plan,
     RunContainer,
 )
+from rootless_build.model.structs import replace
 from rootless_build.runner import run as runner
 from rootless_build.runner.provenance import Attestor, portable
 from tests.unit.runner.fake_engine import FakeEngine

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +49,7 @@ from rootless_build.model.plan import (
     RunContainer,
     VolumeMount,
 )
+from rootless_build.model.structs import replace
 from rootless_build.runner import run as runner
 from rootless_build.runner.masking import mask_for
 from tests.unit.runner.fake_engine import FakeEngine, names, plan, project, run, write

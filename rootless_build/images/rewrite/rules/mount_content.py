@@ -4,7 +4,6 @@ when it changed.
 
 from __future__ import annotations
 
-import dataclasses
 import posixpath
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from rootless_build.images.rewrite.build_context import BuildContext
 from rootless_build.images.rewrite.features import Feature
 from rootless_build.images.rewrite.rules.mount_flags import change_mounts
 from rootless_build.images.rewrite.state import CONTEXT, Site, fingerprint
+from rootless_build.model.structs import replace
 
 
 def mount_content(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
@@ -33,14 +33,14 @@ def _rewrite_mount(mount: Mount, at: Site) -> Mount:
         known = at.has(Feature.MOUNT_CONTENT_CACHED)
         if not at.has(Feature.MOUNT_IGNORES) and at.work.content.ignores_any(source):
             at.note("mount-content", _why(at, Feature.MOUNT_IGNORES))
-            mount = dataclasses.replace(mount, origin=CONTEXT)
+            mount = replace(mount, origin=CONTEXT)
             at.work.needs_context = True
             known = False
     else:
         known = at.has(Feature.MOUNT_STAGE_CACHED)
     if mount.writable and not at.has(Feature.MOUNT_DISCARDS_WRITES):
         at.note("mount-content", _why(at, Feature.MOUNT_DISCARDS_WRITES))
-        mount = dataclasses.replace(mount, origin=_copy_into_stage(mount.origin, at))
+        mount = replace(mount, origin=_copy_into_stage(mount.origin, at))
         known = False
     if known:
         return mount
@@ -49,7 +49,7 @@ def _rewrite_mount(mount: Mount, at: Site) -> Mount:
     # All files that it holds are read for it.
     digest = at.work.context_digest(source) if origin is None else at.marker(origin)
     # An option that engines take and that means nothing; it is part of what they compare.
-    return dataclasses.replace(mount, others=(*mount.others, f"consistency={digest}"))
+    return replace(mount, others=(*mount.others, f"consistency={digest}"))
 
 
 def _inside(mount: Mount, at: Site) -> Mount:
@@ -70,7 +70,7 @@ def _inside(mount: Mount, at: Site) -> Mount:
     if real == posixpath.normpath(f"/{source}").lstrip("/"):
         return mount
     at.note("mount-content", _why(at, Feature.MOUNT_INSIDE))
-    return dataclasses.replace(mount, source=real or ".")
+    return replace(mount, source=real or ".")
 
 
 def _content(origin: str | None, at: Site) -> BuildContext | None:

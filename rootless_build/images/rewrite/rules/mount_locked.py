@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import posixpath
 
 from rootless_build.images.containerfile import mounts
@@ -11,6 +10,7 @@ from rootless_build.images.containerfile.mounts import Mount
 from rootless_build.images.containerfile.syntax import Flag, Instruction
 from rootless_build.images.rewrite.features import Feature
 from rootless_build.images.rewrite.state import Site
+from rootless_build.model.structs import replace
 
 
 def mount_locked(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
@@ -41,7 +41,7 @@ def mount_locked(instruction: Instruction, at: Site) -> tuple[Instruction, ...] 
         if mount is not None and mount == kept and alike:
             last = flag
         elif mount is not None and _is_locked(mount):
-            flags.append(Flag("mount", str(dataclasses.replace(mount, sharing=None))))
+            flags.append(Flag("mount", str(replace(mount, sharing=None))))
         else:
             flags.append(flag)
     return (with_flags(instruction, (*flags, *([last] if last else []))),)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from typing import Final
 
@@ -11,6 +10,7 @@ from rootless_build.images.containerfile.syntax import Instruction
 from rootless_build.images.rewrite.features import Feature
 from rootless_build.images.rewrite.rules.mount_flags import change_mounts
 from rootless_build.images.rewrite.state import Site
+from rootless_build.model.structs import replace
 
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)(?:i?b)?", re.IGNORECASE)
 _UNITS: Final = "kmgtp"
@@ -34,7 +34,7 @@ def _size(mount: Mount, at: Site) -> Mount:
         raise at.error(f"{mount.size} is no size", "a size is written 64m or 1g")
     number = int(float(match[1]) * 1024 ** (_UNITS.find(match[2].lower()) + 1 if match[2] else 0))
     at.note("mount-options", f"tmpfs-size: {at.work.builder.since(Feature.MOUNT_TMPFS_SIZE)}")
-    return dataclasses.replace(mount, size=None, others=(*mount.others, f"tmpfs-size={number}"))
+    return replace(mount, size=None, others=(*mount.others, f"tmpfs-size={number}"))
 
 
 def _private(mount: Mount, at: Site) -> Mount:
@@ -42,14 +42,14 @@ def _private(mount: Mount, at: Site) -> Mount:
     if (mount.sharing or "").lower() != "private" or at.has(Feature.MOUNT_CACHE_PRIVATE):
         return mount
     at.note("mount-options", f"locked: {at.work.builder.since(Feature.MOUNT_CACHE_PRIVATE)}")
-    return dataclasses.replace(mount, sharing="locked")
+    return replace(mount, sharing="locked")
 
 
 def _cache_from(mount: Mount, at: Site) -> Mount:
     if mount.type == "cache" and mount.origin is not None and not at.has(Feature.MOUNT_CACHE_FROM):
         differs = f"the cache is empty at first, without the files of {mount.origin}"
         at.inexact("mount-options", Feature.MOUNT_CACHE_FROM, differs)
-        return dataclasses.replace(mount, origin=None, source=None)
+        return replace(mount, origin=None, source=None)
     return mount
 
 

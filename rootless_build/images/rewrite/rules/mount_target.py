@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import posixpath
 from typing import Final
 
@@ -13,6 +12,7 @@ from rootless_build.images.containerfile.words import WordError, expand
 from rootless_build.images.rewrite.features import Feature
 from rootless_build.images.rewrite.rules.mount_flags import change_mounts
 from rootless_build.images.rewrite.state import Site
+from rootless_build.model.structs import replace
 
 _WITH_TARGET: Final = ("bind", "cache", "tmpfs")
 
@@ -56,4 +56,4 @@ def _absolute(mount: Mount, at: Site) -> Mount:
     if mount.type == "cache" and mount.id is None:
         # BuildKit names a cache after the target as it is written.
         others = (*others, f"id={posixpath.normpath(target or '.')}")
-    return dataclasses.replace(mount, target=path, others=others)
+    return replace(mount, target=path, others=others)

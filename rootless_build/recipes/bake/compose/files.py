@@ -7,15 +7,16 @@ includes it, and a service can't extend an included one.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
+
 from rootless_build.files import plain
-from rootless_build.model.data import dataclass
 from rootless_build.model.errors import reason
+from rootless_build.model.structs import replace
 from rootless_build.recipes.bake import yaml_nodes
 from rootless_build.recipes.bake.compose import dotenv, merge
 from rootless_build.recipes.bake.compose.interpolation import (
@@ -32,8 +33,7 @@ _OF_INCLUDES: Final = ("path", "project_directory", "env_file")
 _ELSEWHERE: Final = ("https://", "http://", "git://", "ssh://", "github.com/", "git@", "service:")
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """Where a file is read: all directories are relative to the one in which bake runs.
 
     `files`: that of the files which it names; `paths`: that to which its paths are relative;
@@ -84,7 +84,7 @@ class Loader:
             own = {name: self._extended(named, name, source, scope, ()) for name in named}
             fields["services"] = Fields(own, services.place)
         include = fields.pop("include", None)
-        within = dataclasses.replace(scope, chain=(*scope.chain, os.path.normpath(source.name)))
+        within = replace(scope, chain=(*scope.chain, os.path.normpath(source.name)))
         for one in _entries(include):
             _import(self._included(one, within), fields, one.place)
         return Fields(fields, tree.place)
@@ -120,7 +120,7 @@ class Loader:
             around = fields_of(inside) if inside is not None else {}
         if wanted not in around:
             raise refused(other.place, f"there is no service {wanted!r}", nearest(wanted, around))
-        below = dataclasses.replace(scope, files=directory)
+        below = replace(scope, files=directory)
         base = self._extended(around, wanted, source, below, above)
         if file is not None:
             # Its paths are its own file's; those of the scope come later, for all alike.
@@ -242,10 +242,10 @@ def _data(tree: Tree) -> object:
 def _interpolated(tree: Tree, lookup: Lookup) -> Tree:
     if isinstance(tree, Fields):
         fields = {name: _interpolated(value, lookup) for name, value in tree.fields.items()}
-        return dataclasses.replace(tree, fields=fields)
+        return replace(tree, fields=fields)
     if isinstance(tree, Items):
         items = tuple(_interpolated(item, lookup) for item in tree.items)
-        return dataclasses.replace(tree, items=items)
+        return replace(tree, items=items)
     if not isinstance(tree.value, str) or "$" not in tree.value:
         return tree
     try:

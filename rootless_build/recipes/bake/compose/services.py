@@ -5,12 +5,13 @@ Source: bake/compose.go of buildx, and the Compose Build Specification (compose-
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
+from rootless_build.model.structs import replace
 from rootless_build.recipes.bake import yaml_nodes
 from rootless_build.recipes.bake.compose import dotenv, merge
 from rootless_build.recipes.bake.compose.files import Loader, Scope, fields_of, text_of
@@ -89,8 +90,7 @@ _NO_EFFECT: Final = ("entitlements", "isolation", "privileged")
 """What bake leaves out too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Composed:
+class Composed(Struct, frozen=True):
     """The targets, the group `default` of all of them, and notes on what is passed over."""
 
     targets: tuple[Target, ...]
@@ -352,7 +352,7 @@ def _with_extension(target: Target, extension: Mapping[str, Tree]) -> Target:
     for name, tree in extension.items():
         if name not in _X_BAKE:
             note = passed_over(tree.place, f"x-bake has no {name!r}", nearest(name, _X_BAKE))
-            more = dataclasses.replace(more, notes=(*more.notes, note))
+            more = replace(more, notes=(*more.notes, note))
             continue
         row = known(name, tree.place)
         value: Value

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final, Protocol, assert_never
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.recipes.bake.hcl import numbers, types
 from rootless_build.recipes.bake.hcl.budget import Budget
 from rootless_build.recipes.bake.hcl.functions import STANDARD, ArgumentError
@@ -79,8 +80,7 @@ class Scope(Protocol):
         """What evaluation may cost."""
 
 
-@dataclass(frozen=True, slots=True)
-class Local:
+class Local(Struct, frozen=True):
     """A scope with a few names before those of the scope around it."""
 
     outer: Scope

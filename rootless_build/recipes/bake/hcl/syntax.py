@@ -7,37 +7,34 @@ from __future__ import annotations
 
 from typing import Literal
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.recipes.bake.hcl.values import Value
 from rootless_build.recipes.bake.source import Place
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(Struct, frozen=True):
     """A number, a bool, null, or a string with nothing to replace in it."""
 
     value: Value
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Struct, frozen=True):
     """A string with parts to replace; `${…}` alone is none, but what is in it."""
 
     parts: tuple[Expression, ...]
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(Struct, frozen=True):
     """A name."""
 
     name: str
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(Struct, frozen=True):
     """`of.name`."""
 
     of: Expression
@@ -45,8 +42,7 @@ class Attribute:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Struct, frozen=True):
     """`of[key]`."""
 
     of: Expression
@@ -54,8 +50,7 @@ class Index:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Splat:
+class Splat(Struct, frozen=True):
     """`of[*]` and `of.*`: `each` is what follows, on `Element` in the place of an element."""
 
     of: Expression
@@ -63,15 +58,13 @@ class Splat:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(Struct, frozen=True):
     """The element that a splat is at."""
 
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """`name(arguments…)`; `expand`: the last argument is a list of arguments."""
 
     name: str
@@ -80,8 +73,7 @@ class Call:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Unary:
+class Unary(Struct, frozen=True):
     """`!x` and `-x`."""
 
     operator: str
@@ -89,8 +81,7 @@ class Unary:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+class Binary(Struct, frozen=True):
     """Two operands."""
 
     operator: str
@@ -99,8 +90,7 @@ class Binary:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Conditional:
+class Conditional(Struct, frozen=True):
     """`condition ? yes : no`, and `%{ if }`."""
 
     condition: Expression
@@ -109,24 +99,21 @@ class Conditional:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Tuple:
+class Tuple(Struct, frozen=True):
     """`[…]`."""
 
     items: tuple[Expression, ...]
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Object:
+class Object(Struct, frozen=True):
     """`{…}`; a key that is a bare name is a constant."""
 
     items: tuple[tuple[Expression, Expression], ...]
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class For:
+class For(Struct, frozen=True):
     """A for expression; `joined` is one in a template, whose results are put together.
 
     `key` is for an object alone; `grouped` is its `...`.
@@ -160,8 +147,7 @@ Expression = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(Struct, frozen=True):
     """`name = expression` in a body."""
 
     name: str
@@ -169,8 +155,7 @@ class Argument:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Struct, frozen=True):
     """`type "label"… { … }`."""
 
     type: str
@@ -179,8 +164,7 @@ class Block:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(Struct, frozen=True):
     """What is in a file or a block, in order."""
 
     arguments: tuple[Argument, ...]

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.recipes.bake.hcl.syntax import Conditional, Constant, Expression, For, Template
 from rootless_build.recipes.bake.source import Place, refused
 
@@ -18,32 +19,28 @@ SPACE: Final = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".jo
 """White space, as Go has it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """Literal text, escapes replaced."""
 
     text: str
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Interpolated:
+class Interpolated(Struct, frozen=True):
     """`${…}`."""
 
     expression: Expression
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class If:
+class If(Struct, frozen=True):
     """`%{ if … }`."""
 
     condition: Expression
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Each:
+class Each(Struct, frozen=True):
     """`%{ for … }`."""
 
     names: tuple[str, ...]
@@ -51,8 +48,7 @@ class Each:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """`%{ else }`, `%{ endif }` or `%{ endfor }`."""
 
     word: str

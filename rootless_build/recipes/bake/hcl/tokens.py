@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.recipes.bake.source import BakeError, Place, refused
 
 NAME: Final = "a name"
@@ -72,8 +73,7 @@ _ODD: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True):
     """A symbol's `kind` is the symbol; `at` is where it begins in the text."""
 
     kind: str

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Final, assert_never, cast
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.recipes.bake.hcl import numbers
 from rootless_build.recipes.bake.hcl.numbers import Number, NumberError, from_float
 
@@ -25,8 +26,7 @@ class ValueTypeError(ValueError):
     """A value is not of the type that is wanted; the text says which."""
 
 
-@dataclass(frozen=True, slots=True)
-class Type:
+class Type(Struct, frozen=True):
     """A type constraint. `kind` is string, number, bool, any, list, set, map, object or tuple.
 
     Functions may want a `whole` number too, and a `sequence` or

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from rootless_build.images.bases import executables
 from rootless_build.images.bases.executables import Substitute
 from rootless_build.model.events import Event, Level, Notice
 from rootless_build.model.plan import RunContainer
+from rootless_build.model.structs import replace
 from rootless_build.runner import run as runner
 from rootless_build.runner.provenance import Attestor
 from tests.unit.runner.fake_engine import (

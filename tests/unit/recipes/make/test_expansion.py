@@ -7,7 +7,6 @@ each of these calls is, word for word.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import shutil
@@ -31,6 +30,7 @@ from rootless_build.model.plan import (
     Step,
     Unexpanded,
 )
+from rootless_build.model.structs import replace
 from rootless_build.process import programs
 from rootless_build.recipes.config import Config
 from rootless_build.recipes.docker import argv as docker_argv
@@ -113,9 +113,9 @@ def by_rbuild(project: MakeProject, place: Path, *, goes_on: bool = False) -> Do
 def bare(steps: list[Step]) -> list[Step]:
     """Without what only one of both ways can know."""
     return [
-        dataclasses.replace(step, origin=None, always=False)
+        replace(step, origin=None, always=False)
         if isinstance(step, RunContainer)
-        else dataclasses.replace(step, origin=None)
+        else replace(step, origin=None)
         for step in steps
     ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import pty
 import shutil
@@ -24,6 +23,7 @@ from rootless_build.model.plan import (
     Unexpanded,
     VolumeMount,
 )
+from rootless_build.model.structs import replace
 from rootless_build.process import programs
 from tests.unit.recipes.make.make_project import PATH, MakeProject
 
@@ -1121,7 +1121,7 @@ def test_a_directory_to_mount_that_make_chooses(
     build, run = project.steps("shell", *words, **environment)
     if isinstance(mounted, BindMount):
         source = Path(os.path.normpath(project.directory / mounted.source))
-        mounted = dataclasses.replace(mounted, source=source)
+        mounted = replace(mounted, source=source)
     assert isinstance(build, BuildImage)
     assert isinstance(run, RunContainer)
     assert build.target == stage

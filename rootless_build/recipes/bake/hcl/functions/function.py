@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.recipes.bake.hcl.values import (
     ANYTHING,
     BOOL,
@@ -51,8 +52,7 @@ class ArgumentError(ValueError):
     """A function can't do anything with its arguments; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(Struct, frozen=True):
     """`parameters` are needed, any number of `variadic` may follow.
 
     `run` gets the arguments, converted; it raises ArgumentError.

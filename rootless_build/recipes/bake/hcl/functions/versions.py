@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from rootless_build.model.data import dataclass
+from msgspec import Struct
+
 from rootless_build.recipes.bake.hcl.functions.function import ArgumentError, Function, function
 
 _VERSION: Final = re.compile(
@@ -20,8 +21,7 @@ _LONGEST_NAME: Final = 256
 _WILD: Final = frozenset({"x", "X", "*"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Version:
+class _Version(Struct, frozen=True):
     numbers: tuple[int, int, int]
     before: str
     given: int
