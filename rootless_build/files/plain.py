@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +38,7 @@ def bytes_of(file: Path, largest: int) -> bytes:
 LARGEST: Final = 16 * 1024 * 1024
 """Bytes of a file that is read whole: more than anybody writes."""
 _PIECE: Final = 1024 * 1024
-_HANDED_OVER: Final = ("/dev/fd/", "/proc/self/fd/", "/dev/stdin")
+_HANDED_OVER: Final = re.compile(r"/(?:dev|proc/self)/fd/\d+|/dev/stdin")
 
 
 def content(file: Path, largest: int = LARGEST) -> bytes:
@@ -52,6 +53,11 @@ def content(file: Path, largest: int = LARGEST) -> bytes:
     return data
 
 
+def is_handed_over(file: Path) -> bool:
+    """Whether it is what rbuild was started with, and no file of a directory."""
+    return _HANDED_OVER.fullmatch(str(file)) is not None
+
+
 def beginning(file: Path, size: int) -> bytes:
     """The same, and no more than so many bytes of it."""
     if "\0" in str(file):
@@ -62,7 +68,7 @@ def beginning(file: Path, size: int) -> bytes:
         found = os.fstat(descriptor)
         if stat.S_ISDIR(found.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
-        if stat.S_ISFIFO(found.st_mode) and str(file).startswith(_HANDED_OVER):
+        if stat.S_ISFIFO(found.st_mode) and is_handed_over(file):
             os.set_blocking(descriptor, True)
         elif not stat.S_ISREG(found.st_mode) and found.st_rdev != _null():
             raise OSError(errno.EINVAL, "it is no regular file", str(file))

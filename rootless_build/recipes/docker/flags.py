@@ -165,7 +165,7 @@ BUILD: Final = Table(
     Flag("check", takes=False, refused="it checks the containerfile instead of building"),
     Flag("debug", "D", takes=False, ignored=_SHOWN),
     Flag("compress", takes=False, ignored=_none_is("the context is not sent anywhere")),
-    Flag("file", "f", fill=_put_here(to.CONTAINERFILE, values.file)),
+    Flag("file", "f", fill=_put_here(to.CONTAINERFILE, values.containerfile)),
     Flag("force-rm", takes=False, fill=_only("true", *_OFF, why=_CLEANED)),
     Flag("iidfile", fill=_put_here(to.IMAGE_ID_FILE, values.file)),
     Flag("load", takes=False, ignored=_IN_STORAGE),

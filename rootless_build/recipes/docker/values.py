@@ -36,6 +36,7 @@ _FALSE: Final = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 _PROPAGATION: Final = frozenset({"rprivate", "private", "rshared", "shared", "rslave", "slave"})
 _NO_EFFECT: Final = frozenset({"cached", "delegated", "consistent", "rw", ""})
 _VOLUME_NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+_NOT_THEIRS: Final = "whoever owns the recipe may not read it, and root reads nothing for them"
 
 
 class BadValueError(ValueError):
@@ -87,6 +88,17 @@ def word(value: str) -> str | None:
 def file(value: str, around: Surroundings) -> Path | None:
     """A file's name; docker takes the empty one for a flag that was not given."""
     return around.path(value) if value else None
+
+
+def containerfile(value: str, around: Surroundings) -> Path | None:
+    """`--file`: what the recipe's owner may not read is not read by root for him."""
+    named = file(value, around)
+    if named is not None and os.geteuid() == 0:
+        from rootless_build.files.as_owner import may_read  # noqa: PLC0415 - root alone
+
+        if not may_read(around.directory, named):
+            raise BadValueError(f"{named}: {_NOT_THEIRS}")
+    return named
 
 
 def pull_policy(value: str) -> PullPolicy:
@@ -178,7 +190,7 @@ def label(value: str) -> tuple[str, str]:
 def environment_file(value: str, around: Surroundings) -> Pairs:
     """`--env-file`: one `NAME=VALUE` or `NAME` a line."""
     found: list[tuple[str, str]] = []
-    for line in _lines(around.path(value)):
+    for line in _lines(value, around):
         name = line.partition("=")[0]
         if any(char.isspace() for char in name):
             raise BadValueError(f"{value}: the name {name!r} has a space in it")
@@ -188,16 +200,25 @@ def environment_file(value: str, around: Surroundings) -> Pairs:
 
 def label_file(value: str, around: Surroundings) -> Pairs:
     """`--label-file`: one `NAME=VALUE` or `NAME` a line."""
-    return tuple(map(label, _lines(around.path(value))))
+    return tuple(map(label, _lines(value, around)))
 
 
-def _lines(path: Path) -> list[str]:
+def _lines(value: str, around: Surroundings) -> list[str]:
     """A file's lines without `#` comments, as docker's client reads them."""
+    path = around.path(value)
     try:
-        lines = [line.lstrip() for line in plain.text(path).splitlines()]
+        lines = [line.lstrip() for line in _text(path, around).splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise BadValueError(f"{path}: {reason(error)}") from error
     return [line for line in lines if line and not line.startswith("#")]
+
+
+def _text(path: Path, around: Surroundings) -> str:
+    if os.geteuid() != 0 or plain.is_handed_over(path):
+        return plain.text(path)
+    from rootless_build.files.as_owner import read_as_owner  # noqa: PLC0415 - root alone
+
+    return read_as_owner(around.directory, lambda: plain.text(path))
 
 
 def build_context(value: str, around: Surroundings) -> tuple[str, str]:
