@@ -1,0 +1,153 @@
+"""A plan as a person reads it: which steps would be done, and commands that can be pasted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from rootless_build.backend.api import Backend, EngineSettings
+from rootless_build.cli.views.pasting import comment, host_command
+from rootless_build.freshness.preview import Forecast
+from rootless_build.model import plan as plans
+from rootless_build.model.structs import replace
+from rootless_build.model.text import script_joined, script_quoted, shown
+from rootless_build.runner import exports
+
+_END: Final = "END-OF-SETTINGS"
+
+
+class SeenPlan(Struct, frozen=True):
+    """A plan with the stand-ins that its builds would take, and a verdict on each step, or why
+    there is none.
+    """
+
+    plan: plans.Plan
+    verdicts: tuple[Forecast, ...] = ()
+    problem: str = ""
+    pulled: tuple[tuple[str, ...], ...] = ()
+    """Of each step, the base images that are not in storage."""
+    rootless: bool = True
+    """Whether the engine's containers have no power of root's, as far as it said."""
+
+
+def plan_lines(
+    seen: SeenPlan, backend: Backend, settings: EngineSettings, why: str
+) -> Iterator[str]:
+    """The plan as commands of a backend, with comments; `why` says why it is this backend."""
+    plan = seen.plan
+    target = f", {' '.join(plan.targets)}" if plan.targets else ""
+    yield from comment(shown(f"{plan.recipe}{target}; backend {backend.name} ({why})"))
+    for note in plan.notes:
+        yield from comment(note)
+    if seen.problem:
+        yield from comment(f"which steps would be done: {seen.problem}")
+    if not os.isatty(1):
+        yield "set -e"
+    yield from _exported(settings)
+    of = len(plan.steps)
+    own = dict(os.environ)
+    for number, step in enumerate(plan.steps, 1):
+        verdict = f": {seen.verdicts[number - 1]}" if seen.verdicts else ""
+        yield ""
+        what = f"{number}/{of} {step.kind}, from {step.origin or plan.recipe}{verdict}"
+        yield from comment(shown(what))
+        for image in seen.pulled[number - 1] if seen.pulled else ():
+            yield from comment(f"{shown(image)} is not in storage: it would be pulled")
+        if isinstance(step, plans.Unexpanded) and backend.name != "docker":
+            yield "# its words are the shell's: pasted, it calls docker, or what has that name"
+        if isinstance(step, plans.HostCommand):
+            yield host_command(step, own)
+        else:
+            yield from _commands(step, backend, settings)
+    if plan.bundles:
+        yield ""
+        yield from comment(f"bundles: {shown(plan.bundles.directory)}")
+        yield "# rbuild itself has them written to a copy, which it verifies before it publishes it"
+
+
+def _commands(step: plans.Step, backend: Backend, settings: EngineSettings) -> Sequence[str]:
+    if isinstance(step, plans.HostCommand | plans.Unexpanded):
+        return [host_command(step)]
+    if isinstance(step, plans.BuildImage | plans.RunContainer) and settings.rootless:
+        step = _with_possible_limits(step)
+    if isinstance(step, plans.BuildImage):
+        return exports.pasted(step, lambda one: backend.commands(one, settings))
+    made = [["mkdir", "-p", str(source)] for source in _missing_sources(step)]
+    return [script_joined(argv) for argv in (*made, *backend.commands(step, settings))]
+
+
+def _with_possible_limits(
+    step: plans.BuildImage | plans.RunContainer,
+) -> plans.BuildImage | plans.RunContainer:
+    if not step.limits.ulimits:
+        return step
+    # Few recipes set any.
+    from rootless_build.model import ulimits  # noqa: PLC0415
+
+    return replace(step, limits=ulimits.possible(step.limits)[0])
+
+
+def _missing_sources(step: plans.Step) -> Iterator[Path]:
+    """Directories that docker makes for `-v`, and podman and buildah do not."""
+    for mount in step.mounts if isinstance(step, plans.RunContainer) else ():
+        if isinstance(mount, plans.BindMount) and mount.create_source and not mount.source.exists():
+            yield mount.source
+
+
+def _exported(settings: EngineSettings) -> Iterator[str]:
+    """The settings of this host without which the commands may fail, as a shell sets them."""
+    if not settings.environment:
+        return
+    yield ""
+    if os.isatty(1):
+        # A person wants to see the steps.
+        chosen = "; ".join(
+            f"{row.setting} = {row.value}" for row in settings.adaptations if row.fact
+        )
+        because = f" ({chosen})" if chosen else ""
+        yield from comment(f"the commands need settings of this host{because}:")
+        yield "# rbuild plan > build.sh writes a script that has them"
+        return
+    yield "# settings of this host, which rbuild gives to its own runs (rbuild -v says why)"
+    temporary = []
+    for name, value in settings.environment:
+        file = Path(value)
+        if not file.is_relative_to(settings.runtime_directory) or not file.is_file():
+            yield f"export {name}={script_quoted(value)}"
+            continue
+        temporary.append(f'"${name}"')
+        yield f'export {name}="$(mktemp)"'
+        yield f"cat > \"${name}\" <<'{_END}'"
+        yield from file.read_text().rstrip("\n").split("\n")
+        yield _END
+    if temporary:
+        yield f"trap 'rm -f {' '.join(temporary)}' EXIT"
+
+
+def explanation(plan: plans.Plan, builder: str) -> Iterator[str]:
+    """What of the plan's containerfiles would be rewritten for a builder, and why."""
+    # Most plans are shown without it.
+    from rootless_build.images.rewrite.session import containerfile, explain  # noqa: PLC0415
+
+    for number, step in enumerate(plan.steps, 1):
+        if not isinstance(step, plans.BuildImage):
+            continue
+        with exports.with_containerfile(step) as written:
+            file = containerfile(written)
+            rewrites = explain(written, builder)
+        yield ""
+        if not rewrites:
+            yield from comment(f"{number}: {file or step.context}: built as it is")
+            continue
+        yield from comment(f"{number}: {file}: rewritten for {builder}")
+        for rewrite in rewrites:
+            what = f"{rewrite.instruction}: " if rewrite.instruction else ""
+            why = f"  line {rewrite.line}: {what}{rewrite.rule} ({rewrite.why})"
+            yield from comment(shown(why))
+            if rewrite.differs:
+                verb = "refused" if rewrite.refused else "needs --allow-inexact, then"
+                yield from comment(shown(f"    {verb}: {rewrite.differs}"))
