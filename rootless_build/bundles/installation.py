@@ -20,6 +20,7 @@ from typing import BinaryIO, Final
 from msgspec import Struct
 
 from rootless_build.bundles.attested import Source
+from rootless_build.bundles.staging import restore
 from rootless_build.bundles.verification import AGAIN, Findings, Problem, is_checksum_file, verified
 from rootless_build.files import owner_rights
 from rootless_build.files.copying import copy_data
@@ -92,13 +93,14 @@ def install(
     *,
     dry_run: bool,
     unverified: bool = False,
-    owner: Owner | None = None,
+    project: Path | None = None,
     signed: Source | None = None,
 ) -> Installation:
     """Copy the executables of the latest bundles in `directory` to `prefix/bin`.
 
-    Root reads the bundles with the rights of `owner`, or else of whoever can decide what is at
-    `directory` (`rootless_build.files.owner_rights`), and writes with its own.
+    Root reads the bundles with the rights of whoever can decide what is in `project`, or else at
+    `directory` (`rootless_build.files.owner_rights`), and writes with its own. Bundles that a
+    killed run had set aside are put back first.
 
     Everything that can be checked is checked when this is called: that the bundles are what their
     checksums and their provenance say, and that they have provenance, unless `unverified`; with
@@ -110,7 +112,10 @@ def install(
     refuses, no provenance, links out of the bundles), HostError (`bundles-not-readable`,
     `prefix-not-writable`, `no-space`).
     """
-    owner = owner or owner_rights.owner(directory)
+    owner = owner_rights.owner(*filter(None, (project, directory)))
+    with rights_of(owner):
+        if not directory.exists():
+            restore(directory)
     with rights_of(owner), readable(directory):
         root = real(directory)
         start = _latest(root)

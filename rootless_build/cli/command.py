@@ -150,8 +150,9 @@ class Command(Everywhere, Application):
             from rootless_build.cli.views.closing import MaskedView  # noqa: PLC0415 - as above
 
             defaults = self._loaded.defaults if self._loaded else command_line.defaults(self.words)
-            if self._mask is None and (self.values("secret_env") or self.values("secrets")):
-                self._mask = self._mask_of_options()
+            variables, secrets = self.values("secret_env"), self.values("secrets")
+            if variables or secrets:
+                self._hiding().learn_named(variables, secrets)
             shown_by = view(
                 command_line.log_format(self.words),
                 self.option("color") or defaults.color or "auto",
@@ -161,23 +162,20 @@ class Command(Everywhere, Application):
             self._view = MaskedView(shown_by, lambda: self._mask)
         return self._view
 
-    def _mask_of_options(self) -> Mask:
-        """What hides the secrets that the command line names, before there is a plan."""
-        from rootless_build.cli.secrets import values  # noqa: PLC0415 - few command lines name one
-        from rootless_build.runner.masking import Mask  # noqa: PLC0415 - as above
+    def _hiding(self) -> Mask:
+        if self._mask is None:
+            from rootless_build.runner.masking import Mask  # noqa: PLC0415 - few commands hide any
 
-        return Mask(values(self.values("secret_env"), self.values("secrets")))
+            self._mask = Mask()
+        return self._mask
 
     def hide(self, plan: Plan) -> Mask:
         """Hide the secrets of a plan too, in all that this command says from now on."""
-        from rootless_build.runner.masking import Mask  # noqa: PLC0415 - commands without a plan
-
-        if self._mask is None:
-            given = self.values("secret_env") or self.values("secrets")
-            self._mask = self._mask_of_options() if given else Mask()
+        mask = self._hiding()
+        mask.learn_named(self.values("secret_env"), self.values("secrets"))
         for step in plan.steps:
-            self._mask.learn(step)
-        return self._mask
+            mask.learn(step)
+        return mask
 
     def variables_before(self) -> tuple[str, ...]:
         """NAME=VALUE words that stand before this command's name."""

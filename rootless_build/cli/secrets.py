@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from rootless_build.model.errors import UsageError
@@ -29,19 +28,6 @@ def build_secret(word: str) -> str:
     if made.variable is not None and made.variable not in os.environ:
         raise UsageError(f"--secret {shown(word)}: the variable {made.variable} is not set")
     return str(made)
-
-
-def values(variables: tuple[str, ...], secrets: tuple[str, ...]) -> Iterator[str]:
-    """The values of `--secret-env` and `--secret`, as far as they can be had."""
-    from rootless_build.files.secret_values import secret_value  # noqa: PLC0415 - as above
-    from rootless_build.model import build_secrets  # noqa: PLC0415 - as above
-
-    yield from (os.environ[name] for name in variables if name in os.environ)
-    for words in secrets:
-        try:
-            yield secret_value(build_secrets.parse(words, Path.cwd(), os.environ))
-        except (build_secrets.BadSecretError, OSError, ValueError):
-            continue  # it is told where it is read
 
 
 def _is_readable(file: Path) -> bool:

