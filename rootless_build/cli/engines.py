@@ -18,7 +18,9 @@ from rootless_build.backend.prefetch import Foresight
 from rootless_build.cli.backend_option import backend_name, check_backend
 from rootless_build.cli.command import Command
 from rootless_build.freshness import records
-from rootless_build.host import Facts, engine_settings, gather
+from rootless_build.host.engine_settings import engine_settings
+from rootless_build.host.facts import Facts
+from rootless_build.host.gathering import gather
 from rootless_build.host.preflight import preflight
 from rootless_build.model.errors import BackendUnavailableError, StepFailedError
 from rootless_build.model.events import BackendChosen, Level, Notice

@@ -9,7 +9,7 @@ from rootless_build.backend import discovery
 from rootless_build.cli.backend_option import backend_name
 from rootless_build.cli.checkout import bundles_directory
 from rootless_build.cli.command import Command
-from rootless_build.host import engine_settings
+from rootless_build.host.engine_settings import engine_settings
 from rootless_build.host.examination import examine
 from rootless_build.host.facts import EngineAnswer, Facts
 from rootless_build.host.finding import Finding

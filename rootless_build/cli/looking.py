@@ -55,7 +55,7 @@ def _looked(
     try:
         plan = read(by).plan
     except RecipeError as error:
-        if by.denied:
+        if by.denials:
             error.hint = "\n".join(filter(None, (f"{_doubt(by)}. {_ALLOW}", error.hint)))
         raise
     if by.problem:
@@ -63,10 +63,10 @@ def _looked(
             f"what the project runs can do anything: no sandbox here ({by.problem}; rbuild doctor)"
         )
         return Looked(replace(plan, notes=(*plan.notes, said)))
-    if not by.denied:
+    if not by.denials:
         return Looked(plan)
     return Looked(plan, f"nobody can tell: {_doubt(by)}; a build may have other steps. {_ALLOW}")
 
 
 def _doubt(by: Sandbox) -> str:
-    return f"while the recipe was read, {'; '.join(by.denied)}"
+    return f"while the recipe was read, {'; '.join(by.denials)}"

@@ -43,18 +43,18 @@ class LastingDirectory(Struct, frozen=True):
         host = "".join(c if c.isalnum() else "-" for c in os.uname().nodename)
         return self.data / RECORDS / f"{self.kind}-{host}"
 
-    def known(self) -> Path | None:
+    def find(self) -> Path | None:
         """The directory on record, or of an earlier version, if it is there and is the user's."""
         for path in (_read(self.record), self.old):
             if path is not None and is_private(path):
                 return path
         return None
 
-    def made(self) -> Path:
+    def find_or_make(self) -> Path:
         """The same; a new one where there is none. Raises HostError where none can be made."""
         try:
             with _lock(self.record.parent):
-                found = self.known() or self._new()
+                found = self.find() or self._new()
                 _write(self.record, found)
         except OSError:
             # A home that can't be written to: the next run looks for that name alone.

@@ -125,7 +125,7 @@ class ImageRecords:
         unfinished.write_text(json.dumps(data), encoding="utf-8")
         unfinished.replace(self._file(built.name, _RECORD))
 
-    def named(self, image: str, name: str, project: str, engine: Engine) -> None:
+    def add_name(self, image: str, name: str, project: str, engine: Engine) -> None:
         """A step of the project gave an image that it had built one more name. Raises OSError."""
         identity = image.removeprefix("sha256:")
         for built in reversed(self.all()):
@@ -297,7 +297,7 @@ class Journal:
         """What the engine is to talk to while it builds."""
         return _NotingReporter(inner, self._note_image)
 
-    def made(self, image: str) -> None:
+    def note_result(self, image: str) -> None:
         """The build ended with this image."""
         if image:
             self._note_image(f"={image.removeprefix('sha256:')}")

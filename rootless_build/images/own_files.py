@@ -61,7 +61,7 @@ class OwnFiles(Struct, frozen=True):
         """Lines of an ignore file that leave them out of a build context."""
         return tuple(dict.fromkeys(self._rules(Path(os.path.realpath(context)))))
 
-    def found(self, context: Path) -> tuple[str, ...]:
+    def find(self, context: Path) -> tuple[str, ...]:
         """Those that are in the directory now, relative to it."""
         root = Path(os.path.realpath(context))
         found = (path for rule in self.rules(root) for path in root.glob(_to_glob(rule)))

@@ -25,7 +25,7 @@ from rootless_build.backend.api import (
     LeftoverKind,
 )
 from rootless_build.files import tree
-from rootless_build.host import private_directories
+from rootless_build.host.engine_settings import private_directories
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.text import shown
 from rootless_build.process import identity

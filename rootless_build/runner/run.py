@@ -509,7 +509,7 @@ class _Run:
                 own = journal.reporter(reporter) if journal else reporter
                 image = self._build_labelled(prepared, building, own)
                 if journal:
-                    journal.made(image.id)
+                    journal.note_result(image.id)
         reporter.flush()
         for tag in plain.tags:
             self._built[tag] = image
@@ -602,7 +602,7 @@ class _Run:
             # What is not on record stays.
             with suppress(OSError, RbuildError):
                 records = self._options.images()
-                records.named(image.id, step.name, str(self._plan.project), self._engine)
+                records.add_name(image.id, step.name, str(self._plan.project), self._engine)
         return done
 
     def _pull(self, step: PullImage, reporter: StepReporter) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rootless_build.backend import discovery
 from rootless_build.backend.api import Engine, Stdio
-from rootless_build.host import engine_settings
+from rootless_build.host.engine_settings import engine_settings
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.events import Event, OutputLine, ScreenOutput, StepReporter
 from rootless_build.model.plan import BuildImage, RunContainer, from_json

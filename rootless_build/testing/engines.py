@@ -21,7 +21,7 @@ import pytest
 
 from rootless_build.backend import discovery
 from rootless_build.backend.api import Backend, Engine, EngineSettings, Image
-from rootless_build.host import engine_settings
+from rootless_build.host.engine_settings import engine_settings
 from rootless_build.model.errors import RbuildError, UnsupportedError
 from rootless_build.model.structs import replace
 from rootless_build.testing.base_root import BASE, write_base_root

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build.freshness.index import RACY
-from rootless_build.host import engine_settings
+from rootless_build.host.engine_settings import engine_settings
 from rootless_build.testing.base_root import write_base_root
 from rootless_build.testing.rootless_dockerd import rootless_dockerd
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rootless_build.host import engine_settings
+from rootless_build.host.engine_settings import engine_settings
 from tests.e2e.driver import Rbuild
 from tests.trust.planning_costs import MAKEFILES, costs, project
 

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.host import engine_settings, gather
+from rootless_build.host.engine_settings import engine_settings
+from rootless_build.host.gathering import gather
 from rootless_build.testing.engines import end_pause_process, remove_storage
 from rootless_build.testing.rootless_dockerd import rootless_dockerd
 from tests.e2e.driver import Rbuild, events

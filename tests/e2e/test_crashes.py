@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.host import engine_settings, gather
+from rootless_build.host.engine_settings import engine_settings
+from rootless_build.host.gathering import gather
 from rootless_build.runner import journal
 from tests.e2e.driver import Rbuild
 from tests.e2e.made_bundles import BUILT, digests, listing

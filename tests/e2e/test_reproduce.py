@@ -57,7 +57,8 @@ target "nothing" {
 REMOVING = """
 import os, sys
 from rootless_build.backend import discovery as registry
-from rootless_build.host import engine_settings, gather
+from rootless_build.host.engine_settings import engine_settings
+from rootless_build.host.gathering import gather
 backend, name = sys.argv[1:]
 with engine_settings(gather(os.environ)) as settings:
     with registry.load(backend).open(settings) as engine:

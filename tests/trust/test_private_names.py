@@ -20,8 +20,13 @@ import pytest
 from rbuild_containers import temporary
 from rootless_build import bundles
 from rootless_build.bundles import swapping
-from rootless_build.host import engine_settings, gather, lasting_directories, private_directories
+from rootless_build.host.engine_settings import (
+    engine_settings,
+    lasting_directories,
+    private_directories,
+)
 from rootless_build.host.facts import Facts
+from rootless_build.host.gathering import gather
 from rootless_build.host.lasting_directories import RECORDS, LastingDirectory, is_safe
 from rootless_build.model.structs import replace
 from rootless_build.process import identity

@@ -55,7 +55,7 @@ class Project:
     @property
     def kinds(self) -> str:
         """What was denied, in words."""
-        return "; ".join(self.looking.denied)
+        return "; ".join(self.looking.denials)
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def python(code: str) -> str:
 )
 def test_who_asks_gets_the_same_answer(project: Project, asked: str) -> None:
     assert project.look(asked).stdout == project.do(asked).stdout
-    assert project.looking.denied == ()
+    assert project.looking.denials == ()
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_who_asks_for_addresses_gets_another_answer_and_it_is_told(
     project: Project, asked: str
 ) -> None:
     project.look(asked)
-    assert project.looking.denied == (
+    assert project.looking.denials == (
         "it asked for network addresses, and saw none of this host's",
     )
 
@@ -156,7 +156,7 @@ def test_what_stays_inside_works_and_is_not_told(project: Project, used: str) ->
     for place in (project.directory, project.home):
         (place / "module.py").touch()
     assert project.look(used).status == 0
-    assert project.looking.denied == ()
+    assert project.looking.denials == ()
 
 
 # --- files ----------------------------------------------------------------------------------------
@@ -486,9 +486,9 @@ def running_with(mark: str) -> list[str]:
 LOOKS: Final = """
 import os, sys
 from pathlib import Path
-from rootless_build.process.sandbox import Looking
+from rootless_build.process.sandbox import Sandbox
 here = Path.cwd()
-looking = Looking(here, dict(os.environ))
+looking = Sandbox(here, dict(os.environ))
 argv, kept = ["sh", "-c", sys.argv[1]], [Path("../kept")]
 done = looking.run(argv, environment={}, directory=here, kept=kept)
 assert not looking.problem, looking.problem
@@ -798,8 +798,8 @@ def test_a_checkout_can_be_anywhere(tmp_path: Path, place: str, name: str) -> No
         assert done.stdout.decode().splitlines() == ["above", str(project), "x"]
         assert not (project / "new").exists()
         assert (project.parent / "above").read_text() == "above\n"
-        assert any("it wrote" in text for text in looking.denied)
-        assert any("it tried to write" in text for text in looking.denied)
+        assert any("it wrote" in text for text in looking.denials)
+        assert any("it tried to write" in text for text in looking.denials)
 
 
 def test_git_says_the_same_in_a_worktree(tmp_path: Path) -> None:
@@ -819,7 +819,7 @@ def test_git_says_the_same_in_a_worktree(tmp_path: Path) -> None:
         said = looking.run(ask, environment={}, directory=place)
         plain = subprocess.run(ask, cwd=place, capture_output=True, check=True)
         assert said.stdout == plain.stdout
-        assert looking.denied == ()
+        assert looking.denials == ()
 
 
 STARTUP: Final = {
@@ -886,7 +886,7 @@ def test_the_directories_of_a_session_are_empty(project: Project, name: str) -> 
         done = looking.run(["sh", "-c", script], environment={}, directory=project.directory)
         assert done.text.split() == ["700", "x"]
         assert [path.name for path in Path(place).iterdir()] == ["bus"]
-        assert any(f"{place}/new" in text for text in looking.denied)
+        assert any(f"{place}/new" in text for text in looking.denials)
 
 
 PLANTS: Final = {

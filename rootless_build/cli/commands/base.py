@@ -79,7 +79,7 @@ class Base(Engine, Showing, Command):
                     own = journal.reporter(reporter) if journal else reporter
                     found = packages.make(image, source, engine, labels, Path(place), own)
                     if journal:
-                        journal.made(found.id)
+                        journal.note_result(found.id)
         answer = Answer("base-made", {"image": local, "id": found.id, "dry_run": False})
         self.tell(f"{local} {found.id[:12]}", answer)
         return 0

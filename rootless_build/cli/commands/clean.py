@@ -24,7 +24,7 @@ from rootless_build.cli.commands.clean_account import Account
 from rootless_build.cli.engines import engine_for
 from rootless_build.cli.options import Bundles, Showing, Waiting
 from rootless_build.cli.options import Engine as EngineOption
-from rootless_build.host import lasting_directories
+from rootless_build.host.engine_settings import lasting_directories
 from rootless_build.images.image_records import ImageRecords
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.text import shown

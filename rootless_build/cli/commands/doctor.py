@@ -15,9 +15,12 @@ from rootless_build.cli.host import surveyed
 from rootless_build.cli.options import Bundles, Engine, format_option
 from rootless_build.cli.views import findings as page
 from rootless_build.cli.views.choice import colored
-from rootless_build.host import Facts, catalogue, engine_settings, gather
+from rootless_build.host import catalogue
+from rootless_build.host.engine_settings import engine_settings
 from rootless_build.host.examination import Examined, examine
+from rootless_build.host.facts import Facts
 from rootless_build.host.finding import Cure, Severity
+from rootless_build.host.gathering import gather
 from rootless_build.model.errors import HostError, UsageError
 from rootless_build.model.events import Answer, Level, Notice
 from rootless_build.model.structs import replace

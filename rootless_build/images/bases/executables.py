@@ -36,7 +36,7 @@ class Substitute(Struct, frozen=True):
     package: str
 
     @property
-    def shown(self) -> str:
+    def origin(self) -> str:
         """Where it is from, for a person: `Debian's runc 1.1.5`."""
         found = _PACKAGE.fullmatch(self.package)
         if found is None:
@@ -73,6 +73,6 @@ def sentence(found: Sequence[Substitute]) -> str:
     """What is told at the end of a run."""
     by_origin: dict[str, list[str]] = {}
     for each in found:
-        by_origin.setdefault(each.shown, []).append(each.name)
+        by_origin.setdefault(each.origin, []).append(each.name)
     parts = (f"{', '.join(sorted(names))}: {shown}" for shown, names in by_origin.items())
     return f"not the project's own: {'; '.join(parts)}"

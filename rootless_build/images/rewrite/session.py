@@ -282,7 +282,7 @@ def _with_ignore_file(step: BuildImage, file: Path, own: OwnFiles, directory: Pa
     It stands beside a containerfile of rbuild's; all engines but the classic builder look there.
     """
     given = _read_ignore_file(step, file)
-    leaves = _leaves_out(given, own.found(step.context))
+    leaves = _leaves_out(given, own.find(step.context))
     if leaves and not ignore_file.leads_out(step.context, file):
         return step
     new = directory / file.name
@@ -300,7 +300,7 @@ def _without_own(step: BuildImage, own: OwnFiles, directory: Path, *, classic: b
     """
 
     def without(context: str, name: str) -> str:
-        if "://" in context or not Path(context).is_dir() or not own.found(Path(context)):
+        if "://" in context or not Path(context).is_dir() or not own.find(Path(context)):
             return context
         return str(_copy_without(Path(context), own, directory / "contexts" / name))
 
@@ -310,7 +310,7 @@ def _without_own(step: BuildImage, own: OwnFiles, directory: Path, *, classic: b
     )
     context = step.context
     file = containerfile(step) if classic else None
-    if file and not _leaves_out(_read_ignore_file(step, file), own.found(context)):
+    if file and not _leaves_out(_read_ignore_file(step, file), own.find(context)):
         context = Path(without(str(context), "context"))
         step = replace(step, containerfile=file)
     return replace(step, context=context, build_contexts=contexts)
@@ -321,5 +321,5 @@ def _copy_without(context: Path, own: OwnFiles, target: Path) -> Path:
     from rootless_build.files.copying import copy_tree  # noqa: PLC0415
 
     target.mkdir(parents=True)
-    copy_tree(context.resolve(), target, [], leave_out=own.found(context))
+    copy_tree(context.resolve(), target, [], leave_out=own.find(context))
     return target

@@ -11,12 +11,12 @@ import pytest
 
 from rootless_build.cli.app import run
 from rootless_build.cli.views.findings import findings
-from rootless_build.host import gather
 from rootless_build.host.examination import examine
 from rootless_build.host.facts import Account, Configuration, Facts
 from rootless_build.host.facts_json import to_data
 from rootless_build.host.finding import NewFile, Run
 from rootless_build.host.fixing import apply
+from rootless_build.host.gathering import gather
 from rootless_build.model.errors import UsageError
 from rootless_build.model.structs import replace
 from tests.ordinary_host import ORDINARY

@@ -6,9 +6,9 @@ import json
 import os
 from pathlib import Path
 
-from rootless_build.host import gather
 from rootless_build.host.facts import Account, EngineAnswer, Place, Role
 from rootless_build.host.facts_json import from_data, report, to_data
+from rootless_build.host.gathering import gather
 from rootless_build.model.structs import replace
 from tests.ordinary_host import ORDINARY
 

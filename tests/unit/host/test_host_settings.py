@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from rootless_build.backend.api import EngineSettings
-from rootless_build.host import engine_settings, gather
+from rootless_build.host.engine_settings import engine_settings
 from rootless_build.host.facts import Cgroups, Facts
+from rootless_build.host.gathering import gather
 from rootless_build.host.settings import storage_settings
 from rootless_build.model.errors import HostError
 from rootless_build.model.structs import replace

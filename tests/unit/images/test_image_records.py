@@ -76,7 +76,7 @@ def build(
             if identity(number) not in storage.images:
                 storage.add(number)
             journal.reporter(reporter()).image(identity(number)[:cut])
-        journal.made(identity(numbers[-1]))
+        journal.note_result(identity(numbers[-1]))
 
 
 def fails(records: ImageRecords, storage: Storage, number: int) -> None:
@@ -170,7 +170,7 @@ def test_the_record_waits_where_the_engine_does_not_answer(
     with built_images.record_build(records, STEP, engine, reporter()) as journal:
         assert journal is not None
         storage.add(1)
-        journal.made(identity(1))
+        journal.note_result(identity(1))
         storage.silent = True
     assert records.all() == ()
     (left,) = (tmp_path / "images").glob("*.journal")
@@ -466,8 +466,8 @@ def test_a_name_of_a_later_step_is_on_record(records: ImageRecords) -> None:
     storage = Storage()
     build(records, storage, 1)
     engine = cast("Engine", storage)
-    records.named(f"sha256:{identity(1)}", "name:v1", "/project", engine)
-    records.named(identity(1), "theirs:v1", "/other", engine)
+    records.add_name(f"sha256:{identity(1)}", "name:v1", "/project", engine)
+    records.add_name(identity(1), "theirs:v1", "/other", engine)
     (built,) = records.all()
     assert "localhost/name:v1" in built.step.names
     assert not any("theirs" in name for name in built.step.names)

@@ -164,5 +164,5 @@ def test_a_part_is_named_as_a_person_would_name_it() -> None:
         == "not the project's own: runc, shim: Debian's runc 1.1.5"
     )
     tool = Substitute("x", "pkg:golang/example.com/a/tool@v1?goos=linux")
-    assert tool.shown == "example.com/a's tool v1"
-    assert Substitute("x", "somewhere else").shown == "somewhere else"
+    assert tool.origin == "example.com/a's tool v1"
+    assert Substitute("x", "somewhere else").origin == "somewhere else"
