@@ -36,6 +36,7 @@ from rootless_build.recipes.docker import argv
 from rootless_build.recipes.make import matching
 from rootless_build.recipes.make.source import Sources
 from rootless_build.recipes.shell import line as shell_line
+from rootless_build.recipes.shell.parts import NotSimpleError
 from rootless_build.runner import journal
 from rootless_build.testing.recorder import Recorder
 
@@ -148,7 +149,7 @@ READERS: Final[Mapping[str, Reader]] = {
             "if [ -f a ]; then docker build .; fi; for i in a b; do sh -c 'docker run'; done",
             "cat <<EOF | sh\ndocker run\nEOF\n",
         ),
-        (shell_line.NotSimpleError, RbuildError),
+        (NotSimpleError, RbuildError),
     ),
     "docker's words": Reader(
         _docker,

@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from rootless_build.recipes.bake.hcl import types
 from rootless_build.recipes.bake.hcl.budget import Budget
+from rootless_build.recipes.bake.hcl.convert import convert
 from rootless_build.recipes.bake.hcl.evaluate import Local, Scope, evaluate, text_of
 from rootless_build.recipes.bake.hcl.functions.function import ArgumentError
 from rootless_build.recipes.bake.hcl.numbers import Number, from_float
@@ -36,7 +37,6 @@ from rootless_build.recipes.bake.hcl.values import (
     Type,
     Value,
     ValueTypeError,
-    convert,
     from_json,
     to_bool,
     to_text,

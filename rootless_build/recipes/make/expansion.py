@@ -24,7 +24,7 @@ from rootless_build.recipes import results
 from rootless_build.recipes.docker import argv
 from rootless_build.recipes.make import docker_stub, run
 from rootless_build.recipes.shell import line
-from rootless_build.recipes.shell.line import NotSimpleError, Part
+from rootless_build.recipes.shell.parts import NotSimpleError, Part
 
 _RECORDER: Final = """#!/bin/sh
 [ ! -e {place}/words ] || : > {place}/twice

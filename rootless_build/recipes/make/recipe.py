@@ -33,7 +33,7 @@ from rootless_build.recipes.make import run as make_run
 from rootless_build.recipes.make.run import MakeRun, RecipeLine
 from rootless_build.recipes.request import Request
 from rootless_build.recipes.shell import line as shell_line
-from rootless_build.recipes.shell.line import NotSimpleError, Part
+from rootless_build.recipes.shell.parts import NotSimpleError, Part
 
 if TYPE_CHECKING:
     from rootless_build.process.sandbox import Sandbox

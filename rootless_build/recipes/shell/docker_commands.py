@@ -18,16 +18,11 @@ from tree_sitter import Node
 
 from rootless_build.recipes.shell import effects, questions
 from rootless_build.recipes.shell.grammar import Tree, Word, above, within
-from rootless_build.recipes.shell.line import (
-    ASK_INPUT,
-    ASSIGNMENT,
-    PROGRAMS,
-    NotSimpleError,
-    Part,
-    Simple,
-)
+from rootless_build.recipes.shell.names import ASK_INPUT, PROGRAMS
+from rootless_build.recipes.shell.parts import NotSimpleError, Part, Simple
 from rootless_build.recipes.shell.runs import ITSELF, PREFIXES, Reading, is_question
 
+_ASSIGNMENT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _MAKES: Final = frozenset({"make", "gmake"})
 _CONTROL: Final = frozenset({"cd", "exit", "set", "test", "[", ":", "true", "false"})
 _SHELL_STATE: Final = frozenset(
@@ -259,7 +254,7 @@ class _Line(Reading):
         for child in command.children:
             text = self.tree.of(child)
             if child.type == "variable_assignment":
-                if not ASSIGNMENT.match(text):
+                if not _ASSIGNMENT.match(text):
                     raise NotSimpleError(f"rbuild can't read {text!r} before docker")
                 assignments.append(text)
             elif child.type == "file_redirect":

@@ -16,25 +16,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct
-
 from rootless_build.process import programs
+from rootless_build.recipes.shell.names import ASK_INPUT, PROGRAMS, SHELLS, speaks_of_docker
+from rootless_build.recipes.shell.parts import NotSimpleError, Part, Simple
 
 if TYPE_CHECKING:
     from rootless_build.process.sandbox import Sandbox
 
-ASSIGNMENT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=", re.DOTALL)
-PROGRAMS: Final = frozenset({"docker", "docker-buildx", "podman"})
-SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "busybox"})
-_NAMES: Final = re.compile(r"docker|podman")
-_VARIABLE: Final = re.compile(r"\$\{?([A-Za-z_]\w*)")
-_GIVEN: Final = re.compile(r"(?<![\w$])([A-Za-z_]\w*)=(\"[^\"]*\"|'[^']*'|[^\s;&|()]*)")
 _MAKE: Final = re.compile(r"\bg?make\b")
 _LONGEST: Final = 131_071
 """Bytes of an argument (execve(2), MAX_ARG_STRLEN): make hands a line to its shell as one."""
 _NONE: Final[Mapping[str, str]] = {}
-ASK_INPUT: Final = frozenset({"[", "test", "tty"})
-"""Programs that ask whether their input is a terminal."""
 _MARK: Final = "rbuild: the words"
 _PLAIN_WORD: Final = r"(?:[\w@%+=:,./-]++|'[^'\n]*+'|\"[^\"$`\\\n]*+\")++"
 """A word that says itself what it is, to every shell."""
@@ -45,56 +37,6 @@ _PLAIN: Final = re.compile(
 _PLAIN_WORDS: Final = re.compile(_PLAIN_WORD, re.ASCII)
 _QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
 _USUAL_FLAG: Final = re.compile(r"-[ceux]+|-[eux]*o|pipefail")
-
-
-class Simple(Struct, frozen=True):
-    """A simple docker command: the assignments before it, and its words, all as written. `asks`
-    are the programs that the shell starts for its words; `line` is what it stands in. `of_files`
-    is what in its words depends on files, `of_then` what only the moment tells at which it is run.
-    `program` is the first word, empty where only the shell knows it, and `known` are the words,
-    each as far as it can be told without a shell. `harmless`: what is asked for them changes
-    nothing. `words` are there where none has to be asked.
-    """
-
-    assignments: tuple[str, ...]
-    text: str
-    line: str
-    asks: tuple[str, ...] = ()
-    of_files: tuple[str, ...] = ()
-    of_then: tuple[str, ...] = ()
-    program: str = ""
-    known: tuple[str | None, ...] = ()
-    harmless: bool = True
-    words: tuple[str, ...] = ()
-
-    @property
-    def arguments(self) -> str:
-        """What follows the program, as written."""
-        return self.text.removeprefix(self.program)
-
-
-class Part(Struct, frozen=True):
-    """A part of a line that is a step of its own. `docker` None: `text` is left to the shell.
-
-    `directory` is the real one; `logical` is what the shell calls it, None where that is what the
-    environment says. `remark` is for the reader.
-    """
-
-    text: str
-    directory: Path
-    docker: Simple | None = None
-    logical: str | None = None
-    remark: str = ""
-
-
-class NotSimpleError(ValueError):
-    """The line has docker in it and is not a simple command; the text says what it has more, and
-    `hint` what can be done.
-    """
-
-    def __init__(self, why: str, hint: str = "") -> None:
-        super().__init__(why)
-        self.hint = hint
 
 
 def parts(
@@ -238,26 +180,6 @@ def tests_files(text: str) -> bool:
     from rootless_build.recipes.shell import effects  # noqa: PLC0415
 
     return effects.tests_files(text)
-
-
-def speaks_of_docker(text: str, environment: Mapping[str, str]) -> bool:
-    """Whether docker is named in the text, or in a variable that it uses."""
-    if _NAMES.search(text) or _NAMES.search(re.sub(r"\\\n|[\"'\\]", "", text)):
-        return True
-    return names_docker_by_variable(text, environment)
-
-
-def names_docker_by_variable(text: str, environment: Mapping[str, str]) -> bool:
-    """Whether variables that the text uses have docker in them, alone or together."""
-    if "$" not in text:
-        return False
-    values = {**environment, **{name: value.strip("\"'") for name, value in _GIVEN.findall(text)}}
-    used = {name: values.get(name, "") for name in _VARIABLE.findall(text)}
-    if any(map(_NAMES.search, used.values())):
-        return True
-    bare = re.sub(r"\\\n|[\"'\\]", "", text)
-    filled = _VARIABLE.sub(lambda found: used.get(found[1], ""), bare).replace("}", "")
-    return len(_NAMES.findall(filled)) > len(_NAMES.findall(bare))
 
 
 def _refuse_other_than_shell(shell: Sequence[str]) -> None:

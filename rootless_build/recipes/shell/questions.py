@@ -13,7 +13,7 @@ from typing import Final
 from tree_sitter import Node
 
 from rootless_build.recipes.shell.grammar import Tree, Word, within
-from rootless_build.recipes.shell.line import ASK_INPUT
+from rootless_build.recipes.shell.names import ASK_INPUT
 
 _ANY: Final = re.compile(r".*", re.DOTALL)
 _ARGUMENTS: Final = {

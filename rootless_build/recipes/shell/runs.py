@@ -11,7 +11,7 @@ from typing import Final
 from tree_sitter import Node
 
 from rootless_build.recipes.shell.grammar import Tree, Word, above, within
-from rootless_build.recipes.shell.line import (
+from rootless_build.recipes.shell.names import (
     PROGRAMS,
     SHELLS,
     names_docker_by_variable,

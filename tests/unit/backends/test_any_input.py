@@ -32,6 +32,7 @@ from rootless_build.recipes.docker.flags import BUILD, RUN
 from rootless_build.recipes.make import run
 from rootless_build.recipes.make.probe import Probe
 from rootless_build.recipes.shell import line
+from rootless_build.recipes.shell.parts import NotSimpleError
 from rootless_build.testing.recorder import Recorder
 
 pytestmark = pytest.mark.timeout(120)
@@ -76,7 +77,7 @@ def test_dockers_command_line(command: tuple[str, ...], rest: list[str]) -> None
 def test_lines_of_a_recipe(text: str) -> None:
     try:
         found = line.parts(text, Path("/project"))
-    except line.NotSimpleError:
+    except NotSimpleError:
         return
     assert found
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from rootless_build.recipes.bake.hcl import numbers, types
 from rootless_build.recipes.bake.hcl.budget import Budget
+from rootless_build.recipes.bake.hcl.convert import convert
 from rootless_build.recipes.bake.hcl.functions import STANDARD, ArgumentError
 from rootless_build.recipes.bake.hcl.functions.arithmetic import compared
 from rootless_build.recipes.bake.hcl.functions.sequences import at_key
@@ -35,7 +36,6 @@ from rootless_build.recipes.bake.hcl.unify import type_of, unified
 from rootless_build.recipes.bake.hcl.values import (
     Value,
     ValueTypeError,
-    convert,
     equal,
     to_bool,
     to_number,

@@ -1,4 +1,4 @@
-"""The values of a bake file, and how one type becomes another.
+"""The values of a bake file and their types.
 
 The rules are those of HCL's type system, cty (github.com/zclconf/go-cty, docs/convert.md): numbers
 and bools become strings and back where the text is exact; null is of every type. A set is a tuple
@@ -8,7 +8,7 @@ without repetitions, in the order of its elements.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Final, assert_never, cast
 
@@ -161,64 +161,6 @@ def to_map(value: Value) -> Mapping[str, Value]:
 def _a(value: Value) -> str:
     name = type_name(value)
     return "null" if value is None else f"{'an' if name == 'object' else 'a'} {name}"
-
-
-def convert(value: Value, wanted: Type) -> Value:
-    """The value as one of the wanted type. Raises ValueTypeError."""
-    if value is None or wanted.kind == ANY:
-        return value
-    primitives: dict[str, Callable[[Value], Value]] = {
-        "string": to_text,
-        "number": to_number,
-        "whole": to_whole,
-        "sequence": to_tuple,
-        "mapping": to_map,
-        "bool": to_bool,
-    }
-    if wanted.kind in primitives:
-        return primitives[wanted.kind](value)
-    if wanted.kind in {"list", "set"}:
-        assert wanted.element is not None  # noqa: S101 - such types are made with one
-        given_items = to_tuple(value)
-        element = _common(given_items, wanted.element)
-        items = tuple(convert(item, element) for item in given_items)
-        return distinct(items) if wanted.kind == "set" else items
-    if wanted.kind == "tuple":
-        given = to_tuple(value)
-        if len(given) != len(wanted.elements):
-            raise ValueTypeError(f"{len(wanted.elements)} elements are wanted, not {len(given)}")
-        return tuple(convert(v, t) for v, t in zip(given, wanted.elements, strict=True))
-    given_map = to_map(value)
-    if wanted.kind == "map":
-        assert wanted.element is not None  # noqa: S101 - as above
-        element = _common(tuple(given_map.values()), wanted.element)
-        return {key: convert(item, element) for key, item in given_map.items()}
-    return _object(given_map, wanted)
-
-
-def _common(items: tuple[Value, ...], wanted: Type) -> Type:
-    """The type of a collection's elements: where it is any, the one that all of them can have."""
-    if wanted.kind != ANY or not items:
-        return wanted
-    # It needs this module.
-    from rootless_build.recipes.bake.hcl.unify import type_of, unified  # noqa: PLC0415
-
-    found = unified(tuple(map(type_of, items)))
-    if found is None:
-        raise ValueTypeError("all elements must have the same type")
-    return found
-
-
-def _object(value: Mapping[str, Value], wanted: Type) -> Value:
-    made: dict[str, Value] = {}
-    for name, kind in wanted.attributes:
-        if name in value:
-            made[name] = convert(value[name], kind)
-        elif name in wanted.optional:
-            made[name] = None
-        else:
-            raise ValueTypeError(f"the attribute {name!r} is missing")
-    return made
 
 
 def distinct(values: tuple[Value, ...]) -> tuple[Value, ...]:

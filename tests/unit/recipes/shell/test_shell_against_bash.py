@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rootless_build.recipes.shell import line as shell_line
-from rootless_build.recipes.shell.line import NotSimpleError, Part
+from rootless_build.recipes.shell.parts import NotSimpleError, Part
 
 _RECORDS = """#!/bin/sh
 { printf '%s\\0' "$(pwd -P)" "A=${A-unset}" "B=${B-unset}" "$@"; printf '\\n\\0'; } >> "$RECORD"

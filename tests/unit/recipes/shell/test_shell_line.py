@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build.recipes.shell import line as shell_line
-from rootless_build.recipes.shell.line import NotSimpleError, Part
+from rootless_build.recipes.shell.parts import NotSimpleError, Part
 
 HERE = Path("/")
 SHELL = ("/bin/sh", "-c")

@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from rootless_build.recipes.bake.hcl.convert import convert
 from rootless_build.recipes.bake.hcl.values import (
     ANYTHING,
     BOOL,
@@ -15,7 +16,6 @@ from rootless_build.recipes.bake.hcl.values import (
     Type,
     Value,
     ValueTypeError,
-    convert,
 )
 
 SEQUENCE: Final = Type("sequence")

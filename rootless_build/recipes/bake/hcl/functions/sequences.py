@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from rootless_build.recipes.bake.hcl.convert import convert
 from rootless_build.recipes.bake.hcl.functions.function import (
     ArgumentError,
     Function,
@@ -18,7 +19,6 @@ from rootless_build.recipes.bake.hcl.unify import type_of, unified
 from rootless_build.recipes.bake.hcl.values import (
     Value,
     ValueTypeError,
-    convert,
     distinct,
     equal,
     identity,
