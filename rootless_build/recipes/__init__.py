@@ -13,8 +13,8 @@ from rootless_build.process import programs
 from rootless_build.recipes import always, rbuild_toml
 from rootless_build.recipes.bake import names
 from rootless_build.recipes.config import Config
-from rootless_build.recipes.make import recipe as makefile
-from rootless_build.recipes.make import run
+from rootless_build.recipes.make import makefile
+from rootless_build.recipes.make import recipe as make_recipe
 from rootless_build.recipes.request import Request
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def target_names(project: Path, config: Config, environment: Mapping[str, str]) 
         return tuple(config.targets)
     found = _makefile(project, config)
     if found is not None:
-        return run.target_names(found)
+        return makefile.target_names(found)
     if not names.found(project):
         return ()
     # As below.
@@ -88,7 +88,7 @@ def expanded(plan: Plan, step: Unexpanded, on_output: programs.OnOutput, config:
     made, notes = expansion.expanded(step, on_output)
     marked = always.marked(replace(plan, steps=made), config.targets)
     steps = containers.expanded(step, marked.steps, plan)
-    return makefile.with_expanded(plan, step, steps, notes)
+    return make_recipe.with_expanded(plan, step, steps, notes)
 
 
 def read_running(
@@ -136,11 +136,11 @@ def _read(request: Request, config: Config) -> Plan:
             hint="go to the project's own directory, or name it: rbuild -C DIR"
             + ("\nthe rbuild.toml here has neither [image] nor [container]" if config.file else ""),
         )
-    return always.marked(makefile.read(request, found), config.targets)
+    return always.marked(make_recipe.read(request, found), config.targets)
 
 
 def _makefile(project: Path, config: Config) -> Path | None:
-    return config.defaults.makefile or run.makefile_of(project)
+    return config.defaults.makefile or makefile.makefile_of(project)
 
 
 def _is_toml(config: Config) -> bool:

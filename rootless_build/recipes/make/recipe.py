@@ -29,8 +29,9 @@ from rootless_build.process import programs
 from rootless_build.recipes import results
 from rootless_build.recipes.docker import argv
 from rootless_build.recipes.make import expansion
+from rootless_build.recipes.make import makefile as makefiles
 from rootless_build.recipes.make import run as make_run
-from rootless_build.recipes.make.run import MakeRun, RecipeLine
+from rootless_build.recipes.make.lines import MakeRun, RecipeLine
 from rootless_build.recipes.request import Request
 from rootless_build.recipes.shell import line as shell_line
 from rootless_build.recipes.shell.parts import NotSimpleError, Part
@@ -57,7 +58,7 @@ def read(request: Request, makefile: Path) -> Plan:
             finding="no-make",
             hint="apt-get install make, or describe the build in an rbuild.toml",
         ) from error
-    name = make_run.name_of(makefile, request.project)
+    name = makefiles.name_of(makefile, request.project)
     notes = [*run.messages, *_asked(run)]
     if request.environment.get("MAKEFLAGS") and "MAKELEVEL" not in request.environment:
         notes.append("MAKEFLAGS has no effect: it holds options of make, not of rbuild")

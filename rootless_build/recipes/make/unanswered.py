@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from rootless_build.model.errors import RecipeError
 from rootless_build.recipes.make.docker_stub import Call
-from rootless_build.recipes.make.run import RecipeLine
+from rootless_build.recipes.make.lines import RecipeLine
 
 _WORD: Final = re.compile(r"(?:sha256:)?([0-9a-f]{10,64})(?![0-9a-f])")
 _ENGINES: Final = re.compile(r"\b(?:docker|podman)\b")

@@ -29,7 +29,7 @@ from rootless_build.model.plan import BuildImage, Origin
 from rootless_build.recipes import config
 from rootless_build.recipes.docker.argv import Context, parse
 from rootless_build.recipes.docker.flags import BUILD, RUN
-from rootless_build.recipes.make import run
+from rootless_build.recipes.make import printed as make_printed
 from rootless_build.recipes.make.probe import Probe
 from rootless_build.recipes.shell import line
 from rootless_build.recipes.shell.parts import NotSimpleError
@@ -92,7 +92,7 @@ def test_what_make_prints(printed: list[str]) -> None:
             ends_remaking=lambda target: target == "remade",
         ),
     )
-    reader = run._Printed(Path("/project"), probe, "make")
+    reader = make_printed.Printed(Path("/project"), probe, "make")
     try:
         reader.read("\n".join(printed))
     except RecipeError:

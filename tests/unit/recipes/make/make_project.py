@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rootless_build.model.plan import BuildImage, HostCommand, Plan, RunContainer, Step
-from rootless_build.recipes.make import recipe, run
+from rootless_build.recipes.make import makefile, recipe
 from rootless_build.recipes.request import Request
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -34,7 +34,7 @@ class MakeProject:
 
     def plan(self, *words: str, **environment: str) -> Plan:
         """The plan of targets and variables, as the command line has them."""
-        found = run.makefile_of(self.directory)
+        found = makefile.makefile_of(self.directory)
         assert found is not None
         request = Request(
             project=self.directory,

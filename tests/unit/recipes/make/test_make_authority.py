@@ -14,7 +14,7 @@ import pytest
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.plan import HostCommand
 from rootless_build.process import programs
-from rootless_build.recipes.make import recipe, run
+from rootless_build.recipes.make import makefile, recipe
 from rootless_build.recipes.request import Request
 from tests.unit.recipes.make.make_project import PATH, MakeProject
 
@@ -35,7 +35,7 @@ def made(directory: Path, environment: Mapping[str, str]) -> subprocess.Complete
 
 
 def commands(directory: Path, environment: Mapping[str, str]) -> list[HostCommand]:
-    found = run.makefile_of(directory)
+    found = makefile.makefile_of(directory)
     assert found is not None
     steps = recipe.read(Request(directory, (), (), dict(environment), False), found).steps
     assert all(isinstance(step, HostCommand) for step in steps)
