@@ -218,7 +218,7 @@ def _context(step: BuildImage, file: Path, text: str, cache: Path, own: OwnFiles
             bundles
             for bundles in own.bundles
             if bundles.is_relative_to(step.context)
-            and rules.verdict(bundles.relative_to(step.context).as_posix()).left_out
+            and rules.match(bundles.relative_to(step.context).as_posix()).left_out
         )
         ignored = ""
     index = Index.load(index_file(cache, f"context-{_short(str(file))}", step.context))

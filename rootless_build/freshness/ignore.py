@@ -30,14 +30,16 @@ _ODD: Final = re.compile(r"[+()|{}]|(?<!\[)\^|\*\*[^/]")
 """What some engines hand to their regular expressions, or compare as no expression at all."""
 
 
-class Verdict(NamedTuple):
-    """`left_out`: the engines do not copy it. `look_below`: something below may be copied."""
+class Match(NamedTuple):
+    """What ignore rules say of a path. `left_out`: the engines do not copy it. `look_below`:
+    something below may be copied.
+    """
 
     left_out: bool
     look_below: bool
 
 
-_COPIED: Final = Verdict(left_out=False, look_below=True)
+_COPIED: Final = Match(left_out=False, look_below=True)
 
 
 class Rules:
@@ -58,14 +60,16 @@ class Rules:
         """Whether anything is left out at all."""
         return bool(self._any)
 
-    def verdict(self, path: str) -> Verdict:
-        """Of a path relative to the context, none of whose parents was left out for good."""
+    def match(self, path: str) -> Match:
+        """What the rules say of a path of the context, none of whose parents was left out for
+        good.
+        """
         if not self._exceptions:
             left_out = self._any.mean(path)
-            return Verdict(left_out, not left_out)
+            return Match(left_out, not left_out)
         if not self._any.touch(path) or not self._left_out(path):
             return _COPIED
-        return Verdict(left_out=True, look_below=self._may_be_below(path))
+        return Match(left_out=True, look_below=self._may_be_below(path))
 
     def _left_out(self, path: str) -> bool:
         parts = path.split("/")

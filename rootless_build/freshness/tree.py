@@ -12,6 +12,7 @@ import hashlib
 import os
 import stat
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -58,94 +59,108 @@ def scan(
     directories beside them. A missing root counts as an empty directory, which it becomes when it
     is mounted. The index is brought up to date. Raises OSError for what can't be read.
     """
-    scanner = _Scanner(root, index or Index(), rules or None, skip)
+    made = _Scan(os.fspath(root), index or Index())
     if root.is_dir():
-        scanner.walk()
+        made.whole(_Walk(made.root, rules or None, skip))
     elif os.path.lexists(root):
-        scanner.single()
+        made.single()
     else:
-        scanner.missing()
-    return scanner.result()
+        made.missing()
+    return made.result()
 
 
-class _Scanner:
-    def __init__(
-        self, root: Path, index: Index, rules: Rules | None, skip: frozenset[Path]
-    ) -> None:
-        self._root = os.fspath(root)
-        self._index = index
+_Entries = list[tuple[str, os.stat_result]]
+
+
+class _Walk:
+    """The directories below a root in the order of their paths, each with the entries that count:
+    the path relative to the root, the whole one, names and states.
+    """
+
+    def __init__(self, root: str, rules: Rules | None, skip: frozenset[Path]) -> None:
+        self._root = root
         self._rules = rules
         self._skip = {os.fspath(path) for path in skip}
         self._staging = tuple(
             os.fspath(path.parent / f".{path.name}.rbuild.{identity.of_this()}.") for path in skip
         )
-        self._file_systems = FileSystems()
-        # Before the first file is looked at: one that changes while it is read counts as racy.
-        self._started = time.time_ns()
+
+    def __iter__(self) -> Iterator[tuple[str, str, _Entries]]:
+        match = None if self._rules is None else self._rules.match
+        pending = [""]
+        while pending:
+            relative = pending.pop()
+            place = f"{self._root}/{relative}" if relative else self._root
+            entries: _Entries = []
+            below: list[str] = []
+            with os.scandir(place) as listed:
+                found = sorted(listed, key=_name)
+            for entry in found:
+                name = entry.name
+                path = f"{relative}/{name}" if relative else name
+                counts = look_below = True
+                if match is not None:
+                    left_out, look_below = match(path)
+                    counts = not left_out
+                if not counts and not look_below:
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    if self._skip and self._is_skipped(entry.path):
+                        continue
+                    below.append(path)
+                if counts:
+                    entries.append((name, entry.stat(follow_symlinks=False)))
+            if entries or not relative:
+                yield relative, place, entries
+            below.reverse()
+            pending += below
+
+    def _is_skipped(self, path: str) -> bool:
+        return path in self._skip or path.startswith(self._staging)
+
+
+class _Scan:
+    """The digest of one tree while it is made, directory by directory."""
+
+    def __init__(self, root: str, index: Index) -> None:
+        self.root = root
+        self._index = index
+        self._reader = _Reader()
         self._total = hashlib.sha256()
         self._visited: set[bytes] = set()
         self._links: dict[tuple[int, int], bytes] = {}
         self._files = 0
-        self._bytes = 0
-        self._read = 0
         self._changed: list[str] = []
 
     def result(self) -> Tree:
+        """Write the index, and say what was found."""
         gone = self._index.known.keys() - self._visited
         for path in sorted(gone)[:_LISTED]:
             self._note(path, b"")
         self._index.save(gone)
         # To an empty index everything is new.
         changed = tuple(self._changed) if self._index.known else ()
-        return Tree(self._total.hexdigest(), self._files, self._read, changed)
+        return Tree(self._total.hexdigest(), self._files, self._reader.files, changed)
 
     def missing(self) -> None:
-        """A root that is not there."""
+        """Take in a root that is not there."""
         self._total.update(b"%o" % (stat.S_IFDIR | 0o777 & ~_umask()))
-        self._directory(b"", self._root, [])
+        self._add(b"", self.root, [])
 
     def single(self) -> None:
-        """A root that is a file."""
-        root = Path(self._root)
-        self._directory(b"", os.fspath(root.parent), [(root.name, root.stat())])
+        """Take in a root that is a file."""
+        root = Path(self.root)
+        self._add(b"", os.fspath(root.parent), [(root.name, root.stat())])
 
-    def walk(self) -> None:
-        status = os.stat(self._root)  # noqa: PTH116 - a string
-        self._total.update(b"%o" % status.st_mode + _attributes(self._root))
-        pending = [""]
-        while pending:
-            relative = pending.pop()
-            place = f"{self._root}/{relative}" if relative else self._root
-            files: list[tuple[str, os.stat_result]] = []
-            below: list[str] = []
-            with os.scandir(place) as entries:
-                found = sorted(entries, key=_name)
-            for entry in found:
-                name = entry.name
-                path = f"{relative}/{name}" if relative else name
-                counts = look_below = True
-                if self._rules is not None:
-                    left_out, look_below = self._rules.verdict(path)
-                    counts = not left_out
-                if not counts and not look_below:
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    if self._skip and self._skipped(entry.path):
-                        continue
-                    below.append(path)
-                if counts:
-                    files.append((name, entry.stat(follow_symlinks=False)))
-            if files or not relative:
-                self._directory(os.fsencode(relative), place, files)
-            below.reverse()
-            pending += below
+    def whole(self, walk: _Walk) -> None:
+        """Take in a root that is a directory."""
+        status = os.stat(self.root)  # noqa: PTH116 - a string
+        self._total.update(b"%o" % status.st_mode + _attributes(self.root))
+        for relative, place, entries in walk:
+            self._add(os.fsencode(relative), place, entries)
 
-    def _skipped(self, path: str) -> bool:
-        return path in self._skip or path.startswith(self._staging)
-
-    def _directory(
-        self, relative: bytes, place: str, entries: list[tuple[str, os.stat_result]]
-    ) -> None:
+    def _add(self, relative: bytes, place: str, entries: _Entries) -> None:
+        """Take in one directory."""
         names = os.fsencode("\0".join([name for name, _ in entries]))
         numbers: list[int] = []
         shared = b""
@@ -168,11 +183,11 @@ class _Scanner:
         states = pack(numbers)
         self._visited.add(relative)
         self._files += len(entries)
-        if self._files > _MOST_FILES or self._bytes > _MOST_BYTES:
-            raise OSError(errno.EFBIG, "holds too much to be looked at", self._root)
+        if self._files > _MOST_FILES or self._reader.bytes > _MOST_BYTES:
+            raise OSError(errno.EFBIG, "holds too much to be looked at", self.root)
         known = self._index.get(relative)
         if known is None or known.states != states or known.names != names:
-            known = self._compared(relative, place, entries, names, states, known)
+            known = self._compare(relative, place, entries, names, states, known)
         total = known.total
         if shared:
             total = hashlib.sha256(total + shared).digest()
@@ -184,15 +199,16 @@ class _Scanner:
         first = self._links.setdefault((status.st_dev, status.st_ino), here)
         return b"" if first is here else here + b"\0" + first + b"\0"
 
-    def _compared(
+    def _compare(
         self,
         relative: bytes,
         place: str,
-        entries: list[tuple[str, os.stat_result]],
+        entries: _Entries,
         names: bytes,
         states: bytes,
         known: Directory | None,
     ) -> Directory:
+        """Note what changed in a directory, and remember it as it is now."""
         before = known.files() if known is not None else {}
         digests = bytearray()
         remembered = bytearray(states)
@@ -202,10 +218,11 @@ class _Scanner:
             encoded = os.fsencode(name)
             state = states[number * size : (number + 1) * size]
             old_state, old = before.pop(encoded, (b"", _MISSING))
-            digest = old if old_state == state else self._digest(place, name, status)
+            path = f"{place}/{name}"
+            digest = old if old_state == state else self._reader.digest(path, status)
             if digest != old or old_state[:8] != state[:8]:
                 self._note(relative, encoded)
-            if not self._may_be_remembered(status, f"{place}/{name}"):
+            if not self._reader.may_be_remembered(path, status):
                 forget(remembered, number)
             digests += digest
             total.update(b"%o %b\0%b" % (status.st_mode, encoded, digest))
@@ -216,41 +233,54 @@ class _Scanner:
         self._index.put(relative, made)
         return made
 
-    def _may_be_remembered(self, status: os.stat_result, path: str) -> bool:
+    def _note(self, relative: bytes, name: bytes) -> None:
+        """Put down a path that changed."""
+        path = os.fsdecode(b"/".join(part for part in (relative, name) if part))
+        # A directory that is gone is missing in the one above it too.
+        if len(self._changed) < _LISTED and path not in self._changed:
+            self._changed.append(path)
+
+
+class _Reader:
+    """Reads files, and counts what it read."""
+
+    def __init__(self) -> None:
+        self.files = 0
+        self.bytes = 0
+        # Before the first file is looked at: one that changes while it is read counts as racy.
+        self._started = time.time_ns()
+        self._file_systems = FileSystems()
+
+    def may_be_remembered(self, path: str, status: os.stat_result) -> bool:
+        """Whether a later scan can tell by the file's state that it is as it was."""
         if stat.S_ISDIR(status.st_mode):
             return True
         if max(status.st_ctime_ns, status.st_mtime_ns) > self._started - RACY:
             return False
         return self._file_systems.tell_changes(status.st_dev, path)
 
-    def _note(self, relative: bytes, name: bytes) -> None:
-        path = os.fsdecode(b"/".join(part for part in (relative, name) if part))
-        # A directory that is gone is missing in the one above it too.
-        if len(self._changed) < _LISTED and path not in self._changed:
-            self._changed.append(path)
-
-    def _digest(self, place: str, name: str, status: os.stat_result) -> bytes:
-        path = f"{place}/{name}"
+    def digest(self, path: str, status: os.stat_result) -> bytes:
+        """What stands for the content and the extended attributes of a file."""
         kind = stat.S_IFMT(status.st_mode)
         if kind == stat.S_IFDIR:
             attributes = _attributes(path)
             return hashlib.sha256(attributes).digest() if attributes else _MISSING
-        self._read += 1
+        self.files += 1
         if kind == stat.S_IFLNK:
             return hashlib.sha256(os.fsencode(os.readlink(path))).digest()  # noqa: PTH115 - speed
         if kind != stat.S_IFREG:
             return hashlib.sha256(b"%d" % status.st_rdev).digest()
-        self._bytes += status.st_size
+        self.bytes += status.st_size
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
-            digest = _content(descriptor, status.st_size)
+            digest = _content_digest(descriptor, status.st_size)
             attributes = _attributes(descriptor)
         finally:
             os.close(descriptor)
         return hashlib.sha256(digest + attributes).digest() if attributes else digest
 
 
-def _content(descriptor: int, size: int) -> bytes:
+def _content_digest(descriptor: int, size: int) -> bytes:
     """The digest of a file that should be that large."""
     chunk = os.read(descriptor, min(size + 1, _CHUNK))
     if len(chunk) == size < _CHUNK:

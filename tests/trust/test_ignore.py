@@ -88,10 +88,10 @@ def left_out(text: str) -> set[str]:
     pending = [path for path in every if "/" not in path]
     while pending:
         path = pending.pop()
-        verdict = rules.verdict(path)
-        if not verdict.left_out:
+        match = rules.match(path)
+        if not match.left_out:
             counted |= {path, *map(str, Path(path).parents)}
-        if verdict.look_below:
+        if match.look_below:
             pending += [below for below in every if below.rpartition("/")[0] == path]
     return every - counted
 
@@ -419,13 +419,13 @@ SLOW = (
 REFUSED = ("[b-a]", "[", "[]", "[a-]", "!", "a|b*", "[[:x:]]", "a^*", "[a", "{a}*")
 ASKED = """
 import sys
-from rootless_build.images.containerfile.patterns import PatternError, ignored
+from rootless_build.images.containerfile.patterns import PatternError, parse_ignore_file
 from rootless_build.freshness.ignore import Rules
 text = sys.stdin.read()
 for path in ("a" * 100, "a/" * 60 + "a", ("a" * 250 + "/") * 15 + "a", "a" * 255):
-    Rules(text).verdict(path)
+    Rules(text).match(path)
     try:
-        ignored(text).match(path)
+        parse_ignore_file(text).match(path)
     except PatternError:
         pass
 """

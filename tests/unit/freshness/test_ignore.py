@@ -14,8 +14,8 @@ def left_out(text: str, *paths: str) -> list[str]:
     for path in paths:
         parts = path.split("/")
         for count in range(1, len(parts) + 1):
-            verdict = rules.verdict("/".join(parts[:count]))
-            if verdict.left_out and (count == len(parts) or not verdict.look_below):
+            match = rules.match("/".join(parts[:count]))
+            if match.left_out and (count == len(parts) or not match.look_below):
                 found.append(path)
                 break
     return found
@@ -86,7 +86,25 @@ def test_where_engines_differ_a_file_counts(lines: str, path: str) -> None:
     assert left_out(lines, path) == []
 
 
+@pytest.mark.parametrize(
+    ("pattern", "builder", "path"),
+    [
+        # docker takes the mark at the beginning of a file away, podman and buildah do not.
+        ("\ufeffbundles", "docker", "bundles"),
+        ("\ufeffbundles", "podman", "\ufeffbundles"),
+        # podman and buildah compare a pattern with one parent only, of as many parts as it has.
+        ("**/c", "docker", "a/b/c/d"),
+    ],
+)
+@pytest.mark.parametrize("exception", ["", "\n!unrelated"])
+def test_what_one_engine_alone_leaves_out_counts(
+    pattern: str, builder: str, path: str, exception: str
+) -> None:
+    """Another one copies it, so a change of it is a change of the context."""
+    assert not Rules(f"{pattern}{exception}").match(path).left_out, builder
+
+
 def test_a_large_ignored_directory_is_not_looked_into() -> None:
-    verdict = Rules("node_modules\n!src/node_modules/keep").verdict("node_modules")
-    assert verdict.left_out
-    assert not verdict.look_below
+    match = Rules("node_modules\n!src/node_modules/keep").match("node_modules")
+    assert match.left_out
+    assert not match.look_below
