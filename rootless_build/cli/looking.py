@@ -11,7 +11,7 @@ from msgspec import Struct
 from rootless_build.cli.command import Command
 from rootless_build.cli.command_line import pairs
 from rootless_build.cli.planned import Planned
-from rootless_build.cli.session import read_plan, read_running
+from rootless_build.cli.planning import read_plan, read_running
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.plan import Plan
 from rootless_build.model.structs import replace

@@ -9,7 +9,7 @@ from rootless_build.model.errors import RbuildError
 from rootless_build.model.plan import Plan, Unexpanded
 from rootless_build.process import programs
 from rootless_build.recipes.config import Config
-from rootless_build.runner.run import Foreseen
+from rootless_build.runner.options import Foreseen
 
 
 class Planned:
@@ -31,7 +31,7 @@ class Planned:
         while step := next((s for s in self.plan.steps if isinstance(s, Unexpanded)), None):
             self.expand(step, on_output)
 
-    def reshaped(self, shape: Callable[[Plan], Plan]) -> None:
+    def reshape(self, shape: Callable[[Plan], Plan]) -> None:
         """Make more of the plan than was made so far, and of what it will be."""
         before = self._shape
         self._shape = lambda plan: shape(before(plan))

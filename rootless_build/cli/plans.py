@@ -19,9 +19,11 @@ from rootless_build.backend.discovery import Choice
 from rootless_build.cli.backend_option import backend_name, check_backend
 from rootless_build.cli.checkout import own_directories
 from rootless_build.cli.command import Command
+from rootless_build.cli.docker_sockets import with_docker_socket
 from rootless_build.cli.engines import cache_directory, settings_for
 from rootless_build.cli.looking import Looked
-from rootless_build.cli.session import freshness_for, is_isolated, named, with_docker_socket
+from rootless_build.cli.overrides import named
+from rootless_build.cli.run_options import freshness_for, is_isolated
 from rootless_build.cli.views.pasting import comment
 from rootless_build.cli.views.plan import SeenPlan, explanation, plan_lines
 from rootless_build.freshness.preview import forecast

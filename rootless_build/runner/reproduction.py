@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from msgspec import Struct
 
-from rootless_build.bundles import Staging, provenance
+from rootless_build.bundles import provenance
 from rootless_build.bundles.comparison import Comparison, compare
 from rootless_build.files.tree import real
 from rootless_build.model import outputs
@@ -32,6 +32,7 @@ from rootless_build.model.plan import (
 from rootless_build.model.structs import replace
 from rootless_build.model.text import shell_joined
 from rootless_build.runner import exports, image_comparison
+from rootless_build.runner.results import NewBundles
 
 if TYPE_CHECKING:
     from rootless_build.backend.api import Image
@@ -85,13 +86,15 @@ class _Role(Struct, frozen=True):
 
 
 class Reproduction:
-    """What is done with what the plan comes to when it is done again.
+    """Compares what the plan comes to when it is done again (`results.Results`).
 
     `plan` is what to do; `place` is an empty directory, outside of the project, that is gone
     afterwards. `tell` is called with each difference.
 
     Raises UsageError when the plan leaves nothing that could be compared, or nothing is there.
     """
+
+    supersede: Final = False
 
     def __init__(self, plan: Plan, place: Path, tell: Callable[[Difference], None]) -> None:
         self._place = place
@@ -179,8 +182,8 @@ class Reproduction:
 
     # --- what it comes to -----------------------------------------------------------------------
 
-    def begins(self, engine: Storage) -> None:
-        """An image build is about to begin.
+    def begin_build(self, engine: Storage) -> None:
+        """Find the image that the one of the build that is about to begin is compared with.
 
         Raises ImageNotFoundError when there is no image to compare its own with.
         """
@@ -196,27 +199,28 @@ class Reproduction:
                 )
             self._before, self._twice = found, False
 
-    def built(self, image: Image, labels: Pairs, engine: Storage) -> None:
-        """An image build has ended; `labels` are for containers that are made of it."""
+    def take_image(self, image: Image, labels: Pairs, engine: Storage) -> None:
+        """Compare the image of a build; `labels` are for containers that are made of it."""
         role = self._role
         if not role.image:
             return
         if role.first:
             self._before, self._twice = image, True
             return
-        assert self._before is not None  # noqa: S101 - begins() or the build before has found it
+        assert self._before is not None  # noqa: S101 - begin_build() or the build before has found it
         try:
             self._compare(role.name, self._before, image, labels, engine)
         finally:
             engine.discard_image(image)
 
-    def staged(self, staging: Staging) -> None:
-        """Bundles were made; they are not published."""
+    def take_bundles(self, new: NewBundles) -> None:
+        """Compare new bundles, which are not published."""
+        staging = new.staging
         made = compare(staging.path, staging.before, staging.directory)
         self._count(made, staging.path, staging.directory)
 
-    def ended(self) -> None:
-        """All is done: what went to a place of its own is compared."""
+    def compare_rest(self) -> None:
+        """Compare what went to a place of its own, when all is done."""
         for made, there in self._elsewhere:
             roots = (made, there) if made.is_dir() else (made.parent, there.parent)
             self._count(compare(roots[0], {}, real(roots[1])), *roots, within=str(roots[1]))

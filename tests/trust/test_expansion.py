@@ -26,6 +26,7 @@ from rootless_build.model.structs import replace
 from rootless_build.recipes.config import Config
 from rootless_build.runner import run
 from rootless_build.runner.masking import mask_for
+from rootless_build.runner.options import ExpansionOptions, Options, PrivilegeOptions
 from rootless_build.runner.provenance import portable
 from tests.unit.recipes.make.make_project import PATH, MakeProject
 from tests.unit.runner.fake_engine import FakeEngine
@@ -183,13 +184,14 @@ def test_no_old_value_is_planned(project: MakeProject, first: str, words: str) -
 
 
 def done(
-    project: MakeProject, engine: FakeEngine, overrides: Overrides, options: run.Options
+    project: MakeProject, engine: FakeEngine, overrides: Overrides, options: Options
 ) -> list[Event]:
     """The Makefile's plan, done on a made-up engine as the command line does it."""
     planned = Planned(Config(), project.plan(), lambda plan: apply(plan, overrides))
     assert any(isinstance(step, Unexpanded) for step in planned.plan.steps)
     events: list[Event] = []
-    options = replace(options, expand=planned.expand, mask=mask_for(planned.plan))
+    expansion = ExpansionOptions(planned.expand)
+    options = replace(options, expansion=expansion, mask=mask_for(planned.plan))
     engine.images["i"] = Image("1" * 64)
     run.run(planned.plan, engine, options, events.append)
     return events
@@ -220,10 +222,10 @@ def test_power_that_is_in_expanded_words_is_refused(project: MakeProject, words:
     project.write("all:\n    docker run $$(cat words) i\n")
     engine = FakeEngine(rootless=False)
     with pytest.raises(HostError) as caught:
-        done(project, engine, Overrides(), run.Options())
+        done(project, engine, Overrides(), Options())
     assert caught.value.finding == "rootful-privileged"
     assert (caught.value.step, engine.containers) == (1, [])
-    done(project, engine, Overrides(), run.Options(rootful=True))
+    done(project, engine, Overrides(), Options(privileges=PrivilegeOptions(rootful=True)))
     assert len(engine.containers) == 1
 
 
@@ -233,7 +235,7 @@ def test_a_refusal_after_a_build_says_what_became_of_the_bundles(project: MakePr
     project.write(f"all:\n    {lines[0]}\n    {lines[1]}\n")
     engine = FakeEngine(rootless=False)
     with pytest.raises(HostError) as caught:
-        done(project, engine, Overrides(), run.Options())
+        done(project, engine, Overrides(), Options())
     assert (caught.value.step, len(engine.builds), engine.containers) == (2, 1, [])
     assert caught.value.__notes__ == ["the bundles are as they were"]
 
@@ -243,11 +245,11 @@ def test_privileges_are_taken_from_what_is_expanded(project: MakeProject) -> Non
     project.write("all:\n    docker run $$(cat words) i\n")
     engine = FakeEngine()
     unprivileged = Overrides(unprivileged=True)
-    done(project, engine, unprivileged, run.Options(unprivileged=True))
+    done(project, engine, unprivileged, Options(privileges=PrivilegeOptions(unprivileged=True)))
     assert [step.privileged for step in engine.containers] == [False]
     (project.directory / "words").write_text("--cap-add ALL\n")
     with pytest.raises(HostError, match="--unprivileged"):
-        done(project, engine, unprivileged, run.Options(unprivileged=True))
+        done(project, engine, unprivileged, Options(privileges=PrivilegeOptions(unprivileged=True)))
 
 
 def test_options_hold_for_what_is_expanded(project: MakeProject) -> None:
@@ -261,7 +263,7 @@ def test_options_hold_for_what_is_expanded(project: MakeProject) -> None:
         environment=(("C", "3"),),
         secret_environment=(("TOKEN", "a-secret-value"),),
     )
-    done(project, engine, overrides, run.Options())
+    done(project, engine, overrides, Options())
     (build,), (container,) = engine.builds, engine.containers
     assert (build.network, build.pull, container.network) == ("none", PullPolicy.NEVER, "none")
     assert build.build_args == (("A", "1"), ("B", "2"))
@@ -286,7 +288,7 @@ def test_an_option_that_turns_out_to_be_for_nothing_is_refused(
     project.write(f"all:\n    {makefile}\n")
     engine = FakeEngine()
     with pytest.raises(UsageError):
-        done(project, engine, overrides, run.Options())
+        done(project, engine, overrides, Options())
     assert engine.builds + engine.containers == []
 
 
@@ -300,7 +302,7 @@ def test_secrets_of_what_is_expanded_are_masked(project: MakeProject) -> None:
             reporter.output(b"the token is a-secret-value\n")
             return super().build_image(step, reporter)
 
-    events = done(project, Telling(), Overrides(), run.Options())
+    events = done(project, Telling(), Overrides(), Options())
     said = [event.data for event in events if isinstance(event, OutputLine)]
     assert any(line.startswith(b"the token is ") for line in said)
     assert not any(b"a-secret-value" in line for line in said)
@@ -321,9 +323,9 @@ def test_bundles_of_what_is_expanded_are_staged(project: MakeProject) -> None:
 
     engine = FakeEngine(work=work, ended=Exit(1))
     with pytest.raises(StepFailedError):
-        done(project, engine, Overrides(), run.Options())
+        done(project, engine, Overrides(), Options())
     assert os.listdir(bundles) == ["old"]  # noqa: PTH208
-    done(project, FakeEngine(work=work), Overrides(), run.Options())
+    done(project, FakeEngine(work=work), Overrides(), Options())
     assert sorted(os.listdir(bundles)) == ["new", "old"]  # noqa: PTH208
 
 
@@ -341,7 +343,7 @@ def test_docker_in_dockers_words_is_not_answered(project: MakeProject, call: str
     project.write("all:\n    docker build -t $$(./script) .\n")
     engine = FakeEngine()
     with pytest.raises(RecipeError, match="to which rbuild has no answer"):
-        done(project, engine, Overrides(), run.Options())
+        done(project, engine, Overrides(), Options())
     assert engine.builds == []
 
 
@@ -377,7 +379,12 @@ def test_an_id_is_written_through_no_link(tmp_path: Path, link: str, leads: str)
     project = MakeProject(directory).write("all:\n    docker build --iidfile out/iid .\n")
     with contextlib.suppress(StepFailedError):
         # As root all of it is refused before, unless it is meant.
-        run.run(project.plan(), FakeEngine(), run.Options(rootful=True), lambda _: None)
+        run.run(
+            project.plan(),
+            FakeEngine(),
+            Options(privileges=PrivilegeOptions(rootful=True)),
+            lambda _: None,
+        )
     assert os.listdir(private) == ["iid"]  # noqa: PTH208
     assert (private / "iid").read_text() == "mine"
     if link == "out/iid":

@@ -23,7 +23,7 @@ from rootless_build.cli import app
 from rootless_build.cli.command import Command
 from rootless_build.cli.commands import plan as plan_command
 from rootless_build.cli.looking import Looked
-from rootless_build.cli.session import named
+from rootless_build.cli.overrides import named
 from rootless_build.model.errors import HostError
 from rootless_build.model.plan import (
     BindMount,
@@ -39,6 +39,7 @@ from rootless_build.model.plan import (
 from rootless_build.model.structs import replace
 from rootless_build.runner import host_power, run
 from rootless_build.runner.host_power import Named, Reach, Rules
+from rootless_build.runner.options import ExpansionOptions, Options, PrivilegeOptions
 from tests.unit.runner.fake_engine import FakeEngine
 
 THREATS: Final = Path(__file__).parents[2] / "THREATS.md"
@@ -284,7 +285,7 @@ def start(
     unprivileged: bool = False,
 ) -> None:
     engine.images["x"] = Image("1" * 64)
-    options = run.Options(rootful=rootful, unprivileged=unprivileged)
+    options = Options(privileges=PrivilegeOptions(rootful=rootful, unprivileged=unprivileged))
     run.run(Plan(project, steps), engine, options, lambda _: None)
 
 
@@ -324,7 +325,9 @@ def test_what_a_line_turns_out_to_be_is_judged_then(
     unknown = Unexpanded("docker run", "", "docker", " run", project)
     engine = FakeEngine(rootless=False)
     engine.images["x"] = Image("1" * 64)
-    options = run.Options(expand=lambda *_: Plan(project, (bind(project / source),)))
+    options = Options(
+        expansion=ExpansionOptions(lambda *_: Plan(project, (bind(project / source),)))
+    )
     expected = nullcontext() if containers else pytest.raises(HostError, match="power over")
     with expected:
         run.run(Plan(project, (unknown,)), engine, options, lambda _: None)

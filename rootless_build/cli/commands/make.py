@@ -38,10 +38,13 @@ def build(command: Command, words: tuple[str, ...]) -> int:
         EngineToCome(command, _asked_before(command)) as engine,
     ):
         # The engine is asked meanwhile.
-        from rootless_build.cli.session import execute, read_plan  # noqa: PLC0415
+        from rootless_build.cli.planning import read_plan  # noqa: PLC0415
+        from rootless_build.cli.run_options import Manner  # noqa: PLC0415
+        from rootless_build.cli.session import execute  # noqa: PLC0415
 
         plan = read_plan(command, targets, variables)
-        return execute(command, plan, run, engine, pass_status=shell, variables=variables)
+        manner = Manner(pass_status=shell, variables=variables)
+        return execute(command, plan, run, engine, manner)
 
 
 def _is_shell(command: Command, targets: tuple[str, ...]) -> bool:

@@ -10,7 +10,9 @@ from rootless_build.cli.commands.make import split_words
 from rootless_build.cli.engines import EngineToCome, cache_directory
 from rootless_build.cli.options import Inexact, Planning, Waiting
 from rootless_build.cli.planned import Planned
-from rootless_build.cli.session import execute, read_plan
+from rootless_build.cli.planning import read_plan
+from rootless_build.cli.run_options import Manner
+from rootless_build.cli.session import execute
 from rootless_build.model.errors import ImageNotFoundError, UsageError
 from rootless_build.model.events import Answer
 from rootless_build.model.text import shown
@@ -44,13 +46,12 @@ class Reproduce(Planning, Inexact, Waiting, Command):
             again = Reproduction(planned.plan, place.resolve(), self._tell_difference)
             try:
                 planned = Planned(self.config, again.plan, lambda plan: plan)
-                status = execute(
-                    self, planned, run, engine, reproduction=again, variables=variables
-                )
+                manner = Manner(variables=variables, anew=True, results=again)
+                status = execute(self, planned, run, engine, manner)
             except ImageNotFoundError as error:
                 again.explain(error)
                 raise
-            again.ended()
+            again.compare_rest()
         if not again.same + again.differing and not again.images:
             raise UsageError("this target makes no bundles, so that nothing can be compared")
         images = [msgspec.structs.asdict(image) for image in again.images]

@@ -10,8 +10,10 @@ from rootless_build.cli.command import Command
 from rootless_build.cli.engines import EngineToCome
 from rootless_build.cli.looking import look_running
 from rootless_build.cli.options import Building
+from rootless_build.cli.planning import read_running
 from rootless_build.cli.plans import show_plan
-from rootless_build.cli.session import execute, read_running
+from rootless_build.cli.run_options import Manner
+from rootless_build.cli.session import execute
 from rootless_build.model.errors import UsageError
 from rootless_build.process.signals import signals_interrupt
 
@@ -45,4 +47,5 @@ class Run(Building, Command):
                 return show_plan(self, look_running(self, self.target, command, variables))
         with checkout(self, "rbuild run", alone=False) as run, EngineToCome(self) as engine:
             plan = read_running(self, self.target, command, variables)
-            return execute(self, plan, run, engine, own_command=True, pass_status=True)
+            manner = Manner(own_command=True, pass_status=True)
+            return execute(self, plan, run, engine, manner)

@@ -25,6 +25,7 @@ from rootless_build.model.events import Event, StepReporter
 from rootless_build.model.plan import BindMount, BuildImage, Bundles, Pairs, Plan, RunContainer
 from rootless_build.model.structs import replace
 from rootless_build.runner import run
+from rootless_build.runner.options import Options
 from tests.unit.backend.idle_engine import IdleEngine
 
 BASE = "docker.io/library/debian:bookworm"
@@ -260,7 +261,7 @@ class Project:
         snapshots.look_ahead()
         engine = (("the engine", "honest 1"),)
         freshness = PlanFreshness(plan, engine, self.cache, snapshots=snapshots)
-        run.run(plan, self.engine, run.Options(), events.append, freshness)
+        run.run(plan, self.engine, Options(), events.append, freshness)
         return self.engine.built > before[0], self.engine.ran > before[1]
 
     def needs_build(self) -> bool:

@@ -31,6 +31,7 @@ from rootless_build.model.plan import (
 )
 from rootless_build.model.structs import replace
 from rootless_build.runner import run as runner
+from rootless_build.runner.options import Options
 from tests.unit.freshness.honest_project import BASE, TAG, Project
 
 
@@ -57,7 +58,7 @@ def run(
     events: list[Event] = []
     about_engine = (("the engine", about),)
     freshness = PlanFreshness(made, about_engine, project.cache, builder=builder, force=force)
-    options = runner.Options(explain=explain)
+    options = Options(explain=explain)
     summary = runner.run(made, project.engine, options, events.append, freshness)
     done = (project.engine.built > before[0], project.engine.ran > before[1])
     assert summary.done or not any(done)

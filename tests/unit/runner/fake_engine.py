@@ -35,6 +35,7 @@ from rootless_build.model.plan import (
 )
 from rootless_build.model.structs import replace
 from rootless_build.runner import run as runner
+from rootless_build.runner.options import Options, PrivilegeOptions
 from tests.unit.backend.idle_engine import IdleEngine
 
 Work = Callable[[RunContainer], None]
@@ -140,7 +141,7 @@ def plan(project: Path, *, privileged: bool = False) -> Plan:
 
 def run(made: Plan, engine: FakeEngine, *, rootful: bool = False) -> list[Event]:
     events: list[Event] = []
-    runner.run(made, engine, runner.Options(rootful=rootful), events.append)
+    runner.run(made, engine, Options(privileges=PrivilegeOptions(rootful=rootful)), events.append)
     return events
 
 

@@ -19,6 +19,7 @@ from rootless_build.model.structs import replace
 from rootless_build.recipes import results
 from rootless_build.runner import exports
 from rootless_build.runner import run as runner
+from rootless_build.runner.options import BundleOptions, Options
 from tests.unit.runner.fake_engine import FakeEngine
 
 ELF = b"\x7fELF\x02"
@@ -51,7 +52,7 @@ def build(project: Path, *given: BuildOutput, tags: tuple[str, ...] = ()) -> Pla
 
 def run(plan: Plan, engine: FakeEngine, *, checksums: bool = False) -> list[Event]:
     events: list[Event] = []
-    runner.run(plan, engine, runner.Options(checksums=checksums), events.append)
+    runner.run(plan, engine, Options(bundles=BundleOptions(checksums=checksums)), events.append)
     return events
 
 

@@ -31,6 +31,7 @@ from rootless_build.model.plan import (
 )
 from rootless_build.model.structs import replace
 from rootless_build.runner import run as runner
+from rootless_build.runner.options import BundleOptions, Options
 from rootless_build.runner.provenance import Attestor, portable
 from tests.unit.runner.fake_engine import FakeEngine
 
@@ -143,7 +144,7 @@ def test_what_changes_while_a_container_works_is_not_what_it_was_made_of(project
     bundles.directory.mkdir()
     container = RunContainer("dev", ("make",), mounts=(BindMount(bundles.directory, "/b"),))
     made = replace(made, steps=(made.steps[1], container), bundles=bundles)
-    options = runner.Options(attest=lambda: Attestor(made, "podman", "4.3.1"))
+    options = Options(bundles=BundleOptions(attest=lambda: Attestor(made, "podman", "4.3.1")))
     runner.run(made, engine, options, lambda _: None)
     assert read_source(project) != commit
     statement = json.loads((bundles.directory / NAME).read_text())

@@ -76,8 +76,8 @@ def test_an_image_without_a_name_is_built_twice(tmp_path: Path) -> None:
     assert [made.no_cache for made in builds(found)] == [False, True]
     engine = Storage({}, {FIRST.id: "x", AGAIN.id: "x"})
     for image in (FIRST, AGAIN):
-        found.begins(engine)
-        found.built(image, (), engine)
+        found.begin_build(engine)
+        found.take_image(image, (), engine)
     (compared,) = found.images
     assert (compared.name, compared.twice, compared.times) == ("app", True, True)
     # The first is what a build leaves, and the cache of the next.
@@ -88,8 +88,8 @@ def test_an_image_without_a_name_is_built_twice(tmp_path: Path) -> None:
 def test_an_image_is_compared_with_the_one_of_its_name(tmp_path: Path) -> None:
     found = again(tmp_path, BuildImage(tmp_path, tags=("a:1",)))
     engine = Storage({"a:1": FIRST}, {FIRST.id: "abc", AGAIN.id: "abd"})
-    found.begins(engine)
-    found.built(AGAIN, (), engine)
+    found.begin_build(engine)
+    found.take_image(AGAIN, (), engine)
     (told,) = DIFFERENCES
     assert (told.image, told.path, told.text) == ("a:1", "file", "differs at offset 0x2")
     assert (found.same, found.differing, engine.discarded) == (0, 1, [AGAIN])
@@ -98,8 +98,8 @@ def test_an_image_is_compared_with_the_one_of_its_name(tmp_path: Path) -> None:
 def test_of_the_same_layers_no_file_is_looked_at(tmp_path: Path) -> None:
     found = again(tmp_path, BuildImage(tmp_path, tags=("a:1",)))
     engine = Storage({"a:1": FIRST}, {})
-    found.begins(engine)
-    found.built(Image("3" * 64, layers=FIRST.layers, user="u"), (), engine)
+    found.begin_build(engine)
+    found.take_image(Image("3" * 64, layers=FIRST.layers, user="u"), (), engine)
     (compared,) = found.images
     assert (compared.layers, compared.settings, found.differing) == (True, 1, 1)
 
@@ -107,7 +107,7 @@ def test_of_the_same_layers_no_file_is_looked_at(tmp_path: Path) -> None:
 def test_an_image_that_is_gone_is_named_before_it_is_built(tmp_path: Path) -> None:
     found = again(tmp_path, BuildImage(tmp_path, tags=("a:1",)))
     with pytest.raises(ImageNotFoundError) as caught:
-        found.begins(Storage({}, {}))
+        found.begin_build(Storage({}, {}))
     assert "no image a:1 to compare with" in caught.value.message
     assert caught.value.hint == "build: rbuild t"
     found.explain(caught.value)
@@ -129,7 +129,7 @@ def test_what_goes_to_the_bundles_is_staged_and_the_rest_apart(tmp_path: Path) -
     assert place.is_relative_to(tmp_path / "place")
     place.mkdir()
     (place / "file").write_text("two")
-    found.ended()
+    found.compare_rest()
     (told,) = DIFFERENCES
     assert told.path == str(out / "file")
     assert told.both == (out / "file", place / "file")
@@ -143,7 +143,7 @@ def test_an_archive_is_one_file(tmp_path: Path) -> None:
     place = Path(dict(builds(found)[0].outputs[0].attributes)["dest"])
     place.parent.mkdir(exist_ok=True)
     place.write_bytes(b"x" * 10)
-    found.ended()
+    found.compare_rest()
     assert (found.same, found.differing) == (1, 0)
 
 

@@ -52,6 +52,13 @@ from rootless_build.model.plan import (
 from rootless_build.model.structs import replace
 from rootless_build.runner import run as runner
 from rootless_build.runner.masking import mask_for
+from rootless_build.runner.options import (
+    BundleOptions,
+    ContainerOptions,
+    ImageOptions,
+    Options,
+)
+from rootless_build.runner.titles import title
 from tests.unit.runner.fake_engine import FakeEngine, names, plan, project, run, write
 
 __all__ = ["project"]
@@ -72,7 +79,7 @@ def test_caches_save_time_where_the_user_does_not_ask_for_everything_anew(
     freshness = PlanFreshness(made, (), tmp_path / "cache", force=force)
     freshness.containers.keep_cold_seconds(300.0)
     engine = FakeEngine({"dev": go})
-    summary = runner.run(made, engine, runner.Options(), lambda _: None, freshness)
+    summary = runner.run(made, engine, Options(), lambda _: None, freshness)
     assert any(isinstance(mount, VolumeMount) for mount in engine.containers[0].mounts)
     assert (summary.saved > 200) is saved
 
@@ -122,7 +129,7 @@ def test_what_a_failed_container_wrote_is_kept_and_what_can_not_be_is_named(
         runner.run(
             plan(project),
             FakeEngine(ended=Exit(1), work=work),
-            runner.Options(failed=failed),
+            Options(bundles=BundleOptions(failed=failed)),
             events.append,
         )
     said = {event.code: event.text for event in events if isinstance(event, Notice)}
@@ -145,7 +152,10 @@ def test_a_run_beside_another_refuses_what_would_take_the_others_files(
         (project / "bundles/x/new").write_text("theirs")
 
     failed = tmp_path / "kept"
-    options = runner.Options(own_command=True, publishing=lambda: nullcontext(False), failed=failed)
+    options = Options(
+        containers=ContainerOptions(own_command=True),
+        bundles=BundleOptions(publishing=lambda: nullcontext(False), failed=failed),
+    )
     with pytest.raises(BundlesError) as caught:
         runner.run(plan(project), FakeEngine(work=work), options, lambda _: None)
     assert caught.value.problems == ("x: a file of this build, and x/new was made meanwhile",)
@@ -309,7 +319,7 @@ def test_what_the_engine_cannot_do_is_said_before_the_image_is_built(project: Pa
         runner.run(
             replace(made, steps=(build, *made.steps)),
             engine,
-            runner.Options(check=refuse),
+            Options(containers=ContainerOptions(check=refuse)),
             lambda _: None,
         )
     assert engine.builds == []
@@ -329,7 +339,7 @@ def test_what_was_built_from_a_stand_in_is_none() -> None:
 def test_a_container_that_stays_is_told_and_the_bundles_are_published(project: Path) -> None:
     engine = FakeEngine(work=write("new", "new"), keeps_containers=True)
     events: list[Event] = []
-    summary = runner.run(plan(project), engine, runner.Options(), events.append)
+    summary = runner.run(plan(project), engine, Options(), events.append)
     assert summary.container_left
     assert names(project) == ["new", "old"]
     (notice,) = [event for event in events if isinstance(event, Notice)]
@@ -410,7 +420,7 @@ def test_after_a_command_of_the_host_images_are_looked_for_again(project: Path) 
     engine = FakeEngine()
     command = HostCommand("true", project, (("PATH", os.environ["PATH"]),))
     made = Plan(project, (command, RunContainer("dev", command=("true",))))
-    options = runner.Options(foreseen=lambda: {"dev": Image("9" * 64)})
+    options = Options(images=ImageOptions(known=lambda: {"dev": Image("9" * 64)}))
     runner.run(made, engine, options, lambda _: None)
     assert engine.used == [engine.images["dev"]]
 
@@ -459,7 +469,7 @@ def test_builds_of_a_bake_file_have_its_targets_names(fields: dict[str, Any], te
     places = fields.pop("outputs", ())
     written = tuple(BuildOutput("local", (("dest", place),)) for place in places)
     origin = named if named.target else Origin("Makefile", 2, "", "all")
-    assert runner.title(BuildImage(Path("/p"), outputs=written, origin=origin, **fields)) == text
+    assert title(BuildImage(Path("/p"), outputs=written, origin=origin, **fields)) == text
 
 
 def test_a_secret_that_a_step_before_has_written_is_shown_nowhere(project: Path) -> None:
@@ -474,7 +484,7 @@ def test_a_secret_that_a_step_before_has_written_is_shown_nowhere(project: Path)
     tell = HostCommand("cat key; cat key >&2; exit 1", project)
     made = Plan(project, (write_key, build, tell))
     events: list[Event] = []
-    options = runner.Options(mask=mask_for(made))
+    options = Options(mask=mask_for(made))
     with pytest.raises(StepFailedError) as caught:
         runner.run(made, FakeEngine(), options, events.append)
     assert [event.data for event in events if isinstance(event, OutputLine)] == [b"***\n"] * 2
@@ -485,7 +495,7 @@ def test_a_secret_that_a_step_before_has_written_is_shown_nowhere(project: Path)
 def test_a_host_command_that_a_signal_ended_says_which(project: Path, number: int) -> None:
     step = HostCommand(f"kill -{number} $$", project)
     with pytest.raises(StepFailedError) as caught:
-        runner.run(Plan(project, (step,)), None, runner.Options(), lambda _: None)
+        runner.run(Plan(project, (step,)), None, Options(), lambda _: None)
     names = {9: "SIGKILL", 34: "SIGRTMIN", 64: "SIGRTMAX"}
     assert f"was ended by {names.get(number, f'signal {number}')}, on" in caught.value.message
     assert caught.value.status == number

@@ -18,6 +18,7 @@ from rootless_build.model.events import Event, Level, Notice
 from rootless_build.model.plan import RunContainer
 from rootless_build.model.structs import replace
 from rootless_build.runner import run as runner
+from rootless_build.runner.options import BundleOptions, Options
 from rootless_build.runner.provenance import Attestor
 from tests.unit.runner.fake_engine import (
     FakeContainer,
@@ -61,7 +62,7 @@ class EngineOfParts(FakeEngine):
 def run(project: Path, label: str, work: Work) -> list[Event]:
     image = Image("1" * 64, labels=((executables.LABEL, label),) if label else ())
     made = plan(project)
-    options = runner.Options(attest=lambda: Attestor(made, "podman", "4.3.1"))
+    options = Options(bundles=BundleOptions(attest=lambda: Attestor(made, "podman", "4.3.1")))
     events: list[Event] = []
     runner.run(made, EngineOfParts({"dev": image}, work=work), options, events.append)
     return events

@@ -36,6 +36,7 @@ from rootless_build.recipes.config import Config
 from rootless_build.recipes.docker import argv as docker_argv
 from rootless_build.recipes.make import expansion
 from rootless_build.runner import run as runner
+from rootless_build.runner.options import ExpansionOptions, Options
 from tests.unit.recipes.make.make_project import PATH, MakeProject
 from tests.unit.runner.fake_engine import FakeEngine, write
 
@@ -449,7 +450,7 @@ def test_a_command_that_does_something_is_run_once(
         planned = Planned(Config(), project.plan(), lambda plan: plan)
         engine = FakeEngine({"i": Image("1" * 64)}, work=write("made", "x"))
         freshness = PlanFreshness(planned.plan, (), tmp_path / "cache")
-        options = runner.Options(expand=planned.expand, foresee=planned.foreseen)
+        options = Options(expansion=ExpansionOptions(planned.expand, planned.foreseen))
         summary = runner.run(planned.plan, engine, options, silent, freshness)
         assert [step.command for step in engine.containers] == (
             [("one",), ("two",)] if number == 1 or times else []

@@ -1,0 +1,146 @@
+"""What the command line and the configuration files change in every plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rootless_build.backend import caller
+from rootless_build.cli.command import Command
+from rootless_build.cli.command_line import pairs
+from rootless_build.cli.secrets import build_secret, secret_pairs
+from rootless_build.model import references
+from rootless_build.model.errors import UsageError
+from rootless_build.model.overrides import Overrides, apply, where_possible
+from rootless_build.model.plan import Plan, PullPolicy
+from rootless_build.model.structs import replace
+from rootless_build.runner import mount_points
+
+if TYPE_CHECKING:
+    from rootless_build.runner.host_power import Named
+
+
+def override(command: Command, plan: Plan) -> Plan:
+    """The plan of a recipe as this command is to do it. Raises UsageError, ConfigError."""
+    given, usual = overrides(command), defaults(command)
+    if given.containerfile or given.containerfiles or given.build_args or given.image:
+        usual = replace(usual, image=None)
+    usual = where_possible(plan, usual)
+    if usual.containerfile is not None and given.containerfile is None:
+        wrong = _problem(usual.containerfile)
+        if wrong is not None:
+            message = f"{usual.containerfile}: {wrong[0]}"
+            raise command.config_error(("defaults", "file"), message, wrong[1])
+    for socket, named_by in (
+        (given.docker_socket, "--docker-socket"),
+        (usual.docker_socket, "docker-socket in [defaults]"),
+    ):
+        if socket is not None:
+            from rootless_build.runner import docker_socket  # noqa: PLC0415 - few plans need one
+
+            docker_socket.checked(socket, f"{named_by}, {socket}")
+            break
+    made = apply(apply(plan, usual), given)
+    return caller.marked(mount_points.with_worktrees(made))
+
+
+def defaults(command: Command) -> Overrides:
+    """What the configuration files change in every plan."""
+    given = command.config.defaults
+    return Overrides(
+        containerfile=given.file,
+        network=given.network,
+        pull=PullPolicy(given.pull) if given.pull else None,
+        build_args=given.build_args,
+        environment=given.environment,
+        image=given.image,
+        bundles_directory=given.bundles_dir,
+        docker_socket=given.docker_socket,
+    )
+
+
+def overrides(command: Command) -> Overrides:
+    """The options that change a plan; relative paths are relative to where rbuild was started."""
+    file, files = _containerfiles(command.values("files"))
+    if command.flag("pull") and command.flag("no_pull"):
+        raise UsageError("--pull and --no-pull can't be given together")
+    socket = command.option("docker_socket")
+    image = command.option("image")
+    if image is not None:
+        references.check(image)
+    bundles = command.option("bundles_dir")
+    pull = None
+    if command.flag("pull"):
+        pull = PullPolicy.ALWAYS
+    elif command.flag("no_pull"):
+        pull = PullPolicy.NEVER
+    return Overrides(
+        containerfile=file,
+        containerfiles=files,
+        build_contexts=tuple(map(_build_context, command.values("build_contexts"))),
+        network=command.option("network"),
+        pull=pull,
+        no_cache=command.flag("no_cache"),
+        build_args=pairs(command.values("build_args"), "--build-arg"),
+        environment=pairs(command.values("env"), "--env"),
+        image=image,
+        caches=command.values("cache_volumes"),
+        bundles_directory=Path(bundles).absolute() if bundles else None,
+        secrets=tuple(build_secret(word) for word in command.values("secrets")),
+        secret_environment=secret_pairs(command.values("secret_env")),
+        unprivileged=command.flag("unprivileged"),
+        docker_socket=Path(socket).absolute() if socket else None,
+    )
+
+
+def named(command: Command) -> Named:
+    """What the command line itself names of this host."""
+    # Few runs have a power to give away.
+    from rootless_build.runner.host_power import Named  # noqa: PLC0415
+
+    given = overrides(command)
+    directories = (given.bundles_directory,) if given.bundles_directory else ()
+    return Named(directories, given.build_contexts, given.secrets, given.network)
+
+
+def _containerfiles(words: tuple[str, ...]) -> tuple[Path | None, tuple[tuple[str, Path], ...]]:
+    """Those of `-f FILE` and of `-f IMAGE=FILE`, absolute."""
+    lone, named = [], []
+    for word in words:
+        name, equals, file = word.partition("=")
+        if equals and name and file and not Path(word).exists():
+            named.append((name, _checked(word, Path(file).absolute())))
+        else:
+            lone.append(_checked(word, Path(word).absolute()))
+    if len(lone) > 1:
+        raise UsageError(
+            f"-f {lone[0]} and -f {lone[1]}: one is for the make container's image",
+            hint="name the image of the other: -f IMAGE=FILE",
+        )
+    return (lone[0] if lone else None), tuple(named)
+
+
+def _problem(file: Path) -> tuple[str, str] | None:
+    # Few runs name a file.
+    from rootless_build.images.containerfile.file import problem  # noqa: PLC0415
+
+    return problem(file)
+
+
+def _checked(word: str, file: Path) -> Path:
+    wrong = _problem(file)
+    if wrong is not None:
+        raise UsageError(f"-f {word}: {wrong[0]}", hint=wrong[1])
+    return file
+
+
+def _build_context(word: str) -> tuple[str, str]:
+    """NAME=VALUE as of docker's --build-context; a directory's path is made absolute."""
+    name, equals, value = word.partition("=")
+    if not (name and equals and value):
+        raise UsageError(f"--build-context {word}: it is NAME=DIR")
+    if "://" in value:
+        return name, value
+    if not Path(value).is_dir():
+        raise UsageError(f"--build-context {word}: there is no directory {value}")
+    return name, str(Path(value).absolute())

@@ -1,0 +1,75 @@
+"""The project's recipe and the words of the command line become a plan."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rootless_build import recipes
+from rootless_build.cli.command import Command
+from rootless_build.cli.command_line import pairs
+from rootless_build.cli.overrides import override
+from rootless_build.cli.planned import Planned
+from rootless_build.model.errors import UsageError
+from rootless_build.recipes.request import Request
+
+if TYPE_CHECKING:
+    from rootless_build.process.sandbox import Sandbox
+
+
+def read_plan(
+    command: Command,
+    targets: tuple[str, ...],
+    variables: tuple[str, ...],
+    looking: Sandbox | None = None,
+) -> Planned:
+    """The project's plan for these targets, with the command line's overrides in it."""
+    recipe = recipes.read(_request(command, targets, variables, looking), command.config)
+    return Planned(command.config, recipe, lambda plan: override(command, plan))
+
+
+def read_running(
+    command: Command,
+    target: str | None,
+    words: tuple[str, ...],
+    variables: tuple[str, ...],
+    looking: Sandbox | None = None,
+) -> Planned:
+    """The plan that runs a command in the container, or the image, of a target, with
+    the command line's overrides in it.
+    """
+    request = _request(command, (), variables, looking)
+    recipe = recipes.read_running(request, command.config, target, words)
+    return Planned(command.config, recipe, lambda plan: override(command, plan))
+
+
+def _request(
+    command: Command,
+    targets: tuple[str, ...],
+    variables: tuple[str, ...],
+    looking: Sandbox | None,
+) -> Request:
+    if command.config.defaults.makefile is not None:
+        _check_makefile(command, command.config.defaults.makefile)
+    return Request(
+        project=command.project,
+        targets=targets,
+        variables=pairs(variables, "variable"),
+        environment=dict(os.environ),
+        terminal=os.isatty(0),
+        looking=looking,
+    )
+
+
+def _check_makefile(command: Command, file: Path) -> None:
+    # Few runs name one.
+    from rootless_build.recipes.make.named_file import problem  # noqa: PLC0415
+
+    wrong = problem(file)
+    if wrong is None:
+        return
+    named = command.option("makefile")
+    if named:
+        raise UsageError(f"--makefile {named}: {wrong[0]}", hint=wrong[1])
+    raise command.config_error(("defaults", "makefile"), f"{file}: {wrong[0]}", wrong[1])

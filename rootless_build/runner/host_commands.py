@@ -1,0 +1,26 @@
+"""Commands of a recipe that are done on this host."""
+
+from __future__ import annotations
+
+from rootless_build.model.events import StepReporter
+from rootless_build.model.plan import HostCommand, Step
+from rootless_build.process import programs
+from rootless_build.runner import failures
+
+
+def run_host_command(step: HostCommand, reporter: StepReporter) -> None:
+    """Run it in its shell, and wait for its end. Raises StepFailedError."""
+    status = programs.stream(
+        [*step.shell, step.script],
+        reporter.output,
+        environment=programs.exactly(dict(step.environment)),
+        directory=step.directory,
+    )
+    reporter.flush()
+    if status and not step.ignore_errors:
+        raise failures.of_host_command(step, status, reporter.last_words)
+
+
+def may_change_bundles(step: Step) -> bool:
+    """Whether it may write to the bundles without anybody seeing it; `mkdir` writes nothing."""
+    return isinstance(step, HostCommand) and not step.script.lstrip("@-").startswith("mkdir ")

@@ -1,0 +1,173 @@
+"""The steps of a plan that make images, name them and fetch them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from rootless_build.backend.api import Image, ImageLabel
+from rootless_build.freshness.verdict import Dirty
+from rootless_build.images.bases import substitutes as bases
+from rootless_build.images.own_files import OwnFiles
+from rootless_build.model import outputs
+from rootless_build.model.errors import ImageNotFoundError
+from rootless_build.model.events import Level, StepReporter, Stopwatch
+from rootless_build.model.plan import BuildImage, PullImage, PullPolicy, TagImage
+from rootless_build.model.structs import replace
+from rootless_build.runner import exports, failures, image_ids
+from rootless_build.runner.context import Context, Outcome
+from rootless_build.runner.explaining import explain
+from rootless_build.runner.image_files import export_files
+from rootless_build.runner.limits import possible_limits
+from rootless_build.runner.preparation import Preparation
+from rootless_build.runner.publishing import Publisher
+from rootless_build.runner.superseded_images import SupersededImages
+
+if TYPE_CHECKING:
+    from rootless_build.freshness.image_builds import ImageBuild
+
+
+class ImageSteps:
+    """Does them: an image is built unless the one of its name was made of the same inputs."""
+
+    def __init__(
+        self,
+        context: Context,
+        preparation: Preparation,
+        publisher: Publisher,
+        superseded: SupersededImages,
+    ) -> None:
+        self._context = context
+        self._preparation = preparation
+        self._publisher = publisher
+        self._superseded = superseded
+
+    def do(self, step: BuildImage | TagImage | PullImage, reporter: StepReporter) -> Outcome:
+        """Do one of them. Raises an RbuildError."""
+        match step:
+            case BuildImage():
+                return self._build(step, reporter)
+            case TagImage():
+                return self._tag(step)
+            case PullImage():
+                return self._pull(step, reporter)
+        assert_never(step)
+
+    # --- builds ---------------------------------------------------------------------------------
+
+    def _build(self, step: BuildImage, reporter: StepReporter) -> Outcome:
+        project = self._context.plan.now.project
+        image_ids.clear(step, project)
+        outcome = self._find_fresh(step, reporter) or self._build_anew(step, reporter)
+        if outputs.keeps_image(step) and step.tags:
+            image_ids.write(step, self._context.images.get(step.tags[0]), project)
+        return outcome
+
+    def _find_fresh(self, step: BuildImage, reporter: StepReporter) -> Outcome | None:
+        """What a build comes to that need not be done; None for one that has to be."""
+        context = self._context
+        if context.freshness is None:
+            return None
+        verdict = context.freshness.images.judge(step, context.engine)
+        if isinstance(verdict, Dirty):
+            explain(verdict, context, reporter)
+            return None
+        if verdict.image is not None:
+            context.images.add(step.tags, verdict.image)
+        self._superseded.add_fresh(step)
+        context.provenance.add_build(step, context.engine)
+        return Outcome(saved=verdict.seconds)
+
+    def _build_anew(self, step: BuildImage, reporter: StepReporter) -> Outcome:
+        failures.check_containerfile(step)
+        context, results = self._context, self._context.options.results
+        results.begin_build(context.engine)
+        self._preparation.prepare()
+        watch, container_left = Stopwatch(), False
+        with exports.with_containerfile(outputs.image_only(step)) as plain:
+            image, building = self._build_recorded(step, plain, reporter)
+        reporter.flush()
+        context.images.add(plain.tags, image)
+        try:
+            if outputs.files(step):
+                container_left = export_files(step, image, context, self._publisher, reporter)
+            results.take_image(image, context.labels, context.engine)
+        finally:
+            if not outputs.keeps_image(step):
+                context.engine.discard_image(image)
+        if building and (changed := building.finish(image, watch.seconds)):
+            text = f"while the image was built {changed}; the next run builds it again"
+            reporter.notice("changed-meanwhile", text, Level.WARNING)
+        self._superseded.add_built(step, image)
+        return Outcome(done=True, container_left=container_left)
+
+    def _build_recorded(
+        self, step: BuildImage, plain: BuildImage, reporter: StepReporter
+    ) -> tuple[Image, ImageBuild | None]:
+        """The image of the `plain` step, which has no outputs, and what watched its files."""
+        context = self._context
+        prepared = bases.substitute_bases(plain, context.engine, reporter)
+        context.provenance.add_build(step, context.engine)
+        building = (
+            context.freshness.images.begin(step, context.engine) if context.freshness else None
+        )
+        with self._superseded.record(step, reporter) as journal:
+            own = journal.reporter(reporter) if journal else reporter
+            image = self._build_labelled(prepared, building, own)
+            if journal:
+                journal.note_result(image.id)
+        return image, building
+
+    def _build_labelled(
+        self, step: BuildImage, building: ImageBuild | None, reporter: StepReporter
+    ) -> Image:
+        context, plan = self._context, self._context.plan.now
+        label = ImageLabel(str(plan.project), building.fingerprint if building else "")
+        limits = possible_limits(step.limits, context.engine, reporter)
+        labels = (*step.labels, label.pair)
+        step = replace(step, labels=labels, limits=limits, image_id_file=None)
+        rewriting = context.options.images.rewriting
+        if rewriting is None:
+            return self._build_watched(step, building, reporter)
+        # A run that changes nothing reads no containerfile: 20 ms.
+        from rootless_build.images.rewrite.session import rewrite_build  # noqa: PLC0415
+
+        own = OwnFiles.of(plan, rewriting.own.whole)
+        rewriting = replace(rewriting, own=own)
+        with rewrite_build(step, context.engine, reporter, rewriting) as (known, inner):
+            return self._build_watched(known, building, inner)
+
+    def _build_watched(
+        self, step: BuildImage, building: ImageBuild | None, reporter: StepReporter
+    ) -> Image:
+        engine = self._context.engine
+        if building is None:
+            return engine.build_image(step, reporter)
+        with building.watch(reporter) as watched:
+            return engine.build_image(step, watched)
+
+    # --- names ----------------------------------------------------------------------------------
+
+    def _tag(self, step: TagImage) -> Outcome:
+        context = self._context
+        image = context.images.find(step.image, context.engine)
+        if image is None:
+            raise ImageNotFoundError(
+                f"the image {step.image} is not in storage", reference=step.image
+            )
+        before = context.engine.find_image(step.name)
+        context.images.add((step.name,), image)
+        new = before is None or before.id != image.id
+        if new:
+            self._preparation.prepare()
+            context.engine.tag_image(image, step.name)
+        self._superseded.record_name(image, step.name, new=new)
+        return Outcome(done=new)
+
+    def _pull(self, step: PullImage, reporter: StepReporter) -> Outcome:
+        engine = self._context.engine
+        asks = step.pull is PullPolicy.ALWAYS
+        if not asks and bases.in_storage(step.image, engine) is not None:
+            return Outcome()
+        self._preparation.prepare()
+        bases.stand_in(step.image, step.pull, engine, reporter)
+        return Outcome(done=True)

@@ -1,0 +1,27 @@
+"""The limits of containers and builds that can be had on this host."""
+
+from __future__ import annotations
+
+import os
+
+from rootless_build.backend.api import Engine
+from rootless_build.model.events import StepReporter
+from rootless_build.model.plan import Limits
+
+
+def possible_limits(limits: Limits, engine: Engine, reporter: StepReporter) -> Limits:
+    """The limits, lowered to what this process has, and told where one is.
+
+    A daemon of root's own can give more than that.
+    """
+    if not limits.ulimits or engine.remote:
+        return limits
+    if os.getuid() != 0 and not engine.rootless:
+        return limits
+    # Few recipes set any.
+    from rootless_build.model import ulimits  # noqa: PLC0415
+
+    limits, lowered = ulimits.possible(limits)
+    for words in lowered:
+        reporter.notice("lowered", words)
+    return limits

@@ -1,0 +1,59 @@
+"""Refuses, before it is done, what of a plan has power over the host."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from rootless_build.runner.context import Context
+
+if TYPE_CHECKING:
+    from rootless_build.runner.host_power import Rules
+
+
+class PowerGuard:
+    """Holds a plan that needs an engine to the rules under which the run stands (`host_power`)."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._rules = _rules(context)
+
+    def check_plan(self) -> None:
+        """Raise HostError where a step of the plan asks for what is not to be had."""
+        self._check(None)
+
+    def check_step(self, number: int) -> None:
+        """The same of a step when its turn comes: one before it may have made a link of what it
+        mounts.
+        """
+        self._check(number)
+
+    def _check(self, number: int | None) -> None:
+        rules = self._rules
+        if rules is None or not rules.bind:
+            return
+        # Few users have a power to give away.
+        from rootless_build.runner import host_power  # noqa: PLC0415
+
+        ask = self._context.options.privileges.named
+        named = ask() if ask else host_power.Named()
+        plan = self._context.plan.now
+        if number is None:
+            asked = host_power.powers(plan, named, rules)
+        else:
+            asked = host_power.of_step(number, plan, named, rules)
+        host_power.check(plan, asked, rules)
+
+
+def _rules(context: Context) -> Rules | None:
+    """What a plan may not do here; None for a user who has no power to give away."""
+    options = context.options.privileges
+    if context.possible_engine is None:
+        return None
+    rootless, root = context.possible_engine.rootless, os.getuid() == 0
+    if rootless and not root and not options.unprivileged:
+        return None
+    # As above.
+    from rootless_build.runner.host_power import Rules  # noqa: PLC0415
+
+    return Rules(rootless, root, options.rootful, options.unprivileged, options.isolated)

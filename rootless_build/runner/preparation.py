@@ -1,0 +1,50 @@
+"""What a run does once, when the first of its steps turns out to need doing."""
+
+from __future__ import annotations
+
+from rootless_build.model.errors import UnsupportedError
+from rootless_build.model.plan import RunContainer
+from rootless_build.runner.context import Context
+from rootless_build.runner.publishing import Publisher
+from rootless_build.runner.titles import title
+
+
+class Preparation:
+    """Says what can't be done before an image is built for it, and wakes the engine."""
+
+    def __init__(self, context: Context, publisher: Publisher) -> None:
+        self._context = context
+        self._publisher = publisher
+        self._is_made = False
+
+    def prepare(self) -> None:
+        """Something will be done. Raises an RbuildError for what can't be, in later steps too."""
+        if self._is_made:
+            return
+        self._is_made = True
+        self._check_containers()
+        plan = self._context.plan
+        if any(isinstance(step, RunContainer) for step in plan.now.steps[plan.number - 1 :]):
+            self._context.engine.warm_up()
+        self._context.provenance.begin(self._context.possible_engine)
+        self._publisher.check()
+
+    def check_again(self) -> None:
+        """Check what is known now of later steps, if anything was done."""
+        if self._is_made:
+            self._check_containers()
+            self._publisher.check()
+
+    def _check_containers(self) -> None:
+        for number, step in enumerate(self._context.plan.now.steps, 1):
+            if isinstance(step, RunContainer):
+                self._check(step, number)
+
+    def _check(self, step: RunContainer, number: int) -> None:
+        try:
+            self._context.options.containers.check(step)
+        except UnsupportedError as error:
+            place = f"step {number} of {len(self._context.plan.now.steps)}: {title(step)}"
+            error.step = number
+            error.where = f"{place} ({step.origin})" if step.origin else place
+            raise
