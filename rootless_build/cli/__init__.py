@@ -1,5 +1,6 @@
-"""The command line: parse, call, print; nothing else.
+"""The command line: parse, call, print; nothing else prints or exits.
 
-Nothing is imported here before it is needed: `rbuild --version` loads plumbum.cli and this
-package only.
+It may import every room but `files`, which those above it have to do with; a module that a run
+which changes nothing can do without is imported where it is used. Start with `app`, then
+`commands`, whose table says where each command is; `options` has the groups of options.
 """

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Final
 
-from rootless_build.cli import command_line
+from rootless_build.cli import command_line, misuse
 from rootless_build.cli.command import Command
 from rootless_build.cli.command_line import is_variable
 from rootless_build.cli.commands import COMMANDS
@@ -44,9 +44,6 @@ class Rbuild(Building, Command):
         """
         self.variables = tuple(word for word in words if is_variable(word))
         if len(self.variables) < len(words) or (words and name not in _WITH_VARIABLES):
-            # Only a mistake needs it.
-            from rootless_build.cli import misuse  # noqa: PLC0415
-
             known = command_line.target_names(self.words)
             raise misuse.of_words_before(words, name, after, known)
 
@@ -58,8 +55,6 @@ class Rbuild(Building, Command):
             try:
                 return build(self, words)
             except (UnknownTargetError, NoRecipeError) as error:
-                from rootless_build.cli import misuse  # noqa: PLC0415 - see the package
-
                 targets = command_line.target_names(self.words)
                 error.hint = misuse.or_command(error.hint, words, self.COMMANDS, targets)
                 raise

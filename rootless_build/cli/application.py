@@ -10,19 +10,20 @@ parse, and reads the two tables that plumbum makes of a class, `_switches_by_nam
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from plumbum import cli
 from plumbum.cli import application
 
+from rootless_build.cli import misuse
+from rootless_build.cli.misuse import KnownOptions
 from rootless_build.model.errors import UsageError
 
 if TYPE_CHECKING:
     from plumbum.cli.application import SwitchParseInfo
     from plumbum.cli.switches import SwitchInfo
-
-    from rootless_build.cli.misuse import Taking
 
 _ASKED_FOR: Final = (application.ShowHelp, application.ShowVersion)
 
@@ -82,13 +83,12 @@ class Application(cli.Application):
         if not options:
             return
         command = self.command_named(name)
-        for each, given in options.items():
-            other = command.switches.get(given.swname.lstrip("-"))
-            if other is None or not _are_alike(self._switches_by_func[each], other):
-                # Only a mistake needs it.
-                from rootless_build.cli import misuse  # noqa: PLC0415
-
-                raise misuse.of_option_before(given.swname, command.taking(), other is not None)
+        for given in options.values():
+            named = given.swname.lstrip("-")
+            other = command.switches.get(named)
+            if other is None or not _are_alike(self.switches[named], other):
+                known = command.known_options()
+                raise misuse.of_option_before(given.swname, known, is_other=other is not None)
 
     def _validate_args(
         self, swfuncs: dict[Callable[..., Any], SwitchParseInfo], tailargs: Sequence[str]
@@ -98,11 +98,6 @@ class Application(cli.Application):
         except _ASKED_FOR:
             raise
         except cli.switches.PositionalArgumentsError as error:
-            # As above.
-            import inspect  # noqa: PLC0415
-
-            from rootless_build.cli import misuse  # noqa: PLC0415
-
             most = len(inspect.signature(self.main).parameters)
             usage = (self.USAGE or f"{self.PROGNAME} [options]").partition("\n")[0]
             raise misuse.of_words(tailargs, most, usage, str(self.PROGNAME)) from error
@@ -110,20 +105,14 @@ class Application(cli.Application):
             raise self._misuse(error, ()) from error
 
     def _misuse(self, error: Exception, words: Sequence[str]) -> UsageError:
-        # As above.
-        from rootless_build.cli import misuse  # noqa: PLC0415
+        return misuse.of_options(error, words, self.known_options())
 
-        return misuse.of_options(error, words, self.taking())
-
-    def taking(self) -> Taking:
+    def known_options(self) -> KnownOptions:
         """Which options this application has, and which others there are."""
-        # As above.
-        from rootless_build.cli.misuse import Taking  # noqa: PLC0415
-
         first = self.parent if isinstance(self.parent, Application) else self
         commands = (first, *map(first.command_named, first.command_names()))
         known = {str(command.PROGNAME): frozenset(command.switches) for command in commands}
-        return Taking(str(self.PROGNAME), self.switches, known)
+        return KnownOptions(str(self.PROGNAME), self.switches, known)
 
 
 def _are_alike(one: SwitchInfo, other: SwitchInfo) -> bool:

@@ -53,7 +53,7 @@ class Command(Everywhere, Application):
     def help(self) -> None:
         """Show this help."""
         # Only `--help` needs it.
-        from rootless_build.cli import help_text as page  # noqa: PLC0415
+        from rootless_build.cli.views import help as page  # noqa: PLC0415
         from rootless_build.model.events import Answer  # noqa: PLC0415
 
         description = textwrap.dedent(self.DESCRIPTION or "")
@@ -210,7 +210,7 @@ class Command(Everywhere, Application):
     def attempt(self, work: Callable[[], int]) -> int:
         """Do the work and return its status; an error is shown and becomes its exit status."""
         try:
-            with endings.bound_what_others_wrote():
+            with endings.as_rbuild_errors():
                 return work()
         except OutputClosedError as error:
             endings.discard_output()

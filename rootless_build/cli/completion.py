@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from rootless_build.cli import command_line
 from rootless_build.cli.application import Application
-from rootless_build.cli.choice import Choice
+from rootless_build.cli.option_types import Choice
 
 if TYPE_CHECKING:
     from plumbum.cli.switches import SwitchInfo

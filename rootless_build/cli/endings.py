@@ -15,8 +15,8 @@ _LOOP: Final = "Symlink loop"
 
 
 @contextlib.contextmanager
-def bound_what_others_wrote() -> Iterator[None]:
-    """Make an error of what can't be held of a file that others wrote: too deep, too large, a loop.
+def as_rbuild_errors() -> Iterator[None]:
+    """Raise as rbuild's errors what Python raises of a file that is too deep, too large or a loop.
 
     Raises RecipeError, HostError.
     """

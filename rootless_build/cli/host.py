@@ -18,7 +18,7 @@ from rootless_build.model.errors import HostError
 from rootless_build.model.structs import replace
 
 
-def surveyed(command: Command, facts: Facts) -> Facts:
+def survey_host(command: Command, facts: Facts) -> Facts:
     """`facts` with all that can be known of this host without the network and without a container.
 
     Raises ConfigError.
@@ -32,7 +32,7 @@ def surveyed(command: Command, facts: Facts) -> Facts:
 
 def findings(command: Command, facts: Facts) -> Sequence[Finding]:
     """What is to be said of this host, the worst first. Raises ConfigError."""
-    return tuple(examined.finding for examined in examine(surveyed(command, facts)))
+    return tuple(examined.finding for examined in examine(survey_host(command, facts)))
 
 
 def _unreachable(facts: Facts) -> str:

@@ -31,19 +31,19 @@ class Looked(Struct, frozen=True):
 
 def look(command: Command, targets: tuple[str, ...], variables: tuple[str, ...]) -> Looked:
     """The project's plan for these targets."""
-    return _looked(command, variables, lambda by: read_plan(command, targets, variables, by))
+    return _read_safely(command, variables, lambda by: read_plan(command, targets, variables, by))
 
 
 def look_running(
     command: Command, target: str | None, words: tuple[str, ...], variables: tuple[str, ...]
 ) -> Looked:
     """The plan that runs a command in the container, or the image, of a target."""
-    return _looked(
+    return _read_safely(
         command, variables, lambda by: read_running(command, target, words, variables, by)
     )
 
 
-def _looked(
+def _read_safely(
     command: Command, variables: tuple[str, ...], read: Callable[[Sandbox | None], Planned]
 ) -> Looked:
     if command.flag("no_sandbox"):

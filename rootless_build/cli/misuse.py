@@ -6,6 +6,7 @@ is named in it are all that is read.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -90,9 +91,9 @@ _LISTS: Final = frozenset({"--list", "--list-targets", "--targets"})
 _WITH_TARGETS: Final = frozenset({"plan", "make", "reproduce"})
 
 
-class Taking(Struct, frozen=True):
-    """Which options a command has, `own`, and which each command has (`known`, the program itself
-    among them). Names are without dashes.
+class KnownOptions(Struct, frozen=True):
+    """The options of a command, `own`, and of every command (`known`, the program among them), by
+    their names without dashes.
     """
 
     program: str
@@ -105,62 +106,71 @@ class Taking(Struct, frozen=True):
         return f"{self.program} --help lists the options"
 
     def elsewhere(self, option: str) -> tuple[str, ...]:
-        """The commands that have an option, as they are typed."""
+        """The names of the commands that have an option; `rbuild TARGET` is the program itself."""
         name = option.lstrip("-")
-        return tuple(command for command, names in self.known.items() if name in names)
+        having = [command for command, names in self.known.items() if name in names]
+        return tuple(command.partition(" ")[2] or f"{command} TARGET" for command in having)
 
 
-def of_options(error: Exception, typed: Sequence[str], taking: Taking) -> UsageError:
+def of_options(error: Exception, typed: Sequence[str], options: KnownOptions) -> UsageError:
     """What plumbum refused while it read the options `typed`."""
     names = _OPTION.findall(str(error))
     name = names[0] if names else ""
-    option = taking.own.get(name.lstrip("-"))
+    option = options.own.get(name.lstrip("-"))
     match error:
         case switches.UnknownSwitch():
-            return _unknown(name, typed, taking)
+            return _unknown(name, typed, options)
         case switches.MissingArgument():
             what = option.argname if option else "VALUE"
-            return UsageError(f"{name} needs a value: {name} {what}", hint=taking.helped)
+            return UsageError(f"{name} needs a value: {name} {what}", hint=options.helped)
         case switches.SwitchCombinationError():
             others = " and ".join(dict.fromkeys(names))
-            return UsageError(f"{others} can't be given together", hint=taking.helped)
+            return UsageError(f"{others} can't be given together", hint=options.helped)
         case _ if option is not None and not option.argtype and f"{name}=" in "\0".join(typed):
-            return UsageError(f"{name} takes no value", hint=taking.helped)
+            return UsageError(f"{name} takes no value", hint=options.helped)
         case _ if option is not None:
             return UsageError(f"{name} is given twice", hint="give it once")
         case _:
-            return UsageError(str(error), hint=taking.helped)
+            return UsageError(str(error), hint=options.helped)
 
 
-def of_option_before(name: str, taking: Taking, is_other: bool) -> UsageError:
+def of_option_before(name: str, options: KnownOptions, *, is_other: bool) -> UsageError:
     """An option before the name of a command that does not have it. `is_other`: it has one of that
     name, which is given in another way.
     """
     if is_other:
-        option = taking.own[name.lstrip("-")]
+        option = options.own[name.lstrip("-")]
         value = f" {option.argname}" if option.argtype else ""
-        what = f"{name} before a command's name is another option than that of {taking.program}"
-        return UsageError(what, hint=f"write: {taking.program} {name}{value}")
-    return _unknown(name, (), taking)
+        what = f"{name} before a command's name is another option than that of {options.program}"
+        return UsageError(what, hint=f"write: {options.program} {name}{value}")
+    return _unknown(name, (), options)
 
 
-def _unknown(name: str, typed: Sequence[str], taking: Taking) -> UsageError:
+def _unknown(name: str, typed: Sequence[str], options: KnownOptions) -> UsageError:
     """An option that the command has not, but others may."""
-    others = taking.elsewhere(name)
+    others = options.elsewhere(name)
     if not others:
-        return UsageError(f"unknown option {name}", hint=_instead(name, typed, taking))
-    hints = [*_nearly(name, taking, 0), f"{name} is an option of {_listed(others)}"]
-    if " " not in taking.program:
+        return UsageError(f"unknown option {name}", hint=_instead(name, typed, options))
+    hints = [*_nearly(name, options, 0), f"{name} is an option of {_listed(others)}"]
+    if " " not in options.program:
         # A word that others use for what rbuild says otherwise may also be an option of a command.
         hints = [*filter(None, [_INSTEAD.get(name)]), *hints]
-    return UsageError(f"{taking.program} has no option {name}", hint="\n".join(hints))
+    return UsageError(f"{options.program} has no option {name}", hint="\n".join(hints))
 
 
-def _nearly(name: str, taking: Taking, least: float) -> Iterator[str]:
+def _nearly(name: str, options: KnownOptions, least: float) -> Iterator[str]:
     """`did you mean …?`, where the command has an option that is at least so like it."""
-    near = nearest(name, [f"--{option}" for option in taking.own if len(option) > 1])
+    near = nearest(name, [f"--{option}" for option in options.own if len(option) > 1])
     if near and likeness(name, near) > least:
         yield f"did you mean {near}?"
+
+
+def _nearly_elsewhere(name: str, options: KnownOptions) -> Iterator[str]:
+    """`did you mean …?`, where another command has an option that is like it."""
+    known = {f"--{each}" for names in options.known.values() for each in names if len(each) > 1}
+    near = nearest(name, sorted(known))
+    if near:
+        yield f"did you mean {near}? It is an option of {_listed(options.elsewhere(near))}"
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -223,11 +233,18 @@ def or_command(
     return hint
 
 
-def _instead(name: str, typed: Sequence[str], taking: Taking) -> str:
+def _instead(name: str, typed: Sequence[str], options: KnownOptions) -> str:
     if name in _LISTS:
         targets = command_line.target_names(typed)
-        return f"the targets here are {', '.join(targets)}" if targets else taking.helped
+        return f"the targets here are {', '.join(targets)}" if targets else options.helped
     given = next((word for word in typed if word.startswith(name)), name)
     known = (_INSTEAD[word] for word in (given.partition("=")[0], name) if word in _INSTEAD)
-    hints = (*_nearly(name, taking, _ALMOST), *known, *_nearly(name, taking, 0), taking.helped)
-    return hints[0]
+    return next(
+        itertools.chain(
+            _nearly(name, options, _ALMOST),
+            known,
+            _nearly(name, options, 0),
+            _nearly_elsewhere(name, options),
+            [options.helped],
+        )
+    )

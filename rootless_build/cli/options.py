@@ -8,8 +8,8 @@ from typing import Final
 
 from plumbum import cli
 
-from rootless_build.cli.choice import Choice, Number, Text
 from rootless_build.cli.command_line import LOG_FORMATS
+from rootless_build.cli.option_types import Choice, Number, Text
 
 PROJECT: Final = "Project and engine"
 IMAGES: Final = "Images"

@@ -11,15 +11,16 @@ from plumbum import cli
 
 from rootless_build.backend.api import Adaptation
 from rootless_build.cli.command import Command
-from rootless_build.cli.host import surveyed
+from rootless_build.cli.host import survey_host
 from rootless_build.cli.options import Bundles, Engine, format_option
 from rootless_build.cli.views import findings as page
 from rootless_build.cli.views.choice import colored
-from rootless_build.host import catalogue
+from rootless_build.host import catalogue, facts_json
 from rootless_build.host.engine_settings import engine_settings
 from rootless_build.host.examination import Examined, examine
 from rootless_build.host.facts import Facts
 from rootless_build.host.finding import Cure, Severity
+from rootless_build.host.fixing import apply
 from rootless_build.host.gathering import gather
 from rootless_build.model.errors import HostError, UsageError
 from rootless_build.model.events import Answer, Level, Notice
@@ -77,10 +78,8 @@ class Doctor(Engine, Bundles, Command):
 
     def _host(self) -> tuple[Facts, Sequence[Adaptation]]:
         if self.replay is not None:
-            from rootless_build.host.facts_json import load  # noqa: PLC0415
-
-            return load(Path(self.replay)), ()
-        facts = surveyed(self, gather(os.environ))
+            return facts_json.load(Path(self.replay)), ()
+        facts = survey_host(self, gather(os.environ))
         if self.online:
             # The network, for this alone.
             from rootless_build.host.online import ask  # noqa: PLC0415
@@ -95,9 +94,6 @@ class Doctor(Engine, Bundles, Command):
 
     def _fix(self, cures: Sequence[Cure]) -> bool:
         """Whether anything was changed."""
-        # Only --fix changes anything.
-        from rootless_build.host.fixing import apply  # noqa: PLC0415
-
         if not cures:
             self._say("nothing here can be cured without root")
         changed = False
@@ -123,9 +119,7 @@ class Doctor(Engine, Bundles, Command):
         return Answer("examined", page.findings_object(found, settings))
 
     def _report(self, facts: Facts, found: Sequence[Examined]) -> Mapping[str, object]:
-        from rootless_build.host.facts_json import report  # noqa: PLC0415
-
-        return report(facts, [one.finding for one in found], os.environ)
+        return facts_json.report(facts, [one.finding for one in found], os.environ)
 
     def _shown(
         self, facts: Facts, found: Sequence[Examined], settings: Sequence[Adaptation]

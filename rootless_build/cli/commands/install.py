@@ -8,9 +8,9 @@ from plumbum import cli
 
 from rootless_build import bundles
 from rootless_build.cli.checkout import bundles_directory
-from rootless_build.cli.choice import Text
 from rootless_build.cli.command import Command
 from rootless_build.cli.commands.bundles import signed_with
+from rootless_build.cli.option_types import Text
 from rootless_build.cli.options import Bundles as BundlesOption
 from rootless_build.cli.options import Showing
 from rootless_build.model.events import Answer, Level, Notice

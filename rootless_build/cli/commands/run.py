@@ -5,10 +5,10 @@ from __future__ import annotations
 from plumbum import cli
 
 from rootless_build.cli.checkout import checkout
-from rootless_build.cli.choice import Text
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import EngineToCome
 from rootless_build.cli.looking import look_running
+from rootless_build.cli.option_types import Text
 from rootless_build.cli.options import Building
 from rootless_build.cli.planning import read_running
 from rootless_build.cli.plans import show_plan

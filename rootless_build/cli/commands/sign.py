@@ -8,9 +8,10 @@ from pathlib import Path
 
 from plumbum import cli
 
+from rootless_build.bundles.statement import SIGNED
 from rootless_build.cli.checkout import bundles_directory, checkout
-from rootless_build.cli.choice import Text
 from rootless_build.cli.command import Command
+from rootless_build.cli.option_types import Text
 from rootless_build.cli.options import Bundles, Showing, Waiting
 from rootless_build.model.errors import UsageError
 from rootless_build.model.events import Answer
@@ -38,7 +39,6 @@ class Sign(Bundles, Waiting, Showing, Command):
     def _sign(self) -> int:
         # The library of signatures takes 0.1 s, and only these commands need it.
         from rootless_build.bundles import signing  # noqa: PLC0415
-        from rootless_build.bundles.statement import SIGNED  # noqa: PLC0415 - as above
 
         if self.key is None:
             raise UsageError(

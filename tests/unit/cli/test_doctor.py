@@ -159,7 +159,7 @@ def test_fix_shows_what_it_does_and_does_it(
             configuration=Configuration(policy=there),
         )
 
-    monkeypatch.setattr("rootless_build.cli.commands.doctor.surveyed", without_policy)
+    monkeypatch.setattr("rootless_build.cli.commands.doctor.survey_host", without_policy)
     assert doctor().status == 3
     fixed = doctor("--fix")
     assert fixed.status == 0

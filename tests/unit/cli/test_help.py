@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rootless_build.cli import help_text as page
+from rootless_build.cli.views import help as page
 
 ROWS = {"plan": "show what would be done, as commands to paste or as JSON, or nothing at all"}
 

@@ -75,10 +75,10 @@ def test_an_option_is_in_the_help_of_a_command_or_refused(
             assert app.run(["rbuild", *words]) == 2, words
             said = capfd.readouterr().err
             assert f"has no option {dashed(name)}" in said
-            assert " is an option of rbuild" in said
+            having = said.partition(" is an option of ")[2]
             for other, application in APPLICATIONS.items():
-                knows = name in application.switches
-                assert bool(re.search(rf"rbuild {other}\b(?! has)", said)) >= bool(other and knows)
+                told = re.search(rf"\b{other or 'rbuild TARGET'}\b", having) is not None
+                assert told == (name in application.switches)
 
 
 @pytest.mark.parametrize("command", TAKES)
@@ -102,7 +102,7 @@ def test_all_that_changes_a_plan_is_for_all_that_read_a_recipe() -> None:
     [
         (
             "backends --no-cache",
-            "rbuild, rbuild plan, rbuild run, rbuild make and rbuild reproduce",
+            "an option of rbuild TARGET, plan, run, make and reproduce",
         ),
         ("--no-cache backends", "rbuild backends has no option --no-cache"),
         ("--secret-env X doctor", "rbuild doctor has no option --secret-env"),
@@ -110,9 +110,10 @@ def test_all_that_changes_a_plan_is_for_all_that_read_a_recipe() -> None:
         ("clean --image x", "did you mean --images?"),
         ("--explain doctor no-subids", "write: rbuild doctor --explain ID"),
         ("--format json plan", "rbuild has no option --format"),
-        ("--prefix x install", "--prefix is an option of rbuild install"),
-        ("--target x run -- ls", "--target is an option of rbuild run"),
-        ("plan --keep-images 1", "--keep-images is an option of rbuild,"),
+        ("--prefix x install", "--prefix is an option of install"),
+        ("--target x run -- ls", "--target is an option of run"),
+        ("--targt x", "did you mean --target? It is an option of run"),
+        ("plan --keep-images 1", "--keep-images is an option of rbuild TARGET, run and make"),
         ("reproduce --dry-run", "rbuild reproduce has no option --dry-run"),
     ],
 )
