@@ -20,7 +20,7 @@ from typing import BinaryIO, Final
 from msgspec import Struct
 
 from rootless_build.bundles.attested import Source
-from rootless_build.bundles.staging import restore
+from rootless_build.bundles.leftovers import restore
 from rootless_build.bundles.verification import AGAIN, Findings, Problem, is_checksum_file, verified
 from rootless_build.files import owner_rights
 from rootless_build.files.copying import copy_data

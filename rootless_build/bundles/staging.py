@@ -12,9 +12,7 @@ START is the time at which the process started, in clock ticks since boot (proc(
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-import re
 import stat
 import tempfile
 from collections.abc import Collection, Iterator
@@ -25,40 +23,35 @@ from typing import Final
 from msgspec import Struct
 
 from rootless_build.bundles import provenance
+from rootless_build.bundles.changes import changed_files, flush, fsync
 from rootless_build.bundles.checksums import write_checksums
+from rootless_build.bundles.leftovers import not_removed, private_prefix, remove_leftovers
 from rootless_build.bundles.merging import merge_tree, put_in_place, set_modes
+from rootless_build.bundles.obstacles import check, tell_full_disk, tell_publishing_errors
 from rootless_build.bundles.statement import NAME, OWN_NAMES
-from rootless_build.bundles.swapping import recover, swap
+from rootless_build.bundles.swapping import swap
 from rootless_build.bundles.verification import hollow, verify_checksums
 from rootless_build.files.copying import copy_attributes, copy_file, copy_tree
 from rootless_build.files.tree import (
-    CHUNK,
     Seen,
     Snapshot,
-    chown_command,
     directories,
     directory_inside,
     existing,
     inside,
     is_empty,
-    link_text,
-    open_inside,
     readable,
     real,
     remove,
     snapshot,
-    walk,
     writable,
 )
-from rootless_build.model.errors import BundlesError, HostError, StepFailedError, UsageError
+from rootless_build.model.errors import BundlesError, HostError, StepFailedError
 from rootless_build.model.structs import replace
 from rootless_build.model.text import shell_quoted, shown
-from rootless_build.process import identity
-from rootless_build.process.locks import hold, is_held
+from rootless_build.process.locks import hold
 
 _NEW: Final = "new"
-_FSYNC_AT_MOST: Final = 200
-"""Files; with more of them one syncfs is faster, although it waits for everybody's data."""
 
 
 class Published(Struct, frozen=True):
@@ -115,7 +108,7 @@ class Staging(Struct):
 
         Raises HostError when the disk is full or something can't be read.
         """
-        with _copying(copied, self.path), readable(copied):
+        with tell_full_disk(copied, self.path), readable(copied):
             for taken in copied.iterdir():
                 old = self.path / taken.name
                 if old.is_dir() and not old.is_symlink():
@@ -131,7 +124,7 @@ class Staging(Struct):
         disk is full or something can't be read.
         """
         self.check_target(target)
-        with _copying(copied, self.path), readable(copied):
+        with tell_full_disk(copied, self.path), readable(copied):
             target.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=self.path.parent) as place:
                 self.warnings += merge_tree(copied, target, Path(place))
@@ -150,7 +143,7 @@ class Staging(Struct):
 
     def add_checksums(self) -> None:
         """Write checksum files for the binaries that have none."""
-        with _copying(self.path, self.path), readable(self.path):
+        with tell_full_disk(self.path, self.path), readable(self.path):
             write_checksums(self.path)
 
     def publish(
@@ -164,14 +157,14 @@ class Staging(Struct):
         can't be read or moved; the bundles directory is then as it was.
         """
         published = self._verified(attestation, asked, self.found)
-        with _publishing(self.directory, "bundles-not-writable"):
+        with tell_publishing_errors(self.directory, "bundles-not-writable"):
             self._take_statements()
             if os.path.lexists(self.directory):
                 swap(self.path, self.directory)
             elif not is_empty(self.path):
                 self.path.rename(self.directory)
             # The old bundles are removed after this: the new ones have to be on the disk by then.
-            _fsync(self.directory.parent)
+            fsync(self.directory.parent)
         return published
 
     def publish_beside(
@@ -188,7 +181,7 @@ class Staging(Struct):
         published = self._verified(attestation, asked, snapshot(self.directory))
         new = snapshot(self.path)
         written = [path for path, seen in new.items() if self.given.get(path) != seen]
-        with _publishing(self.directory, "bundles-not-writable"):
+        with tell_publishing_errors(self.directory, "bundles-not-writable"):
             now = snapshot(self.directory)
             gone = self.found.keys() - new.keys() - self._lasting_statements(new)
             self._check_beside(now, new, written, gone)
@@ -200,7 +193,7 @@ class Staging(Struct):
                 put_in_place(self.path, self.directory, path)
             changed = {path: mode for path, mode in directories(new).items() if path in written}
             set_modes(self.directory, directories(now) | changed)
-            _fsync(self.directory)
+            fsync(self.directory)
         files = tuple(path for path in published.files if path in written)
         return replace(published, files=files)
 
@@ -286,7 +279,7 @@ class Staging(Struct):
             # can't be moved.
             self.path.chmod(self.mode)
             report = verify_checksums(self.path)
-            files = tuple(_changed(self.path, self.directory))
+            files = tuple(changed_files(self.path, self.directory))
             problems = (*report.problems, *hollow(self.path, files, asked))
             if problems:
                 count = len(problems)
@@ -295,7 +288,7 @@ class Staging(Struct):
                     f" {shown(self.directory)} stays as it was",
                     problems=tuple(str(problem) for problem in problems),
                 )
-            with _publishing(self.directory, "no-space"):
+            with tell_publishing_errors(self.directory, "no-space"):
                 attested = _attested(self.found)
                 others = (path for path in now if now[path] != self.found.get(path))
                 meanwhile = [path for path in others if Path(path).name not in OWN_NAMES]
@@ -304,31 +297,8 @@ class Staging(Struct):
                     self.path, self.directory, self.given, attested, meanwhile, lost
                 )
                 told = provenance.attest(run, attestation)
-                _flush(self.path)
+                flush(self.path)
         return Published(files, report.checked, (*self.warnings, *report.warnings, *told))
-
-
-@contextmanager
-def _publishing(directory: Path, finding: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-        raise HostError(
-            f"the new bundles can't be moved to {shown(directory)}: {error.strerror}",
-            finding="no-space" if full else finding,
-            hint="make room on its file system"
-            if full
-            else "is it a mount point, or did its owner change while the build ran?",
-        ) from error
-
-
-def check(directory: Path) -> None:
-    """Whether `directory` can be staged and replaced. Raises as `stage` does; changes nothing."""
-    directory = real(directory)
-    _check_writable(existing(directory.parent))
-    if directory.exists():
-        _check(directory)
 
 
 @contextmanager
@@ -343,10 +313,10 @@ def stage(directory: Path) -> Iterator[Staging]:
     directory = real(directory)
     check(directory)
     ancestor = existing(directory.parent)
-    warnings = _remove_leftovers(directory)
-    with _copying(directory, ancestor):
+    warnings = remove_leftovers(directory)
+    with tell_full_disk(directory, ancestor):
         directory.parent.mkdir(parents=True, exist_ok=True)
-        private = Path(tempfile.mkdtemp(prefix=_prefix(directory), dir=directory.parent))
+        private = Path(tempfile.mkdtemp(prefix=private_prefix(directory), dir=directory.parent))
     with hold(private):
         try:
             yield _filled(directory, private / _NEW, warnings)
@@ -354,13 +324,13 @@ def stage(directory: Path) -> Iterator[Staging]:
             try:
                 remove(private)
             except OSError as second:
-                error.add_note(_not_removed(private, second))
+                error.add_note(not_removed(private, second))
             raise
         try:
             remove(private)
         except OSError as error:
             raise HostError(
-                _not_removed(private, error),
+                not_removed(private, error),
                 finding="staging-not-removed",
                 hint=f"remove it with: sudo rm -rf {shell_quoted(private)}",
             ) from error
@@ -381,7 +351,7 @@ def mount_point(directory: Path) -> Iterator[None]:
 
 
 def _filled(directory: Path, new: Path, warnings: list[str]) -> Staging:
-    with _copying(directory, new.parent), readable(directory):
+    with tell_full_disk(directory, new.parent), readable(directory):
         found = snapshot(directory)
         new.mkdir()  # with the mode that the user's umask gives a new directory
         if directory.exists():
@@ -412,218 +382,3 @@ def _statements(found: Snapshot) -> list[str]:
 def _attested(found: Snapshot) -> set[str]:
     """The directories that have statements."""
     return {path.rpartition("/")[0] for path in _statements(found) if Path(path).name == NAME}
-
-
-def _not_removed(private: Path, error: OSError) -> str:
-    named = error.filename is not None and os.fspath(error.filename) != os.fspath(private)
-    where = f" ({shown(error.filename)})" if named else ""
-    return f"{shown(private)} can't be removed: {error.strerror}{where}"
-
-
-# --- what stands in the way ---------------------------------------------------------------------
-
-
-def _check(directory: Path) -> None:
-    if not directory.is_dir():
-        raise UsageError(f"{shown(directory)} is not a directory")
-    if _is_mount_point(directory):
-        raise HostError(
-            f"{shown(directory)} is a mount point, and can't be replaced as a whole",
-            finding="bundles-mount-point",
-            hint="name a directory inside it with --bundles-dir",
-        )
-    _check_owners(directory)
-    _check_writable(directory)
-
-
-def _check_owners(directory: Path) -> None:
-    user = os.geteuid()
-    if user == 0:
-        return
-    with readable(directory):
-        owners = {".": directory.stat().st_uid}
-        for entry in walk(directory):
-            if stat.S_ISDIR(entry.status.st_mode) or entry.status.st_uid == 0:
-                owners[entry.path] = entry.status.st_uid
-    if foreign := [path for path, owner in owners.items() if owner == 0]:
-        raise HostError(
-            f"{shown(directory / foreign[0])} belongs to root, from an earlier build as root",
-            finding="bundles-owned-by-root",
-            hint=chown_command(directory),
-        )
-    if foreign := [path for path, owner in owners.items() if owner != user]:
-        raise HostError(
-            f"{shown(directory / foreign[0])} belongs to user {owners[foreign[0]]}, not to you",
-            finding="bundles-not-writable",
-            hint=chown_command(directory),
-        )
-
-
-def _check_writable(directory: Path) -> None:
-    if os.access(directory, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
-        return
-    mine = directory.stat().st_uid == os.geteuid()
-    raise HostError(
-        f"you can't write to {shown(directory)}",
-        finding="bundles-not-writable",
-        hint=f"chmod u+rwx {shell_quoted(directory)}"
-        if mine
-        else "name a directory of your own with --bundles-dir",
-    )
-
-
-def _is_mount_point(directory: Path) -> bool:
-    # A bind mount from the same file system has the device number of its parent.
-    point = re.sub(rb"[ \t\n\\]", lambda found: b"\\%03o" % found[0][0], os.fsencode(directory))
-    with open("/proc/self/mountinfo", "rb") as mounts:  # noqa: PTH123 - bytes, line by line
-        return any(line.split(b" ")[4] == point for line in mounts)
-
-
-@contextmanager
-def _copying(source: Path, target: Path) -> Iterator[None]:
-    before = os.statvfs(target)
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        entries = walk(source) if source.exists() else ()
-        needed = sum(entry.status.st_blocks for entry in entries) * 512
-        raise HostError(
-            f"{error.strerror}: a copy of {shown(source)} needs {_megabytes(needed)},"
-            f" and {_megabytes(before.f_bavail * before.f_frsize)} are free",
-            finding="no-space",
-            hint=f"make room on the file system of {shown(target)}",
-        ) from error
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.1f} MB"
-
-
-# --- what dead processes left -------------------------------------------------------------------
-
-
-def _prefix(directory: Path) -> str:
-    return f".{directory.name}.rbuild.{identity.of_this()}."
-
-
-def abandoned(directory: Path) -> tuple[Path, ...]:
-    """The staging directories of dead processes for a bundles directory."""
-    directory = real(directory)
-    pattern = re.compile(
-        rf"\.{re.escape(directory.name)}\.rbuild\.(\d+\.\d+)\.[^.]+", flags=re.DOTALL
-    )
-    try:
-        beside = sorted(directory.parent.iterdir())
-    except OSError:
-        return ()
-    return tuple(
-        path
-        for path in beside
-        if (found := pattern.fullmatch(path.name))
-        and _is_own(path)
-        and not identity.lives(found[1])
-        and not is_held(path)
-    )
-
-
-def _is_own(path: Path) -> bool:
-    """Whether it is one that this user made: where others may make directories too, so they may
-    one of that name, to have what is in it taken for the bundles.
-    """
-    try:
-        seen = path.lstat()
-    except OSError:
-        return False
-    private = not seen.st_mode & 0o022
-    return stat.S_ISDIR(seen.st_mode) and private and seen.st_uid == os.geteuid()
-
-
-def restore(directory: Path) -> bool:
-    """Put back bundles that a dead process was about to replace; whether there were any.
-
-    On file systems that can't exchange two directories there is a moment without bundles.
-    """
-    directory = real(directory)
-    restored = False
-    for beside in abandoned(directory):
-        with contextlib.suppress(OSError):  # then they stay where they are, for the next run
-            restored = recover(beside, directory) or restored
-    return restored
-
-
-def _remove_leftovers(directory: Path) -> list[str]:
-    """Remove staging directories of processes that are gone; returns warnings."""
-    warnings: list[str] = []
-    for leftover in abandoned(directory):
-        try:
-            recover(leftover, directory)
-            remove(leftover)
-        except OSError as error:
-            warnings.append("left from an earlier run: " + _not_removed(leftover, error))
-    return warnings
-
-
-# --- what publishing needs ----------------------------------------------------------------------
-
-
-def _changed(new: Path, current: Path) -> Iterator[str]:
-    old = {}
-    if current.is_dir():
-        old = {entry.path: entry.status for entry in walk(current)}
-    for entry in walk(new):
-        if stat.S_ISDIR(entry.status.st_mode):
-            continue
-        before = old.get(entry.path)
-        # The mode holds the type of the file too.
-        if (
-            before is None
-            or before.st_mode != entry.status.st_mode
-            or not _same_content(new, current, entry.path, before, entry.status)
-        ):
-            yield entry.path
-
-
-def _same_content(
-    new: Path, current: Path, path: str, before: os.stat_result, after: os.stat_result
-) -> bool:
-    if stat.S_ISLNK(after.st_mode):
-        return link_text(new / path) == link_text(current / path)
-    if not stat.S_ISREG(after.st_mode):
-        return True
-    if before.st_size != after.st_size:
-        return False
-    with open_inside(new, path) as one, open_inside(current, path) as other:
-        while chunk := one.read(CHUNK):
-            if chunk != other.read(CHUNK):
-                return False
-    return True
-
-
-def _flush(tree: Path) -> None:
-    """Bring a tree to the disk before it replaces one that is already there."""
-    entries = [
-        entry.path
-        for entry in walk(tree)
-        if stat.S_ISREG(entry.status.st_mode) or stat.S_ISDIR(entry.status.st_mode)
-    ]
-    if len(entries) <= _FSYNC_AT_MOST:
-        for path in (*entries, ""):
-            _fsync(tree / path)
-        return
-    import ctypes  # noqa: PLC0415 - 10 ms, for large trees only
-
-    descriptor = os.open(tree, os.O_RDONLY)
-    try:
-        ctypes.CDLL(None).syncfs(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,0 +1,77 @@
+"""What differs between staged bundles and those they take the place of, and bringing it to disk."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from rootless_build.files.tree import CHUNK, link_text, open_inside, walk
+
+_FSYNC_AT_MOST: Final = 200
+"""Files; with more of them one syncfs is faster, although it waits for everybody's data."""
+
+
+def changed_files(new: Path, current: Path) -> Iterator[str]:
+    """The files and links in `new` that are not in `current`, or are others there."""
+    old = {}
+    if current.is_dir():
+        old = {entry.path: entry.status for entry in walk(current)}
+    for entry in walk(new):
+        if stat.S_ISDIR(entry.status.st_mode):
+            continue
+        before = old.get(entry.path)
+        # The mode holds the type of the file too.
+        if (
+            before is None
+            or before.st_mode != entry.status.st_mode
+            or not _same_content(new, current, entry.path, before, entry.status)
+        ):
+            yield entry.path
+
+
+def _same_content(
+    new: Path, current: Path, path: str, before: os.stat_result, after: os.stat_result
+) -> bool:
+    if stat.S_ISLNK(after.st_mode):
+        return link_text(new / path) == link_text(current / path)
+    if not stat.S_ISREG(after.st_mode):
+        return True
+    if before.st_size != after.st_size:
+        return False
+    with open_inside(new, path) as one, open_inside(current, path) as other:
+        while chunk := one.read(CHUNK):
+            if chunk != other.read(CHUNK):
+                return False
+    return True
+
+
+def flush(tree: Path) -> None:
+    """Bring a tree to the disk before it replaces one that is already there."""
+    entries = [
+        entry.path
+        for entry in walk(tree)
+        if stat.S_ISREG(entry.status.st_mode) or stat.S_ISDIR(entry.status.st_mode)
+    ]
+    if len(entries) <= _FSYNC_AT_MOST:
+        for path in (*entries, ""):
+            fsync(tree / path)
+        return
+    import ctypes  # noqa: PLC0415 - 10 ms, for large trees only
+
+    descriptor = os.open(tree, os.O_RDONLY)
+    try:
+        ctypes.CDLL(None).syncfs(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def fsync(path: Path) -> None:
+    """Bring one file or directory to the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
