@@ -16,6 +16,7 @@ import pytest
 from rootless_build.backend.api import Image, ImageLabel
 from rootless_build.freshness import fingerprints
 from rootless_build.freshness.plan_freshness import PlanFreshness
+from rootless_build.freshness.records import Records
 from rootless_build.freshness.snapshots import LateSnapshot
 from rootless_build.model.errors import ImageBuildError
 from rootless_build.model.events import Event, Level, Notice, StepFinished, StepReporter
@@ -23,6 +24,7 @@ from rootless_build.model.plan import (
     BuildImage,
     Bundles,
     HostCommand,
+    Origin,
     Plan,
     PullPolicy,
     RemoveVolume,
@@ -453,3 +455,77 @@ def test_a_signal_that_strikes_before_a_look_has_begun(monkeypatch: pytest.Monke
         look.start()
     look.wait()
     assert look.result() is found
+
+
+def test_an_image_that_is_known_by_its_label_comes_on_record(project: Project) -> None:
+    records = Records.load(project.cache)
+    records.images.clear()
+    records.save()
+    assert run(project)[0] == (False, False)
+    (kept,) = Records.load(project.cache).images.values()
+    image = project.engine.find_image(TAG)
+    assert image is not None
+    assert (kept.id, kept.mixed) == (image.id, False)
+    assert kept.parts
+
+
+def test_what_was_not_done_again_is_counted_as_saved(project: Project) -> None:
+    """The seconds of the build, and of all containers."""
+    records = Records.load(project.cache)
+    records.images = {k: replace(made, seconds=100.0) for k, made in records.images.items()}
+    records.runs = {k: replace(made, seconds=20.0) for k, made in records.runs.items()}
+    records.save()
+    plan = Plan(project.root, (project.build, project.container), Bundles(project.bundles))
+    freshness = PlanFreshness(plan, (("the engine", "honest 1"),), project.cache)
+    options = Options()
+    assert runner.run(plan, project.engine, options, lambda _: None, freshness).saved == 120.0
+
+
+def test_the_seconds_of_all_containers_are_on_record(project: Project) -> None:
+    (made,) = Records.load(project.cache).runs.values()
+    assert made.seconds > 0
+
+
+def test_the_label_of_another_projects_image_says_nothing(project: Project) -> None:
+    records = Records.load(project.cache)
+    records.images.clear()
+    records.save()
+    image = project.engine.find_image(TAG)
+    assert image is not None
+    label = ImageLabel.of(image.labels)
+    assert label is not None
+    other = ImageLabel("/elsewhere", label.fingerprint).pair
+    project.engine.add(TAG, replace(image, labels=(other,)))
+    done, events = run(project, explain=True)
+    assert done[0]
+    assert reasons(events)[0] == "it was not built yet"
+
+
+def test_why_builds_and_containers_are_always_done(project: Project) -> None:
+    """As `--explain` says it."""
+    build, container = project.build, project.container
+    command = HostCommand("true", project.root)
+    cases: tuple[tuple[tuple[Step, ...], str], ...] = (
+        ((replace(build, no_cache=True),), "--no-cache builds every layer anew"),
+        (
+            (replace(build, pull=PullPolicy.ALWAYS),),
+            "--pull asks the registry for newer base images",
+        ),
+        ((replace(build, tags=()),), "the image has no name to be found by"),
+        ((replace(container, always=True),), "it is always run"),
+        (
+            (replace(container, always=True, origin=Origin("Makefile", target="all")),),
+            "the target all is always run",
+        ),
+        ((container, RemoveVolume(("cache",))), "the recipe removes volumes"),
+        (
+            (container, command, container),
+            "the recipe does something else between its containers",
+        ),
+        ((container, container), "no earlier run is on record, or what it reads changed meanwhile"),
+    )
+    for plan, words in cases:
+        assert reasons(run(project, *plan, explain=True)[1])[0] == words
+    assert reasons(run(project, container, bundles=False, explain=True)[1]) == [
+        "it makes no bundles"
+    ]

@@ -1,0 +1,183 @@
+"""What counts of a step, and what does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from rootless_build.backend.api import LABEL_PREFIX, Image
+from rootless_build.freshness import fingerprints
+from rootless_build.freshness.fingerprints import Fingerprint, Unknown
+from rootless_build.images.own_files import OwnFiles
+from rootless_build.model.plan import BindMount, BuildImage, Limits, PullPolicy, RunContainer
+
+IMAGE = Image("1" * 64, layers=("a",))
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> BuildImage:
+    (tmp_path / "context").mkdir()
+    (tmp_path / "context/Dockerfile").write_text("FROM debian\n")
+    (tmp_path / "context/file").write_text("x")
+    return BuildImage(tmp_path / "context", tags=("t",))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunContainer:
+    (tmp_path / "mounted").mkdir()
+    return RunContainer("i", ("make",), mounts=(BindMount(tmp_path / "mounted", "/m"),))
+
+
+def of_build(step: BuildImage) -> Fingerprint | Unknown:
+    return fingerprints.of_build(step, step.context.parent / "cache", OwnFiles())
+
+
+def of_run(step: RunContainer, image: Image = IMAGE) -> Fingerprint:
+    place = Path("/nowhere")
+    made = fingerprints.of_run(step, image, place, place / "bundles")
+    assert isinstance(made, Fingerprint)
+    return made
+
+
+def changed(step: BuildImage, other: BuildImage) -> str:
+    """What is said of the other one after this one."""
+    before, after = of_build(step), of_build(other)
+    assert isinstance(before, Fingerprint)
+    assert isinstance(after, Fingerprint)
+    assert bool(after.differs(dict(before.parts))) is (before.digest != after.digest)
+    return after.differs(dict(before.parts))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("tags", ("other",)),
+        ("pull", PullPolicy.NEVER),
+        ("no_cache", True),
+        ("substitutes", (("debian", "localhost/debian"),)),
+        ("image_id_file", Path("/elsewhere/id")),
+        ("cache_from", ("x",)),
+        ("secrets", ("id=x",)),
+    ],
+)
+def test_what_does_not_count_of_a_build(build: BuildImage, field: str, value: object) -> None:
+    assert changed(build, msgspec.structs.replace(build, **{field: value})) == ""
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("target", "dev", "the target stage changed"),
+        ("platforms", ("linux/arm64", "linux/amd64"), "the platform changed"),
+        ("build_args", (("A", "1"),), "build argument A is new"),
+        ("network", "host", "an option of the build changed"),
+        ("squash", True, "an option of the build changed"),
+        ("limits", Limits(memory="1g"), "an option of the build changed"),
+    ],
+)
+def test_what_counts_of_a_build(build: BuildImage, field: str, value: object, words: str) -> None:
+    assert changed(build, msgspec.structs.replace(build, **{field: value})) == words
+
+
+def test_the_last_of_two_arguments_of_one_name_counts(build: BuildImage) -> None:
+    one = msgspec.structs.replace(build, build_args=(("A", "1"), ("A", "2")))
+    two = msgspec.structs.replace(build, build_args=(("A", "0"), ("A", "2")))
+    assert changed(one, two) == ""
+
+
+def test_another_build_context_counts(build: BuildImage) -> None:
+    other = build.context.parent / "other"
+    other.mkdir()
+    (other / "file").write_text("x")
+    step = msgspec.structs.replace(build, build_contexts=(("other", str(other)),))
+    before = of_build(step)
+    assert isinstance(before, Fingerprint)
+    (other / "file").write_text("y")
+    after = of_build(step)
+    assert isinstance(after, Fingerprint)
+    assert after.differs(dict(before.parts)) == "the context other changed"
+    stored = (("other", "docker-image://debian:12"), ("more", "container-image://x"))
+    step = msgspec.structs.replace(build, build_contexts=stored)
+    assert isinstance(of_build(step), Fingerprint)
+    assert list(fingerprints.stored_contexts(step)) == ["debian:12", "x"]
+
+
+def test_what_can_not_be_told_says_why(build: BuildImage) -> None:
+    step = msgspec.structs.replace(build, build_contexts=(("other", "relative"),))
+    assert of_build(step) == Unknown("the build context relative is not a directory of this host")
+    (build.context / "Dockerfile").unlink()
+    file = build.context / "Dockerfile"
+    assert of_build(build) == Unknown(f"{file}: No such file or directory")
+
+
+def test_the_containerfile_of_a_build(build: BuildImage) -> None:
+    assert fingerprints.containerfile(build) == build.context / "Dockerfile"
+    (build.context / "Containerfile").write_text("")
+    assert fingerprints.containerfile(build) == build.context / "Dockerfile"
+    (build.context / "Dockerfile").unlink()
+    assert fingerprints.containerfile(build) == build.context / "Containerfile"
+    (build.context / "Containerfile").unlink()
+    assert fingerprints.containerfile(build) == build.context / "Dockerfile"
+    given = msgspec.structs.replace(build, containerfile=Path("/f"))
+    assert fingerprints.containerfile(given) == Path("/f")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("image", "renamed"),
+        ("labels", (("a", "b"),)),
+        ("name", "n"),
+        ("interactive", True),
+        ("tty", True),
+        ("remove", False),
+        ("pull", PullPolicy.NEVER),
+        ("always", True),
+        ("caches", ("/c",)),
+    ],
+)
+def test_what_does_not_count_of_a_container(run: RunContainer, field: str, value: object) -> None:
+    other = msgspec.structs.replace(run, **{field: value})
+    assert of_run(other).digest == of_run(run).digest
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("command", ("make", "all"), "the command or an option changed"),
+        ("privileged", True, "the command or an option changed"),
+        ("environment", (("A", "1"),), "environment variable A is new"),
+        ("user", "1000", "the command or an option changed; your user or group id is new"),
+    ],
+)
+def test_what_counts_of_a_container(
+    run: RunContainer, field: str, value: object, words: str
+) -> None:
+    other = of_run(msgspec.structs.replace(run, **{field: value}))
+    assert other.differs(dict(of_run(run).parts)) == words
+
+
+def test_the_value_of_a_secret_is_in_no_record(run: RunContainer) -> None:
+    secret = msgspec.structs.replace(run, environment=(("A", "1"),), secret_environment=("A",))
+    other = msgspec.structs.replace(secret, environment=(("A", "2"),))
+    assert of_run(secret).digest == of_run(other).digest
+
+
+def test_an_image_is_what_a_container_sees_of_it() -> None:
+    own = msgspec.structs.replace(IMAGE, id="2" * 64, labels=((f"{LABEL_PREFIX}x", "y"),))
+    assert fingerprints.identity(own) == fingerprints.identity(IMAGE)
+    for change in ({"user": "1"}, {"labels": (("x", "y"),)}, {"command": ("x",)}):
+        other = msgspec.structs.replace(IMAGE, **change)
+        assert fingerprints.identity(other) != fingerprints.identity(IMAGE)
+
+
+def test_what_is_said_of_many_changes() -> None:
+    made = Fingerprint(tuple((f"p{n}", "new") for n in range(4)), {"p0": ("a", "b", "c", "d")})
+    before = {"p0": "old", "p1": "old", "p2": "old", "p3": "old", "gone": ""}
+    assert made.differs(before) == ("p0 changed (a, b, c, …); p1 changed; p2 changed; and 2 more")
+    assert made.differs({**dict(made.parts), "gone": ""}) == "gone is gone"
+    assert made.differs(dict(made.parts)) == ""
+    three = Fingerprint((("p0", "new"),), {"p0": ("a", "b", "c")})
+    assert three.differs({"p0": ""}) == "p0 changed (a, b, c)"

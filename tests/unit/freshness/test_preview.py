@@ -1,0 +1,103 @@
+"""What a plan says of each step: whether it would be done, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from rootless_build.backend.api import Image
+from rootless_build.freshness.plan_freshness import PlanFreshness
+from rootless_build.freshness.preview import forecast
+from rootless_build.model.plan import (
+    Bundles,
+    HostCommand,
+    Plan,
+    PullImage,
+    PullPolicy,
+    Step,
+    TagImage,
+)
+from tests.unit.freshness.honest_project import BASE, TAG, Project
+
+UNCHANGED = "unchanged, would not be done"
+LATER = "may be done: its image is built first, and may come to the same"
+
+
+@dataclass
+class Preview:
+    project: Project
+
+    def __call__(self, *steps: Step, force: str = "") -> list[str]:
+        """What is said of each step."""
+        project = self.project
+        plan = Plan(
+            project.root, steps or (project.build, project.container), Bundles(project.bundles)
+        )
+        engine = (("the engine", "honest 1"),)
+        freshness = PlanFreshness(plan, engine, project.cache, force=force)
+        return [str(each) for each in forecast(plan, project.engine, freshness)]
+
+
+@pytest.fixture
+def preview(tmp_path: Path) -> Preview:
+    project = Project(tmp_path, 0)
+    assert project.run() == (True, True)
+    return Preview(project)
+
+
+def test_nothing_would_be_done(preview: Preview) -> None:
+    assert preview() == [UNCHANGED, UNCHANGED]
+
+
+def test_nothing_is_there_yet(tmp_path: Path) -> None:
+    said = Preview(Project(tmp_path, 0))()
+    assert said == ["would be done: it was not built yet", LATER]
+
+
+def test_a_changed_file(preview: Preview) -> None:
+    preview.project.write("src/main.go", "new")
+    assert preview() == ["would be done: the context changed (src/main.go)", LATER]
+
+
+def test_only_the_container_changed(preview: Preview) -> None:
+    preview.project.environment["FLAVOR"] = "x"
+    said = preview()
+    assert said == [UNCHANGED, "would be done: environment variable FLAVOR changed"]
+
+
+def test_forced(preview: Preview) -> None:
+    assert preview(force="--force") == ["would be done: --force"] * 2
+
+
+def test_containers_that_are_always_run_are_so_after_a_new_image_too(preview: Preview) -> None:
+    preview.project.write("src/main.go", "new")
+    step = msgspec.structs.replace(preview.project.container, always=True)
+    assert preview(preview.project.build, step)[1] == "would be done: it is always run"
+
+
+def test_a_command_of_the_host_is_done_every_time(preview: Preview) -> None:
+    command = HostCommand("true", preview.project.root)
+    assert preview(command) == ["would be done: it is, every time"]
+
+
+def test_tags(preview: Preview) -> None:
+    project = preview.project
+    tag = TagImage(TAG, "other")
+    assert preview(project.build, tag)[1] == "would be done: there is no other"
+    project.engine.add("other", Image("9" * 64))
+    assert preview(project.build, tag)[1] == "would be done: other is another image"
+    image = project.engine.find_image(TAG)
+    assert image is not None
+    project.engine.add("other", image)
+    assert preview(project.build, tag, TagImage("other", TAG))[1:] == [UNCHANGED, UNCHANGED]
+    project.write("src/main.go", "new")
+    assert preview(project.build, tag, TagImage("other", "third"))[1:] == [LATER, LATER]
+
+
+def test_pulls(preview: Preview) -> None:
+    assert preview(PullImage(BASE)) == [UNCHANGED]
+    assert preview(PullImage(BASE, pull=PullPolicy.ALWAYS)) == ["would be done: --pull"]
+    assert preview(PullImage("docker.io/library/gone")) == ["would be done: it is not in storage"]
