@@ -7,12 +7,11 @@ import os
 import sys
 from collections.abc import Sequence
 from types import MappingProxyType
-from typing import Final
 
 from rootless_build.cli import command_line, misuse
 from rootless_build.cli.command import Command
 from rootless_build.cli.command_line import is_variable
-from rootless_build.cli.commands import COMMANDS
+from rootless_build.cli.commands import COMMANDS, WITH_VARIABLES
 from rootless_build.cli.options import Building
 from rootless_build.model.errors import (
     NoRecipeError,
@@ -20,9 +19,6 @@ from rootless_build.model.errors import (
     RbuildError,
     UnknownTargetError,
 )
-
-_WITH_VARIABLES: Final = frozenset({"plan", "run", "make", "reproduce"})
-"""Commands that read the project's recipe: what NAME=VALUE is for."""
 
 
 class Rbuild(Building, Command):
@@ -43,7 +39,7 @@ class Rbuild(Building, Command):
         variables before a command that reads no recipe.
         """
         self.variables = tuple(word for word in words if is_variable(word))
-        if len(self.variables) < len(words) or (words and name not in _WITH_VARIABLES):
+        if len(self.variables) < len(words) or (words and name not in WITH_VARIABLES):
             known = command_line.target_names(self.words)
             raise misuse.of_words_before(words, name, after, known)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from rootless_build.cli import command_line
 from rootless_build.cli.application import Application
+from rootless_build.cli.commands import WITH_TARGETS
 from rootless_build.cli.option_types import Choice
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ _PATHS: Final[Mapping[str, str]] = MappingProxyType(
 )
 _NETWORKS: Final = ("host", "none", "slirp4netns", "pasta")
 _BASES: Final = ("debian:bookworm", "debian:trixie", "ubuntu:noble")
-_WITH_TARGETS: Final = frozenset({"plan", "make", "reproduce"})
 
 
 def complete(root: Application, words: Sequence[str]) -> tuple[str, ...]:
@@ -109,4 +109,4 @@ def _words(
         case "" | "--":
             return command_line.target_names(words)
         case _:
-            return command_line.target_names(words) if name in _WITH_TARGETS else ()
+            return command_line.target_names(words) if name in WITH_TARGETS else ()

@@ -17,6 +17,7 @@ from plumbum.cli import switches
 
 from rootless_build.cli import command_line
 from rootless_build.cli.command_line import is_variable
+from rootless_build.cli.commands import WITH_TARGETS
 from rootless_build.model.errors import UsageError
 from rootless_build.model.nearest import likeness, nearest
 from rootless_build.model.text import shell_joined
@@ -88,7 +89,6 @@ _INSTEAD: Final[Mapping[str, str]] = MappingProxyType(
 _ALMOST: Final = 0.9
 """The likeness of `--volume` and `--volumes`."""
 _LISTS: Final = frozenset({"--list", "--list-targets", "--targets"})
-_WITH_TARGETS: Final = frozenset({"plan", "make", "reproduce"})
 
 
 class KnownOptions(Struct, frozen=True):
@@ -214,7 +214,7 @@ def _as_command(
     command: str, words: Sequence[str], variables: Sequence[str], after: Sequence[str]
 ) -> str:
     """How the command is written that these words were most likely meant for."""
-    if command in _WITH_TARGETS:
+    if command in WITH_TARGETS:
         return f"write: rbuild {shell_joined((command, *variables, *words, *after))}"
     first = shell_joined(("rbuild", *variables, *words))
     return f"these are two commands: {first}, and {shell_joined(('rbuild', command, *after))}"

@@ -26,3 +26,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     }
 )
 """Of each command, its class in this package, and what it does in a line."""
+WITH_TARGETS: Final = frozenset({"plan", "make", "reproduce"})
+"""Commands whose words are the project's targets and variables."""
+WITH_VARIABLES: Final = WITH_TARGETS | {"run"}
+"""Commands that read the project's recipe: what NAME=VALUE is for."""

@@ -71,7 +71,7 @@ class Doctor(Engine, Bundles, Command):
             if self._fix([cure for cure in cures if cure.action is not None]):
                 facts, settings = self._host()
                 found = examine(facts)
-        shown = self._shown(facts, found, settings)
+        shown = self._page(facts, found, settings)
         self.tell(shown, self._answer(facts, found, settings), styled=True)
         blocked = any(one.finding.severity is Severity.BLOCKS for one in found)
         return HostError.exit_code if blocked else 0
@@ -121,9 +121,7 @@ class Doctor(Engine, Bundles, Command):
     def _report(self, facts: Facts, found: Sequence[Examined]) -> Mapping[str, object]:
         return facts_json.report(facts, [one.finding for one in found], os.environ)
 
-    def _shown(
-        self, facts: Facts, found: Sequence[Examined], settings: Sequence[Adaptation]
-    ) -> str:
+    def _page(self, facts: Facts, found: Sequence[Examined], settings: Sequence[Adaptation]) -> str:
         if self.report:
             return page.as_json(self._report(facts, found))
         if self.format == "json":

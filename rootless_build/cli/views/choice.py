@@ -1,4 +1,4 @@
-"""What the user sees."""
+"""Which view the user asked for."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def plan_lines(
         yield from comment(f"which steps would be done: {seen.problem}")
     if not os.isatty(1):
         yield "set -e"
-    yield from _exported(settings)
+    yield from _settings_lines(settings)
     of = len(plan.steps)
     own = dict(os.environ)
     for number, step in enumerate(plan.steps, 1):
@@ -98,7 +98,7 @@ def _missing_sources(step: plans.Step) -> Iterator[Path]:
             yield mount.source
 
 
-def _exported(settings: EngineSettings) -> Iterator[str]:
+def _settings_lines(settings: EngineSettings) -> Iterator[str]:
     """The settings of this host without which the commands may fail, as a shell sets them."""
     if not settings.environment:
         return
