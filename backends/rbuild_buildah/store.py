@@ -19,6 +19,7 @@ from typing import Final
 from msgspec import Struct
 
 from rootless_build.backend.api import LABEL_PREFIX, EngineSettings
+from rootless_build.files.replacing import replace_content
 from rootless_build.model.errors import StepFailedError
 from rootless_build.model.plan import Pairs
 from rootless_build.process import identity
@@ -159,9 +160,7 @@ def _ours(labels: Pairs) -> Pairs:
 
 
 def _write(file: Path, labels: Pairs, **more: str) -> None:
-    unfinished = file.with_suffix(".new")
-    unfinished.write_text(json.dumps({**more, "labels": dict(labels)}))
-    unfinished.replace(file)
+    replace_content(file, json.dumps({**more, "labels": dict(labels)}).encode())
 
 
 def _records(directory: Path, file: str) -> Iterator[tuple[Path, dict[str, object]]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 from rootless_build.files.tree import chown_command, existing, readable, real, walk
 from rootless_build.model.errors import HostError, UsageError
 from rootless_build.model.text import shell_quoted, shown
+from rootless_build.process import mount_table
 
 
 def check(directory: Path) -> None:
@@ -74,9 +74,7 @@ def _check_writable(directory: Path) -> None:
 
 def _is_mount_point(directory: Path) -> bool:
     # A bind mount from the same file system has the device number of its parent.
-    point = re.sub(rb"[ \t\n\\]", lambda found: b"\\%03o" % found[0][0], os.fsencode(directory))
-    with open("/proc/self/mountinfo", "rb") as mounts:  # noqa: PTH123 - bytes, line by line
-        return any(line.split(b" ")[4] == point for line in mounts)
+    return any(mount.point == str(directory) for mount in mount_table.mounts())
 
 
 @contextmanager

@@ -8,21 +8,21 @@ that of creation, one of a network or of a program in user space is known when i
 
 from __future__ import annotations
 
+import contextlib
 import os
-import re
 from pathlib import Path
 from typing import Final
 
+from rootless_build.process.mount_table import OWN, mounts
+
 _TELL: Final = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "bcachefs", "jfs", "zfs"})
-_MOUNTS: Final = Path("/proc/self/mountinfo")
-_ESCAPED: Final = re.compile(r"\\([0-7]{3})")
 
 
 class FileSystems:
     """Those that are mounted, as far as they are asked for."""
 
-    def __init__(self, mounts: Path = _MOUNTS) -> None:
-        self._mounts = mounts
+    def __init__(self, table: Path = OWN) -> None:
+        self._table = table
         self._read: dict[str, bool] | None = None
         self._known: dict[int, bool] = {}
 
@@ -42,18 +42,11 @@ class FileSystems:
     def _all(self) -> dict[str, bool]:
         """By mount point, the later over the earlier."""
         if self._read is None:
-            try:
-                lines = self._mounts.read_text(errors="surrogateescape").splitlines()
-            except OSError:
-                lines = []
-            self._read = dict(map(_mount, lines))
+            self._read = {}
+            with contextlib.suppress(OSError):
+                # What is mounted read-only may have been made as a whole, its times included.
+                self._read = {
+                    mount.point: mount.kind in _TELL and "ro" not in mount.system_options
+                    for mount in mounts(self._table)
+                }
         return self._read
-
-
-def _mount(line: str) -> tuple[str, bool]:
-    """proc(5): ID parent major:minor root PLACE options… - TYPE source OPTIONS."""
-    before, _, after = line.partition(" - ")
-    place = _ESCAPED.sub(lambda found: chr(int(found[1], 8)), before.split(" ")[4])
-    kind, *_, options = after.split(" ")
-    # What is mounted read-only may have been made as a whole, its times included.
-    return place, kind in _TELL and "ro" not in options.split(",")

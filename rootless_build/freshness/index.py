@@ -13,9 +13,8 @@ files. A directory in which nothing changed is recognised by one comparison.
 
 from __future__ import annotations
 
-import os
+import contextlib
 import struct
-import tempfile
 from array import array
 from pathlib import Path
 from typing import Final
@@ -23,6 +22,7 @@ from typing import Final
 from msgspec import Struct
 
 from rootless_build.files import plain
+from rootless_build.files.replacing import replace_content
 
 RACY: Final = 60_000_000_000
 """Nanoseconds: a file that is mapped gets a new change time when it is written to for the first
@@ -150,14 +150,6 @@ class Index(Struct):
 
 def write_atomically(file: Path, content: bytes) -> None:
     """Replace a file of the cache; a full disk or a read-only home is no failure of the build."""
-    try:
+    with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    except OSError:
-        return
-    try:
-        with open(descriptor, "wb") as written:  # noqa: PTH123 - a descriptor has no path
-            written.write(content)
-        os.replace(name, file)  # noqa: PTH105 - a name, not a path
-    except OSError:
-        Path(name).unlink(missing_ok=True)
+        replace_content(file, content)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build.host.facts import Account, Cgroups, Facts, Namespaces, Range
-from rootless_build.process import user_directories
+from rootless_build.process import mount_table, user_directories
 from rootless_build.process.programs import which
 
 Mounts = tuple[tuple[Path, str, frozenset[str]], ...]
@@ -128,17 +128,10 @@ def _session_bus(environment: Mapping[str, str], runtime: Path | None) -> bool:
 
 def mounts() -> Mounts:
     """What is mounted (proc(5)); nothing where there is no /proc."""
-    found = []
     try:
-        with Path("/proc/self/mountinfo").open(errors="surrogateescape") as lines:
-            for line in lines:
-                before, _, after = line.partition(" - ")
-                fields = before.split()
-                point = fields[4].replace("\\040", " ")
-                found.append((Path(point), after.split()[0], frozenset(fields[5].split(","))))
+        return tuple((Path(each.point), each.kind, each.options) for each in mount_table.mounts())
     except OSError:
         return ()
-    return tuple(found)
 
 
 def _cgroups(mounted: Mounts) -> Cgroups:

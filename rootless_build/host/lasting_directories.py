@@ -19,6 +19,7 @@ from typing import Final
 from msgspec import Struct
 
 from rootless_build.files import plain
+from rootless_build.files.replacing import replace_content
 from rootless_build.model.errors import HostError
 from rootless_build.process.locks import is_private
 
@@ -106,9 +107,7 @@ def _read(record: Path) -> Path | None:
 
 def _write(record: Path, found: Path) -> None:
     if _read(record) != found:
-        unfinished = record.with_name(f".{record.name}.{os.getpid()}")
-        unfinished.write_bytes(os.fsencode(found))
-        unfinished.replace(record)
+        replace_content(record, os.fsencode(found))
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from msgspec import Struct
 
 from rootless_build.backend.api import Engine
 from rootless_build.files import plain
+from rootless_build.files.replacing import replace_content
 from rootless_build.model import references
 from rootless_build.model.errors import RbuildError, reason
 from rootless_build.model.events import ForwardingReporter, Level, StepReporter
@@ -121,9 +122,7 @@ class ImageRecords:
             "used": sorted(built.used),
         }
         self._place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        unfinished = self._file(built.name, ".new")
-        unfinished.write_text(json.dumps(data), encoding="utf-8")
-        unfinished.replace(self._file(built.name, _RECORD))
+        replace_content(self._file(built.name, _RECORD), json.dumps(data).encode())
 
     def add_name(self, image: str, name: str, project: str, engine: Engine) -> None:
         """A step of the project gave an image that it had built one more name. Raises OSError."""

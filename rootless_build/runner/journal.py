@@ -31,6 +31,7 @@ import msgspec
 from msgspec import Struct
 
 from rootless_build.files import plain
+from rootless_build.files.replacing import replace_content
 from rootless_build.model.errors import CheckoutBusyError
 from rootless_build.model.structs import replace
 from rootless_build.process import identity
@@ -371,11 +372,7 @@ def _write(place: Path, record: Record) -> None:
         name: str(value) if isinstance(value, Path) else value
         for name, value in msgspec.structs.asdict(record).items()
     }
-    unfinished = place / f"{_RECORD}.new"
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "w") as file:  # noqa: PTH123 - a descriptor has no path
-        json.dump(values, file)
-    unfinished.replace(place / _RECORD)
+    replace_content(place / _RECORD, json.dumps(values).encode())
 
 
 def _read(place: Path) -> Record | None:

@@ -12,9 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 
 from msgspec import Struct
 
+from rootless_build.model.go import parse_bool
+
 _SCP: Final = re.compile(r"[a-zA-Z0-9_.-]+@[a-zA-Z0-9.-]+:(?!//)[^#?]+")
-_TRUE: Final = ("1", "t", "T", "true", "TRUE", "True")
-_FALSE: Final = ("0", "f", "F", "false", "FALSE", "False")
 _KNOWN: Final = (
     *("ref", "tag", "branch", "subdir", "checksum", "commit"),
     *("keep-git-dir", "submodules", "mtime", "fetch-by-commit"),
@@ -96,8 +96,7 @@ def _one(values: list[str], what: str) -> str:
 
 
 def _flag(name: str, value: str) -> bool:
-    if value in _FALSE:
-        return False
-    if value not in {"", *_TRUE}:
+    found = parse_bool(value or "true")
+    if found is None:
         raise GitRefError(f"{name} is true or false, not {value}")
-    return True
+    return found

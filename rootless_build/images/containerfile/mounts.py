@@ -7,6 +7,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from rootless_build.model.go import parse_bool
+
 TYPES: Final = ("bind", "cache", "tmpfs", "secret", "ssh")
 _SHARING: Final = ("shared", "private", "locked")
 _KEYS: Final = (
@@ -35,8 +37,6 @@ _CONTAINERS: Final = (
     *("tmpfs-size", "tmpfs-mode", "tmpcopyup", "nosuid", "nodev", "noexec"),
 )
 """Options of podman's and buildah's own, which BuildKit does not have."""
-_TRUE: Final = ("1", "t", "true")
-_FALSE: Final = ("0", "f", "false")
 
 
 class MountError(ValueError):
@@ -144,10 +144,10 @@ def _long(key: str) -> str:
 
 def _flag(key: str, value: str, field: str) -> bool:
     """What `rw`, `ro` and their long forms say, as "is the option itself on"."""
-    word = value.lower()
-    if word not in _TRUE + _FALSE:
+    found = parse_bool(value.lower())
+    if found is None:
         raise MountError(f"{field}: {key} is true or false")
-    return word in _TRUE
+    return found
 
 
 def _field(word: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Final, TypedDict, cast
 
 from rootless_build.model.errors import HostError
 from rootless_build.model.structs import replace
-from rootless_build.process import mute_terminal, programs
+from rootless_build.process import mount_table, mute_terminal, programs
 from rootless_build.process.programs import Completed, Environment
 from rootless_build.process.sandbox.mounts import Box
 
@@ -210,10 +209,7 @@ def _top(path: str, place: str) -> str:
 
 
 def _mounts_below(directory: str) -> Iterator[str]:
-    with open("/proc/self/mountinfo", errors="surrogateescape") as file:  # noqa: PTH123 - as above
-        for line in file:
-            # Blanks and their like are written as octal numbers (proc(5)).
-            path = re.sub(r"\\(\d{3})", lambda found: chr(int(found[1], 8)), line.split()[4])
-            # What can't be reached can't be shown.
-            if path.startswith(f"{directory}/") and os.path.exists(path):  # noqa: PTH110 - as above
-                yield path
+    for mount in mount_table.mounts():
+        # What can't be reached can't be shown.
+        if mount.point.startswith(f"{directory}/") and os.path.exists(mount.point):  # noqa: PTH110
+            yield mount.point

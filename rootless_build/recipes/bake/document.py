@@ -16,6 +16,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from rootless_build.model.go import parse_bool
 from rootless_build.recipes.bake.hcl import types
 from rootless_build.recipes.bake.hcl.budget import Budget
 from rootless_build.recipes.bake.hcl.convert import convert
@@ -61,8 +62,6 @@ _OF_FUNCTIONS: Final = ("params", "variadic_params", "result")
 _OF_GROUPS: Final = ("targets", "description")
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]+")
 _COMBINATIONS: Final = 1000
-_TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
-_FALSE: Final = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
 
 class Definitions(Struct, frozen=True):
@@ -547,9 +546,10 @@ def _from_text(given: str, wanted: Type, name: str, place: Place) -> Value:
 
 def _parsed(given: str, wanted: Type) -> Value:
     if wanted.kind == "bool":
-        if given not in _TRUE | _FALSE:
+        found = parse_bool(given)
+        if found is None:
             raise ValueError("true or false is wanted")
-        return given in _TRUE
+        return found
     if wanted.kind == "number":
         return _number(given)
     if wanted == STRING:

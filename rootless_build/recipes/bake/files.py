@@ -14,6 +14,7 @@ from msgspec import Struct
 from rootless_build.files import plain
 from rootless_build.model import platforms
 from rootless_build.model.errors import RecipeError, reason
+from rootless_build.model.go import parse_bool
 from rootless_build.recipes.bake import json_file
 from rootless_build.recipes.bake import names as default_names
 from rootless_build.recipes.bake.compose import dotenv, services
@@ -129,7 +130,7 @@ def _either(source: Source) -> Body:
 
 def _lookup(at: Place) -> Callable[[str], str | None]:
     disabled = at.environment.get("BUILDX_BAKE_DISABLE_VARS_ENV_LOOKUP", "")
-    environment = {} if disabled in {"1", "t", "T", "true", "TRUE", "True"} else at.environment
+    environment = {} if parse_bool(disabled) else at.environment
     return lambda name: at.variables.get(name, environment.get(name))
 
 

@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from rootless_build.files import plain
 from rootless_build.model.errors import reason
+from rootless_build.model.go import parse_bool
 from rootless_build.model.plan import (
     BindMount,
     BuildOutput,
@@ -31,8 +32,6 @@ from rootless_build.model.plan import (
 if TYPE_CHECKING:
     from rootless_build.model.build_secrets import BuildSecret
 
-_TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
-_FALSE: Final = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 _PROPAGATION: Final = frozenset({"rprivate", "private", "rshared", "shared", "rslave", "slave"})
 _NO_EFFECT: Final = frozenset({"cached", "delegated", "consistent", "rw", ""})
 _VOLUME_NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
@@ -65,11 +64,10 @@ class Surroundings(Struct, frozen=True):
 
 def boolean(value: str) -> bool:
     """`true` or `false`, as Go's strconv.ParseBool reads them."""
-    if value in _TRUE:
-        return True
-    if value in _FALSE:
-        return False
-    raise BadValueError(f"{value!r} is neither true nor false")
+    found = parse_bool(value)
+    if found is None:
+        raise BadValueError(f"{value!r} is neither true nor false")
+    return found
 
 
 def integer(value: str) -> int:
@@ -103,11 +101,11 @@ def containerfile(value: str, around: Surroundings) -> Path | None:
 
 def pull_policy(value: str) -> PullPolicy:
     """`--pull`, which is a word for `docker run` and a bool for `docker build`."""
-    if value == "missing" or value in _FALSE:
+    if value == "missing" or parse_bool(value) is False:
         return PullPolicy.MISSING
     if value == "never":
         return PullPolicy.NEVER
-    if value == "always" or value in _TRUE:
+    if value == "always" or parse_bool(value):
         return PullPolicy.ALWAYS
     raise BadValueError(f"{value!r} is none of always, missing, never")
 
