@@ -1,5 +1,6 @@
 """The options, in groups: a command's class has those groups among its bases that mean something
-to it. What one command alone has is in its own class.
+to it. What one command alone has is in its own class. `--help` has the options of the last base
+first.
 """
 
 from __future__ import annotations
@@ -250,11 +251,11 @@ class Explaining:
     )
 
 
-class Planning(Engine, Recipe, Images, Containers, Bundles, Checksums):
+class Planning(Checksums, Bundles, Containers, Images, Recipe, Engine):
     """Of commands that read a recipe: what changes the plan."""
 
 
-class Building(Planning, Inexact, Freshness, Explaining, Waiting, Showing, Sandbox):
+class Building(Sandbox, Waiting, Showing, Inexact, Explaining, Freshness, Planning):
     """Of commands that do what the recipe says."""
 
 

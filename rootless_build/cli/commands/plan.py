@@ -12,7 +12,7 @@ from rootless_build.cli.plans import show_plan
 from rootless_build.process.signals import signals_interrupt
 
 
-class Plan(Planning, Freshness, Sandbox, Command):
+class Plan(Sandbox, Freshness, Planning, Command):
     """Show what would be done, as commands that can be pasted into a shell, or as JSON."""
 
     USAGE = "rbuild plan [options] [NAME=VALUE...] [TARGET...]"

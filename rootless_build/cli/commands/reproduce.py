@@ -21,7 +21,7 @@ from rootless_build.runner import exports
 from rootless_build.runner.reproduction import ComparedImage, Difference, Reproduction
 
 
-class Reproduce(Planning, Inexact, Waiting, Command):
+class Reproduce(Waiting, Inexact, Planning, Command):
     """Build the same once more, and compare byte for byte.
 
     In a fresh container of the same image; a recipe that runs none builds its images again, every
