@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from rootless_build.files import plain
+from rootless_build.images.containerfile import file
 from rootless_build.images.containerfile.parser import parse
 from rootless_build.images.containerfile.stages import Given, Stage, earlier, split
 from rootless_build.model import platforms
@@ -57,10 +58,7 @@ def external_images(step: BuildImage) -> ExternalImages:
 def _text(step: BuildImage) -> str:
     if step.containerfile_text is not None:
         return step.containerfile_text
-    path = step.containerfile
-    if path is None:
-        named = (step.context / name for name in ("Dockerfile", "Containerfile"))
-        path = next((file for file in named if file.is_file()), None)
+    path = file.find(step.context, step.containerfile)
     return plain.text(path, errors="surrogateescape") if path else ""
 
 

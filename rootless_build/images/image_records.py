@@ -12,23 +12,23 @@ with the time, and ends with the process.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, ValidationError, convert, to_builtins
 
 from rootless_build.backend.api import Engine
 from rootless_build.files import plain
 from rootless_build.files.replacing import replace_content
+from rootless_build.images import image_journal
+from rootless_build.images.image_journal import Journal
 from rootless_build.model import references
 from rootless_build.model.errors import RbuildError, reason
-from rootless_build.model.events import ForwardingReporter, Level, StepReporter
+from rootless_build.model.events import Level, StepReporter
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.structs import replace
 from rootless_build.process import identity
@@ -36,9 +36,6 @@ from rootless_build.process import identity
 _VERSION: Final = 1
 _RECORD: Final = ".json"
 _JOURNAL: Final = ".journal"
-_SHORTEST: Final = 11
-"""Digits that engines print of an id (podman 4.3.1)."""
-_T = TypeVar("_T")
 
 
 class StepIdentity(Struct, frozen=True):
@@ -51,6 +48,10 @@ class StepIdentity(Struct, frozen=True):
     key: str
     names: tuple[str, ...] = ()
     base: bool = False
+
+    def is_of(self, other: StepIdentity) -> bool:
+        """Whether it is the same step; its names may be others."""
+        return (self.project, self.key) == (other.project, other.key)
 
 
 class BuildRecord(Struct, frozen=True):
@@ -66,6 +67,21 @@ class BuildRecord(Struct, frozen=True):
     image: str
     ours: frozenset[str]
     used: frozenset[str]
+
+
+class _Stored(Struct, frozen=True):
+    """A record as its file has it; the file's name is that of the build."""
+
+    version: int
+    storage: str
+    backend: str
+    project: str
+    key: str
+    names: tuple[str, ...]
+    base: bool
+    image: str
+    ours: tuple[str, ...]
+    used: tuple[str, ...]
 
 
 def of_build(step: BuildImage, project: Path) -> StepIdentity:
@@ -104,28 +120,29 @@ class ImageRecords:
         return tuple(built for file in files if (built := _read(file)) is not None)
 
     def forget(self, built: BuildRecord) -> None:
-        """Nothing of it is left."""
+        """Drop the record of a build of which nothing is left."""
         self._file(built.name, _RECORD).unlink(missing_ok=True)
 
     def note(self, built: BuildRecord) -> None:
-        """Write it down, or instead of what is written down of it. Raises OSError."""
-        data = {
-            "version": _VERSION,
-            "storage": built.storage,
-            "backend": built.backend,
-            "project": built.step.project,
-            "key": built.step.key,
-            "names": built.step.names,
-            "base": built.step.base,
-            "image": built.image,
-            "ours": sorted(built.ours),
-            "used": sorted(built.used),
-        }
+        """Write the record of a build, in place of one that it has. Raises OSError."""
+        step = built.step
+        stored = _Stored(
+            _VERSION,
+            built.storage,
+            built.backend,
+            step.project,
+            step.key,
+            step.names,
+            step.base,
+            built.image,
+            tuple(sorted(built.ours)),
+            tuple(sorted(built.used)),
+        )
         self._place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        replace_content(self._file(built.name, _RECORD), json.dumps(data).encode())
+        replace_content(self._file(built.name, _RECORD), json.dumps(to_builtins(stored)).encode())
 
     def add_name(self, image: str, name: str, project: str, engine: Engine) -> None:
-        """A step of the project gave an image that it had built one more name. Raises OSError."""
+        """Add a name that a step of the project gave to an image. Raises OSError."""
         identity = image.removeprefix("sha256:")
         for built in reversed(self.all()):
             same = (built.storage, built.step.project) == (engine.storage, project)
@@ -144,17 +161,20 @@ class ImageRecords:
         """
         needed: dict[str, str] = {}
         for file in sorted(self._place.glob(f"*{_JOURNAL}")):
-            if file.stem.partition("-")[2] == identity.of_this() or not self._is_going_on(file):
+            if file.stem.partition("-")[2] == identity.of_this() or not image_journal.is_going_on(
+                file
+            ):
                 continue
-            head = _read_journal(file)
+            journal = image_journal.read(file)
             there = engine.image_ids()
-            if head is None:
+            if journal is None:
                 # It just begins.
                 needed |= dict.fromkeys(there, "rbuild begins to build an image")
-            elif head.storage == engine.storage:
-                seen = {each for each in there if each.startswith(head.seen)}
-                why = f"rbuild builds an image in {head.step.project or head.step.key} now"
-                needed |= dict.fromkeys(there & head.before | seen, why)
+            elif journal.head.storage == engine.storage:
+                head = journal.head
+                why = f"rbuild builds an image in {head.project or head.key} now"
+                held = there.intersection(head.before) | journal.seen_among(there)
+                needed |= dict.fromkeys(held, why)
         return needed
 
     @contextmanager
@@ -164,24 +184,18 @@ class ImageRecords:
         Raises OSError or an RbuildError before the build where nothing can be recorded.
         """
         name = f"{time.time_ns():020}-{identity.of_this()}"
-        head = {
-            "storage": engine.storage,
-            "backend": self._backend,
-            "project": step.project,
-            "key": step.key,
-            "names": step.names,
-            "base": step.base,
-            "before": sorted(engine.image_ids()),
-        }
+        head = image_journal.Head(
+            engine.storage,
+            self._backend,
+            step.project,
+            step.key,
+            step.names,
+            step.base,
+            tuple(sorted(engine.image_ids())),
+        )
         file = self._file(name, _JOURNAL)
-        with contextlib.ExitStack() as stack:
-            self._place.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-            stack.callback(os.close, descriptor)
-            with contextlib.suppress(OSError):  # not on NFS; the process in its name remains
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            journal = Journal(descriptor)
-            journal.write(json.dumps(head))
+        self._place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with image_journal.begin(file, head) as journal:
             try:
                 yield journal
             finally:
@@ -190,31 +204,32 @@ class ImageRecords:
                     self._settle(file, engine)
 
     def settle(self, engine: Engine) -> None:
-        """What killed builds made in the storage of this engine comes on record.
+        """Put on record what killed builds made in the storage of this engine.
 
         Raises an RbuildError where the engine does not answer, OSError on a full disk.
         """
         for file in sorted(self._place.glob(f"*{_JOURNAL}")):
-            if not self._is_going_on(file):
+            if not image_journal.is_going_on(file):
                 self._settle(file, engine)
 
     def _settle(self, file: Path, engine: Engine) -> None:
-        head = _read_journal(file)
-        if head is None:
+        journal = image_journal.read(file)
+        if journal is None:
             file.unlink(missing_ok=True)  # it was killed before it began to build
             return
+        head = journal.head
         if head.storage != engine.storage:
             return
         there = engine.image_ids()
-        used = {each for each in there if any(each.startswith(seen) for seen in head.seen)}
-        known = self._shared_images(head)
+        used = journal.seen_among(there)
+        step = StepIdentity(head.project, head.key, head.names, head.base)
         built = BuildRecord(
             name=file.stem,
             storage=head.storage,
             backend=head.backend,
-            step=head.step,
-            image=head.image if head.image in used else "",
-            ours=frozenset(used - head.before | used & known),
+            step=step,
+            image=journal.image if journal.image in used else "",
+            ours=frozenset(used.difference(head.before) | used & self._shared_images(step, engine)),
             used=frozenset(used),
         )
         if built.ours:
@@ -222,46 +237,28 @@ class ImageRecords:
         self._drop_superseded(built, there)
         file.unlink(missing_ok=True)
 
-    def _shared_images(self, head: _Head) -> set[str]:
+    def _shared_images(self, step: StepIdentity, engine: Engine) -> set[str]:
         """What rbuild made for other builds, and may be of this one too: not their results."""
         known: set[str] = set()
         results: set[str] = set()
         for built in self.all():
-            if built.storage != head.storage:
+            if built.storage != engine.storage:
                 continue
             if built.step.base:
                 results |= built.ours
             else:
                 known |= built.ours
-                if (built.step.project, built.step.key) != (head.step.project, head.step.key):
+                if not built.step.is_of(step):
                     results.add(built.image)
         return known - results
 
     def _drop_superseded(self, latest: BuildRecord, there: frozenset[str]) -> None:
-        """Earlier builds of a step of which nothing is there but what the latest has too."""
+        """Forget earlier builds of a step that left nothing but what the latest has too."""
         for earlier in self.all():
             if earlier.storage == latest.storage and earlier.name < latest.name:
-                same = earlier.step.project == latest.step.project
-                same = same and earlier.step.key == latest.step.key
+                same = earlier.step.is_of(latest.step)
                 if not (earlier.ours & there) - (latest.ours if same else frozenset()):
                     self.forget(earlier)
-
-    def _is_going_on(self, file: Path) -> bool:
-        if identity.lives(file.stem.partition("-")[2]):
-            return True
-        try:
-            descriptor = os.open(file, os.O_RDONLY)
-        except OSError:
-            return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        finally:
-            os.close(descriptor)
-        return False
 
     def _file(self, name: str, suffix: str) -> Path:
         return self._place / f"{name}{suffix}"
@@ -271,7 +268,7 @@ class ImageRecords:
 def record_build(
     records: ImageRecords, step: StepIdentity, engine: Engine, reporter: StepReporter
 ) -> Iterator[Journal | None]:
-    """A build that goes on, on record; where that can't be it is built all the same, and said."""
+    """Have the build in this context on record; where that can't be the user is told, no more."""
     with contextlib.ExitStack() as stack:
         journal = None
         try:
@@ -282,104 +279,19 @@ def record_build(
         yield journal
 
 
-class Journal:
-    """The file of a build that goes on."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def write(self, line: str) -> None:
-        """Add a line. Raises OSError on a full disk."""
-        os.write(self._descriptor, f"{line}\n".encode())
-
-    def reporter(self, inner: StepReporter) -> StepReporter:
-        """What the engine is to talk to while it builds."""
-        return _NotingReporter(inner, self._note_image)
-
-    def note_result(self, image: str) -> None:
-        """The build ended with this image."""
-        if image:
-            self._note_image(f"={image.removeprefix('sha256:')}")
-
-    def _note_image(self, image: str) -> None:
-        # A full disk is no failure of the build: what is not on record stays.
-        with contextlib.suppress(OSError):
-            self.write(image)
-
-
-class _NotingReporter(ForwardingReporter):
-    def __init__(self, inner: StepReporter, note: Callable[[str], None]) -> None:
-        super().__init__(inner)
-        self._note = note
-
-    def image(self, identity: str) -> None:
-        """The engine has an image for an instruction."""
-        self._note(identity.removeprefix("sha256:"))
-        super().image(identity)
-
-
-class _Head(Struct, frozen=True):
-    storage: str
-    backend: str
-    step: StepIdentity
-    before: frozenset[str]
-    seen: tuple[str, ...]
-    image: str
-
-
-def _read_journal(file: Path) -> _Head | None:
-    """None for one that was cut off at once."""
-    try:
-        first, *lines = plain.text(file).split("\n")
-        data = json.loads(first)
-        whole = [line for line in lines[:-1] if line]
-        results = [line[1:] for line in whole if line.startswith("=")]
-        return _Head(
-            storage=_of(data, "storage", str),
-            backend=_of(data, "backend", str),
-            step=_step(data),
-            before=frozenset(_strings(data, "before")),
-            seen=tuple(word for line in whole if len(word := line.removeprefix("=")) >= _SHORTEST),
-            image=results[-1] if results else "",
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
 def _read(file: Path) -> BuildRecord | None:
     try:
-        data = json.loads(plain.content(file))
-        if data["version"] != _VERSION:
-            return None
-        return BuildRecord(
-            name=file.stem,
-            storage=_of(data, "storage", str),
-            backend=_of(data, "backend", str),
-            step=_step(data),
-            image=_of(data, "image", str),
-            ours=frozenset(_strings(data, "ours")),
-            used=frozenset(_strings(data, "used")),
-        )
-    except (OSError, ValueError, KeyError, TypeError):
+        stored = convert(json.loads(plain.content(file)), _Stored)
+    except (OSError, ValueError, ValidationError):
         return None
-
-
-def _step(data: Mapping[str, object]) -> StepIdentity:
-    names = tuple(_strings(data, "names"))
-    return StepIdentity(
-        _of(data, "project", str), _of(data, "key", str), names, _of(data, "base", bool)
+    if stored.version != _VERSION:
+        return None
+    return BuildRecord(
+        name=file.stem,
+        storage=stored.storage,
+        backend=stored.backend,
+        step=StepIdentity(stored.project, stored.key, stored.names, stored.base),
+        image=stored.image,
+        ours=frozenset(stored.ours),
+        used=frozenset(stored.used),
     )
-
-
-def _of(data: Mapping[str, object], key: str, kind: type[_T]) -> _T:
-    value = data[key]
-    if not isinstance(value, kind):
-        raise TypeError(key)
-    return value
-
-
-def _strings(data: Mapping[str, object], key: str) -> Sequence[str]:
-    values = _of(data, key, list)
-    if not all(isinstance(value, str) for value in values):
-        raise TypeError(key)
-    return values

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from rootless_build.backend.api import Engine
 from rootless_build.images import removal as image_removal
-from rootless_build.images.image_records import BuildRecord, ImageRecords, StepIdentity
+from rootless_build.images.image_records import ImageRecords, StepIdentity
 
 
 def remove_superseded(
@@ -21,7 +21,7 @@ def remove_superseded(
     """
     storage = engine.storage
     record = [built for built in records.all() if built.storage == storage]
-    builds = [built for built in record if _is_of(built, step)]
+    builds = [built for built in record if built.step.is_of(step)]
     latest, earlier = builds[-1:], builds[:-1]
     if not latest or not latest[0].image or not earlier:
         return 0, 0
@@ -42,7 +42,3 @@ def remove_superseded(
         if not (built.ours & there) - in_use:
             records.forget(built)
     return len(removal.images) - len(failed), len(removal.stays) + len(failed)
-
-
-def _is_of(built: BuildRecord, step: StepIdentity) -> bool:
-    return (built.step.project, built.step.key) == (step.project, step.key)

@@ -403,9 +403,9 @@ def _instructions(step: BuildImage, _: _Place) -> _Words:
 def _text(step: BuildImage) -> str | None:
     if step.containerfile_text is not None:
         return step.containerfile_text
-    from rootless_build.images.rewrite.session import containerfile  # noqa: PLC0415 - as above
+    from rootless_build.images.containerfile import file as containerfile  # noqa: PLC0415 - as above
 
-    file = containerfile(step)
+    file = containerfile.find(step.context, step.containerfile)
     try:
         return plain.text(file, errors="surrogateescape") if file else None
     except OSError:

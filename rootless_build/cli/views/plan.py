@@ -131,13 +131,14 @@ def _settings_lines(settings: EngineSettings) -> Iterator[str]:
 def explanation(plan: plans.Plan, builder: str) -> Iterator[str]:
     """What of the plan's containerfiles would be rewritten for a builder, and why."""
     # Most plans are shown without it.
-    from rootless_build.images.rewrite.session import containerfile, explain  # noqa: PLC0415
+    from rootless_build.images.containerfile import file as containerfile  # noqa: PLC0415
+    from rootless_build.images.rewrite.session import explain  # noqa: PLC0415
 
     for number, step in enumerate(plan.steps, 1):
         if not isinstance(step, plans.BuildImage):
             continue
         with exports.with_containerfile(step) as written:
-            file = containerfile(written)
+            file = containerfile.find(written.context, written.containerfile)
             rewrites = explain(written, builder)
         yield ""
         if not rewrites:

@@ -1,4 +1,4 @@
-"""The file of a containerfile: what is none is told before anything is done."""
+"""The file of a containerfile: where it is, and what is wrong with one that is named."""
 
 from __future__ import annotations
 
@@ -39,6 +39,23 @@ _OTHERS: Final = (
 _CONTAINERFILE: Final = re.compile(r".*(dockerfile|containerfile).*", re.IGNORECASE)
 
 
+NAMES: Final = ("Dockerfile", "Containerfile")
+"""What a build context's own containerfile is called."""
+
+
+def find(context: Path, named: Path | None) -> Path | None:
+    """The containerfile of a build: the one `named`, else the context's own; None where it is not
+    there: the engine says so better.
+    """
+    places = [context / name for name in NAMES] if named is None else [named]
+    return next((place for place in places if place.is_file()), None)
+
+
+def display(path: Path, context: Path) -> str:
+    """The path of a containerfile for messages, relative to the context where it is in it."""
+    return str(path.relative_to(context)) if path.is_relative_to(context) else str(path)
+
+
 def problem(path: Path) -> tuple[str, str] | None:
     """What is wrong with it, for a message that begins with its name, and a hint; None: nothing
     that could be told without reading it.
@@ -63,8 +80,7 @@ def absence(context: Path) -> tuple[str, str] | None:
     """As `problem`, for a build context's own containerfile."""
     if not context.is_dir():
         return "there is no such directory", ""
-    names = ("Dockerfile", "Containerfile")
-    for name in names:
+    for name in NAMES:
         if (context / name).is_dir():
             return f"{name} in it is a directory", ""
         if (context / name).exists():

@@ -1,12 +1,9 @@
-"""From a containerfile and an engine to one that this engine builds alike."""
+"""Applies the rules to a whole containerfile, stage by stage, and writes the new file."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
-
-from msgspec import Struct, field
 
 from rootless_build.images.containerfile import grammar, mounts
 from rootless_build.images.containerfile.edit import new, render, with_body, with_parts
@@ -15,7 +12,6 @@ from rootless_build.images.containerfile.parser import logical_words
 from rootless_build.images.containerfile.stages import (
     Scope,
     Scopes,
-    Stage,
     declared_arguments,
     earlier,
     heading_variables,
@@ -24,12 +20,13 @@ from rootless_build.images.containerfile.stages import (
     split,
 )
 from rootless_build.images.containerfile.syntax import Flag, Instruction
-from rootless_build.images.containerfile.words import WordError, expand
-from rootless_build.images.rewrite.build_context import BuildContext
+from rootless_build.images.containerfile.words import WordError
 from rootless_build.images.rewrite.features import Feature
+from rootless_build.images.rewrite.markers import Markers
+from rootless_build.images.rewrite.parts import Line, Part, Rewritten
 from rootless_build.images.rewrite.rules import apply_rules
 from rootless_build.images.rewrite.rules.mount_content import context_stage, stage_name
-from rootless_build.images.rewrite.state import FILES, Rewrite, RewriteState, Site, fingerprint
+from rootless_build.images.rewrite.state import Rewrite, RewriteState, Site
 from rootless_build.model import platforms
 from rootless_build.model.structs import replace
 
@@ -53,25 +50,6 @@ _TRIGGERS: Final = (
     *("platform", "network", "security", "device", "interval", "escape", "PLATFORM", "OS", "ARCH"),
 )
 """Without any of these in it nothing is to be rewritten."""
-
-
-class Line(Struct, frozen=True):
-    """An instruction of the new file, and the one of the old file that it stands for."""
-
-    now: Instruction
-    origin: Instruction | None
-
-
-class Rewritten(Struct, frozen=True):
-    """`text` is the new file. `heading` and `stages` are its lines; of the stages those that were
-    added have lines without an origin. `files`: whether it needs the build context FILES.
-    """
-
-    text: str
-    heading: tuple[Line, ...]
-    stages: tuple[tuple[Line, ...], ...]
-    files: bool
-    rewrites: tuple[Rewrite, ...]
 
 
 def rewrite(work: RewriteState, target: str | None = None) -> Rewritten | None:
@@ -99,17 +77,6 @@ def unchanged(work: RewriteState) -> Rewritten:
     )
 
 
-class _Part(Struct):
-    """A stage on its way."""
-
-    number: int
-    stage: Stage
-    base: int | None
-    """The stage that it goes on from."""
-    lines: list[Line] = []
-    scope: Scope = field(default_factory=Scope)
-
-
 class _Rewriter:
     def __init__(self, work: RewriteState, target: str | None) -> None:
         self._work = work
@@ -120,8 +87,8 @@ class _Rewriter:
         self._heading, self._stages = split(work.file, work.given)
         contexts = frozenset(name for name, _ in work.contexts)
         self._needed = needed_stages(self._stages, target, contexts)
-        self._parts: dict[int, _Part] = {}
-        self._definitions: dict[int, str] = {}
+        self._parts: dict[int, Part] = {}
+        self._markers = Markers(work, self._stages, self._parts)
         self._origins = dict(
             zip(map(id, work.file.instructions), self._original.instructions, strict=True)
         )
@@ -179,10 +146,10 @@ class _Rewriter:
         values = self._work.given.platform
         return [Line(new("ARG", f"{name}={values.get(name, '')}"), None) for name in used]
 
-    def _stage(self, number: int, variables: dict[str, str], scopes: Scopes) -> _Part:
+    def _stage(self, number: int, variables: dict[str, str], scopes: Scopes) -> Part:
         stage = self._stages[number]
         base = earlier(stage.base or "", self._stages, number, numbers=False)
-        part = _Part(number, stage, base)
+        part = Part(number, stage, base)
         at = self._at(stage.begin, Scope(dict(variables)), number)
         part.lines += [Line(now, self._origin(stage.begin)) for now in apply_rules(stage.begin, at)]
         parent = self._parts[base].scope if base is not None and base in self._parts else None
@@ -223,7 +190,7 @@ class _Rewriter:
             scope,
             number,
             self._stages,
-            lambda name: self._marker(name, number),
+            lambda name: self._markers.of(name, number),
         )
 
     def _origin(self, instruction: Instruction) -> Instruction:
@@ -232,73 +199,6 @@ class _Rewriter:
     def _note_first(self, rule: str, why: str) -> None:
         first = self._original.instructions[0]
         self._work.rewrites.append(Rewrite(rule, first.line, "", why))
-
-    # --- what a stage is made of ----------------------------------------------------------------
-
-    def _marker(self, name: str, number: int) -> str:
-        directory = dict(self._work.contexts).get(name)
-        index = earlier(name, self._stages, number)
-        if index is not None and directory is None:
-            return self._stage_marker(index)
-        if directory is not None:
-            place = Path(directory)
-            if "://" not in directory and place.is_dir() and not self._work.explains:
-                return BuildContext(place).digest("")[:12]
-            return fingerprint(name, directory)
-        image = self._work.image(name)
-        return fingerprint(name, image.id if image else "")
-
-    def _stage_marker(self, number: int) -> str:
-        """Twelve hex digits for all that the stage is made of, as far as it is known.
-
-        All files that it copies are read for them: asked for only where a rewrite needs them.
-        """
-        if number not in self._definitions:
-            self._definitions[number] = self._compute_fingerprint(self._parts[number])
-        return self._definitions[number]
-
-    def _compute_fingerprint(self, part: _Part) -> str:
-        pieces = [render(line.now) for line in part.lines]
-        pieces += [f"{name}={value}" for name, value in sorted(self._work.given.arguments.items())]
-        pieces += [f"{name}={value}" for name, value in sorted(self._work.given.platform.items())]
-        if part.stage.base:
-            pieces.append(self._base_marker(part))
-        for line in part.lines:
-            pieces += self._copied_markers(line.now, part)
-        return fingerprint(*pieces)
-
-    def _base_marker(self, part: _Part) -> str:
-        if part.base is not None and part.base in self._parts:
-            return self._stage_marker(part.base)
-        # A build context may stand for a stage of the file.
-        return self._marker(part.stage.base or "", part.number)
-
-    def _copied_markers(self, instruction: Instruction, part: _Part) -> list[str]:
-        if instruction.keyword not in {"COPY", "ADD"}:
-            return []
-        origin = instruction.value("from")
-        words = (
-            instruction.json if instruction.json is not None else logical_words(instruction.body)
-        )
-        if origin == FILES:
-            if self._work.directory is None:
-                return []
-            files = BuildContext(self._work.directory)
-            return [files.digest(word) for word in words[:-1]]
-        if origin is not None:
-            derived = dict(self._work.derived.get(part.number, ()))
-            if origin in derived:
-                return [render(each) for each in derived[origin]]
-            return [self._marker(origin, part.number)]
-        found = []
-        for word in words[:-1]:
-            try:
-                path = expand(word, part.scope.variables).text
-            except WordError:
-                path = "."
-            if "://" not in path:
-                found.append(self._work.context_digest(path))
-        return found
 
     # --- the whole ------------------------------------------------------------------------------
 

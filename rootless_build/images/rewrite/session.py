@@ -1,4 +1,4 @@
-"""An image build with a containerfile that the engine at hand understands, if it needs one."""
+"""Around one image build: its containerfile rewritten, and the engine's errors in its own words."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from pathlib import Path
 
 from rootless_build.backend.api import Engine
 from rootless_build.files import below, plain
+from rootless_build.images.containerfile import file as containerfile
 from rootless_build.images.containerfile import ignore_file
 from rootless_build.images.containerfile.parser import parse
-from rootless_build.images.containerfile.patterns import PatternError, Patterns, parse_ignore_file
 from rootless_build.images.containerfile.stages import DEFAULT_SHELL, Given, Image, earlier, split
-from rootless_build.images.own_files import OwnFiles, with_rules
-from rootless_build.images.rewrite import features
+from rootless_build.images.own_files import OwnFiles
+from rootless_build.images.rewrite import features, own_context_files
 from rootless_build.images.rewrite.build_context import BuildContext
 from rootless_build.images.rewrite.features import Builder
 from rootless_build.images.rewrite.options import RewriteOptions
-from rootless_build.images.rewrite.rewriter import Rewritten, rewrite, unchanged
+from rootless_build.images.rewrite.parts import Rewritten
+from rootless_build.images.rewrite.rewriter import rewrite, unchanged
 from rootless_build.images.rewrite.source_map import OriginalReporter
 from rootless_build.images.rewrite.state import FILES, Rewrite, RewriteState
 from rootless_build.model import platforms, references
-from rootless_build.model.errors import ContainerfileError, ImageBuildError, RecipeError
+from rootless_build.model.errors import ContainerfileError, ImageBuildError
 from rootless_build.model.events import Level, StepReporter
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.structs import replace
@@ -32,41 +33,46 @@ from rootless_build.process import identity
 
 @contextlib.contextmanager
 def rewrite_build(
-    step: BuildImage, engine: Engine, reporter: StepReporter, building: RewriteOptions
+    step: BuildImage, engine: Engine, reporter: StepReporter, options: RewriteOptions
 ) -> Iterator[tuple[BuildImage, StepReporter]]:
-    """The step, and the reporter to give to the engine, while it builds.
+    """Give the step and the reporter that the engine is to have, rewritten where it needs that.
 
-    The step's own containerfile where it needs no change, or the builder is not known. Raises
+    The containerfile stays as it is where it needs no change or the builder is not known. Raises
     ContainerfileError for what is wrong in it or can't be rewritten; an ImageBuildError of the
     engine leaves in the words of the original.
     """
-    builder, file = _builder(building.builder), containerfile(step)
+    builder, file = _builder(options.builder), containerfile.find(step.context, step.containerfile)
     if file is None:
         yield step, reporter
         return
     _check_inside(file, step)
     with tempfile.TemporaryDirectory(prefix=identity.private_prefix()) as place:
         directory = Path(place)
-        step = _without_own(step, building.own, directory, classic=_is_classic(builder))
+        step = own_context_files.without_own_files(
+            step, options.own, directory, classic=_is_classic(builder)
+        )
         if builder is None:
             try:
-                yield _with_ignore_file(step, file, building.own, directory), reporter
+                yield (
+                    own_context_files.with_ignore_file(step, file, options.own, directory),
+                    reporter,
+                )
             except ImageBuildError as error:
                 _locate(error, step, file)
                 raise
             return
-        work = _begin(step, file, builder, _lookup(step, engine), building.own)
-        work.directory = directory / "files"
-        work.directory.mkdir()
-        work.data, work.local = building.data, not engine.remote
-        work.allow_inexact = building.allow_inexact
-        made = rewrite(work, step.target)
+        state = _begin(step, file, builder, _lookup(step, engine), options.own)
+        state.directory = directory / "files"
+        state.directory.mkdir()
+        state.data, state.local = options.data, not engine.remote
+        state.allow_inexact = options.allow_inexact
+        made = rewrite(state, step.target)
         if made is not None:
             _tell(made, builder, file, reporter)
         speaker = OriginalReporter(
             reporter,
-            made or unchanged(work),
-            _display_name(file, step),
+            made or unchanged(state),
+            containerfile.display(file, step.context),
             classic=_is_classic(builder),
             renames=made is not None,
             target=step.target,
@@ -78,9 +84,9 @@ def rewrite_build(
                 else step
             )
             if made is None and builder.kind == "buildah":
-                changed = _without_later_stages(step, file, work, directory)
+                changed = _without_later_stages(step, file, state, directory)
             if not _is_classic(builder):
-                changed = _with_ignore_file(changed, file, building.own, directory)
+                changed = own_context_files.with_ignore_file(changed, file, options.own, directory)
             yield changed, speaker
         except ImageBuildError as error:
             speaker.translate(error)
@@ -99,7 +105,7 @@ def _locate(error: ImageBuildError, step: BuildImage, file: Path) -> None:
     wanted = failed.text.split()
     lines = [each.line for each in parsed.instructions if each.text.split() == wanted]
     if len(lines) == 1:
-        error.at(replace(failed, place=f"{_display_name(file, step)}:{lines[0]}"))
+        error.at(replace(failed, place=f"{containerfile.display(file, step.context)}:{lines[0]}"))
 
 
 def explain(step: BuildImage, name: str) -> tuple[Rewrite, ...]:
@@ -107,20 +113,12 @@ def explain(step: BuildImage, name: str) -> tuple[Rewrite, ...]:
 
     Nothing is fetched or written. Raises ContainerfileError for what is wrong in the file.
     """
-    builder, file = _builder(name), containerfile(step)
+    builder, file = _builder(name), containerfile.find(step.context, step.containerfile)
     if builder is None or file is None:
         return ()
     _check_inside(file, step)
     made = rewrite(_begin(step, file, builder, lambda _: None, OwnFiles()), step.target)
     return made.rewrites if made else ()
-
-
-def containerfile(step: BuildImage) -> Path | None:
-    """The file that is built, None where there is none: the engine says it."""
-    if step.containerfile is not None:
-        return step.containerfile if step.containerfile.is_file() else None
-    named = (step.context / name for name in ("Dockerfile", "Containerfile"))
-    return next((file for file in named if file.is_file()), None)
 
 
 def _check_inside(file: Path, step: BuildImage) -> None:
@@ -135,7 +133,7 @@ def _check_inside(file: Path, step: BuildImage) -> None:
             return
     raise ContainerfileError(
         f"it is a link that leads out of {file.parent}, to {os.path.realpath(file)}",
-        _display_name(file, step),
+        containerfile.display(file, step.context),
         1,
         hint="docker's BuildKit does not follow it either; name the file itself with -f",
     )
@@ -157,10 +155,10 @@ def _begin(
     platform = step.platforms[0] if len(step.platforms) == 1 else None
     given = Given(dict(step.build_args), platforms.arguments(platform))
     return RewriteState(
-        parse(text, _display_name(file, step)),
+        parse(text, containerfile.display(file, step.context)),
         builder,
         given,
-        BuildContext(step.context, _ignore_patterns(step, file, own)),
+        BuildContext(step.context, own_context_files.ignore_patterns(step, file, own)),
         image,
         contexts=step.build_contexts,
         replaced=frozenset(
@@ -169,39 +167,6 @@ def _begin(
         network=step.network,
         platform=platform,
     )
-
-
-def _display_name(file: Path, step: BuildImage) -> str:
-    """The file's path, relative to the context where it is in it."""
-    return str(file.relative_to(step.context)) if file.is_relative_to(step.context) else str(file)
-
-
-def _ignore_patterns(step: BuildImage, file: Path, own: OwnFiles) -> Patterns:
-    """What the ignore file of the build leaves out, and which files of rbuild's are left out too.
-
-    Raises RecipeError for what no engine takes.
-    """
-    try:
-        return parse_ignore_file(with_rules(_read_ignore_file(step, file), own.rules(step.context)))
-    except PatternError as error:
-        message = f"the ignore file of {_display_name(file, step)}: {error}"
-        raise RecipeError(message, hint="mend the line; docker refuses it too") from error
-
-
-def _read_ignore_file(step: BuildImage, file: Path) -> str:
-    try:
-        return ignore_file.read(step.context, file)
-    except OSError as error:
-        message = f"the ignore file of {_display_name(file, step)} can't be read: {error.strerror}"
-        raise RecipeError(message) from error
-
-
-def _leaves_out(text: str, paths: tuple[str, ...]) -> bool:
-    """Whether an ignore file leaves out all of them for certain."""
-    try:
-        return all(map(parse_ignore_file(text).match, paths))
-    except PatternError:
-        return False
 
 
 def _lookup(step: BuildImage, engine: Engine) -> Callable[[str], Image | None]:
@@ -236,7 +201,7 @@ def _tell(made: Rewritten, builder: Builder, file: Path, reporter: StepReporter)
 
 
 def _without_later_stages(
-    step: BuildImage, file: Path, work: RewriteState, directory: Path
+    step: BuildImage, file: Path, state: RewriteState, directory: Path
 ) -> BuildImage:
     """The step with a containerfile that ends with the stage that is built.
 
@@ -245,7 +210,7 @@ def _without_later_stages(
     """
     if step.target is None:
         return step
-    _, stages = split(work.file, work.given)
+    _, stages = split(state.file, state.given)
     built = earlier(step.target, stages, len(stages))
     if built is None or built + 1 == len(stages):
         return step
@@ -273,53 +238,3 @@ def _write_containerfile(
 
 def _is_classic(builder: Builder | None) -> bool:
     return builder is not None and builder.kind == "docker-classic"
-
-
-def _with_ignore_file(step: BuildImage, file: Path, own: OwnFiles, directory: Path) -> BuildImage:
-    """The step with an ignore file that leaves rbuild's files out too, where its own does not, and
-    which is read from the context alone.
-
-    It stands beside a containerfile of rbuild's; all engines but the classic builder look there.
-    """
-    given = _read_ignore_file(step, file)
-    leaves = _leaves_out(given, own.find(step.context))
-    if leaves and not ignore_file.leads_out(step.context, file):
-        return step
-    new = directory / file.name
-    if step.containerfile != new:
-        new.write_bytes(file.read_bytes())
-    text = with_rules(given, own.rules(step.context))
-    encoded = text.encode("utf-8", errors="surrogateescape")
-    new.with_name(f"{new.name}.dockerignore").write_bytes(encoded)
-    return replace(step, containerfile=new)
-
-
-def _without_own(step: BuildImage, own: OwnFiles, directory: Path, *, classic: bool) -> BuildImage:
-    """The step with copies of those contexts that have rbuild's files in them, and for which no
-    ignore file can be given: those with a name, and all of the classic builder.
-    """
-
-    def without(context: str, name: str) -> str:
-        if "://" in context or not Path(context).is_dir() or not own.find(Path(context)):
-            return context
-        return str(_copy_without(Path(context), own, directory / "contexts" / name))
-
-    contexts = tuple(
-        (name, without(value, str(number)))
-        for number, (name, value) in enumerate(step.build_contexts)
-    )
-    context = step.context
-    file = containerfile(step) if classic else None
-    if file and not _leaves_out(_read_ignore_file(step, file), own.find(context)):
-        context = Path(without(str(context), "context"))
-        step = replace(step, containerfile=file)
-    return replace(step, context=context, build_contexts=contexts)
-
-
-def _copy_without(context: Path, own: OwnFiles, target: Path) -> Path:
-    # Few contexts are copied.
-    from rootless_build.files.copying import copy_tree  # noqa: PLC0415
-
-    target.mkdir(parents=True)
-    copy_tree(context.resolve(), target, [], leave_out=own.find(context))
-    return target

@@ -9,7 +9,7 @@ from msgspec import Struct
 from rootless_build.backend.api import LABEL_IMAGE
 from rootless_build.images.containerfile.parser import logical_words
 from rootless_build.images.containerfile.syntax import Instruction
-from rootless_build.images.rewrite.rewriter import Line, Rewritten
+from rootless_build.images.rewrite.parts import Line, Rewritten
 from rootless_build.images.rewrite.state import abbreviate
 from rootless_build.model.errors import ImageBuildError
 from rootless_build.model.events import ForwardingReporter, StepReporter, Stream

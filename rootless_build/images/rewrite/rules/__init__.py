@@ -1,8 +1,8 @@
 """The rewrites: one module each, with one function that takes an instruction and where it stands.
 
 It returns the instructions that take its place, or None where it has nothing to do. Whatever it
-does it takes down with `At.note`; what can't be exact goes through `At.inexact`, what can't be done
-at all through `At.refuse`.
+does it takes down with `Site.note`; what can't be exact goes through `Site.inexact`, what can't be
+done at all through `Site.refuse`.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
 
 
 def apply_rules(instruction: Instruction, at: Site) -> tuple[Instruction, ...]:
-    """What stands for the instruction in the end."""
+    """Apply the rules of an instruction, one after the other, to what the last one left."""
     now: tuple[Instruction, ...] = (instruction,)
     try:
         for rule in RULES.get(instruction.keyword, ()):

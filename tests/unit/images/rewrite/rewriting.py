@@ -10,7 +10,8 @@ from rootless_build.images.containerfile.patterns import Patterns, parse_ignore_
 from rootless_build.images.containerfile.stages import Given, Image
 from rootless_build.images.rewrite.build_context import BuildContext
 from rootless_build.images.rewrite.features import builder
-from rootless_build.images.rewrite.rewriter import Rewritten, rewrite
+from rootless_build.images.rewrite.parts import Rewritten
+from rootless_build.images.rewrite.rewriter import rewrite
 from rootless_build.images.rewrite.state import RewriteState
 from rootless_build.model import platforms
 
