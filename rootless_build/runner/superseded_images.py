@@ -11,7 +11,8 @@ from rootless_build.runner.context import Context
 
 if TYPE_CHECKING:
     from rootless_build.backend.api import Image
-    from rootless_build.images.image_records import ImageRecords, Journal
+    from rootless_build.images.image_journal import Journal
+    from rootless_build.images.image_records import ImageRecords
     from rootless_build.model.plan import BuildImage
 
 
