@@ -106,7 +106,7 @@ def _refused(
     isolated = is_isolated(settings)
     rules = host_power.Rules(rootless, os.getuid() == 0, rootful, unprivileged, isolated)
     asked = host_power.powers(plan, named(command), rules) if rules.bind else ()
-    return list(host_power.said(plan, asked, rules))
+    return [*host_power.said(plan, asked, rules), *host_power.said_of_lines(plan, rules)]
 
 
 def _is_certain(plan: plans.Plan, looked: Looked) -> bool:

@@ -28,12 +28,14 @@ from rootless_build.model.plan import (
     Plan,
     RunContainer,
     Step,
+    Unexpanded,
     VolumeMount,
 )
 
 FINDING: Final = "rootful-privileged"
 VOLUME_NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 
+_PRIVILEGED: Final = "--privileged"
 _SOCKETS: Final = frozenset({"docker.sock", "podman.sock"})
 _OWN_NETWORKS: Final = frozenset({"default", "bridge", "none", "private", "slirp4netns", "pasta"})
 _OWN_NAMESPACES: Final[Mapping[str, frozenset[str]]] = {
@@ -200,8 +202,22 @@ def said(plan: Plan, asked: Iterable[Power], rules: Rules) -> Iterator[str]:
         yield f"{how} rbuild refuses {_place_of(plan, number)} {', '.join(words)}"
 
 
+def said_of_lines(plan: Plan, rules: Rules) -> Iterator[str]:
+    """What stands in lines whose words are known only when their turn comes: a line for each.
+
+    It may belong to what runs in the container, which nobody can tell before.
+    """
+    for number, step in enumerate(plan.steps, 1):
+        if not isinstance(step, Unexpanded) or not step.may_run:
+            continue
+        if _PRIVILEGED in step.words.split() and rules.refuse(Power(number, _PRIVILEGED)):
+            how = "with --unprivileged" if rules.unprivileged else "as root, without --rootful,"
+            place = _place_of(plan, number)
+            yield f"{how} rbuild may refuse {place} {_PRIVILEGED} stands in its line"
+
+
 def _without(refused: list[Power]) -> str:
-    lone = {power.words for power in refused} == {"--privileged"}
+    lone = {power.words for power in refused} == {_PRIVILEGED}
     return "; without privileges it needs neither (--unprivileged)" if lone else ""
 
 
@@ -275,7 +291,7 @@ _HARMLESS_LIMITS: Final = frozenset(
 
 def _privileged(step: RunContainer, _: _Place) -> _Words:
     if step.privileged:
-        yield "--privileged"
+        yield _PRIVILEGED
 
 
 def _capabilities(step: RunContainer, _: _Place) -> _Words:

@@ -357,3 +357,16 @@ def test_the_plan_says_what_a_run_would_refuse(
     assert app.run(["rbuild", "plan", *options]) == 0
     out = capfd.readouterr().out
     assert (f"# {said}" in out) if said else ("refuses" not in out)
+
+
+@pytest.mark.parametrize(
+    ("rules", "says"), [(ROOT, True), (ROOTFUL, False), (ROOTLESS, False), (UNPRIVILEGED, True)]
+)
+def test_a_plan_says_what_stands_in_a_line_that_is_known_later(
+    project: Path, rules: Rules, says: bool
+) -> None:
+    words = " run --privileged -e V=$(cat ver) x"
+    line = Unexpanded("docker run", "", "docker", words, project, does="run")
+    said = list(host_power.said_of_lines(Plan(project, (line,)), rules))
+    assert bool(said) is says
+    assert all("--privileged stands in its line" in text for text in said)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,12 @@ from rootless_build.backend.api import (
     Exit,
     Image,
     ImageLabel,
+    StoredImage,
+    StoredImages,
 )
 from rootless_build.freshness.plan_freshness import PlanFreshness
 from rootless_build.images.bases import substitutes
+from rootless_build.images.image_records import ImageRecords
 from rootless_build.model import references
 from rootless_build.model.errors import (
     BundlesError,
@@ -38,6 +42,7 @@ from rootless_build.model.events import (
     Notice,
     OutputLine,
     StepFinished,
+    StepReporter,
 )
 from rootless_build.model.plan import (
     BindMount,
@@ -47,6 +52,7 @@ from rootless_build.model.plan import (
     Origin,
     Plan,
     RunContainer,
+    Unexpanded,
     VolumeMount,
 )
 from rootless_build.model.structs import replace
@@ -55,6 +61,7 @@ from rootless_build.runner.masking import mask_for
 from rootless_build.runner.options import (
     BundleOptions,
     ContainerOptions,
+    ExpansionOptions,
     ImageOptions,
     Options,
 )
@@ -499,3 +506,40 @@ def test_a_host_command_that_a_signal_ended_says_which(project: Path, number: in
     names = {9: "SIGKILL", 34: "SIGRTMIN", 64: "SIGRTMAX"}
     assert f"was ended by {names.get(number, f'signal {number}')}, on" in caught.value.message
     assert caught.value.status == number
+
+
+def test_what_was_superseded_goes_when_the_last_line_comes_to_nothing(
+    project: Path, tmp_path: Path
+) -> None:
+    """`docker build`, then a line that is known when its turn comes, and is done already."""
+
+    class Rebuilding(FakeEngine):
+        def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:
+            made = Image(str(len(self.builds)) * 64)
+            self.builds.append(step)
+            stored[made.id] = StoredImage(made.id)
+            return made
+
+        def image_ids(self) -> frozenset[str]:
+            return frozenset(stored)
+
+        def stored_images(self) -> StoredImages:
+            return StoredImages(tuple(stored.values()))
+
+        def remove_images(self, images: Sequence[StoredImage]) -> Mapping[str, str]:
+            for image in images:
+                del stored[image.id]
+            return {}
+
+    stored: dict[str, StoredImage] = {}
+    engine = Rebuilding()
+    (project / "Containerfile").write_text("FROM scratch\n")
+    build = BuildImage(project, containerfile=project / "Containerfile", tags=("dev",))
+    line = Unexpanded("docker run", "", "docker", " run", project)
+    options = Options(
+        images=ImageOptions(records=lambda: ImageRecords(tmp_path / "images", "fake")),
+        expansion=ExpansionOptions(lambda *_: Plan(project, (build,))),
+    )
+    for made in ("0", "1"):
+        runner.run(Plan(project, (build, line)), engine, options, lambda _: None)
+        assert stored.keys() == {made * 64}
