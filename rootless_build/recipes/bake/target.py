@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Final, cast
 
+import msgspec
 from msgspec import Struct
 
 from rootless_build.model.structs import replace
@@ -265,5 +266,6 @@ def changed(target: Target, attribute: Attribute, held: object, place: Place | N
 def _replaced(
     target: Target, changes: Mapping[str, object], places: Mapping[str, Place] | None = None
 ) -> Target:
-    made = replace(target, **changes)  # type: ignore[arg-type]  # the table's fields
+    # The names are those of the table, and decoded() makes the values by its kinds.
+    made = msgspec.structs.replace(target, **changes)
     return made if places is None else replace(made, places=places)
