@@ -123,12 +123,12 @@ class Command(Everywhere, Application):
         make has it, relative to the project. Raises ConfigError.
         """
         if self._loaded is None:
-            from rootless_build.recipes import config  # noqa: PLC0415 - see the package
+            from rootless_build.recipes import config_file  # noqa: PLC0415 - see the package
 
-            loaded = config.load(self.project, command_line.user_file())
+            loaded = config_file.load(self.project, command_line.user_file())
             named = self.option("makefile")
             makefile = self.project / named if named else None
-            self._loaded = config.with_makefile(loaded, makefile)
+            self._loaded = config_file.with_makefile(loaded, makefile)
         return self._loaded
 
     def config_error(self, keys: Sequence[str], message: str, hint: str = "") -> ConfigError:

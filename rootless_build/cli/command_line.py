@@ -65,13 +65,13 @@ def value(words: Sequence[str], *names: str) -> str | None:
 def target_names(words: Sequence[str]) -> tuple[str, ...]:
     """The targets of the project that is named, as far as they can be told without make."""
     from rootless_build import recipes  # noqa: PLC0415 - see the package
-    from rootless_build.recipes import config  # noqa: PLC0415 - see the package
+    from rootless_build.recipes import config_file  # noqa: PLC0415 - see the package
 
     try:
         project = Path(value(words, "-C", "--directory") or ".").absolute()
         named = value(words, "--makefile")
         makefile = project / named if named else None
-        read = config.with_makefile(config.load(project, user_file()), makefile)
+        read = config_file.with_makefile(config_file.load(project, user_file()), makefile)
         return recipes.target_names(project, read, dict(os.environ))
     except (RbuildError, OSError):
         return ()
@@ -86,11 +86,11 @@ def defaults(words: Sequence[str]) -> Defaults:
     """What the configuration files say, as far as they can be read: their mistakes are told by
     whoever needs what is in them.
     """
-    from rootless_build.recipes import config  # noqa: PLC0415 - see the package
+    from rootless_build.recipes import config, config_file  # noqa: PLC0415 - see the package
 
     for directory in (value(words, "-C", "--directory") or ".", os.devnull):
         try:
-            return config.load(Path(directory).absolute(), user_file()).defaults
+            return config_file.load(Path(directory).absolute(), user_file()).defaults
         except (RbuildError, OSError):
             continue
     return config.Defaults()

@@ -12,11 +12,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Final, Literal
 
-import msgspec
 from msgspec import Struct, field
 
 from rootless_build.model.plan import Pairs
-from rootless_build.model.structs import replace
 
 FILE_NAME: Final = "rbuild.toml"
 
@@ -161,48 +159,3 @@ class UserConfig(Struct, frozen=True):
     """The user's own file: `$XDG_CONFIG_HOME/rbuild/config.toml`."""
 
     defaults: Defaults = Defaults()
-
-
-def load(project: Path, user_file: Path) -> Config:
-    """The project's rbuild.toml and the user's file; neither needs to be there.
-
-    Root reads the project's with the rights of the project's owner. Raises ConfigError with file,
-    line, key and what was expected.
-    """
-    project_file = project / FILE_NAME
-    if not project_file.is_file() and not user_file.is_file():
-        return Config()
-    # tomllib and msgspec cost 60 ms; a project without such a file does not pay for them.
-    from rootless_build.files import owner_rights  # noqa: PLC0415
-    from rootless_build.recipes import config_file  # noqa: PLC0415
-
-    config, users = Config(), UserConfig()
-    with owner_rights.rights_of(owner_rights.owner(project), needed=False):
-        if project_file.is_file():
-            read = config_file.read(project_file, Config)
-            config = replace(read, file=project_file)
-    if user_file.is_file():
-        users = config_file.read(user_file, UserConfig)
-    return replace(config, defaults=_merged(config.defaults, users.defaults))
-
-
-def with_makefile(config: Config, makefile: Path | None) -> Config:
-    """The same with another makefile, where one is named."""
-    if makefile is None:
-        return config
-    defaults = replace(config.defaults, makefile=makefile)
-    return replace(config, defaults=defaults)
-
-
-def _merged(first: Defaults, second: Defaults) -> Defaults:
-    """Each value from the first that has it; pairs from both, the first's last, for they win."""
-    own = msgspec.structs.asdict(first)
-    given = {name: value for name, value in own.items() if value not in {None, ()}}
-    return replace(
-        second,
-        **given
-        | {
-            "build_args": second.build_args + first.build_args,
-            "environment": second.environment + first.environment,
-        },
-    )

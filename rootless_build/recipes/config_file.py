@@ -1,4 +1,4 @@
-"""TOML into the classes of `rootless_build.recipes.config`, with the line in every error."""
+"""rbuild.toml and the user's file, read as the classes of `config`: each error names the line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shlex
-import tomllib
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from msgspec import Struct
 from rootless_build.files import plain
 from rootless_build.model.errors import ConfigError, reason
 from rootless_build.model.plan import Pairs
+from rootless_build.model.structs import replace
 from rootless_build.recipes.config import (
     FILE_NAME,
     NO_KEY,
@@ -51,6 +51,49 @@ _HEADER: Final = re.compile(r"\s*\[([^\[\]]+)\]\s*(?:#.*)?$")
 _KEY: Final = re.compile(r"\s*([\w\"'.-]+)\s*=")
 
 
+def load(project: Path, user_file: Path) -> Config:
+    """The project's rbuild.toml and the user's file; neither needs to be there.
+
+    Root reads the project's with the rights of the project's owner. Raises ConfigError with file,
+    line, key and what was expected.
+    """
+    project_file = project / FILE_NAME
+    if not project_file.is_file() and not user_file.is_file():
+        return Config()
+    # A project without such a file does not pay for it.
+    from rootless_build.files import owner_rights  # noqa: PLC0415
+
+    config, users = Config(), UserConfig()
+    with owner_rights.rights_of(owner_rights.owner(project), needed=False):
+        if project_file.is_file():
+            config = replace(read(project_file, Config), file=project_file)
+    if user_file.is_file():
+        users = read(user_file, UserConfig)
+    return replace(config, defaults=_merged(config.defaults, users.defaults))
+
+
+def with_makefile(config: Config, makefile: Path | None) -> Config:
+    """The same with another makefile, where one is named."""
+    if makefile is None:
+        return config
+    defaults = replace(config.defaults, makefile=makefile)
+    return replace(config, defaults=defaults)
+
+
+def _merged(first: Defaults, second: Defaults) -> Defaults:
+    """Each value from the first that has it; pairs from both, the first's last, for they win."""
+    own = msgspec.structs.asdict(first)
+    given = {name: value for name, value in own.items() if value not in {None, ()}}
+    return replace(
+        second,
+        **given
+        | {
+            "build_args": second.build_args + first.build_args,
+            "environment": second.environment + first.environment,
+        },
+    )
+
+
 def read(file: Path, kind: type[Section]) -> Section:
     """The file as `kind`. Raises ConfigError with file, line, key and what was expected."""
     try:
@@ -60,7 +103,7 @@ def read(file: Path, kind: type[Section]) -> Section:
     except OSError as error:
         raise ConfigError(f"{file} can't be read: {reason(error)}") from error
     try:
-        table = tomllib.loads(text)
+        table = _table(text)
     except ValueError as error:
         said = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", str(error))
         where = f"{file}:{said[2]}:{said[3]}" if said else str(file)
@@ -70,6 +113,13 @@ def read(file: Path, kind: type[Section]) -> Section:
     except RecursionError as error:
         raise ConfigError(f"{file}: it has too many things in one another") from error
     return _Reader(file, text).section(kind, table, ())
+
+
+def _table(text: str) -> dict[str, object]:
+    # As in load().
+    import tomllib  # noqa: PLC0415
+
+    return tomllib.loads(text)
 
 
 def error_at(file: Path, keys: Sequence[str], message: str, hint: str = "") -> ConfigError:
@@ -83,7 +133,7 @@ def error_in(
     """The same, in the first of the files that has the key."""
     for file in files:
         try:
-            found: object = tomllib.loads(plain.text(file))
+            found: object = _table(plain.text(file))
         except (OSError, ValueError):
             continue
         for key in keys:

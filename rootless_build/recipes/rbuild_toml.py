@@ -22,7 +22,7 @@ from rootless_build.model.plan import (
     VolumeMount,
 )
 from rootless_build.model.structs import replace
-from rootless_build.recipes import source_date_epoch
+from rootless_build.recipes import config_file, source_date_epoch
 from rootless_build.recipes.config import Config, Container, Image, Target
 from rootless_build.recipes.docker import values
 from rootless_build.recipes.docker.values import BadValueError, Surroundings
@@ -105,9 +105,6 @@ def _platforms(image: Image, file: Path) -> tuple[str, ...]:
 
 
 def _wrong(file: Path, keys: tuple[str, ...], message: str) -> ConfigError:
-    # A run without such a mistake, or file, does without: 10 ms.
-    from rootless_build.recipes import config_file  # noqa: PLC0415
-
     return config_file.error_at(file, keys, message)
 
 

@@ -25,7 +25,7 @@ from rootless_build.images.external import external_bases
 from rootless_build.model import build_secrets, plan, platforms, references, ulimits
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.plan import BuildImage, Origin
-from rootless_build.recipes import config
+from rootless_build.recipes import config_file
 from rootless_build.recipes.bake import json_file
 from rootless_build.recipes.bake.compose import dotenv, services
 from rootless_build.recipes.bake.document import Document
@@ -204,7 +204,7 @@ READERS: Final[Mapping[str, Reader]] = {
         ),
     ),
     "rbuild.toml": Reader(
-        _in_file("rbuild.toml", lambda place: config.load(place, place / "none.toml")),
+        _in_file("rbuild.toml", lambda place: config_file.load(place, place / "none.toml")),
         (
             (
                 '[image]\ntag = "a"\n[container]\nmounts = ["a:/b"]\ncaches = { b = "/c" }\n'

@@ -26,7 +26,7 @@ from rootless_build.model import plan
 from rootless_build.model.errors import ConfigError, RecipeError, UnsupportedError, UsageError
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage, Origin
-from rootless_build.recipes import config
+from rootless_build.recipes import config_file
 from rootless_build.recipes.docker.argv import Context, parse
 from rootless_build.recipes.docker.flags import BUILD, RUN
 from rootless_build.recipes.make import printed as make_printed
@@ -114,7 +114,7 @@ def test_rbuild_toml(tmp_path_factory: pytest.TempPathFactory, text: str | bytes
     file = place / "rbuild.toml"
     file.write_bytes(text.encode(errors="surrogatepass") if isinstance(text, str) else text)
     try:
-        config.load(place, place / "none.toml")
+        config_file.load(place, place / "none.toml")
     except (ConfigError, UsageError) as error:
         assert str(file) in error.message  # noqa: PT017 - either way is right
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build.model.errors import ConfigError
-from rootless_build.recipes import config, config_file
+from rootless_build.recipes import config_file
 from rootless_build.recipes.config import Config
 
 
@@ -17,7 +17,7 @@ def load(directory: Path, project: str | None = None, user: str | None = None) -
         (directory / "project" / "rbuild.toml").write_text(project)
     if user is not None:
         (directory / "config.toml").write_text(user)
-    return config.load(directory / "project", directory / "config.toml")
+    return config_file.load(directory / "project", directory / "config.toml")
 
 
 def mistake(directory: Path, project: str) -> ConfigError:
@@ -172,4 +172,4 @@ def test_the_users_file_holds_defaults_alone(tmp_path: Path) -> None:
 def test_bytes_that_are_no_text_are_a_mistake_too(tmp_path: Path) -> None:
     (tmp_path / "rbuild.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="can't be read"):
-        config.load(tmp_path, tmp_path / "none.toml")
+        config_file.load(tmp_path, tmp_path / "none.toml")

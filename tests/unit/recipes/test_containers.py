@@ -10,7 +10,7 @@ import pytest
 from rootless_build import recipes
 from rootless_build.model.errors import RecipeError, UnknownTargetError, UsageError
 from rootless_build.model.plan import BuildImage, Plan, RunContainer
-from rootless_build.recipes import config
+from rootless_build.recipes import config_file
 from rootless_build.recipes.request import Request
 
 ENVIRONMENT = MappingProxyType({"PATH": "/usr/bin:/bin"})
@@ -33,12 +33,14 @@ def request(project: Path, *targets: str) -> Request:
 
 
 def running(project: Path, target: str | None = None, *command: str) -> Plan:
-    read = config.load(project, project / "none")
+    read = config_file.load(project, project / "none")
     return recipes.read_running(request(project), read, target, command or ("ls",))
 
 
 def shell(project: Path, *targets: str) -> Plan:
-    return recipes.read(request(project, "shell", *targets), config.load(project, project / "none"))
+    return recipes.read(
+        request(project, "shell", *targets), config_file.load(project, project / "none")
+    )
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
-from rootless_build.recipes import config, rbuild_toml
+from rootless_build.recipes import config_file, rbuild_toml
 from rootless_build.recipes.config import (
     BundlesSection,
     Config,
@@ -58,7 +58,7 @@ def test_every_key_of_the_top_level(tmp_path: Path) -> None:
 def test_the_example_is_a_recipe_for_each_of_its_targets(tmp_path: Path) -> None:
     example = SECTION.partition("A whole recipe:\n\n")[2].partition("\n\n|")[0]
     (tmp_path / "rbuild.toml").write_text(textwrap.dedent(example))
-    read = config.load(tmp_path, tmp_path / "none.toml")
+    read = config_file.load(tmp_path, tmp_path / "none.toml")
     for name in read.targets:
         plan = rbuild_toml.read(
             Request(

@@ -9,7 +9,7 @@ import pytest
 from rootless_build import recipes
 from rootless_build.model.errors import RecipeError, UsageError
 from rootless_build.model.plan import BuildImage, Origin, Pairs
-from rootless_build.recipes import config
+from rootless_build.recipes import config_file
 from rootless_build.recipes.docker import argv
 from rootless_build.recipes.request import Request
 from tests.unit.recipes.make.make_project import MakeProject
@@ -94,7 +94,7 @@ def test_it_is_what_the_recipe_is_given(tmp_path: Path) -> None:
 
 def test_an_image_of_rbuild_toml_has_it_too(tmp_path: Path) -> None:
     (tmp_path / "rbuild.toml").write_text('[image]\nbuild-args = { A = "b" }\n')
-    read = config.load(tmp_path, tmp_path / "none.toml")
+    read = config_file.load(tmp_path, tmp_path / "none.toml")
 
     def given(value: str) -> Pairs:
         request = Request(tmp_path, (), (), {EPOCH: value}, terminal=False)

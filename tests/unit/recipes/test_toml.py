@@ -22,7 +22,7 @@ from rootless_build.model.plan import (
     TmpfsMount,
     VolumeMount,
 )
-from rootless_build.recipes import config
+from rootless_build.recipes import config_file
 from rootless_build.recipes.request import Request
 
 
@@ -34,7 +34,7 @@ def plan(
     terminal: bool = False,
 ) -> Plan:
     (directory / "rbuild.toml").write_text(textwrap.dedent(text))
-    read = config.load(directory, directory / "none.toml")
+    read = config_file.load(directory, directory / "none.toml")
     pairs = [word.partition("=") for word in words if "=" in word]
     request = Request(
         project=directory,
