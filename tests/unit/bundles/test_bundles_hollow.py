@@ -75,6 +75,7 @@ def test_a_bundle_with_nothing_in_it_is_not_published(
         ({"latest": "nowhere"}, ("latest", "binary")),
         (version(BINARY), ("hack/make.sh", "binary")),
         ({"1.0": {"app": FILE}, "current": {"app": "../1.0/app"}}, ("binary",)),
+        ({"1.0": {"app": FILE}, "current": {"a": "../1.0/app", "b": "nowhere"}}, ("binary",)),
         ({"cross": {"linux": "../nowhere", "windows": {"amd64": {"x.exe": FILE}}}}, CROSS),
         ({"app": {"empty": (b"", 0o644)}}, ("app",)),
     ],

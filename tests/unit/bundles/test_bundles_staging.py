@@ -333,11 +333,14 @@ def test_a_failed_container_can_lock_nothing_of_what_it_wrote(
             (below / "log").chmod(0)
             below.chmod(mode)
             below.parent.chmod(mode)
+        (staging.path / "link").symlink_to("/etc/passwd")
         staging.path.chmod(0o555)
         kept = failed.keep(staging, place)
-    assert sorted(kept.paths) == ["a/below/log", "b/below/log", "c/below/log"]
+    assert sorted(kept.paths) == ["a/below/log", "b/below/log", "c/below/log", "link"]
     assert not kept.left_out
-    assert [(place / path).read_text() for path in sorted(kept.paths)] == ["a", "b", "c"]
+    logs = [place / path for path in sorted(kept.paths) if path != "link"]
+    assert [log.read_text() for log in logs] == ["a", "b", "c"]
+    assert link_text(place / "link") == "/etc/passwd"
 
 
 def test_what_lies_too_deep_keeps_nothing_else_from_being_kept(
