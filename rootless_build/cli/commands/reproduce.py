@@ -18,7 +18,7 @@ from rootless_build.model.events import Answer
 from rootless_build.model.text import shown
 from rootless_build.process import programs
 from rootless_build.runner import exports
-from rootless_build.runner.reproduction import ComparedImage, Difference, Reproduction
+from rootless_build.runner.reproduction import ComparedImage, Difference, Reproduction, Tally
 
 
 class Reproduce(Waiting, Inexact, Planning, Command):
@@ -52,13 +52,13 @@ class Reproduce(Waiting, Inexact, Planning, Command):
                 again.explain(error)
                 raise
             again.compare_rest()
-        if not again.same + again.differing and not again.images:
+        if not again.tally.same + again.tally.differing and not again.tally.images:
             raise UsageError("this target makes no bundles, so that nothing can be compared")
-        images = [msgspec.structs.asdict(image) for image in again.images]
-        fields = {"same": again.same, "differing": again.differing, "images": images}
-        lines = [*map(_of_image, again.images), _verdict(again)]
+        images = [msgspec.structs.asdict(image) for image in again.tally.images]
+        fields = {"same": again.tally.same, "differing": again.tally.differing, "images": images}
+        lines = [*map(_of_image, again.tally.images), _verdict(again.tally)]
         self.tell("\n".join(lines), Answer("reproduced", fields))
-        return status or (1 if again.differing else 0)
+        return status or (1 if again.tally.differing else 0)
 
     def _tell_difference(self, difference: Difference) -> None:
         place = ": ".join(filter(None, (difference.image, difference.path)))
@@ -90,11 +90,11 @@ def _files(number: int) -> str:
     return "1 file" if number == 1 else f"{number} files"
 
 
-def _verdict(again: Reproduction) -> str:
-    settings = sum(image.settings for image in again.images)
-    differing = again.differing - settings
-    of = again.same + differing
-    if again.differing:
+def _verdict(tally: Tally) -> str:
+    settings = sum(image.settings for image in tally.images)
+    differing = tally.differing - settings
+    of = tally.same + differing
+    if tally.differing:
         verb = "differs" if differing == 1 else "differ"
         files = f"{differing} of {_files(of)} {verb}" if differing else ""
         said = "1 setting of an image differs" if settings == 1 else f"{settings} settings differ"

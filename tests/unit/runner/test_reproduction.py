@@ -78,11 +78,11 @@ def test_an_image_without_a_name_is_built_twice(tmp_path: Path) -> None:
     for image in (FIRST, AGAIN):
         found.begin_build(engine)
         found.take_image(image, (), engine)
-    (compared,) = found.images
+    (compared,) = found.tally.images
     assert (compared.name, compared.twice, compared.times) == ("app", True, True)
     # The first is what a build leaves, and the cache of the next.
     assert engine.discarded == [AGAIN]
-    assert (found.same, found.differing, DIFFERENCES) == (1, 0, [])
+    assert (found.tally.same, found.tally.differing, DIFFERENCES) == (1, 0, [])
 
 
 def test_an_image_is_compared_with_the_one_of_its_name(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_an_image_is_compared_with_the_one_of_its_name(tmp_path: Path) -> None:
     found.take_image(AGAIN, (), engine)
     (told,) = DIFFERENCES
     assert (told.image, told.path, told.text) == ("a:1", "file", "differs at offset 0x2")
-    assert (found.same, found.differing, engine.discarded) == (0, 1, [AGAIN])
+    assert (found.tally.same, found.tally.differing, engine.discarded) == (0, 1, [AGAIN])
 
 
 def test_of_the_same_layers_no_file_is_looked_at(tmp_path: Path) -> None:
@@ -100,8 +100,8 @@ def test_of_the_same_layers_no_file_is_looked_at(tmp_path: Path) -> None:
     engine = Storage({"a:1": FIRST}, {})
     found.begin_build(engine)
     found.take_image(Image("3" * 64, layers=FIRST.layers, user="u"), (), engine)
-    (compared,) = found.images
-    assert (compared.layers, compared.settings, found.differing) == (True, 1, 1)
+    (compared,) = found.tally.images
+    assert (compared.layers, compared.settings, found.tally.differing) == (True, 1, 1)
 
 
 def test_an_image_that_is_gone_is_named_before_it_is_built(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_an_archive_is_one_file(tmp_path: Path) -> None:
     place.parent.mkdir(exist_ok=True)
     place.write_bytes(b"x" * 10)
     found.compare_rest()
-    assert (found.same, found.differing) == (1, 0)
+    assert (found.tally.same, found.tally.differing) == (1, 0)
 
 
 def test_what_can_not_be_compared(tmp_path: Path) -> None:
