@@ -45,7 +45,7 @@ def engine_settings(
 
 
 def private_directories(process: str, environment: Mapping[str, str]) -> Iterator[Path]:
-    """The private directories of that process (see `process.identity.of_this`)."""
+    """The private directories of a process, which `process.identity.of_this` names."""
     runtime = user_directories.runtime(environment)
     # Engines put what is large into /var/tmp where TMPDIR is not set.
     for place in dict.fromkeys((runtime, Path(tempfile.gettempdir()), Path("/var/tmp"))):  # noqa: S108

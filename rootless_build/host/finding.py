@@ -27,7 +27,7 @@ class NewFile(Struct, frozen=True):
 
     @property
     def command(self) -> str:
-        """The same for a shell."""
+        """What `--fix` does, as a command to paste into a shell."""
         path = shell_quoted(self.path)
         directory = shell_quoted(self.path.parent)
         # What echo makes of a backslash differs between shells.
@@ -42,7 +42,7 @@ class Run(Struct, frozen=True):
 
     @property
     def command(self) -> str:
-        """The same for a shell."""
+        """What `--fix` does, as a command to paste into a shell."""
         return shell_joined(self.argv)
 
 

@@ -13,7 +13,7 @@ _PATIENCE = 10.0
 
 
 def apply(action: NewFile | Run) -> None:
-    """Do it. Raises UsageError when it can't be done; a file that exists is never replaced."""
+    """Apply a cure. Raises UsageError where it can't; a file that exists is never replaced."""
     match action:
         case NewFile():
             _write(action)

@@ -1,4 +1,4 @@
-"""Looking at this host: what every run needs to know, in a few milliseconds.
+"""Reads the facts about this host that every run needs, in a few milliseconds.
 
 Nothing here starts a program, asks the network, or changes anything.
 """
@@ -34,7 +34,7 @@ _CAPABILITY: Final = "security.capability"
 
 
 def gather(environment: Mapping[str, str]) -> Facts:
-    """Look at this host, with the XDG variables of `environment`."""
+    """Read the facts, with the XDG variables of `environment`."""
     uid = os.getuid()
     data = user_directories.data(environment)
     config = user_directories.config(environment)

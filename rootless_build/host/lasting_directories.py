@@ -28,9 +28,10 @@ RECORDS: Final = "places"
 
 
 class LastingDirectory(Struct, frozen=True):
-    """What is kept (`run`, `storage`), where rbuild keeps its data, and the place for it.
+    """A directory that the next run finds again. `kind` is what is kept in it (`run`, `storage`).
 
-    `old` is where earlier versions had it: what they left is the user's, and taken over.
+    `data` is where rbuild has its records, and `places` are where it may be made, the first that is
+    safe. `old` is where earlier versions had it: what they left is the user's, and taken over.
     """
 
     kind: str
@@ -40,7 +41,7 @@ class LastingDirectory(Struct, frozen=True):
 
     @property
     def record(self) -> Path:
-        """A home may be that of several hosts."""
+        """The file that names the directory, one for each host: they may share a home."""
         host = "".join(c if c.isalnum() else "-" for c in os.uname().nodename)
         return self.data / RECORDS / f"{self.kind}-{host}"
 
@@ -52,14 +53,14 @@ class LastingDirectory(Struct, frozen=True):
         return None
 
     def find_or_make(self) -> Path:
-        """The same; a new one where there is none. Raises HostError where none can be made."""
+        """The directory that `find` gives, else a new one. Raises HostError where it can't be."""
         try:
             with _lock(self.record.parent):
                 found = self.find() or self._new()
                 _write(self.record, found)
         except OSError:
             # A home that can't be written to: the next run looks for that name alone.
-            found = self._unrecorded()
+            found = self._make_without_record()
         return found
 
     def _new(self) -> Path:
@@ -75,7 +76,7 @@ class LastingDirectory(Struct, frozen=True):
             hint="set TMPDIR to a directory of your own",
         )
 
-    def _unrecorded(self) -> Path:
+    def _make_without_record(self) -> Path:
         with suppress(OSError):  # it is there, or can't be made
             self.old.mkdir(mode=0o700)
         return self.old if is_private(self.old) else self._new()
@@ -112,7 +113,7 @@ def _write(record: Path, found: Path) -> None:
 
 @contextmanager
 def _lock(directory: Path) -> Iterator[None]:
-    """Runs that begin together make one."""
+    """Hold a lock, so that runs that begin together make one directory."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -1,4 +1,4 @@
-"""Looking at this host more closely, for the doctor: programs are asked, directories measured.
+"""Reads the facts that only the doctor needs: programs are asked, directories measured.
 
 A part that can't be looked at keeps its default and is named in `Facts.unread`.
 """
@@ -52,7 +52,7 @@ def survey(
     bundles: Path,
     engines: Callable[[], tuple[EngineAnswer, ...] | None],
 ) -> Facts:
-    """`facts` with all that only the doctor wants to know. `engines` asks the backends, None
+    """Add to `facts` all that only the doctor wants to know. `engines` asks the backends, None
     where they can't be asked.
     """
     reading = _Reading()

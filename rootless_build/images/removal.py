@@ -1,4 +1,4 @@
-"""Which images may be removed, in which order, what keeps the others, and what comes back."""
+"""Which images can be removed, in which order, what keeps the others, and what that frees."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What nobody needs after a build: the image that it replaced, and what that alone was made of."""
+"""Removes the image that a build replaced, and the images that this one alone was made of."""
 
 from __future__ import annotations
 

@@ -304,13 +304,13 @@ def make(
 def _pack(directory: Path, archive: Path) -> None:
     """A directory as a root file system: everything in it is root's."""
 
-    def owned(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    def give_to_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:
         entry.uid = entry.gid = 0
         entry.uname = entry.gname = "root"
         return entry
 
     with tarfile.open(archive, "w") as tar:
-        tar.add(directory, ".", filter=owned)
+        tar.add(directory, ".", filter=give_to_root)
 
 
 def make_from_packages(

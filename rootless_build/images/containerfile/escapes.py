@@ -17,7 +17,7 @@ _EXPANDED: Final = (
 
 
 def with_backslash(file: Containerfile) -> Containerfile:
-    """The same file, every instruction on one line."""
+    """The file with the backslash as its escape character, and each instruction on one line."""
     return replace(file, escape="\\", instructions=tuple(map(_instruction, file.instructions)))
 
 

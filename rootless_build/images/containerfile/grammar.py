@@ -85,7 +85,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def check_instruction(file: Containerfile, instruction: Instruction) -> None:
-    """The same for one instruction."""
+    """Raise ContainerfileError for what BuildKit would refuse in one instruction."""
     keyword = instruction.keyword
     if keyword not in FLAGS:
         message = f"there is no instruction {shown(logical_words(instruction.text)[0])}"

@@ -246,26 +246,26 @@ class _Rewriter:
         """Numbers of stages mean others when some are added or left out."""
         now = line.now
 
-        def renamed(name: str) -> str:
+        def new_name(name: str) -> str:
             if not name.isdecimal():
                 return name
             index = earlier(name, self._stages, number)
             return name if index is None else self._stages[index].name or stage_name(index)
 
-        flags = tuple(_rename_in_flag(flag, now.keyword, renamed) for flag in now.flags)
+        flags = tuple(_rename_in_flag(flag, now.keyword, new_name) for flag in now.flags)
         if flags == now.flags:
             return line
         return Line(with_parts(now, flags, now.body, now.json), line.origin)
 
 
-def _rename_in_flag(flag: Flag, keyword: str, renamed: Callable[[str], str]) -> Flag:
+def _rename_in_flag(flag: Flag, keyword: str, new_name: Callable[[str], str]) -> Flag:
     value = flag.value or ""
     if keyword in {"COPY", "ADD"} and flag.name == "from":
-        return Flag(flag.name, renamed(value), flag.offset)
+        return Flag(flag.name, new_name(value), flag.offset)
     if keyword == "RUN" and flag.name == "mount":
         mount = mounts.parse(value)
-        if mount.origin is not None and renamed(mount.origin) != mount.origin:
-            changed = replace(mount, origin=renamed(mount.origin))
+        if mount.origin is not None and new_name(mount.origin) != mount.origin:
+            changed = replace(mount, origin=new_name(mount.origin))
             return Flag(flag.name, str(changed), flag.offset)
     return flag
 

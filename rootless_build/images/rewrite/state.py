@@ -1,4 +1,4 @@
-"""What the rules share: the builder, what a build is given, files that are put beside it."""
+"""What a rewrite rule works on: the state of one file for one build, and where the rule stands."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class Rewrite(Struct, frozen=True):
 
 
 class RewriteState(Struct):
-    """One file for one build.
+    """A containerfile on its way to an engine: what is known of the build, what rules have done.
 
-    `directory` is where files may be put; None: nothing is done, the rewrites are only told.
+    `directory` is where files may be put; None: nothing is made, the rewrites are only explained.
     `data` is the user's own directory, for what lasts longer than a build. `contexts` are the
     build contexts of the step. `image` looks up what is in the engine's storage.
     """
@@ -76,7 +76,7 @@ class RewriteState(Struct):
 
     @property
     def explains(self) -> bool:
-        """Whether nothing is done, and only told."""
+        """Whether the rewrites are only explained, and no file is made for them."""
         return self.directory is None
 
     def add_file(self, name: str, content: bytes, mode: int = 0o644) -> str:
@@ -126,7 +126,7 @@ class Site(Struct):
         return self.work.builder.has(feature)
 
     def note(self, rule: str, why: str, differs: str = "", *, refused: bool = False) -> None:
-        """Take down what was done."""
+        """Take down that a rule has rewritten the instruction, and why."""
         place = self.origin.line
         entry = Rewrite(rule, place, abbreviate(self.origin), why, differs, refused)
         if entry not in self.work.rewrites:

@@ -1,4 +1,4 @@
-"""Which system calls are told, and which are refused, while one only looks.
+"""The filter of system calls: which ones `watch` is notified of, and which are refused.
 
 The program is of classic BPF, as seccomp(2) takes it. It is not what keeps a process in: but for
 sockets that is done by namespaces and mounts. A socket with a path can be reached on a file system
@@ -162,7 +162,7 @@ _Instruction = tuple[int, int, int, int]
 
 
 def notified_calls(of: Machine) -> Mapping[int, NotifiedCall]:
-    """The calls that are told, by their numbers."""
+    """The system calls that `watch` is notified of, by their numbers."""
     numbers = _numbers(of)
     return {numbers[name]: call for name, call in _TOLD.items() if name in numbers}
 

@@ -132,7 +132,7 @@ def _isolate_root() -> None:
 
 
 def _all(ids: str) -> str:
-    with open(f"/proc/self/{ids}") as file:  # noqa: PTH123 - pathlib is not needed here
+    with open(f"/proc/self/{ids}") as file:
         rows = [line.split() for line in file]
     return "".join(f"{inside} {inside} {count}\n" for inside, _, count in rows)
 

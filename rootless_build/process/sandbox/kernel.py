@@ -164,7 +164,7 @@ def write_only_below(paths: tuple[str, ...]) -> None:
     for path in paths:
         place = os.open(path, os.O_PATH | os.O_CLOEXEC)
         # A file has no files that could be moved.
-        allowed = _WRITE_FILE | (_REFER if os.path.isdir(path) else 0)  # noqa: PTH112
+        allowed = _WRITE_FILE | (_REFER if os.path.isdir(path) else 0)
         rule = allowed.to_bytes(8, "little") + place.to_bytes(4, "little")
         _call("landlock", _ADD_RULE, rules, 1, rule, 0)
         os.close(place)

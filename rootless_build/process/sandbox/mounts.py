@@ -63,13 +63,13 @@ def mount(box: Box) -> Layers:
         kernel.set_attributes(tree, _HARMLESS)
     for _, tree in kept:
         kernel.set_attributes(tree, kernel.NO_SUID | kernel.NO_DEVICES)
-    modes = {path: stat.S_IMODE(os.stat(path).st_mode) for path in box.private}  # noqa: PTH116
+    modes = {path: stat.S_IMODE(os.stat(path).st_mode) for path in box.private}
     lower = os.open(box.checkout, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     kernel.set_attributes("/", _HARMLESS)
     upper, checkout = _overlay(box, lower) if box.overlaid else (-1, [])
     trees = dict((*checkout, *shown, *kept))
     for path in sorted({*box.private, *trees}, key=_depth):
-        os.makedirs(path, exist_ok=True)  # noqa: PTH103 - a start of pathlib less
+        os.makedirs(path, exist_ok=True)
         if path in trees:
             kernel.attach(trees[path], path)
         else:
@@ -77,7 +77,7 @@ def mount(box: Box) -> Layers:
             kernel.mount("tmpfs", path, "tmpfs", kernel.NO_SUID | kernel.NO_DEVICES, options)
     for path, tree in devices:
         kernel.attach(tree, path)
-    if os.path.isdir(_QUEUES):  # noqa: PTH112 - as above
+    if os.path.isdir(_QUEUES):
         kernel.mount("tmpfs", _QUEUES, "tmpfs", _HARMLESS)
     kernel.mount("proc", "/proc", "proc", _HARMLESS | kernel.NO_PROGRAMS)
     return Layers(lower, upper, frozenset(in_private(box)))
@@ -92,8 +92,8 @@ def _overlay(box: Box, lower: int) -> tuple[int, list[tuple[str, int]]]:
     place = box.private[0]
     kernel.mount("tmpfs", place, "tmpfs", kernel.NO_SUID | kernel.NO_DEVICES, "mode=700")
     for name in ("upper", "work", "merged"):
-        os.mkdir(f"{place}/{name}")  # noqa: PTH102 - as above
-    os.chmod(f"{place}/upper", os.fstat(lower).st_mode & 0o7777)  # noqa: PTH101 - as above
+        os.mkdir(f"{place}/{name}")
+    os.chmod(f"{place}/upper", os.fstat(lower).st_mode & 0o7777)
     # A comma or a colon in a path would be read as a part of the options.
     os.fchdir(lower)
     options = f"lowerdir=.,upperdir={place}/upper,workdir={place}/work,userxattr"
@@ -107,4 +107,4 @@ def _overlay(box: Box, lower: int) -> tuple[int, list[tuple[str, int]]]:
 def in_private(box: Box) -> Iterator[str]:
     """The names in the private directories."""
     for place in box.private:
-        yield from (f"{place}/{name}" for name in os.listdir(place))  # noqa: PTH208 - as above
+        yield from (f"{place}/{name}" for name in os.listdir(place))

@@ -68,7 +68,7 @@ class Sandbox:
 
     @property
     def denials(self) -> tuple[str, ...]:
-        """What was denied, in words; nothing where there is no sandbox."""
+        """What the programs were denied, a sentence each; nothing where there is no sandbox."""
         kinds: dict[str, list[str]] = {}
         for kind, what in self._denied:
             kinds.setdefault(kind, []).append(what)
@@ -116,7 +116,7 @@ class Sandbox:
         private = [
             place
             for place in dict.fromkeys(map(os.path.realpath, self._private))
-            if os.path.isdir(place) and place not in {checkout, "/"}  # noqa: PTH112 - as below
+            if os.path.isdir(place) and place not in {checkout, "/"}
         ]
         inside = [_top(checkout, place) for place in private]
         wanted = (*inside, *self._named, *map(os.path.realpath, seen))
@@ -154,7 +154,7 @@ class Sandbox:
                 )
         finally:
             os.close(writer)
-            with open(reader, "rb") as pipe:  # noqa: PTH123 - a descriptor
+            with open(reader, "rb") as pipe:
                 said = pipe.read()
         report = cast("_Report", json.loads(said.partition(b"\n")[0] or _ENDED))
         if "failed" in report:
@@ -199,7 +199,7 @@ def _holds(place: str, others: Sequence[str]) -> bool:
 
 def _is_below(path: str, private: Sequence[str]) -> bool:
     """Whether it is a directory, and would be hidden."""
-    return any(path.startswith(f"{place}/") for place in private) and os.path.isdir(path)  # noqa: PTH112
+    return any(path.startswith(f"{place}/") for place in private) and os.path.isdir(path)
 
 
 def _top(path: str, place: str) -> str:
@@ -211,5 +211,5 @@ def _top(path: str, place: str) -> str:
 def _mounts_below(directory: str) -> Iterator[str]:
     for mount in mount_table.mounts():
         # What can't be reached can't be shown.
-        if mount.point.startswith(f"{directory}/") and os.path.exists(mount.point):  # noqa: PTH110
+        if mount.point.startswith(f"{directory}/") and os.path.exists(mount.point):
             yield mount.point

@@ -1,4 +1,4 @@
-"""What a program did in the sandbox, as is seen afterwards."""
+"""What a program did in the sandbox without being stopped, found after it has ended."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def network() -> Iterator[tuple[str, str]]:
     rows: list[list[str]] = []
     for name in ("snmp", "snmp6"):
         try:
-            with open(f"/proc/net/{name}") as file:  # noqa: PTH123 - pathlib is not needed here
+            with open(f"/proc/net/{name}") as file:
                 rows += [line.split() for line in file]
         except FileNotFoundError:
             continue  # without IPv6
@@ -44,7 +44,7 @@ def files(box: Box, layers: Layers) -> Iterator[tuple[str, str]]:
     seen = 0
     while waiting and seen < _MOST:
         inner = waiting.pop()
-        for name in sorted(os.listdir(f"/proc/self/fd/{layers.upper}/{inner}")):  # noqa: PTH208
+        for name in sorted(os.listdir(f"/proc/self/fd/{layers.upper}/{inner}")):
             seen += 1
             path = f"{inner}/{name}" if inner else name
             kind = os.stat(path, dir_fd=layers.upper, follow_symlinks=False).st_mode

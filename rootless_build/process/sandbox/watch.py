@@ -161,7 +161,7 @@ class Watch:
         if path.startswith(_LOOKS_UP_NAMES):
             return errno.ENOENT
         try:
-            found = os.stat(path)  # noqa: PTH116 - all here is told by names
+            found = os.stat(path)
         except OSError as error:
             return error.errno or errno.ENOENT
         if stat.S_ISSOCK(found.st_mode):
@@ -210,7 +210,7 @@ class Watch:
         if own or self._is_free(path):
             return False
         if kind == "program":
-            found = os.stat(path)  # noqa: PTH116 - as above
+            found = os.stat(path)
             other = found.st_mode & stat.S_ISUID and found.st_uid != self._user
             if other and os.access(path, os.X_OK):
                 self.deny("program", path)
@@ -241,7 +241,7 @@ class Watch:
 
 def _is_fifo(path: str) -> bool:
     try:
-        return stat.S_ISFIFO(os.stat(path).st_mode)  # noqa: PTH116 - as above
+        return stat.S_ISFIFO(os.stat(path).st_mode)
     except OSError:
         return False
 
@@ -251,7 +251,7 @@ def _family(address: bytes) -> int:
 
 
 def _memory(process: int, address: int, size: int) -> bytes:
-    with open(f"/proc/{process}/mem", "rb", buffering=0) as memory:  # noqa: PTH123 - as above
+    with open(f"/proc/{process}/mem", "rb", buffering=0) as memory:
         memory.seek(address)
         return memory.read(size)
 
@@ -261,7 +261,7 @@ def _below(process: int, directory: int | None, name: str) -> str:
     if name.startswith("/"):
         return name
     place = "cwd" if directory is None else f"fd/{directory}"
-    found = os.readlink(f"/proc/{process}/{place}")  # noqa: PTH115 - as above
+    found = os.readlink(f"/proc/{process}/{place}")
     return f"{found}/{name}" if name else found
 
 
@@ -274,11 +274,11 @@ def _real(path: str, process: int, *, last: bool) -> str:
         if found := _resolve(path):
             # A pipe or a socket has no path.
             return found if found.startswith("/") else path
-        if os.path.islink(path):  # noqa: PTH114 - as above
+        if os.path.islink(path):
             return os.path.realpath(path)
     parent, name = os.path.split(path.rstrip("/"))
     above = _resolve(parent or "/") or os.path.normpath(parent)
-    return os.path.join(above, name)  # noqa: PTH118 - as above
+    return os.path.join(above, name)
 
 
 def _resolve(path: str) -> str:
@@ -288,6 +288,6 @@ def _resolve(path: str) -> str:
     except OSError:
         return ""
     try:
-        return os.readlink(f"/proc/self/fd/{place}")  # noqa: PTH115 - as above
+        return os.readlink(f"/proc/self/fd/{place}")
     finally:
         os.close(place)

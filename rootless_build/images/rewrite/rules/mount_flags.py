@@ -20,7 +20,7 @@ def change_mounts(
     `anew` says of a mount's text whether it is to be written anew although it is the same mount.
     """
 
-    def done(flag: Flag) -> Flag:
+    def change_flag(flag: Flag) -> Flag:
         text = flag.value or ""
         before = mounts.parse(text)
         after = change(before)
@@ -28,5 +28,5 @@ def change_mounts(
             return flag
         return Flag("mount", str(after), flag.offset)
 
-    flags = tuple(done(flag) if flag.name == "mount" else flag for flag in instruction.flags)
+    flags = tuple(change_flag(flag) if flag.name == "mount" else flag for flag in instruction.flags)
     return None if flags == instruction.flags else (with_flags(instruction, flags),)
