@@ -31,6 +31,22 @@ def glossary() -> dict[str, re.Match[str]]:
     return {row["word"]: row for row in rows if row["word"] != "word"}
 
 
+QUESTIONS: Final = (
+    *("a docker flag", "a heredoc", "the staging directory", "a finding of the doctor"),
+    *('"why was this built again"', "the JSON log", "a secret", "a base image"),
+    *("an engine's error words", "the lock of a checkout", "provenance", "install", "bake files"),
+    *("HCL", "the sandbox", "`clean`"),
+)
+"""What a stranger asks, who has read CONTRIBUTING.md alone."""
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_contributing_says_where_to_look(question: str) -> None:
+    lines = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines()
+    rows = [line for line in lines if line.startswith(f"| {question}")]
+    assert [_PATH.findall(row) for row in rows if _PATH.search(row)] != []
+
+
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_path_that_a_document_names_is_there(document: str) -> None:
     named = set(_PATH.findall((ROOT / document).read_text(encoding="utf-8")))
