@@ -129,3 +129,26 @@ def _script_line(line: str) -> str:
 def script_joined(words: Iterable[str]) -> str:
     """A command of a script, its words quoted so."""
     return " ".join(map(script_quoted, words))
+
+
+def width(text: str) -> int:
+    """The columns of a terminal that a line takes."""
+    if text.isascii():
+        return len(text)
+    # Few lines are anything else: 9 ms.
+    from wcwidth import wcswidth  # noqa: PLC0415
+
+    columns: int = wcswidth(text)
+    return columns if columns >= 0 else len(text)  # control characters have none
+
+
+def cut(line: str, room: int) -> str:
+    """A line that takes no more columns than there is room for; what is left out is `…`."""
+    if width(line) <= room:
+        return line
+    columns = 0
+    for index, character in enumerate(line):
+        columns += width(character)
+        if columns >= room:
+            return f"{line[:index]}…"
+    return line

@@ -47,8 +47,6 @@ _PERSONS_WORDS: Final = {
     "date": "a date",
     "time": "a time",
 }
-_HEADER: Final = re.compile(r"\s*\[([^\[\]]+)\]\s*(?:#.*)?$")
-_KEY: Final = re.compile(r"\s*([\w\"'.-]+)\s*=")
 
 
 def load(project: Path, user_file: Path) -> Config:
@@ -148,6 +146,9 @@ class _Reader(Struct, frozen=True):
     text: str
 
     def error(self, keys: Sequence[str], message: str, hint: str = "") -> ConfigError:
+        # Only a mistake needs it.
+        from rootless_build.recipes.toml_places import line_of  # noqa: PLC0415
+
         where = f"{self.file}:{line_of(self.text, keys)}"
         return ConfigError(f"{where}: {'.'.join(keys)}: {message}", hint=hint)
 
@@ -260,28 +261,3 @@ def _for_people(said: str) -> str:
     """msgspec's "Expected `array`, got `str`", in the words of TOML."""
     text = re.sub(r"`(\w+)`", lambda word: _PERSONS_WORDS.get(word[1], word[1]), said)
     return text[:1].lower() + text[1:]
-
-
-def line_of(text: str, keys: Sequence[str]) -> int:
-    """The line, from 1, of the key, or of the nearest table above it that has a line of its own."""
-    table: tuple[str, ...] = ()
-    best, depth = 1, 0
-    wanted = tuple(keys)
-    for number, line in enumerate(text.splitlines(), 1):
-        header, key = _HEADER.match(line), _KEY.match(line)
-        if header:
-            table = _parts(header[1])
-            found = table
-        elif key:
-            found = table + _parts(key[1])
-        else:
-            continue
-        shared = min(len(found), len(wanted))
-        if found[:shared] == wanted[:shared] and shared > depth:
-            best, depth = number, shared
-    return best
-
-
-def _parts(dotted: str) -> tuple[str, ...]:
-    parts = re.findall(r"\"[^\"]*\"|'[^']*'|[^.]+", dotted)
-    return tuple(part.strip().strip("\"'") for part in parts)

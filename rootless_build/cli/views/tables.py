@@ -11,7 +11,7 @@ import msgspec
 
 from rootless_build.backend.discovery import Candidate
 from rootless_build.bundles import BundleFile, Report
-from rootless_build.model.text import shown
+from rootless_build.model.text import shown, width
 
 
 def bundles(files: Sequence[BundleFile]) -> str:
@@ -79,9 +79,11 @@ def backend_rows(
 
 def columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """The rows as left-aligned columns."""
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    widths = [max(map(width, column)) for column in zip(head, *rows, strict=True)]
     lines = (
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        "  ".join(
+            cell + " " * (widest - width(cell)) for cell, widest in zip(row, widths, strict=True)
+        ).rstrip()
         for row in (head, *rows)
     )
     return "\n".join(lines)

@@ -32,7 +32,7 @@ from rootless_build.model.events import (
     StepFinished,
     StepStarted,
 )
-from rootless_build.model.text import fit, shown
+from rootless_build.model.text import cut, fit, shown
 
 _LISTED_FILES: Final = 12
 _RECENT_LINES: Final = 64
@@ -174,7 +174,7 @@ class TextView:
                 columns = self._err.columns
                 if columns is not None:
                     room = max(columns - len(head) - len(" (cached)") - 1, 20)
-                    line = line if len(line) <= room else line[: room - 1] + "…"
+                    line = cut(line, room)
                 self._write(self._err, self._bold(head) + shown(line))
                 self._open = True
             case BuildState.CACHED:

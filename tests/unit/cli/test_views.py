@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rootless_build.cli.views import tables
 from rootless_build.cli.views.json import JsonView
 from rootless_build.cli.views.text import Sink, TextView, Verbosity, duration
 from rootless_build.model.errors import (
@@ -31,6 +32,7 @@ from rootless_build.model.events import (
     StepFinished,
     StepStarted,
 )
+from rootless_build.model.text import cut, width
 
 RUN: tuple[Event, ...] = (
     BackendChosen("podman", "4.3.1", "first choice"),
@@ -244,3 +246,22 @@ def test_the_json_log_is_one_object_a_line_for_every_event() -> None:
 )
 def test_durations(seconds: float, words: str) -> None:
     assert duration(seconds) == words
+
+
+def test_columns_are_those_of_the_terminal() -> None:
+    rows = [("漢字", "x"), ("e\u0301", "x"), ("abcd", "x")]
+    assert tables.columns(("", ""), rows).splitlines()[1:] == [
+        "漢字  x",
+        "e\u0301     x",
+        "abcd  x",
+    ]
+
+
+@pytest.mark.parametrize(
+    "line", ["漢字漢字漢字漢字漢字漢字", "plain text that is too long", "e\u0301" * 40]
+)
+def test_a_line_is_cut_to_the_columns_that_there_are(line: str) -> None:
+    found = cut(line, 11)
+    assert width(found) in {10, 11}
+    assert found.endswith("…")
+    assert cut("漢字", 4) == "漢字"
