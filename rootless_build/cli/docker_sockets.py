@@ -25,4 +25,4 @@ def with_docker_socket(plan: Plan, choice: Choice) -> tuple[Plan, str]:
     # Few plans mount something of the host's.
     from rootless_build.runner import docker_socket  # noqa: PLC0415
 
-    return docker_socket.provided(plan, choice.backend.name, os.environ)
+    return docker_socket.provide(plan, choice.backend.name, os.environ)

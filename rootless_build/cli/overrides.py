@@ -38,7 +38,7 @@ def override(command: Command, plan: Plan) -> Plan:
         if socket is not None:
             from rootless_build.runner import docker_socket  # noqa: PLC0415 - few plans need one
 
-            docker_socket.checked(socket, f"{named_by}, {socket}")
+            docker_socket.check(socket, f"{named_by}, {socket}")
             break
     made = apply(apply(plan, usual), given)
     return caller.marked(mount_points.with_worktrees(made))

@@ -121,7 +121,7 @@ class ContainerRun:
                     stack.enter_context(bundles.mount_point(wanted.directory))
                 staging = stack.enter_context(self._publisher.stage())
                 stack.enter_context(
-                    failed_files.kept_aside(staging, options.failed, engine, reporter)
+                    failed_files.keep_aside(staging, options.failed, engine, reporter)
                 )
                 step = mounts.staged(step, wanted.directory, staging.path)
             private = staging.path if staging else None
@@ -129,11 +129,11 @@ class ContainerRun:
                 mount_points.make_mount_points(step)
             if engine.remote:
                 step = mounts.without_bundles(step, private)
-            stack.enter_context(git_settings.changes_told(step, plan.project, reporter))
+            stack.enter_context(git_settings.tell_changes(step, plan.project, reporter))
             left = stack.enter_context(ContainerMayStay(reporter))
             container = stack.enter_context(engine.container(step, image))
             place = left_files.Place(plan.project, options.publishing, options.left)
-            with left_files.given_back(step, place, private, engine, reporter.notice):
+            with left_files.give_back_files(step, place, private, engine, reporter.notice):
                 ended = self._attend(container, stdio, reporter, runs, stays=staging is None)
             if ended.status:
                 raise failures.of_container(step, ended, reporter.last_words)

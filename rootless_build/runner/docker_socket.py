@@ -24,7 +24,7 @@ _DIRECTORIES: Final = frozenset({"/run", "/var/run"})
 _UNIX: Final = "unix://"
 
 
-def checked(path: Path, named_by: str) -> Path:
+def check(path: Path, named_by: str) -> Path:
     """The socket, if somebody answers; `named_by` is the option or the key with its value.
 
     Raises HostError, and UsageError for what is no socket.
@@ -39,7 +39,7 @@ def checked(path: Path, named_by: str) -> Path:
     return path
 
 
-def provided(plan: Plan, backend: str, environment: Mapping[str, str]) -> tuple[Plan, str]:
+def provide(plan: Plan, backend: str, environment: Mapping[str, str]) -> tuple[Plan, str]:
     """The plan with sockets that answer, and what is to be said of that, empty for nothing.
 
     With the backend docker, the daemon that DOCKER_HOST names is the one that is meant. Raises

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def kept_aside(
+def keep_aside(
     staging: Staging, place: Path | None, engine: Engine, reporter: StepReporter
 ) -> Iterator[None]:
     """A context that moves the staged files to `place` when a container in it fails.

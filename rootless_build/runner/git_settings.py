@@ -27,7 +27,7 @@ _LARGEST: Final = 1 << 20
 
 
 @contextmanager
-def changes_told(step: RunContainer, project: Path, reporter: StepReporter) -> Iterator[None]:
+def tell_changes(step: RunContainer, project: Path, reporter: StepReporter) -> Iterator[None]:
     """Tell which of them the container changed, where it can write them; also when it failed."""
     places = _writable(step, project)
     before = {place: _state(place) for place in places}

@@ -53,7 +53,7 @@ class Place(Struct, frozen=True):
 
 
 @contextmanager
-def given_back(
+def give_back_files(
     step: RunContainer, place: Place, staging: Path | None, engine: Engine, say: Say
 ) -> Iterator[None]:
     """While the step's container runs: what it leaves is seen to at the end, however it ended.

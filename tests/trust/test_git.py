@@ -18,7 +18,7 @@ from rootless_build.model import mounts
 from rootless_build.model.errors import BundlesError
 from rootless_build.model.plan import BindMount, Plan, RunContainer
 from rootless_build.runner import mount_points
-from rootless_build.runner.git_settings import changes_told
+from rootless_build.runner.git_settings import tell_changes
 from rootless_build.testing.recorder import Recorder
 
 IDENTITY = ("-c", "user.name=t", "-c", "user.email=t@t.invalid")
@@ -437,7 +437,7 @@ def test_what_is_linked_is_not_asked_for_where_there_is_a_git_directory(
 def told(project: Path, change: Callable[[], object], *given: BindMount) -> str:
     """What is said when a container with those mounts changes something."""
     recorder = Recorder()
-    with changes_told(RunContainer("i", mounts=given), project, recorder.reporter):
+    with tell_changes(RunContainer("i", mounts=given), project, recorder.reporter):
         change()
     return " ".join(notice.text for notice in recorder.notices)
 

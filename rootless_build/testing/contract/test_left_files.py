@@ -14,7 +14,7 @@ import pytest
 from rootless_build.backend.api import Engine, Image, Stdio
 from rootless_build.model.plan import BindMount, RunContainer
 from rootless_build.runner import left_files
-from rootless_build.runner.left_files import Place, given_back, settle
+from rootless_build.runner.left_files import Place, give_back_files, settle
 from rootless_build.testing.base_root import BASE
 from rootless_build.testing.cases import sh
 from rootless_build.testing.recorder import Recorder
@@ -49,7 +49,7 @@ def leave(engine: Engine, base_image: Image, project: Path) -> Leave:
                 ended = container.run(recorder.reporter, Stdio.CLOSED)
             else:
                 place = Place(project, lambda: nullcontext(True), None)
-                with given_back(step, place, None, engine, recorder.reporter.notice):
+                with give_back_files(step, place, None, engine, recorder.reporter.notice):
                     ended = container.run(recorder.reporter, Stdio.CLOSED)
         recorder.reporter.flush()
         assert ended.status == 0, recorder.stderr
@@ -233,11 +233,11 @@ def test_what_is_left_beside_another_run_waits_for_the_last(
     beside = Place(project, lambda: nullcontext(False), record)
     last = Place(project, lambda: nullcontext(not together), record)
     with ExitStack() as first, ExitStack() as second:
-        first.enter_context(given_back(step, beside, None, engine, recorder.reporter.notice))
+        first.enter_context(give_back_files(step, beside, None, engine, recorder.reporter.notice))
         container = first.enter_context(engine.container(step, base_image))
         assert container.run(recorder.reporter, Stdio.CLOSED).status == 0
         # For the second it is one that was there before.
-        second.enter_context(given_back(step, last, None, engine, others.reporter.notice))
+        second.enter_context(give_back_files(step, last, None, engine, others.reporter.notice))
         first.close()
         assert foreign(project) == {"file"}
         assert "out/file" in said(recorder, "given-back-later")
@@ -259,7 +259,7 @@ def test_where_nothing_can_be_put_on_record_it_is_named(
     )
     place = Place(project, lambda: nullcontext(False), tmp_path / "no/directory")
     with (
-        given_back(step, place, None, engine, recorder.reporter.notice),
+        give_back_files(step, place, None, engine, recorder.reporter.notice),
         engine.container(step, base_image) as container,
     ):
         assert container.run(recorder.reporter, Stdio.CLOSED).status == 0

@@ -77,7 +77,7 @@ def test_where_nobody_answers_it_is_said_with_what_to_do(
 ) -> None:
     plan = plan_of("/src", f"{place}/{source}")
     with pytest.raises(HostError, match="No such file or directory") as caught:
-        docker_socket.provided(plan, backend, {"XDG_RUNTIME_DIR": str(place)})
+        docker_socket.provide(plan, backend, {"XDG_RUNTIME_DIR": str(place)})
     assert caught.value.exit_code == 3
     assert f"docker's socket {place}/{source} mounted" in caught.value.message
     assert f"--docker-socket {place}/podman/podman.sock" in caught.value.hint
@@ -89,23 +89,23 @@ def test_a_socket_that_nobody_serves(place: Path) -> None:
     (place / "podman.sock").mkdir()
     for name in ("docker.sock", "podman.sock"):
         with pytest.raises(HostError, match="Connection refused"):
-            docker_socket.provided(plan_of(f"{place}/{name}"), "podman", {})
+            docker_socket.provide(plan_of(f"{place}/{name}"), "podman", {})
 
 
 def test_where_somebody_answers_nothing_is_changed(answering: Path) -> None:
     plan = plan_of("/src", str(answering))
-    assert docker_socket.provided(plan, "podman", {}) == (plan, "")
+    assert docker_socket.provide(plan, "podman", {}) == (plan, "")
 
 
 def test_the_daemon_of_dockers_own_client_is_taken_and_said(answering: Path, place: Path) -> None:
     plan = plan_of("/src", f"{place}/run/docker.sock")
     environment = {"DOCKER_HOST": f"unix://{answering}"}
-    changed, said = docker_socket.provided(plan, "docker", environment)
+    changed, said = docker_socket.provide(plan, "docker", environment)
     assert sources(changed) == ["/src", str(answering)]
     assert "the socket that DOCKER_HOST names" in said
     # Nobody has said that a container of podman's is to have it.
     with pytest.raises(HostError) as caught:
-        docker_socket.provided(plan, "podman", environment)
+        docker_socket.provide(plan, "podman", environment)
     assert f"one of yours answers: --docker-socket {answering}" in caught.value.hint
 
 
@@ -119,11 +119,11 @@ def test_the_directory_of_the_socket_is_only_spoken_of(
         raise FileNotFoundError(2, "No such file or directory", path)
 
     monkeypatch.setattr(docker_socket, "ping_socket", nobody)
-    same, said = docker_socket.provided(plan, "podman", {})
+    same, said = docker_socket.provide(plan, "podman", {})
     assert same == plan
     assert f"{directory} mounted, and no docker daemon answers at {directory}/docker.sock" in said
     monkeypatch.setattr(docker_socket, "ping_socket", lambda _: None)
-    assert docker_socket.provided(plan, "podman", {}) == (plan, "")
+    assert docker_socket.provide(plan, "podman", {}) == (plan, "")
 
 
 def test_another_is_only_taken_where_one_is_mounted(answering: Path) -> None:
