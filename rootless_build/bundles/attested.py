@@ -19,7 +19,15 @@ from msgspec import Struct, field
 from rootless_build.bundles import envelope, statement
 from rootless_build.bundles.provenance import naming, nearest
 from rootless_build.bundles.statement import NAME, OWN_NAMES, SIGNED, Claim, NoStatementError
-from rootless_build.files.tree import Entry, link_text, name_of, special, too_much
+from rootless_build.files.tree import (
+    Entry,
+    joined,
+    link_text,
+    name_of,
+    parent_of,
+    special,
+    too_much,
+)
 from rootless_build.model.text import shown
 
 Source = Callable[[Path, str], bytes]
@@ -54,10 +62,10 @@ class Attested(Struct):
 
 def unsigned(root: Path, where: str) -> bytes:
     """The statement as it lies in the bundle."""
-    return statement.read(root, os.path.join(where, NAME))  # noqa: PTH118 - a path in the tree
+    return statement.read(root, joined(where, NAME))
 
 
-def attested(
+def check_statements(
     root: Path,
     entries: Iterable[Entry],
     is_checksum_file: Callable[[str], bool],
@@ -73,11 +81,11 @@ def attested(
     complete: dict[str, bool] = {}
     named: set[str] = set()
     for entry in _files_called(NAME, tree):
-        where = os.path.dirname(entry.path)  # noqa: PTH120 - a path in the tree
+        where = parent_of(entry.path)
         complete[where] = True
         try:
             content = source(root, where)
-            claimed = statement.claims(statement.parsed(content))
+            claimed = statement.claims(statement.parse(content))
         except NoStatementError as error:
             found.problems[entry.path].append(str(error))
             # Nothing is known of what is in it, and that is told already.
@@ -213,11 +221,11 @@ def _signatures(
     if found.signed and not complete:
         found.problems["."].append("nothing in it has provenance that could be signed")
     for where, content in found.contents.items():
-        path = os.path.join(where, NAME)  # noqa: PTH118 - a path in the tree
+        path = joined(where, NAME)
         if found.signed and _unsigned(root, where) != content:
             found.problems[path].append("is not what was signed")
     for entry in _files_called(SIGNED, tree):
-        where = os.path.dirname(entry.path)  # noqa: PTH120 - a path in the tree
+        where = parent_of(entry.path)
         if where not in complete:
             found.problems[entry.path].append(f"there is no {NAME} beside it")
         elif not found.signed and _signed(root, entry.path) != _unsigned(root, where):

@@ -33,10 +33,10 @@ class Envelope(Struct, frozen=True):
 
 def read(root: Path, path: str) -> Envelope:
     """The envelope in a file of a bundle. Raises NoStatementError, PermissionError."""
-    return parsed(statement.read(root, path, _LARGEST))
+    return parse(statement.read(root, path, _LARGEST))
 
 
-def parsed(content: bytes) -> Envelope:
+def parse(content: bytes) -> Envelope:
     """One envelope, and nothing else. Raises NoStatementError."""
     values = sum(content.count(mark) for mark in (b",", b"[", b"{"))
     if len(content) > _LARGEST or values > _MOST_VALUES:
@@ -58,7 +58,7 @@ def parsed(content: bytes) -> Envelope:
     return Envelope(_bytes(found.get("payload")), kind, _bytes(signature.get("sig")))
 
 
-def written(payload: bytes, keyid: str, signature: bytes) -> bytes:
+def compose(payload: bytes, keyid: str, signature: bytes) -> bytes:
     """The envelope of a statement, as a line of a file `*.intoto.jsonl`."""
     envelope = {
         "payload": base64.b64encode(payload).decode(),

@@ -21,7 +21,13 @@ from msgspec import Struct
 
 from rootless_build.bundles.attested import Source
 from rootless_build.bundles.leftovers import restore
-from rootless_build.bundles.verification import AGAIN, Findings, Problem, is_checksum_file, verified
+from rootless_build.bundles.verification import (
+    AGAIN,
+    Findings,
+    Problem,
+    examine_bundles,
+    is_checksum_file,
+)
 from rootless_build.files import owner_rights
 from rootless_build.files.copying import copy_data
 from rootless_build.files.owner_rights import Owner, rights_of
@@ -33,6 +39,7 @@ from rootless_build.files.tree import (
     leads_out,
     link_text,
     open_inside,
+    parent_of,
     readable,
     real,
 )
@@ -126,7 +133,7 @@ def install(
                 f"there are no executables in {shown(directory)}",
                 hint="build them first: rbuild",
             )
-        findings = verified(root, entries, signed)
+        findings = examine_bundles(root, entries, signed)
     bad = findings.report().problems
     without = tuple(_without_provenance(start, executables, findings))
     if not unverified:
@@ -269,7 +276,7 @@ def _executables(root: Path, start: str, entries: tuple[Entry, ...]) -> list[_Ex
     if directories:
         chosen: dict[str, _Executable] = {}
         for directory in directories:
-            paths = sorted(path for path in modes if os.path.dirname(path) == directory)  # noqa: PTH120
+            paths = sorted(path for path in modes if parent_of(path) == directory)
             for executable in _short_names(root, paths):
                 chosen.setdefault(executable.name, executable)
         return list(chosen.values())

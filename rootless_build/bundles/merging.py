@@ -23,7 +23,7 @@ def merge_tree(source: Path, target: Path, place: Path) -> tuple[str, ...]:
     copied = place / "copied"
     copied.mkdir()
     copy_tree(source, copied, warnings)
-    _moved(copied, target)
+    _move_into(copied, target)
     return tuple(warnings)
 
 
@@ -73,7 +73,7 @@ def _mode(name: str, directory: int) -> int | None:
         return None
 
 
-def _moved(source: Path, target: Path) -> None:
+def _move_into(source: Path, target: Path) -> None:
     """Move what is in one directory into another, without recursion: trees may be deep."""
     filled: list[tuple[Path, Path, int]] = []
     pending = [(source, target)]
@@ -89,14 +89,14 @@ def _moved(source: Path, target: Path) -> None:
                 filled.append((entry, there, mode))
                 pending.append((entry, there))
             else:
-                _moved_over(entry, there, mode)
+                _move_over(entry, there, mode)
     # Last, as filling a directory changes its time; what is in it before itself.
     for entry, there, mode in reversed(filled):
         entry.chmod(stat.S_IMODE(mode))
         shutil.copystat(entry, there)
 
 
-def _moved_over(entry: Path, there: Path, mode: int) -> None:
+def _move_over(entry: Path, there: Path, mode: int) -> None:
     """Move one entry, with all that is in it, over what is there."""
     if there.is_symlink() or there.exists():
         if there.is_dir() and not there.is_symlink():

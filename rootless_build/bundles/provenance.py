@@ -25,8 +25,10 @@ from rootless_build.files.copying import copy_file
 from rootless_build.files.tree import (
     Entry,
     Snapshot,
+    joined,
     link_text,
     name_of,
+    parent_of,
     real,
     remove,
     walk,
@@ -171,7 +173,7 @@ def nearest(path: str, statements: Collection[str]) -> str | None:
 def _statements(root: Path) -> Iterator[tuple[str, Object]]:
     for entry in tuple(walk(root)):
         if name_of(entry.path) == NAME and (said := _read(root, entry.path)) is not None:
-            yield os.path.dirname(entry.path), said  # noqa: PTH120
+            yield parent_of(entry.path), said
 
 
 class _Found(Struct, frozen=True):
@@ -211,7 +213,7 @@ def _is_part(path: str, mode: int) -> bool:
 
 def _made(run: Run, bundle: str, found: _Found, said: Attestation) -> bytes | None:
     """The statement of a bundle; None where nothing was built."""
-    old = _read(run.current, os.path.join(bundle, NAME))  # noqa: PTH118 - a path in the tree
+    old = _read(run.current, joined(bundle, NAME))
     new = _statement(run, bundle, found, said, old) if found.written else _without(run, bundle, old)
     if new is None:
         return None
@@ -305,7 +307,7 @@ def _claims(old: Object) -> tuple[statement.Claim, ...]:
 
 def _signature(run: Run, bundle: str, made: bytes | None) -> list[str]:
     """A signature stays beside the statement that it is of, and beside no other."""
-    path = os.path.join(bundle, SIGNED)  # noqa: PTH118 - a path in the tree
+    path = joined(bundle, SIGNED)
     if not os.path.lexists(run.current / path):
         return []
     try:
@@ -329,7 +331,7 @@ def _write(file: Path, content: bytes, time: int | None) -> None:
 
 def _read(root: Path, path: str) -> Object | None:
     try:
-        return statement.parsed(statement.read(real(root), path))
+        return statement.parse(statement.read(real(root), path))
     except statement.NoStatementError:
         return None
 

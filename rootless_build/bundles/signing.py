@@ -30,9 +30,9 @@ from rootless_build.bundles import envelope
 from rootless_build.bundles.attested import Source
 from rootless_build.bundles.envelope import PAYLOAD_TYPE
 from rootless_build.bundles.statement import SIGNED, NoStatementError
-from rootless_build.bundles.verification import AGAIN, verified
+from rootless_build.bundles.verification import AGAIN, examine_bundles
 from rootless_build.files import plain
-from rootless_build.files.tree import directory_inside, real, writable
+from rootless_build.files.tree import directory_inside, joined, real, writable
 from rootless_build.model.errors import BundlesError, HostError, UsageError, reason
 from rootless_build.model.text import shown
 
@@ -93,7 +93,7 @@ def public_key(file: Path) -> PublicKey:
 def signed(payload: bytes, key: PrivateKey) -> bytes:
     """The file with the envelope of a statement."""
     made = dsse.Envelope(payload, PAYLOAD_TYPE, {}).sign(key)
-    return envelope.written(payload, made.keyid, bytes.fromhex(made.signature))
+    return envelope.compose(payload, made.keyid, bytes.fromhex(made.signature))
 
 
 def payload(found: envelope.Envelope, key: PublicKey, payload_type: str = PAYLOAD_TYPE) -> bytes:
@@ -116,7 +116,7 @@ def source(key: PublicKey) -> Source:
 
     def signed_statement(root: Path, where: str) -> bytes:
         try:
-            found = envelope.read(root, os.path.join(where, SIGNED))  # noqa: PTH118 - in the tree
+            found = envelope.read(root, joined(where, SIGNED))
             return payload(found, key)
         except NoStatementError as error:
             raise NoStatementError(f"{SIGNED} {error}") from error
@@ -134,7 +134,7 @@ def sign(directory: Path, key: PrivateKey, *, dry_run: bool = False) -> Iterator
     yielded before is signed.
     """
     root = real(directory)
-    findings = verified(root)
+    findings = examine_bundles(root)
     report, known = findings.report(), findings.provenance
     if report.problems:
         raise BundlesError(
@@ -161,7 +161,7 @@ def _written(root: Path, envelopes: dict[str, bytes]) -> Iterator[str]:
                 _replace(place, content)
         except OSError as error:
             raise HostError(
-                f"{shown(os.path.join(where, SIGNED))} can't be written: {reason(error)}",  # noqa: PTH118
+                f"{shown(joined(where, SIGNED))} can't be written: {reason(error)}",
                 finding="bundles-not-writable",
             ) from error
         yield where

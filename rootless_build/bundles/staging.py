@@ -40,6 +40,7 @@ from rootless_build.files.tree import (
     existing,
     inside,
     is_empty,
+    parent_of,
     readable,
     real,
     remove,
@@ -156,7 +157,7 @@ class Staging(Struct):
         files don't match their checksums or a bundle has nothing in it, HostError when something
         can't be read or moved; the bundles directory is then as it was.
         """
-        published = self._verified(attestation, asked, self.found)
+        published = self._check_and_attest(attestation, asked, self.found)
         with tell_publishing_errors(self.directory, "bundles-not-writable"):
             self._take_statements()
             if os.path.lexists(self.directory):
@@ -178,7 +179,7 @@ class Staging(Struct):
         container removed is removed where it is as it was. Raises as `publish`, and BundlesError
         where a name is a file of the container's and a directory of the others', or the reverse.
         """
-        published = self._verified(attestation, asked, snapshot(self.directory))
+        published = self._check_and_attest(attestation, asked, snapshot(self.directory))
         new = snapshot(self.path)
         written = [path for path, seen in new.items() if self.given.get(path) != seen]
         with tell_publishing_errors(self.directory, "bundles-not-writable"):
@@ -208,7 +209,7 @@ class Staging(Struct):
     def _lasting_statements(self, new: Snapshot) -> set[str]:
         """The statements, and signatures, of bundles that the container left as they were."""
         lasting = self._lasting_bundles(new)
-        return {path for path in _statements(self.found) if path.rpartition("/")[0] in lasting}
+        return {path for path in _statements(self.found) if parent_of(path) in lasting}
 
     def _lasting_bundles(self, new: Snapshot) -> set[str]:
         bundles = _attested(self.found)
@@ -267,13 +268,13 @@ class Staging(Struct):
                     with contextlib.suppress(OSError):  # somebody else's file is in it
                         os.rmdir(name, dir_fd=there)
 
-    def _verified(
+    def _check_and_attest(
         self,
         attestation: provenance.Attestation | None,
         asked: Collection[str],
         now: Snapshot,
     ) -> Published:
-        """What is staged is right, attested, and on the disk; `now` is what it is put beside."""
+        """Check what is staged, attest it, bring it to the disk; `now` is what it is put beside."""
         with readable(self.path):
             # The container may have changed it, and a directory that its owner can't write to
             # can't be moved.
@@ -319,7 +320,7 @@ def stage(directory: Path) -> Iterator[Staging]:
         private = Path(tempfile.mkdtemp(prefix=private_prefix(directory), dir=directory.parent))
     with hold(private):
         try:
-            yield _filled(directory, private / _NEW, warnings)
+            yield _fill(directory, private / _NEW, warnings)
         except BaseException as error:
             try:
                 remove(private)
@@ -350,7 +351,7 @@ def mount_point(directory: Path) -> Iterator[None]:
                 directory.rmdir()
 
 
-def _filled(directory: Path, new: Path, warnings: list[str]) -> Staging:
+def _fill(directory: Path, new: Path, warnings: list[str]) -> Staging:
     with tell_full_disk(directory, new.parent), readable(directory):
         found = snapshot(directory)
         new.mkdir()  # with the mode that the user's umask gives a new directory
@@ -381,4 +382,4 @@ def _statements(found: Snapshot) -> list[str]:
 
 def _attested(found: Snapshot) -> set[str]:
     """The directories that have statements."""
-    return {path.rpartition("/")[0] for path in _statements(found) if Path(path).name == NAME}
+    return {parent_of(path) for path in _statements(found) if Path(path).name == NAME}

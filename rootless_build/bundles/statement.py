@@ -120,7 +120,7 @@ def fits(content: bytes) -> bool:
     return len(content) <= LARGEST and values <= _MOST_VALUES
 
 
-def parsed(content: bytes) -> Object:
+def parse(content: bytes) -> Object:
     """The statement, which may be of any shape inside. Raises NoStatementError."""
     if not fits(content):
         raise NoStatementError("is too large for a statement")

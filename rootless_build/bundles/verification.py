@@ -23,7 +23,7 @@ from typing import BinaryIO, Final
 from msgspec import Struct, field
 
 from rootless_build.bundles import provenance
-from rootless_build.bundles.attested import Attested, Source, attested
+from rootless_build.bundles.attested import Attested, Source, check_statements
 from rootless_build.bundles.statement import OWN_NAMES
 from rootless_build.files.tree import (
     CHUNK,
@@ -35,6 +35,7 @@ from rootless_build.files.tree import (
     link_text,
     name_of,
     open_inside,
+    parent_of,
     readable,
     real,
     special,
@@ -123,17 +124,17 @@ def verify(directory: Path, source: Source | None = None) -> Report:
 
     `source`: as it was signed (`rootless_build.bundles.signing.source`).
     """
-    return verified(real(directory), source=source).report()
+    return examine_bundles(real(directory), source=source).report()
 
 
-def verified(
+def examine_bundles(
     root: Path, entries: tuple[Entry, ...] | None = None, source: Source | None = None
 ) -> Findings:
-    """The same in the making, with what provenance says of each file."""
+    """Hold files against their checksums, and against what provenance says of them."""
     with readable(root):
         entries = contents(root) if entries is None else entries
-        findings = _examined(root, entries)
-        found = attested(root, entries, is_checksum_file, source)
+        findings = _examine(root, entries)
+        found = check_statements(root, entries, is_checksum_file, source)
     for path, texts in found.problems.items():
         findings.problems[path] += texts
     findings.warnings += found.warnings
@@ -151,7 +152,7 @@ def verify_checksums(directory: Path) -> Report:
     """
     root = real(directory)
     with readable(root):
-        return _examined(root, tuple(walk(root))).report()
+        return _examine(root, tuple(walk(root))).report()
 
 
 def hollow(root: Path, changed: Collection[str], asked: Collection[str]) -> tuple[Problem, ...]:
@@ -195,10 +196,10 @@ def _leads_to(root: Path, link: str) -> bool:
 def examine(root: Path, entries: tuple[Entry, ...]) -> Findings:
     """`verify_checksums`, in the making, of what is in `root`, a real path."""
     with readable(root):
-        return _examined(root, entries)
+        return _examine(root, entries)
 
 
-def _examined(root: Path, entries: tuple[Entry, ...]) -> Findings:
+def _examine(root: Path, entries: tuple[Entry, ...]) -> Findings:
     findings = Findings()
     claims: list[Claim] = []
     for entry in entries:
@@ -321,7 +322,7 @@ def _reason(error: OSError | ValueError) -> str:
 
 
 def _warn(root: Path, entries: Iterable[Entry], claimed: set[str], findings: Findings) -> None:
-    hashed_directories = {os.path.dirname(path) for path in claimed}  # noqa: PTH120 - in the tree
+    hashed_directories = {parent_of(path) for path in claimed}
     for entry in entries:
         path, mode = entry.path, entry.status.st_mode
         if stat.S_ISLNK(mode):
@@ -337,6 +338,6 @@ def _warn(root: Path, entries: Iterable[Entry], claimed: set[str], findings: Fin
             and mode & 0o111
             and path not in claimed
             and not is_checksum_file(path)
-            and os.path.dirname(path) in hashed_directories  # noqa: PTH120 - a path in the tree
+            and parent_of(path) in hashed_directories
         ):
             findings.warnings.append(f"{shown(path)} has no checksum; others beside it have one")

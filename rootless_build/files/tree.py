@@ -44,6 +44,16 @@ def name_of(path: str) -> str:
     return path.rpartition("/")[2]
 
 
+def parent_of(path: str) -> str:
+    """The directory that a path in a tree is in, empty for the tree itself."""
+    return path.rpartition("/")[0]
+
+
+def joined(directory: str, name: str) -> str:
+    """The path in a tree of what is in a directory of it, which is empty for the tree itself."""
+    return f"{directory}/{name}" if directory else name
+
+
 def real(directory: Path) -> Path:
     """The path without links, also where a link leads to itself."""
     return Path(os.path.realpath(directory))  # Path.resolve raises RuntimeError before 3.13

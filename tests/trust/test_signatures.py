@@ -157,7 +157,7 @@ def test_rbuild_checks_what_openssl_signs(place: Path, kind: str) -> None:
         (place / "pae").write_bytes(pae("application/vnd.in-toto+json", payload))
         assert openssl(place, "-sign", "-inkey", "key", "-out", "sig") == 0
         signature = (place / "sig").read_bytes()
-        statement.with_name(SIGNED).write_bytes(envelope.written(payload, "mine", signature))
+        statement.with_name(SIGNED).write_bytes(envelope.compose(payload, "mine", signature))
     assert told(place / "bundles", place / "key.pub") == []
 
 
@@ -184,9 +184,9 @@ def test_the_vectors_of_the_specification(vector: Json) -> None:
     content = json.dumps(vector["envelope"]).encode()
     if vector["threshold"] == 2:
         with pytest.raises(NoStatementError, match="has 2 signatures"):
-            envelope.parsed(content)
+            envelope.parse(content)
         return
-    found = envelope.parsed(content)
+    found = envelope.parse(content)
     trusted, types = vector["trustedKeys"], vector["supportedPayloadTypes"]
     assert isinstance(trusted, list)
     assert isinstance(types, list)
@@ -438,7 +438,7 @@ shapes = st.recursive(
 @given(st.binary(max_size=80) | shapes.map(lambda value: json.dumps(value).encode()))
 def test_an_envelope_may_be_anything(content: bytes) -> None:
     try:
-        found = envelope.parsed(content)
+        found = envelope.parse(content)
     except NoStatementError:
         return
     with pytest.raises(NoStatementError):

@@ -82,7 +82,7 @@ def test_a_subject_that_says_nothing(said: Json, words: str) -> None:
 )
 def test_what_is_no_statement(content: str) -> None:
     with pytest.raises(NoStatementError, match=r"^is no in-toto statement$"):
-        statement.claims(statement.parsed(content.encode()))
+        statement.claims(statement.parse(content.encode()))
 
 
 def test_a_statement_without_subjects_claims_what_was_there_before() -> None:
@@ -91,7 +91,7 @@ def test_a_statement_without_subjects_claims_what_was_there_before() -> None:
     image: Json = {"name": "i", "digest": DIGEST, "annotations": {"role": "image"}}
     said = of(before=[image, "x", {"name": "n"}, earlier, unknown])
     assert [claim.path for claim in statement.claims(said)] == ["e", "u"]
-    assert statement.parsed(json.dumps(said).encode()) == said
+    assert statement.parse(json.dumps(said).encode()) == said
     with pytest.raises(NoStatementError):
         statement.claims(of(before=[image]))
     for broken in (of(before="x"), {**of(), "predicate": "x"}, {**of(), "predicate": {}}):
@@ -163,4 +163,4 @@ def test_a_statement_of_too_many_values_is_not_parsed() -> None:
     assert statement.fits(b",[{" * 200_000)
     assert not statement.fits(b",[{" * 200_000 + b",")
     with pytest.raises(NoStatementError, match=r"^is too large for a statement$"):
-        statement.parsed(b",[{" * 200_001)
+        statement.parse(b",[{" * 200_001)
