@@ -1,0 +1,82 @@
+"""What a plug-in finds in `rootless_build.backend`, and what it had imported from 0.1.0."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from rootless_build import backend, process
+from rootless_build.backend import api, bind_sources, caller, discovery, ownership
+from rootless_build.model import errors, events, plan
+from rootless_build.process import programs
+
+FORMER = {
+    "plan": plan,
+    "events": events,
+    "errors": errors,
+    "ownership": ownership,
+    "bind_sources": bind_sources,
+    "caller": caller,
+    "registry": discovery,
+}
+PUBLIC = {
+    f"{module.__name__}.{name}": (name, found)
+    for module in (api, plan, events, errors)
+    for name, found in vars(module).items()
+    if not name.startswith("_") and getattr(found, "__module__", None) == module.__name__
+}
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_the_backend_room_shows_all_that_a_plug_in_needs(name: str) -> None:
+    short, found = PUBLIC[name]
+    assert getattr(backend, short) is found
+
+
+@pytest.mark.parametrize(
+    "name", ["plan", "events", "errors", "programs", "identity", "terminal", "caller"]
+)
+def test_and_the_modules_that_help_it(name: str) -> None:
+    assert isinstance(getattr(backend, name), ModuleType)
+    assert getattr(backend, name).__name__.endswith(f".{name}")
+
+
+def test_a_name_that_is_nowhere_is_an_error() -> None:
+    for room in (backend, process):
+        with pytest.raises(AttributeError, match="no attribute 'nowhere'"):
+            getattr(room, "nowhere")  # noqa: B009 - a type checker knows that it is not there
+
+
+@pytest.mark.parametrize("name", FORMER)
+def test_a_module_of_0_1_0_is_the_one_that_it_became_and_says_so(name: str) -> None:
+    with pytest.warns(DeprecationWarning, match=rf"rootless_build\.{name} is .*goes with 0\.3\.0"):
+        former = importlib.import_module(f"rootless_build.{name}")
+    assert former is FORMER[name]
+    # It warns whoever comes first; a later test is to find it as it was.
+    del sys.modules[f"rootless_build.{name}"]
+
+
+def test_an_import_of_0_1_0_names_the_line_that_has_it(tmp_path: Path) -> None:
+    plug_in = tmp_path / "plug_in.py"
+    plug_in.write_text("from rootless_build.plan import RunContainer\n")
+    done = subprocess.run(
+        [sys.executable, "-W", "always", plug_in], capture_output=True, text=True, check=True
+    )
+    assert done.stderr.startswith(f"{plug_in}:1: DeprecationWarning: rootless_build.plan is ")
+
+
+@pytest.mark.parametrize("name", ["capture", "stream", "service", "ProgramNotFoundError"])
+def test_what_process_had_itself_is_in_programs(name: str) -> None:
+    with pytest.warns(DeprecationWarning, match=f"process.programs.{name} since 0.2.0"):
+        assert getattr(process, name) is getattr(programs, name)
+
+
+def test_every_package_is_typed() -> None:
+    root = Path(__file__).parents[3]
+    packages = [root / "rootless_build", *(root / "backends").glob("rbuild_*")]
+    assert [package.name for package in packages if not (package / "py.typed").exists()] == []
