@@ -1,0 +1,57 @@
+"""The contract suite as a backend in a distribution of its own runs it: from rbuild's wheel."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+TOY = ROOT / "tests" / "data" / "toy-backend"
+SUITE = "rootless_build.testing.contract"
+PARTS = [f"{SUITE}.{part}" for part in ("test_backend", "test_copy_out", "test_exit")]
+"""Those that the toy passes; it has no images worth the name."""
+TYPED = """
+import importlib.metadata
+files = importlib.metadata.files("rootless-build")
+print(*sorted(file.parts[0] for file in files if file.name == "py.typed"))
+"""
+RESULT = re.compile(r"(\d+) passed, (\d+) skipped")
+
+
+def said(*argv: str | Path, directory: Path) -> str:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    done = subprocess.run(
+        argv, cwd=directory, env=own, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_backend_of_another_distribution_is_held_against_the_suite(tmp_path: Path) -> None:
+    """A toy over unshare(1). What it can't do it says, and these tests are skipped."""
+    said(sys.executable, "-m", "venv", "venv", directory=tmp_path)
+    python = tmp_path / "venv/bin/python"
+    pip = (python, "-m", "pip", "--disable-pip-version-check", "--quiet")
+    said(*pip, "wheel", "--no-deps", "--wheel-dir", "wheels", ROOT, TOY, directory=tmp_path)
+    said(*pip, "install", "--find-links", "wheels", "rbuild-toy", directory=tmp_path)
+    pytest = (
+        python,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "rootless_build.testing",
+    )
+    chosen = ("--backend", "toy", "--partial", "-k", "not from_outside", "--pyargs", *PARTS)
+    shown = said(*pytest, *chosen, directory=tmp_path)
+    found = RESULT.search(shown)
+    assert found, shown
+    assert int(found[1]) > 20, shown
+    packages = said(python, "-c", TYPED, directory=tmp_path).split()
+    plug_ins = [package.name for package in (ROOT / "backends").iterdir()]
+    assert packages == sorted(["rootless_build", *plug_ins])
