@@ -39,7 +39,7 @@ class Planned:
 
     def expand(self, step: Unexpanded, on_output: programs.OnOutput) -> Plan:
         """The plan with what the step is now in its place. Raises RecipeError, UsageError."""
-        self._recipe = recipes.expanded(self._recipe, step, on_output, self._config)
+        self._recipe = recipes.expand(self._recipe, step, on_output, self._config)
         self.plan = self._shape(self._recipe)
         return self.plan
 

@@ -79,13 +79,13 @@ def read(request: Request, config: Config) -> Plan:
         return containers.shell(_recipe(request, config), target)
 
 
-def expanded(plan: Plan, step: Unexpanded, on_output: programs.OnOutput, config: Config) -> Plan:
+def expand(plan: Plan, step: Unexpanded, on_output: programs.OnOutput, config: Config) -> Plan:
     """The plan that `read` gave, with what the step is now in its place."""
     # Few plans have such a step.
     from rootless_build.recipes import containers  # noqa: PLC0415
     from rootless_build.recipes.make import expansion  # noqa: PLC0415
 
-    made, notes = expansion.expanded(step, on_output)
+    made, notes = expansion.expand(step, on_output)
     marked = always.marked(replace(plan, steps=made), config.targets)
     steps = containers.expanded(step, marked.steps, plan)
     return make_recipe.with_expanded(plan, step, steps, notes)

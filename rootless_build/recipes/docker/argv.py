@@ -381,7 +381,7 @@ def _bake(line: _Line, targets: list[str]) -> tuple[tuple[Step, ...], tuple[str,
 def _tag(line: _Line, rest: list[str]) -> TagImage:
     if len(rest) != 2:
         raise line.refused(f"docker tag takes an image and its new name, not {len(rest)} words")
-    image, name = (_checked(line, word) for word in rest)
+    image, name = (_check_name(line, word) for word in rest)
     if "@" in name:
         raise line.refused(f"docker tag: {name} has a digest, which nobody can give an image")
     return TagImage(image, name, origin=line.context.origin)
@@ -390,10 +390,10 @@ def _tag(line: _Line, rest: list[str]) -> TagImage:
 def _pull(line: _Line, rest: list[str]) -> PullImage:
     if len(rest) != 1:
         raise line.refused(f"docker pull takes one image, and there are {len(rest)}")
-    return PullImage(_checked(line, rest[0]), origin=line.context.origin)
+    return PullImage(_check_name(line, rest[0]), origin=line.context.origin)
 
 
-def _checked(line: _Line, name: str) -> str:
+def _check_name(line: _Line, name: str) -> str:
     try:
         references.check(name)
     except RecipeError as error:

@@ -91,19 +91,19 @@ def _bundles(
     return None if found is None or _UNKNOWN in str(found.directory) else found
 
 
-def expanded(
+def expand(
     step: Unexpanded, on_output: programs.OnOutput
 ) -> tuple[tuple[Step, ...], tuple[str, ...]]:
     """What the command is now, and notes. Raises RecipeError for what is no step, and
     StepFailedError where the shell does not come to call docker.
     """
-    call = _recorded(step, on_output)
+    call = _record(step, on_output)
     origin = step.origin or Origin("")
     context = argv.Context(call.directory, call.environment, origin)
     return argv.steps(argv.of_program((step.program, *call.words)), context)
 
 
-def _recorded(step: Unexpanded, on_output: programs.OnOutput) -> Recorded:
+def _record(step: Unexpanded, on_output: programs.OnOutput) -> Recorded:
     directory = run.directory_for_programs()
     with (
         private_directory(directory) as place,

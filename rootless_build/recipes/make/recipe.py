@@ -246,7 +246,7 @@ def _step(
     if why:
         unexpanded = expansion.planned(part, environment, setting.shell, why, origin, project)
         return [*entered, unexpanded], _without_effect(line, part, origin, [unexpanded])
-    words, assigned = shell_line.expanded(
+    words, assigned = shell_line.expand(
         part.docker, place, environment, setting.shell, logical, before.looking
     )
     context = argv.Context(part.directory, {**environment, **assigned}, origin)

@@ -1,7 +1,7 @@
 """Asks GNU make what it would run, with a stand-in for docker first on PATH.
 
 One `make --dry-run --trace`: the printed recipe lines with the place each comes from, and the
-environment that make would give them (`make_probe`). Where targets may have variables of their
+environment that make would give them (`probe`). Where targets may have variables of their
 own, or make starts make, a second run asks for the environment of each target. The goals stay the
 user's own.
 """

@@ -78,7 +78,7 @@ def _is_usual(shell: Sequence[str]) -> bool:
     return os.access(program, os.X_OK) and all(map(_USUAL_FLAG.fullmatch, flags))
 
 
-def expanded(
+def expand(
     simple: Simple,
     directory: Path,
     environment: Mapping[str, str],

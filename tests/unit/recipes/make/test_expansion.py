@@ -90,7 +90,7 @@ def by_rbuild(project: MakeProject, place: Path, *, goes_on: bool = False) -> Do
         step = plan.steps[number]
         try:
             if isinstance(step, Unexpanded):
-                plan = recipes.expanded(plan, step, silent, Config())
+                plan = recipes.expand(plan, step, silent, Config())
                 continue
         except StepFailedError:
             if not goes_on:
@@ -420,7 +420,7 @@ def test_words_may_ask_whether_there_is_a_terminal_and_wait_for_nobody(
     project.write("all:\n    docker run i $$(cat ver; [ -t 0 ] && echo is one; cat <&0)\n")
     (step,) = project.steps()
     assert isinstance(step, Unexpanded)
-    ((made,), _) = expansion.expanded(step, silent)
+    ((made,), _) = expansion.expand(step, silent)
     assert isinstance(made, RunContainer)
     assert made.command == ("1", "is", "one")
 

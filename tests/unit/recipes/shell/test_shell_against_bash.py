@@ -179,7 +179,7 @@ def done_by_rbuild(bench: Bench, text: str, shell: tuple[str, ...]) -> list[Call
     planned = [
         (
             part,
-            shell_line.expanded(part.docker, part.directory, bench.given(part), shell)
+            shell_line.expand(part.docker, part.directory, bench.given(part), shell)
             if part.docker
             else None,
         )

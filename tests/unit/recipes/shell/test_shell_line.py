@@ -33,7 +33,7 @@ def expanded(
 ) -> tuple[tuple[str, ...], dict[str, str]]:
     (part,) = parts(line, directory, **environment)
     assert part.docker is not None
-    return shell_line.expanded(part.docker, directory, {"PATH": PATH, **environment}, SHELL)
+    return shell_line.expand(part.docker, directory, {"PATH": PATH, **environment}, SHELL)
 
 
 def words(line: str, directory: Path = HERE, **environment: str) -> tuple[str, ...]:
@@ -294,7 +294,7 @@ def test_what_a_login_shell_says_is_no_word(tmp_path: Path) -> None:
     (part,) = parts("docker run i")
     assert part.docker is not None
     environment = {"PATH": PATH, "HOME": str(tmp_path)}
-    found, _ = shell_line.expanded(part.docker, tmp_path, environment, ("/bin/sh", "-lc"))
+    found, _ = shell_line.expand(part.docker, tmp_path, environment, ("/bin/sh", "-lc"))
     assert found == ("docker", "run", "i")
 
 
@@ -404,7 +404,7 @@ def test_the_terminal_is_rbuilds_own(question: str, terminal: bool) -> None:
         "import sys; from pathlib import Path; from rootless_build.recipes.shell import line as s\n"
         "e = {'PATH': sys.argv[2]}\n"
         "(p,) = s.parts(sys.argv[1], Path('/'), e)\n"
-        "print(*s.expanded(p.docker, Path('/'), e, ('sh', '-c'))[0])"
+        "print(*s.expand(p.docker, Path('/'), e, ('sh', '-c'))[0])"
     )
     controller, worker = pty.openpty()
     try:
@@ -451,7 +451,7 @@ def test_what_the_recipes_own_shell_cannot_read_is_refused(rest: str) -> None:
     docker, _ = parts(f"docker run i && {rest}")
     assert docker.docker is not None
     with pytest.raises(NotSimpleError, match="the shell can't expand it"):
-        shell_line.expanded(docker.docker, HERE, {"PATH": PATH}, ("dash", "-c"))
+        shell_line.expand(docker.docker, HERE, {"PATH": PATH}, ("dash", "-c"))
 
 
 # --- lines with several commands ------------------------------------------------------------------
@@ -535,7 +535,7 @@ def test_cd_to_what_is_not_there_is_refused(tmp_path: Path) -> None:
     (part,) = parts("cd none && docker build .", tmp_path)
     assert part.docker is not None
     with pytest.raises(NotSimpleError, match="none is not there"):
-        shell_line.expanded(part.docker, part.directory, {}, SHELL)
+        shell_line.expand(part.docker, part.directory, {}, SHELL)
 
 
 # --- make -----------------------------------------------------------------------------------------
