@@ -1,4 +1,4 @@
 """Base images of the distribution's own packages, where no registry answers.
 
-Start with `packages`.
+Start with `packages`, which makes one, and `substitutes`, which takes one for a build.
 """

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from plumbum import local
 
-from rootless_build.images.bases import golang, packages
+from rootless_build.images.bases import golang, mmdebstrap, packages
 from rootless_build.images.bases.golang import Toolchain
-from rootless_build.images.bases.packages import AptHost, BaseImage
+from rootless_build.images.bases.mmdebstrap import AptHost, BaseImage
 from rootless_build.model.errors import HostError, StepFailedError, UsageError
 from rootless_build.process import programs
 
@@ -52,13 +52,13 @@ BOOKWORM = AptHost("debian", "bookworm", DEBIAN, CONFIGURATION)
 
 def sources(image: str, host: AptHost) -> list[str]:
     """The mirrors given to the tool, without options such as signed-by."""
-    words = packages.command(packages.parse(image), Path("/tmp/root.tar"), host)
+    words = mmdebstrap.command(packages.parse(image), Path("/tmp/root.tar"), host)
     after = words[words.index("/tmp/root.tar") + 1 :]
     return [" ".join(p for p in word.split() if not p.startswith("[")) for word in after]
 
 
 def options(host: AptHost) -> list[str]:
-    words = packages.command(packages.parse("debian:bookworm"), Path("/tmp/root.tar"), host)
+    words = mmdebstrap.command(packages.parse("debian:bookworm"), Path("/tmp/root.tar"), host)
     return [w for w in words if w.startswith(("--aptopt", "--customize"))]
 
 
@@ -147,9 +147,7 @@ def test_a_release_that_is_newer_than_rbuild_is_known_where_the_host_knows_it(
     )
     monkeypatch.setattr(packages, "_SERIES", tmp_path)
     assert packages.parse("debian:forward").suite == "forward"
-    monkeypatch.setattr(
-        packages, "_os_release", lambda: {"ID": "debian", "VERSION_CODENAME": "own"}
-    )
+    monkeypatch.setattr(packages, "os_release", lambda: {"ID": "debian", "VERSION_CODENAME": "own"})
     assert packages.parse("debian:own").suite == "own"
 
 
@@ -231,7 +229,7 @@ def test_buildpack_deps(image: str, distribution: str, suite: str, has: str, lac
     assert made.local_reference == f"localhost/{image}" + ("" if ":" in image else ":latest")
     assert has in made.packages
     assert lacks not in made.packages
-    (included,) = (w for w in packages.command(made, Path("/t"), AptHost()) if "--include" in w)
+    (included,) = (w for w in mmdebstrap.command(made, Path("/t"), AptHost()) if "--include" in w)
     assert {"ca-certificates", has} <= set(included.removeprefix("--include=").split(","))
 
 
@@ -331,7 +329,7 @@ def test_go_of_the_distribution_is_a_link(tmp_path: Path) -> None:
 def test_without_the_tool_the_user_is_told_what_to_install(tmp_path: Path) -> None:
     nowhere = local.env(PATH=str(tmp_path))
     with nowhere, pytest.raises(HostError, match="mmdebstrap") as missing:
-        packages.make_archive(packages.parse("debian:12"), tmp_path / "root.tar", lambda *_: None)
+        mmdebstrap.make_archive(packages.parse("debian:12"), tmp_path / "root.tar", lambda *_: None)
     assert missing.value.finding == "no-mmdebstrap"
     assert "apt-get install mmdebstrap" in missing.value.hint
 
@@ -342,11 +340,11 @@ def test_a_mirror_that_does_not_answer_is_named_and_nothing_remains(
 ) -> None:
     targets = "http://127.0.0.1:1/debian|bookworm|main|Debian\n"
     apt = AptHost("debian", "bookworm", targets, 'Acquire::Retries "0";')
-    monkeypatch.setattr(packages, "host", lambda: apt)
+    monkeypatch.setattr(mmdebstrap, "host", lambda: apt)
     (tmp_path / "root.tar").write_text("what was there")
     seen: list[bytes] = []
     with pytest.raises(StepFailedError, match="debian:bookworm") as failed:
-        packages.make_archive(
+        mmdebstrap.make_archive(
             packages.parse("debian:12"), tmp_path / "root.tar", lambda data, _: seen.append(data)
         )
     assert "127.0.0.1" in failed.value.engine_words
@@ -374,7 +372,7 @@ def pretended(script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
         f'#!/bin/sh\n[ "$1" != --unshare-helper ] || exec {real} "$@"\n{script}\nexit 1\n'
     )
     program.chmod(0o755)
-    monkeypatch.setattr(packages, "host", lambda: BOOKWORM)
+    monkeypatch.setattr(mmdebstrap, "host", lambda: BOOKWORM)
     with local.env(PATH=f"{program.parent}:{os.environ['PATH']}"):
         yield
 
@@ -384,7 +382,7 @@ def test_nothing_of_the_tools_temporary_files_stays(
 ) -> None:
     script = 'mkdir -m 500 -p "$TMPDIR/mmdebstrap.gpghome.x/below"'
     with pretended(script, tmp_path, monkeypatch), pytest.raises(StepFailedError):
-        packages.make_archive(packages.parse("debian:12"), tmp_path / "root.tar", lambda *_: None)
+        mmdebstrap.make_archive(packages.parse("debian:12"), tmp_path / "root.tar", lambda *_: None)
     assert list(temporary.iterdir()) == []
 
 
@@ -404,7 +402,7 @@ def test_files_of_subordinate_uids_do_not_stay_either(
         pretended(script, tmp_path, monkeypatch),
         pytest.raises(StepFailedError) as caught,
     ):
-        packages.make_archive(packages.parse("debian:12"), tmp_path / "root.tar", lambda *_: None)
+        mmdebstrap.make_archive(packages.parse("debian:12"), tmp_path / "root.tar", lambda *_: None)
     assert caught.value.status == 1
     assert not hasattr(caught.value, "__notes__")
     assert list(temporary.iterdir()) == []
