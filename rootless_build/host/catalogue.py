@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Final
 
 from rootless_build.model.errors import UsageError
+from rootless_build.model.nearest import USUAL, nearest
 
 BACKGROUND: Final = {
     # --- user
@@ -228,8 +228,8 @@ def explain(finding: str) -> str:
     """The background of a finding. Raises UsageError when there is none of that id."""
     if finding in BACKGROUND:
         return BACKGROUND[finding]
-    near = difflib.get_close_matches(finding, BACKGROUND, 1)
+    near = nearest(finding, BACKGROUND, USUAL)
     raise UsageError(
         f"there is no finding {finding!r}",
-        hint=f"did you mean {near[0]}?" if near else "rbuild doctor -v names those of this host",
+        hint=f"did you mean {near}?" if near else "rbuild doctor -v names those of this host",
     )

@@ -8,16 +8,21 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+USUAL: Final = 0.6
+"""difflib's own likeness."""
+_STRICT: Final = 0.7
 _MOST: Final = 10
 """Files that are named where none is near."""
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The known word that is nearly the same; empty for none."""
+def nearest(word: str, known: Iterable[str], least: float = _STRICT) -> str:
+    """The known word that is nearly the same; empty for none. `least`: how like it has to be, from
+    0 to 1: the words of a recipe may be guessed at more freely than those that name a command.
+    """
     # Only a mistake needs it.
     import difflib  # noqa: PLC0415
 
-    near = difflib.get_close_matches(word, list(known), 1, 0.7)
+    near = difflib.get_close_matches(word, list(known), 1, least)
     return near[0] if near else ""
 
 

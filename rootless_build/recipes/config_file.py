@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
@@ -18,6 +17,7 @@ from msgspec import Struct
 
 from rootless_build.files import plain
 from rootless_build.model.errors import ConfigError, reason
+from rootless_build.model.nearest import USUAL, nearest
 from rootless_build.model.plan import Pairs
 from rootless_build.model.structs import replace
 from rootless_build.recipes.config import (
@@ -160,8 +160,8 @@ class _Reader(Struct, frozen=True):
         values: dict[str, object] = {}
         for key, value in table.items():
             if key not in known:
-                near = difflib.get_close_matches(key, known, 1)
-                hint = f"did you mean {near[0]}?" if near else self._where_it_belongs(kind, key)
+                near = nearest(key, known, USUAL)
+                hint = f"did you mean {near}?" if near else self._where_it_belongs(kind, key)
                 message = f"no such key; known here: {', '.join(known)}"
                 raise self.error((*keys, key), message, hint)
             values[known[key]] = self._value(hints[known[key]], value, (*keys, key))
@@ -229,9 +229,9 @@ class _Reader(Struct, frozen=True):
         if value in known:
             return value
         *others, last = known
-        near = difflib.get_close_matches(value, known, 1)
+        near = nearest(value, known, USUAL)
         message = f"it is {', '.join(others)} or {last}, not {value!r}"
-        raise self.error(keys, message, f"did you mean {near[0]}?" if near else "")
+        raise self.error(keys, message, f"did you mean {near}?" if near else "")
 
     def _converted(self, value: object, kind: type[Value], keys: tuple[str, ...]) -> Value:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
@@ -12,6 +11,7 @@ from rootless_build.images.containerfile import mounts
 from rootless_build.images.containerfile.parser import heredoc_of, logical_words
 from rootless_build.images.containerfile.syntax import Containerfile, Flag, Instruction
 from rootless_build.images.containerfile.words import WordError, expand, raw_words
+from rootless_build.model import nearest as likely
 from rootless_build.model.errors import ContainerfileError
 from rootless_build.model.text import shown
 
@@ -80,8 +80,8 @@ def error(
 def nearest(word: str, known: Iterable[str]) -> str:
     """`did you mean …?`, or what there is."""
     names = tuple(known)
-    near = difflib.get_close_matches(word, names, 1, 0.5)
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}"
+    near = likely.nearest(word, names, 0.5)
+    return f"did you mean {near}?" if near else f"known are {', '.join(names)}"
 
 
 def check_instruction(file: Containerfile, instruction: Instruction) -> None:

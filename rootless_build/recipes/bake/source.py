@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Final
 
 from msgspec import Struct
 
+from rootless_build.model import nearest as likely
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.plan import Origin
 
@@ -68,7 +68,7 @@ def passed_over(place: Place, what: str, hint: str = "") -> str:
 def nearest(word: str, known: Iterable[str]) -> str:
     """`did you mean …?`, or what there is; empty where nothing is known."""
     names = sorted(known)
-    near = difflib.get_close_matches(word, names, 1)
+    near = likely.nearest(word, names, likely.USUAL)
     if near:
-        return f"did you mean {near[0]}?"
+        return f"did you mean {near}?"
     return f"known are {', '.join(names)}" if 0 < len(names) <= 12 else ""

@@ -6,7 +6,6 @@ own that the flags of `docker run` end at the image.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
 import re
@@ -19,6 +18,7 @@ from msgspec import Struct
 
 from rootless_build.model import outputs, references
 from rootless_build.model.errors import RecipeError
+from rootless_build.model.nearest import USUAL, nearest
 from rootless_build.model.plan import (
     BuildImage,
     BuildOutput,
@@ -282,8 +282,8 @@ def _apply(
 
 
 def _unknown(line: _Line, command: str, written: str, known: Mapping[str, Flag]) -> RecipeError:
-    near = difflib.get_close_matches(written.lstrip("-"), known, 1)
-    hint = f"did the recipe mean --{near[0]}?" if near else ""
+    near = nearest(written.lstrip("-"), known, USUAL)
+    hint = f"did the recipe mean --{near}?" if near else ""
     return line.refused(f"{command} has no flag {written} that rbuild knows", hint)
 
 
