@@ -108,3 +108,8 @@ def test_a_large_ignored_directory_is_not_looked_into() -> None:
     match = Rules("node_modules\n!src/node_modules/keep").match("node_modules")
     assert match.left_out
     assert not match.look_below
+
+
+def test_below_what_is_left_out_for_good_nothing_is_looked_for() -> None:
+    assert Rules("b\n!?\nb").match("b") == (True, False)
+    assert Rules("b\n!b/c\nb/d").match("b") == (True, True)

@@ -166,3 +166,11 @@ def test_a_file_that_can_not_be_read_is_an_error(root: Path) -> None:
     (root / "top").chmod(0)
     with pytest.raises(PermissionError):
         tree.scan(root)
+
+
+def test_a_root_that_is_a_file_counts_by_its_content(tmp_path: Path) -> None:
+    digests = set()
+    for content in ("one", "other", "one"):
+        (tmp_path / "file").write_text(content)
+        digests.add(tree.scan(tmp_path / "file").digest)
+    assert len(digests) == 2

@@ -18,10 +18,12 @@ from rootless_build.freshness import fingerprints
 from rootless_build.freshness.plan_freshness import PlanFreshness
 from rootless_build.freshness.records import Records
 from rootless_build.freshness.snapshots import LateSnapshot
+from rootless_build.freshness.verdict import Dirty
 from rootless_build.model.errors import ImageBuildError
 from rootless_build.model.events import Event, Level, Notice, StepFinished, StepReporter
 from rootless_build.model.plan import (
     BuildImage,
+    BuildOutput,
     Bundles,
     HostCommand,
     Origin,
@@ -394,8 +396,6 @@ def test_something_that_can_not_be_looked_at_is_no_reason_to_fail(project: Proje
 def test_an_output_directory_is_part_of_what_a_build_made(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from rootless_build.model.plan import BuildOutput  # noqa: PLC0415
-
     out = project.root / "bundles"
     step = replace(project.build, tags=(), outputs=(BuildOutput("local", (("dest", str(out)),)),))
     assert run(project, step)[0][0]
@@ -529,3 +529,34 @@ def test_why_builds_and_containers_are_always_done(project: Project) -> None:
     assert reasons(run(project, container, bundles=False, explain=True)[1]) == [
         "it makes no bundles"
     ]
+
+
+def test_every_output_directory_counts(project: Project) -> None:
+    places = [project.root.parent / name for name in ("one", "two")]
+    outputs = tuple(BuildOutput("local", (("dest", str(place)),)) for place in places)
+    step = replace(project.build, tags=(), outputs=outputs)
+    assert run(project, step)[0][0]
+    assert not run(project, step)[0][0]
+    for place in places:
+        (place / "extra").write_text("x")
+        done, events = run(project, step, explain=True)
+        assert done[0]
+        assert reasons(events) == ["what it wrote is not there as it was"]
+
+
+def test_each_image_has_a_record_of_its_own(project: Project) -> None:
+    other = replace(project.build, tags=("other:1", TAG))
+    run(project, other)
+    records = Records.load(project.cache)
+    assert sorted(records.images) == [
+        "docker.io/library/other:1",
+        f"docker.io/library/{TAG}:latest",
+    ]
+
+
+def test_one_container_that_reads_a_pipe_is_enough(project: Project) -> None:
+    reads = replace(project.container, interactive=True)
+    plan = Plan(project.root, (project.container, reads), Bundles(project.bundles))
+    containers = PlanFreshness(plan, (), project.cache).containers
+    assert containers.judge(lambda _: None, piped=True) == Dirty("it reads standard input")
+    assert containers.judge(lambda _: None, piped=False) != Dirty("it reads standard input")
