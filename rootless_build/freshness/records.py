@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from rootless_build.files import plain
 from rootless_build.freshness.index import write_atomically
+from rootless_build.model.structs import Strict, from_data
 
 _FILE: Final = "records.json"
 _VERSION: Final = 2
@@ -27,7 +28,7 @@ _KEPT: Final = 50
 """Records of each kind; the oldest go."""
 
 
-class Built(Struct, frozen=True):
+class Built(Strict, frozen=True):
     """An image: its id and what went into it. `mixed`: files changed while it was built, so that
     nobody knows what it is made of; without an id its build has not ended. `seconds` is what the
     build took.
@@ -39,7 +40,7 @@ class Built(Struct, frozen=True):
     mixed: bool = False
 
 
-class Made(Struct, frozen=True):
+class Made(Strict, frozen=True):
     """The containers of one plan: what went into each, the bundles after the last one, and the
     seconds all of them took.
     """
@@ -47,6 +48,17 @@ class Made(Struct, frozen=True):
     parts: tuple[Mapping[str, str], ...]
     bundles: str
     seconds: float
+
+
+class _Written(Strict, frozen=True):
+    """What the file holds."""
+
+    version: int
+    images: dict[str, Built]
+    runs: dict[str, Made]
+    bases: dict[str, tuple[str, ...] | None]
+    cold: dict[str, float]
+    asked: tuple[str, ...]
 
 
 class Records(Struct):
@@ -67,25 +79,12 @@ class Records(Struct):
         """Those of the project whose cache this is; none where they can't be read."""
         file = cache / _FILE
         try:
-            data = json.loads(plain.content(file))
-            if data["version"] != _VERSION:
-                return cls(file)
-            return cls(
-                file,
-                {name: Built(**made) for name, made in data["images"].items()},
-                {
-                    name: Made(tuple(made["parts"]), made["bundles"], made["seconds"])
-                    for name, made in data["runs"].items()
-                },
-                {
-                    name: None if names is None else tuple(names)
-                    for name, names in data["bases"].items()
-                },
-                data["cold"],
-                tuple(data["asked"]),
-            )
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            data = from_data(json.loads(plain.content(file)), _Written)
+        except (OSError, ValueError):
             return cls(file)
+        if data.version != _VERSION:
+            return cls(file)
+        return cls(file, data.images, data.runs, data.bases, data.cold, data.asked)
 
     def ask(self, names: Sequence[str]) -> None:
         """These images are looked for: the next run may do so early."""
@@ -108,15 +107,15 @@ class Records(Struct):
 
     def save(self) -> None:
         """Write all records."""
-        data = {
-            "version": _VERSION,
-            "images": {name: msgspec.structs.asdict(made) for name, made in _newest(self.images)},
-            "runs": {name: msgspec.structs.asdict(made) for name, made in _newest(self.runs)},
-            "bases": dict(_newest(self.bases)),
-            "cold": dict(_newest(self.cold)),
-            "asked": self.asked[-_KEPT:],
-        }
-        write_atomically(self.file, json.dumps(data).encode())
+        data = _Written(
+            _VERSION,
+            _newest(self.images),
+            _newest(self.runs),
+            _newest(self.bases),
+            _newest(self.cold),
+            self.asked[-_KEPT:],
+        )
+        write_atomically(self.file, json.dumps(msgspec.to_builtins(data)).encode())
 
 
 def cache_directory(project: Path, user_cache: Path) -> Path:
@@ -125,5 +124,5 @@ def cache_directory(project: Path, user_cache: Path) -> Path:
     return user_cache / "rbuild" / "projects" / key
 
 
-def _newest(records: Mapping[str, _Record]) -> list[tuple[str, _Record]]:
-    return list(records.items())[-_KEPT:]
+def _newest(records: Mapping[str, _Record]) -> dict[str, _Record]:
+    return dict(list(records.items())[-_KEPT:])

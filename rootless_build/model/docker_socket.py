@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from rootless_build.model.plan import BindMount, Plan, RunContainer
+from rootless_build.model.plan import BindMount, Mount, Plan, RunContainer
 from rootless_build.model.structs import replace
 
 _NAMES: Final = frozenset({"docker.sock", "podman.sock"})
@@ -25,13 +25,13 @@ def mounted_in(plan: Plan) -> Iterator[tuple[RunContainer, BindMount]]:
 def replaced(plan: Plan, socket: Path) -> Plan:
     """The plan with that socket in the place of docker's, in every container."""
 
-    def changed(mount: object) -> object:
+    def changed(mount: Mount) -> Mount:
         if isinstance(mount, BindMount) and _is_socket(mount):
             return replace(mount, source=socket, create_source=False)
         return mount
 
     steps = (
-        replace(step, mounts=tuple(map(changed, step.mounts)))  # type: ignore[arg-type]
+        replace(step, mounts=tuple(map(changed, step.mounts)))
         if isinstance(step, RunContainer)
         else step
         for step in plan.steps

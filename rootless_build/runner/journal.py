@@ -33,7 +33,7 @@ from msgspec import Struct
 from rootless_build.files import plain
 from rootless_build.files.replacing import replace_content
 from rootless_build.model.errors import CheckoutBusyError
-from rootless_build.model.structs import replace
+from rootless_build.model.structs import from_data, replace
 from rootless_build.process import identity
 from rootless_build.process.locks import hold, is_held
 
@@ -368,33 +368,16 @@ def _boot() -> str:
 
 
 def _write(place: Path, record: Record) -> None:
-    values = {
-        name: str(value) if isinstance(value, Path) else value
-        for name, value in msgspec.structs.asdict(record).items()
-    }
+    values = msgspec.to_builtins(record, enc_hook=str)
     replace_content(place / _RECORD, json.dumps(values).encode())
 
 
 def _read(place: Path) -> Record | None:
     try:
         values = json.loads(plain.text(place / _RECORD))
-        return Record(
-            identity=place.name,
-            host=str(values["host"]),
-            boot=str(values["boot"]),
-            project=Path(values["project"]),
-            title=str(values["title"]),
-            started=str(values["started"]),
-            backend=str(values["backend"]),
-            runtime_directory=_path(values["runtime_directory"]),
-            bundles=_path(values["bundles"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError):
+        return from_data({**values, "identity": place.name}, Record)
+    except (OSError, ValueError, TypeError):
         return None
-
-
-def _path(value: object) -> Path | None:
-    return Path(value) if isinstance(value, str) else None
 
 
 def _discard(place: Path) -> None:
