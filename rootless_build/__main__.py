@@ -84,6 +84,18 @@ def _bytes_or_escapes(error: UnicodeError) -> tuple[str | bytes, int]:
     return character.encode("ascii", "backslashreplace").decode(), error.start + 1
 
 
+class _Postponed(ModuleType):
+    """Stands for a module until something of it is used."""
+
+    def __getattr__(self, attribute: str) -> object:
+        if attribute.startswith("__"):
+            raise AttributeError(attribute)
+        name = self.__name__
+        if sys.modules.get(name) is self:
+            del sys.modules[name]
+        return getattr(importlib.import_module(name), attribute)
+
+
 def _postpone(name: str) -> None:
     """Import a module when something of it is used: plumbum imports this one, and with it http,
     email and ssl, for remote paths alone; that is a quarter of what plumbum costs.
@@ -93,16 +105,7 @@ def _postpone(name: str) -> None:
     """
     if name in sys.modules:
         return
-    stand_in = ModuleType(name)
-
-    def load(attribute: str) -> object:
-        if attribute.startswith("__"):
-            raise AttributeError(attribute)
-        if sys.modules.get(name) is stand_in:
-            del sys.modules[name]
-        return getattr(importlib.import_module(name), attribute)
-
-    stand_in.__getattr__ = load  # type: ignore[method-assign]  # PEP 562
+    stand_in = _Postponed(name)
     sys.modules[name] = stand_in
     package, _, child = name.rpartition(".")
     setattr(importlib.import_module(package), child, stand_in)

@@ -16,8 +16,10 @@ import contextlib
 import functools
 import importlib
 import os
+import socket
 import threading
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -185,8 +187,6 @@ class Connection:
         file = self.environment.get("CONTAINERS_CONF")
         if file is None or self._endpoint is not None:
             return ()
-        import tomllib  # noqa: PLC0415 - only a run with a container needs it
-
         configuration = tomllib.loads(Path(file).read_text())
         return tuple(configuration.get("containers", {}).get("default_ulimits", ()))
 
@@ -219,8 +219,6 @@ class Connection:
 
     def _accepts(self) -> bool:
         """Whether the service can be connected to. Its socket is there before it listens."""
-        import socket  # noqa: PLC0415 - a run that only builds does not need it
-
         with socket.socket(socket.AF_UNIX) as probe:
             try:
                 probe.connect(str(self._socket))

@@ -8,9 +8,13 @@ all that speaks docker's API. An empty value counts as none.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import socket
 from collections.abc import Iterator, Mapping
 from typing import Final
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -62,10 +66,6 @@ class NamedEngine(Struct, frozen=True):
         known = self._url
         if known is None:
             return None
-        # Few environments name one.
-        import socket  # noqa: PLC0415
-        from urllib.parse import urlsplit  # noqa: PLC0415
-
         try:
             url = urlsplit(known if "://" in known else f"tcp://{known}")
             match url.scheme:
@@ -96,9 +96,6 @@ def named(environment: Mapping[str, str] = os.environ) -> Iterator[NamedEngine]:
 
 def _endpoint(context: str) -> str | None:
     """The address that a context of docker's client has (29.1; docker context inspect)."""
-    import hashlib  # noqa: PLC0415 - as above
-    import json  # noqa: PLC0415
-
     directory = hashlib.sha256(os.fsencode(context)).hexdigest()
     file = user_directories.docker_config() / "contexts/meta" / directory / "meta.json"
     try:
@@ -109,8 +106,6 @@ def _endpoint(context: str) -> str | None:
 
 def ping_socket(path: str) -> None:
     """Raises OSError when nobody answers."""
-    import socket  # noqa: PLC0415 - as above
-
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(_PATIENCE)
         client.connect(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import stat
 from collections.abc import Iterator
@@ -59,8 +60,6 @@ def flush(tree: Path) -> None:
         for path in (*entries, ""):
             fsync(tree / path)
         return
-    import ctypes  # noqa: PLC0415 - 10 ms, for large trees only
-
     descriptor = os.open(tree, os.O_RDONLY)
     try:
         ctypes.CDLL(None).syncfs(descriptor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import stat
@@ -32,8 +33,6 @@ def swap(new: Path, current: Path) -> None:
 
 
 def _exchange(one: Path, other: Path) -> None:
-    import ctypes  # noqa: PLC0415 - 10 ms, needed once a run
-
     libc = ctypes.CDLL(None, use_errno=True)
     try:
         renameat2 = libc.renameat2

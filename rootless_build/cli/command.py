@@ -22,12 +22,13 @@ from rootless_build.model.errors import (
     RbuildError,
     UsageError,
 )
+from rootless_build.model.events import Answer
 from rootless_build.model.text import fit, shown
+from rootless_build.recipes import config, config_file
 
 if TYPE_CHECKING:
     from rootless_build.cli.views.closing import View
     from rootless_build.model.errors import ConfigError
-    from rootless_build.model.events import Answer
     from rootless_build.model.plan import Plan
     from rootless_build.recipes.config import Config
     from rootless_build.runner.masking import Mask
@@ -54,7 +55,6 @@ class Command(Everywhere, Application):
         """Show this help."""
         # Only `--help` needs it.
         from rootless_build.cli.views import help as page  # noqa: PLC0415
-        from rootless_build.model.events import Answer  # noqa: PLC0415
 
         description = textwrap.dedent(self.DESCRIPTION or "")
         usage = self.USAGE or f"{self.PROGNAME} [options]"
@@ -65,8 +65,6 @@ class Command(Everywhere, Application):
     @cli.switch("--version", overridable=True, group="Meta-switches")
     def version(self) -> None:
         """Show the version."""
-        from rootless_build.model.events import Answer  # noqa: PLC0415 - as above
-
         version = rootless_build.__version__
         self.tell(f"rbuild {version}", Answer("version", {"version": version}))
 
@@ -123,8 +121,6 @@ class Command(Everywhere, Application):
         make has it, relative to the project. Raises ConfigError.
         """
         if self._loaded is None:
-            from rootless_build.recipes import config_file  # noqa: PLC0415 - see the package
-
             loaded = config_file.load(self.project, command_line.user_file())
             named = self.option("makefile")
             makefile = self.project / named if named else None
@@ -133,12 +129,6 @@ class Command(Everywhere, Application):
 
     def config_error(self, keys: Sequence[str], message: str, hint: str = "") -> ConfigError:
         """A mistake in the value of a key: in the first of the files that has it."""
-        # Only a mistake needs it.
-        from rootless_build.recipes import (  # noqa: PLC0415
-            config,
-            config_file,
-        )
-
         files = (self.project / config.FILE_NAME, command_line.user_file())
         return config_file.error_in(files, keys, message, hint)
 

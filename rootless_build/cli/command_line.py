@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, cast
 
+from rootless_build import recipes
 from rootless_build.model.errors import RbuildError, UsageError
 from rootless_build.process import user_directories
+from rootless_build.recipes import config, config_file
 
 if TYPE_CHECKING:
     from rootless_build.model.plan import Pairs
@@ -64,9 +66,6 @@ def value(words: Sequence[str], *names: str) -> str | None:
 
 def target_names(words: Sequence[str]) -> tuple[str, ...]:
     """The targets of the project that is named, as far as they can be told without make."""
-    from rootless_build import recipes  # noqa: PLC0415 - see the package
-    from rootless_build.recipes import config_file  # noqa: PLC0415 - see the package
-
     try:
         project = Path(value(words, "-C", "--directory") or ".").absolute()
         named = value(words, "--makefile")
@@ -86,8 +85,6 @@ def defaults(words: Sequence[str]) -> Defaults:
     """What the configuration files say, as far as they can be read: their mistakes are told by
     whoever needs what is in them.
     """
-    from rootless_build.recipes import config, config_file  # noqa: PLC0415 - see the package
-
     for directory in (value(words, "-C", "--directory") or ".", os.devnull):
         try:
             return config_file.load(Path(directory).absolute(), user_file()).defaults

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from rootless_build.model import build_secrets
 from rootless_build.model.errors import UsageError
 from rootless_build.model.plan import Pairs
 from rootless_build.model.text import shown
@@ -15,9 +16,6 @@ def build_secret(word: str) -> str:
 
     Raises UsageError for one that is malformed or not there.
     """
-    # Few command lines name one.
-    from rootless_build.model import build_secrets  # noqa: PLC0415
-
     try:
         made = build_secrets.parse(word, Path.cwd(), os.environ)
     except build_secrets.BadSecretError as error:

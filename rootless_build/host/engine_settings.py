@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+import tomli_w
+
 from rootless_build.backend.api import Adaptation, EngineSettings
 from rootless_build.files import plain
 from rootless_build.host import settings
@@ -82,9 +84,6 @@ def _short_place(facts: Facts) -> Path | None:
 
 
 def _write(facts: Facts, environment: Mapping[str, str], private: Path) -> EngineSettings:
-    # Writing TOML is needed by real runs only.
-    import tomli_w  # noqa: PLC0415
-
     user: settings.Table = {}
     for path in settings.configuration_files(facts, environment):
         user = settings.merge(user, _read(path))

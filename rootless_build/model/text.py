@@ -8,6 +8,7 @@ line of its own goes through `shown` besides, where it is put there: it can't ma
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -63,8 +64,6 @@ def shell_quoted(word: str | Path) -> str:
     """A word that can be pasted into a shell, on one line; `$'…'` is bash's and zsh's."""
     text = str(word)
     if text.isprintable():
-        import shlex  # noqa: PLC0415 - for messages only
-
         return shlex.quote(text)
     own = {"\\": "\\\\", "'": "\\'"}
     return f"$'{''.join(own.get(character) or _in_ansi_c(character) for character in text)}'"
@@ -95,9 +94,6 @@ def script_quoted(word: str | Path) -> str:
     So no line of a word can be taken for a line of the script, and none of its characters acts on
     the terminal on which somebody looks at that.
     """
-    # A plan that is shown, alone.
-    import shlex  # noqa: PLC0415
-
     text = str(word)
     if text.isprintable() or all(map(_is_safe, text.removesuffix("\n"))):
         return shlex.quote(text)
@@ -110,8 +106,6 @@ def _is_safe(character: str) -> bool:
 
 
 def _script_line(line: str) -> str:
-    import shlex  # noqa: PLC0415 - as above
-
     made, at = [], 0
     while at < len(line):
         end, safe = at, _is_safe(line[at])

@@ -14,7 +14,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Final, Protocol, cast
+from typing import IO, Final, Protocol, TypedDict, Unpack, cast
 
 from msgspec import Struct
 from plumbum import CommandNotFound, local
@@ -118,11 +118,22 @@ def which(program: str) -> Path | None:
         return None
 
 
+class _Streams(TypedDict, total=False):
+    """What plumbum hands on to subprocess.Popen."""
+
+    stdin: int | IO[bytes]
+    stdout: int | IO[bytes]
+    stderr: int | IO[bytes]
+    bufsize: int
+    pass_fds: tuple[int, ...]
+    preexec_fn: Callable[[], None] | None
+
+
 def _start(
     argv: Sequence[str],
     environment: Environment,
     directory: Path | None,
-    **streams: object,
+    **streams: Unpack[_Streams],
 ) -> Running:
     try:
         program = local[argv[0]]
@@ -140,7 +151,7 @@ def _start(
         env={**os.environ, **overlay},
         # The terminal's Ctrl-C then reaches rbuild alone, which ends its children in order.
         process_group=0,
-        **streams,  # type: ignore[arg-type]  # popen hands keywords on to subprocess
+        **streams,
     )
     return cast("Running", started)
 

@@ -13,7 +13,7 @@ from rootless_build.process import programs
 from rootless_build.recipes import always, rbuild_toml
 from rootless_build.recipes.bake import names
 from rootless_build.recipes.config import Config
-from rootless_build.recipes.make import makefile
+from rootless_build.recipes.make import expansion, makefile
 from rootless_build.recipes.make import recipe as make_recipe
 from rootless_build.recipes.request import Request
 
@@ -83,7 +83,6 @@ def expand(plan: Plan, step: Unexpanded, on_output: programs.OnOutput, config: C
     """The plan that `read` gave, with what the step is now in its place."""
     # Few plans have such a step.
     from rootless_build.recipes import containers  # noqa: PLC0415
-    from rootless_build.recipes.make import expansion  # noqa: PLC0415
 
     made, notes = expansion.expand(step, on_output)
     marked = always.marked(replace(plan, steps=made), config.targets)

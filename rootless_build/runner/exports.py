@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from rootless_build.files.tree import remove, walk
 from rootless_build.model import outputs
 from rootless_build.model.errors import StepFailedError
 from rootless_build.model.plan import BuildImage, BuildOutput
@@ -32,9 +33,6 @@ _OF_A_PROCESS: Final = re.compile(r"\.rbuild-(\d+\.\d+)-")
 @contextmanager
 def place_near(target: Path) -> Iterator[Path]:
     """An empty directory beside `target`, on its file system, that is gone afterwards."""
-    # Few builds have outputs: 20 ms.
-    from rootless_build.files.tree import remove  # noqa: PLC0415
-
     target.parent.mkdir(parents=True, exist_ok=True)
     for left in target.parent.glob(".rbuild-*"):
         named = _OF_A_PROCESS.match(left.name)
@@ -115,8 +113,6 @@ def _archive(tree: Path, archive: Path) -> None:
     """An archive that belongs to root, as the files do in the image; the same bytes each time."""
     # Few builds write one.
     import tarfile  # noqa: PLC0415
-
-    from rootless_build.files.tree import walk  # noqa: PLC0415
 
     def owned(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
         member.uid = member.gid = 0

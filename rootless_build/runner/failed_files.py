@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rootless_build.bundles import failed
 from rootless_build.model import text
 from rootless_build.model.errors import BundlesError, RbuildError, StepFailedError, reason
 from rootless_build.model.events import Level, StepReporter
@@ -37,9 +38,6 @@ def keep_aside(
 
 
 def _keep(staging: Staging, place: Path, reporter: StepReporter) -> None:
-    # Only a failure needs it.
-    from rootless_build.bundles import failed  # noqa: PLC0415
-
     try:
         kept = failed.keep(staging, place)
     except OSError as error:

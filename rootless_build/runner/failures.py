@@ -8,6 +8,7 @@ import signal
 from typing import Final
 
 from rootless_build.backend.api import Exit
+from rootless_build.host import symptoms
 from rootless_build.images.bases import substitutes
 from rootless_build.model.errors import (
     ImageNotFoundError,
@@ -142,7 +143,4 @@ def complete(error: RbuildError, step: Step, title: str, place: str, seconds: fl
     if isinstance(error, ImageNotFoundError) and not error.hint:
         error.hint = substitutes.how_to_get(error.reference)
     if not error.hint and not _of_command(error):
-        # Only a failure needs it.
-        from rootless_build.host import symptoms  # noqa: PLC0415
-
         error.hint = symptoms.hint(f"{error.message}\n{error.engine_words}")

@@ -17,7 +17,10 @@ from typing import Final, TypeVar
 
 from msgspec import Struct
 
-from rootless_build.files import plain
+from rootless_build.files import plain, repository
+from rootless_build.images.containerfile import file as containerfile
+from rootless_build.images.containerfile.parser import parse
+from rootless_build.model import build_secrets
 from rootless_build.model.errors import HostError
 from rootless_build.model.plan import (
     BindMount,
@@ -135,9 +138,6 @@ class _Place:
     def shares(self, path: Path) -> bool:
         """Whether it is the git directory that the checkout shares: rbuild mounts that itself."""
         if not self._asked:
-            # Few plans mount anything from elsewhere.
-            from rootless_build.files import repository  # noqa: PLC0415
-
             found = repository.linked(self._project)
             self._asked, self._linked = True, found[1] if found else None
         return path == self._linked
@@ -401,9 +401,6 @@ def _instructions(step: BuildImage, _: _Place) -> _Words:
     text = _text(step)
     if text is None:
         return
-    # Only for what may be refused.
-    from rootless_build.images.containerfile.parser import parse  # noqa: PLC0415
-
     for instruction in parse(text).instructions:
         if instruction.keyword != "RUN":
             continue
@@ -419,8 +416,6 @@ def _instructions(step: BuildImage, _: _Place) -> _Words:
 def _text(step: BuildImage) -> str | None:
     if step.containerfile_text is not None:
         return step.containerfile_text
-    from rootless_build.images.containerfile import file as containerfile  # noqa: PLC0415 - as above
-
     file = containerfile.find(step.context, step.containerfile)
     try:
         return plain.text(file, errors="surrogateescape") if file else None
@@ -466,9 +461,6 @@ def _is_local(source: str) -> bool:
 
 
 def _of_project(words: str, place: _Place) -> bool:
-    # Few builds have any.
-    from rootless_build.model import build_secrets  # noqa: PLC0415
-
     try:
         secret = build_secrets.parse(words, Path("/"), {})
     except build_secrets.BadSecretError:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import AnyStr, Final, assert_never
 
+from rootless_build.files.secret_values import secret_value
+from rootless_build.model import build_secrets
 from rootless_build.model.errors import BundlesError, RbuildError, StepFailedError
 from rootless_build.model.events import (
     Answer,
@@ -53,10 +55,6 @@ class Mask:
         if isinstance(step, RunContainer):
             self._learn(v for n, v in step.environment if n in step.secret_environment)
         elif isinstance(step, BuildImage) and step.secrets:
-            # Few builds have any.
-            from rootless_build.files.secret_values import secret_value  # noqa: PLC0415
-            from rootless_build.model import build_secrets  # noqa: PLC0415
-
             for words in step.secrets:
                 try:
                     secret = build_secrets.parse(words, Path.cwd(), os.environ)
@@ -68,10 +66,6 @@ class Mask:
         """Hide what `--secret-env` and `--secret` name, as far as it can be had: the rest is told
         where it is read.
         """
-        # Few command lines name any.
-        from rootless_build.files.secret_values import secret_value  # noqa: PLC0415
-        from rootless_build.model import build_secrets  # noqa: PLC0415
-
         self._learn(os.environ[name] for name in variables if name in os.environ)
         for words in secrets:
             try:

@@ -8,6 +8,7 @@ import posixpath
 from pathlib import Path, PurePosixPath
 
 from rootless_build.files import repository
+from rootless_build.files.tree import directory_inside
 from rootless_build.model import mounts
 from rootless_build.model.plan import BindMount, Plan, RunContainer, Step
 from rootless_build.model.structs import replace
@@ -32,9 +33,6 @@ def make_mount_points(step: RunContainer) -> None:
 
 def _make_below(place: Path, path: PurePosixPath, *, is_file: bool) -> None:
     """Raises OSError where a link is on the way: it may lead somewhere else in the container."""
-    # Few runs have mounts in mounts.
-    from rootless_build.files.tree import directory_inside  # noqa: PLC0415
-
     if ".." in path.parts:
         return  # out of the mount
     place.mkdir(parents=True, exist_ok=True)

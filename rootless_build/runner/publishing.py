@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
+from rootless_build.files.tree import is_empty
 from rootless_build.model import mounts, outputs
 from rootless_build.model.errors import BundlesError
 from rootless_build.model.events import BundlesPublished, Level, Notice
@@ -108,7 +109,6 @@ class Publisher:
         self, staging: Staging, substitutes: Sequence[Substitute], runs: ContainerRuns | None
     ) -> None:
         # Few runs that change something make no bundles.
-        from rootless_build.files.tree import is_empty  # noqa: PLC0415
         from rootless_build.images.bases import executables  # noqa: PLC0415 - as above
 
         emit, plan = self._context.emit, self._context.plan.now

@@ -22,6 +22,7 @@ from rootless_build.host.facts import Facts
 from rootless_build.host.finding import Cure, Severity
 from rootless_build.host.fixing import apply
 from rootless_build.host.gathering import gather
+from rootless_build.host.online import ask
 from rootless_build.model.errors import HostError, UsageError
 from rootless_build.model.events import Answer, Level, Notice
 from rootless_build.model.structs import replace
@@ -81,9 +82,6 @@ class Doctor(Engine, Bundles, Command):
             return facts_json.load(Path(self.replay)), ()
         facts = survey_host(self, gather(os.environ))
         if self.online:
-            # The network, for this alone.
-            from rootless_build.host.online import ask  # noqa: PLC0415
-
             facts = replace(facts, reachable=ask(facts.configuration.search))
         try:
             with engine_settings(facts) as settings:

@@ -7,6 +7,7 @@ import sys
 from typing import IO
 
 from rootless_build.cli.views.closing import ClosingView, View
+from rootless_build.cli.views.text import Sink, TextView, Verbosity
 
 
 def view(log_format: str, color: str, *, verbose: bool, quiet: bool) -> View:
@@ -15,8 +16,6 @@ def view(log_format: str, color: str, *, verbose: bool, quiet: bool) -> View:
         from rootless_build.cli.views.json import JsonView  # noqa: PLC0415 - structlog, for this alone
 
         return ClosingView(JsonView(sys.stdout))
-    from rootless_build.cli.views.text import Sink, TextView, Verbosity  # noqa: PLC0415 - as above
-
     out, err = (Sink(s.buffer, _columns(s.fileno())) for s in (sys.stdout, sys.stderr))
     level = Verbosity.VERBOSE if verbose else Verbosity.QUIET if quiet else Verbosity.NORMAL
     one_place = os.path.sameopenfile(sys.stdout.fileno(), sys.stderr.fileno())

@@ -6,6 +6,7 @@ import posixpath
 import shlex
 from typing import Final
 
+from rootless_build.files import archives
 from rootless_build.images.containerfile.edit import copy, exec_form, new, without
 from rootless_build.images.containerfile.parser import logical_words
 from rootless_build.images.containerfile.patterns import PatternError, Patterns, extended_expression
@@ -121,9 +122,6 @@ def _is_there(path: str, at: Site, *, there: bool) -> None:
 
 def _no_archives(paths: list[str], at: Site) -> None:
     """ADD unpacks archives, COPY does not; a directory's files stay as they are."""
-    # Hardly ever needed.
-    from rootless_build.files import archives  # noqa: PLC0415
-
     for path in paths:
         file = at.work.directory / path if at.work.directory else None
         if file is not None and file.is_file() and archives.is_tar(file):
