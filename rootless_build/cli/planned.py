@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rootless_build import recipes
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.plan import Plan, Unexpanded
 from rootless_build.process import programs
+from rootless_build.recipes import front_ends
 from rootless_build.recipes.config import Config
 from rootless_build.runner.options import Foreseen
 
@@ -39,7 +39,7 @@ class Planned:
 
     def expand(self, step: Unexpanded, on_output: programs.OnOutput) -> Plan:
         """The plan with what the step is now in its place. Raises RecipeError, UsageError."""
-        self._recipe = recipes.expand(self._recipe, step, on_output, self._config)
+        self._recipe = front_ends.expand(self._recipe, step, on_output, self._config)
         self.plan = self._shape(self._recipe)
         return self.plan
 

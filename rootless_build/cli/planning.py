@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rootless_build import recipes
 from rootless_build.cli.command import Command
 from rootless_build.cli.command_line import pairs
 from rootless_build.cli.overrides import override
 from rootless_build.cli.planned import Planned
 from rootless_build.model.errors import UsageError
+from rootless_build.recipes import front_ends
 from rootless_build.recipes.request import Request
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def read_plan(
     looking: Sandbox | None = None,
 ) -> Planned:
     """The project's plan for these targets, with the command line's overrides in it."""
-    recipe = recipes.read(_request(command, targets, variables, looking), command.config)
+    recipe = front_ends.read(_request(command, targets, variables, looking), command.config)
     return Planned(command.config, recipe, lambda plan: override(command, plan))
 
 
@@ -40,7 +40,7 @@ def read_running(
     the command line's overrides in it.
     """
     request = _request(command, (), variables, looking)
-    recipe = recipes.read_running(request, command.config, target, words)
+    recipe = front_ends.read_running(request, command.config, target, words)
     return Planned(command.config, recipe, lambda plan: override(command, plan))
 
 

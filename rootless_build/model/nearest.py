@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Iterable
-from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +19,9 @@ def nearest(word: str, known: Iterable[str], least: float = _STRICT) -> str:
     """The known word that is nearly the same; empty for none. `least`: how like it has to be, from
     0 to 1: the words of a recipe may be guessed at more freely than those that name a command.
     """
+    # Only a mistake needs it.
+    import difflib  # noqa: PLC0415
+
     near = difflib.get_close_matches(word, list(known), 1, least)
     return near[0] if near else ""
 
@@ -42,4 +43,7 @@ def nearest_file(path: Path, names: re.Pattern[str]) -> str:
 
 def likeness(one: str, other: str) -> float:
     """From 0 to 1, for two words that are the same."""
+    # As above.
+    from difflib import SequenceMatcher  # noqa: PLC0415
+
     return SequenceMatcher(None, one, other).ratio()

@@ -54,9 +54,9 @@ def _is_shell(command: Command, targets: tuple[str, ...]) -> bool:
     if targets[:1] != ("shell",):
         return False
     # Others find time for it while the engine is asked.
-    from rootless_build import recipes  # noqa: PLC0415
+    from rootless_build.recipes import front_ends  # noqa: PLC0415
 
-    return recipes.is_shell(targets, command.project, command.config)
+    return front_ends.is_shell(targets, command.project, command.config)
 
 
 def _asked_before(command: Command) -> tuple[str, ...]:

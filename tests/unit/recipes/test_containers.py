@@ -7,10 +7,9 @@ from types import MappingProxyType
 
 import pytest
 
-from rootless_build import recipes
 from rootless_build.model.errors import RecipeError, UnknownTargetError, UsageError
 from rootless_build.model.plan import BuildImage, Plan, RunContainer
-from rootless_build.recipes import config_file
+from rootless_build.recipes import config_file, front_ends
 from rootless_build.recipes.request import Request
 
 ENVIRONMENT = MappingProxyType({"PATH": "/usr/bin:/bin"})
@@ -34,11 +33,11 @@ def request(project: Path, *targets: str) -> Request:
 
 def running(project: Path, target: str | None = None, *command: str) -> Plan:
     read = config_file.load(project, project / "none")
-    return recipes.read_running(request(project), read, target, command or ("ls",))
+    return front_ends.read_running(request(project), read, target, command or ("ls",))
 
 
 def shell(project: Path, *targets: str) -> Plan:
-    return recipes.read(
+    return front_ends.read(
         request(project, "shell", *targets), config_file.load(project, project / "none")
     )
 

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import recipes
 from rootless_build.model.errors import RecipeError, UsageError
 from rootless_build.model.plan import BuildImage, Origin, Pairs
-from rootless_build.recipes import config_file
+from rootless_build.recipes import config_file, front_ends
 from rootless_build.recipes.docker import argv
 from rootless_build.recipes.request import Request
 from tests.unit.recipes.make.make_project import MakeProject
@@ -98,7 +97,7 @@ def test_an_image_of_rbuild_toml_has_it_too(tmp_path: Path) -> None:
 
     def given(value: str) -> Pairs:
         request = Request(tmp_path, (), (), {EPOCH: value}, terminal=False)
-        step = recipes.read(request, read).steps[0]
+        step = front_ends.read(request, read).steps[0]
         assert isinstance(step, BuildImage)
         return step.build_args
 

@@ -9,7 +9,6 @@ from types import MappingProxyType
 
 import pytest
 
-from rootless_build import recipes
 from rootless_build.model.errors import ConfigError, RbuildError, RecipeError
 from rootless_build.model.plan import (
     BindMount,
@@ -22,7 +21,7 @@ from rootless_build.model.plan import (
     TmpfsMount,
     VolumeMount,
 )
-from rootless_build.recipes import config_file
+from rootless_build.recipes import config_file, front_ends
 from rootless_build.recipes.request import Request
 
 
@@ -43,7 +42,7 @@ def plan(
         environment=environment,
         terminal=terminal,
     )
-    return recipes.read(request, read)
+    return front_ends.read(request, read)
 
 
 def run(

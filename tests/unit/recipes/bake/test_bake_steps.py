@@ -267,10 +267,10 @@ def test_the_parsers_are_not_loaded_where_no_bake_file_is_read(tmp_path: Path) -
     script = """
 import os, sys
 from pathlib import Path
-from rootless_build import recipes
+from rootless_build.recipes import front_ends
 from rootless_build.recipes import config
 from rootless_build.recipes.request import Request
-recipes.read(Request(Path(sys.argv[1]), (), (), dict(os.environ), False), config.Config())
+front_ends.read(Request(Path(sys.argv[1]), (), (), dict(os.environ), False), config.Config())
 parsers = ("rootless_build.recipes.bake.hcl.reader", "ruamel")
 print([name for name in sys.modules if name.startswith(parsers)])
 """

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build import recipes
 from rootless_build.backend.api import Image
 from rootless_build.cli.planned import Planned
 from rootless_build.freshness.plan_freshness import PlanFreshness
@@ -32,6 +31,7 @@ from rootless_build.model.plan import (
 )
 from rootless_build.model.structs import replace
 from rootless_build.process import programs
+from rootless_build.recipes import front_ends
 from rootless_build.recipes.config import Config
 from rootless_build.recipes.docker import argv as docker_argv
 from rootless_build.recipes.make import expansion
@@ -90,7 +90,7 @@ def by_rbuild(project: MakeProject, place: Path, *, goes_on: bool = False) -> Do
         step = plan.steps[number]
         try:
             if isinstance(step, Unexpanded):
-                plan = recipes.expand(plan, step, silent, Config())
+                plan = front_ends.expand(plan, step, silent, Config())
                 continue
         except StepFailedError:
             if not goes_on:

@@ -1,0 +1,148 @@
+"""Recipe front ends: a project, and the words of the command line, become a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rootless_build.model.errors import NoRecipeError, RecipeError, UnknownTargetError
+from rootless_build.model.plan import Plan, Unexpanded
+from rootless_build.model.structs import replace
+from rootless_build.process import programs
+from rootless_build.recipes import always, rbuild_toml
+from rootless_build.recipes.bake import names
+from rootless_build.recipes.config import Config
+from rootless_build.recipes.make import expansion, makefile
+from rootless_build.recipes.make import recipe as make_recipe
+from rootless_build.recipes.request import Request
+
+if TYPE_CHECKING:
+    from rootless_build.recipes.containers import Recipe
+
+_SHELL: Final = "shell"
+
+
+def target_names(project: Path, config: Config, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The project's targets, as far as they can be told without make; none where its recipe is
+    not understood.
+    """
+    if _is_toml(config):
+        return tuple(config.targets)
+    found = _makefile(project, config)
+    if found is not None:
+        return makefile.target_names(found)
+    if not names.found(project):
+        return ()
+    # As below.
+    from rootless_build.recipes.bake import recipe  # noqa: PLC0415
+
+    try:
+        return recipe.target_names(project, environment)
+    except RecipeError:
+        return ()
+
+
+def is_shell(targets: Sequence[str], project: Path, config: Config) -> bool:
+    """Whether these targets are a shell: `shell`, and of a bake file `shell TARGET`, elsewhere two
+    targets.
+    """
+    if not targets or targets[0] != _SHELL:
+        return False
+    others = len(targets) - 1
+    return not others or (others == 1 and _is_bake(project, config))
+
+
+def _is_bake(project: Path, config: Config) -> bool:
+    """Whether the recipe is a bake or compose file, not a Makefile or an rbuild.toml."""
+    if _is_toml(config) or _makefile(project, config) is not None:
+        return False
+    return bool(names.found(project))
+
+
+def read(request: Request, config: Config) -> Plan:
+    """The plan of the request's targets: from the makefile that is named, else from rbuild.toml
+    where it is a recipe, a Makefile, or a bake file, the first that is there.
+
+    `shell`, where the recipe has no target of that name, is a shell in its container or in the
+    image of the target named after it. Raises RecipeError where there is no recipe.
+    """
+    try:
+        return _read(request, config)
+    except UnknownTargetError as error:
+        if error.target != _SHELL or not is_shell(request.targets, request.project, config):
+            raise
+        # Few recipes that have a container have no such target.
+        from rootless_build.recipes import containers  # noqa: PLC0415
+
+        target = request.targets[1] if len(request.targets) > 1 else None
+        return containers.shell(_recipe(request, config), target)
+
+
+def expand(plan: Plan, step: Unexpanded, on_output: programs.OnOutput, config: Config) -> Plan:
+    """The plan that `read` gave, with what the step is now in its place."""
+    # Few plans have such a step.
+    from rootless_build.recipes import containers  # noqa: PLC0415
+
+    made, notes = expansion.expand(step, on_output)
+    marked = always.marked(replace(plan, steps=made), config.targets)
+    steps = containers.expanded(step, marked.steps, plan)
+    return make_recipe.with_expanded(plan, step, steps, notes)
+
+
+def read_running(
+    request: Request, config: Config, target: str | None, command: tuple[str, ...]
+) -> Plan:
+    """The plan that runs a command in the container, or the image, of a target.
+
+    Raises RecipeError, and UsageError where there is nothing that it could run in.
+    """
+    # Only `rbuild run` needs it.
+    from rootless_build.recipes import containers  # noqa: PLC0415
+
+    return containers.running(_recipe(request, config), target, command)
+
+
+def _recipe(request: Request, config: Config) -> Recipe:
+    from rootless_build.recipes import containers  # noqa: PLC0415 - as above
+
+    def read_targets(targets: tuple[str, ...]) -> Plan:
+        return _read(replace(request, targets=targets), config)
+
+    def images() -> tuple[str, ...]:
+        if not _is_bake(request.project, config):
+            return ()
+        from rootless_build.recipes.bake import recipe  # noqa: PLC0415 - as above
+
+        return recipe.image_targets(request)
+
+    return containers.Recipe(read_targets, images)
+
+
+def _read(request: Request, config: Config) -> Plan:
+    if _is_toml(config):
+        return rbuild_toml.read(request, config)
+    found = _makefile(request.project, config)
+    if _is_bake(request.project, config):
+        # The parsers of bake files are for those who have one.
+        from rootless_build.recipes.bake import recipe  # noqa: PLC0415
+
+        return recipe.read(request)
+    if found is None:
+        raise NoRecipeError(
+            f"{request.project} has neither a Makefile nor an rbuild.toml with a recipe, and no "
+            "bake file",
+            hint="go to the project's own directory, or name it: rbuild -C DIR"
+            + ("\nthe rbuild.toml here has neither [image] nor [container]" if config.file else ""),
+        )
+    return always.marked(make_recipe.read(request, found), config.targets)
+
+
+def _makefile(project: Path, config: Config) -> Path | None:
+    return config.defaults.makefile or makefile.makefile_of(project)
+
+
+def _is_toml(config: Config) -> bool:
+    """Whether rbuild.toml is the recipe: it is not where a makefile is named."""
+    has_recipe = config.image is not None or config.container is not None
+    return has_recipe and config.defaults.makefile is None
