@@ -11,21 +11,23 @@ from rbuild_buildah import flags
 from rbuild_buildah.command import PROGRAM, with_isolation
 from rbuild_buildah.engine import BuildahEngine, build_command
 from rbuild_buildah.store import Store
-from rootless_build.backend.api import EngineSettings, Probe, Stdio
-from rootless_build.model.errors import BackendUnavailableError
-from rootless_build.model.plan import (
+from rootless_build.backend import (
+    BackendUnavailableError,
     BindMount,
     BuildImage,
+    EngineSettings,
     HostCommand,
+    Probe,
     PullImage,
     RemoveVolume,
     RunContainer,
+    Stdio,
     Step,
     TagImage,
     Unexpanded,
     VolumeMount,
+    programs,
 )
-from rootless_build.process import programs
 
 _HINT: Final = "install it, for example: apt-get install buildah"
 _SHOWN_NAME: Final = "rbuild"

@@ -11,11 +11,15 @@ from pathlib import Path
 from subprocess import DEVNULL
 from typing import Final
 
-from rootless_build.backend.api import EngineSettings, UserNamespace
-from rootless_build.model.errors import StepFailedError
-from rootless_build.model.events import StepReporter
-from rootless_build.model.structs import replace
-from rootless_build.process import programs, terminal
+from rootless_build.backend import (
+    EngineSettings,
+    StepFailedError,
+    StepReporter,
+    UserNamespace,
+    programs,
+    replace,
+    terminal,
+)
 
 PROGRAM: Final = "buildah"
 CHROOT: Final = "chroot"

@@ -16,11 +16,17 @@ from rbuild_buildah.store import ContainerRecord, Store, filling
 from rbuild_containers.given_volumes import take_over
 from rbuild_containers.killing import kill_containing
 from rbuild_containers.runtime_state import RuntimeStates
-from rootless_build.backend.api import Exit, Image, Stdio, removed_at_end
-from rootless_build.model.errors import StepFailedError
-from rootless_build.model.events import StepReporter
-from rootless_build.model.plan import RunContainer, VolumeMount
-from rootless_build.process import identity
+from rootless_build.backend import (
+    Exit,
+    Image,
+    RunContainer,
+    Stdio,
+    StepFailedError,
+    StepReporter,
+    VolumeMount,
+    identity,
+    removed_at_end,
+)
 
 
 @contextlib.contextmanager

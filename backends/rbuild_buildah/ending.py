@@ -25,8 +25,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from rootless_build.backend.api import Exit
-from rootless_build.model.events import LONGEST_LINE, ForwardingReporter, StepReporter, Stream
+from rootless_build.backend import LONGEST_LINE, Exit, ForwardingReporter, StepReporter, Stream
 
 _LONGEST_ENDING: Final = 16 * 1024
 _SIGNALS: Final = {(signal.strsignal(number) or "").lower(): number for number in range(1, 32)}

@@ -24,28 +24,31 @@ from rbuild_containers.killing import is_mounted
 from rbuild_containers.runtime_state import RuntimeStates
 from rbuild_containers.temporary import build_directory
 from rbuild_containers.working import Storage, bundle_directories, size
-from rootless_build.backend.api import (
+from rootless_build.backend import (
     ALL_KINDS,
     LABEL_PROCESS,
+    BuildImage,
     EngineSettings,
     Image,
-    Leftover,
-    LeftoverKind,
-    StoredImage,
-    StoredImages,
-    UserNamespace,
-)
-from rootless_build.model.errors import (
     ImageBuildError,
     ImageNotFoundError,
+    Json,
+    Leftover,
+    LeftoverKind,
+    Pairs,
     RbuildError,
+    RunContainer,
     StepFailedError,
+    StepReporter,
+    StoredImage,
+    StoredImages,
+    Stream,
+    UserNamespace,
+    identity,
+    programs,
     reason,
+    replace,
 )
-from rootless_build.model.events import StepReporter, Stream
-from rootless_build.model.plan import BuildImage, Json, Pairs, RunContainer
-from rootless_build.model.structs import replace
-from rootless_build.process import identity, programs
 
 _NOT_FOUND: Final = ("image not known", "does not resolve to an image ID")
 

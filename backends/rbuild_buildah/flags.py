@@ -15,9 +15,17 @@ from msgspec import Struct
 from rbuild_buildah.command import CHROOT, isolation_arguments
 from rbuild_containers.flags import cgroup_limits, cpu_time
 from rbuild_containers.id_maps import id_maps
-from rootless_build.backend.api import EngineSettings, Image, Stdio
-from rootless_build.model.errors import StepFailedError, UnsupportedError
-from rootless_build.model.plan import BindMount, Limits, RunContainer, TmpfsMount
+from rootless_build.backend import (
+    BindMount,
+    EngineSettings,
+    Image,
+    Limits,
+    RunContainer,
+    Stdio,
+    StepFailedError,
+    TmpfsMount,
+    UnsupportedError,
+)
 
 _DEVICES: Final = ("/dev/fuse", "/dev/net/tun", "/dev/kvm")
 """What a privileged build may want of the host's devices; buildah has no flag for all of them."""

@@ -13,12 +13,18 @@ from msgspec import Struct
 from rbuild_buildah.command import Buildah
 from rbuild_buildah.store import ContainerRecord, Store
 from rbuild_containers.id_maps import id_maps
-from rootless_build.backend.api import EngineSettings, Image
+from rootless_build.backend import (
+    BindMount,
+    EngineSettings,
+    Image,
+    RunContainer,
+    StepFailedError,
+    TmpfsMount,
+    VolumeMount,
+    replace,
+)
 from rootless_build.backend.bind_sources import make_sources
 from rootless_build.backend.caller import numeric
-from rootless_build.model.errors import StepFailedError
-from rootless_build.model.plan import BindMount, RunContainer, TmpfsMount, VolumeMount
-from rootless_build.model.structs import replace
 
 _INSIDE: Final = Path(__file__).with_name("inside.py")
 

@@ -17,10 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from rootless_build.files import archives
-from rootless_build.model import platforms
-from rootless_build.model.errors import StepFailedError, reason
-from rootless_build.model.plan import Pairs
+from rootless_build.backend import Pairs, StepFailedError, archives, platforms, reason
 
 _MEDIA: Final = "application/vnd.oci.image"
 _PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

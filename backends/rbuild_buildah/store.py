@@ -18,11 +18,14 @@ from typing import Final
 
 from msgspec import Struct
 
-from rootless_build.backend.api import LABEL_PREFIX, EngineSettings
-from rootless_build.files.replacing import replace_content
-from rootless_build.model.errors import StepFailedError
-from rootless_build.model.plan import Pairs
-from rootless_build.process import identity
+from rootless_build.backend import (
+    LABEL_PREFIX,
+    EngineSettings,
+    Pairs,
+    StepFailedError,
+    identity,
+    replacing,
+)
 
 _VOLUME_NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 """docker's rule for names; such a name is always one directory."""
@@ -160,7 +163,7 @@ def _ours(labels: Pairs) -> Pairs:
 
 
 def _write(file: Path, labels: Pairs, **more: str) -> None:
-    replace_content(file, json.dumps({**more, "labels": dict(labels)}).encode())
+    replacing.replace_content(file, json.dumps({**more, "labels": dict(labels)}).encode())
 
 
 def _records(directory: Path, file: str) -> Iterator[tuple[Path, dict[str, object]]]:

@@ -10,10 +10,13 @@ from itertools import chain
 
 from rbuild_containers.flags import build_limits
 from rbuild_containers.working import marks
-from rootless_build.backend.api import EngineSettings
-from rootless_build.model.errors import UnsupportedError
-from rootless_build.model.plan import BuildImage, BuildOutput
-from rootless_build.model.platforms import host as build_platform
+from rootless_build.backend import (
+    BuildImage,
+    BuildOutput,
+    EngineSettings,
+    UnsupportedError,
+    platforms,
+)
 
 _EXPORTERS = ("local", "tar")
 _STORAGE = ("docker", "image")
@@ -85,16 +88,16 @@ def _containerfile(step: BuildImage) -> Iterator[str]:
         yield from ("--ignorefile", str(ignore))
 
 
-def _platform(platforms: tuple[str, ...], given: Mapping[str, str]) -> Iterator[str]:
-    if len(platforms) > 1:
-        message = f"podman and buildah build one platform at a time, not {', '.join(platforms)}"
+def _platform(wanted: tuple[str, ...], given: Mapping[str, str]) -> Iterator[str]:
+    if len(wanted) > 1:
+        message = f"podman and buildah build one platform at a time, not {', '.join(wanted)}"
         raise UnsupportedError(message, hint="name one platform")
-    for platform in platforms:
+    for platform in wanted:
         yield from ("--platform", platform)
-    if platforms and _BUILD_PLATFORM not in given:
+    if wanted and _BUILD_PLATFORM not in given:
         # buildah 1.28 takes `FROM --platform=$BUILDPLATFORM` for the platform that is asked for,
         # and then finds no base image of it.
-        yield from ("--build-arg", f"{_BUILD_PLATFORM}={build_platform()}")
+        yield from ("--build-arg", f"{_BUILD_PLATFORM}={platforms.host()}")
 
 
 def _network(mode: str | None, default: str | None) -> Iterator[str]:

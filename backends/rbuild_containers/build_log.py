@@ -13,9 +13,15 @@ from collections import deque
 
 from msgspec import Struct
 
-from rootless_build.model.errors import FailedInstruction, ImageBuildError, ImageNotFoundError
-from rootless_build.model.events import LONGEST_LINE, StepReporter, Stream
-from rootless_build.model.plan import BuildImage
+from rootless_build.backend import (
+    LONGEST_LINE,
+    BuildImage,
+    FailedInstruction,
+    ImageBuildError,
+    ImageNotFoundError,
+    StepReporter,
+    Stream,
+)
 
 _STEP = re.compile(rb"(?:\[(\d+)/(\d+)\] )?STEP (\d+)/(\d+): ([^\r\n]*)")
 _CACHED = re.compile(rb"--> Using cache ([0-9a-f]{64})\s*")

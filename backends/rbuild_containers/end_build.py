@@ -14,13 +14,13 @@ from collections import defaultdict
 from pathlib import Path
 
 from rbuild_containers.build_log import BuildLog
-from rootless_build.process.programs import AskToEnd
+from rootless_build.backend import programs
 
 _RUNTIME_CHILD = b"buildah-"
 """How buildah's children name themselves: buildah-oci-runtime, buildah-chroot-runtime."""
 
 
-def end_build(log: BuildLog) -> AskToEnd:
+def end_build(log: BuildLog) -> programs.AskToEnd:
     """How to ask the build that `log` reads to end (`ask_to_end` of `process.stream`)."""
 
     def ask(pid: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rootless_build.model.plan import Limits, RunContainer
+from rootless_build.backend import Limits, RunContainer
 
 _CPU_PERIOD = 100_000
 """Microseconds; docker's own for `--cpus`, and the kernel's default."""

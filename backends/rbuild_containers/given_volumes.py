@@ -10,8 +10,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from rootless_build.backend.api import UserNamespace
-from rootless_build.process import programs
+from rootless_build.backend import UserNamespace, programs
 
 
 def take_over(volume: Path, uid: int, namespace: UserNamespace) -> None:

@@ -20,8 +20,7 @@ from itertools import accumulate
 
 from msgspec import Struct
 
-from rootless_build.backend.api import EngineSettings
-from rootless_build.model.plan import CallerIds
+from rootless_build.backend import CallerIds, EngineSettings
 
 
 class IdMap(Struct, frozen=True):

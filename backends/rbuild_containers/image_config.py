@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from rootless_build.backend.api import Image
-from rootless_build.model.plan import Json, Pairs
-from rootless_build.model.references import HUB, LOCAL, canonical
+from rootless_build.backend import Image, Json, Pairs, references
 
 
 def image_from_config(
@@ -62,23 +60,23 @@ def image_from_inspect(inspected: Mapping[str, Json]) -> Image:
 
 
 def matched(
-    references: Sequence[str],
+    wanted: Sequence[str],
     inspected: Sequence[Mapping[str, Json]],
     names_of: Callable[[str], set[str]],
 ) -> list[Mapping[str, Json] | None] | None:
-    """Which answer of an inspect command is whose, in the order of the references.
+    """Which answer of an inspect command is whose, in the order of `wanted`.
 
     The engines answer in order, and leave out what is not there (podman 4.3.1, docker 20.10).
     `names_of` are the names, in full, that an image may have which the engine finds by a reference.
     None when the names in the answers leave a doubt.
     """
-    if len(inspected) == len(references):
+    if len(inspected) == len(wanted):
         return list(inspected)
     found: list[Mapping[str, Json] | None] = []
     rest = list(inspected)
-    for reference in references:
+    for reference in wanted:
         if rest and names_of(reference) & {
-            canonical(name) for name in _strings(rest[0].get("RepoTags"))
+            references.canonical(name) for name in _strings(rest[0].get("RepoTags"))
         }:
             found.append(rest.pop(0))
         else:
@@ -88,11 +86,11 @@ def matched(
 
 def names_with_local(reference: str) -> set[str]:
     """Names by which podman finds an image: also localhost/x for x, where no registry is named."""
-    full = canonical(reference)
-    named = reference.startswith(f"{HUB}/") or not full.startswith(f"{HUB}/")
-    return {full} if named else {full, canonical(f"{LOCAL}/{reference}")}
+    full = references.canonical(reference)
+    named = reference.startswith(f"{references.HUB}/") or not full.startswith(f"{references.HUB}/")
+    return {full} if named else {full, references.canonical(f"{references.LOCAL}/{reference}")}
 
 
 def names_in_full(reference: str) -> set[str]:
     """Names by which docker finds an image."""
-    return {canonical(reference)}
+    return {references.canonical(reference)}

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rootless_build.backend.api import Engine, Image
-from rootless_build.model.errors import StepFailedError
-from rootless_build.model.plan import Pairs, RunContainer
+from rootless_build.backend import Engine, Image, Pairs, RunContainer, StepFailedError
 
 _NEVER_RUN = ("none",)
 """A command that the container has to have, since an image of files alone has none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from rootless_build.backend.api import StoredImage, StoredImages
+from rootless_build.backend import StoredImage, StoredImages
 
 
 def removed_one_by_one(

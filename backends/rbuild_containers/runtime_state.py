@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from rbuild_containers.temporary import bundles_of_builds, process_of
-from rootless_build.backend.api import LABEL_PROCESS, EngineSettings, Leftover, LeftoverKind
-from rootless_build.process import identity
+from rootless_build.backend import LABEL_PROCESS, EngineSettings, Leftover, LeftoverKind, identity
 
 _FILES: Final = {"runc": "state.json", "crun": "status"}
 _OF_A_PROCESS: Final = re.compile(r"/rbuild-(\d+\.\d+)-[^/\"]*/buildah")

@@ -18,16 +18,14 @@ from typing import Any, Final
 from msgspec import Struct
 
 from rbuild_containers.working import Storage
-from rootless_build.backend.api import LABEL_IMAGE, StoredImage, StoredImages
-from rootless_build.model.plan import Pairs
-from rootless_build.process.programs import Completed
+from rootless_build.backend import LABEL_IMAGE, Pairs, StoredImage, StoredImages, programs
 
 _DIRECTORIES: Final = {"overlay": ("overlay",), "vfs": ("vfs", "dir")}
 _AT_ONCE: Final = 200
 """Directories in one command: its arguments have a limit."""
 _ENTRY: Final = ("created_by", "author", "comment", "empty_layer")
 
-AsOwner = Callable[..., Completed]
+AsOwner = Callable[..., programs.Completed]
 """Runs a program as root of the user's own namespace: files of subordinate uids are its own."""
 
 

@@ -12,9 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from rootless_build.model.errors import RbuildError
-from rootless_build.model.plan import BuildImage
-from rootless_build.process import identity
+from rootless_build.backend import BuildImage, RbuildError, identity
 
 _TEMPORARY: Final = "/var/tmp"  # noqa: S108 - the engines' own; directories of mkdtemp(3) in it
 _BUNDLE: Final = "buildah[0-9]*"

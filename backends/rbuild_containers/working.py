@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from rbuild_containers.killing import kill_containing
 from rbuild_containers.temporary import all_bundles
-from rootless_build.backend.api import (
+from rootless_build.backend import (
     LABEL_PREFIX,
     LABEL_PROCESS,
     LABEL_PROJECT,
@@ -28,10 +28,11 @@ from rootless_build.backend.api import (
     ImageLabel,
     Leftover,
     LeftoverKind,
+    Pairs,
+    StepFailedError,
+    identity,
+    reason,
 )
-from rootless_build.model.errors import StepFailedError, reason
-from rootless_build.model.plan import Pairs
-from rootless_build.process import identity
 
 _MARK: Final = re.compile(r"id=io\.rbuild\.(\d+\.\d+)\.([0-9a-f]+)(?:,|$)")
 _LISTS: Final = ("containers.json", "volatile-containers.json")

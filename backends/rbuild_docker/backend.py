@@ -13,18 +13,20 @@ from rbuild_docker.client import PATIENCE, Client
 from rbuild_docker.engine import DockerEngine
 from rbuild_docker.image_builds import builder_of
 from rbuild_docker.run_arguments import run_arguments
-from rootless_build.backend.api import Engine, EngineSettings, Probe
-from rootless_build.model.plan import (
+from rootless_build.backend import (
     BuildImage,
+    Engine,
+    EngineSettings,
     HostCommand,
+    Probe,
     PullImage,
     RemoveVolume,
     RunContainer,
     Step,
     TagImage,
     Unexpanded,
+    programs,
 )
-from rootless_build.process import programs
 
 
 class DockerBackend:

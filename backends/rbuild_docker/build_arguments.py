@@ -8,8 +8,7 @@ from pathlib import Path
 
 from rbuild_containers.flags import build_limits
 from rbuild_docker.run_arguments import record
-from rootless_build.model.errors import UnsupportedError
-from rootless_build.model.plan import BuildImage, BuildOutput, PullPolicy
+from rootless_build.backend import BuildImage, BuildOutput, PullPolicy, UnsupportedError
 
 EXPORTERS = ("local", "tar")
 """Build outputs that are files; the others are images in the daemon's storage."""

@@ -9,9 +9,15 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from rootless_build.model.errors import FailedInstruction, ImageBuildError, ImageNotFoundError
-from rootless_build.model.events import LONGEST_LINE, StepReporter, Stream
-from rootless_build.model.plan import BuildImage
+from rootless_build.backend import (
+    LONGEST_LINE,
+    BuildImage,
+    FailedInstruction,
+    ImageBuildError,
+    ImageNotFoundError,
+    StepReporter,
+    Stream,
+)
 
 _KEPT_LINES = 20
 _KEPT_BYTES = 1000

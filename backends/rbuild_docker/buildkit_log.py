@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 
 from rbuild_docker.build_log import BuildLog, Instruction
-from rootless_build.model.events import StepReporter, Stream
+from rootless_build.backend import StepReporter, Stream
 
 _LINE = re.compile(rb"#(\d+) (.*)", re.DOTALL)
 _HEADER = re.compile(rb"\[(?:(\S.*?) )? *(\d+)/(\d+)\] ([^\r\n]*)\s*")

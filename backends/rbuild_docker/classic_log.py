@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 
 from rbuild_docker.build_log import BuildLog, Instruction
-from rootless_build.model.events import StepReporter, Stream
+from rootless_build.backend import StepReporter, Stream
 
 _STEP = re.compile(rb"Step (\d+)/(\d+) : ([^\r\n]*)\r?\n?$")
 _CACHED = re.compile(rb" ---> Using cache\s*")

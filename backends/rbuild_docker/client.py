@@ -13,10 +13,14 @@ from typing import Final, cast
 
 from msgspec import Struct
 
-from rootless_build.backend.api import EngineSettings
-from rootless_build.model.errors import BackendUnavailableError, StepFailedError
-from rootless_build.model.plan import Json
-from rootless_build.process import programs, user_directories
+from rootless_build.backend import (
+    BackendUnavailableError,
+    EngineSettings,
+    Json,
+    StepFailedError,
+    programs,
+    user_directories,
+)
 
 PATIENCE: Final = 20.0
 """Seconds a daemon has to say who it is."""

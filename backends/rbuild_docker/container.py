@@ -16,14 +16,28 @@ from rbuild_containers.flags import command_after_image
 from rbuild_docker.client import Client
 from rbuild_docker.run_arguments import options
 from rbuild_docker.start_words import StartWords
-from rootless_build.backend.api import LABEL_PREFIX, Exit, Image, Stdio, removed_at_end
+from rootless_build.backend import (
+    LABEL_PREFIX,
+    BindMount,
+    Exit,
+    Image,
+    Json,
+    Level,
+    Mount,
+    RunContainer,
+    Stdio,
+    StepFailedError,
+    StepReporter,
+    Stream,
+    UnsupportedError,
+    VolumeMount,
+    programs,
+    removed_at_end,
+    replace,
+    terminal,
+)
 from rootless_build.backend.bind_sources import make_sources, refuse_sources
 from rootless_build.backend.caller import numeric
-from rootless_build.model.errors import StepFailedError, UnsupportedError
-from rootless_build.model.events import Level, StepReporter, Stream
-from rootless_build.model.plan import BindMount, Json, Mount, RunContainer, VolumeMount
-from rootless_build.model.structs import replace
-from rootless_build.process import programs, terminal
 
 _STOP_GRACE: Final = 2
 """Seconds an interrupted container has before SIGKILL, where the step says nothing."""

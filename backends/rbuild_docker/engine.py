@@ -15,21 +15,27 @@ from rbuild_docker import image_builds, image_files, stored_images
 from rbuild_docker.client import GONE, Client
 from rbuild_docker.container import is_remote, new_container
 from rbuild_docker.storage import labelled
-from rootless_build.backend.api import (
+from rootless_build.backend import (
     ALL_KINDS,
+    BuildImage,
     Container,
     EngineSettings,
     Image,
+    ImageBuildError,
+    ImageNotFoundError,
+    Json,
     Leftover,
     LeftoverKind,
+    Pairs,
+    RunContainer,
+    StepFailedError,
+    StepReporter,
     StoredImage,
     StoredImages,
+    Stream,
     UserNamespace,
+    programs,
 )
-from rootless_build.model.errors import ImageBuildError, ImageNotFoundError, StepFailedError
-from rootless_build.model.events import StepReporter, Stream
-from rootless_build.model.plan import BuildImage, Json, Pairs, RunContainer
-from rootless_build.process import programs
 
 _NAMESPACE: Final = ("rootlesskit",)
 

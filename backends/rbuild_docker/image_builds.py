@@ -13,10 +13,16 @@ from rbuild_docker.build_log import BuildLog
 from rbuild_docker.buildkit_log import BuildKitLog
 from rbuild_docker.classic_log import ClassicLog
 from rbuild_docker.client import Client
-from rootless_build.model.errors import ImageBuildError, UnsupportedError
-from rootless_build.model.events import Level, StepReporter
-from rootless_build.model.plan import BuildImage, Pairs, PullPolicy
-from rootless_build.process import programs
+from rootless_build.backend import (
+    BuildImage,
+    ImageBuildError,
+    Level,
+    Pairs,
+    PullPolicy,
+    StepReporter,
+    UnsupportedError,
+    programs,
+)
 
 _FIRST_WITHOUT_BUILDKIT: Final = 23
 """The first client that needs the plug-in docker-buildx for BuildKit (release notes of 23.0)."""

@@ -15,9 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final, cast
 
 from rbuild_docker.client import Client
-from rootless_build.backend.api import Image
-from rootless_build.files import archives
-from rootless_build.model.errors import StepFailedError
+from rootless_build.backend import Image, StepFailedError, archives
 
 _WHITEOUT: Final = ".wh."
 _OPAQUE: Final = ".wh..wh..opq"

@@ -6,11 +6,8 @@ import os
 from pathlib import Path
 
 from rbuild_docker.client import Client
-from rootless_build.backend.api import LABEL_PROCESS
+from rootless_build.backend import LABEL_PROCESS, HostError, identity, text
 from rootless_build.backend.ownership import all_ours
-from rootless_build.model.errors import HostError
-from rootless_build.model.text import shell_quoted
-from rootless_build.process import identity
 
 
 def give_back_in_container(
@@ -40,7 +37,7 @@ def give_back_in_container(
     raise HostError(
         f"files of other users in {directory} could not be given back",
         finding="foreign-files",
-        hint=f"as root: chown -R {os.getuid()}:{os.getgid()} {shell_quoted(directory)}",
+        hint=f"as root: chown -R {os.getuid()}:{os.getgid()} {text.shell_quoted(directory)}",
         engine_words=words,
     )
 

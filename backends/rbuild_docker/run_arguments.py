@@ -8,13 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import assert_never
 
 from rbuild_containers.flags import command_after_image, run_flags, run_limits
-from rootless_build.model.plan import (
-    BindMount,
-    Mount,
-    RunContainer,
-    TmpfsMount,
-    VolumeMount,
-)
+from rootless_build.backend import BindMount, Mount, RunContainer, TmpfsMount, VolumeMount
 
 
 def run_arguments(step: RunContainer, network: str | None) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from rootless_build.model.events import StepReporter, Stream
+from rootless_build.backend import StepReporter, Stream
 
 _LOG_LINE: Final = b'time="'
 _ERROR: Final = b"Error response from daemon: "

@@ -8,8 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final, cast
 
 from rbuild_docker.client import Client
-from rootless_build.backend.api import LABEL_PREFIX, Leftover, LeftoverKind
-from rootless_build.model.plan import Json, Pairs
+from rootless_build.backend import LABEL_PREFIX, Json, Leftover, LeftoverKind, Pairs
 
 Inspected = Mapping[str, Json]
 _SIZE: Final = re.compile(r"([\d.]+)(B|kB|MB|GB|TB)")

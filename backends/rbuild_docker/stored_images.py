@@ -9,8 +9,7 @@ from typing import Final, cast
 
 from rbuild_docker.client import Client
 from rbuild_docker.storage import Inspected, inspected, labels_of
-from rootless_build.backend.api import LABEL_IMAGE, StoredImage, StoredImages
-from rootless_build.model.plan import Pairs
+from rootless_build.backend import LABEL_IMAGE, Pairs, StoredImage, StoredImages
 
 _ALL: Final = ("image", "ls", "--all", "--quiet", "--no-trunc")
 _SETTING: Final = re.compile(

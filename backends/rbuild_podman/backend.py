@@ -9,19 +9,21 @@ from typing import ClassVar
 
 from rbuild_podman.connection import Connection, endpoint, environment, variable
 from rbuild_podman.engine import PodmanEngine
-from rootless_build.backend.api import Engine, EngineSettings, Probe
-from rootless_build.model.errors import BackendUnavailableError
-from rootless_build.model.plan import (
+from rootless_build.backend import (
+    BackendUnavailableError,
     BuildImage,
+    Engine,
+    EngineSettings,
     HostCommand,
+    Probe,
     PullImage,
     RemoveVolume,
     RunContainer,
     Step,
     TagImage,
     Unexpanded,
+    programs,
 )
-from rootless_build.process import programs
 
 _PATIENCE = 20.0
 """Seconds an engine has to say its version."""

@@ -27,9 +27,14 @@ from typing import TYPE_CHECKING, Self
 
 from msgspec import Struct
 
-from rootless_build.backend.api import EngineSettings, UserNamespace
-from rootless_build.model.errors import BackendUnavailableError, StepFailedError, reason
-from rootless_build.process import programs
+from rootless_build.backend import (
+    BackendUnavailableError,
+    EngineSettings,
+    StepFailedError,
+    UserNamespace,
+    programs,
+    reason,
+)
 
 if TYPE_CHECKING:
     from podman import PodmanClient

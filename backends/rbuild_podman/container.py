@@ -20,20 +20,25 @@ from rbuild_containers.given_volumes import take_over
 from rbuild_containers.runtime_state import RuntimeStates
 from rbuild_podman.connection import Connection, engine_errors, variable
 from rbuild_podman.specgen import container_spec
-from rootless_build.backend.api import (
+from rootless_build.backend import (
     LABEL_PREFIX,
     EngineSettings,
     Exit,
     Image,
+    RbuildError,
+    RunContainer,
     Stdio,
+    StepFailedError,
+    StepReporter,
+    Stream,
+    VolumeMount,
+    identity,
+    programs,
     removed_at_end,
+    replace,
+    terminal,
 )
 from rootless_build.backend.bind_sources import make_sources, refuse_sources
-from rootless_build.model.errors import RbuildError, StepFailedError
-from rootless_build.model.events import StepReporter, Stream
-from rootless_build.model.plan import RunContainer, VolumeMount
-from rootless_build.model.structs import replace
-from rootless_build.process import identity, programs, terminal
 
 if TYPE_CHECKING:
     from podman.domain.containers import Container as ApiContainer

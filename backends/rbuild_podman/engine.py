@@ -23,28 +23,30 @@ from rbuild_containers.temporary import build_directory, own_bundles
 from rbuild_containers.working import Storage, bundle_directories, size
 from rbuild_podman import connection
 from rbuild_podman.connection import Connection, engine_errors
-from rootless_build.backend.api import (
+from rootless_build.backend import (
     ALL_KINDS,
     LABEL_PREFIX,
+    BackendUnavailableError,
+    BuildImage,
     Container,
     EngineSettings,
     Image,
-    Leftover,
-    LeftoverKind,
-    StoredImage,
-    StoredImages,
-    UserNamespace,
-)
-from rootless_build.model.errors import (
-    BackendUnavailableError,
     ImageBuildError,
     ImageNotFoundError,
+    Json,
+    Leftover,
+    LeftoverKind,
+    Pairs,
     RbuildError,
+    RunContainer,
     StepFailedError,
+    StepReporter,
+    StoredImage,
+    StoredImages,
+    Stream,
+    UserNamespace,
+    programs,
 )
-from rootless_build.model.events import StepReporter, Stream
-from rootless_build.model.plan import BuildImage, Json, Pairs, RunContainer
-from rootless_build.process import programs
 
 _UNKNOWN = "image not known"
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, cast
 
-from rootless_build.backend.api import StoredImage, StoredImages
-from rootless_build.model.plan import Json
+from rootless_build.backend import Json, StoredImage, StoredImages
 
 Listed = Sequence[Mapping[str, Json]]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from rbuild_containers.flags import command_after_image, run_flags, run_limits
 from rbuild_containers.id_maps import id_maps
 from rbuild_podman.specgen import tmpfs_options
-from rootless_build.backend.api import EngineSettings
-from rootless_build.model.plan import (
+from rootless_build.backend import (
     BindMount,
+    EngineSettings,
     Mount,
     RunContainer,
     TmpfsMount,

@@ -12,16 +12,17 @@ from typing import cast
 
 from rbuild_containers.flags import cpu_time
 from rbuild_containers.id_maps import id_maps
-from rootless_build.backend.api import EngineSettings, Image
-from rootless_build.model.errors import UnsupportedError
-from rootless_build.model.plan import (
+from rootless_build.backend import (
     BindMount,
     CallerIds,
+    EngineSettings,
+    Image,
     Json,
     Limits,
     Mount,
     RunContainer,
     TmpfsMount,
+    UnsupportedError,
     VolumeMount,
 )
 

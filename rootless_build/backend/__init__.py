@@ -5,6 +5,7 @@ the names of the interface, of plans, events and errors, and the modules that he
 """
 
 import importlib
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from rootless_build.backend.api import *
@@ -14,17 +15,36 @@ from rootless_build.model import plan as plan
 from rootless_build.model.errors import *
 from rootless_build.model.events import *
 from rootless_build.model.plan import *
+from rootless_build.model.structs import replace as replace
 
 if TYPE_CHECKING:
+    from rootless_build.files import archives as archives
+    from rootless_build.files import replacing as replacing
+    from rootless_build.model import platforms as platforms
+    from rootless_build.model import references as references
+    from rootless_build.model import text as text
     from rootless_build.process import identity as identity
     from rootless_build.process import programs as programs
     from rootless_build.process import terminal as terminal
+    from rootless_build.process import user_directories as user_directories
 
-_PROCESS: Final = frozenset({"identity", "programs", "terminal"})
+_ROOMS: Final = MappingProxyType(
+    {
+        "archives": "files",
+        "identity": "process",
+        "platforms": "model",
+        "programs": "process",
+        "references": "model",
+        "replacing": "files",
+        "terminal": "process",
+        "text": "model",
+        "user_directories": "process",
+    }
+)
 
 
 def __getattr__(name: str) -> object:
-    """The modules that start programs, imported by whoever uses them: that takes 20 ms."""
-    if name not in _PROCESS:
+    """A module that helps plug-ins, imported by whoever uses it: `programs` takes 20 ms."""
+    if name not in _ROOMS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return importlib.import_module(f"rootless_build.process.{name}")
+    return importlib.import_module(f"rootless_build.{_ROOMS[name]}.{name}")
