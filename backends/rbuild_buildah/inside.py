@@ -22,7 +22,7 @@ def resolved(root: str, path: str) -> str:
     host = os.open("/", os.O_PATH | os.O_DIRECTORY)
     os.chroot(root)
     try:
-        return os.path.realpath(os.path.join("/", path))  # noqa: PTH118 - a path of the container
+        return os.path.realpath(os.path.join("/", path))  # a path of the container
     finally:
         os.fchdir(host)
         os.chroot(".")
@@ -41,16 +41,16 @@ def on_host(root: str, path: str, mounts: list[tuple[str, str]]) -> str:
 
 def resolved_below(source: str, path: PurePosixPath) -> str:
     """A path on a mount. Links in it are followed inside the mount: none leads to the host."""
-    return source + resolved(source, str(path)) if os.path.isdir(source) else source  # noqa: PTH112
+    return source + resolved(source, str(path)) if os.path.isdir(source) else source
 
 
 def copy(source: str, destination: str, *, owned: bool) -> None:
     """Copy what is in a directory: modes, times, hard and symbolic links, extended attributes."""
-    mode = os.stat(destination).st_mode & 0o7777  # noqa: PTH116
+    mode = os.stat(destination).st_mode & 0o7777
     options = ["--archive"] if owned else ["--archive", "--no-preserve=ownership"]
     subprocess.run(["cp", *options, "--reflink=auto", "--", f"{source}/.", destination], check=True)
     if not owned:
-        os.chmod(destination, mode)  # noqa: PTH101
+        os.chmod(destination, mode)
 
 
 def make_directories(root: str, paths: list[str], uid: int, gid: int) -> None:
@@ -62,12 +62,12 @@ def make_directories(root: str, paths: list[str], uid: int, gid: int) -> None:
         if uid != os.getuid():
             # Its owner can't be changed for long: each mount makes it the caller's, who gets what
             # everybody else may do.
-            mode = os.stat("/").st_mode  # noqa: PTH116
-            os.chmod("/", mode & 0o7077 | (mode & 0o007) << 6)  # noqa: PTH101
+            mode = os.stat("/").st_mode
+            os.chmod("/", mode & 0o7077 | (mode & 0o007) << 6)
         for path in map(PurePosixPath, paths):
             for place in (*reversed(path.parents), path):
                 try:
-                    os.mkdir(place, 0o755)  # noqa: PTH102
+                    os.mkdir(place, 0o755)
                 except FileExistsError:
                     continue
                 except OSError:
@@ -88,7 +88,7 @@ def main() -> None:
     answers = []
     for wanted in request["copies"]:
         source = on_host(root, wanted["path"], request["mounts"])
-        answers.append(os.path.isdir(source))  # noqa: PTH112
+        answers.append(os.path.isdir(source))
         if answers[-1]:
             copy(source, wanted["to"], owned=wanted["owned"])
         elif wanted["owner"]:

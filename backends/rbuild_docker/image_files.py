@@ -38,7 +38,7 @@ def _unpack(archive: Path, destination: Path) -> None:
     directories: dict[Path, tarfile.TarInfo] = {}
     with tarfile.open(archive) as saved:
         manifest = saved.extractfile("manifest.json")
-        assert manifest is not None  # noqa: S101 - a KeyError tells of a missing one
+        assert manifest is not None  # a KeyError tells of a missing one
         described = cast("list[dict[str, list[str]]]", json.load(manifest))
         for name in described[0]["Layers"]:
             layer = saved.extractfile(name)
@@ -91,7 +91,7 @@ def _place(
 
 def _write(members: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
     content = members.extractfile(member)
-    assert content is not None  # noqa: S101 - it is a file
+    assert content is not None  # it is a file
     with content, target.open("wb") as file:
         while chunk := content.read(1024 * 1024):
             file.write(chunk)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import stat
 from pathlib import Path
 
 from rootless_build.bundles.swapping import recover
+from rootless_build.files.private_directories import is_private_directory
 from rootless_build.files.tree import real, remove
 from rootless_build.model.text import shown
 from rootless_build.process import identity
@@ -34,22 +34,10 @@ def abandoned(directory: Path) -> tuple[Path, ...]:
         path
         for path in beside
         if (found := pattern.fullmatch(path.name))
-        and _is_own(path)
+        and is_private_directory(path)
         and not identity.lives(found[1])
         and not is_held(path)
     )
-
-
-def _is_own(path: Path) -> bool:
-    """Whether it is one that this user made: where others may make directories too, so they may
-    one of that name, to have what is in it taken for the bundles.
-    """
-    try:
-        seen = path.lstat()
-    except OSError:
-        return False
-    private = not seen.st_mode & 0o022
-    return stat.S_ISDIR(seen.st_mode) and private and seen.st_uid == os.geteuid()
 
 
 def restore(directory: Path) -> bool:

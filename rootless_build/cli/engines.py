@@ -121,7 +121,7 @@ class EngineToCome:
         with _host_explains(self._command, self._facts):
             if self._error is not None:
                 raise self._error
-            assert self._choice is not None  # noqa: S101 - the thread leaves one of them
+            assert self._choice is not None  # the thread leaves one of them
             choice = self._choice
             _announce(self._command, choice.settings)
             self._command.view(BackendChosen(choice.backend.name, choice.version, choice.reason))

@@ -39,7 +39,7 @@ def resolved(root: Path, path: str) -> str:
             links += 1
             if links > _MOST_LINKS:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), here)
-            text = os.readlink(root / here)  # noqa: PTH115 - to the letter
+            text = os.readlink(root / here)  # to the letter
             done = [] if text.startswith("/") else done
             pending += text.split("/")[::-1]
         elif any(pending) and not stat.S_ISDIR(status.st_mode):

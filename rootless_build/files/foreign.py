@@ -106,7 +106,7 @@ def walk(top: str, visit: Visit, failed: Failed, *, storages: bool = False) -> N
     """
     try:
         seen = Seen(top, None, top, os.lstat(top))
-        above = os.stat(os.path.dirname(top))  # noqa: PTH116, PTH120 - a script's speed
+        above = os.stat(os.path.dirname(top))  # a script's speed
     except FileNotFoundError:
         return
     except OSError as error:

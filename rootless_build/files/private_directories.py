@@ -6,6 +6,8 @@ What a Makefile or a container writes there may be nested deeper than Python's o
 from __future__ import annotations
 
 import contextlib
+import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,3 +34,16 @@ def discard(tree: Path) -> None:
 
     with contextlib.suppress(OSError):
         remove(tree)
+
+
+def is_private_directory(path: Path) -> bool:
+    """Whether a directory is one that this user made for itself alone.
+
+    Where others may make directories too they may make one of that name, to have what is in it
+    taken for rbuild's own.
+    """
+    try:
+        seen = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(seen.st_mode) and seen.st_uid == os.geteuid() and not seen.st_mode & 0o022

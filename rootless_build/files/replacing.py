@@ -11,9 +11,9 @@ def replace_content(file: Path, content: bytes) -> None:
     """Give a file new content, readable by this user alone. Raises OSError; the old stays then."""
     descriptor, unfinished = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
-        with open(descriptor, "wb") as written:  # noqa: PTH123 - a descriptor has no path
+        with open(descriptor, "wb") as written:  # a descriptor has no path
             written.write(content)
-        os.replace(unfinished, file)  # noqa: PTH105 - a name, not a path
+        os.replace(unfinished, file)  # a name, not a path
     except BaseException:
         Path(unfinished).unlink(missing_ok=True)
         raise

@@ -210,12 +210,12 @@ def special(mode: int) -> str:
 
 def link_text(link: Path) -> str:
     """What a link says, to the letter."""
-    return os.readlink(link)  # noqa: PTH115 - Path.readlink turns `./x` into `x`
+    return os.readlink(link)  # Path.readlink turns `./x` into `x`
 
 
 def existing(path: Path) -> Path:
     """The path itself, or the nearest directory above it that is there."""
-    while not os.path.exists(path):  # noqa: PTH110 - Path.exists raises where this is False
+    while not os.path.exists(path):  # Path.exists raises where this is False
         path = path.parent
     return path
 
@@ -260,7 +260,7 @@ def _opened_file(root: Path, path: str, most_links: int) -> BinaryIO:
             os.close(found)
     except PermissionError as error:
         raise PermissionError(error.errno, error.strerror, str(root / path)) from error
-    return open(descriptor, "rb", buffering=0)  # noqa: PTH123 - a descriptor has no path
+    return open(descriptor, "rb", buffering=0)  # a descriptor has no path
 
 
 def _found_inside(root: Path, path: str, most_links: int) -> int:
@@ -477,7 +477,7 @@ def _opened(name: str, parent: int) -> int:
     path = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
     try:
         if os.fstat(path).st_mode & 0o700 != 0o700:
-            os.chmod(f"/proc/self/fd/{path}", 0o700)  # noqa: PTH101 - the link of a descriptor
+            os.chmod(f"/proc/self/fd/{path}", 0o700)  # the link of a descriptor
         return os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=path)
     finally:
         os.close(path)

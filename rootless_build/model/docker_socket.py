@@ -18,7 +18,7 @@ def mounted_in(plan: Plan) -> Iterator[tuple[RunContainer, BindMount]]:
     for step in plan.steps:
         for mount in step.mounts if isinstance(step, RunContainer) else ():
             if isinstance(mount, BindMount) and _is_socket(mount):
-                assert isinstance(step, RunContainer)  # noqa: S101 - others have no mounts
+                assert isinstance(step, RunContainer)  # others have no mounts
                 yield step, mount
 
 

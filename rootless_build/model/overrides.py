@@ -167,7 +167,7 @@ def make_container(plan: Plan, command: tuple[str, ...]) -> Plan:
     if isinstance(step, Unexpanded):
         replaced = replace(step, instead=command)
     else:
-        assert isinstance(step, RunContainer)  # noqa: S101 - `last` was chosen so
+        assert isinstance(step, RunContainer)  # `last` was chosen so
         replaced = replace(step, command=command, always=True)
     return replace(plan, steps=(*steps, replaced))
 

@@ -65,7 +65,7 @@ def shell(recipe: Recipe, target: str | None) -> Plan:
         if isinstance(last, Unexpanded):
             by_hand = replace(last, by_hand=True)
             return replace(made, steps=(*before, by_hand))
-        assert isinstance(last, RunContainer)  # noqa: S101 - make_container() puts it there
+        assert isinstance(last, RunContainer)  # make_container() puts it there
         return replace(made, steps=(*before, _for_a_person(last, made)))
     build = _chosen(recipe, plan, target)
     container = replace(_container(build, plan, _COMMAND), entrypoint=())

@@ -38,7 +38,7 @@ def read(request: Request, config: Config) -> Plan:
 
     Raises RecipeError for an unknown target, ConfigError for a mount that can't be understood.
     """
-    assert config.file is not None  # noqa: S101 - a recipe stands in a file
+    assert config.file is not None  # a recipe stands in a file
     targets = _targets(request, config)
     steps: list[Step] = []
     tag = ""
@@ -133,7 +133,7 @@ def _changed(container: Container, target: Target) -> Container:
 def _run(
     config: Config, container: Container, target: Target, tag: str, request: Request
 ) -> RunContainer:
-    assert config.file is not None  # noqa: S101 - as above
+    assert config.file is not None  # as above
     image = container.image or tag
     if not image:
         message = "there is no [image], so name one"

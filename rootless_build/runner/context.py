@@ -62,7 +62,7 @@ class Context(Struct, frozen=True):
     @property
     def engine(self) -> RememberingEngine:
         """The engine of a plan that needs one."""
-        assert self.possible_engine is not None  # noqa: S101 - needs_engine() has said so
+        assert self.possible_engine is not None  # needs_engine() has said so
         return self.possible_engine
 
 

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from rootless_build.files.private_directories import is_private_directory
 from rootless_build.files.tree import remove, walk
 from rootless_build.model import outputs
 from rootless_build.model.errors import StepFailedError
@@ -36,7 +37,7 @@ def place_near(target: Path) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     for left in target.parent.glob(".rbuild-*"):
         named = _OF_A_PROCESS.match(left.name)
-        if named and not identity.lives(named[1]) and _is_own(left):
+        if named and not identity.lives(named[1]) and is_private_directory(left):
             remove(left)  # by a run that was killed
     place = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{identity.private_prefix()}"))
     try:
@@ -45,15 +46,6 @@ def place_near(target: Path) -> Iterator[Path]:
         yield copied
     finally:
         remove(place)
-
-
-def _is_own(path: Path) -> bool:
-    """Whether this user made it: others may make one of that name in a place of theirs."""
-    try:
-        seen = path.lstat()
-    except OSError:
-        return False
-    return stat.S_ISDIR(seen.st_mode) and seen.st_uid == os.geteuid()
 
 
 def pasted(

@@ -83,7 +83,7 @@ class Publisher:
         from rootless_build import bundles  # noqa: PLC0415
 
         wanted = self._context.plan.now.bundles
-        assert wanted is not None  # noqa: S101 - stages() has said so
+        assert wanted is not None  # stages() has said so
         return bundles.stage(wanted.directory)
 
     def publish(

@@ -126,7 +126,7 @@ class Reproduction:
         if role.first:
             self._before = image
             return
-        assert self._before is not None  # noqa: S101 - it was found, or built first
+        assert self._before is not None  # it was found, or built first
         try:
             self._compare(role.name, self._before, image, labels, engine)
         finally:

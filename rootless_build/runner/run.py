@@ -136,7 +136,7 @@ class _Run:
     def _expand(self, step: Unexpanded) -> None:
         """Go on with the plan that has in the step's place what it is now."""
         expand = self._context.options.expansion.expand
-        assert expand is not None  # noqa: S101 - whoever plans such a step can do it
+        assert expand is not None  # whoever plans such a step can do it
         plan, watch = self._context.plan, Stopwatch()
         reporter = self._reporter(plan.number)
         self._publisher.begin_step(step)

@@ -96,7 +96,7 @@ class Doctor(Engine, Bundles, Command):
             self._say("nothing here can be cured without root")
         changed = False
         for cure in cures:
-            assert cure.action is not None  # noqa: S101 - see the caller
+            assert cure.action is not None  # see the caller
             self._say(f"$ {cure.command}")
             try:
                 apply(cure.action)

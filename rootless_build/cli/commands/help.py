@@ -18,7 +18,7 @@ class Help(Command):
 
     def _show(self, name: str) -> int:
         root = self.parent
-        assert isinstance(root, Command)  # noqa: S101 - it has no other
+        assert isinstance(root, Command)  # it has no other
         if not name:
             root.help()
         elif name in root.COMMANDS:

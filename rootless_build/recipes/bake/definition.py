@@ -150,7 +150,7 @@ class _Resolution(Struct):
     def _target(self, name: str) -> Target:
         if name not in self.resolved:
             found = self._inherited(name, {})
-            assert found is not None  # noqa: S101 - only a cycle gives none, below the first
+            assert found is not None  # only a cycle gives none, below the first
             self.resolved[name] = replace(found, inherits=())
         return self.resolved[name]
 

@@ -225,7 +225,7 @@ class Document:
         value = self._attribute([instance], "targets", targets.place)
         about = block.body.argument("description")
         description = text_of(about.expression, self) if about else ""
-        assert isinstance(value, tuple)  # noqa: S101 - _attribute gives a list
+        assert isinstance(value, tuple)  # _attribute gives a list
         return Group(instance.name, tuple(map(to_text, value)), block.place, description)
 
     def _target(self, instance: Instance) -> Target:

@@ -59,7 +59,7 @@ def _with_values(tree: Tree, data: object) -> Tree:
     if isinstance(tree, Items) and isinstance(data, Sequence):
         pairs_of_items = zip(tree.items, data, strict=True)
         return Items(tuple(_with_values(t, v) for t, v in pairs_of_items), tree.place)
-    assert data is None or isinstance(data, Number | str)  # noqa: S101 - JSON's scalars
+    assert data is None or isinstance(data, Number | str)  # JSON's scalars
     return Leaf(data, str(data), tree.place)
 
 

@@ -140,7 +140,7 @@ def _applied(target: Target, one: Override) -> Target:
         case Kind.WORDS | Kind.ENTRIES:
             given: tuple[object, ...] = one.values
             if attribute.kind is Kind.ENTRIES:
-                assert attribute.parse is not None  # noqa: S101 - every row of this kind has one
+                assert attribute.parse is not None  # every row of this kind has one
                 texts = (text for text in one.values if text)
                 given = tuple(entry for text in texts for entry in attribute.parse(text))
             adds = one.adds or one.key in _ALWAYS_ADDED

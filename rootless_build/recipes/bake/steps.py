@@ -311,7 +311,7 @@ def _with_outputs(
 ) -> BuildImage:
     outputs = tuple(_output(maker, target, entry) for entry in target.output or ())
     if len(platforms) > 1:
-        assert platform is not None  # noqa: S101 - there are several
+        assert platform is not None  # there are several
         outputs = tuple(_split(target, output, platform) for output in outputs)
         if not outputs and not step.tags:
             # As where no output is named to a builder of BuildKit's own.

@@ -191,7 +191,7 @@ def decoded(attribute: Attribute, value: Value, place: Place) -> object:
 
 
 def _entries(attribute: Attribute, item: Value) -> Sequence[Entry]:
-    assert attribute.parse is not None  # noqa: S101 - every row of this kind has one
+    assert attribute.parse is not None  # every row of this kind has one
     if item is None or item == "":
         return ()
     if not isinstance(item, str):

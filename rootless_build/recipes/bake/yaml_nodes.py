@@ -123,7 +123,7 @@ class _Reader:
         if isinstance(node, SequenceNode):
             items = tuple(map(self.tree, node.value))
             return Items(items, place, tag if tag.startswith("!") else "")
-        assert isinstance(node, ScalarNode)  # noqa: S101 - there are three kinds of nodes
+        assert isinstance(node, ScalarNode)  # there are three kinds of nodes
         return Leaf(_scalar(node, place), str(node.value), place)
 
     def _fields(self, node: MappingNode) -> Iterator[tuple[str, Tree]]:

@@ -110,7 +110,7 @@ def _refuse_unknown_sources(steps: Sequence[Step]) -> None:
                     not references.is_id(step.image)
                     and references.canonical(step.image) not in known
                 ):
-                    assert step.origin is not None  # noqa: S101 - it stands in a recipe
+                    assert step.origin is not None  # it stands in a recipe
                     raise _refused(
                         step.origin,
                         f"it tags {step.image}, which no step before it builds or pulls",
@@ -271,7 +271,7 @@ def _without_effect(
 
 def _only_then(part: Part, environment: Mapping[str, str], project: Path, before: _Begun) -> str:
     """What in docker's words is known only when their turn comes; empty where all of it is now."""
-    assert part.docker is not None  # noqa: S101 - only docker's words are asked for
+    assert part.docker is not None  # only docker's words are asked for
     docker = part.docker
     if docker.of_then:
         return docker.of_then[0]

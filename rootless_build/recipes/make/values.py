@@ -137,7 +137,7 @@ def definitions(text: str) -> tuple[list[tuple[str, str, str]], list[str]]:
             at = end + 1
             continue
         match = _DEFINE.match(rows[opening])
-        assert match is not None  # noqa: S101 - it has matched just now
+        assert match is not None  # it has matched just now
         body = "".join(f"{row}\n" for row in rows[opening + 1 : end])
         found.append((match["name"], match["how"] or "", body))
         kept += rows[at:opening]

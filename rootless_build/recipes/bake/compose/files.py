@@ -59,7 +59,7 @@ class Loader:
         for source in sources:
             one = self._model(source, scope)
             whole = merge.merged(whole, one) if whole is not None else one
-        assert isinstance(whole, Fields)  # noqa: S101 - mappings are merged to one
+        assert isinstance(whole, Fields)  # mappings are merged to one
         return _resolved(whole, scope.paths)
 
     def source(self, name: str, place: Place) -> Source:
@@ -288,7 +288,7 @@ def _with_paths(service: Tree, directory: str) -> Tree:
     build = merge.built(made["build"]) if "build" in made else None
     if isinstance(build, Fields):
         build = _at(build, ("context",), directory)
-        assert isinstance(build, Fields)  # noqa: S101 - it was one
+        assert isinstance(build, Fields)  # it was one
         contexts = build.get("additional_contexts")
         if contexts is not None:
             contexts = merge.pairs(contexts)

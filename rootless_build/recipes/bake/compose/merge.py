@@ -59,6 +59,6 @@ def pairs(tree: Tree) -> Tree:
 def extended(services: Mapping[str, Tree], name: str, base: Tree) -> Tree:
     """A service on top of the one it extends."""
     own = services[name]
-    assert isinstance(own, Fields)  # noqa: S101 - what extends is a mapping
+    assert isinstance(own, Fields)  # what extends is a mapping
     rest = {key: value for key, value in own.fields.items() if key != "extends"}
     return merged(base, Fields(rest, own.place), ("services", name))

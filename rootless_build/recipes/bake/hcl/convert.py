@@ -35,7 +35,7 @@ def convert(value: Value, wanted: Type) -> Value:
     if wanted.kind in primitives:
         return primitives[wanted.kind](value)
     if wanted.kind in {"list", "set"}:
-        assert wanted.element is not None  # noqa: S101 - such types are made with one
+        assert wanted.element is not None  # such types are made with one
         given_items = to_tuple(value)
         element = _common(given_items, wanted.element)
         items = tuple(convert(item, element) for item in given_items)
@@ -47,7 +47,7 @@ def convert(value: Value, wanted: Type) -> Value:
         return tuple(convert(v, t) for v, t in zip(given, wanted.elements, strict=True))
     given_map = to_map(value)
     if wanted.kind == "map":
-        assert wanted.element is not None  # noqa: S101 - as above
+        assert wanted.element is not None  # as above
         element = _common(tuple(given_map.values()), wanted.element)
         return {key: convert(item, element) for key, item in given_map.items()}
     return _object(given_map, wanted)

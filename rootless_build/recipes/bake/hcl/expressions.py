@@ -312,7 +312,7 @@ class Expressions(Cursor):
         place = self._place(token)
         if token.kind == INTERPOLATION:
             return Interpolated(self._expression(), place)
-        assert token.kind == DIRECTIVE  # noqa: S101 - the scanner finds nothing else there
+        assert token.kind == DIRECTIVE  # the scanner finds nothing else there
         word = self._expect(NAME, "a word after %{").text
         match word:
             case "if":

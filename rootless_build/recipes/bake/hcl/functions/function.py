@@ -73,7 +73,7 @@ class Function(Struct, frozen=True):
         given = []
         for number, argument in enumerate(arguments, 1):
             wanted = self.parameters[number - 1] if number <= count else self.variadic
-            assert wanted is not None  # noqa: S101 - the count was checked
+            assert wanted is not None  # the count was checked
             if argument is None and wanted.kind != "any":
                 raise ArgumentError(f"argument {number} is null")
             try:
