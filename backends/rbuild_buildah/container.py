@@ -24,7 +24,7 @@ from rootless_build.backend import (
     StepFailedError,
     StepReporter,
     VolumeMount,
-    identity,
+    identities,
     removed_at_end,
 )
 
@@ -66,7 +66,7 @@ def _fill(
     root: mounts.Root | None,
 ) -> None:
     for fill in fills:
-        filling(fill.to).write_text(identity.of_this())
+        filling(fill.to).write_text(identities.of_this())
     mounts.copy(buildah, record.id, fills, root=root)
     for fill in fills:
         filling(fill.to).unlink()

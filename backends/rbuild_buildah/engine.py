@@ -44,7 +44,7 @@ from rootless_build.backend import (
     StoredImages,
     Stream,
     UserNamespace,
-    identity,
+    identities,
     programs,
     reason,
     replace,
@@ -220,7 +220,7 @@ class BuildahEngine:
 
     def _held(self, image: StoredImage) -> AbstractContextManager[WorkingContainer]:
         """An image that can't be removed meanwhile: it has a container."""
-        ours = ((LABEL_PROCESS, identity.of_this()),)
+        ours = ((LABEL_PROCESS, identities.of_this()),)
         step = RunContainer(image.id, ("true",), labels=ours)
         return self.container(step, Image(id=image.id))
 

@@ -23,7 +23,7 @@ from rootless_build.backend import (
     EngineSettings,
     Pairs,
     StepFailedError,
-    identity,
+    identities,
     replacing,
 )
 
@@ -90,7 +90,7 @@ class VolumeRecord(Struct, frozen=True):
     def half_filled(self) -> bool:
         """Whether a run was killed while it copied the image's content into it."""
         try:
-            return not identity.lives(filling(self.data).read_text())
+            return not identities.lives(filling(self.data).read_text())
         except FileNotFoundError:
             return False
 

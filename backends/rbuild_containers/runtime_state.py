@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from rbuild_containers.temporary import bundles_of_builds, process_of
-from rootless_build.backend import LABEL_PROCESS, EngineSettings, Leftover, LeftoverKind, identity
+from rootless_build.backend import LABEL_PROCESS, EngineSettings, Leftover, LeftoverKind, identities
 
 _FILES: Final = {"runc": "state.json", "crun": "status"}
 _OF_A_PROCESS: Final = re.compile(r"/rbuild-(\d+\.\d+)-[^/\"]*/buildah")
@@ -46,7 +46,7 @@ class RuntimeStates:
 
     def of_own_builds(self) -> Iterator[Leftover]:
         """Those of this process."""
-        ours = (LABEL_PROCESS, identity.of_this())
+        ours = (LABEL_PROCESS, identities.of_this())
         return (left for left in self.of_builds() if ours in left.labels)
 
     def remove(self, marker: str) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from rootless_build.backend import BuildImage, RbuildError, identity
+from rootless_build.backend import BuildImage, RbuildError, identities
 
 _TEMPORARY: Final = "/var/tmp"  # noqa: S108 - the engines' own; directories of mkdtemp(3) in it
 _BUNDLE: Final = "buildah[0-9]*"
@@ -30,7 +30,7 @@ def build_directory(step: BuildImage, remove: Callable[[Path], None]) -> Iterato
     if _has_cache_mounts(step):
         yield None
         return
-    directory = Path(tempfile.mkdtemp(prefix=identity.private_prefix(), dir=_place()))
+    directory = Path(tempfile.mkdtemp(prefix=identities.private_prefix(), dir=_place()))
     try:
         yield directory
     finally:
@@ -73,7 +73,7 @@ def process_of(bundle: Path) -> str | None:
 
 def own_bundles() -> set[str]:
     """Names of those of this process."""
-    own = identity.of_this()
+    own = identities.of_this()
     return {path.name for path in bundles_of_builds() if process_of(path) == own}
 
 

@@ -30,7 +30,7 @@ from rootless_build.backend import (
     LeftoverKind,
     Pairs,
     StepFailedError,
-    identity,
+    identities,
     reason,
 )
 
@@ -44,7 +44,7 @@ def marks(labels: Pairs) -> tuple[str, ...]:
     label = ImageLabel.of(labels)
     if label is None:
         return ()
-    name = f"{LABEL_PREFIX}{identity.of_this()}.{os.fsencode(label.project).hex()}"
+    name = f"{LABEL_PREFIX}{identities.of_this()}.{os.fsencode(label.project).hex()}"
     return ("--secret", f"id={name},src=/dev/null")
 
 
@@ -120,7 +120,7 @@ class Storage(Struct, frozen=True):
 
     def _own(self) -> Iterator[tuple[dict[str, Any], Pairs]]:
         for row, labels in self._of_builds():
-            if dict(labels).get(LABEL_PROCESS) == identity.of_this():
+            if dict(labels).get(LABEL_PROCESS) == identities.of_this():
                 yield row, labels
 
     def _of_builds(self) -> Iterator[tuple[dict[str, Any], Pairs]]:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from rbuild_docker.client import Client
-from rootless_build.backend import LABEL_PROCESS, HostError, identity, text
+from rootless_build.backend import LABEL_PROCESS, HostError, identities, text
 from rootless_build.backend.ownership import all_ours
 
 
@@ -27,7 +27,7 @@ def give_back_in_container(
         done = client.capture(
             *("run", "--rm", "--network=none", "--user=0", *namespace, "--cap-add=ALL"),
             *("--security-opt=label=disable", "--entrypoint=chown", "--pull=never"),
-            *("--label", f"{LABEL_PROCESS}={identity.of_this()}"),
+            *("--label", f"{LABEL_PROCESS}={identities.of_this()}"),
             *("--workdir=/", "--mount", f'type=bind,"source={_doubled(directory)}",target=/rbuild'),
             *(image, "--recursive", "--no-dereference", *owner, "/rbuild"),
         )

@@ -32,7 +32,7 @@ from rootless_build.backend import (
     StepReporter,
     Stream,
     VolumeMount,
-    identity,
+    identities,
     programs,
     removed_at_end,
     replace,
@@ -177,7 +177,7 @@ class PodmanContainer:
             )
         if monitor is not None:
             # conmon, and then podman's own cleaning in its place, outlive the container.
-            identity.await_end(monitor, _MONITOR_PATIENCE)
+            identities.await_end(monitor, _MONITOR_PATIENCE)
 
     def _monitor(self) -> int | None:
         """The process that watches over it, where that is one of this host."""

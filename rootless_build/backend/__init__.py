@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rootless_build.model import platforms as platforms
     from rootless_build.model import references as references
     from rootless_build.model import text as text
-    from rootless_build.process import identity as identity
+    from rootless_build.process import identities as identities
     from rootless_build.process import programs as programs
     from rootless_build.process import terminal as terminal
     from rootless_build.process import user_directories as user_directories
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _ROOMS: Final = MappingProxyType(
     {
         "archives": "files",
-        "identity": "process",
+        "identities": "process",
         "platforms": "model",
         "programs": "process",
         "references": "model",
@@ -43,8 +43,10 @@ _ROOMS: Final = MappingProxyType(
 )
 
 
-def __getattr__(name: str) -> object:
-    """A module that helps plug-ins, imported by whoever uses it: `programs` takes 20 ms."""
-    if name not in _ROOMS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return importlib.import_module(f"rootless_build.{_ROOMS[name]}.{name}")
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """A module that helps plug-ins, imported by whoever uses it: `programs` takes 20 ms."""
+        if name not in _ROOMS:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return importlib.import_module(f"rootless_build.{_ROOMS[name]}.{name}")

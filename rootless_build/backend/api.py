@@ -19,13 +19,41 @@ from rootless_build.model.errors import ContainerLeftError, RbuildError
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage, Pairs, RunContainer, Step
 
+__all__ = [
+    "ALL_KINDS",
+    "LABEL_BASE",
+    "LABEL_BUILD",
+    "LABEL_IMAGE",
+    "LABEL_PLAN",
+    "LABEL_PREFIX",
+    "LABEL_PROCESS",
+    "LABEL_PROJECT",
+    "LABEL_UNFINISHED",
+    "Adaptation",
+    "Backend",
+    "Container",
+    "Engine",
+    "EngineSettings",
+    "Exit",
+    "Image",
+    "ImageLabel",
+    "Leftover",
+    "LeftoverKind",
+    "Probe",
+    "Stdio",
+    "StoredImage",
+    "StoredImages",
+    "UserNamespace",
+    "removed_at_end",
+]
+
 LABEL_PREFIX = "io.rbuild."
 """Every container, volume and image that rbuild makes carries labels with this prefix."""
 LABEL_PROJECT = LABEL_PREFIX + "project"
 LABEL_BUILD = LABEL_PREFIX + "build"
 LABEL_PLAN = LABEL_PREFIX + "plan"
 LABEL_PROCESS = LABEL_PREFIX + "process"
-"""On a container: the rbuild it belongs to, as `rootless_build.process.identity.of_this`."""
+"""On a container: the rbuild it belongs to, as `rootless_build.process.identities.of_this`."""
 LABEL_IMAGE = LABEL_PREFIX + "image"
 """On an image that a build made: see `ImageLabel`."""
 LABEL_UNFINISHED = LABEL_PREFIX + "unfinished"

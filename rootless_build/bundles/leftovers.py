@@ -11,13 +11,13 @@ from rootless_build.bundles.swapping import recover
 from rootless_build.files.private_directories import is_private_directory
 from rootless_build.files.tree import real, remove
 from rootless_build.model.text import shown
-from rootless_build.process import identity
+from rootless_build.process import identities
 from rootless_build.process.locks import is_held
 
 
 def private_prefix(directory: Path) -> str:
     """How the names of this process's staging directories for a bundles directory begin."""
-    return f".{directory.name}.rbuild.{identity.of_this()}."
+    return f".{directory.name}.rbuild.{identities.of_this()}."
 
 
 def abandoned(directory: Path) -> tuple[Path, ...]:
@@ -35,7 +35,7 @@ def abandoned(directory: Path) -> tuple[Path, ...]:
         for path in beside
         if (found := pattern.fullmatch(path.name))
         and is_private_directory(path)
-        and not identity.lives(found[1])
+        and not identities.lives(found[1])
         and not is_held(path)
     )
 

@@ -36,7 +36,7 @@ from rootless_build.model.errors import BackendUnavailableError, HostError, Rbui
 from rootless_build.model.events import Answer
 from rootless_build.model.structs import replace
 from rootless_build.model.text import shown
-from rootless_build.process import identity
+from rootless_build.process import identities
 from rootless_build.process.locks import hold
 from rootless_build.runner.failures import check_containerfile
 
@@ -141,7 +141,7 @@ def _look(command: Command, plan: plans.Plan, said: str, choice: Choice) -> Seen
             known, rootless = RememberingEngine(engine, dict), engine.rootless
             # A look brings what is known of files up to date: not for a run that is only shown.
             place = stack.enter_context(
-                tempfile.TemporaryDirectory(prefix=identity.private_prefix())
+                tempfile.TemporaryDirectory(prefix=identities.private_prefix())
             )
             stack.enter_context(hold(Path(place)))
             copied = Path(place) / "cache"

@@ -26,7 +26,7 @@ from rootless_build.images.own_files import OwnFiles
 from rootless_build.model.errors import ImageBuildError, RbuildError, StepFailedError
 from rootless_build.model.events import BuildFinished, Level, Notice
 from rootless_build.model.structs import replace
-from rootless_build.process import identity
+from rootless_build.process import identities
 from rootless_build.runner import run as runner
 from rootless_build.runner.context import Outcome
 from rootless_build.runner.options import Expand, ExpansionOptions, Options
@@ -72,7 +72,7 @@ def execute(
         status = 130
         raise
     finally:
-        command.view(BuildFinished(status, identity.age(), outcome.saved, outcome.done))
+        command.view(BuildFinished(status, identities.age(), outcome.saved, outcome.done))
     return status
 
 
@@ -171,5 +171,5 @@ def _may_have_left(error: RbuildError | OSError, engine: Engine | None) -> bool:
     except (RbuildError, OSError):
         return True
     labels = [dict(left.labels) for left in found]
-    own = (each.get(LABEL_PROCESS) == identity.of_this() for each in labels)
+    own = (each.get(LABEL_PROCESS) == identities.of_this() for each in labels)
     return any(own) or any(LABEL_UNFINISHED in each for each in labels)

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from rootless_build.process import identity
+from rootless_build.process import identities
 
 
 @contextlib.contextmanager
@@ -20,7 +20,7 @@ def private_directory(
     parent: str | Path | None = None, prefix: str | None = None
 ) -> Iterator[Path]:
     """One with a random name, gone with the context."""
-    place = Path(tempfile.mkdtemp(prefix=prefix or identity.private_prefix(), dir=parent))
+    place = Path(tempfile.mkdtemp(prefix=prefix or identities.private_prefix(), dir=parent))
     try:
         yield place
     finally:

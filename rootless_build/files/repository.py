@@ -21,7 +21,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from msgspec import Struct
 
-from rootless_build.process import identity, programs
+from rootless_build.process import identities, programs
 
 _PATIENCE: Final = 5.0
 """Seconds for an answer: a checkout may have a FIFO where git expects a file."""
@@ -190,7 +190,7 @@ class _Walled:
     @contextmanager
     def of(cls, found: _Repository, commit: str) -> Iterator[_Walled]:
         """The repository is there as long as the context."""
-        with tempfile.TemporaryDirectory(prefix=identity.private_prefix()) as name:
+        with tempfile.TemporaryDirectory(prefix=identities.private_prefix()) as name:
             place = Path(name)
             (place / "refs").mkdir()
             (place / "info").mkdir()

@@ -21,7 +21,7 @@ from msgspec import Struct
 from rootless_build.freshness.filesystems import FileSystems
 from rootless_build.freshness.ignore import Rules
 from rootless_build.freshness.index import DIGEST, NUMBERS, RACY, Directory, Index, forget, pack
-from rootless_build.process import identity
+from rootless_build.process import identities
 
 _CHUNK: Final = 1024 * 1024
 _XATTRS: Final = ("security.capability", "security.ima", "user.", "system.")
@@ -82,7 +82,7 @@ class _Walk:
         self._rules = rules
         self._skip = {os.fspath(path) for path in skip}
         self._staging = tuple(
-            os.fspath(path.parent / f".{path.name}.rbuild.{identity.of_this()}.") for path in skip
+            os.fspath(path.parent / f".{path.name}.rbuild.{identities.of_this()}.") for path in skip
         )
 
     def __iter__(self) -> Iterator[tuple[str, str, _Entries]]:

@@ -21,7 +21,7 @@ from rootless_build.host.gathering import gather
 from rootless_build.host.lasting_directories import LastingDirectory, on_record
 from rootless_build.model.errors import HostError
 from rootless_build.model.structs import replace
-from rootless_build.process import identity, user_directories
+from rootless_build.process import identities, user_directories
 from rootless_build.process.locks import is_private
 
 _OWN: Final = "rbuild"
@@ -41,7 +41,7 @@ def engine_settings(
     """
     environment = os.environ if environment is None else environment
     facts = facts or gather(environment)
-    prefix = identity.private_prefix()
+    prefix = identities.private_prefix()
     with tempfile.TemporaryDirectory(prefix=prefix, dir=_short_place(facts)) as private:
         yield _write(facts, environment, Path(private))
 
@@ -51,7 +51,7 @@ def private_directories(process: str, environment: Mapping[str, str]) -> Iterato
     runtime = user_directories.runtime(environment)
     # Engines put what is large into /var/tmp where TMPDIR is not set.
     for place in dict.fromkeys((runtime, Path(tempfile.gettempdir()), Path("/var/tmp"))):  # noqa: S108
-        for path in place.glob(f"{identity.private_prefix(process)}*"):
+        for path in place.glob(f"{identities.private_prefix(process)}*"):
             if is_private(path):
                 yield path
 

@@ -17,7 +17,7 @@ from msgspec import Struct, ValidationError, convert, to_builtins
 
 from rootless_build.files import plain
 from rootless_build.model.events import ForwardingReporter, StepReporter
-from rootless_build.process import identity
+from rootless_build.process import identities as identity
 
 _SHORTEST: Final = 11
 """Digits that engines print of an id (podman 4.3.1)."""

@@ -31,7 +31,7 @@ from rootless_build.model.errors import RbuildError, reason
 from rootless_build.model.events import Level, StepReporter
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.structs import replace
-from rootless_build.process import identity
+from rootless_build.process import identities as identity
 
 _VERSION: Final = 1
 _RECORD: Final = ".json"

@@ -11,6 +11,29 @@ from typing import ClassVar
 
 from msgspec import Struct
 
+__all__ = [
+    "BackendUnavailableError",
+    "BundlesError",
+    "CheckoutBusyError",
+    "ConfigError",
+    "ContainerLeftError",
+    "ContainerfileError",
+    "FailedInstruction",
+    "HostError",
+    "ImageBuildError",
+    "ImageNotFoundError",
+    "InterruptedByUserError",
+    "NoRecipeError",
+    "OutputClosedError",
+    "RbuildError",
+    "RecipeError",
+    "StepFailedError",
+    "UnknownTargetError",
+    "UnsupportedError",
+    "UsageError",
+    "reason",
+]
+
 _LONGEST_INSTRUCTION = 160
 """Characters of an instruction in a message: the progress has shown it whole."""
 

@@ -14,6 +14,29 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
+__all__ = [
+    "LONGEST_LINE",
+    "Answer",
+    "BackendChosen",
+    "BuildFinished",
+    "BuildProgress",
+    "BuildState",
+    "BundlesPublished",
+    "Emit",
+    "Event",
+    "ForwardingReporter",
+    "Level",
+    "Notice",
+    "OutputLine",
+    "ScreenOutput",
+    "StepFinished",
+    "StepReporter",
+    "StepStarted",
+    "Stopwatch",
+    "Stream",
+    "StreamFilter",
+]
+
 Stream = Literal["stdout", "stderr"]
 
 

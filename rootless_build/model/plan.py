@@ -17,6 +17,36 @@ from msgspec import Struct
 
 from rootless_build.model.structs import Strict, from_data, replace
 
+__all__ = [
+    "HIDDEN",
+    "SHELL",
+    "BindMount",
+    "BuildImage",
+    "BuildOutput",
+    "Bundles",
+    "CallerIds",
+    "HostCommand",
+    "Json",
+    "Limits",
+    "Mount",
+    "Origin",
+    "Pairs",
+    "Plan",
+    "PullImage",
+    "PullPolicy",
+    "RemoveVolume",
+    "RunContainer",
+    "Step",
+    "TagImage",
+    "TmpfsMount",
+    "Unexpanded",
+    "VolumeMount",
+    "digest",
+    "from_json",
+    "to_dict",
+    "to_json",
+]
+
 Pairs = tuple[tuple[str, str], ...]
 """`NAME`, value; in the order in which they were given, later ones win."""
 
@@ -58,6 +88,11 @@ HIDDEN = "(secret)"
 
 class _Mount(Strict, frozen=True, tag_field="type"):
     """In JSON, `type` says which one it is."""
+
+    @property
+    def type(self) -> str:
+        """The word for such mounts: docker's `--mount type=`."""
+        return str(self.__struct_config__.tag)
 
 
 class BindMount(_Mount, frozen=True, tag="bind"):

@@ -17,7 +17,7 @@ from rootless_build.backend.cached import RememberingEngine
 from rootless_build.freshness.plan_freshness import PlanFreshness
 from rootless_build.model.events import Emit
 from rootless_build.model.plan import Pairs, Plan, digest
-from rootless_build.process import identity
+from rootless_build.process import identities
 from rootless_build.runner.growing_plan import GrowingPlan
 from rootless_build.runner.known_images import KnownImages
 from rootless_build.runner.options import Options
@@ -80,7 +80,7 @@ def make_context(
         (LABEL_PROJECT, str(plan.project)),
         (LABEL_BUILD, secrets.token_hex(8)),
         (LABEL_PLAN, digest(plan)),
-        (LABEL_PROCESS, identity.of_this()),
+        (LABEL_PROCESS, identities.of_this()),
     )
     return Context(
         GrowingPlan(plan),

@@ -23,7 +23,7 @@ from rootless_build.model.errors import StepFailedError
 from rootless_build.model.plan import BuildImage, BuildOutput
 from rootless_build.model.structs import replace
 from rootless_build.model.text import script_joined, script_quoted
-from rootless_build.process import identity
+from rootless_build.process import identities
 
 _SHOWN_FILE = "/tmp/Dockerfile.inline"  # noqa: S108 - where a person would put it
 
@@ -37,9 +37,9 @@ def place_near(target: Path) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     for left in target.parent.glob(".rbuild-*"):
         named = _OF_A_PROCESS.match(left.name)
-        if named and not identity.lives(named[1]) and is_private_directory(left):
+        if named and not identities.lives(named[1]) and is_private_directory(left):
             remove(left)  # by a run that was killed
-    place = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{identity.private_prefix()}"))
+    place = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{identities.private_prefix()}"))
     try:
         copied = place / "files"
         copied.mkdir()
@@ -69,7 +69,7 @@ def with_containerfile(step: BuildImage) -> Iterator[BuildImage]:
     if step.containerfile_text is None:
         yield step
         return
-    with tempfile.TemporaryDirectory(prefix=identity.private_prefix()) as place:
+    with tempfile.TemporaryDirectory(prefix=identities.private_prefix()) as place:
         file = Path(place) / "Dockerfile"
         file.write_text(step.containerfile_text, encoding="utf-8")
         yield replace(step, containerfile=file, containerfile_text=None)
@@ -87,7 +87,7 @@ def write(tree: Path, output: BuildOutput) -> None:
     target = outputs.destination(output)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        near = f".{identity.private_prefix()}"
+        near = f".{identities.private_prefix()}"
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=near) as place:
             if output.type == "tar":
                 archive = Path(place) / "out.tar"

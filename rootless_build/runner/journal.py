@@ -34,7 +34,7 @@ from rootless_build.files import plain
 from rootless_build.files.replacing import replace_content
 from rootless_build.model.errors import CheckoutBusyError
 from rootless_build.model.structs import from_data, replace
-from rootless_build.process import identity
+from rootless_build.process import identities as identity
 from rootless_build.process.locks import hold, is_held
 
 _RECORD: Final = "record.json"

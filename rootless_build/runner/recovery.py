@@ -28,7 +28,7 @@ from rootless_build.files import tree
 from rootless_build.host.engine_settings import private_directories
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.text import shown
-from rootless_build.process import identity
+from rootless_build.process import identities
 from rootless_build.runner.journal import Record
 
 _OF_DEAD_RUNS: Final = frozenset({LeftoverKind.CONTAINER, LeftoverKind.BROKEN_IMAGE})
@@ -154,7 +154,7 @@ def _owner(leftover: Leftover) -> str | None:
     """
     labels = dict(leftover.labels)
     maker = labels.get(LABEL_PROCESS)
-    if maker is not None and identity.lives(maker):
+    if maker is not None and identities.lives(maker):
         return None
     match leftover.kind:
         case LeftoverKind.CONTAINER:

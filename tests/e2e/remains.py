@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from rootless_build.process import identity
+from rootless_build.process import identities
 from rootless_build.runner import journal
 from tests.e2e.driver import Rbuild
 
@@ -73,7 +73,7 @@ def _processes(rbuild: Rbuild) -> Iterator[str]:
     storage = rbuild.environment["XDG_DATA_HOME"]
     project = str(rbuild.project)
     runtime = rbuild.environment["XDG_RUNTIME_DIR"]
-    own = f"/{identity.private_prefix()}"
+    own = f"/{identities.private_prefix()}"
     for entry in Path("/proc").iterdir():
         if not entry.name.isdecimal() or int(entry.name) == os.getpid():
             continue
@@ -105,7 +105,7 @@ def _processes(rbuild: Rbuild) -> Iterator[str]:
 
 def _directories(rbuild: Rbuild, interrupted: bool) -> Iterator[Path]:
     # Tests that open engines themselves have their settings in one.
-    own = f"{identity.private_prefix()}*"
+    own = f"{identities.private_prefix()}*"
     for path in Path(rbuild.environment["XDG_RUNTIME_DIR"]).glob("rbuild-*"):
         if not path.match(own):
             yield path

@@ -35,7 +35,7 @@ from rootless_build.images.rewrite.session import rewrite_build
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage
-from rootless_build.process import identity
+from rootless_build.process import identities
 from tests import ignore_tables as record
 from tests.unit.backend.idle_engine import LocalEngine
 
@@ -382,7 +382,7 @@ def test_without_a_list_of_mounts_content_is_read(
 def test_only_this_runs_own_staging_is_passed_over(context: Path, name: str, counts: bool) -> None:
     skip = frozenset({context / "bundles"})
     before = tree.scan(context, skip=skip).digest
-    (context / name.format(me=identity.of_this())).mkdir()
+    (context / name.format(me=identities.of_this())).mkdir()
     assert (tree.scan(context, skip=skip).digest != before) is counts
 
 

@@ -29,7 +29,7 @@ from rootless_build.host.facts import Facts
 from rootless_build.host.gathering import gather
 from rootless_build.host.lasting_directories import RECORDS, LastingDirectory, is_safe
 from rootless_build.model.structs import replace
-from rootless_build.process import identity
+from rootless_build.process import identities
 from rootless_build.process.locks import is_private
 from rootless_build.runner import exports
 from rootless_build.runner.own_directories import OwnDirectories, remove_all
@@ -321,10 +321,10 @@ def test_nobody_elses_directory_is_a_dead_runs(
     shared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(shared))
-    ours, theirs = (shared / f"{identity.private_prefix(DEAD)}{name}" for name in ("a", "b"))
+    ours, theirs = (shared / f"{identities.private_prefix(DEAD)}{name}" for name in ("a", "b"))
     for path in (ours, theirs):
         path.mkdir(mode=0o700)
-    (shared / f"{identity.private_prefix(DEAD)}c").symlink_to(ours)
+    (shared / f"{identities.private_prefix(DEAD)}c").symlink_to(ours)
     give_away(theirs)
     found = private_directories(DEAD, {"XDG_RUNTIME_DIR": str(shared)})
     assert list(found) == [ours]

@@ -29,7 +29,7 @@ from typing import Final
 import pytest
 
 from rootless_build.cli import app
-from rootless_build.process import identity, programs
+from rootless_build.process import identities, programs
 from rootless_build.process.sandbox import Sandbox, kernel, mounts
 
 PYTHON: Final = sys.executable
@@ -513,7 +513,7 @@ def test_all_end_with_rbuild(project: Project, number: signal.Signals) -> None:
     # The kernel ends them one after the other.
     for _ in range(3):
         for pid in running_with(mark):
-            identity.await_end(int(pid), 10)
+            identities.await_end(int(pid), 10)
     assert not running_with(mark)
 
 

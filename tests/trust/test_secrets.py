@@ -41,7 +41,7 @@ from rootless_build.model.events import (
     StepStarted,
 )
 from rootless_build.model.plan import BuildImage, HostCommand, Origin, Plan, RunContainer
-from rootless_build.process import identity
+from rootless_build.process import identities
 from rootless_build.recipes.make import leftovers
 from rootless_build.runner.masking import Mask
 from rootless_build.runner.provenance import portable
@@ -265,7 +265,7 @@ def test_a_killed_plan_leaves_no_environment(
 
 
 def left(place: Path, process: str, kind: str = "bin") -> Path:
-    made = place / f"{identity.private_prefix(process)}abc"
+    made = place / f"{identities.private_prefix(process)}abc"
     (made / kind).mkdir(parents=True)
     made.chmod(0o700)
     (made / kind / "environments").write_text(PLAIN)
@@ -275,12 +275,12 @@ def left(place: Path, process: str, kind: str = "bin") -> Path:
 @pytest.mark.parametrize("kind", ["bin", "cache"])
 def test_only_what_the_dead_left_goes(tmp_path: Path, kind: str) -> None:
     dead = left(tmp_path, DEAD, kind)
-    alive = left(tmp_path, identity.of_this(), kind)
+    alive = left(tmp_path, identities.of_this(), kind)
     # `recovery` looks after what engines were given.
     engines = left(tmp_path, "1.2", "containers")
     open_to_all = left(tmp_path, "1.3", kind)
     open_to_all.chmod(0o755)
-    (tmp_path / f"{identity.private_prefix('1.4')}abc").symlink_to(alive)
+    (tmp_path / f"{identities.private_prefix('1.4')}abc").symlink_to(alive)
     (tmp_path / "rbuild-nobody").mkdir()
     leftovers.clear((tmp_path, tmp_path / "none", "/nowhere"))
     assert not dead.exists()

@@ -17,7 +17,7 @@ from rootless_build.images.bases import packages, substitutes
 from rootless_build.model import references
 from rootless_build.model.errors import UsageError
 from rootless_build.model.events import Answer, Level, Notice, StepReporter
-from rootless_build.process import identity
+from rootless_build.process import identities
 from rootless_build.process.signals import signals_interrupt
 
 
@@ -53,7 +53,7 @@ class Base(Engine, Showing, Command):
         with (
             signals_interrupt(),
             engine_for(self) as (engine, choice),
-            tempfile.TemporaryDirectory(prefix=identity.private_prefix()) as place,
+            tempfile.TemporaryDirectory(prefix=identities.private_prefix()) as place,
         ):
             found = engine.find_image(local)
             if found is not None and not self.flag("force"):

@@ -16,7 +16,7 @@ from typing import Final
 from rootless_build.files.tree import remove
 from rootless_build.model.errors import HostError, reason
 from rootless_build.model.text import shell_quoted, shown
-from rootless_build.process import identity, programs
+from rootless_build.process import identities, programs
 
 TOOL: Final = "mmdebstrap"
 
@@ -28,7 +28,7 @@ def temporary_files() -> Iterator[programs.Environment]:
     Raises HostError when something can't be removed; where there is an error already, that has a
     note of it.
     """
-    place = Path(tempfile.mkdtemp(prefix=identity.private_prefix()))
+    place = Path(tempfile.mkdtemp(prefix=identities.private_prefix()))
     # Its root is a subordinate uid, which has to get through.
     place.chmod(0o711)
     try:

@@ -28,7 +28,7 @@ from rootless_build.model.errors import ContainerfileError, ImageBuildError
 from rootless_build.model.events import Level, StepReporter
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.structs import replace
-from rootless_build.process import identity
+from rootless_build.process import identities
 
 
 @contextlib.contextmanager
@@ -46,7 +46,7 @@ def rewrite_build(
         yield step, reporter
         return
     _check_inside(file, step)
-    with tempfile.TemporaryDirectory(prefix=identity.private_prefix()) as place:
+    with tempfile.TemporaryDirectory(prefix=identities.private_prefix()) as place:
         directory = Path(place)
         step = own_context_files.without_own_files(
             step, options.own, directory, classic=_is_classic(builder)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build.files.private_directories import discard
-from rootless_build.process import identity
+from rootless_build.process import identities
 from rootless_build.process.locks import is_held, is_private
 
 _OF_A_PROCESS: Final = re.compile(r"rbuild-(\d+\.\d+)-.*", re.DOTALL)
@@ -36,7 +36,7 @@ def _dead(places: Iterable[str | Path]) -> Iterator[Path]:
             continue
         for name in names:
             made_by = _OF_A_PROCESS.fullmatch(name)
-            if not made_by or identity.lives(made_by[1]):
+            if not made_by or identities.lives(made_by[1]):
                 continue
             path = Path(place, name)
             if is_private(path) and not is_held(path):

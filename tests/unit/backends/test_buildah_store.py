@@ -26,7 +26,7 @@ from rbuild_buildah.store import Store, filling
 from rootless_build.backend.api import EngineSettings
 from rootless_build.model.errors import StepFailedError
 from rootless_build.model.plan import RunContainer, VolumeMount
-from rootless_build.process import identity
+from rootless_build.process import identities as identity
 
 REAPER = Path(rbuild_buildah.__file__).with_name("reaper.py")
 

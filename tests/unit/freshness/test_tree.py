@@ -12,7 +12,7 @@ import pytest
 from rootless_build.freshness import tree
 from rootless_build.freshness.index import RACY, Index
 from rootless_build.freshness.tree import Tree
-from rootless_build.process import identity
+from rootless_build.process import identities
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def test_a_missing_directory_is_an_empty_one(tmp_path: Path) -> None:
 
 def test_what_is_skipped_does_not_count(root: Path) -> None:
     before = tree.scan(root, skip=frozenset({root / "bundles"}))
-    for name in ("bundles", f".bundles.rbuild.{identity.of_this()}.x"):
+    for name in ("bundles", f".bundles.rbuild.{identities.of_this()}.x"):
         (root / name).mkdir()
         (root / name / "x").write_text("x")
     after = tree.scan(root, skip=frozenset({root / "bundles"}))

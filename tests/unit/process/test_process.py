@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build.model.events import Stream
-from rootless_build.process import identity, programs
+from rootless_build.process import identities, programs
 
 
 def test_output_arrives_before_the_program_ends(tmp_path: Path) -> None:
@@ -99,13 +99,13 @@ def test_a_service_ends_with_its_context(tmp_path: Path) -> None:
 
 def test_the_end_of_a_process_is_awaited() -> None:
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as running:
-        identity.await_end(running.pid, 0)
+        identities.await_end(running.pid, 0)
         assert running.poll() is None
         assert running.stdin is not None
         running.stdin.close()
-        identity.await_end(running.pid, 60)
+        identities.await_end(running.pid, 60)
         assert running.poll() == 0
-    identity.await_end(running.pid, 60)
+    identities.await_end(running.pid, 60)
 
 
 def test_the_tail_keeps_the_end() -> None:

@@ -16,7 +16,7 @@ from rootless_build.backend.api import (
     Leftover,
     LeftoverKind,
 )
-from rootless_build.process import identity
+from rootless_build.process import identities
 from rootless_build.runner import recovery
 from tests.unit.backend.idle_engine import IdleEngine
 
@@ -36,7 +36,7 @@ class EngineWith(IdleEngine):
 @pytest.mark.parametrize("project", [PROJECT, None])
 @pytest.mark.parametrize("kind", [LeftoverKind.CONTAINER, LeftoverKind.VOLUME])
 @pytest.mark.parametrize(
-    ("maker", "found"), [("1.1", True), (identity.of_this(), False)], ids=["dead", "alive"]
+    ("maker", "found"), [("1.1", True), (identities.of_this(), False)], ids=["dead", "alive"]
 )
 def test_what_a_run_made_that_lives_stays(
     kind: LeftoverKind, maker: str, project: Path | None, found: bool
