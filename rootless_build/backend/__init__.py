@@ -28,17 +28,17 @@ if TYPE_CHECKING:
     from rootless_build.process import terminal as terminal
     from rootless_build.process import user_directories as user_directories
 
-_ROOMS: Final = MappingProxyType(
+_HELPERS: Final = MappingProxyType(
     {
-        "archives": "files",
-        "identities": "process",
-        "platforms": "model",
-        "programs": "process",
-        "references": "model",
-        "replacing": "files",
-        "terminal": "process",
-        "text": "model",
-        "user_directories": "process",
+        "archives": "rootless_build.files.archives",
+        "identities": "rootless_build.process.identities",
+        "platforms": "rootless_build.model.platforms",
+        "programs": "rootless_build.process.programs",
+        "references": "rootless_build.model.references",
+        "replacing": "rootless_build.files.replacing",
+        "terminal": "rootless_build.process.terminal",
+        "text": "rootless_build.model.text",
+        "user_directories": "rootless_build.process.user_directories",
     }
 )
 
@@ -47,6 +47,6 @@ if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
         """A module that helps plug-ins, imported by whoever uses it: `programs` takes 20 ms."""
-        if name not in _ROOMS:
+        if name not in _HELPERS:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return importlib.import_module(f"rootless_build.{_ROOMS[name]}.{name}")
+        return importlib.import_module(_HELPERS[name])

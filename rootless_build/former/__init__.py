@@ -1,7 +1,7 @@
 """The names that 0.1.0 had for what a plug-in imports: they work until 0.3.0, and warn.
 
-`rootless_build` looks here for modules that it does not have itself. Imports nothing; each module
-here puts the one that is meant in its own place.
+`rootless_build` looks here for modules that it does not have itself; each puts the one that is
+meant, of `backend`, `files`, `process` or `model`, in its own place.
 """
 
 from __future__ import annotations

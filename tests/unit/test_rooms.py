@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Final
@@ -14,8 +15,9 @@ import pytest
 ROOT: Final = Path(__file__).parents[2]
 SOURCES: Final = (ROOT / "rootless_build", ROOT / "backends")
 _ROW: Final = re.compile(r"^\| `(?P<room>\w+)` \| [^|]+ \|(?P<imports>[^|]*)\|$", re.MULTILINE)
-_OPEN: Final = frozenset({"", "__main__"})
-"""The version, which all may read, and the program itself, which starts `cli`."""
+_NAMED: Final = re.compile(r"rootless_build(?:[.:]\w+)*[.:]?")
+_OUTSIDE: Final = {"": frozenset[str](), "__main__": frozenset({"cli"})}
+"""What is in no room, and what it imports: the version, and the program, which starts `cli`."""
 
 
 def table() -> dict[str, frozenset[str]]:
@@ -39,24 +41,48 @@ def name_of(path: Path) -> str:
 MODULES: Final = {name_of(path): path for source in SOURCES for path in source.rglob("*.py")}
 
 
+@cache
+def tree_of(module: str) -> ast.Module:
+    """A module of ours, parsed."""
+    return ast.parse(MODULES[module].read_text(encoding="utf-8"))
+
+
 def room_of(module: str) -> str:
     """The room of a module: a package of `rootless_build`, or a plug-in."""
     first, _, rest = module.partition(".")
     return rest.partition(".")[0] if first == "rootless_build" else first
 
 
-def imported(tree: ast.AST) -> Iterator[str]:
-    """The modules of ours that a module, or a part of one, imports; also inside functions."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name in MODULES)
-        elif isinstance(node, ast.ImportFrom):
+def module_of(name: str) -> str | None:
+    """The module of ours that a dotted name is, or is in."""
+    parts = re.split("[.:]", name)
+    names = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
+    found = next((name for name in names if name in MODULES), None)
+    # What 0.1.0 had is found through the path of the package.
+    former = f"rootless_build.former.{parts[1]}" if len(parts) > 1 else ""
+    return former if found == "rootless_build" and former in MODULES else found
+
+
+def imported(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """The modules of ours that statements import, or name in a string."""
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports name the whole module"
-            for alias in node.names:
-                whole = f"{node.module}.{alias.name}"
-                found = whole if whole in MODULES else str(node.module)
-                if found in MODULES:
-                    yield found
+        elif isinstance(node, ast.JoinedStr) and node.values:
+            first = node.values[0]
+            computed = isinstance(first, ast.Constant) and first.value == "rootless_build."
+            assert not computed, "a name of a module says its room as it stands"
+        names = [*names_in(node), *names_of_modules(node)]
+        yield from filter(None, map(module_of, names))
+
+
+def names_of_modules(node: ast.AST) -> list[str]:
+    """What a string begins with, where all of it is a name that begins with the package's."""
+    if not (isinstance(node, ast.Constant) and isinstance(node.value, str)):
+        return []
+    text = node.value
+    named = text.startswith("rootless_build.") and _NAMED.fullmatch(text)
+    return [text] if named else []
 
 
 def names_in(node: ast.AST) -> list[str]:
@@ -71,10 +97,20 @@ def names_in(node: ast.AST) -> list[str]:
 def forbidden(module: str, source: str) -> list[str]:
     """What the table does not allow of a module's imports."""
     room = room_of(module)
-    if room in _OPEN:
-        return []
-    allowed = ALLOWED[room] | _OPEN | {room}
-    return sorted(m for m in imported(ast.parse(source)) if room_of(m) not in allowed)
+    allowed = (ALLOWED | _OUTSIDE)[room] | {"", room}
+    found = imported(ast.walk(ast.parse(source)))
+    return sorted(m for m in found if room_of(m) not in allowed)
+
+
+def nodes_at_work(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but those for a type checker alone."""
+    yield node
+    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        children: Iterable[ast.AST] = node.orelse
+    else:
+        children = ast.iter_child_nodes(node)
+    for child in children:
+        yield from nodes_at_work(child)
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
@@ -88,10 +124,47 @@ def test_an_arrow_that_the_table_does_not_allow_is_found() -> None:
     assert forbidden("rootless_build.model.new", "import rootless_build.process.programs\n")
     assert forbidden("rbuild_podman.new", "from rootless_build.runner import run\n")
     assert forbidden("rbuild_podman.new", "import rbuild_docker\n") == ["rbuild_docker"]
+    program = "from rootless_build.__main__ import main\n"
+    assert forbidden("rootless_build.cli.new", program) == ["rootless_build.__main__"]
+    assert forbidden("rootless_build", "import rootless_build.model.plan\n")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        'importlib.import_module("rootless_build.runner.run")',
+        '[sys.executable, "-m", "rootless_build.runner.run"]',
+        'NAME = "rootless_build.runner.run:make"',
+        'f"rootless_build.runner.{name}"',
+        "import rootless_build.registry",
+    ],
+)
+def test_a_module_that_is_named_elsewhere_is_found_as_well(said: str) -> None:
+    assert len(forbidden("rootless_build.model.new", said)) == 1
+
+
+def test_a_name_that_is_put_together_says_its_room() -> None:
+    with pytest.raises(AssertionError, match="as it stands"):
+        forbidden("rootless_build.model.new", 'f"rootless_build.{room}.{name}"')
+
+
+def test_every_arrow_of_the_table_is_used() -> None:
+    used: dict[str, set[str]] = {room: set() for room in ALLOWED | _OUTSIDE}
+    for module in MODULES:
+        found = imported(ast.walk(tree_of(module)))
+        used[room_of(module)].update(room_of(name) for name in found)
+    unused = {room: sorted(imports - used[room]) for room, imports in ALLOWED.items()}
+    assert {room: rooms for room, rooms in unused.items() if rooms} == {}
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Imports inside functions count; those for a type checker alone do not."""
+    graph = {module: set(imported(nodes_at_work(tree_of(module)))) - {module} for module in MODULES}
+    assert set(TopologicalSorter(graph).static_order()) == set(MODULES)
 
 
 def test_the_rooms_are_those_of_the_table() -> None:
-    assert {room_of(module) for module in MODULES} - _OPEN == set(ALLOWED)
+    assert {room_of(module) for module in MODULES} - set(_OUTSIDE) == set(ALLOWED)
 
 
 def test_no_test_module_imports_another() -> None:
