@@ -17,10 +17,12 @@ import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from rootless_build.backend.api import Engine, Image
 from rootless_build.files.plain import text_of
+from rootless_build.model import former_names
 from rootless_build.model.plan import (
     BindMount,
     CallerIds,
@@ -37,9 +39,18 @@ _NEVER_RUN: Final = ("none",)
 """A command that a container has to have, although it is not started."""
 _LARGEST: Final = 16 * 1024 * 1024
 """Bytes of a passwd or group file that are worth reading."""
+_FORMER: Final = MappingProxyType(
+    {"identified": f"{__name__}.identify", "marked": f"{__name__}.mark"}
+)
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """What a function here was called in 0.1.0."""
+        return former_names.find(__name__, name, _FORMER)
 
 
-def marked(plan: Plan) -> Plan:
+def mark(plan: Plan) -> Plan:
     """The plan, with `caller_ids` in every container of which the recipe itself says so in numbers.
 
     What a user's name, or an image's own user, comes to is only known when the image is there.
@@ -54,7 +65,7 @@ def in_numbers(step: RunContainer, image_user: str = "") -> RunContainer:
     return replace(step, caller_ids=ids and _callers(*ids))
 
 
-def identified(step: RunContainer, image: Image, engine: Engine, labels: Pairs) -> RunContainer:
+def identify(step: RunContainer, image: Image, engine: Engine, labels: Pairs) -> RunContainer:
     """The step with `caller_ids` as the user that it, or else its image, names has them.
 
     Names, and a user whose group is not given, are looked up in the image's own files; `labels` are

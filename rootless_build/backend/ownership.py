@@ -12,11 +12,13 @@ import stat
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from rootless_build.backend.api import UserNamespace
 from rootless_build.files import foreign
 from rootless_build.files.foreign import Request, Result, Seen
+from rootless_build.model import former_names
 from rootless_build.model.errors import HostError
 from rootless_build.model.text import shell_joined, shell_quoted
 from rootless_build.process import programs
@@ -24,6 +26,13 @@ from rootless_build.process import programs
 _SCRIPT: Final = Path(foreign.__file__)
 SHOWN: Final = 3
 """Paths that a message names."""
+_FORMER: Final = MappingProxyType({"taken": f"{__name__}.take"})
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """What a function here was called in 0.1.0."""
+        return former_names.find(__name__, name, _FORMER)
 
 
 class _ForeignError(Exception):
@@ -60,7 +69,7 @@ def give_back(directory: Path, namespace: UserNamespace) -> None:
         return
     status = directory.lstat()
     place = (str(directory), (status.st_dev, status.st_ino))
-    left = taken(Request([place], [], storages=True), namespace).left
+    left = take(Request([place], [], storages=True), namespace).left
     if left:
         raise HostError(
             f"{named(left)} {'belongs' if len(left) == 1 else 'belong'} to another user, and "
@@ -70,7 +79,7 @@ def give_back(directory: Path, namespace: UserNamespace) -> None:
         )
 
 
-def taken(request: Request, namespace: UserNamespace) -> Result:
+def take(request: Request, namespace: UserNamespace) -> Result:
     """Do what the request says, as root of the namespace. Raises HostError where that fails."""
     done = programs.capture(
         [*namespace.command, sys.executable, "-I", "-S", str(_SCRIPT)],
@@ -112,7 +121,7 @@ def command(namespace: UserNamespace, paths: Sequence[str]) -> str:
 
 
 def command_alone(namespace: UserNamespace, paths: Sequence[str]) -> str:
-    """The same, of what has these paths, and of nothing in it."""
+    """The command with which a person gives back what has these paths, and nothing in it."""
     return shell_joined([*namespace.command, "chown", "-h", "0:0", *paths])
 
 

@@ -41,7 +41,7 @@ def override(command: Command, plan: Plan) -> Plan:
             docker_socket.check(socket, f"{named_by}, {socket}")
             break
     made = apply(apply(plan, usual), given)
-    return caller.marked(mount_points.with_worktrees(made))
+    return caller.mark(mount_points.with_worktrees(made))
 
 
 def defaults(command: Command) -> Overrides:

@@ -10,9 +10,9 @@ from rootless_build.backend.api import LABEL_PROCESS, LABEL_UNFINISHED, Engine, 
 from rootless_build.backend.discovery import Choice
 from rootless_build.cli.checkout import clear_dead_runs, own_directories
 from rootless_build.cli.command import Command
-from rootless_build.cli.docker_sockets import with_docker_socket
 from rootless_build.cli.engines import EngineToCome, cache_directory
-from rootless_build.cli.planned import Planned
+from rootless_build.cli.growing_recipe import GrowingRecipe
+from rootless_build.cli.plan_sockets import with_docker_socket
 from rootless_build.cli.run_options import (
     Manner,
     freshness_for,
@@ -40,19 +40,19 @@ if TYPE_CHECKING:
 
 def execute(
     command: Command,
-    planned: Planned,
+    recipe: GrowingRecipe,
     run: Run,
     engine_to_come: EngineToCome,
     manner: Manner = Manner(),  # noqa: B008 - it is frozen
 ) -> int:
     """Run the plan and return rbuild's exit status."""
-    mask = command.hide(planned.plan)
+    mask = command.hide(recipe.plan)
     status, outcome = 1, Outcome(done=True)
-    _tell_notes(command, planned.plan.notes, mask)
-    expansion = ExpansionOptions(_expanding(command, planned, mask), planned.foreseen)
-    options = run_options(command, planned.plan, run, manner, mask, expansion)
+    _tell_notes(command, recipe.plan.notes, mask)
+    expansion = ExpansionOptions(_expanding(command, recipe, mask), recipe.foreseen)
+    options = run_options(command, recipe.plan, run, manner, mask, expansion)
     try:
-        outcome = _run(command, planned, run, engine_to_come, options, anew=manner.anew)
+        outcome = _run(command, recipe, run, engine_to_come, options, anew=manner.anew)
         status = 0
     except RbuildError as error:
         if isinstance(error, StepFailedError):
@@ -61,7 +61,7 @@ def execute(
             next_steps.complete(
                 error,
                 command,
-                planned.plan,
+                recipe.plan,
                 manner.variables,
                 pass_status=manner.pass_status,
             )
@@ -78,7 +78,7 @@ def execute(
 
 def _run(
     command: Command,
-    planned: Planned,
+    recipe: GrowingRecipe,
     run: Run,
     engine_to_come: EngineToCome,
     options: Options,
@@ -89,8 +89,8 @@ def _run(
     with ExitStack() as stack:
         engine: Engine | None = None
         freshness: PlanFreshness | None = None
-        if runner.needs_engine(planned.plan):
-            plan = planned.plan
+        if runner.needs_engine(recipe.plan):
+            plan = recipe.plan
             own = OwnFiles.of(plan, own_directories())
             snapshots = Snapshots(plan, cache_directory(plan.project), own)
             if not anew and not run.dead:
@@ -101,17 +101,17 @@ def _run(
             if run.left is not None and run.left.exists():
                 _settle(command, plan, run, engine)
             if not engine.remote:
-                _provide_sockets(command, planned, choice)
+                _provide_sockets(command, recipe, choice)
             images = image_options(command, choice, own)
             if not run.dead:
                 images = replace(images, known=engine_to_come.foreseen)
-            plan = planned.plan
+            plan = recipe.plan
             options = with_engine(options, command, plan, choice, images)
             if not anew:
                 cache = cache_directory(plan.project)
                 freshness = freshness_for(command, plan, choice, snapshots, cache)
         try:
-            outcome = runner.run(planned.plan, engine, options, command.view, freshness)
+            outcome = runner.run(recipe.plan, engine, options, command.view, freshness)
         except (RbuildError, OSError) as error:
             run.unfinished = run.unfinished or _may_have_left(error, engine)
             raise
@@ -119,10 +119,10 @@ def _run(
         return outcome
 
 
-def _expanding(command: Command, planned: Planned, mask: Mask) -> Expand:
+def _expanding(command: Command, recipe: GrowingRecipe, mask: Mask) -> Expand:
     def expand(step: Unexpanded, on_output: programs.OnOutput) -> Plan:
-        said = planned.plan.notes
-        plan = planned.expand(step, on_output)
+        said = recipe.plan.notes
+        plan = recipe.expand(step, on_output)
         _tell_notes(command, (note for note in plan.notes if note not in said), mask)
         return plan
 
@@ -134,7 +134,7 @@ def _tell_notes(command: Command, notes: Iterable[str], mask: Mask) -> None:
         command.view(Notice(Level.INFO, "recipe", mask.text(note)))
 
 
-def _provide_sockets(command: Command, planned: Planned, choice: Choice) -> None:
+def _provide_sockets(command: Command, recipe: GrowingRecipe, choice: Choice) -> None:
     """Have containers that mount docker's socket find somebody at it."""
     told: set[str] = set()
 
@@ -145,7 +145,7 @@ def _provide_sockets(command: Command, planned: Planned, choice: Choice) -> None
             command.view(Notice(Level.INFO, "docker-socket", said))
         return plan
 
-    planned.reshape(provide)
+    recipe.reshape(provide)
 
 
 def _settle(command: Command, plan: Plan, run: Run, engine: Engine) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from rootless_build.backend.api import Image
-from rootless_build.freshness import fingerprints, traces
+from rootless_build.freshness import container_writes, fingerprints
 from rootless_build.freshness.fingerprints import Fingerprint, Unknown
 from rootless_build.freshness.records import Made, Records
 from rootless_build.freshness.verdict import Dirty, Fresh, Verdict
@@ -142,7 +142,7 @@ class ContainerRuns(Struct):
 
     def start(self, step: RunContainer, image: Image) -> None:
         """Take note of a container that is about to run."""
-        self._step, self._started = step, traces.now()
+        self._step, self._started = step, container_writes.now()
         before = self._freshness.fingerprint(step, image)
         if isinstance(before, Unknown):
             self._certain = False
@@ -167,7 +167,7 @@ class ContainerRuns(Struct):
     def note_nothing_written(self) -> None:
         """The container that was started last wrote no bundles, although it could have."""
         if self._certain and not self._known and self._step is not None:
-            self._certain = traces.has_written(self._step, self._started)
+            self._certain = container_writes.has_written(self._step, self._started)
 
     def note_typed_keys(self) -> None:
         """What the containers made depends on what nobody looks at: keys that were typed."""

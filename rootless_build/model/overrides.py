@@ -88,14 +88,14 @@ def apply(plan: Plan, overrides: Overrides) -> Plan:
 
 def _with_socket(plan: Plan, socket: Path) -> Plan:
     # Few projects have it mounted.
-    from rootless_build.model import docker_socket  # noqa: PLC0415
+    from rootless_build.model import socket_mounts  # noqa: PLC0415
 
-    if not any(docker_socket.mounted_in(plan)) and not _is_open(plan):
+    if not any(socket_mounts.mounted_in(plan)) and not _is_open(plan):
         raise UsageError(
             "--docker-socket is for a container that has docker's own mounted, and none has",
             hint="rbuild plan shows the steps",
         )
-    return docker_socket.replaced(plan, socket)
+    return socket_mounts.replace_socket(plan, socket)
 
 
 def _may_build(plan: Plan) -> bool:
@@ -138,9 +138,9 @@ def where_possible(plan: Plan, overrides: Overrides) -> Overrides:
     builds = builds and image is None
     socket = overrides.docker_socket
     if socket is not None:
-        from rootless_build.model import docker_socket  # noqa: PLC0415 - as below
+        from rootless_build.model import socket_mounts  # noqa: PLC0415 - as below
 
-        socket = socket if any(docker_socket.mounted_in(plan)) else None
+        socket = socket if any(socket_mounts.mounted_in(plan)) else None
     return replace(
         overrides,
         containerfile=overrides.containerfile if builds and _of_make_container(plan) else None,

@@ -27,7 +27,7 @@ WORDS: Final = ("test", "test-*", "*-test", "tests", "check", "validate", "valid
 _BETWEEN: Final = re.compile(r"[\s/;&|()'\"]+")
 
 
-def marked(plan: Plan, targets: Mapping[str, Target]) -> Plan:
+def mark(plan: Plan, targets: Mapping[str, Target]) -> Plan:
     """The plan with `always` set where it belongs."""
     named = {name: target.always for name, target in targets.items() if target.always is not None}
 

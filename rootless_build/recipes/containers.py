@@ -72,7 +72,7 @@ def shell(recipe: Recipe, target: str | None) -> Plan:
     return _with_container(plan, build, _for_a_person(container, plan))
 
 
-def expanded(step: Unexpanded, made: Sequence[Step], plan: Plan) -> tuple[Step, ...]:
+def expand(step: Unexpanded, made: Sequence[Step], plan: Plan) -> tuple[Step, ...]:
     """What the step has come to, with what its container is to run instead."""
     steps: list[Step] = []
     for one in made:

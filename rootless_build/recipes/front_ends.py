@@ -85,8 +85,8 @@ def expand(plan: Plan, step: Unexpanded, on_output: programs.OnOutput, config: C
     from rootless_build.recipes import containers  # noqa: PLC0415
 
     made, notes = expansion.expand(step, on_output)
-    marked = always.marked(replace(plan, steps=made), config.targets)
-    steps = containers.expanded(step, marked.steps, plan)
+    marked = always.mark(replace(plan, steps=made), config.targets)
+    steps = containers.expand(step, marked.steps, plan)
     return make_recipe.with_expanded(plan, step, steps, notes)
 
 
@@ -135,7 +135,7 @@ def _read(request: Request, config: Config) -> Plan:
             hint="go to the project's own directory, or name it: rbuild -C DIR"
             + ("\nthe rbuild.toml here has neither [image] nor [container]" if config.file else ""),
         )
-    return always.marked(make_recipe.read(request, found), config.targets)
+    return always.mark(make_recipe.read(request, found), config.targets)
 
 
 def _makefile(project: Path, config: Config) -> Path | None:

@@ -78,7 +78,7 @@ class ContainerRun:
             step = without_dind(step, image)
         limits = possible_limits(step.limits, engine, reporter)
         step = replace(step, limits=limits)
-        step = caller.identified(step, image, engine, self._context.labels)
+        step = caller.identify(step, image, engine, self._context.labels)
         size = engine.copy_size(step, image) if step.caller_ids else None
         if size is not None:
             megabytes = max(round(size / 1e6), 1)

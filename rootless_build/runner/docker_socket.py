@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build.backend.named_engines import ping_socket
-from rootless_build.model import docker_socket
+from rootless_build.model import socket_mounts
 from rootless_build.model.errors import HostError, UsageError, reason
 from rootless_build.model.plan import BindMount, Plan, RunContainer
 from rootless_build.process import user_directories
@@ -45,14 +45,14 @@ def provide(plan: Plan, backend: str, environment: Mapping[str, str]) -> tuple[P
     With the backend docker, the daemon that DOCKER_HOST names is the one that is meant. Raises
     HostError, with what to do, where nobody answers.
     """
-    for step, mount in docker_socket.mounted_in(plan):
+    for step, mount in socket_mounts.mounted_in(plan):
         silence = _silence(mount.source)
         if not silence:
             continue
         named = _unix_path(environment.get("DOCKER_HOST", ""))
         if backend == "docker" and named and not _silence(Path(named)):
             said = f"{mount.source} is, for containers, the socket that DOCKER_HOST names: {named}"
-            return docker_socket.replaced(plan, Path(named)), said
+            return socket_mounts.replace_socket(plan, Path(named)), said
         where = f" ({step.origin})" if step.origin else ""
         raise HostError(
             f"a container has docker's socket {mount.source} mounted{where}, and nobody answers "

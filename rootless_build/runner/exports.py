@@ -48,7 +48,7 @@ def place_near(target: Path) -> Iterator[Path]:
         remove(place)
 
 
-def pasted(
+def shell_lines(
     step: BuildImage, commands: Callable[[BuildImage], tuple[tuple[str, ...], ...]]
 ) -> list[str]:
     """Lines for a shell that do the same with the engine's own --output, one build for each."""

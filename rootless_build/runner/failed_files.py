@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rootless_build.bundles import failed
+from rootless_build.bundles import failed_store
 from rootless_build.model import text
 from rootless_build.model.errors import BundlesError, RbuildError, StepFailedError, reason
 from rootless_build.model.events import Level, StepReporter
@@ -39,7 +39,7 @@ def keep_aside(
 
 def _keep(staging: Staging, place: Path, reporter: StepReporter) -> None:
     try:
-        kept = failed.keep(staging, place)
+        kept = failed_store.keep(staging, place)
     except OSError as error:
         what = f"what the container wrote could not be kept: {error.strerror or error}"
         reporter.notice("not-kept", what, Level.WARNING)

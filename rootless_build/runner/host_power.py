@@ -192,7 +192,7 @@ def check(plan: Plan, asked: Iterable[Power], rules: Rules) -> None:
     )
 
 
-def said(plan: Plan, asked: Iterable[Power], rules: Rules) -> Iterator[str]:
+def describe_refusals(plan: Plan, asked: Iterable[Power], rules: Rules) -> Iterator[str]:
     """The same for a plan that is only shown: a line for each step."""
     refused = [power for power in asked if rules.refuse(power)]
     if not refused:
@@ -202,7 +202,7 @@ def said(plan: Plan, asked: Iterable[Power], rules: Rules) -> Iterator[str]:
         yield f"{how} rbuild refuses {_place_of(plan, number)} {', '.join(words)}"
 
 
-def said_of_lines(plan: Plan, rules: Rules) -> Iterator[str]:
+def describe_lines(plan: Plan, rules: Rules) -> Iterator[str]:
     """What stands in lines whose words are known only when their turn comes: a line for each.
 
     It may belong to what runs in the container, which nobody can tell before.

@@ -320,7 +320,7 @@ def _taken(
     left: list[str] = []
     given: list[str] = []
     for request in requests:
-        result = ownership.taken(request, namespace)
+        result = ownership.take(request, namespace)
         left += result.left
         if result.given:
             given += [_shown(path, project) for path, _ in request.places]

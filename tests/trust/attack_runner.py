@@ -22,7 +22,7 @@ from typing import IO
 from rootless_build.cli import app
 
 PRELOADED = (
-    "rootless_build.cli.plans",
+    "rootless_build.cli.plan_preview",
     "rootless_build.cli.commands.plan",
     "rootless_build.recipes.make.recipe",
     "rootless_build.recipes.shell.docker_commands",

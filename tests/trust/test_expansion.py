@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build.backend.api import Exit, Image
-from rootless_build.cli.planned import Planned
+from rootless_build.cli.growing_recipe import GrowingRecipe
 from rootless_build.model import plan as plans
 from rootless_build.model.errors import HostError, RecipeError, StepFailedError, UsageError
 from rootless_build.model.events import Event, OutputLine, StepReporter
@@ -187,7 +187,7 @@ def done(
     project: MakeProject, engine: FakeEngine, overrides: Overrides, options: Options
 ) -> list[Event]:
     """The Makefile's plan, done on a made-up engine as the command line does it."""
-    planned = Planned(Config(), project.plan(), lambda plan: apply(plan, overrides))
+    planned = GrowingRecipe(Config(), project.plan(), lambda plan: apply(plan, overrides))
     assert any(isinstance(step, Unexpanded) for step in planned.plan.steps)
     events: list[Event] = []
     expansion = ExpansionOptions(planned.expand)

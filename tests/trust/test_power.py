@@ -22,8 +22,8 @@ from rootless_build.backend.api import Image
 from rootless_build.cli import app
 from rootless_build.cli.command import Command
 from rootless_build.cli.commands import plan as plan_command
-from rootless_build.cli.looking import Looked
 from rootless_build.cli.overrides import named
+from rootless_build.cli.sandboxed_reading import Looked
 from rootless_build.model.errors import HostError
 from rootless_build.model.plan import (
     BindMount,
@@ -118,7 +118,7 @@ def write(project: Path, row: str) -> tuple[str, ...]:
 def refused(found: tuple[Plan, Named], rules: Rules) -> bool:
     plan, by_hand = found
     asked = host_power.powers(plan, by_hand, rules)
-    lines = list(host_power.said(plan, asked, rules))
+    lines = list(host_power.describe_refusals(plan, asked, rules))
     if not lines:
         host_power.check(plan, asked, rules)
         return False
@@ -367,6 +367,6 @@ def test_a_plan_says_what_stands_in_a_line_that_is_known_later(
 ) -> None:
     words = " run --privileged -e V=$(cat ver) x"
     line = Unexpanded("docker run", "", "docker", words, project, does="run")
-    said = list(host_power.said_of_lines(Plan(project, (line,)), rules))
+    said = list(host_power.describe_lines(Plan(project, (line,)), rules))
     assert bool(said) is says
     assert all("--privileged stands in its line" in text for text in said)

@@ -25,8 +25,8 @@ def build(command: Command, words: tuple[str, ...]) -> int:
     """What `rbuild TARGET…` and `rbuild make TARGET…` do."""
     targets, variables = split_words(words, command)
     if command.flag("dry_run"):
-        from rootless_build.cli.looking import look  # noqa: PLC0415 - see the package
-        from rootless_build.cli.plans import show_plan  # noqa: PLC0415 - as above
+        from rootless_build.cli.plan_preview import show_plan  # noqa: PLC0415 - as above
+        from rootless_build.cli.sandboxed_reading import look  # noqa: PLC0415 - see the package
         from rootless_build.process.signals import signals_interrupt  # noqa: PLC0415 - as above
 
         with signals_interrupt(command.view.stopping):
@@ -38,7 +38,7 @@ def build(command: Command, words: tuple[str, ...]) -> int:
         EngineToCome(command, _asked_before(command)) as engine,
     ):
         # The engine is asked meanwhile.
-        from rootless_build.cli.planning import read_plan  # noqa: PLC0415
+        from rootless_build.cli.plan_reading import read_plan  # noqa: PLC0415
         from rootless_build.cli.run_options import Manner  # noqa: PLC0415
         from rootless_build.cli.session import execute  # noqa: PLC0415
 

@@ -6,9 +6,9 @@ from plumbum import cli
 
 from rootless_build.cli.command import Command
 from rootless_build.cli.commands.make import split_words
-from rootless_build.cli.looking import look
 from rootless_build.cli.options import Freshness, Planning, Sandbox, format_option
-from rootless_build.cli.plans import show_plan
+from rootless_build.cli.plan_preview import show_plan
+from rootless_build.cli.sandboxed_reading import look
 from rootless_build.process.signals import signals_interrupt
 
 

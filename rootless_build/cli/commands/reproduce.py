@@ -8,9 +8,9 @@ from rootless_build.cli.checkout import checkout
 from rootless_build.cli.command import Command
 from rootless_build.cli.commands.make import split_words
 from rootless_build.cli.engines import EngineToCome, cache_directory
+from rootless_build.cli.growing_recipe import GrowingRecipe
 from rootless_build.cli.options import Inexact, Planning, Waiting
-from rootless_build.cli.planned import Planned
-from rootless_build.cli.planning import read_plan
+from rootless_build.cli.plan_reading import read_plan
 from rootless_build.cli.run_options import Manner
 from rootless_build.cli.session import execute
 from rootless_build.model.errors import ImageNotFoundError, UsageError
@@ -41,13 +41,13 @@ class Reproduce(Waiting, Inexact, Planning, Command):
             EngineToCome(self) as engine,
             exports.place_near(cache_directory(self.project) / "again") as place,
         ):
-            planned = read_plan(self, targets, variables)
-            planned.expand_all(lambda *_: None)
-            again = Reproduction(planned.plan, place.resolve(), self._tell_difference)
+            recipe = read_plan(self, targets, variables)
+            recipe.expand_all(lambda *_: None)
+            again = Reproduction(recipe.plan, place.resolve(), self._tell_difference)
             try:
-                planned = Planned(self.config, again.plan, lambda plan: plan)
+                recipe = GrowingRecipe(self.config, again.plan, lambda plan: plan)
                 manner = Manner(variables=variables, anew=True, results=again)
-                status = execute(self, planned, run, engine, manner)
+                status = execute(self, recipe, run, engine, manner)
             except ImageNotFoundError as error:
                 again.explain(error)
                 raise

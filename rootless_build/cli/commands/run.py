@@ -7,12 +7,12 @@ from plumbum import cli
 from rootless_build.cli.checkout import checkout
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import EngineToCome
-from rootless_build.cli.looking import look_running
 from rootless_build.cli.option_types import Text
 from rootless_build.cli.options import Building
-from rootless_build.cli.planning import read_running
-from rootless_build.cli.plans import show_plan
+from rootless_build.cli.plan_preview import show_plan
+from rootless_build.cli.plan_reading import read_running
 from rootless_build.cli.run_options import Manner
+from rootless_build.cli.sandboxed_reading import look_running
 from rootless_build.cli.session import execute
 from rootless_build.model.errors import UsageError
 from rootless_build.process.signals import signals_interrupt

@@ -75,7 +75,7 @@ def _commands(step: plans.Step, backend: Backend, settings: EngineSettings) -> S
     if isinstance(step, plans.BuildImage | plans.RunContainer) and settings.rootless:
         step = _with_possible_limits(step)
     if isinstance(step, plans.BuildImage):
-        return exports.pasted(step, lambda one: backend.commands(one, settings))
+        return exports.shell_lines(step, lambda one: backend.commands(one, settings))
     made = [["mkdir", "-p", str(source)] for source in _missing_sources(step)]
     return [script_joined(argv) for argv in (*made, *backend.commands(step, settings))]
 

@@ -5,8 +5,8 @@ namespaces of its own: nothing but its own directories can be written, no socket
 be reached, and no process outside. What was denied is told, since a build would do it.
 
 Start with `running`. In the child process `inside` makes namespaces, `mounts` what they show, and
-`filter` picks the system calls that `watch` answers; `traces` finds what was done all the same, and
-`kernel` has the calls that Python has no names for.
+`filter` picks the system calls that `watch` answers; `aftermath` finds what was done all the same,
+and `kernel` has the calls that Python has no names for.
 """
 
 from rootless_build.process.sandbox.running import Sandbox

@@ -15,8 +15,8 @@ from typing import Final, NoReturn
 
 from msgspec import Struct
 
+from rootless_build.process.sandbox import aftermath, kernel, mounts
 from rootless_build.process.sandbox import filter as calls
-from rootless_build.process.sandbox import kernel, mounts, traces
 from rootless_build.process.sandbox.mounts import Box, Layers
 from rootless_build.process.sandbox.watch import Watch
 
@@ -89,7 +89,7 @@ def _watch(
     kernel.close_all_but({report, listener, layers.upper, layers.lower})
     watch = Watch(listener, caller.machine, caller.groups, box)
     status = os.waitstatus_to_exitcode(watch.until_end(child))
-    for kind, what in (*traces.network(), *traces.files(box, layers)):
+    for kind, what in (*aftermath.network(), *aftermath.files(box, layers)):
         watch.deny(kind, what)
     _tell(report, {"status": status, "denied": [*watch.denied]})
     os._exit(0)

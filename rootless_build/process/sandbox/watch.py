@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
+from rootless_build.process.sandbox import aftermath, kernel
 from rootless_build.process.sandbox import filter as calls
-from rootless_build.process.sandbox import kernel, traces
 from rootless_build.process.sandbox.mounts import Box
 
 _RECEIVE, _SEND = 0xC0502100, 0xC0182101
@@ -216,7 +216,7 @@ class Watch:
                 self.deny("program", path)
             return False
         fifo = kind == "open" and _is_fifo(path) and os.access(path, os.W_OK)
-        harmless = traces.is_cache(path) or PurePosixPath(path).name in _INDEX
+        harmless = aftermath.is_cache(path) or PurePosixPath(path).name in _INDEX
         if fifo or (self._is_denied(kind, path) and not harmless):
             self.deny("write", path)
         return fifo

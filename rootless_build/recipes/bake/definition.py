@@ -16,7 +16,7 @@ from rootless_build.model.errors import RecipeError, UnknownTargetError
 from rootless_build.model.structs import replace
 from rootless_build.recipes.bake.overrides import Overrides, overridden
 from rootless_build.recipes.bake.source import Place, nearest, refused
-from rootless_build.recipes.bake.target import Group, Target, merged, normal
+from rootless_build.recipes.bake.target import Group, Target, merge_targets, normal
 
 _WILD: Final = re.compile(r"[*?\[\]]")
 _LINK: Final = "target:"
@@ -56,7 +56,7 @@ def united(
     together: dict[str, Target] = {}
     for target in targets:
         before = together.get(target.name)
-        together[target.name] = merged(before, target) if before else target
+        together[target.name] = merge_targets(before, target) if before else target
     return Definition(tuple(groups), together, notes, empty or {})
 
 
@@ -175,7 +175,7 @@ class _Resolution(Struct):
         for parent in own.inherits or ():
             inherited = self._inherited(parent, visited)
             if inherited is not None:
-                base = replace(merged(base, inherited), inherits=())
-        made = normal(overridden(merged(base, own), self.overrides.for_target(name)))
+                base = replace(merge_targets(base, inherited), inherits=())
+        made = normal(overridden(merge_targets(base, own), self.overrides.for_target(name)))
         visited[name] = made
         return made

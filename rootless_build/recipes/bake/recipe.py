@@ -11,7 +11,7 @@ from rootless_build.model.errors import RecipeError
 from rootless_build.model.outputs import keeps_image
 from rootless_build.model.plan import BuildImage, Plan
 from rootless_build.model.structs import replace
-from rootless_build.recipes import results
+from rootless_build.recipes import bundles_place
 from rootless_build.recipes.bake import definition, files, overrides
 from rootless_build.recipes.bake import steps as target_steps
 from rootless_build.recipes.request import Request
@@ -87,7 +87,7 @@ def read(request: Request) -> Plan:
     return Plan(
         project=request.project,
         steps=baked.steps,
-        bundles=results.of(baked.steps, request.project),
+        bundles=bundles_place.of(baked.steps, request.project),
         targets=request.targets,
         recipe=baked.files[-1],
         notes=baked.notes,

@@ -209,7 +209,7 @@ def value_of(target: Target, attribute: Attribute) -> Value:
     return plain(held)
 
 
-def merged(first: Target, second: Target) -> Target:
+def merge_targets(first: Target, second: Target) -> Target:
     """The first target with what the second one sets."""
     changes: dict[str, object] = {}
     for attribute in ATTRIBUTES.values():

@@ -36,7 +36,7 @@ _FILES: Final = frozenset({"local", "tar", "cacheonly"})
 _OTHER_WAY: Final = "build the image in a recipe's own line, with a tag (-t), and name that"
 
 
-def planned(
+def add_builds(
     steps: Sequence[Step], calls: Sequence[Call], makefile: str
 ) -> tuple[list[Step], list[str]]:
     """The steps with the builds among the calls, and notes. `makefile` is its name.

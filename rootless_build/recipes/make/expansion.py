@@ -20,7 +20,7 @@ from rootless_build.model.errors import RecipeError, StepFailedError
 from rootless_build.model.plan import Bundles, Origin, Step, Unexpanded
 from rootless_build.process import mute_terminal, programs
 from rootless_build.process.locks import hold
-from rootless_build.recipes import results
+from rootless_build.recipes import bundles_place
 from rootless_build.recipes.docker import argv
 from rootless_build.recipes.make import docker_stub, run
 from rootless_build.recipes.shell import line
@@ -46,7 +46,7 @@ class Recorded(Struct, frozen=True):
     environment: Mapping[str, str]
 
 
-def planned(
+def plan_command(
     part: Part,
     environment: Mapping[str, str],
     shell: tuple[str, ...],
@@ -87,7 +87,7 @@ def _bundles(
         made, _ = argv.steps(words, argv.Context(directory, {}, origin))
     except RecipeError:
         return None
-    found = results.of(made, project)
+    found = bundles_place.of(made, project)
     return None if found is None or _UNKNOWN in str(found.directory) else found
 
 

@@ -16,8 +16,8 @@ from rootless_build.process.locks import is_held, is_private
 
 _OF_A_PROCESS: Final = re.compile(r"rbuild-(\d+\.\d+)-.*", re.DOTALL)
 _HOLDS: Final = ("bin", "cache")
-"""A directory in it: `recipes.stub` and `cli.plans` make them. What an engine was given is for
-`recovery`, which ends its programs first.
+"""A directory in it: `recipes.make` and `cli.plan_preview` make them. What an engine was given is
+for `runner.recovery`, which ends its programs first.
 """
 
 

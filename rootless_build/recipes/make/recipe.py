@@ -26,7 +26,7 @@ from rootless_build.model.plan import (
 )
 from rootless_build.model.structs import replace
 from rootless_build.process import programs
-from rootless_build.recipes import results
+from rootless_build.recipes import bundles_place
 from rootless_build.recipes.docker import argv
 from rootless_build.recipes.make import expansion
 from rootless_build.recipes.make import makefile as makefiles
@@ -70,13 +70,13 @@ def read(request: Request, makefile: Path) -> Plan:
         # Few Makefiles have an image built while they are read.
         from rootless_build.recipes.make import asked_images  # noqa: PLC0415
 
-        steps, said = asked_images.planned(steps, run.docker_calls, name)
+        steps, said = asked_images.add_builds(steps, run.docker_calls, name)
         notes += said
     _refuse_unknown_sources(steps)
     return Plan(
         project=request.project,
         steps=tuple(_once(steps)),
-        bundles=results.of(steps, request.project),
+        bundles=bundles_place.of(steps, request.project),
         targets=request.targets,
         recipe=name,
         notes=tuple(dict.fromkeys(notes)),
@@ -91,7 +91,7 @@ def with_expanded(plan: Plan, step: Unexpanded, made: Sequence[Step], notes: Seq
     return replace(
         plan,
         steps=tuple(_once(steps)),
-        bundles=results.of(steps, plan.project),
+        bundles=bundles_place.of(steps, plan.project),
         notes=tuple(dict.fromkeys((*plan.notes, *notes))),
     )
 
@@ -244,7 +244,7 @@ def _step(
         place, logical = line.directory, part.logical
     why = _only_then(part, environment, project, before)
     if why:
-        unexpanded = expansion.planned(part, environment, setting.shell, why, origin, project)
+        unexpanded = expansion.plan_command(part, environment, setting.shell, why, origin, project)
         return [*entered, unexpanded], _without_effect(line, part, origin, [unexpanded])
     words, assigned = shell_line.expand(
         part.docker, place, environment, setting.shell, logical, before.looking

@@ -118,7 +118,7 @@ def test_who_it_is(
         user=user,
         mounts=(BindMount(tmp_path, "/w"),),
     )
-    made = caller.identified(plain, image, engine, ())
+    made = caller.identify(plain, image, engine, ())
     assert made.caller_ids == CallerIds(*ids)
     with where_supported("--user"):
         who, *rest = run(made, image).text.splitlines()
@@ -134,7 +134,7 @@ def test_only_the_group_is_given(
 ) -> None:
     mounts = (BindMount(tmp_path, "/w"),)
     plain = RunContainer(BASE, sh("id; echo $HOME; touch /w/file"), user=user, mounts=mounts)
-    made = caller.identified(plain, image, engine, ())
+    made = caller.identify(plain, image, engine, ())
     assert made.caller_ids == CallerIds(0, G)
     ran = run(made, image)
     assert ran.text.splitlines() == [f"uid=0(root) gid={G} groups={G}", "/root"]

@@ -66,7 +66,7 @@ def test_a_user_is_looked_up_as_docker_does(user: str, found: tuple[int, int] | 
 
 
 def marked(step: RunContainer) -> CallerIds | None:
-    (made,) = caller.marked(Plan(Path("/project"), (step,))).steps
+    (made,) = caller.mark(Plan(Path("/project"), (step,))).steps
     assert isinstance(made, RunContainer)
     return made.caller_ids
 
@@ -109,7 +109,7 @@ def test_only_containers_that_can_tell_are_concerned(monkeypatch: pytest.MonkeyP
 
 def test_other_steps_stay_as_they_are() -> None:
     plan = Plan(Path("/project"), (HostCommand("true", Path("/project")), STEP))
-    assert caller.marked(plan) == plan
+    assert caller.mark(plan) == plan
 
 
 # --- the map ------------------------------------------------------------------------------------

@@ -118,6 +118,19 @@ def test_what_process_had_itself_is_in_programs(name: str) -> None:
         assert getattr(process, name) is getattr(programs, name)
 
 
+@pytest.mark.parametrize(
+    ("module", "former", "now"),
+    [(caller, "marked", "mark"), (caller, "identified", "identify"), (ownership, "taken", "take")],
+)
+def test_a_function_of_0_1_0_is_the_one_that_it_became(
+    module: ModuleType, former: str, now: str
+) -> None:
+    with pytest.warns(DeprecationWarning, match=rf"\.{former} is {module.__name__}\.{now} since"):
+        assert getattr(module, former) is getattr(module, now)
+    with pytest.raises(AttributeError, match="no attribute 'nowhere'"):
+        getattr(module, "nowhere")  # noqa: B009 - a type checker knows that it is not there
+
+
 def test_every_package_is_typed() -> None:
     root = Path(__file__).parents[3]
     packages = [root / "rootless_build", *(root / "backends").glob("rbuild_*")]

@@ -21,7 +21,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rootless_build.bundles import Published, Staging, failed, merging, restore, stage, swapping
+from rootless_build.bundles import (
+    Published,
+    Staging,
+    failed_store,
+    merging,
+    restore,
+    stage,
+    swapping,
+)
 from rootless_build.bundles.provenance import Attestation
 from rootless_build.bundles.statement import NAME
 from rootless_build.files.tree import link_text, remove
@@ -299,12 +307,12 @@ def test_what_a_failed_container_wrote_is_kept_and_no_more(bundles: Path, tmp_pa
             (staging.path / "logs").mkdir()
             (staging.path / "logs/docker.log").write_text(text)
             (staging.path / "logs/last").symlink_to("/etc/passwd")
-            assert failed.keep(staging, place).paths == ("logs/docker.log", "logs/last")
+            assert failed_store.keep(staging, place).paths == ("logs/docker.log", "logs/last")
         assert sorted(path.name for path in place.rglob("*")) == ["docker.log", "last", "logs"]
         assert (place / "logs/docker.log").read_text() == text
         assert link_text(place / "logs/last") == "/etc/passwd"
     with stage(bundles) as staging:
-        assert failed.keep(staging, place).paths == ()
+        assert failed_store.keep(staging, place).paths == ()
     # What was kept last stays.
     assert (place / "logs/docker.log").read_text() == "second"
     assert (bundles / "latest").exists()
@@ -335,7 +343,7 @@ def test_a_failed_container_can_lock_nothing_of_what_it_wrote(
             below.parent.chmod(mode)
         (staging.path / "link").symlink_to("/etc/passwd")
         staging.path.chmod(0o555)
-        kept = failed.keep(staging, place)
+        kept = failed_store.keep(staging, place)
     assert sorted(kept.paths) == ["a/below/log", "b/below/log", "c/below/log", "link"]
     assert not kept.left_out
     logs = [place / path for path in sorted(kept.paths) if path != "link"]
@@ -356,7 +364,7 @@ def test_what_lies_too_deep_keeps_nothing_else_from_being_kept(
             os.close(directory)
             directory = below
         os.close(directory)
-        kept = failed.keep(staging, tmp_path / "failed")
+        kept = failed_store.keep(staging, tmp_path / "failed")
     assert kept.paths == ("log",)
     (error,) = kept.left_out.values()
     assert error.errno == errno.ENAMETOOLONG

@@ -18,7 +18,7 @@ def marked(
 ) -> bool:
     origin = Origin("Makefile", 1, "", target)
     plan = Plan(PROJECT, (RunContainer("dev", command, origin=origin),), targets=goals or (target,))
-    step = always.marked(plan, told or {}).steps[0]
+    step = always.mark(plan, told or {}).steps[0]
     assert isinstance(step, RunContainer)
     return step.always
 

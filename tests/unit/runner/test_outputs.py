@@ -16,7 +16,7 @@ from rootless_build.model.errors import BundlesError, StepFailedError
 from rootless_build.model.events import BundlesPublished, Event, StepReporter
 from rootless_build.model.plan import BuildImage, BuildOutput, Bundles, Plan
 from rootless_build.model.structs import replace
-from rootless_build.recipes import results
+from rootless_build.recipes import bundles_place
 from rootless_build.runner import exports
 from rootless_build.runner import run as runner
 from rootless_build.runner.options import BundleOptions, Options
@@ -47,7 +47,7 @@ def tar(path: Path) -> BuildOutput:
 def build(project: Path, *given: BuildOutput, tags: tuple[str, ...] = ()) -> Plan:
     (project / "D").write_text("FROM scratch\n")
     step = BuildImage(project, project / "D", outputs=given, tags=tags)
-    return Plan(project, (step,), results.of((step,), project))
+    return Plan(project, (step,), bundles_place.of((step,), project))
 
 
 def run(plan: Plan, engine: FakeEngine, *, checksums: bool = False) -> list[Event]:
@@ -243,6 +243,6 @@ def test_what_is_shown_can_be_pasted(tmp_path: Path) -> None:
 
     file = "/tmp/Dockerfile.inline"
     written = f"printf %s 'FROM scratch\n' > {file}"
-    assert exports.pasted(step, command) == [written, "build local", "build tar"]
+    assert exports.shell_lines(step, command) == [written, "build local", "build tar"]
     kept = replace(step, containerfile_text=None, outputs=(*step.outputs, BuildOutput("docker")))
-    assert exports.pasted(kept, command) == ["build t docker", "build local", "build tar"]
+    assert exports.shell_lines(kept, command) == ["build t docker", "build local", "build tar"]

@@ -58,7 +58,7 @@ class Loader:
         whole: Tree | None = None
         for source in sources:
             one = self._model(source, scope)
-            whole = merge.merged(whole, one) if whole is not None else one
+            whole = merge.merge_trees(whole, one) if whole is not None else one
         assert isinstance(whole, Fields)  # mappings are merged to one
         return _resolved(whole, scope.paths)
 
@@ -125,7 +125,7 @@ class Loader:
         if file is not None:
             # Its paths are its own file's; those of the scope come later, for all alike.
             base = _with_paths(base, os.path.relpath(directory or ".", scope.files or "."))
-        return merge.extended(services, name, base)
+        return merge.extend(services, name, base)
 
     # --- include --------------------------------------------------------------------------------
 
@@ -285,7 +285,7 @@ def _with_paths(service: Tree, directory: str) -> Tree:
     if not isinstance(service, Fields):
         return service
     made = dict(service.fields)
-    build = merge.built(made["build"]) if "build" in made else None
+    build = merge.expand_build(made["build"]) if "build" in made else None
     if isinstance(build, Fields):
         build = _at(build, ("context",), directory)
         assert isinstance(build, Fields)  # it was one

@@ -13,13 +13,13 @@ _RESET: Final = "!reset"
 _OVERRIDE: Final = "!override"
 
 
-def merged(first: Tree, second: Tree, path: tuple[str, ...] = ()) -> Tree:
+def merge_trees(first: Tree, second: Tree, path: tuple[str, ...] = ()) -> Tree:
     """The first tree with what the second one has in its place or besides."""
     name = path[-1] if path else ""
     if isinstance(second, Fields | Items) and second.tag == _OVERRIDE:
         return second
     if name == "build":
-        first, second = built(first), built(second)
+        first, second = expand_build(first), expand_build(second)
     if name in _PAIRS:
         first, second = pairs(first), pairs(second)
     if isinstance(first, Fields) and isinstance(second, Fields):
@@ -28,7 +28,7 @@ def merged(first: Tree, second: Tree, path: tuple[str, ...] = ()) -> Tree:
             if isinstance(value, Fields | Items) and value.tag == _RESET:
                 made.pop(key, None)
             elif key in made:
-                made[key] = merged(made[key], value, (*path, key))
+                made[key] = merge_trees(made[key], value, (*path, key))
             else:
                 made[key] = value
         return Fields(made, first.place)
@@ -37,7 +37,7 @@ def merged(first: Tree, second: Tree, path: tuple[str, ...] = ()) -> Tree:
     return first if isinstance(second, Leaf) and second.value is None else second
 
 
-def built(tree: Tree) -> Tree:
+def expand_build(tree: Tree) -> Tree:
     """`build: DIRECTORY` as the mapping that it stands for."""
     if isinstance(tree, Leaf) and tree.value is not None:
         return Fields({"context": tree}, tree.place)
@@ -56,9 +56,9 @@ def pairs(tree: Tree) -> Tree:
     return Fields(made, tree.place)
 
 
-def extended(services: Mapping[str, Tree], name: str, base: Tree) -> Tree:
+def extend(services: Mapping[str, Tree], name: str, base: Tree) -> Tree:
     """A service on top of the one it extends."""
     own = services[name]
     assert isinstance(own, Fields)  # what extends is a mapping
     rest = {key: value for key, value in own.fields.items() if key != "extends"}
-    return merged(base, Fields(rest, own.place), ("services", name))
+    return merge_trees(base, Fields(rest, own.place), ("services", name))

@@ -33,7 +33,7 @@ from rootless_build.recipes.bake.target import (
     changed,
     decoded,
     known,
-    merged,
+    merge_targets,
 )
 from rootless_build.recipes.bake.yaml_nodes import Fields, Items, Leaf, Tree
 from rootless_build.recipes.docker.values import BadValueError, boolean
@@ -156,7 +156,7 @@ class _Compose:
             if service.get("image") is None:
                 raise refused(service.place, f"the service {name} has neither image nor build")
             return None
-        build = merge.built(found)
+        build = merge.expand_build(found)
         if not isinstance(build, Fields):
             raise refused(build.place, "build is a directory or a mapping")
         for key, value in build.fields.items():
@@ -369,4 +369,4 @@ def _with_extension(target: Target, extension: Mapping[str, Tree]) -> Target:
         if row.kind is Kind.NAMES and before and isinstance(held, dict):
             held = {**held, **before}
         more = changed(more, row, held, tree.place)
-    return merged(target, more)
+    return merge_targets(target, more)

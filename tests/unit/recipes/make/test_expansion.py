@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build.backend.api import Image
-from rootless_build.cli.planned import Planned
+from rootless_build.cli.growing_recipe import GrowingRecipe
 from rootless_build.freshness.plan_freshness import PlanFreshness
 from rootless_build.model.errors import StepFailedError
 from rootless_build.model.plan import (
@@ -447,7 +447,7 @@ def test_a_command_that_does_something_is_run_once(
     run = "docker run -v ./bundles:/b"
     project.write(f"binary:\n    {run} i one\n    {run} -e W={words} i two\n")
     for number in (1, 2):
-        planned = Planned(Config(), project.plan(), lambda plan: plan)
+        planned = GrowingRecipe(Config(), project.plan(), lambda plan: plan)
         engine = FakeEngine({"i": Image("1" * 64)}, work=write("made", "x"))
         freshness = PlanFreshness(planned.plan, (), tmp_path / "cache")
         options = Options(expansion=ExpansionOptions(planned.expand, planned.foreseen))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from rootless_build.cli.command import Command
 from rootless_build.cli.command_line import pairs
+from rootless_build.cli.growing_recipe import GrowingRecipe
 from rootless_build.cli.overrides import override
-from rootless_build.cli.planned import Planned
 from rootless_build.model.errors import UsageError
 from rootless_build.recipes import front_ends
 from rootless_build.recipes.request import Request
@@ -23,10 +23,10 @@ def read_plan(
     targets: tuple[str, ...],
     variables: tuple[str, ...],
     looking: Sandbox | None = None,
-) -> Planned:
+) -> GrowingRecipe:
     """The project's plan for these targets, with the command line's overrides in it."""
     recipe = front_ends.read(_request(command, targets, variables, looking), command.config)
-    return Planned(command.config, recipe, lambda plan: override(command, plan))
+    return GrowingRecipe(command.config, recipe, lambda plan: override(command, plan))
 
 
 def read_running(
@@ -35,13 +35,13 @@ def read_running(
     words: tuple[str, ...],
     variables: tuple[str, ...],
     looking: Sandbox | None = None,
-) -> Planned:
+) -> GrowingRecipe:
     """The plan that runs a command in the container, or the image, of a target, with
     the command line's overrides in it.
     """
     request = _request(command, (), variables, looking)
     recipe = front_ends.read_running(request, command.config, target, words)
-    return Planned(command.config, recipe, lambda plan: override(command, plan))
+    return GrowingRecipe(command.config, recipe, lambda plan: override(command, plan))
 
 
 def _request(

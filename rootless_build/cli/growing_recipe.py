@@ -1,4 +1,4 @@
-"""A plan of which more is known while it is done."""
+"""A recipe whose plan grows while it is done: what is known late takes its place in it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from rootless_build.recipes.config import Config
 from rootless_build.runner.options import Foreseen
 
 
-class Planned:
-    """A plan, which may be known in full only while it is done (`model.plan.Unexpanded`).
+class GrowingRecipe:
+    """A recipe and its plan, known in full perhaps only while it is done (`model.plan.Unexpanded`).
 
-    `recipe` is the recipe's own; `shape` makes the plan of it, with all that the command line says.
+    `recipe` is the recipe's own plan; `shape` makes `plan` of it, with all that the command line
+    says.
     """
 
     def __init__(self, config: Config, recipe: Plan, shape: Callable[[Plan], Plan]) -> None:
@@ -44,10 +45,10 @@ class Planned:
         return self.plan
 
     def foreseen(self) -> Foreseen | None:
-        """It with all its containers known, as they are if nothing is done before them; None where
-        that can't be found out without doing anything.
+        """The plan with all its containers known, as they are if nothing is done before them; None
+        where that can't be found out without doing anything.
         """
-        other = Planned(self._config, self._recipe, self._shape)
+        other = GrowingRecipe(self._config, self._recipe, self._shape)
         steps = other.plan.steps
         while step := next((s for s in steps if isinstance(s, Unexpanded) and s.may_run), None):
             if not step.harmless:

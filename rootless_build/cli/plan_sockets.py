@@ -1,4 +1,4 @@
-"""Sockets of docker's API that a plan's containers have mounted."""
+"""Sockets of docker's API in a plan: `runner.docker_socket`, loaded where there may be one."""
 
 from __future__ import annotations
 

@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from rootless_build.cli.command import Command
 from rootless_build.cli.command_line import pairs
-from rootless_build.cli.planned import Planned
-from rootless_build.cli.planning import read_plan, read_running
+from rootless_build.cli.growing_recipe import GrowingRecipe
+from rootless_build.cli.plan_reading import read_plan, read_running
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.plan import Plan
 from rootless_build.model.structs import replace
@@ -44,7 +44,7 @@ def look_running(
 
 
 def _read_safely(
-    command: Command, variables: tuple[str, ...], read: Callable[[Sandbox | None], Planned]
+    command: Command, variables: tuple[str, ...], read: Callable[[Sandbox | None], GrowingRecipe]
 ) -> Looked:
     if command.flag("no_sandbox"):
         return Looked(read(None).plan)

@@ -19,11 +19,11 @@ from rootless_build.backend.discovery import Choice
 from rootless_build.cli.backend_option import backend_name, check_backend
 from rootless_build.cli.checkout import own_directories
 from rootless_build.cli.command import Command
-from rootless_build.cli.docker_sockets import with_docker_socket
 from rootless_build.cli.engines import cache_directory, settings_for
-from rootless_build.cli.looking import Looked
 from rootless_build.cli.overrides import named
+from rootless_build.cli.plan_sockets import with_docker_socket
 from rootless_build.cli.run_options import freshness_for, is_isolated
+from rootless_build.cli.sandboxed_reading import Looked
 from rootless_build.cli.views.pasting import comment
 from rootless_build.cli.views.plan import SeenPlan, explanation, plan_lines
 from rootless_build.freshness.preview import forecast
@@ -106,7 +106,10 @@ def _refused(
     isolated = is_isolated(settings)
     rules = host_power.Rules(rootless, os.getuid() == 0, rootful, unprivileged, isolated)
     asked = host_power.powers(plan, named(command), rules) if rules.bind else ()
-    return [*host_power.said(plan, asked, rules), *host_power.said_of_lines(plan, rules)]
+    return [
+        *host_power.describe_refusals(plan, asked, rules),
+        *host_power.describe_lines(plan, rules),
+    ]
 
 
 def _is_certain(plan: plans.Plan, looked: Looked) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.freshness import traces
+from rootless_build.freshness import container_writes
 from rootless_build.model.plan import BindMount, RunContainer
 
 
@@ -17,10 +17,10 @@ def wrote(place: Path, work: Callable[[], object], *, read_only: bool = False) -
     mounts = (BindMount(place, "/p", read_only=read_only),)
     there = [place, *place.rglob("*")] if place.exists() else []
     since = max((path.lstat().st_ctime_ns for path in there), default=0)
-    while traces.now() <= since:
+    while container_writes.now() <= since:
         """The clock of file systems has a tick."""
     work()
-    return traces.has_written(RunContainer("i", mounts=mounts), since)
+    return container_writes.has_written(RunContainer("i", mounts=mounts), since)
 
 
 @pytest.fixture
@@ -74,6 +74,6 @@ def test_a_directory_that_is_gone_has_no_traces(place: Path) -> None:
 
 
 def test_a_file_that_is_written_now_is_not_older_than_now(tmp_path: Path) -> None:
-    now = traces.now()
+    now = container_writes.now()
     (tmp_path / "file").write_text("x")
     assert (tmp_path / "file").stat().st_ctime_ns >= now

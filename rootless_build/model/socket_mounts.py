@@ -22,7 +22,7 @@ def mounted_in(plan: Plan) -> Iterator[tuple[RunContainer, BindMount]]:
                 yield step, mount
 
 
-def replaced(plan: Plan, socket: Path) -> Plan:
+def replace_socket(plan: Plan, socket: Path) -> Plan:
     """The plan with that socket in the place of docker's, in every container."""
 
     def changed(mount: Mount) -> Mount:
