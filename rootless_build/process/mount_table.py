@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 OWN: Final = Path("/proc/self/mountinfo")
+_LINE: Final = re.compile(
+    r"(?:[^ ]+ ){4}(?P<point>[^ ]+) (?P<options>[^ ]+) (?:[^ ]+ )*?- "
+    r"(?P<kind>[^ ]+) [^ ]* (?P<system>[^\n]+)\n?"
+)
 _ESCAPED: Final = re.compile(r"\\([0-7]{3})")
 
 
@@ -23,16 +27,15 @@ class Mount(NamedTuple):
 def mounts(table: Path = OWN) -> Iterator[Mount]:
     """In the order in which they were mounted: of two in one place the later one is seen.
 
-    Raises OSError where there is no such table.
+    A line of another form counts as none. Raises OSError where there is no such table.
     """
-    with table.open(errors="surrogateescape") as lines:
+    # Of the characters that end a line or a word the kernel escapes three: a \r stands as it is.
+    with table.open(errors="surrogateescape", newline="\n") as lines:
         for line in lines:
-            before, _, after = line.partition(" - ")
-            fields = before.split(" ")
-            # Blanks and their like are written as octal numbers.
-            point = _ESCAPED.sub(lambda found: chr(int(found[1], 8)), fields[4])
-            kind, *_, system = after.split()
-            yield Mount(point, kind, _words(fields[5]), _words(system))
+            found = _LINE.fullmatch(line)
+            if found is not None:
+                point = _ESCAPED.sub(lambda octal: chr(int(octal[1], 8)), found["point"])
+                yield Mount(point, found["kind"], _words(found["options"]), _words(found["system"]))
 
 
 def _words(options: str) -> frozenset[str]:
