@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
@@ -51,6 +52,14 @@ def test_contributing_says_where_to_look(question: str) -> None:
 def test_every_path_that_a_document_names_is_there(document: str) -> None:
     named = set(_PATH.findall((ROOT / document).read_text(encoding="utf-8")))
     assert [path for path in sorted(named) if not any(ROOT.glob(path.rstrip("/")))] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_document_is_in_the_source_distribution(document: str) -> None:
+    """Whose tests read them. Hatchling takes the README by itself."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    included = project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    assert Path(document).parts[0] in (*included, project["project"]["readme"])
 
 
 def test_every_module_that_the_glossary_names_is_there() -> None:
