@@ -17,7 +17,6 @@ _LINE = re.compile(rb"#(\d+) (.*)", re.DOTALL)
 _HEADER = re.compile(rb"\[(?:(\S.*?) )? *(\d+)/(\d+)\] ([^\r\n]*)\s*")
 _ADDED_DIGEST = re.compile(rb"^(FROM (?:--\S+ )*\S+:[\w.-]+)@sha256:[0-9a-f]{64}")
 """What BuildKit 0.26 adds to the image's name and tag."""
-_INTERNAL = re.compile(rb"\[(?:internal|auth)\] |(?:exporting|importing|naming|docker-image:)")
 _DIGEST = re.compile(rb"sha256:[0-9a-f]{64}\s*")
 _TIMED = re.compile(rb"\d+\.\d+ ")
 _CACHED = re.compile(rb"CACHED\s*")

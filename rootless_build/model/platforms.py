@@ -154,11 +154,6 @@ def host() -> str:
     return f"linux/{_KERNELS.get(machine, machine)}"
 
 
-def host_architecture() -> str:
-    """This machine's architecture in the words of Go and of images, without a variant."""
-    return host().split("/")[1]
-
-
 def directory(name: str) -> str:
     """The directory that the local exporter makes for one of several platforms."""
     return normal(name).replace("/", "_")

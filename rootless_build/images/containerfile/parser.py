@@ -47,11 +47,6 @@ def logical_words(body: str) -> tuple[str, ...]:
     return tuple(word for word in _BLANKS.split(body) if word)
 
 
-def word_spans(body: str) -> tuple[tuple[int, int], ...]:
-    """Where the words of `logical_words` begin and end."""
-    return tuple(match.span() for match in re.finditer(f"[^{re.escape(BLANK)}]+", body))
-
-
 class _Line(Struct):
     """A logical line while it is put together."""
 
