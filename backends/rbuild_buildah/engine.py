@@ -15,11 +15,11 @@ from rbuild_buildah import rootfs
 from rbuild_buildah.command import CHROOT, Buildah, isolation_arguments, own_words
 from rbuild_buildah.container import WorkingContainer, remove, working_container
 from rbuild_buildah.store import Store
+from rbuild_containers import image_files
 from rbuild_containers.build import build_arguments
 from rbuild_containers.build_log import BuildLog
 from rbuild_containers.id_maps import id_maps
 from rbuild_containers.image_config import image_from_config
-from rbuild_containers.image_files import copy_image
 from rbuild_containers.killing import is_mounted
 from rbuild_containers.runtime_state import RuntimeStates
 from rbuild_containers.temporary import build_directory
@@ -154,9 +154,7 @@ class BuildahEngine:
         """Make a working container of `image`."""
         return working_container(self._buildah, self._store, step, image)
 
-    def copy_image(self, image: Image, labels: Pairs, destination: Path) -> None:
-        """Copy the files of an image into `destination`."""
-        copy_image(self, image, labels, destination)
+    copy_image = image_files.copy_image
 
     def tag_image(self, image: Image, name: str) -> None:
         """Give an image one more name."""

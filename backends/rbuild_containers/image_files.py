@@ -11,7 +11,7 @@ _NEVER_RUN = ("none",)
 
 
 def copy_image(engine: Engine, image: Image, labels: Pairs, destination: Path) -> None:
-    """See `rootless_build.backend.api.Engine.copy_image`."""
+    """Copy the files of an image into `destination`: the method of that name of both engines."""
     step = RunContainer(image.id, _NEVER_RUN, network="none", labels=labels)
     with engine.container(step, image) as container:
         if not container.copy_out("/", destination):

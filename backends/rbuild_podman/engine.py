@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import assert_never, cast
 from urllib.parse import quote
 
+from rbuild_containers import image_files
 from rbuild_containers.id_maps import id_maps
 from rbuild_containers.image_config import image_from_inspect, matched, names_with_local
-from rbuild_containers.image_files import copy_image
 from rbuild_containers.killing import kill_containing
 from rbuild_containers.runtime_state import RuntimeStates
 from rbuild_containers.temporary import build_directory, own_bundles
@@ -195,9 +195,7 @@ class PodmanEngine:
             raise ImageBuildError(message)
         return image
 
-    def copy_image(self, image: Image, labels: Pairs, destination: Path) -> None:
-        """Copy the files of an image into `destination`."""
-        copy_image(self, image, labels, destination)
+    copy_image = image_files.copy_image
 
     def tag_image(self, image: Image, name: str) -> None:
         """Give an image one more name."""

@@ -22,6 +22,7 @@ from rootless_build.freshness.filesystems import FileSystems
 from rootless_build.freshness.ignore import Rules
 from rootless_build.freshness.index import DIGEST, NUMBERS, RACY, Directory, Index, forget, pack
 from rootless_build.process import identities
+from rootless_build.process.umask import umask
 
 _CHUNK: Final = 1024 * 1024
 _XATTRS: Final = ("security.capability", "security.ima", "user.", "system.")
@@ -144,7 +145,7 @@ class _Scan:
 
     def missing(self) -> None:
         """Take in a root that is not there."""
-        self._total.update(b"%o" % (stat.S_IFDIR | 0o777 & ~_umask()))
+        self._total.update(b"%o" % (stat.S_IFDIR | 0o777 & ~umask()))
         self._add(b"", self.root, [])
 
     def single(self) -> None:
@@ -294,13 +295,6 @@ def _content_digest(descriptor: int, size: int) -> bytes:
 
 def _name(entry: os.DirEntry[str]) -> str:
     return entry.name
-
-
-def _umask() -> int:
-    """Of this process; the system call can't ask without setting it."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    found = (line for line in lines if line.startswith("Umask:"))
-    return int(next(found, "Umask: 0022").split()[1], 8)
 
 
 def _numbers(attributes: bytes) -> tuple[int, int]:

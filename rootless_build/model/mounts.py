@@ -108,4 +108,5 @@ def _reaches(mount: BindMount, directory: Path) -> bool:
 
 
 def real_path(path: Path) -> Path:
+    """The path without links, which need not lead to anything."""
     return Path(os.path.realpath(path))

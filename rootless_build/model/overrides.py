@@ -243,14 +243,17 @@ def _of_make_container(plan: Plan) -> list[BuildImage]:
 
 def _named(plan: Plan, name: str) -> list[BuildImage]:
     """The builds of an image: its reference, without the tag too, or the stage that is built."""
-    found = [step for step in _builds(plan) if name in _names(step)]
+    found = [step for step in _builds(plan) if name in image_names(step)]
     if not found and not _is_open(plan):
         known = ", ".join(dict.fromkeys(_name(step) for step in _builds(plan)))
         raise UsageError(f"-f {name}=…: no image {name} is built; there is {known}")
     return found
 
 
-def _names(step: BuildImage) -> Iterator[str]:
+def image_names(step: BuildImage) -> Iterator[str]:
+    """What the image of a build can be called: its tags, each with and without the parts that may
+    be left out, and the stage that is built.
+    """
     for tag in step.tags:
         yield from (tag, canonical(tag), repository(tag))
     if step.target is not None:

@@ -18,7 +18,7 @@ from msgspec import Struct
 from rootless_build.model import outputs, overrides
 from rootless_build.model.errors import RecipeError, UnknownTargetError, UsageError
 from rootless_build.model.plan import BuildImage, Origin, Plan, RunContainer, Step, Unexpanded
-from rootless_build.model.references import OWN, canonical, repository
+from rootless_build.model.references import OWN
 from rootless_build.model.structs import replace
 from rootless_build.recipes.bake.names import LINKED
 
@@ -134,7 +134,7 @@ def _chosen(recipe: Recipe, plan: Plan, target: str | None) -> BuildImage:
     images = _images(plan)
     if target is not None:
         # Of several images one may have the name.
-        images = [step for step in images if target in _own_names(step)] or images
+        images = [step for step in images if target in overrides.image_names(step)] or images
     if not images:
         raise _no_image(recipe, plan)
     if len(images) > 1:
@@ -174,14 +174,7 @@ def _which(names: tuple[str, ...]) -> str:
 def _names(step: BuildImage) -> Iterator[str]:
     if step.origin is not None:
         yield step.origin.target
-    yield from _own_names(step)
-
-
-def _own_names(step: BuildImage) -> Iterator[str]:
-    for tag in step.tags:
-        yield from (tag, canonical(tag), repository(tag))
-    if step.target is not None:
-        yield step.target
+    yield from overrides.image_names(step)
 
 
 def _telling_names(builds: list[BuildImage]) -> tuple[str, ...]:
@@ -189,7 +182,7 @@ def _telling_names(builds: list[BuildImage]) -> tuple[str, ...]:
     targets = [step.origin.target if step.origin else "" for step in builds]
     if all(targets) and len(set(targets)) == len(builds):
         return tuple(targets)
-    return tuple(next(_own_names(step), step.context.name) for step in builds)
+    return tuple(next(overrides.image_names(step), step.context.name) for step in builds)
 
 
 def _container(build: BuildImage, plan: Plan, command: tuple[str, ...]) -> RunContainer:

@@ -7,7 +7,6 @@ and none of a remote engine; docker's classic builder none).
 
 from __future__ import annotations
 
-import os
 import re
 import stat
 import tempfile
@@ -24,6 +23,7 @@ from rootless_build.model.plan import BuildImage, BuildOutput
 from rootless_build.model.structs import replace
 from rootless_build.model.text import script_joined, script_quoted
 from rootless_build.process import identities
+from rootless_build.process.umask import umask
 
 _SHOWN_FILE = "/tmp/Dockerfile.inline"  # noqa: S108 - where a person would put it
 
@@ -115,10 +115,4 @@ def _archive(tree: Path, archive: Path) -> None:
         # Its own recursion ends at a depth that a build can reach.
         for entry in walk(tree):
             made.add(tree / entry.path, entry.path, recursive=False, filter=owned)
-    archive.chmod(stat.S_IMODE(0o666 & ~_umask()))
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    archive.chmod(stat.S_IMODE(0o666 & ~umask()))

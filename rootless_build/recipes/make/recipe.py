@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rootless_build.model import references
 from rootless_build.model.errors import HostError, RecipeError
+from rootless_build.model.mounts import real_path
 from rootless_build.model.plan import (
     BindMount,
     BuildImage,
@@ -354,20 +354,16 @@ def _may_write(step: Step, file: Path) -> bool:
                 for mount in step.mounts
                 if isinstance(mount, BindMount) and not mount.read_only
             ]
-            return any(map(_real(file).is_relative_to, map(_real, places)))
+            return any(map(real_path(file).is_relative_to, map(real_path, places)))
         case BuildImage():
             given = (dict(output.attributes).get("dest") for output in step.outputs)
             places = [Path(place) for place in given if place]
-            written = step.image_id_file and _real(step.image_id_file)
-            return (written is not None and _real(file) in {written, written.parent}) or any(
-                map(_real(file).is_relative_to, map(_real, places))
+            written = step.image_id_file and real_path(step.image_id_file)
+            return (written is not None and real_path(file) in {written, written.parent}) or any(
+                map(real_path(file).is_relative_to, map(real_path, places))
             )
         case _:
             return False
-
-
-def _real(path: Path) -> Path:
-    return Path(os.path.realpath(path))
 
 
 def _may_change(step: Step) -> bool:
