@@ -69,3 +69,17 @@ class LocalEngine(IdleEngine):
 
     def find_image(self, reference: str) -> Image | None:
         return None
+
+
+class EngineWith(IdleEngine):
+    """In its storage are some things; `removed` are those that went."""
+
+    def __init__(self, *left: Leftover) -> None:
+        self.left = left
+        self.removed: list[Leftover] = []
+
+    def leftovers(self, kinds: Collection[LeftoverKind] = ALL_KINDS) -> Sequence[Leftover]:
+        return [one for one in self.left if one.kind in kinds and one not in self.removed]
+
+    def remove(self, leftover: Leftover) -> None:
+        self.removed.append(leftover)

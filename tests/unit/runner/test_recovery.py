@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import cast
 
 import pytest
 
 from rootless_build.backend.api import (
-    ALL_KINDS,
     LABEL_PROCESS,
     LABEL_PROJECT,
     Engine,
@@ -18,19 +16,9 @@ from rootless_build.backend.api import (
 )
 from rootless_build.process import identities
 from rootless_build.runner import recovery
-from tests.unit.backend.idle_engine import IdleEngine
+from tests.unit.backend.idle_engine import EngineWith
 
 PROJECT = Path("/project")
-
-
-class EngineWith(IdleEngine):
-    """In its storage is one thing."""
-
-    def __init__(self, left: Leftover) -> None:
-        self.left = left
-
-    def leftovers(self, kinds: Collection[LeftoverKind] = ALL_KINDS) -> Sequence[Leftover]:
-        return [self.left] if self.left.kind in kinds else []
 
 
 @pytest.mark.parametrize("project", [PROJECT, None])
