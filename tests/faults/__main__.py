@@ -12,6 +12,7 @@ import itertools
 import os
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -114,7 +115,7 @@ def _arguments() -> argparse.Namespace:
 
 def _remove(storage: Path) -> None:
     program = "buildah" if shutil.which("buildah") else "podman"
-    os.system(f"{program} unshare rm -rf -- {storage}")
+    subprocess.run([program, "unshare", "rm", "-rf", "--", str(storage)], check=False)
 
 
 if __name__ == "__main__":
