@@ -91,7 +91,7 @@ class Buildah:
     def attach(
         self, arguments: Sequence[str], reporter: StepReporter, *, temporary: Path
     ) -> terminal.Attached:
-        """The same on rbuild's own terminal."""
+        """Run buildah on rbuild's own terminal."""
         return terminal.attach(
             (*_REAPER, PROGRAM, *arguments), reporter, environment=self._with(temporary)
         )

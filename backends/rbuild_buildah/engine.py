@@ -193,7 +193,7 @@ class BuildahEngine:
 
     def layer_sizes(self, images: Collection[StoredImage]) -> Mapping[str, int]:
         """See `rootless_build.backend.api.Engine.layer_sizes`."""
-        from rbuild_containers.stored_images import layer_sizes  # noqa: PLC0415 - as above
+        from rbuild_containers.stored_images import layer_sizes  # noqa: PLC0415 - only `clean`
 
         return layer_sizes(self._storage, images, self._buildah.as_owner)
 
@@ -259,7 +259,7 @@ class BuildahEngine:
 
     @property
     def user_namespace(self) -> UserNamespace:
-        """That of this user's buildah."""
+        """The user namespace of this user's buildah."""
         return self._buildah.user_namespace
 
     def give_back(self, directory: Path) -> None:
@@ -341,7 +341,7 @@ class BuildahEngine:
 
 
 def _write_id(image: Image, file: Path) -> None:
-    """As buildah writes it."""
+    """Write the image's id to the file as `buildah build --iidfile` does."""
     try:
         file.write_text(f"sha256:{image.id}", encoding="utf-8")
     except OSError as error:

@@ -78,7 +78,7 @@ class VolumeRecord(Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """As the step names it."""
+        """The volume's name in a step."""
         return self.directory.name
 
     @property

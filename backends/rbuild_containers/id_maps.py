@@ -31,7 +31,7 @@ class IdMap(Struct, frozen=True):
     size: int
 
     def __str__(self) -> str:
-        """As the command lines of podman and buildah have it."""
+        """The range as the command lines of podman and buildah have it."""
         return f"{self.container}:{self.host}:{self.size}"
 
 

@@ -42,7 +42,7 @@ class StartWords:
         self._reporter.output(data, stream)
 
     def release(self) -> None:
-        """It was the container that wrote it: hand on what was held back."""
+        """Hand on what was held back, for it was the container that wrote it."""
         held, self._held = self._held, None
         if held:
             self._reporter.output(bytes(held), "stderr")

@@ -166,7 +166,7 @@ class Connection:
 
     @property
     def user_namespace(self) -> UserNamespace:
-        """That of this user's own podman."""
+        """The user namespace of this user's own podman."""
         # With it `unshare` would be asked of a service, which does not know it.
         environment = {**self.environment, ENDPOINT_VARIABLE: None}
         return UserNamespace(("podman", "unshare"), tuple(environment.items()))
@@ -248,7 +248,7 @@ class Connection:
 @contextlib.contextmanager
 def engine_errors(what: str, *, status: int | None = None) -> Iterator[None]:
     """Turn what podman-py raises into a StepFailedError: `what` failed, and the engine's words."""
-    from podman.errors import APIError, PodmanError  # noqa: PLC0415 - as above
+    from podman.errors import APIError, PodmanError  # noqa: PLC0415 - see `client`
     from requests import RequestException  # noqa: PLC0415 - comes with podman
 
     try:

@@ -109,7 +109,7 @@ class PodmanEngine:
         return [image_from_inspect(found) if found else None for found in answers]
 
     def _ask(self, name: str) -> Image | None:
-        """The same, of the service."""
+        """The image of that name, asked of podman's service; None where it has none."""
         with engine_errors(f"podman could not look for the image {name}"):
             # podman-py ends in a bare Exception where the answer is no object.
             answer = self._connection.client.api.get(f"/images/{quote(name, safe='')}/json")
@@ -224,7 +224,7 @@ class PodmanEngine:
     def image_ids(self) -> frozenset[str]:
         """The ids of all images in storage."""
         if self._connection.endpoint is None:
-            from rbuild_containers.stored_images import image_ids  # noqa: PLC0415 - as above
+            from rbuild_containers.stored_images import image_ids  # noqa: PLC0415 - builds, `clean`
 
             return image_ids(self._storage)
         return frozenset(str(item["Id"]) for item in self._list("/images/json", {"all": True}))
@@ -232,7 +232,7 @@ class PodmanEngine:
     def stored_images(self) -> StoredImages:
         """All images in storage, and what keeps each."""
         if self._connection.endpoint is None:
-            from rbuild_containers.stored_images import stored_images  # noqa: PLC0415 - as above
+            from rbuild_containers.stored_images import stored_images  # noqa: PLC0415 - builds, `clean`
 
             return stored_images(self._storage)
         from rbuild_podman.remote_images import described  # noqa: PLC0415 - few are elsewhere
@@ -252,13 +252,13 @@ class PodmanEngine:
         """See `backend.api.Engine.layer_sizes`; another host's podman does not say."""
         if self._connection.endpoint is not None:
             return {}
-        from rbuild_containers.stored_images import layer_sizes  # noqa: PLC0415 - as above
+        from rbuild_containers.stored_images import layer_sizes  # noqa: PLC0415 - only `clean`
 
         return layer_sizes(self._storage, images, self._as_owner)
 
     def remove_images(self, images: Sequence[StoredImage]) -> Mapping[str, str]:
         """See `rootless_build.backend.api.Engine.remove_images`."""
-        from rbuild_containers.image_removal import removed_one_by_one  # noqa: PLC0415 - as above
+        from rbuild_containers.image_removal import removed_one_by_one  # noqa: PLC0415 - only `clean`
 
         return removed_one_by_one(images, self.stored_images(), self._remove_image)
 
@@ -312,7 +312,7 @@ class PodmanEngine:
 
     def container(self, step: RunContainer, image: Image) -> AbstractContextManager[Container]:
         """Make a container of `image`."""
-        from rbuild_podman.container import new_container  # noqa: PLC0415 - as above
+        from rbuild_podman.container import new_container  # noqa: PLC0415 - runs
 
         return new_container(self._connection, step, image, self._settings)
 
@@ -330,7 +330,7 @@ class PodmanEngine:
 
     @property
     def user_namespace(self) -> UserNamespace | None:
-        """That of this user's podman."""
+        """The user namespace of this user's podman; None where it is another user's."""
         if self.remote or self.rootless != self._settings.rootless:
             return None
         return self._connection.user_namespace if self.rootless else UserNamespace(())

@@ -81,7 +81,7 @@ class ImageLabel(Struct, frozen=True):
 
     @classmethod
     def of(cls, labels: Pairs) -> Self | None:
-        """That of an image with these labels; None for one that no build of rbuild's made."""
+        """The label among those of an image; None for one that no build of rbuild's made."""
         value = dict(labels).get(LABEL_IMAGE)
         if value is None:
             return None
@@ -327,8 +327,10 @@ class Engine(Protocol):
         """The image of that name or id in storage; never asks a registry."""
 
     def find_images(self, references: Sequence[str]) -> Sequence[Image | None]:
-        """As `find_image`, for several at once; for a run that changes nothing this is all that
-        an engine does, so it should cost one command and start no service.
+        """The images of these names or ids, as `find_image` gives each.
+
+        For a run that changes nothing this is all that an engine does, so it should cost one
+        command and start no service.
         """
 
     def warm_up(self) -> None:

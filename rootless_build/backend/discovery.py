@@ -67,7 +67,7 @@ def _all() -> Mapping[str, str]:
 
 
 def _in_order() -> Iterator[str]:
-    """As `names`, but others than our own are looked for only when these have been tried."""
+    """The names of all backends; others than our own are looked for when these have been tried."""
     yield from PREFERENCE
     yield from (name for name in names() if name not in PREFERENCE)
 

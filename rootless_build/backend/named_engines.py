@@ -30,7 +30,7 @@ NAMING: Final = (
 """Variables, and the backend whose engine each names (podman(1), docker(1)). Of an engine's two the
 first one counts."""
 _BY_NAME: Final = frozenset({"CONTAINER_CONNECTION", "DOCKER_CONTEXT"})
-"""They have the name of an address that only the engine's client knows."""
+"""Variables with the name of an address that only the engine's client knows."""
 _OWN_CONTEXT: Final = "default"
 _PATIENCE: Final = 5.0
 """Seconds for an answer."""

@@ -42,7 +42,7 @@ class Foresight:
             self._search.wait()
 
     def abandon(self) -> None:
-        """The same, with an end to what it is asked by."""
+        """End the programs that ask the engine, and wait until it is no longer asked."""
         if self._search is not None:
             self._search.abandon()
 

@@ -103,7 +103,7 @@ def check_statements(
                 text = f"names {shown(claim.path)}, outside its directory"
                 found.problems[entry.path].append(text)
                 continue
-            path = os.path.normpath(os.path.join(where, claim.path))  # noqa: PTH118 - as above
+            path = os.path.normpath(os.path.join(where, claim.path))  # noqa: PTH118 - normpath takes text
             named.add(path)
             _hold(root, claim, path, tree.get(path), entry.path, found)
     _signatures(root, tree, complete, found)

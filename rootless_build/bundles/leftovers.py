@@ -66,7 +66,7 @@ def remove_leftovers(directory: Path) -> list[str]:
 
 
 def not_removed(private: Path, error: OSError) -> str:
-    """That a staging directory stays, for a person."""
+    """Say to a person that a staging directory stays, and why."""
     named = error.filename is not None and os.fspath(error.filename) != os.fspath(private)
     where = f" ({shown(error.filename)})" if named else ""
     return f"{shown(private)} can't be removed: {error.strerror}{where}"

@@ -82,9 +82,9 @@ class Staging(Struct):
     """Permission bits of the bundles directory, before and after."""
     warnings: list[str] = []
     before: provenance.Written = {}
-    """What was in it when the container got it."""
+    """The files in it when the container got it."""
     given: Snapshot = {}
-    """The same, with links and directories."""
+    """All that was in it when the container got it, links and directories too."""
     found: Snapshot = {}
     """The bundles directory as it was copied."""
 

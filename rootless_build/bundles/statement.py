@@ -26,7 +26,7 @@ from rootless_build.model.plan import Json
 
 NAME: Final = "provenance.intoto.json"
 SIGNED: Final = "provenance.intoto.jsonl"
-"""The same, signed: an in-toto bundle of one DSSE envelope (`rootless_build.bundles.signing`)."""
+"""The statement signed: an in-toto bundle of one DSSE envelope (`bundles.signing`)."""
 OWN_NAMES: Final = frozenset({NAME, SIGNED})
 """What rbuild puts into a bundle: never a part of what was built."""
 STATEMENT: Final = "https://in-toto.io/Statement/v1"
@@ -134,7 +134,7 @@ def parse(content: bytes) -> Object:
 
 
 def claims(statement: Object) -> tuple[Claim, ...]:
-    """What it says of files, subjects first. Raises NoStatementError."""
+    """What the statement says of files, subjects first. Raises NoStatementError."""
     subjects = statement.get("subject")
     if statement.get("_type") != STATEMENT or not isinstance(subjects, list):
         raise NoStatementError("is no in-toto statement")

@@ -137,7 +137,7 @@ class Command(Everywhere, Application):
         """Where events and errors go."""
         if self._view is None:
             from rootless_build.cli.views.choice import view  # noqa: PLC0415 - see the package
-            from rootless_build.cli.views.closing import MaskedView  # noqa: PLC0415 - as above
+            from rootless_build.cli.views.closing import MaskedView  # noqa: PLC0415 - see the package
 
             defaults = self._loaded.defaults if self._loaded else command_line.defaults(self.words)
             variables, secrets = self.values("secret_env"), self.values("secrets")

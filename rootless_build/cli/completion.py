@@ -82,7 +82,7 @@ def _values(option: SwitchInfo, words: Sequence[str]) -> Iterable[str]:
 
             return (discovery.AUTO, *discovery.names())
         case "explain":
-            from rootless_build.host.catalogue import BACKGROUND  # noqa: PLC0415 - as above
+            from rootless_build.host.catalogue import BACKGROUND  # noqa: PLC0415 - who asks for them
 
             return BACKGROUND
         case "target":

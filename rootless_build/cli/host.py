@@ -40,7 +40,7 @@ def _unreachable(facts: Facts) -> str:
         with engine_settings(facts) as settings:
             silent = discovery.unreachable(settings)
     except HostError:
-        return ""  # as below
+        return ""  # a finding says why there are no settings
     return silent.message if silent else ""
 
 

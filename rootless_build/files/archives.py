@@ -13,7 +13,7 @@ from rootless_build.model.errors import reason
 
 
 class BadArchiveError(ValueError):
-    """It can't be read to its end; says why."""
+    """An archive can't be read to its end; the text says why."""
 
 
 @contextmanager

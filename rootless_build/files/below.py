@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, Self
 
 _MOST_LINKS: Final = 40
-"""As many as the kernel follows."""
+"""Links that are followed on one way: as many as the kernel follows."""
 
 
 def resolved(root: Path, path: str) -> str:

@@ -20,7 +20,7 @@ def text_of(file: Path, largest: int) -> str:
 
 
 def bytes_of(file: Path, largest: int) -> bytes:
-    """What is in a regular file, as above.
+    """What is in a regular file; empty for anything else, and cut after `largest` bytes.
 
     A link would lead to a file of this host, a named pipe to waiting for ever.
     """
@@ -59,7 +59,7 @@ def is_handed_over(file: Path) -> bool:
 
 
 def beginning(file: Path, size: int) -> bytes:
-    """The same, and no more than so many bytes of it."""
+    """The first `size` bytes of a regular file, or of what rbuild was started with."""
     if "\0" in str(file):
         raise OSError(errno.EINVAL, "no file has such a name", str(file))
     descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
@@ -92,7 +92,7 @@ def _null() -> int:
 
 
 def text(file: Path, largest: int = LARGEST, errors: str = "strict") -> str:
-    """The same as text in UTF-8, its lines ended by a newline alone.
+    """The content of a file as text in UTF-8, its lines ended by a newline alone.
 
     Raises OSError, and UnicodeDecodeError where `errors` is strict.
     """

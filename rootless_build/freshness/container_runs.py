@@ -132,7 +132,7 @@ class ContainerRuns(Struct):
 
     _freshness: ContainerFreshness
     _known: bool
-    """They are on record: each has made bundles before."""
+    """Whether the containers are on record: each has made bundles before."""
     _parts: list[Mapping[str, str]] = []
     _seconds: float = 0.0
     _certain: bool = True

@@ -125,7 +125,7 @@ class _Any:
         return self._known
 
     def touch(self, path: str) -> bool:
-        """As `mean`, of the path or a directory that it is in."""
+        """Whether the patterns mean the path, or a directory that it is in."""
         return bool(self._touched) and all(e.fullmatch(path) for e in self._touched)
 
 

@@ -30,7 +30,7 @@ class Forecast(Struct, frozen=True):
     why: str = ""
 
     def __str__(self) -> str:
-        """As it stands in a list of steps."""
+        """What a list of steps says of the step."""
         match self.done:
             case True:
                 return f"would be done: {self.why}"

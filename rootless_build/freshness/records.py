@@ -87,7 +87,7 @@ class Records(Struct):
         return cls(file, data.images, data.runs, data.bases, data.cold, data.asked)
 
     def ask(self, names: Sequence[str]) -> None:
-        """These images are looked for: the next run may do so early."""
+        """Note that images of these names are looked for: the next run may do so early."""
         new = tuple(name for name in names if name not in self.asked)
         if new:
             self.asked += new

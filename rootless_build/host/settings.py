@@ -28,7 +28,7 @@ CHROOT: Final = "chroot"
 NATIVE_OVERLAY: Final = (5, 13)
 """The kernel that first mounts overlay for an ordinary user without fuse."""
 NETWORK_FILESYSTEMS: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "9p", "afs"})
-"""Their servers refuse owners they do not know, as subordinate ids are."""
+"""File systems whose servers refuse owners they do not know, as subordinate ids are."""
 _NO_OVERLAY_ON: Final = frozenset({"overlay", "tmpfs-no-xattr"})
 
 

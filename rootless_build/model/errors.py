@@ -210,7 +210,7 @@ class ImageBuildError(StepFailedError):
         self.failed = message if isinstance(message, FailedInstruction) else None
 
     def at(self, failed: FailedInstruction) -> None:
-        """It was this instruction, as is known better now."""
+        """Name the instruction that failed, where more is known than the engine said."""
         self.failed = failed
         self.message = str(failed)
         self.args = (self.message,)

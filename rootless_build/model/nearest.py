@@ -43,7 +43,7 @@ def nearest_file(path: Path, names: re.Pattern[str]) -> str:
 
 def likeness(one: str, other: str) -> float:
     """From 0 to 1, for two words that are the same."""
-    # As above.
+    # Only a mistake needs it.
     from difflib import SequenceMatcher  # noqa: PLC0415
 
     return SequenceMatcher(None, one, other).ratio()

@@ -138,7 +138,7 @@ def where_possible(plan: Plan, overrides: Overrides) -> Overrides:
     builds = builds and image is None
     socket = overrides.docker_socket
     if socket is not None:
-        from rootless_build.model import socket_mounts  # noqa: PLC0415 - as below
+        from rootless_build.model import socket_mounts  # noqa: PLC0415 - few have one
 
         socket = socket if any(socket_mounts.mounted_in(plan)) else None
     return replace(

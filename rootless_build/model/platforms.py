@@ -21,13 +21,13 @@ SYSTEMS: Final = (
     *("aix", "android", "darwin", "dragonfly", "freebsd", "hurd", "illumos", "ios", "js"),
     *("linux", "nacl", "netbsd", "openbsd", "plan9", "solaris", "windows", "zos"),
 )
-"""Those that can stand alone."""
+"""Operating systems that a platform can name alone."""
 ARCHITECTURES: Final = (
     *("386", "amd64", "amd64p32", "arm", "arm64", "arm64be", "armbe", "loong64", "mips"),
     *("mips64", "mips64le", "mips64p32", "mips64p32le", "mipsle", "ppc", "ppc64", "ppc64le"),
     *("riscv", "riscv64", "s390", "s390x", "sparc", "sparc64", "wasm"),
 )
-"""Those that can stand alone, under their own names."""
+"""Architectures that a platform can name alone, under their own names."""
 ARGUMENTS: Final = tuple(
     f"{prefix}{part}"
     for prefix in ("TARGET", "BUILD")

@@ -70,7 +70,7 @@ def shell_quoted(word: str | Path) -> str:
 
 
 def _in_ansi_c(character: str) -> str:
-    """As bytes: what `\\u` stands for depends on the shell's locale."""
+    """The character for `$'…'`, as bytes: what `\\u` stands for depends on the shell's locale."""
     if character.isprintable():
         return character
     return "".join(f"\\x{byte:02x}" for byte in _bytes(character))

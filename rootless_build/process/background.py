@@ -34,7 +34,7 @@ class Background:
             self._done.wait()
 
     def abandon(self) -> None:
-        """The same, and stop the programs that the work waits for meanwhile, one after the other.
+        """Wait until the work is done, and end the programs that it waits for, one after the other.
 
         Where the kernel does not tell which they are, nothing is stopped.
         """

@@ -221,8 +221,8 @@ def run_inheriting_input(
     environment: Environment = _EMPTY,
     directory: Path | None = None,
 ) -> Completed:
-    """As `capture`, but the program has rbuild's own standard input and may ask whether it is a
-    terminal. It must not read from it. Raises ProgramNotFoundError.
+    """Run a program that has rbuild's own standard input and may ask whether that is a terminal,
+    and return all of its output. It must not read from it. Raises ProgramNotFoundError.
     """
     out, err = bytearray(), bytearray()
 

@@ -71,7 +71,7 @@ def load(project: Path, user_file: Path) -> Config:
 
 
 def with_makefile(config: Config, makefile: Path | None) -> Config:
-    """The same with another makefile, where one is named."""
+    """The configuration with another makefile, where one is named."""
     if makefile is None:
         return config
     defaults = replace(config.defaults, makefile=makefile)
@@ -128,7 +128,7 @@ def error_at(file: Path, keys: Sequence[str], message: str, hint: str = "") -> C
 def error_in(
     files: Sequence[Path], keys: Sequence[str], message: str, hint: str = ""
 ) -> ConfigError:
-    """The same, in the first of the files that has the key."""
+    """An error about the key that `keys` leads to, in the first of the files that has it."""
     for file in files:
         try:
             found: object = _table(plain.text(file))

@@ -34,7 +34,7 @@ def target_names(project: Path, config: Config, environment: Mapping[str, str]) 
         return makefile.target_names(found)
     if not names.found(project):
         return ()
-    # As below.
+    # The parsers of bake files are for those who have one.
     from rootless_build.recipes.bake import recipe  # noqa: PLC0415
 
     try:
@@ -104,7 +104,7 @@ def read_running(
 
 
 def _recipe(request: Request, config: Config) -> Recipe:
-    from rootless_build.recipes import containers  # noqa: PLC0415 - as above
+    from rootless_build.recipes import containers  # noqa: PLC0415 - few runs need it
 
     def read_targets(targets: tuple[str, ...]) -> Plan:
         return _read(replace(request, targets=targets), config)
@@ -112,7 +112,7 @@ def _recipe(request: Request, config: Config) -> Recipe:
     def images() -> tuple[str, ...]:
         if not _is_bake(request.project, config):
             return ()
-        from rootless_build.recipes.bake import recipe  # noqa: PLC0415 - as above
+        from rootless_build.recipes.bake import recipe  # noqa: PLC0415 - for bake files
 
         return recipe.image_targets(request)
 

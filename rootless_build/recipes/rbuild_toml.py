@@ -133,7 +133,7 @@ def _changed(container: Container, target: Target) -> Container:
 def _run(
     config: Config, container: Container, target: Target, tag: str, request: Request
 ) -> RunContainer:
-    assert config.file is not None  # as above
+    assert config.file is not None  # a recipe stands in a file
     image = container.image or tag
     if not image:
         message = "there is no [image], so name one"

@@ -81,7 +81,7 @@ def write(tree: Path, output: BuildOutput) -> None:
     Files of the same names are replaced one by one, others in the directory stay, as BuildKit's
     exporter does it. Raises StepFailedError.
     """
-    # As above.
+    # Few builds write files outside of the bundles.
     from rootless_build.bundles import merge_tree  # noqa: PLC0415
 
     target = outputs.destination(output)

@@ -167,7 +167,9 @@ def powers(plan: Plan, named: Named, rules: Rules) -> tuple[Power, ...]:
 
 
 def of_step(number: int, plan: Plan, named: Named, rules: Rules) -> tuple[Power, ...]:
-    """The same of one step, when its turn comes: one before it may have changed what links name."""
+    """All that a step asks for of the host when its turn comes: one before it may have changed
+    what links name.
+    """
     return tuple(_of(number, plan.steps[number - 1], _Place(plan, named), rules))
 
 
@@ -193,7 +195,7 @@ def check(plan: Plan, asked: Iterable[Power], rules: Rules) -> None:
 
 
 def describe_refusals(plan: Plan, asked: Iterable[Power], rules: Rules) -> Iterator[str]:
-    """The same for a plan that is only shown: a line for each step."""
+    """What `check` would refuse of a plan that is only shown: a line for each step."""
     refused = [power for power in asked if rules.refuse(power)]
     if not refused:
         return

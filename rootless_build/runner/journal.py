@@ -65,8 +65,8 @@ class Record(Struct, frozen=True):
 
 
 class Run(Struct):
-    """This run. `dead` are the records of crashed runs of the same checkout, for the caller to
-    clear and then `forget`. `place` is None where no record can be kept.
+    """A run in its checkout. `dead` are the records of crashed runs of the same checkout, for the
+    caller to clear and then `forget`. `place` is None where no record can be kept.
     """
 
     record: Record
@@ -99,7 +99,7 @@ class Run(Struct):
 
     @contextmanager
     def publishing(self) -> Iterator[bool]:
-        """This run writes to the bundles, and no other does.
+        """Hold the bundles for this run: it writes to them, and no other does.
 
         Gives whether it is alone: no other run of the checkout lives that may have them mounted,
         and none begins meanwhile.

@@ -23,5 +23,7 @@ class KnownImages:
         return self._by_name.get(name)
 
     def find(self, name: str, engine: Engine) -> Image | None:
-        """That one, or else the one in storage, be it a stand-in."""
+        """The image of that name that a step of this run made or found, or else the one in
+        storage, be it a stand-in.
+        """
         return self._by_name.get(name) or bases.in_storage(name, engine)

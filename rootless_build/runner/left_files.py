@@ -377,7 +377,7 @@ def _command(namespace: UserNamespace, named: Sequence[tuple[str, bool]]) -> str
 
 
 def _ignore(_path: str, _error: OSError) -> None:
-    """It is another user's, and was before."""
+    """Pass over what can't be looked at: it is another user's, and was before the run."""
 
 
 def _shown(path: str, project: Path) -> str:

@@ -23,8 +23,8 @@ class PowerGuard:
         self._check(None)
 
     def check_step(self, number: int) -> None:
-        """The same of a step when its turn comes: one before it may have made a link of what it
-        mounts.
+        """Raise HostError where a step whose turn has come asks for what is not to be had: one
+        before it may have made a link of what it mounts.
         """
         self._check(number)
 
@@ -53,7 +53,7 @@ def _rules(context: Context) -> Rules | None:
     rootless, root = context.possible_engine.rootless, os.getuid() == 0
     if rootless and not root and not options.unprivileged:
         return None
-    # As above.
+    # Few users have a power to give away.
     from rootless_build.runner.host_power import Rules  # noqa: PLC0415
 
     return Rules(rootless, root, options.rootful, options.unprivileged, options.isolated)

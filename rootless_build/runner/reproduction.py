@@ -37,10 +37,10 @@ class Storage(Protocol):
         """The image of that name."""
 
     def copy_image(self, image: Image, labels: Pairs, destination: Path) -> None:
-        """Its files."""
+        """Copy the image's files into the directory."""
 
     def discard_image(self, image: Image) -> None:
-        """It has no name, and is not needed any more."""
+        """Remove an image that has no name, and is not needed any more."""
 
 
 class Difference(Struct, frozen=True):

@@ -43,11 +43,11 @@ class Keep:
     supersede: Final = True
 
     def begin_build(self, engine: Engine) -> None:
-        """Every image is of use."""
+        """Let it begin: every image is of use."""
 
     def take_image(self, image: Image, labels: Pairs, engine: Engine) -> None:
-        """It is in the engine's storage, by its name."""
+        """Leave it where it is: in the engine's storage, by its name."""
 
     def take_bundles(self, new: NewBundles) -> None:
-        """Publish them."""
+        """Publish the bundles."""
         new.publish()

@@ -85,7 +85,7 @@ class SupersededImages:
 
     def _made_bundles(self) -> set[str]:
         """The ids of the images that the bundles were made in."""
-        # As above.
+        # A run that changes nothing builds no image.
         from rootless_build.bundles import provenance  # noqa: PLC0415
 
         wanted = self._context.plan.now.bundles
@@ -96,7 +96,7 @@ class SupersededImages:
     def _remove_before(
         self, step: BuildImage, records: ImageRecords, needed: set[str], reporter: StepReporter
     ) -> None:
-        # As above.
+        # A run that changes nothing builds no image.
         from rootless_build.images import image_records, superseded  # noqa: PLC0415
 
         made = image_records.of_build(step, self._context.plan.now.project)

@@ -29,7 +29,9 @@ def write_base_root(file: Path) -> None:
 
 @contextlib.contextmanager
 def open_base_root(file: Path) -> Iterator[tarfile.TarFile]:
-    """The archive with all that is in it, open for more. Raises FileNotFoundError as above."""
+    """The archive with all that is in it, open for more. Raises FileNotFoundError without
+    busybox.
+    """
     listed = subprocess.run(["busybox", "--list"], capture_output=True, text=True, check=True)
     with tarfile.open(file, "w") as archive:
         for name in ("bin", "dev", "etc", "home", "proc", "root", "sys", "usr", "var"):

@@ -83,7 +83,7 @@ def shell(script: str) -> RunContainer:
 
 @contextmanager
 def where_supported(flag: str) -> Iterator[None]:
-    """It works, or the backend can't do it and says so, by its name, with a way out."""
+    """What is tested works, or the backend can't do it and says so, by `flag`, with a way out."""
     try:
         yield
     except UnsupportedError as error:

@@ -83,7 +83,7 @@ def _shell(text: str) -> None:
 
 
 def _docker(text: str) -> None:
-    # As above.
+    # Lines come from bytes.
     text = text.encode(errors="surrogatepass").decode(errors="surrogateescape")
     context = argv.Context(Path("/project"), {"A": "1"}, Origin("Makefile", 1, ""))
     argv.steps(text.split(" "), context)

@@ -106,7 +106,7 @@ class Clean(EngineOption, Bundles, Waiting, Showing, Command):
         account: Account,
         storages: set[str],
     ) -> None:
-        """The same on another engine, where it can be used."""
+        """Remove what another engine keeps, where that engine can be used."""
         try:
             backend = discovery.load(name)
             if not backend.probe(choice.settings).usable:

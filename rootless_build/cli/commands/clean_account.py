@@ -11,7 +11,7 @@ from rootless_build.model.text import shown
 
 
 class Account(Struct):
-    """Told as it happens; with `dry` nothing does."""
+    """What a `clean` removes and what it leaves, told as it happens; with `dry` nothing happens."""
 
     command: Command
     dry: bool
@@ -24,7 +24,7 @@ class Account(Struct):
     kept: int = 0
 
     def goes(self, what: str, size: int | None) -> None:
-        """It is gone, or would be."""
+        """Tell that `what` is gone, or would be."""
         self.seen.add(what)
         self.freed += size or 0
         verb = "would remove" if self.dry else "removed"
@@ -32,13 +32,13 @@ class Account(Struct):
         self.command.tell(f"{verb} {what}{_known(size)}", Answer("removed", fields))
 
     def stays(self, what: str, why: str, size: int | None = None) -> None:
-        """It is there, and why."""
+        """Tell that `what` stays, and why."""
         self.kept += 1
         fields = {"what": what, "why": why, "size": size, "dry_run": self.dry}
         self.command.tell(f"{what}{_known(size)} stays: {shown(why)}", Answer("kept", fields))
 
     def close(self) -> None:
-        """That was all."""
+        """Tell how much came back, or that there was nothing to remove."""
         said = "" if self.seen or self.kept else "nothing to remove"
         if self.freed:
             said = f"{tables.size(self.freed)} {'would come' if self.dry else 'came'} back"

@@ -25,9 +25,9 @@ def build(command: Command, words: tuple[str, ...]) -> int:
     """What `rbuild TARGET…` and `rbuild make TARGET…` do."""
     targets, variables = split_words(words, command)
     if command.flag("dry_run"):
-        from rootless_build.cli.plan_preview import show_plan  # noqa: PLC0415 - as above
+        from rootless_build.cli.plan_preview import show_plan  # noqa: PLC0415 - see the package
         from rootless_build.cli.sandboxed_reading import look  # noqa: PLC0415 - see the package
-        from rootless_build.process.signals import signals_interrupt  # noqa: PLC0415 - as above
+        from rootless_build.process.signals import signals_interrupt  # noqa: PLC0415 - see the package
 
         with signals_interrupt(command.view.stopping):
             return show_plan(command, look(command, targets, variables))

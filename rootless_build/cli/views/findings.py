@@ -86,7 +86,7 @@ def _verdict(found: Sequence[Examined], *, color: bool) -> str:
 
 
 def findings_json(found: Sequence[Examined], settings: Sequence[Adaptation]) -> str:
-    """As `findings_object`, for a program to read."""
+    """The findings and settings as JSON, for a program to read."""
     return as_json(findings_object(found, settings))
 
 

@@ -154,7 +154,7 @@ def plain(value: object) -> object:
 
 
 def _status(error: RbuildError) -> int | None:
-    """That of the command that failed, in a container or in an image build."""
+    """The exit status of the command that failed, in a container or in an image build."""
     if isinstance(error, ImageBuildError):
         return error.failed.status if error.failed else None
     return error.status if isinstance(error, StepFailedError) else None

@@ -160,7 +160,7 @@ def remote_engine(facts: Facts) -> Finding | None:
 
 
 def online(facts: Facts) -> Finding | None:
-    """Said because it was asked for."""
+    """Registries answer: said because somebody asked for them to be tried."""
     if not facts.reachable or any(why for _, why in facts.reachable):
         return None
     names = ", ".join(name for name, _ in facts.reachable)

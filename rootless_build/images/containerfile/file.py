@@ -57,8 +57,8 @@ def display(path: Path, context: Path) -> str:
 
 
 def problem(path: Path) -> tuple[str, str] | None:
-    """What is wrong with it, for a message that begins with its name, and a hint; None: nothing
-    that could be told without reading it.
+    """What is wrong with a containerfile, for a message that begins with its name, and a hint;
+    None: nothing that could be told without reading it.
     """
     if path.name == "-":
         hint = "write it to a file, and name that"
@@ -77,7 +77,7 @@ def problem(path: Path) -> tuple[str, str] | None:
 
 
 def absence(context: Path) -> tuple[str, str] | None:
-    """As `problem`, for a build context's own containerfile."""
+    """Why a build context has no containerfile of its own, and a hint; None where it has one."""
     if not context.is_dir():
         return "there is no such directory", ""
     for name in NAMES:

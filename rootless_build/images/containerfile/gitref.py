@@ -22,7 +22,7 @@ _KNOWN: Final = (
 
 
 class GitRefError(ValueError):
-    """It is a git repository, and what is asked of it contradicts itself or is not known."""
+    """What is asked of a git repository contradicts itself or is not known."""
 
 
 class GitRef(Struct, frozen=True):

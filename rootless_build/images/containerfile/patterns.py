@@ -265,7 +265,7 @@ def _end(tokens: tuple[_Token, ...], name: str) -> str | None:
 
 
 def _check_whole(pattern: str) -> None:
-    """As filepath.Match does where all matches. Raises PatternError."""
+    """Raise PatternError for what filepath.Match refuses in a pattern that it compares whole."""
     at = 0
     while at < len(pattern):
         if pattern[at] == "[":

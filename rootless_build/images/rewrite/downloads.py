@@ -25,7 +25,7 @@ _NO_QUESTIONS: Final = {"GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_NOSYSTEM": "1"}
 
 
 class RemoteError(Exception):
-    """It could not be had, or is not what it should be."""
+    """A download could not be had, or is not what it should be."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)

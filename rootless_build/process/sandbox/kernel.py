@@ -47,7 +47,7 @@ _GENERIC: Final = {"aarch64": 0xC00000B7, "riscv64": 0xC00000F3, "loongarch64": 
 
 
 def machine() -> Machine:
-    """This one. Raises OSError where its numbers are not known."""
+    """The machine this runs on. Raises OSError where its numbers are not known."""
     name = platform.machine()
     if name == "x86_64":
         return Machine(0xC000003E, 317, 126)

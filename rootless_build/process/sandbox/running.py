@@ -31,7 +31,7 @@ _WORDS: Final = {
 
 
 class _NoSandboxError(Exception):
-    """It can't be made, and nothing was run."""
+    """The sandbox can't be made, and nothing was run."""
 
 
 class _Report(TypedDict, total=False):

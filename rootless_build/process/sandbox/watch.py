@@ -99,7 +99,7 @@ class Watch:
         try:
             fcntl.ioctl(self._listener, _SEND, struct.pack("=Qqii", number, *answer))
         except OSError:
-            return  # as above
+            return  # the process was ended meanwhile
 
     def _unreadable(self, call: calls.NotifiedCall) -> tuple[int, int, int]:
         if call.kind == "connect":

@@ -22,5 +22,5 @@ LINKED: Final = f"{OWN}bake/"
 
 
 def found(directory: Path) -> tuple[str, ...]:
-    """Those that are there."""
+    """The names of the compose and bake files that are in the directory."""
     return tuple(name for name in (*COMPOSE, *BAKE) if (directory / name).is_file())

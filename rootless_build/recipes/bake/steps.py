@@ -292,7 +292,7 @@ class _Links(Struct, frozen=True):
         return f"{LINKED}{name.lower()}:{place}{suffix}"
 
     def tag_for(self, name: str, platform: str | None) -> str:
-        """That of the platform that is built for, where the target has it, else of its first."""
+        """The target's tag for the platform that is built for, if it has it, else for its first."""
         platforms = _platforms(self.chosen.targets[name])
         if not platforms:
             return self.tag(name, None)

@@ -87,7 +87,9 @@ def _line(words: Sequence[str], context: Context) -> _Line:
 
 
 def steps(words: Sequence[str], context: Context) -> tuple[tuple[Step, ...], tuple[str, ...]]:
-    """As `parse`, with a bake as its targets, and a build of several platforms as one for each."""
+    """The steps of a docker command, and notes: a bake's are those of its targets, and a build of
+    several platforms is one for each.
+    """
     line = _line(words, context)
     command, rest = _command(line)
     if command in _BAKE:

@@ -50,7 +50,7 @@ class Call(Struct, frozen=True):
 
     @property
     def line(self) -> str:
-        """As a person would type it."""
+        """The command as a person would type it."""
         return shlex.join((self.program, *self.words))
 
     @property

@@ -167,7 +167,7 @@ def _rising(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _between(texts: Sequence[str], commands: Sequence[Command]) -> Pairs:
-    """As `matched`, where no pair is certain any more."""
+    """The pairs among texts and commands of which no pair is certain."""
     if not texts or not commands:
         return {}
     pairs = _latest(texts, commands)

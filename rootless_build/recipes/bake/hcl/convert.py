@@ -47,7 +47,7 @@ def convert(value: Value, wanted: Type) -> Value:
         return tuple(convert(v, t) for v, t in zip(given, wanted.elements, strict=True))
     given_map = to_map(value)
     if wanted.kind == "map":
-        assert wanted.element is not None  # as above
+        assert wanted.element is not None  # a map is made with one
         element = _common(tuple(given_map.values()), wanted.element)
         return {key: convert(item, element) for key, item in given_map.items()}
     return _object(given_map, wanted)

@@ -21,7 +21,7 @@ _BITS: Final = 512
 _FARTHEST: Final = 1400
 """Exponents of ten, and digits, that are more than anybody writes and less than a machine minds."""
 _FARTHEST_BITS: Final = 5000
-"""The same for exponents of two."""
+"""Exponents of two that are more than anybody writes and less than a machine minds."""
 _WRITTEN: Final = re.compile(
     r"(?P<sign>[+-]?)(?:(?P<infinite>[Ii]nf)|(?P<digits>[0-9]+\.?[0-9]*|\.[0-9]+)"
     r"(?:(?P<base>[eEpP])(?P<exponent>[+-]?[0-9]{1,18}))?)"

@@ -29,7 +29,7 @@ from rootless_build.recipes.bake.hcl.values import (
 
 Items = tuple[Value, ...]
 _LONGEST_RANGE: Final = 1024
-"""As cty has it (stdlib: range.go)."""
+"""Numbers that `range` makes at most, as in cty (stdlib: range.go)."""
 
 
 def has(items: Items, wanted: Value) -> bool:
