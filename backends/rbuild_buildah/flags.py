@@ -13,7 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from rbuild_buildah.command import CHROOT, isolation_arguments
-from rbuild_containers.flags import cgroup_limits, cpu_time
+from rbuild_containers.flags import cgroup_limits, cpu_time, effective_limits
 from rbuild_containers.id_maps import id_maps
 from rootless_build.backend import (
     BindMount,
@@ -261,8 +261,9 @@ def _privileged_devices() -> Iterator[str]:
 
 
 def _cgroup_limits(limits: Limits) -> Iterator[tuple[str, str]]:
+    limits = effective_limits(limits)
     yield from cgroup_limits(limits)
-    if limits.cpus and limits.cpu_quota is None:
+    if limits.cpus is not None and limits.cpu_quota is None:
         # There is no `--cpus`.
         yield "--cpu-quota", str(cpu_time(limits.cpus)[0])
 

@@ -6,12 +6,16 @@ docker's command line came first, and the others took it over: what stands here 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import Final
 
-from rootless_build.backend import Limits, RunContainer
+from rootless_build.backend import Limits, RunContainer, replace
 
 _CPU_PERIOD = 100_000
 """Microseconds; docker's own for `--cpus`, and the kernel's default."""
+_NOTHING: Final = re.compile(r"(0+(\.0*)?\s*([bkmgt]|[kmgt]?i?b)?)?", re.IGNORECASE)
+"""No size, and no share of the processors."""
 
 
 def run_flags(step: RunContainer, network: str | None) -> Iterator[str]:
@@ -75,6 +79,7 @@ def command_after_image(step: RunContainer) -> tuple[str, ...]:
 
 def run_limits(limits: Limits) -> Iterator[str]:
     """Flags of `docker run` and `podman run` for the limits of a container."""
+    limits = effective_limits(limits)
     yield from (f"{option}={value}" for option, value in cgroup_limits(limits))
     for option, value in (("--cpus", limits.cpus), ("--pids-limit", limits.pids_limit)):
         if value is not None:
@@ -84,8 +89,35 @@ def run_limits(limits: Limits) -> Iterator[str]:
 
 def build_limits(limits: Limits) -> Iterator[tuple[str, str]]:
     """Flags, each with its value, for the limits that a build may have in every engine."""
+    limits = effective_limits(limits)
     yield from cgroup_limits(limits)
     yield from _other_limits(limits)
+
+
+def effective_limits(limits: Limits) -> Limits:
+    """The limits whose value is one: the others are as if their flags were not given.
+
+    To docker's daemon and podman zero and nothing are no limit (docker's client refuses an empty
+    size, which it reads itself). `--pids-limit 0` and `--shm-size 0` do say something to podman.
+    """
+    return replace(
+        limits,
+        memory=_amount(limits.memory),
+        memory_swap=_amount(limits.memory_swap),
+        cpus=_amount(limits.cpus),
+        cpu_shares=limits.cpu_shares or None,
+        cpu_period=limits.cpu_period or None,
+        cpu_quota=limits.cpu_quota or None,
+        # The first processor is 0.
+        cpuset_cpus=limits.cpuset_cpus or None,
+        cpuset_mems=limits.cpuset_mems or None,
+        shm_size=limits.shm_size or None,
+        cgroup_parent=limits.cgroup_parent or None,
+    )
+
+
+def _amount(value: str | None) -> str | None:
+    return None if value is None or _NOTHING.fullmatch(value.strip()) else value
 
 
 def _other_limits(limits: Limits) -> Iterator[tuple[str, str]]:
@@ -95,7 +127,8 @@ def _other_limits(limits: Limits) -> Iterator[tuple[str, str]]:
 
 
 def cgroup_limits(limits: Limits) -> Iterator[tuple[str, str]]:
-    """Those of them that a control group sets."""
+    """Flags, each with its value, for the limits that a control group sets."""
+    limits = effective_limits(limits)
     for option, value in (
         ("--memory", limits.memory),
         ("--memory-swap", limits.memory_swap),

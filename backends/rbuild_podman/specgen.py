@@ -10,7 +10,7 @@ import re
 import signal
 from typing import cast
 
-from rbuild_containers.flags import cpu_time
+from rbuild_containers.flags import cpu_time, effective_limits
 from rbuild_containers.id_maps import id_maps
 from rootless_build.backend import (
     BindMount,
@@ -302,6 +302,7 @@ def _security(spec: Spec, option: str) -> None:
 
 
 def _limits(spec: Spec, limits: Limits) -> None:
+    limits = effective_limits(limits)
     memory: Spec = {"limit": _bytes(limits.memory), "swap": _bytes(limits.memory_swap)}
     cpu: Spec = {
         "shares": limits.cpu_shares,

@@ -112,6 +112,38 @@ def test_memory_and_cpus_are_limited_for_real_root() -> None:
     assert flags.without_effect(step(limits=Limits(memory="1g")), ROOTFUL) == ()
 
 
+NO_LIMITS = (
+    *(Limits(memory=value, memory_swap=value, cpus=value) for value in ("", "0", "0.0")),
+    *(Limits(memory=value, memory_swap=value) for value in ("0m", "0 gb", "0B", "0KiB")),
+    Limits(cpu_shares=0, cpu_period=0, cpu_quota=0),
+    Limits(cpuset_cpus="", cpuset_mems="", shm_size="", cgroup_parent=""),
+)
+
+
+@pytest.mark.parametrize("limits", NO_LIMITS)
+def test_a_limit_of_nothing_is_none_and_nobody_is_told_of_it(limits: Limits) -> None:
+    """A recipe's `--memory "$(MEMORY)"`, where nobody has set it."""
+    assert create(ROOTFUL, limits=limits) == create(ROOTFUL)
+    assert flags.without_effect(step(limits=limits), SETTINGS) == ()
+
+
+@pytest.mark.parametrize(
+    ("limits", "asked"),
+    [
+        (Limits(cpu_quota=0, cpus="2"), ("--cpu-quota", "200000")),
+        (Limits(cpu_quota=50000, cpus="2"), ("--cpu-quota", "50000")),
+        (Limits(cpuset_cpus="0", cpuset_mems="0"), ("--cpuset-cpus", "0", "--cpuset-mems", "0")),
+        (Limits(memory="1", cpu_quota=-1), ("--memory", "1", "--cpu-quota", "-1")),
+        (Limits(memory="0.5g", memory_swap="-1"), ("--memory", "0.5g", "--memory-swap", "-1")),
+    ],
+)
+def test_a_limit_beside_one_of_nothing_holds(limits: Limits, asked: tuple[str, ...]) -> None:
+    plain = flags.create_arguments(step(), ROOTFUL)
+    assert flags.create_arguments(step(limits=limits), ROOTFUL) == (*plain, *asked)
+    told = flags.without_effect(step(limits=limits), SETTINGS)
+    assert told == tuple(word for word in asked if word.startswith("--"))
+
+
 def test_privileged_has_all_capabilities_and_no_seccomp_filter() -> None:
     assert "--cap-add all --security-opt seccomp=unconfined" in create(privileged=True)
     assert "cap-add" not in create()

@@ -60,6 +60,13 @@ def test_each_field_reaches_the_engine(
     assert contains(arguments(tmp_path, **fields), expected)
 
 
+@pytest.mark.parametrize(
+    "limits", [Limits(memory="", cpuset_cpus="", shm_size=""), Limits(memory="0", cpu_quota=0)]
+)
+def test_a_limit_of_nothing_is_none(tmp_path: Path, limits: Limits) -> None:
+    assert arguments(tmp_path, limits=limits) == arguments(tmp_path)
+
+
 def build_platforms(directory: Path, **fields: Any) -> list[str]:
     return [w for w in arguments(directory, **fields) if w.startswith("BUILDPLATFORM")]
 

@@ -107,6 +107,19 @@ def test_every_limit_reaches_the_container() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        (Limits(memory="", cpus="", cpuset_cpus="", shm_size="", cgroup_parent=""), ()),
+        (Limits(memory="0", memory_swap="0m", cpus="0.0", cpu_shares=0, cpu_period=0), ()),
+        (Limits(cpu_quota=0, cpus="2", cpuset_cpus="0"), ("--cpuset-cpus=0", "--cpus=2")),
+        (Limits(pids_limit=0, shm_size="0"), ("--pids-limit=0", "--shm-size=0")),
+    ],
+)
+def test_a_limit_of_nothing_is_none(limits: Limits, expected: tuple[str, ...]) -> None:
+    assert run_arguments(RunContainer("image", limits=limits), None)[3:-1] == expected
+
+
 def test_a_build_with_everything_the_makefile_asks_for() -> None:
     step = BuildImage(
         Path("/p"),

@@ -95,6 +95,24 @@ def test_the_image_is_the_one_given_whatever_the_step_calls_it() -> None:
     assert spec()["image"] == IMAGE.id
 
 
+@pytest.mark.parametrize(
+    "limits",
+    [
+        Limits(memory="", memory_swap="", cpus="", cpuset_cpus="", cpuset_mems=""),
+        Limits(memory="0", memory_swap="0b", cpus="0", cpu_shares=0, cpu_period=0, cpu_quota=0),
+        Limits(shm_size="", cgroup_parent=""),
+    ],
+)
+def test_a_limit_of_nothing_is_none(limits: Limits) -> None:
+    assert spec(limits=limits) == spec()
+
+
+def test_a_limit_beside_one_of_nothing_holds() -> None:
+    limits = Limits(cpu_quota=0, cpus="2", cpuset_cpus="0", pids_limit=0)
+    cpu = {"quota": 200_000, "period": 100_000, "cpus": "0"}
+    assert spec(limits=limits)["resource_limits"] == {"cpu": cpu, "pids": {"limit": 0}}
+
+
 @pytest.mark.parametrize("key", ["command", "entrypoint", "work_dir", "user", "name", "r_limits"])
 def test_what_the_step_leaves_open_is_the_images(key: str) -> None:
     assert key not in spec()
