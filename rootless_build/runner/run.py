@@ -173,9 +173,11 @@ class _Run:
             if starts:
                 emit(StepStarted(number, of, step.kind, title(step)))
             self._publisher.add_note(error)
+            # After Ctrl-C an engine may be busy with the step yet; an expansion is nothing of its.
+            ended = starts or isinstance(error, RbuildError)
+            if ended and (number <= last or self._superseded.wait):
+                self._remove_superseded(reporter)
             if isinstance(error, RbuildError):
-                if number <= last or self._superseded.wait:
-                    self._remove_superseded(reporter)
                 error.step = error.step or number
                 place = f"step {number} of {of}"
                 failures.complete(error, step, title(step), place, watch.seconds)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -508,38 +508,67 @@ def test_a_host_command_that_a_signal_ended_says_which(project: Path, number: in
     assert caught.value.status == number
 
 
-def test_what_was_superseded_goes_when_the_last_line_comes_to_nothing(
-    project: Path, tmp_path: Path
-) -> None:
-    """`docker build`, then a line that is known when its turn comes, and is done already."""
+class Rebuilding(FakeEngine):
+    """Each build makes another image, and they stay until they are removed."""
 
-    class Rebuilding(FakeEngine):
-        def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:
-            made = Image(str(len(self.builds)) * 64)
-            self.builds.append(step)
-            stored[made.id] = StoredImage(made.id)
-            return made
+    def __init__(self) -> None:
+        super().__init__()
+        self.stored: dict[str, StoredImage] = {}
 
-        def image_ids(self) -> frozenset[str]:
-            return frozenset(stored)
+    def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:
+        made = Image(str(len(self.builds)) * 64)
+        self.builds.append(step)
+        self.stored[made.id] = StoredImage(made.id)
+        return made
 
-        def stored_images(self) -> StoredImages:
-            return StoredImages(tuple(stored.values()))
+    def image_ids(self) -> frozenset[str]:
+        return frozenset(self.stored)
 
-        def remove_images(self, images: Sequence[StoredImage]) -> Mapping[str, str]:
-            for image in images:
-                del stored[image.id]
-            return {}
+    def stored_images(self) -> StoredImages:
+        return StoredImages(tuple(self.stored.values()))
 
-    stored: dict[str, StoredImage] = {}
-    engine = Rebuilding()
+    def remove_images(self, images: Sequence[StoredImage]) -> Mapping[str, str]:
+        for image in images:
+            del self.stored[image.id]
+        return {}
+
+
+@pytest.fixture
+def rebuilt(project: Path) -> Plan:
+    """`docker build`, then a line that is known when its turn comes."""
     (project / "Containerfile").write_text("FROM scratch\n")
     build = BuildImage(project, containerfile=project / "Containerfile", tags=("dev",))
-    line = Unexpanded("docker run", "", "docker", " run", project)
+    return Plan(project, (build, Unexpanded("docker run", "", "docker", " run", project)))
+
+
+def run_expanding(plan: Plan, engine: FakeEngine, images: Path, expand: Callable[[], Plan]) -> None:
+    """Run the plan, with a record of images; `expand` says what its last line comes to."""
     options = Options(
-        images=ImageOptions(records=lambda: ImageRecords(tmp_path / "images", "fake")),
-        expansion=ExpansionOptions(lambda *_: Plan(project, (build,))),
+        images=ImageOptions(records=lambda: ImageRecords(images, "fake")),
+        expansion=ExpansionOptions(lambda *_: expand()),
     )
+    runner.run(plan, engine, options, lambda _: None)
+
+
+def test_what_was_superseded_goes_when_the_last_line_comes_to_nothing(
+    rebuilt: Plan, tmp_path: Path
+) -> None:
+    engine = Rebuilding()
+    done = Plan(rebuilt.project, rebuilt.steps[:1])
     for made in ("0", "1"):
-        runner.run(Plan(project, (build, line)), engine, options, lambda _: None)
-        assert stored.keys() == {made * 64}
+        run_expanding(rebuilt, engine, tmp_path / "images", lambda: done)
+        assert engine.stored.keys() == {made * 64}
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), StepFailedError("make failed", status=2)])
+def test_what_was_superseded_goes_when_a_later_line_is_not_expanded(
+    rebuilt: Plan, tmp_path: Path, error: BaseException
+) -> None:
+    def fail() -> Plan:
+        raise error
+
+    engine = Rebuilding()
+    for made in ("0", "1"):
+        with pytest.raises(type(error)):
+            run_expanding(rebuilt, engine, tmp_path / "images", fail)
+        assert engine.stored.keys() == {made * 64}
