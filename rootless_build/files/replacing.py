@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from pathlib import Path
+from typing import Final
+
+from rootless_build.process import identities
+
+_UNFINISHED: Final = re.compile(r"\.(?P<file>.+)\.rbuild-(?P<writer>\d+\.\d+)-\w+", re.DOTALL)
 
 
 def replace_content(file: Path, content: bytes) -> None:
-    """Give a file new content, readable by this user alone. Raises OSError; the old stays then."""
-    descriptor, unfinished = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    """Give a file new content, readable by this user alone. Raises OSError; the old stays then.
+
+    What writers that were killed left of the file goes.
+    """
+    _remove_unfinished(file)
+    # Threads of one process may write the same file: the rest of the name is of each.
+    prefix = f".{file.name}.{identities.private_prefix()}"
+    descriptor, unfinished = tempfile.mkstemp(dir=file.parent, prefix=prefix)
     try:
         with open(descriptor, "wb") as written:  # a descriptor has no path
             written.write(content)
@@ -17,3 +29,10 @@ def replace_content(file: Path, content: bytes) -> None:
     except BaseException:
         Path(unfinished).unlink(missing_ok=True)
         raise
+
+
+def _remove_unfinished(file: Path) -> None:
+    for name in os.listdir(file.parent):
+        found = _UNFINISHED.fullmatch(name)
+        if found and found["file"] == file.name and not identities.lives(found["writer"]):
+            (file.parent / name).unlink(missing_ok=True)
