@@ -20,14 +20,14 @@ _HOST: Final = 3
 def main() -> NoReturn:
     """Run the command line and exit with its status."""
     status = run()
-    status = status or _written_out()
+    status = status or _write_out()
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.flush()
     # Everything is closed and written. To take the interpreter apart costs 20 ms.
     os._exit(status)
 
 
-def _written_out() -> int:
+def _write_out() -> int:
     """Write what is left for standard output; its status where that is not taken (exit code 3)."""
     try:
         sys.stdout.flush()

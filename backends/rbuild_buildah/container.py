@@ -135,9 +135,9 @@ class WorkingContainer:
             case Stdio.TERMINAL:
                 return self._on_terminal(self._arguments(stdio), reporter)
             case Stdio.PIPED:
-                return self._streamed(self._arguments(stdio), reporter, 0)
+                return self._stream(self._arguments(stdio), reporter, 0)
             case Stdio.CLOSED:
-                return self._streamed(self._arguments(stdio), reporter, DEVNULL)
+                return self._stream(self._arguments(stdio), reporter, DEVNULL)
         assert_never(stdio)
 
     def copy_out(self, path: str, destination: Path) -> bool:
@@ -152,7 +152,7 @@ class WorkingContainer:
         # Warnings of buildah and its runtime would stand among the command's own words.
         return ("--log-level", "error", "run", *options, *volumes, self.id, "--", *self._argv)
 
-    def _streamed(self, arguments: Sequence[str], reporter: StepReporter, stdin: int) -> Exit:
+    def _stream(self, arguments: Sequence[str], reporter: StepReporter, stdin: int) -> Exit:
         output = Output(reporter)
         status = self._buildah.stream(
             arguments, output.feed, stdin=stdin, temporary=self._record.temporary

@@ -199,14 +199,14 @@ class BuildahEngine:
 
     def remove_images(self, images: Sequence[StoredImage]) -> Mapping[str, str]:
         """See `rootless_build.backend.api.Engine.remove_images`."""
-        from rbuild_containers.image_removal import pruned_with, removed_one_by_one  # noqa: PLC0415
+        from rbuild_containers.image_removal import pruned_with, remove_one_by_one  # noqa: PLC0415
 
         stored = self.stored_images()
         with contextlib.ExitStack() as stack:
             # buildah 1.28 removes those that they were made from too, whoever's they are.
             for image in pruned_with(images, stored):
                 stack.enter_context(self._held(image))
-            return removed_one_by_one(images, stored, self._remove_image)
+            return remove_one_by_one(images, stored, self._remove_image)
 
     def _remove_image(self, name: str) -> str:
         """buildah's words where something stays."""

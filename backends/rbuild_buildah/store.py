@@ -61,7 +61,7 @@ class ContainerRecord(Struct, frozen=True):
 
     @property
     def anonymous(self) -> Path:
-        """Where its anonymous volumes are."""
+        """The directory of a container's anonymous volumes."""
         return self.directory / "anonymous"
 
     @property

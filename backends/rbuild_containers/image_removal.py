@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from rootless_build.backend import StoredImage, StoredImages
 
 
-def removed_one_by_one(
+def remove_one_by_one(
     images: Sequence[StoredImage], now: StoredImages, remove: Callable[[str], str]
 ) -> Mapping[str, str]:
     """See `rootless_build.backend.api.Engine.remove_images`.
@@ -36,8 +36,8 @@ def removed_one_by_one(
 
 
 def pruned_with(images: Sequence[StoredImage], now: StoredImages) -> tuple[StoredImage, ...]:
-    """Those that an engine would remove with them that removes what an image was made from as long
-    as it has no name and nothing else needs it. At the first that stays it ends.
+    """The images that would go with these in an engine that removes what an image was made from
+    as long as it has no name and nothing else needs it. At the first that stays it ends.
     """
     going = {image.id for image in images}
     kept = {below for each in now.images if each.id not in going for below in each.ancestors}

@@ -32,7 +32,7 @@ class RuntimeStates:
         self._place = Path(place or "/run")
 
     def of_builds(self) -> Iterator[Leftover]:
-        """Those of image builds of rbuild's, by the temporary directory that each has.
+        """Containers of image builds of rbuild's, by the temporary directory that each has.
 
         A runtime that was killed early has noted nothing: the names say the same.
         """
@@ -45,7 +45,7 @@ class RuntimeStates:
                 yield Leftover(LeftoverKind.CONTAINER, directory.name, directory.name, labels, 0)
 
     def of_own_builds(self) -> Iterator[Leftover]:
-        """Those of this process."""
+        """Containers of image builds of this process."""
         ours = (LABEL_PROCESS, identities.of_this())
         return (left for left in self.of_builds() if ours in left.labels)
 

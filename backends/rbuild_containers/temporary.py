@@ -57,7 +57,9 @@ def bundles_of_builds() -> list[Path]:
 
 
 def all_bundles() -> list[Path]:
-    """Those too that lie in TMPDIR itself: of builds with cache mounts, and of others' builds."""
+    """The bundles of all builds, those in TMPDIR itself too: of builds with cache mounts, and of
+    others' builds.
+    """
     return [*_place().glob(_BUNDLE), *bundles_of_builds()]
 
 

@@ -105,12 +105,12 @@ class Storage(Struct, frozen=True):
         return found
 
     def working_containers(self) -> Iterator[Leftover]:
-        """Those that builds of rbuild's made, with the labels that their mark stands for."""
+        """The containers that builds of rbuild's made, with the labels their mark stands for."""
         for row, labels in self._of_builds():
             yield self._leftover(row, labels)
 
     def own_containers(self) -> Iterator[Leftover]:
-        """Those in which this process builds an image; nobody looks how large they are."""
+        """Containers in which this process builds an image; nobody looks how large they are."""
         for row, labels in self._own():
             yield Leftover(LeftoverKind.CONTAINER, row["id"], _name(row), labels)
 
@@ -139,7 +139,7 @@ class Storage(Struct, frozen=True):
         return Leftover(LeftoverKind.CONTAINER, row["id"], _name(row), labels, size)
 
     def unknown(self, names: re.Pattern[str], known: Collection[str]) -> Iterator[Leftover]:
-        """Those of such names that are not among the ids that podman knows, `known`.
+        """Containers of such names that are not among the ids that podman knows, `known`.
 
         podman 4.3.1 makes a container in storage before its own row, and removes it after the row:
         killed between the two, or out of space, it leaves what only storage knows.

@@ -47,7 +47,7 @@ class Instruction(Struct, frozen=True):
 
     @property
     def place(self) -> str:
-        """Where it is, as docker counts."""
+        """Where the instruction is in its build, as docker counts."""
         stage = f" of stage {self.stage}" if self.stage else ""
         return f"step {self.number}/{self.of}{stage}"
 

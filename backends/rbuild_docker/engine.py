@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, assert_never, cast
 
 from rbuild_containers.image_config import image_from_inspect, matched, names_in_full
-from rbuild_containers.image_removal import removed_one_by_one
+from rbuild_containers.image_removal import remove_one_by_one
 from rbuild_docker import image_builds, image_files, stored_images
 from rbuild_docker.client import GONE, Client
 from rbuild_docker.container import is_remote, new_container
@@ -173,7 +173,7 @@ class DockerEngine:
     def remove_images(self, images: Sequence[StoredImage]) -> Mapping[str, str]:
         """See `rootless_build.backend.api.Engine.remove_images`."""
         # Without --no-prune those that they were made from would go too, whoever's they are.
-        return removed_one_by_one(
+        return remove_one_by_one(
             images, self.stored_images(), lambda name: self._rm("image", "rm", "--no-prune", name)
         )
 
@@ -212,7 +212,7 @@ class DockerEngine:
 
     @property
     def user_namespace(self) -> UserNamespace | None:
-        """One like that of this user's rootless daemon, made by the program that made it that."""
+        """A user namespace like that of this user's rootless daemon, made by the same program."""
         if not self.rootless or self.remote or programs.which(_NAMESPACE[0]) is None:
             return None
         socket = Path(self._client.endpoint.removeprefix("unix://"))

@@ -71,7 +71,7 @@ def build(
         "SOURCE_DATE_EPOCH": None,
     }
     log: BuildLog = ClassicLog(reporter) if classic else BuildKitLog(reporter)
-    with _substituted(client, step.substitutes):
+    with _substitute(client, step.substitutes):
         status = programs.stream(
             ["docker", "build", *arguments],
             log.feed,
@@ -104,7 +104,7 @@ def _notices(step: BuildImage, builder: Builder, reporter: StepReporter) -> None
 
 
 @contextlib.contextmanager
-def _substituted(client: Client, substitutes: Pairs) -> Iterator[None]:
+def _substitute(client: Client, substitutes: Pairs) -> Iterator[None]:
     """Base images under the name their FROM has, while the build runs.
 
     The classic builder knows no other way, and BuildKit takes a tag in storage too.

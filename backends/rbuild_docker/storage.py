@@ -21,10 +21,10 @@ def labelled(client: Client, kinds: Collection[LeftoverKind]) -> Iterator[Leftov
     docker filters by whole labels, not by a prefix, so everything is listed and inspected.
     """
     if LeftoverKind.CONTAINER in kinds:
-        images = inspected(client, "image", "image", "ls", "--quiet", "--no-trunc")
+        images = inspect_all(client, "image", "image", "ls", "--quiet", "--no-trunc")
         inherited = {str(item["Id"]): labels_of(item) for item in images}
         containers = ("ps", "--all", "--quiet", "--no-trunc")
-        for item in inspected(client, "container", *containers):
+        for item in inspect_all(client, "container", *containers):
             # A container has its image's labels too: one that the user made has no others.
             labels = set(labels_of(item)) - set(inherited.get(str(item["Image"]), ()))
             if _ours(labels):
@@ -37,7 +37,7 @@ def labelled(client: Client, kinds: Collection[LeftoverKind]) -> Iterator[Leftov
 def _volumes(client: Client) -> Iterator[Leftover]:
     volumes = [
         item
-        for item in inspected(client, "volume", "volume", "ls", "--quiet")
+        for item in inspect_all(client, "volume", "volume", "ls", "--quiet")
         if _ours(labels_of(item))
     ]
     sizes = _volume_sizes(client) if volumes else {}
@@ -61,7 +61,7 @@ def _volume_sizes(client: Client) -> dict[str, int]:
     return found
 
 
-def inspected(client: Client, kind: str, *listing: str) -> Iterator[Inspected]:
+def inspect_all(client: Client, kind: str, *listing: str) -> Iterator[Inspected]:
     ids = tuple(dict.fromkeys(client.answer(f"docker did not list its {kind}s", *listing).split()))
     if ids:
         # What went away meanwhile is complained about, the others are printed all the same.

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final, cast
 
 from rbuild_docker.client import Client
-from rbuild_docker.storage import Inspected, inspected, labels_of
+from rbuild_docker.storage import Inspected, inspect_all, labels_of
 from rootless_build.backend import LABEL_IMAGE, Pairs, StoredImage, StoredImages
 
 _ALL: Final = ("image", "ls", "--all", "--quiet", "--no-trunc")
@@ -27,11 +27,11 @@ def image_ids(client: Client) -> frozenset[str]:
 
 def stored_images(client: Client) -> StoredImages:
     """All images, and what keeps each."""
-    found = {_plain(str(item["Id"])): item for item in inspected(client, "image", *_ALL)}
+    found = {_plain(str(item["Id"])): item for item in inspect_all(client, "image", *_ALL)}
     layers = {identity: _layers(item) for identity, item in found.items()}
     containers: dict[str, tuple[str, ...]] = {}
     listing = ("ps", "--all", "--quiet", "--no-trunc")
-    for item in inspected(client, "container", *listing):
+    for item in inspect_all(client, "container", *listing):
         image = _plain(str(item["Image"]))
         name = str(item["Name"]).removeprefix("/")
         containers[image] = (*containers.get(image, ()), name)

@@ -258,9 +258,9 @@ class PodmanEngine:
 
     def remove_images(self, images: Sequence[StoredImage]) -> Mapping[str, str]:
         """See `rootless_build.backend.api.Engine.remove_images`."""
-        from rbuild_containers.image_removal import removed_one_by_one  # noqa: PLC0415 - only `clean`
+        from rbuild_containers.image_removal import remove_one_by_one  # noqa: PLC0415 - only `clean`
 
-        return removed_one_by_one(images, self.stored_images(), self._remove_image)
+        return remove_one_by_one(images, self.stored_images(), self._remove_image)
 
     def _remove_image(self, name: str) -> str:
         """podman's words where something stays."""

@@ -104,7 +104,7 @@ def named(command: Command) -> Named:
 
 
 def _containerfiles(words: tuple[str, ...]) -> tuple[Path | None, tuple[tuple[str, Path], ...]]:
-    """Those of `-f FILE` and of `-f IMAGE=FILE`, absolute."""
+    """The containerfiles of `-f FILE` and of `-f IMAGE=FILE`, absolute."""
     lone, named = [], []
     for word in words:
         name, equals, file = word.partition("=")

@@ -19,7 +19,7 @@ from rootless_build.process import identities
 def private_directory(
     parent: str | Path | None = None, prefix: str | None = None
 ) -> Iterator[Path]:
-    """One with a random name, gone with the context."""
+    """A directory with a random name, gone with the context."""
     place = Path(tempfile.mkdtemp(prefix=prefix or identities.private_prefix(), dir=parent))
     try:
         yield place

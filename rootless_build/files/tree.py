@@ -438,13 +438,13 @@ def remove_at(name: str, parent: int) -> None:
     if not stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
         os.unlink(name, dir_fd=parent)
         return
-    top = _opened(name, parent)
+    top = _open_directory(name, parent)
     try:
         # Each directory below is first moved to the top one: so neither depth nor length counts.
         _empty(top, top)
         while waiting := [e.name for e in _entries(top)]:
             for each in waiting:
-                below = _opened(each, top)
+                below = _open_directory(each, top)
                 try:
                     _empty(below, top)
                 finally:
@@ -462,7 +462,7 @@ def _empty(directory: int, top: int) -> None:
             os.unlink(entry.name, dir_fd=directory)
         elif directory != top:
             # A directory that can't be written can't get another parent.
-            os.close(_opened(entry.name, directory))
+            os.close(_open_directory(entry.name, directory))
             own = secrets.token_hex(16)
             os.rename(entry.name, own, src_dir_fd=directory, dst_dir_fd=top)
 
@@ -472,7 +472,7 @@ def _entries(directory: int) -> list[os.DirEntry[str]]:
         return list(found)
 
 
-def _opened(name: str, parent: int) -> int:
+def _open_directory(name: str, parent: int) -> int:
     """A descriptor of a directory, which may be read and written from now on."""
     path = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
     try:

@@ -19,7 +19,7 @@ _TELL: Final = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "bcach
 
 
 class FileSystems:
-    """Those that are mounted, as far as they are asked for."""
+    """The file systems that are mounted, as far as they are asked for."""
 
     def __init__(self, table: Path = OWN) -> None:
         self._table = table

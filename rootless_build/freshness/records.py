@@ -76,7 +76,7 @@ class Records(Struct):
 
     @classmethod
     def load(cls, cache: Path) -> Records:
-        """Those of the project whose cache this is; none where they can't be read."""
+        """The records of the project whose cache this is; none where they can't be read."""
         file = cache / _FILE
         try:
             data = from_data(json.loads(plain.content(file)), _Written)

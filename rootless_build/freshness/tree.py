@@ -306,7 +306,7 @@ def _numbers(attributes: bytes) -> tuple[int, int]:
 
 
 def _attributes(file: int | str) -> bytes:
-    """Those of an open file, or of a path that is no link."""
+    """The extended attributes of an open file, or of a path that is no link."""
     try:
         names = os.listxattr(file)
         return b"".join(

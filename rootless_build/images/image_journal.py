@@ -46,7 +46,7 @@ class Content(Struct, frozen=True):
     image: str
 
     def seen_among(self, images: frozenset[str]) -> set[str]:
-        """Those images of which the engine told; it prints the beginning of an id."""
+        """The images of which the engine told; it prints the beginning of an id."""
         return {each for each in images if each.startswith(self.seen)}
 
 

@@ -41,7 +41,7 @@ class OwnFiles(Struct, frozen=True):
 
     @classmethod
     def of(cls, plan: Plan, whole: Iterable[Path]) -> OwnFiles:
-        """Those of a run of the plan; `whole` are the directories of records and caches."""
+        """The own files of a run of the plan; `whole` are the directories of records and caches."""
         bundles = (plan.bundles.directory,) if plan.bundles else ()
         written = [
             Path(destination)
@@ -62,7 +62,7 @@ class OwnFiles(Struct, frozen=True):
         return tuple(dict.fromkeys(self._rules(Path(os.path.realpath(context)))))
 
     def find(self, context: Path) -> tuple[str, ...]:
-        """Those that are in the directory now, relative to it."""
+        """The own files that are in the directory now, relative to it."""
         root = Path(os.path.realpath(context))
         found = (path for rule in self.rules(root) for path in root.glob(_to_glob(rule)))
         return tuple(str(path.relative_to(root)) for path in found)

@@ -77,7 +77,7 @@ def _in_ansi_c(character: str) -> str:
 
 
 def _bytes(character: str) -> bytes:
-    """Those of a path; of half a surrogate pair, which no path has, those of its number."""
+    """A character's bytes in a path; for half a surrogate pair, which no path has, its number's."""
     if "\udc80" <= character <= "\udcff":
         return character.encode(errors="surrogateescape")
     return character.encode(errors="surrogatepass")

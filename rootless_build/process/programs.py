@@ -89,10 +89,10 @@ class Running(Protocol):
     pid: int
 
     def poll(self) -> int | None:
-        """Its status, None while it runs."""
+        """The program's exit status, None while it runs."""
 
     def wait(self, timeout: float | None = None) -> int:
-        """Its status, once it has ended. Raises subprocess.TimeoutExpired."""
+        """The program's exit status, once it has ended. Raises subprocess.TimeoutExpired."""
 
 
 class _Piped(Running, Protocol):

@@ -45,7 +45,7 @@ def signals_interrupt(tell: Callable[[], None] = lambda: None) -> Iterator[Inter
     handlers = _Handlers(state, tell)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     try:
-        with handlers.installed(), _woken(handlers):
+        with handlers.installed(), _wake_main(handlers):
             try:
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)
                 yield state
@@ -132,7 +132,7 @@ def _is_within(frame: FrameType | None, code: CodeType) -> bool:
 
 
 @contextlib.contextmanager
-def _woken(handlers: _Handlers) -> Iterator[None]:
+def _wake_main(handlers: _Handlers) -> Iterator[None]:
     """The main thread, by signal, for as long as it has not acted on one."""
     main = threading.get_ident()
     ends = threading.Event()

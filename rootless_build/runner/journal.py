@@ -153,7 +153,7 @@ def begin(
     with ExitStack() as stack:
         try:
             runs = directory(data, project)
-            lock = _locked(runs, alone=alone, wait=wait, say=say)
+            lock = _lock_checkout(runs, alone=alone, wait=wait, say=say)
         except OSError as error:
             say(
                 f"no record of this run can be kept ({error.filename}: {error.strerror}),"
@@ -251,7 +251,7 @@ def discard(place: Path) -> None:
 # --- the lock -----------------------------------------------------------------------------------
 
 
-def _locked(runs: Path, *, alone: bool, wait: bool, say: Say) -> int:
+def _lock_checkout(runs: Path, *, alone: bool, wait: bool, say: Say) -> int:
     """The open file, locked; it is made where there is none. Raises OSError, CheckoutBusyError."""
     while True:
         runs.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

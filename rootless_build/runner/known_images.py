@@ -9,7 +9,7 @@ from rootless_build.images.bases import substitutes as bases
 
 
 class KnownImages:
-    """Those that steps built, tagged or found fresh; others are looked for in storage."""
+    """Images that steps built, tagged or found fresh; others are looked for in storage."""
 
     def __init__(self) -> None:
         self._by_name: dict[str, Image] = {}

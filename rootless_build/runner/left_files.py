@@ -154,7 +154,7 @@ class _New(Struct):
         return bool(self.ours or self.others)
 
     def of(self, uids: Sequence[range]) -> _New:
-        """Those of these owners: other people work on this host, too."""
+        """The new files of these owners: other people work on this host, too."""
 
         def theirs(found: Seen) -> bool:
             return any(found.status.st_uid in each for each in uids)
@@ -296,7 +296,7 @@ def _see_to(
         own = [Request(places, before, storages=False)] if places else []
         named = [(found.path, whole) for found, whole in new.others]
         if alone:
-            named += _taken([*_recorded(place.record), *own], namespace, project, say)
+            named += _take_back([*_recorded(place.record), *own], namespace, project, say)
             _forget(place.record)
         elif own:
             named += _left_for_the_last(own[0], place.record, project, say)
@@ -313,7 +313,7 @@ def _see_to(
         say("foreign-files", text, Level.WARNING)
 
 
-def _taken(
+def _take_back(
     requests: Sequence[Request], namespace: UserNamespace, project: Path, say: Say
 ) -> list[tuple[str, bool]]:
     """Do what the requests say, and tell it; returns what could not be given back."""

@@ -85,7 +85,9 @@ def remove_all(
                 why.append(needed)
             else:
                 go(root, path)
-    return tuple(_ended(root, sizes[root], stays[root], dry=dry) for root in stays if root.exists())
+    return tuple(
+        _end_root(root, sizes[root], stays[root], dry=dry) for root in stays if root.exists()
+    )
 
 
 def _needed(path: Path, root: Path, own: OwnDirectories, forgotten: Collection[str]) -> str:
@@ -100,7 +102,7 @@ def _needed(path: Path, root: Path, own: OwnDirectories, forgotten: Collection[s
     return ""
 
 
-def _ended(root: Path, size: int, stays: list[str], *, dry: bool) -> Removed:
+def _end_root(root: Path, size: int, stays: list[str], *, dry: bool) -> Removed:
     if not dry:
         for path in (*(root / name for name in _OF_CHECKOUTS), root):
             with contextlib.suppress(OSError):  # something is in it

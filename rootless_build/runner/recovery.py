@@ -52,8 +52,8 @@ def clear(
     """
 
     def attempt() -> tuple[list[str], list[RbuildError]]:
-        done, failed = _removed(in_storage(engine, record, before))
-        more, others = _removed(directories_of(record, engine, directories))
+        done, failed = _remove_all(in_storage(engine, record, before))
+        more, others = _remove_all(directories_of(record, engine, directories))
         return done + more, failed + others
 
     done, failed = attempt()
@@ -67,7 +67,7 @@ def clear(
     return tuple(done)
 
 
-def _removed(remains: Iterable[Remains]) -> tuple[list[str], list[RbuildError]]:
+def _remove_all(remains: Iterable[Remains]) -> tuple[list[str], list[RbuildError]]:
     """Remove what can be; returns what it was, and why the others stay."""
     done: list[str] = []
     try:

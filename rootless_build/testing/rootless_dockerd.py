@@ -125,7 +125,7 @@ def _kill_containers(host: str) -> None:
 
 
 def _remove(storage: Path) -> None:
-    """Its files belong to subordinate uids: only a user namespace can remove them."""
+    """Remove a daemon's storage, whose files are subordinate uids': in a user namespace alone."""
     if storage.exists():
         removed = programs.capture(["rootlesskit", "rm", "-rf", str(storage)])
         if removed.status != 0:

@@ -100,7 +100,7 @@ class _Uses(Struct, frozen=True):
     busy: Mapping[str, str]
 
     def of(self, images: Iterable[StoredImage]) -> dict[str, str]:
-        """Those needed, and those of them whose label is of a checkout that is busy."""
+        """Why images stay, by their ids: they are needed, or their label is of a busy checkout."""
         found: dict[str, str] = {}
         for image in images:
             label = ImageLabel.of(image.labels)

@@ -64,7 +64,7 @@ def read(image: Image, container: Container, place: Path) -> tuple[Substitute, .
 
 
 def among(found: Iterable[Substitute], paths: Iterable[str]) -> tuple[Substitute, ...]:
-    """Those of which there is a file in a tree."""
+    """The substitutes that one of the paths is named after."""
     names = {PurePosixPath(path).name for path in paths}
     return tuple(each for each in found if each.name in names)
 

@@ -65,7 +65,9 @@ def download(url: str, checksum: str, target: Path, data: Path | None) -> None:
 
 
 def _fetch(url: str, target: Path) -> float:
-    """Its time, in seconds since 1970, 0 where the server does not say."""
+    """Write what is at the address to the file; its time, in seconds since 1970, 0 where the
+    server does not say.
+    """
     # They cost 40 ms, and few containerfiles fetch anything.
     import urllib.error  # noqa: PLC0415
     import urllib.request  # noqa: PLC0415

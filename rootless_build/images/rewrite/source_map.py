@@ -124,7 +124,7 @@ class OriginalReporter(ForwardingReporter):
             error.last_words = error.last_words and error.last_words.replace(known, text)
 
     def _lines(self, stage: str | None) -> tuple[Line, ...]:
-        """Those that an engine counts together; none where it can't be told."""
+        """The lines that an engine counts together; none where it can't be told."""
         if self._classic:
             return self._flat
         index = self._index(stage)

@@ -42,9 +42,9 @@ class NotifiedCall(Struct, frozen=True):
     kind: str
     paths: tuple[tuple[int | None, int | None], ...] = ()
     flags: int | None = None
-    """Its argument that says how a file is opened."""
+    """The number of the argument that says how a file is opened."""
     at: int | None = None
-    """Its argument that says whether a link at the end of the path is followed."""
+    """The number of the argument that says whether a link at the end of the path is followed."""
 
 
 _AT: Final = ((0, 1),)

@@ -45,7 +45,7 @@ class Overrides(Struct, frozen=True):
     by_target: Mapping[str, tuple[Override, ...]]
 
     def for_target(self, name: str) -> tuple[Override, ...]:
-        """Those of one target."""
+        """The overrides of one target."""
         return self.by_target.get(name, ())
 
 

@@ -80,7 +80,7 @@ def steps(
 
 
 def _asked(maker: _Maker, chosen: Chosen) -> tuple[str, ...]:
-    """Those to be built, without the members of groups that only ask about a build."""
+    """The targets to be built, without the members of groups that only ask about a build."""
     made: list[str] = []
     left: list[str] = []
     for name in chosen.asked:

@@ -24,7 +24,7 @@ class Function(Struct, frozen=True):
     result: Expression
 
     def result_of(self, arguments: tuple[Value, ...], scope: Scope) -> Value:
-        """Its value for these arguments. Raises ArgumentError where there are too few or many."""
+        """The function's value. Raises ArgumentError for too few arguments, or too many."""
         count = len(self.parameters)
         if len(arguments) < count or (len(arguments) > count and self.variadic is None):
             raise ArgumentError(f"it takes {count} arguments, and there are {len(arguments)}")

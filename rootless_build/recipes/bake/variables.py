@@ -32,8 +32,8 @@ _OF_VALIDATIONS: Final = ("condition", "error_message")
 
 
 class Variables:
-    """Those that the files define: by blocks, and by arguments outside of all blocks. No file can
-    change the `built_in` ones; `lookup` is the environment.
+    """Variables that the files define: by blocks, and by arguments outside of all blocks. No file
+    can change the `built_in` ones; `lookup` is the environment.
     """
 
     def __init__(

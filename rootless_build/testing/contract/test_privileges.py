@@ -18,7 +18,7 @@ AUDIT_READ = 37
 
 
 def every_capability() -> int:
-    """Those that every engine knows: Docker 20.10 has none that is newer than CAP_AUDIT_READ."""
+    """The capabilities that every engine knows: Docker 20.10 has none newer than CAP_AUDIT_READ."""
     last = int(Path("/proc/sys/kernel/cap_last_cap").read_text())
     return (1 << (min(last, AUDIT_READ) + 1)) - 1
 

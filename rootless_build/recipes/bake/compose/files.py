@@ -86,7 +86,7 @@ class Loader:
         include = fields.pop("include", None)
         within = replace(scope, chain=(*scope.chain, os.path.normpath(source.name)))
         for one in _entries(include):
-            _import(self._included(one, within), fields, one.place)
+            _import(self._include(one, within), fields, one.place)
         return Fields(fields, tree.place)
 
     # --- extends --------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ class Loader:
 
     # --- include --------------------------------------------------------------------------------
 
-    def _included(self, entry: Fields, scope: Scope) -> Fields:
+    def _include(self, entry: Fields, scope: Scope) -> Fields:
         for name, tree in entry.fields.items():
             if name not in _OF_INCLUDES:
                 hint = nearest(name, _OF_INCLUDES)

@@ -92,10 +92,10 @@ class _Parser(Expressions):
                 raise self._unexpected(token, f"an argument or a block{inside}", hint)
             if self._follows("="):
                 self._add(arguments, self._argument(token))
-                self._ended("an argument")
+                self._expect_end("an argument")
             else:
                 blocks.append(self._block(token))
-                self._ended("a block")
+                self._expect_end("a block")
 
     def _add(self, arguments: dict[str, Argument], new: Argument) -> None:
         before = arguments.get(new.name)
@@ -107,7 +107,7 @@ class _Parser(Expressions):
         self._expect("=")
         return Argument(name.text, self._expression(), self._place(name))
 
-    def _ended(self, what: str) -> None:
+    def _expect_end(self, what: str) -> None:
         token = self._peek()
         if token.kind not in {LINE_END, END}:
             hint = "one follows the other on a line of its own, without a comma"

@@ -16,7 +16,7 @@ _VERSION: Final = re.compile(
 )
 _PART: Final = re.compile(r"(?P<operator>=<|=>|>=|<=|!=|~>|[=<>~^]?)\s*(?P<version>v?[\w.*+-]+)")
 _DIGITS: Final = 19
-"""Those of Go's numbers (github.com/Masterminds/semver has unsigned ones of 64 bits)."""
+"""Digits of Go's numbers (github.com/Masterminds/semver has unsigned ones of 64 bits)."""
 _LONGEST_NAME: Final = 256
 _WILD: Final = frozenset({"x", "X", "*"})
 
