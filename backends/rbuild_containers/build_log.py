@@ -64,7 +64,7 @@ class _Instruction(Struct, frozen=True):
         return words[1] if len(words) > 1 and words[0].upper() == "FROM" else ""
 
     def follows(self, before: _Instruction | None) -> bool:
-        """Whether it is the next of its stage: stages may be skipped, instructions not."""
+        """Whether it is its stage's next instruction: stages may be skipped, instructions not."""
         if before is None:
             return self.number == 1
         return (self.stages, self.of, self.number) == (before.stages, before.of, before.number + 1)

@@ -50,7 +50,7 @@ class RuntimeStates:
         return (left for left in self.of_builds() if ours in left.labels)
 
     def remove(self, marker: str) -> bool:
-        """Remove those of that name, or whose bundle's path has `marker` in it; whether any."""
+        """Remove what has that name, or a bundle's path with `marker` in it; whether any."""
         removed = False
         for directory, text in self._all():
             if marker in {directory.name, directory.name.removeprefix(_PREFIX)} or (

@@ -115,7 +115,7 @@ class Storage(Struct, frozen=True):
             yield Leftover(LeftoverKind.CONTAINER, row["id"], _name(row), labels)
 
     def is_of_build(self, container: str) -> bool:
-        """Whether it is among `working_containers`."""
+        """Whether a container is among `working_containers`."""
         return any(row["id"] == container for row, _ in self._of_builds())
 
     def _own(self) -> Iterator[tuple[dict[str, Any], Pairs]]:

@@ -16,7 +16,7 @@ _LISTED: Final = "its engine has manifest lists, and does not tell which images 
 def described(
     images: Listed, containers: Listed, is_manifest_list: Callable[[str], bool]
 ) -> StoredImages:
-    """All of them, and what keeps each; which layers they share is not told.
+    """All images, and what keeps each; which layers they share is not told.
 
     What a manifest list refers to is not told as an image's id: where there is one, all are needed.
     """

@@ -135,7 +135,7 @@ class RememberingEngine:
             self._engine.remove(leftover)
 
     def forget(self) -> None:
-        """Something else than the engine was done, and may have changed its images."""
+        """Look for images anew: something else than this engine may have changed them."""
         self._known, self._first = {}, None
         if self._changed is not None:
             self._changed()

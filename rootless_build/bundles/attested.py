@@ -277,6 +277,6 @@ def _is_special(entry: Entry) -> bool:
 
 
 def _may_run(entry: Entry) -> bool:
-    """Whether it is a program, or may lead to one."""
+    """Whether an entry is a program, or may lead to one."""
     mode = entry.status.st_mode
     return stat.S_ISLNK(mode) or (stat.S_ISREG(mode) and bool(mode & 0o111))

@@ -364,7 +364,7 @@ def _fill(directory: Path, new: Path, warnings: list[str]) -> Staging:
 
 
 def _is_part(seen: Seen | None) -> bool:
-    """Whether it is what a statement names."""
+    """Whether an entry is what a statement names."""
     return seen is not None and (stat.S_ISREG(seen[0]) or stat.S_ISLNK(seen[0]))
 
 

@@ -115,7 +115,7 @@ def read(root: Path, path: str, most: int = LARGEST) -> bytes:
 
 
 def fits(content: bytes) -> bool:
-    """Whether it can be read again, in 200 MB of memory: any value follows one of these."""
+    """Whether a statement can be read again in 200 MB of memory: any value follows one of these."""
     values = sum(content.count(mark) for mark in (b",", b"[", b"{"))
     return len(content) <= LARGEST and values <= _MOST_VALUES
 

@@ -115,7 +115,7 @@ def failed_directory(project: Path) -> Path:
 
 
 def images_directory() -> Path:
-    """Where it is put down which images were built."""
+    """The directory in which it is put down which images were built."""
     return _state_directory() / "images"
 
 

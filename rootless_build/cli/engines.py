@@ -53,7 +53,7 @@ def _announce(command: Command, settings: EngineSettings) -> None:
 
 
 def _are_new(command: Command, rows: Sequence[str]) -> bool:
-    """Whether they are others than those shown last for this project; they are shown now."""
+    """Whether the rows are others than those shown last for this project; they are shown now."""
     shown = cache_directory(command.project) / "settings-shown"
     text = "".join(f"{row}\n" for row in rows)
     try:

@@ -162,7 +162,7 @@ def _look(command: Command, plan: plans.Plan, said: str, choice: Choice) -> Seen
 
 
 def _ask_at_once(plan: plans.Plan, engine: RememberingEngine) -> None:
-    """Have it know the images of the plan's containers: one question for many of them."""
+    """Have the engine know the images of the plan's containers: one question for many of them."""
     wanted = dict.fromkeys(
         step.image for step in plan.steps if isinstance(step, plans.RunContainer)
     )

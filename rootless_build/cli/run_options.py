@@ -84,7 +84,7 @@ def run_options(
 def with_engine(
     options: Options, command: Command, plan: Plan, choice: Choice, images: ImageOptions
 ) -> Options:
-    """All of them, with the engine that was chosen."""
+    """The options, with what the engine that was chosen changes in them."""
     attest = None if command.flag("no_provenance") else _attest(plan, choice)
     return replace(
         options,

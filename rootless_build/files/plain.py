@@ -54,7 +54,7 @@ def content(file: Path, largest: int = LARGEST) -> bytes:
 
 
 def is_handed_over(file: Path) -> bool:
-    """Whether it is what rbuild was started with, and no file of a directory."""
+    """Whether a file is what rbuild was started with, and no file of a directory."""
     return _HANDED_OVER.fullmatch(str(file)) is not None
 
 

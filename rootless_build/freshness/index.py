@@ -88,7 +88,7 @@ class Index(Struct):
 
     @classmethod
     def load(cls, file: Path) -> Index:
-        """Read it; one that is not there, or is damaged, knows nothing."""
+        """Read the index; one that is not there, or is damaged, knows nothing."""
         try:
             content = plain.content(file, _LARGEST)
         except OSError:
@@ -132,7 +132,7 @@ class Index(Struct):
         self.found[path] = directory
 
     def save(self, gone: set[bytes]) -> None:
-        """Write it, without the directories that are `gone`, if there is anything new.
+        """Write the index, without the directories that are `gone`, if there is anything new.
 
         An index that can't be written costs time in the next run, and nothing else.
         """

@@ -50,7 +50,7 @@ class StepIdentity(Struct, frozen=True):
     base: bool = False
 
     def is_of(self, other: StepIdentity) -> bool:
-        """Whether it is the same step; its names may be others."""
+        """Whether the other is the same step; its names may be others."""
         return (self.project, self.key) == (other.project, other.key)
 
 

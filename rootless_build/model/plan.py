@@ -338,12 +338,12 @@ class Unexpanded(_Step, frozen=True, tag="unexpanded"):
 
     @property
     def may_build(self) -> bool:
-        """Whether it may turn out to build an image."""
+        """Whether the line may turn out to build an image."""
         return self.does in {"build", "unknown"}
 
     @property
     def may_run(self) -> bool:
-        """Whether it may turn out to run a container."""
+        """Whether the line may turn out to run a container."""
         return self.does in {"run", "unknown"}
 
 

@@ -28,7 +28,7 @@ _ID: Final = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
 
 
 def is_id(reference: str) -> bool:
-    """Whether it is the id of an image, and no name."""
+    """Whether a reference is the id of an image, and no name."""
     return _ID.fullmatch(reference) is not None
 
 

@@ -56,7 +56,7 @@ def _escaped(character: str) -> str:
 
 
 def _is_byte(character: str) -> bool:
-    """Whether it stands for a byte that is no text, and none of ISO 6429's C1 controls either."""
+    """Whether a character stands for a byte that is neither text nor a C1 control of ISO 6429."""
     return "\udca0" <= character <= "\udcff"
 
 

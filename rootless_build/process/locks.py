@@ -39,7 +39,7 @@ def is_held(directory: Path) -> bool:
 
 
 def is_private(path: Path) -> bool:
-    """Whether it is a directory, no link, of this user's alone."""
+    """Whether a path is a directory, no link, of this user's alone."""
     try:
         descriptor = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
     except (OSError, ValueError):

@@ -123,7 +123,7 @@ class _Handlers:
 
 
 def _is_within(frame: FrameType | None, code: CodeType) -> bool:
-    """Whether it runs in that function, or in what that one called."""
+    """Whether the frame runs in that function, or in what that one called."""
     while frame is not None:
         if frame.f_code is code:
             return True

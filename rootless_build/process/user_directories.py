@@ -25,12 +25,12 @@ def data(environment: Environment = os.environ) -> Path:
 
 
 def state(environment: Environment = os.environ) -> Path:
-    """Where they keep what is to outlive a run: histories, records."""
+    """Where the user keeps what is to outlive a run: histories, records."""
     return _given("XDG_STATE_HOME", environment) or home(environment) / ".local/state"
 
 
 def cache(environment: Environment = os.environ) -> Path:
-    """Where they keep what can be had again."""
+    """Where the user keeps what can be had again."""
     return _given("XDG_CACHE_HOME", environment) or home(environment) / ".cache"
 
 

@@ -36,7 +36,7 @@ class Outcome(Struct, frozen=True):
     container_left: bool = False
 
     def __add__(self, other: Outcome) -> Outcome:
-        """Both, one after the other."""
+        """What both steps did, one after the other."""
         return Outcome(
             self.done or other.done,
             self.saved + other.saved,

@@ -8,6 +8,6 @@ from rootless_build.runner.context import Context
 
 
 def explain(dirty: Dirty, context: Context, reporter: StepReporter) -> None:
-    """Tell it with `--explain`, else at `-vv` alone."""
+    """Tell why a step is done, with `--explain`, else at `-vv` alone."""
     level = Level.INFO if context.options.explain else Level.DETAIL
     reporter.notice("explain", f"because: {dirty.reason}", level)

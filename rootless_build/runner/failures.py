@@ -115,7 +115,7 @@ def signal_name(number: int) -> str:
 
 
 def _of_command(error: RbuildError) -> bool:
-    """Whether it is the command's own failure, of which the engine has nothing to say."""
+    """Whether a failure is the command's own failure, of which the engine has nothing to say."""
     own = isinstance(error, StepFailedError) and error.status is not None
     return own and not error.engine_words
 

@@ -31,7 +31,7 @@ class GrowingPlan:
 
     @property
     def containers(self) -> tuple[RunContainer, ...]:
-        """All of its containers that are known."""
+        """All of the plan's containers that are known."""
         return tuple(step for step in self.now.steps if isinstance(step, RunContainer))
 
     @property

@@ -22,5 +22,5 @@ def run_host_command(step: HostCommand, reporter: StepReporter) -> None:
 
 
 def may_change_bundles(step: Step) -> bool:
-    """Whether it may write to the bundles without anybody seeing it; `mkdir` writes nothing."""
+    """Whether a step may write to the bundles without anybody seeing it; `mkdir` does not."""
     return isinstance(step, HostCommand) and not step.script.lstrip("@-").startswith("mkdir ")

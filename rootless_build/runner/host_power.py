@@ -106,7 +106,7 @@ class Rules(Struct, frozen=True):
         return self.unprivileged or (not self.rootful and (self.root or not self.rootless))
 
     def refuse(self, power: Power) -> bool:
-        """Whether it is not to be had."""
+        """Whether the power is not to be had."""
         if power.reach is Reach.FILES:
             return self.root and not self.rootful
         if self.unprivileged:
@@ -128,7 +128,7 @@ class _Place:
         self._asked = False
 
     def has(self, path: str | Path) -> bool:
-        """Whether that is where the path leads, through all links, now."""
+        """Whether the path leads to this place, through all links, now."""
         try:
             real = Path(os.path.realpath(path))
         except (OSError, ValueError):
@@ -136,7 +136,7 @@ class _Place:
         return any(map(real.is_relative_to, self._roots)) and _is_plain(real)
 
     def shares(self, path: Path) -> bool:
-        """Whether it is the git directory that the checkout shares: rbuild mounts that itself."""
+        """Whether the path is the git directory that the checkout shares: rbuild mounts that."""
         if not self._asked:
             found = repository.linked(self._project)
             self._asked, self._linked = True, found[1] if found else None

@@ -55,7 +55,7 @@ def settings(before: Image, again: Image) -> Iterator[ImageDifference]:
 
 
 def same_layers(before: Image, again: Image) -> bool:
-    """Whether they are known to be the same, byte for byte."""
+    """Whether both images' layers are known to be the same, byte for byte."""
     return bool(before.layers) and before.layers == again.layers
 
 
@@ -97,7 +97,7 @@ def _modes(root: Path) -> dict[str, int]:
 def _differences(
     before: Path, again: Path, path: str, old: int | None, new: int | None
 ) -> Iterator[tuple[str, bool]]:
-    """Each with whether there is a file in both."""
+    """The differences, each with whether there is a file in both."""
     if old is None or new is None:
         yield ("was not there before" if old is None else "is not there again"), False
         return

@@ -128,7 +128,7 @@ class Run(Struct):
         return self.place and self.place.parent / _LEFT
 
     def forget(self, dead: Record) -> None:
-        """Nothing of that run is left."""
+        """Remove the record of a dead run: nothing of that run is left."""
         if self.place is not None:
             _discard(self.place.parent / dead.identity)
 
@@ -271,7 +271,7 @@ def _lock_checkout(runs: Path, *, alone: bool, wait: bool, say: Say) -> int:
 
 
 def _is_there(descriptor: int, file: Path) -> bool:
-    """Whether it was not removed while it was waited for."""
+    """Whether the lock file was not removed while it was waited for."""
     try:
         return os.path.samestat(os.fstat(descriptor), file.stat())
     except FileNotFoundError:

@@ -15,7 +15,7 @@ class KnownImages:
         self._by_name: dict[str, Image] = {}
 
     def add(self, names: Iterable[str], image: Image) -> None:
-        """Have it found by these names."""
+        """Have the image found by these names."""
         self._by_name |= dict.fromkeys(names, image)
 
     def get(self, name: str) -> Image | None:

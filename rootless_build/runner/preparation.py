@@ -18,7 +18,9 @@ class Preparation:
         self._is_made = False
 
     def prepare(self) -> None:
-        """Something will be done. Raises an RbuildError for what can't be, in later steps too."""
+        """Get ready: something will be done. Raises an RbuildError for what can't be, in later
+        steps too.
+        """
         if self._is_made:
             return
         self._is_made = True

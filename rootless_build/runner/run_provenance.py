@@ -24,7 +24,7 @@ class RunProvenance:
         self._fresh: list[BuildImage] = []
 
     def begin(self, engine: Engine | None) -> None:
-        """Something will be done: sources are as they are now."""
+        """Note the sources as they are now, for something will be done."""
         if self._attest is None or self._attestor is not None:
             return
         self._attestor = self._attest()

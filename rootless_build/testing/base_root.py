@@ -22,7 +22,7 @@ _GROUP: Final = f"root:x:0:\ntester:x:{USER}:\n"
 
 
 def write_base_root(file: Path) -> None:
-    """Write it as a tar archive. Raises FileNotFoundError where busybox is not installed."""
+    """Write the root as a tar archive. Raises FileNotFoundError without busybox."""
     with open_base_root(file):
         pass
 

@@ -42,7 +42,7 @@ class Base(Engine, Showing, Command):
     force = cli.Flag("--force", help="make it anew, although it is there")
 
     def main(self, image: str) -> int:
-        """Make it and put it into the backend's storage."""
+        """Make the base image and put it into the backend's storage."""
         return self.attempt(lambda: self._make(image))
 
     def _make(self, image: str) -> int:

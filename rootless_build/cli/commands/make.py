@@ -48,7 +48,7 @@ def build(command: Command, words: tuple[str, ...]) -> int:
 
 
 def _is_shell(command: Command, targets: tuple[str, ...]) -> bool:
-    """Whether it is a shell, beside which others may build: `shell`, and `shell TARGET` where
+    """Whether targets are a shell, beside which others may build: `shell`; `shell TARGET` where
     that is not two targets.
     """
     if targets[:1] != ("shell",):

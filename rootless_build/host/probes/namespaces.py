@@ -127,7 +127,7 @@ def cgroups_v1(facts: Facts) -> Finding | None:
 
 
 def no_cgroups(facts: Facts) -> Finding | None:
-    """Some sandboxes mount none."""
+    """There are no control groups: some sandboxes mount none."""
     if facts.cgroups is not Cgroups.NONE or facts.system != "Linux":
         return None
     return Finding(

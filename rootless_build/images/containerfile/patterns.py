@@ -84,7 +84,7 @@ class Pattern(Struct):
         return made
 
     def match(self, path: str) -> bool:
-        """Whether it means the path itself. Raises PatternError."""
+        """Whether the pattern means the path itself. Raises PatternError."""
         if self.problem:
             raise PatternError(self.problem)
         # Only in names with line ends does what was skipped count.
@@ -96,7 +96,7 @@ class Pattern(Struct):
 
 
 class Patterns:
-    """Some of them; the last that matches a path, or a directory it is in, decides.
+    """Patterns in their order; the last that matches a path, or a directory it is in, decides.
 
     As with BuildKit, one that was not asked about a directory, since what it says was so already,
     has no say through it about what is below. `hit` tells whether a pattern means a path.

@@ -158,7 +158,7 @@ def _fetch_into(repository: Path, source: str, wanted: str) -> None:
 
 @contextlib.contextmanager
 def _alone(store: Path) -> Iterator[None]:
-    """Another run would move the reference before it is read, to another version."""
+    """Keep other runs out: one would move the reference, before it is read, to another version."""
     descriptor = os.open(store, os.O_RDONLY | os.O_DIRECTORY)
     try:
         with contextlib.suppress(OSError):  # not on NFS

@@ -152,7 +152,7 @@ class Builder(Struct, frozen=True):
     shown: str
 
     def has(self, feature: Feature) -> bool:
-        """Whether it does this as BuildKit does."""
+        """Whether the builder does this as BuildKit does."""
         return _TABLES[self.kind][feature].version <= self.version
 
     def since(self, feature: Feature) -> str:

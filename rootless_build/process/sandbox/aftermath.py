@@ -57,8 +57,8 @@ def files(box: Box, layers: Layers) -> Iterator[tuple[str, str]]:
 
 
 def is_cache(path: str) -> bool:
-    """Whether it is what Python keeps of the modules that it has read: written where it can be, and
-    no matter to what is done.
+    """Whether a path is what Python keeps of modules that it has read: written where it can be,
+    and no matter to what is done.
     """
     return _COMPILED.search(path) is not None
 

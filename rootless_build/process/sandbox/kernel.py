@@ -124,7 +124,7 @@ def die_with_parent(number: int) -> None:
 
 
 def hide_from_others() -> None:
-    """Nobody else may look into this process."""
+    """Let nobody else look into this process."""
     _check(_control(_PR_SET_DUMPABLE, 0), "prctl PR_SET_DUMPABLE")
 
 

@@ -198,7 +198,7 @@ def _holds(place: str, others: Sequence[str]) -> bool:
 
 
 def _is_below(path: str, private: Sequence[str]) -> bool:
-    """Whether it is a directory, and would be hidden."""
+    """Whether a path is a directory, and would be hidden."""
     return any(path.startswith(f"{place}/") for place in private) and os.path.isdir(path)
 
 

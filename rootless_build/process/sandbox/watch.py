@@ -143,7 +143,7 @@ class Watch:
         return errno.ENETUNREACH if self._sends(address) else 0
 
     def _sends(self, address: bytes) -> bool:
-        """Whether it is to the network, where nothing comes."""
+        """Whether an address is in the network, where nothing comes."""
         family = _family(address)
         begin, size = _IN_ADDRESS.get(family, (0, 0))
         host = address[begin : begin + size]

@@ -40,7 +40,7 @@ class Override(Struct, frozen=True):
 
 
 class Overrides(Struct, frozen=True):
-    """All of them, by target."""
+    """All overrides (`--set`), by target."""
 
     by_target: Mapping[str, tuple[Override, ...]]
 

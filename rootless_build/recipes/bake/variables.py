@@ -62,7 +62,7 @@ class Variables:
         return name in self.arguments or name in self.blocks
 
     def names(self) -> tuple[str, ...]:
-        """All of them."""
+        """The names of all variables."""
         return (*self.blocks, *self.arguments, *self.built_in)
 
     def notes(self, block: Block) -> Iterator[str]:

@@ -55,7 +55,7 @@ class Call(Struct, frozen=True):
 
     @property
     def builds(self) -> bool:
-        """Whether it is a build that the plan has to do."""
+        """Whether the call is a build that the plan has to do."""
         return self.environment is not None
 
 
@@ -101,7 +101,7 @@ class Stub(Struct, frozen=True):
         self.record.unlink(missing_ok=True)
 
     def calls(self) -> tuple[Call, ...]:
-        """What they were called with."""
+        """What the stubs were called with."""
         found: list[Call] = []
         fields: list[str] = []
         for word in fields_of(self.record):

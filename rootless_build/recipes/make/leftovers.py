@@ -22,7 +22,7 @@ for `runner.recovery`, which ends its programs first.
 
 
 def clear(places: Iterable[str | Path]) -> None:
-    """Remove it from these places, as far as it is this user's and of nobody who lives."""
+    """Remove what dead processes of this user left in these places."""
     for path in _dead(places):
         if any((path / name).is_dir() for name in _HOLDS):
             discard(path)

@@ -334,7 +334,7 @@ class _Begun:
         return last
 
     def may_write(self, file: Path) -> bool:
-        """Whether one of them may change what is in a file."""
+        """Whether one of the steps begun may change what is in a file."""
         at, found = self._written.get(file, (0, False))
         found = found or any(_may_write(step, file) for step in self.steps[at:])
         self._written[file] = (len(self.steps), found)

@@ -18,7 +18,7 @@ _MOST: Final = 400_000
 
 
 def text_of(file: Path) -> str:
-    """All of it. Raises RecipeError."""
+    """All that a record file has. Raises RecipeError."""
     return _read(file).decode(errors="surrogateescape")
 
 

@@ -65,7 +65,7 @@ class Sources:
         return values.unknown(self._texts.values())
 
     def options_in_use(self) -> options.Use:
-        """How they use make's own options; in every way where that can't be known."""
+        """How the makefiles use make's own options; in every way where that can't be known."""
         return options.use(self._texts.values() if self.complete else None)
 
     def asks_for_options(self) -> list[str]:
@@ -84,7 +84,7 @@ class Sources:
         return self._special[target]
 
     def exports(self, variable: str) -> bool:
-        """Whether one of them exports that variable by name."""
+        """Whether a makefile exports that variable by name."""
         row = re.compile(
             rf"^ *(?:override +)?export[ \t]+(?:[^=\n#]*[ \t])?{re.escape(variable)}(?![\w.-])",
             re.MULTILINE,
@@ -92,7 +92,7 @@ class Sources:
         return any(map(row.search, self._texts.values()))
 
     def says(self, line: str) -> bool:
-        """Whether one of them may print the line itself, by `$(info …)`."""
+        """Whether a makefile may print the line itself, by `$(info …)`."""
         return self._said.has(line)
 
     def commands(self, file: Path, line: int) -> list[Command]:

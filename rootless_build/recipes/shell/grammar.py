@@ -143,7 +143,7 @@ class Tree:
 
     @property
     def text(self) -> str:
-        """All of it."""
+        """All of the tree's text."""
         return _decoded(self._data)
 
     def between(self, start: int, end: int) -> str:

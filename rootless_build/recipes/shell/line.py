@@ -73,7 +73,7 @@ def _plain(text: str) -> Simple:
 
 
 def _is_usual(shell: Sequence[str]) -> bool:
-    """Whether it is surely there, and would read a line."""
+    """Whether a shell is surely there, and would read a line."""
     program, *flags = shell
     return os.access(program, os.X_OK) and all(map(_USUAL_FLAG.fullmatch, flags))
 

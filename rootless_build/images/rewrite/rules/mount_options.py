@@ -18,7 +18,7 @@ _FLAG_VALUE: Final = re.compile(r"(?:^|,)(?:ro|readonly|rw|readwrite)=", re.IGNO
 
 
 def mount_options(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
-    """Write them as the engine knows them."""
+    """Write the options of `--mount` as the engine knows them."""
 
     def change(mount: Mount) -> Mount:
         return _cache_from(_private(_size(mount, at), at), at)
@@ -38,7 +38,7 @@ def _size(mount: Mount, at: Site) -> Mount:
 
 
 def _private(mount: Mount, at: Site) -> Mount:
-    """Nobody else writes to a locked cache either; two builds wait for each other instead."""
+    """Lock a private cache: nobody else writes to that either, but two builds wait."""
     if (mount.sharing or "").lower() != "private" or at.has(Feature.MOUNT_CACHE_PRIVATE):
         return mount
     at.note("mount-options", f"locked: {at.work.builder.since(Feature.MOUNT_CACHE_PRIVATE)}")

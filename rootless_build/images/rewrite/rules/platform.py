@@ -34,7 +34,7 @@ def platform(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | No
 
 
 def _needs_heading(written: str) -> bool:
-    """Whether it has other arguments than those that every engine sets."""
+    """Whether a platform has other arguments than those that every engine sets."""
     found = expand(written, {}).substitutions
     return any(each.name not in platforms.ARGUMENTS for each in found)
 

@@ -54,7 +54,7 @@ class Type(Struct, frozen=True):
 
     @property
     def primitive(self) -> bool:
-        """Whether it is string, number or bool."""
+        """Whether the type is string, number or bool."""
         return self.kind in {"string", "number", "bool"}
 
 
