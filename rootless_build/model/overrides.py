@@ -203,7 +203,7 @@ def _changed(step: Step, overrides: Overrides) -> Step:
 
 
 def _contexts(planned: Pairs, given: Pairs) -> Pairs:
-    """One of a name: what is given comes in the place of what is planned."""
+    """Contexts, one of a name: what is given comes in the place of what is planned."""
     return tuple({**dict(planned), **dict(given)}.items())
 
 

@@ -79,7 +79,7 @@ def with_makefile(config: Config, makefile: Path | None) -> Config:
 
 
 def _merged(first: Defaults, second: Defaults) -> Defaults:
-    """Each value from the first that has it; pairs from both, the first's last, for they win."""
+    """Values of the first, else of the second; pairs of both, the first's last, for they win."""
     own = msgspec.structs.asdict(first)
     given = {name: value for name, value in own.items() if value not in {None, ()}}
     return replace(

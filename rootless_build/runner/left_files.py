@@ -275,7 +275,7 @@ class _Limit:
         self._end = time.monotonic() + _PATIENCE
 
     def count(self) -> None:
-        """One more. Raises _LookedAtEnoughError."""
+        """Count one more file. Raises _LookedAtEnoughError."""
         self._left -= 1
         if self._left < 0 or time.monotonic() > self._end:
             raise _LookedAtEnoughError

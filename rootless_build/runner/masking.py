@@ -168,7 +168,7 @@ class _Values:
         self._by_beginning: dict[bytes, list[bytes]] = {}
 
     def add(self, value: bytes) -> None:
-        """One that is not there yet."""
+        """Add a value that is not there yet."""
         self.all.append(value)
         self._longest = max(self._longest, len(value))
         for size in range(1, _SHORTEST + 1):

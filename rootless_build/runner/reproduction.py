@@ -1,4 +1,4 @@
-"""The same plan once more, and what it came to compared with what is there.
+"""A plan done once more, and what it came to compared with what is there.
 
 Containers are run again in the image that made the bundles, with empty volumes. A recipe that runs
 none builds its images again, every layer, from what it built them from before: the files that it

@@ -33,7 +33,7 @@ class RunProvenance:
                 self._attestor.builds(step, engine)
 
     def add_build(self, step: BuildImage, engine: Engine) -> None:
-        """An image is built now, or need not be."""
+        """Note that an image is built now, or need not be."""
         if self._attestor is None:
             self._fresh.append(step)
         else:

@@ -137,7 +137,7 @@ def _no_release(image: str, distribution: str, release: str) -> NoReleaseError:
 
 
 def _buildpack(image: str, tag: str) -> BaseImage:
-    """As docker-library/buildpack-deps has them: all, `-scm` for source code, `-curl`."""
+    """The packages of docker-library/buildpack-deps: all, `-scm` for source code, `-curl`."""
     head, dash, kind = tag.rpartition("-")
     if kind not in _BUILDPACK:
         head, kind = tag, ""

@@ -58,7 +58,7 @@ _Token = str | _Wild | _Class
 
 
 class Pattern(Struct):
-    """One of them, as it is compared: a clean path without `!`.
+    """A pattern of an ignore file, as it is compared: a clean path without `!`.
 
     `problem` says why it can't be; BuildKit too tells it only when it comes to compare.
     """
