@@ -13,10 +13,9 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final, Self
+from typing import BinaryIO, Self
 
-_MOST_LINKS: Final = 40
-"""Links that are followed on one way: as many as the kernel follows."""
+from rootless_build.files.way import RootedWay
 
 
 def resolved(root: Path, path: str) -> str:
@@ -24,29 +23,9 @@ def resolved(root: Path, path: str) -> str:
 
     Raises OSError: FileNotFoundError where a link leads out of the root to what it has not.
     """
-    done: list[str] = []
-    pending = path.split("/")[::-1]
-    links = 0
-    while pending:
-        name = pending.pop()
-        if name == "..":
-            del done[-1:]
-        if name in {"", ".", ".."}:
-            continue
-        here = "/".join((*done, name))
-        status = os.lstat(root / here)
-        if stat.S_ISLNK(status.st_mode):
-            links += 1
-            if links > _MOST_LINKS:
-                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), here)
-            text = os.readlink(root / here)  # to the letter
-            done = [] if text.startswith("/") else done
-            pending += text.split("/")[::-1]
-        elif any(pending) and not stat.S_ISDIR(status.st_mode):
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), here)
-        else:
-            done.append(name)
-    return "/".join(done)
+    way = RootedWay(root, path)
+    os.close(way.end())
+    return way.path
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from typing import BinaryIO, Final
 
 from msgspec import Struct
 
+from rootless_build.files.way import MOST_LINKS, ConfinedWay
 from rootless_build.model.errors import BundlesError, HostError
 from rootless_build.model.text import shell_quoted, shown
 
@@ -26,10 +27,8 @@ CHUNK: Final = 1024 * 1024
 """Bytes read at a time: no file is ever held in memory whole."""
 MOST: Final = 50_000
 """Files, links and directories that are looked at in bundles which anybody may have written to."""
-_MOST_LINKS: Final = 40  # as the kernel's
 _MOST_OPEN: Final = 32
 _PATH_MAX: Final = 4096  # linux/limits.h
-_NAMED: Final = os.O_PATH | os.O_NOFOLLOW
 
 
 class Entry(Struct, frozen=True):
@@ -241,7 +240,7 @@ def open_inside(root: Path, path: str) -> BinaryIO:
     PermissionError, or OSError with the reason in `strerror` when the path leads out of the tree
     or to something else than a regular file.
     """
-    return _opened_file(root, path, _MOST_LINKS)
+    return _opened_file(root, path, MOST_LINKS)
 
 
 def open_itself(root: Path, path: str) -> BinaryIO:
@@ -251,7 +250,7 @@ def open_itself(root: Path, path: str) -> BinaryIO:
 
 def _opened_file(root: Path, path: str, most_links: int) -> BinaryIO:
     try:
-        found = _found_inside(root, path, most_links)
+        found = ConfinedWay(root, path, most_links).end()
         try:
             if not stat.S_ISREG(os.fstat(found).st_mode):
                 raise OSError(errno.ENOTSUP, "is not a regular file")
@@ -261,92 +260,6 @@ def _opened_file(root: Path, path: str, most_links: int) -> BinaryIO:
     except PermissionError as error:
         raise PermissionError(error.errno, error.strerror, str(root / path)) from error
     return open(descriptor, "rb", buffering=0)  # a descriptor has no path
-
-
-def _found_inside(root: Path, path: str, most_links: int) -> int:
-    """A descriptor, with O_PATH, of what a path in the tree leads to, links followed inside."""
-    way = _Way(root, path, most_links)
-    try:
-        while way.left:
-            found = way.step()
-            if found is not None:
-                return found
-        return os.dup(way.here)
-    finally:
-        os.close(way.here)
-
-
-class _Way:
-    """A way through a tree. `left` are the names still to go, the next one last; `here` is a
-    descriptor of the directory that it has come to.
-    """
-
-    def __init__(self, root: Path, path: str, most_links: int) -> None:
-        self._root = root
-        self._above: list[str] = []
-        self._links = most_links
-        self.left = path.split("/")[::-1]
-        self.here = _directory(root)
-
-    def step(self) -> int | None:
-        """Go to the next name. Returns a descriptor of what it is at the end of the way."""
-        name = self.left.pop()
-        if name == "..":
-            self._up()
-        elif name not in {"", "."}:
-            found = os.open(name, _NAMED, dir_fd=self.here)
-            mode = os.fstat(found).st_mode
-            if stat.S_ISDIR(mode):
-                self._go(found)
-                self._above.append(name)
-            elif not stat.S_ISLNK(mode) and not any(self.left):
-                return found
-            else:
-                os.close(found)
-                self._follow(name, mode)
-        return None
-
-    def _follow(self, link: str, mode: int) -> None:
-        self._links -= 1
-        if not stat.S_ISLNK(mode):
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        if self._links < 0:
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-        text = os.readlink(link, dir_fd=self.here)
-        if text.startswith("/"):
-            text = _relative(self._root, text)
-            self._above.clear()
-            self._go(_directory(self._root))
-        self.left += text.split("/")[::-1]
-
-    def _up(self) -> None:
-        """To where it came from: the kernel's `..` is where somebody has moved the directory to."""
-        if not self._above:
-            raise _outside()
-        self._above.pop()
-        self._go(_directory(self._root))
-        for name in self._above:
-            self._go(os.open(name, _NAMED | os.O_DIRECTORY, dir_fd=self.here))
-
-    def _go(self, descriptor: int) -> None:
-        os.close(self.here)
-        self.here = descriptor
-
-
-def _directory(root: Path) -> int:
-    return os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
-
-
-def _relative(root: Path, text: str) -> str:
-    """An absolute link's text, relative to the tree that it leads to."""
-    top = f"{root}".rstrip("/")
-    if text == top or text.startswith(f"{top}/"):
-        return text[len(top) :]
-    raise _outside()
-
-
-def _outside() -> OSError:
-    return OSError(errno.EXDEV, "leads out of the bundles")
 
 
 @contextmanager
