@@ -39,8 +39,8 @@ def project() -> Iterator[Path]:
 def plan(project: Path, line: str, *more: str) -> tuple[int, str]:
     """A process of its own: its modules are where only root may read them, if they are here."""
     (project / "Makefile").write_text(f"all:\n\t{line}\n")
-    command = (sys.executable, "-m", "rootless_build", "-C", str(project), "plan")
-    command = (*command, "--no-sandbox", *more)
+    command: tuple[str, ...] = (sys.executable, "-m", "rootless_build", "-C", str(project))
+    command = (*command, "plan", "--no-sandbox", *more)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
