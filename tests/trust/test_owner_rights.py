@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from rootless_build.files import as_owner
+
 USER = 12345
 SECRET = "OF_ROOT"
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs files of two users")
@@ -91,6 +93,15 @@ def test_roots_own_project_is_read_with_roots_rights(private: Path, line: str) -
     (private / "Dockerfile").write_text("FROM x\n")
     status, said = plan(private, line.format("file"))
     assert status == 0, said
+
+
+def test_nothing_is_read_where_the_call_that_takes_the_rights_is_unknown(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(as_owner, "_CALLS", {})
+    monkeypatch.setattr(as_owner, "_GENERIC", (100_000,) * 3)
+    with pytest.raises(OSError, match="not implemented"):
+        as_owner.read_as_owner(project, lambda: pytest.fail("it was read"))
 
 
 def test_the_rights_are_one_threads(project: Path, private: Path) -> None:
