@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from rootless_build.files.tree import remove
 from rootless_build.process import identities
 
 
@@ -29,9 +30,6 @@ def private_directory(
 
 def discard(tree: Path) -> None:
     """Remove a tree as far as that can be done; what is left is no error."""
-    # Most runs that only look at a plan have no use for all of `bundles`.
-    from rootless_build.files.tree import remove  # noqa: PLC0415
-
     with contextlib.suppress(OSError):
         remove(tree)
 
