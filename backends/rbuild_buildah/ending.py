@@ -11,7 +11,9 @@ status is buildah's own, but 1 stands for a signal and for a command that could 
   a terminal the runtime's log, which else is in that line, stands before it;
 - `Error: …` alone.
 
-In a chroot on a terminal all but the last two lines come on the terminal itself.
+In a chroot on a terminal all but the last two lines come on the terminal itself; there the second
+half of a failed start, `process exited with error: exec: not started`, is lost about once in 30
+times on a loaded machine.
 
 They follow what the command wrote last, on the same line if that had no newline.
 """
@@ -68,10 +70,13 @@ _REFUSED: Final = re.compile(
     # crun 1.14.1; 1.21 and 1.28
     r"|open executable: |the path `.*` (?:exists but it is not executable|is not a regular file)"
 )
+_NEVER_STARTED: Final = b"process exited with error: exec: not started"
 _IN_CHROOT: Final = b"subprocess exited with status "
 _SHOWN_LAST: Final = re.compile(
-    rb"(?:^|\n)(?:subprocess exited on " + _SIGNAL + rb"\n"
-    rb"|process failed to start with error: [^\n]*process exited with error: exec: not started)\Z"
+    rb"(?:^|\n)(?:subprocess exited on (?P<signal>" + _SIGNAL + rb")\n"
+    rb"|process failed to start with error: (?:fork/)?exec[^\n]*?(?P<half>"
+    + re.escape(_NEVER_STARTED)
+    + rb")?)\Z"
 )
 
 
@@ -144,8 +149,9 @@ class OnScreen(ForwardingReporter):
         # buildah begins with a NUL, which not every terminal's end passes on.
         shown = self._last.replace(b"\r\n", b"\n").replace(b"\0", b"")
         # What a command wrote itself is followed by buildah's own line, whatever it says.
-        if said.startswith(_IN_CHROOT) and _SHOWN_LAST.search(shown):
-            said = shown + said
+        if said.startswith(_IN_CHROOT) and (match := _SHOWN_LAST.search(shown)):
+            lost = match["signal"] is None and match["half"] is None
+            said = shown + (_NEVER_STARTED if lost else b"") + said
         return read_ending(status, said, started=False).exit
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rbuild_buildah.ending import Output, read_ending
+from rbuild_buildah.ending import OnScreen, Output, read_ending
 from rootless_build.backend.api import Exit
 from rootless_build.model.events import Event, OutputLine, StepReporter
 
@@ -117,6 +117,28 @@ def test_why_a_command_did_not_start(reason: str, status: int, command: str, net
 )
 def test_why_a_command_did_not_start_in_a_chroot(reason: str, status: int) -> None:
     assert shown(1, CHROOT_REFUSED.format(reason)) == (Exit(status, reason), b"")
+
+
+def on_screen(status: int, written: bytes, said: bytes) -> Exit:
+    """The exit of a command in a chroot on a terminal, on which `written` came last."""
+    screen = OnScreen(StepReporter(lambda _event: None, 1))
+    screen.screen(written)
+    return screen.end(status, said)
+
+
+@pytest.mark.parametrize("half", [b"process exited with error: exec: not started", b""])
+def test_on_a_terminal_half_of_a_failed_start_may_be_lost(half: bytes) -> None:
+    """Seen once in 30 times with buildah 1.28.2 on a machine with more to do than cores."""
+    reason = 'exec: "no-such-command": executable file not found in $PATH'
+    written = b"\0process failed to start with error: " + reason.encode() + half
+    assert on_screen(1, written, CHROOT_ONCE.format(1).encode()) == Exit(127, reason)
+
+
+@pytest.mark.parametrize(
+    "written", [b"", b"process failed to start with error: of mine", b"exec: not started\r\n"]
+)
+def test_on_a_terminal_what_a_command_wrote_last_is_its_own(written: bytes) -> None:
+    assert on_screen(1, written, CHROOT_ONCE.format(1).encode()) == Exit(1)
 
 
 # buildah 1.33.7, 1.39.3 and 1.43.2 with crun 1.14.1, 1.21 and 1.28
