@@ -1,0 +1,133 @@
+"""The maker of layers, asked from rbuild's own process: a worker in the engine's user namespace."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import tempfile
+from typing import IO, Final, Self, cast
+
+from rootless_build.backend.api import UserNamespace
+from rootless_build.images.layers.request import (
+    Changed,
+    Failed,
+    Layer,
+    LayersRequest,
+    Made,
+    Refused,
+    read_answer,
+    request_line,
+)
+from rootless_build.model.errors import RbuildError
+from rootless_build.model.text import shown
+from rootless_build.process import programs
+
+_WORKER: Final = "rootless_build.images.layers.worker"
+
+
+class LayerRefusedError(RbuildError):
+    """An operation, counted from 0, that BuildKit would refuse too; `message` says why."""
+
+    code = "layer-refused"
+
+    def __init__(self, operation: int, message: str) -> None:
+        super().__init__(message)
+        self.operation = operation
+
+
+class SourceChangedError(RbuildError):
+    """A file of a source changed while an operation, counted from 0, read it."""
+
+    code = "source-changed"
+
+    def __init__(self, operation: int, path: str) -> None:
+        super().__init__(f"{shown(path)} changed while it was copied", hint="build again")
+        self.operation = operation
+        self.path = path
+
+
+class LayerMaker:
+    """A context with a process that makes layers; it starts with the first request."""
+
+    def __init__(self, namespace: UserNamespace) -> None:
+        self._namespace = namespace
+        self._worker: _Worker | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._worker is not None:
+            self._worker.end()
+            self._worker = None
+
+    def make(self, request: LayersRequest) -> tuple[Layer, ...]:
+        """The layers of a request, their tars in its output.
+
+        Raises LayerRefusedError, SourceChangedError, and RbuildError where the host will not.
+        """
+        if self._worker is None:
+            self._worker = _Worker(self._namespace)
+        answer = read_answer(self._worker.ask(request_line(request)))
+        match answer:
+            case Made(layers):
+                return layers
+            case Refused(operation, message):
+                raise LayerRefusedError(operation, message)
+            case Changed(operation, path):
+                raise SourceChangedError(operation, path)
+            case Failed(message):
+                raise RbuildError(f"the layer could not be made: {message}")
+
+
+class _Worker:
+    """The process: a line of JSON in, a line of JSON out. What else it says is kept in a file."""
+
+    def __init__(self, namespace: UserNamespace) -> None:
+        # -P: the directory that rbuild was started in is a project's, and has no modules of ours.
+        argv = [*namespace.command, sys.executable, "-P", "-m", _WORKER]
+        with contextlib.ExitStack() as opened:
+            self._errors = opened.enter_context(tempfile.TemporaryFile())
+            self._process = cast(
+                "subprocess.Popen[bytes]",
+                programs.start(
+                    argv,
+                    environment=dict(namespace.environment),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=self._errors,
+                ),
+            )
+            opened.pop_all()
+        # Both were asked for.
+        self._input = cast("IO[bytes]", self._process.stdin)
+        self._output = cast("IO[bytes]", self._process.stdout)
+
+    def ask(self, line: bytes) -> bytes:
+        try:
+            self._input.write(line)
+            self._input.flush()
+            answer = self._output.readline()
+        except BrokenPipeError:
+            answer = b""
+        if not answer.endswith(b"\n"):
+            raise self._died()
+        return answer
+
+    def _died(self) -> RbuildError:
+        self._process.wait()
+        status = self._process.returncode
+        self._errors.seek(0)
+        words = self._errors.read().decode(errors="replace")
+        how = f"signal {-status}" if status < 0 else f"status {status}"
+        message = f"the process that makes layers ended with {how}"
+        return RbuildError(message, engine_words=words)
+
+    def end(self) -> None:
+        """It ends by itself when nobody can ask any more; one that is at work is stopped."""
+        with contextlib.suppress(BrokenPipeError):
+            self._input.close()
+        programs.end(self._process)
+        self._output.close()
+        self._errors.close()

@@ -1,0 +1,188 @@
+"""What is asked of the maker of layers, and what it answers, as data: JSON in and out.
+
+A request has one operation for each layer, in order: each sees the image with the layers before it.
+Its tar is `NUMBER.tar` in the request's `output`, NUMBER counted from 0.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from rootless_build.model.structs import from_data
+
+T = TypeVar("T")
+
+
+class Directory(msgspec.Struct, frozen=True, tag=True):
+    """A source in a directory of the host, `path` as it is written: a build context, a named one,
+    a checkout of git. Its files become root's.
+
+    `ignored` are the lines of its ignore file, as `patterns.ignore_lines` gives them. `modified` is
+    the time of all files, in seconds, where those in the directory mean nothing.
+    """
+
+    root: Path
+    path: str
+    ignored: tuple[str, ...] = ()
+    modified: int | None = None
+
+
+class ImageFiles(msgspec.Struct, frozen=True, tag=True):
+    """A source in an image or a stage, `path` as it is written. Owners are kept.
+
+    `layers` are the directories in which the engine keeps its layers, the top one first.
+    """
+
+    layers: tuple[Path, ...]
+    path: str
+
+
+class Inline(msgspec.Struct, frozen=True, tag=True):
+    """A heredoc: what becomes of its name and its lines when all is expanded."""
+
+    name: str
+    content: bytes
+
+
+class Downloaded(msgspec.Struct, frozen=True, tag=True):
+    """What ADD has fetched from a URL into a file of the host.
+
+    `name` is what it is called. `modified` is what the server said, in seconds since 1970.
+    """
+
+    file: Path
+    name: str
+    modified: int | None = None
+
+
+Source = Directory | ImageFiles | Inline | Downloaded
+"""One source of a COPY or an ADD."""
+
+
+class Copying(msgspec.Struct, frozen=True, tag=True):
+    """A COPY, or an ADD, with its sources in the order in which BuildKit takes them: heredocs last.
+
+    `destination` is absolute; a slash, or `/.`, at its end is kept. `chown` and `chmod` are as
+    written, expanded, and empty where there are none. `unpack` is what `--unpack` says.
+    """
+
+    sources: tuple[Source, ...]
+    destination: str
+    add: bool = False
+    unpack: bool | None = None
+    link: bool = False
+    parents: bool = False
+    exclude: tuple[str, ...] = ()
+    chown: str = ""
+    chmod: str = ""
+
+
+class WorkingDirectory(msgspec.Struct, frozen=True, tag=True):
+    """A WORKDIR: an absolute path, which is made where there is nothing.
+
+    `owner` is what the last USER says, empty for none.
+    """
+
+    path: str
+    owner: str = ""
+
+
+Operation = Copying | WorkingDirectory
+
+
+class LayersRequest(msgspec.Struct, frozen=True):
+    """The layers that are to be made.
+
+    `base` are the directories of the layers of the image that they come upon, the top one first;
+    there are none for `scratch`. `output` is an existing directory. `epoch` is SOURCE_DATE_EPOCH:
+    the time of what has none of its own, in seconds since 1970.
+    """
+
+    base: tuple[Path, ...]
+    operations: tuple[Operation, ...]
+    output: Path
+    epoch: int | None = None
+
+
+class Layer(msgspec.Struct, frozen=True):
+    """A layer that was made. `digest` is the sha256, in hex, of its tar, which is its diff id.
+
+    `empty`: it changes nothing; the tar is there all the same, with no entry in it.
+    """
+
+    digest: str
+    size: int
+    entries: int = 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether the layer changes nothing."""
+        return not self.entries
+
+
+class Made(msgspec.Struct, frozen=True, tag=True):
+    """The layers, one for each operation."""
+
+    layers: tuple[Layer, ...]
+
+
+class Refused(msgspec.Struct, frozen=True, tag=True):
+    """An operation, counted from 0, that BuildKit would refuse too, and why."""
+
+    operation: int
+    message: str
+
+
+class Changed(msgspec.Struct, frozen=True, tag=True):
+    """A file changed while it was read."""
+
+    operation: int
+    path: str
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """What the operating system would not do, and what for."""
+
+    message: str
+
+
+Answer = Made | Refused | Changed | Failed
+
+
+class _Answered(msgspec.Struct, frozen=True):
+    """Converting takes one class, not several."""
+
+    answer: Answer
+
+
+def request_line(request: LayersRequest) -> bytes:
+    """A request as one line of JSON."""
+    return _line(request)
+
+
+def read_request(line: bytes) -> LayersRequest:
+    """What `request_line` wrote. Raises ValueError."""
+    return _read(line, LayersRequest)
+
+
+def answer_line(answer: Answer) -> bytes:
+    """An answer as one line of JSON."""
+    return _line(_Answered(answer))
+
+
+def read_answer(line: bytes) -> Answer:
+    """What `answer_line` wrote. Raises ValueError."""
+    return _read(line, _Answered).answer
+
+
+def _line(data: msgspec.Struct) -> bytes:
+    # msgspec's own JSON has no place for names that are not UTF-8.
+    return json.dumps(msgspec.to_builtins(data, enc_hook=str)).encode() + b"\n"
+
+
+def _read(line: bytes, kind: type[T]) -> T:
+    return from_data(json.loads(line), kind)
