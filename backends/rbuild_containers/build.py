@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import chain
+from pathlib import Path
 
 from rbuild_containers.flags import build_limits
 from rbuild_containers.working import marks
@@ -15,6 +16,7 @@ from rootless_build.backend import (
     BuildOutput,
     EngineSettings,
     UnsupportedError,
+    build_files,
     platforms,
 )
 
@@ -33,7 +35,7 @@ def build_arguments(step: BuildImage, settings: EngineSettings) -> tuple[str, ..
 
 
 def _options(step: BuildImage, settings: EngineSettings) -> Iterator[str]:
-    yield from _containerfile(step)
+    yield from _files(build_files.containerfile(step))
     # The OCI format has no SHELL, ONBUILD and HEALTHCHECK: the engines drop them with a warning.
     yield from ("--format", "docker")
     # The engines hand the host's proxy variables to RUN unless told not to.
@@ -75,15 +77,9 @@ def _options(step: BuildImage, settings: EngineSettings) -> Iterator[str]:
         yield from ("--iidfile", str(step.image_id_file))
 
 
-def _containerfile(step: BuildImage) -> Iterator[str]:
-    file = step.containerfile
-    if file is None:
-        # Where both exist the engines take Containerfile, docker takes Dockerfile.
-        file = step.context / "Dockerfile"
-        if not file.is_file():
-            return
+def _files(file: Path) -> Iterator[str]:
     yield from ("--file", str(file))
-    ignore = file.with_name(file.name + ".dockerignore")
+    ignore = build_files.own_ignore_file(file)
     if ignore.is_file():
         yield from ("--ignorefile", str(ignore))
 

@@ -11,10 +11,9 @@ import contextlib
 import os
 import signal
 from collections import defaultdict
-from pathlib import Path
 
 from rbuild_containers.build_log import BuildLog
-from rootless_build.backend import programs
+from rootless_build.backend import proc, programs
 
 _RUNTIME_CHILD = b"buildah-"
 """How buildah's children name themselves: buildah-oci-runtime, buildah-chroot-runtime."""
@@ -37,19 +36,16 @@ def end_build(log: BuildLog) -> programs.AskToEnd:
 def _end_instruction(pid: int) -> None:
     for child in _descendants(pid):
         with contextlib.suppress(OSError):
-            if Path(f"/proc/{child}/cmdline").read_bytes().startswith(_RUNTIME_CHILD):
+            if b"".join(proc.command_line(child)[:1]).startswith(_RUNTIME_CHILD):
                 os.kill(child, signal.SIGTERM)
                 return
 
 
 def _descendants(pid: int) -> list[int]:
     children: dict[int, list[int]] = defaultdict(list)
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            with contextlib.suppress(OSError):
-                # The name in parentheses may hold anything: the parent's id is second after it.
-                parent = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[1]
-                children[int(parent)].append(int(entry.name))
+    for process in proc.processes():
+        with contextlib.suppress(OSError):
+            children[proc.stat(process).parent].append(process)
     found: list[int] = []
     generation = [pid]
     while generation:

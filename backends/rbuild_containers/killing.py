@@ -7,9 +7,10 @@ import os
 import select
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+from rootless_build.backend import proc
 
 _ROUNDS: Final = 20
 """A process can fork while the list is being read."""
@@ -25,7 +26,7 @@ def kill_containing(marker: str, *, mounted_at: str | None = None) -> None:
     for _ in range(_ROUNDS):
         with contextlib.ExitStack() as stack:
             ending = []
-            for pid in _all():
+            for pid in proc.processes():
                 if not _has(pid, marker, mounted_at):
                     continue
                 with contextlib.suppress(ProcessLookupError):
@@ -42,11 +43,7 @@ def kill_containing(marker: str, *, mounted_at: str | None = None) -> None:
 
 def is_mounted(marker: str) -> bool:
     """Whether a process of this user's has `marker` in its mount table."""
-    return any(_has(pid, marker, None) for pid in _all())
-
-
-def _all() -> Iterator[int]:
-    return (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
+    return any(_has(pid, marker, None) for pid in proc.processes())
 
 
 def _has(pid: int, marker: str, mounted_at: str | None) -> bool:

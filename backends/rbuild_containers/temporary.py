@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from rootless_build.backend import BuildImage, RbuildError, identities
+from rootless_build.backend import BuildImage, RbuildError, build_files, identities
 
 _TEMPORARY: Final = "/var/tmp"  # noqa: S108 - the engines' own; directories of mkdtemp(3) in it
 _BUNDLE: Final = "buildah[0-9]*"
@@ -80,10 +80,6 @@ def own_bundles() -> set[str]:
 
 
 def _has_cache_mounts(step: BuildImage) -> bool:
-    file = step.containerfile
-    names = [file] if file else [step.context / name for name in ("Dockerfile", "Containerfile")]
-    for name in names:
-        with contextlib.suppress(OSError):
-            if _CACHE_MOUNT in name.read_text(errors="replace"):
-                return True
+    with contextlib.suppress(OSError):
+        return _CACHE_MOUNT in build_files.containerfile(step).read_text(errors="replace")
     return False

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum
-from pathlib import Path
 
 from rbuild_containers.flags import build_limits
 from rbuild_docker.run_arguments import record
-from rootless_build.backend import BuildImage, BuildOutput, PullPolicy, UnsupportedError
+from rootless_build.backend import (
+    BuildImage,
+    BuildOutput,
+    PullPolicy,
+    UnsupportedError,
+    build_files,
+)
 
 EXPORTERS = ("local", "tar")
 """Build outputs that are files; the others are images in the daemon's storage."""
@@ -60,8 +65,8 @@ def _refuse(step: BuildImage, builder: Builder) -> None:
 
 def _options(step: BuildImage, network: str | None, builder: Builder) -> Iterator[str]:
     classic = builder is Builder.CLASSIC
-    file = containerfile(step)
-    if file is not None:
+    file = build_files.containerfile(step)
+    if step.containerfile is not None or file.name != "Dockerfile":
         yield f"--file={file}"
     if step.pull is PullPolicy.ALWAYS:
         yield "--pull"
@@ -93,14 +98,6 @@ def _options(step: BuildImage, network: str | None, builder: Builder) -> Iterato
         for value in values:
             yield from (option, value)
     yield from (f"{option}={value}" for option, value in build_limits(step.limits))
-
-
-def containerfile(step: BuildImage) -> Path | None:
-    """The file to name, None for docker's own choice: `Dockerfile` in the context."""
-    other = step.context / "Containerfile"
-    if step.containerfile is None and not (step.context / "Dockerfile").exists() and other.exists():
-        return other
-    return step.containerfile
 
 
 def _in_storage(output: BuildOutput) -> bool:

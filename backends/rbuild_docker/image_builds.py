@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from rbuild_docker.build_arguments import EXPORTERS, Builder, build_arguments, containerfile
+from rbuild_docker.build_arguments import EXPORTERS, Builder, build_arguments
 from rbuild_docker.build_log import BuildLog
 from rbuild_docker.buildkit_log import BuildKitLog
 from rbuild_docker.classic_log import ClassicLog
@@ -21,6 +21,7 @@ from rootless_build.backend import (
     PullPolicy,
     StepReporter,
     UnsupportedError,
+    build_files,
     programs,
 )
 
@@ -84,7 +85,7 @@ def build(
 
 
 def _check_containerfile(step: BuildImage) -> None:
-    file = containerfile(step) or step.context / "Dockerfile"
+    file = build_files.containerfile(step)
     if not file.exists():
         # BuildKit names a directory of its own instead.
         name = step.tags[0] if step.tags else str(step.context)
@@ -96,9 +97,8 @@ def _notices(step: BuildImage, builder: Builder, reporter: StepReporter) -> None
     if step.pull is PullPolicy.NEVER:
         text = "docker build can't be kept from pulling a base image that is not in storage"
         reporter.notice("pull-never", text, Level.DETAIL)
-    file = containerfile(step)
-    ignore = file.with_name(f"{file.name}.dockerignore") if file else None
-    if builder is Builder.CLASSIC and ignore and ignore.exists():
+    ignore = build_files.own_ignore_file(build_files.containerfile(step))
+    if builder is Builder.CLASSIC and ignore.exists():
         text = f"docker's classic builder reads no {ignore.name}, only .dockerignore"
         reporter.notice("dockerignore", text, Level.WARNING)
 

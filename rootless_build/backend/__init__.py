@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rootless_build.model import references as references
     from rootless_build.model import text as text
     from rootless_build.process import identities as identities
+    from rootless_build.process import proc as proc
     from rootless_build.process import programs as programs
     from rootless_build.process import terminal as terminal
     from rootless_build.process import user_directories as user_directories
@@ -33,6 +34,7 @@ _HELPERS: Final = MappingProxyType(
         "archives": "rootless_build.files.archives",
         "identities": "rootless_build.process.identities",
         "platforms": "rootless_build.model.platforms",
+        "proc": "rootless_build.process.proc",
         "programs": "rootless_build.process.programs",
         "references": "rootless_build.model.references",
         "replacing": "rootless_build.files.replacing",

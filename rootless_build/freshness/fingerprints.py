@@ -19,6 +19,7 @@ from typing import Final
 from msgspec import Struct
 
 from rootless_build.backend.api import LABEL_PREFIX, Image
+from rootless_build.backend.build_files import containerfile
 from rootless_build.files import plain
 from rootless_build.freshness.ignore import Rules
 from rootless_build.freshness.index import Index
@@ -178,21 +179,6 @@ def identity(image: Image) -> str:
         sorted(image.volumes),
     )
     return hashlib.sha256(json.dumps(seen).encode()).hexdigest()
-
-
-def containerfile(step: BuildImage) -> Path:
-    """The containerfile of a build, whether it is there or not."""
-    if step.containerfile is not None:
-        return step.containerfile
-    named = [step.context / name for name in ("Dockerfile", "Containerfile")]
-    return next((file for file in named if file.is_file()), named[0])
-
-
-def own_ignore_file(step: BuildImage) -> Path | None:
-    """The ignore file that the containerfile has of its own, where it is there."""
-    file = containerfile(step)
-    own = file.with_name(f"{file.name}.dockerignore")
-    return own if os.path.lexists(own) else None
 
 
 def stored_contexts(step: BuildImage) -> Iterator[str]:

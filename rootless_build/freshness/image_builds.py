@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from rootless_build.backend.api import Engine, Image, ImageLabel
+from rootless_build.backend.build_files import containerfile, own_ignore_file
 from rootless_build.backend.prefetch import ImageSearch
 from rootless_build.files import plain
 from rootless_build.freshness import fingerprints
@@ -116,15 +118,15 @@ class ImageFreshness:
 
     def _why_copies_unknown(self, step: BuildImage) -> str:
         """Why nobody knows which files the classic builder copies; empty where one does."""
-        own = fingerprints.own_ignore_file(step)
-        if not self._classic or own is None:
+        own = own_ignore_file(containerfile(step))
+        if not self._classic or not os.path.lexists(own):
             return ""
         return f"docker's classic builder reads no {own.name}, and copies what that leaves out"
 
     def _bases(self, step: BuildImage) -> tuple[str, ...] | Unknown:
         """The images that a build needs from outside."""
         try:
-            text = plain.content(fingerprints.containerfile(step))
+            text = plain.content(containerfile(step))
         except OSError:
             return Unknown("it has no containerfile that can be read")
         about = (step.build_args, step.target, step.platforms, step.build_contexts)
@@ -291,7 +293,7 @@ def _record_key(step: BuildImage) -> str:
     """What a build is on record under."""
     if step.outputs:
         about = [
-            str(fingerprints.containerfile(step)),
+            str(containerfile(step)),
             step.target,
             *(o.attributes for o in step.outputs),
         ]

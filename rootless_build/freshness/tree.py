@@ -22,7 +22,7 @@ from rootless_build.freshness.filesystems import FileSystems
 from rootless_build.freshness.ignore import Rules
 from rootless_build.freshness.index import DIGEST, NUMBERS, RACY, Directory, Index, forget, pack
 from rootless_build.process import identities
-from rootless_build.process.umask import umask
+from rootless_build.process.proc import umask
 
 _CHUNK: Final = 1024 * 1024
 _XATTRS: Final = ("security.capability", "security.ima", "user.", "system.")

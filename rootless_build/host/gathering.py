@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build.host.facts import Account, Cgroups, Facts, Namespaces, Range
-from rootless_build.process import mount_table, user_directories
+from rootless_build.process import mount_table, proc, user_directories
 from rootless_build.process.programs import which
 
 Mounts = tuple[tuple[Path, str, frozenset[str]], ...]
@@ -53,7 +53,7 @@ def gather(environment: Mapping[str, str]) -> Facts:
         tun=_usable(Path("/dev/net/tun")),
         fuse=_usable(Path("/dev/fuse")),
         session_bus=_session_bus(environment, runtime),
-        selinux=first_line(Path("/sys/fs/selinux/enforce")) == "1",
+        selinux=proc.first_line(Path("/sys/fs/selinux/enforce")) == "1",
         runtime_directory=runtime,
         config_directory=config,
         data_directory=data,
@@ -77,26 +77,12 @@ def _hard(limit: int) -> int | None:
 
 def _hard_processes() -> int | None:
     """podman 4.3.1 lowers its own limit to kernel.pid_max before it starts a container."""
-    limits = (_hard(resource.RLIMIT_NPROC), _number(Path("/proc/sys/kernel/pid_max")))
+    limits = (_hard(resource.RLIMIT_NPROC), proc.number("kernel/pid_max"))
     return min((limit for limit in limits if limit is not None), default=None)
 
 
 def _usable(device: Path) -> bool:
     return os.access(device, os.R_OK | os.W_OK)
-
-
-def first_line(path: Path) -> str:
-    """The first line of a file; empty where it can't be read."""
-    try:
-        with path.open(errors="replace") as lines:
-            return lines.readline().strip()
-    except OSError:
-        return ""
-
-
-def _number(path: Path) -> int | None:
-    words = first_line(path)
-    return int(words) if words.isdigit() else None
 
 
 def _kernel(release: str) -> tuple[int, int]:
@@ -183,7 +169,7 @@ def _account(uid: int) -> Account:
         name = pwd.getpwuid(uid).pw_name
     except KeyError:
         name = ""
-    status = _status()
+    status = proc.status()
     all_uids, all_gids = _ranges(Path("/etc/subuid")), _ranges(Path("/etc/subgid"))
     subuids, others = _ours(all_uids, {name, str(uid)})
     subgids, more = _ours(all_gids, {name, str(uid)})
@@ -210,14 +196,6 @@ def _ignores_owners(config: Path) -> bool:
             setting = re.compile(r'^\s*ignore_chown_errors\s*=\s*"?true', re.MULTILINE)
             return setting.search(path.read_text(errors="replace")) is not None
     return False
-
-
-def _status() -> dict[str, str]:
-    try:
-        lines = Path("/proc/self/status").read_text(errors="replace").splitlines()
-    except OSError:
-        return {}
-    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
 def _ranges(path: Path) -> tuple[tuple[str, Range], ...] | None:
@@ -279,11 +257,10 @@ def _is_privileged(program: str) -> bool:
 
 
 def _namespaces() -> Namespaces:
-    kernel = Path("/proc/sys/kernel")
     return Namespaces(
-        maximum=_number(Path("/proc/sys/user/max_user_namespaces")),
-        unprivileged=first_line(kernel / "unprivileged_userns_clone") != "0",
-        apparmor=first_line(kernel / "apparmor_restrict_unprivileged_userns") == "1",
+        maximum=proc.number("user/max_user_namespaces"),
+        unprivileged=proc.setting("kernel/unprivileged_userns_clone") != "0",
+        apparmor=proc.setting("kernel/apparmor_restrict_unprivileged_userns") == "1",
         profiles=_exempt(),
     )
 

@@ -27,9 +27,10 @@ from rootless_build.host.facts import (
     Role,
     Surroundings,
 )
-from rootless_build.host.gathering import Mounts, filesystem, first_line, mounts
+from rootless_build.host.gathering import Mounts, filesystem, mounts
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.structs import replace
+from rootless_build.process import proc
 from rootless_build.process.programs import capture, which
 from rootless_build.process.sandbox import Sandbox
 
@@ -74,7 +75,7 @@ def survey(
         configuration=files,
         delegated=read("control groups", lambda: _delegated_controllers(facts.uid), None),
         lingers=read("lingering", lambda: _lingers(facts.account.name), None),
-        apparmor=first_line(Path("/sys/module/apparmor/parameters/enabled")) == "Y",
+        apparmor=proc.first_line(Path("/sys/module/apparmor/parameters/enabled")) == "Y",
         makefile=any((project / name).is_file() for name in _MAKEFILES),
         now=int(time.time()),
         encoding=sys.getfilesystemencoding(),
@@ -105,7 +106,7 @@ def _refusal(facts: Facts) -> str:
 
 
 def _surroundings(environment: Mapping[str, str]) -> Surroundings:
-    release = first_line(Path("/proc/sys/kernel/osrelease")).lower()
+    release = proc.setting("kernel/osrelease").lower()
     if "microsoft" in release:
         return Surroundings.WSL2 if "wsl2" in release else Surroundings.WSL1
     if "KUBERNETES_SERVICE_HOST" in environment:
@@ -185,7 +186,7 @@ def _foreign(directory: Path, uid: int) -> Path | None:
 def _delegated_controllers(uid: int) -> tuple[str, ...] | None:
     slices = Path("/sys/fs/cgroup/user.slice", f"user-{uid}.slice")
     controllers = slices / f"user@{uid}.service" / "cgroup.controllers"
-    return tuple(first_line(controllers).split()) if controllers.exists() else None
+    return tuple(proc.first_line(controllers).split()) if controllers.exists() else None
 
 
 def _lingers(name: str) -> bool | None:
@@ -197,16 +198,13 @@ def _lingers(name: str) -> bool | None:
 def _leftovers(uid: int) -> tuple[Leftover, ...]:
     """Engine services that rbuild started and that now belong to nobody."""
     found = []
-    for process in Path("/proc").iterdir():
-        if not process.name.isdigit():
-            continue
+    for process in proc.processes():
         try:
-            if process.stat().st_uid != uid:
+            if proc.owner(process) != uid or proc.stat(process).parent != 1:
                 continue
-            words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
-            parent = (process / "stat").read_text(errors="replace").rpartition(")")[2].split()[1]
+            words = [word.decode(errors="replace") for word in proc.command_line(process)]
         except OSError:
             continue
-        if parent == "1" and "service" in words and any("/rbuild-" in word for word in words):
-            found.append(Leftover(int(process.name), " ".join(words).strip()))
+        if "service" in words and any("/rbuild-" in word for word in words):
+            found.append(Leftover(process, " ".join(words).strip()))
     return tuple(found)

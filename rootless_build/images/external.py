@@ -6,8 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from rootless_build.files import plain
-from rootless_build.images.containerfile import file
+from rootless_build.images.containerfile.file import text_of
 from rootless_build.images.containerfile.parser import parse
 from rootless_build.images.containerfile.stages import Given, Stage, earlier, split
 from rootless_build.model import platforms
@@ -41,7 +40,7 @@ def external_images(step: BuildImage) -> ExternalImages:
     so is everything when there is no readable containerfile: the engine says it better.
     """
     try:
-        text = _text(step)
+        text = text_of(step)
     except OSError:
         return ExternalImages((), complete=False)
     platform = step.platforms[0] if len(step.platforms) == 1 else None
@@ -53,13 +52,6 @@ def external_images(step: BuildImage) -> ExternalImages:
     provided = {canonical(name) for name, _ in (*step.build_contexts, *step.substitutes)}
     wanted = _outside(stages, step.target, provided)
     return ExternalImages(tuple(name for name in wanted.names if name != _SCRATCH), wanted.complete)
-
-
-def _text(step: BuildImage) -> str:
-    if step.containerfile_text is not None:
-        return step.containerfile_text
-    path = file.find(step.context, step.containerfile)
-    return plain.text(path, errors="surrogateescape") if path else ""
 
 
 def _outside(stages: tuple[Stage, ...], target: str | None, provided: set[str]) -> ExternalImages:

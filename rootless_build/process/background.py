@@ -6,9 +6,10 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable
-from pathlib import Path
 from threading import Event, Thread
 from typing import Final
+
+from rootless_build.process import proc
 
 _ASKED: Final = 10
 """How many times a program gets SIGTERM, each a tenth of a second after the last; then SIGKILL."""
@@ -38,13 +39,12 @@ class Background:
 
         Where the kernel does not tell which they are, nothing is stopped.
         """
-        children = Path(f"/proc/self/task/{self._thread.native_id}/children")
         attempts = 0
         while not self._done.wait(0.1):
             attempts += 1
             number = signal.SIGTERM if attempts <= _ASKED else signal.SIGKILL
             try:
-                pids = [int(pid) for pid in children.read_text().split()]
+                pids = proc.children_of_thread(self._thread.native_id or 0)
             except OSError:
                 self.wait()
                 return

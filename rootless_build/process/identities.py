@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import select
 import time
-from pathlib import Path
+
+from rootless_build.process import proc
 
 
 def of_this() -> str:
@@ -20,7 +21,7 @@ def of_this() -> str:
 def lives(identity: str) -> bool:
     """Whether the process of that identity is still there."""
     pid, _, start = identity.partition(".")
-    return pid.isdigit() and _start_time(pid) == start
+    return pid.isdigit() and _start_time(int(pid)) == start
 
 
 def private_prefix(of: str | None = None) -> str:
@@ -48,11 +49,10 @@ def await_end(pid: int, seconds: float) -> None:
         os.close(watched)
 
 
-def _start_time(pid: str) -> str | None:
-    """Field 22 of /proc/PID/stat (proc(5)); None when there is no such process."""
+def _start_time(process: proc.Process) -> str | None:
+    """None when there is no such process."""
     try:
-        text = Path("/proc", pid, "stat").read_text(errors="replace")
+        found = proc.stat(process)
     except OSError:
         return None
-    state, *fields = text.rpartition(")")[2].split()
-    return None if state in "ZX" else fields[18]
+    return None if found.has_ended else found.start_time

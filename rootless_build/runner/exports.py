@@ -23,7 +23,7 @@ from rootless_build.model.plan import BuildImage, BuildOutput
 from rootless_build.model.structs import replace
 from rootless_build.model.text import script_joined, script_quoted
 from rootless_build.process import identities
-from rootless_build.process.umask import umask
+from rootless_build.process.proc import umask
 
 _SHOWN_FILE = "/tmp/Dockerfile.inline"  # noqa: S108 - where a person would put it
 

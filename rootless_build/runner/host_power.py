@@ -17,8 +17,8 @@ from typing import Final, TypeVar
 
 from msgspec import Struct
 
-from rootless_build.files import plain, repository
-from rootless_build.images.containerfile import file as containerfile
+from rootless_build.files import repository
+from rootless_build.images.containerfile.file import text_of
 from rootless_build.images.containerfile.parser import parse
 from rootless_build.model import build_secrets
 from rootless_build.model.errors import HostError
@@ -400,9 +400,10 @@ _HARMLESS_IN_BUILD: Final = frozenset(
 
 def _instructions(step: BuildImage, _: _Place) -> _Words:
     """What a containerfile asks for itself, of what engines give only where they are told to."""
-    text = _text(step)
-    if text is None:
-        return
+    try:
+        text = text_of(step)
+    except OSError:
+        return  # the build says it
     for instruction in parse(text).instructions:
         if instruction.keyword != "RUN":
             continue
@@ -413,16 +414,6 @@ def _instructions(step: BuildImage, _: _Place) -> _Words:
             yield f"RUN --network={network}"
         if instruction.flag("device") is not None:
             yield f"RUN --device={instruction.value('device') or ''}"
-
-
-def _text(step: BuildImage) -> str | None:
-    if step.containerfile_text is not None:
-        return step.containerfile_text
-    file = containerfile.find(step.context, step.containerfile)
-    try:
-        return plain.text(file, errors="surrogateescape") if file else None
-    except OSError:
-        return None  # the build says it
 
 
 def _no_words(_: BuildImage, __: _Place) -> _Words:

@@ -35,6 +35,7 @@ from rootless_build.files.replacing import replace_content
 from rootless_build.model.errors import CheckoutBusyError
 from rootless_build.model.structs import from_data, replace
 from rootless_build.process import identities as identity
+from rootless_build.process import proc
 from rootless_build.process.locks import hold, is_held
 
 _RECORD: Final = "record.json"
@@ -315,26 +316,11 @@ def _described(lock: int, runs: Path) -> str:
         for place in runs.glob("*.*")
         if (record := _read(place)) is not None and identity.lives(record.identity)
     }
-    pids = _holders(lock) or list(titles) or ["unknown"]
+    holders = proc.lock_holders(os.fstat(lock).st_ino)
+    pids = [str(pid) for pid in holders if pid != os.getpid()] or list(titles) or ["unknown"]
     return ", ".join(
         f"pid {pid} ({titles[pid]})" if pid in titles else f"pid {pid}" for pid in pids
     )
-
-
-def _holders(lock: int) -> list[str]:
-    """Process ids of those who hold the lock, from /proc/locks (proc(5)).
-
-    Empty where they can't be seen: on another host, or in another process id namespace.
-    """
-    # Not the device: on btrfs it differs from the one that stat(2) gives.
-    inode = str(os.fstat(lock).st_ino)
-    rows = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
-    own = str(os.getpid())
-    return [
-        row[4]
-        for row in rows
-        if row[1] == "FLOCK" and row[5].rpartition(":")[2] == inode and row[4] not in {own, "0"}
-    ]
 
 
 # --- records ------------------------------------------------------------------------------------
@@ -361,10 +347,7 @@ def _is_alive(record: Record, place: Path) -> bool:
 
 
 def _boot() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""
+    return proc.setting("kernel/random/boot_id")
 
 
 def _write(place: Path, record: Record) -> None:

@@ -19,7 +19,7 @@ def possible_limits(limits: Limits, engine: Engine, reporter: StepReporter) -> L
     if os.getuid() != 0 and not engine.rootless:
         return limits
     # Few recipes set any.
-    from rootless_build.model import ulimits  # noqa: PLC0415
+    from rootless_build.process import ulimits  # noqa: PLC0415
 
     limits, lowered = ulimits.possible(limits)
     for words in lowered:

@@ -6,6 +6,7 @@ directory with the service's socket, and a staging directory beside the bundles.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -28,7 +29,7 @@ from rootless_build.files import tree
 from rootless_build.host.engine_settings import private_directories
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.text import shown
-from rootless_build.process import identities
+from rootless_build.process import identities, proc
 from rootless_build.runner.journal import Record
 
 _OF_DEAD_RUNS: Final = frozenset({LeftoverKind.CONTAINER, LeftoverKind.BROKEN_IMAGE})
@@ -95,16 +96,11 @@ def end_programs(record: Record) -> bool:
         return False
     found = False
     marker = os.fsencode(f"={record.runtime_directory}/")
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdecimal():
-            continue
-        try:
-            environment = (entry / "environ").read_bytes()
-            if marker in environment:
-                os.kill(int(entry.name), signal.SIGKILL)
+    for process in proc.processes():
+        with contextlib.suppress(OSError):  # another user's, or ended
+            if any(marker in variable for variable in proc.environment(process)):
+                os.kill(process, signal.SIGKILL)
                 found = True
-        except OSError:
-            continue  # another user's, or ended
     return found
 
 

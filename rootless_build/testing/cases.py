@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -24,6 +25,7 @@ from msgspec import Struct
 from rootless_build.backend.api import Exit, Image, Stdio
 from rootless_build.model.errors import UnsupportedError
 from rootless_build.model.plan import BuildImage, Plan, RunContainer, to_json
+from rootless_build.process import proc
 from rootless_build.testing.base_root import BASE
 from rootless_build.testing.recorder import Recorder
 
@@ -102,16 +104,12 @@ def until(wanted: Callable[[], bool], what: str) -> None:
 
 def processes(*argv: str) -> list[int]:
     """This host's processes with exactly that command line: an engine's client has another."""
-    wanted = b"".join(os.fsencode(word) + b"\0" for word in argv)
+    wanted = tuple(map(os.fsencode, argv))
     found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                command = (entry / "cmdline").read_bytes()
-            except OSError:
-                continue  # it has ended
-            if command == wanted:
-                found.append(int(entry.name))
+    for process in proc.processes():
+        with contextlib.suppress(OSError):  # it has ended
+            if proc.command_line(process) == wanted:
+                found.append(process)
     return found
 
 

@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 from rootless_build.__main__ import run
+from rootless_build.process import proc
 
 
 def _peak() -> str:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(line.split()[1] for line in lines if line.startswith("VmHWM"))
+    return proc.status()["VmHWM"].split()[0]
 
 
 if __name__ == "__main__":

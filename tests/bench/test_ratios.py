@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rootless_build.host.engine_settings import engine_settings
+from rootless_build.process import proc
 from tests.e2e.driver import Rbuild
 from tests.trust.planning_costs import MAKEFILES, costs, project
 
@@ -93,9 +94,8 @@ def test_memory_while_ten_megabytes_stream(rbuild: Rbuild) -> None:
         received, peak = 0, 0
         while data := os.read(running.stdout.fileno(), 1 << 20):
             received += len(data)
-            status = Path(f"/proc/{running.pid}/status").read_text()
-            found = [line for line in status.splitlines() if line.startswith("VmHWM")]
-            peak = int(found[0].split()[1]) if found else peak
+            found = proc.status(running.pid).get("VmHWM")
+            peak = int(found.split()[0]) if found else peak
         assert running.wait() == 0
     assert received > 10_000_000
     print(

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from rootless_build.process import identities
+from rootless_build.process import identities, proc
 from rootless_build.runner import journal
 from tests.e2e.driver import Rbuild
 
@@ -74,13 +74,14 @@ def _processes(rbuild: Rbuild) -> Iterator[str]:
     project = str(rbuild.project)
     runtime = rbuild.environment["XDG_RUNTIME_DIR"]
     own = f"/{identities.private_prefix()}"
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdecimal() or int(entry.name) == os.getpid():
+    for process in proc.processes():
+        if process == os.getpid():
             continue
+        entry = Path("/proc", str(process))
         try:
-            words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            words = [word.decode(errors="replace") for word in proc.command_line(process)] or [""]
             name = (entry / "comm").read_text().strip()
-            environment = (entry / "environ").read_bytes().decode(errors="replace").split("\0")
+            environment = [v.decode(errors="replace") for v in proc.environment(process)]
             roots = [
                 line
                 for line in (entry / "mountinfo").read_text(errors="replace").split("\n")
@@ -100,7 +101,7 @@ def _processes(rbuild: Rbuild) -> Iterator[str]:
             place in word for word in words for place in (storage, runtime)
         )
         if roots or ours or engines or f"PWD={project}" in environment:
-            yield f"{entry.name} {' '.join(words)}"
+            yield f"{process} {' '.join(words)}"
 
 
 def _directories(rbuild: Rbuild, interrupted: bool) -> Iterator[Path]:

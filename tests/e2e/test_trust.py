@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rootless_build.process import proc
 from tests.e2e.driver import Rbuild
 from tests.e2e.made_bundles import BUILT, digests, listing
 from tests.e2e.waiting import at_work
@@ -48,13 +50,11 @@ def test_a_secret_variable_reaches_the_container_and_is_on_no_command_line(
         assert "--secret-env" in done.stderr
         return
     with at_work(rbuild, "--secret-env", "TOKEN", "wait") as running:
-        shown = []
-        for entry in Path("/proc").iterdir():
-            try:
-                shown.append((entry / "cmdline").read_text(errors="replace"))
-            except OSError:
-                continue
-        assert not [line for line in shown if VALUE in line]
+        shown: list[bytes] = []
+        for process in proc.processes():
+            with contextlib.suppress(OSError):
+                shown += proc.command_line(process)
+        assert not [word for word in shown if VALUE.encode() in word]
         records = list(Path(environment["XDG_DATA_HOME"]).glob("rbuild/runs/*/*/*"))
         assert records
         assert not [path for path in records if VALUE in path.read_text()]

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from rootless_build.process import proc
+
 BOTH = frozenset({"podman", "buildah"})
 PODMAN = frozenset({"podman"})
 BUILDAH = frozenset({"buildah"})
@@ -96,14 +98,14 @@ def _everything(rbuild: int, storage: str) -> list[int]:
 
 
 def _processes() -> Iterator[tuple[int, list[str], list[str]]]:
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            with contextlib.suppress(OSError):
-                yield (
-                    int(entry.name),
-                    (entry / "cmdline").read_bytes().decode(errors="replace").split("\0"),
-                    (entry / "environ").read_bytes().decode(errors="replace").split("\0"),
-                )
+    for process in proc.processes():
+        with contextlib.suppress(OSError):
+            words, variables = proc.command_line(process), proc.environment(process)
+            yield (
+                process,
+                [word.decode(errors="replace") for word in words] or [""],
+                [variable.decode(errors="replace") for variable in variables],
+            )
 
 
 def _names(argv: list[str], storage: str) -> bool:

@@ -22,9 +22,10 @@ from rootless_build.freshness.index import Index
 from rootless_build.freshness.records import Records
 from rootless_build.images.containerfile import gitref, mounts, parser, patterns
 from rootless_build.images.external import external_bases
-from rootless_build.model import build_secrets, plan, platforms, references, ulimits
+from rootless_build.model import build_secrets, plan, platforms, references
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.plan import BuildImage, Origin
+from rootless_build.process import ulimits
 from rootless_build.recipes import config_file
 from rootless_build.recipes.bake import json_file
 from rootless_build.recipes.bake.compose import dotenv, services

@@ -21,6 +21,8 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
+from rootless_build.process import proc
+
 Completed = subprocess.CompletedProcess[str]
 
 DEADLINE: Final = 120.0
@@ -215,12 +217,10 @@ def _end_processes(uid: int) -> None:
 def _processes(uid: int) -> list[int]:
     """Those that have not ended; one that has may stay until its parent asks."""
     found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and _owner(entry) == uid:
-            with contextlib.suppress(OSError):
-                state = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[0]
-                if state not in "ZX":
-                    found.append(int(entry.name))
+    for process in proc.processes():
+        with contextlib.suppress(OSError):
+            if proc.owner(process) == uid and not proc.stat(process).has_ended:
+                found.append(process)
     return found
 
 

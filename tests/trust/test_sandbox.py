@@ -29,7 +29,7 @@ from typing import Final
 import pytest
 
 from rootless_build.cli import app
-from rootless_build.process import identities, programs
+from rootless_build.process import identities, proc, programs
 from rootless_build.process.sandbox import Sandbox, kernel, mounts
 
 PYTHON: Final = sys.executable
@@ -474,12 +474,12 @@ def test_nobody_survives(project: Project) -> None:
     assert not running_with(mark)
 
 
-def running_with(mark: str) -> list[str]:
+def running_with(mark: str) -> list[int]:
     found = []
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
+    for process in proc.processes():
         with contextlib.suppress(OSError):
-            if mark.encode() in file.read_bytes().split(b"\0"):
-                found.append(file.parent.name)
+            if mark.encode() in proc.command_line(process):
+                found.append(process)
     return found
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from rootless_build.backend.api import Backend, EngineSettings
+from rootless_build.backend.build_files import existing_containerfile
 from rootless_build.cli.views.pasting import comment, host_command
 from rootless_build.freshness.preview import Forecast
 from rootless_build.model import plan as plans
@@ -86,7 +87,7 @@ def _with_possible_limits(
     if not step.limits.ulimits:
         return step
     # Few recipes set any.
-    from rootless_build.model import ulimits  # noqa: PLC0415
+    from rootless_build.process import ulimits  # noqa: PLC0415
 
     return replace(step, limits=ulimits.possible(step.limits)[0])
 
@@ -131,14 +132,13 @@ def _settings_lines(settings: EngineSettings) -> Iterator[str]:
 def explanation(plan: plans.Plan, builder: str) -> Iterator[str]:
     """What of the plan's containerfiles would be rewritten for a builder, and why."""
     # Most plans are shown without it.
-    from rootless_build.images.containerfile import file as containerfile  # noqa: PLC0415
     from rootless_build.images.rewrite.session import explain  # noqa: PLC0415
 
     for number, step in enumerate(plan.steps, 1):
         if not isinstance(step, plans.BuildImage):
             continue
         with exports.with_containerfile(step) as written:
-            file = containerfile.find(written.context, written.containerfile)
+            file = existing_containerfile(written)
             rewrites = explain(written, builder)
         yield ""
         if not rewrites:

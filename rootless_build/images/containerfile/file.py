@@ -7,7 +7,10 @@ import re
 from pathlib import Path
 from typing import Final
 
+from rootless_build.backend.build_files import NAMES, existing_containerfile
+from rootless_build.files import plain
 from rootless_build.model.nearest import nearest_file
+from rootless_build.model.plan import BuildImage
 
 _MAKEFILE: Final = re.compile(
     r"(?!.*(?:docker|container)file)(?:(?:.*[._-])?(?:gnu)?makefile(?:[._-].*)?|.*\.(?:mk|mak))",
@@ -39,16 +42,12 @@ _OTHERS: Final = (
 _CONTAINERFILE: Final = re.compile(r".*(dockerfile|containerfile).*", re.IGNORECASE)
 
 
-NAMES: Final = ("Dockerfile", "Containerfile")
-"""What a build context's own containerfile is called."""
-
-
-def find(context: Path, named: Path | None) -> Path | None:
-    """The containerfile of a build: the one `named`, else the context's own; None where it is not
-    there: the engine says so better.
-    """
-    places = [context / name for name in NAMES] if named is None else [named]
-    return next((place for place in places if place.is_file()), None)
+def text_of(step: BuildImage) -> str:
+    """The text of a build's containerfile; empty where there is none. Raises OSError."""
+    if step.containerfile_text is not None:
+        return step.containerfile_text
+    file = existing_containerfile(step)
+    return plain.text(file, errors="surrogateescape") if file else ""
 
 
 def display(path: Path, context: Path) -> str:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Final
 
+from rootless_build.backend.build_files import own_ignore_file
 from rootless_build.files import below
 
 _GENERAL: Final = ".dockerignore"
@@ -19,9 +20,7 @@ def read(context: Path, containerfile: Path) -> str:
 
     As with BuildKit no link leads out of the directory it is in. Raises OSError.
     """
-    named = f"{containerfile.name}{_GENERAL}"
-    places = ((containerfile.parent, named), (context, _OF_CONTAINERS), (context, _GENERAL))
-    for directory, name in places:
+    for directory, name in _places(context, containerfile):
         text = text_of(directory, name)
         if text is not None:
             return text
@@ -33,18 +32,25 @@ def read_common(context: Path, containerfile: Path) -> str:
 
     Raises OSError.
     """
-    named = f"{containerfile.name}{_GENERAL}"
-    if os.path.lexists(containerfile.parent / named):
-        return _common(containerfile.parent, named)
-    own = (containerfile.with_name(containerfile.name + _OF_CONTAINERS), context / _OF_CONTAINERS)
-    return "" if any(map(os.path.lexists, own)) else _common(context, _GENERAL)
+    named = own_ignore_file(containerfile)
+    if os.path.lexists(named):
+        return _common(named.parent, named.name)
+    others = (
+        containerfile.with_name(containerfile.name + _OF_CONTAINERS),
+        context / _OF_CONTAINERS,
+    )
+    return "" if any(map(os.path.lexists, others)) else _common(context, _GENERAL)
 
 
 def leads_out(context: Path, containerfile: Path) -> bool:
     """Whether an engine that follows links would read something else than BuildKit does."""
-    named = f"{containerfile.name}{_GENERAL}"
-    places = ((containerfile.parent, named), (context, _OF_CONTAINERS), (context, _GENERAL))
+    places = _places(context, containerfile)
     return any((d / name).is_symlink() and not _is_inside(d, name) for d, name in places)
+
+
+def _places(context: Path, containerfile: Path) -> tuple[tuple[Path, str], ...]:
+    own = own_ignore_file(containerfile)
+    return ((own.parent, own.name), (context, _OF_CONTAINERS), (context, _GENERAL))
 
 
 def text_of(directory: Path, name: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rootless_build.backend.build_files import existing_containerfile, own_ignore_file
 from rootless_build.files import copying
 from rootless_build.images.containerfile import file as containerfile
 from rootless_build.images.containerfile import ignore_file
@@ -41,7 +42,7 @@ def with_ignore_file(step: BuildImage, file: Path, own: OwnFiles, directory: Pat
         new.write_bytes(file.read_bytes())
     text = with_rules(given, own.rules(step.context))
     encoded = text.encode("utf-8", errors="surrogateescape")
-    new.with_name(f"{new.name}.dockerignore").write_bytes(encoded)
+    own_ignore_file(new).write_bytes(encoded)
     return replace(step, containerfile=new)
 
 
@@ -62,7 +63,7 @@ def without_own_files(
         for number, (name, value) in enumerate(step.build_contexts)
     )
     context = step.context
-    file = containerfile.find(context, step.containerfile) if classic else None
+    file = existing_containerfile(step) if classic else None
     if file and not _leaves_out(_read_ignore_file(step, file), own.find(context)):
         context = Path(without(str(context), "context"))
         step = replace(step, containerfile=file)

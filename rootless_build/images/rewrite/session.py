@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rootless_build.backend.api import Engine
+from rootless_build.backend.build_files import existing_containerfile, own_ignore_file
 from rootless_build.files import below, plain
 from rootless_build.images.containerfile import file as containerfile
 from rootless_build.images.containerfile import ignore_file
@@ -41,7 +42,7 @@ def rewrite_build(
     ContainerfileError for what is wrong in it or can't be rewritten; an ImageBuildError of the
     engine leaves in the words of the original.
     """
-    builder, file = _builder(options.builder), containerfile.find(step.context, step.containerfile)
+    builder, file = _builder(options.builder), existing_containerfile(step)
     if file is None:
         yield step, reporter
         return
@@ -113,7 +114,7 @@ def explain(step: BuildImage, name: str) -> tuple[Rewrite, ...]:
 
     Nothing is fetched or written. Raises ContainerfileError for what is wrong in the file.
     """
-    builder, file = _builder(name), containerfile.find(step.context, step.containerfile)
+    builder, file = _builder(name), existing_containerfile(step)
     if builder is None or file is None:
         return ()
     _check_inside(file, step)
@@ -226,10 +227,10 @@ def _write_containerfile(
     """The step with another containerfile; `files`: it needs the build context FILES."""
     new = directory / file.name
     new.write_text(text, errors="surrogateescape")
-    name = f"{file.name}.dockerignore"
-    own = ignore_file.text_of(file.parent, name)
+    ignore = own_ignore_file(file)
+    own = ignore_file.text_of(ignore.parent, ignore.name)
     if own is not None:
-        new.with_name(name).write_bytes(own.encode("utf-8", errors="surrogateescape"))
+        own_ignore_file(new).write_bytes(own.encode("utf-8", errors="surrogateescape"))
     contexts = step.build_contexts
     if files:
         contexts = (*contexts, (FILES, str(directory / "files")))

@@ -118,7 +118,7 @@ def entrypoint(value: str) -> tuple[str, ...]:
 def ulimit(value: str) -> str:
     """`NAME=SOFT[:HARD]`."""
     # Few recipes set any.
-    from rootless_build.model import ulimits  # noqa: PLC0415
+    from rootless_build.process import ulimits  # noqa: PLC0415
 
     try:
         ulimits.parse(value)

@@ -36,7 +36,7 @@ FORMER = {
 OLD = json.loads((Path(__file__).parents[2] / "data/public-0.1.0.json").read_text())
 """What the backends of 0.1.0 imported from the core, by module."""
 HELPERS = {"archives", "identities", "platforms", "programs", "references", "replacing"} | {
-    *("terminal", "text", "user_directories", "annotations", "Final", "TYPE_CHECKING")
+    *("proc", "terminal", "text", "user_directories", "annotations", "Final", "TYPE_CHECKING")
 }
 PUBLIC = {
     f"{module.__name__}.{name}": (name, getattr(module, name))
@@ -52,7 +52,18 @@ def test_the_backend_room_shows_all_that_a_plug_in_needs(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["plan", "events", "errors", "programs", "identities", "terminal", "caller"]
+    "name",
+    [
+        "plan",
+        "events",
+        "errors",
+        "programs",
+        "proc",
+        "identities",
+        "terminal",
+        "caller",
+        "build_files",
+    ],
 )
 def test_and_the_modules_that_help_it(name: str) -> None:
     assert isinstance(getattr(backend, name), ModuleType)
@@ -93,9 +104,9 @@ def test_who_a_process_is_could_be_asked_of_process() -> None:
 
 def test_the_room_shows_what_is_meant_for_plug_ins_and_nothing_else() -> None:
     shown = {name for name in vars(backend) if not name.startswith("_")}
-    rooms = {"api", "bind_sources", "cached", "caller", "discovery", "named_engines", "ownership"}
+    rooms = {module.stem for module in Path(str(backend.__file__)).parent.glob("*.py")}
     own = {short for short, _ in PUBLIC.values()} | {"errors", "events", "plan", "replace"}
-    assert shown - own - rooms - {"prefetch", "importlib", "MappingProxyType"} <= HELPERS
+    assert shown - own - rooms - {"importlib", "MappingProxyType"} <= HELPERS
     assert own <= shown
 
 

@@ -93,7 +93,7 @@ def test_a_step_without_a_network_gets_the_hosts(tmp_path: Path, asked: str | No
 
 def test_dockerfile_is_read_where_containerfile_exists_too(tmp_path: Path) -> None:
     (tmp_path / "Containerfile").touch()
-    assert "--file" not in arguments(tmp_path)
+    assert contains(arguments(tmp_path), ("--file", str(tmp_path / "Containerfile")))
     (tmp_path / "Dockerfile").touch()
     assert contains(arguments(tmp_path), ("--file", str(tmp_path / "Dockerfile")))
 

@@ -112,18 +112,6 @@ def test_what_can_not_be_told_says_why(build: BuildImage) -> None:
     assert of_build(build) == Unknown(f"{file}: No such file or directory")
 
 
-def test_the_containerfile_of_a_build(build: BuildImage) -> None:
-    assert fingerprints.containerfile(build) == build.context / "Dockerfile"
-    (build.context / "Containerfile").write_text("")
-    assert fingerprints.containerfile(build) == build.context / "Dockerfile"
-    (build.context / "Dockerfile").unlink()
-    assert fingerprints.containerfile(build) == build.context / "Containerfile"
-    (build.context / "Containerfile").unlink()
-    assert fingerprints.containerfile(build) == build.context / "Dockerfile"
-    given = msgspec.structs.replace(build, containerfile=Path("/f"))
-    assert fingerprints.containerfile(given) == Path("/f")
-
-
 @pytest.mark.parametrize(
     ("field", "value"),
     [

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build.model.events import Stream
-from rootless_build.process import identities, programs
+from rootless_build.process import identities, proc, programs
 
 
 def test_output_arrives_before_the_program_ends(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_an_exception_ends_the_program_and_its_children(tmp_path: Path) -> None:
 
 def _runs(pid: int) -> bool:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+        return not proc.stat(pid).has_ended
     except OSError:
         return False
 

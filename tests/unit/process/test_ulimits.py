@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from rootless_build.model import ulimits
 from rootless_build.model.plan import Limits
-from rootless_build.model.ulimits import Ulimit
+from rootless_build.process import ulimits
+from rootless_build.process.ulimits import Ulimit
 
 ROOT = os.getuid() == 0
 
@@ -80,7 +80,7 @@ def test_the_hard_limit_of_this_process_holds(within: tuple[str, ...]) -> None:
     script = (
         "import resource\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
-        "from rootless_build.model import ulimits\n"
+        "from rootless_build.process import ulimits\n"
         "print(ulimits.hard_limit('nofile'))\n"
     )
     # Whoever has every capability may raise it. In a namespace of one's own all of them are there,

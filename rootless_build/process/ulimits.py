@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import resource
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from rootless_build.model.plan import Limits
 from rootless_build.model.structs import replace
+from rootless_build.process import proc
 
 UNLIMITED: Final = -1
 """docker's word for no limit."""
@@ -40,8 +41,8 @@ _NUMBERS: Final = {
 """The names that docker has (29.1.3), with the kernel's numbers (setrlimit(2); `locks` is of Linux
 2.4, and has no name in Python)."""
 _NUMBER: Final = re.compile(r"[+-]?\d+")
-_SYS_RESOURCE: Final = 1 << 24
-"""CAP_SYS_RESOURCE in a mask of capabilities(7)."""
+_SYS_RESOURCE: Final = 24
+"""CAP_SYS_RESOURCE of capabilities(7)."""
 _INITIAL: Final = 0xEFFFFFFD
 """The inode of the initial user namespace (PROC_USER_INIT_INO of the kernel's proc_ns.h)."""
 
@@ -111,13 +112,9 @@ def hard_limit(name: str) -> int:
 
 def _maximum(name: str) -> int:
     """The kernel's own bound; podman 4.3.1 takes kernel.pid_max for one, too."""
-    file = {"nofile": "/proc/sys/fs/nr_open", "nproc": "/proc/sys/kernel/pid_max"}.get(name)
-    if file is None:
-        return UNLIMITED
-    try:
-        return int(Path(file).read_text())
-    except (OSError, ValueError):
-        return UNLIMITED
+    setting = {"nofile": "fs/nr_open", "nproc": "kernel/pid_max"}.get(name)
+    most = None if setting is None else proc.number(setting)
+    return UNLIMITED if most is None else most
 
 
 def _may_raise() -> bool:
@@ -129,18 +126,7 @@ def _may_raise() -> bool:
             return False
     except OSError:
         return False
-    for line in _status():
-        name, _, value = line.partition(":")
-        if name == "CapEff":
-            return bool(int(value, 16) & _SYS_RESOURCE)
-    return False
-
-
-def _status() -> Iterator[str]:
-    try:
-        yield from Path("/proc/self/status").read_text(errors="replace").splitlines()
-    except OSError:
-        return
+    return proc.has_capability(_SYS_RESOURCE)
 
 
 def _size(limit: int) -> float:
