@@ -10,7 +10,8 @@ from typing import Final
 
 from rootless_build.bundles.listing import Kind, kind_of
 from rootless_build.bundles.verification import is_checksum_file
-from rootless_build.files.tree import CHUNK, directory_inside, open_inside, real, walk
+from rootless_build.files.tree import CHUNK, open_inside, real, walk
+from rootless_build.files.way import opened_directory
 
 _BINARIES: Final = frozenset({Kind.ELF, Kind.PE, Kind.MACH_O})
 _ALGORITHMS: Final = ("md5", "sha256")
@@ -37,7 +38,7 @@ def write_checksums(directory: Path, start: str = "") -> tuple[str, ...]:
                 for digest in digests.values():
                     digest.update(chunk)
         parent, name = os.path.split(entry.path)
-        with directory_inside(root, parent) as place:
+        with opened_directory(root, parent) as place:
             for algorithm, digest in digests.items():
                 _write_new(f"{name}.{algorithm}", place, _line(digest.hexdigest(), name))
                 made.append(f"{entry.path}.{algorithm}")

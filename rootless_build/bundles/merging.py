@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rootless_build.files.copying import copy_tree
-from rootless_build.files.tree import directory_inside, remove
+from rootless_build.files.tree import remove
+from rootless_build.files.way import opened_directory
 
 
 def merge_tree(source: Path, target: Path, place: Path) -> tuple[str, ...]:
@@ -35,8 +36,8 @@ def put_in_place(source: Path, target: Path, path: str) -> None:
     """
     parent, name = os.path.split(path)
     with (
-        directory_inside(source, parent) as here,
-        directory_inside(target, parent, make=True) as there,
+        opened_directory(source, parent) as here,
+        opened_directory(target, parent, make=True) as there,
     ):
         mode = os.stat(name, dir_fd=here, follow_symlinks=False).st_mode
         known = _mode(name, there)
@@ -60,7 +61,7 @@ def set_modes(root: Path, modes: Mapping[str, int]) -> None:
     for path, mode in modes.items():
         with (
             contextlib.suppress(FileNotFoundError, NotADirectoryError),
-            directory_inside(root, path) as directory,
+            opened_directory(root, path) as directory,
         ):
             if stat.S_IMODE(os.fstat(directory).st_mode) != mode:
                 os.fchmod(directory, mode)

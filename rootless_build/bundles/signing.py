@@ -32,7 +32,8 @@ from rootless_build.bundles.envelope import PAYLOAD_TYPE
 from rootless_build.bundles.statement import SIGNED, NoStatementError
 from rootless_build.bundles.verification import AGAIN, examine_bundles
 from rootless_build.files import plain
-from rootless_build.files.tree import directory_inside, joined, real, writable
+from rootless_build.files.tree import joined, real, writable
+from rootless_build.files.way import opened_directory
 from rootless_build.model.errors import BundlesError, HostError, UsageError, reason
 from rootless_build.model.text import shown
 
@@ -157,7 +158,7 @@ def sign(directory: Path, key: PrivateKey, *, dry_run: bool = False) -> Iterator
 def _written(root: Path, envelopes: dict[str, bytes]) -> Iterator[str]:
     for where, content in envelopes.items():
         try:
-            with directory_inside(root, where) as place, writable(_at(place)):
+            with opened_directory(root, where) as place, writable(_at(place)):
                 _replace(place, content)
         except OSError as error:
             raise HostError(

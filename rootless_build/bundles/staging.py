@@ -36,7 +36,6 @@ from rootless_build.files.tree import (
     Seen,
     Snapshot,
     directories,
-    directory_inside,
     existing,
     inside,
     is_empty,
@@ -47,6 +46,7 @@ from rootless_build.files.tree import (
     snapshot,
     writable,
 )
+from rootless_build.files.way import opened_directory
 from rootless_build.model.errors import BundlesError, HostError, StepFailedError
 from rootless_build.model.structs import replace
 from rootless_build.model.text import shell_quoted, shown
@@ -261,7 +261,7 @@ class Staging(Struct):
         for path in sorted(gone, reverse=True):
             if now.get(path) == self.found[path]:
                 parent, name = os.path.split(path)
-                with directory_inside(self.directory, parent) as there:
+                with opened_directory(self.directory, parent) as there:
                     if not stat.S_ISDIR(now[path][0]):
                         os.unlink(name, dir_fd=there)
                         continue

@@ -19,7 +19,7 @@ from typing import BinaryIO, Final
 
 from msgspec import Struct
 
-from rootless_build.files.way import MOST_LINKS, ConfinedWay
+from rootless_build.files.way import MOST_LINKS, ConfinedWay, Descent
 from rootless_build.model.errors import BundlesError, HostError
 from rootless_build.model.text import shell_quoted, shown
 
@@ -27,7 +27,6 @@ CHUNK: Final = 1024 * 1024
 """Bytes read at a time: no file is ever held in memory whole."""
 MOST: Final = 50_000
 """Files, links and directories that are looked at in bundles which anybody may have written to."""
-_MOST_OPEN: Final = 32
 _PATH_MAX: Final = 4096  # linux/limits.h
 
 
@@ -98,12 +97,12 @@ def walk(
     """
     failed = failed or _raise
     pending = [start]
-    descent = _Descent(root)
-    try:
+    with Descent(root) as descent:
         while pending:
             directory = pending.pop()
             below = []
             try:
+                _check_length(root / directory)
                 place = descent.to(directory)
                 with os.scandir(place) as found:
                     some = found if most is None else islice(found, most + 1)
@@ -123,51 +122,11 @@ def walk(
                 if stat.S_ISDIR(status.st_mode):
                     below.append(path)
             pending.extend(reversed(below))
-    finally:
-        descent.close()
 
 
-class _Descent:
-    """A way down a tree that somebody may be changing: each directory is opened in the one above,
-    and no link is followed. The last ones stay open, the deepest last.
-    """
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._open: list[tuple[str, int]] = []
-
-    def to(self, directory: str) -> int:
-        """A descriptor of a directory in the tree. Raises OSError."""
-        if len(os.fsencode(self._root / directory)) >= _PATH_MAX:
-            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
-        while self._open and not _is_above(self._open[-1][0], directory):
-            os.close(self._open.pop()[1])
-        try:
-            if not self._open:
-                self._open.append(("", os.open(self._root, os.O_RDONLY | os.O_DIRECTORY)))
-            self._down(directory)
-        except OSError as error:
-            name = str(self._root / directory)
-            raise OSError(error.errno, error.strerror, name) from error
-        return self._open[-1][1]
-
-    def _down(self, directory: str) -> None:
-        above = self._open[-1][0]
-        for name in filter(None, directory[len(above) :].split("/")):
-            path, place = self._open[-1]
-            below = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=place)
-            self._open.append((f"{path}/{name}" if path else name, below))
-            if len(self._open) > _MOST_OPEN:
-                os.close(self._open.pop(0)[1])
-
-    def close(self) -> None:
-        for _, place in self._open:
-            os.close(place)
-        self._open.clear()
-
-
-def _is_above(above: str, directory: str) -> bool:
-    return not above or directory == above or directory.startswith(f"{above}/")
+def _check_length(path: Path) -> None:
+    if len(os.fsencode(path)) >= _PATH_MAX:
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
 
 
 def _raise(_path: str, error: OSError) -> None:
@@ -260,30 +219,6 @@ def _opened_file(root: Path, path: str, most_links: int) -> BinaryIO:
     except PermissionError as error:
         raise PermissionError(error.errno, error.strerror, str(root / path)) from error
     return open(descriptor, "rb", buffering=0)  # a descriptor has no path
-
-
-@contextmanager
-def directory_inside(root: Path, path: str, *, make: bool = False) -> Iterator[int]:
-    """A descriptor of a directory in the tree, to which no link leads.
-
-    `make`: what is missing on the way is made. Raises OSError where something else is in the way,
-    or the path leads out of the tree.
-    """
-    if ".." in path.split("/"):
-        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
-    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        for name in filter(None, path.split("/")):
-            if make:
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(name, dir_fd=descriptor)
-            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-            below = os.open(name, flags, dir_fd=descriptor)
-            os.close(descriptor)
-            descriptor = below
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def leads_out(entry_path: str, link_text: str) -> bool:

@@ -3,6 +3,7 @@
 Every name is opened by itself in the directory that the way has come to: whoever owns the tree can
 put nothing in its place meanwhile. What happens where a link, or `..`, leads out of the tree is the
 only thing in which ways differ: `ConfinedWay` refuses it, and `RootedWay` goes on as in a chroot.
+Where no link may be on the way, `opened` goes it, and `Descent` to one directory after another.
 """
 
 from __future__ import annotations
@@ -10,12 +11,16 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 MOST_LINKS: Final = 40
 """Links that are followed on one way: as many as the kernel follows."""
 _NAMED: Final = os.O_PATH | os.O_NOFOLLOW
+_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY
+_MOST_OPEN: Final = 32
 
 
 class ConfinedWay:
@@ -121,6 +126,85 @@ class RootedWay(ConfinedWay):
 
     def _below_root(self, text: str) -> str:
         return text
+
+
+@contextmanager
+def opened(root: Path, path: str, flags: int = os.O_RDONLY, *, make: bool = False) -> Iterator[int]:
+    """A descriptor of what is at `path` below the root, to which no link leads.
+
+    It is not waited for. `make`: directories that are missing are made. Raises OSError, also for a
+    path with `..`.
+    """
+    if ".." in path.split("/"):
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
+    names = [name for name in path.split("/") if name]
+    here = os.open(root, _DIRECTORY)
+    try:
+        for number, name in enumerate(names, 1):
+            if make:
+                with suppress(FileExistsError):
+                    os.mkdir(name, dir_fd=here)
+            last = flags | os.O_NONBLOCK | os.O_NOCTTY
+            how = last if number == len(names) else os.O_PATH | os.O_DIRECTORY
+            below = os.open(name, how | os.O_NOFOLLOW, dir_fd=here)
+            os.close(here)
+            here = below
+        yield here
+    finally:
+        os.close(here)
+
+
+@contextmanager
+def opened_directory(root: Path, path: str, *, make: bool = False) -> Iterator[int]:
+    """A descriptor of a directory, as `opened`."""
+    with opened(root, path, _DIRECTORY, make=make) as found:
+        yield found
+
+
+class Descent:
+    """A way down a tree that somebody may be changing, to one directory after the other, as a walk
+    comes to them: each is opened in the one above, and no link is followed.
+
+    The last ones stay open, the deepest last: a deep tree is walked in linear time.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._open: list[tuple[str, int]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for _path, place in self._open:
+            os.close(place)
+        self._open.clear()
+
+    def to(self, directory: str) -> int:
+        """A descriptor of a directory in the tree; the next one may end it. Raises OSError."""
+        while self._open and not _is_above(self._open[-1][0], directory):
+            os.close(self._open.pop()[1])
+        try:
+            if not self._open:
+                self._open.append(("", os.open(self._root, _DIRECTORY)))
+            self._go_down(directory)
+        except OSError as error:
+            name = str(self._root / directory)
+            raise OSError(error.errno, error.strerror, name) from error
+        return self._open[-1][1]
+
+    def _go_down(self, directory: str) -> None:
+        above = self._open[-1][0]
+        for name in filter(None, directory[len(above) :].split("/")):
+            path, place = self._open[-1]
+            below = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=place)
+            self._open.append((f"{path}/{name}" if path else name, below))
+            if len(self._open) > _MOST_OPEN:
+                os.close(self._open.pop(0)[1])
+
+
+def _is_above(above: str, directory: str) -> bool:
+    return not above or directory == above or directory.startswith(f"{above}/")
 
 
 def _outside() -> OSError:

@@ -8,7 +8,7 @@ import posixpath
 from pathlib import Path, PurePosixPath
 
 from rootless_build.files import repository
-from rootless_build.files.tree import directory_inside
+from rootless_build.files.way import opened_directory
 from rootless_build.model import mounts
 from rootless_build.model.plan import BindMount, Plan, RunContainer, Step
 from rootless_build.model.structs import replace
@@ -37,7 +37,7 @@ def _make_below(place: Path, path: PurePosixPath, *, is_file: bool) -> None:
         return  # out of the mount
     place.mkdir(parents=True, exist_ok=True)
     directories = path.parent if is_file else path
-    with directory_inside(place, str(directories), make=True) as directory:
+    with opened_directory(place, str(directories), make=True) as directory:
         if is_file:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             os.close(os.open(path.name, flags, 0o666, dir_fd=directory))

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 from msgspec import Struct, field
 
 from rootless_build.files import below
+from rootless_build.files.way import Descent, opened, opened_directory
 from rootless_build.images.containerfile.patterns import PatternError, Patterns, file_name
 
 _CHUNK: Final = 1024 * 1024
@@ -103,7 +104,7 @@ class BuildContext(Struct):
             else:
                 self._copy(found.path, destination)
         for original, copied in reversed(made):
-            with below.opened(self.root, original) as descriptor:
+            with opened(self.root, original) as descriptor:
                 shutil.copystat(f"/proc/self/fd/{descriptor}", copied)
         return True
 
@@ -134,7 +135,7 @@ class BuildContext(Struct):
 
     def _names(self, place: str) -> list[str]:
         try:
-            with below.opened(self.root, place, os.O_RDONLY | os.O_DIRECTORY) as directory:
+            with opened_directory(self.root, place) as directory:
                 return os.listdir(directory)  # noqa: PTH208 - a descriptor has no path
         except OSError:
             return []
@@ -144,11 +145,11 @@ class BuildContext(Struct):
         too.
         """
         pending = [source]
-        with below.Directories(self.root) as directories:
+        with Descent(self.root) as descent:
             while pending:
                 directory = pending.pop()
                 deeper = []
-                for found in self._list(directory, directories):
+                for found in self._list(directory, descent):
                     if everything or not found.ignored:
                         yield found
                     enters = not found.ignored or self.ignored.exceptions
@@ -156,9 +157,9 @@ class BuildContext(Struct):
                         deeper.append(found.path)
                 pending += reversed(deeper)
 
-    def _list(self, directory: str, directories: below.Directories) -> list[_Found]:
+    def _list(self, directory: str, descent: Descent) -> list[_Found]:
         try:
-            with os.scandir(directories.open(directory)) as entries:
+            with os.scandir(descent.to(directory)) as entries:
                 seen = sorted((e.name, e.stat(follow_symlinks=False)) for e in entries)
         except OSError as error:
             if error.errno in _ABSENT:
