@@ -14,6 +14,7 @@ from rbuild_containers.image_removal import remove_one_by_one
 from rbuild_docker import image_builds, image_files, stored_images
 from rbuild_docker.client import GONE, Client
 from rbuild_docker.container import is_remote, new_container
+from rbuild_docker.ownership import give_back_in_container
 from rbuild_docker.storage import labelled
 from rootless_build.backend import (
     ALL_KINDS,
@@ -36,6 +37,7 @@ from rootless_build.backend import (
     UserNamespace,
     programs,
 )
+from rootless_build.backend.ownership import give_back
 
 _NAMESPACE: Final = ("rootlesskit",)
 
@@ -222,10 +224,6 @@ class DockerEngine:
         """Make `directory` and everything in it the property of the user who runs rbuild."""
         if self.remote:
             return
-        # A run that changes nothing has no container.
-        from rbuild_docker.ownership import give_back_in_container  # noqa: PLC0415
-        from rootless_build.backend.ownership import give_back  # noqa: PLC0415
-
         namespace = self.user_namespace
         if namespace is not None:
             give_back(directory, namespace)

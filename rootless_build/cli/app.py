@@ -13,6 +13,7 @@ from rootless_build.cli.command import Command
 from rootless_build.cli.command_line import is_variable
 from rootless_build.cli.commands import COMMANDS, WITH_VARIABLES
 from rootless_build.cli.options import Building
+from rootless_build.cli.views.choice import view
 from rootless_build.model.errors import (
     NoRecipeError,
     OutputClosedError,
@@ -95,6 +96,4 @@ def _complete(words: Sequence[str]) -> int:
 
 
 def _say(error: RbuildError, words: Sequence[str]) -> None:
-    from rootless_build.cli.views.choice import view  # noqa: PLC0415 - see the package
-
     view(command_line.log_format(words), "auto", verbose=False, quiet=False).error(error)

@@ -15,6 +15,9 @@ import rootless_build
 from rootless_build.cli import command_line, endings
 from rootless_build.cli.application import Application
 from rootless_build.cli.options import Everywhere
+from rootless_build.cli.views import help as page
+from rootless_build.cli.views.choice import view
+from rootless_build.cli.views.closing import MaskedView
 from rootless_build.model.errors import (
     HostError,
     InterruptedByUserError,
@@ -53,9 +56,6 @@ class Command(Everywhere, Application):
     @cli.switch(["-h", "--help"], overridable=True, group="Meta-switches")
     def help(self) -> None:
         """Show this help."""
-        # Only `--help` needs it.
-        from rootless_build.cli.views import help as page  # noqa: PLC0415
-
         description = textwrap.dedent(self.DESCRIPTION or "")
         usage = self.USAGE or f"{self.PROGNAME} [options]"
         columns = os.get_terminal_size(1).columns if os.isatty(1) else 0
@@ -136,9 +136,6 @@ class Command(Everywhere, Application):
     def view(self) -> View:
         """Where events and errors go."""
         if self._view is None:
-            from rootless_build.cli.views.choice import view  # noqa: PLC0415 - see the package
-            from rootless_build.cli.views.closing import MaskedView  # noqa: PLC0415 - see the package
-
             defaults = self._loaded.defaults if self._loaded else command_line.defaults(self.words)
             variables, secrets = self.values("secret_env"), self.values("secrets")
             if variables or secrets:

@@ -13,6 +13,7 @@ from rootless_build.cli import command_line
 from rootless_build.cli.application import Application
 from rootless_build.cli.commands import WITH_TARGETS
 from rootless_build.cli.option_types import Choice
+from rootless_build.host.catalogue import BACKGROUND
 
 if TYPE_CHECKING:
     from plumbum.cli.switches import SwitchInfo
@@ -82,8 +83,6 @@ def _values(option: SwitchInfo, words: Sequence[str]) -> Iterable[str]:
 
             return (discovery.AUTO, *discovery.names())
         case "explain":
-            from rootless_build.host.catalogue import BACKGROUND  # noqa: PLC0415 - who asks for them
-
             return BACKGROUND
         case "target":
             return command_line.target_names(words)

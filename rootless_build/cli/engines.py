@@ -18,6 +18,7 @@ from rootless_build.backend.prefetch import Foresight
 from rootless_build.cli.backend_option import backend_name, check_backend
 from rootless_build.cli.command import Command
 from rootless_build.freshness import records
+from rootless_build.host.diagnosis import cause
 from rootless_build.host.engine_settings import engine_settings
 from rootless_build.host.facts import Facts
 from rootless_build.host.gathering import gather
@@ -152,7 +153,6 @@ def _host_explains(command: Command, facts: Facts | None) -> Iterator[None]:
     except (BackendUnavailableError, StepFailedError) as error:
         # Only a run that fails pays for the look at the host.
         from rootless_build.cli.host import findings  # noqa: PLC0415
-        from rootless_build.host.diagnosis import cause  # noqa: PLC0415
 
         better = cause(error, lambda: findings(command, facts or gather(os.environ)))
         if better is None:

@@ -9,12 +9,13 @@ from rootless_build.backend import caller
 from rootless_build.cli.command import Command
 from rootless_build.cli.command_line import pairs
 from rootless_build.cli.secrets import build_secret, secret_pairs
+from rootless_build.images.containerfile.file import problem
 from rootless_build.model import references
 from rootless_build.model.errors import UsageError
 from rootless_build.model.overrides import Overrides, apply, where_possible
 from rootless_build.model.plan import Plan, PullPolicy
 from rootless_build.model.structs import replace
-from rootless_build.runner import mount_points
+from rootless_build.runner import docker_socket, mount_points
 
 if TYPE_CHECKING:
     from rootless_build.runner.host_power import Named
@@ -27,7 +28,7 @@ def override(command: Command, plan: Plan) -> Plan:
         usual = replace(usual, image=None)
     usual = where_possible(plan, usual)
     if usual.containerfile is not None and given.containerfile is None:
-        wrong = _problem(usual.containerfile)
+        wrong = problem(usual.containerfile)
         if wrong is not None:
             message = f"{usual.containerfile}: {wrong[0]}"
             raise command.config_error(("defaults", "file"), message, wrong[1])
@@ -36,8 +37,6 @@ def override(command: Command, plan: Plan) -> Plan:
         (usual.docker_socket, "docker-socket in [defaults]"),
     ):
         if socket is not None:
-            from rootless_build.runner import docker_socket  # noqa: PLC0415 - few plans need one
-
             docker_socket.check(socket, f"{named_by}, {socket}")
             break
     made = apply(apply(plan, usual), given)
@@ -120,15 +119,8 @@ def _containerfiles(words: tuple[str, ...]) -> tuple[Path | None, tuple[tuple[st
     return (lone[0] if lone else None), tuple(named)
 
 
-def _problem(file: Path) -> tuple[str, str] | None:
-    # Few runs name a file.
-    from rootless_build.images.containerfile.file import problem  # noqa: PLC0415
-
-    return problem(file)
-
-
 def _checked(word: str, file: Path) -> Path:
-    wrong = _problem(file)
+    wrong = problem(file)
     if wrong is not None:
         raise UsageError(f"-f {word}: {wrong[0]}", hint=wrong[1])
     return file

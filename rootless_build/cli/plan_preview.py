@@ -38,6 +38,7 @@ from rootless_build.model.structs import replace
 from rootless_build.model.text import shown
 from rootless_build.process import identities
 from rootless_build.process.locks import hold
+from rootless_build.runner import host_power
 from rootless_build.runner.failures import check_containerfile
 
 _AT_ONCE: Final = 500
@@ -100,9 +101,6 @@ def _refused(
     rootful, unprivileged = command.flag("rootful"), command.flag("unprivileged")
     if rootless and os.getuid() != 0 and not unprivileged:
         return []
-    # Few users have a power to give away.
-    from rootless_build.runner import host_power  # noqa: PLC0415
-
     isolated = is_isolated(settings)
     rules = host_power.Rules(rootless, os.getuid() == 0, rootful, unprivileged, isolated)
     asked = host_power.powers(plan, named(command), rules) if rules.bind else ()

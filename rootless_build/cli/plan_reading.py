@@ -12,6 +12,7 @@ from rootless_build.cli.growing_recipe import GrowingRecipe
 from rootless_build.cli.overrides import override
 from rootless_build.model.errors import UsageError
 from rootless_build.recipes import front_ends
+from rootless_build.recipes.make.named_file import problem
 from rootless_build.recipes.request import Request
 
 if TYPE_CHECKING:
@@ -63,9 +64,6 @@ def _request(
 
 
 def _check_makefile(command: Command, file: Path) -> None:
-    # Few runs name one.
-    from rootless_build.recipes.make.named_file import problem  # noqa: PLC0415
-
     wrong = problem(file)
     if wrong is None:
         return

@@ -6,6 +6,7 @@ import os
 
 from rootless_build.backend.discovery import Choice
 from rootless_build.model.plan import BindMount, Plan, RunContainer
+from rootless_build.runner import docker_socket
 
 
 def with_docker_socket(plan: Plan, choice: Choice) -> tuple[Plan, str]:
@@ -22,7 +23,4 @@ def with_docker_socket(plan: Plan, choice: Choice) -> tuple[Plan, str]:
     )
     if not any(mounted):
         return plan, ""
-    # Few plans mount something of the host's.
-    from rootless_build.runner import docker_socket  # noqa: PLC0415
-
     return docker_socket.provide(plan, choice.backend.name, os.environ)

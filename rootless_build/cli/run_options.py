@@ -15,6 +15,7 @@ from rootless_build.cli.command import Command
 from rootless_build.cli.overrides import named
 from rootless_build.freshness.plan_freshness import PlanFreshness
 from rootless_build.freshness.snapshots import Snapshots
+from rootless_build.images.image_records import ImageRecords
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.model.structs import replace
 from rootless_build.runner.options import (
@@ -29,7 +30,6 @@ from rootless_build.runner.results import Keep, Results
 
 if TYPE_CHECKING:
     from rootless_build.backend.api import EngineSettings
-    from rootless_build.images.image_records import ImageRecords
     from rootless_build.images.own_files import OwnFiles
     from rootless_build.model.plan import Plan
     from rootless_build.runner.journal import Run
@@ -147,9 +147,6 @@ def _keep_images(command: Command) -> int:
 
 
 def _image_records(choice: Choice) -> ImageRecords:
-    # A run that changes nothing builds none.
-    from rootless_build.images.image_records import ImageRecords  # noqa: PLC0415
-
     return ImageRecords(images_directory(), choice.backend.name)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from msgspec import Struct
 
@@ -15,9 +15,7 @@ from rootless_build.cli.plan_reading import read_plan, read_running
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.plan import Plan
 from rootless_build.model.structs import replace
-
-if TYPE_CHECKING:
-    from rootless_build.process.sandbox import Sandbox
+from rootless_build.process.sandbox import Sandbox
 
 _ALLOW: Final = "--no-sandbox lets it, as a build does"
 
@@ -48,9 +46,6 @@ def _read_safely(
 ) -> Looked:
     if command.flag("no_sandbox"):
         return Looked(read(None).plan)
-    # A build has no use for it.
-    from rootless_build.process.sandbox import Sandbox  # noqa: PLC0415
-
     by = Sandbox(command.project, dict(os.environ), pairs(variables, "variable"))
     try:
         plan = read(by).plan

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rootless_build.backend.api import LABEL_PROCESS, LABEL_UNFINISHED, Engine, LeftoverKind
 from rootless_build.backend.discovery import Choice
+from rootless_build.cli import next_steps
 from rootless_build.cli.checkout import clear_dead_runs, own_directories
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import EngineToCome, cache_directory
@@ -27,6 +28,7 @@ from rootless_build.model.errors import ImageBuildError, RbuildError, StepFailed
 from rootless_build.model.events import BuildFinished, Level, Notice
 from rootless_build.model.structs import replace
 from rootless_build.process import identities
+from rootless_build.runner import left_files
 from rootless_build.runner import run as runner
 from rootless_build.runner.context import Outcome
 from rootless_build.runner.options import Expand, ExpansionOptions, Options
@@ -56,8 +58,6 @@ def execute(
         status = 0
     except RbuildError as error:
         if isinstance(error, StepFailedError):
-            from rootless_build.cli import next_steps  # noqa: PLC0415 - only a failure needs it
-
             next_steps.complete(
                 error,
                 command,
@@ -150,7 +150,6 @@ def _provide_sockets(command: Command, recipe: GrowingRecipe, choice: Choice) ->
 
 def _settle(command: Command, plan: Plan, run: Run, engine: Engine) -> None:
     """Give back what runs left that were not alone, and ended together."""
-    from rootless_build.runner import left_files  # noqa: PLC0415 - seldom
 
     def say(code: str, text: str, level: Level) -> None:
         command.view(Notice(level, code, text))

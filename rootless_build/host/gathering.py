@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from rootless_build.host import podman_database
 from rootless_build.host.facts import Account, Cgroups, Facts, Namespaces, Range
 from rootless_build.process import mount_table, proc, user_directories
 from rootless_build.process.programs import which
@@ -154,9 +155,6 @@ def _storage_drivers(storage: Path) -> tuple[str, ...]:
         return ()
     if used:
         return tuple(used)
-    # Before the first image.
-    from rootless_build.host import podman_database  # noqa: PLC0415
-
     named = podman_database.driver(storage)
     return (named,) if named else ()
 

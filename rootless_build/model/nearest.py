@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from collections.abc import Iterable
@@ -19,9 +20,6 @@ def nearest(word: str, known: Iterable[str], least: float = _STRICT) -> str:
     """The known word that is nearly the same; empty for none. `least`: how like it has to be, from
     0 to 1: the words of a recipe may be guessed at more freely than those that name a command.
     """
-    # Only a mistake needs it.
-    import difflib  # noqa: PLC0415
-
     near = difflib.get_close_matches(word, list(known), 1, least)
     return near[0] if near else ""
 
@@ -43,7 +41,4 @@ def nearest_file(path: Path, names: re.Pattern[str]) -> str:
 
 def likeness(one: str, other: str) -> float:
     """From 0 to 1, for two words that are the same."""
-    # Only a mistake needs it.
-    from difflib import SequenceMatcher  # noqa: PLC0415
-
-    return SequenceMatcher(None, one, other).ratio()
+    return difflib.SequenceMatcher(None, one, other).ratio()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from rootless_build.model import socket_mounts
 from rootless_build.model.errors import UsageError
 from rootless_build.model.plan import (
     BindMount,
@@ -87,9 +88,6 @@ def apply(plan: Plan, overrides: Overrides) -> Plan:
 
 
 def _with_socket(plan: Plan, socket: Path) -> Plan:
-    # Few projects have it mounted.
-    from rootless_build.model import socket_mounts  # noqa: PLC0415
-
     if not any(socket_mounts.mounted_in(plan)) and not _is_open(plan):
         raise UsageError(
             "--docker-socket is for a container that has docker's own mounted, and none has",
@@ -138,8 +136,6 @@ def where_possible(plan: Plan, overrides: Overrides) -> Overrides:
     builds = builds and image is None
     socket = overrides.docker_socket
     if socket is not None:
-        from rootless_build.model import socket_mounts  # noqa: PLC0415 - few have one
-
         socket = socket if any(socket_mounts.mounted_in(plan)) else None
     return replace(
         overrides,

@@ -15,7 +15,7 @@ from typing import Final, Literal, TypeVar, cast, get_args, get_origin
 import msgspec
 from msgspec import Struct
 
-from rootless_build.files import plain
+from rootless_build.files import owner_rights, plain
 from rootless_build.model.errors import ConfigError, reason
 from rootless_build.model.nearest import USUAL, nearest
 from rootless_build.model.plan import Pairs
@@ -58,9 +58,6 @@ def load(project: Path, user_file: Path) -> Config:
     project_file = project / FILE_NAME
     if not project_file.is_file() and not user_file.is_file():
         return Config()
-    # A project without such a file does not pay for it.
-    from rootless_build.files import owner_rights  # noqa: PLC0415
-
     config, users = Config(), UserConfig()
     with owner_rights.rights_of(owner_rights.owner(project), needed=False):
         if project_file.is_file():

@@ -10,7 +10,7 @@ from rootless_build.model.errors import NoRecipeError, RecipeError, UnknownTarge
 from rootless_build.model.plan import Plan, Unexpanded
 from rootless_build.model.structs import replace
 from rootless_build.process import programs
-from rootless_build.recipes import always, rbuild_toml
+from rootless_build.recipes import always, containers, rbuild_toml
 from rootless_build.recipes.bake import names
 from rootless_build.recipes.config import Config
 from rootless_build.recipes.make import expansion, makefile
@@ -72,18 +72,12 @@ def read(request: Request, config: Config) -> Plan:
     except UnknownTargetError as error:
         if error.target != _SHELL or not is_shell(request.targets, request.project, config):
             raise
-        # Few recipes that have a container have no such target.
-        from rootless_build.recipes import containers  # noqa: PLC0415
-
         target = request.targets[1] if len(request.targets) > 1 else None
         return containers.shell(_recipe(request, config), target)
 
 
 def expand(plan: Plan, step: Unexpanded, on_output: programs.OnOutput, config: Config) -> Plan:
     """The plan that `read` gave, with what the step is now in its place."""
-    # Few plans have such a step.
-    from rootless_build.recipes import containers  # noqa: PLC0415
-
     made, notes = expansion.expand(step, on_output)
     marked = always.mark(replace(plan, steps=made), config.targets)
     steps = containers.expand(step, marked.steps, plan)
@@ -97,15 +91,10 @@ def read_running(
 
     Raises RecipeError, and UsageError where there is nothing that it could run in.
     """
-    # Only `rbuild run` needs it.
-    from rootless_build.recipes import containers  # noqa: PLC0415
-
     return containers.running(_recipe(request, config), target, command)
 
 
 def _recipe(request: Request, config: Config) -> Recipe:
-    from rootless_build.recipes import containers  # noqa: PLC0415 - few runs need it
-
     def read_targets(targets: tuple[str, ...]) -> Plan:
         return _read(replace(request, targets=targets), config)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from rootless_build.model import platforms
 from rootless_build.model.errors import ConfigError, UnknownTargetError, UsageError
 from rootless_build.model.plan import (
     BindMount,
@@ -95,9 +96,6 @@ def _build(image: Image, tag: str, request: Request, file: Path) -> BuildImage:
 def _platforms(image: Image, file: Path) -> tuple[str, ...]:
     if not image.platforms:
         return ()
-    # Few recipes name one.
-    from rootless_build.model import platforms  # noqa: PLC0415
-
     try:
         return platforms.several(image.platforms)
     except platforms.BadPlatformError as error:

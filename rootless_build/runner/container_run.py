@@ -11,10 +11,12 @@ from msgspec import Struct
 from rootless_build.backend import caller
 from rootless_build.backend.api import Container, Exit, Image, Stdio
 from rootless_build.files.private_directories import private_directory
+from rootless_build.images.bases import executables
 from rootless_build.model import mounts
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import RunContainer, VolumeMount
 from rootless_build.model.structs import replace
+from rootless_build.process.terminal import KeyboardReporter
 from rootless_build.runner import cache_volumes, failures, mount_points
 from rootless_build.runner.context import Context
 from rootless_build.runner.dind import without_dind
@@ -100,7 +102,6 @@ class ContainerRun:
         """Run it, its bundles directory in its place; whether it is left when it has ended."""
         # A run that changes nothing needs none of these.
         from rootless_build import bundles  # noqa: PLC0415
-        from rootless_build.images.bases import executables  # noqa: PLC0415
         from rootless_build.runner import (  # noqa: PLC0415
             failed_files,
             git_settings,
@@ -157,9 +158,6 @@ class ContainerRun:
             ended = container.run(reporter, stdio)
             reporter.flush()
             return ended
-        # Few runs have a terminal.
-        from rootless_build.process.terminal import KeyboardReporter  # noqa: PLC0415
-
         own = self._context.options.containers.own_command
         keyboard = KeyboardReporter(reporter, ends=not stays and not own)
         ended = container.run(keyboard, stdio)

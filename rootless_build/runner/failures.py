@@ -10,6 +10,7 @@ from typing import Final
 from rootless_build.backend.api import Exit
 from rootless_build.host import symptoms
 from rootless_build.images.bases import substitutes
+from rootless_build.images.containerfile import file
 from rootless_build.model.errors import (
     ImageNotFoundError,
     RbuildError,
@@ -37,9 +38,6 @@ _TELLING: Final = re.compile(
 
 def check_containerfile(step: BuildImage) -> None:
     """Raises RecipeError where there is nothing to build: engines name directories of their own."""
-    # Only a build looks at it.
-    from rootless_build.images.containerfile import file  # noqa: PLC0415
-
     if step.containerfile_text is not None:
         return
     path = step.containerfile or step.context

@@ -7,6 +7,7 @@ import os
 from rootless_build.backend.api import Engine
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import Limits
+from rootless_build.process import ulimits
 
 
 def possible_limits(limits: Limits, engine: Engine, reporter: StepReporter) -> Limits:
@@ -18,9 +19,6 @@ def possible_limits(limits: Limits, engine: Engine, reporter: StepReporter) -> L
         return limits
     if os.getuid() != 0 and not engine.rootless:
         return limits
-    # Few recipes set any.
-    from rootless_build.process import ulimits  # noqa: PLC0415
-
     limits, lowered = ulimits.possible(limits)
     for words in lowered:
         reporter.notice("lowered", words)

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from rootless_build.files.tree import is_empty
+from rootless_build.images.bases import executables
 from rootless_build.model import mounts, outputs
 from rootless_build.model.errors import BundlesError
 from rootless_build.model.events import BundlesPublished, Level, Notice
@@ -108,9 +109,6 @@ class Publisher:
     def _publish(
         self, staging: Staging, substitutes: Sequence[Substitute], runs: ContainerRuns | None
     ) -> None:
-        # Few runs that change something make no bundles.
-        from rootless_build.images.bases import executables  # noqa: PLC0415
-
         emit, plan = self._context.emit, self._context.plan.now
         own_command = self._context.options.containers.own_command
         written = staging.written()

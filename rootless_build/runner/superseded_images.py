@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
+from rootless_build.images import image_records, superseded
 from rootless_build.model.errors import RbuildError, reason
 from rootless_build.model.events import Level, StepReporter
 from rootless_build.runner.context import Context
@@ -38,9 +39,6 @@ class SupersededImages:
         records = self._context.options.images.records
         if records is None:
             return nullcontext()
-        # A run that changes nothing builds none.
-        from rootless_build.images import image_records  # noqa: PLC0415
-
         made = image_records.of_build(step, self._context.plan.now.project)
         return image_records.record_build(records(), made, self._context.engine, reporter)
 
@@ -96,9 +94,6 @@ class SupersededImages:
     def _remove_before(
         self, step: BuildImage, records: ImageRecords, needed: set[str], reporter: StepReporter
     ) -> None:
-        # A run that changes nothing builds no image.
-        from rootless_build.images import image_records, superseded  # noqa: PLC0415
-
         made = image_records.of_build(step, self._context.plan.now.project)
         keep = self._context.options.images.keep
         gone, stay = superseded.remove_superseded(records, made, self._context.engine, keep, needed)

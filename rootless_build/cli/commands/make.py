@@ -9,6 +9,7 @@ from rootless_build.cli.engines import EngineToCome, cache_directory
 from rootless_build.cli.options import Building
 from rootless_build.freshness.records import Records
 from rootless_build.model.errors import UsageError
+from rootless_build.process.signals import signals_interrupt
 
 
 class Make(Building, Command):
@@ -27,7 +28,6 @@ def build(command: Command, words: tuple[str, ...]) -> int:
     if command.flag("dry_run"):
         from rootless_build.cli.plan_preview import show_plan  # noqa: PLC0415 - see the package
         from rootless_build.cli.sandboxed_reading import look  # noqa: PLC0415 - see the package
-        from rootless_build.process.signals import signals_interrupt  # noqa: PLC0415 - see the package
 
         with signals_interrupt(command.view.stopping):
             return show_plan(command, look(command, targets, variables))

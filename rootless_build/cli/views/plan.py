@@ -16,6 +16,7 @@ from rootless_build.freshness.preview import Forecast
 from rootless_build.model import plan as plans
 from rootless_build.model.structs import replace
 from rootless_build.model.text import script_joined, script_quoted, shown
+from rootless_build.process import ulimits
 from rootless_build.runner import exports
 
 _END: Final = "END-OF-SETTINGS"
@@ -86,9 +87,6 @@ def _with_possible_limits(
 ) -> plans.BuildImage | plans.RunContainer:
     if not step.limits.ulimits:
         return step
-    # Few recipes set any.
-    from rootless_build.process import ulimits  # noqa: PLC0415
-
     return replace(step, limits=ulimits.possible(step.limits)[0])
 
 

@@ -13,6 +13,7 @@ from rootless_build.model.errors import HostError
 from rootless_build.model.structs import replace
 from rootless_build.process import mount_table, mute_terminal, programs
 from rootless_build.process.programs import Completed, Environment
+from rootless_build.process.sandbox.inside import enter
 from rootless_build.process.sandbox.mounts import Box
 
 _PRIVATE: Final = ("/tmp", "/var/tmp", "/dev/shm", "/run/user")  # noqa: S108 - not used as they are
@@ -135,9 +136,6 @@ class Sandbox:
         """Raises _NoSandboxError where there is none, and HostError where it can't run in it, or
         ended.
         """
-        # Commands that build have no use for it.
-        from rootless_build.process.sandbox.inside import enter  # noqa: PLC0415
-
         out, err = bytearray(), bytearray()
         reader, writer = os.pipe()
         try:

@@ -16,7 +16,7 @@ from typing import Final, Literal, TypeVar
 
 from msgspec import Struct
 
-from rootless_build.model import outputs, references
+from rootless_build.model import outputs, platforms, references
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.nearest import USUAL, nearest
 from rootless_build.model.plan import (
@@ -32,6 +32,7 @@ from rootless_build.model.plan import (
 )
 from rootless_build.model.structs import replace
 from rootless_build.recipes import source_date_epoch
+from rootless_build.recipes.bake.source import BakeError
 from rootless_build.recipes.docker import draft as drafts
 from rootless_build.recipes.docker import flags
 from rootless_build.recipes.docker.draft import Draft
@@ -330,9 +331,6 @@ def _build(line: _Line, rest: list[str], *, with_buildkit: bool) -> BuildImage:
 
 def _by_platform(line: _Line, step: BuildImage) -> Iterator[BuildImage]:
     """One build a platform: no engine here does more at once."""
-    # Only a line that names several platforms needs it.
-    from rootless_build.model.platforms import directory  # noqa: PLC0415
-
     for platform in step.platforms:
         outputs = []
         for output in step.outputs:
@@ -343,7 +341,7 @@ def _by_platform(line: _Line, step: BuildImage) -> Iterator[BuildImage]:
                     "name one platform, or write directories: --output type=local,dest=DIR",
                 )
             if attributes.pop("platform-split", "true") == "true":
-                attributes["dest"] += f"/{directory(platform)}"
+                attributes["dest"] += f"/{platforms.directory(platform)}"
             outputs.append(BuildOutput("local", tuple(attributes.items())))
         if not outputs:
             raise line.refused(
@@ -357,7 +355,6 @@ def _bake(line: _Line, targets: list[str]) -> tuple[tuple[Step, ...], tuple[str,
     # The parsers of bake files are for lines like this one alone.
     from rootless_build.recipes.bake.recipe import Bake  # noqa: PLC0415
     from rootless_build.recipes.bake.recipe import steps as baked  # noqa: PLC0415
-    from rootless_build.recipes.bake.source import BakeError  # noqa: PLC0415
 
     context, draft = line.context, line.draft
     bake = Bake(

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from rootless_build.files import plain
+from rootless_build.model import build_secrets
+from rootless_build.model import platforms as known
 from rootless_build.model.errors import reason
 from rootless_build.model.go import parse_bool
 from rootless_build.model.plan import (
@@ -28,6 +30,7 @@ from rootless_build.model.plan import (
     TmpfsMount,
     VolumeMount,
 )
+from rootless_build.process import ulimits
 
 if TYPE_CHECKING:
     from rootless_build.model.build_secrets import BuildSecret
@@ -117,9 +120,6 @@ def entrypoint(value: str) -> tuple[str, ...]:
 
 def ulimit(value: str) -> str:
     """`NAME=SOFT[:HARD]`."""
-    # Few recipes set any.
-    from rootless_build.process import ulimits  # noqa: PLC0415
-
     try:
         ulimits.parse(value)
     except ValueError as error:
@@ -136,9 +136,6 @@ def image_name(value: str) -> str:
 
 def platforms(value: str) -> tuple[str, ...]:
     """`OS/ARCH[,OS/ARCH…]`; docker takes the empty word for a flag that was not given."""
-    # Few command lines name one.
-    from rootless_build.model import platforms as known  # noqa: PLC0415
-
     try:
         return known.several((value,)) if value else ()
     except known.BadPlatformError as error:
@@ -232,9 +229,6 @@ def build_context(value: str, around: Surroundings) -> tuple[str, str]:
 
 def secret(value: str, around: Surroundings) -> str:
     """`id=ID[,src=FILE|,env=NAME]`."""
-    # Few builds have any.
-    from rootless_build.model import build_secrets  # noqa: PLC0415
-
     try:
         made = build_secrets.parse(value, around.directory, around.environment)
     except build_secrets.BadSecretError as error:
@@ -244,8 +238,6 @@ def secret(value: str, around: Surroundings) -> str:
 
 def secret_of_fields(given: Mapping[str, str], around: Surroundings) -> str:
     """A secret whose fields are told one by one, as a bake file has them."""
-    from rootless_build.model import build_secrets  # noqa: PLC0415 - few builds have any
-
     try:
         made = build_secrets.of_fields(given, around.directory, around.environment)
     except build_secrets.BadSecretError as error:

@@ -28,7 +28,7 @@ from rootless_build.model.structs import replace
 from rootless_build.process import programs
 from rootless_build.recipes import bundles_place
 from rootless_build.recipes.docker import argv
-from rootless_build.recipes.make import expansion
+from rootless_build.recipes.make import asked_images, expansion
 from rootless_build.recipes.make import makefile as makefiles
 from rootless_build.recipes.make import run as make_run
 from rootless_build.recipes.make.lines import MakeRun, RecipeLine
@@ -67,9 +67,6 @@ def read(request: Request, makefile: Path) -> Plan:
         notes += _add_steps(line, run.make, request.project, begun)
     steps = begun.steps
     if any(call.builds for call in run.docker_calls):
-        # Few Makefiles have an image built while they are read.
-        from rootless_build.recipes.make import asked_images  # noqa: PLC0415
-
         steps, said = asked_images.add_builds(steps, run.docker_calls, name)
         notes += said
     _refuse_unknown_sources(steps)
