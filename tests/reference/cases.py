@@ -1,0 +1,14 @@
+"""All cases of the reference, by family; a family has a file in tests/data/reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from tests.reference.add_cases import ADD
+from tests.reference.case import Case
+from tests.reference.copy_cases import COPY
+from tests.reference.ignore_cases import IGNORE
+
+FAMILIES: Final[Mapping[str, tuple[Case, ...]]] = {"copy": COPY, "add": ADD, "ignore": IGNORE}
+CASES: Final = tuple(case for family in FAMILIES.values() for case in family)
