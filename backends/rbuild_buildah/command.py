@@ -49,12 +49,18 @@ class Buildah:
         self._environment = dict(settings.environment)
 
     def capture(
-        self, *arguments: str, directory: Path | None = None, stdin: bytes = b""
+        self,
+        *arguments: str,
+        directory: Path | None = None,
+        stdin: bytes = b"",
+        environment: programs.Environment | None = None,
     ) -> programs.Completed:
-        """Run a command with little output; its status is the caller's to judge."""
+        """Run a command with little output; its status is the caller's to judge. `environment` is
+        laid over the settings'.
+        """
         return programs.capture(
             [PROGRAM, *arguments],
-            environment=self._environment,
+            environment={**self._environment, **(environment or {})},
             directory=directory,
             stdin=stdin,
         )

@@ -32,6 +32,7 @@ from rootless_build.backend import (
     Image,
     ImageBuildError,
     ImageNotFoundError,
+    ImageStore,
     Json,
     Leftover,
     LeftoverKind,
@@ -171,6 +172,13 @@ class BuildahEngine:
         ours = [line for line in names.text.splitlines() if image.id in line.partition(" ")[0]]
         if ours and all(line.endswith(" <none>:<none>") for line in ours):
             self._buildah.capture("rmi", image.id)
+
+    @property
+    def image_store(self) -> ImageStore | None:
+        """See `rootless_build.backend.api.image_store`."""
+        from rbuild_containers.image_store import overlay_store  # noqa: PLC0415 - builds
+
+        return overlay_store(self._storage, self._buildah.capture)
 
     @property
     def storage(self) -> str:

@@ -22,7 +22,7 @@ def copy_size(storage: Storage, image: str, maps: Maps) -> int | None:
     None where there is one, for an image that is not known here, and with fuse-overlayfs, which
     shows the owners that are wanted without a copy.
     """
-    if _has_mount_program(storage):
+    if storage.has_mount_program:
         return None
     images = {row["id"]: row for row in storage.rows("images")}
     layers = {row["id"]: row for row in storage.rows("layers")}
@@ -38,14 +38,6 @@ def copy_size(storage: Storage, image: str, maps: Maps) -> int | None:
         size += layers[name].get("diff-size") or 0
         name = layers[name].get("parent")
     return size
-
-
-def _has_mount_program(storage: Storage) -> bool:
-    """What containers/storage notes of its driver (drivers/overlay, `.has-mount-program`)."""
-    try:
-        return (storage.root / storage.driver / ".has-mount-program").read_text() == "true"
-    except OSError:
-        return False
 
 
 def _maps(rows: Sequence[dict[str, int]] | None) -> set[IdMap]:

@@ -69,6 +69,16 @@ class Storage(Struct, frozen=True):
                 continue
             yield from rows or ()
 
+    @property
+    def has_mount_program(self) -> bool:
+        """Whether fuse-overlayfs, or the like of it, takes the place of the kernel's overlay:
+        what containers/storage notes of its driver (drivers/overlay, `.has-mount-program`).
+        """
+        try:
+            return (self.root / self.driver / ".has-mount-program").read_text() == "true"
+        except OSError:
+            return False
+
     def rows(self, kind: str) -> list[dict[str, Any]]:
         """What is on record in storage of `images`, or of `layers`; none where none ever was.
 

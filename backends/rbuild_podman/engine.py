@@ -33,6 +33,7 @@ from rootless_build.backend import (
     Image,
     ImageBuildError,
     ImageNotFoundError,
+    ImageStore,
     Json,
     Leftover,
     LeftoverKind,
@@ -211,6 +212,21 @@ class PodmanEngine:
         if found.status == 0 and found.text.strip() == "0":
             # Without --no-prune the layers would go too, which are the cache.
             self._capture("image", "rm", "--no-prune", "--", image.id)
+
+    @property
+    def image_store(self) -> ImageStore | None:
+        """See `rootless_build.backend.api.image_store`; a service may have another storage."""
+        if self._connection.endpoint is not None:
+            return None
+        from rbuild_containers.image_store import overlay_store  # noqa: PLC0415 - builds
+
+        return overlay_store(self._storage, self._run)
+
+    def _run(self, *arguments: str, environment: programs.Environment) -> programs.Completed:
+        return programs.capture(
+            self._connection.command(*arguments),
+            environment={**self._connection.environment, **environment},
+        )
 
     @property
     def storage(self) -> str:

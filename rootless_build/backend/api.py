@@ -36,7 +36,9 @@ __all__ = [
     "EngineSettings",
     "Exit",
     "Image",
+    "ImageContent",
     "ImageLabel",
+    "ImageStore",
     "Leftover",
     "LeftoverKind",
     "Probe",
@@ -44,6 +46,7 @@ __all__ = [
     "StoredImage",
     "StoredImages",
     "UserNamespace",
+    "image_store",
     "removed_at_end",
 ]
 
@@ -178,6 +181,35 @@ class Image(Struct, frozen=True):
     volumes: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
     platform: str = ""
+
+
+class ImageContent(Struct, frozen=True):
+    """What an image in the engine's storage is made of, as it lies on this host.
+
+    `configuration` is the JSON whose sha256 is the image's id, docker's or OCI's. `layers` are the
+    directories of its layers as overlayfs has them below a mount of it, the top first; none for an
+    image without files. Subordinate uids own what is in them: see `Engine.user_namespace`.
+    """
+
+    configuration: bytes
+    layers: tuple[Path, ...]
+
+
+class ImageStore(Protocol):
+    """Images of an engine, read where they lie and handed to it layer by layer."""
+
+    def content(self, image: Image) -> ImageContent | None:
+        """What an image is made of, by its id; starts no program.
+
+        None for one that is not there, and for one whose layers are not all of this storage.
+        """
+
+    def add(self, layout: Path) -> Image:
+        """Take the image that `rootless_build.images.layers.handover` wrote into a directory.
+
+        It gets no name. The engine may use the directory for files of its own. Raises
+        ImageBuildError with the engine's words.
+        """
 
 
 class Stdio(StrEnum):
@@ -412,6 +444,16 @@ class Engine(Protocol):
         """Remove one of them: a container by force, with its processes; a volume only where no
         container has it.
         """
+
+
+def image_store(engine: Engine) -> ImageStore | None:
+    """Where an engine has its property `image_store`, which it need not have.
+
+    None where images can't be read as they lie or not be handed over: a daemon's, another host's,
+    another storage driver's than the kernel's overlay.
+    """
+    found: ImageStore | None = getattr(engine, "image_store", None)
+    return found
 
 
 class Backend(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from rootless_build.backend.api import (
@@ -11,15 +11,33 @@ from rootless_build.backend.api import (
     Container,
     Engine,
     Image,
+    ImageContent,
+    ImageStore,
     Leftover,
     LeftoverKind,
     StoredImage,
     StoredImages,
     UserNamespace,
+    image_store,
 )
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage, Pairs, RunContainer
 from rootless_build.model.references import check as check_name
+
+
+class _ForgettingStore:
+    """See `rootless_build.backend.api.ImageStore`."""
+
+    def __init__(self, store: ImageStore, changed: Callable[[], AbstractContextManager[None]]):
+        self._store = store
+        self._changed = changed
+
+    def content(self, image: Image) -> ImageContent | None:
+        return self._store.content(image)
+
+    def add(self, layout: Path) -> Image:
+        with self._changed():
+            return self._store.add(layout)
 
 
 class RememberingEngine:
@@ -53,6 +71,11 @@ class RememberingEngine:
     @property
     def user_namespace(self) -> UserNamespace | None:
         return self._engine.user_namespace
+
+    @property
+    def image_store(self) -> ImageStore | None:
+        store = image_store(self._engine)
+        return _ForgettingStore(store, self._forgetting) if store is not None else None
 
     def find_image(self, reference: str) -> Image | None:
         return self.find_images((reference,))[0]

@@ -1,0 +1,122 @@
+"""Images read where podman and buildah keep them, and handed to these (`backend.ImageStore`).
+
+With the driver `overlay` the files of a layer are in `overlay/LAYER/diff`, with their owners as the
+user namespace has them; layers.json has what each is upon, and its digest. fuse-overlayfs has
+whiteouts of its own, composefs other directories. (Seen with podman 4.3.1 and buildah 1.28.2.)
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from rbuild_containers.image_config import image_from_config
+from rbuild_containers.working import Storage
+from rootless_build.backend import Image, ImageBuildError, ImageContent, programs
+
+_POLICY: Final = '{"default": [{"type": "insecureAcceptAnything"}]}'
+"""Of signatures. The host's is for what comes from elsewhere."""
+
+Command = Callable[..., programs.Completed]
+"""Runs the engine's program: the words of its command, and what is laid over its environment."""
+
+
+class OverlayStore:
+    """See `rootless_build.backend.api.ImageStore`."""
+
+    def __init__(self, storage: Storage, command: Command) -> None:
+        self._storage = storage
+        self._command = command
+
+    def content(self, image: Image) -> ImageContent | None:
+        """What an image is made of; None where a layer of it is not all in this storage."""
+        rows = {row["id"]: row for row in self._storage.rows("images")}
+        blob = self._configuration(image.id) if image.id in rows else None
+        if blob is None:
+            return None
+        digests = _digests(blob)
+        layers = tuple(self._chain(rows[image.id].get("layer") or ""))
+        known = [row.get("diff-digest") for row in reversed(layers)]
+        if digests is None or known != digests or not all(map(self._is_whole, layers)):
+            return None
+        return ImageContent(blob, tuple(self._place(row) / "diff" for row in layers))
+
+    def add(self, layout: Path) -> Image:
+        """Take an image; one that is there already is found without the engine."""
+        identity = _identity(layout)
+        there = self._found(identity)
+        if there is not None:
+            return there
+        policy = layout / "policy.json"
+        policy.write_text(_POLICY)
+        # The engine copies each blob before it unpacks it.
+        done = self._command(
+            *("pull", "--quiet", "--signature-policy", str(policy), f"dir:{layout}"),
+            environment={"TMPDIR": str(layout)},
+        )
+        taken = self._found(identity) if done.status == 0 else None
+        if taken is None:
+            message = "the engine did not take an image that rbuild made"
+            raise ImageBuildError(message, engine_words=done.words)
+        return taken
+
+    def _found(self, identity: str) -> Image | None:
+        content = self.content(Image(identity))
+        if content is None:
+            return None
+        whole = json.loads(content.configuration)
+        platform = (whole.get("os"), whole.get("architecture"), whole.get("variant"))
+        config, root = whole.get("config") or {}, whole.get("rootfs") or {}
+        return image_from_config(identity, config, root.get("diff_ids"), platform)
+
+    def _configuration(self, image: str) -> bytes | None:
+        name = base64.b64encode(f"sha256:{image}".encode()).decode()
+        place = self._storage.root / f"{self._storage.driver}-images" / image
+        try:
+            # The manifest is what an engine writes last.
+            return (place / f"={name}").read_bytes() if (place / "manifest").exists() else None
+        except OSError:
+            return None
+
+    def _chain(self, layer: str) -> Iterator[Mapping[str, Any]]:
+        """The rows of a layer and of all below it."""
+        rows = {row["id"]: row for row in self._storage.rows("layers")}
+        while layer in rows:
+            row = rows.pop(layer)
+            yield row
+            layer = row.get("parent") or ""
+
+    def _place(self, row: Mapping[str, Any]) -> Path:
+        return self._storage.root / self._storage.driver / str(row["id"])
+
+    def _is_whole(self, row: Mapping[str, Any]) -> bool:
+        place = self._place(row)
+        unfinished = (row.get("flags") or {}).get("incomplete")
+        plain = (place / "diff").is_dir() and not (place / "composefs-data").exists()
+        return plain and not unfinished
+
+
+def overlay_store(storage: Storage, command: Command) -> OverlayStore | None:
+    """None where the storage has another driver than the kernel's overlay."""
+    if storage.driver != "overlay" or storage.has_mount_program:
+        return None
+    return OverlayStore(storage, command)
+
+
+def _identity(layout: Path) -> str:
+    """The id of the image in a directory: the digest of its configuration."""
+    manifest = json.loads((layout / "manifest.json").read_bytes())
+    return str(manifest["config"]["digest"]).removeprefix("sha256:")
+
+
+def _digests(configuration: bytes) -> list[str] | None:
+    """The digests of an image's layers, the lowest first."""
+    try:
+        root = json.loads(configuration).get("rootfs") or {}
+        found = root.get("diff_ids") or []
+    except (AttributeError, ValueError):
+        return None
+    return [str(digest) for digest in found] if isinstance(found, list) else None

@@ -1,0 +1,215 @@
+"""Images read where they lie, and made of layers that the engine has and of others."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import secrets
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from rootless_build.backend.api import Engine, Image, ImageStore, image_store
+from rootless_build.images.configuration import (
+    LONG_AGO,
+    Configuration,
+    Healthcheck,
+    History,
+    final,
+    intermediate,
+    read,
+    scratch,
+    with_layers,
+)
+from rootless_build.images.layers.handover import NewLayer, image_id, write_handover
+from rootless_build.model import platforms
+from rootless_build.model.errors import ImageBuildError
+from rootless_build.model.events import BuildState
+from rootless_build.model.plan import BuildImage, RunContainer
+from rootless_build.model.structs import replace
+from rootless_build.testing.base_root import BASE
+from rootless_build.testing.cases import Build, Run, sh
+from rootless_build.testing.recorder import Recorder
+
+SHELL = ("/bin/dash", "-ec")
+
+
+@pytest.fixture
+def store(engine: Engine) -> ImageStore:
+    found = image_store(engine)
+    if found is None:
+        pytest.skip("images of this engine are not read where they lie")
+    return found
+
+
+@pytest.fixture
+def base(store: ImageStore, base_image: Image) -> Configuration:
+    content = store.content(base_image)
+    assert content is not None
+    return read(content.configuration)
+
+
+def layer(directory: Path, **files: str) -> NewLayer:
+    """A layer of files in the root directory."""
+    tar = directory / secrets.token_hex(8)
+    with tarfile.open(tar, "w") as archive:
+        for name, text in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+    data = tar.read_bytes()
+    return NewLayer(hashlib.sha256(data).hexdigest(), len(data), tar)
+
+
+def hand(store: ImageStore, place: Path, configuration: Configuration, *layers: NewLayer) -> Image:
+    directory = place / secrets.token_hex(8)
+    directory.mkdir()
+    identity = write_handover(directory, configuration, layers)
+    image = store.add(directory)
+    assert image.id == identity
+    return image
+
+
+def over(base: Configuration, *layers: NewLayer, **settings: str) -> Configuration:
+    entries = [History(LONG_AGO, f"COPY {each.digest}") for each in layers]
+    environment = (*base.environment, *settings.items())
+    made = with_layers(base, [each.digest for each in layers], *entries)
+    return intermediate(replace(made, environment=environment))
+
+
+def made_of(base: Configuration, place: Path, **files: str) -> tuple[Configuration, NewLayer]:
+    new = layer(place, **files)
+    return over(base, new), new
+
+
+def show(run: Run, image: Image, script: str) -> str:
+    return run(RunContainer("handed over", sh(script), ()), image).text
+
+
+def test_the_content_of_an_image_is_where_the_engine_keeps_it(
+    engine: Engine, store: ImageStore, build: Build, base_image: Image, tmp_path: Path
+) -> None:
+    (tmp_path / "Dockerfile").write_text(f"FROM {BASE}\nENV A=1\nRUN echo new > /new\n")
+    image = build(BuildImage(tmp_path))
+    above, below = store.content(image), store.content(base_image)
+    assert above is not None
+    assert below is not None
+    assert hashlib.sha256(above.configuration).hexdigest() == image.id
+    assert above.layers[1:] == below.layers
+    assert (above.layers[0] / "new").read_text() == "new\n"
+    made = read(above.configuration)
+    assert tuple(f"sha256:{each}" for each in made.layers) == image.layers
+    assert made.environment == image.environment
+
+
+def test_there_is_no_content_of_an_image_that_is_not_there(store: ImageStore) -> None:
+    assert store.content(Image(id="0" * 64)) is None
+
+
+def test_a_layer_upon_those_that_the_engine_has(
+    engine: Engine, store: ImageStore, base: Configuration, run: Run, tmp_path: Path
+) -> None:
+    first = hand(store, tmp_path, *made_of(base, tmp_path, one="1"))
+    content = store.content(first)
+    assert content is not None
+    below = read(content.configuration)
+    second = hand(store, tmp_path, *made_of(below, tmp_path, two="2"))
+    assert show(run, second, "cat /one /two; ls -d /bin") == "12/bin"
+    assert engine.find_image(second.id) == second
+    names = {each.id: each.names for each in engine.stored_images().images}
+    assert names[second.id] == ()
+
+
+def test_the_same_content_is_the_same_image(
+    engine: Engine, store: ImageStore, base: Configuration, tmp_path: Path
+) -> None:
+    configuration, new = made_of(base, tmp_path, same="x")
+    first = hand(store, tmp_path, configuration, new)
+    before = engine.image_ids()
+    again, same = made_of(base, tmp_path, same="x")
+    assert hand(store, tmp_path, again, same) == first
+    assert first.id == image_id(configuration)
+    assert engine.image_ids() == before
+
+
+@pytest.mark.parametrize("count", [0, 1, 30])
+def test_an_image_upon_none_keeps_all_that_is_set(
+    engine: Engine, store: ImageStore, tmp_path: Path, count: int
+) -> None:
+    layers = [layer(tmp_path, **{f"f{number}": str(number)}) for number in range(count)]
+    own = platforms.parse(platforms.host())
+    made = final(
+        replace(
+            over(scratch(own), *layers, PATH="/x", A="ä=\udcff"),
+            user="1:2",
+            working_directory="/w",
+            shell=SHELL,
+            entrypoint=("/e",),
+            command=("a", ""),
+            volumes=("/v",),
+            ports=("80/tcp",),
+            labels=(("l", ""), ("m", "x y")),
+            triggers=("RUN x",),
+            healthcheck=Healthcheck(("CMD", "t"), interval=5, start_period=7, retries=2),
+            stop_signal="SIGUSR1",
+        ),
+        "2020-02-02T02:02:02.02Z",
+    )
+    image = hand(store, tmp_path, made, *layers)
+    content = store.content(image)
+    assert content is not None
+    assert len(content.layers) == count
+    found = read(content.configuration)
+    assert dict(found.environment)["A"] == "ä=\ufffd"
+    assert replace(found, environment=()) == replace(made, environment=())
+    assert image.command == ("a", "")
+
+
+def test_a_step_is_not_taken_from_an_image_of_another_environment(
+    store: ImageStore, base: Configuration, build: Build, run: Run, tmp_path: Path
+) -> None:
+    context = tmp_path / "context"
+    context.mkdir()
+    seen = []
+    for value in ("aa", "bb", "aa"):
+        image = hand(store, tmp_path, over(base, T=value))
+        (context / "Dockerfile").write_text(f"FROM {image.id}\nRUN echo $T > /t\n")
+        recorder = Recorder()
+        made = build(BuildImage(context), recorder)
+        cached = "RUN echo $T > /t" in recorder.instructions(BuildState.CACHED)
+        seen.append((show(run, made, "cat /t"), dict(made.environment)["T"], cached))
+    assert seen == [("aa", "aa", False), ("bb", "bb", False), ("aa", "aa", True)]
+
+
+def test_a_build_of_the_user_meets_no_image_of_ours(
+    store: ImageStore, base: Configuration, build: Build, run: Run, tmp_path: Path
+) -> None:
+    context = tmp_path / "context"
+    context.mkdir()
+    (context / "one").write_text("1")
+    new = layer(tmp_path, one="1")
+    for layers in ((), (new,)):
+        image = hand(store, tmp_path, over(base, *layers, E="ours"), *layers)
+        (context / "Dockerfile").write_text(f"FROM {image.id}\nRUN echo [$E] > /e\n")
+        build(BuildImage(context))
+    for more in ("", "COPY one /one\n"):
+        (context / "Dockerfile").write_text(f"FROM {BASE}\n{more}RUN echo [$E] > /e\n")
+        theirs = build(BuildImage(context))
+        assert show(run, theirs, "cat /e") == "[]"
+        assert "E" not in dict(theirs.environment)
+
+
+def test_what_the_engine_does_not_take_is_told_in_its_words(
+    engine: Engine, store: ImageStore, base: Configuration, tmp_path: Path
+) -> None:
+    broken = replace(layer(tmp_path, broken="x"), digest="1" * 64)
+    before = engine.image_ids()
+    with pytest.raises(ImageBuildError) as caught:
+        hand(store, tmp_path, over(base, broken), broken)
+    assert "1" * 64 in caught.value.engine_words
+    missing = with_layers(base, ["2" * 64], History(LONG_AGO, "a layer that nobody has"))
+    with pytest.raises(ImageBuildError) as caught:
+        hand(store, tmp_path, missing)
+    assert caught.value.engine_words
+    assert engine.image_ids() == before
