@@ -7,6 +7,7 @@ import functools
 import json
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, assert_never
@@ -15,11 +16,12 @@ from rbuild_buildah import rootfs
 from rbuild_buildah.command import CHROOT, Buildah, isolation_arguments, own_words
 from rbuild_buildah.container import WorkingContainer, remove, working_container
 from rbuild_buildah.store import Store
-from rbuild_containers import image_files
+from rbuild_containers import image_files, mapped_images, stored_images
 from rbuild_containers.build import build_arguments
 from rbuild_containers.build_log import BuildLog
 from rbuild_containers.id_maps import id_maps
 from rbuild_containers.image_config import image_from_config
+from rbuild_containers.image_removal import pruned_with, remove_one_by_one
 from rbuild_containers.killing import is_mounted
 from rbuild_containers.runtime_state import RuntimeStates
 from rbuild_containers.temporary import build_directory
@@ -46,6 +48,7 @@ from rootless_build.backend import (
     Stream,
     UserNamespace,
     identities,
+    ownership,
     programs,
     reason,
     replace,
@@ -88,9 +91,6 @@ class BuildahEngine:
         """See `rootless_build.backend.api.Engine.find_images`: buildah takes one name at a time, so
         several are asked at once.
         """
-        # Few runs need it, and it costs 5 ms.
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
-
         with ThreadPoolExecutor(4) as threads:
             return list(threads.map(self.find_image, references))
 
@@ -144,10 +144,9 @@ class BuildahEngine:
         """See `rootless_build.backend.api.Engine.copy_size`."""
         if step.caller_ids is None:
             return None
-        # Few containers need it.
-        from rbuild_containers.mapped_images import copy_size  # noqa: PLC0415
-
-        return copy_size(self._storage, image.id, id_maps(step.caller_ids, self._settings))
+        return mapped_images.copy_size(
+            self._storage, image.id, id_maps(step.caller_ids, self._settings)
+        )
 
     def container(
         self, step: RunContainer, image: Image
@@ -183,32 +182,22 @@ class BuildahEngine:
     @property
     def storage(self) -> str:
         """See `rootless_build.backend.api.Engine.storage`."""
-        from rbuild_containers.stored_images import name_of  # noqa: PLC0415 - builds and `clean`
-
-        return name_of(self._storage)
+        return stored_images.name_of(self._storage)
 
     def image_ids(self) -> frozenset[str]:
         """The ids of all images in storage."""
-        from rbuild_containers.stored_images import image_ids  # noqa: PLC0415 - builds and `clean`
-
-        return image_ids(self._storage)
+        return stored_images.image_ids(self._storage)
 
     def stored_images(self) -> StoredImages:
         """All images in storage, and what keeps each."""
-        from rbuild_containers.stored_images import stored_images  # noqa: PLC0415 - builds and `clean`
-
-        return stored_images(self._storage)
+        return stored_images.stored_images(self._storage)
 
     def layer_sizes(self, images: Collection[StoredImage]) -> Mapping[str, int]:
         """See `rootless_build.backend.api.Engine.layer_sizes`."""
-        from rbuild_containers.stored_images import layer_sizes  # noqa: PLC0415 - only `clean`
-
-        return layer_sizes(self._storage, images, self._buildah.as_owner)
+        return stored_images.layer_sizes(self._storage, images, self._buildah.as_owner)
 
     def remove_images(self, images: Sequence[StoredImage]) -> Mapping[str, str]:
         """See `rootless_build.backend.api.Engine.remove_images`."""
-        from rbuild_containers.image_removal import pruned_with, remove_one_by_one  # noqa: PLC0415
-
         stored = self.stored_images()
         with contextlib.ExitStack() as stack:
             # buildah 1.28 removes those that they were made from too, whoever's they are.
@@ -272,10 +261,7 @@ class BuildahEngine:
 
     def give_back(self, directory: Path) -> None:
         """Make `directory` and everything in it the user's."""
-        # A run that changes nothing has no container.
-        from rootless_build.backend.ownership import give_back  # noqa: PLC0415
-
-        give_back(directory, self.user_namespace)
+        ownership.give_back(directory, self.user_namespace)
 
     def leftovers(self, kinds: Collection[LeftoverKind] = ALL_KINDS) -> Sequence[Leftover]:
         """The containers and volumes on record, and the images, that have rbuild's labels."""

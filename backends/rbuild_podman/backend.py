@@ -11,17 +11,10 @@ from rbuild_podman.connection import Connection, endpoint, environment, variable
 from rbuild_podman.engine import PodmanEngine
 from rootless_build.backend import (
     BackendUnavailableError,
-    BuildImage,
     Engine,
     EngineSettings,
-    HostCommand,
     Probe,
-    PullImage,
-    RemoveVolume,
-    RunContainer,
     Step,
-    TagImage,
-    Unexpanded,
     programs,
 )
 
@@ -64,22 +57,9 @@ class PodmanBackend:
     def commands(self, step: Step, settings: EngineSettings) -> tuple[tuple[str, ...], ...]:
         """See `rootless_build.backend.api.Backend.commands`."""
         # Only `rbuild plan` shows commands.
-        from rbuild_containers.build import build_arguments  # noqa: PLC0415
-        from rbuild_podman.run_arguments import run_arguments  # noqa: PLC0415
+        from rbuild_podman.commands import commands  # noqa: PLC0415
 
-        match step:
-            case BuildImage():
-                return (("podman", "build", "--layers", *build_arguments(step, settings)),)
-            case RunContainer():
-                return (("podman", "run", *run_arguments(step, settings)),)
-            case RemoveVolume():
-                return (("podman", "volume", "rm", *step.names),)
-            case TagImage():
-                return (("podman", "tag", step.image, step.name),)
-            case PullImage():
-                return (("podman", "pull", step.image),)
-            case HostCommand() | Unexpanded():
-                return ()
+        return commands(step, settings)
 
 
 def _version(address: str | None, settings: EngineSettings) -> Probe:

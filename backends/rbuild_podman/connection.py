@@ -20,7 +20,7 @@ import socket
 import threading
 import time
 import tomllib
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -30,10 +30,8 @@ from msgspec import Struct
 from rootless_build.backend import (
     BackendUnavailableError,
     EngineSettings,
-    StepFailedError,
     UserNamespace,
     programs,
-    reason,
 )
 
 if TYPE_CHECKING:
@@ -245,31 +243,9 @@ class Connection:
             time.sleep(0.005)
 
 
-@contextlib.contextmanager
-def engine_errors(what: str, *, status: int | None = None) -> Iterator[None]:
+def engine_errors(what: str, *, status: int | None = None) -> AbstractContextManager[None]:
     """Turn what podman-py raises into a StepFailedError: `what` failed, and the engine's words."""
-    from podman.errors import APIError, PodmanError  # noqa: PLC0415 - see `client`
-    from requests import RequestException  # noqa: PLC0415 - comes with podman
+    # As in `Connection.client`.
+    from rbuild_podman.service_errors import told  # noqa: PLC0415
 
-    try:
-        yield
-    except (APIError, PodmanError) as error:
-        if isinstance(error.__cause__, OSError):
-            # podman-py's own words for it are "GET operation failed".
-            raise _no_answer(what, error.__cause__) from error
-        words = getattr(error, "explanation", None) or str(error)
-        raise StepFailedError(what, status=status, engine_words=words) from error
-    except RequestException as error:
-        raise _no_answer(what, error) from error
-    except (AttributeError, KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
-        # Its answer has another form than podman's.
-        words = f"the service answered what podman would not: {reason(error)}"
-        raise StepFailedError(what, status=status, engine_words=words) from error
-
-
-def _no_answer(what: str, error: OSError) -> BackendUnavailableError:
-    return BackendUnavailableError(
-        f"{what}: the podman service does not answer",
-        finding="podman-service",
-        engine_words=str(error),
-    )
+    return told(what, status)

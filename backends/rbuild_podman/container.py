@@ -11,13 +11,15 @@ import base64
 import contextlib
 import json
 import re
-import secrets
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from podman.errors import APIError, NotFound
+
 from rbuild_containers.given_volumes import take_over
 from rbuild_containers.runtime_state import RuntimeStates
+from rbuild_podman import own_names
 from rbuild_podman.connection import Connection, engine_errors, variable
 from rbuild_podman.specgen import container_spec
 from rootless_build.backend import (
@@ -61,9 +63,38 @@ _NOT_EXECUTABLE = re.compile(
 )
 """Of runc 1.1.5, which quotes the command after `exec: `, and of crun 1.14.1, 1.21 and 1.28."""
 _GONE = "no such container"
-OWN_NAMES = re.compile(r"rbuild-[0-9a-f]{16}")
-"""Of containers that the step gives no name."""
 _NEVER_STARTED = {"configured", "created", "initialized"}
+
+
+class Containers:
+    """The containers of one podman, and the volumes that they have.
+
+    Importing this module imports podman-py, which all of it asks.
+    """
+
+    def __init__(self, connection: Connection, settings: EngineSettings) -> None:
+        self._connection = connection
+        self._settings = settings
+
+    def make(
+        self, step: RunContainer, image: Image
+    ) -> contextlib.AbstractContextManager[PodmanContainer]:
+        """Make a container of `image`; see `new_container`."""
+        return new_container(self._connection, step, image, self._settings)
+
+    def remove(self, identity: str) -> str:
+        """Remove one, and return podman's words when it stays; see `remove_container`."""
+        return remove_container(self._connection, identity)
+
+    def remove_volume(self, name: str) -> bool:
+        """Remove a named volume; False when there was none."""
+        with engine_errors(f"the volume {name} could not be removed"):
+            try:
+                # By force, containers that have it would go too.
+                self._connection.client.volumes.remove(name)
+            except NotFound:
+                return False
+        return True
 
 
 class PodmanContainer:
@@ -215,7 +246,7 @@ def new_container(
         refuse_sources(step, where, f"unset {variable()}")
     make_sources(step)
     # A name of our own finds the container although podman was interrupted before it gave an id.
-    own = f"rbuild-{secrets.token_hex(8)}" if step.name is None else None
+    own = own_names.make() if step.name is None else None
     step = replace(step, name=step.name or own)
     spec = json.dumps(container_spec(step, image, settings, connection.default_ulimits))
     client = connection.client
@@ -246,8 +277,6 @@ def new_container(
 
 def _make_volumes(connection: Connection, step: RunContainer) -> None:
     """Named volumes with rbuild's labels; podman would make them without."""
-    from podman.errors import APIError  # noqa: PLC0415 - see `Connection.client`
-
     volumes = connection.client.volumes
     labels = {name: value for name, value in step.labels if name.startswith(LABEL_PREFIX)}
     for mount in step.mounts:

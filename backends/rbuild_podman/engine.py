@@ -9,20 +9,21 @@ import subprocess
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from http import HTTPStatus
 from pathlib import Path
-from typing import assert_never, cast
+from typing import TYPE_CHECKING, assert_never, cast
 from urllib.parse import quote
 
-from rbuild_containers import image_files
+from rbuild_containers import image_files, mapped_images, stored_images
 from rbuild_containers.id_maps import id_maps
 from rbuild_containers.image_config import image_from_inspect, matched, names_with_local
+from rbuild_containers.image_removal import remove_one_by_one
 from rbuild_containers.killing import kill_containing
 from rbuild_containers.runtime_state import RuntimeStates
 from rbuild_containers.temporary import build_directory, own_bundles
 from rbuild_containers.working import Storage, bundle_directories, size
-from rbuild_podman import connection
+from rbuild_podman import connection, own_names
 from rbuild_podman.connection import Connection, engine_errors
+from rbuild_podman.remote_images import described
 from rootless_build.backend import (
     ALL_KINDS,
     LABEL_PREFIX,
@@ -46,12 +47,14 @@ from rootless_build.backend import (
     StoredImages,
     Stream,
     UserNamespace,
+    ownership,
     programs,
 )
 
+if TYPE_CHECKING:
+    from rbuild_podman.container import Containers
+
 _UNKNOWN = "image not known"
-
-
 _LIST_AGAIN = (0.1, 0.5, 1.0)
 """Seconds between attempts."""
 
@@ -114,7 +117,7 @@ class PodmanEngine:
         with engine_errors(f"podman could not look for the image {name}"):
             # podman-py ends in a bare Exception where the answer is no object.
             answer = self._connection.client.api.get(f"/images/{quote(name, safe='')}/json")
-            if answer.status_code == HTTPStatus.NOT_FOUND:
+            if answer.status_code == 404:
                 return None
             answer.raise_for_status()
             return image_from_inspect(cast("dict[str, Json]", answer.json()))
@@ -154,17 +157,15 @@ class PodmanEngine:
         With the CLI: podman 4.3.1's API ignores the network mode of a build, and podman-py packs
         the whole context before it starts and hands the log back when all is over.
         """
-        # Many runs build nothing: 10 ms.
-        from rbuild_containers.build import build_arguments  # noqa: PLC0415
-        from rbuild_containers.build_log import BuildLog  # noqa: PLC0415
-        from rbuild_containers.end_build import end_build  # noqa: PLC0415
+        # Many runs build nothing.
+        from rbuild_containers import build, build_log, end_build  # noqa: PLC0415
 
         id_file = step.image_id_file or self._settings.runtime_directory / "image-id"
-        arguments = build_arguments(step, self._settings)
+        arguments = build.build_arguments(step, self._settings)
         if step.image_id_file is None:
             arguments = ("--iidfile", str(id_file), *arguments)
-        log = BuildLog(reporter)
-        ask = end_build(log)
+        log = build_log.BuildLog(reporter)
+        ask = end_build.end_build(log)
         layers: set[str] = set()
         bundles: set[str] = set()
 
@@ -233,26 +234,18 @@ class PodmanEngine:
         """See `rootless_build.backend.api.Engine.storage`."""
         if self._connection.endpoint is not None:
             return f"podman {self._connection.endpoint}"
-        from rbuild_containers.stored_images import name_of  # noqa: PLC0415 - builds and `clean`
-
-        return name_of(self._storage)
+        return stored_images.name_of(self._storage)
 
     def image_ids(self) -> frozenset[str]:
         """The ids of all images in storage."""
         if self._connection.endpoint is None:
-            from rbuild_containers.stored_images import image_ids  # noqa: PLC0415 - builds, `clean`
-
-            return image_ids(self._storage)
+            return stored_images.image_ids(self._storage)
         return frozenset(str(item["Id"]) for item in self._list("/images/json", {"all": True}))
 
     def stored_images(self) -> StoredImages:
         """All images in storage, and what keeps each."""
         if self._connection.endpoint is None:
-            from rbuild_containers.stored_images import stored_images  # noqa: PLC0415 - builds, `clean`
-
-            return stored_images(self._storage)
-        from rbuild_podman.remote_images import described  # noqa: PLC0415 - few are elsewhere
-
+            return stored_images.stored_images(self._storage)
         return described(
             self._list("/images/json", {"all": True}),
             self._list("/containers/json", {"all": True, "external": True}),
@@ -268,14 +261,10 @@ class PodmanEngine:
         """See `backend.api.Engine.layer_sizes`; another host's podman does not say."""
         if self._connection.endpoint is not None:
             return {}
-        from rbuild_containers.stored_images import layer_sizes  # noqa: PLC0415 - only `clean`
-
-        return layer_sizes(self._storage, images, self._as_owner)
+        return stored_images.layer_sizes(self._storage, images, self._as_owner)
 
     def remove_images(self, images: Sequence[StoredImage]) -> Mapping[str, str]:
         """See `rootless_build.backend.api.Engine.remove_images`."""
-        from rbuild_containers.image_removal import remove_one_by_one  # noqa: PLC0415 - only `clean`
-
         return remove_one_by_one(images, self.stored_images(), self._remove_image)
 
     def _remove_image(self, name: str) -> str:
@@ -321,28 +310,24 @@ class PodmanEngine:
         """See `rootless_build.backend.api.Engine.copy_size`."""
         if step.caller_ids is None or self._connection.endpoint is not None:
             return None
-        # Few containers need it.
-        from rbuild_containers.mapped_images import copy_size  # noqa: PLC0415
-
-        return copy_size(self._storage, image.id, id_maps(step.caller_ids, self._settings))
+        return mapped_images.copy_size(
+            self._storage, image.id, id_maps(step.caller_ids, self._settings)
+        )
 
     def container(self, step: RunContainer, image: Image) -> AbstractContextManager[Container]:
         """Make a container of `image`."""
-        from rbuild_podman.container import new_container  # noqa: PLC0415 - runs
-
-        return new_container(self._connection, step, image, self._settings)
+        return self._containers.make(step, image)
 
     def remove_volume(self, name: str) -> bool:
         """Remove a named volume; False when there was none."""
-        from podman.errors import NotFound  # noqa: PLC0415 - see `Connection.client`
+        return self._containers.remove_volume(name)
 
-        with engine_errors(f"the volume {name} could not be removed"):
-            try:
-                # By force, containers that have it would go too.
-                self._connection.client.volumes.remove(name)
-            except NotFound:
-                return False
-        return True
+    @functools.cached_property
+    def _containers(self) -> Containers:
+        # A run that changes nothing has none.
+        from rbuild_podman.container import Containers  # noqa: PLC0415
+
+        return Containers(self._connection, self._settings)
 
     @property
     def user_namespace(self) -> UserNamespace | None:
@@ -353,12 +338,9 @@ class PodmanEngine:
 
     def give_back(self, directory: Path) -> None:
         """Make `directory` and everything in it the property of the user who runs rbuild."""
-        # As in `build_image`.
-        from rootless_build.backend.ownership import give_back  # noqa: PLC0415
-
         namespace = self.user_namespace
         if namespace is not None:
-            give_back(directory, namespace)
+            ownership.give_back(directory, namespace)
 
     def leftovers(self, kinds: Collection[LeftoverKind] = ALL_KINDS) -> tuple[Leftover, ...]:
         """Everything of these kinds in podman's storage that carries rbuild's labels."""
@@ -383,11 +365,8 @@ class PodmanEngine:
             raise StepFailedError(message, engine_words=words)
 
     def _remove_container(self, leftover: Leftover) -> str:
-        # As in `container`.
-        from rbuild_podman.container import remove_container  # noqa: PLC0415
-
         if self._connection.endpoint is not None:
-            return remove_container(self._connection, leftover.id)
+            return self._containers.remove(leftover.id)
         if leftover.id in {state.id for state in self._states.of_builds()}:
             self._states.remove(leftover.id)
             return ""
@@ -400,7 +379,7 @@ class PodmanEngine:
         if self._storage.is_of_build(leftover.id):
             done = self._capture("rm", "--force", leftover.id)
             return done.words if done.status != 0 else ""
-        words = remove_container(self._connection, leftover.id)
+        words = self._containers.remove(leftover.id)
         if not words:
             self._states.remove(leftover.id)
         return words
@@ -408,9 +387,6 @@ class PodmanEngine:
     def _labelled(self, kinds: Collection[LeftoverKind]) -> Iterator[Leftover]:
         local = self._connection.endpoint is None
         if LeftoverKind.CONTAINER in kinds:
-            # As in `container`.
-            from rbuild_podman.container import OWN_NAMES  # noqa: PLC0415
-
             listed = self._list("/containers/json", {"all": True})
             known = {str(item["Id"]) for item in listed}
             for item in filter(_is_ours, listed):
@@ -419,7 +395,7 @@ class PodmanEngine:
                 own = self._storage.size(identity) if local else None
                 yield _leftover(LeftoverKind.CONTAINER, identity, names[0], item, own)
             if local:
-                yield from self._storage.unknown(OWN_NAMES, known)
+                yield from self._storage.unknown(own_names.PATTERN, known)
                 yield from self._storage.working_containers()
                 yield from self._states.of_builds()
         if LeftoverKind.VOLUME in kinds:

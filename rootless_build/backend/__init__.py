@@ -4,13 +4,13 @@ Imports `files`, `process` and `model`. Start with `api`. A plug-in finds here a
 the names of the interface, of plans, events and errors, and the modules that help it.
 """
 
-import importlib
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from rootless_build.backend.api import *
 from rootless_build.model import errors as errors
 from rootless_build.model import events as events
+from rootless_build.model import late_modules
 from rootless_build.model import plan as plan
 from rootless_build.model.errors import *
 from rootless_build.model.events import *
@@ -49,6 +49,4 @@ if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
         """A module that helps plug-ins, imported by whoever uses it: `programs` takes 20 ms."""
-        if name not in _HELPERS:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return importlib.import_module(_HELPERS[name])
+        return late_modules.find(__name__, name, _HELPERS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rootless_build.backend import caller
 from rootless_build.cli.command import Command
@@ -16,9 +15,7 @@ from rootless_build.model.overrides import Overrides, apply, where_possible
 from rootless_build.model.plan import Plan, PullPolicy
 from rootless_build.model.structs import replace
 from rootless_build.runner import docker_socket, mount_points
-
-if TYPE_CHECKING:
-    from rootless_build.runner.host_power import Named
+from rootless_build.runner.power_rules import Named
 
 
 def override(command: Command, plan: Plan) -> Plan:
@@ -94,9 +91,6 @@ def overrides(command: Command) -> Overrides:
 
 def named(command: Command) -> Named:
     """What the command line itself names of this host."""
-    # Few runs have a power to give away.
-    from rootless_build.runner.host_power import Named  # noqa: PLC0415
-
     given = overrides(command)
     directories = (given.bundles_directory,) if given.bundles_directory else ()
     return Named(directories, given.build_contexts, given.secrets, given.network)

@@ -23,12 +23,13 @@ from rootless_build.cli.engines import cache_directory, settings_for
 from rootless_build.cli.overrides import named
 from rootless_build.cli.plan_sockets import with_docker_socket
 from rootless_build.cli.run_options import freshness_for, is_isolated
-from rootless_build.cli.sandboxed_reading import Looked
+from rootless_build.cli.sandboxed_reading import Looked, look
 from rootless_build.cli.views.pasting import comment
 from rootless_build.cli.views.plan import SeenPlan, explanation, plan_lines
 from rootless_build.freshness.preview import forecast
 from rootless_build.freshness.snapshots import Snapshots
 from rootless_build.images.bases import substitutes as bases
+from rootless_build.images.external import external_bases
 from rootless_build.images.own_files import OwnFiles
 from rootless_build.model import outputs, references
 from rootless_build.model import plan as plans
@@ -38,10 +39,25 @@ from rootless_build.model.structs import replace
 from rootless_build.model.text import shown
 from rootless_build.process import identities
 from rootless_build.process.locks import hold
+from rootless_build.process.signals import signals_interrupt
 from rootless_build.runner import host_power
 from rootless_build.runner.failures import check_containerfile
+from rootless_build.runner.power_rules import Rules
 
 _AT_ONCE: Final = 500
+
+
+def show_targets(
+    command: Command,
+    targets: tuple[str, ...],
+    variables: tuple[str, ...],
+    form: str = "text",
+    *,
+    explain: bool = False,
+) -> int:
+    """Print what would be done for the project's targets; see `show_plan`."""
+    with signals_interrupt(command.view.stopping):
+        return show_plan(command, look(command, targets, variables), form, explain=explain)
 
 
 def show_plan(
@@ -102,7 +118,7 @@ def _refused(
     if rootless and os.getuid() != 0 and not unprivileged:
         return []
     isolated = is_isolated(settings)
-    rules = host_power.Rules(rootless, os.getuid() == 0, rootful, unprivileged, isolated)
+    rules = Rules(rootless, os.getuid() == 0, rootful, unprivileged, isolated)
     asked = host_power.powers(plan, named(command), rules) if rules.bind else ()
     return [
         *host_power.describe_refusals(plan, asked, rules),
@@ -176,8 +192,6 @@ def _with_stand_ins(step: plans.Step, engine: Engine) -> tuple[plans.Step, tuple
         return caller.in_numbers(step, image.user if image else ""), ()
     if not isinstance(step, plans.BuildImage):
         return step, ()
-    from rootless_build.images.external import external_bases  # noqa: PLC0415 - see the package
-
     substitutes, pulled = [], []
     for wanted in external_bases(step):
         full = references.canonical(wanted)

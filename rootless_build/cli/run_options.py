@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,7 +84,7 @@ def with_engine(
     options: Options, command: Command, plan: Plan, choice: Choice, images: ImageOptions
 ) -> Options:
     """The options, with what the engine that was chosen changes in them."""
-    attest = None if command.flag("no_provenance") else _attest(plan, choice)
+    attest = None if command.flag("no_provenance") else lambda: _attestor(plan, choice)
     return replace(
         options,
         privileges=replace(options.privileges, isolated=is_isolated(choice.settings)),
@@ -150,11 +149,8 @@ def _image_records(choice: Choice) -> ImageRecords:
     return ImageRecords(images_directory(), choice.backend.name)
 
 
-def _attest(plan: Plan, choice: Choice) -> Callable[[], Attestor]:
-    def attestor() -> Attestor:
-        # A run that changes nothing makes no bundles: 30 ms.
-        from rootless_build.runner.provenance import Attestor  # noqa: PLC0415
+def _attestor(plan: Plan, choice: Choice) -> Attestor:
+    # A run that changes nothing makes no bundles: 30 ms.
+    from rootless_build.runner.provenance import Attestor  # noqa: PLC0415
 
-        return Attestor(plan, choice.backend.name, choice.version)
-
-    return attestor
+    return Attestor(plan, choice.backend.name, choice.version)

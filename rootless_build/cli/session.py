@@ -13,6 +13,7 @@ from rootless_build.cli.checkout import clear_dead_runs, own_directories
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import EngineToCome, cache_directory
 from rootless_build.cli.growing_recipe import GrowingRecipe
+from rootless_build.cli.plan_reading import read_plan
 from rootless_build.cli.plan_sockets import with_docker_socket
 from rootless_build.cli.run_options import (
     Manner,
@@ -38,6 +39,22 @@ if TYPE_CHECKING:
     from rootless_build.process import programs
     from rootless_build.runner.journal import Run
     from rootless_build.runner.masking import Mask
+
+
+def build_targets(
+    command: Command,
+    targets: tuple[str, ...],
+    variables: tuple[str, ...],
+    run: Run,
+    engine: EngineToCome,
+    *,
+    pass_status: bool,
+) -> int:
+    """Make the plan of the project's targets, run it, and return rbuild's exit status."""
+    recipe = read_plan(command, targets, variables)
+    return execute(
+        command, recipe, run, engine, Manner(pass_status=pass_status, variables=variables)
+    )
 
 
 def execute(

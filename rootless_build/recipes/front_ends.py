@@ -10,7 +10,7 @@ from rootless_build.model.errors import NoRecipeError, RecipeError, UnknownTarge
 from rootless_build.model.plan import Plan, Unexpanded
 from rootless_build.model.structs import replace
 from rootless_build.process import programs
-from rootless_build.recipes import always, containers, rbuild_toml
+from rootless_build.recipes import always, bake, containers, rbuild_toml
 from rootless_build.recipes.bake import names
 from rootless_build.recipes.config import Config
 from rootless_build.recipes.make import expansion, makefile
@@ -34,11 +34,8 @@ def target_names(project: Path, config: Config, environment: Mapping[str, str]) 
         return makefile.target_names(found)
     if not names.found(project):
         return ()
-    # The parsers of bake files are for those who have one.
-    from rootless_build.recipes.bake import recipe  # noqa: PLC0415
-
     try:
-        return recipe.target_names(project, environment)
+        return bake.recipe.target_names(project, environment)
     except RecipeError:
         return ()
 
@@ -101,9 +98,7 @@ def _recipe(request: Request, config: Config) -> Recipe:
     def images() -> tuple[str, ...]:
         if not _is_bake(request.project, config):
             return ()
-        from rootless_build.recipes.bake import recipe  # noqa: PLC0415 - for bake files
-
-        return recipe.image_targets(request)
+        return bake.recipe.image_targets(request)
 
     return containers.Recipe(read_targets, images)
 
@@ -113,10 +108,7 @@ def _read(request: Request, config: Config) -> Plan:
         return rbuild_toml.read(request, config)
     found = _makefile(request.project, config)
     if _is_bake(request.project, config):
-        # The parsers of bake files are for those who have one.
-        from rootless_build.recipes.bake import recipe  # noqa: PLC0415
-
-        return recipe.read(request)
+        return bake.recipe.read(request)
     if found is None:
         raise NoRecipeError(
             f"{request.project} has neither a Makefile nor an rbuild.toml with a recipe, and no "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from rootless_build import bundles
 from rootless_build.backend import caller
 from rootless_build.backend.api import Container, Exit, Image, Stdio
 from rootless_build.files.private_directories import private_directory
@@ -17,7 +18,14 @@ from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import RunContainer, VolumeMount
 from rootless_build.model.structs import replace
 from rootless_build.process.terminal import KeyboardReporter
-from rootless_build.runner import cache_volumes, failures, mount_points
+from rootless_build.runner import (
+    cache_volumes,
+    failed_files,
+    failures,
+    git_settings,
+    left_files,
+    mount_points,
+)
 from rootless_build.runner.context import Context
 from rootless_build.runner.dind import without_dind
 from rootless_build.runner.limits import possible_limits
@@ -100,14 +108,6 @@ class ContainerRun:
         runs: ContainerRuns | None,
     ) -> bool:
         """Run it, its bundles directory in its place; whether it is left when it has ended."""
-        # A run that changes nothing needs none of these.
-        from rootless_build import bundles  # noqa: PLC0415
-        from rootless_build.runner import (  # noqa: PLC0415
-            failed_files,
-            git_settings,
-            left_files,
-        )
-
         context, engine, plan = self._context, self._context.engine, self._context.plan.now
         options = context.options.bundles
         with ExitStack() as stack:

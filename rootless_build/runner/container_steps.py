@@ -12,7 +12,6 @@ from rootless_build.model.errors import ImageNotFoundError
 from rootless_build.model.events import StepReporter, Stopwatch
 from rootless_build.model.plan import PullPolicy, RunContainer
 from rootless_build.runner import interactive
-from rootless_build.runner.container_run import ContainerRun
 from rootless_build.runner.context import Context, Outcome
 from rootless_build.runner.explaining import explain
 from rootless_build.runner.preparation import Preparation
@@ -29,7 +28,7 @@ class ContainerSteps:
     def __init__(self, context: Context, preparation: Preparation, publisher: Publisher) -> None:
         self._context = context
         self._preparation = preparation
-        self._one = ContainerRun(context, publisher)
+        self._publisher = publisher
         self._are_fresh: bool | None = None
         self._runs: ContainerRuns | None = None
         self._ended = 0
@@ -58,8 +57,13 @@ class ContainerSteps:
     ) -> Outcome:
         if self._runs is not None:
             self._runs.start(step, image)
+        # A run that changes nothing has none.
+        from rootless_build.runner.container_run import ContainerRun  # noqa: PLC0415
+
         watch = Stopwatch()
-        ended = self._one.run(step, image, stdio, reporter, self._runs)
+        ended = ContainerRun(self._context, self._publisher).run(
+            step, image, stdio, reporter, self._runs
+        )
         seconds = watch.seconds
         self._ended += 1
         self._seconds += seconds

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rootless_build.images.rewrite.options import RewriteOptions
     from rootless_build.model.plan import Plan, RunContainer, Unexpanded
     from rootless_build.process import programs
-    from rootless_build.runner.host_power import Named
+    from rootless_build.runner.power_rules import Named
     from rootless_build.runner.provenance import Attestor
 
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from rootless_build.runner.context import Context
-
-if TYPE_CHECKING:
-    from rootless_build.runner.host_power import Rules
+from rootless_build.runner.power_rules import Named, Rules
 
 
 class PowerGuard:
@@ -36,7 +33,7 @@ class PowerGuard:
         from rootless_build.runner import host_power  # noqa: PLC0415
 
         ask = self._context.options.privileges.named
-        named = ask() if ask else host_power.Named()
+        named = ask() if ask else Named()
         plan = self._context.plan.now
         if number is None:
             asked = host_power.powers(plan, named, rules)
@@ -53,7 +50,4 @@ def _rules(context: Context) -> Rules | None:
     rootless, root = context.possible_engine.rootless, os.getuid() == 0
     if rootless and not root and not options.unprivileged:
         return None
-    # Few users have a power to give away.
-    from rootless_build.runner.host_power import Rules  # noqa: PLC0415
-
     return Rules(rootless, root, options.rootful, options.unprivileged, options.isolated)

@@ -19,9 +19,8 @@ from typing import Final
 import pytest
 
 from rootless_build.backend.api import Image
-from rootless_build.cli import app
+from rootless_build.cli import app, plan_preview
 from rootless_build.cli.command import Command
-from rootless_build.cli.commands import plan as plan_command
 from rootless_build.cli.overrides import named
 from rootless_build.cli.sandboxed_reading import Looked
 from rootless_build.model.errors import HostError
@@ -38,8 +37,8 @@ from rootless_build.model.plan import (
 )
 from rootless_build.model.structs import replace
 from rootless_build.runner import host_power, run
-from rootless_build.runner.host_power import Named, Reach, Rules
 from rootless_build.runner.options import ExpansionOptions, Options, PrivilegeOptions
+from rootless_build.runner.power_rules import Named, Reach, Rules
 from tests.unit.runner.fake_engine import FakeEngine
 
 THREATS: Final = Path(__file__).parents[2] / "THREATS.md"
@@ -80,7 +79,7 @@ def read(project: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
             seen.append((looked.plan, named(command)))
             return 0
 
-        monkeypatch.setattr(plan_command, "show_plan", show)
+        monkeypatch.setattr(plan_preview, "show_plan", show)
         status = app.run(["rbuild", *options, "plan", "--no-sandbox"])
         assert status == (0 if seen else 2)
         return seen[0] if seen else None

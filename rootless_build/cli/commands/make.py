@@ -9,7 +9,6 @@ from rootless_build.cli.engines import EngineToCome, cache_directory
 from rootless_build.cli.options import Building
 from rootless_build.freshness.records import Records
 from rootless_build.model.errors import UsageError
-from rootless_build.process.signals import signals_interrupt
 
 
 class Make(Building, Command):
@@ -26,11 +25,10 @@ def build(command: Command, words: tuple[str, ...]) -> int:
     """What `rbuild TARGET…` and `rbuild make TARGET…` do."""
     targets, variables = split_words(words, command)
     if command.flag("dry_run"):
-        from rootless_build.cli.plan_preview import show_plan  # noqa: PLC0415 - see the package
-        from rootless_build.cli.sandboxed_reading import look  # noqa: PLC0415 - see the package
+        # A build has no use for it.
+        from rootless_build.cli.plan_preview import show_targets  # noqa: PLC0415
 
-        with signals_interrupt(command.view.stopping):
-            return show_plan(command, look(command, targets, variables))
+        return show_targets(command, targets, variables)
     shell = _is_shell(command, targets)
     title = " ".join(("rbuild", *targets))
     with (
@@ -38,13 +36,9 @@ def build(command: Command, words: tuple[str, ...]) -> int:
         EngineToCome(command, _asked_before(command)) as engine,
     ):
         # The engine is asked meanwhile.
-        from rootless_build.cli.plan_reading import read_plan  # noqa: PLC0415
-        from rootless_build.cli.run_options import Manner  # noqa: PLC0415
-        from rootless_build.cli.session import execute  # noqa: PLC0415
+        from rootless_build.cli.session import build_targets  # noqa: PLC0415
 
-        plan = read_plan(command, targets, variables)
-        manner = Manner(pass_status=shell, variables=variables)
-        return execute(command, plan, run, engine, manner)
+        return build_targets(command, targets, variables, run, engine, pass_status=shell)
 
 
 def _is_shell(command: Command, targets: tuple[str, ...]) -> bool:

@@ -7,9 +7,7 @@ from plumbum import cli
 from rootless_build.cli.command import Command
 from rootless_build.cli.commands.make import split_words
 from rootless_build.cli.options import Freshness, Planning, Sandbox, format_option
-from rootless_build.cli.plan_preview import show_plan
-from rootless_build.cli.sandboxed_reading import look
-from rootless_build.process.signals import signals_interrupt
+from rootless_build.cli.plan_preview import show_targets
 
 
 class Plan(Sandbox, Freshness, Planning, Command):
@@ -25,6 +23,6 @@ class Plan(Sandbox, Freshness, Planning, Command):
         return self.attempt(lambda: self._show(words))
 
     def _show(self, words: tuple[str, ...]) -> int:
-        with signals_interrupt(self.view.stopping):
-            looked = look(self, *split_words(words, self))
-            return show_plan(self, looked, str(self.format), explain=self.flag("explain"))
+        targets, variables = split_words(words, self)
+        form, explain = str(self.format), self.flag("explain")
+        return show_targets(self, targets, variables, form, explain=explain)

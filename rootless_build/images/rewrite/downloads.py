@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -68,10 +69,8 @@ def _fetch(url: str, target: Path) -> float:
     """Write what is at the address to the file; its time, in seconds since 1970, 0 where the
     server does not say.
     """
-    # They cost 40 ms, and few containerfiles fetch anything.
-    import urllib.error  # noqa: PLC0415
+    # It costs 40 ms, and few containerfiles fetch anything.
     import urllib.request  # noqa: PLC0415
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415
 
     try:
         # Only http and https come here.
@@ -81,7 +80,7 @@ def _fetch(url: str, target: Path) -> float:
         ):
             shutil.copyfileobj(answer, file, _CHUNK)
             modified = answer.headers.get("Last-Modified")
-    except (OSError, urllib.error.URLError, ValueError) as error:
+    except (OSError, ValueError) as error:
         target.unlink(missing_ok=True)
         raise RemoteError(f"{url} could not be fetched: {error}") from error
     with contextlib.suppress(TypeError, ValueError):

@@ -31,7 +31,7 @@ from rootless_build.model.plan import (
     TagImage,
 )
 from rootless_build.model.structs import replace
-from rootless_build.recipes import source_date_epoch
+from rootless_build.recipes import bake, source_date_epoch
 from rootless_build.recipes.bake.source import BakeError
 from rootless_build.recipes.docker import draft as drafts
 from rootless_build.recipes.docker import flags
@@ -352,12 +352,8 @@ def _by_platform(line: _Line, step: BuildImage) -> Iterator[BuildImage]:
 
 
 def _bake(line: _Line, targets: list[str]) -> tuple[tuple[Step, ...], tuple[str, ...]]:
-    # The parsers of bake files are for lines like this one alone.
-    from rootless_build.recipes.bake.recipe import Bake  # noqa: PLC0415
-    from rootless_build.recipes.bake.recipe import steps as baked  # noqa: PLC0415
-
     context, draft = line.context, line.draft
-    bake = Bake(
+    asked = bake.recipe.Bake(
         context.directory,
         context.environment,
         tuple(targets),
@@ -366,7 +362,7 @@ def _bake(line: _Line, targets: list[str]) -> tuple[tuple[Step, ...], tuple[str,
         variables=dict(draft.all(drafts.VARIABLES)),
     )
     try:
-        made = baked(bake)
+        made = bake.recipe.steps(asked)
     except BakeError as error:
         # The place in the bake file is in the message; this is the line that reads it.
         error.hint = error.hint or f"{context.origin} runs {context.origin.text.strip()}"

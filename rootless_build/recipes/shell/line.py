@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rootless_build.process import programs
+from rootless_build.recipes import shell as package
 from rootless_build.recipes.shell.names import ASK_INPUT, PROGRAMS, SHELLS, speaks_of_docker
 from rootless_build.recipes.shell.parts import NotSimpleError, Part, Simple
 
@@ -58,10 +59,7 @@ def parts(
         return [Part(text.strip(), directory, _plain(text.strip()))]
     if len(os.fsencode(text)) > _LONGEST:
         raise NotSimpleError(f"it is longer than what a shell can be given ({_LONGEST:,} bytes)")
-    # Most lines don't need the grammar.
-    from rootless_build.recipes.shell import docker_commands  # noqa: PLC0415
-
-    return docker_commands.parts(text, directory, environment)
+    return package.docker_commands.parts(text, directory, environment)
 
 
 def _plain(text: str) -> Simple:
@@ -149,37 +147,29 @@ def starts_make(text: str) -> bool:
     """Whether one of the line's commands is make."""
     if not _MAKE.search(text):
         return False
-    from rootless_build.recipes.shell import docker_commands  # noqa: PLC0415
-
-    return docker_commands.starts_make(text)
+    return package.docker_commands.starts_make(text)
 
 
 def only_starts_make(text: str) -> bool:
     """Whether the line does nothing but start make: after a `cd`, under conditions, in a loop."""
-    from rootless_build.recipes.shell import docker_commands  # noqa: PLC0415
-
-    return docker_commands.only_starts_make(text)
+    return package.docker_commands.only_starts_make(text)
 
 
 def may_change(text: str, shell: Sequence[str], *, content: bool = False) -> bool:
     """Whether a step that is not docker's may change files; with `content`, what is in one."""
-    from rootless_build.recipes.shell import effects  # noqa: PLC0415
-
     try:
         _refuse_other_than_shell(shell)
     except NotSimpleError:
         return True
     if len(text) > _LONGEST:
         return True
-    usual = effects.Effect.DIRECTORIES if content else effects.Effect.NOTHING
-    return effects.effect(text) > usual
+    usual = package.effects.Effect.DIRECTORIES if content else package.effects.Effect.NOTHING
+    return package.effects.effect(text) > usual
 
 
 def tests_files(text: str) -> bool:
     """Whether a condition in the line looks at files."""
-    from rootless_build.recipes.shell import effects  # noqa: PLC0415
-
-    return effects.tests_files(text)
+    return package.effects.tests_files(text)
 
 
 def _refuse_other_than_shell(shell: Sequence[str]) -> None:
