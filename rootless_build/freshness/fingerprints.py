@@ -27,6 +27,7 @@ from rootless_build.freshness.tree import Tree, scan
 from rootless_build.images.containerfile import ignore_file
 from rootless_build.images.own_files import SIGNED, OwnFiles, with_rules
 from rootless_build.model import plan
+from rootless_build.model.mounts import real_path
 from rootless_build.model.plan import BindMount, BuildImage, Pairs, RunContainer
 
 _MOUNT: Final = re.compile(r"--mount=(\S*)")
@@ -143,9 +144,9 @@ def of_run(step: RunContainer, image: Image, cache: Path, bundles: Path) -> Fing
         name = f"the mounted {mount.source}"
         try:
             tree = scan(
-                mount.source.resolve(),
+                real_path(mount.source),
                 Index.load(index_file(cache, "mount", mount.source)),
-                skip=frozenset({bundles, bundles.resolve()}),
+                skip=frozenset({bundles, real_path(bundles)}),
             )
         except OSError as error:
             return _unreadable(error, name)
@@ -156,7 +157,7 @@ def of_run(step: RunContainer, image: Image, cache: Path, bundles: Path) -> Fing
 
 def of_bundles(directory: Path, cache: Path) -> str | Unknown:
     """What stands for the bundles as they are, signed or not."""
-    root = Path(os.path.realpath(directory))
+    root = real_path(directory)
     try:
         return scan(root, Index.load(index_file(cache, "bundles", directory)), _SIGNATURES).digest
     except OSError as error:
@@ -195,20 +196,21 @@ def index_file(cache: Path, purpose: str, root: Path) -> Path:
 
 
 def _context(step: BuildImage, file: Path, text: str, cache: Path, own: OwnFiles) -> Tree:
-    ignored, own_rules = ignore_file.read_common(step.context, file), own.rules(step.context)
+    root = real_path(step.context)
+    ignored, own_rules = ignore_file.read_common(step.context, file), own.rules(root)
     skip: frozenset[Path] = frozenset()
     if any(not _is_elsewhere(found) for found in _MOUNT.findall(text)):
         # podman and buildah (all versions) mount the context as it is, ignored files included.
         rules = Rules(ignored)
         skip = frozenset(
             bundles
-            for bundles in own.bundles
-            if bundles.is_relative_to(step.context)
-            and rules.match(bundles.relative_to(step.context).as_posix()).left_out
+            for bundles in map(real_path, own.bundles)
+            if bundles.is_relative_to(root)
+            and rules.match(bundles.relative_to(root).as_posix()).left_out
         )
         ignored = ""
     index = Index.load(index_file(cache, f"context-{_short(str(file))}", step.context))
-    return scan(step.context.resolve(), index, Rules(with_rules(ignored, own_rules)), skip)
+    return scan(root, index, Rules(with_rules(ignored, own_rules)), skip)
 
 
 def _is_elsewhere(mount: str) -> bool:
@@ -229,7 +231,7 @@ def _other_context(value: str, cache: Path, own: OwnFiles) -> Tree | Unknown:
         return Unknown(f"the build context {value} is not a directory of this host")
     # Engines do not agree on whether an ignore file counts here, so none does.
     rules = Rules(with_rules("", own.rules(directory)))
-    return scan(directory.resolve(), Index.load(index_file(cache, "context", directory)), rules)
+    return scan(real_path(directory), Index.load(index_file(cache, "context", directory)), rules)
 
 
 def _rest(step: BuildImage | RunContainer, without: frozenset[str]) -> str:

@@ -126,7 +126,7 @@ class _Scan:
     def __init__(self, root: str, index: Index) -> None:
         self.root = root
         self._index = index
-        self._reader = _Reader()
+        self._reader = _Reader(root)
         self._total = hashlib.sha256()
         self._visited: set[bytes] = set()
         self._links: dict[tuple[int, int], bytes] = {}
@@ -184,8 +184,8 @@ class _Scan:
         states = pack(numbers)
         self._visited.add(relative)
         self._files += len(entries)
-        if self._files > _MOST_FILES or self._reader.bytes > _MOST_BYTES:
-            raise OSError(errno.EFBIG, "holds too much to be looked at", self.root)
+        if self._files > _MOST_FILES:
+            raise _too_much(self.root)
         known = self._index.get(relative)
         if known is None or known.states != states or known.names != names:
             known = self._compare(relative, place, entries, names, states, known)
@@ -243,11 +243,12 @@ class _Scan:
 
 
 class _Reader:
-    """Reads files, and counts what it read."""
+    """Reads files of the tree, and counts what it read."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: str) -> None:
         self.files = 0
-        self.bytes = 0
+        self._root = root
+        self._bytes = 0
         # Before the first file is looked at: one that changes while it is read counts as racy.
         self._started = time.time_ns()
         self._file_systems = FileSystems()
@@ -271,7 +272,9 @@ class _Reader:
             return hashlib.sha256(os.fsencode(os.readlink(path))).digest()  # noqa: PTH115 - speed
         if kind != stat.S_IFREG:
             return hashlib.sha256(b"%d" % status.st_rdev).digest()
-        self.bytes += status.st_size
+        self._bytes += status.st_size
+        if self._bytes > _MOST_BYTES:
+            raise _too_much(self._root)
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
             digest = _content_digest(descriptor, status.st_size)
@@ -291,6 +294,10 @@ def _content_digest(descriptor: int, size: int) -> bytes:
     while chunk and (chunk := os.read(descriptor, _CHUNK)):
         made.update(chunk)
     return made.digest()
+
+
+def _too_much(root: str) -> OSError:
+    return OSError(errno.EFBIG, "holds too much to be looked at", root)
 
 
 def _name(entry: os.DirEntry[str]) -> str:

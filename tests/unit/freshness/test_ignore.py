@@ -113,3 +113,5 @@ def test_a_large_ignored_directory_is_not_looked_into() -> None:
 def test_below_what_is_left_out_for_good_nothing_is_looked_for() -> None:
     assert Rules("b\n!?\nb").match("b") == (True, False)
     assert Rules("b\n!b/c\nb/d").match("b") == (True, True)
+    assert Rules("a/b/c\n!a/**/x").match("a/b/c") == (True, True)
+    assert Rules("a/b/c\n!a/?/x").match("a/b/c") == (True, False)

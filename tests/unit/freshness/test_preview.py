@@ -19,6 +19,7 @@ from rootless_build.model.plan import (
     PullPolicy,
     Step,
     TagImage,
+    Unexpanded,
 )
 from tests.unit.freshness.honest_project import BASE, TAG, Project
 
@@ -101,3 +102,31 @@ def test_pulls(preview: Preview) -> None:
     assert preview(PullImage(BASE)) == [UNCHANGED]
     assert preview(PullImage(BASE, pull=PullPolicy.ALWAYS)) == ["would be done: --pull"]
     assert preview(PullImage("docker.io/library/gone")) == ["would be done: it is not in storage"]
+
+
+def test_after_a_line_that_is_not_known_yet_only_what_is_done_in_any_case_is_certain(
+    preview: Preview,
+) -> None:
+    """The line may make the image, or change what a build or a container reads."""
+    build, container = preview.project.build, preview.project.container
+    after = "may be done: a line before it is not known before its turn"
+    line = Unexpanded(
+        script="docker tag $(cat x)",
+        assignments="",
+        program="docker",
+        words="tag $(cat x)",
+        directory=preview.project.root,
+        does="other",
+        why="what a command prints",
+    )
+    said = "may be done: it is known when its turn comes, as it has what a command prints in it"
+    assert preview(line, build, container) == [said, after, after]
+    assert preview(build, line, container) == [UNCHANGED, said, after]
+    preview.project.environment["FLAVOR"] = "x"
+    changed = "would be done: environment variable FLAVOR changed"
+    container = preview.project.container
+    assert preview(build, line, container) == [UNCHANGED, said, changed]
+    preview.project.write("src/main.go", "new")
+    built = "would be done: the context changed (src/main.go)"
+    assert preview(line, build, container) == [said, built, after]
+    assert preview(build, container, line)[1:] == [LATER, said]

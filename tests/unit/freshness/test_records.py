@@ -40,6 +40,13 @@ def test_records_that_can_not_be_read_are_none(tmp_path: Path, text: str) -> Non
     assert Records.load(tmp_path) == Records(tmp_path / "records.json")
 
 
+@pytest.mark.parametrize("version", [1, 3])
+def test_records_of_another_version_are_none(tmp_path: Path, version: int) -> None:
+    """Even where they have the same form: their words may mean something else."""
+    (tmp_path / "records.json").write_text(json.dumps({**ON_DISK, "version": version}))
+    assert Records.load(tmp_path) == Records(tmp_path / "records.json")
+
+
 def test_images_that_were_asked_for_are_known_to_the_next_run(tmp_path: Path) -> None:
     Records.load(tmp_path).ask(("a", "b"))
     Records.load(tmp_path).ask(("b", "c"))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -174,3 +176,43 @@ def test_a_root_that_is_a_file_counts_by_its_content(tmp_path: Path) -> None:
         (tmp_path / "file").write_text(content)
         digests.add(tree.scan(tmp_path / "file").digest)
     assert len(digests) == 2
+
+
+@pytest.mark.parametrize("size", [1, 2**20 - 1, 2**20, 2**20 + 1, 3 * 2**20])
+def test_a_file_counts_to_its_last_byte(tmp_path: Path, size: int) -> None:
+    digests = []
+    for last in (b"x", b"y", b"x"):
+        (tmp_path / "file").write_bytes(b"." * (size - 1) + last)
+        digests.append(tree.scan(tmp_path).digest)
+    assert digests[0] == digests[2] != digests[1]
+
+
+def test_a_tree_that_is_somebodys_disk_is_an_error(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit, most in (("_MOST_FILES", 5), ("_MOST_BYTES", len("content" + "top"))):
+        monkeypatch.setattr(tree, limit, most)
+        assert tree.scan(root).digest
+        monkeypatch.setattr(tree, limit, most - 1)
+        with pytest.raises(OSError, match="holds too much to be looked at"):
+            tree.scan(root)
+        monkeypatch.undo()
+
+
+def test_a_file_system_without_attributes_is_one_without(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tree.scan(root).digest
+    for number in (errno.ENOTSUP, errno.EACCES):
+        monkeypatch.setattr(os, "listxattr", failing(number))
+        assert tree.scan(root).digest == before
+    monkeypatch.setattr(os, "listxattr", failing(errno.EIO))
+    with pytest.raises(OSError, match="Input/output error"):
+        tree.scan(root)
+
+
+def failing(number: int) -> Callable[..., list[str]]:
+    def fail(*_: object) -> list[str]:
+        raise OSError(number, os.strerror(number))
+
+    return fail

@@ -20,7 +20,7 @@ from rootless_build.freshness.records import Records
 from rootless_build.freshness.snapshots import LateSnapshot
 from rootless_build.freshness.verdict import Dirty
 from rootless_build.model.errors import ImageBuildError
-from rootless_build.model.events import Event, Level, Notice, StepFinished, StepReporter
+from rootless_build.model.events import Notice, StepFinished, StepReporter
 from rootless_build.model.plan import (
     BuildImage,
     BuildOutput,
@@ -37,6 +37,7 @@ from rootless_build.model.structs import replace
 from rootless_build.runner import run as runner
 from rootless_build.runner.options import Options
 from tests.unit.freshness.honest_project import BASE, TAG, Project
+from tests.unit.freshness.observed_runs import reasons, run
 
 
 @pytest.fixture
@@ -44,37 +45,6 @@ def project(tmp_path: Path) -> Project:
     made = Project(tmp_path, 0)
     assert made.run() == (True, True)
     return made
-
-
-def run(
-    project: Project,
-    *plan: Step,
-    force: str = "",
-    explain: bool = False,
-    bundles: bool = True,
-    about: str = "honest 1",
-    builder: str = "",
-) -> tuple[tuple[bool, bool], list[Event]]:
-    """Whether something was built and run, and what was said."""
-    wanted = Bundles(project.bundles) if bundles else None
-    made = Plan(project.root, plan or (project.build, project.container), wanted)
-    before = project.engine.built, project.engine.ran
-    events: list[Event] = []
-    about_engine = (("the engine", about),)
-    freshness = PlanFreshness(made, about_engine, project.cache, builder=builder, force=force)
-    options = Options(explain=explain)
-    summary = runner.run(made, project.engine, options, events.append, freshness)
-    done = (project.engine.built > before[0], project.engine.ran > before[1])
-    assert summary.done or not any(done)
-    return done, events
-
-
-def reasons(events: list[Event]) -> list[str]:
-    return [
-        event.text.removeprefix("because: ")
-        for event in events
-        if isinstance(event, Notice) and event.code == "explain" and event.level is Level.INFO
-    ]
 
 
 def test_nothing_changed(project: Project) -> None:
