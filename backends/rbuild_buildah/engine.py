@@ -172,7 +172,7 @@ class BuildahEngine:
         if ours and all(line.endswith(" <none>:<none>") for line in ours):
             self._buildah.capture("rmi", image.id)
 
-    @property
+    @functools.cached_property
     def image_store(self) -> ImageStore | None:
         """See `rootless_build.backend.api.image_store`."""
         from rbuild_containers.image_store import overlay_store  # noqa: PLC0415 - builds

@@ -64,10 +64,14 @@ class _Instruction(Struct, frozen=True):
         return words[1] if len(words) > 1 and words[0].upper() == "FROM" else ""
 
     def follows(self, before: _Instruction | None) -> bool:
-        """Whether it is its stage's next instruction: stages may be skipped, instructions not."""
+        """Whether it is its stage's next instruction: stages may be skipped, instructions not.
+
+        What an image wants to be done in each build on it is counted once FROM is done.
+        """
         if before is None:
             return self.number == 1
-        return (self.stages, self.of, self.number) == (before.stages, before.of, before.number + 1)
+        counted = self.of == before.of or (before.number == 1 and self.of > before.of)
+        return counted and (self.stages, self.number) == (before.stages, before.number + 1)
 
 
 class BuildLog:

@@ -20,6 +20,9 @@ from rootless_build.backend import Image, ImageBuildError, ImageContent, program
 _POLICY: Final = '{"default": [{"type": "insecureAcceptAnything"}]}'
 """Of signatures. The host's is for what comes from elsewhere."""
 
+_Rows = Mapping[str, Mapping[str, Any]]
+_State = tuple[int, int, int] | None
+
 Command = Callable[..., programs.Completed]
 """Runs the engine's program: the words of its command, and what is laid over its environment."""
 
@@ -30,15 +33,16 @@ class OverlayStore:
     def __init__(self, storage: Storage, command: Command) -> None:
         self._storage = storage
         self._command = command
+        self._read: dict[str, tuple[_State, _Rows]] = {}
 
     def content(self, image: Image) -> ImageContent | None:
         """What an image is made of; None where a layer of it is not all in this storage."""
-        rows = {row["id"]: row for row in self._storage.rows("images")}
-        blob = self._configuration(image.id) if image.id in rows else None
-        if blob is None:
+        row = self._rows("images").get(image.id)
+        blob = self._configuration(image.id) if row is not None else None
+        if row is None or blob is None:
             return None
         digests = _digests(blob)
-        layers = tuple(self._chain(rows[image.id].get("layer") or ""))
+        layers = tuple(self._chain(row.get("layer") or ""))
         known = [row.get("diff-digest") for row in reversed(layers)]
         if digests is None or known != digests or not all(map(self._is_whole, layers)):
             return None
@@ -83,11 +87,21 @@ class OverlayStore:
 
     def _chain(self, layer: str) -> Iterator[Mapping[str, Any]]:
         """The rows of a layer and of all below it."""
-        rows = {row["id"]: row for row in self._storage.rows("layers")}
-        while layer in rows:
-            row = rows.pop(layer)
-            yield row
-            layer = row.get("parent") or ""
+        rows = self._rows("layers")
+        seen: set[str] = set()
+        while layer in rows and layer not in seen:
+            yield rows[layer]
+            seen.add(layer)
+            layer = rows[layer].get("parent") or ""
+
+    def _rows(self, kind: str) -> _Rows:
+        """What is on record, by id. With 600 images reading it costs as much as handing one over
+        that is there, so it is read when its file is another.
+        """
+        state = _state(self._storage.record(kind))
+        if kind not in self._read or self._read[kind][0] != state:
+            self._read[kind] = state, {row["id"]: row for row in self._storage.rows(kind)}
+        return self._read[kind][1]
 
     def _place(self, row: Mapping[str, Any]) -> Path:
         return self._storage.root / self._storage.driver / str(row["id"])
@@ -104,6 +118,15 @@ def overlay_store(storage: Storage, command: Command) -> OverlayStore | None:
     if storage.driver != "overlay" or storage.has_mount_program:
         return None
     return OverlayStore(storage, command)
+
+
+def _state(file: Path) -> _State:
+    """Engines write a file of records anew and rename it."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _identity(layout: Path) -> str:

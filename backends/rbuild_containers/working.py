@@ -79,12 +79,16 @@ class Storage(Struct, frozen=True):
         except OSError:
             return False
 
+    def record(self, kind: str) -> Path:
+        """The file that has what `rows` gives."""
+        return self.root / f"{self.driver}-{kind}" / f"{kind}.json"
+
     def rows(self, kind: str) -> list[dict[str, Any]]:
         """What is on record in storage of `images`, or of `layers`; none where none ever was.
 
         Raises StepFailedError where it can't be read.
         """
-        place = self.root / f"{self.driver}-{kind}" / f"{kind}.json"
+        place = self.record(kind)
         try:
             found = json.loads(place.read_text())
         except FileNotFoundError:

@@ -214,7 +214,7 @@ class PodmanEngine:
             # Without --no-prune the layers would go too, which are the cache.
             self._capture("image", "rm", "--no-prune", "--", image.id)
 
-    @property
+    @functools.cached_property
     def image_store(self) -> ImageStore | None:
         """See `rootless_build.backend.api.image_store`; a service may have another storage."""
         if self._connection.endpoint is not None:

@@ -39,6 +39,7 @@ _OF_ITS_CONTAINER: Final = frozenset(
 )
 _MAPS: Final = frozenset({"Volumes", "ExposedPorts", "Labels"})
 _CACHE: Final = "moby.buildkit."
+_PATH: Final = ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 _DIGEST: Final = "sha256:"
 
@@ -140,7 +141,7 @@ def read(blob: bytes) -> Configuration:
     try:
         data = _without_null(json.loads(blob.decode("utf-8", "replace")))
         outer = from_data(data, _Outer)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         message = f"the configuration of an image is not one: {error}"
         raise StepFailedError(message) from error
     # `from_data` has seen that both are objects.
@@ -174,8 +175,18 @@ def read(blob: bytes) -> Configuration:
 
 
 def scratch(platform: Platform) -> Configuration:
-    """The configuration of no image at all, for a platform."""
-    return Configuration(platform.architecture, platform.system, platform.variant)
+    """The configuration that a stage upon no image begins with (docker 29)."""
+    own = Configuration(platform.architecture, platform.system, platform.variant)
+    return replace(own, environment=(_PATH,), working_directory="/")
+
+
+def stage_upon(base: Configuration) -> Configuration:
+    """The configuration that a stage upon an image begins with: what the image wants to be done
+    then is not the stage's own, and there is always a PATH.
+    """
+    named = any(name == _PATH[0] for name, _ in base.environment)
+    environment = base.environment if named else (*base.environment, _PATH)
+    return replace(base, environment=environment, triggers=())
 
 
 def write(configuration: Configuration) -> bytes:

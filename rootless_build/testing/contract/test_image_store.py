@@ -32,7 +32,7 @@ from rootless_build.testing.base_root import BASE
 from rootless_build.testing.cases import Build, Run, sh
 from rootless_build.testing.recorder import Recorder
 
-SHELL = ("/bin/dash", "-ec")
+SHELL = ("/bin/sh", "-c", 'eval "$0" && echo own >> /shell')
 
 
 @pytest.fixture
@@ -134,36 +134,60 @@ def test_the_same_content_is_the_same_image(
 
 
 @pytest.mark.parametrize("count", [0, 1, 30])
-def test_an_image_upon_none_keeps_all_that_is_set(
-    engine: Engine, store: ImageStore, tmp_path: Path, count: int
-) -> None:
+def test_an_image_upon_none(store: ImageStore, tmp_path: Path, count: int) -> None:
     layers = [layer(tmp_path, **{f"f{number}": str(number)}) for number in range(count)]
-    own = platforms.parse(platforms.host())
+    own = scratch(platforms.parse(platforms.host()))
+    image = hand(store, tmp_path, over(own, *layers, A="ä=\udcff"), *layers)
+    content = store.content(image)
+    assert content is not None
+    assert len(content.layers) == count
+    files = {path.name for place in content.layers for path in place.iterdir()}
+    assert files == {f"f{number}" for number in range(count)}
+    assert dict(image.environment)["A"] == "ä=\ufffd"
+
+
+def test_the_same_layer_twice(
+    store: ImageStore, base: Configuration, run: Run, tmp_path: Path
+) -> None:
+    """Also where it is upon another layer than before."""
+    one, two = layer(tmp_path, one="1"), layer(tmp_path, two="2")
+    image = hand(store, tmp_path, over(base, one, two, one, one), one, two)
+    assert show(run, image, "cat /one /two") == "12"
+    image = hand(store, tmp_path, over(base, two, one))
+    assert show(run, image, "cat /one /two") == "12"
+
+
+def test_what_is_set_holds_for_what_is_built_on_it(
+    store: ImageStore, base: Configuration, build: Build, run: Run, tmp_path: Path
+) -> None:
     made = final(
         replace(
-            over(scratch(own), *layers, PATH="/x", A="ä=\udcff"),
-            user="1:2",
-            working_directory="/w",
+            base,
             shell=SHELL,
-            entrypoint=("/e",),
-            command=("a", ""),
+            user="0:7",
+            working_directory="/tmp",
+            entrypoint=("/bin/sh", "-c"),
+            command=("id -g; pwd",),
             volumes=("/v",),
             ports=("80/tcp",),
             labels=(("l", ""), ("m", "x y")),
-            triggers=("RUN x",),
+            triggers=("RUN echo triggered > /trigger",),
             healthcheck=Healthcheck(("CMD", "t"), interval=5, start_period=7, retries=2),
             stop_signal="SIGUSR1",
         ),
         "2020-02-02T02:02:02.02Z",
     )
-    image = hand(store, tmp_path, made, *layers)
-    content = store.content(image)
+    image = hand(store, tmp_path, made)
+    assert run(RunContainer("handed over", ()), image).text == "7\n/tmp"
+    (tmp_path / "Dockerfile").write_text(f"FROM {image.id}\nLABEL n=1\n")
+    built = build(BuildImage(tmp_path))
+    assert run(RunContainer("built", ("cat /trigger /shell",)), built).text == "triggered\nown"
+    content = store.content(built)
     assert content is not None
-    assert len(content.layers) == count
     found = read(content.configuration)
-    assert dict(found.environment)["A"] == "ä=\ufffd"
-    assert replace(found, environment=()) == replace(made, environment=())
-    assert image.command == ("a", "")
+    assert set(made.labels) < set(found.labels)
+    for name in ("shell", "ports", "healthcheck", "stop_signal"):
+        assert getattr(found, name) == getattr(made, name), name
 
 
 def test_a_step_is_not_taken_from_an_image_of_another_environment(

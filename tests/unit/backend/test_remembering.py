@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from rootless_build.backend.api import Engine, Image
+from rootless_build.backend.api import Engine, Image, ImageContent, ImageStore, image_store
 from rootless_build.backend.cached import RememberingEngine
 from rootless_build.model.errors import ImageBuildError
 from rootless_build.model.events import StepReporter
@@ -93,3 +93,40 @@ def test_what_was_found_before_a_build_is_not_used_after_it() -> None:
     engine = remembering(Storage(), known)
     engine.build_image(STEP, reporter())
     assert engine.find_image("made") == Image(id="new")
+
+
+class Store:
+    """Takes every image as that of one name."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def content(self, image: Image) -> ImageContent | None:
+        return ImageContent(image.id.encode(), ())
+
+    def add(self, layout: Path) -> Image:
+        self._storage.images["made"] = Image(id="new")
+        return Image(id="new")
+
+
+class Stored(Storage):
+    """Its images can be handed to it."""
+
+    @property
+    def image_store(self) -> ImageStore:
+        return Store(self)
+
+
+def test_an_image_that_is_handed_over_is_asked_for_again() -> None:
+    engine = remembering(Stored(), dict)
+    assert engine.find_image("made") is None
+    store = image_store(cast("Engine", engine))
+    assert store is not None
+    assert store.content(Image(id="x")) == ImageContent(b"x", ())
+    assert store.add(Path("/layout")) == Image(id="new")
+    assert engine.find_image("made") == Image(id="new")
+
+
+def test_an_engine_need_not_take_layers() -> None:
+    assert image_store(cast("Engine", Storage())) is None
+    assert remembering(Storage(), dict).image_store is None

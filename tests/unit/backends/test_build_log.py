@@ -107,6 +107,20 @@ def test_stages_that_are_skipped_do_not_stop_the_count() -> None:
     assert [done[0] for done in reading.progress] == ["1/5", "4/5", "4/5"]
 
 
+def test_what_the_base_wants_to_be_done_is_counted_after_from() -> None:
+    reading = Reading()
+    reading.feed("STEP 1/2: FROM a\nSTEP 2/3: RUN x\nSTEP 3/4: RUN y\n--> 0123456789a\n")
+    reading.feed(f"STEP 3/3: LABEL a=b\nCOMMIT\n--> {ID[:11]}\n{ID}\n")
+    reading.log.finish(succeeded=True)
+    assert [row[1:4] for row in reading.progress] == [
+        (1, 2, "FROM a"),
+        (2, 3, "RUN x"),
+        (3, 3, "LABEL a=b"),
+    ]
+    assert reading.output == [b"STEP 3/4: RUN y\n"]
+    assert reading.log.result == ID
+
+
 def test_a_line_shows_up_before_the_build_goes_on() -> None:
     reading = Reading()
     reading.feed("STEP 1/2: FROM a\nSTEP 2/2: RUN slow\nworking\n")

@@ -1,0 +1,169 @@
+"""Images where podman and buildah keep them: which of them can be read as they lie."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from rbuild_containers.image_store import OverlayStore, overlay_store
+from rbuild_containers.working import Storage
+from rootless_build.backend.api import Image, ImageContent
+from rootless_build.images.configuration import Configuration, write
+from rootless_build.images.layers.handover import image_id, write_handover
+from rootless_build.model.errors import ImageBuildError
+from rootless_build.process import programs
+
+LOW, HIGH = "1" * 64, "2" * 64
+"""Digests. Storage calls the layers `low` and `high`."""
+CONFIGURATION = Configuration("amd64", layers=(LOW, HIGH))
+IMAGE = Image(image_id(CONFIGURATION))
+
+
+class Disk:
+    """A storage with one image of two layers."""
+
+    def __init__(self, root: Path) -> None:
+        self.storage = Storage(root, "overlay")
+        self.asked: list[tuple[str, ...]] = []
+        self.layers = [
+            {"id": "low", "diff-digest": f"sha256:{LOW}"},
+            {"id": "high", "parent": "low", "diff-digest": f"sha256:{HIGH}"},
+        ]
+        for name in ("low", "high"):
+            (root / "overlay" / name / "diff").mkdir(parents=True)
+        self.write("layers", self.layers)
+        self.add_image()
+
+    def write(self, kind: str, rows: object) -> None:
+        file = self.storage.record(kind)
+        file.parent.mkdir(exist_ok=True)
+        new = file.with_suffix(".new")
+        new.write_text(json.dumps(rows))
+        new.rename(file)
+
+    def add_image(self, configuration: Configuration = CONFIGURATION, layer: str = "high") -> None:
+        identity = image_id(configuration)
+        place = self.storage.root / "overlay-images" / identity
+        place.mkdir(parents=True)
+        name = base64.b64encode(f"sha256:{identity}".encode()).decode()
+        (place / f"={name}").write_bytes(write(configuration))
+        (place / "manifest").write_text("{}")
+        rows = self.storage.rows("images")
+        self.write("images", [*rows, {"id": identity, "layer": layer}])
+
+    def command(self, *words: str, environment: programs.Environment) -> programs.Completed:
+        self.asked.append(words)
+        return programs.Completed(125, b"", b"Error: no space left on device")
+
+    @property
+    def store(self) -> OverlayStore:
+        return OverlayStore(self.storage, self.command)
+
+    def content(self) -> ImageContent | None:
+        return self.store.content(IMAGE)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Disk:
+    return Disk(tmp_path)
+
+
+def test_the_layers_are_told_from_the_top(disk: Disk) -> None:
+    content = disk.content()
+    assert content is not None
+    overlay = disk.storage.root / "overlay"
+    assert content.layers == (overlay / "high/diff", overlay / "low/diff")
+    assert hashlib.sha256(content.configuration).hexdigest() == IMAGE.id
+
+
+def test_an_image_without_layers_has_no_directories(disk: Disk) -> None:
+    empty = Configuration("amd64", user="1")
+    disk.add_image(empty, "")
+    content = disk.store.content(Image(image_id(empty)))
+    assert content is not None
+    assert content.layers == ()
+
+
+def test_an_image_of_which_a_layer_is_elsewhere_is_not_told(disk: Disk) -> None:
+    disk.write("layers", disk.layers[1:])
+    assert disk.content() is None
+
+
+def test_an_image_whose_layers_are_others_is_not_told(disk: Disk) -> None:
+    disk.write("layers", [{**disk.layers[0], "diff-digest": None}, disk.layers[1]])
+    assert disk.content() is None
+
+
+def test_a_layer_that_is_not_finished_or_not_there_is_not_told(disk: Disk) -> None:
+    disk.write("layers", [disk.layers[0], {**disk.layers[1], "flags": {"incomplete": True}}])
+    assert disk.content() is None
+    disk.write("layers", disk.layers)
+    assert disk.content() is not None
+    (disk.storage.root / "overlay/low/diff").rmdir()
+    assert disk.content() is None
+
+
+def test_a_layer_of_composefs_is_not_told(disk: Disk) -> None:
+    (disk.storage.root / "overlay/low/composefs-data").mkdir()
+    assert disk.content() is None
+
+
+def test_an_image_that_an_engine_did_not_finish_is_not_told(disk: Disk) -> None:
+    (disk.storage.root / "overlay-images" / IMAGE.id / "manifest").unlink()
+    assert disk.content() is None
+
+
+def test_layers_that_are_upon_each_other_end(disk: Disk) -> None:
+    disk.write("layers", [{**disk.layers[0], "parent": "high"}, disk.layers[1]])
+    assert disk.content() is not None
+
+
+def test_what_changes_meanwhile_is_seen(disk: Disk) -> None:
+    store = disk.store
+    assert store.content(IMAGE) is not None
+    disk.write("images", [])
+    assert store.content(IMAGE) is None
+
+
+@pytest.mark.parametrize(
+    ("driver", "mount_program", "known"),
+    [
+        ("overlay", "", True),
+        ("overlay", "false", True),
+        ("overlay", "true", False),
+        ("vfs", "", False),
+        ("btrfs", "", False),
+    ],
+)
+def test_only_the_kernels_overlay_is_known(
+    tmp_path: Path, driver: str, mount_program: str, known: bool
+) -> None:
+    if mount_program:
+        (tmp_path / driver).mkdir()
+        (tmp_path / driver / ".has-mount-program").write_text(mount_program)
+    storage = Storage(tmp_path, driver)
+    assert (overlay_store(storage, lambda *_: programs.Completed(0, b"", b"")) is not None) == known
+
+
+def test_an_image_that_is_there_is_found_without_the_engine(disk: Disk, tmp_path: Path) -> None:
+    layout = tmp_path / "layout"
+    layout.mkdir()
+    write_handover(layout, CONFIGURATION)
+    found = disk.store.add(layout)
+    assert (found.id, found.layers) == (IMAGE.id, (f"sha256:{LOW}", f"sha256:{HIGH}"))
+    assert disk.asked == []
+
+
+def test_an_engine_that_does_not_take_an_image_is_quoted(disk: Disk, tmp_path: Path) -> None:
+    layout = tmp_path / "layout"
+    layout.mkdir()
+    write_handover(layout, Configuration("amd64", user="1"))
+    with pytest.raises(ImageBuildError) as caught:
+        disk.store.add(layout)
+    assert "no space left" in caught.value.engine_words
+    ((*_, source),) = disk.asked
+    assert source == f"dir:{layout}"
