@@ -83,8 +83,6 @@ class Index(Struct):
     content: bytes = b""
     found: dict[bytes, Directory] = {}
     """Directories in which something changed."""
-    seen: int = 0
-    """How many of the known directories were looked up."""
 
     @classmethod
     def load(cls, file: Path) -> Index:
@@ -113,7 +111,6 @@ class Index(Struct):
         where = self.known.get(path)
         if where is None:
             return None
-        self.seen += 1
         content, place = self.content, where[0]
         length, names, files = _HEAD.unpack_from(content, place)
         place += _HEAD.size + length

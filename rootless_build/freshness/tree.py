@@ -43,7 +43,6 @@ class Tree(Struct, frozen=True):
     """
 
     digest: str
-    files: int
     read: int
     changed: tuple[str, ...] = ()
 
@@ -141,7 +140,7 @@ class _Scan:
         self._index.save(gone)
         # To an empty index everything is new.
         changed = tuple(self._changed) if self._index.known else ()
-        return Tree(self._total.hexdigest(), self._files, self._reader.files, changed)
+        return Tree(self._total.hexdigest(), self._reader.files, changed)
 
     def missing(self) -> None:
         """Take in a root that is not there."""
