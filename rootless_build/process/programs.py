@@ -1,6 +1,7 @@
 """The one door to other programs: capture, stream, or run beside.
 
-Programs are started through plumbum with argument lists, never through a shell. Environments are
+Programs are started with argument lists, never through a shell. plumbum finds them; it does not
+start them, as it gives each the environment that it found when it was imported. Environments are
 laid over rbuild's own; a value of None takes the name away.
 """
 
@@ -102,12 +103,7 @@ class _Piped(Running, Protocol):
 
 def exactly(environment: Environment) -> dict[str, str | None]:
     """What gives a program this environment, and no other variable of ours."""
-    return {**dict.fromkeys(_inherited()), **environment}
-
-
-def _inherited() -> set[str]:
-    # plumbum adds to the environment that it found when it was imported.
-    return {*os.environ, *local.env.getdict()}
+    return {**dict.fromkeys(os.environ), **environment}
 
 
 def which(program: str) -> Path | None:
@@ -119,41 +115,35 @@ def which(program: str) -> Path | None:
 
 
 class _Streams(TypedDict, total=False):
-    """What plumbum hands on to subprocess.Popen."""
+    """What subprocess.Popen is told besides."""
 
     stdin: int | IO[bytes]
     stdout: int | IO[bytes]
     stderr: int | IO[bytes]
     bufsize: int
-    pass_fds: tuple[int, ...]
+    pass_fds: Sequence[int]
     preexec_fn: Callable[[], None] | None
 
 
 def _start(
     argv: Sequence[str],
     environment: Environment,
-    directory: Path | None,
+    directory: Path | None = None,
     **streams: Unpack[_Streams],
-) -> Running:
+) -> subprocess.Popen[bytes]:
     try:
-        program = local[argv[0]]
+        program = local[argv[0]].executable
     except CommandNotFound as error:
         raise ProgramNotFoundError(argv[0]) from error
-    overlay = {name: value for name, value in environment.items() if value is not None}
-    inherited = _inherited()
-    removed = [name for name, value in environment.items() if value is None and name in inherited]
-    command = program[tuple(argv[1:])]
-    if removed:
-        flags = [flag for name in removed for flag in ("-u", name)]
-        command = local["env"][(*flags, str(program.executable), *argv[1:])]
-    started = command.popen(
-        cwd=str(directory) if directory else os.getcwd(),  # noqa: PTH109 - plumbum's own is fixed at import
-        env={**os.environ, **overlay},
+    laid_over = {**os.environ, **environment}
+    return subprocess.Popen(
+        [str(program), *argv[1:]],
+        cwd=directory,
+        env={name: value for name, value in laid_over.items() if value is not None},
         # The terminal's Ctrl-C then reaches rbuild alone, which ends its children in order.
         process_group=0,
         **streams,
     )
-    return cast("Running", started)
 
 
 def _leashed(argv: Sequence[str]) -> Sequence[str]:
@@ -196,17 +186,8 @@ def capture(
 
     Raises ProgramNotFoundError, and subprocess.TimeoutExpired after `timeout` seconds.
     """
-    process = cast(
-        "subprocess.Popen[bytes]",
-        _start(
-            argv,
-            environment,
-            directory,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        ),
-    )
+    pipe = subprocess.PIPE
+    process = _start(argv, environment, directory, stdin=pipe, stdout=pipe, stderr=pipe)
     try:
         stdout, stderr = process.communicate(stdin, timeout=timeout)
     except BaseException:
@@ -265,7 +246,7 @@ def stream(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
-            pass_fds=tuple(pass_fds),
+            pass_fds=pass_fds,
             preexec_fn=enter,
         ),
     )
@@ -344,14 +325,7 @@ def start(
     It also gets SIGTERM when rbuild is killed, where util-linux's setpriv is installed. Raises
     ProgramNotFoundError.
     """
-    return _start(
-        _leashed(argv),
-        environment,
-        None,
-        stdin=stdin,
-        stdout=stdout,
-        stderr=stderr,
-    )
+    return _start(_leashed(argv), environment, stdin=stdin, stdout=stdout, stderr=stderr)
 
 
 @contextlib.contextmanager
