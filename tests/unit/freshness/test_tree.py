@@ -73,6 +73,33 @@ def test_only_what_changed_is_read_and_named(root: Path, file: Path, later: None
     assert after.digest != before.digest
 
 
+@pytest.mark.parametrize(
+    ("edit", "named"),
+    [
+        (lambda root: (root / "top").chmod(0o700), ("top",)),
+        (lambda root: (root / "a/b").chmod(0o700), ("a/b",)),
+        (lambda root: (root / "top").unlink(), ("top",)),
+        (lambda root: (root / "a/link").unlink(), ("a/link",)),
+        (lambda root: (root / "a/new").write_text("x"), ("a/new",)),
+        (lambda root: (root / "a/new").mkdir(), ("a/new",)),
+        (lambda root: shutil.rmtree(root / "a"), ("a", "a/b")),
+        (lambda root: (root / "top").rename(root / "pot"), ("pot", "top")),
+        (lambda root: os.utime(root / "top", ns=(1, 1)), ()),
+    ],
+)
+def test_what_changed_is_named(
+    root: Path,
+    file: Path,
+    later: None,
+    edit: Callable[[Path], object],
+    named: tuple[str, ...],
+) -> None:
+    scan(root, file)
+    edit(root)
+    assert scan(root, file).changed == named
+    assert scan(root, file).changed == ()
+
+
 def test_a_damaged_index_is_no_index(root: Path, file: Path, later: None) -> None:
     before = scan(root, file)
     whole = file.read_bytes()
