@@ -13,7 +13,7 @@ from rootless_build.freshness.container_runs import ContainerRuns
 from rootless_build.freshness.plan_freshness import PlanFreshness
 from rootless_build.freshness.records import Records
 from rootless_build.freshness.verdict import Dirty, Fresh, Verdict
-from rootless_build.model.plan import BindMount, Bundles, Plan, Step, Unexpanded
+from rootless_build.model.plan import BindMount, Bundles, Plan, RemoveVolume, Step, Unexpanded
 from rootless_build.model.structs import replace
 from tests.unit.freshness import honest_project
 from tests.unit.freshness.honest_project import TAG, Project
@@ -213,3 +213,26 @@ def test_containers_that_are_always_run_have_no_record(project: Project) -> None
     ):
         assert containers.freshness.begin() is None
         assert containers.freshness.must_run()
+
+
+def test_what_containers_take_with_empty_caches_is_known_to_the_next_run(project: Project) -> None:
+    """Of these containers alone: nobody knows what others take."""
+    Containers(project).freshness.keep_cold_seconds(300.0)
+    assert Containers(project).freshness.cold_seconds() == 300.0
+    other = replace(project.container, command=("hack/make.sh", "cross"))
+    assert Containers(project, other).freshness.cold_seconds() == 0.0
+
+
+def test_a_plan_that_has_grown_is_judged_as_it_is_now(project: Project) -> None:
+    grown = Plan(
+        project.root,
+        (project.container, RemoveVolume(("cache",))),
+        Bundles(project.bundles),
+    )
+    short = Plan(project.root, (project.container,), Bundles(project.bundles))
+    freshness = PlanFreshness(short, (("the engine", "honest 1"),), project.cache)
+    image = project.engine.find_image(TAG)
+    assert isinstance(freshness.containers.judge(lambda _: image, piped=False), Fresh)
+    freshness.follow(grown)
+    said = freshness.containers.judge(lambda _: image, piped=False)
+    assert said == Dirty("the recipe removes volumes")

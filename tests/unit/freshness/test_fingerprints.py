@@ -164,7 +164,8 @@ def test_another_build_context_counts(build: BuildImage) -> None:
     other = build.context.parent / "other"
     other.mkdir()
     (other / "file").write_text("x")
-    step = msgspec.structs.replace(build, build_contexts=(("other", str(other)),))
+    contexts = (("stored", "docker-image://debian:12"), ("other", str(other)))
+    step = msgspec.structs.replace(build, build_contexts=contexts)
     before = of_build(step)
     assert isinstance(before, Fingerprint)
     (other / "file").write_text("y")
@@ -279,7 +280,16 @@ def test_the_value_of_a_secret_is_in_no_record(run: RunContainer) -> None:
 def test_an_image_is_what_a_container_sees_of_it() -> None:
     own = msgspec.structs.replace(IMAGE, id="2" * 64, labels=((f"{LABEL_PREFIX}x", "y"),))
     assert fingerprints.identity(own) == fingerprints.identity(IMAGE)
-    for change in ({"user": "1"}, {"labels": (("x", "y"),)}, {"command": ("x",)}):
+    for change in (
+        {"layers": ("b",)},
+        {"entrypoint": ("x",)},
+        {"command": ("x",)},
+        {"environment": (("x", "y"),)},
+        {"working_directory": "/x"},
+        {"user": "1"},
+        {"labels": (("x", "y"),)},
+        {"volumes": ("/x",)},
+    ):
         other = msgspec.structs.replace(IMAGE, **change)
         assert fingerprints.identity(other) != fingerprints.identity(IMAGE)
 

@@ -247,3 +247,18 @@ def test_what_changes_after_the_last_instruction_is_none_of_the_builds(project: 
         reporter.instruction(1, 1, f'LABEL "rbuild"="{made.fingerprint}"')
     project.write("src/main.go", "after all")
     assert made.finish(Image("8" * 64), 1.0) == ""
+
+
+def test_an_image_that_is_known_by_its_label_saves_nobody_knows_how_much(project: Project) -> None:
+    for file in project.cache.iterdir():
+        file.unlink()
+    image = project.engine.find_image(TAG)
+    for _ in range(2):
+        assert judge(project, project.build) == Fresh(image, 0.0)
+
+
+def test_the_images_that_a_step_needs_are_looked_for_early_by_the_next_run(
+    project: Project,
+) -> None:
+    asked = Records.load(project.cache).asked
+    assert {TAG, BASE} <= set(asked)

@@ -59,10 +59,14 @@ def test_the_newest_fifty_stay(tmp_path: Path) -> None:
         records.keep_image(f"i{number}", Built("1", {}, 0.0))
         records.keep_run(f"r{number}", Made((), "", 0.0))
         records.ask((f"a{number}",))
+        records.bases[f"b{number}"] = None
+        records.cold[f"c{number}"] = 1.0
     records.keep_image("i1", Built("2", {}, 0.0))
     records.keep_run("r1", Made((), "new", 0.0))
     loaded = Records.load(tmp_path)
     assert len(loaded.images) == len(loaded.runs) == len(loaded.asked) == 50
+    assert list(loaded.bases) == [f"b{number}" for number in range(1, 51)]
+    assert list(loaded.cold) == [f"c{number}" for number in range(1, 51)]
     assert "i0" not in loaded.images
     assert list(loaded.images)[-1] == "i1"
     assert list(loaded.runs)[-1] == "r1"

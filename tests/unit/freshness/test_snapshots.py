@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build.freshness.fingerprints import Fingerprint, Unknown
+from rootless_build.freshness.plan_freshness import PlanFreshness
 from rootless_build.freshness.snapshots import LateSnapshot, Snapshots
 from rootless_build.images.own_files import OwnFiles
 from rootless_build.model.plan import BuildImage, Bundles, HostCommand, Plan
@@ -117,3 +118,20 @@ def test_a_late_snapshot_that_could_not_be_taken_is_tried_again() -> None:
     late.start()
     assert late.result() == Fingerprint((), {})
     assert LateSnapshot(lambda: Unknown("why")).result() == Unknown("why")
+
+
+def test_a_plan_that_has_grown_has_no_snapshots_of_before(build: BuildImage) -> None:
+    """Nor has one in whose course something was done."""
+    cache = build.context.parent / "cache"
+    plan = Plan(build.context, (build,))
+    made = Snapshots(plan, cache)
+    freshness = PlanFreshness(plan, (), cache, snapshots=made)
+    before = made.of_build(build)
+    freshness.follow(Plan(build.context, (build,), Bundles(build.context / "bundles")))
+    (build.context / "file").write_text("x")
+    grown = made.of_build(build)
+    assert grown != before
+    (build.context / "file").write_text("y")
+    assert made.of_build(build) == grown
+    freshness.forget()
+    assert made.of_build(build) != grown

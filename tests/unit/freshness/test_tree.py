@@ -73,6 +73,22 @@ def test_only_what_changed_is_read_and_named(root: Path, file: Path, later: None
     assert after.digest != before.digest
 
 
+def test_an_index_is_written_only_when_something_changed(
+    root: Path, file: Path, later: None
+) -> None:
+    scan(root, file)
+    written = file.stat().st_ino, file.stat().st_mtime_ns
+    scan(root, file)
+    assert (file.stat().st_ino, file.stat().st_mtime_ns) == written
+    (root / "a/b/file").write_text("other")
+    scan(root, file)
+    assert sorted(Index.load(file).known) == [b"", b"a", b"a/b"]
+    shutil.rmtree(root / "a/b")
+    scan(root, file)
+    assert sorted(Index.load(file).known) == [b"", b"a"]
+    assert scan(root, file).read == 0
+
+
 @pytest.mark.parametrize(
     ("edit", "named"),
     [
