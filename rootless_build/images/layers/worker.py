@@ -9,21 +9,19 @@ from __future__ import annotations
 import signal
 import sys
 
-from rootless_build.images.layers.request import Answer, Failed, answer_line, read_request
+from rootless_build.images.layers.maker import answer
+from rootless_build.images.layers.overlay import Overlays
+from rootless_build.images.layers.request import answer_line, read_request
 from rootless_build.process.sandbox import kernel
 
 
 def main() -> None:
     """Answer requests until there are no more."""
     kernel.die_with_parent(signal.SIGKILL)
+    overlays = Overlays()
     for line in sys.stdin.buffer:
-        sys.stdout.buffer.write(answer_line(_answer(line)))
+        sys.stdout.buffer.write(answer_line(answer(read_request(line), overlays)))
         sys.stdout.buffer.flush()
-
-
-def _answer(line: bytes) -> Answer:
-    request = read_request(line)
-    return Failed(f"{len(request.operations)} layers: this is not written yet")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import ctypes
 import errno
 import os
 import platform
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -24,6 +25,9 @@ _CLONE_TREE: Final = 1 | os.O_CLOEXEC
 _MOVE_FROM_EMPTY_PATH: Final = 4
 _OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442
 _CLOSE_RANGE: Final = 436
+_FSOPEN, _FSCONFIG, _FSMOUNT = 430, 431, 432
+_CLOSED_ON_EXEC: Final = 1
+_SET_FLAG, _SET_STRING, _CREATE = 0, 1, 6
 _LAST: Final = 0x7FFFFFFF
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
@@ -111,6 +115,23 @@ def attach(descriptor: int, path: str) -> None:
     """Mount what `tree` gave."""
     given = (descriptor, b"", _HERE, os.fsencode(path), _MOVE_FROM_EMPTY_PATH)
     _call(f"move_mount {path}", _MOVE_MOUNT, *given)
+
+
+def detached(kind: str, options: Sequence[tuple[str, bytes]]) -> int:
+    """A descriptor of the root of a file system that is mounted nowhere, for reading only.
+
+    An option without a value is a flag. The kernel takes 255 bytes of a value.
+    """
+    made = _call(f"fsopen {kind}", _FSOPEN, kind.encode(), _CLOSED_ON_EXEC)
+    try:
+        for key, value in options:
+            what = _SET_STRING if value else _SET_FLAG
+            words = (what, key.encode(), value or None, 0)
+            _call(f"fsconfig {kind} {key}", _FSCONFIG, made, *words)
+        _call(f"fsconfig {kind}", _FSCONFIG, made, _CREATE, None, None, 0)
+        return _call(f"fsmount {kind}", _FSMOUNT, made, _CLOSED_ON_EXEC, READ_ONLY)
+    finally:
+        os.close(made)
 
 
 def _control(*numbers: int) -> int:

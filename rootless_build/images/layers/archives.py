@@ -1,0 +1,213 @@
+"""Archives that ADD unpacks: tar, compressed or not."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tarfile
+from contextlib import ExitStack
+from decimal import Decimal, InvalidOperation
+from typing import IO, Final, Self
+
+from rootless_build.files.archives import BadArchiveError, reading
+from rootless_build.images.layers.compressed import decompressed
+from rootless_build.images.layers.contents import Spool, Spooled
+from rootless_build.images.layers.copying import Options
+from rootless_build.images.layers.destination import cleaned, resolved
+from rootless_build.images.layers.image_tree import ImageTree
+from rootless_build.images.layers.nodes import SECOND, Content, Node, Xattrs, directory
+from rootless_build.images.layers.ownership import Owner
+from rootless_build.images.layers.problems import RefusedError
+
+_LATEST: Final = 2**63 - 1
+_XATTR: Final = "SCHILY.xattr."
+_ENDS: Final = frozenset({"empty header", "end of file header"})
+"""What tarfile says of the end of an archive, with and without its mark."""
+_KINDS: Final = {
+    tarfile.REGTYPE: stat.S_IFREG,
+    tarfile.AREGTYPE: stat.S_IFREG,
+    tarfile.DIRTYPE: stat.S_IFDIR,
+    tarfile.SYMTYPE: stat.S_IFLNK,
+    tarfile.CHRTYPE: stat.S_IFCHR,
+    tarfile.BLKTYPE: stat.S_IFBLK,
+    tarfile.FIFOTYPE: stat.S_IFIFO,
+}
+
+
+def unpacked(
+    content: Content, image: ImageTree, destination: str, options: Options, spool: Spool
+) -> bool:
+    """Unpack an archive into a directory of the image, which is made where there is none. False for
+    a file that is no archive.
+
+    What is in it is kept in `spool` until the layer is written. Raises RefusedError, OSError.
+    """
+    try:
+        with decompressed(content, spool.directory) as plain:
+            found = _first(plain)
+            if found is None:
+                return False
+            archive, entry = found
+            with archive, reading():
+                _Unpacking(archive, image, destination, options, spool).all(entry)
+    except BadArchiveError as error:
+        raise RefusedError(f"the archive is broken: {error}") from error
+    return True
+
+
+def _first(plain: IO[bytes]) -> tuple[tarfile.TarFile, tarfile.TarInfo] | None:
+    """The archive, and its first entry; None where there is no such thing."""
+    try:
+        with reading(), ExitStack() as opened:
+            archive = opened.enter_context(tarfile.open(fileobj=plain, mode="r|", tarinfo=_Entry))
+            entry = archive.next()
+            if entry is None:
+                return None
+            opened.pop_all()
+            return archive, entry
+    except BadArchiveError:
+        return None
+
+
+class _Entry(tarfile.TarInfo):
+    """An entry; a broken header is an error, where tarfile would take it for the end."""
+
+    @classmethod
+    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> Self:
+        try:
+            return super().fromtarfile(tarfile_)
+        except tarfile.HeaderError as error:
+            if str(error) in _ENDS:
+                raise
+            raise BadArchiveError(str(error)) from error
+
+
+class _Inside:
+    """The destination as a root of its own: no link in it leads to the rest of the image."""
+
+    def __init__(self, image: ImageTree, root: str) -> None:
+        self._image = image
+        self._root = root
+
+    def find(self, path: str) -> Node | None:
+        return self._image.find(self.place(path))
+
+    def place(self, path: str) -> str:
+        return "/".join(filter(None, (self._root, path)))
+
+
+class _Unpacking:
+    """An archive on its way into the image."""
+
+    def __init__(
+        self,
+        archive: tarfile.TarFile,
+        image: ImageTree,
+        destination: str,
+        options: Options,
+        spool: Spool,
+    ) -> None:
+        self._archive = archive
+        self._image = image
+        self._owner = options.owner
+        owner = options.owner or Owner(0, 0)
+        root = resolved(image, destination)
+        image.make_directories(root, directory(0o755, owner.uid, owner.gid, options.time))
+        self._inside = _Inside(image, root)
+        self._implied = directory(0o755, 0, 0, options.time)
+        self._spool = spool
+        self._removed: set[str] = set()
+
+    def all(self, first: tarfile.TarInfo) -> None:
+        """Every entry. Raises RefusedError, OSError, and what tarfile raises."""
+        entry: tarfile.TarInfo | None = first
+        while entry is not None:
+            self._one(entry)
+            entry = self._archive.next()
+
+    def _one(self, entry: tarfile.TarInfo) -> None:
+        path = cleaned(entry.name).strip("/")
+        if not path:
+            return  # the destination itself stays as it is
+        above, _, name = path.rpartition("/")
+        inside = resolved(self._inside, above)
+        parent = self._image.make_directories(self._inside.place(inside), self._implied)
+        present = self._image.child(parent, name)
+        if entry.islnk():
+            self._link(parent, name, entry)
+            return
+        node = self._node(entry)
+        if present is not None and present.is_directory and node.is_directory:
+            present.mode, present.uid, present.gid = node.mode, node.uid, node.gid
+            present.mtime = node.mtime
+            self._image.touch(present)
+            node = present
+        else:
+            self._replace(parent, name, path, present, node)
+        if node.is_directory:
+            self._image.add_xattrs(node, _xattrs(entry))
+
+    def _replace(
+        self, parent: Node, name: str, path: str, present: Node | None, node: Node
+    ) -> None:
+        if present is not None and present.is_directory:
+            self._removed.add(path)
+        elif node.is_directory and path in self._removed:
+            # A layer could not say that what the image has in the directory is gone.
+            raise RefusedError(f"the archive has {path} as a file first, then as a directory")
+        self._image.put(parent, name, node)
+
+    def _link(self, parent: Node, name: str, entry: tarfile.TarInfo) -> None:
+        above, _, last = cleaned(entry.linkname).strip("/").rpartition("/")
+        path = self._inside.place(f"{resolved(self._inside, above)}/{last}".strip("/"))
+        target = self._image.find(path)
+        if target is None or target.is_directory or self._image.child(parent, name) is target:
+            raise RefusedError(f"{entry.name} is a link to {entry.linkname}, which is no file")
+        self._own(target, entry)
+        if not target.is_link:
+            target.mode = stat.S_IFMT(target.mode) | entry.mode & 0o7777
+            target.mtime = _time(entry)
+        target.inode = target.inode or (-1, id(target))
+        self._image.touch(target)
+        self._image.put(parent, name, target)
+
+    def _node(self, entry: tarfile.TarInfo) -> Node:
+        kind = _KINDS.get(entry.type)
+        if kind is None:
+            raise RefusedError(f"{entry.name} is of a type that is not unpacked")
+        node = Node(kind | entry.mode & 0o7777, mtime=_time(entry))
+        self._own(node, entry)
+        if kind == stat.S_IFLNK:
+            node.link = entry.linkname
+        elif kind in {stat.S_IFCHR, stat.S_IFBLK}:
+            node.rdev = os.makedev(entry.devmajor, entry.devminor)
+        elif kind == stat.S_IFREG:
+            node.content = self._spooled(entry)
+        return node
+
+    def _own(self, node: Node, entry: tarfile.TarInfo) -> None:
+        owner = self._owner or Owner(entry.uid, entry.gid)
+        node.uid, node.gid = owner.uid, owner.gid
+
+    def _spooled(self, entry: tarfile.TarInfo) -> Spooled:
+        file = self._archive.extractfile(entry)
+        assert file is not None  # it is a regular one
+        with file:
+            return self._spool.add(file, _xattrs(entry))
+
+
+def _xattrs(entry: tarfile.TarInfo) -> Xattrs:
+    return {
+        key.removeprefix(_XATTR): value.encode(errors="surrogateescape")
+        for key, value in entry.pax_headers.items()
+        if key.startswith(_XATTR)
+    }
+
+
+def _time(entry: tarfile.TarInfo) -> int:
+    """In nanoseconds; what is before 1970, or no time, is 1970."""
+    try:
+        time = int(Decimal(entry.pax_headers.get("mtime", str(entry.mtime))) * SECOND)
+    except (InvalidOperation, ValueError, OverflowError):
+        return 0
+    return time if 0 <= time <= _LATEST else 0

@@ -1,0 +1,200 @@
+"""Where the bytes of a regular file are: in a tree of the host, in memory, in a file of ours."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Final, Protocol
+
+from rootless_build.images.layers.nodes import Xattrs
+from rootless_build.images.layers.problems import ChangedError
+
+_BLOCK: Final = 1024 * 1024
+_CAPABILITY: Final = "security.capability"
+_OF_STORAGE: Final = ("user.overlay.", "user.fuseoverlayfs.", "user.containers.")
+"""What a storage driver writes on the files of an image."""
+_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class Place(Protocol):
+    """A tree of the host in which files are opened."""
+
+    def directory(self, path: str) -> int:
+        """A descriptor of a directory, to which no link leads; the next one ends it."""
+
+
+def xattrs_of(descriptor: int) -> Xattrs:
+    """The extended attributes that a layer keeps: the user's own, and capabilities."""
+    try:
+        names = os.listxattr(descriptor)
+    except OSError:
+        return {}  # the file system has none
+    return {name: os.getxattr(descriptor, name) for name in names if _kept(name)}
+
+
+def _kept(name: str) -> bool:
+    return name == _CAPABILITY or (name.startswith("user.") and not name.startswith(_OF_STORAGE))
+
+
+class HostFile:
+    """A file of a tree of the host, which was seen with this status."""
+
+    __slots__ = ("_name", "_parent", "_place", "_status", "size")
+
+    def __init__(self, place: Place, parent: str, name: str, status: os.stat_result) -> None:
+        self._place = place
+        self._parent = parent
+        self._name = name
+        self._status = status
+        self.size = status.st_size
+
+    def open(self) -> OpenedFile:
+        """Raises OSError, or ChangedError where it is not the file any more that was seen."""
+        try:
+            descriptor = os.open(self._name, _FLAGS, dir_fd=self._place.directory(self._parent))
+        except FileNotFoundError as error:
+            raise ChangedError(self.path) from error
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self.path) from error
+        return OpenedFile(descriptor, self._status, self.path)
+
+    @property
+    def path(self) -> str:
+        """Below the root of its tree."""
+        return f"{self._parent}/{self._name}" if self._parent else self._name
+
+
+class OpenedFile:
+    """A file of the host that is being read."""
+
+    __slots__ = ("_descriptor", "_path", "_status")
+
+    def __init__(self, descriptor: int, status: os.stat_result, path: str) -> None:
+        self._descriptor = descriptor
+        self._status = status
+        self._path = path
+        try:
+            self._check()
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+    def xattrs(self) -> Xattrs:
+        """Its extended attributes that a layer keeps."""
+        return xattrs_of(self._descriptor)
+
+    def blocks(self) -> Iterator[bytes]:
+        """Its bytes; it was not changed when the last one is there. Raises ChangedError."""
+        left = self._status.st_size
+        while left:
+            block = os.read(self._descriptor, min(left, _BLOCK))
+            if not block:
+                raise ChangedError(self._path)
+            left -= len(block)
+            yield block
+        self._check()
+
+    def close(self) -> None:
+        """Nothing is read from it any more."""
+        os.close(self._descriptor)
+
+    def _check(self) -> None:
+        seen, now = self._status, os.fstat(self._descriptor)
+        same = (
+            seen.st_ino == now.st_ino
+            and seen.st_size == now.st_size
+            and seen.st_mtime_ns == now.st_mtime_ns
+            and seen.st_ctime_ns == now.st_ctime_ns
+            and stat.S_ISREG(now.st_mode)
+        )
+        if not same:
+            raise ChangedError(self._path)
+
+
+class InMemory:
+    """Bytes that are there already, with extended attributes of their own."""
+
+    __slots__ = ("_data", "_xattrs", "size")
+
+    def __init__(self, data: bytes, xattrs: Xattrs | None = None) -> None:
+        self._data = data
+        self._xattrs = xattrs or {}
+        self.size = len(data)
+
+    def open(self) -> InMemory:
+        """It needs no opening."""
+        return self
+
+    def xattrs(self) -> Xattrs:
+        """Those that it was made with."""
+        return self._xattrs
+
+    def blocks(self) -> Iterator[bytes]:
+        """All of it."""
+        if self._data:
+            yield self._data
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+class Spool:
+    """A file of ours that has no name, for what archives hold until it is in a layer."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._file: IO[bytes] | None = None
+        self._end = 0
+
+    def close(self) -> None:
+        """It is gone, and all that is in it."""
+        if self._file is not None:
+            self._file.close()
+
+    def add(self, source: IO[bytes], xattrs: Xattrs) -> Spooled:
+        """Keep what a file holds. Raises OSError, and what reading it raises."""
+        if self._file is None:
+            with ExitStack() as opened:
+                self._file = opened.enter_context(tempfile.TemporaryFile(dir=self.directory))
+                opened.pop_all()
+        start = self._end
+        while block := source.read(_BLOCK):
+            self._file.write(block)
+            self._end += len(block)
+        self._file.flush()
+        return Spooled(self._file.fileno(), start, self._end - start, xattrs)
+
+
+class Spooled:
+    """A part of such a file."""
+
+    __slots__ = ("_descriptor", "_start", "_xattrs", "size")
+
+    def __init__(self, descriptor: int, start: int, size: int, xattrs: Xattrs) -> None:
+        self._descriptor = descriptor
+        self._start = start
+        self._xattrs = xattrs
+        self.size = size
+
+    def open(self) -> Spooled:
+        """It is open."""
+        return self
+
+    def xattrs(self) -> Xattrs:
+        """Those of the archive."""
+        return self._xattrs
+
+    def blocks(self) -> Iterator[bytes]:
+        """Raises OSError."""
+        at, left = self._start, self.size
+        while left:
+            block = os.pread(self._descriptor, min(left, _BLOCK), at)
+            at, left = at + len(block), left - len(block)
+            yield block
+
+    def close(self) -> None:
+        """The file stays open for other parts."""

@@ -1,0 +1,216 @@
+"""COPY of files and trees into an image, as BuildKit does it.
+
+A directory's content is copied, not the directory. Directories that are there get the modes, owners
+and times of the source's, but for the one that is copied to, which gets the time alone. A file
+takes the place of a file or a link, never of a directory, and a directory takes nobody's place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from rootless_build.images.containerfile.patterns import PatternError, Patterns
+from rootless_build.images.layers.destination import resolved
+from rootless_build.images.layers.image_tree import ImageTree
+from rootless_build.images.layers.modes import Modes
+from rootless_build.images.layers.nodes import Node, Xattrs, directory
+from rootless_build.images.layers.ownership import Owner
+from rootless_build.images.layers.problems import RefusedError
+from rootless_build.images.layers.sources import Tree
+
+
+class Options(Struct, frozen=True):
+    """What holds for all that one instruction copies. `time` is that of directories it makes."""
+
+    time: int
+    owner: Owner | None = None
+    modes: Modes | None = None
+    exclude: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
+
+    def parent(self) -> Node:
+        """A directory as it is made on the way to the destination."""
+        owner = self.owner or Owner(0, 0)
+        permissions = 0o755 if self.modes is None else self.modes.of_parents
+        return directory(permissions, owner.uid, owner.gid, self.time)
+
+
+def copy(tree: Tree, source: str, image: ImageTree, destination: str, options: Options) -> None:
+    """Copy what is at `source`, a path of `tree` as it is written, to a cleaned absolute path.
+
+    Raises RefusedError, OSError.
+    """
+    place = resolved(tree, source)
+    node = tree.find(place)
+    if node is None:
+        raise RefusedError(f"{source} is not there")
+    if node.is_directory:
+        target = _directory_for(image, destination, options)
+        target.mtime = node.mtime
+        image.touch(target)
+        _Copying(tree, image, options).directory(place, target)
+    else:
+        name = source.rstrip("/").rpartition("/")[2]
+        copy_file(node, name, image, destination, options)
+
+
+def copy_file(node: Node, name: str, image: ImageTree, destination: str, options: Options) -> None:
+    """Copy one file, which is called `name` in a destination that is a directory.
+
+    Raises RefusedError, OSError.
+    """
+    _make_way(image, destination, options)
+    path = resolved(image, destination)
+    present = image.find(path)
+    if present is not None and present.is_directory:
+        path = f"{path}/{name}" if path else name
+    parent_path, _, last = path.rpartition("/")
+    parent = image.make_directories(parent_path, options.parent())
+    _give(node, options)
+    _put(image, parent, last, node)
+
+
+def _directory_for(image: ImageTree, destination: str, options: Options) -> Node:
+    _make_way(image, destination, options)
+    path = resolved(image, destination)
+    return image.make_directories(path, options.parent())
+
+
+def _make_way(image: ImageTree, destination: str, options: Options) -> None:
+    """Make the directory that the destination is in, or that it says it is."""
+    above, _, last = destination.rpartition("/")
+    way = destination if last in {"", "."} else above
+    image.make_directories(resolved(image, way), options.parent())
+
+
+def _put(image: ImageTree, parent: Node, name: str, node: Node) -> None:
+    present = image.child(parent, name)
+    if present is not None and present.is_directory:
+        raise RefusedError(f"{name} is a directory, and can't be replaced by a file")
+    image.put(parent, name, node)
+
+
+def _give(node: Node, options: Options) -> None:
+    """The owner and the mode that the options give."""
+    if options.owner is not None:
+        node.uid, node.gid = options.owner.uid, options.owner.gid
+    if options.modes is not None and not node.is_link:
+        node.mode = options.modes.of(node.mode)
+
+
+class _Level(Struct):
+    """A directory of the source on its way to the image. `target` is None until it is needed."""
+
+    path: str
+    below_top: str
+    target: Node | None
+    name: str = ""
+    node: Node | None = None
+    above: _Level | None = None
+    xattrs: Xattrs = {}
+
+
+class _Copying:
+    """A tree that is copied."""
+
+    def __init__(self, tree: Tree, image: ImageTree, options: Options) -> None:
+        self._tree = tree
+        self._image = image
+        self._options = options
+        self._include = _patterns(options.include)
+        self._exclude = _patterns(options.exclude)
+        self._seen: dict[tuple[int, int], Node] = {}
+
+    def directory(self, path: str, target: Node) -> None:
+        """Copy what is in a directory of the source."""
+        pending = [_Level(path, "", target)]
+        while pending:
+            level = pending.pop()
+            level.xattrs, entries = self._tree.list(level.path)
+            if level.target is not None and level.above is not None:
+                self._image.add_xattrs(level.target, level.xattrs)
+            for name, node in entries:
+                below = f"{level.below_top}/{name}" if level.below_top else name
+                included = self._is_included(below)
+                if node.is_directory:
+                    path = f"{level.path}/{name}" if level.path else name
+                    deeper = _Level(path, below, None, name, node, level)
+                    if included:
+                        self._enter(deeper)
+                    pending.append(deeper)
+                elif included:
+                    self._file(level, name, node)
+
+    def _is_included(self, below: str) -> bool:
+        try:
+            if self._include is not None and not self._include.match(below):
+                return False
+            return self._exclude is None or not self._exclude.match(below)
+        except PatternError as error:
+            raise RefusedError(str(error)) from error
+
+    def _file(self, level: _Level, name: str, node: Node) -> None:
+        parent = level.target or self._lead_to(level)
+        first = node if node.inode is None else self._seen.setdefault(node.inode, node)
+        if first is node:
+            _give(node, self._options)
+        _put(self._image, parent, name, first)
+
+    def _enter(self, level: _Level) -> None:
+        """Make a directory, or make the one that is there like it."""
+        above, node = level.above, level.node
+        assert above is not None  # only the top has none
+        assert node is not None  # nor has it this
+        parent = above.target or self._lead_to(above)
+        present = self._present(parent, level.name)
+        _give(node, self._options)
+        if present is None:
+            self._image.put(parent, level.name, node)
+            level.target = node
+            return
+        present.mode, present.uid, present.gid = node.mode, node.uid, node.gid
+        present.mtime = node.mtime
+        self._image.touch(present)
+        level.target = present
+
+    def _lead_to(self, level: _Level) -> Node:
+        """Make the directories that no pattern meant, for something in them that one does."""
+        chain = [level]
+        while chain[-1].above is not None and chain[-1].above.target is None:
+            chain.append(chain[-1].above)
+        target = level.target
+        for each in reversed(chain):
+            target = each.target = self._made_parent(each)
+        assert target is not None  # there is one in the chain at least
+        return target
+
+    def _made_parent(self, level: _Level) -> Node:
+        above, node = level.above, level.node
+        assert above is not None  # only the top has none
+        assert node is not None  # nor has it this
+        assert above.target is not None  # it was made first
+        present = self._present(above.target, level.name)
+        if present is None:
+            _give(node, self._options)
+            self._image.put(above.target, level.name, node)
+            self._image.add_xattrs(node, level.xattrs)
+            return node
+        # Its owner and its time stay.
+        present.mode = node.mode
+        self._image.touch(present)
+        return present
+
+    def _present(self, parent: Node, name: str) -> Node | None:
+        present = self._image.child(parent, name)
+        if present is not None and not present.is_directory:
+            raise RefusedError(f"{name} is no directory, and can't be replaced by one")
+        return present
+
+
+def _patterns(lines: Sequence[str]) -> Patterns | None:
+    try:
+        return Patterns(lines) or None
+    except PatternError as error:
+        raise RefusedError(str(error)) from error

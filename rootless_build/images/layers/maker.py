@@ -1,0 +1,210 @@
+"""A request becomes layers: each operation is done to the tree of the image, and its changes are
+written as a tar.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from rootless_build.images.containerfile.patterns import PatternError, Patterns
+from rootless_build.images.layers.archives import unpacked
+from rootless_build.images.layers.contents import HostFile, InMemory, Spool
+from rootless_build.images.layers.copying import Options, copy, copy_file
+from rootless_build.images.layers.destination import cleaned, resolved
+from rootless_build.images.layers.globbing import has_wildcards, matches
+from rootless_build.images.layers.image_tree import ImageTree
+from rootless_build.images.layers.modes import parsed
+from rootless_build.images.layers.nodes import FIXED_TIME, Node, directory
+from rootless_build.images.layers.overlay import Overlays
+from rootless_build.images.layers.ownership import Owner, looked_up
+from rootless_build.images.layers.problems import ChangedError, RefusedError
+from rootless_build.images.layers.request import (
+    Answer,
+    Changed,
+    Copying,
+    Directory,
+    Downloaded,
+    Failed,
+    ImageFiles,
+    Inline,
+    Layer,
+    LayersRequest,
+    Made,
+    Operation,
+    Refused,
+    WorkingDirectory,
+)
+from rootless_build.images.layers.sources import HostTree, in_seconds
+from rootless_build.images.layers.tar import Writer
+
+
+def answer(request: LayersRequest, overlays: Overlays) -> Answer:
+    """Make the layers of a request, or say why not."""
+    maker: Maker | None = None
+    try:
+        maker = Maker(request, overlays)
+        return Made(tuple(maker.layer(number) for number in range(len(request.operations))))
+    except RefusedError as error:
+        return Refused(maker.at if maker else 0, str(error))
+    except ChangedError as error:
+        return Changed(maker.at if maker else 0, error.path)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return Failed(f"{where}{error.strerror or error}")
+    finally:
+        if maker is not None:
+            maker.close()
+
+
+class Maker:
+    """The layers of one request, made one after the other. `at` is the operation at work."""
+
+    def __init__(self, request: LayersRequest, overlays: Overlays) -> None:
+        self._request = request
+        self._overlays = overlays
+        self._image = ImageTree(self._merged(request.base) if request.base else None)
+        given = in_seconds(request.epoch)
+        self._time = FIXED_TIME if given is None else given
+        self._open: list[HostTree] = []
+        self._spool = Spool(request.output)
+        self.at = 0
+
+    def close(self) -> None:
+        """No file is opened any more."""
+        for tree in self._open:
+            tree.close()
+        self._open.clear()
+        self._image.close()
+        self._spool.close()
+
+    def layer(self, number: int) -> Layer:
+        """Make the layer of an operation. Raises RefusedError, ChangedError, OSError."""
+        self.at = number
+        operation = self._request.operations[number]
+        image = self._image
+        if isinstance(operation, Copying) and operation.link and not operation.chmod:
+            image = ImageTree(None)
+        image.operation = self._image.operation = number + 1
+        self._do(operation, image)
+        made = self._write(image, self._request.output / f"{number}.tar")
+        if image is not self._image:
+            self._image.merge(image)
+        return made
+
+    def _write(self, image: ImageTree, path: Path) -> Layer:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+        first: dict[int, str] = {}
+        with Writer(os.open(path, flags, 0o600)) as archive:
+            for name, node in image.changes():
+                known = first.setdefault(id(node), name) if node.inode else name
+                if known == name:
+                    archive.add(name, node)
+                else:
+                    archive.add_link(name, known, node)
+        return Layer(archive.digest, archive.size, archive.entries)
+
+    def _do(self, operation: Operation, image: ImageTree) -> None:
+        if isinstance(operation, WorkingDirectory):
+            owner = looked_up(image, operation.owner) or Owner(0, 0)
+            path = resolved(image, operation.path)
+            image.make_directories(path, directory(0o755, owner.uid, owner.gid, self._time))
+            return
+        options = Options(
+            self._time,
+            looked_up(image, operation.chown),
+            parsed(operation.chmod),
+            operation.exclude,
+        )
+        destination = cleaned(operation.destination)
+        for source in operation.sources:
+            if isinstance(source, Directory | ImageFiles):
+                self._copy(operation, source, image, destination, options)
+            elif isinstance(source, Inline):
+                node = Node(stat.S_IFREG | 0o644, mtime=self._time)
+                node.content = InMemory(source.content)
+                copy_file(node, source.name, image, destination, options)
+            else:
+                self._copy_download(operation, source, image, destination, options)
+
+    def _copy(
+        self,
+        operation: Copying,
+        source: Directory | ImageFiles,
+        image: ImageTree,
+        destination: str,
+        options: Options,
+    ) -> None:
+        tree = self._tree(source)
+        start, include = _pivot(source.path) if operation.parents else (source.path, "")
+        if include:
+            _require(tree, start, include)
+            options = Options(
+                options.time, options.owner, options.modes, options.exclude, (include,)
+            )
+        unpack = operation.add if operation.unpack is None else operation.unpack
+        for path in matches(tree, start):
+            if unpack and self._unpack(
+                tree.find(resolved(tree, path)), image, destination, options
+            ):
+                continue
+            copy(tree, path, image, destination, options)
+
+    def _copy_download(
+        self,
+        operation: Copying,
+        source: Downloaded,
+        image: ImageTree,
+        destination: str,
+        options: Options,
+    ) -> None:
+        tree = HostTree(source.file.parent, self._time)
+        self._open.append(tree)
+        status = source.file.lstat()
+        node = Node(stat.S_IFREG | 0o600, mtime=in_seconds(source.modified) or 0)
+        node.content = HostFile(tree, "", source.file.name, status)
+        if operation.unpack and self._unpack(node, image, destination, options):
+            return
+        copy_file(node, source.name, image, destination, options)
+
+    def _unpack(
+        self, node: Node | None, image: ImageTree, destination: str, options: Options
+    ) -> bool:
+        """Unpack an archive into the destination; False for what is none."""
+        if node is None or not node.is_file or node.content is None:
+            return False
+        return unpacked(node.content, image, destination, options, self._spool)
+
+    def _merged(self, layers: tuple[Path, ...]) -> Path:
+        return self._overlays.merged(layers, self._request.output)
+
+    def _tree(self, source: Directory | ImageFiles) -> HostTree:
+        if isinstance(source, ImageFiles):
+            # `scratch` has no directory, and nothing to copy.
+            if not source.layers:
+                raise RefusedError(f"{source.path} is not there")
+            tree = HostTree(self._merged(source.layers), self._time, owned=True)
+        else:
+            try:
+                ignored = Patterns(source.ignored)
+            except PatternError as error:
+                raise RefusedError(f"the ignore file: {error}") from error
+            modified = in_seconds(source.modified)
+            tree = HostTree(source.root, self._time, ignored=ignored, modified=modified)
+        self._open.append(tree)
+        return tree
+
+
+def _pivot(path: str) -> tuple[str, str]:
+    """Where `--parents` begins to keep directories, and what it takes below."""
+    start, mark, rest = path.partition("/./")
+    start, rest = (start, rest) if mark else ("/", path)
+    return start, cleaned(rest).strip("/")
+
+
+def _require(tree: HostTree, start: str, include: str) -> None:
+    """What is written without wildcards has to be there. Raises RefusedError."""
+    wild = any(map(has_wildcards, (start, include)))
+    if not wild and tree.find(resolved(tree, f"{start}/{include}")) is None:
+        raise RefusedError(f"{include} is not there")

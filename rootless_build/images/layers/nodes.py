@@ -1,0 +1,130 @@
+"""What a name in a tree stands for: a file, a directory, a link, and what is known of it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from typing import Final, Protocol
+
+FIXED_TIME: Final = 946_684_800_000_000_000
+"""The time, in nanoseconds, of what COPY makes of nothing, where no SOURCE_DATE_EPOCH is given.
+
+With BuildKit that is the time of the build. A fixed one makes the same layer of the same files; it
+is 2000, as zip archives know none before 1980.
+"""
+SECOND: Final = 1_000_000_000
+
+Xattrs = dict[str, bytes]
+
+
+class Content(Protocol):
+    """The bytes of a regular file."""
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+
+    def open(self) -> Opened:
+        """Raises OSError, or ChangedError."""
+
+
+class Opened(Protocol):
+    """A file that is being read."""
+
+    def xattrs(self) -> Xattrs:
+        """Its extended attributes that a layer keeps."""
+
+    def blocks(self) -> Iterator[bytes]:
+        """`size` bytes in all. Raises OSError, or ChangedError."""
+
+    def close(self) -> None:
+        """Nothing is read from it any more."""
+
+
+class Node:
+    """A file, as an inode: two names of one are hard links.
+
+    `mode` is with the type. `mtime` is in nanoseconds. `content` is that of a regular file, `link`
+    the text of a symbolic link. `inode` stands for the file that it was read from, where that has
+    more names than one.
+
+    Of a directory, `children` are what is known to be in it; what else the image has there is in
+    `lower`, its path below the image's root; None where there is no more. `touched` is the last
+    operation that changed it, 0 for none.
+    """
+
+    __slots__ = (
+        "children",
+        "content",
+        "gid",
+        "inode",
+        "link",
+        "lower",
+        "mode",
+        "mtime",
+        "rdev",
+        "touched",
+        "uid",
+        "xattrs",
+    )
+
+    def __init__(
+        self,
+        mode: int,
+        uid: int = 0,
+        gid: int = 0,
+        mtime: int = FIXED_TIME,
+        content: Content | None = None,
+    ) -> None:
+        self.mode = mode
+        self.uid = uid
+        self.gid = gid
+        self.mtime = mtime
+        self.content = content
+        self.link = ""
+        self.rdev = 0
+        self.inode: tuple[int, int] | None = None
+        self.xattrs: Xattrs | None = None
+        self.children: dict[str, Node | None] | None = {} if mode & 0o170000 == 0o040000 else None
+        self.lower: str | None = None
+        self.touched = 0
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether it is a directory."""
+        return self.children is not None
+
+    @property
+    def is_link(self) -> bool:
+        """Whether it is a symbolic link."""
+        return stat.S_ISLNK(self.mode)
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a regular file."""
+        return stat.S_ISREG(self.mode)
+
+    def known(self) -> dict[str, Node | None]:
+        """The children of a directory. Raises NotADirectoryError."""
+        if self.children is None:
+            raise NotADirectoryError
+        return self.children
+
+
+def directory(permissions: int, uid: int, gid: int, mtime: int) -> Node:
+    """A new and empty directory."""
+    return Node(stat.S_IFDIR | permissions, uid, gid, mtime)
+
+
+def of_status(status: os.stat_result) -> Node:
+    """What is known of a file without a look into it."""
+    node = Node(status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns)
+    if status.st_nlink > 1 and node.children is None:
+        node.inode = (status.st_dev, status.st_ino)
+    if node.mode & 0o170000 in _DEVICES:
+        node.rdev = status.st_rdev
+    return node
+
+
+_DEVICES: Final = frozenset({stat.S_IFCHR, stat.S_IFBLK})

@@ -1,0 +1,15 @@
+"""Why a layer is not made, within the process that makes it."""
+
+from __future__ import annotations
+
+
+class RefusedError(Exception):
+    """BuildKit would refuse the operation too."""
+
+
+class ChangedError(Exception):
+    """The file of that path changed while it was read."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path

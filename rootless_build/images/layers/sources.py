@@ -1,0 +1,160 @@
+"""The trees that COPY takes its files from, as the copying sees them: what is ignored is not there.
+
+Paths are relative to the tree, without links on the way and empty for the tree itself.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import Final, Protocol
+
+from rootless_build.files.way import Descent
+from rootless_build.images.containerfile.patterns import PatternError, Patterns
+from rootless_build.images.layers.contents import HostFile, xattrs_of
+from rootless_build.images.layers.nodes import SECOND, Node, Xattrs, of_status
+from rootless_build.images.layers.problems import RefusedError
+
+_ABSENT: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+
+
+class Lookup(Protocol):
+    """What is needed of a tree to find what a path leads to."""
+
+    def find(self, path: str) -> Node | None:
+        """What is at a path itself, be it a link; None for nothing. Raises OSError."""
+
+
+class Tree(Lookup, Protocol):
+    """A tree that is walked."""
+
+    def list(self, path: str) -> tuple[Xattrs, list[tuple[str, Node]]]:
+        """The extended attributes of a directory, and what is in it by name. Raises OSError."""
+
+
+class HostTree:
+    """A directory of the host; `owned`: its files keep their owners, else they are root's.
+
+    `modified` is the time of all files, in nanoseconds; None for their own. The tree itself has
+    always `time`: that of a context, or of an image's root, is another on each host.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        time: int,
+        *,
+        ignored: Patterns | None = None,
+        owned: bool = False,
+        modified: int | None = None,
+    ) -> None:
+        self._root = root
+        self._time = time
+        self._ignored = ignored or None
+        self._owned = owned
+        self._modified = modified
+        self._descent = Descent(root)
+        self._last: str | None = None
+        self._descriptor = -1
+        self._holds: dict[str, bool] = {}
+
+    def close(self) -> None:
+        """No file of it is opened any more."""
+        self._last = None
+        self._descent.__exit__()
+
+    def directory(self, path: str) -> int:
+        """A descriptor of a directory, to which no link leads; the next one ends it."""
+        if path != self._last:
+            self._last = None
+            self._descriptor = self._descent.to(path)
+            self._last = path
+        return self._descriptor
+
+    def find(self, path: str) -> Node | None:
+        """What is at a path itself, be it a link; None for nothing. Raises OSError."""
+        if not path:
+            return self._made("", "", self._root.stat())
+        parent, _, name = path.rpartition("/")
+        try:
+            descriptor = self.directory(parent)
+            status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return None
+            raise
+        if not self._visible(path, status.st_mode):
+            return None
+        return self._made(parent, name, status)
+
+    def list(self, path: str) -> tuple[Xattrs, list[tuple[str, Node]]]:
+        """The extended attributes of a directory, and what is in it by name. Raises OSError."""
+        descriptor = self.directory(path)
+        with os.scandir(descriptor) as entries:
+            seen = sorted((e.name, e.stat(follow_symlinks=False)) for e in entries)
+        xattrs = xattrs_of(descriptor)
+        if self._ignored is not None:
+            start = f"{path}/" if path else ""
+            seen = [one for one in seen if self._visible(start + one[0], one[1].st_mode)]
+        return xattrs, [(name, self._made(path, name, status)) for name, status in seen]
+
+    def _made(self, parent: str, name: str, status: os.stat_result) -> Node:
+        node = of_status(status)
+        kind = node.mode & 0o170000
+        if kind == stat.S_IFREG:
+            node.content = HostFile(self, parent, name, status)
+        elif kind == stat.S_IFLNK:
+            node.link = os.readlink(name, dir_fd=self.directory(parent))
+        elif kind == stat.S_IFSOCK:
+            # BuildKit copies a file that can't be opened.
+            node.mode = stat.S_IFREG | stat.S_IMODE(node.mode)
+        if not self._owned:
+            node.uid = node.gid = 0
+        if self._modified is not None:
+            node.mtime = self._modified
+        if not name:
+            node.mtime = self._time
+        return node
+
+    def _visible(self, path: str, mode: int) -> bool:
+        """Whether the tree has it for us: what is ignored, with nothing in it that is not, it has
+        not.
+        """
+        if self._ignored is None or not self._ignores(path):
+            return True
+        return stat.S_ISDIR(mode) and self._ignored.exceptions and self._holds_any(path)
+
+    def _ignores(self, path: str) -> bool:
+        assert self._ignored is not None  # asked only then
+        try:
+            return self._ignored.match(path)
+        except PatternError as error:
+            raise RefusedError(f"the ignore file: {error}") from error
+
+    def _holds_any(self, top: str) -> bool:
+        """Whether something below an ignored directory is not ignored."""
+        known = self._holds.get(top)
+        if known is None:
+            known = self._holds[top] = self._look_below(top)
+        return known
+
+    def _look_below(self, top: str) -> bool:
+        pending = [top]
+        while pending:
+            path = pending.pop()
+            try:
+                with os.scandir(self.directory(path)) as entries:
+                    found = [(f"{path}/{e.name}", e.is_dir(follow_symlinks=False)) for e in entries]
+            except PermissionError:
+                continue  # as with BuildKit, where the directory itself is ignored
+            if not all(self._ignores(below) for below, _ in found):
+                return True
+            pending += [below for below, is_directory in found if is_directory]
+        return False
+
+
+def in_seconds(time: int | None) -> int | None:
+    """Seconds as nanoseconds."""
+    return None if time is None else time * SECOND

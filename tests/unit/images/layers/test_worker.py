@@ -1,0 +1,136 @@
+"""The maker of layers as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from rootless_build.backend.api import UserNamespace
+from rootless_build.images.layers.client import LayerMaker, LayerRefusedError, SourceChangedError
+from rootless_build.images.layers.request import Copying, ImageFiles, LayersRequest
+from rootless_build.model.errors import RbuildError
+from tests.unit.images.layers.made_trees import copying, paths, read
+
+HERE = UserNamespace(())
+OWN = UserNamespace(("unshare", "--user", "--map-root-user", "--mount"))
+"""As root of a namespace: what `podman unshare` is, but for the subordinate ids."""
+
+
+def can_unshare() -> bool:
+    return (
+        shutil.which("unshare") is not None
+        and subprocess.run([*OWN.command, "true"], check=False, stderr=-3).returncode == 0
+    )
+
+
+needs_namespace = pytest.mark.skipif(not can_unshare(), reason="no user namespaces here")
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Path:
+    root = tmp_path / "context"
+    root.mkdir()
+    (root / "f").write_text("1")
+    return root
+
+
+def request(tmp_path: Path, *operations: Copying, base: tuple[Path, ...] = ()) -> LayersRequest:
+    output = tmp_path / "out"
+    output.mkdir(exist_ok=True)
+    return LayersRequest(base, operations, output)
+
+
+def test_one_process_answers_one_request_after_the_other(context: Path, tmp_path: Path) -> None:
+    with LayerMaker(HERE) as maker:
+        (first,) = maker.make(request(tmp_path, copying(context, "f", "/x")))
+        (second,) = maker.make(request(tmp_path, copying(context, "f", "/x")))
+    assert first == second
+    assert paths(read(tmp_path / "out" / "0.tar")) == ["x"]
+
+
+def test_a_refusal_says_which_operation_and_why(context: Path, tmp_path: Path) -> None:
+    asked = request(tmp_path, copying(context, "f", "/x"), copying(context, "no", "/x"))
+    with LayerMaker(HERE) as maker:
+        with pytest.raises(LayerRefusedError, match="no is not there") as caught:
+            maker.make(asked)
+        assert caught.value.operation == 1
+        # The process is there for the next request.
+        assert maker.make(request(tmp_path, copying(context, "f", "/x")))
+
+
+def test_what_the_host_will_not_do_is_an_error(context: Path, tmp_path: Path) -> None:
+    asked = LayersRequest((), (copying(context, "f", "/x"),), tmp_path / "not-there")
+    with LayerMaker(HERE) as maker, pytest.raises(RbuildError, match="No such file"):
+        maker.make(asked)
+
+
+def test_a_process_that_dies_is_an_error(context: Path, tmp_path: Path) -> None:
+    killed = UserNamespace(("sh", "-c", "echo gone >&2; kill -KILL $$", "sh"))
+    with LayerMaker(killed) as maker, pytest.raises(RbuildError, match="signal 9") as caught:
+        maker.make(request(tmp_path, copying(context, "f", "/x")))
+    assert caught.value.engine_words == "gone"
+    assert not isinstance(caught.value, LayerRefusedError | SourceChangedError)
+
+
+def test_modules_of_the_directory_it_is_started_in_are_not_taken(
+    context: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit(7)")
+    monkeypatch.chdir(tmp_path)
+    with LayerMaker(HERE) as maker:
+        assert maker.make(request(tmp_path, copying(context, "f", "/x")))
+
+
+@needs_namespace
+def test_an_image_of_several_layers_is_seen_as_one(context: Path, tmp_path: Path) -> None:
+    top, bottom = tmp_path / "top:,layer", tmp_path / "bottom"
+    for layer in (top, bottom):
+        (layer / "d").mkdir(parents=True)
+        (layer / "d" / layer.name).write_text(layer.name)
+    (bottom / "etc").mkdir()
+    (bottom / "etc" / "passwd").write_text("joe:x:5:6::/:\n")
+    source = ImageFiles((top, bottom), "d")
+    asked = request(
+        tmp_path, Copying((source,), "/x", chown="joe"), base=(top, bottom, tmp_path / "context")
+    )
+    with LayerMaker(OWN) as maker:
+        maker.make(asked)
+    made = read(tmp_path / "out" / "0.tar")
+    assert paths(made) == ["x/", "x/bottom", "x/top:,layer"]
+    assert {(entry.uid, entry.gid) for entry in made.values()} == {(5, 6)}
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["0.tar"]
+
+
+@needs_namespace
+def test_what_a_layer_has_taken_away_is_not_there(context: Path, tmp_path: Path) -> None:
+    top, bottom = tmp_path / "top", tmp_path / "bottom"
+    (bottom / "d").mkdir(parents=True)
+    (bottom / "d" / "f").touch()
+    (top / "d").mkdir(parents=True)
+    if os.geteuid() == 0:
+        os.setxattr(top / "d", "trusted.overlay.opaque", b"y")
+        namespace = HERE
+    else:
+        os.setxattr(top / "d", "user.overlay.opaque", b"y")
+        namespace = OWN
+    asked = request(tmp_path, Copying((ImageFiles((top, bottom), "d"),), "/x"))
+    with LayerMaker(namespace) as maker:
+        maker.make(asked)
+    made = read(tmp_path / "out" / "0.tar")
+    assert paths(made) == ["x/"]
+    assert made["x"].xattrs == ()
+
+
+@needs_namespace
+def test_a_hundred_layers_are_one_too(context: Path, tmp_path: Path) -> None:
+    stack = tuple(tmp_path / f"layer-{number}" for number in range(127))
+    for layer in stack:
+        layer.mkdir()
+        (layer / layer.name).touch()
+    with LayerMaker(OWN) as maker:
+        maker.make(request(tmp_path, Copying((ImageFiles(stack, "/"),), "/")))
+    assert len(read(tmp_path / "out" / "0.tar")) == 127
