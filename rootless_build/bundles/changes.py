@@ -60,9 +60,12 @@ def flush(tree: Path) -> None:
         for path in (*entries, ""):
             fsync(tree / path)
         return
+    libc = ctypes.CDLL(None, use_errno=True)
     descriptor = os.open(tree, os.O_RDONLY)
     try:
-        ctypes.CDLL(None).syncfs(descriptor)
+        if libc.syncfs(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(tree))
     finally:
         os.close(descriptor)
 

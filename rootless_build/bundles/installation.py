@@ -306,8 +306,7 @@ def _short_names(root: Path, paths: list[str]) -> list[_Executable]:
     versioned = {
         link.file
         for link in found
-        if link.path != link.file
-        and re.match(re.escape(link.name) + "[-_.]", Path(link.file).name, flags=re.DOTALL)
+        if re.match(re.escape(link.name) + "[-_.]", Path(link.file).name, flags=re.DOTALL)
     }
     return [executable for executable in found if executable.path not in versioned]
 

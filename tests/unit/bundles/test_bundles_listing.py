@@ -26,6 +26,86 @@ def static_elf(machine: int = EM_X86_64) -> bytes:
     return start + header + segment + b"code" * 2
 
 
+def elf_of(*segments: bytes, tail: bytes = b"") -> bytes:
+    """One with these segments; what is in them stands at 512."""
+    start = b"\x7fELF" + bytes([2, 1, 1]) + bytes(9)
+    count = len(segments)
+    header = struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0, 64, 0, 0, 64, 56, count, 64, 0, 0)
+    return (start + header + b"".join(segments)).ljust(512, b"\0") + tail
+
+
+def segment(kind: int, size: int, place: int = 512) -> bytes:
+    return struct.pack("<IIQQQQQQ", kind, 4, place, place, place, size, size, 8)
+
+
+def dynamic(*tags: tuple[int, int]) -> bytes:
+    return b"".join(struct.pack("<QQ", *tag) for tag in (*tags, (0, 0)))
+
+
+LOAD, DYNAMIC, INTERP = 1, 2, 3
+NEEDED, STRTAB, FLAGS = 1, 5, 30
+LIBRARY = dynamic((STRTAB, 512), (NEEDED, 0))
+STATIC_PIE = dynamic((STRTAB, 512), (FLAGS, 8))
+
+
+@pytest.mark.parametrize(
+    ("content", "linkage"),
+    [
+        (elf_of(segment(LOAD, 8), tail=b"12345678"), "static"),
+        (elf_of(segment(LOAD, 48), segment(DYNAMIC, 48), tail=LIBRARY), "dynamic"),
+        (elf_of(segment(LOAD, 48), segment(DYNAMIC, 48), tail=STATIC_PIE), "static"),
+        (elf_of(segment(INTERP, 8), tail=b"/ld.so\0\0"), "dynamic"),
+        (elf_of(*[segment(LOAD, 0)] * 8), "static"),
+    ],
+    ids=["static", "library", "static-pie", "interpreter", "empty"],
+)
+def test_what_needs_another_file_to_run_is_dynamic(
+    tmp_path: Path, content: bytes, linkage: str
+) -> None:
+    (tmp_path / "dockerd").write_bytes(content)
+    found = only(tmp_path)
+    assert (found.kind, found.linkage) == (Kind.ELF, linkage)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        elf_of(segment(LOAD, 9), tail=b"12345678"),
+        elf_of(segment(LOAD, 8), segment(LOAD, 1, 520), tail=b"12345678"),
+        elf_of(segment(DYNAMIC, 48), segment(DYNAMIC, 48), tail=LIBRARY),
+    ],
+    ids=["cut", "behind the end", "two dynamic segments"],
+)
+def test_a_binary_of_which_a_part_is_missing_or_there_twice_is_damaged(
+    tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "dockerd").write_bytes(content)
+    found = only(tmp_path)
+    assert (found.kind, found.architecture, found.linkage) == (Kind.DAMAGED_ELF, "amd64", "")
+
+
+@pytest.mark.parametrize("segments", [64, 65])
+def test_a_binary_of_more_segments_than_a_linker_makes_is_damaged(
+    tmp_path: Path, segments: int
+) -> None:
+    start = elf_of(*[segment(LOAD, 0, 0)] * segments)
+    (tmp_path / "dockerd").write_bytes(start)
+    assert only(tmp_path).kind is (Kind.ELF if segments == 64 else Kind.DAMAGED_ELF)
+
+
+@pytest.mark.parametrize(
+    ("lacks", "kind"), [(0, Kind.ELF), (1, Kind.DAMAGED_ELF)], ids=["whole", "cut"]
+)
+def test_a_binary_with_half_a_table_of_sections_is_damaged(
+    tmp_path: Path, lacks: int, kind: Kind
+) -> None:
+    content = bytearray(elf_of(segment(LOAD, 0)) + bytes(2 * 64))
+    struct.pack_into("<Q", content, 40, 512)
+    struct.pack_into("<HH", content, 58, 64, 2)
+    (tmp_path / "dockerd").write_bytes(content[: len(content) - lacks])
+    assert only(tmp_path).kind is kind
+
+
 def only(directory: Path) -> BundleFile:
     (found,) = list_bundles(directory)
     return found
@@ -83,6 +163,7 @@ def test_no_damage_to_a_header_ends_the_listing(
         (b"#!/bin/sh\n", Kind.SCRIPT),
         (b"MZ\x90\0", Kind.PE),
         (b"\xcf\xfa\xed\xfe\x07", Kind.MACH_O),
+        (b"\xce\xfa\xed\xfe\x07", Kind.MACH_O),
         (b"\x1f\x8b\x08", Kind.GZIP),
         (b"PK\x03\x04", Kind.ZIP),
         ("höhö\n".encode() * 1000, Kind.TEXT),

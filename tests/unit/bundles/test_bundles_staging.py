@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -25,11 +26,14 @@ from rootless_build.bundles import (
     Published,
     Staging,
     failed_store,
+    leftovers,
     merging,
+    mount_point,
     restore,
     stage,
     swapping,
 )
+from rootless_build.bundles import staging as staging_module
 from rootless_build.bundles.provenance import Attestation
 from rootless_build.bundles.statement import NAME
 from rootless_build.files.tree import link_text, remove
@@ -700,6 +704,88 @@ def test_a_run_in_another_process_namespace_counts_as_living(bundles: Path) -> N
         assert other.is_dir()
 
 
+@pytest.mark.parametrize("there", [False, True], ids=["missing", "there"])
+@pytest.mark.parametrize("written", [False, True], ids=["left empty", "written to"])
+def test_a_place_to_mount_over_goes_again_if_it_was_made_for_that_and_is_empty(
+    tmp_path: Path, *, there: bool, written: bool
+) -> None:
+    bundles = tmp_path / "sub/bundles"
+    if there:
+        bundles.mkdir(parents=True)
+    with mount_point(bundles):
+        assert bundles.is_dir()
+        if written:
+            (bundles / "x").touch()
+    assert bundles.exists() is (there or written)
+
+
+def test_a_link_to_nothing_is_no_missing_place_to_mount_over(tmp_path: Path) -> None:
+    (tmp_path / "bundles").symlink_to("nowhere")
+    with mount_point(tmp_path / "bundles"):
+        pass
+    assert link_text(tmp_path / "bundles") == "nowhere"
+
+
+def test_what_cannot_be_removed_of_a_killed_run_is_told_and_keeps_no_build_from_its_end(
+    bundles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose files are in it is told as well."""
+    left = [bundles.parent / f".bundles.rbuild.1.1.{name}" for name in "abc"]
+    for private in left:
+        private.mkdir(mode=0o700)
+
+    def of_another_user(tree: Path) -> None:
+        if tree != left[1]:
+            named = tree / "new/cache" if tree == left[0] else tree
+            raise PermissionError(errno.EACCES, "Permission denied", str(named))
+        remove(tree)
+
+    monkeypatch.setattr(leftovers, "remove", of_another_user)
+    with stage(bundles) as staging:
+        (staging.path / "new").write_text("new")
+        warnings = staging.publish().warnings
+    before = "left from an earlier run: "
+    assert warnings == (
+        f"{before}{left[0]} can't be removed: Permission denied ({left[0]}/new/cache)",
+        f"{before}{left[2]} can't be removed: Permission denied",
+    )
+    assert (bundles / "new").exists()
+    assert [private.exists() for private in left] == [True, False, True]
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_bundles_of_one_of_several_killed_runs_are_restored(bundles: Path, which: int) -> None:
+    old = snapshot(bundles)
+    left = [bundles.parent / f".bundles.rbuild.1.1.{name}" for name in "ab"]
+    for private in left:
+        private.mkdir(mode=0o700)
+    bundles.rename(left[which] / "previous")
+    assert restore(bundles)
+    assert snapshot(bundles) == old
+
+
+@pytest.mark.parametrize("how", ["link", "open", "link in it", "file in it"])
+def test_what_others_made_in_the_name_of_a_killed_run_is_not_taken_for_bundles(
+    bundles: Path, tmp_path: Path, how: str
+) -> None:
+    evil = tmp_path / "evil/previous"
+    evil.mkdir(parents=True)
+    (evil / "dockerd").write_text("evil")
+    shutil.rmtree(bundles)
+    place = bundles.parent / ".bundles.rbuild.1.1.x"
+    if how == "link":
+        place.symlink_to(tmp_path / "evil")
+    elif how == "open":
+        shutil.copytree(tmp_path / "evil", place)
+        place.chmod(0o777)
+    else:
+        place.mkdir(mode=0o700)
+        previous = place / "previous"
+        previous.symlink_to(evil) if how == "link in it" else previous.touch()
+    assert not restore(bundles)
+    assert not os.path.lexists(bundles)
+
+
 # --- hosts that can't ---------------------------------------------------------------------------
 
 
@@ -727,6 +813,59 @@ def test_what_cannot_be_written_or_read_is_found_before_anything_runs(
     )
     assert caught.value.hint
     assert snapshot(bundles) == old
+    assert names(bundles.parent) == ["bundles"]
+
+
+@pytest.mark.skipif(ROOT, reason="root may write everywhere")
+@pytest.mark.parametrize("mode", [0o500, 0o600, 0o300])
+def test_a_directory_of_ones_own_that_is_closed_is_refused_with_the_cure(
+    bundles: Path, mode: int
+) -> None:
+    bundles.chmod(mode)
+    try:
+        with pytest.raises(HostError) as caught, stage(bundles):
+            pytest.fail("the container would have been started")
+    finally:
+        bundles.chmod(0o700)
+    assert caught.value.finding in {"bundles-not-writable", "bundles-not-readable"}
+    if caught.value.finding == "bundles-not-writable":
+        assert caught.value.hint == f"chmod u+rwx {bundles}"
+
+
+@pytest.mark.skipif(ROOT, reason="root may write everywhere")
+def test_in_a_directory_of_somebody_else_another_one_is_to_be_named() -> None:
+    with pytest.raises(HostError) as caught, stage(Path("/usr/bundles")):
+        pytest.fail("the container would have been started")
+    assert caught.value.hint == "name a directory of your own with --bundles-dir"
+
+
+@pytest.mark.parametrize(
+    ("number", "finding"), [(errno.EDQUOT, "no-space"), (errno.ENOSPC, "no-space")]
+)
+def test_a_quota_is_as_a_full_disk(
+    bundles: Path, monkeypatch: pytest.MonkeyPatch, number: int, finding: str
+) -> None:
+    def fill(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    (bundles / "large").write_bytes(bytes(3_000_000))
+    monkeypatch.setattr(staging_module, "copy_tree", fill)
+    with pytest.raises(HostError) as caught, stage(bundles):
+        pytest.fail("the container would have been started")
+    assert caught.value.finding == finding
+    assert re.search(r"needs 3\.\d MB, and [\d.]+ MB are free", caught.value.message)
+    assert names(bundles.parent) == ["bundles"]
+
+
+def test_an_error_of_the_disk_is_no_full_one(
+    bundles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(staging_module, "copy_tree", fail)
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)), stage(bundles):
+        pytest.fail("the container would have been started")
     assert names(bundles.parent) == ["bundles"]
 
 

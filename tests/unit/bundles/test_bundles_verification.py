@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.bundles import verify
+from rootless_build.bundles import list_bundles, verification, verify
 from rootless_build.cli import app
-from rootless_build.model.errors import HostError
+from rootless_build.model.errors import BundlesError, HostError
 
 CONTENT = b"\x7fELF content"
 
@@ -211,6 +211,65 @@ def test_names_that_are_not_utf8_are_verified_and_shown_escaped(tmp_path: Path) 
         "bad\\xff: does not match bad\\xff.md5; does not match bad\\xff.sha256"
     ]
     assert report.checked == 2
+
+
+def test_how_many_checksums_are_looked_at_is_limited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """50,000 of them; fewer here."""
+    monkeypatch.setattr(verification, "MOST", 3)
+    (tmp_path / "x").write_bytes(CONTENT)
+    (tmp_path / "one.md5").write_text(f"{MD5}  x\n" * 2)
+    (tmp_path / "two.md5").write_text(f"{MD5}  x\n")
+    assert verify(tmp_path).checked == 2
+    (tmp_path / "two.md5").write_text(f"{MD5}  x\n" * 2)
+    with pytest.raises(BundlesError, match="not looked at") as caught:
+        verify(tmp_path)
+    assert caught.value.problems == ("there are more than 3 checksums",)
+
+
+def test_every_line_of_a_checksum_file_counts(tmp_path: Path) -> None:
+    """Whatever is wrong with those before; a directory of such a name is none."""
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(CONTENT)
+    wrong = "0" * 32
+    (tmp_path / "c.md5").write_text(f"nonsense\n{MD5}  ../a\n{MD5}  gone\n\n{MD5}  a\n{wrong}  b\n")
+    (tmp_path / "d.md5").mkdir()
+    assert [str(problem) for problem in verify(tmp_path).problems] == [
+        "b: does not match c.md5",
+        (
+            "c.md5: line 1 is not a checksum: nonsense;"
+            " names ../a, outside its directory; names gone, which is missing"
+        ),
+    ]
+
+
+def test_a_file_with_a_right_and_a_wrong_checksum_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(CONTENT)
+    (tmp_path / "x.md5").write_text(f"{'0' * 32}  x\n")
+    (tmp_path / "x.sha256").write_text(f"{SHA256}  x\n")
+    report = verify(tmp_path)
+    assert [str(problem) for problem in report.problems] == ["x: does not match x.md5"]
+    assert report.checked == 1
+    listed = {file.path: str(file.checksum) for file in list_bundles(tmp_path)}
+    assert listed == {"x": "bad", "x.md5": "bad", "x.sha256": "is-checksum"}
+
+
+@pytest.mark.parametrize("name", [".md5", "x.", "md5", "x.md5x", "x.MD5"])
+def test_a_name_like_that_of_a_checksum_file_is_none(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("no checksum")
+    assert (verify(tmp_path).problems, verify(tmp_path).checked) == ((), 0)
+
+
+def test_a_checksum_file_is_as_large_as_a_mebibyte(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(CONTENT)
+    line = f"{MD5}  x\n"
+    text = line * (2**20 // len(line))
+    (tmp_path / "c.md5").write_text(text + "\n" * (2**20 - len(text)))
+    assert verify(tmp_path).problems == ()
+    (tmp_path / "c.md5").write_text(text + "\n" * (2**20 - len(text) + 1))
+    (problem,) = verify(tmp_path).problems
+    assert str(problem) == "c.md5: is too large for a checksum file"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -213,6 +215,52 @@ def test_latest_that_leads_out_of_the_bundles_is_refused(
         install(bundles, prefix, dry_run=False)
 
 
+def test_another_name_for_a_program_of_the_bundles_is_no_way_out_of_them(
+    tmp_path: Path, prefix: Path
+) -> None:
+    bundles = tmp_path / "bundles"
+    executable(bundles / "binary/docker")
+    (bundles / "binary/podman").hardlink_to(bundles / "binary/docker")
+    for algorithm in ("md5", "sha256"):
+        (bundles / f"binary/docker.{algorithm}").unlink()
+    assert run(bundles, prefix) == ["docker", "podman"]
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["missing", "there"])
+def test_bundles_that_a_killed_run_had_set_aside_are_installed(
+    bundles: Path, prefix: Path, *, there: bool
+) -> None:
+    """Newer ones that are there are never replaced, not even by those."""
+    attest(bundles)
+    private = bundles.parent / ".bundles.rbuild.1.1.x"
+    private.mkdir(mode=0o700)
+    bundles.rename(private / "previous")
+    if there:
+        executable(bundles / "binary/dockerd", "newer")
+    run(bundles, prefix)
+    assert installed(prefix)["dockerd"] == ("newer" if there else "static 1.12.6")
+    assert (private / "previous").exists() is there
+
+
+def test_a_link_has_its_name_where_it_is_not_the_short_one_of_what_it_leads_to(
+    tmp_path: Path, prefix: Path
+) -> None:
+    binary = tmp_path / "bundles/binary"
+    for name in ("docker-1", "docker_2", "docker.3", "docker4", "containerd-shim"):
+        executable(binary / name, checksum=False)
+    for name, target in (("docker", "docker4"), ("ctr", "containerd-shim")):
+        (binary / name).symlink_to(target)
+    assert run(tmp_path / "bundles", prefix) == [
+        "containerd-shim",
+        "ctr",
+        "docker",
+        "docker-1",
+        "docker.3",
+        "docker4",
+        "docker_2",
+    ]
+
+
 # --- as root ------------------------------------------------------------------------------------
 
 USER = 12345
@@ -389,6 +437,65 @@ def test_a_directory_in_the_place_of_a_target_is_found_before_anything_is_writte
     with pytest.raises(UsageError, match="dockerd is a directory"):
         install(bundles, prefix, dry_run=False)
     assert [path.name for path in (prefix / "bin").iterdir()] == ["dockerd"]
+
+
+@pytest.mark.parametrize("place", ["", "bin", "deeper/below"])
+def test_a_file_in_the_place_of_the_prefix_is_found_before_anything_is_written(
+    bundles: Path, tmp_path: Path, place: str
+) -> None:
+    file = tmp_path / "usr" / place.partition("/")[0]
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("mine")
+    with pytest.raises(UsageError, match=f"{file} is not a directory"):
+        install(bundles, tmp_path / "usr" / place.removesuffix("bin"), dry_run=False)
+    assert file.read_text() == "mine"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.parametrize("mode", [0o500, 0o600])
+def test_a_directory_that_one_may_only_enter_or_only_write_is_not_installed_to(
+    bundles: Path, tmp_path: Path, mode: int
+) -> None:
+    place = tmp_path / "usr/bin"
+    place.mkdir(parents=True)
+    place.chmod(mode)
+    try:
+        with pytest.raises(HostError) as caught:
+            install(bundles, tmp_path / "usr", dry_run=False)
+    finally:
+        place.chmod(0o700)
+    assert caught.value.finding == "prefix-not-writable"
+
+
+@pytest.mark.parametrize(
+    ("number", "finding"),
+    [
+        (errno.ENOSPC, "no-space"),
+        (errno.EDQUOT, "no-space"),
+        (errno.EROFS, "prefix-not-writable"),
+        (errno.EIO, "prefix-not-writable"),
+    ],
+)
+def test_a_program_that_can_only_be_written_in_part_is_not_installed(
+    bundles: Path, prefix: Path, monkeypatch: pytest.MonkeyPatch, number: int, finding: str
+) -> None:
+    """What had the name before is there as it was."""
+    (prefix / "bin").mkdir(parents=True)
+    (prefix / "bin/docker").write_text("older")
+
+    def fill(_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fill)
+    with pytest.raises(HostError) as caught:
+        list(install(bundles, prefix, dry_run=False))
+    assert caught.value.finding == finding
+    free = os.statvfs(prefix)
+    megabytes = free.f_bavail * free.f_frsize / 1e6
+    said = re.search(r"([0-9.]+) MB are free$", caught.value.message)
+    assert (said is not None) is (finding == "no-space")
+    assert said is None or float(said[1]) == pytest.approx(megabytes, rel=0.2)
+    assert installed(prefix) == {"docker": "older"}
 
 
 def test_names_that_are_not_utf8_are_installed(tmp_path: Path, prefix: Path) -> None:
