@@ -15,7 +15,7 @@ from rootless_build.images.layers.contents import Spool, Spooled
 from rootless_build.images.layers.copying import Options
 from rootless_build.images.layers.destination import cleaned, resolved
 from rootless_build.images.layers.image_tree import ImageTree
-from rootless_build.images.layers.nodes import SECOND, Content, Node, Xattrs, directory
+from rootless_build.images.layers.nodes import SECOND, Content, Node, Xattrs, copied, directory
 from rootless_build.images.layers.ownership import Owner
 from rootless_build.images.layers.problems import RefusedError
 
@@ -163,13 +163,25 @@ class _Unpacking:
         target = self._image.find(path)
         if target is None or target.is_directory or self._image.child(parent, name) is target:
             raise RefusedError(f"{entry.name} is a link to {entry.linkname}, which is no file")
-        self._own(target, entry)
+        node = self._linked(target, entry)
+        self._image.put(parent, name, node)
+
+    def _linked(self, target: Node, entry: tarfile.TarInfo) -> Node:
+        """The file with what the entry says of it."""
+        owner = self._owner or Owner(entry.uid, entry.gid)
+        mode, time = target.mode, target.mtime
         if not target.is_link:
-            target.mode = stat.S_IFMT(target.mode) | entry.mode & 0o7777
-            target.mtime = _time(entry)
+            mode, time = stat.S_IFMT(mode) | entry.mode & 0o7777, _time(entry)
+        said = (mode, time, owner.uid, owner.gid)
+        if said == (target.mode, target.mtime, target.uid, target.gid) and (
+            target.touched != self._image.operation
+        ):
+            # What an image has already, as it is, is in no layer again: the link is a copy.
+            return copied(target)
+        target.mode, target.mtime, target.uid, target.gid = said
         target.inode = target.inode or (-1, id(target))
         self._image.touch(target)
-        self._image.put(parent, name, target)
+        return target
 
     def _node(self, entry: tarfile.TarInfo) -> Node:
         kind = _KINDS.get(entry.type)

@@ -124,7 +124,7 @@ class Maker:
             elif isinstance(source, Inline):
                 node = Node(stat.S_IFREG | 0o644, mtime=self._time)
                 node.content = InMemory(source.content)
-                copy_file(node, source.name, image, destination, options)
+                copy_file(node, _file_name(source.name), image, destination, options)
             else:
                 self._copy_download(operation, source, image, destination, options)
 
@@ -137,8 +137,9 @@ class Maker:
         options: Options,
     ) -> None:
         tree = self._tree(source)
-        start, include = _pivot(source.path) if operation.parents else (source.path, "")
-        if include:
+        start = source.path
+        if operation.parents:
+            start, include = _pivot(source.path)
             _require(tree, start, include)
             options = Options(
                 options.time, options.owner, options.modes, options.exclude, (include,)
@@ -196,6 +197,14 @@ class Maker:
         return tree
 
 
+def _file_name(name: str) -> str:
+    """What a heredoc is called: its name can't lead out of nothing, nor into it."""
+    clean = cleaned(name).strip("/")
+    if not clean or "/" in clean:
+        raise RefusedError(f"a heredoc can't be called {name}")
+    return clean
+
+
 def _pivot(path: str) -> tuple[str, str]:
     """Where `--parents` begins to keep directories, and what it takes below."""
     start, mark, rest = path.partition("/./")
@@ -204,7 +213,14 @@ def _pivot(path: str) -> tuple[str, str]:
 
 
 def _require(tree: HostTree, start: str, include: str) -> None:
-    """What is written without wildcards has to be there. Raises RefusedError."""
-    wild = any(map(has_wildcards, (start, include)))
-    if not wild and tree.find(resolved(tree, f"{start}/{include}")) is None:
+    """What is written without wildcards has to be there, with no link on the way.
+
+    Raises RefusedError, OSError.
+    """
+    if not include:
+        raise RefusedError("--parents needs the path of something in the source")
+    if any(map(has_wildcards, (start, include))):
+        return
+    place = "/".join(filter(None, (resolved(tree, start), include)))
+    if tree.find(place) is None:
         raise RefusedError(f"{include} is not there")

@@ -117,6 +117,13 @@ def directory(permissions: int, uid: int, gid: int, mtime: int) -> Node:
     return Node(stat.S_IFDIR | permissions, uid, gid, mtime)
 
 
+def copied(node: Node) -> Node:
+    """Another file, which is like it; no directory."""
+    made = Node(node.mode, node.uid, node.gid, node.mtime, node.content)
+    made.link, made.rdev, made.xattrs = node.link, node.rdev, node.xattrs
+    return made
+
+
 def of_status(status: os.stat_result) -> Node:
     """What is known of a file without a look into it."""
     node = Node(status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns)

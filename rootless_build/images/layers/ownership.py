@@ -46,9 +46,10 @@ def _number(name: str) -> int | None:
     if not _NUMBER.fullmatch(name):
         return None
     number = int(name)
-    if number < 0:
-        raise RefusedError(f"no user or group has the number {name}")
-    return number if number <= _LARGEST else None
+    if not -_LARGEST - 1 <= number <= _LARGEST:
+        return None
+    # To the kernel -1 is nobody: what root has made stays root's.
+    return 0 if number == -1 else number % 2**32
 
 
 def _named_user(tree: ImageTree, name: str) -> Owner:

@@ -40,6 +40,9 @@ def image(tmp_path: Path) -> ImageTree:
         ("5:root", 5, 0),
         ("root", 0, 0),
         ("odd", 0, 0),
+        ("-1", 0, 0),
+        ("-2:5", 4_294_967_294, 5),
+        ("99999999999", 0, 0),
     ],
 )
 def test_an_owner_is_looked_up_in_the_image(
