@@ -6,6 +6,7 @@ import contextlib
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Final, Self, cast
 
 from rootless_build.backend.api import UserNamespace
@@ -48,29 +49,36 @@ class SourceChangedError(RbuildError):
 
 
 class LayerMaker:
-    """A context with a process that makes layers; it starts with the first request."""
+    """A context with a process that makes layers; it starts with the first request.
+
+    Several threads may ask: one request is made after the other. The process is the child of a
+    thread that lives as long as the context, since it gets a signal when that ends.
+    """
 
     def __init__(self, namespace: UserNamespace) -> None:
         self._namespace = namespace
+        self._asking = ThreadPoolExecutor(1, "layers")
         self._worker: _Worker | None = None
+        self._ended = False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._ended = True
         if self._worker is not None:
             self._worker.end()
-            self._worker = None
+        self._asking.shutdown(cancel_futures=True)
+        if self._worker is not None:
+            self._worker.close()
 
     def make(self, request: LayersRequest) -> tuple[Layer, ...]:
         """The layers of a request, their tars in its output.
 
         Raises LayerRefusedError, SourceChangedError, and RbuildError where the host will not.
         """
-        if self._worker is None:
-            self._worker = _Worker(self._namespace)
-        answer = read_answer(self._worker.ask(request_line(request)))
-        match answer:
+        line = self._asking.submit(self._ask, request_line(request)).result()
+        match read_answer(line):
             case Made(layers):
                 return layers
             case Refused(operation, message):
@@ -79,6 +87,13 @@ class LayerMaker:
                 raise SourceChangedError(operation, path)
             case Failed(message):
                 raise RbuildError(f"the layer could not be made: {message}")
+
+    def _ask(self, line: bytes) -> bytes:
+        if self._worker is None:
+            self._worker = _Worker(self._namespace)
+            if self._ended:
+                self._worker.end()
+        return self._worker.ask(line)
 
 
 class _Worker:
@@ -126,8 +141,11 @@ class _Worker:
 
     def end(self) -> None:
         """It ends by itself when nobody can ask any more; one that is at work is stopped."""
+        programs.end(self._process)
+
+    def close(self) -> None:
+        """Nobody asks any more."""
         with contextlib.suppress(BrokenPipeError):
             self._input.close()
-        programs.end(self._process)
         self._output.close()
         self._errors.close()

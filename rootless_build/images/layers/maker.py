@@ -5,11 +5,12 @@ written as a tar.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
+from typing import Final
 
 from rootless_build.images.containerfile.patterns import PatternError, Patterns
-from rootless_build.images.layers.archives import unpacked
 from rootless_build.images.layers.contents import HostFile, InMemory, Spool
 from rootless_build.images.layers.copying import Options, copy, copy_file
 from rootless_build.images.layers.destination import cleaned, resolved
@@ -38,6 +39,9 @@ from rootless_build.images.layers.request import (
 )
 from rootless_build.images.layers.sources import HostTree, in_seconds
 from rootless_build.images.layers.tar import Writer
+
+_UNSENT: Final = re.compile(r"[\r\0]")
+"""What no client can send in a pattern."""
 
 
 def answer(request: LayersRequest, overlays: Overlays) -> Answer:
@@ -175,6 +179,9 @@ class Maker:
         """Unpack an archive into the destination; False for what is none."""
         if node is None or not node.is_file or node.content is None:
             return False
+        # What reads archives takes as long to load as all else.
+        from rootless_build.images.layers.archives import unpacked  # noqa: PLC0415
+
         return unpacked(node.content, image, destination, options, self._spool)
 
     def _merged(self, layers: tuple[Path, ...]) -> Path:
@@ -187,14 +194,20 @@ class Maker:
                 raise RefusedError(f"{source.path} is not there")
             tree = HostTree(self._merged(source.layers), self._time, owned=True)
         else:
-            try:
-                ignored = Patterns(source.ignored)
-            except PatternError as error:
-                raise RefusedError(f"the ignore file: {error}") from error
+            ignored = _ignored(source.ignored)
             modified = in_seconds(source.modified)
             tree = HostTree(source.root, self._time, ignored=ignored, modified=modified)
         self._open.append(tree)
         return tree
+
+
+def _ignored(lines: tuple[str, ...]) -> Patterns:
+    if any(_UNSENT.search(line) for line in lines):
+        raise RefusedError("the ignore file: a pattern has a carriage return or a NUL in it")
+    try:
+        return Patterns(lines)
+    except PatternError as error:
+        raise RefusedError(f"the ignore file: {error}") from error
 
 
 def _file_name(name: str) -> str:

@@ -1,27 +1,43 @@
 """The process that makes layers, as root of the engine's user namespace.
 
 Each line of its input is a request, each line of its output the answer. It ends with its input,
-and with its parent.
+also while it is at work: nobody wants the answer any more.
 """
 
 from __future__ import annotations
 
-import signal
+import os
+import select
 import sys
+from threading import Thread
+from typing import Final
 
 from rootless_build.images.layers.maker import answer
 from rootless_build.images.layers.overlay import Overlays
 from rootless_build.images.layers.request import answer_line, read_request
-from rootless_build.process.sandbox import kernel
+
+_INPUT: Final = 0
 
 
 def main() -> None:
     """Answer requests until there are no more."""
-    kernel.die_with_parent(signal.SIGKILL)
+    Thread(target=_end_with_input, daemon=True).start()
     overlays = Overlays()
     for line in sys.stdin.buffer:
         sys.stdout.buffer.write(answer_line(answer(read_request(line), overlays)))
         sys.stdout.buffer.flush()
+
+
+def _end_with_input() -> None:
+    """End when nobody has the other end of the input any more, killed or not.
+
+    A signal at the parent's end (prctl(2)) would come at the end of a thread of it, and the parent
+    is an engine's program.
+    """
+    poll = select.poll()
+    poll.register(_INPUT, 0)  # what is always told is that it hung up
+    poll.poll()
+    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from rootless_build.backend.api import UserNamespace
 from rootless_build.images.layers.client import LayerMaker, LayerRefusedError, SourceChangedError
-from rootless_build.images.layers.request import Copying, ImageFiles, LayersRequest
+from rootless_build.images.layers.request import Copying, ImageFiles, LayersRequest, request_line
 from rootless_build.model.errors import RbuildError
 from tests.unit.images.layers.made_trees import copying, paths, read
 
@@ -134,3 +136,33 @@ def test_a_hundred_layers_are_one_too(context: Path, tmp_path: Path) -> None:
     with LayerMaker(OWN) as maker:
         maker.make(request(tmp_path, Copying((ImageFiles(stack, "/"),), "/")))
     assert len(read(tmp_path / "out" / "0.tar")) == 127
+
+
+def busy(tmp_path: Path, context: Path) -> LayersRequest:
+    """A request that is not done before somebody reads all of the layer from a pipe."""
+    (context / "f").write_bytes(bytes(4 * 1024 * 1024))
+    asked = request(tmp_path, copying(context, "f", "/x"))
+    os.mkfifo(tmp_path / "out" / "0.tar")
+    return asked
+
+
+def test_a_process_that_is_left_alone_ends_also_at_work(context: Path, tmp_path: Path) -> None:
+    """As after a SIGKILL of rbuild: the kernel closes its end of the pipe."""
+    line = request_line(busy(tmp_path, context))
+    argv = [sys.executable, "-P", "-m", "rootless_build.images.layers.worker"]
+    with subprocess.Popen(argv, stdin=-1, stdout=-1, bufsize=0) as worker:
+        assert worker.stdin is not None
+        worker.stdin.write(line)
+        with (tmp_path / "out" / "0.tar").open("rb"):
+            worker.stdin.close()
+            assert worker.wait(60) == 1
+
+
+def test_the_context_ends_a_process_that_is_at_work(context: Path, tmp_path: Path) -> None:
+    asked = busy(tmp_path, context)
+    with ThreadPoolExecutor(1) as thread, LayerMaker(HERE) as maker:
+        made = thread.submit(maker.make, asked)
+        with (tmp_path / "out" / "0.tar").open("rb"):
+            maker.__exit__()
+        with pytest.raises(RbuildError, match="ended with"):
+            made.result()
