@@ -15,12 +15,19 @@ from rootless_build.images.layers.contents import Spool, Spooled
 from rootless_build.images.layers.copying import Options
 from rootless_build.images.layers.destination import cleaned, resolved
 from rootless_build.images.layers.image_tree import ImageTree
-from rootless_build.images.layers.nodes import SECOND, Content, Node, Xattrs, copied, directory
+from rootless_build.images.layers.nodes import (
+    CAPABILITY,
+    SECOND,
+    Content,
+    Node,
+    copied,
+    directory,
+)
 from rootless_build.images.layers.ownership import Owner
 from rootless_build.images.layers.problems import RefusedError
 
 _LATEST: Final = 2**63 - 1
-_XATTR: Final = "SCHILY.xattr."
+_CAPABILITY: Final = f"SCHILY.xattr.{CAPABILITY}"
 _ENDS: Final = frozenset({"empty header", "end of file header"})
 """What tarfile says of the end of an archive, with and without its mark."""
 _KINDS: Final = {
@@ -141,11 +148,8 @@ class _Unpacking:
             present.mode, present.uid, present.gid = node.mode, node.uid, node.gid
             present.mtime = node.mtime
             self._image.touch(present)
-            node = present
         else:
             self._replace(parent, name, path, present, node)
-        if node.is_directory:
-            self._image.add_xattrs(node, _xattrs(entry))
 
     def _replace(
         self, parent: Node, name: str, path: str, present: Node | None, node: Node
@@ -205,15 +209,8 @@ class _Unpacking:
         file = self._archive.extractfile(entry)
         assert file is not None  # it is a regular one
         with file:
-            return self._spool.add(file, _xattrs(entry))
-
-
-def _xattrs(entry: tarfile.TarInfo) -> Xattrs:
-    return {
-        key.removeprefix(_XATTR): value.encode(errors="surrogateescape")
-        for key, value in entry.pax_headers.items()
-        if key.startswith(_XATTR)
-    }
+            capability = entry.pax_headers.get(_CAPABILITY, "")
+            return self._spool.add(file, capability.encode(errors="surrogateescape"))
 
 
 def _time(entry: tarfile.TarInfo) -> int:

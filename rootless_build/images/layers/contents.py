@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import tempfile
@@ -10,13 +11,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Final, Protocol
 
-from rootless_build.images.layers.nodes import Xattrs
+from rootless_build.images.layers.nodes import CAPABILITY
 from rootless_build.images.layers.problems import ChangedError
 
 _BLOCK: Final = 1024 * 1024
-_CAPABILITY: Final = "security.capability"
-_OF_STORAGE: Final = ("user.overlay.", "user.fuseoverlayfs.", "user.containers.")
-"""What a storage driver writes on the files of an image."""
 _FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
@@ -25,19 +23,6 @@ class Place(Protocol):
 
     def directory(self, path: str) -> int:
         """A descriptor of a directory, to which no link leads; the next one ends it."""
-
-
-def xattrs_of(descriptor: int) -> Xattrs:
-    """The extended attributes that a layer keeps: the user's own, and capabilities."""
-    try:
-        names = os.listxattr(descriptor)
-    except OSError:
-        return {}  # the file system has none
-    return {name: os.getxattr(descriptor, name) for name in names if _kept(name)}
-
-
-def _kept(name: str) -> bool:
-    return name == _CAPABILITY or (name.startswith("user.") and not name.startswith(_OF_STORAGE))
 
 
 class HostFile:
@@ -83,9 +68,15 @@ class OpenedFile:
             os.close(descriptor)
             raise
 
-    def xattrs(self) -> Xattrs:
-        """Its extended attributes that a layer keeps."""
-        return xattrs_of(self._descriptor)
+    def capability(self) -> bytes:
+        """What it may do when it is executed; empty for nothing."""
+        try:
+            if CAPABILITY in os.listxattr(self._descriptor):
+                return os.getxattr(self._descriptor, CAPABILITY)
+        except OSError as error:
+            if error.errno != errno.ENOTSUP:
+                raise
+        return b""
 
     def blocks(self) -> Iterator[bytes]:
         """Its bytes; it was not changed when the last one is there. Raises ChangedError."""
@@ -116,22 +107,21 @@ class OpenedFile:
 
 
 class InMemory:
-    """Bytes that are there already, with extended attributes of their own."""
+    """Bytes that are there already."""
 
-    __slots__ = ("_data", "_xattrs", "size")
+    __slots__ = ("_data", "size")
 
-    def __init__(self, data: bytes, xattrs: Xattrs | None = None) -> None:
+    def __init__(self, data: bytes) -> None:
         self._data = data
-        self._xattrs = xattrs or {}
         self.size = len(data)
 
     def open(self) -> InMemory:
         """It needs no opening."""
         return self
 
-    def xattrs(self) -> Xattrs:
-        """Those that it was made with."""
-        return self._xattrs
+    def capability(self) -> bytes:
+        """None."""
+        return b""
 
     def blocks(self) -> Iterator[bytes]:
         """All of it."""
@@ -155,7 +145,7 @@ class Spool:
         if self._file is not None:
             self._file.close()
 
-    def add(self, source: IO[bytes], xattrs: Xattrs) -> Spooled:
+    def add(self, source: IO[bytes], capability: bytes) -> Spooled:
         """Keep what a file holds. Raises OSError, and what reading it raises."""
         if self._file is None:
             with ExitStack() as opened:
@@ -166,27 +156,27 @@ class Spool:
             self._file.write(block)
             self._end += len(block)
         self._file.flush()
-        return Spooled(self._file.fileno(), start, self._end - start, xattrs)
+        return Spooled(self._file.fileno(), start, self._end - start, capability)
 
 
 class Spooled:
     """A part of such a file."""
 
-    __slots__ = ("_descriptor", "_start", "_xattrs", "size")
+    __slots__ = ("_capability", "_descriptor", "_start", "size")
 
-    def __init__(self, descriptor: int, start: int, size: int, xattrs: Xattrs) -> None:
+    def __init__(self, descriptor: int, start: int, size: int, capability: bytes) -> None:
         self._descriptor = descriptor
         self._start = start
-        self._xattrs = xattrs
+        self._capability = capability
         self.size = size
 
     def open(self) -> Spooled:
         """It is open."""
         return self
 
-    def xattrs(self) -> Xattrs:
-        """Those of the archive."""
-        return self._xattrs
+    def capability(self) -> bytes:
+        """What the archive says."""
+        return self._capability
 
     def blocks(self) -> Iterator[bytes]:
         """Raises OSError."""

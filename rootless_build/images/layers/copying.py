@@ -15,7 +15,7 @@ from rootless_build.images.containerfile.patterns import PatternError, Patterns
 from rootless_build.images.layers.destination import resolved
 from rootless_build.images.layers.image_tree import ImageTree
 from rootless_build.images.layers.modes import Modes
-from rootless_build.images.layers.nodes import Node, Xattrs, directory
+from rootless_build.images.layers.nodes import Node, directory
 from rootless_build.images.layers.ownership import Owner
 from rootless_build.images.layers.problems import RefusedError
 from rootless_build.images.layers.sources import Tree
@@ -109,7 +109,6 @@ class _Level(Struct):
     name: str = ""
     node: Node | None = None
     above: _Level | None = None
-    xattrs: Xattrs = {}
 
 
 class _Copying:
@@ -128,10 +127,7 @@ class _Copying:
         pending = [_Level(path, "", target)]
         while pending:
             level = pending.pop()
-            level.xattrs, entries = self._tree.list(level.path)
-            if level.target is not None and level.above is not None:
-                self._image.add_xattrs(level.target, level.xattrs)
-            for name, node in entries:
+            for name, node in self._tree.list(level.path):
                 below = f"{level.below_top}/{name}" if level.below_top else name
                 included = self._is_included(below)
                 if node.is_directory:
@@ -195,7 +191,6 @@ class _Copying:
         if present is None:
             _give(node, self._options)
             self._image.put(above.target, level.name, node)
-            self._image.add_xattrs(node, level.xattrs)
             return node
         # Its owner and its time stay.
         present.mode = node.mode

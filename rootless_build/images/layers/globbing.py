@@ -44,8 +44,7 @@ def matches(tree: Tree, source: str) -> list[str]:
 
 
 def _below(tree: Tree, path: str, patterns: list[Pattern]) -> Iterator[str]:
-    _, entries = tree.list(path)
-    for name, node in entries:
+    for name, node in tree.list(path):
         if not patterns[0].match(name):
             continue
         place = f"{path}/{name}" if path else name

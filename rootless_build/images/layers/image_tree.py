@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from rootless_build.images.layers.contents import HostFile, xattrs_of
-from rootless_build.images.layers.nodes import FIXED_TIME, Node, Xattrs, directory, of_status
+from rootless_build.images.layers.contents import HostFile
+from rootless_build.images.layers.nodes import FIXED_TIME, Node, directory, of_status
 from rootless_build.images.layers.problems import RefusedError
 from rootless_build.images.layers.sources import HostTree
 
@@ -131,7 +131,7 @@ class ImageTree:
                     self.put(mine, name, node)
                     continue
                 present.mode, present.uid, present.gid = node.mode, node.uid, node.gid
-                present.mtime, present.xattrs = node.mtime, node.xattrs
+                present.mtime = node.mtime
                 self.touch(present)
                 pending.append((present, node))
 
@@ -143,7 +143,7 @@ class ImageTree:
         while pending:
             path, node = pending.pop()
             if path:
-                yield path, self._with_xattrs(node)
+                yield path, node
             if node.children:
                 start = f"{path}/" if path else ""
                 below = [
@@ -166,18 +166,3 @@ class ImageTree:
                         return True
                     pending.append(child)
         return False
-
-    def add_xattrs(self, node: Node, more: Xattrs) -> None:
-        """Give a directory extended attributes beside those that it has."""
-        if more:
-            node.xattrs = {**(self._with_xattrs(node).xattrs or {}), **more}
-
-    def _with_xattrs(self, node: Node) -> Node:
-        if node.xattrs is None and node.lower and self._base is not None:
-            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-            descriptor = os.open(f"{self._base}{node.lower}", flags)
-            try:
-                node.xattrs = xattrs_of(descriptor)
-            finally:
-                os.close(descriptor)
-        return node

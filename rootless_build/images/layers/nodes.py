@@ -15,7 +15,8 @@ is 2000, as zip archives know none before 1980.
 """
 SECOND: Final = 1_000_000_000
 
-Xattrs = dict[str, bytes]
+CAPABILITY: Final = "security.capability"
+"""The one extended attribute that a layer of docker's keeps."""
 
 
 class Content(Protocol):
@@ -32,8 +33,8 @@ class Content(Protocol):
 class Opened(Protocol):
     """A file that is being read."""
 
-    def xattrs(self) -> Xattrs:
-        """Its extended attributes that a layer keeps."""
+    def capability(self) -> bytes:
+        """What it may do when it is executed, as an extended attribute; empty for nothing."""
 
     def blocks(self) -> Iterator[bytes]:
         """`size` bytes in all. Raises OSError, or ChangedError."""
@@ -66,7 +67,6 @@ class Node:
         "rdev",
         "touched",
         "uid",
-        "xattrs",
     )
 
     def __init__(
@@ -85,7 +85,6 @@ class Node:
         self.link = ""
         self.rdev = 0
         self.inode: tuple[int, int] | None = None
-        self.xattrs: Xattrs | None = None
         self.children: dict[str, Node | None] | None = {} if mode & 0o170000 == 0o040000 else None
         self.lower: str | None = None
         self.touched = 0
@@ -120,7 +119,7 @@ def directory(permissions: int, uid: int, gid: int, mtime: int) -> Node:
 def copied(node: Node) -> Node:
     """Another file, which is like it; no directory."""
     made = Node(node.mode, node.uid, node.gid, node.mtime, node.content)
-    made.link, made.rdev, made.xattrs = node.link, node.rdev, node.xattrs
+    made.link, made.rdev = node.link, node.rdev
     return made
 
 

@@ -13,8 +13,8 @@ from typing import Final, Protocol
 
 from rootless_build.files.way import Descent
 from rootless_build.images.containerfile.patterns import PatternError, Patterns
-from rootless_build.images.layers.contents import HostFile, xattrs_of
-from rootless_build.images.layers.nodes import SECOND, Node, Xattrs, of_status
+from rootless_build.images.layers.contents import HostFile
+from rootless_build.images.layers.nodes import SECOND, Node, of_status
 from rootless_build.images.layers.problems import RefusedError
 
 _ABSENT: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
@@ -30,8 +30,8 @@ class Lookup(Protocol):
 class Tree(Lookup, Protocol):
     """A tree that is walked."""
 
-    def list(self, path: str) -> tuple[Xattrs, list[tuple[str, Node]]]:
-        """The extended attributes of a directory, and what is in it by name. Raises OSError."""
+    def list(self, path: str) -> list[tuple[str, Node]]:
+        """What is in a directory, by name. Raises OSError."""
 
 
 class HostTree:
@@ -89,16 +89,14 @@ class HostTree:
             return None
         return self._made(parent, name, status)
 
-    def list(self, path: str) -> tuple[Xattrs, list[tuple[str, Node]]]:
-        """The extended attributes of a directory, and what is in it by name. Raises OSError."""
-        descriptor = self.directory(path)
-        with os.scandir(descriptor) as entries:
+    def list(self, path: str) -> list[tuple[str, Node]]:
+        """What is in a directory, by name. Raises OSError."""
+        with os.scandir(self.directory(path)) as entries:
             seen = sorted((e.name, e.stat(follow_symlinks=False)) for e in entries)
-        xattrs = xattrs_of(descriptor)
         if self._ignored is not None:
             start = f"{path}/" if path else ""
             seen = [one for one in seen if self._visible(start + one[0], one[1].st_mode)]
-        return xattrs, [(name, self._made(path, name, status)) for name, status in seen]
+        return [(name, self._made(path, name, status)) for name, status in seen]
 
     def _made(self, parent: str, name: str, status: os.stat_result) -> Node:
         node = of_status(status)

@@ -63,7 +63,7 @@ def test_an_archive_is_unpacked(tmp_path: Path, compress: Callable[[bytes], byte
     data = archive(
         info("./", tarfile.DIRTYPE),
         info("d/", tarfile.DIRTYPE),
-        info("d/f", mtime="1600000000.123456789", SCHILY_xattr_user_a="b"),
+        info("d/f", SCHILY_xattr_user_a="b", SCHILY_xattr_security_capability="c\udcff"),
         info("l", tarfile.SYMTYPE, "/etc/passwd"),
         info("h", tarfile.LNKTYPE, "d/f"),
         info("p", tarfile.FIFOTYPE),
@@ -75,7 +75,7 @@ def test_an_archive_is_unpacked(tmp_path: Path, compress: Callable[[bytes], byte
     assert (made["x"].uid, made["x"].mode, made["x"].mtime) == (0, 0o755, FIXED_TIME)
     assert (made["x/new"].uid, made["x/new"].mode) == (0, 0o755)
     assert (made["x/d/f"].content, made["x/d/f"].mode) == (b"1", 0o750)
-    assert made["x/d/f"].xattrs == (("user.a", b"b"),)
+    assert made["x/d/f"].xattrs == (("security.capability", b"c\xff"),)
     assert made["x/h"].first == made["x/d/f"].first == "x/d/f"
     assert made["x/l"].link == "/etc/passwd"
 
