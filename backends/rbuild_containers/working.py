@@ -219,7 +219,7 @@ def size(directory: Path) -> int:
     for parent, _, files in os.walk(directory):
         for name in files:
             with contextlib.suppress(OSError):
-                found += os.lstat(os.path.join(parent, name)).st_blocks * 512  # noqa: PTH118 - speed
+                found += os.lstat(f"{parent}/{name}").st_blocks * 512
     return found
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 from rootless_build.backend.api import *
 from rootless_build.model import errors as errors
 from rootless_build.model import events as events
-from rootless_build.model import late_modules
 from rootless_build.model import plan as plan
 from rootless_build.model.errors import *
 from rootless_build.model.events import *
+from rootless_build.model.late_modules import find as _find
 from rootless_build.model.plan import *
 from rootless_build.model.structs import replace as replace
 
@@ -49,4 +49,4 @@ if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
         """A module that helps plug-ins, imported by whoever uses it: `programs` takes 20 ms."""
-        return late_modules.find(__name__, name, _HELPERS)
+        return _find(__name__, name, _HELPERS)

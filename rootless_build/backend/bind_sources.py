@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
+from rootless_build.files.tree import existing
 from rootless_build.model.errors import StepFailedError, UnsupportedError, reason
 from rootless_build.model.plan import BindMount, RunContainer
 
@@ -14,8 +13,7 @@ def make_sources(step: RunContainer) -> None:
     Raises StepFailedError, status 125, for what else is missing.
     """
     for mount in step.mounts:
-        # Path.exists raises for what may not be looked at.
-        if not isinstance(mount, BindMount) or os.path.exists(mount.source):  # noqa: PTH110
+        if not isinstance(mount, BindMount) or existing(mount.source) == mount.source:
             continue
         message = f"{mount.source} cannot be mounted at {mount.target}: it does not exist"
         if not mount.create_source:

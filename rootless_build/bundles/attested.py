@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import posixpath
 import stat
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -103,7 +104,7 @@ def check_statements(
                 text = f"names {shown(claim.path)}, outside its directory"
                 found.problems[entry.path].append(text)
                 continue
-            path = os.path.normpath(os.path.join(where, claim.path))  # noqa: PTH118 - normpath takes text
+            path = posixpath.normpath(posixpath.join(where, claim.path))
             named.add(path)
             _hold(root, claim, path, tree.get(path), entry.path, found)
     _signatures(root, tree, complete, found)

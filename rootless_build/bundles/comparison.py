@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -17,7 +16,6 @@ from rootless_build.files.tree import CHUNK, link_text, open_inside
 
 _MOST_PLACES: Final = 8
 _BLOCK: Final = 4096
-_MOST_SECTIONS: Final = 10_000
 
 
 class Difference(Struct, frozen=True):
@@ -115,15 +113,6 @@ def _sections(file: BinaryIO) -> list[tuple[str, int, int]]:
     if file.read(4) != b"\x7fELF":
         return []
     # Only files that differ are looked into.
-    from elftools.common.exceptions import ELFError  # noqa: PLC0415
-    from elftools.elf.elffile import ELFFile  # noqa: PLC0415
+    from rootless_build.bundles import elf  # noqa: PLC0415
 
-    file.seek(0)
-    try:
-        return [
-            (str(s.name), int(s["sh_offset"]), int(s["sh_offset"]) + int(s["sh_size"]))
-            for s in islice(ELFFile(file).iter_sections(), _MOST_SECTIONS)
-            if s["sh_type"] not in {"SHT_NOBITS", "SHT_NULL"}
-        ]
-    except (ELFError, ValueError, KeyError, OverflowError, UnicodeDecodeError):
-        return []
+    return elf.sections(file)

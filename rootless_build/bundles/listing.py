@@ -5,10 +5,9 @@ from __future__ import annotations
 import codecs
 import os
 import stat
-from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from msgspec import Struct
 
@@ -24,9 +23,6 @@ from rootless_build.files.tree import (
     readable,
     real,
 )
-
-if TYPE_CHECKING:
-    from elftools.elf.elffile import ELFFile
 
 
 class Kind(StrEnum):
@@ -92,21 +88,7 @@ _MAGIC: Final = (
     (b"\x1f\x8b", Kind.GZIP),
     (b"PK\x03\x04", Kind.ZIP),
 )
-# What linkers make stays far below; each is read one by one.
-_MOST_SEGMENTS: Final = 64
-_MOST_SECTIONS: Final = 4_096
-_LARGEST_DYNAMIC: Final = 64 * 1024
 _OWN: Final = {NAME: Kind.PROVENANCE, SIGNED: Kind.SIGNED_PROVENANCE}
-_GO_NAMES: Final = {
-    "EM_386": "386",
-    "EM_AARCH64": "arm64",
-    "EM_ARM": "arm",
-    "EM_LOONGARCH": "loong64",
-    "EM_PPC64": "ppc64",
-    "EM_RISCV": "riscv64",
-    "EM_S390": "s390x",
-    "EM_X86_64": "amd64",
-}
 
 
 def list_bundles(directory: Path) -> tuple[BundleFile, ...]:
@@ -195,46 +177,8 @@ def _plain(head: bytes) -> Kind:
 
 def _elf(file: BinaryIO, size: int) -> tuple[Kind, str, str]:
     # 60 ms, and only a listing needs it.
-    from elftools.elf.dynamic import DynamicSegment  # noqa: PLC0415
-    from elftools.elf.elffile import ELFFile  # noqa: PLC0415
+    from rootless_build.bundles.elf import executable  # noqa: PLC0415
 
-    architecture = ""
-    try:
-        elf = ELFFile(file)
-        header = elf.header
-        architecture = _GO_NAMES.get(header["e_machine"]) or elf.get_machine_arch()
-        if architecture == "ppc64" and elf.little_endian:
-            architecture = "ppc64le"
-        table = header["e_phoff"] + elf.num_segments() * header["e_phentsize"]
-        sections = header["e_shoff"] + header["e_shnum"] * header["e_shentsize"]
-        # Before reading the table: its length is what the file says of itself.
-        if max(table, sections) > size or (elf.num_segments() and not header["e_phentsize"]):
-            return Kind.DAMAGED_ELF, architecture, ""
-        if elf.num_segments() > _MOST_SEGMENTS or header["e_shnum"] > _MOST_SECTIONS:
-            return Kind.DAMAGED_ELF, architecture, ""
-        dynamic_sizes = [
-            part["p_filesz"] for part in _program_headers(elf) if part["p_type"] == "PT_DYNAMIC"
-        ]
-        if len(dynamic_sizes) > 1 or sum(dynamic_sizes) > _LARGEST_DYNAMIC:
-            return Kind.DAMAGED_ELF, architecture, ""
-        segments = list(elf.iter_segments())
-        if any(part["p_offset"] + part["p_filesz"] > size for part in segments):
-            return Kind.DAMAGED_ELF, architecture, ""
-        # A static position-independent executable has a dynamic segment too, and needs nothing.
-        dynamic = any(part["p_type"] == "PT_INTERP" for part in segments) or any(
-            tag.entry.d_tag == "DT_NEEDED"
-            for part in segments
-            if isinstance(part, DynamicSegment)
-            for tag in part.iter_tags()
-        )
-    except Exception:  # its parsers raise a dozen types on damaged files
-        return Kind.DAMAGED_ELF, architecture, ""
-    return Kind.ELF, architecture, "dynamic" if dynamic else "static"
-
-
-def _program_headers(elf: ELFFile) -> Iterator[Mapping[str, Any]]:
-    """Without what they are about: elftools reads a whole dynamic segment to make one of it."""
-    header, parser = elf.header, elf.structs.Elf_Phdr
-    for number in range(elf.num_segments()):
-        elf.stream.seek(header["e_phoff"] + number * header["e_phentsize"])
-        yield parser.parse_stream(elf.stream)
+    found = executable(file, size)
+    kind = Kind.ELF if found.linkage else Kind.DAMAGED_ELF
+    return kind, found.architecture, found.linkage

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import posixpath
 import stat
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -118,7 +119,7 @@ def subjects(root: Path) -> Iterator[tuple[str, str]]:
             continue
         for claim in claimed:
             if claim.target is None and not claim.role:
-                yield os.path.normpath(os.path.join(where, claim.path)), where  # noqa: PTH118
+                yield posixpath.normpath(posixpath.join(where, claim.path)), where
 
 
 def images(root: Path) -> dict[str, str]:
@@ -254,7 +255,7 @@ def _left(run: Run, bundle: str, found: _Found, old: Object | None) -> Iterator[
     names = {os.path.relpath(entry.path, bundle or "."): entry for entry in found.left}
     for name in sorted(names.keys() | (said.keys() - written)):
         if known and name in said:
-            path = os.path.normpath(os.path.join(bundle, name))  # noqa: PTH118 - in the tree
+            path = posixpath.normpath(posixpath.join(bundle, name))
             if name in names or path in run.meanwhile:
                 yield statement.carried(said[name])
         elif not known and name in names:

@@ -62,7 +62,7 @@ def execute(
     recipe: GrowingRecipe,
     run: Run,
     engine_to_come: EngineToCome,
-    manner: Manner = Manner(),  # noqa: B008 - it is frozen
+    manner: Manner,
 ) -> int:
     """Run the plan and return rbuild's exit status."""
     mask = command.hide(recipe.plan)

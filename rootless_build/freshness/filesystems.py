@@ -36,7 +36,7 @@ class FileSystems:
     def _of(self, path: str) -> bool:
         mounts = self._all()
         while path not in mounts and path != "/":
-            path = os.path.dirname(path)  # noqa: PTH120 - a string, thousands of times
+            path = os.path.dirname(path)
         return mounts.get(path, False)
 
     def _all(self) -> dict[str, bool]:

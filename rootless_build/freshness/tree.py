@@ -154,7 +154,7 @@ class _Scan:
 
     def whole(self, walk: _Walk) -> None:
         """Take in a root that is a directory."""
-        status = os.stat(self.root)  # noqa: PTH116 - a string
+        status = os.stat(self.root)
         self._total.update(b"%o" % status.st_mode + _attributes(self.root))
         for relative, place, entries in walk:
             self._add(os.fsencode(relative), place, entries)
@@ -268,7 +268,7 @@ class _Reader:
             return hashlib.sha256(attributes).digest() if attributes else _MISSING
         self.files += 1
         if kind == stat.S_IFLNK:
-            return hashlib.sha256(os.fsencode(os.readlink(path))).digest()  # noqa: PTH115 - speed
+            return hashlib.sha256(os.fsencode(os.readlink(path))).digest()
         if kind != stat.S_IFREG:
             return hashlib.sha256(b"%d" % status.st_rdev).digest()
         self._bytes += status.st_size

@@ -20,6 +20,7 @@ from rootless_build.host.facts import Facts
 from rootless_build.host.gathering import gather
 from rootless_build.host.lasting_directories import LastingDirectory, on_record
 from rootless_build.model.errors import HostError
+from rootless_build.model.shared_directories import LASTING, TEMPORARY
 from rootless_build.model.structs import replace
 from rootless_build.process import identities, user_directories
 from rootless_build.process.locks import is_private
@@ -50,7 +51,7 @@ def private_directories(process: str, environment: Mapping[str, str]) -> Iterato
     """The private directories of a process, which `process.identity.of_this` names."""
     runtime = user_directories.runtime(environment)
     # Engines put what is large into /var/tmp where TMPDIR is not set.
-    for place in dict.fromkeys((runtime, Path(tempfile.gettempdir()), Path("/var/tmp"))):  # noqa: S108
+    for place in dict.fromkeys((runtime, Path(tempfile.gettempdir()), Path(LASTING))):
         for path in place.glob(f"{identities.private_prefix(process)}*"):
             if is_private(path):
                 yield path
@@ -69,7 +70,7 @@ def lasting_directories() -> tuple[Path, ...]:
 def _runtime(facts: Facts) -> LastingDirectory:
     usual = Path(tempfile.gettempdir())
     old = usual / f"rbuild-runtime-{facts.uid}"
-    places = dict.fromkeys((usual, Path("/tmp"), Path("/var/tmp")))  # noqa: S108
+    places = dict.fromkeys((usual, Path(TEMPORARY), Path(LASTING)))
     return LastingDirectory("run", facts.data_directory / _OWN, tuple(places), old)
 
 
@@ -112,7 +113,7 @@ def _write(facts: Facts, environment: Mapping[str, str], private: Path) -> Engin
         "XDG_RUNTIME_DIR", environment
     ):
         variables["XDG_RUNTIME_DIR"] = str(facts.runtime_directory)
-    caches = Path(environment.get("TMPDIR") or "/var/tmp") / "buildah-cache"  # noqa: S108
+    caches = Path(environment.get("TMPDIR") or LASTING) / "buildah-cache"
     if facts.rootless and _is_anothers(caches, facts.uid):
         temporary = _storage(facts).find_or_make()
         variables["TMPDIR"] = str(temporary)

@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from rootless_build.model.shared_directories import LASTING
 from rootless_build.model.structs import Strict
 
 WANTED_IDS: Final = 65536
@@ -189,7 +190,7 @@ class Facts(Strict, frozen=True):
     system: str = "Linux"
     account: Account = Account()
     namespaces: Namespaces = Namespaces()
-    scratch: Path = Path("/var/tmp")  # noqa: S108 - a directory of ours is made in it
+    scratch: Path = Path(LASTING)
     """Where large files that must not be lost at once may be kept on a local disk."""
     own_scratch: Path | None = None
     ignores_owners: bool = False

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from rootless_build.model.plan import RunContainer, TmpfsMount
+from rootless_build.model.shared_directories import TEMPORARY
 from rootless_build.model.structs import replace
 
-_TMP: Final = TmpfsMount("/tmp", ("exec", "suid", "dev", "mode=1777"))  # noqa: S108 - its own
+_TMP: Final = TmpfsMount(TEMPORARY, ("exec", "suid", "dev", "mode=1777"))
 
 
 def without_privileges(step: RunContainer) -> RunContainer:

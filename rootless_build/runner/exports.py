@@ -20,14 +20,14 @@ from rootless_build.files.tree import remove, walk
 from rootless_build.model import outputs
 from rootless_build.model.errors import StepFailedError
 from rootless_build.model.plan import BuildImage, BuildOutput
+from rootless_build.model.shared_directories import TEMPORARY
 from rootless_build.model.structs import replace
 from rootless_build.model.text import script_joined, script_quoted
 from rootless_build.process import identities
 from rootless_build.process.proc import umask
 
-_SHOWN_FILE = "/tmp/Dockerfile.inline"  # noqa: S108 - where a person would put it
-
-
+_SHOWN_FILE: Final = f"{TEMPORARY}/Dockerfile.inline"
+"""Where a person would put it."""
 _OF_A_PROCESS: Final = re.compile(r"\.rbuild-(\d+\.\d+)-")
 
 

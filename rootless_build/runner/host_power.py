@@ -347,6 +347,8 @@ def _instructions(step: BuildImage, _: _Place) -> _Words:
         text = text_of(step)
     except OSError:
         return  # the build says it
+    if not text:
+        return  # there is no containerfile, and the build says so
     for instruction in parse(text).instructions:
         if instruction.keyword != "RUN":
             continue

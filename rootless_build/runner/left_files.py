@@ -133,7 +133,7 @@ def _is_in_storage(path: Path) -> bool:
 
 def _names(directory: Path) -> list[str]:
     try:
-        return os.listdir(directory)  # noqa: PTH208 - names alone
+        return [entry.name for entry in os.scandir(directory)]
     except OSError:
         return []
 

@@ -112,7 +112,7 @@ def web(tmp_path: Path) -> Iterator[tuple[str, Path, list[str]]]:
     asked: list[str] = []
 
     class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        def log_message(self, *_: object) -> None:
             asked.append(self.path)
 
     server = http.server.ThreadingHTTPServer(

@@ -149,7 +149,10 @@ def test_what_is_installed_runs(rbuild: Rbuild, tmp_path: Path) -> None:
     assert rbuild().returncode == 0
     done = rbuild("install", "--prefix", str(tmp_path / "usr"))
     assert done.returncode == 0, done.stderr
-    assert sorted(os.listdir(tmp_path / "usr/bin")) == ["project-runc", "projectd"]  # noqa: PTH208
+    assert sorted(path.name for path in (tmp_path / "usr/bin").iterdir()) == [
+        "project-runc",
+        "projectd",
+    ]
     said = subprocess.run(
         [tmp_path / "usr/bin/projectd"], capture_output=True, text=True, check=True
     )

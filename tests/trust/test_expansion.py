@@ -324,9 +324,9 @@ def test_bundles_of_what_is_expanded_are_staged(project: MakeProject) -> None:
     engine = FakeEngine(work=work, ended=Exit(1))
     with pytest.raises(StepFailedError):
         done(project, engine, Overrides(), Options())
-    assert os.listdir(bundles) == ["old"]  # noqa: PTH208
+    assert [path.name for path in bundles.iterdir()] == ["old"]
     done(project, FakeEngine(work=work), Overrides(), Options())
-    assert sorted(os.listdir(bundles)) == ["new", "old"]  # noqa: PTH208
+    assert sorted(path.name for path in bundles.iterdir()) == ["new", "old"]
 
 
 @pytest.mark.parametrize(
@@ -385,7 +385,7 @@ def test_an_id_is_written_through_no_link(tmp_path: Path, link: str, leads: str)
             Options(privileges=PrivilegeOptions(rootful=True)),
             lambda _: None,
         )
-    assert os.listdir(private) == ["iid"]  # noqa: PTH208
+    assert [path.name for path in private.iterdir()] == ["iid"]
     assert (private / "iid").read_text() == "mine"
     if link == "out/iid":
         assert place.read_text() == f"sha256:{'2' * 64}"

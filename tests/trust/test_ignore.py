@@ -283,7 +283,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "an ignore file": lambda c: (c / ".dockerignore").write_text("twin\n"),
     "an ignore file of its own": lambda c: (c / "Dockerfile.dockerignore").write_text("conf\n"),
     "an ignore file of podman's": lambda c: (c / ".containerignore").write_text("conf\n"),
-    "no ignore file": lambda c: os.remove(c / ".dockerignore"),  # noqa: PTH107
+    "no ignore file": lambda c: (c / ".dockerignore").unlink(),
     "the containerfile": lambda c: (c / "Dockerfile").write_text("FROM base\nCOPY . /d\n"),
     "a directory called as staging": lambda c: (c / ".bundles.rbuild.1.2.x").mkdir(),
     "a directory called as a private one": lambda c: (c / "rbuild-12.3-x").mkdir(),

@@ -5,7 +5,6 @@ What only root can try is in tests/unit/bundles/test_install.py, which CI runs a
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -99,4 +98,4 @@ def test_setuid_programs_are_installed_without_it(project: Path) -> None:
     bundles = project / "bundles"
     build(bundles, lambda root: program(root / "1.12.6/binary-daemon/su", mode=0o4755))
     assert run(project) == 0
-    assert os.stat(project / "usr/bin/su").st_mode & 0o7777 == 0o755  # noqa: PTH116
+    assert (project / "usr/bin/su").stat().st_mode & 0o7777 == 0o755

@@ -43,6 +43,7 @@ from tests.unit.runner.fake_engine import FakeEngine
 
 THREATS: Final = Path(__file__).parents[2] / "THREATS.md"
 ROW: Final = re.compile(r"\| `(.+)` \| (.+) \| (.+) \| (.+) \|")
+NOTHING: Final = Named()
 ROOTLESS: Final = Rules(rootless=True, root=False)
 ROOT: Final = Rules(rootless=False, root=True)
 ROOTFUL: Final = replace(ROOT, rootful=True)
@@ -189,7 +190,7 @@ def test_what_is_not_known_has_power(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert of(tmp_path, step) == ["--hostname"]
 
 
-def of(project: Path, *steps: Step, named: Named = Named()) -> list[str]:  # noqa: B008 - frozen
+def of(project: Path, *steps: Step, named: Named = NOTHING) -> list[str]:
     plan = Plan(project, steps)
     return [power.words for power in host_power.powers(plan, named, ROOT)]
 

@@ -396,7 +396,8 @@ def test_no_listener_is_reached(
     try:
         made = listener(getattr(socket, family), getattr(socket, kind), (host, 0))
     except OSError as error:
-        assert error.errno in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}  # noqa: PT017 - no IPv6
+        if error.errno not in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}:
+            raise
         pytest.skip("this host has no IPv6")
     address = (host, made.getsockname()[1])
     act = f"s.connect({address});s.send(b'x')" if way == "connect" else f"s.sendto(b'x',{address})"
@@ -551,7 +552,7 @@ def on_terminal(project: Project, script: str) -> tuple[bytes, bytes]:
         os.execv(PYTHON, [PYTHON, "-c", LOOKS, script])
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, b"\x2a\x00\x63\x00\x00\x00\x00\x00")
     os.close(writer)
-    with open(reader, "rb") as pipe:  # noqa: PTH123 - a descriptor
+    with os.fdopen(reader, "rb") as pipe:
         said = pipe.read()
     os.waitpid(pid, 0)
     shown = b""

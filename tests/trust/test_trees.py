@@ -237,7 +237,7 @@ def test_a_copy_does_not_take_what_is_put_there_meanwhile(
 
     monkeypatch.setattr(copying, "walk", changing)
     (place / "copy").mkdir()
-    with pytest.raises(OSError):  # noqa: PT011 - a loop, or no directory
+    with pytest.raises(OSError, match=r"levels of symbolic links|Not a directory"):
         copying.copy_tree(tree, place / "copy", [])
     found = [path for path in (place / "copy").rglob("*") if path.is_file()]
     assert [path.read_text() for path in found if path.read_text() == "secret"] == []
@@ -247,7 +247,7 @@ def test_descriptors_are_closed(place: Path) -> None:
     deep(place / "tree", depth=200)
     for number in range(300):
         script(place / f"tree/{number}", "file")
-    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in zip(range(100), walk(place / "tree"), strict=False):
         pass
     list(walk(place / "tree"))
@@ -257,4 +257,4 @@ def test_descriptors_are_closed(place: Path) -> None:
         with contextlib.suppress(OSError), open_inside(place / "tree", name):
             pass
     gc.collect()
-    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

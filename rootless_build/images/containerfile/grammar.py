@@ -192,7 +192,7 @@ def _check_words(file: Containerfile, instruction: Instruction) -> None:
 class _Anything(dict[str, str]):
     """Every variable is set."""
 
-    def get(self, key: str, default: object = None) -> str:  # noqa: ARG002
+    def get(self, key: str, *_: object) -> str:
         """A value that no pattern matches."""
         return key
 

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 from msgspec import Struct, field
 
 from rootless_build.files import below
+from rootless_build.files.tree import link_text
 from rootless_build.files.way import Descent, opened, opened_directory
 from rootless_build.images.containerfile.patterns import PatternError, Patterns, file_name
 
@@ -136,7 +137,7 @@ class BuildContext(Struct):
     def _names(self, place: str) -> list[str]:
         try:
             with opened_directory(self.root, place) as directory:
-                return os.listdir(directory)  # noqa: PTH208 - a descriptor has no path
+                return [entry.name for entry in os.scandir(directory)]
         except OSError:
             return []
 
@@ -197,7 +198,7 @@ class BuildContext(Struct):
                     total.update(block)
 
     def _link(self, path: str) -> str:
-        return os.readlink(self.root / path)  # noqa: PTH115 - to the letter
+        return link_text(self.root / path)
 
     def _copy(self, path: str, target: Path) -> None:
         """Of a file that the context has there; a socket is left out, as BuildKit does."""

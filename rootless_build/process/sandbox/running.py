@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Final, TypedDict, cast
 
 from rootless_build.model.errors import HostError
+from rootless_build.model.shared_directories import IN_MEMORY, LASTING, TEMPORARY
 from rootless_build.model.structs import replace
 from rootless_build.process import mount_table, mute_terminal, programs
 from rootless_build.process.programs import Completed, Environment
 from rootless_build.process.sandbox.inside import enter
 from rootless_build.process.sandbox.mounts import Box
 
-_PRIVATE: Final = ("/tmp", "/var/tmp", "/dev/shm", "/run/user")  # noqa: S108 - not used as they are
+_PRIVATE: Final = (TEMPORARY, LASTING, IN_MEMORY, "/run/user")
 _OWN: Final = ("XDG_RUNTIME_DIR", "TMPDIR")
 """Variables whose directories are private as well."""
 _WITHOUT: Final = "--no-sandbox does without, as a build does"

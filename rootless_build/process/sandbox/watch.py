@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
+from rootless_build.model.shared_directories import IN_MEMORY
 from rootless_build.process.sandbox import aftermath, kernel
 from rootless_build.process.sandbox import filter as calls
 from rootless_build.process.sandbox.mounts import Box
@@ -34,7 +35,7 @@ _PATIENCE: Final = 0.5
 _LOOKS_UP_NAMES: Final = ("/run/nscd/", "/var/run/nscd/", "/run/systemd/userdb/")
 """Without these the C library reads the files itself."""
 _OWN: Final = ("/proc/", "/dev/", "/sys/")
-_SHARED: Final = "/dev/shm/"  # noqa: S108 - only compared
+_SHARED: Final = f"{IN_MEMORY}/"
 _FOLLOWED: Final = frozenset({"open", "change"})
 """What is done to where a link at the end of a path leads."""
 _NO_FOLLOW: Final = 0x100
@@ -189,7 +190,8 @@ class Watch:
         meant = [_real(path, process, last=followed) for path in named]
         if call.kind == "rename" and not os.path.lexists(meant[0]):
             return False
-        return any([self._look_at(call.kind, path) for path in meant])  # noqa: C419 - each is noted
+        found = [self._look_at(call.kind, path) for path in meant]  # each is noted
+        return any(found)
 
     def _path(
         self, process: int, arguments: Sequence[int], directory: int | None, path: int | None

@@ -19,6 +19,7 @@ from typing import Final
 from rootless_build.files import plain
 from rootless_build.files.private_directories import private_directory
 from rootless_build.model.errors import HostError, RecipeError, UsageError, reason
+from rootless_build.model.shared_directories import LASTING, TEMPORARY
 from rootless_build.model.structs import replace
 from rootless_build.process.locks import hold
 from rootless_build.recipes.make import failure, leftovers, unanswered
@@ -65,7 +66,7 @@ def ask(request: Request, makefile: Path) -> MakeRun:
 
 def _shared_places() -> tuple[str, ...]:
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    return (tempfile.gettempdir(), "/tmp", "/var/tmp", runtime)  # noqa: S108 - private ones in them
+    return (tempfile.gettempdir(), TEMPORARY, LASTING, runtime)
 
 
 def _refuse_odd(makefile: Path) -> None:

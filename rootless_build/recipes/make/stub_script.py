@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 from rootless_build.recipes.make.program import IN_RECIPE, NEAREST, PLACE
@@ -356,7 +357,7 @@ def script(program: str, itself: str) -> str:
 def _host() -> dict[str, str]:
     """What docker says of the host itself."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    second = os.path.exists("/sys/fs/cgroup/cgroup.controllers")  # noqa: PTH110 - as in docker
+    second = Path("/sys/fs/cgroup/cgroup.controllers").exists()
     return {
         "CPUS": str(os.sysconf("SC_NPROCESSORS_ONLN")),
         "MEMORY": str(memory),

@@ -7,6 +7,7 @@ joined by `&&`. Anything else that docker stands in is refused with its name.
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -123,7 +124,7 @@ class _Place(Struct, frozen=True):
             before = str(self.directory)
         # As the shell does it: `..` takes away the last name, whatever that leads to. In docker's
         # own paths it is the directory above the real one.
-        logical = os.path.normpath(os.path.join(before, word))  # noqa: PTH118 - normpath's text
+        logical = posixpath.normpath(posixpath.join(before, word))
         return _Place(Path(os.path.realpath(logical)), self.environment, logical)
 
 

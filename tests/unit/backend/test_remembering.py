@@ -89,8 +89,7 @@ def test_what_was_found_before_is_not_asked_for() -> None:
 
 
 def test_what_was_found_before_a_build_is_not_used_after_it() -> None:
-    known: Callable[[], dict[str, Image | None]] = lambda: {"made": None}  # noqa: E731
-    engine = remembering(Storage(), known)
+    engine = remembering(Storage(), lambda: {"made": None})
     engine.build_image(STEP, reporter())
     assert engine.find_image("made") == Image(id="new")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from plumbum import local
+from podman.errors import APIError
 
 from rbuild_podman.connection import Connection, engine_errors
 from rootless_build.backend.api import EngineSettings
@@ -49,8 +50,6 @@ def test_a_socket_is_no_service_before_something_listens(
 
 
 def test_no_answer_is_said_to_be_none() -> None:
-    from podman.errors import APIError  # noqa: PLC0415 - the backend imports it late, too
-
     refused = ConnectionRefusedError(111, "Connection refused")
     with pytest.raises(BackendUnavailableError) as said, engine_errors("nothing was listed"):
         raise APIError("/images/json", explanation="GET operation failed") from refused

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import struct
+import subprocess
 import sys
 from pathlib import Path
 
@@ -237,8 +238,6 @@ def test_odd_names_are_listed_in_order_and_no_directory_means_nothing(tmp_path: 
 
 
 def test_the_library_that_reads_elf_files_is_loaded_by_a_listing_only() -> None:
-    import subprocess  # noqa: PLC0415
-
     script = "import sys, rootless_build.bundles; print('elftools' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", script],

@@ -436,13 +436,18 @@ def test_a_linked_bundles_directory_is_replaced_where_it_really_is(
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
 def test_a_build_that_ends_badly_changes_nothing(bundles: Path, error: type[BaseException]) -> None:
     old = snapshot(bundles)
-    with pytest.raises(error), stage(bundles) as staging:  # noqa: PT012 - the block is the build
-        (staging.path / "half").write_text("half")
-        locked = staging.path / "locked"
-        locked.mkdir()
-        (locked / "file").write_text("x")
-        locked.chmod(0o000)
-        raise error
+
+    def build() -> None:
+        with stage(bundles) as staging:
+            (staging.path / "half").write_text("half")
+            locked = staging.path / "locked"
+            locked.mkdir()
+            (locked / "file").write_text("x")
+            locked.chmod(0o000)
+            raise error
+
+    with pytest.raises(error):
+        build()
     assert snapshot(bundles) == old
     assert names(bundles.parent) == ["bundles"]
 
@@ -464,11 +469,16 @@ def test_read_only_directories_are_published_and_replaced_again(bundles: Path) -
 
 def test_damaged_bundles_are_not_published_and_each_bad_file_is_named_once(bundles: Path) -> None:
     old = snapshot(bundles)
-    with pytest.raises(BundlesError) as caught, stage(bundles) as staging:  # noqa: PT012
-        binary = staging.path / "1.12.6" / "binary-daemon" / "dockerd-1.12.6"
-        checksum(binary, "md5")
-        binary.write_bytes(b"half a dockerd")
-        staging.publish()
+
+    def build() -> None:
+        with stage(bundles) as staging:
+            binary = staging.path / "1.12.6" / "binary-daemon" / "dockerd-1.12.6"
+            checksum(binary, "md5")
+            binary.write_bytes(b"half a dockerd")
+            staging.publish()
+
+    with pytest.raises(BundlesError) as caught:
+        build()
     assert caught.value.exit_code == 4
     assert caught.value.problems == (
         (
@@ -934,13 +944,20 @@ def test_what_a_container_left_of_another_user_is_named_beside_the_builds_own_er
     bundles: Path,
 ) -> None:
     old = snapshot(bundles)
-    with pytest.raises(RuntimeError, match="the build failed") as caught, stage(bundles) as staging:  # noqa: PT012
-        private = staging.path.parent
-        cache = staging.path / "cache"
-        cache.mkdir()
-        (cache / "file").write_text("x")
-        subprocess.run([*AS_ROOT, "chown", "7:7", cache], check=True)
-        raise RuntimeError("the build failed")
+    stays: list[Path] = []
+
+    def build() -> None:
+        with stage(bundles) as staging:
+            stays.append(staging.path.parent)
+            cache = staging.path / "cache"
+            cache.mkdir()
+            (cache / "file").write_text("x")
+            subprocess.run([*AS_ROOT, "chown", "7:7", cache], check=True)
+            raise RuntimeError("the build failed")
+
+    with pytest.raises(RuntimeError, match="the build failed") as caught:
+        build()
+    (private,) = stays
     try:
         (note,) = caught.value.__notes__
         assert note.startswith(f"{private} can't be removed: ")
@@ -1029,13 +1046,10 @@ def test_a_link_in_the_place_of_a_directory_is_not_followed_by_the_copy_out(
 def test_odd_names_are_published_and_shown_on_one_line(bundles: Path) -> None:
     with stage(bundles) as staging:
         for name in ODD_NAMES:
-            target = os.fsencode(staging.path) + b"/odd " + name
-            with open(target, "wb") as file:  # noqa: PTH123 - bytes
-                file.write(name)
+            (staging.path / os.fsdecode(b"odd " + name)).write_bytes(name)
         published = staging.publish()
     for name in ODD_NAMES:
-        with open(os.fsencode(bundles) + b"/odd " + name, "rb") as file:  # noqa: PTH123 - bytes
-            assert file.read() == name
+        assert (bundles / os.fsdecode(b"odd " + name)).read_bytes() == name
     assert all(shown(name).isprintable() for name in published.files)
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rootless_build.backend.api import Container, Exit, Image, Stdio
+from rootless_build.files.tree import link_text
 from rootless_build.freshness.plan_freshness import PlanFreshness
 from rootless_build.freshness.snapshots import Snapshots
 from rootless_build.model.errors import ImageNotFoundError
@@ -52,7 +53,7 @@ def listing(root: Path, ignored: Callable[[str], bool] = lambda _: False) -> str
                 continue
             mode = path.lstat().st_mode
             content = (
-                os.readlink(path)  # noqa: PTH115
+                link_text(path)
                 if stat.S_ISLNK(mode)
                 else path.read_bytes().hex()
                 if stat.S_ISREG(mode)
@@ -330,7 +331,7 @@ class Project:
 
     def retarget(self) -> None:
         link = self.root / "link"
-        target = os.readlink(link)  # noqa: PTH115
+        target = link_text(link)
         link.unlink()
         link.symlink_to("VERSION" if target != "VERSION" else "src/gone")
 

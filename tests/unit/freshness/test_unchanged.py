@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.backend.api import Image, ImageLabel
+from rootless_build.backend.api import LABEL_BASE, Image, ImageLabel
 from rootless_build.freshness import fingerprints
 from rootless_build.freshness.plan_freshness import PlanFreshness
 from rootless_build.freshness.records import Records
@@ -384,8 +384,6 @@ def test_bundles_that_were_signed_are_not_made_again(project: Project, place: st
 
 
 def test_the_base_image_counts_by_its_stand_in_too(project: Project) -> None:
-    from rootless_build.backend.api import LABEL_BASE  # noqa: PLC0415
-
     base = project.engine.find_image(BASE)
     assert base is not None
     project.engine.names.pop(BASE)

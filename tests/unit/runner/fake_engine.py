@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -155,4 +154,4 @@ def write(name: str, text: str) -> Work:
 
 
 def names(project: Path) -> list[str]:
-    return sorted(os.listdir(project / "bundles"))  # noqa: PTH208
+    return sorted(path.name for path in (project / "bundles").iterdir())

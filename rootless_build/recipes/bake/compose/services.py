@@ -111,7 +111,10 @@ def read(sources: Sequence[Source], lookup: Lookup, directory: Path) -> Composed
     """The targets of compose files, later ones on top of earlier ones. Raises BakeError."""
     # A compose file sees its project's name, and bake's projects have this one.
     name = lookup(_PROJECT) or next(filter(None, map(_project_name, sources)), "bake")
-    named: Lookup = lambda variable: name if variable == _PROJECT else lookup(variable)  # noqa: E731
+
+    def named(variable: str) -> str | None:
+        return name if variable == _PROJECT else lookup(variable)
+
     return _Compose(named, directory).read(sources)
 
 

@@ -106,9 +106,9 @@ def test_stand_ins_are_where_programs_can_be_executed(
     monkeypatch.setattr(os, "statvfs", mounted)
     made = tempfile.TemporaryDirectory
 
-    def noted(*, prefix: str, dir: str) -> tempfile.TemporaryDirectory[str]:  # noqa: A002
-        asked_in.append(dir)
-        return made(prefix=prefix, dir=dir)
+    def noted(**given: str) -> tempfile.TemporaryDirectory[str]:
+        asked_in.append(given["dir"])
+        return made(prefix=given["prefix"], dir=given["dir"])
 
     monkeypatch.setattr(tempfile, "TemporaryDirectory", noted)
     if everywhere:

@@ -8,7 +8,7 @@ import csv
 import hashlib
 import io
 import ipaddress
-import os
+import posixpath
 import urllib.parse
 import uuid
 from collections.abc import Mapping
@@ -116,7 +116,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "cidrsubnet": function("string whole whole", _subnet),
     "cidrsubnets": function("string whole...", _subnets),
     "csvdecode": function("string", _csv_decoded),
-    "homedir": function("", lambda: os.path.expanduser("~")),  # noqa: PTH111 - as text
+    "homedir": function("", lambda: posixpath.expanduser("~")),
     "jsondecode": function("string", _json_decoded),
     "jsonencode": function("any", to_json),
     "md5": _digest("md5"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -39,7 +38,7 @@ def test_parents_keep_their_modes(context: Path, tmp_path: Path) -> None:
     line, files = chosen(tmp_path, "COPY --parents a/b/f h /d/")
     assert line == "COPY --from=rbuild-files 1/tree/ 2/tree/ /d/"
     assert files == ["1/tree/a/b/f", "2/tree/h"]
-    assert os.stat(tmp_path / "files/1/tree/a").st_mode & 0o777 == 0o700  # noqa: PTH116
+    assert (tmp_path / "files/1/tree/a").stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize(
