@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -73,6 +74,26 @@ def test_directories_have_the_modes_of_the_new_ones(tmp_path: Path) -> None:
     assert modes == {"old": 0o500, "new": 0o550}
     for name in ("old", "new"):
         (tmp_path / "before" / name).chmod(0o700)
+
+
+@pytest.mark.parametrize("before", [(b"old", 0o644), "elsewhere"], ids=["file", "link"])
+def test_a_file_has_its_name_all_the_time_while_it_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: tuple[bytes, int] | str
+) -> None:
+    for name in ("made", "place"):
+        (tmp_path / name).mkdir()
+    write({"x": before}, tmp_path / "before")
+    write({"x": FILE}, tmp_path / "made")
+    replace, there = os.replace, []
+
+    def watched(source: Path, target: Path) -> None:
+        there.append(os.path.lexists(target))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", watched)
+    merge_tree(tmp_path / "made", tmp_path / "before", tmp_path / "place")
+    assert there == [True]
+    assert listing(tmp_path / "before") == {"x": "new"}
 
 
 def test_one_path_is_put_in_the_place_of_another(tmp_path: Path) -> None:
