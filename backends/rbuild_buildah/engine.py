@@ -25,6 +25,7 @@ from rbuild_containers.image_removal import pruned_with, remove_one_by_one
 from rbuild_containers.killing import is_mounted
 from rbuild_containers.runtime_state import RuntimeStates
 from rbuild_containers.temporary import build_directory
+from rbuild_containers.versions import version_in
 from rbuild_containers.working import Storage, bundle_directories, size
 from rootless_build.backend import (
     ALL_KINDS,
@@ -54,6 +55,7 @@ from rootless_build.backend import (
     replace,
 )
 
+_NAMES_NONE: Final = (1, 28)
 _NOT_FOUND: Final = ("image not known", "does not resolve to an image ID")
 
 
@@ -174,9 +176,16 @@ class BuildahEngine:
 
     @functools.cached_property
     def image_store(self) -> ImageStore | None:
-        """See `rootless_build.backend.api.image_store`."""
+        """See `rootless_build.backend.api.image_store`.
+
+        None for the one of podman 3.4: an image that it pulls from a directory gets the directory's
+        name (1.23.1).
+        """
         from rbuild_containers.image_store import overlay_store  # noqa: PLC0415 - builds
 
+        told = self._buildah.ask("buildah did not say its version", "--version")
+        if version_in(told) < _NAMES_NONE:
+            return None
         return overlay_store(self._storage, self._buildah.capture)
 
     @property

@@ -61,9 +61,11 @@ class OverlayStore:
             *("pull", "--quiet", "--signature-policy", str(policy), f"dir:{layout}"),
             environment={"TMPDIR": str(layout)},
         )
+        # That it ended well does not say that it is done: podman 4.3.1 does so after SIGTERM.
         taken = self._found(identity) if done.status == 0 else None
         if taken is None:
-            message = "the engine did not take an image that rbuild made"
+            killed = f": it was ended by signal {-done.status}" if done.status < 0 else ""
+            message = f"the engine did not take an image that rbuild made{killed}"
             raise ImageBuildError(message, engine_words=done.words)
         return taken
 

@@ -20,6 +20,7 @@ from rbuild_containers.image_removal import remove_one_by_one
 from rbuild_containers.killing import kill_containing
 from rbuild_containers.runtime_state import RuntimeStates
 from rbuild_containers.temporary import build_directory, own_bundles
+from rbuild_containers.versions import version_in
 from rbuild_containers.working import Storage, bundle_directories, size
 from rbuild_podman import connection, own_names
 from rbuild_podman.connection import Connection, engine_errors
@@ -54,6 +55,7 @@ from rootless_build.backend import (
 if TYPE_CHECKING:
     from rbuild_podman.container import Containers
 
+_NAMES_NONE = (4, 3)
 _UNKNOWN = "image not known"
 _LIST_AGAIN = (0.1, 0.5, 1.0)
 """Seconds between attempts."""
@@ -221,7 +223,7 @@ class PodmanEngine:
             return None
         from rbuild_containers.image_store import overlay_store  # noqa: PLC0415 - builds
 
-        return overlay_store(self._storage, self._run)
+        return overlay_store(self._storage, self._run) if self._names_none else None
 
     def _run(self, *arguments: str, environment: programs.Environment) -> programs.Completed:
         return programs.capture(
@@ -410,19 +412,32 @@ class PodmanEngine:
     def _states(self) -> RuntimeStates:
         return RuntimeStates(self._settings)
 
-    @functools.cached_property
+    @property
     def _storage(self) -> Storage:
+        return self._told[0]
+
+    @property
+    def _names_none(self) -> bool:
+        """Whether an image that is pulled from a directory gets no name: podman 3.4.4 gives it the
+        directory's.
+        """
+        return self._told[1] >= _NAMES_NONE
+
+    @functools.cached_property
+    def _told(self) -> tuple[Storage, tuple[int, ...]]:
+        """The storage, and the version."""
         found = self._capture(
             "info",
             "--format",
-            "{{.Store.GraphRoot}}\n{{.Store.GraphDriverName}}\n{{.Store.RunRoot}}",
+            "{{.Store.GraphRoot}}\n{{.Store.GraphDriverName}}\n{{.Store.RunRoot}}\n"
+            "{{.Version.Version}}",
         )
         if found.status != 0:
             raise StepFailedError(
                 "podman did not say where its storage is", engine_words=found.words
             )
-        root, driver, run_root = found.text.split("\n")[:3]
-        return Storage(Path(root), driver, Path(run_root))
+        root, driver, run_root, version = found.text.split("\n")[:4]
+        return Storage(Path(root), driver, Path(run_root)), version_in(version)
 
     def _remove_tree(self, directory: Path) -> None:
         self._as_owner("rm", "-rf", "--one-file-system", "--", str(directory))

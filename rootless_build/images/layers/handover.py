@@ -2,9 +2,10 @@
 
 The directory is what containers/image calls `dir:`, which podman and buildah pull from: a manifest,
 and blobs by their digests. Blobs of layers that the engine has are left out; it finds these by
-their digests (podman 4.3.1, 5.8.6, buildah 1.28.2, 1.43). The media types are docker's: in those of
-OCI the engines drop SHELL, HEALTHCHECK and ONBUILD. `dir:` and not an OCI layout, since an image
-that podman 4.3.1 and buildah 1.28.2 pull from that gets the directory's name.
+their digests. The media types are docker's: in OCI's the engines drop SHELL, HEALTHCHECK and
+ONBUILD. `dir:` and not an OCI layout, since an image that podman 4.3.1 and buildah 1.28.2 pull from
+one gets the directory's name. (Seen with podman 4.3.1, 4.9.3, 5.4.2, 5.8.6 and buildah 1.28.2,
+1.33.7, 1.39.3, 1.43.2.)
 """
 
 from __future__ import annotations

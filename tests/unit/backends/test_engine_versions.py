@@ -1,0 +1,25 @@
+"""The version in what an engine says of itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from rbuild_containers.versions import version_in
+
+
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [
+        ("buildah version 1.28.2 (image-spec 1.1.0-rc2, runtime-spec 1.0.2-dev)", (1, 28, 2)),
+        ("buildah version 1.23.1 (image-spec 1.0.1, runtime-spec 1.0.2-dev)", (1, 23, 1)),
+        ("4.3.1", (4, 3, 1)),
+        ("5.9.0-dev", (5, 9, 0)),
+        ("", ()),
+    ],
+)
+def test_the_version_is_found(said: str, version: tuple[int, ...]) -> None:
+    assert version_in(said) == version
+
+
+def test_an_engine_that_says_none_is_the_oldest() -> None:
+    assert version_in("podman") < (3, 4)
