@@ -1,0 +1,95 @@
+"""Cases of the reference that need no engine, held against what docker made of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from rootless_build.backend.api import UserNamespace
+from rootless_build.images.layers.client import LayerMaker
+from tests.reference import recordings
+from tests.reference.case import Case
+from tests.reference.cases import CASES, FAMILIES
+from tests.reference.images import Image
+from tests.unit.images.layers.case_builds import BeyondTheMakerError, CaseBuild, RefusedAtError
+
+RECORDINGS: Final = {
+    name: case for family in FAMILIES for name, case in recordings.read(family)["cases"].items()
+}
+SAME_SIZE_AND_TIME: Final = "docker takes a file of the same size and time for the same"
+EXPLAINED: Final = {
+    "place: a file": SAME_SIZE_AND_TIME,
+    "place: a directory over a directory, below": SAME_SIZE_AND_TIME,
+    "VOLUME: of a directory": SAME_SIZE_AND_TIME,
+    "times before 1970 and a second's half": "docker cuts it to the second before",
+    "source: bytes that are no text": "BuildKit can't send such names",
+    "source: a link in the path": "BuildKit follows a link once for all sources of a COPY",
+}
+"""Cases that come out otherwise on purpose, and why."""
+OF_THE_DRIVER: Final = frozenset(
+    {
+        "--parents: ADD",
+        "--from: ADD",
+        "ADD: of COPY with unpack",
+        "heredoc: an end that is not there",
+        "image: of a target in other letters",
+        "variable: of the heading",
+        "variable: the platform's",
+    }
+)
+"""What has nothing to do with how a layer is made."""
+
+
+def _alone() -> Iterator[Case]:
+    """Cases that the maker alone can build, as far as the containerfile says."""
+    for case in CASES:
+        recording = RECORDINGS.get(case.name)
+        if recording is None or recording.get("on_base") or case.name in OF_THE_DRIVER:
+            continue
+        try:
+            build = CaseBuild(case, Path())
+        except BeyondTheMakerError:
+            continue
+        except RefusedAtError:
+            yield case
+        else:
+            if os.geteuid() == 0 or not build.needs_owners:
+                yield case
+
+
+EMPTY: Final = Image({}, {}, ())
+ALONE: Final = tuple(_alone())
+
+
+@pytest.fixture(scope="module")
+def maker() -> Iterator[LayerMaker]:
+    """As root, if only of a namespace: so the files of a stage are root's."""
+    own = () if os.geteuid() == 0 else ("unshare", "--user", "--map-root-user")
+    with LayerMaker(UserNamespace(own)) as made:
+        yield made
+
+
+@pytest.mark.parametrize("case", ALONE, ids=lambda case: case.name)
+def test_what_docker_makes(case: Case, maker: LayerMaker, tmp_path: Path) -> None:
+    recording = RECORDINGS[case.name]
+    words = ""
+    try:
+        made = CaseBuild(case, tmp_path / "case").image(maker)
+        # What the maker does not make.
+        image, line = replace(made, configuration=recording.get("configuration", {})), 0
+    except RefusedAtError as error:
+        image, line, words = None, error.line, str(error)
+    base = image or EMPTY
+    found = "\n".join(recordings.differences(recording, image, base, line))
+    if found and case.name in EXPLAINED:
+        pytest.xfail(EXPLAINED[case.name])
+    assert not found, f"{found}\n{words}"
+
+
+def test_many_cases_need_no_engine() -> None:
+    assert len(ALONE) > 10
