@@ -142,6 +142,6 @@ def _digests(configuration: bytes) -> list[str] | None:
     try:
         root = json.loads(configuration).get("rootfs") or {}
         found = root.get("diff_ids") or []
-    except (AttributeError, ValueError):
+    except (AttributeError, RecursionError, ValueError):
         return None
     return [str(digest) for digest in found] if isinstance(found, list) else None

@@ -139,11 +139,14 @@ def read(blob: bytes) -> Configuration:
     Fields that say how the image was made are left out. Raises StepFailedError.
     """
     try:
-        data = _without_null(json.loads(blob.decode("utf-8", "replace")))
-        outer = from_data(data, _Outer)
+        return _configuration(_without_null(json.loads(blob.decode("utf-8", "replace"))))
     except (ValueError, RecursionError) as error:
         message = f"the configuration of an image is not one: {error}"
         raise StepFailedError(message) from error
+
+
+def _configuration(data: Json) -> Configuration:
+    outer = from_data(data, _Outer)
     # `from_data` has seen that both are objects.
     whole: Mapping[str, Json] = data if isinstance(data, dict) else {}
     config = whole.get("config")
@@ -318,7 +321,7 @@ def _parsed(fields: Pairs) -> dict[str, Json]:
 def _unknown(data: Mapping[str, Json], known: type[Struct], other: Collection[str]) -> Pairs:
     names = {*known.__struct_encode_fields__, *other}
     return tuple(
-        (name, json.dumps(value))
+        (name, json.dumps(value, allow_nan=False))
         for name, value in sorted(data.items())
         if name not in names and not name.startswith(_CACHE)
     )

@@ -20,6 +20,7 @@ from rootless_build.bundles import verify
 from rootless_build.files import repository
 from rootless_build.freshness.index import Index
 from rootless_build.freshness.records import Records
+from rootless_build.images import configuration
 from rootless_build.images.containerfile import gitref, mounts, parser, patterns
 from rootless_build.images.external import external_bases
 from rootless_build.model import build_secrets, plan, platforms, references
@@ -225,6 +226,16 @@ READERS: Final[Mapping[str, Reader]] = {
     "image": Reader(
         _image,
         ("docker.io/library/a:b@sha256:" + "0" * 64, "--help", "[::1]:5000/a"),
+    ),
+    "configuration of an image": Reader(
+        lambda text: configuration.write(configuration.read(text.encode(errors="surrogatepass"))),
+        (
+            (
+                '{"os": "linux", "config": {"Env": ["A=b"], "Cmd": null, "Volumes": {"/v": {}}, '
+                '"X": 1, "Labels": {"a": "b"}, "Healthcheck": {"Test": ["NONE"], "Retries": 1}}, '
+                '"y": [1.5], "rootfs": {"diff_ids": ["sha256:0"]}, "history": [{"author": ""}]}'
+            ),
+        ),
     ),
     "platform": Reader(
         platforms.parse, ("linux/arm64/v8", "darwin"), (platforms.BadPlatformError, RbuildError)

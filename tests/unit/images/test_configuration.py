@@ -129,6 +129,8 @@ def test_null_is_nothing() -> None:
         b"null",
         b"\xff\xfe",
         b"[" * 100_000,
+        b'{"x": NaN}',
+        b'{"x": 1e999}',
         blob(config=[]),
         blob(config={"Env": "A=b"}),
         blob(config={"Env": [1]}),
