@@ -187,6 +187,27 @@ def test_two_names_of_one_file_are_not_two_files(root: Path) -> None:
     assert tree.scan(root).digest != apart.digest
 
 
+def test_which_names_are_of_one_file_counts(root: Path) -> None:
+    for name in ("second", "third", "a/fourth"):
+        hard_link(root)
+        (root / "other").rename(root / name)
+    digests = set()
+    for name in ("second", "third", "a/fourth"):
+        (root / name).unlink()
+        (root / name).hardlink_to(root / "top")
+        digests.add(tree.scan(root).digest)
+        (root / name).unlink()
+        hard_link(root)
+        (root / "other").rename(root / name)
+    assert len(digests) == 3
+
+
+def test_names_outside_of_the_tree_do_not_count(root: Path, tmp_path: Path) -> None:
+    before = tree.scan(root).digest
+    (tmp_path / "elsewhere").hardlink_to(root / "top")
+    assert tree.scan(root).digest == before
+
+
 def test_a_missing_directory_is_an_empty_one(tmp_path: Path) -> None:
     missing = tree.scan(tmp_path / "missing")
     (tmp_path / "missing").mkdir()
