@@ -73,6 +73,21 @@ def test_only_what_changed_is_read_and_named(root: Path, file: Path, later: None
     assert after.digest != before.digest
 
 
+def test_what_changed_is_named_in_the_order_of_its_paths(
+    root: Path, file: Path, later: None
+) -> None:
+    """The first few are shown, the same ones each time."""
+    scan(root, file)
+    names = ["a/b/x", "a/c/x", "b", "c/a/x", "c/x", "d/x"]
+    for name in reversed(names):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("x")
+    changed = scan(root, file).changed
+    assert [name for name in changed if name.endswith("x")] == [
+        *("a/b/x", "a/c/x", "c/x", "c/a/x", "d/x"),
+    ]
+
+
 def test_an_index_is_written_only_when_something_changed(
     root: Path, file: Path, later: None
 ) -> None:
