@@ -51,7 +51,7 @@ class ContainerFreshness:
         if before is None:
             return Dirty("no earlier run is on record, or what it reads changed meanwhile")
         reason = self._why_other_inputs(before, find) or self._why_other_bundles(before)
-        return Dirty(reason) if reason else Fresh(seconds=before.seconds)
+        return Dirty(reason) if reason else Fresh(before.seconds)
 
     def begin(self) -> ContainerRuns | None:
         """The record of a run whose first container is about to start; None where it is worth none.

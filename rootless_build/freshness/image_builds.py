@@ -154,7 +154,7 @@ class ImageFreshness:
             return Dirty(written.reason)
         if written != before.id:
             return Dirty("what it wrote is not there as it was")
-        return Fresh(seconds=before.seconds)
+        return Fresh(before.seconds)
 
     def _judge_image(
         self,
@@ -176,7 +176,7 @@ class ImageFreshness:
             return Dirty((made.differs(before.parts) if before else "") or _FORGOTTEN)
         if before is None:
             self._records.keep_image(_record_key(step), Built(image.id, dict(made.parts), 0.0))
-        return Fresh(image, before.seconds if before else 0.0)
+        return Fresh(before.seconds if before else 0.0, image)
 
 
 class ImageBuild(Struct):

@@ -11,12 +11,12 @@ from rootless_build.backend.api import Image
 
 
 class Fresh(Struct, frozen=True):
-    """The step need not be done. `image` is the one that a build would come to, where it makes one;
-    `seconds` are what doing the step took last.
+    """The step need not be done. `seconds` are what doing the step took last. `image` is the one
+    that a build would come to, where it makes one.
     """
 
+    seconds: float
     image: Image | None = None
-    seconds: float = 0.0
 
 
 class Dirty(Struct, frozen=True):

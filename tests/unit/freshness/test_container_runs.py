@@ -10,6 +10,7 @@ import pytest
 from rootless_build.backend.api import Image
 from rootless_build.freshness import tree
 from rootless_build.freshness.container_runs import ContainerRuns
+from rootless_build.freshness.fingerprints import Unknown
 from rootless_build.freshness.plan_freshness import PlanFreshness
 from rootless_build.freshness.records import Records
 from rootless_build.freshness.verdict import Dirty, Fresh, Verdict
@@ -236,3 +237,31 @@ def test_a_plan_that_has_grown_is_judged_as_it_is_now(project: Project) -> None:
     freshness.follow(grown)
     said = freshness.containers.judge(lambda _: image, piped=False)
     assert said == Dirty("the recipe removes volumes")
+
+
+def test_a_plan_that_makes_no_bundles_after_all_is_not_on_record(project: Project) -> None:
+    """Where it grows to that while its containers run."""
+    containers = Containers(project)
+    runs = containers.freshness.begin()
+    assert runs is not None
+    containers.freshness.follow(Plan(project.root, (project.container,)))
+    said = Unknown("it makes no bundles")
+    assert containers.freshness.fingerprint(project.container, containers.image) == said
+    assert containers.freshness.bundles_digest() == said
+    before = Records.load(project.cache).runs
+    runs.start(project.container, containers.image)
+    runs.end(project.container, containers.image, 1.0)
+    runs.finish()
+    assert Records.load(project.cache).runs == before
+
+
+def test_the_seconds_of_each_container_are_counted(project: Project) -> None:
+    first, second = project.container, replace(project.container, command=("hack/make.sh", "x"))
+    containers = Containers(project, first, second)
+    runs = containers.freshness.begin()
+    assert runs is not None
+    for step in (first, second):
+        runs.start(step, containers.image)
+        runs.end(step, containers.image, 2.0)
+    runs.finish()
+    assert containers.judge() == Fresh(4.0)

@@ -113,7 +113,7 @@ def test_every_name_of_an_image_has_to_be_there_and_of_that_image(project: Proje
     image = project.engine.find_image(TAG)
     assert image is not None
     project.engine.add("other", image)
-    assert judge(project, step) == Fresh(image, seconds_on_record(project))
+    assert judge(project, step) == Fresh(seconds_on_record(project), image)
     project.engine.names.pop("other")
     assert judge(project, step) == Dirty("the image is not in storage")
     project.engine.add("other", Image("9" * 64))
@@ -172,7 +172,7 @@ def test_a_directory_that_can_not_be_looked_at_after_a_build_is_written_again(
     step = replace(project.build, tags=(), outputs=into(out))
     out.mkdir()
     assert build(project, step, lambda: None) == ""
-    assert judge(project, step) == Fresh(seconds=1.0)
+    assert judge(project, step) == Fresh(1.0)
     loop(out)
     assert judge(project, step) == Dirty(f"{out}: Too many levels of symbolic links")
     assert build(project, step, lambda: None) == f"{out}: Too many levels of symbolic links"
@@ -254,7 +254,7 @@ def test_an_image_that_is_known_by_its_label_saves_nobody_knows_how_much(project
         file.unlink()
     image = project.engine.find_image(TAG)
     for _ in range(2):
-        assert judge(project, project.build) == Fresh(image, 0.0)
+        assert judge(project, project.build) == Fresh(0.0, image)
 
 
 def test_the_images_that_a_step_needs_are_looked_for_early_by_the_next_run(
