@@ -34,6 +34,7 @@ from rootless_build.images.layers.request import (
     WorkingDirectory,
 )
 from rootless_build.model.errors import ContainerfileError
+from rootless_build.testing.base_root import BASE
 from tests.reference.case import Case, Context, File
 from tests.reference.contexts import write_context
 from tests.reference.images import Image, read_image
@@ -65,15 +66,18 @@ class _Stage(Struct):
     variables: dict[str, str] = {}
     directory: str = "/"
     user: str = ""
+    on_base: bool = False
 
 
 class CaseBuild:
-    """One build; `place` is a directory that is not there yet, and is made by `image`.
+    """One build; `place` is a directory that is not there yet, and is made by `image`. `base` is
+    the archive of the tests' base image.
 
     Raises BeyondTheMakerError, RefusedAtError.
     """
 
-    def __init__(self, case: Case, place: Path) -> None:
+    def __init__(self, case: Case, place: Path, base: Path | None = None) -> None:
+        self._base = base if BASE in case.text else None
         self._case = case
         self._place = place
         self._stages: list[_Stage] = []
@@ -91,6 +95,8 @@ class CaseBuild:
     def needs_owners(self) -> bool:
         """Whether files of a stage have other owners than root, which root alone can give."""
         text = self._case.text
+        if any(stage.on_base for stage in self._stages):
+            return True
         return "--from=" in text and any(mark in text for mark in ("--chown", "USER", "ADD a"))
 
     def image(self, maker: LayerMaker) -> Image:
@@ -98,8 +104,12 @@ class CaseBuild:
         write_context(self._place / "context", self._case.files())
         for name, more in self._case.more.items():
             write_context(self._place / "more" / name, more)
+        if self._base is not None:
+            _extract(self._base, self._place / "base")
         layers = self._layers(len(self._stages) - 1, maker)
-        return _read(self._place / "image.tar", layers)
+        if self._stages[-1].on_base and self._base is not None:
+            layers.insert(0, self._base)
+        return read_layers(self._place / "image.tar", layers)
 
     # --- the containerfile ----------------------------------------------------------------------
 
@@ -125,12 +135,15 @@ class CaseBuild:
         if words[0] == "scratch":
             self._stages.append(_Stage(name))
             return
+        if words[0] == BASE:
+            self._stages.append(_Stage(name, on_base=True))
+            return
         number = self._number(words[0])
         if number is None:
             raise BeyondTheMakerError(f"the image {words[0]}")
         parent = self._stages[number]
         made = _Stage(name, [*parent.operations], {**parent.variables})
-        made.directory, made.user = parent.directory, parent.user
+        made.directory, made.user, made.on_base = parent.directory, parent.user, parent.on_base
         self._stages.append(made)
 
     def _number(self, name: str) -> int | None:
@@ -214,8 +227,10 @@ class CaseBuild:
             return self._directory(self._place / "context", self._case.files(), path)
         if named in self._case.more:
             return self._directory(self._place / "more" / named, self._case.more[named], path)
+        if named == BASE:
+            return ImageFiles((self._place / "base",), path)
         number = self._number(named)
-        if number is None:
+        if number in {None, len(self._stages) - 1}:
             raise BeyondTheMakerError(f"--from={named}")
         # Where its files will lie once it is built.
         return ImageFiles((self._place / f"stage{number}",), path)
@@ -247,7 +262,8 @@ class CaseBuild:
         output.mkdir()
         operations = tuple(operation for _, operation in stage.operations)
         try:
-            maker.make(LayersRequest((), operations, output))
+            base = (self._place / "base",) if stage.on_base else ()
+            maker.make(LayersRequest(base, operations, output))
         except LayerRefusedError as error:
             raise RefusedAtError(stage.operations[error.operation][0], error.message) from error
         return [output / f"{count}.tar" for count in range(len(operations))]
@@ -255,11 +271,18 @@ class CaseBuild:
     def _unpack(self, root: Path, maker: LayerMaker) -> None:
         if root.exists():
             return
-        root.mkdir()
-        owners = "--same-owner" if os.geteuid() == 0 else "--no-same-owner"
-        for layer in self._layers(int(root.name.removeprefix("stage")), maker):
-            words = ["--numeric-owner", owners, "--preserve-permissions", "-C", str(root)]
-            subprocess.run(["tar", "--extract", "--file", layer, *words], check=True)
+        number = int(root.name.removeprefix("stage"))
+        if self._stages[number].on_base and self._base is not None:
+            _extract(self._base, root)
+        for layer in self._layers(number, maker):
+            _extract(layer, root)
+
+
+def _extract(layer: Path, root: Path) -> None:
+    root.mkdir(exist_ok=True)
+    owners = "--same-owner" if os.geteuid() == 0 else "--no-same-owner"
+    words = ["--numeric-owner", owners, "--preserve-permissions", "--delay-directory-restore"]
+    subprocess.run(["tar", "--extract", "--file", layer, *words, "-C", root], check=True)
 
 
 def _absolute(directory: str, path: str) -> str:
@@ -277,7 +300,7 @@ def _switch(instruction: Instruction, name: str) -> bool | None:
     raise BeyondTheMakerError(str(flag))
 
 
-def _read(path: Path, layers: list[Path]) -> Image:
+def read_layers(path: Path, layers: list[Path]) -> Image:
     """The layers as an image without a configuration."""
     names = [f"{number}.tar" for number in range(len(layers))]
     parts: dict[str, object] = {

@@ -12,11 +12,16 @@ import pytest
 
 from rootless_build.backend.api import UserNamespace
 from rootless_build.images.layers.client import LayerMaker
+from rootless_build.testing.base_root import write_base_root
 from tests.reference import recordings
 from tests.reference.case import Case
 from tests.reference.cases import CASES, FAMILIES
-from tests.reference.images import Image
-from tests.unit.images.layers.case_builds import BeyondTheMakerError, CaseBuild, RefusedAtError
+from tests.unit.images.layers.case_builds import (
+    BeyondTheMakerError,
+    CaseBuild,
+    RefusedAtError,
+    read_layers,
+)
 
 RECORDINGS: Final = {
     name: case for family in FAMILIES for name, case in recordings.read(family)["cases"].items()
@@ -49,7 +54,7 @@ def _alone() -> Iterator[Case]:
     """Cases that the maker alone can build, as far as the containerfile says."""
     for case in CASES:
         recording = RECORDINGS.get(case.name)
-        if recording is None or recording.get("on_base") or case.name in OF_THE_DRIVER:
+        if recording is None or case.name in OF_THE_DRIVER:
             continue
         try:
             build = CaseBuild(case, Path())
@@ -62,7 +67,6 @@ def _alone() -> Iterator[Case]:
                 yield case
 
 
-EMPTY: Final = Image({}, {}, ())
 ALONE: Final = tuple(_alone())
 
 
@@ -74,18 +78,26 @@ def maker() -> Iterator[LayerMaker]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tests' base image, as an archive."""
+    file = tmp_path_factory.mktemp("base") / "base.tar"
+    write_base_root(file)
+    return file
+
+
 @pytest.mark.parametrize("case", ALONE, ids=lambda case: case.name)
-def test_what_docker_makes(case: Case, maker: LayerMaker, tmp_path: Path) -> None:
+def test_what_docker_makes(case: Case, maker: LayerMaker, base: Path, tmp_path: Path) -> None:
     recording = RECORDINGS[case.name]
     words = ""
     try:
-        made = CaseBuild(case, tmp_path / "case").image(maker)
+        made = CaseBuild(case, tmp_path / "case", base).image(maker)
         # What the maker does not make.
         image, line = replace(made, configuration=recording.get("configuration", {})), 0
     except RefusedAtError as error:
         image, line, words = None, error.line, str(error)
-    base = image or EMPTY
-    found = "\n".join(recordings.differences(recording, image, base, line))
+    before = read_layers(tmp_path / "base.tar", [base])
+    found = "\n".join(recordings.differences(recording, image, before, line))
     if found and case.name in EXPLAINED:
         pytest.xfail(EXPLAINED[case.name])
     assert not found, f"{found}\n{words}"
