@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import secrets
+import stat
 import tarfile
 from pathlib import Path
 
@@ -26,12 +28,13 @@ from rootless_build.images.layers.handover import NewLayer, image_id, write_hand
 from rootless_build.model import platforms
 from rootless_build.model.errors import ImageBuildError
 from rootless_build.model.events import BuildState
-from rootless_build.model.plan import BuildImage, RunContainer
+from rootless_build.model.plan import BuildImage, Pairs, RunContainer
 from rootless_build.model.structs import replace
 from rootless_build.testing.base_root import BASE
 from rootless_build.testing.cases import Build, Run, sh
 from rootless_build.testing.recorder import Recorder
 
+MOMENT = 1_500_000_000_123_456_789
 SHELL = ("/bin/sh", "-c", 'eval "$0" && echo own >> /shell')
 
 
@@ -121,6 +124,56 @@ def test_a_layer_upon_those_that_the_engine_has(
     assert names[second.id] == ()
 
 
+def test_a_layer_arrives_as_it_is(
+    engine: Engine, store: ImageStore, base: Configuration, run: Run, tmp_path: Path
+) -> None:
+    """Nanoseconds, setuid, hard links, names in bytes, attributes."""
+    tar = tmp_path / "tar"
+    with tarfile.open(tar, "w", format=tarfile.PAX_FORMAT, errors="surrogateescape") as archive:
+        for each in (
+            member("d", tarfile.DIRTYPE, mode=0o1777),
+            member("d/setuid", mode=0o6755, size=1),
+            # An engine gives the file the mode of the last of its names.
+            member("d/hard", tarfile.LNKTYPE, mode=0o6755, linkname="d/setuid"),
+            member("d/soft", tarfile.SYMTYPE, linkname="no/where"),
+            member("d/pipe", tarfile.FIFOTYPE, mode=0o600),
+            member(f"d/{'n' * 200}"),
+            member("d/\udcff"),
+            member("d/attribute", attributes=(("SCHILY.xattr.user.a", "b"),)),
+        ):
+            archive.addfile(each, io.BytesIO(b"x" * each.size))
+    new = NewLayer(hashlib.sha256(tar.read_bytes()).hexdigest(), tar.stat().st_size, tar)
+    image = hand(store, tmp_path, over(base, new), new)
+    content = store.content(image)
+    assert content is not None
+    place = content.layers[0] / "d"
+    assert {path.lstat().st_mtime_ns for path in (place, *place.iterdir())} == {MOMENT}
+    assert stat.filemode(place.stat().st_mode) == "drwxrwxrwt"
+    assert stat.filemode((place / "setuid").stat().st_mode) == "-rwsr-sr-x"
+    assert (place / "hard").samefile(place / "setuid")
+    assert (place / "soft").readlink() == Path("no/where")
+    assert (place / "pipe").is_fifo()
+    assert (place / "\udcff").is_file()
+    assert os.getxattr(place / "attribute", "user.a") == b"b"
+    script = "stat -c %a /d /d/setuid; readlink /d/soft; ls /d | wc -l"
+    assert show(run, image, script).split() == ["1777", "6755", "no/where", "7"]
+
+
+def member(
+    name: str,
+    kind: bytes = tarfile.REGTYPE,
+    *,
+    mode: int = 0o644,
+    size: int = 0,
+    linkname: str = "",
+    attributes: Pairs = (),
+) -> tarfile.TarInfo:
+    found = tarfile.TarInfo(name)
+    found.type, found.mode, found.size, found.linkname = kind, mode, size, linkname
+    found.pax_headers = {"mtime": f"{MOMENT // 10**9}.{MOMENT % 10**9}", **dict(attributes)}
+    return found
+
+
 def test_the_same_content_is_the_same_image(
     engine: Engine, store: ImageStore, base: Configuration, tmp_path: Path
 ) -> None:
@@ -149,9 +202,13 @@ def test_an_image_upon_none(store: ImageStore, tmp_path: Path, count: int) -> No
 def test_the_same_layer_twice(
     store: ImageStore, base: Configuration, run: Run, tmp_path: Path
 ) -> None:
-    """Also where it is upon another layer than before."""
+    """Also where it is upon another layer than before, and one that has nothing in it."""
     one, two = layer(tmp_path, one="1"), layer(tmp_path, two="2")
-    image = hand(store, tmp_path, over(base, one, two, one, one), one, two)
+    nothing = tmp_path / "nothing"
+    nothing.write_bytes(bytes(1024))
+    empty = NewLayer(hashlib.sha256(bytes(1024)).hexdigest(), 1024, nothing)
+    layers = (one, empty, two, one, empty, one)
+    image = hand(store, tmp_path, over(base, *layers), one, two, empty)
     assert show(run, image, "cat /one /two") == "12"
     image = hand(store, tmp_path, over(base, two, one))
     assert show(run, image, "cat /one /two") == "12"
