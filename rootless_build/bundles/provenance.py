@@ -8,6 +8,7 @@ are relative to it, so that a bundle can be moved. Its subjects are what was wri
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import os
@@ -129,13 +130,11 @@ def images(root: Path) -> dict[str, str]:
     """
     found: dict[str, set[str]] = defaultdict(set)
     for _, said in _statements(root):
-        try:
+        with contextlib.suppress(AttributeError, KeyError, TypeError):
             predicate = cast("dict[str, dict[str, list[_Dependency]]]", said["predicate"])
             for item in predicate["buildDefinition"]["resolvedDependencies"]:
                 if item.get("annotations", {}).get("role") == "image":
                     found[str(item["name"])].add(str(item["digest"]["sha256"]))
-        except (AttributeError, KeyError, TypeError):
-            continue
     return {name: ids.pop() for name, ids in found.items() if len(ids) == 1}
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
 
-from rootless_build.bundles import attested, provenance, verify
-from rootless_build.bundles.statement import NAME
+from rootless_build.bundles import attested, envelope, provenance, verify
+from rootless_build.bundles.statement import NAME, SIGNED
 from rootless_build.model.errors import BundlesError
+from rootless_build.model.plan import Json
 
 
 def attest(bundles: Path, *names: str) -> None:
@@ -90,3 +94,103 @@ def test_one_statement_that_is_none_hides_nothing_of_the_others(tmp_path: Path) 
         f"b/y: is not in {NAME}: it was added since",
         f"c/x: is not what {NAME} says",
     ]
+
+
+@pytest.mark.parametrize(
+    ("of", "problems"),
+    [
+        ("a", []),
+        ("b", [f"a/{SIGNED}: is not of the {NAME} beside it"]),
+        (None, [f"a/{SIGNED}: is not of the {NAME} beside it"]),
+    ],
+    ids=["its own", "another's", "nonsense"],
+)
+def test_a_signature_is_of_the_statement_beside_it(
+    tmp_path: Path, of: str | None, problems: list[str]
+) -> None:
+    """That is told without any key."""
+    attest(tmp_path, "a/x", "b/x")
+    content = envelope.compose((tmp_path / of / NAME).read_bytes(), "k", b"s") if of else b"x"
+    (tmp_path / "a" / SIGNED).write_bytes(content)
+    assert told(tmp_path) == problems
+
+
+def test_a_signature_without_a_statement_is_told(tmp_path: Path) -> None:
+    attest(tmp_path, "a/x")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / SIGNED).write_text("{}")
+    assert told(tmp_path) == [f"b/{SIGNED}: there is no {NAME} beside it"]
+
+
+def unsigned(root: Path, where: str) -> bytes:
+    """As if it were the signed one."""
+    return (root / where / NAME).read_bytes()
+
+
+def test_where_signatures_are_asked_for_nothing_may_lack_one(tmp_path: Path) -> None:
+    """A text, too; and the statement beside a signature has to be the signed one."""
+    assert [str(each) for each in verify(tmp_path, unsigned).problems] == [
+        ".: nothing in it has provenance that could be signed"
+    ]
+    attest(tmp_path, "a/x", "b/x")
+    assert verify(tmp_path, unsigned).problems == ()
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c/text").touch(0o644)
+    assert [str(each) for each in verify(tmp_path, unsigned).problems] == [
+        "c: has no provenance (c/text), and other bundles have"
+    ]
+    signed = {where: unsigned(tmp_path, where) for where in ("a", "b")}
+    (tmp_path / "b" / NAME).write_bytes(signed["b"].replace(b"\n", b" "))
+    (tmp_path / "c/text").unlink()
+    report = verify(tmp_path, lambda _, where: signed[where])
+    assert [str(each) for each in report.problems] == [f"b/{NAME}: is not what was signed"]
+    (tmp_path / "b" / NAME).unlink()
+    (tmp_path / "b" / NAME).symlink_to("x")
+    assert verify(tmp_path, lambda _, where: signed[where]).problems != ()
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"digest": {"sha256": "0" * 64}}, f"is a link of which {NAME} contradicts itself"),
+        (
+            {
+                "digest": {"sha256": hashlib.sha256(b"y").hexdigest()},
+                "content": base64.b64encode(b"y").decode(),
+            },
+            f"is a link to x, and not to y as {NAME} says",
+        ),
+        ({"annotations": {"mode": "100644"}}, f"is a link, and no file as {NAME} says"),
+    ],
+)
+def test_a_link_leads_where_its_statement_says(
+    tmp_path: Path, change: dict[str, Json], text: str
+) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/link").symlink_to("x")
+    attest(tmp_path, "a/x")
+    assert told(tmp_path) == []
+    file = tmp_path / "a" / NAME
+    said = json.loads(file.read_text())
+    said["subject"][0] |= change
+    file.write_text(json.dumps(said))
+    assert told(tmp_path) == [f"a/link: {text}"]
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"size": 2}, f"is not what {NAME} says"),
+        ({"mode": "100600"}, f"has mode 0644, and not 0600 as {NAME} says"),
+        ({"size": None}, ""),
+    ],
+)
+def test_a_file_has_the_size_and_the_mode_that_its_statement_says(
+    tmp_path: Path, change: dict[str, Json], text: str
+) -> None:
+    attest(tmp_path, "a/x")
+    file = tmp_path / "a" / NAME
+    said = json.loads(file.read_text())
+    said["subject"][0]["annotations"] |= change
+    file.write_text(json.dumps(said))
+    assert told(tmp_path) == ([f"a/x: {text}"] if text else [])

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -375,6 +375,99 @@ def test_what_lies_too_deep_keeps_nothing_else_from_being_kept(
     assert names(tmp_path) == ["failed", "project"]
 
 
+@pytest.mark.parametrize(
+    ("mode", "kept"),
+    [(0o4755, 0o755), (0o2755, 0o755), (0o1777, 0o777), (0o640, 0o640), (0, 0o600)],
+)
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["beside", "on another file system"])
+def test_what_is_kept_of_a_failed_container_runs_as_nobody_else(
+    bundles: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    mode: int,
+    kept: int,
+    elsewhere: bool,
+) -> None:
+    place = tmp_path / "state/failed/project"
+    with stage(bundles) as staging:
+        (staging.path / "tool").write_text("x")
+        (staging.path / "tool").chmod(mode)
+        if elsewhere:
+            monkeypatch.setattr(Path, "rename", moved_by_name(place.parent))
+        assert failed_store.keep(staging, place).paths == ("tool",)
+        monkeypatch.undo()
+    assert stat.S_IMODE((place / "tool").stat().st_mode) == kept
+    assert stat.S_IMODE(place.stat().st_mode) == stat.S_IMODE(place.parent.stat().st_mode) == 0o700
+
+
+def moved_by_name(below: Path) -> Callable[[Path, Path], Path]:
+    """What can rename a file below a directory alone, as where another file system begins."""
+    rename = Path.rename
+
+    def renamed(source: Path, target: Path) -> Path:
+        if not source.is_relative_to(below):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        return rename(source, target)
+
+    return renamed
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
+def test_what_cannot_be_kept_is_named_and_the_rest_is_kept(
+    bundles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """The disk is full in the middle of the second file: no part of it is left."""
+    place = tmp_path / "failed"
+    copy = failed_store.copy_data
+
+    def fill(source: int, target: int) -> None:
+        copy(source, target)
+        if os.fstat(target).st_size > 1:
+            raise OSError(number, os.strerror(number))
+
+    with stage(bundles) as staging:
+        for name in ("a", "b", "c"):
+            (staging.path / name).write_text("xx" if name == "b" else "x")
+        monkeypatch.setattr(failed_store, "copy_data", fill)
+        monkeypatch.setattr(Path, "rename", moved_by_name(tmp_path / f".{place.name}"))
+        rename = Path.rename
+
+        def named(source: Path, target: Path) -> Path:
+            if source.name.startswith(f".{place.name}."):
+                os.rename(source, target)  # noqa: PTH104 - Path's is the one that fails
+                return target
+            return rename(source, target)
+
+        monkeypatch.setattr(Path, "rename", named)
+        kept = failed_store.keep(staging, place)
+        monkeypatch.undo()
+    assert kept.paths == ("a", "c")
+    assert {path: error.errno for path, error in kept.left_out.items()} == {"b": number}
+    assert names(place) == ["a", "c"]
+    assert names(tmp_path) == ["failed", "project"]
+
+
+def test_where_nothing_can_be_kept_the_last_stays(
+    bundles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "failed"
+    place.mkdir()
+    (place / "log").write_text("of the last")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
+    with stage(bundles) as staging:
+        (staging.path / "new").write_text("x")
+        monkeypatch.setattr(Path, "rename", refuse)
+        kept = failed_store.keep(staging, place)
+        monkeypatch.undo()
+    assert (kept.paths, [*kept.left_out]) == ((), ["new"])
+    assert (place / "log").read_text() == "of the last"
+    assert names(tmp_path) == ["failed", "project"]
+
+
 def test_staging_starts_as_a_faithful_copy(bundles: Path) -> None:
     folder = bundles / "1.12.6"
     os.link(folder / "binary-daemon" / "dockerd-1.12.6", folder / "second-name")
@@ -488,6 +581,45 @@ def test_damaged_bundles_are_not_published_and_each_bad_file_is_named_once(bundl
     )
     assert snapshot(bundles) == old
     assert names(bundles.parent) == ["bundles"]
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "(1 problem)"), (2, "(2 problems)")])
+def test_how_many_files_are_damaged_is_said(bundles: Path, count: int, said: str) -> None:
+    with pytest.raises(BundlesError) as caught, stage(bundles) as staging:  # noqa: PT012
+        for number in range(count):
+            (staging.path / f"{number}.md5").write_text("nonsense")
+        staging.publish()
+    assert said in caught.value.message
+
+
+def test_a_staging_directory_that_cannot_be_removed_is_told_and_how_it_can(
+    bundles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bundles are published; a build that failed says its own error first."""
+
+    def refuse(tree: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(tree / "new/cache"))
+
+    def work(words: str) -> str:
+        with stage(bundles) as staging:
+            monkeypatch.setattr(staging_module, "remove", refuse)
+            (staging.path / "x").write_text(words)
+            if words == "failed":
+                raise RuntimeError(words)
+            staging.publish()
+        return words
+
+    with pytest.raises(HostError, match="can't be removed: Permission denied") as caught:
+        work("new")
+    monkeypatch.undo()
+    (private,) = set(bundles.parent.iterdir()) - {bundles}
+    assert caught.value.finding == "staging-not-removed"
+    assert caught.value.hint == f"remove it with: sudo rm -rf {private}"
+    assert (bundles / "x").read_text() == "new"
+    with pytest.raises(RuntimeError, match="failed") as failed:
+        work("failed")
+    assert "can't be removed: Permission denied" in failed.value.__notes__[0]
+    assert (bundles / "x").read_text() == "new"
 
 
 def test_publishing_counts_checksums_and_names_what_changed(bundles: Path) -> None:

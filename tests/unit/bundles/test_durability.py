@@ -88,7 +88,9 @@ def test_of_many_files_the_whole_file_system_is_brought_to_the_disk(
     with stage(bundles) as staging:
         write(staging.path)
         wanted = [staging.path]
+        opened = len([*Path("/proc/self/fd").iterdir()])
         staging.publish()
+        assert len([*Path("/proc/self/fd").iterdir()]) == opened
     assert synced == wanted
     assert (bundles / "binary/dockerd").read_text() == "new"
 
