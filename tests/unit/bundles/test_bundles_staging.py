@@ -36,6 +36,7 @@ from rootless_build.bundles import (
 from rootless_build.bundles import staging as staging_module
 from rootless_build.bundles.provenance import Attestation
 from rootless_build.bundles.statement import NAME
+from rootless_build.files.copying import copy_data
 from rootless_build.files.tree import link_text, remove
 from rootless_build.model.errors import BundlesError, HostError, UsageError
 from rootless_build.model.text import shown
@@ -419,7 +420,7 @@ def test_what_cannot_be_kept_is_named_and_the_rest_is_kept(
 ) -> None:
     """The disk is full in the middle of the second file: no part of it is left."""
     place = tmp_path / "failed"
-    copy = failed_store.copy_data
+    copy = copy_data
 
     def fill(source: int, target: int) -> None:
         copy(source, target)
