@@ -38,7 +38,7 @@ from rootless_build.bundles.provenance import Attestation
 from rootless_build.bundles.statement import NAME
 from rootless_build.files.copying import copy_data
 from rootless_build.files.tree import link_text, remove
-from rootless_build.model.errors import BundlesError, HostError, UsageError
+from rootless_build.model.errors import BundlesError, HostError, StepFailedError, UsageError
 from rootless_build.model.text import shown
 from tests.unit.bundles.trees import Tree, write
 
@@ -679,6 +679,38 @@ def test_what_was_copied_out_of_a_container_replaces_entries_of_the_same_name(
     assert names(bundles / "1.12.6") == ["new"]
     assert link_text(bundles / "latest") == "./1.12.6"
     assert (out / "1.12.6" / "new").exists()
+
+
+@pytest.mark.parametrize("target", ["", "1.12.6", "new", "new/linux/amd64", "latest", "latest/new"])
+def test_an_output_is_merged_into_a_directory_of_the_bundles_that_may_be_new(
+    bundles: Path, tmp_path: Path, target: str
+) -> None:
+    write({"tool": (b"new", 0o755), "1.12.6": {"more": (b"new", 0o644)}}, tmp_path / "out")
+    before = snapshot(bundles)
+    with stage(bundles) as staging:
+        staging.merge(tmp_path / "out", staging.path / target)
+        staging.publish()
+    assert (bundles / target / "tool").read_text() == "new"
+    assert (bundles / target / "1.12.6/more").read_text() == "new"
+    now = snapshot(bundles)
+    assert {path: now.get(path) for path in before} == before
+
+
+@pytest.mark.parametrize("target", ["out", "out/below", "up/project", "chain/x"])
+def test_an_output_is_not_merged_through_a_link_out_of_the_bundles(
+    bundles: Path, tmp_path: Path, target: str
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    write({"tool": (b"new", 0o755)}, tmp_path / "made")
+    with stage(bundles) as staging:
+        for name, text in (("out", str(outside)), ("up", "../.."), ("chain", "out")):
+            (staging.path / name).symlink_to(text)
+        with pytest.raises(StepFailedError, match="a link leads out of the bundles") as caught:
+            staging.merge(tmp_path / "made", staging.path / target)
+    assert str(bundles / target) in caught.value.message
+    assert [*outside.iterdir()] == []
+    assert names(bundles.parent) == ["bundles"]
 
 
 # --- without RENAME_EXCHANGE --------------------------------------------------------------------
