@@ -135,7 +135,8 @@ class _Copying:
                     deeper = _Level(path, below, None, name, node, level)
                     if included:
                         self._enter(deeper)
-                    pending.append(deeper)
+                    if included or self._may_hold(below):
+                        pending.append(deeper)
                 elif included:
                     self._file(level, name, node)
 
@@ -146,6 +147,12 @@ class _Copying:
             return self._exclude is None or not self._exclude.match(below)
         except PatternError as error:
             raise RefusedError(str(error)) from error
+
+    def _may_hold(self, below: str) -> bool:
+        """Whether something in a directory that is not meant may be."""
+        if self._exclude is None or self._exclude.exceptions:
+            return True
+        return not self._exclude.match(below)
 
     def _file(self, level: _Level, name: str, node: Node) -> None:
         parent = level.target or self._lead_to(level)

@@ -35,10 +35,12 @@ from rootless_build.images.layers.request import (
     Made,
     Operation,
     Refused,
+    Source,
     WorkingDirectory,
 )
 from rootless_build.images.layers.sources import HostTree, in_seconds
 from rootless_build.images.layers.tar import Writer
+from rootless_build.model.structs import replace
 
 _UNSENT: Final = re.compile(r"[\r\0]")
 """What no client can send in a pattern."""
@@ -71,15 +73,15 @@ class Maker:
         self._image = ImageTree(self._merged(request.base) if request.base else None)
         given = in_seconds(request.epoch)
         self._time = FIXED_TIME if given is None else given
-        self._open: list[HostTree] = []
+        self._trees: dict[Source, HostTree] = {}
         self._spool = Spool(request.output)
         self.at = 0
 
     def close(self) -> None:
         """No file is opened any more."""
-        for tree in self._open:
+        for tree in self._trees.values():
             tree.close()
-        self._open.clear()
+        self._trees.clear()
         self._image.close()
         self._spool.close()
 
@@ -145,9 +147,7 @@ class Maker:
         if operation.parents:
             start, include = _pivot(source.path)
             _require(tree, start, include)
-            options = Options(
-                options.time, options.owner, options.modes, options.exclude, (include,)
-            )
+            options = replace(options, include=(include,))
         unpack = operation.add if operation.unpack is None else operation.unpack
         for path in matches(tree, start):
             if unpack and self._unpack(
@@ -164,8 +164,7 @@ class Maker:
         destination: str,
         options: Options,
     ) -> None:
-        tree = HostTree(source.file.parent, self._time)
-        self._open.append(tree)
+        tree = self._tree(Directory(source.file.parent, ""))
         status = source.file.lstat()
         node = Node(stat.S_IFREG | 0o600, mtime=in_seconds(source.modified) or 0)
         node.content = HostFile(tree, "", source.file.name, status)
@@ -188,17 +187,19 @@ class Maker:
         return self._overlays.merged(layers, self._request.output)
 
     def _tree(self, source: Directory | ImageFiles) -> HostTree:
-        if isinstance(source, ImageFiles):
-            # `scratch` has no directory, and nothing to copy.
-            if not source.layers:
-                raise RefusedError(f"{source.path} is not there")
-            tree = HostTree(self._merged(source.layers), self._time, owned=True)
-        else:
-            ignored = _ignored(source.ignored)
-            modified = in_seconds(source.modified)
-            tree = HostTree(source.root, self._time, ignored=ignored, modified=modified)
-        self._open.append(tree)
-        return tree
+        key = replace(source, path="")
+        if key not in self._trees:
+            self._trees[key] = self._opened(source)
+        return self._trees[key]
+
+    def _opened(self, source: Directory | ImageFiles) -> HostTree:
+        if isinstance(source, Directory):
+            ignored, modified = _ignored(source.ignored), in_seconds(source.modified)
+            return HostTree(source.root, self._time, ignored=ignored, modified=modified)
+        # `scratch` has no directory, and nothing to copy.
+        if not source.layers:
+            raise RefusedError(f"{source.path} is not there")
+        return HostTree(self._merged(source.layers), self._time, owned=True)
 
 
 def _ignored(lines: tuple[str, ...]) -> Patterns:

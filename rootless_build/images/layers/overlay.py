@@ -54,10 +54,10 @@ def _overlay(layers: tuple[Path, ...], room: Path) -> int:
             names = [_NAMES[number : number + 1] for number in range(len(layers))]
             for name, layer in zip(names, layers, strict=True):
                 Path(os.fsdecode(name)).symlink_to(layer)
-            options = [("lowerdir", b":".join(names))]
-            # Without power over the host, the storage has its marks in the user's attributes.
-            options += [] if _is_initial() else [("userxattr", b"")]
-            return kernel.detached("overlay", options)
+            # Without power over the host, a storage has its marks in the user's attributes. With
+            # it, a layer may have a file whose bytes are in one below.
+            marks = ("metacopy", b"on") if _is_initial() else ("userxattr", b"")
+            return kernel.detached("overlay", [("lowerdir", b":".join(names)), marks])
     finally:
         os.chdir(before)
         os.close(before)

@@ -166,3 +166,21 @@ def test_the_context_ends_a_process_that_is_at_work(context: Path, tmp_path: Pat
             maker.__exit__()
         with pytest.raises(RbuildError, match="ended with"):
             made.result()
+
+
+def test_bytes_that_are_in_a_layer_below_are_found(tmp_path: Path) -> None:
+    """As with metacopy=on, which storage.conf may have: a layer has the mode of a file alone."""
+    if os.geteuid() != 0:
+        pytest.skip("only root's storage can have that")
+    below, above, work, place = (tmp_path / name for name in ("below", "above", "work", "place"))
+    for directory in (below, above, work, place):
+        directory.mkdir()
+    (below / "f").write_text("1")
+    options = f"lowerdir={below},upperdir={above},workdir={work},metacopy=on"
+    script = f"mount -t overlay -o {options} overlay {place} && chmod 700 {place}/f"
+    subprocess.run(["unshare", "--mount", "sh", "-c", script], check=True)
+    asked = request(tmp_path, Copying((ImageFiles((above, below), "f"),), "/x"))
+    with LayerMaker(HERE) as maker:
+        maker.make(asked)
+    (made,) = read(tmp_path / "out" / "0.tar").values()
+    assert (made.mode, made.content) == (0o700, b"1")
