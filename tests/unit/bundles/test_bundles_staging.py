@@ -514,6 +514,18 @@ def test_new_bundles_get_the_mode_that_the_umask_gives(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "out" / "bundles").stat().st_mode) == 0o750
 
 
+@pytest.mark.parametrize("beside", [False, True], ids=["instead", "beside"])
+def test_bundles_are_made_in_directories_that_are_not_there_yet(
+    tmp_path: Path, *, beside: bool
+) -> None:
+    bundles = tmp_path / "out/of/tree/bundles"
+    with stage(bundles) as staging:
+        (staging.path / "x").write_text("x")
+        staging.publish_beside() if beside else staging.publish()
+    assert names(bundles) == ["x"]
+    assert names(bundles.parent) == ["bundles"]
+
+
 def test_a_linked_bundles_directory_is_replaced_where_it_really_is(
     bundles: Path, tmp_path: Path
 ) -> None:
