@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from rbuild_containers.image_config import image_from_config
 from rbuild_containers.working import Storage
-from rootless_build.backend import Image, ImageBuildError, ImageContent, programs
+from rootless_build.backend import Image, ImageBuildError, ImageContent, programs, reason
 
 _POLICY: Final = '{"default": [{"type": "insecureAcceptAnything"}]}'
 """Of signatures. The host's is for what comes from elsewhere."""
@@ -50,10 +50,16 @@ class OverlayStore:
 
     def add(self, layout: Path) -> Image:
         """Take an image; one that is there already is found without the engine."""
-        identity = _identity(layout)
-        there = self._found(identity)
-        if there is not None:
-            return there
+        try:
+            identity = _identity(layout)
+            there = self._found(identity)
+            return there if there is not None else self._pull(layout, identity)
+        except OSError as error:
+            message = f"an image in {layout} can't be handed over: {reason(error)}"
+            raise ImageBuildError(message) from error
+
+    def _pull(self, layout: Path, identity: str) -> Image:
+        layout = layout.absolute()
         policy = layout / "policy.json"
         policy.write_text(_POLICY)
         # The engine copies each blob before it unpacks it.
@@ -111,8 +117,10 @@ class OverlayStore:
     def _is_whole(self, row: Mapping[str, Any]) -> bool:
         place = self._place(row)
         unfinished = (row.get("flags") or {}).get("incomplete")
+        # With maps of its own its files have other owners.
+        mapped = row.get("uidmap") or row.get("gidmap")
         plain = (place / "diff").is_dir() and not (place / "composefs-data").exists()
-        return plain and not unfinished
+        return plain and not unfinished and not mapped
 
 
 def overlay_store(storage: Storage, command: Command) -> OverlayStore | None:

@@ -19,6 +19,7 @@ from typing import Final
 from msgspec import Struct
 
 from rootless_build.images.configuration import Configuration, digest_of, write
+from rootless_build.model.errors import ImageBuildError, reason
 
 _MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
 _CONFIGURATION: Final = "application/vnd.docker.container.image.v1+json"
@@ -46,13 +47,23 @@ def write_handover(
     """Fill an empty directory with what `backend.ImageStore.add` takes; returns the image's id.
 
     `new` are layers of the configuration; their archives are moved, so they are on the same file
-    system. The engine has all other layers.
+    system. The engine has all other layers. Raises ImageBuildError where there is no room.
     """
+    layers = tuple(new)
+    strange = {layer.digest for layer in layers} - set(configuration.layers)
+    if strange:
+        message = f"the layers {sorted(strange)} are none of the image's"
+        raise ValueError(message)
+    try:
+        return _write(directory, configuration, layers)
+    except OSError as error:
+        message = f"an image can't be written to {directory}: {reason(error)}"
+        raise ImageBuildError(message) from error
+
+
+def _write(directory: Path, configuration: Configuration, new: Iterable[NewLayer]) -> str:
     sizes = {}
     for layer in new:
-        if layer.digest not in configuration.layers:
-            message = f"the layer {layer.digest} is none of the image's"
-            raise ValueError(message)
         sizes[layer.digest] = layer.size
         layer.tar.rename(directory / layer.digest)
     blob = write(configuration)

@@ -29,6 +29,7 @@ class Disk:
     def __init__(self, root: Path) -> None:
         self.storage = Storage(root, "overlay")
         self.asked: list[tuple[str, ...]] = []
+        self.answer = programs.Completed(125, b"", b"Error: no space left on device")
         self.layers = [
             {"id": "low", "diff-digest": f"sha256:{LOW}"},
             {"id": "high", "parent": "low", "diff-digest": f"sha256:{HIGH}"},
@@ -57,7 +58,7 @@ class Disk:
 
     def command(self, *words: str, environment: programs.Environment) -> programs.Completed:
         self.asked.append(words)
-        return programs.Completed(125, b"", b"Error: no space left on device")
+        return self.answer
 
     @property
     def store(self) -> OverlayStore:
@@ -109,6 +110,12 @@ def test_a_layer_that_is_not_finished_or_not_there_is_not_told(disk: Disk) -> No
 
 def test_a_layer_of_composefs_is_not_told(disk: Disk) -> None:
     (disk.storage.root / "overlay/low/composefs-data").mkdir()
+    assert disk.content() is None
+
+
+def test_a_layer_whose_files_have_other_owners_is_not_told(disk: Disk) -> None:
+    maps = [{"container_id": 0, "host_id": 1000, "size": 1}]
+    disk.write("layers", [disk.layers[0], {**disk.layers[1], "uidmap": maps}])
     assert disk.content() is None
 
 
@@ -167,3 +174,26 @@ def test_an_engine_that_does_not_take_an_image_is_quoted(disk: Disk, tmp_path: P
     assert "no space left" in caught.value.engine_words
     ((*_, source),) = disk.asked
     assert source == f"dir:{layout}"
+
+
+def test_where_there_is_no_room_it_is_told(disk: Disk, tmp_path: Path) -> None:
+    layout = tmp_path / "layout"
+    layout.mkdir()
+    write_handover(layout, Configuration("amd64", user="1"))
+    (layout / "policy.json").symlink_to("/dev/full")
+    with pytest.raises(ImageBuildError, match="No space left on device"):
+        disk.store.add(layout)
+    assert disk.asked == []
+
+
+@pytest.mark.parametrize(("status", "told"), [(-9, "ended by signal 9"), (0, "did not take")])
+def test_an_engine_that_was_ended_did_not_take_it(
+    tmp_path: Path, disk: Disk, status: int, told: str
+) -> None:
+    """podman 4.3.1 ends with status 0 after SIGTERM."""
+    layout = tmp_path / "layout"
+    layout.mkdir()
+    write_handover(layout, Configuration("amd64", user="1"))
+    disk.answer = programs.Completed(status, b"", b"")
+    with pytest.raises(ImageBuildError, match=told):
+        disk.store.add(layout)

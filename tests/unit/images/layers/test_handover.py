@@ -10,6 +10,7 @@ import pytest
 
 from rootless_build.images.configuration import Configuration, write
 from rootless_build.images.layers.handover import NewLayer, image_id, write_handover
+from rootless_build.model.errors import ImageBuildError
 
 OLD = "0" * 64
 
@@ -60,6 +61,14 @@ def test_the_same_layer_twice_is_there_once(directory: Path, tmp_path: Path) -> 
     assert (directory / first.digest).read_bytes() == b""
 
 
+def test_where_there_is_no_room_it_is_told(directory: Path, tmp_path: Path) -> None:
+    configuration = Configuration("amd64")
+    # As on a full disk, the first file that is written is refused.
+    (directory / image_id(configuration)).symlink_to("/dev/full")
+    with pytest.raises(ImageBuildError, match="No space left on device"):
+        write_handover(directory, configuration)
+
+
 def test_a_layer_of_another_image_is_a_mistake(directory: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="none of the image's"):
+    with pytest.raises(ValueError, match="are none of the image's"):
         write_handover(directory, Configuration("amd64"), [new_layer(tmp_path, b"x")])
