@@ -194,3 +194,20 @@ def test_a_file_has_the_size_and_the_mode_that_its_statement_says(
     said["subject"][0]["annotations"] |= change
     file.write_text(json.dumps(said))
     assert told(tmp_path) == ([f"a/x: {text}"] if text else [])
+
+
+def test_what_an_older_rbuild_said_is_believed_but_where_signatures_are_asked_for(
+    tmp_path: Path,
+) -> None:
+    attest(tmp_path, "a/x", "b/x")
+    file = tmp_path / "a" / NAME
+    said = json.loads(file.read_text())
+    del said["subject"][0]["annotations"]
+    file.write_text(json.dumps(said))
+    (tmp_path / "a/added").touch()
+    text = "is of an older rbuild: it says nothing of modes, of links and of files that were added"
+    report = verify(tmp_path)
+    assert (report.problems, report.warnings) == ((), (f"a/{NAME} {text}",))
+    report = verify(tmp_path, unsigned)
+    assert [str(each) for each in report.problems] == [f"a/{NAME}: {text}"]
+    assert report.warnings == ()

@@ -73,7 +73,7 @@ def test_what_needs_another_file_to_run_is_dynamic(
     [
         elf_of(segment(LOAD, 9), tail=b"12345678"),
         elf_of(segment(LOAD, 8), segment(LOAD, 1, 520), tail=b"12345678"),
-        elf_of(segment(DYNAMIC, 48), segment(DYNAMIC, 48), tail=LIBRARY),
+        elf_of(segment(LOAD, 48), segment(DYNAMIC, 48), segment(DYNAMIC, 48), tail=LIBRARY),
     ],
     ids=["cut", "behind the end", "two dynamic segments"],
 )
@@ -83,6 +83,15 @@ def test_a_binary_of_which_a_part_is_missing_or_there_twice_is_damaged(
     (tmp_path / "dockerd").write_bytes(content)
     found = only(tmp_path)
     assert (found.kind, found.architecture, found.linkage) == (Kind.DAMAGED_ELF, "amd64", "")
+
+
+@pytest.mark.parametrize(
+    ("size", "kind"), [(64 * 1024, Kind.ELF), (64 * 1024 + 16, Kind.DAMAGED_ELF)]
+)
+def test_a_dynamic_segment_is_at_most_so_large(tmp_path: Path, size: int, kind: Kind) -> None:
+    content = elf_of(segment(LOAD, size), segment(DYNAMIC, size), tail=LIBRARY.ljust(size, b"\0"))
+    (tmp_path / "dockerd").write_bytes(content)
+    assert only(tmp_path).kind is kind
 
 
 @pytest.mark.parametrize("segments", [64, 65])

@@ -596,6 +596,15 @@ def test_damaged_bundles_are_not_published_and_each_bad_file_is_named_once(bundl
     assert names(bundles.parent) == ["bundles"]
 
 
+def test_directories_are_no_files_that_changed(bundles: Path) -> None:
+    with stage(bundles) as staging:
+        (staging.path / "new/below").mkdir(parents=True)
+        (staging.path / "new/file").touch()
+        (staging.path / "new/link").symlink_to("file")
+        (staging.path / "1.12.6").chmod(0o700)
+        assert staging.publish().files == ("new/file", "new/link")
+
+
 @pytest.mark.parametrize(("count", "said"), [(1, "(1 problem)"), (2, "(2 problems)")])
 def test_how_many_files_are_damaged_is_said(bundles: Path, count: int, said: str) -> None:
     with pytest.raises(BundlesError) as caught, stage(bundles) as staging:  # noqa: PT012
