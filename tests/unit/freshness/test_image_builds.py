@@ -14,7 +14,7 @@ from rootless_build.freshness.plan_freshness import PlanFreshness
 from rootless_build.freshness.records import Records
 from rootless_build.freshness.verdict import Dirty, Fresh, Verdict
 from rootless_build.model.errors import ImageBuildError
-from rootless_build.model.events import StepReporter
+from rootless_build.model.events import BuildProgress, BuildState, Event, StepReporter
 from rootless_build.model.plan import BuildImage, BuildOutput, Plan
 from rootless_build.model.structs import replace
 from tests.unit.freshness.honest_project import BASE, TAG, Project
@@ -262,3 +262,17 @@ def test_the_images_that_a_step_needs_are_looked_for_early_by_the_next_run(
 ) -> None:
     asked = Records.load(project.cache).asked
     assert {TAG, BASE} <= set(asked)
+
+
+def test_who_watches_a_build_is_told_of_every_instruction(project: Project) -> None:
+    events: list[Event] = []
+    made = begin(project, project.build)
+    with made.watch(StepReporter(events.append, 1)) as reporter:
+        reporter.instruction(1, 2, "RUN make")
+        reporter.instruction(2, 2, f'LABEL "rbuild"="{made.fingerprint}"')
+    said = [
+        event.instruction
+        for event in events
+        if isinstance(event, BuildProgress) and event.state is BuildState.STARTED
+    ]
+    assert said == ["RUN make", f'LABEL "rbuild"="{made.fingerprint}"']
