@@ -196,6 +196,9 @@ class HonestEngine(IdleEngine):
     def copy_image(self, image: Image, labels: Pairs, destination: Path) -> None:
         (destination / "dockerd").write_text(sha(image.layers))
 
+    def tag_image(self, image: Image, name: str) -> None:
+        self.names[name] = image.id
+
     def discard_image(self, image: Image) -> None:
         """It takes no place."""
 

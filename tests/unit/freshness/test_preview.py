@@ -22,6 +22,7 @@ from rootless_build.model.plan import (
     Unexpanded,
 )
 from tests.unit.freshness.honest_project import BASE, TAG, Project
+from tests.unit.freshness.observed_runs import run
 
 UNCHANGED = "unchanged, would not be done"
 LATER = "may be done: its image is built first, and may come to the same"
@@ -130,3 +131,18 @@ def test_after_a_line_that_is_not_known_yet_only_what_is_done_in_any_case_is_cer
     built = "would be done: the context changed (src/main.go)"
     assert preview(line, build, container) == [said, built, after]
     assert preview(build, container, line)[1:] == [LATER, said]
+
+
+def test_a_container_is_judged_by_the_image_that_it_would_get(preview: Preview) -> None:
+    """From storage, where no step makes or names it."""
+    project = preview.project
+    pulled = msgspec.structs.replace(project.container, image=BASE)
+    run(project, pulled)
+    assert preview(pulled) == [UNCHANGED]
+    tagged = msgspec.structs.replace(project.container, image="other")
+    steps = (project.build, TagImage(TAG, "other"), tagged)
+    run(project, *steps)
+    assert preview(*steps) == [UNCHANGED] * 3
+    project.engine.add("other", Image("9" * 64))
+    said = [UNCHANGED, "would be done: other is another image", UNCHANGED]
+    assert preview(*steps) == said
