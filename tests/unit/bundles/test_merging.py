@@ -60,11 +60,13 @@ def test_what_is_there_afterwards(
     assert listing(tmp_path / "before") == after
 
 
-def test_directories_have_the_modes_of_the_new_ones(tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", [0o755, 0o500, 0o070])
+def test_directories_have_the_modes_of_the_new_ones(tmp_path: Path, before: int) -> None:
+    """Whether the former ones could be written, or even read."""
     for name in ("before/old", "made/old", "made/new", "place"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "made/old/file").write_text("x")
-    (tmp_path / "before/old").chmod(0o755)
+    (tmp_path / "before/old").chmod(before)
     (tmp_path / "made/old").chmod(0o500)
     (tmp_path / "made/new").chmod(0o550)
     merge_tree(tmp_path / "made", tmp_path / "before", tmp_path / "place")
@@ -109,6 +111,28 @@ def test_one_path_is_put_in_the_place_of_another(tmp_path: Path) -> None:
         "same": "/",
         "same/kept": "new",
     }
+
+
+@pytest.mark.parametrize("text", ["outside", "outside/file", "nowhere"])
+def test_a_link_is_replaced_and_not_followed(tmp_path: Path, text: str) -> None:
+    """By a file, and by a directory."""
+    write({"file": FILE}, tmp_path / "outside")
+    write({"f": FILE, "d": {"below": FILE}}, tmp_path / "one")
+    (tmp_path / "other").mkdir()
+    for name in ("f", "d"):
+        (tmp_path / "other" / name).symlink_to(tmp_path / text)
+    for path in ("f", "d", "d/below"):
+        put_in_place(tmp_path / "one", tmp_path / "other", path)
+    assert listing(tmp_path / "other") == {"d": "/", "d/below": "new", "f": "new"}
+    assert listing(tmp_path / "outside") == {"file": "new"}
+
+
+def test_a_link_takes_the_place_of_what_is_there_as_it_is(tmp_path: Path) -> None:
+    write({"a": "d", "b": "gone", "d": {}}, tmp_path / "one")
+    write({"a": FILE, "b": {}}, tmp_path / "other")
+    for path in ("a", "b"):
+        put_in_place(tmp_path / "one", tmp_path / "other", path)
+    assert listing(tmp_path / "other") == {"a": "-> d", "b": "-> gone"}
 
 
 def test_a_directory_that_holds_something_is_not_replaced(tmp_path: Path) -> None:
