@@ -1087,11 +1087,15 @@ def as_root(script: str) -> list[str]:
 
 
 @needs_namespaces
-@pytest.mark.parametrize(("owned", "owner"), [("", 0), ("1.12.6", 0), ("1.12.6", 7)])
+@pytest.mark.parametrize(
+    ("owned", "owner"), [("", 0), ("1.12.6", 0), ("1.12.6/file", 0), ("1.12.6", 7)]
+)
 def test_bundles_of_root_or_another_user_are_refused_with_the_cure(owned: str, owner: int) -> None:
     said = as_root(
         f"""
-        for path in (disk, bundles, bundles / "1.12.6"):
+        file = bundles / "1.12.6/file"
+        file.touch()
+        for path in (disk, bundles, file.parent, file):
             os.chown(path, 5, 5)
         os.chown(bundles / {owned!r}, {owner}, {owner})
         os.setuid(5)
