@@ -48,7 +48,6 @@ from rootless_build.backend import (
     StoredImages,
     Stream,
     UserNamespace,
-    ownership,
     programs,
 )
 
@@ -340,6 +339,9 @@ class PodmanEngine:
 
     def give_back(self, directory: Path) -> None:
         """Make `directory` and everything in it the property of the user who runs rbuild."""
+        # A run that changes nothing has no container.
+        from rootless_build.backend import ownership  # noqa: PLC0415
+
         namespace = self.user_namespace
         if namespace is not None:
             ownership.give_back(directory, namespace)

@@ -29,7 +29,6 @@ from rootless_build.model.errors import ImageBuildError, RbuildError, StepFailed
 from rootless_build.model.events import BuildFinished, Level, Notice
 from rootless_build.model.structs import replace
 from rootless_build.process import identities
-from rootless_build.runner import left_files
 from rootless_build.runner import run as runner
 from rootless_build.runner.context import Outcome
 from rootless_build.runner.options import Expand, ExpansionOptions, Options
@@ -170,6 +169,9 @@ def _settle(command: Command, plan: Plan, run: Run, engine: Engine) -> None:
 
     def say(code: str, text: str, level: Level) -> None:
         command.view(Notice(level, code, text))
+
+    # Seldom, and what it needs is much.
+    from rootless_build.runner import left_files  # noqa: PLC0415
 
     left_files.settle(left_files.Place(plan.project, run.publishing, run.left), engine, say)
 

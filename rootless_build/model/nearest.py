@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Iterable
@@ -20,8 +19,16 @@ def nearest(word: str, known: Iterable[str], least: float = _STRICT) -> str:
     """The known word that is nearly the same; empty for none. `least`: how like it has to be, from
     0 to 1: the words of a recipe may be guessed at more freely than those that name a command.
     """
-    near = difflib.get_close_matches(word, list(known), 1, least)
+    near = several(word, known, 1, least)
     return near[0] if near else ""
+
+
+def several(word: str, known: Iterable[str], most: int, least: float = USUAL) -> list[str]:
+    """As many known words that are nearly the same, the nearest first."""
+    # Only a mistake needs it.
+    import difflib  # noqa: PLC0415
+
+    return difflib.get_close_matches(word, list(known), most, least)
 
 
 def nearest_file(path: Path, names: re.Pattern[str]) -> str:
@@ -41,4 +48,7 @@ def nearest_file(path: Path, names: re.Pattern[str]) -> str:
 
 def likeness(one: str, other: str) -> float:
     """From 0 to 1, for two words that are the same."""
+    # As in `several`.
+    import difflib  # noqa: PLC0415
+
     return difflib.SequenceMatcher(None, one, other).ratio()

@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from rootless_build.files.tree import is_empty
-from rootless_build.images.bases import executables
 from rootless_build.model import mounts, outputs
 from rootless_build.model.errors import BundlesError
 from rootless_build.model.events import BundlesPublished, Level, Notice
@@ -109,6 +108,9 @@ class Publisher:
     def _publish(
         self, staging: Staging, substitutes: Sequence[Substitute], runs: ContainerRuns | None
     ) -> None:
+        # Most runs make no new bundles.
+        from rootless_build.images.bases import executables  # noqa: PLC0415
+
         emit, plan = self._context.emit, self._context.plan.now
         own_command = self._context.options.containers.own_command
         written = staging.written()

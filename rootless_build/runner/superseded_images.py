@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
-from rootless_build.images import image_records, superseded
+from rootless_build.images import image_records
 from rootless_build.model.errors import RbuildError, reason
 from rootless_build.model.events import Level, StepReporter
 from rootless_build.runner.context import Context
@@ -94,6 +94,9 @@ class SupersededImages:
     def _remove_before(
         self, step: BuildImage, records: ImageRecords, needed: set[str], reporter: StepReporter
     ) -> None:
+        # A run that changes nothing builds no image.
+        from rootless_build.images import superseded  # noqa: PLC0415
+
         made = image_records.of_build(step, self._context.plan.now.project)
         keep = self._context.options.images.keep
         gone, stay = superseded.remove_superseded(records, made, self._context.engine, keep, needed)

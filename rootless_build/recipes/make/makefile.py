@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from pathlib import Path
 from typing import Final
 
 from rootless_build.files import plain
+from rootless_build.model.nearest import several
 
 NAMES: Final = ("GNUmakefile", "makefile", "Makefile")
 """The names make looks for, in its order."""
@@ -27,7 +27,7 @@ def name_of(makefile: Path, project: Path) -> str:
 def nearest_targets(target: str, makefile: Path) -> str:
     """A hint at what was meant by a target that is not there."""
     names = target_names(makefile)
-    near = difflib.get_close_matches(target, names, 3)
+    near = several(target, names, 3)
     if near:
         return f"did you mean {' or '.join(near)}?"
     return f"its targets are {', '.join(names)}" if names else ""
