@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build.backend.api import Image
-from rootless_build.freshness import tree
+from rootless_build.freshness import container_writes, tree
 from rootless_build.freshness.container_runs import ContainerRuns
 from rootless_build.freshness.fingerprints import Unknown
 from rootless_build.freshness.plan_freshness import PlanFreshness
@@ -89,7 +89,14 @@ def test_a_container_that_wrote_beside_the_bundles_has_done_its_work(
     out.mkdir()
     step = replace(project.container, mounts=(*project.container.mounts, BindMount(out, "/out")))
     (out / "made").write_text("x")
-    write_nothing(monkeypatch, lambda: (out / "made").write_text("x"))
+
+    def work() -> None:
+        begun = container_writes.now()
+        while container_writes.now() <= begun:
+            """The clock of file systems has a tick."""
+        (out / "made").write_text("x")
+
+    write_nothing(monkeypatch, work)
     assert run(project, project.build, step)[0][1]
     assert run(project, project.build, step)[0] == (False, False)
 
