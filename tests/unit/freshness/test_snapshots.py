@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from rootless_build.freshness import snapshots as snapshots_module
 from rootless_build.freshness.fingerprints import Fingerprint, Unknown
 from rootless_build.freshness.plan_freshness import PlanFreshness
 from rootless_build.freshness.snapshots import LateSnapshot, Snapshots
@@ -103,6 +105,35 @@ def test_a_late_snapshot_is_taken_once_in_the_background() -> None:
     late.start()
     late.wait()
     assert late.result() == Fingerprint((("number", "0"),), {})
+
+
+def test_whoever_waits_for_a_late_snapshot_finds_it_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However late the thread gets its turn: nobody looks at files after that."""
+
+    class Late:
+        """A thread that gets no turn before it is waited for."""
+
+        def __init__(self, work: Callable[[], None], name: str) -> None:
+            self.wait = work
+
+        def start(self) -> None:
+            """Not yet."""
+
+    taken: list[Fingerprint] = []
+
+    def take() -> Fingerprint:
+        taken.append(Fingerprint((), {}))
+        return taken[-1]
+
+    monkeypatch.setattr(snapshots_module, "Background", Late)
+    late = LateSnapshot(take)
+    late.start()
+    late.wait()
+    assert len(taken) == 1
+    late = LateSnapshot(take)
+    late.start()
+    assert late.result() is taken[1]
+    assert len(taken) == 2
 
 
 def test_a_late_snapshot_that_was_not_begun_is_taken_when_it_is_asked_for() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build.freshness import tree
+from rootless_build.freshness.ignore import Rules
 from rootless_build.freshness.index import RACY, Index
 from rootless_build.freshness.tree import Tree
 from rootless_build.process import identities
@@ -295,3 +296,25 @@ def failing(number: int) -> Callable[..., list[str]]:
         raise OSError(number, os.strerror(number))
 
     return fail
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("docs/keep", True),
+        ("docs/deep/keep/x", True),
+        ("docs/other", False),
+        ("docs/deep/other", False),
+        ("logs/x", False),
+        ("other", True),
+    ],
+)
+def test_of_what_is_left_out_only_exceptions_count(root: Path, name: str, counts: bool) -> None:
+    rules = Rules("docs\nlogs\n!docs/keep\n!docs/deep/keep\n")
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    digests = set()
+    for content in ("one", "other"):
+        path.write_text(content)
+        digests.add(tree.scan(root, rules=rules).digest)
+    assert (len(digests) == 2) is counts
