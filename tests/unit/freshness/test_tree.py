@@ -139,6 +139,7 @@ def test_a_damaged_index_is_no_index(root: Path, file: Path, later: None) -> Non
         file.write_bytes(damaged)
         again = scan(root, file)
         assert (again.digest, again.read) == (before.digest, 3)
+        assert scan(root, file).read == 0, "a new one is written"
 
 
 def test_an_index_that_can_not_be_written_is_done_without(root: Path, tmp_path: Path) -> None:
