@@ -296,6 +296,52 @@ def test_a_container_sees_no_statements_and_those_of_what_it_left_alone_stay(
     (bundles / "read-only").chmod(0o755)
 
 
+def add(root: Path) -> None:
+    (root / "new").touch()
+
+
+def rewrite(root: Path) -> None:
+    """The same, as far as can be read; another file has the name."""
+    file = root / "1.12.6/binary-daemon/dockerd-1.12.6"
+    status, content = file.stat(), file.read_bytes()
+    file.unlink()
+    file.write_bytes(content)
+    file.chmod(stat.S_IMODE(status.st_mode))
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        add,
+        rewrite,
+        lambda root: (root / "latest").unlink(),
+        lambda root: (root / "1.12.6").chmod(0o700),
+        lambda root: (root / "empty").mkdir(),
+    ],
+    ids=["added", "written", "removed", "mode", "directory"],
+)
+def test_whoever_has_written_to_the_bundles_or_to_the_copy_is_known(
+    bundles: Path, change: Callable[[Path], object]
+) -> None:
+    with stage(bundles) as staging:
+        assert (staging.is_current, staging.is_untouched) == (True, True)
+        assert staging.written() == frozenset()
+        change(staging.path)
+        assert (staging.is_current, staging.is_untouched) == (True, False)
+    with stage(bundles) as staging:
+        change(bundles)
+        assert (staging.is_current, staging.is_untouched) == (False, True)
+
+
+def test_the_files_that_were_written_are_known(bundles: Path) -> None:
+    with stage(bundles) as staging:
+        add(staging.path)
+        rewrite(staging.path)
+        (staging.path / "link").symlink_to("new")
+        assert staging.written() == {"new", "1.12.6/binary-daemon/dockerd-1.12.6"}
+
+
 def test_nothing_is_published_of_a_container_that_wrote_nothing(tmp_path: Path) -> None:
     bundles = tmp_path / "bundles"
     with stage(bundles) as staging:
