@@ -54,12 +54,13 @@ from rootless_build.backend import (
     reason,
     replace,
 )
+from rootless_build.backend.partial import EngineDefaults
 
 _NAMES_NONE: Final = (1, 28)
 _NOT_FOUND: Final = ("image not known", "does not resolve to an image ID")
 
 
-class BuildahEngine:
+class BuildahEngine(EngineDefaults):
     """The user's own storage, seen through buildah; nothing stays open between two commands."""
 
     def __init__(self, settings: EngineSettings) -> None:
@@ -95,9 +96,6 @@ class BuildahEngine:
         """
         with ThreadPoolExecutor(4) as threads:
             return list(threads.map(self.find_image, references))
-
-    def warm_up(self) -> None:
-        """Nothing: there is no service."""
 
     def pull_image(self, reference: str, reporter: StepReporter) -> Image:
         """Fetch an image; buildah's progress goes to the reporter."""

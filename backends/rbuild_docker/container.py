@@ -7,10 +7,9 @@ import json
 import secrets
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, Final, cast
+from typing import Final, cast
 
 from rbuild_containers.flags import command_after_image
 from rbuild_docker.client import Client
@@ -38,6 +37,7 @@ from rootless_build.backend import (
 )
 from rootless_build.backend.bind_sources import make_sources, refuse_sources
 from rootless_build.backend.caller import numeric
+from rootless_build.backend.copying import unpack_output
 
 _STOP_GRACE: Final = 2
 """Seconds an interrupted container has before SIGKILL, where the step says nothing."""
@@ -89,27 +89,16 @@ class DockerContainer:
         source = PurePosixPath("/", start, path)
         # `docker cp` into a directory loses the times of directories, and can't write into those
         # it made read-only (20.10, 28.2): it fetches, tar unpacks.
-        with tempfile.TemporaryFile(dir=destination) as archive:
-            words = programs.Tail()
-
-            def on_output(data: bytes, stream: Stream) -> None:
-                if stream == "stdout":
-                    archive.write(data)
-                else:
-                    words.add(data)
-
-            # The trailing dot means the directory's content, and the target of a link.
-            copy = ["docker", "cp", f"{self._id}:{source}/.", "-"]
-            status = programs.stream(copy, on_output, environment=self._client.environment)
-            if status != 0:
-                if any(said in words.text for said in _NO_DIRECTORY):
-                    return False
-                raise StepFailedError(
-                    f"the container's {source} could not be copied out", engine_words=words.text
-                )
-            archive.seek(0)
-            _unpack(archive, destination, str(source))
-        return True
+        # The trailing dot means the directory's content, and the target of a link.
+        copy = ("docker", "cp", f"{self._id}:{source}/.", "-")
+        done = unpack_output(copy, destination, self._client.environment)
+        if done.status == 0:
+            return True
+        if any(said in done.words for said in _NO_DIRECTORY):
+            return False
+        raise StepFailedError(
+            f"the container's {source} could not be copied out", engine_words=done.words
+        )
 
     def _attach(self, reporter: StepReporter, words: StartWords, stdio: Stdio) -> str:
         """Start it and carry its streams to the end; returns what standard error ended with."""
@@ -157,20 +146,6 @@ class DockerContainer:
         asked = self._step.stop_timeout
         grace = _STOP_GRACE if asked is None else min(asked, int(programs.GRACE))
         self._client.capture("stop", "--time", str(grace), self._id)
-
-
-def _unpack(archive: IO[bytes], destination: Path, source: str) -> None:
-    words = programs.Tail()
-    unpack = ["tar", "--extract", "--same-permissions", "--no-same-owner"]
-    status = programs.stream(
-        [*unpack, "--delay-directory-restore", "--directory", str(destination)],
-        lambda data, _: words.add(data),
-        stdin=archive,
-    )
-    if status != 0:
-        raise StepFailedError(
-            f"the container's {source} could not be copied out", engine_words=words.text
-        )
 
 
 @contextlib.contextmanager

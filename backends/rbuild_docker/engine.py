@@ -38,11 +38,12 @@ from rootless_build.backend import (
     programs,
 )
 from rootless_build.backend.ownership import give_back
+from rootless_build.backend.partial import EngineDefaults
 
 _NAMESPACE: Final = ("rootlesskit",)
 
 
-class DockerEngine:
+class DockerEngine(EngineDefaults):
     """See `rootless_build.backend.api.Engine`."""
 
     def __init__(self, client: Client, settings: EngineSettings) -> None:
@@ -96,9 +97,6 @@ class DockerEngine:
         if answers is None or (done.status and GONE not in done.words.lower()):
             return [self.find_image(reference) for reference in references]
         return [image_from_inspect(found) if found else None for found in answers]
-
-    def warm_up(self) -> None:
-        """Nothing: the daemon runs."""
 
     def pull_image(self, reference: str, reporter: StepReporter) -> Image:
         """Fetch an image from its registry."""
@@ -198,10 +196,6 @@ class DockerEngine:
         return image
 
     # --- containers and volumes -----------------------------------------------------------------
-
-    def copy_size(self, step: RunContainer, image: Image) -> int | None:  # noqa: ARG002
-        """Never any: it has no such containers."""
-        return None
 
     def container(self, step: RunContainer, image: Image) -> AbstractContextManager[Container]:
         """Make a container of `image`."""

@@ -251,7 +251,8 @@ class Container(Protocol):
     def run(self, reporter: StepReporter, stdio: Stdio) -> Exit:
         """Start it, hand its output over as it appears, and wait for its end.
 
-        On KeyboardInterrupt or another exception it is stopped before the exception goes on.
+        The reporter is flushed then: a last line may have no end. On KeyboardInterrupt or another
+        exception the container is stopped before the exception goes on.
         """
 
     def copy_out(self, path: str, destination: Path) -> bool:

@@ -73,6 +73,13 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
         return (yield)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    """A fixture may ask for what is left, which the backend does not know."""
+    with _skips_unsupported(item.config):
+        return (yield)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     own = metafunc.definition.iter_markers("parametrize")
     if "backend_name" not in metafunc.fixturenames or any("backend_name" in m.args[0] for m in own):

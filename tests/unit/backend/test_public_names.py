@@ -63,7 +63,6 @@ def test_the_backend_room_shows_all_that_a_plug_in_needs(name: str) -> None:
         "identities",
         "terminal",
         "caller",
-        "build_files",
     ],
 )
 def test_and_the_modules_that_help_it(name: str) -> None:
@@ -109,7 +108,7 @@ def test_the_room_shows_what_is_meant_for_plug_ins_and_nothing_else() -> None:
     shown = {name for name in vars(backend) if not name.startswith("_")}
     rooms = {module.stem for module in Path(str(backend.__file__)).parent.glob("*.py")}
     own = {short for short, _ in PUBLIC.values()} | {"errors", "events", "plan", "replace"}
-    assert shown - own - rooms - {"importlib", "MappingProxyType"} <= HELPERS
+    assert shown - own - rooms - {"late_modules", "MappingProxyType"} <= HELPERS
     assert own <= shown
 
 
