@@ -22,13 +22,17 @@ from rootless_build.images.layers.sources import Tree
 
 
 class Options(Struct, frozen=True):
-    """What holds for all that one instruction copies. `time` is that of directories it makes."""
+    """What holds for all that one instruction copies. `time` is that of directories it makes.
+
+    `required`: something has to be there that `include` means and `exclude` does not.
+    """
 
     time: int
     owner: Owner | None = None
     modes: Modes | None = None
     exclude: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
+    required: bool = False
 
     def parent(self) -> Node:
         """A directory as it is made on the way to the destination."""
@@ -50,7 +54,10 @@ def copy(tree: Tree, source: str, image: ImageTree, destination: str, options: O
         target = _directory_for(image, destination, options)
         target.mtime = node.mtime
         image.touch(target)
-        _Copying(tree, image, options).directory(place, target)
+        copying = _Copying(tree, image, options)
+        copying.directory(place, target)
+        if options.required and not copying.found:
+            raise RefusedError(f"{source} is excluded")
     else:
         name = source.rstrip("/").rpartition("/")[2]
         copy_file(node, name, image, destination, options)
@@ -101,18 +108,28 @@ def _give(node: Node, options: Options) -> None:
 
 
 class _Level(Struct):
-    """A directory of the source on its way to the image. `target` is None until it is needed."""
+    """A directory of the source on its way to the image. `target` is None until it is needed,
+    `present` what the image has there before.
+    """
 
     path: str
     below_top: str
     target: Node | None
+    present: Node | None
     name: str = ""
     node: Node | None = None
     above: _Level | None = None
 
 
+def _check_way(level: _Level) -> None:
+    """BuildKit looks for what it copies, be it meant or not, in the image first."""
+    present = level.present
+    if present is not None and not (present.is_directory or present.is_link):
+        raise RefusedError(f"{level.name} is not a directory")
+
+
 class _Copying:
-    """A tree that is copied."""
+    """A tree that is copied. `found`: there was something in it that the patterns mean."""
 
     def __init__(self, tree: Tree, image: ImageTree, options: Options) -> None:
         self._tree = tree
@@ -121,24 +138,35 @@ class _Copying:
         self._include = _patterns(options.include)
         self._exclude = _patterns(options.exclude)
         self._seen: dict[tuple[int, int], Node] = {}
+        self.found = False
 
     def directory(self, path: str, target: Node) -> None:
         """Copy what is in a directory of the source."""
-        pending = [_Level(path, "", target)]
+        pending = [_Level(path, "", target, target)]
         while pending:
             level = pending.pop()
-            for name, node in self._tree.list(level.path):
+            entries = self._tree.list(level.path)
+            if entries:
+                _check_way(level)
+            for name, node in entries:
                 below = f"{level.below_top}/{name}" if level.below_top else name
                 included = self._is_included(below)
+                self.found = self.found or included
                 if node.is_directory:
-                    path = f"{level.path}/{name}" if level.path else name
-                    deeper = _Level(path, below, None, name, node, level)
+                    deeper = self._deeper(level, name, node, below)
                     if included:
                         self._enter(deeper)
                     if included or self._may_hold(below):
                         pending.append(deeper)
                 elif included:
                     self._file(level, name, node)
+
+    def _deeper(self, level: _Level, name: str, node: Node, below: str) -> _Level:
+        path = f"{level.path}/{name}" if level.path else name
+        present = None
+        if level.present is not None and level.present.is_directory:
+            present = self._image.child(level.present, name)
+        return _Level(path, below, None, present, name, node, level)
 
     def _is_included(self, below: str) -> bool:
         try:
@@ -155,11 +183,19 @@ class _Copying:
         return not self._exclude.match(below)
 
     def _file(self, level: _Level, name: str, node: Node) -> None:
+        if node.is_link:
+            self._check_link(level, name)
         parent = level.target or self._lead_to(level)
         first = node if node.inode is None else self._seen.setdefault(node.inode, node)
         if first is node:
             _give(node, self._options)
         _put(self._image, parent, name, first)
+
+    def _check_link(self, level: _Level, name: str) -> None:
+        """BuildKit follows the links of a whole tree when it looks for what patterns mean."""
+        asked = self._include is not None or self._exclude is not None
+        if asked and not level.path and self._tree.find(resolved(self._tree, name)) is None:
+            raise RefusedError(f"{name} is a link that leads nowhere")
 
     def _enter(self, level: _Level) -> None:
         """Make a directory, or make the one that is there like it."""

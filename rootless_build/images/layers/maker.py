@@ -146,8 +146,8 @@ class Maker:
         start = source.path
         if operation.parents:
             start, include = _pivot(source.path)
-            _require(tree, start, include)
-            options = replace(options, include=(include,))
+            required = _requires(tree, start, include)
+            options = replace(options, include=(include,), required=required)
         unpack = operation.add if operation.unpack is None else operation.unpack
         for path in matches(tree, start):
             if unpack and self._unpack(
@@ -226,15 +226,16 @@ def _pivot(path: str) -> tuple[str, str]:
     return start, cleaned(rest).strip("/")
 
 
-def _require(tree: HostTree, start: str, include: str) -> None:
-    """What is written without wildcards has to be there, with no link on the way.
+def _requires(tree: HostTree, start: str, include: str) -> bool:
+    """Whether that is written without wildcards; it has to be there then, with no link on the way.
 
     Raises RefusedError, OSError.
     """
     if not include:
         raise RefusedError("--parents needs the path of something in the source")
     if any(map(has_wildcards, (start, include))):
-        return
+        return False
     place = "/".join(filter(None, (resolved(tree, start), include)))
     if tree.find(place) is None:
         raise RefusedError(f"{include} is not there")
+    return True

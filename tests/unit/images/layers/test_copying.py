@@ -286,3 +286,35 @@ def test_a_file_that_becomes_another_meanwhile_is_noticed(
     monkeypatch.setattr(os, "fstat", fstat)
     made = answered(tmp_path / "out", [copying(context, "d", "/x")])
     assert made == Changed(0, "d/sub/g")
+
+
+def test_what_is_named_with_its_parents_must_not_be_excluded(context: Path, tmp_path: Path) -> None:
+    kept = copying(context, "e", "/x", parents=True, exclude=("**/*.o",))
+    assert paths(tree(tmp_path / "one", [kept])) == ["x/", "x/e/", "x/e/deep/", "x/e/h.c"]
+    gone = copying(context, "e/h.o", "/x", parents=True, exclude=("**/*.o",))
+    assert isinstance(answered(tmp_path / "two", [gone]), Refused)
+    nothing = copying(context, "e/*.no", "/x", parents=True)
+    assert paths(tree(tmp_path / "three", [nothing])) == ["x/"]
+
+
+def test_a_link_that_leads_nowhere_ends_a_search_of_the_whole_tree(
+    context: Path, tmp_path: Path
+) -> None:
+    (context / "nowhere").symlink_to("no")
+    (context / "d" / "nowhere").symlink_to("no")
+    assert "x/nowhere" in tree(tmp_path / "one", [copying(context, ".", "/x")])
+    assert "x/nowhere" in tree(tmp_path / "two", [copying(context, "d", "/x", exclude=("y",))])
+    searched = copying(context, ".", "/x", exclude=("y",))
+    assert isinstance(answered(tmp_path / "three", [searched]), Refused)
+    without = copying(context, ".", "/x", exclude=("nowhere",))
+    assert "x/d/nowhere" in tree(tmp_path / "four", [without])
+
+
+def test_a_file_on_the_way_of_what_is_not_meant_ends_the_copying(
+    context: Path, tmp_path: Path
+) -> None:
+    base = tmp_path / "base"
+    base.mkdir()
+    (base / "e").touch()
+    made = answered(tmp_path / "out", [copying(context, "f*", "/", parents=True)], (base,))
+    assert isinstance(made, Refused)
