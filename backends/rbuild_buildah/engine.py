@@ -23,6 +23,7 @@ from rbuild_containers.id_maps import id_maps
 from rbuild_containers.image_config import image_from_config
 from rbuild_containers.image_removal import pruned_with, remove_one_by_one
 from rbuild_containers.killing import is_mounted
+from rbuild_containers.pulling import pull
 from rbuild_containers.runtime_state import RuntimeStates
 from rbuild_containers.temporary import build_directory
 from rbuild_containers.versions import version_in
@@ -34,7 +35,6 @@ from rootless_build.backend import (
     EngineSettings,
     Image,
     ImageBuildError,
-    ImageNotFoundError,
     ImageStore,
     Json,
     Leftover,
@@ -46,11 +46,9 @@ from rootless_build.backend import (
     StepReporter,
     StoredImage,
     StoredImages,
-    Stream,
     UserNamespace,
     identities,
     ownership,
-    programs,
     reason,
     replace,
 )
@@ -99,24 +97,12 @@ class BuildahEngine(EngineDefaults):
 
     def pull_image(self, reference: str, reporter: StepReporter) -> Image:
         """Fetch an image; buildah's progress goes to the reporter."""
-        words = programs.Tail()
-
-        def on_output(data: bytes, stream: Stream) -> None:
-            # Standard output is the id, which says nothing to a person.
-            if stream == "stderr":
-                words.add(data)
-                reporter.output(data, stream)
-
-        status = self._buildah.stream(["pull", reference], on_output)
-        reporter.flush()
-        image = None if status else self.find_image(reference)
-        if image is None:
-            raise ImageNotFoundError(
-                f"the image {reference} could not be pulled",
-                reference=reference,
-                engine_words=words.text,
-            )
-        return image
+        return pull(
+            reference,
+            reporter,
+            lambda take: self._buildah.stream(["pull", reference], take),
+            self.find_image,
+        )
 
     def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:
         """Build with a cache of layers, and tag."""

@@ -11,6 +11,7 @@ from typing import Final, assert_never, cast
 
 from rbuild_containers.image_config import image_from_inspect, matched, names_in_full
 from rbuild_containers.image_removal import remove_one_by_one
+from rbuild_containers.pulling import pull
 from rbuild_docker import image_builds, image_files, stored_images
 from rbuild_docker.client import GONE, Client
 from rbuild_docker.container import is_remote, new_container
@@ -23,7 +24,6 @@ from rootless_build.backend import (
     EngineSettings,
     Image,
     ImageBuildError,
-    ImageNotFoundError,
     Json,
     Leftover,
     LeftoverKind,
@@ -33,7 +33,6 @@ from rootless_build.backend import (
     StepReporter,
     StoredImage,
     StoredImages,
-    Stream,
     UserNamespace,
     programs,
 )
@@ -100,25 +99,14 @@ class DockerEngine(EngineDefaults):
 
     def pull_image(self, reference: str, reporter: StepReporter) -> Image:
         """Fetch an image from its registry."""
-        tail = programs.Tail()
-
-        def on_output(data: bytes, stream: Stream) -> None:
-            if stream == "stderr":
-                tail.add(data)
-            reporter.output(data, stream)
-
-        status = programs.stream(
-            ["docker", "pull", reference], on_output, environment=self._client.environment
+        argv, environment = ("docker", "pull", reference), self._client.environment
+        return pull(
+            reference,
+            reporter,
+            lambda take: programs.stream(argv, take, environment=environment),
+            self.find_image,
+            stdout_is_id=False,
         )
-        reporter.flush()
-        image = self.find_image(reference) if status == 0 else None
-        if image is None:
-            raise ImageNotFoundError(
-                f"the image {reference} could not be pulled",
-                reference=reference,
-                engine_words=tail.text,
-            )
-        return image
 
     def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:
         """Build and tag. A build whose output is files makes no image: one with an empty id."""

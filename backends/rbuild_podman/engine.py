@@ -18,6 +18,7 @@ from rbuild_containers.id_maps import id_maps
 from rbuild_containers.image_config import image_from_inspect, matched, names_with_local
 from rbuild_containers.image_removal import remove_one_by_one
 from rbuild_containers.killing import kill_containing
+from rbuild_containers.pulling import pull
 from rbuild_containers.runtime_state import RuntimeStates
 from rbuild_containers.temporary import build_directory, own_bundles
 from rbuild_containers.versions import version_in
@@ -34,7 +35,6 @@ from rootless_build.backend import (
     EngineSettings,
     Image,
     ImageBuildError,
-    ImageNotFoundError,
     ImageStore,
     Json,
     Leftover,
@@ -46,7 +46,6 @@ from rootless_build.backend import (
     StepReporter,
     StoredImage,
     StoredImages,
-    Stream,
     UserNamespace,
     programs,
 )
@@ -129,28 +128,14 @@ class PodmanEngine:
 
     def pull_image(self, reference: str, reporter: StepReporter) -> Image:
         """Fetch an image from its registry."""
-        tail = programs.Tail()
-
-        def on_output(data: bytes, stream: Stream) -> None:
-            # Standard output is the id alone.
-            if stream == "stderr":
-                tail.add(data)
-                reporter.output(data, stream)
-
-        status = programs.stream(
-            self._connection.command("pull", reference),
-            on_output,
-            environment=self._connection.environment,
+        argv = self._connection.command("pull", reference)
+        environment = self._connection.environment
+        return pull(
+            reference,
+            reporter,
+            lambda take: programs.stream(argv, take, environment=environment),
+            self.find_image,
         )
-        reporter.flush()
-        image = self.find_image(reference) if status == 0 else None
-        if image is None:
-            raise ImageNotFoundError(
-                f"the image {reference} could not be pulled",
-                reference=reference,
-                engine_words=tail.text,
-            )
-        return image
 
     def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:
         """Build and tag.
