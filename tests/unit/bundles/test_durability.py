@@ -99,9 +99,10 @@ def test_new_bundles_that_did_not_get_to_the_disk_replace_nothing(
     bundles: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watch_syncfs(monkeypatch, errno.ENOSPC)
-    with pytest.raises(HostError) as caught, stage(bundles) as staging:  # noqa: PT012
+    with stage(bundles) as staging:
         write(staging.path)
-        staging.publish()
+        with pytest.raises(HostError) as caught:
+            staging.publish()
     assert caught.value.finding == "no-space"
     assert (bundles / "binary/dockerd").read_text() == "old"
 

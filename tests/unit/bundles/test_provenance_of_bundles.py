@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.bundles import provenance, stage, statement, verify
+from rootless_build.bundles import envelope, provenance, stage, statement, verify
 from rootless_build.bundles.provenance import Attestation
 from rootless_build.bundles.statement import EARLIER, NAME, SIGNED, UNKNOWN
 from rootless_build.model.plan import Json
@@ -195,8 +195,6 @@ def test_what_others_made_in_a_directory_that_a_build_removed_keeps_it(tmp_path:
 
 def signed(bundles: Path, *places: str) -> None:
     """As if they were: who signs is no matter here."""
-    from rootless_build.bundles import envelope  # noqa: PLC0415
-
     for place in places:
         content = (bundles / place / NAME).read_bytes()
         (bundles / place / SIGNED).write_bytes(envelope.compose(content, "k", b"s"))

@@ -69,9 +69,10 @@ def test_another_error_is_told_and_nothing_has_changed(
     bundles: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: OldLibrary(number))
-    with pytest.raises(HostError) as caught, stage(bundles) as staging:  # noqa: PT012
+    with stage(bundles) as staging:
         (staging.path / "x").write_text("new")
-        staging.publish()
+        with pytest.raises(HostError) as caught:
+            staging.publish()
     assert caught.value.finding == "bundles-not-writable"
     assert os.strerror(number) in caught.value.message
     assert "make room" not in caught.value.hint
