@@ -114,11 +114,16 @@ def test_whoever_waits_for_a_late_snapshot_finds_it_taken(monkeypatch: pytest.Mo
         """A thread that gets no turn before it is waited for."""
 
         def __init__(self, work: Callable[[], None], name: str) -> None:
-            self.wait = work
+            self._work = work
 
         def start(self) -> None:
             """Not yet."""
 
+        def wait(self) -> None:
+            waits.append(len(taken))
+            self._work()
+
+    waits: list[int] = []
     taken: list[Fingerprint] = []
 
     def take() -> Fingerprint:
@@ -134,6 +139,7 @@ def test_whoever_waits_for_a_late_snapshot_finds_it_taken(monkeypatch: pytest.Mo
     late.start()
     assert late.result() is taken[1]
     assert len(taken) == 2
+    assert waits == [0, 1]
 
 
 def test_a_late_snapshot_that_was_not_begun_is_taken_when_it_is_asked_for() -> None:
