@@ -124,7 +124,7 @@ def kill_once_running(number: int, *argv: str) -> None:
 
 
 class Driver:
-    """Steps in a process of their own."""
+    """Does steps with the engine under test, each in a process of its own, as `rbuild` is one."""
 
     def __init__(self, backend: str, environment: Mapping[str, str], directory: Path) -> None:
         self._backend = backend
@@ -144,7 +144,7 @@ class Driver:
         environment: Mapping[str, str] | None = None,
         terminal: int | None = None,
     ) -> subprocess.Popen[bytes]:
-        """Start it, with pipes, or with the terminal `terminal` as its controlling one."""
+        """Start a step's process, with pipes, or with `terminal` as its controlling terminal."""
         argv = self.argv(step, stdio)
         if terminal is not None:
             argv = ["setsid", "--ctty", *argv]
@@ -169,13 +169,13 @@ class Driver:
         given: bytes = b"",
         environment: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[bytes]:
-        """Run it to its end with that standard input."""
+        """Do a step to its end; `given` is the standard input of its process."""
         process = self.start(step, stdio, environment)
         stdout, stderr = process.communicate(given, timeout=PATIENCE)
         return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
     def close(self) -> None:
-        """End what is still running."""
+        """End the processes that still run."""
         for process in self._started:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
@@ -203,7 +203,7 @@ class Screen:
         os.write(self._master, keys)
 
     def read_until(self, pattern: bytes) -> re.Match[bytes]:
-        """Wait until that is on the screen."""
+        """Wait until what the pattern finds is on the screen."""
         deadline = time.monotonic() + PATIENCE
         while (found := re.search(pattern, self.shown)) is None:
             if not select.select([self._master], [], [], max(deadline - time.monotonic(), 0))[0]:
@@ -216,10 +216,10 @@ class Screen:
         os.close(self.terminal)
 
 
-def ending(
+def run_on_terminal(
     driver: Driver, screen: Screen, command: tuple[str, ...], **environment: str
 ) -> tuple[int, str]:
-    """The status of a container on a terminal, and what the engine said of its end."""
+    """Run a command in a container on a terminal; its status, and the engine's words about it."""
     step = RunContainer(BASE, command, interactive=True, tty=True)
     asked = {"RBUILD_TEST_SHOWS_WORDS": "1", **environment}
     running = driver.start(step, Stdio.TERMINAL, asked, terminal=screen.terminal)

@@ -216,7 +216,7 @@ def engine(backend_name: str, backend: Backend, settings: EngineSettings) -> Ite
 
 @pytest.fixture(scope="session")
 def base_image(engine: Engine, storage: Path) -> Image:
-    """BASE in the storage of the engine under test."""
+    """The image BASE, imported into the storage of the engine under test."""
     archive = storage / "base.tar"
     try:
         write_base_root(archive)

@@ -68,7 +68,7 @@ def build(engine: Engine, base_image: Image) -> Build:
 
 @pytest.fixture(scope="session")
 def project_image(build: Build, storage: Path) -> Image:
-    """PROJECT."""
+    """The image that PROJECT describes, built by the engine under test."""
     context = storage / "project"
     context.mkdir()
     (context / "Dockerfile").write_text(PROJECT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rootless_build.testing.cases import Driver, Screen, ending, sh
+from rootless_build.testing.cases import Driver, Screen, run_on_terminal, sh
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,6 @@ def test_a_chroot_on_a_terminal_ends_as_a_container_does(
     driver: Driver, screen: Screen, command: tuple[str, ...], status: int, words: str
 ) -> None:
     """buildah 1.28.2 shows there on the terminal what else is on its standard error."""
-    ended, said = ending(driver, screen, command, BUILDAH_ISOLATION="chroot")
+    ended, said = run_on_terminal(driver, screen, command, BUILDAH_ISOLATION="chroot")
     assert ended == status
     assert words in said if words else not said

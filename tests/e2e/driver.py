@@ -36,7 +36,7 @@ class Screen:
         self.close()
 
     def close(self) -> None:
-        """As when a window is closed."""
+        """Close the terminal, as when its window is closed."""
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1

@@ -197,7 +197,7 @@ def from_image(rbuild: Rbuild, image: str) -> Iterator[str]:
 
 @pytest.mark.in_ci("podman", "docker")
 def test_all_images_of_a_project_go_in_one_call(project: Rbuild) -> None:
-    """Those of single instructions and of other stages included."""
+    """Images of single instructions and of other stages go, too."""
     before = ids(project)
     built(project)
     edit(project)
@@ -535,7 +535,7 @@ def test_what_a_run_elsewhere_uses_stays(project: Rbuild, tmp_path: Path) -> Non
 def test_what_only_a_label_tells_is_listed_and_goes_when_told(
     project: Rbuild, tmp_path: Path
 ) -> None:
-    """As version 0.1.0 left it: without a record."""
+    """An image as version 0.1.0 left it: without a record."""
     before = ids(project)
     built(project)
     records = Path(project.environment["XDG_STATE_HOME"]) / "rbuild" / "images"

@@ -78,7 +78,7 @@ def _first_inside(rbuild: int, storage: str) -> list[int]:
 
 
 def _everything(rbuild: int, storage: str) -> list[int]:
-    """As when the machine stops."""
+    """All processes of a run, the container's too, as when the machine stops."""
     return [
         rbuild,
         *(

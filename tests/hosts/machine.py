@@ -177,7 +177,7 @@ def _owner(path: Path) -> int | None:
 
 
 def accounts() -> list[str]:
-    """Those of this process."""
+    """The names of the accounts that this process made."""
     own = f"{_PREFIX}{os.getpid()}-"
     return [entry.pw_name for entry in pwd.getpwall() if entry.pw_name.startswith(own)]
 

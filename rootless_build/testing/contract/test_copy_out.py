@@ -22,7 +22,9 @@ BUNDLES = """
 """
 
 
-def copied(engine: Engine, image: Image, step: RunContainer, path: str, destination: Path) -> bool:
+def run_and_copy(
+    engine: Engine, image: Image, step: RunContainer, path: str, destination: Path
+) -> bool:
     with engine.container(step, image) as container:
         container.run(Recorder().reporter, Stdio.CLOSED)
         return container.copy_out(path, destination)
@@ -34,7 +36,7 @@ def test_a_directory_comes_out_as_it_is(
 ) -> None:
     mounts = (VolumeMount("/src/bundles"),) if anonymous else ()
     step = RunContainer(BASE, sh(BUNDLES), mounts=mounts)
-    assert copied(engine, base_image, step, "/src/bundles", tmp_path)
+    assert run_and_copy(engine, base_image, step, "/src/bundles", tmp_path)
     binary = tmp_path / "1.0/binary"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1.0", "latest"]
     assert sorted(path.name for path in binary.iterdir()) == sorted(
@@ -55,7 +57,7 @@ def test_a_path_is_taken_from_the_working_directory(
     engine: Engine, base_image: Image, tmp_path: Path
 ) -> None:
     step = RunContainer(BASE, sh("mkdir -p out && echo x > out/file"), working_directory="/a dir")
-    assert copied(engine, base_image, step, "out", tmp_path)
+    assert run_and_copy(engine, base_image, step, "out", tmp_path)
     assert (tmp_path / "file").read_text() == "x\n"
 
 
@@ -63,7 +65,7 @@ def test_a_container_that_failed_can_be_copied_from(
     engine: Engine, base_image: Image, tmp_path: Path
 ) -> None:
     step = RunContainer(BASE, sh("mkdir /out && echo x > /out/file; exit 7"))
-    assert copied(engine, base_image, step, "/out", tmp_path)
+    assert run_and_copy(engine, base_image, step, "/out", tmp_path)
     assert (tmp_path / "file").exists()
 
 
@@ -71,12 +73,12 @@ def test_a_container_that_failed_can_be_copied_from(
 def test_what_is_no_directory_is_not_copied(
     engine: Engine, base_image: Image, tmp_path: Path, path: str
 ) -> None:
-    assert not copied(engine, base_image, RunContainer(BASE, ("true",)), path, tmp_path)
+    assert not run_and_copy(engine, base_image, RunContainer(BASE, ("true",)), path, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_empty_directory_is_one(engine: Engine, base_image: Image, tmp_path: Path) -> None:
-    assert copied(engine, base_image, RunContainer(BASE, sh("mkdir /out")), "/out", tmp_path)
+    assert run_and_copy(engine, base_image, RunContainer(BASE, sh("mkdir /out")), "/out", tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -84,5 +86,5 @@ def test_a_link_to_a_directory_is_followed(
     engine: Engine, base_image: Image, tmp_path: Path
 ) -> None:
     step = RunContainer(BASE, sh("mkdir /real && echo x > /real/file && ln -s real /out"))
-    assert copied(engine, base_image, step, "/out", tmp_path)
+    assert run_and_copy(engine, base_image, step, "/out", tmp_path)
     assert (tmp_path / "file").exists()

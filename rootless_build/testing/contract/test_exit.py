@@ -10,7 +10,15 @@ import pytest
 from rootless_build.backend.api import Exit
 from rootless_build.model.plan import RunContainer
 from rootless_build.testing.base_root import BASE
-from rootless_build.testing.cases import Driver, Run, Screen, ending, kill_once_running, sh, shell
+from rootless_build.testing.cases import (
+    Driver,
+    Run,
+    Screen,
+    kill_once_running,
+    run_on_terminal,
+    sh,
+    shell,
+)
 from rootless_build.testing.recorder import Recorder
 
 
@@ -41,7 +49,7 @@ def test_a_command_that_cannot_be_executed(run: Run, command: str) -> None:
 def test_a_scripts_own_status_on_a_terminal_is_no_failure_to_start(
     driver: Driver, screen: Screen, status: int
 ) -> None:
-    assert ending(driver, screen, sh(f"exit {status}")) == (status, "")
+    assert run_on_terminal(driver, screen, sh(f"exit {status}")) == (status, "")
 
 
 @pytest.mark.parametrize(
@@ -50,7 +58,7 @@ def test_a_scripts_own_status_on_a_terminal_is_no_failure_to_start(
 def test_a_command_that_cannot_be_started_on_a_terminal_is_told_in_the_engines_words(
     driver: Driver, screen: Screen, command: str, status: int
 ) -> None:
-    ended, words = ending(driver, screen, (command,))
+    ended, words = run_on_terminal(driver, screen, (command,))
     assert ended == status
     assert command in words
 

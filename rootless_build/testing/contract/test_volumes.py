@@ -25,7 +25,7 @@ def volume(engine: Engine) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def volume_image(build: Build, project_image: Image, storage: Path) -> Image:
-    """PROJECT with a VOLUME that has something in it."""
+    """An image as PROJECT, with a VOLUME that has something in it."""
     context = storage / "volume-image"
     context.mkdir()
     text = "FROM localhost/rbuild-test-project\nENTRYPOINT []\nVOLUME /data\n"

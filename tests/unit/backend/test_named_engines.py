@@ -168,7 +168,7 @@ def test_an_engine_elsewhere_that_answers_is_taken(
 def test_a_socket_of_this_host_is_no_wish_for_docker(
     engines: Pretended, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """It may be rootless docker's, or podman's own."""
+    """The socket of this host may be rootless docker's, or podman's own."""
     with listening(b"HTTP/1.0 200 OK\r\n\r\nOK") as path:
         monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
         name, reason = chosen(tmp_path)

@@ -224,7 +224,7 @@ OF_ITS_SHELL = [
 ]
 
 
-def filled(directory: Path) -> None:
+def fill(directory: Path) -> None:
     """Files that words are made of."""
     (directory / "sub").mkdir()
     for name, text in (
@@ -255,7 +255,7 @@ def of_words(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Step], list
     place = tmp_path_factory.mktemp("words")
     project = MakeProject(place / "project")
     project.directory.mkdir()
-    filled(project.directory)
+    fill(project.directory)
     project.write("all:\n" + "".join(f"    {RUN} {words}\n" for words in WORDS))
     made, wanted = both(project, place)
     assert (made[1], len(made[0])) == (wanted[1], len(WORDS))
@@ -319,7 +319,7 @@ def test_words_are_what_the_shell_makes_of_them(
 def test_recipes_are_what_make_makes_of_them(
     project: MakeProject, tmp_path: Path, recipe: str
 ) -> None:
-    filled(project.directory)
+    fill(project.directory)
     tagged = "docker pull t:1\n    " if "docker tag" in recipe else ""
     commit = "git -c user.name=a -c user.email=a@b commit -qm x --allow-empty"
     project.write(f"COMMIT = {commit}\nexport EXPORTED = a  b\nall:\n    {tagged}{recipe}\n")
@@ -339,7 +339,7 @@ def test_recipes_are_what_make_makes_of_them(
     ],
 )
 def test_the_shell_is_the_recipes(project: MakeProject, tmp_path: Path, settings: str) -> None:
-    filled(project.directory)
+    fill(project.directory)
     lines = "".join(f"    -{RUN} {words}\n" for words in OF_ITS_SHELL)
     project.write(f"{settings}\nall:\n{lines}")
     made, wanted = both(project, tmp_path, goes_on=True)
@@ -365,7 +365,7 @@ def test_the_shell_is_the_recipes(project: MakeProject, tmp_path: Path, settings
 def test_files_of_the_command_line_are_read_in_their_turn(
     project: MakeProject, tmp_path: Path, recipe: str
 ) -> None:
-    filled(project.directory)
+    fill(project.directory)
     (project.directory / "env").write_text("A=1\n")
     (project.directory / "other").write_text("C=4\n")
     for name in ("docker-bake.hcl", "bake.hcl"):
@@ -440,7 +440,7 @@ def test_a_command_that_does_something_is_run_once(
     project: MakeProject, tmp_path: Path, words: str, times: int
 ) -> None:
     """What only looks may be asked before too: whether the containers have to be run at all."""
-    filled(project.directory)
+    fill(project.directory)
     count = project.directory / "count"
     count.write_text("#!/bin/sh\necho x >> log\n")
     count.chmod(0o755)
