@@ -118,6 +118,15 @@ def on_base(*lines: str, head: str = "") -> str:
     return "\n".join([*head.splitlines(), f"FROM {BASE}", *lines]) + "\n"
 
 
+def seen(*lines: str, head: str = "") -> str:
+    """A containerfile: what instructions on busybox leave below /o, which is there for them.
+
+    A RUN leaves its own marks in an image, so that none is in the stage that is recorded.
+    """
+    made = on_base(*lines, head=head).replace(f"FROM {BASE}", f"FROM {BASE} AS made\nRUN mkdir /o")
+    return f"{made}FROM scratch\nCOPY --from=made /o/ /\n"
+
+
 def digest(case: Case) -> str:
     """Of all that the case says but its name: a recording holds for what it was made of."""
     text = json.dumps(_plain(dataclasses.replace(case, name="")), sort_keys=True)

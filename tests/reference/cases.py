@@ -7,8 +7,18 @@ from typing import Final
 
 from tests.reference.add_cases import ADD
 from tests.reference.case import Case
+from tests.reference.configuration_cases import CONFIGURATIONS
 from tests.reference.copy_cases import COPY
+from tests.reference.flag_cases import FLAGS
 from tests.reference.ignore_cases import IGNORE
+from tests.reference.stage_cases import OTHERS
 
-FAMILIES: Final[Mapping[str, tuple[Case, ...]]] = {"copy": COPY, "add": ADD, "ignore": IGNORE}
+FAMILIES: Final[Mapping[str, tuple[Case, ...]]] = {
+    "copy": COPY,
+    "flags": FLAGS,
+    "stages": OTHERS,
+    "add": ADD,
+    "configuration": CONFIGURATIONS,
+    "ignore": IGNORE,
+}
 CASES: Final = tuple(case for family in FAMILIES.values() for case in family)

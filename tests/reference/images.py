@@ -67,8 +67,8 @@ def read_image(file: Path) -> Image:
         for layer in layers:
             _apply(nodes, layer)
     said = cast("dict[str, Any]", config.get("config") or {})
-    digests = cast("dict[str, list[str]]", config["rootfs"])["diff_ids"]
-    return Image(_rows(nodes), _configuration(said), tuple(digests))
+    digests = cast("dict[str, list[str] | None]", config["rootfs"]).get("diff_ids")
+    return Image(_rows(nodes), _configuration(said), tuple(digests or ()))
 
 
 def is_made_of(image: Image, base: Image) -> bool:
@@ -81,12 +81,12 @@ def _parts(archive: tarfile.TarFile) -> tuple[dict[str, object], Iterator[bytes]
     if "manifest.json" in names:
         (manifest,) = json.loads(_read(archive, "manifest.json"))
         return json.loads(_read(archive, manifest["Config"])), (
-            _read(archive, name) for name in manifest["Layers"]
+            _read(archive, name) for name in manifest["Layers"] or ()
         )
     (index,) = json.loads(_read(archive, "index.json"))["manifests"]
     manifest = json.loads(_read(archive, _blob(index)))
     return json.loads(_read(archive, _blob(manifest["config"]))), (
-        _read(archive, _blob(layer)) for layer in manifest["layers"]
+        _read(archive, _blob(layer)) for layer in manifest["layers"] or ()
     )
 
 

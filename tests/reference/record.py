@@ -37,6 +37,7 @@ class Reference:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._base = Image({}, {}, ())
+        self._began = time.time()
 
     def version(self) -> str:
         """Docker's."""
@@ -52,13 +53,13 @@ class Reference:
         """Make the tests' base image; it is what trees are held against."""
         archive = self._root / "tmp" / "base.tar"
         write_base_root(archive)
-        self._docker("import", "/tmp/base.tar", BASE)
+        # The command that `Engine.import_root` gives an image.
+        self._docker("import", '--change=CMD ["bash"]', "/tmp/base.tar", BASE)
         case = Case("", on_base())
         self._base = self._image(case) or self._base
 
     def record(self, case: Case) -> Recording:
         """What comes of a case."""
-        began = time.time()
         made = self._build(case)
         if made.returncode:
             line = _LINE.search(made.stderr)
@@ -67,7 +68,7 @@ class Reference:
                 raise SystemExit(f"{case.name}: {made.stderr}")
             print(f"{case.name}: {made.stderr.strip().splitlines()[-1]}")
             return {"input": digest(case), "refused": int(line[1]) if line else 0}
-        recorded = recordings.made(self._read(), self._base, began)
+        recorded = recordings.made(self._read(), self._base, self._began)
         return {"input": digest(case), **recorded}
 
     def _image(self, case: Case) -> Image | None:
@@ -80,6 +81,9 @@ class Reference:
         return read_image(self._inside(_PLACE) / "image.tar")
 
     def _build(self, case: Case) -> subprocess.CompletedProcess[str]:
+        # What is left of another case would be found again: a layer whose files differ in their
+        # times alone, and files of a context that have the size and the time of others.
+        self._docker("buildx", "prune", "--all", "--force")
         place = self._inside(_PLACE)
         shutil.rmtree(place, ignore_errors=True)
         write_context(place / "context", case.files())

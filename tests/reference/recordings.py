@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, TypedDict
 
+from tests.reference.case import TIME
 from tests.reference.images import Configuration, Image, Row, Tree, is_made_of
 
 DIRECTORY: Final = Path(__file__).parent.parent / "data" / "reference"
 NOW: Final = "now"
 """The time of an entry that got the time of the build."""
 GONE: Final[Row] = {"type": "gone"}
+_USUAL: Final[Row] = {"owner": "0:0", "mtime": TIME // 10**9}
+_MODES: Final = {"dir": "755", "file": "644"}
+"""What a row in a file says nothing of is so."""
 
 
 class Recording(TypedDict, total=False):
@@ -42,6 +46,9 @@ def read(family: str) -> Table:
         table: Table = json.loads((DIRECTORY / f"{family}.json").read_text())
     except FileNotFoundError:
         return {"docker": "", "buildkit": "", "cases": {}}
+    for case in table["cases"].values():
+        if "tree" in case:
+            case["tree"] = {name: _whole(row) for name, row in case["tree"].items()}
     return table
 
 
@@ -65,7 +72,7 @@ def _case(case: Recording) -> str:
     if "refused" in case:
         return f'{head}, "refused": {case["refused"]}}}'
     rows = ",\n".join(
-        f"   {json.dumps(name)}: {json.dumps(row)}" for name, row in case["tree"].items()
+        f"   {json.dumps(name)}: {json.dumps(_short(row))}" for name, row in case["tree"].items()
     )
     configuration = json.dumps(case["configuration"])
     return (
@@ -126,6 +133,23 @@ def _trees(wanted: Tree, found: Tree) -> Iterator[str]:
             there = {**there, "mtime": NOW}
         if expected != there:
             yield f"{name!r} is {there}, and should be {expected}"
+
+
+def _usual(row: Row) -> Row:
+    kind = str(row.get("type", "file"))
+    if "same" in row or kind == GONE["type"]:
+        return {}
+    usual = {**_USUAL, "type": "file"}
+    return {**usual, "mode": _MODES[kind]} if kind in _MODES else usual
+
+
+def _short(row: Row) -> Row:
+    usual = _usual(row)
+    return {key: value for key, value in row.items() if usual.get(key) != value}
+
+
+def _whole(row: Row) -> Row:
+    return {**_usual(row), **row}
 
 
 def _timeless(row: Row, began: float) -> Row:
