@@ -140,11 +140,6 @@ SOURCES: Final = (
     Case("source: a long name", scratch(f"COPY d /{'o' * 120}/"), {f"d/{'x' * 200}": "1"}),
     Case("source: an empty directory", scratch("COPY d /o/"), {"d": Directory(0o700)}),
     Case("source: empty directories", scratch("COPY d /o/"), {"d/a/b": Directory(0o711)}),
-    Case(
-        "source: a whiteout's name",
-        on_base("COPY d /home/"),
-        {"d/.wh.tester": "1"},
-    ),
 )
 
 _PLACES: Final[Context] = {

@@ -149,7 +149,10 @@ def _short(row: Row) -> Row:
 
 
 def _whole(row: Row) -> Row:
-    return {**_usual(row), **row}
+    whole = {**_usual(row), **row}
+    # In the order in which images are read: a table that is written again does not change.
+    first: Row = {key: whole[key] for key in ("type", "mode", "owner", "mtime") if key in whole}
+    return {**first, **whole}
 
 
 def _timeless(row: Row, began: float) -> Row:
