@@ -23,6 +23,7 @@ from tests.reference.case import Case, digest, on_base
 from tests.reference.cases import FAMILIES
 from tests.reference.contexts import write_context
 from tests.reference.images import Image, read_image
+from tests.reference.random_cases import FAMILY, RANDOM
 from tests.reference.recordings import Recording
 
 _PLACE: Final = "/tmp/case"
@@ -130,7 +131,7 @@ def main() -> None:
     reference = Reference(Path(os.environ["RBUILD_REFERENCE_ROOT"]))
     reference.import_base()
     docker, buildkit = reference.version(), reference.buildkit()
-    for family, cases in FAMILIES.items():
+    for family, cases in (*FAMILIES.items(), (FAMILY, RANDOM)):
         known = recordings.read(family)
         # One table is of one version.
         same = (known["docker"], known["buildkit"]) == (docker, buildkit)
