@@ -90,7 +90,11 @@ def test_an_owner_that_is_given_is_that_of_all_and_a_mode_is_not(tmp_path: Path)
     assert {(e.uid, e.gid, e.mode) for e in made.values()} == {(3, 3, 0o755), (3, 3, 0o750)}
 
 
-@pytest.mark.parametrize("data", [b"", b"text", gzip.compress(b"text"), bytes(10240)])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"text", gzip.compress(b"text"), bytes(10240)],
+    ids=["empty", "text", "compressed text", "the end alone"],
+)
 def test_what_is_no_archive_is_added_as_it_is(tmp_path: Path, data: bytes) -> None:
     made = added(tmp_path, data, "/x/")
     assert made["x/a"].content == data
@@ -157,6 +161,7 @@ def test_an_archive_replaces_files_and_joins_directories(tmp_path: Path) -> None
         archive(info("f", tarfile.CONTTYPE)),
         archive(info("f"), info("f/g")),
     ],
+    ids=["cut", "no header", "cut when compressed", "a link", "a type", "below a file"],
 )
 def test_a_broken_archive_is_refused(tmp_path: Path, data: bytes) -> None:
     made = answered(tmp_path / "out", [adding(tmp_path, data)])
