@@ -38,6 +38,7 @@ from rootless_build.images.layers.request import (
     Source,
     WorkingDirectory,
 )
+from rootless_build.images.layers.sent import sent_patterns
 from rootless_build.images.layers.sources import HostTree, in_seconds
 from rootless_build.images.layers.tar import Writer
 from rootless_build.model.structs import replace
@@ -194,12 +195,28 @@ class Maker:
 
     def _opened(self, source: Directory | ImageFiles) -> HostTree:
         if isinstance(source, Directory):
-            ignored, modified = _ignored(source.ignored), in_seconds(source.modified)
-            return HostTree(source.root, self._time, ignored=ignored, modified=modified)
+            return HostTree(
+                source.root,
+                self._time,
+                ignored=_ignored(source.ignored),
+                sent=self._sent(source),
+                modified=in_seconds(source.modified),
+            )
         # `scratch` has no directory, and nothing to copy.
         if not source.layers:
             raise RefusedError(f"{source.path} is not there")
         return HostTree(self._merged(source.layers), self._time, owned=True)
+
+    def _sent(self, source: Directory) -> Patterns | None:
+        if not source.sent:
+            return None
+        lines = sent_patterns(self._tree(Directory(source.root, "")), source.sent)
+        try:
+            made = Patterns(lines)
+        except PatternError:
+            return None  # it is said of the source that has it
+        unread = any(pattern.problem for pattern in made.patterns)
+        return made if made and not unread else None
 
 
 def _ignored(lines: tuple[str, ...]) -> Patterns:

@@ -22,13 +22,16 @@ class Directory(msgspec.Struct, frozen=True, tag=True):
     a checkout of git. Its files become root's.
 
     `ignored` are the lines of its ignore file, as `patterns.ignore_lines` gives them. `modified` is
-    the time of all files, in seconds, where those in the directory mean nothing.
+    the time of all files, in seconds, where those in the directory mean nothing. `sent` are the
+    paths, as they are written, of all sources and bind mounts that a build has from this directory:
+    BuildKit knows no other files of it. Without any it has all of them.
     """
 
     root: Path
     path: str
     ignored: tuple[str, ...] = ()
     modified: int | None = None
+    sent: tuple[str, ...] = ()
 
 
 class ImageFiles(msgspec.Struct, frozen=True, tag=True):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Final, Protocol
@@ -17,6 +18,7 @@ from rootless_build.images.layers.contents import HostFile
 from rootless_build.images.layers.nodes import SECOND, Node, of_status
 from rootless_build.images.layers.problems import RefusedError
 
+_SPECIAL: Final = re.compile(r"[*?\[\]\\^]")
 _ABSENT: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 
@@ -38,7 +40,8 @@ class HostTree:
     """A directory of the host; `owned`: its files keep their owners, else they are root's.
 
     `modified` is the time of all files, in nanoseconds; None for their own. The tree itself has
-    always `time`: that of a context, or of an image's root, is another on each host.
+    always `time`: that of a context, or of an image's root, is another on each host. `sent` means
+    what is there at all, None everything, and `ignored` what of that is not.
     """
 
     def __init__(
@@ -47,12 +50,14 @@ class HostTree:
         time: int,
         *,
         ignored: Patterns | None = None,
+        sent: Patterns | None = None,
         owned: bool = False,
         modified: int | None = None,
     ) -> None:
         self._root = root
         self._time = time
         self._ignored = ignored or None
+        self._sent = sent
         self._owned = owned
         self._modified = modified
         self._descent = Descent(root)
@@ -93,7 +98,7 @@ class HostTree:
         """What is in a directory, by name. Raises OSError."""
         with os.scandir(self.directory(path)) as entries:
             seen = sorted((e.name, e.stat(follow_symlinks=False)) for e in entries)
-        if self._ignored is not None:
+        if self._ignored is not None or self._sent is not None:
             start = f"{path}/" if path else ""
             seen = [one for one in seen if self._visible(start + one[0], one[1].st_mode)]
         return [(name, self._made(path, name, status)) for name, status in seen]
@@ -117,22 +122,30 @@ class HostTree:
         return node
 
     def _visible(self, path: str, mode: int) -> bool:
-        """Whether the tree has it for us: what is ignored, with nothing in it that is not, it has
-        not.
-        """
-        if self._ignored is None or not self._ignores(path):
-            return True
-        return stat.S_ISDIR(mode) and self._ignored.exceptions and self._holds_any(path)
+        """Whether the tree has it for us, or is it a directory in which it has something."""
+        return self._is_meant(path) or (
+            stat.S_ISDIR(mode) and self._may_hold(path) and self._holds_any(path)
+        )
 
-    def _ignores(self, path: str) -> bool:
-        assert self._ignored is not None  # asked only then
+    def _is_meant(self, path: str) -> bool:
         try:
-            return self._ignored.match(path)
+            if self._sent is not None and not self._sent.match(path):
+                return False
+            return self._ignored is None or not self._ignored.match(path)
         except PatternError as error:
             raise RefusedError(f"the ignore file: {error}") from error
 
+    def _may_hold(self, directory: str) -> bool:
+        """Whether it is worth a look what is in a directory that is not meant itself."""
+        ignored = self._ignored
+        if ignored is not None and not ignored.exceptions and ignored.match(directory):
+            return False
+        return self._sent is None or any(
+            _reaches(pattern.text, directory) for pattern in self._sent.patterns
+        )
+
     def _holds_any(self, top: str) -> bool:
-        """Whether something below an ignored directory is not ignored."""
+        """Whether something below a directory that is not meant is."""
         known = self._holds.get(top)
         if known is None:
             known = self._holds[top] = self._look_below(top)
@@ -146,11 +159,20 @@ class HostTree:
                 with os.scandir(self.directory(path)) as entries:
                     found = [(f"{path}/{e.name}", e.is_dir(follow_symlinks=False)) for e in entries]
             except PermissionError:
-                continue  # as with BuildKit, where the directory itself is ignored
-            if not all(self._ignores(below) for below, _ in found):
+                continue  # as with BuildKit, where the directory itself is not meant
+            if any(self._is_meant(below) for below, _ in found):
                 return True
-            pending += [below for below, is_directory in found if is_directory]
+            pending += [
+                below for below, is_directory in found if is_directory and self._may_hold(below)
+            ]
         return False
+
+
+def _reaches(pattern: str, directory: str) -> bool:
+    """Whether a pattern may mean something below a directory, as far as it has no wildcards."""
+    plain = _SPECIAL.split(pattern, maxsplit=1)[0]
+    start = plain if plain == pattern else plain.rpartition("/")[0]
+    return not start or f"{start}/".startswith(f"{directory}/") or directory.startswith(f"{start}/")
 
 
 def in_seconds(time: int | None) -> int | None:

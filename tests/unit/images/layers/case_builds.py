@@ -34,6 +34,7 @@ from rootless_build.images.layers.request import (
     WorkingDirectory,
 )
 from rootless_build.model.errors import ContainerfileError
+from rootless_build.model.structs import replace
 from rootless_build.testing.base_root import BASE
 from tests.reference.case import Case, Context, File
 from tests.reference.contexts import write_context
@@ -106,6 +107,7 @@ class CaseBuild:
             write_context(self._place / "more" / name, more)
         if self._base is not None:
             _extract(self._base, self._place / "base")
+        self._tell_what_is_sent()
         layers = self._layers(len(self._stages) - 1, maker)
         if self._stages[-1].on_base and self._base is not None:
             layers.insert(0, self._base)
@@ -251,13 +253,33 @@ class CaseBuild:
 
     # --- the build ------------------------------------------------------------------------------
 
+    def _tell_what_is_sent(self) -> None:
+        """Of each context what the stages name that are needed."""
+        named: dict[Path, list[str]] = {}
+        needed, seen = [len(self._stages) - 1], set[int]()
+        while needed:
+            number = needed.pop()
+            if number in seen:
+                continue
+            seen.add(number)
+            for source in self._sources(number):
+                if isinstance(source, Directory):
+                    named.setdefault(source.root, []).append(source.path)
+                elif isinstance(source, ImageFiles) and source.layers[0].name != "base":
+                    needed.append(int(source.layers[0].name.removeprefix("stage")))
+        for stage in self._stages:
+            stage.operations = [(line, _sent(made, named)) for line, made in stage.operations]
+
+    def _sources(self, number: int) -> Iterator[Source]:
+        for _, operation in self._stages[number].operations:
+            if isinstance(operation, Copying):
+                yield from operation.sources
+
     def _layers(self, number: int, maker: LayerMaker) -> list[Path]:
         stage = self._stages[number]
-        for _, operation in stage.operations:
-            if isinstance(operation, Copying):
-                for source in operation.sources:
-                    if isinstance(source, ImageFiles):
-                        self._unpack(source.layers[0], maker)
+        for source in self._sources(number):
+            if isinstance(source, ImageFiles):
+                self._unpack(source.layers[0], maker)
         output = self._place / f"layers{number}"
         output.mkdir()
         operations = tuple(operation for _, operation in stage.operations)
@@ -276,6 +298,18 @@ class CaseBuild:
             _extract(self._base, root)
         for layer in self._layers(number, maker):
             _extract(layer, root)
+
+
+def _sent(operation: Operation, named: dict[Path, list[str]]) -> Operation:
+    if not isinstance(operation, Copying):
+        return operation
+    sources = (
+        replace(source, sent=tuple(named.get(source.root, ())))
+        if isinstance(source, Directory)
+        else source
+        for source in operation.sources
+    )
+    return replace(operation, sources=tuple(sources))
 
 
 def _extract(layer: Path, root: Path) -> None:

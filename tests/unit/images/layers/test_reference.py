@@ -36,7 +36,6 @@ EXPLAINED: Final = {
     "VOLUME: of a directory": SAME_SIZE_AND_TIME,
     "times before 1970 and a second's half": "docker cuts it to the second before",
     "source: bytes that are no text": "BuildKit can't send such names",
-    "source: a link in the path": "BuildKit follows a link once for all sources of a COPY",
 }
 """Cases that come out otherwise on purpose, and why."""
 OF_THE_DRIVER: Final = frozenset(
