@@ -121,11 +121,12 @@ class _Level(Struct):
     above: _Level | None = None
 
 
-def _check_way(level: _Level) -> None:
-    """BuildKit looks for what it copies, be it meant or not, in the image first."""
+def _is_blocked(level: _Level) -> bool:
+    """Whether a file of the image is in the way: BuildKit looks there for all that is in the
+    directory, be it meant or not.
+    """
     present = level.present
-    if present is not None and not (present.is_directory or present.is_link):
-        raise RefusedError(f"{level.name} is not a directory")
+    return present is not None and not (present.is_directory or present.is_link)
 
 
 class _Copying:
@@ -146,8 +147,8 @@ class _Copying:
         while pending:
             level = pending.pop()
             entries = self._tree.list(level.path)
-            if entries:
-                _check_way(level)
+            if entries and _is_blocked(level):
+                raise RefusedError(f"{level.name} is not a directory")
             for name, node in entries:
                 below = f"{level.below_top}/{name}" if level.below_top else name
                 included = self._is_included(below)
@@ -156,7 +157,7 @@ class _Copying:
                     deeper = self._deeper(level, name, node, below)
                     if included:
                         self._enter(deeper)
-                    if included or self._may_hold(below):
+                    if included or self._may_hold(below) or _is_blocked(deeper):
                         pending.append(deeper)
                 elif included:
                     self._file(level, name, node)

@@ -316,5 +316,7 @@ def test_a_file_on_the_way_of_what_is_not_meant_ends_the_copying(
     base = tmp_path / "base"
     base.mkdir()
     (base / "e").touch()
-    made = answered(tmp_path / "out", [copying(context, "f*", "/", parents=True)], (base,))
+    made = answered(tmp_path / "one", [copying(context, "f*", "/", parents=True)], (base,))
+    assert isinstance(made, Refused)
+    made = answered(tmp_path / "two", [copying(context, ".", "/", exclude=("e",))], (base,))
     assert isinstance(made, Refused)
