@@ -43,7 +43,6 @@ from rootless_build.images.layers.sources import HostTree, in_seconds
 from rootless_build.images.layers.tar import Writer
 from rootless_build.model.structs import replace
 
-_WHITEOUT: Final = ".wh."
 _UNSENT: Final = re.compile(r"[\r\0]")
 """What no client can send in a pattern."""
 
@@ -106,8 +105,6 @@ class Maker:
         first: dict[int, str] = {}
         with Writer(os.open(path, flags, 0o600)) as archive:
             for name, node in image.changes():
-                if name.rpartition("/")[2].startswith(_WHITEOUT):
-                    raise RefusedError(f"{name}: a layer takes such a name for a removed file")
                 known = first.setdefault(id(node), name) if node.inode else name
                 if known == name:
                     archive.add(name, node)

@@ -320,10 +320,3 @@ def test_a_file_on_the_way_of_what_is_not_meant_ends_the_copying(
     assert isinstance(made, Refused)
     made = answered(tmp_path / "two", [copying(context, ".", "/", exclude=("e",))], (base,))
     assert isinstance(made, Refused)
-
-
-def test_a_name_that_would_remove_another_file_is_refused(context: Path, tmp_path: Path) -> None:
-    (context / "d" / ".wh.f").touch()
-    made = answered(tmp_path / "out", [copying(context, "d", "/x")])
-    assert isinstance(made, Refused)
-    assert "x/.wh.f" in made.message
