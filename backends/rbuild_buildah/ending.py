@@ -13,7 +13,7 @@ status is buildah's own, but 1 stands for a signal and for a command that could 
 
 In a chroot on a terminal all but the last two lines come on the terminal itself; there the second
 half of a failed start, `process exited with error: exec: not started`, is lost about once in 30
-times on a loaded machine.
+times on a loaded machine, and all that stands there less often: then the status is 1.
 
 They follow what the command wrote last, on the same line if that had no newline.
 """

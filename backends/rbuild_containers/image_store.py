@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,6 +47,19 @@ class OverlayStore:
         if digests is None or known != digests or not all(map(self._is_whole, layers)):
             return None
         return ImageContent(blob, tuple(self._place(row) / "diff" for row in layers))
+
+    def has_layers(self, digests: Sequence[str]) -> bool:
+        """Whether layers of these digests are in storage upon each other."""
+        rows = tuple(self._storage.rows("layers"))
+        tops = {""}
+        for digest in digests:
+            tops = {
+                str(row["id"])
+                for row in rows
+                if row.get("diff-digest") == f"sha256:{digest}"
+                and (row.get("parent") or "") in tops
+            }
+        return bool(tops)
 
     def add(self, layout: Path) -> Image:
         """Take an image; one that is there already is found without the engine."""

@@ -204,6 +204,11 @@ class ImageStore(Protocol):
         None for one that is not there, and for one whose layers are not all of this storage.
         """
 
+    def has_layers(self, digests: Sequence[str]) -> bool:
+        """Whether layers with these sha256, 64 hex digits each, are there upon each other, the
+        lowest first; starts no program.
+        """
+
     def add(self, layout: Path) -> Image:
         """Take the image that `rootless_build.images.layers.handover` wrote into a directory.
 

@@ -35,6 +35,9 @@ class _ForgettingStore:
     def content(self, image: Image) -> ImageContent | None:
         return self._store.content(image)
 
+    def has_layers(self, digests: Sequence[str]) -> bool:
+        return self._store.has_layers(digests)
+
     def add(self, layout: Path) -> Image:
         with self._changed():
             return self._store.add(layout)

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from rootless_build.backend import caller, discovery
-from rootless_build.backend.api import Engine, EngineSettings
+from rootless_build.backend.api import Engine, EngineSettings, image_store
 from rootless_build.backend.cached import RememberingEngine
 from rootless_build.backend.discovery import Choice
 from rootless_build.cli.backend_option import backend_name, check_backend
@@ -97,7 +97,7 @@ def show_plan(
         refused = _refused(command, plan, settings, rootless=settings.rootless and seen.rootless)
         lines[1:1] = [line for text in refused for line in comment(shown(text))]
         if explain:
-            lines += explanation(plan, choice.builder if choice else "")
+            lines += explanation(plan, choice.builder if choice else "", layers=seen.layers)
     verdicts = [msgspec.structs.asdict(verdict) for verdict in seen.verdicts]
     fields |= {"backend": backend.name, "verdicts": verdicts, "lines": lines}
     if refused:
@@ -166,13 +166,14 @@ def _look(command: Command, plan: plans.Plan, said: str, choice: Choice) -> Seen
                 shutil.copytree(cache, copied)
             snapshots = Snapshots(plan, copied, OwnFiles.of(plan, own_directories()))
             freshness = freshness_for(command, plan, choice, snapshots, copied)
+            layers = image_store(engine) is not None
             verdicts = tuple(forecast(plan, known, freshness))
             _ask_at_once(plan, known)
             found = [_with_stand_ins(step, known) for step in plan.steps]
         except (RbuildError, OSError) as error:
             return SeenPlan(plan, problem=f"nobody can tell: {error}", rootless=rootless)
     steps, pulled = zip(*found, strict=True) if found else ((), ())
-    return SeenPlan(replace(plan, steps=steps), verdicts, "", pulled, rootless)
+    return SeenPlan(replace(plan, steps=steps), verdicts, "", pulled, rootless, layers)
 
 
 def _ask_at_once(plan: plans.Plan, engine: RememberingEngine) -> None:

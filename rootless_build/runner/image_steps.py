@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, assert_never
 
 from rootless_build.backend.api import Image, ImageLabel
@@ -127,23 +128,24 @@ class ImageSteps:
         step = replace(step, labels=labels, limits=limits, image_id_file=None)
         rewriting = context.options.images.rewriting
         if rewriting is None:
-            return self._build_watched(step, building, reporter)
+            with self._watch(building, reporter) as watched:
+                return context.engine.build_image(step, watched)
         # A run that changes nothing reads no containerfile: 20 ms.
-        from rootless_build.images.rewrite.session import rewrite_build  # noqa: PLC0415
+        from rootless_build.images.building import build_image  # noqa: PLC0415
 
         own = OwnFiles.of(plan, rewriting.own.whole)
-        rewriting = replace(rewriting, own=own)
-        with rewrite_build(step, context.engine, reporter, rewriting) as (known, inner):
-            return self._build_watched(known, building, inner)
+        return build_image(
+            step,
+            context.engine,
+            reporter,
+            replace(rewriting, own=own),
+            lambda inner: self._watch(building, inner),
+        )
 
-    def _build_watched(
-        self, step: BuildImage, building: ImageBuild | None, reporter: StepReporter
-    ) -> Image:
-        engine = self._context.engine
-        if building is None:
-            return engine.build_image(step, reporter)
-        with building.watch(reporter) as watched:
-            return engine.build_image(step, watched)
+    def _watch(
+        self, building: ImageBuild | None, reporter: StepReporter
+    ) -> AbstractContextManager[StepReporter]:
+        return building.watch(reporter) if building else nullcontext(reporter)
 
     # --- names ----------------------------------------------------------------------------------
 

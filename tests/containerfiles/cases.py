@@ -322,7 +322,6 @@ COPIES: Final = (
             head=f"FROM {BASE} AS a\nRUN mkdir -p /s/t; echo 1 > /s/t/f",
         ),
         {"d/s/t/f": "1\n"},
-        exact=False,
     ),
     Case("ADD --unpack=false", scratch("ADD --unpack=false f /"), {"f": "1"}, {"f": "1"}),
     Case("ADD --unpack", scratch("ADD --unpack=true f /"), {"f": "1"}, {"f": "1"}),

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from rootless_build.backend.api import Backend, Engine, EngineSettings, Image
+from rootless_build.images.building import build_image
 from rootless_build.images.rewrite.options import RewriteOptions
-from rootless_build.images.rewrite.session import rewrite_build
-from rootless_build.model.plan import BuildImage, BuildOutput
+from rootless_build.model.plan import BuildImage
 from rootless_build.testing.recorder import Recorder
 from tests.git_served import git, served
 
@@ -63,19 +63,18 @@ def build(engine: Engine, base_image: Image, building: RewriteOptions, place: Pa
         shutil.rmtree(place / "out", ignore_errors=True)
         if text is not None:
             (place / "context" / "Dockerfile").write_text(text)
-        output = BuildOutput("local", (("dest", str(place / "out")),))
         step = BuildImage(
             place / "context",
             containerfile,
             target="out",
             build_args=args,
             network="host",
-            outputs=(output,),
             build_contexts=build_contexts,
         )
-        with rewrite_build(step, engine, recorder.reporter, building) as (known, reporter):
-            engine.build_image(known, reporter)
+        image = build_image(step, engine, recorder.reporter, building)
         recorder.reporter.flush()
+        (place / "out").mkdir()
+        engine.copy_image(image, (), place / "out")
         return recorder
 
     return build_out

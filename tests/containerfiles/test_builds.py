@@ -107,7 +107,7 @@ def test_progress_is_that_of_the_original(build: Build, place: Path) -> None:
         (2, 2, "out", "COPY --from=made /o/ /"),
     ]
     assert recorder.stdout == recorder.stderr == b""
-    assert [n.code for n in recorder.notices] == ["rewritten"]
+    assert not recorder.notices
 
 
 @pytest.mark.parametrize(

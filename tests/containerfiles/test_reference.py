@@ -19,8 +19,8 @@ from _pytest.mark import ParameterSet
 
 from rootless_build.backend import api
 from rootless_build.backend.api import Engine, EngineSettings
+from rootless_build.images.building import build_image
 from rootless_build.images.rewrite.options import RewriteOptions
-from rootless_build.images.rewrite.session import rewrite_build
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.plan import BuildImage
 from rootless_build.testing.recorder import Recorder
@@ -123,8 +123,7 @@ def _build(case: Case, engine: Engine, building: RewriteOptions, place: Path) ->
         build_contexts=tuple((name, str(place / "more" / name)) for name in case.more),
     )
     recorder = Recorder()
-    with rewrite_build(step, engine, recorder.reporter, building) as (known, reporter):
-        return engine.build_image(known, reporter)
+    return build_image(step, engine, recorder.reporter, building)
 
 
 def _line(error: RbuildError) -> int:

@@ -6,6 +6,9 @@ import pytest
 
 from rootless_build.testing.cases import Driver, Screen, run_on_terminal, sh
 
+_ATTEMPTS = 3
+_LOST = 1
+
 
 @pytest.mark.parametrize(
     "backend_name",
@@ -27,7 +30,16 @@ from rootless_build.testing.cases import Driver, Screen, run_on_terminal, sh
 def test_a_chroot_on_a_terminal_ends_as_a_container_does(
     driver: Driver, screen: Screen, command: tuple[str, ...], status: int, words: str
 ) -> None:
-    """buildah 1.28.2 shows there on the terminal what else is on its standard error."""
-    ended, said = run_on_terminal(driver, screen, command, BUILDAH_ISOLATION="chroot")
+    """buildah 1.28.2 shows there on the terminal what else is on its standard error.
+
+    It copies the terminal itself, and ends without the last of it about once in 50 times on a
+    loaded machine: then nothing but its own status 1 is there to go by.
+    """
+    ended, said = _LOST, ""
+    for _ in range(_ATTEMPTS):
+        screen.shown = b""
+        ended, said = run_on_terminal(driver, screen, command, BUILDAH_ISOLATION="chroot")
+        if ended != _LOST:
+            break
     assert ended == status
     assert words in said if words else not said

@@ -34,6 +34,8 @@ class SeenPlan(Struct, frozen=True):
     """Of each step, the base images that are not in storage."""
     rootless: bool = True
     """Whether the engine's containers have no power of root's, as far as it said."""
+    layers: bool = False
+    """Whether the engine takes layers that rbuild makes."""
 
 
 def plan_lines(
@@ -127,23 +129,29 @@ def _settings_lines(settings: EngineSettings) -> Iterator[str]:
         yield f"trap 'rm -f {' '.join(temporary)}' EXIT"
 
 
-def explanation(plan: plans.Plan, builder: str) -> Iterator[str]:
-    """What of the plan's containerfiles would be rewritten for a builder, and why."""
+def explanation(plan: plans.Plan, builder: str, *, layers: bool) -> Iterator[str]:
+    """What of the plan's containerfiles rbuild would do itself, what would be rewritten for a
+    builder, and why; `layers`: its engine takes some of rbuild's.
+    """
     # Most plans are shown without it.
-    from rootless_build.images.rewrite.session import explain  # noqa: PLC0415
+    from rootless_build.images.building import explain  # noqa: PLC0415
 
     for number, step in enumerate(plan.steps, 1):
         if not isinstance(step, plans.BuildImage):
             continue
         with exports.with_containerfile(step) as written:
             file = existing_containerfile(written)
-            rewrites = explain(written, builder)
+            told = explain(written, builder, layers=layers)
         yield ""
-        if not rewrites:
+        if told.in_segments:
+            text = f"{number}: {file}: COPY, ADD and WORKDIR are layers of rbuild's, on {builder}"
+            yield from comment(text)
+        elif not told.rewrites:
             yield from comment(f"{number}: {file or step.context}: built as it is")
             continue
-        yield from comment(f"{number}: {file}: rewritten for {builder}")
-        for rewrite in rewrites:
+        else:
+            yield from comment(f"{number}: {file}: rewritten for {builder}")
+        for rewrite in told.rewrites:
             what = f"{rewrite.instruction}: " if rewrite.instruction else ""
             why = f"  line {rewrite.line}: {what}{rewrite.rule} ({rewrite.why})"
             yield from comment(shown(why))

@@ -51,7 +51,7 @@ def download(url: str, checksum: str, target: Path, data: Path | None) -> None:
     if kept is not None and kept.is_file() and _digest(kept, match[1]) == match[2]:
         shutil.copy2(kept, target)
         return
-    modified = _fetch(url, target)
+    modified = fetch(url, target)
     found = _digest(target, match[1])
     if found != match[2]:
         target.unlink()
@@ -65,7 +65,7 @@ def download(url: str, checksum: str, target: Path, data: Path | None) -> None:
         partial.replace(kept)
 
 
-def _fetch(url: str, target: Path) -> float:
+def fetch(url: str, target: Path) -> float:
     """Write what is at the address to the file; its time, in seconds since 1970, 0 where the
     server does not say.
     """

@@ -164,6 +164,12 @@ class Builder(Struct, frozen=True):
         return f"{feature.value}: in {who} since {'.'.join(map(str, since.version))}"
 
 
+def of(shown: str) -> Builder | None:
+    """The builder that is written `podman 4.3.1`; None as with `builder`."""
+    engine, _, version = shown.partition(" ")
+    return builder(engine, version)
+
+
 def builder(engine: str, version: str) -> Builder | None:
     """The builder of an engine: `podman`, `buildah` or `docker-classic`.
 

@@ -12,10 +12,12 @@ from rootless_build.images.own_files import OwnFiles
 class RewriteOptions(Struct, frozen=True):
     """How image builds are done. `builder` is the engine's name and version (`podman 4.3.1`),
     empty where it is not known. `data` is the user's directory for what was fetched. `own` are the
-    places of rbuild's own files, which reach no build context.
+    places of rbuild's own files, which reach no build context. `shown` is what messages call the
+    containerfile, empty for its path.
     """
 
     builder: str = ""
     data: Path | None = None
     allow_inexact: bool = False
     own: OwnFiles = OwnFiles()
+    shown: str = ""

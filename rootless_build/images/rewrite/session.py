@@ -42,11 +42,11 @@ def rewrite_build(
     ContainerfileError for what is wrong in it or can't be rewritten; an ImageBuildError of the
     engine leaves in the words of the original.
     """
-    builder, file = _builder(options.builder), existing_containerfile(step)
+    builder, file = features.of(options.builder), existing_containerfile(step)
     if file is None:
         yield step, reporter
         return
-    _check_inside(file, step)
+    check_inside(file, step)
     with tempfile.TemporaryDirectory(prefix=identities.private_prefix()) as place:
         directory = Path(place)
         step = own_context_files.without_own_files(
@@ -62,7 +62,8 @@ def rewrite_build(
                 _locate(error, step, file)
                 raise
             return
-        state = _begin(step, file, builder, _lookup(step, engine), options.own)
+        shown = options.shown or containerfile.display(file, step.context)
+        state = _begin(step, file, shown, builder, _lookup(step, engine), options.own)
         state.directory = directory / "files"
         state.directory.mkdir()
         state.data, state.local = options.data, not engine.remote
@@ -73,7 +74,7 @@ def rewrite_build(
         speaker = OriginalReporter(
             reporter,
             made or unchanged(state),
-            containerfile.display(file, step.context),
+            shown,
             classic=_is_classic(builder),
             renames=made is not None,
             target=step.target,
@@ -114,15 +115,16 @@ def explain(step: BuildImage, name: str) -> tuple[Rewrite, ...]:
 
     Nothing is fetched or written. Raises ContainerfileError for what is wrong in the file.
     """
-    builder, file = _builder(name), existing_containerfile(step)
+    builder, file = features.of(name), existing_containerfile(step)
     if builder is None or file is None:
         return ()
-    _check_inside(file, step)
-    made = rewrite(_begin(step, file, builder, lambda _: None, OwnFiles()), step.target)
+    check_inside(file, step)
+    shown = containerfile.display(file, step.context)
+    made = rewrite(_begin(step, file, shown, builder, lambda _: None, OwnFiles()), step.target)
     return made.rewrites if made else ()
 
 
-def _check_inside(file: Path, step: BuildImage) -> None:
+def check_inside(file: Path, step: BuildImage) -> None:
     """BuildKit follows a link of that name no further than the directory it is in, and the engines
     follow it wherever it leads. Raises ContainerfileError.
     """
@@ -140,14 +142,10 @@ def _check_inside(file: Path, step: BuildImage) -> None:
     )
 
 
-def _builder(name: str) -> Builder | None:
-    engine, _, version = name.partition(" ")
-    return features.builder(engine, version)
-
-
 def _begin(
     step: BuildImage,
     file: Path,
+    shown: str,
     builder: Builder,
     image: Callable[[str], Image | None],
     own: OwnFiles,
@@ -156,7 +154,7 @@ def _begin(
     platform = step.platforms[0] if len(step.platforms) == 1 else None
     given = Given(dict(step.build_args), platforms.arguments(platform))
     return RewriteState(
-        parse(text, containerfile.display(file, step.context)),
+        parse(text, shown),
         builder,
         given,
         BuildContext(step.context, own_context_files.ignore_patterns(step, file, own)),
@@ -176,7 +174,7 @@ def _lookup(step: BuildImage, engine: Engine) -> Callable[[str], Image | None]:
     known: dict[str, Image | None] = {}
 
     def look_up(name: str) -> Image | None:
-        full = references.canonical(name)
+        full = name if references.is_id(name) else references.canonical(name)
         if full in contexts:
             return None
         if full not in known:

@@ -1,0 +1,64 @@
+"""The build of an image: in segments where engine and containerfile allow it, else by the engine
+alone, from a containerfile rewritten for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+from msgspec import Struct
+
+from rootless_build.backend.api import Engine, Image
+from rootless_build.images.rewrite import session
+from rootless_build.images.rewrite.options import RewriteOptions
+from rootless_build.images.rewrite.state import Rewrite
+from rootless_build.images.segments import build as segments
+from rootless_build.images.segments.progress import without_label
+from rootless_build.model.events import StepReporter
+from rootless_build.model.plan import BuildImage
+
+Watch = Callable[[StepReporter], AbstractContextManager[StepReporter]]
+"""Gives the reporter to be talked to while an image is built, and watches the build's files."""
+
+
+class Explanation(Struct, frozen=True):
+    """How a containerfile would be built: what of it is rewritten, and whether in segments."""
+
+    rewrites: tuple[Rewrite, ...]
+    in_segments: bool
+
+
+def build_image(
+    step: BuildImage,
+    engine: Engine,
+    reporter: StepReporter,
+    options: RewriteOptions,
+    watch: Watch = nullcontext,
+) -> Image:
+    """Build and tag an image; the step has no outputs.
+
+    Raises ContainerfileError for what docker would refuse or can't be done exactly, and an engine's
+    errors in the words of the containerfile.
+    """
+    plan = segments.plan(step, options.builder) if segments.takes_layers(engine) else None
+    if plan is not None and segments.can_read_images(plan, step, engine, reporter):
+        with watch(without_label(reporter)) as watched:
+            return segments.build(plan, step, engine, watched, options)
+    with (
+        session.rewrite_build(step, engine, reporter, options) as (known, inner),
+        watch(inner) as watched,
+    ):
+        return engine.build_image(known, watched)
+
+
+def explain(step: BuildImage, builder: str, *, layers: bool) -> Explanation:
+    """How the step would be built by that builder; `layers`: its engine takes some of rbuild's.
+
+    Nothing is fetched or written. Raises ContainerfileError for what is wrong in the file.
+    """
+    rewrites = session.explain(step, builder)
+    in_segments = layers and segments.plan(step, builder) is not None
+    if in_segments:
+        rewrites = tuple(each for each in rewrites if each.instruction.upper().startswith("RUN"))
+    return Explanation(rewrites, in_segments)

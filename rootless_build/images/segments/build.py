@@ -1,0 +1,188 @@
+"""The build of an image in segments: what COPY, ADD and WORKDIR make are layers of rbuild's.
+
+The engine does FROM and RUN. What is between them rbuild makes as BuildKit would, whichever engine
+it is, and hands over as an image (`images.layers`). Stages that nothing needs are not built.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from rootless_build.backend.api import Engine, Image, image_store
+from rootless_build.backend.build_files import existing_containerfile
+from rootless_build.files import plain
+from rootless_build.files.private_directories import private_directory
+from rootless_build.images import configuration as configurations
+from rootless_build.images.configuration import Configuration
+from rootless_build.images.containerfile import file as containerfile
+from rootless_build.images.containerfile import grammar
+from rootless_build.images.containerfile.escapes import with_backslash
+from rootless_build.images.containerfile.parser import parse
+from rootless_build.images.containerfile.stages import (
+    Given,
+    declared_arguments,
+    earlier,
+    heading_variables,
+    needed_stages,
+    split,
+)
+from rootless_build.images.containerfile.syntax import Instruction
+from rootless_build.images.layers.client import LayerMaker
+from rootless_build.images.rewrite import features
+from rootless_build.images.rewrite.features import Feature
+from rootless_build.images.rewrite.options import RewriteOptions
+from rootless_build.images.rewrite.session import check_inside
+from rootless_build.images.segments.bases import Images
+from rootless_build.images.segments.engine_steps import PROXIES, EngineSteps, State
+from rootless_build.images.segments.history import dated
+from rootless_build.images.segments.limits import why_not
+from rootless_build.images.segments.moments import Moments
+from rootless_build.images.segments.sources import ContextFiles
+from rootless_build.images.segments.stages import Places, Plan, Stages
+from rootless_build.model import platforms
+from rootless_build.model.errors import ImageBuildError, StepFailedError
+from rootless_build.model.events import Level, StepReporter
+from rootless_build.model.plan import BuildImage
+from rootless_build.model.shared_directories import LASTING
+from rootless_build.model.structs import replace
+
+_MOST_LAYERS: Final = 100
+"""What overlayfs takes of one image with room for the layers of a build (128 in podman 4.3.1)."""
+
+
+def takes_layers(engine: Engine) -> bool:
+    """Whether images can be built in segments with the engine."""
+    return image_store(engine) is not None and engine.user_namespace is not None
+
+
+def plan(step: BuildImage, builder: str) -> Plan | None:
+    """How the step is built in segments; None where the engine has to do all of it. `builder` is
+    the engine's name and version.
+
+    Raises ContainerfileError for what docker would refuse.
+    """
+    path = existing_containerfile(step)
+    known = features.of(builder)
+    if path is None or known is None or not known.has(Feature.BUILD_CONTEXT):
+        return None
+    check_inside(path, step)
+    shown = containerfile.display(path, step.context)
+    # Lines of heredocs keep the ends that they have.
+    file = parse(plain.content(path).decode(errors="surrogateescape"), shown)
+    grammar.check(file)
+    if file.escape != "\\":
+        file = with_backslash(file)
+    given = Given(dict(step.build_args), platforms.arguments(None))
+    heading, stages = split(file, given)
+    variables = heading_variables(heading, given, file.escape)
+    if step.target is not None and earlier(step.target, stages, len(stages)) is None:
+        return None  # the engine says it, and what there is
+    contexts = frozenset(name for name, _ in step.build_contexts)
+    needed = tuple(sorted(needed_stages(stages, step.target, contexts)))
+    if why_not(step, [stages[number] for number in needed], variables):
+        return None
+    return Plan(file, shown, stages, needed, variables, given)
+
+
+def can_read_images(plan: Plan, step: BuildImage, engine: Engine, reporter: StepReporter) -> bool:
+    """Whether the images that the build starts from, and takes files of, can be read where they
+    are, and are of this host's platform: else the engine has to do all of it.
+
+    Raises ImageNotFoundError for one that is nowhere to be had.
+    """
+    store, images = image_store(engine), Images(step, engine, reporter)
+    here = platforms.parse(platforms.host())
+    for name in plan.images(images.context_of):
+        image = images.find(name)
+        content = store.content(image) if store else None
+        if content is None or len(content.layers) > _MOST_LAYERS:
+            return False
+        try:
+            own = configurations.read(content.configuration)
+        except StepFailedError:
+            return False
+        if (own.os, own.architecture) != (here.system, here.architecture):
+            return False
+    return True
+
+
+def build(
+    plan: Plan,
+    step: BuildImage,
+    engine: Engine,
+    reporter: StepReporter,
+    options: RewriteOptions,
+) -> Image:
+    """Build and tag. Raises ContainerfileError, and an engine's errors."""
+    store, namespace = image_store(engine), engine.user_namespace
+    if store is None or namespace is None:
+        message = "the engine takes no layers"
+        raise ValueError(message)
+    with (
+        # As large as all layers: where engines put what is large, and not into memory.
+        private_directory(os.environ.get("TMPDIR") or LASTING) as place,
+        LayerMaker(namespace) as maker,
+    ):
+        steps = EngineSteps(step, engine, store, maker, options, place)
+        _tell_unused(plan, step, reporter)
+        places = Places(ContextFiles.of(step, options.own), place / "fetched", options.data)
+        stages = Stages(plan, places, steps, Images(step, engine, reporter), reporter)
+        state = stages.last()
+        # What watches the files of a build waits for its label.
+        for name, value in step.labels:
+            reporter.instruction(1, 1, f"LABEL {name}={value}")
+        return _finish(state, step, engine, steps, Moments(options.data))
+
+
+def _finish(
+    state: State, step: BuildImage, engine: Engine, steps: EngineSteps, moments: Moments
+) -> Image:
+    configuration = _labelled(state.configuration, step)
+    epoch = dict(step.build_args).get("SOURCE_DATE_EPOCH", "")
+    created = moments.of(configurations.write(configuration), epoch)
+    made = steps.store(state, dated(configuration, created))
+    for tag in step.tags:
+        engine.tag_image(made, tag)
+    image = engine.find_image(made.id)
+    if image is None:
+        message = "the image that was built is not in storage any more"
+        raise ImageBuildError(message, hint="build again; nothing else may prune images")
+    return image
+
+
+def _labelled(configuration: Configuration, step: BuildImage) -> Configuration:
+    """With the labels of the step, each of which is told in the history."""
+    labels = dict(configuration.labels) | dict(step.labels)
+    configuration = replace(configuration, labels=tuple(sorted(labels.items())))
+    for name, value in step.labels:
+        entry = configurations.History(
+            configurations.LONG_AGO,
+            f"LABEL {name}={value}",
+            comment=configurations.BUILDKIT,
+            empty_layer=True,
+        )
+        configuration = replace(configuration, history=(*configuration.history, entry))
+    return configuration
+
+
+def _tell_unused(plan: Plan, step: BuildImage, reporter: StepReporter) -> None:
+    """Say which arguments no ARG declares: mostly one that is misspelt."""
+    known = {name for each in plan.file.instructions for name in _declared(each)}
+    unused = [
+        name
+        for name, _ in step.build_args
+        if name not in known
+        and name.lower() not in PROXIES
+        and name not in platforms.ARGUMENTS
+        and name != "SOURCE_DATE_EPOCH"
+    ]
+    if unused:
+        text = f"no ARG takes the build argument {', '.join(sorted(unused))}"
+        reporter.notice("unused-arguments", text, Level.WARNING)
+
+
+def _declared(instruction: Instruction) -> set[str]:
+    if instruction.keyword != "ARG":
+        return set()
+    return {name for name, _ in declared_arguments(instruction)}

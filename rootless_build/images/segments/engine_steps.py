@@ -1,0 +1,218 @@
+"""What the build of a stage asks of an engine: to do RUNs, and to take the layers of rbuild's."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from rootless_build.backend.api import Engine, Image, ImageLabel, ImageStore
+from rootless_build.backend.build_files import containerfile, own_ignore_file
+from rootless_build.files.private_directories import discard
+from rootless_build.images import configuration as configurations
+from rootless_build.images.configuration import Configuration
+from rootless_build.images.containerfile import ignore_file
+from rootless_build.images.containerfile.stages import Scope
+from rootless_build.images.containerfile.syntax import Instruction
+from rootless_build.images.layers import handover
+from rootless_build.images.layers.client import LayerMaker, LayerRefusedError
+from rootless_build.images.layers.handover import NewLayer
+from rootless_build.images.layers.request import LayersRequest, Operation
+from rootless_build.images.rewrite.options import RewriteOptions
+from rootless_build.images.rewrite.session import rewrite_build
+from rootless_build.images.segments.history import of_layers
+from rootless_build.images.segments.progress import Progress
+from rootless_build.images.segments.segment_file import write_segment
+from rootless_build.model.errors import ImageBuildError
+from rootless_build.model.events import StepReporter
+from rootless_build.model.plan import BuildImage, Pairs, PullPolicy
+from rootless_build.model.structs import replace
+
+PROXIES: Final = tuple(f"{name}_proxy" for name in ("http", "https", "ftp", "no", "all"))
+"""Arguments that no ARG has to declare, in small letters and in capitals."""
+
+
+class Files(Struct, frozen=True):
+    """The files that a stage has come to.
+
+    `image` has those in storage, whose layers are in the `directories`, the top one first; None
+    where there are none. `new` are layers above those, which no engine has yet.
+    """
+
+    image: Image | None = None
+    directories: tuple[Path, ...] = ()
+    new: tuple[NewLayer, ...] = ()
+
+
+class State(Struct, frozen=True):
+    """Where a stage stands: its files, its configuration, and what holds for what comes next."""
+
+    files: Files
+    configuration: Configuration
+    scope: Scope
+    arguments: dict[str, str] = {}
+    """The ARGs that were declared so far; one without a value is empty."""
+
+
+class LayerOfError(Exception):
+    """The layer of an instruction can't be made; docker would refuse it too."""
+
+    def __init__(self, instruction: Instruction, message: str) -> None:
+        super().__init__(message)
+        self.instruction = instruction
+
+
+class EngineSteps:
+    """Does them for one build. `place` is a private directory of the build."""
+
+    def __init__(
+        self,
+        step: BuildImage,
+        engine: Engine,
+        store: ImageStore,
+        maker: LayerMaker,
+        options: RewriteOptions,
+        place: Path,
+    ) -> None:
+        self._step = step
+        self._engine = engine
+        self._store = store
+        self._maker = maker
+        self._options = options
+        self._place = place
+        self._numbers = itertools.count()
+
+    # --- layers ---------------------------------------------------------------------------------
+
+    def copy(
+        self, state: State, pending: Sequence[tuple[Instruction, Operation]]
+    ) -> tuple[State, tuple[bool, ...]]:
+        """Make the layers of these, and tell of each whether the engine had it already.
+
+        One that changes nothing is a layer too (docker 29). Raises LayerOfError, RbuildError.
+        """
+        output = self._new_directory("layers")
+        operations = tuple(operation for _, operation in pending)
+        epoch = dict(self._step.build_args).get("SOURCE_DATE_EPOCH", "")
+        request = LayersRequest(
+            state.files.directories, operations, output, int(epoch) if epoch.isdecimal() else None
+        )
+        try:
+            layers = self._maker.make(request)
+        except LayerRefusedError as refused:
+            raise LayerOfError(pending[refused.operation][0], refused.message) from refused
+        made = [
+            NewLayer(layer.digest, layer.size, output / f"{number}.tar")
+            for number, layer in enumerate(layers)
+        ]
+        before = state.configuration.layers
+        digests = (*before, *(layer.digest for layer in made))
+        known = [
+            not self._step.no_cache and self._store.has_layers(digests[:end])
+            for end in range(len(before) + 1, len(digests) + 1)
+        ]
+        files = replace(state.files, new=(*state.files.new, *made))
+        configuration = replace(state.configuration, layers=digests)
+        return replace(state, files=files, configuration=configuration), tuple(known)
+
+    def store(self, state: State, configuration: Configuration) -> Image:
+        """The image of a configuration that has the files of the state."""
+        identity = handover.image_id(configuration)
+        if self._store.content(Image(identity)) is not None:
+            return Image(identity)
+        directory = self._new_directory("image")
+        handover.write_handover(directory, configuration, state.files.new)
+        image = self._store.add(directory)
+        # What the engine has took twice its room until now.
+        discard(directory)
+        return image
+
+    def intermediate(self, state: State, reporter: StepReporter) -> State:
+        """The state with its files in storage, in an image for what a RUN sees of it."""
+        configuration = configurations.intermediate(
+            replace(
+                of_layers(state.configuration),
+                environment=tuple(state.scope.variables.items()),
+                working_directory=state.scope.working_directory,
+                shell=state.scope.shell,
+            )
+        )
+        identity = handover.image_id(configuration)
+        if state.files.image is not None and state.files.image.id == identity:
+            return state
+        # Put down before it is there: an image of which nobody knows would stay for ever.
+        reporter.image(identity)
+        return replace(state, files=self.files_of(self.store(state, configuration)))
+
+    def files_of(self, image: Image) -> Files:
+        """The files of an image in storage. Raises ImageBuildError."""
+        content = self._store.content(image)
+        if content is None:
+            message = f"the image {image.id[:12]} is not in storage any more, or not all of it"
+            raise ImageBuildError(message, hint="build again; nothing else may prune images")
+        return Files(image, content.layers)
+
+    def configuration_of(self, image: Image) -> Configuration:
+        """The configuration of an image in storage."""
+        content = self._store.content(image)
+        return configurations.read(content.configuration if content else b"{}")
+
+    # --- RUN ------------------------------------------------------------------------------------
+
+    def run(
+        self,
+        state: State,
+        runs: Sequence[Instruction],
+        mounted: Callable[[str], str | None],
+        progress: Progress,
+        shown: str,
+    ) -> State:
+        """Let the engine do the RUNs; `shown` is what the user knows the containerfile as."""
+        state = self.intermediate(state, progress.reporter)
+        image = state.files.image
+        if image is None:
+            raise ValueError("an image was just made")
+        segment = write_segment(image.id, runs, state.scope.shell, mounted)
+        file = self._new_directory("segment") / "Dockerfile"
+        file.write_bytes(segment.text.encode(errors="surrogateescape"))
+        own = own_ignore_file(containerfile(self._step))
+        if (ignored := ignore_file.text_of(own.parent, own.name)) is not None:
+            own_ignore_file(file).write_bytes(ignored.encode(errors="surrogateescape"))
+        step = self._step_of(file, segment.contexts)
+        told, options = progress.of_segment(runs), replace(self._options, shown=shown)
+        with rewrite_build(step, self._engine, told, options) as (known, reporter):
+            made = self._engine.build_image(known, reporter)
+        reporter.flush()
+        progress.reporter.image(made.id)
+        layers = self.configuration_of(made).layers
+        configuration = replace(state.configuration, layers=layers)
+        return replace(state, files=self.files_of(made), configuration=configuration)
+
+    def _step_of(self, file: Path, contexts: Pairs) -> BuildImage:
+        step = self._step
+        arguments = tuple(pair for pair in step.build_args if pair[0].lower() in PROXIES)
+        label = ImageLabel.of(step.labels)
+        return replace(
+            step,
+            containerfile=file,
+            containerfile_text=None,
+            tags=(),
+            target=None,
+            build_args=arguments,
+            # Its project marks containers that are left; all else is for the image alone.
+            labels=(ImageLabel(label.project).pair,) if label else (),
+            platforms=(),
+            pull=PullPolicy.NEVER,
+            cache_from=(),
+            substitutes=(),
+            build_contexts=(*step.build_contexts, *contexts),
+            image_id_file=None,
+        )
+
+    def _new_directory(self, kind: str) -> Path:
+        directory = self._place / f"{next(self._numbers)}-{kind}"
+        directory.mkdir()
+        return directory

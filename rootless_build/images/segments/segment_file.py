@@ -1,0 +1,73 @@
+"""The containerfile of a segment: FROM an image of ours, and the RUNs that follow each other.
+
+Each RUN stands on the line that it has in the project's own file, so that what an engine says of a
+line is true of that file. What a RUN mounts of stages and images is a build context whose name
+tells what is in it: engines look a RUN up by its text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from rootless_build.images.containerfile import mounts
+from rootless_build.images.containerfile.edit import render, with_flags
+from rootless_build.images.containerfile.stages import DEFAULT_SHELL
+from rootless_build.images.containerfile.syntax import Flag, Instruction
+from rootless_build.images.segments.progress import SEGMENT
+from rootless_build.model.plan import Pairs
+from rootless_build.model.structs import replace
+
+_DIGITS: Final = 24
+
+
+class SegmentFile(Struct, frozen=True):
+    """The text, and the build contexts that it names: images, as engines have these written."""
+
+    text: str
+    contexts: Pairs
+
+
+def write_segment(
+    image: str,
+    runs: Sequence[Instruction],
+    shell: Sequence[str],
+    mounted: Callable[[str], str | None],
+) -> SegmentFile:
+    """A containerfile with the RUNs, on the image of that id.
+
+    `mounted` gives the id of the image that a mount's `from=` stands for; None for one that stays
+    as it is.
+    """
+    contexts: dict[str, str] = {}
+    text = f"FROM {image} AS {SEGMENT}\n"
+    if tuple(shell) != DEFAULT_SHELL:
+        # An engine takes it from the image, and the rules for a heredoc read it here.
+        text += f"SHELL {json.dumps(list(shell), ensure_ascii=False)}\n"
+    for run in runs:
+        renamed = _rename_origins(run, mounted, contexts)
+        text += "\n" * max(0, run.line - 1 - text.count("\n")) + render(renamed)
+    return SegmentFile(text, tuple(contexts.items()))
+
+
+def _rename_origins(
+    run: Instruction, mounted: Callable[[str], str | None], contexts: dict[str, str]
+) -> Instruction:
+    """The RUN with other names for what its mounts are of; `contexts` gets these."""
+
+    def change(flag: Flag) -> Flag:
+        if flag.name != "mount":
+            return flag
+        mount = mounts.parse(flag.value or "")
+        identity = mounted(mount.origin) if mount.origin else None
+        if identity is None:
+            return flag
+        name = f"rbuild-{identity[:_DIGITS]}"
+        contexts[name] = f"container-image://{identity}"
+        return Flag(flag.name, str(replace(mount, origin=name)), flag.offset)
+
+    flags = tuple(map(change, run.flags))
+    return run if flags == run.flags else with_flags(run, flags)

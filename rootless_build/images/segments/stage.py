@@ -1,0 +1,155 @@
+"""The build of one stage: instructions in, files and a configuration out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from rootless_build.images.configuration import Configuration
+from rootless_build.images.containerfile.stages import Scopes, declared_arguments, sources
+from rootless_build.images.containerfile.syntax import Instruction
+from rootless_build.images.containerfile.words import WordError
+from rootless_build.images.layers.request import Operation, WorkingDirectory
+from rootless_build.images.segments.copying import CopyError, Sources, read_copy
+from rootless_build.images.segments.engine_steps import EngineSteps, LayerOfError, State
+from rootless_build.images.segments.history import After, entry_of
+from rootless_build.images.segments.progress import Progress
+from rootless_build.images.segments.settings import SettingError, apply
+from rootless_build.model.errors import ContainerfileError
+from rootless_build.model.structs import replace
+
+
+class Tools(Struct, frozen=True):
+    """What a stage is built with. `mounted` gives the id of the image that the `from=` of a mount
+    stands for, `refuse` makes the error of an instruction from words and a hint, `shown` is what
+    the user knows the containerfile as.
+    """
+
+    steps: EngineSteps
+    scopes: Scopes
+    sources: Sources
+    progress: Progress
+    mounted: Callable[[str], str | None]
+    refuse: Callable[[Instruction, str, str], ContainerfileError]
+    shown: str
+
+
+class _Waiting(Struct, frozen=True):
+    """An instruction that is told when the layers before it are made; `operation` is what its own
+    layer is to be, None for one that has none.
+    """
+
+    instruction: Instruction
+    operation: Operation | None
+
+
+class StageBuild:
+    """Does the instructions of one stage, in their order; what follows each other is done at once.
+
+    Raises ContainerfileError for what docker refuses too, and an engine's errors.
+    """
+
+    def __init__(self, begin: State, tools: Tools) -> None:
+        self._state = begin
+        self._tools = tools
+        self._has_command = False
+        self._waiting: list[_Waiting] = []
+        self._runs: list[Instruction] = []
+
+    def do(self, instructions: Sequence[Instruction]) -> None:
+        """Do these."""
+        for instruction in instructions:
+            try:
+                self._do(instruction)
+            except (CopyError, SettingError, WordError) as wrong:
+                hint = wrong.hint if isinstance(wrong, CopyError) else ""
+                raise self._tools.refuse(instruction, str(wrong), hint) from wrong
+
+    def end(self) -> State:
+        """What the stage has come to. Its last layers may not be in storage yet."""
+        self._run()
+        self._copy()
+        return self._state
+
+    def _do(self, instruction: Instruction) -> None:
+        if instruction.keyword == "RUN":
+            _check_mounts(instruction)
+            self._copy()
+            self._runs.append(instruction)
+        else:
+            # What an instruction sets a RUN before it must not see.
+            self._run()
+            waiting = _Waiting(instruction, self._apply(instruction))
+            if waiting.operation or self._waiting:
+                self._waiting.append(waiting)
+            else:
+                self._tools.progress.begin(instruction)
+        self._put_down(instruction)
+
+    def _apply(self, instruction: Instruction) -> Operation | None:
+        """Set what the instruction sets; the layer it makes, if any."""
+        state = self._state
+        if instruction.keyword in {"COPY", "ADD"}:
+            return read_copy(instruction, state.scope, self._tools.sources)
+        self._tools.scopes.after(instruction, state.scope)
+        configuration = self._without_command(instruction, state.configuration)
+        configuration = apply(instruction, state.scope, configuration)
+        arguments = state.arguments
+        if instruction.keyword == "ARG":
+            names = [name for name, _ in declared_arguments(instruction)]
+            arguments = arguments | {name: state.scope.variables.get(name, "") for name in names}
+        self._state = replace(state, configuration=configuration, arguments=arguments)
+        if instruction.keyword == "WORKDIR":
+            return WorkingDirectory(state.scope.working_directory, configuration.user)
+        return None
+
+    def _without_command(self, instruction: Instruction, now: Configuration) -> Configuration:
+        """ENTRYPOINT drops the CMD that the stage began with, but not one of its own."""
+        self._has_command = self._has_command or instruction.keyword == "CMD"
+        drops = instruction.keyword == "ENTRYPOINT" and not self._has_command
+        return replace(now, command=()) if drops else now
+
+    def _put_down(self, instruction: Instruction) -> None:
+        state = self._state
+        entry = entry_of(instruction, After(state.scope, state.configuration, state.arguments))
+        if entry is not None:
+            history = (*state.configuration.history, entry)
+            configuration = replace(state.configuration, history=history)
+            self._state = replace(state, configuration=configuration)
+
+    def _run(self) -> None:
+        """Let the engine do the RUNs that wait."""
+        if self._runs:
+            runs, self._runs = self._runs, []
+            tools = self._tools
+            self._state = tools.steps.run(
+                self._state, runs, tools.mounted, tools.progress, tools.shown
+            )
+
+    def _copy(self) -> None:
+        """Make the layers that wait."""
+        if not self._waiting:
+            return
+        waiting, self._waiting = self._waiting, []
+        progress = self._tools.progress
+        progress.begin(waiting[0].instruction)
+        pending = [(w.instruction, w.operation) for w in waiting if w.operation is not None]
+        try:
+            self._state, known = self._tools.steps.copy(self._state, pending)
+        except LayerOfError as wrong:
+            raise self._tools.refuse(wrong.instruction, str(wrong), "") from wrong
+        layers = iter(known)
+        for number, each in enumerate(waiting):
+            if number:
+                progress.begin(each.instruction)
+            progress.end(cached=each.operation is not None and next(layers))
+
+
+def _check_mounts(run: Instruction) -> None:
+    for name in sources(run):
+        if "$" in name:
+            raise CopyError(
+                f"from={name} of a mount: a variable can't stand there",
+                "name a stage, FROM $NAME AS stage with an ARG before the first FROM",
+            )

@@ -1,0 +1,222 @@
+"""The stages of one build: each is built when the first one needs it, and put into storage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec import Struct
+
+from rootless_build.images import configuration as configurations
+from rootless_build.images.configuration import Configuration
+from rootless_build.images.containerfile import grammar
+from rootless_build.images.containerfile.parser import parse
+from rootless_build.images.containerfile.stages import (
+    DEFAULT_SHELL,
+    SCRATCH,
+    Given,
+    Scope,
+    Scopes,
+    Stage,
+    earlier,
+)
+from rootless_build.images.containerfile.syntax import Containerfile, Instruction
+from rootless_build.images.layers.request import Copying, Directory, ImageFiles, Source
+from rootless_build.images.rewrite.state import abbreviate
+from rootless_build.images.segments.bases import Images
+from rootless_build.images.segments.copying import CopyError, Sources
+from rootless_build.images.segments.engine_steps import EngineSteps, Files, State
+from rootless_build.images.segments.progress import Progress, stage_name
+from rootless_build.images.segments.scopes import inherit
+from rootless_build.images.segments.sources import ContextFiles
+from rootless_build.images.segments.stage import StageBuild, Tools
+from rootless_build.model import platforms
+from rootless_build.model.errors import ContainerfileError
+from rootless_build.model.events import StepReporter
+from rootless_build.model.structs import replace
+
+
+class Plan(Struct, frozen=True):
+    """A containerfile that can be built in segments: its stages, and those that are needed."""
+
+    file: Containerfile
+    shown: str
+    stages: tuple[Stage, ...]
+    needed: tuple[int, ...]
+    heading: dict[str, str]
+    given: Given
+
+    def images(self, context_of: Callable[[str], str | None]) -> tuple[str, ...]:
+        """The names of images that the needed stages start from or take files of.
+
+        `context_of` gives the build context that a name stands for, which is no image to be read
+        before it is asked for.
+        """
+        found: dict[str, None] = {}
+        for number in self.needed:
+            stage = self.stages[number]
+            names = [(stage.base or "", False), *((name, True) for name in stage.others)]
+            for name, numbers in names:
+                known = earlier(name, self.stages, number, numbers=numbers) is not None
+                other = not name or "$" in name or name.isdecimal() or name == SCRATCH
+                if not known and not other and context_of(name) is None:
+                    found[name] = None
+        return tuple(found)
+
+
+class Places(Struct, frozen=True):
+    """Where files come from: build contexts, what is `fetched` in this build, and the user's own
+    directory for what is `kept` longer, if there is one.
+    """
+
+    contexts: ContextFiles
+    fetched: Path
+    kept: Path | None
+
+
+class Stages:
+    """Builds them.
+
+    Raises ContainerfileError for what docker refuses, and an engine's errors.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        places: Places,
+        steps: EngineSteps,
+        images: Images,
+        reporter: StepReporter,
+    ) -> None:
+        self._plan = plan
+        self._places = places
+        self._steps = steps
+        self._images = images
+        self._reporter = reporter
+        self._done: dict[int, State] = {}
+
+    def last(self) -> State:
+        """The end of the stage that is wanted; the others are in storage then."""
+        *before, last = self._plan.needed
+        for number in before:
+            self._result(number)
+        return self._build(last)
+
+    def _result(self, number: int) -> State:
+        """The end of a stage. One that only a trigger of a base image names was not built yet."""
+        if number not in self._done:
+            self._done[number] = self._steps.intermediate(self._build(number), self._reporter)
+        return self._done[number]
+
+    def _build(self, number: int) -> State:
+        stage = self._plan.stages[number]
+        name = stage_name(stage, number) if len(self._plan.stages) > 1 else None
+        progress = Progress(self._reporter, (stage.begin, *stage.instructions), name)
+        progress.begin(stage.begin)
+        state, triggers = self._begin(number, stage)
+        places = self._places
+        build = StageBuild(
+            state,
+            Tools(
+                self._steps,
+                Scopes(self._plan.heading, self._plan.given, lambda _: None),
+                Sources(places.contexts.at, self._elsewhere(number), places.fetched, places.kept),
+                progress,
+                lambda name: self._mounted(number, name),
+                self._refuse,
+                self._plan.shown,
+            ),
+        )
+        build.do((*triggers, *stage.instructions))
+        return build.end()
+
+    def _begin(self, number: int, stage: Stage) -> tuple[State, tuple[Instruction, ...]]:
+        """What the stage starts from, and the triggers of its base."""
+        name = stage.base or ""
+        index, context = self._meaning(name, number, numbers=False)
+        if index is not None:
+            done = self._result(index)
+            configuration = configurations.stage_upon(done.configuration)
+            state = State(done.files, configuration, inherit(done.scope), done.arguments)
+            return state, _triggers(done.configuration, stage)
+        directory = self._places.contexts.of_name(context, "/") if context else None
+        if name == SCRATCH or directory is not None:
+            configuration = configurations.scratch(platforms.parse(platforms.host()))
+            state = State(Files(), configuration, _scope(configuration))
+            return (self._with_files(state, directory, stage) if directory else state), ()
+        image = self._images.find(context or name)
+        base = self._steps.configuration_of(image)
+        configuration = configurations.stage_upon(base)
+        state = State(self._steps.files_of(image), configuration, _scope(configuration))
+        return state, _triggers(base, stage)
+
+    def _with_files(self, state: State, directory: Directory, stage: Stage) -> State:
+        """A stage that starts from a build context has its files."""
+        copied = Copying((directory,), "/")
+        return self._steps.copy(state, [(stage.begin, copied)])[0]
+
+    def _meaning(self, name: str, number: int, *, numbers: bool) -> tuple[int | None, str | None]:
+        """What a name means in the stage of that number: an earlier stage, else the full name of a
+        build context, else an image. A context with the name of a stage takes its place.
+        """
+        index = earlier(name, self._plan.stages, number, numbers=numbers)
+        if index is None:
+            return None, self._images.context_of(name)
+        own = self._plan.stages[index].name
+        context = self._images.context_of(own.lower()) if own else None
+        return (index, None) if context is None else (None, context)
+
+    def _elsewhere(self, number: int) -> Callable[[str, str], Source]:
+        def source(name: str, path: str) -> Source:
+            _, context = self._meaning(name, number, numbers=True)
+            directory = self._places.contexts.of_name(context, path) if context else None
+            return directory or ImageFiles(self._files(number, name).directories, path)
+
+        return source
+
+    def _files(self, number: int, name: str) -> Files:
+        """The files of a stage or an image that the stage of that number names."""
+        index, context = self._meaning(name, number, numbers=True)
+        if index is not None:
+            return self._result(index).files
+        if name == SCRATCH:
+            return Files()
+        if name.isdecimal():
+            raise CopyError(f"--from={name}: there is no stage {name} before this one")
+        return self._steps.files_of(self._images.find(context or name))
+
+    def _mounted(self, number: int, name: str) -> str | None:
+        """The id of the image that a mount is of; None for a context that is a directory."""
+        _, context = self._meaning(name, number, numbers=True)
+        if context and self._places.contexts.of_name(context, "/") is not None:
+            return None
+        image = self._files(number, name).image
+        return image.id if image else None
+
+    def _refuse(self, instruction: Instruction, message: str, hint: str) -> ContainerfileError:
+        words = f"{abbreviate(instruction)}: {message}"
+        return grammar.error(self._plan.file, instruction, words, 0, hint)
+
+
+def _scope(configuration: Configuration) -> Scope:
+    environment = dict(configuration.environment)
+    return Scope(
+        dict(environment),
+        configuration.working_directory or "/",
+        configuration.shell or DEFAULT_SHELL,
+        environment=environment,
+    )
+
+
+def _triggers(configuration: Configuration, stage: Stage) -> tuple[Instruction, ...]:
+    """What ONBUILD of the base adds to the stage; for messages they stand at its FROM."""
+    if not configuration.triggers:
+        return ()
+    text = "".join(f"{trigger}\n" for trigger in configuration.triggers)
+    file = parse(text, f"ONBUILD of {stage.base}")
+    for each in file.instructions:
+        if each.keyword in {"FROM", "ONBUILD"}:
+            raise grammar.error(file, each, f"{each.keyword} can't be the trigger of ONBUILD")
+        grammar.check_instruction(file, each)
+    line = stage.begin.line
+    return tuple(replace(each, line=line, segments=()) for each in file.instructions)
