@@ -15,6 +15,8 @@ from rootless_build.images.layers.nodes import CAPABILITY
 from rootless_build.images.layers.problems import ChangedError
 
 _BLOCK: Final = 1024 * 1024
+_OTHERS: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO})
+"""What opening a regular file says when there is none any more, but nothing, a link, a socket."""
 _FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
@@ -26,26 +28,44 @@ class Place(Protocol):
 
 
 class HostFile:
-    """A file of a tree of the host, which was seen with this status."""
+    """A file of a tree of the host, which was seen with this status.
 
-    __slots__ = ("_name", "_parent", "_place", "_status", "size")
+    Of that it keeps what tells whether it is the same file still: there are many such files.
+    """
+
+    __slots__ = ("_changed", "_inode", "_modified", "_name", "_parent", "_place", "size")
 
     def __init__(self, place: Place, parent: str, name: str, status: os.stat_result) -> None:
         self._place = place
         self._parent = parent
         self._name = name
-        self._status = status
+        self._inode = status.st_ino
+        self._modified = status.st_mtime_ns
+        self._changed = status.st_ctime_ns
         self.size = status.st_size
 
     def open(self) -> OpenedFile:
         """Raises OSError, or ChangedError where it is not the file any more that was seen."""
         try:
             descriptor = os.open(self._name, _FLAGS, dir_fd=self._place.directory(self._parent))
-        except FileNotFoundError as error:
-            raise ChangedError(self.path) from error
         except OSError as error:
+            if error.errno in _OTHERS:
+                raise ChangedError(self.path) from error
             raise OSError(error.errno, error.strerror, self.path) from error
-        return OpenedFile(descriptor, self._status, self.path)
+        return OpenedFile(descriptor, self)
+
+    def check(self, descriptor: int) -> None:
+        """Raise ChangedError where what is open is not the file as it was seen."""
+        now = os.fstat(descriptor)
+        same = (
+            self._inode == now.st_ino
+            and self.size == now.st_size
+            and self._modified == now.st_mtime_ns
+            and self._changed == now.st_ctime_ns
+            and stat.S_ISREG(now.st_mode)
+        )
+        if not same:
+            raise ChangedError(self.path)
 
     @property
     def path(self) -> str:
@@ -56,14 +76,13 @@ class HostFile:
 class OpenedFile:
     """A file of the host that is being read."""
 
-    __slots__ = ("_descriptor", "_path", "_status")
+    __slots__ = ("_descriptor", "_seen")
 
-    def __init__(self, descriptor: int, status: os.stat_result, path: str) -> None:
+    def __init__(self, descriptor: int, seen: HostFile) -> None:
         self._descriptor = descriptor
-        self._status = status
-        self._path = path
+        self._seen = seen
         try:
-            self._check()
+            seen.check(descriptor)
         except BaseException:
             os.close(descriptor)
             raise
@@ -80,30 +99,18 @@ class OpenedFile:
 
     def blocks(self) -> Iterator[bytes]:
         """Its bytes; it was not changed when the last one is there. Raises ChangedError."""
-        left = self._status.st_size
+        left = self._seen.size
         while left:
             block = os.read(self._descriptor, min(left, _BLOCK))
             if not block:
-                raise ChangedError(self._path)
+                raise ChangedError(self._seen.path)
             left -= len(block)
             yield block
-        self._check()
+        self._seen.check(self._descriptor)
 
     def close(self) -> None:
         """Nothing is read from it any more."""
         os.close(self._descriptor)
-
-    def _check(self) -> None:
-        seen, now = self._status, os.fstat(self._descriptor)
-        same = (
-            seen.st_ino == now.st_ino
-            and seen.st_size == now.st_size
-            and seen.st_mtime_ns == now.st_mtime_ns
-            and seen.st_ctime_ns == now.st_ctime_ns
-            and stat.S_ISREG(now.st_mode)
-        )
-        if not same:
-            raise ChangedError(self._path)
 
 
 class InMemory:

@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build.images.layers.contents import HostFile
-from rootless_build.images.layers.nodes import FIXED_TIME, Node, directory, of_status
+from rootless_build.images.layers.nodes import (
+    FIXED_TIME,
+    LONGEST_NAME,
+    Node,
+    directory,
+    is_too_long,
+    is_whiteout,
+    of_status,
+)
 from rootless_build.images.layers.problems import RefusedError
 from rootless_build.images.layers.sources import HostTree
 
@@ -67,9 +75,11 @@ class ImageTree:
         try:
             status = os.lstat(f"{self._base}{path}")
         except OSError as error:
-            if error.errno in _ABSENT:
+            if error.errno in _ABSENT or (error.errno == errno.ENAMETOOLONG and is_too_long(path)):
                 return None
             raise
+        if is_whiteout(status.st_mode, status.st_rdev):
+            return None
         node = of_status(status)
         if node.is_directory:
             node.lower = path
@@ -85,7 +95,9 @@ class ImageTree:
         node.touched = self.operation
 
     def put(self, parent: Node, name: str, node: Node) -> None:
-        """Give a directory an entry, in the place of any other."""
+        """Give a directory an entry, in the place of any other. Raises RefusedError."""
+        if is_too_long(name):
+            raise RefusedError(f"{name[:40]}… is a name of more than {LONGEST_NAME} bytes")
         parent.known()[name] = node
         node.touched = self.operation
 
@@ -107,11 +119,16 @@ class ImageTree:
             here = below
         return here
 
-    def read(self, path: str) -> bytes | None:
-        """What the regular file at a path holds; None where there is none. Raises OSError."""
+    def read(self, path: str, largest: int) -> bytes | None:
+        """What the regular file at a path holds; None where there is none.
+
+        Raises RefusedError where it holds more than `largest` bytes, OSError, ChangedError.
+        """
         node = self.find(path)
         if node is None or node.content is None:
             return None
+        if node.content.size > largest:
+            raise RefusedError(f"/{path} is larger than {largest} bytes, too large to be read")
         opened = node.content.open()
         try:
             return b"".join(opened.blocks())

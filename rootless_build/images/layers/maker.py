@@ -151,6 +151,8 @@ class Maker:
             options = replace(options, include=(include,), required=required)
         unpack = operation.add if operation.unpack is None else operation.unpack
         for path in matches(tree, start):
+            if path != start and has_wildcards(start) and tree.find(path) is None:
+                raise ChangedError(path)  # it was there when it was looked for
             if unpack and self._unpack(
                 tree.find(resolved(tree, path)), image, destination, options
             ):

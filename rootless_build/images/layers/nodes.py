@@ -15,6 +15,9 @@ is 2000, as zip archives know none before 1980.
 """
 SECOND: Final = 1_000_000_000
 
+LONGEST_NAME: Final = 255
+"""Bytes of a name that a file system keeps."""
+
 CAPABILITY: Final = "security.capability"
 """The one extended attribute that a layer of docker's keeps."""
 
@@ -121,6 +124,22 @@ def copied(node: Node) -> Node:
     made = Node(node.mode, node.uid, node.gid, node.mtime, node.content)
     made.link, made.rdev = node.link, node.rdev
     return made
+
+
+def is_whiteout(mode: int, device: int) -> bool:
+    """Whether it is how a layer says that what is below it is gone, of which an image has nothing.
+
+    An overlay shows none, but one layer alone is read without, and what has no layer below it is
+    shown as it lies there.
+    """
+    return not device and stat.S_ISCHR(mode)
+
+
+def is_too_long(path: str) -> bool:
+    """Whether a name of a path is longer than any that a file system keeps."""
+    if len(path) * 4 <= LONGEST_NAME:
+        return False
+    return any(len(os.fsencode(name)) > LONGEST_NAME for name in path.split("/"))
 
 
 def of_status(status: os.stat_result) -> Node:

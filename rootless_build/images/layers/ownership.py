@@ -11,8 +11,13 @@ from rootless_build.images.layers.destination import resolved
 from rootless_build.images.layers.image_tree import ImageTree
 from rootless_build.images.layers.problems import RefusedError
 
-_NUMBER: Final = re.compile(r"[-+]?[0-9]+")
+_NUMBER: Final = re.compile(r"([-+]?)0*([0-9]{1,20})")
+_DIGITS: Final = re.compile(r"[-+]?[0-9]+")
 _LARGEST: Final = 2**31 - 1
+_LARGEST_ID: Final = 2**32 - 2
+"""The next one is nobody's, to the kernel."""
+_LARGEST_FILE: Final = 4 * 1024 * 1024
+"""Bytes of passwd or group; those of a host with 50,000 users have that many."""
 
 
 class Owner(Struct, frozen=True):
@@ -43,24 +48,28 @@ def looked_up(tree: ImageTree, text: str) -> Owner | None:
 def _number(name: str) -> int | None:
     if name in {"", "root"}:
         return 0
-    if not _NUMBER.fullmatch(name):
-        return None
-    number = int(name)
-    if not -_LARGEST - 1 <= number <= _LARGEST:
+    number = _value(name)
+    if number is None or not -_LARGEST - 1 <= number <= _LARGEST:
         return None
     # To the kernel -1 is nobody: what root has made stays root's.
     return 0 if number == -1 else number % 2**32
 
 
+def _value(text: str) -> int | None:
+    """What digits say; None for other text, and for more of them than any number of 64 bits has."""
+    found = _NUMBER.fullmatch(text)
+    return int(found[1] + found[2]) if found else None
+
+
 def _named_user(tree: ImageTree, name: str) -> Owner:
     for fields in _lines(tree, "/etc/passwd", name):
-        return Owner(_field(fields, 2), _field(fields, 3))
+        return Owner(_id(fields, 2, "/etc/passwd"), _id(fields, 3, "/etc/passwd"))
     return Owner(0, 0)
 
 
 def _named_group(tree: ImageTree, name: str) -> int | None:
     for fields in _lines(tree, "/etc/group", name):
-        return _field(fields, 2)
+        return _id(fields, 2, "/etc/group")
     return None
 
 
@@ -68,12 +77,20 @@ def _lines(tree: ImageTree, path: str, name: str) -> list[list[str]]:
     """The lines of that name."""
     if tree.is_empty:
         raise RefusedError(f"there is no file system yet in which {name} could be looked up")
-    text = (tree.read(resolved(tree, path)) or b"").decode(errors="surrogateescape")
+    text = (tree.read(resolved(tree, path), _LARGEST_FILE) or b"").decode(errors="surrogateescape")
     lines = (line.strip().split(":") for line in text.split("\n"))
     return [fields for fields in lines if fields[0] == name]
 
 
-def _field(fields: list[str], at: int) -> int:
-    """A number of a line; what is none counts as 0."""
+def _id(fields: list[str], at: int, file: str) -> int:
+    """A number of a line of a file; what is none counts as 0.
+
+    Raises RefusedError for one that nobody can have: with BuildKit it is a number of 32 bits of it.
+    """
     text = fields[at] if at < len(fields) else ""
-    return int(text) if _NUMBER.fullmatch(text) else 0
+    if not _DIGITS.fullmatch(text):
+        return 0
+    number = _value(text)
+    if number is None or not 0 <= number <= _LARGEST_ID:
+        raise RefusedError(f"{fields[0]} has the id {text[:40]} in {file}, which nobody can have")
+    return number

@@ -9,17 +9,26 @@ import errno
 import os
 import re
 import stat
+from operator import itemgetter
 from pathlib import Path
 from typing import Final, Protocol
 
 from rootless_build.files.way import Descent
 from rootless_build.images.containerfile.patterns import PatternError, Patterns
 from rootless_build.images.layers.contents import HostFile
-from rootless_build.images.layers.nodes import SECOND, Node, of_status
-from rootless_build.images.layers.problems import RefusedError
+from rootless_build.images.layers.nodes import (
+    SECOND,
+    Node,
+    is_too_long,
+    is_whiteout,
+    of_status,
+)
+from rootless_build.images.layers.problems import ChangedError, RefusedError
 
 _SPECIAL: Final = re.compile(r"[*?\[\]\\^]")
 _ABSENT: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+_REPLACED: Final = _ABSENT | {errno.EINVAL}
+"""What is said of a directory, or a link, where there is none any more."""
 
 
 class Lookup(Protocol):
@@ -87,21 +96,49 @@ class HostTree:
             descriptor = self.directory(parent)
             status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
         except OSError as error:
-            if error.errno in _ABSENT:
+            if error.errno in _ABSENT or (error.errno == errno.ENAMETOOLONG and is_too_long(path)):
                 return None
             raise
-        if not self._visible(path, status.st_mode):
+        if self._is_gone(status) or not self._visible(path, status.st_mode):
             return None
         return self._made(parent, name, status)
 
     def list(self, path: str) -> list[tuple[str, Node]]:
-        """What is in a directory, by name. Raises OSError."""
-        with os.scandir(self.directory(path)) as entries:
-            seen = sorted((e.name, e.stat(follow_symlinks=False)) for e in entries)
-        if self._ignored is not None or self._sent is not None:
-            start = f"{path}/" if path else ""
-            seen = [one for one in seen if self._visible(start + one[0], one[1].st_mode)]
-        return [(name, self._made(path, name, status)) for name, status in seen]
+        """What is in a directory that was found, by name. Raises OSError, ChangedError."""
+        found: list[tuple[str, Node]] = []
+        start = f"{path}/" if path else ""
+        all_seen = self._ignored is None and self._sent is None
+        try:
+            with os.scandir(self.directory(path)) as entries:
+                for entry in entries:
+                    name = entry.name
+                    status = self._status(entry, start)
+                    if status is not None and (
+                        all_seen or self._visible(start + name, status.st_mode)
+                    ):
+                        found.append((name, self._made(path, name, status)))
+        except OSError as error:
+            if error.errno in _REPLACED:
+                raise ChangedError(path) from error
+            raise
+        found.sort(key=_NAME)
+        return found
+
+    def _status(self, entry: os.DirEntry[str], start: str) -> os.stat_result | None:
+        """That of an entry of a directory; None for one that is not there in an image.
+
+        Raises OSError, ChangedError.
+        """
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except FileNotFoundError as error:
+            if self._owned and _is_special(entry):
+                return None  # a whiteout that an overlay lists, and does not find
+            raise ChangedError(start + entry.name) from error
+        return None if self._is_gone(status) else status
+
+    def _is_gone(self, status: os.stat_result) -> bool:
+        return self._owned and is_whiteout(status.st_mode, status.st_rdev)
 
     def _made(self, parent: str, name: str, status: os.stat_result) -> Node:
         node = of_status(status)
@@ -109,7 +146,7 @@ class HostTree:
         if kind == stat.S_IFREG:
             node.content = HostFile(self, parent, name, status)
         elif kind == stat.S_IFLNK:
-            node.link = os.readlink(name, dir_fd=self.directory(parent))
+            node.link = self._link(parent, name)
         elif kind == stat.S_IFSOCK:
             # BuildKit copies a file that can't be opened.
             node.mode = stat.S_IFREG | stat.S_IMODE(node.mode)
@@ -120,6 +157,14 @@ class HostTree:
         if not name:
             node.mtime = self._time
         return node
+
+    def _link(self, parent: str, name: str) -> str:
+        try:
+            return os.readlink(name, dir_fd=self.directory(parent))
+        except OSError as error:
+            if error.errno in _REPLACED:
+                raise ChangedError(f"{parent}/{name}" if parent else name) from error
+            raise
 
     def _visible(self, path: str, mode: int) -> bool:
         """Whether the tree has it for us, or is it a directory in which it has something."""
@@ -160,12 +205,28 @@ class HostTree:
                     found = [(f"{path}/{e.name}", e.is_dir(follow_symlinks=False)) for e in entries]
             except PermissionError:
                 continue  # as with BuildKit, where the directory itself is not meant
+            except OSError as error:
+                if error.errno in _REPLACED:
+                    raise ChangedError(path) from error
+                raise
             if any(self._is_meant(below) for below, _ in found):
                 return True
             pending += [
                 below for below, is_directory in found if is_directory and self._may_hold(below)
             ]
         return False
+
+
+_NAME: Final = itemgetter(0)
+
+
+def _is_special(entry: os.DirEntry[str]) -> bool:
+    """Whether a directory says of an entry that it is a device, a pipe or a socket."""
+    return not (
+        entry.is_file(follow_symlinks=False)
+        or entry.is_dir(follow_symlinks=False)
+        or entry.is_symlink()
+    )
 
 
 def _reaches(pattern: str, directory: str) -> bool:

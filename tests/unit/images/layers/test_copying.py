@@ -320,3 +320,136 @@ def test_a_file_on_the_way_of_what_is_not_meant_ends_the_copying(
     assert isinstance(made, Refused)
     made = answered(tmp_path / "two", [copying(context, ".", "/", exclude=("e",))], (base,))
     assert isinstance(made, Refused)
+
+
+@pytest.fixture
+def with_whiteouts(tmp_path: Path) -> Path:
+    """A layer that has nothing below it, and says of some names all the same that they are gone."""
+    root = tmp_path / "image"
+    (root / "d").mkdir(parents=True)
+    (root / "d" / "f").write_text("1")
+    for name in ("d/gone", "gone", "d/passwd"):
+        os.mknod(root / name, stat.S_IFCHR | 0o600, os.makedev(0, 0))
+    return root
+
+
+def test_what_the_only_layer_of_an_image_says_is_gone_is_not_there(
+    with_whiteouts: Path, tmp_path: Path
+) -> None:
+    def source(path: str) -> Copying:
+        return Copying((ImageFiles((with_whiteouts,), path),), "/x/")
+
+    assert paths(tree(tmp_path / "one", [source("d")])) == ["x/", "x/f"]
+    assert paths(tree(tmp_path / "two", [source("d/*")])) == ["x/", "x/f"]
+    refused = answered(tmp_path / "three", [source("d/gone")])
+    assert isinstance(refused, Refused)
+    assert "is not there" in refused.message
+
+
+def test_what_is_gone_is_in_nobodys_way(
+    with_whiteouts: Path, context: Path, tmp_path: Path
+) -> None:
+    operations: list[Operation] = [
+        WorkingDirectory("/d/gone/e"),
+        copying(context, "d", "/gone"),
+        copying(context, "f", "/d/passwd/"),
+    ]
+    made = tree(tmp_path / "out", operations, (with_whiteouts,))
+    assert {"d/gone/e", "gone/sub/g", "d/passwd/f"} <= set(made)
+
+
+@pytest.mark.parametrize("into", ["nothing", "a link", "a socket", "a directory", "a pipe"])
+def test_a_file_that_becomes_something_else_has_changed(
+    context: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, into: str
+) -> None:
+    path = context / "d" / "sub" / "g"
+
+    def become(name: str) -> None:
+        if name != "g" or not path.exists() or not path.is_file():
+            return
+        path.unlink()
+        if into == "a link":
+            path.symlink_to("/etc/passwd")
+        elif into == "a directory":
+            path.mkdir()
+        elif into != "nothing":
+            os.mknod(path, stat.S_IFSOCK if into == "a socket" else stat.S_IFIFO)
+
+    original = os.open
+
+    def opened(name: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        become(name)
+        return original(name, flags, mode, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", opened)
+    made = answered(tmp_path / "out", [copying(context, "d", "/x")])
+    assert made == Changed(0, "d/sub/g")
+
+
+def test_what_goes_between_a_listing_and_a_look_has_changed(
+    context: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = os.readlink
+
+    def readlink(path: str, *, dir_fd: int | None = None) -> str:
+        (context / "d" / "up").unlink(missing_ok=True)
+        return original(path, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "readlink", readlink)
+    assert answered(tmp_path / "out", [copying(context, "d", "/x")]) == Changed(0, "d/up")
+
+
+def test_a_directory_that_goes_before_it_is_listed_has_changed(
+    context: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = os.open
+
+    def opened(name: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if name == "sub" and (context / "d" / "sub").exists():
+            (context / "d" / "sub").rename(context / "away")
+        return original(name, flags, mode, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", opened)
+    assert answered(tmp_path / "out", [copying(context, "d", "/x")]) == Changed(0, "d/sub")
+
+
+@pytest.mark.parametrize("place", ["/{0}", "/{0}/x", "/x/{0}/", "/./{0}/.."])
+def test_names_that_no_file_system_keeps_are_refused(
+    context: Path, tmp_path: Path, place: str
+) -> None:
+    base = tmp_path / "base"
+    base.mkdir()
+    long = "é" * 128
+    for number, below in enumerate(((), (base,))):
+        asked: list[Operation] = [
+            copying(context, "f", "/y"),
+            copying(context, "f", place.format(long)),
+        ]
+        made = answered(tmp_path / f"out{number}", asked, below)
+        if place.endswith(".."):
+            assert isinstance(made, Made)
+            continue
+        assert isinstance(made, Refused)
+        assert made.operation == 1
+        assert "255 bytes" in made.message
+    longest = copying(context, "f", place.format(long[:127]))
+    assert isinstance(answered(tmp_path / "longest", [longest], (base,)), Made)
+
+
+@pytest.mark.parametrize("source", ["{0}", "{0}/f", "d/{0}", "d/{0}*", "{0}/*"])
+def test_no_source_has_a_name_that_is_too_long(context: Path, tmp_path: Path, source: str) -> None:
+    named = source.format("n" * 256)
+    for sent in ((), (named, "d")):
+        operation = Copying((Directory(context, named, sent=sent),), "/x/")
+        made = answered(tmp_path / "out", [operation])
+        # A wildcard may find nothing.
+        assert isinstance(made, Made if source == "d/{0}*" else Refused), made
+
+
+def test_a_heredoc_and_a_working_directory_have_names_that_can_be_kept(tmp_path: Path) -> None:
+    for operation in (
+        Copying((Inline("n" * 256, b""),), "/x/"),
+        WorkingDirectory("/x/" + "n" * 256),
+    ):
+        made = answered(tmp_path / "out", [operation])
+        assert isinstance(made, Refused)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,8 @@ def image(tmp_path: Path) -> ImageTree:
         ("-1", 0, 0),
         ("-2:5", 4_294_967_294, 5),
         ("99999999999", 0, 0),
+        ("9" * 5000, 0, 0),
+        ("0" * 5000 + "7", 7, 7),
     ],
 )
 def test_an_owner_is_looked_up_in_the_image(
@@ -59,3 +62,30 @@ def test_names_mean_nothing_where_there_is_no_file_system() -> None:
     with pytest.raises(RefusedError, match="joe"):
         looked_up(ImageTree(None), "joe")
     assert looked_up(ImageTree(None), "7:8") == Owner(7, 8)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "joe:x:4294967295:5",
+        "joe:x:-1:5",
+        "joe:x:5:4294967296",
+        f"joe:x:{'9' * 5000}:5",
+    ],
+    ids=["nobody's", "negative", "of a group", "of 5000 digits"],
+)
+def test_an_id_that_nobody_can_have_is_refused(image: ImageTree, tmp_path: Path, line: str) -> None:
+    (tmp_path / "usr/etc/passwd").write_text(f"{line}::/:\nann:x:4294967294:{'0' * 5000}8::/:\n")
+    with pytest.raises(RefusedError, match="joe has the id"):
+        looked_up(image, "joe")
+    assert looked_up(image, "ann") == Owner(4_294_967_294, 8)
+    (tmp_path / "usr/etc/group").write_text("joe:x:99999999999:\n")
+    with pytest.raises(RefusedError, match="/etc/group"):
+        looked_up(image, "5:joe")
+
+
+def test_a_file_of_users_that_no_host_has_is_not_read(image: ImageTree, tmp_path: Path) -> None:
+    os.truncate(tmp_path / "usr/etc/passwd", 1024**4)
+    with pytest.raises(RefusedError, match="/usr/etc/passwd is larger than"):
+        looked_up(image, "joe")
+    assert looked_up(image, "7") == Owner(7, 7)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -125,6 +126,20 @@ def test_what_a_layer_has_taken_away_is_not_there(context: Path, tmp_path: Path)
     made = read(tmp_path / "out" / "0.tar")
     assert paths(made) == ["x/"]
     assert made["x"].xattrs == ()
+
+
+@needs_namespace
+def test_what_one_layer_alone_says_is_gone_is_not_there_either(tmp_path: Path) -> None:
+    """An overlay lists such a name of a directory that one layer has, and then does not find it."""
+    top, bottom = tmp_path / "top", tmp_path / "bottom"
+    bottom.mkdir()
+    (top / "d").mkdir(parents=True)
+    (top / "d" / "f").touch()
+    os.mknod(top / "d" / "gone", stat.S_IFCHR | 0o600, os.makedev(0, 0))
+    asked = request(tmp_path, Copying((ImageFiles((top, bottom), "d"),), "/x"))
+    with LayerMaker(OWN) as maker:
+        maker.make(asked)
+    assert paths(read(tmp_path / "out" / "0.tar")) == ["x/", "x/f"]
 
 
 @needs_namespace
