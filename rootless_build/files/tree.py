@@ -28,6 +28,8 @@ CHUNK: Final = 1024 * 1024
 MOST: Final = 50_000
 """Files, links and directories that are looked at in bundles which anybody may have written to."""
 _PATH_MAX: Final = 4096  # linux/limits.h
+_ATTEMPTS: Final = 10
+"""How often a tree is removed out of which somebody else takes things."""
 
 
 class Entry(Struct, frozen=True):
@@ -268,14 +270,20 @@ def chown_command(directory: Path) -> str:
 def remove(tree: Path) -> None:
     """Remove a tree, its read-only directories included; one that is not there is no error.
 
-    However deep it is: no path in it is ever written out, and no link is followed.
+    However deep it is: no path in it is ever written out, and no link is followed. What somebody
+    else removes meanwhile is gone too.
     """
-    with contextlib.suppress(FileNotFoundError):
-        descriptor = os.open(tree.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            remove_at(tree.name, descriptor)
-        finally:
-            os.close(descriptor)
+    for _ in range(_ATTEMPTS):
+        with contextlib.suppress(FileNotFoundError):
+            descriptor = os.open(tree.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                remove_at(tree.name, descriptor)
+            finally:
+                os.close(descriptor)
+        # It may be something in it that was not there any more: an engine was at work.
+        if not os.path.lexists(tree):
+            return
+    raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), str(tree))
 
 
 def remove_at(name: str, parent: int) -> None:
@@ -307,7 +315,8 @@ def _empty(directory: int, top: int) -> None:
     """Remove what is in it, and move its directories to `top`, each with a name of its own."""
     for entry in _entries(directory):
         if not entry.is_dir(follow_symlinks=False):
-            os.unlink(entry.name, dir_fd=directory)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(entry.name, dir_fd=directory)
         elif directory != top:
             # A directory that can't be written can't get another parent.
             os.close(_open_directory(entry.name, directory))

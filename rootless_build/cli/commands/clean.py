@@ -132,9 +132,11 @@ class Clean(EngineOption, Bundles, Waiting, Showing, Command):
                 continue
             with engine_of(record, engine, choice) as its:
                 yield from recovery.in_storage(its, record, before)
+                if not account.dry:
+                    # One that takes an image writes into the private directory for a while yet.
+                    recovery.end_programs(record)
                 yield from recovery.directories_of(record, its, [record.project / "bundles"])
             if not account.dry:
-                recovery.end_programs(record)
                 journal.discard(place)
         yield from recovery.abandoned(engine, bundles_directory(self))
         if self.volumes:

@@ -28,6 +28,7 @@ from rootless_build.images.containerfile.stages import (
     split,
 )
 from rootless_build.images.containerfile.syntax import Instruction
+from rootless_build.images.layers import handover
 from rootless_build.images.layers.client import LayerMaker
 from rootless_build.images.rewrite import features
 from rootless_build.images.rewrite.features import Feature
@@ -132,16 +133,24 @@ def build(
         # What watches the files of a build waits for its label.
         for name, value in step.labels:
             reporter.instruction(1, 1, f"LABEL {name}={value}")
-        return _finish(state, step, engine, steps, Moments(options.data))
+        return _finish(state, step, engine, steps, Moments(options.data), reporter)
 
 
 def _finish(
-    state: State, step: BuildImage, engine: Engine, steps: EngineSteps, moments: Moments
+    state: State,
+    step: BuildImage,
+    engine: Engine,
+    steps: EngineSteps,
+    moments: Moments,
+    reporter: StepReporter,
 ) -> Image:
     configuration = _labelled(state.configuration, step)
     epoch = dict(step.build_args).get("SOURCE_DATE_EPOCH", "")
     created = moments.of(configurations.write(configuration), epoch)
-    made = steps.store(state, dated(configuration, created))
+    whole = dated(configuration, created)
+    # Put down before it is there: an image of which nobody knows would stay for ever.
+    reporter.image(handover.image_id(whole))
+    made = steps.store(state, whole)
     for tag in step.tags:
         engine.tag_image(made, tag)
     image = engine.find_image(made.id)
