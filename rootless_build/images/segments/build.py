@@ -35,12 +35,15 @@ from rootless_build.images.rewrite.features import Feature
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.images.rewrite.session import check_inside
 from rootless_build.images.segments.bases import Images
-from rootless_build.images.segments.engine_steps import PROXIES, EngineSteps, State
+from rootless_build.images.segments.engine_steps import PROXIES, EngineSteps
 from rootless_build.images.segments.history import dated
 from rootless_build.images.segments.limits import why_not
 from rootless_build.images.segments.moments import Moments
+from rootless_build.images.segments.rehearsal import rehearse
+from rootless_build.images.segments.remote import Fetching
 from rootless_build.images.segments.sources import ContextFiles
 from rootless_build.images.segments.stages import Places, Plan, Stages
+from rootless_build.images.segments.steps import State
 from rootless_build.model import platforms
 from rootless_build.model.errors import ImageBuildError, StepFailedError
 from rootless_build.model.events import Level, StepReporter
@@ -127,9 +130,10 @@ def build(
     ):
         steps = EngineSteps(step, engine, store, maker, options, place)
         _tell_unused(plan, step, reporter)
-        places = Places(ContextFiles.of(step, options.own), place / "fetched", options.data)
-        stages = Stages(plan, places, steps, Images(step, engine, reporter), reporter)
-        state = stages.last()
+        images = Images(step, engine, reporter)
+        contexts = rehearse(plan, ContextFiles.of(step, options.own), steps, images)
+        places = Places(contexts, Fetching(place / "fetched", options.data).fetch)
+        state = Stages(plan, places, steps, images, reporter).last()
         # What watches the files of a build waits for its label.
         for name, value in step.labels:
             reporter.instruction(1, 1, f"LABEL {name}={value}")

@@ -7,15 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from msgspec import Struct
-
 from rootless_build.backend.api import Engine, Image, ImageLabel, ImageStore
 from rootless_build.backend.build_files import containerfile, own_ignore_file
 from rootless_build.files.private_directories import discard
 from rootless_build.images import configuration as configurations
 from rootless_build.images.configuration import Configuration
 from rootless_build.images.containerfile import ignore_file
-from rootless_build.images.containerfile.stages import Scope
 from rootless_build.images.containerfile.syntax import Instruction
 from rootless_build.images.layers import handover
 from rootless_build.images.layers.client import LayerMaker, LayerRefusedError
@@ -26,6 +23,7 @@ from rootless_build.images.rewrite.session import rewrite_build
 from rootless_build.images.segments.history import of_layers
 from rootless_build.images.segments.progress import Progress
 from rootless_build.images.segments.segment_file import write_segment
+from rootless_build.images.segments.steps import Files, LayerOfError, State
 from rootless_build.model.errors import ImageBuildError
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage, Pairs, PullPolicy
@@ -33,36 +31,6 @@ from rootless_build.model.structs import replace
 
 PROXIES: Final = tuple(f"{name}_proxy" for name in ("http", "https", "ftp", "no", "all"))
 """Arguments that no ARG has to declare, in small letters and in capitals."""
-
-
-class Files(Struct, frozen=True):
-    """The files that a stage has come to.
-
-    `image` has those in storage, whose layers are in the `directories`, the top one first; None
-    where there are none. `new` are layers above those, which no engine has yet.
-    """
-
-    image: Image | None = None
-    directories: tuple[Path, ...] = ()
-    new: tuple[NewLayer, ...] = ()
-
-
-class State(Struct, frozen=True):
-    """Where a stage stands: its files, its configuration, and what holds for what comes next."""
-
-    files: Files
-    configuration: Configuration
-    scope: Scope
-    arguments: dict[str, str] = {}
-    """The ARGs that were declared so far; one without a value is empty."""
-
-
-class LayerOfError(Exception):
-    """The layer of an instruction can't be made; docker would refuse it too."""
-
-    def __init__(self, instruction: Instruction, message: str) -> None:
-        super().__init__(message)
-        self.instruction = instruction
 
 
 class EngineSteps:

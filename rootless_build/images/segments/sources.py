@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -15,37 +17,58 @@ from rootless_build.images.segments.limits import IMAGES
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.references import canonical
+from rootless_build.model.structs import replace
+
+
+class Contexts(Protocol):
+    """The build contexts, as a build asks for them: see ContextFiles."""
+
+    def at(self, path: str) -> Directory:
+        """What is at a path of the build context."""
+
+    def of_name(self, name: str, path: str) -> Directory | None:
+        """What is at a path of the context of that full name; None where it is no directory."""
+
+    def is_directory(self, name: str) -> bool:
+        """Whether the context of that full name is a directory."""
 
 
 class ContextFiles(Struct, frozen=True):
-    """The build context, and those with a name that are directories: where they are, and the lines
-    of their ignore files.
+    """The build context, and those with a name that are directories; the path is empty in each.
     Those with a name are found by it in full, as a reference to an image is written.
     """
 
-    main: tuple[Path, tuple[str, ...]]
-    named: dict[str, tuple[Path, tuple[str, ...]]]
+    main: Directory
+    named: Mapping[str, Directory]
 
     @classmethod
     def of(cls, step: BuildImage, own: OwnFiles) -> ContextFiles:
         """The contexts of a step, without rbuild's own files. Raises RecipeError."""
         own_ignore = own_ignore_file(containerfile(step))
         named = {
-            canonical(name): (Path(value), _lines(Path(value), None, own))
+            canonical(name): Directory(Path(value), "", _lines(Path(value), None, own))
             for name, value in step.build_contexts
             if not value.startswith(IMAGES)
         }
-        return cls((step.context, _lines(step.context, own_ignore, own)), named)
+        return cls(Directory(step.context, "", _lines(step.context, own_ignore, own)), named)
+
+    def with_sent(self, paths: Mapping[Directory, tuple[str, ...]]) -> ContextFiles:
+        """The same, of which a build takes these `paths`: by the context, as it is here."""
+        named = {name: replace(each, sent=paths.get(each, ())) for name, each in self.named.items()}
+        return ContextFiles(replace(self.main, sent=paths.get(self.main, ())), named)
 
     def at(self, path: str) -> Directory:
         """What is at a path of the build context."""
-        root, ignored = self.main
-        return Directory(root, path, ignored)
+        return replace(self.main, path=path)
 
     def of_name(self, name: str, path: str) -> Directory | None:
         """What is at a path of the context of that full name; None where it is no directory."""
         found = self.named.get(name)
-        return Directory(found[0], path, found[1]) if found else None
+        return replace(found, path=path) if found else None
+
+    def is_directory(self, name: str) -> bool:
+        """Whether the context of that full name is a directory."""
+        return name in self.named
 
 
 def _lines(context: Path, first: Path | None, own: OwnFiles) -> tuple[str, ...]:

@@ -7,15 +7,16 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 
 from rootless_build.images.configuration import Configuration
-from rootless_build.images.containerfile.stages import Scopes, declared_arguments, sources
+from rootless_build.images.containerfile import mounts
+from rootless_build.images.containerfile.stages import Scopes, declared_arguments
 from rootless_build.images.containerfile.syntax import Instruction
-from rootless_build.images.containerfile.words import WordError
+from rootless_build.images.containerfile.words import WordError, expand
 from rootless_build.images.layers.request import Operation, WorkingDirectory
 from rootless_build.images.segments.copying import CopyError, Sources, read_copy
-from rootless_build.images.segments.engine_steps import EngineSteps, LayerOfError, State
 from rootless_build.images.segments.history import After, entry_of
 from rootless_build.images.segments.progress import Progress
 from rootless_build.images.segments.settings import SettingError, apply
+from rootless_build.images.segments.steps import LayerOfError, State, Steps
 from rootless_build.model.errors import ContainerfileError
 from rootless_build.model.structs import replace
 
@@ -26,7 +27,7 @@ class Tools(Struct, frozen=True):
     the user knows the containerfile as.
     """
 
-    steps: EngineSteps
+    steps: Steps
     scopes: Scopes
     sources: Sources
     progress: Progress
@@ -74,7 +75,7 @@ class StageBuild:
 
     def _do(self, instruction: Instruction) -> None:
         if instruction.keyword == "RUN":
-            _check_mounts(instruction)
+            self._check_mounts(instruction)
             self._copy()
             self._runs.append(instruction)
         else:
@@ -110,6 +111,18 @@ class StageBuild:
         drops = instruction.keyword == "ENTRYPOINT" and not self._has_command
         return replace(now, command=()) if drops else now
 
+    def _check_mounts(self, run: Instruction) -> None:
+        """Ask for what is mounted, so that what docker refuses there is refused of this RUN."""
+        for flag in run.flags:
+            mount = mounts.parse(flag.value or "") if flag.name == "mount" else None
+            if mount is None or mount.type in {"secret", "ssh"}:
+                continue
+            path = expand(mount.source or "/", self._state.scope.variables).text
+            if mount.origin:
+                self._tools.sources.of(f"from={mount.origin} of a mount", mount.origin, path)
+            elif mount.type != "cache":
+                self._tools.sources.context(path)
+
     def _put_down(self, instruction: Instruction) -> None:
         state = self._state
         entry = entry_of(instruction, After(state.scope, state.configuration, state.arguments))
@@ -144,12 +157,3 @@ class StageBuild:
             if number:
                 progress.begin(each.instruction)
             progress.end(cached=each.operation is not None and next(layers))
-
-
-def _check_mounts(run: Instruction) -> None:
-    for name in sources(run):
-        if "$" in name:
-            raise CopyError(
-                f"from={name} of a mount: a variable can't stand there",
-                "name a stage, FROM $NAME AS stage with an ARG before the first FROM",
-            )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from msgspec import Struct
 
@@ -25,11 +24,12 @@ from rootless_build.images.layers.request import Copying, Directory, ImageFiles,
 from rootless_build.images.rewrite.state import abbreviate
 from rootless_build.images.segments.bases import Images
 from rootless_build.images.segments.copying import CopyError, Sources
-from rootless_build.images.segments.engine_steps import EngineSteps, Files, State
 from rootless_build.images.segments.progress import Progress, stage_name
+from rootless_build.images.segments.remote import Remote
 from rootless_build.images.segments.scopes import inherit
-from rootless_build.images.segments.sources import ContextFiles
+from rootless_build.images.segments.sources import Contexts
 from rootless_build.images.segments.stage import StageBuild, Tools
+from rootless_build.images.segments.steps import Files, State, Steps
 from rootless_build.model import platforms
 from rootless_build.model.errors import ContainerfileError
 from rootless_build.model.events import StepReporter
@@ -65,13 +65,10 @@ class Plan(Struct, frozen=True):
 
 
 class Places(Struct, frozen=True):
-    """Where files come from: build contexts, what is `fetched` in this build, and the user's own
-    directory for what is `kept` longer, if there is one.
-    """
+    """Where files come from: build contexts, and what `fetch` has from elsewhere."""
 
-    contexts: ContextFiles
-    fetched: Path
-    kept: Path | None
+    contexts: Contexts
+    fetch: Callable[[Remote], Source]
 
 
 class Stages:
@@ -84,7 +81,7 @@ class Stages:
         self,
         plan: Plan,
         places: Places,
-        steps: EngineSteps,
+        steps: Steps,
         images: Images,
         reporter: StepReporter,
     ) -> None:
@@ -120,7 +117,7 @@ class Stages:
             Tools(
                 self._steps,
                 Scopes(self._plan.heading, self._plan.given, lambda _: None),
-                Sources(places.contexts.at, self._elsewhere(number), places.fetched, places.kept),
+                Sources(places.contexts.at, self._elsewhere(number), places.fetch),
                 progress,
                 lambda name: self._mounted(number, name),
                 self._refuse,
@@ -188,7 +185,7 @@ class Stages:
     def _mounted(self, number: int, name: str) -> str | None:
         """The id of the image that a mount is of; None for a context that is a directory."""
         _, context = self._meaning(name, number, numbers=True)
-        if context and self._places.contexts.of_name(context, "/") is not None:
+        if context and self._places.contexts.is_directory(context):
             return None
         image = self._files(number, name).image
         return image.id if image else None

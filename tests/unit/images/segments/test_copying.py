@@ -10,6 +10,7 @@ from rootless_build.images.containerfile.parser import parse
 from rootless_build.images.containerfile.stages import Scope
 from rootless_build.images.layers.request import Copying, Directory, ImageFiles, Inline
 from rootless_build.images.segments.copying import CopyError, Sources, read_copy
+from rootless_build.images.segments.remote import Fetching
 
 SCOPE = Scope({"A": "a", "D": "/d/"}, "/w")
 
@@ -19,8 +20,7 @@ def read(text: str, tmp_path: Path) -> Copying:
     sources = Sources(
         lambda path: Directory(Path("/context"), path),
         lambda name, path: ImageFiles((Path(name),), path),
-        tmp_path,
-        None,
+        Fetching(tmp_path, None).fetch,
     )
     return read_copy(parse(text).instructions[0], SCOPE, sources)
 

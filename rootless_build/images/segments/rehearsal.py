@@ -1,0 +1,127 @@
+"""A build rehearsed: all is read, nothing is done.
+
+So what docker refuses is refused before the engine has begun, in the words and with the line that
+the build itself would have had for it, and it is known which files are taken of build contexts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rootless_build.backend.api import Image
+from rootless_build.images.configuration import Configuration
+from rootless_build.images.containerfile.syntax import Instruction
+from rootless_build.images.layers.handover import NewLayer
+from rootless_build.images.layers.image_tree import ImageTree
+from rootless_build.images.layers.modes import parsed
+from rootless_build.images.layers.ownership import looked_up
+from rootless_build.images.layers.problems import RefusedError
+from rootless_build.images.layers.request import (
+    Directory,
+    Downloaded,
+    Operation,
+    WorkingDirectory,
+)
+from rootless_build.images.segments.bases import Images
+from rootless_build.images.segments.progress import Progress
+from rootless_build.images.segments.remote import Remote
+from rootless_build.images.segments.sources import ContextFiles
+from rootless_build.images.segments.stages import Places, Plan, Stages
+from rootless_build.images.segments.steps import Files, LayerOfError, State, Steps
+from rootless_build.model.events import StepReporter
+from rootless_build.model.structs import replace
+
+_SOMETHING = NewLayer("", 0, Path())
+"""Stands for a layer that would be there by now."""
+
+
+def rehearse(plan: Plan, contexts: ContextFiles, steps: Steps, images: Images) -> ContextFiles:
+    """The build contexts, with what the build takes of them.
+
+    `steps` tells of images. Raises ContainerfileError for what docker would refuse, as far as that
+    shows in the containerfile and in its images' configurations; ImageNotFoundError.
+    """
+    asked = _Asked(contexts)
+    unheard = StepReporter(lambda _: None, 0)
+    Stages(plan, Places(asked, _unfetched), _Rehearsal(steps), images, unheard).last()
+    return contexts.with_sent({source: tuple(paths) for source, paths in asked.paths.items()})
+
+
+def _unfetched(remote: Remote) -> Downloaded:
+    return Downloaded(Path(), remote.word)
+
+
+class _Asked:
+    """Build contexts that keep what they were asked for: paths, by the context as a source."""
+
+    def __init__(self, contexts: ContextFiles) -> None:
+        self._contexts = contexts
+        self.paths: dict[Directory, dict[str, None]] = {}
+
+    def at(self, path: str) -> Directory:
+        return self._note(self._contexts.at(path))
+
+    def of_name(self, name: str, path: str) -> Directory | None:
+        found = self._contexts.of_name(name, path)
+        return None if found is None else self._note(found)
+
+    def is_directory(self, name: str) -> bool:
+        return self._contexts.is_directory(name)
+
+    def _note(self, source: Directory) -> Directory:
+        self.paths.setdefault(replace(source, path=""), {})[source.path] = None
+        return source
+
+
+class _Rehearsal:
+    """Steps that are only looked at."""
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+
+    def copy(
+        self, state: State, pending: Sequence[tuple[Instruction, Operation]]
+    ) -> tuple[State, tuple[bool, ...]]:
+        """Check what needs no file."""
+        for instruction, operation in pending:
+            try:
+                _check(operation, state.files)
+            except RefusedError as wrong:
+                raise LayerOfError(instruction, str(wrong)) from wrong
+            state = replace(state, files=replace(state.files, new=(_SOMETHING,)))
+        return state, (False,) * len(pending)
+
+    def run(
+        self,
+        state: State,
+        _runs: Sequence[Instruction],
+        _mounted: Callable[[str], str | None],
+        _progress: Progress,
+        _shown: str,
+    ) -> State:
+        """What RUNs are is known when they are read."""
+        return state
+
+    def intermediate(self, state: State, _: StepReporter) -> State:
+        """No image is made."""
+        return state
+
+    def files_of(self, image: Image) -> Files:
+        return self._steps.files_of(image)
+
+    def configuration_of(self, image: Image) -> Configuration:
+        return self._steps.configuration_of(image)
+
+
+def _check(operation: Operation, files: Files) -> None:
+    """Raise RefusedError for a mode that is none, and a name where no file system is yet."""
+    empty = files == Files()
+    if isinstance(operation, WorkingDirectory):
+        owner = operation.owner
+    else:
+        parsed(operation.chmod)
+        empty = empty or (operation.link and not operation.chmod)
+        owner = operation.chown
+    if empty:
+        looked_up(ImageTree(None), owner)

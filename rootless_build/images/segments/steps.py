@@ -1,0 +1,82 @@
+"""What the build of a stage asks for: RUNs, layers, images; and where it stands.
+
+`engine_steps` does all that with an engine, `rehearsal` only looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from msgspec import Struct
+
+from rootless_build.backend.api import Image
+from rootless_build.images.configuration import Configuration
+from rootless_build.images.containerfile.stages import Scope
+from rootless_build.images.containerfile.syntax import Instruction
+from rootless_build.images.layers.handover import NewLayer
+from rootless_build.images.layers.request import Operation
+from rootless_build.images.segments.progress import Progress
+from rootless_build.model.events import StepReporter
+
+
+class Files(Struct, frozen=True):
+    """The files that a stage has come to.
+
+    `image` has those in storage, whose layers are in the `directories`, the top one first; None
+    where there are none. `new` are layers above those, which no engine has yet.
+    """
+
+    image: Image | None = None
+    directories: tuple[Path, ...] = ()
+    new: tuple[NewLayer, ...] = ()
+
+
+class State(Struct, frozen=True):
+    """Where a stage stands: its files, its configuration, and what holds for what comes next."""
+
+    files: Files
+    configuration: Configuration
+    scope: Scope
+    arguments: dict[str, str] = {}
+    """The ARGs that were declared so far; one without a value is empty."""
+
+
+class LayerOfError(Exception):
+    """The layer of an instruction can't be made; docker would refuse it too."""
+
+    def __init__(self, instruction: Instruction, message: str) -> None:
+        super().__init__(message)
+        self.instruction = instruction
+
+
+class Steps(Protocol):
+    """Does them for one build."""
+
+    def copy(
+        self, state: State, pending: Sequence[tuple[Instruction, Operation]]
+    ) -> tuple[State, tuple[bool, ...]]:
+        """Make the layers of these, and tell of each whether the engine had it already.
+
+        One that changes nothing is a layer too (docker 29). Raises LayerOfError, RbuildError.
+        """
+
+    def run(
+        self,
+        state: State,
+        runs: Sequence[Instruction],
+        mounted: Callable[[str], str | None],
+        progress: Progress,
+        shown: str,
+    ) -> State:
+        """Let the engine do the RUNs; `shown` is what the user knows the containerfile as."""
+
+    def intermediate(self, state: State, reporter: StepReporter) -> State:
+        """The state with its files in storage, in an image for what a RUN sees of it."""
+
+    def files_of(self, image: Image) -> Files:
+        """The files of an image in storage. Raises ImageBuildError."""
+
+    def configuration_of(self, image: Image) -> Configuration:
+        """The configuration of an image in storage."""

@@ -1,0 +1,106 @@
+"""Builds in segments with an engine that keeps configurations, and whose RUNs do nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rootless_build.backend.api import Image, ImageContent, UserNamespace
+from rootless_build.backend.build_files import containerfile
+from rootless_build.images import configuration as configurations
+from rootless_build.images.building import build_image
+from rootless_build.images.configuration import Configuration
+from rootless_build.images.layers.handover import image_id
+from rootless_build.images.rewrite.options import RewriteOptions
+from rootless_build.model import platforms
+from rootless_build.model.errors import StepFailedError
+from rootless_build.model.events import StepReporter
+from rootless_build.model.plan import BuildImage
+from rootless_build.model.references import canonical
+from rootless_build.model.structs import replace
+from rootless_build.testing.recorder import Recorder
+from tests.unit.runner.fake_engine import FakeEngine
+
+BUILDER = "podman 5.4.2"
+EMPTY = configurations.scratch(platforms.parse(platforms.host()))
+
+
+@dataclass
+class Storage(FakeEngine):
+    """`runs` are the containerfiles that it was given; `broken` is what it says of an image."""
+
+    images: dict[str, Image] = field(default_factory=dict)
+    contents: dict[str, ImageContent] = field(default_factory=dict)
+    runs: list[str] = field(default_factory=list)
+    broken: Exception | None = None
+
+    @property
+    def user_namespace(self) -> UserNamespace:
+        return UserNamespace(())
+
+    @property
+    def image_store(self) -> Storage:
+        return self
+
+    def has(self, name: str, content: bytes | Configuration | None = EMPTY) -> Image:
+        """Put an image there; one without content can't be read."""
+        image = Image(f"{len(self.images) + 1:064}")
+        if isinstance(content, Configuration):
+            image = Image(image_id(content))
+            content = configurations.write(content)
+        if content is not None:
+            self.contents[image.id] = ImageContent(content, ())
+        self.images[canonical(name)] = image
+        return image
+
+    def find_image(self, reference: str) -> Image | None:
+        image = self.images.get(reference) or Image(reference)
+        if image.id not in self.contents:
+            return image if reference in self.images else None
+        try:
+            return replace(image, environment=self.configuration(image).environment)
+        except StepFailedError:
+            return image
+
+    def tag_image(self, image: Image, name: str) -> None:
+        self.images[canonical(name)] = image
+
+    def content(self, image: Image) -> ImageContent | None:
+        return self.contents.get(image.id)
+
+    def has_layers(self, digests: Sequence[str]) -> bool:
+        return False
+
+    def add(self, layout: Path) -> Image:
+        if self.broken is not None:
+            raise self.broken
+        manifest = json.loads((layout / "manifest.json").read_text())
+        identity = manifest["config"]["digest"].removeprefix("sha256:")
+        self.contents[identity] = ImageContent((layout / identity).read_bytes(), ())
+        return Image(identity)
+
+    def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:
+        text = containerfile(step).read_text()
+        self.builds.append(step)
+        self.runs.append(text)
+        base = self.contents.get(text.split()[1])
+        if base is None:
+            return Image("2" * 64)
+        before = configurations.read(base.configuration)
+        digest = f"{len(self.runs):064}"
+        made = replace(before, layers=(*before.layers, digest))
+        self.contents[image_id(made)] = ImageContent(configurations.write(made), ())
+        return Image(image_id(made))
+
+    def configuration(self, image: Image) -> Configuration:
+        """What an image says of itself."""
+        return configurations.read(self.contents[image.id].configuration)
+
+
+def build(storage: Storage, step: BuildImage, text: str) -> Image:
+    """Build a containerfile; the step is of its context."""
+    step.context.mkdir(exist_ok=True)
+    (step.context / "Dockerfile").write_text(text)
+    return build_image(step, storage, Recorder().reporter, RewriteOptions(BUILDER))
