@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import IO, Final, Self, cast
 
 from rootless_build.backend.api import UserNamespace
@@ -16,6 +17,7 @@ from rootless_build.images.layers.request import (
     Layer,
     LayersRequest,
     Made,
+    NoOverlay,
     Refused,
     read_answer,
     request_line,
@@ -24,7 +26,17 @@ from rootless_build.model.errors import RbuildError
 from rootless_build.model.text import shown
 from rootless_build.process import programs
 
-_WORKER: Final = "rootless_build.images.layers.worker"
+_WORKER: Final = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import rootless_build
+del sys.path[0]
+from rootless_build.images.layers.worker import main
+main()
+"""
+"""This very package, be it installed or in a checkout, and nothing else of the directory it is in.
+"""
+_PLACE: Final = Path(__file__).parents[3]
 
 
 class LayerRefusedError(RbuildError):
@@ -46,6 +58,24 @@ class SourceChangedError(RbuildError):
         super().__init__(f"{shown(path)} changed while it was copied", hint="build again")
         self.operation = operation
         self.path = path
+
+
+class LayerFailedError(RbuildError):
+    """An operation, counted from 0, was not done: the host would not, or it can't be done."""
+
+    code = "layer-failed"
+
+    def __init__(self, operation: int, message: str) -> None:
+        super().__init__(f"the layer could not be made: {message}")
+        self.operation = operation
+
+
+class LayersUnreadableError(RbuildError):
+    """The layers of an image can't be read on this host: the engine may build all the same, in its
+    own way.
+    """
+
+    code = "layers-unreadable"
 
 
 class LayerMaker:
@@ -75,7 +105,8 @@ class LayerMaker:
     def make(self, request: LayersRequest) -> tuple[Layer, ...]:
         """The layers of a request, their tars in its output.
 
-        Raises LayerRefusedError, SourceChangedError, and RbuildError where the host will not.
+        Raises LayerRefusedError, SourceChangedError, LayerFailedError, LayersUnreadableError, and
+        RbuildError where the process ends.
         """
         line = self._asking.submit(self._ask, request_line(request)).result()
         match read_answer(line):
@@ -85,8 +116,10 @@ class LayerMaker:
                 raise LayerRefusedError(operation, message)
             case Changed(operation, path):
                 raise SourceChangedError(operation, path)
-            case Failed(message):
-                raise RbuildError(f"the layer could not be made: {message}")
+            case Failed(operation, message):
+                raise LayerFailedError(operation, message)
+            case NoOverlay(message):
+                raise LayersUnreadableError(message)
 
     def _ask(self, line: bytes) -> bytes:
         if self._worker is None:
@@ -101,7 +134,7 @@ class _Worker:
 
     def __init__(self, namespace: UserNamespace) -> None:
         # -P: the directory that rbuild was started in is a project's, and has no modules of ours.
-        argv = [*namespace.command, sys.executable, "-P", "-m", _WORKER]
+        argv = [*namespace.command, sys.executable, "-P", "-c", _WORKER, str(_PLACE)]
         with contextlib.ExitStack() as opened:
             self._errors = opened.enter_context(tempfile.TemporaryFile())
             self._process = cast(

@@ -20,6 +20,20 @@ _OTHERS: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXI
 _FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
+def check_room(directory: Path, size: int, largest: str, most: int) -> None:
+    """Raise OSError where a directory has no room for files of a size in all, `most` of it that of
+    the largest one: with holes it may be larger than any disk, and all of it would be written.
+    """
+    system = os.statvfs(directory)
+    free = system.f_bavail * system.f_frsize
+    if system.f_blocks and size > free:
+        message = (
+            f"{size} bytes are needed in {directory}, which has {free}: {most} for {largest}"
+            " alone. TMPDIR can name a directory with more room"
+        )
+        raise OSError(errno.ENOSPC, message)
+
+
 class Place(Protocol):
     """A tree of the host in which files are opened."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build.images.containerfile.patterns import PatternError, Patterns
-from rootless_build.images.layers.contents import HostFile, InMemory, Spool
+from rootless_build.images.layers.contents import HostFile, InMemory, Spool, check_room
 from rootless_build.images.layers.copying import Options, copy, copy_file
 from rootless_build.images.layers.destination import cleaned, resolved
 from rootless_build.images.layers.globbing import has_wildcards, matches
@@ -20,7 +20,7 @@ from rootless_build.images.layers.modes import parsed
 from rootless_build.images.layers.nodes import FIXED_TIME, Node, directory
 from rootless_build.images.layers.overlay import Overlays
 from rootless_build.images.layers.ownership import Owner, looked_up
-from rootless_build.images.layers.problems import ChangedError, RefusedError
+from rootless_build.images.layers.problems import ChangedError, NoOverlayError, RefusedError
 from rootless_build.images.layers.request import (
     Answer,
     Changed,
@@ -33,6 +33,7 @@ from rootless_build.images.layers.request import (
     Layer,
     LayersRequest,
     Made,
+    NoOverlay,
     Operation,
     Refused,
     Source,
@@ -43,6 +44,7 @@ from rootless_build.images.layers.sources import HostTree, in_seconds
 from rootless_build.images.layers.tar import Writer
 from rootless_build.model.structs import replace
 
+_LONGEST_WORDS: Final = 200
 _UNSENT: Final = re.compile(r"[\r\0]")
 """What no client can send in a pattern."""
 
@@ -53,16 +55,33 @@ def answer(request: LayersRequest, overlays: Overlays) -> Answer:
     try:
         maker = Maker(request, overlays)
         return Made(tuple(maker.layer(number) for number in range(len(request.operations))))
-    except RefusedError as error:
-        return Refused(maker.at if maker else 0, str(error))
-    except ChangedError as error:
-        return Changed(maker.at if maker else 0, error.path)
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        return Failed(f"{where}{error.strerror or error}")
+    except Exception as error:  # the process answers the next request, whatever there was in this
+        return _why_not(error, request.operations, maker.at if maker else 0)
     finally:
         if maker is not None:
             maker.close()
+
+
+def _why_not(error: Exception, operations: tuple[Operation, ...], at: int) -> Answer:
+    if isinstance(error, RefusedError):
+        return Refused(at, str(error))
+    if isinstance(error, ChangedError):
+        return Changed(at, error.path)
+    if isinstance(error, NoOverlayError):
+        return NoOverlay(str(error))
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        words = f"{where}{error.strerror or error}"
+    else:
+        words = f"{type(error).__name__}: {str(error)[:_LONGEST_WORDS]}"
+    name = _described(operations[at]) if at < len(operations) else "the image"
+    return Failed(at, f"{name}: {words}")
+
+
+def _described(operation: Operation) -> str:
+    if isinstance(operation, WorkingDirectory):
+        return f"WORKDIR {operation.path}"
+    return f"{'ADD' if operation.add else 'COPY'} to {operation.destination}"
 
 
 class Maker:
@@ -101,6 +120,7 @@ class Maker:
         return made
 
     def _write(self, image: ImageTree, path: Path) -> Layer:
+        self._check_room(image)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
         first: dict[int, str] = {}
         with Writer(os.open(path, flags, 0o600)) as archive:
@@ -112,7 +132,23 @@ class Maker:
                     archive.add_link(name, known, node)
         return Layer(archive.digest, archive.size, archive.entries)
 
+    def _check_room(self, image: ImageTree) -> None:
+        total = most = 0
+        largest = ""
+        linked: set[int] = set()
+        for name, node in image.changes():
+            if node.content is None or id(node) in linked:
+                continue
+            if node.inode is not None:
+                linked.add(id(node))
+            size = node.content.size
+            total += size
+            if size > most:
+                most, largest = size, name
+        check_room(self._request.output, total, largest, most)
+
     def _do(self, operation: Operation, image: ImageTree) -> None:
+        _refuse_nul(operation)
         if isinstance(operation, WorkingDirectory):
             owner = looked_up(image, operation.owner) or Owner(0, 0)
             path = resolved(image, operation.path)
@@ -228,6 +264,19 @@ def _ignored(lines: tuple[str, ...]) -> Patterns:
         return Patterns(lines)
     except PatternError as error:
         raise RefusedError(f"the ignore file: {error}") from error
+
+
+def _refuse_nul(operation: Operation) -> None:
+    """The kernel takes it for the end of a path."""
+    if isinstance(operation, WorkingDirectory):
+        texts = [operation.path, operation.owner]
+    else:
+        texts = [operation.destination, operation.chown]
+        for source in operation.sources:
+            texts.append(source.path if isinstance(source, Directory | ImageFiles) else source.name)
+    for text in texts:
+        if "\0" in text:
+            raise RefusedError(f"there is a NUL in {text!r}")
 
 
 def _file_name(name: str) -> str:

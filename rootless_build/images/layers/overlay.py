@@ -5,12 +5,12 @@ It is there for this process alone, through a descriptor, and goes with it, howe
 
 from __future__ import annotations
 
-import errno
 import os
 import tempfile
 from pathlib import Path
 from typing import Final
 
+from rootless_build.images.layers.problems import NoOverlayError
 from rootless_build.process.sandbox import kernel
 
 _NAMES: Final = bytes(sorted(set(range(1, 256)) - set(b"/.:,\\")))
@@ -35,7 +35,7 @@ class Overlays:
     def merged(self, layers: tuple[Path, ...], room: Path) -> Path:
         """Where the layers are as one, the top one first; `room` is a directory to write to.
 
-        Raises OSError.
+        Raises NoOverlayError, and OSError for the room.
         """
         if len(layers) == 1:
             return layers[0]
@@ -46,7 +46,7 @@ class Overlays:
 
 def _overlay(layers: tuple[Path, ...], room: Path) -> int:
     if len(layers) > _MOST:
-        raise OSError(errno.E2BIG, f"an image of more than {_MOST} layers can't be read")
+        raise NoOverlayError(f"an image of more than {_MOST} layers can't be read")
     before = os.open(".", os.O_PATH | os.O_CLOEXEC)
     try:
         with tempfile.TemporaryDirectory(dir=room) as links:
@@ -57,10 +57,19 @@ def _overlay(layers: tuple[Path, ...], room: Path) -> int:
             # Without power over the host, a storage has its marks in the user's attributes. With
             # it, a layer may have a file whose bytes are in one below.
             marks = ("metacopy", b"on") if _is_initial() else ("userxattr", b"")
-            return kernel.detached("overlay", [("lowerdir", b":".join(names)), marks])
+            return _mounted([("lowerdir", b":".join(names)), marks])
     finally:
         os.chdir(before)
         os.close(before)
+
+
+def _mounted(options: list[tuple[str, bytes]]) -> int:
+    try:
+        return kernel.detached("overlay", options)
+    except OSError as error:
+        # A filter of system calls, an old kernel, a file system that can't be below an overlay.
+        message = f"layers of images can't be read here: {error.filename}: {error.strerror}"
+        raise NoOverlayError(message) from error
 
 
 def _is_initial() -> bool:

@@ -7,6 +7,10 @@ class RefusedError(Exception):
     """BuildKit would refuse the operation too."""
 
 
+class NoOverlayError(Exception):
+    """The layers of an image can't be seen as one directory here; an engine has its own ways."""
+
+
 class ChangedError(Exception):
     """The file of that path changed while it was read."""
 

@@ -148,12 +148,23 @@ class Changed(msgspec.Struct, frozen=True, tag=True):
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
-    """What the operating system would not do, and what for."""
+    """What the operating system would not do for an operation, counted from 0, or what else kept it
+    from being done.
+    """
+
+    operation: int
+    message: str
+
+
+class NoOverlay(msgspec.Struct, frozen=True, tag=True):
+    """The layers of an image can't be seen as one on this host, and why: an engine may do it all
+    the same, in its own way.
+    """
 
     message: str
 
 
-Answer = Made | Refused | Changed | Failed
+Answer = Made | Refused | Changed | Failed | NoOverlay
 
 
 class _Answered(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ from rootless_build.images.layers.request import (
     Changed,
     Copying,
     Directory,
+    Downloaded,
     Failed,
     ImageFiles,
     Inline,
@@ -453,3 +454,61 @@ def test_a_heredoc_and_a_working_directory_have_names_that_can_be_kept(tmp_path:
     ):
         made = answered(tmp_path / "out", [operation])
         assert isinstance(made, Refused)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        WorkingDirectory("/a\0b"),
+        WorkingDirectory("/a", "\0"),
+        Copying((Inline("a\0b", b""),), "/x/"),
+        Copying((Inline("a", b""),), "/x\0"),
+        Copying((Inline("a", b""),), "/x", chown="5:\0"),
+        Copying((Directory(Path("/"), "etc\0"),), "/x"),
+        Copying((Downloaded(Path("/etc/passwd"), "\0", None),), "/x/", add=True),
+    ],
+)
+def test_a_path_with_a_nul_is_refused(tmp_path: Path, operation: Operation) -> None:
+    first = Copying((Inline("a", b""),), "/first")
+    made = answered(tmp_path / "out", [first, operation])
+    assert isinstance(made, Refused)
+    assert made.operation == 1
+    assert "NUL" in made.message
+
+
+def test_what_nobody_thought_of_is_said_of_its_operation(
+    context: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def copy(*_: object) -> None:
+        raise RecursionError("x" * 5000)
+
+    monkeypatch.setattr("rootless_build.images.layers.maker.copy", copy)
+    asked: list[Operation] = [WorkingDirectory("/w"), copying(context, "f", "/x")]
+    made = answered(tmp_path / "out", asked)
+    assert isinstance(made, Failed)
+    assert made.operation == 1
+    assert made.message.startswith("COPY to /x: RecursionError: xxx")
+    assert len(made.message) < 500
+
+
+def test_a_file_that_no_disk_has_room_for_is_not_begun(context: Path, tmp_path: Path) -> None:
+    os.truncate(context / "d" / "f", 1024**4)
+    made = answered(tmp_path / "out", [copying(context, "d", "/x", add=True)])
+    assert isinstance(made, Failed)
+    for word in ("ADD to /x", f"{tmp_path}/out", "x/f", "TMPDIR", str(1024**4)):
+        assert word in made.message
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_large_file_of_many_names_needs_room_once(
+    context: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (context / "d" / "f").write_bytes(bytes(3000))
+    for number in range(5):
+        (context / "d" / f"same{number}").hardlink_to(context / "d" / "f")
+    original = os.statvfs(tmp_path)
+    few = os.statvfs_result((1, 1, *original[2:4], 4096, *original[5:]))
+    monkeypatch.setattr(os, "statvfs", lambda _: few)
+    assert isinstance(answered(tmp_path / "one", [copying(context, "d", "/x")]), Made)
+    (context / "d" / "more").write_bytes(bytes(3000))
+    assert isinstance(answered(tmp_path / "two", [copying(context, "d", "/x")]), Failed)

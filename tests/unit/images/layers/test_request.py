@@ -51,7 +51,7 @@ def test_a_request_is_one_line_with_names_and_contents_of_any_bytes() -> None:
         Made((Layer("ab", 3, 1), Layer("cd", 0))),
         Refused(1, "no such file: \udcff"),
         Changed(0, "a\nb"),
-        Failed("no space"),
+        Failed(1, "no space"),
     ],
 )
 def test_an_answer_is_one_line(answer: Answer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -12,11 +13,28 @@ from pathlib import Path
 
 import pytest
 
+import rootless_build
 from rootless_build.backend.api import UserNamespace
-from rootless_build.images.layers.client import LayerMaker, LayerRefusedError, SourceChangedError
-from rootless_build.images.layers.request import Copying, ImageFiles, LayersRequest, request_line
+from rootless_build.images.layers.client import (
+    LayerFailedError,
+    LayerMaker,
+    LayerRefusedError,
+    LayersUnreadableError,
+    SourceChangedError,
+)
+from rootless_build.images.layers.request import (
+    Copying,
+    ImageFiles,
+    Inline,
+    LayersRequest,
+    NoOverlay,
+    Operation,
+    WorkingDirectory,
+    request_line,
+)
 from rootless_build.model.errors import RbuildError
-from tests.unit.images.layers.made_trees import copying, paths, read
+from rootless_build.process.sandbox import kernel
+from tests.unit.images.layers.made_trees import answered, copying, paths, read
 
 HERE = UserNamespace(())
 OWN = UserNamespace(("unshare", "--user", "--map-root-user", "--mount"))
@@ -41,7 +59,7 @@ def context(tmp_path: Path) -> Path:
     return root
 
 
-def request(tmp_path: Path, *operations: Copying, base: tuple[Path, ...] = ()) -> LayersRequest:
+def request(tmp_path: Path, *operations: Operation, base: tuple[Path, ...] = ()) -> LayersRequest:
     output = tmp_path / "out"
     output.mkdir(exist_ok=True)
     return LayersRequest(base, operations, output)
@@ -140,6 +158,66 @@ def test_what_one_layer_alone_says_is_gone_is_not_there_either(tmp_path: Path) -
     with LayerMaker(OWN) as maker:
         maker.make(asked)
     assert paths(read(tmp_path / "out" / "0.tar")) == ["x/", "x/f"]
+
+
+def test_what_can_not_be_read_as_one_is_another_error_than_a_failure(tmp_path: Path) -> None:
+    stack = tuple(tmp_path / f"layer-{number}" for number in range(129))
+    asked = request(tmp_path, Copying((ImageFiles(stack, "/"),), "/"))
+    with LayerMaker(HERE) as maker, pytest.raises(LayersUnreadableError, match="128 layers"):
+        maker.make(asked)
+
+
+def test_so_is_a_kernel_that_makes_no_overlay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def detached(*_: object) -> int:
+        raise OSError(errno.EPERM, "Operation not permitted", "fsopen overlay")
+
+    monkeypatch.setattr(kernel, "detached", detached)
+    source = Copying((ImageFiles((tmp_path, tmp_path), "/"),), "/")
+    made = answered(tmp_path / "out", [source])
+    assert isinstance(made, NoOverlay)
+    assert "fsopen overlay: Operation not permitted" in made.message
+    assert answered(tmp_path / "out", [WorkingDirectory("/x")], (tmp_path, tmp_path)) == made
+
+
+def test_a_request_that_fails_is_not_the_last(context: Path, tmp_path: Path) -> None:
+    digits = Copying((Inline("a", b""),), "/a", chown="9" * 5000)
+    odd = copying(context, "\ud800", "/x")
+    with LayerMaker(HERE) as maker:
+        with pytest.raises(LayerRefusedError, match="looked up"):
+            maker.make(request(tmp_path, digits))
+        with pytest.raises(LayerFailedError, match="COPY to /x: UnicodeEncodeError") as caught:
+            maker.make(request(tmp_path, WorkingDirectory("/w"), odd))
+        assert caught.value.operation == 1
+        assert maker.make(request(tmp_path, copying(context, "f", "/x")))
+
+
+def test_the_process_has_the_package_that_starts_it(tmp_path: Path) -> None:
+    """As from a checkout, with another version installed or none."""
+    package = Path(rootless_build.__file__).parent
+    copied = tmp_path / "checkout" / package.name
+    shutil.copytree(package, copied, ignore=shutil.ignore_patterns("__pycache__"))
+    told = copied / "images/layers/copying.py"
+    told.write_text(told.read_text().replace("is not there", "is not in the copy"))
+    (copied.parent / "json.py").write_text("raise SystemExit(7)")
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import rootless_build; del sys.path[0]\n"
+        "from pathlib import Path\n"
+        "from rootless_build.backend.api import UserNamespace\n"
+        "from rootless_build.images.layers.client import *\n"
+        "from rootless_build.images.layers.request import *\n"
+        "here = Path(sys.argv[1])\n"
+        "asked = Copying((Directory(here, 'no'),), '/x')\n"
+        "try:\n"
+        "    with LayerMaker(UserNamespace(())) as maker:\n"
+        "        maker.make(LayersRequest((), (asked,), here))\n"
+        "except LayerRefusedError as error:\n"
+        "    print(error)\n"
+    )
+    argv = [sys.executable, "-P", "-c", script, str(copied.parent)]
+    run = subprocess.run(argv, cwd=copied.parent, capture_output=True, text=True, check=True)
+    assert run.stdout == "no is not in the copy\n"
 
 
 @needs_namespace
