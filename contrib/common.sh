@@ -5,7 +5,7 @@
 # What rbuild, its engines and its base images need.
 rbuild_packages=(
     podman buildah catatonit uidmap slirp4netns fuse-overlayfs runc crun
-    mmdebstrap debian-archive-keyring make git ca-certificates python3-venv dpkg-dev
+    mmdebstrap debian-archive-keyring make git zstd ca-certificates python3-venv dpkg-dev
 )
 
 say() { printf '\033[1m--- %s\033[0m\n' "$*" >&2; }

@@ -12,11 +12,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import IO, TYPE_CHECKING, Final, cast
 
 from rootless_build.files.archives import BadArchiveError
 from rootless_build.images.layers.nodes import Content
 from rootless_build.process import programs
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _ZSTD_SKIPPED: Final = b"\x2a\x4d\x18"
@@ -60,11 +63,12 @@ class _Blocks(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
         if not self._rest:
             self._rest = memoryview(next(self._blocks, b""))
-        count = min(len(buffer), len(self._rest))
-        buffer[:count] = self._rest[:count]
+        wanted = memoryview(buffer)
+        count = min(len(wanted), len(self._rest))
+        wanted[:count] = self._rest[:count]
         self._rest = self._rest[count:]
         return count
 
