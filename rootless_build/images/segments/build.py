@@ -53,6 +53,8 @@ from rootless_build.model.structs import replace
 
 _MOST_LAYERS: Final = 100
 """What overlayfs takes of one image with room for the layers of a build (128 in podman 4.3.1)."""
+_OWN: Final = ("BUILDKIT_", "SOURCE_DATE_EPOCH")
+"""What arguments begin with that are for the builder, and need no ARG."""
 
 
 def takes_layers(engine: Engine) -> bool:
@@ -188,7 +190,7 @@ def _tell_unused(plan: Plan, step: BuildImage, reporter: StepReporter) -> None:
         if name not in known
         and name.lower() not in PROXIES
         and name not in platforms.ARGUMENTS
-        and name != "SOURCE_DATE_EPOCH"
+        and not name.startswith(_OWN)
     ]
     if unused:
         text = f"no ARG takes the build argument {', '.join(sorted(unused))}"
