@@ -130,7 +130,7 @@ def build(
         private_directory(os.environ.get("TMPDIR") or LASTING) as place,
         LayerMaker(namespace) as maker,
     ):
-        steps = EngineSteps(step, engine, store, maker, options, place)
+        steps = EngineSteps(step, engine, store, maker, replace(options, shown=plan.shown), place)
         _tell_unused(plan, step, reporter)
         images = Images(step, engine, reporter)
         contexts = rehearse(plan, ContextFiles.of(step, options.own), steps, images)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -15,16 +17,22 @@ from rootless_build.images.configuration import Configuration
 from rootless_build.images.containerfile import ignore_file
 from rootless_build.images.containerfile.syntax import Instruction
 from rootless_build.images.layers import handover
-from rootless_build.images.layers.client import LayerMaker, LayerRefusedError
+from rootless_build.images.layers.client import (
+    LayerFailedError,
+    LayerMaker,
+    LayerRefusedError,
+    SourceChangedError,
+)
 from rootless_build.images.layers.handover import NewLayer
 from rootless_build.images.layers.request import LayersRequest, Operation
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.images.rewrite.session import rewrite_build
+from rootless_build.images.rewrite.state import abbreviate
 from rootless_build.images.segments.history import of_layers
 from rootless_build.images.segments.progress import Progress
 from rootless_build.images.segments.segment_file import write_segment
 from rootless_build.images.segments.steps import Files, LayerOfError, State
-from rootless_build.model.errors import ImageBuildError
+from rootless_build.model.errors import FailedInstruction, ImageBuildError, RbuildError
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage, Pairs, PullPolicy
 from rootless_build.model.structs import replace
@@ -34,7 +42,9 @@ PROXIES: Final = tuple(f"{name}_proxy" for name in ("http", "https", "ftp", "no"
 
 
 class EngineSteps:
-    """Does them for one build. `place` is a private directory of the build."""
+    """Does them for one build. `place` is a private directory of the build; `options` say what the
+    user knows the containerfile as.
+    """
 
     def __init__(
         self,
@@ -72,6 +82,8 @@ class EngineSteps:
             layers = self._maker.make(request)
         except LayerRefusedError as refused:
             raise LayerOfError(pending[refused.operation][0], refused.message) from refused
+        except (SourceChangedError, LayerFailedError) as error:
+            raise self._failed(pending[error.operation][0], error) from error
         made = [
             NewLayer(layer.digest, layer.size, output / f"{number}.tar")
             for number, layer in enumerate(layers)
@@ -84,7 +96,9 @@ class EngineSteps:
         ]
         files = replace(state.files, new=(*state.files.new, *made))
         configuration = replace(state.configuration, layers=digests)
-        return replace(state, files=files, configuration=configuration), tuple(known)
+        made_by = pending[-1][0]
+        state = replace(state, files=files, configuration=configuration, last=made_by)
+        return state, tuple(known)
 
     def store(self, state: State, configuration: Configuration) -> Image:
         """The image of a configuration that has the files of the state."""
@@ -92,11 +106,28 @@ class EngineSteps:
         if self._store.content(Image(identity)) is not None:
             return Image(identity)
         directory = self._new_directory("image")
-        handover.write_handover(directory, configuration, state.files.new)
-        image = self._store.add(directory)
+        try:
+            handover.write_handover(directory, configuration, state.files.new)
+            image = self._store.add(directory)
+        except ImageBuildError as error:
+            if state.last is None or not state.files.new:
+                raise
+            raise self._failed(state.last, error) from error
         # What the engine has took twice its room until now.
         discard(directory)
         return image
+
+    def _failed(self, instruction: Instruction, error: RbuildError) -> ImageBuildError:
+        """The error with the instruction that it is of, and what to do where there is no room."""
+        hint = error.hint
+        if os.strerror(errno.ENOSPC) in error.message:
+            hint = (
+                f"there is no room in {self._place.parent}: free some, or set TMPDIR to a directory"
+                " that has more"
+            )
+        place = f"{self._options.shown}:{instruction.line}"
+        failed = FailedInstruction(abbreviate(instruction), place, why=f": {error.message}")
+        return ImageBuildError(failed, hint=hint, engine_words=error.engine_words)
 
     def intermediate(self, state: State, reporter: StepReporter) -> State:
         """The state with its files in storage, in an image for what a RUN sees of it."""
@@ -136,9 +167,8 @@ class EngineSteps:
         runs: Sequence[Instruction],
         mounted: Callable[[str], str | None],
         progress: Progress,
-        shown: str,
     ) -> State:
-        """Let the engine do the RUNs; `shown` is what the user knows the containerfile as."""
+        """Let the engine do the RUNs."""
         state = self.intermediate(state, progress.reporter)
         image = state.files.image
         if image is None:
@@ -150,8 +180,8 @@ class EngineSteps:
         if (ignored := ignore_file.text_of(own.parent, own.name)) is not None:
             own_ignore_file(file).write_bytes(ignored.encode(errors="surrogateescape"))
         step = self._step_of(file, segment.contexts)
-        told, options = progress.of_segment(runs), replace(self._options, shown=shown)
-        with rewrite_build(step, self._engine, told, options) as (known, reporter):
+        told = progress.of_segment(runs)
+        with rewrite_build(step, self._engine, told, self._options) as (known, reporter):
             made = self._engine.build_image(known, reporter)
         reporter.flush()
         progress.reporter.image(made.id)

@@ -98,7 +98,6 @@ class _Rehearsal:
         _runs: Sequence[Instruction],
         _mounted: Callable[[str], str | None],
         _progress: Progress,
-        _shown: str,
     ) -> State:
         """What RUNs are is known when they are read."""
         return state

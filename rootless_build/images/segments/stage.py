@@ -23,8 +23,7 @@ from rootless_build.model.structs import replace
 
 class Tools(Struct, frozen=True):
     """What a stage is built with. `mounted` gives the id of the image that the `from=` of a mount
-    stands for, `refuse` makes the error of an instruction from words and a hint, `shown` is what
-    the user knows the containerfile as.
+    stands for, `refuse` makes the error of an instruction from words and a hint.
     """
 
     steps: Steps
@@ -33,7 +32,6 @@ class Tools(Struct, frozen=True):
     progress: Progress
     mounted: Callable[[str], str | None]
     refuse: Callable[[Instruction, str, str], ContainerfileError]
-    shown: str
 
 
 class _Waiting(Struct, frozen=True):
@@ -136,9 +134,7 @@ class StageBuild:
         if self._runs:
             runs, self._runs = self._runs, []
             tools = self._tools
-            self._state = tools.steps.run(
-                self._state, runs, tools.mounted, tools.progress, tools.shown
-            )
+            self._state = tools.steps.run(self._state, runs, tools.mounted, tools.progress)
 
     def _copy(self) -> None:
         """Make the layers that wait."""

@@ -121,7 +121,6 @@ class Stages:
                 progress,
                 lambda name: self._mounted(number, name),
                 self._refuse,
-                self._plan.shown,
             ),
         )
         build.do((*triggers, *stage.instructions))

@@ -41,6 +41,8 @@ class State(Struct, frozen=True):
     scope: Scope
     arguments: dict[str, str] = {}
     """The ARGs that were declared so far; one without a value is empty."""
+    last: Instruction | None = None
+    """What made the last of its layers."""
 
 
 class LayerOfError(Exception):
@@ -68,9 +70,8 @@ class Steps(Protocol):
         runs: Sequence[Instruction],
         mounted: Callable[[str], str | None],
         progress: Progress,
-        shown: str,
     ) -> State:
-        """Let the engine do the RUNs; `shown` is what the user knows the containerfile as."""
+        """Let the engine do the RUNs."""
 
     def intermediate(self, state: State, reporter: StepReporter) -> State:
         """The state with its files in storage, in an image for what a RUN sees of it."""

@@ -1,0 +1,66 @@
+"""What the host would not do is said of the instruction that needs it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from rootless_build.images.layers.client import (
+    LayerFailedError,
+    LayerMaker,
+    SourceChangedError,
+)
+from rootless_build.images.layers.request import Layer, LayersRequest
+from rootless_build.model.errors import ImageBuildError, RbuildError
+from rootless_build.model.plan import BuildImage
+from tests.unit.images.segments.storage import Storage, build
+
+TEXT = "FROM scratch\nCOPY f /\nCOPY \\\n f /g\n"
+
+
+def failure(error: RbuildError, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ImageBuildError:
+    """How a build ends whose layers can't be made."""
+
+    def fail(_: LayerMaker, _request: LayersRequest) -> tuple[Layer, ...]:
+        raise error
+
+    monkeypatch.setattr(LayerMaker, "make", fail)
+    (tmp_path / "f").touch()
+    with pytest.raises(ImageBuildError) as failed:
+        build(Storage(), BuildImage(tmp_path), TEXT)
+    return failed.value
+
+
+def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "small").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "small"))
+    error = failure(LayerFailedError(1, "No space left on device"), tmp_path, monkeypatch)
+    assert error.message == (
+        "Dockerfile:3: COPY f /g failed: the layer could not be made: No space left on device"
+    )
+    assert f"no room in {tmp_path / 'small'}" in error.hint
+    assert "TMPDIR" in error.hint
+
+
+def test_a_file_that_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    error = failure(SourceChangedError(0, "/c/f"), tmp_path, monkeypatch)
+    assert error.message == "Dockerfile:2: COPY f / failed: /c/f changed while it was copied"
+    assert error.hint == "build again"
+
+
+def test_an_image_that_the_engine_does_not_take(tmp_path: Path) -> None:
+    (tmp_path / "f").touch()
+    storage = Storage(broken=ImageBuildError("podman pull ended with 125", engine_words="why"))
+    with pytest.raises(ImageBuildError) as failed:
+        build(storage, BuildImage(tmp_path), TEXT)
+    assert failed.value.message == "Dockerfile:3: COPY f /g failed: podman pull ended with 125"
+    assert failed.value.engine_words == "why"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_file_that_can_not_be_read(tmp_path: Path) -> None:
+    (tmp_path / "f").touch(mode=0)
+    with pytest.raises(ImageBuildError, match=r"Dockerfile:3: COPY f / failed: .*f: Permission"):
+        build(Storage(), BuildImage(tmp_path), "FROM scratch\nCOPY Dockerfile /\nCOPY f /\n")
