@@ -6,14 +6,15 @@ import os
 import stat
 import tarfile
 from contextlib import ExitStack
-from decimal import Decimal, InvalidOperation
-from typing import IO, Final, Self
+from decimal import Decimal
+from typing import IO, Final
 
 from rootless_build.files.archives import BadArchiveError, reading
 from rootless_build.images.layers.compressed import decompressed
-from rootless_build.images.layers.contents import Spool, Spooled
+from rootless_build.images.layers.contents import Spool, Spooled, check_room
 from rootless_build.images.layers.copying import Options
 from rootless_build.images.layers.destination import cleaned, resolved
+from rootless_build.images.layers.forward import Archive
 from rootless_build.images.layers.image_tree import ImageTree
 from rootless_build.images.layers.nodes import (
     CAPABILITY,
@@ -27,9 +28,15 @@ from rootless_build.images.layers.ownership import Owner
 from rootless_build.images.layers.problems import RefusedError
 
 _LATEST: Final = 2**63 - 1
+_OTHER: Final = "of a type that is not unpacked"
+_UNKNOWN: Final = {
+    # Seen with docker 28.2, and so it is in the code of the go-archive that BuildKit has.
+    tarfile.GNUTYPE_SPARSE: "a file with holes in GNU's old format, which docker does not unpack:"
+    " `tar --sparse --format=pax` makes archives that it does"
+}
 _CAPABILITY: Final = f"SCHILY.xattr.{CAPABILITY}"
-_ENDS: Final = frozenset({"empty header", "end of file header"})
-"""What tarfile says of the end of an archive, with and without its mark."""
+_LARGEST_ID: Final = 2**32 - 2
+_MOST_MAJOR, _MOST_MINOR = 2**12, 2**20
 _KINDS: Final = {
     tarfile.REGTYPE: stat.S_IFREG,
     tarfile.AREGTYPE: stat.S_IFREG,
@@ -66,7 +73,7 @@ def _first(plain: IO[bytes]) -> tuple[tarfile.TarFile, tarfile.TarInfo] | None:
     """The archive, and its first entry; None where there is no such thing."""
     try:
         with reading(), ExitStack() as opened:
-            archive = opened.enter_context(tarfile.open(fileobj=plain, mode="r|", tarinfo=_Entry))
+            archive = opened.enter_context(Archive(plain))
             entry = archive.next()
             if entry is None:
                 return None
@@ -74,19 +81,6 @@ def _first(plain: IO[bytes]) -> tuple[tarfile.TarFile, tarfile.TarInfo] | None:
             return archive, entry
     except BadArchiveError:
         return None
-
-
-class _Entry(tarfile.TarInfo):
-    """An entry; a broken header is an error, where tarfile would take it for the end."""
-
-    @classmethod
-    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> Self:
-        try:
-            return super().fromtarfile(tarfile_)
-        except tarfile.HeaderError as error:
-            if str(error) in _ENDS:
-                raise
-            raise BadArchiveError(str(error)) from error
 
 
 class _Inside:
@@ -133,6 +127,7 @@ class _Unpacking:
             entry = self._archive.next()
 
     def _one(self, entry: tarfile.TarInfo) -> None:
+        _check(entry, owned=self._owner is not None)
         path = cleaned(entry.name).strip("/")
         if not path:
             return  # the destination itself stays as it is
@@ -190,7 +185,7 @@ class _Unpacking:
     def _node(self, entry: tarfile.TarInfo) -> Node:
         kind = _KINDS.get(entry.type)
         if kind is None:
-            raise RefusedError(f"{entry.name} is of a type that is not unpacked")
+            raise RefusedError(f"{entry.name} is {_UNKNOWN.get(entry.type, _OTHER)}")
         node = Node(kind | entry.mode & 0o7777, mtime=_time(entry))
         self._own(node, entry)
         if kind == stat.S_IFLNK:
@@ -208,15 +203,29 @@ class _Unpacking:
     def _spooled(self, entry: tarfile.TarInfo) -> Spooled:
         file = self._archive.extractfile(entry)
         assert file is not None  # it is a regular one
+        check_room(self._spool.directory, entry.size, entry.name, entry.size)
         with file:
             capability = entry.pax_headers.get(_CAPABILITY, "")
             return self._spool.add(file, capability.encode(errors="surrogateescape"))
 
 
+def _check(entry: tarfile.TarInfo, *, owned: bool) -> None:
+    """Refuse what no file can have; `owned`: it gets another owner than the archive says."""
+    if "\0" in entry.name or "\0" in entry.linkname:
+        raise RefusedError(f"there is a NUL in {entry.name!r}, or in where it leads")
+    for number in () if owned else (entry.uid, entry.gid):
+        if not 0 <= number <= _LARGEST_ID:
+            raise RefusedError(f"{entry.name} has an owner or a group that nobody can be")
+    device = 0 <= entry.devmajor < _MOST_MAJOR and 0 <= entry.devminor < _MOST_MINOR
+    if entry.type in {tarfile.CHRTYPE, tarfile.BLKTYPE} and not device:
+        raise RefusedError(f"{entry.name} is a device of a number that none can have")
+
+
 def _time(entry: tarfile.TarInfo) -> int:
     """In nanoseconds; what is before 1970, or no time, is 1970."""
     try:
-        time = int(Decimal(entry.pax_headers.get("mtime", str(entry.mtime))) * SECOND)
-    except (InvalidOperation, ValueError, OverflowError):
+        time = Decimal(entry.pax_headers.get("mtime", str(entry.mtime))) * SECOND
+        # Before it is a whole number, which may take a million digits.
+        return int(time) if 0 <= time <= _LATEST else 0
+    except (ArithmeticError, ValueError):
         return 0
-    return time if 0 <= time <= _LATEST else 0

@@ -16,7 +16,7 @@ from typing import Unpack
 import pytest
 
 from rootless_build.images.layers.nodes import FIXED_TIME
-from rootless_build.images.layers.request import Copying, Downloaded, Refused
+from rootless_build.images.layers.request import Copying, Downloaded, Failed, Made, Refused
 from tests.unit.images.layers.made_trees import Flags, Tree, answered, copying, paths, tree
 
 TIME = 1_600_000_000
@@ -166,3 +166,146 @@ def test_an_archive_replaces_files_and_joins_directories(tmp_path: Path) -> None
 def test_a_broken_archive_is_refused(tmp_path: Path, data: bytes) -> None:
     made = answered(tmp_path / "out", [adding(tmp_path, data)])
     assert isinstance(made, Refused)
+
+
+LARGEST = 1024 * 1024
+
+
+def header(kind: bytes, content: bytes, size: int | None = None) -> bytes:
+    """A header of a kind, with what follows it."""
+    made = tarfile.TarInfo("header")
+    made.type = kind
+    made.size = len(content) if size is None else size
+    return made.tobuf(tarfile.GNU_FORMAT) + content + bytes(-len(content) % 512)
+
+
+def record(key: str, value: str) -> bytes:
+    rest = len(f" {key}={value}\n".encode())
+    length = rest + len(str(rest))
+    length = rest + len(str(length))
+    return f"{length} {key}={value}\n".encode()
+
+
+@pytest.mark.parametrize("kind", [b"x", b"g", b"L", b"K"])
+def test_a_header_has_a_largest_size(tmp_path: Path, kind: bytes) -> None:
+    """As with Go's archive/tar. What it says is not even read."""
+    start = archive(info("before"))[:1024]
+    one = record("comment", "c" * (LARGEST - 18)) if kind in b"xg" else b"n" * 200
+    assert len(one) <= LARGEST
+    made = added(tmp_path, start + header(kind, one) + archive(info("f")))
+    assert len(paths(made)) == 3
+    data = start + header(kind, b"", 300 * LARGEST)
+    refused = answered(tmp_path / "two", [adding(tmp_path, data)])
+    assert isinstance(refused, Refused)
+    assert "a header is larger than" in refused.message
+    # The first one makes it no archive at all, and it is added as it is.
+    data = header(kind, b"", 300 * LARGEST)
+    assert added(tmp_path, data, "/x/")["x/a"].content == data
+
+
+@pytest.mark.parametrize("count", [9, 2000])
+def test_so_have_all_headers_of_one_entry(tmp_path: Path, count: int) -> None:
+    size = LARGEST if count == 9 else 100
+    long = header(b"x", record("comment", "c" * (size - 30)))
+    start = archive(info("before"))[:1024]
+    refused = answered(tmp_path / "out", [adding(tmp_path, start + long * count)])
+    assert not isinstance(refused, Made)
+
+
+def test_records_for_all_entries_are_few(tmp_path: Path) -> None:
+    entry = archive(info("f"))[:1024]
+    data = b"".join(header(b"g", record(f"k{number}", "1")) + entry for number in range(101))
+    refused = answered(tmp_path / "out", [adding(tmp_path, data + bytes(1024))])
+    assert isinstance(refused, Refused)
+    assert "records" in refused.message
+
+
+def with_holes(tmp_path: Path, *flags: str) -> bytes:
+    """An archive of a file of a megabyte and more with holes in it."""
+    with (tmp_path / "sparse").open("wb") as file:
+        for place in range(0, LARGEST + 1, LARGEST // 8):
+            file.seek(place)
+            file.write(b"data")
+    words = ["tar", "--create", "--sparse", "--owner=7", "--group=8", *flags, "sparse"]
+    return subprocess.run(words, cwd=tmp_path, stdout=-1, check=True).stdout
+
+
+@pytest.mark.parametrize("version", ["0.0", "0.1", "1.0"])
+def test_files_with_holes_are_unpacked(tmp_path: Path, version: str) -> None:
+    data = with_holes(tmp_path, "--format=pax", f"--sparse-version={version}")
+    assert len(data) < LARGEST
+    made = added(tmp_path, data)
+    assert made["x/sparse"].content == (tmp_path / "sparse").read_bytes()
+    assert made["x/sparse"].uid == 7
+
+
+def test_holes_of_the_old_format_are_refused_as_with_docker(tmp_path: Path) -> None:
+    data = with_holes(tmp_path, "--format=gnu")
+    refused = answered(tmp_path / "out", [adding(tmp_path, data)])
+    assert isinstance(refused, Refused)
+    assert "--format=pax" in refused.message
+
+
+def test_a_map_of_holes_is_not_larger_than_a_header(tmp_path: Path) -> None:
+    start = archive(info("before"))[:1024]
+    said = info(
+        "f",
+        GNU_sparse_major="1",
+        GNU_sparse_minor="0",
+        GNU_sparse_realsize="9",
+        GNU_sparse_name="f",
+    )
+    map_of = (b"9999999\n" + b"1\n" * 5_000_000).ljust(5 * 2 * LARGEST, b"0")
+    refused = answered(tmp_path / "out", [adding(tmp_path, start + archive(said, content=map_of))])
+    assert isinstance(refused, Refused)
+    assert "a header is larger than" in refused.message
+
+
+def test_what_no_disk_has_room_for_is_not_unpacked(tmp_path: Path) -> None:
+    with (tmp_path / "sparse").open("wb") as file:
+        file.truncate(1024**4)
+    words = ["tar", "--create", "--sparse", "--format=pax", "sparse"]
+    data = subprocess.run(words, cwd=tmp_path, stdout=-1, check=True).stdout
+    made = answered(tmp_path / "out", [adding(tmp_path, data)])
+    assert isinstance(made, Failed)
+    assert "ADD to /x" in made.message
+    assert f"{1024**4} for sparse alone" in made.message
+    assert str(tmp_path / "out") in made.message
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        info("f", uid="4294967295"),
+        info("f", gid="-1"),
+        info("f", uid="9" * 4000),
+        info("f", path="a\0b"),
+        info("f", tarfile.SYMTYPE, "a", linkpath="\0"),
+        info("n" * 256),
+        info("n" * 256 + "/f"),
+    ],
+    ids=["nobody", "negative", "digits", "NUL", "NUL of a link", "name", "directory"],
+)
+def test_what_no_file_can_have_is_refused(tmp_path: Path, entry: tarfile.TarInfo) -> None:
+    first = archive(info("first"))[:1024]
+    made = answered(tmp_path / "out", [adding(tmp_path, first + archive(entry))])
+    assert isinstance(made, Refused), made
+
+
+def test_an_owner_that_nobody_can_be_does_not_matter_where_another_is_given(tmp_path: Path) -> None:
+    made = added(tmp_path, archive(info("f", uid="4294967295")), chown="3")
+    assert made["x/f"].uid == 3
+
+
+def test_a_device_has_a_number_that_the_kernel_has(tmp_path: Path) -> None:
+    device = info("d", tarfile.CHRTYPE)
+    device.devmajor, device.devminor = 4095, 2**20 - 1
+    assert added(tmp_path, archive(device))["x/d"].device == (4095, 2**20 - 1)
+    device.devmajor = 4096
+    refused = answered(tmp_path / "two", [adding(tmp_path, archive(device))])
+    assert isinstance(refused, Refused)
+
+
+@pytest.mark.parametrize("time", ["1e999999", "1e99999999999", "9" * 5000, "nan", "-5", "x", ""])
+def test_a_time_that_is_none_is_1970(tmp_path: Path, time: str) -> None:
+    assert added(tmp_path, archive(info("f", mtime=time)))["x/f"].mtime == 0
