@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from rootless_build.images.containerfile.syntax import SPACE, Flag, Instruction
+from rootless_build.images.containerfile.syntax import SPACE, Containerfile, Flag, Instruction
 from rootless_build.model.structs import replace
 
 _QUOTED: Final = "\\'\"" + SPACE
@@ -80,3 +80,24 @@ def render(instruction: Instruction) -> str:
         return source if source.endswith("\n") else f"{source}\n"
     heredocs = (heredoc.content + heredoc.name for heredoc in instruction.heredocs)
     return "\n".join([instruction.text, *heredocs]) + "\n"
+
+
+def at_lines(file: Containerfile, lines: Sequence[int]) -> Containerfile:
+    """The file with its instructions, in their order, at other lines; without any it stays so."""
+    if not lines:
+        return file
+    moved = tuple(_moved(each, line) for each, line in zip(file.instructions, lines, strict=True))
+    return replace(file, instructions=moved)
+
+
+def _moved(instruction: Instruction, line: int) -> Instruction:
+    by = line - instruction.line
+    return replace(
+        instruction,
+        line=line,
+        end_line=instruction.end_line + by,
+        heredocs=tuple(replace(each, line=each.line + by) for each in instruction.heredocs),
+        segments=tuple(
+            (offset, replace(place, line=place.line + by)) for offset, place in instruction.segments
+        ),
+    )

@@ -13,7 +13,8 @@ class RewriteOptions(Struct, frozen=True):
     """How image builds are done. `builder` is the engine's name and version (`podman 4.3.1`),
     empty where it is not known. `data` is the user's directory for what was fetched. `own` are the
     places of rbuild's own files, which reach no build context. `shown` is what messages call the
-    containerfile, empty for its path.
+    containerfile, empty for its path. `lines` are where the user knows its instructions, in their
+    order; empty where that is where they are.
     """
 
     builder: str = ""
@@ -21,3 +22,4 @@ class RewriteOptions(Struct, frozen=True):
     allow_inexact: bool = False
     own: OwnFiles = OwnFiles()
     shown: str = ""
+    lines: tuple[int, ...] = ()

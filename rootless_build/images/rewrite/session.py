@@ -13,9 +13,9 @@ from rootless_build.backend.build_files import existing_containerfile, own_ignor
 from rootless_build.files import below, plain
 from rootless_build.images.containerfile import file as containerfile
 from rootless_build.images.containerfile import ignore_file
+from rootless_build.images.containerfile.edit import at_lines
 from rootless_build.images.containerfile.parser import parse
 from rootless_build.images.containerfile.stages import DEFAULT_SHELL, Given, Image, earlier, split
-from rootless_build.images.own_files import OwnFiles
 from rootless_build.images.rewrite import features, own_context_files
 from rootless_build.images.rewrite.build_context import BuildContext
 from rootless_build.images.rewrite.features import Builder
@@ -63,7 +63,7 @@ def rewrite_build(
                 raise
             return
         shown = options.shown or containerfile.display(file, step.context)
-        state = _begin(step, file, shown, builder, _lookup(step, engine), options.own)
+        state = _begin(step, file, shown, builder, _lookup(step, engine), options)
         state.directory = directory / "files"
         state.directory.mkdir()
         state.data, state.local = options.data, not engine.remote
@@ -120,7 +120,9 @@ def explain(step: BuildImage, name: str) -> tuple[Rewrite, ...]:
         return ()
     check_inside(file, step)
     shown = containerfile.display(file, step.context)
-    made = rewrite(_begin(step, file, shown, builder, lambda _: None, OwnFiles()), step.target)
+    made = rewrite(
+        _begin(step, file, shown, builder, lambda _: None, RewriteOptions()), step.target
+    )
     return made.rewrites if made else ()
 
 
@@ -148,16 +150,16 @@ def _begin(
     shown: str,
     builder: Builder,
     image: Callable[[str], Image | None],
-    own: OwnFiles,
+    options: RewriteOptions,
 ) -> RewriteState:
     text = plain.text(file, errors="surrogateescape")
     platform = step.platforms[0] if len(step.platforms) == 1 else None
     given = Given(dict(step.build_args), platforms.arguments(platform))
     return RewriteState(
-        parse(text, shown),
+        at_lines(parse(text, shown), options.lines),
         builder,
         given,
-        BuildContext(step.context, own_context_files.ignore_patterns(step, file, own)),
+        BuildContext(step.context, own_context_files.ignore_patterns(step, file, options.own)),
         image,
         contexts=step.build_contexts,
         replaced=frozenset(

@@ -180,8 +180,8 @@ class EngineSteps:
         if (ignored := ignore_file.text_of(own.parent, own.name)) is not None:
             own_ignore_file(file).write_bytes(ignored.encode(errors="surrogateescape"))
         step = self._step_of(file, segment.contexts)
-        told = progress.of_segment(runs)
-        with rewrite_build(step, self._engine, told, self._options) as (known, reporter):
+        told, options = progress.of_segment(runs), replace(self._options, lines=segment.lines)
+        with rewrite_build(step, self._engine, told, options) as (known, reporter):
             made = self._engine.build_image(known, reporter)
         reporter.flush()
         progress.reporter.image(made.id)

@@ -1,7 +1,6 @@
 """The containerfile of a segment: FROM an image of ours, and the RUNs that follow each other.
 
-Each RUN stands on the line that it has in the project's own file, so that what an engine says of a
-line is true of that file. What a RUN mounts of stages and images is a build context whose name
+What a RUN mounts of stages and images is a build context whose name
 tells what is in it: engines look a RUN up by its text.
 """
 
@@ -25,10 +24,14 @@ _DIGITS: Final = 24
 
 
 class SegmentFile(Struct, frozen=True):
-    """The text, and the build contexts that it names: images, as engines have these written."""
+    """The text, and the build contexts that it names: images, as engines have these written.
+
+    `lines` are those that its instructions have in the project's own file.
+    """
 
     text: str
     contexts: Pairs
+    lines: tuple[int, ...]
 
 
 def write_segment(
@@ -44,13 +47,15 @@ def write_segment(
     """
     contexts: dict[str, str] = {}
     text = f"FROM {image} AS {SEGMENT}\n"
+    lines = [runs[0].line]
     if tuple(shell) != DEFAULT_SHELL:
         # An engine takes it from the image, and the rules for a heredoc read it here.
         text += f"SHELL {json.dumps(list(shell), ensure_ascii=False)}\n"
+        lines.append(runs[0].line)
     for run in runs:
-        renamed = _rename_origins(run, mounted, contexts)
-        text += "\n" * max(0, run.line - 1 - text.count("\n")) + render(renamed)
-    return SegmentFile(text, tuple(contexts.items()))
+        text += render(_rename_origins(run, mounted, contexts))
+        lines.append(run.line)
+    return SegmentFile(text, tuple(contexts.items()), tuple(lines))
 
 
 def _rename_origins(

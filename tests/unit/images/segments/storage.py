@@ -12,10 +12,11 @@ from rootless_build.backend.build_files import containerfile
 from rootless_build.images import configuration as configurations
 from rootless_build.images.building import build_image
 from rootless_build.images.configuration import Configuration
+from rootless_build.images.containerfile.parser import parse
 from rootless_build.images.layers.handover import image_id
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.model import platforms
-from rootless_build.model.errors import StepFailedError
+from rootless_build.model.errors import FailedInstruction, ImageBuildError, StepFailedError
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.references import canonical
@@ -25,16 +26,22 @@ from tests.unit.runner.fake_engine import FakeEngine
 
 BUILDER = "podman 5.4.2"
 EMPTY = configurations.scratch(platforms.parse(platforms.host()))
+OWN_SHELL = configurations.read(
+    configurations.write(EMPTY).replace(b'"config":{', b'"config":{"Shell":["/bin/b","-c"],')
+)
 
 
 @dataclass
 class Storage(FakeEngine):
-    """`runs` are the containerfiles that it was given; `broken` is what it says of an image."""
+    """`runs` are the containerfiles that it was given; `broken` is what it says of an image,
+    `fails` is in the instruction that it ends at.
+    """
 
     images: dict[str, Image] = field(default_factory=dict)
     contents: dict[str, ImageContent] = field(default_factory=dict)
     runs: list[str] = field(default_factory=list)
     broken: Exception | None = None
+    fails: str | None = None
 
     @property
     def user_namespace(self) -> UserNamespace:
@@ -85,6 +92,7 @@ class Storage(FakeEngine):
         text = containerfile(step).read_text()
         self.builds.append(step)
         self.runs.append(text)
+        self._go_through(text, reporter)
         base = self.contents.get(text.split()[1])
         if base is None:
             return Image("2" * 64)
@@ -93,6 +101,13 @@ class Storage(FakeEngine):
         made = replace(before, layers=(*before.layers, digest))
         self.contents[image_id(made)] = ImageContent(configurations.write(made), ())
         return Image(image_id(made))
+
+    def _go_through(self, text: str, reporter: StepReporter) -> None:
+        instructions = parse(text).instructions
+        for number, each in enumerate(instructions, 1):
+            reporter.instruction(number, len(instructions), each.text)
+            if self.fails is not None and self.fails in each.text:
+                raise ImageBuildError(FailedInstruction(each.text, f"STEP {number}", 1))
 
     def configuration(self, image: Image) -> Configuration:
         """What an image says of itself."""

@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from rootless_build.images.configuration import Configuration
 from rootless_build.images.layers.client import (
     LayerFailedError,
     LayerMaker,
     SourceChangedError,
 )
 from rootless_build.images.layers.request import Layer, LayersRequest
-from rootless_build.model.errors import ImageBuildError, RbuildError
+from rootless_build.model.errors import ContainerfileError, ImageBuildError, RbuildError
 from rootless_build.model.plan import BuildImage
-from tests.unit.images.segments.storage import Storage, build
+from rootless_build.model.structs import replace
+from tests.unit.images.segments.storage import EMPTY, OWN_SHELL, Storage, build
 
 TEXT = "FROM scratch\nCOPY f /\nCOPY \\\n f /g\n"
 
@@ -57,6 +59,33 @@ def test_an_image_that_the_engine_does_not_take(tmp_path: Path) -> None:
         build(storage, BuildImage(tmp_path), TEXT)
     assert failed.value.message == "Dockerfile:3: COPY f /g failed: podman pull ended with 125"
     assert failed.value.engine_words == "why"
+
+
+@pytest.mark.parametrize(
+    ("base", "fails", "place"),
+    [
+        (OWN_SHELL, "two", "Dockerfile:2: RUN two"),
+        (OWN_SHELL, "three", "Dockerfile:3: RUN three a"),
+        (replace(EMPTY, triggers=("RUN a", "RUN b", "RUN c")), "two", "Dockerfile:2: RUN two"),
+        (replace(EMPTY, triggers=("RUN a", "RUN b", "RUN c")), "RUN b", "Dockerfile:1: RUN b"),
+    ],
+)
+def test_a_run_that_fails_has_its_own_line(
+    tmp_path: Path, base: Configuration, fails: str, place: str
+) -> None:
+    storage = Storage(fails=fails)
+    storage.has("base", base)
+    with pytest.raises(ImageBuildError) as failed:
+        build(storage, BuildImage(tmp_path), "FROM base\nRUN two\nRUN three \\\n a\n")
+    assert failed.value.message == f"{place} failed with status 1"
+
+
+def test_a_run_that_is_wrong_has_its_own_line(tmp_path: Path) -> None:
+    storage = Storage()
+    storage.has("base", OWN_SHELL)
+    text = "FROM base\nRUN two\nRUN --mount=source=nothing,target=/x three\n"
+    with pytest.raises(ContainerfileError, match=r"^Dockerfile:3:1: .*no nothing"):
+        build(storage, BuildImage(tmp_path), text)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
