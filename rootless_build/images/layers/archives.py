@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tarfile
 from contextlib import ExitStack
@@ -36,6 +37,7 @@ _UNKNOWN: Final = {
 }
 _CAPABILITY: Final = f"SCHILY.xattr.{CAPABILITY}"
 _LARGEST_ID: Final = 2**32 - 2
+_NUMBER: Final = re.compile("-?[0-9]{1,20}")
 _MOST_MAJOR, _MOST_MINOR = 2**12, 2**20
 _KINDS: Final = {
     tarfile.REGTYPE: stat.S_IFREG,
@@ -213,8 +215,10 @@ def _check(entry: tarfile.TarInfo, *, owned: bool) -> None:
     """Refuse what no file can have; `owned`: it gets another owner than the archive says."""
     if "\0" in entry.name or "\0" in entry.linkname:
         raise RefusedError(f"there is a NUL in {entry.name!r}, or in where it leads")
-    for number in () if owned else (entry.uid, entry.gid):
-        if not 0 <= number <= _LARGEST_ID:
+    for key, number in () if owned else (("uid", entry.uid), ("gid", entry.gid)):
+        # What is no number is 0 to tarfile, and a broken archive to docker.
+        said = _NUMBER.fullmatch(entry.pax_headers.get(key, "0"))
+        if said is None or not 0 <= number <= _LARGEST_ID:
             raise RefusedError(f"{entry.name} has an owner or a group that nobody can be")
     device = 0 <= entry.devmajor < _MOST_MAJOR and 0 <= entry.devminor < _MOST_MINOR
     if entry.type in {tarfile.CHRTYPE, tarfile.BLKTYPE} and not device:

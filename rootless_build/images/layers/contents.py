@@ -28,8 +28,8 @@ def check_room(directory: Path, size: int, largest: str, most: int) -> None:
     free = system.f_bavail * system.f_frsize
     if system.f_blocks and size > free:
         message = (
-            f"{size} bytes are needed in {directory}, which has {free}: {most} for {largest}"
-            " alone. TMPDIR can name a directory with more room"
+            f"{os.strerror(errno.ENOSPC)}: {size} bytes are needed in {directory} (TMPDIR), which"
+            f" has {free}: {most} for {largest} alone"
         )
         raise OSError(errno.ENOSPC, message)
 

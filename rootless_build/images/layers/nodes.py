@@ -127,10 +127,9 @@ def copied(node: Node) -> Node:
 
 
 def is_whiteout(mode: int, device: int) -> bool:
-    """Whether it is how a layer says that what is below it is gone, of which an image has nothing.
+    """Whether it is how a layer says that a name of those below it is gone: the image has none.
 
-    An overlay shows none, but one layer alone is read without, and what has no layer below it is
-    shown as it lies there.
+    An overlay hides it, but an image of one layer is read without an overlay.
     """
     return not device and stat.S_ISCHR(mode)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rootless_build.images.layers import globbing
 from rootless_build.images.layers.nodes import FIXED_TIME
 from rootless_build.images.layers.request import (
     Changed,
@@ -22,6 +23,7 @@ from rootless_build.images.layers.request import (
     Refused,
     WorkingDirectory,
 )
+from rootless_build.images.layers.sources import Tree
 from tests.unit.images.layers.made_trees import answered, copying, layers, paths, read, tree
 
 TIME = 1_600_000_000_123_456_789
@@ -374,7 +376,7 @@ def test_a_file_that_becomes_something_else_has_changed(
         elif into == "a directory":
             path.mkdir()
         elif into != "nothing":
-            os.mknod(path, stat.S_IFSOCK if into == "a socket" else stat.S_IFIFO)
+            os.mknod(path, 0o600 | (stat.S_IFSOCK if into == "a socket" else stat.S_IFIFO))
 
     original = os.open
 
@@ -512,3 +514,18 @@ def test_a_large_file_of_many_names_needs_room_once(
     assert isinstance(answered(tmp_path / "one", [copying(context, "d", "/x")]), Made)
     (context / "d" / "more").write_bytes(bytes(3000))
     assert isinstance(answered(tmp_path / "two", [copying(context, "d", "/x")]), Failed)
+
+
+def test_what_a_wildcard_has_found_and_is_gone_has_changed(
+    context: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def matches(source_tree: Tree, source: str) -> list[str]:
+        found = globbing.matches(source_tree, source)
+        (context / "e" / "h.o").unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr("rootless_build.images.layers.maker.matches", matches)
+    made = answered(tmp_path / "out", [copying(context, "e/*.o", "/x/")])
+    assert made == Changed(0, "e/h.o")
+    # As it is written it may be a mistake.
+    assert isinstance(answered(tmp_path / "two", [copying(context, "e/h.o", "/")]), Refused)
