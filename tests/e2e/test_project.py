@@ -74,8 +74,10 @@ def test_the_second_build_takes_the_image_from_the_cache(rbuild: Rbuild) -> None
     assert rbuild().returncode == 0
     done = rbuild("--log-format", "json", "--force")
     events = [json.loads(line) for line in done.stdout.splitlines()]
-    states = [e["state"] for e in events if e["event"] == "build-progress"]
-    assert states.count("cached") >= 5
+    progress = [e for e in events if e["event"] == "build-progress"]
+    cached = {str(e["instruction"]).split()[0] for e in progress if e["state"] == "cached"}
+    # The others make no layer; what is told of them is the engine's.
+    assert cached >= {"RUN", "WORKDIR", "COPY"}
     published = [e for e in events if e["event"] == "bundles-published"]
     assert [e["files"] for e in published] == [[]]
     assert events[-1]["event"] == "build-finished"
