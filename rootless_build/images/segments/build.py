@@ -45,7 +45,7 @@ from rootless_build.images.segments.sources import ContextFiles
 from rootless_build.images.segments.stages import Places, Plan, Stages
 from rootless_build.images.segments.steps import State
 from rootless_build.model import platforms
-from rootless_build.model.errors import ImageBuildError, StepFailedError
+from rootless_build.model.errors import ImageBuildError, RecipeError, StepFailedError
 from rootless_build.model.events import Level, StepReporter
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.shared_directories import LASTING
@@ -100,7 +100,10 @@ def can_read_images(plan: Plan, step: BuildImage, engine: Engine, reporter: Step
     store, images = image_store(engine), Images(step, engine, reporter)
     here = platforms.parse(platforms.host())
     for name in plan.images(images.context_of):
-        image = images.find(name)
+        try:
+            image = images.find(name)
+        except RecipeError:
+            continue  # the rehearsal says where it stands
         content = store.content(image) if store else None
         if content is None or len(content.layers) > _MOST_LAYERS:
             return False

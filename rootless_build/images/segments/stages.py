@@ -31,7 +31,7 @@ from rootless_build.images.segments.sources import Contexts
 from rootless_build.images.segments.stage import StageBuild, Tools
 from rootless_build.images.segments.steps import Files, State, Steps
 from rootless_build.model import platforms
-from rootless_build.model.errors import ContainerfileError
+from rootless_build.model.errors import ContainerfileError, RecipeError
 from rootless_build.model.events import StepReporter
 from rootless_build.model.structs import replace
 
@@ -179,7 +179,11 @@ class Stages:
             return Files()
         if name.isdecimal():
             raise CopyError(f"--from={name}: there is no stage {name} before this one")
-        return self._steps.files_of(self._images.find(context or name))
+        try:
+            image = self._images.find(context or name)
+        except RecipeError as wrong:
+            raise CopyError(wrong.message, wrong.hint) from wrong
+        return self._steps.files_of(image)
 
     def _mounted(self, number: int, name: str) -> str | None:
         """The id of the image that a mount is of; None for a context that is a directory."""

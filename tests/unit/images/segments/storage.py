@@ -40,6 +40,7 @@ class Storage(FakeEngine):
     images: dict[str, Image] = field(default_factory=dict)
     contents: dict[str, ImageContent] = field(default_factory=dict)
     runs: list[str] = field(default_factory=list)
+    pulled: list[str] = field(default_factory=list)
     broken: Exception | None = None
     fails: str | None = None
 

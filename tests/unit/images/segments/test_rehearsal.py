@@ -27,6 +27,7 @@ def storage() -> Storage:
         ("ENV A=${B:?no}", "no"),
         ("COPY --from=$X f /", "--from=$X: a variable can't stand there"),
         ("COPY --from=7 f /", "there is no stage 7 before this one"),
+        ("COPY --from=More f /", "'More' is no image's name: it has to be in lower case"),
         ("COPY --chmod=zz f /", "--chmod=zz is neither"),
         ("COPY --link --chown=joe f /", "no file system yet in which joe"),
         ("RUN --mount=from=$X,target=/x a", "from=$X of a mount: a variable can't stand there"),
