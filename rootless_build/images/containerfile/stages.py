@@ -197,7 +197,7 @@ def needed_stages(
             if "$" in name or name in contexts:
                 continue
             index = earlier(name, stages, number, numbers=numbers)
-            if index is not None:
+            if index is not None and (stages[index].name or "").lower() not in contexts:
                 pending.append(index)
     return frozenset(seen)
 

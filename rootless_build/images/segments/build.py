@@ -44,7 +44,7 @@ from rootless_build.images.segments.remote import Fetching
 from rootless_build.images.segments.sources import ContextFiles
 from rootless_build.images.segments.stages import Places, Plan, Stages
 from rootless_build.images.segments.steps import State
-from rootless_build.model import platforms
+from rootless_build.model import platforms, references
 from rootless_build.model.errors import ImageBuildError, RecipeError, StepFailedError
 from rootless_build.model.events import Level, StepReporter
 from rootless_build.model.plan import BuildImage
@@ -84,8 +84,10 @@ def plan(step: BuildImage, builder: str) -> Plan | None:
     variables = heading_variables(heading, given, file.escape)
     if step.target is not None and earlier(step.target, stages, len(stages)) is None:
         return None  # the engine says it, and what there is
-    contexts = frozenset(name for name, _ in step.build_contexts)
-    needed = tuple(sorted(needed_stages(stages, step.target, contexts)))
+    contexts = {references.canonical(name) for name, _ in step.build_contexts}
+    names = (stage.name.lower() for stage in stages if stage.name)
+    replaced = frozenset(name for name in names if references.canonical(name) in contexts)
+    needed = tuple(sorted(needed_stages(stages, step.target, replaced)))
     if why_not(step, [stages[number] for number in needed], variables):
         return None
     return Plan(file, shown, stages, needed, variables, given)

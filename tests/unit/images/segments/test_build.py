@@ -1,0 +1,117 @@
+"""What is built in segments, of which stages and images, and what is left to the engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rootless_build.images import configuration as configurations
+from rootless_build.images.configuration import Configuration
+from rootless_build.model.errors import ContainerfileError
+from rootless_build.model.plan import BuildImage
+from rootless_build.model.structs import replace
+from tests.unit.images.segments.storage import EMPTY, Storage, build
+
+OTHER = "s390x" if EMPTY.architecture != "s390x" else "amd64"
+
+
+@pytest.fixture
+def storage() -> Storage:
+    made = Storage()
+    made.has("base")
+    return made
+
+
+def in_segments(storage: Storage) -> bool:
+    """Whether all builds that the engine did were of segments."""
+    return all("AS rbuild-segment" in text for text in storage.runs)
+
+
+def test_a_build_in_segments_is_told_from_another(storage: Storage, tmp_path: Path) -> None:
+    build(storage, BuildImage(tmp_path), "FROM base\nRUN a\n")
+    assert len(storage.runs) == 1
+    assert in_segments(storage)
+
+
+def test_a_target_that_is_not_there_is_for_the_engine_to_say(
+    storage: Storage, tmp_path: Path
+) -> None:
+    build(storage, BuildImage(tmp_path, target="nix"), "FROM base AS a\nRUN a\n")
+    assert storage.builds[0].target == "nix"
+    assert not in_segments(storage)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [None, b"no configuration", replace(EMPTY, architecture=OTHER), replace(EMPTY, os="plan9")],
+    ids=["not to be read", "a strange one", "another architecture", "another system"],
+)
+@pytest.mark.parametrize(
+    "text", ["FROM strange\nRUN a\n", "FROM base\nRUN --mount=from=strange,target=/x a\n"]
+)
+def test_an_image_that_is_read_by_the_engine_alone(
+    storage: Storage, tmp_path: Path, content: bytes | Configuration | None, text: str
+) -> None:
+    storage.has("strange", content)
+    build(storage, BuildImage(tmp_path), text)
+    assert len(storage.runs) == 1
+    assert not in_segments(storage)
+
+
+def test_arguments_of_two_stages_upon_one_image_do_not_meet(
+    storage: Storage, tmp_path: Path
+) -> None:
+    text = (
+        "FROM base AS a\nARG ONE=1\nRUN a\n"
+        "FROM base\nARG TWO=2\nRUN b $ONE$TWO\nRUN --mount=from=a,target=/x c\n"
+    )
+    made = storage.configuration(build(storage, BuildImage(tmp_path), text))
+    runs = [each.created_by for each in made.history if each.created_by.startswith("RUN")]
+    assert runs[0] == "RUN |1 TWO=2 /bin/sh -c b $ONE$TWO # buildkit"
+    (_, upon) = (configured(storage, text) for text in storage.runs)
+    assert ("TWO", "2") in upon.environment
+    assert "ONE" not in dict(upon.environment)
+
+
+def test_arguments_of_a_stage_upon_a_stage_do(storage: Storage, tmp_path: Path) -> None:
+    text = "FROM base AS a\nARG ONE=1\nFROM a\nARG TWO=2\nRUN b\n"
+    made = storage.configuration(build(storage, BuildImage(tmp_path), text))
+    assert made.history[-1].created_by == "RUN |2 ONE=1 TWO=2 /bin/sh -c b # buildkit"
+
+
+def configured(storage: Storage, segment: str) -> Configuration:
+    """The configuration of the image that a segment was built upon."""
+    content = storage.contents[segment.split()[1]]
+    return configurations.read(content.configuration)
+
+
+def test_nothing_comes_from_scratch(storage: Storage, tmp_path: Path) -> None:
+    with pytest.raises(ContainerfileError, match=r"Dockerfile:2:1: .* f is not there"):
+        build(storage, BuildImage(tmp_path), "FROM base\nCOPY --from=scratch f /\n")
+
+
+@pytest.mark.parametrize("name", ["alpine", "alpine:latest", "docker.io/library/alpine"])
+@pytest.mark.parametrize("written", ["alpine", "alpine:latest", "docker.io/library/alpine:latest"])
+def test_a_named_context_has_its_full_name(
+    storage: Storage, tmp_path: Path, name: str, written: str
+) -> None:
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "f").touch()
+    step = BuildImage(tmp_path, build_contexts=((name, str(tmp_path / "c")),))
+    made = build(storage, step, f"FROM scratch\nCOPY --from={written} f /\n")
+    assert len(storage.configuration(made).layers) == 1
+
+
+@pytest.mark.parametrize("stage", ["tool", "Tool"])
+@pytest.mark.parametrize("origin", ["tool", "TOOL", "0"])
+def test_a_named_context_takes_the_place_of_a_stage(
+    storage: Storage, tmp_path: Path, stage: str, origin: str
+) -> None:
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "f").touch()
+    step = BuildImage(tmp_path, build_contexts=(("tool", str(tmp_path / "c")),))
+    text = f"FROM base AS {stage}\nRUN fails\nFROM scratch\nCOPY --from={origin} f /\n"
+    made = build(storage, step, text)
+    assert len(storage.configuration(made).layers) == 1
+    assert not storage.runs
