@@ -8,6 +8,7 @@ A stage that waits for another lets a third one go on, so that their instruction
 
 from __future__ import annotations
 
+import json
 import re
 from collections import deque
 
@@ -62,6 +63,17 @@ class _Instruction(Struct, frozen=True):
         """The image of a FROM, empty for anything else."""
         words = [word for word in self.text.split() if not word.startswith("--")]
         return words[1] if len(words) > 1 and words[0].upper() == "FROM" else ""
+
+    def is_named_by(self, text: str) -> bool:
+        """Whether the text of an error begins with it: there the words of an exec form stand as
+        they are, without quotes (podman 4.3.1, buildah 1.28.2).
+        """
+        flags, _, words = self.text.partition(" [")
+        try:
+            command = " ".join(json.loads(f"[{words}"))
+        except (ValueError, TypeError, RecursionError):
+            return text.startswith(self.text)
+        return text.startswith(f"{flags} {command}".partition("\n")[0])
 
     def follows(self, before: _Instruction | None) -> bool:
         """Whether it is its stage's next instruction: stages may be skipped, instructions not.
@@ -164,7 +176,7 @@ class BuildLog:
         if not named and _NO_BASE in words:
             # It names the image alone.
             return next((each for each in known if each.base and each.base in words), None)
-        return next((each for each in known if named and text.startswith(each.text)), None)
+        return next((each for each in known if named and each.is_named_by(text)), None)
 
     def _line(self, line: bytes, stream: Stream) -> None:
         if stream == "stderr" and line.startswith(_ENGINE_ERROR):

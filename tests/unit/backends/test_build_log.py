@@ -167,6 +167,22 @@ def test_stages_that_wait_for_each_other_are_mixed() -> None:
     assert "STEP 2/2 of stage 3/3: RUN --mount=from=two make failed" in failure.message
 
 
+def test_a_failure_names_a_command_without_a_shell_by_its_words() -> None:
+    """Written as the engine does: the words of its JSON, the lines of a heredoc among them."""
+    reading = Reading()
+    reading.feed(
+        "[2/2] STEP 1/2: FROM b\n"
+        '[2/2] STEP 2/2: RUN --mount=from=one ["/bin/sh", "-c", "  set -e\\n  make\\n"]\n'
+        "[1/2] STEP 1/1: FROM c AS one\n"
+    )
+    error = 'Error: building at STEP "RUN --mount=from=one /bin/sh -c   set -e\n  make\n": '
+    reading.feed(f"{error}while running runtime: exit status 2\n", "stderr")
+    reading.log.finish(succeeded=False)
+    failure = reading.log.failure(STEP, 1)
+    assert "STEP 2/2 of stage 2/2: RUN --mount=from=one" in failure.message
+    assert "failed with status 2" in failure.message
+
+
 def test_the_stage_whose_image_is_nowhere_is_named() -> None:
     reading = Reading()
     reading.feed("[1/2] STEP 1/1: FROM --platform=linux/arm64 x/y:1 AS a\n")
