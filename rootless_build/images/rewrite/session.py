@@ -70,7 +70,7 @@ def rewrite_build(
         state.allow_inexact = options.allow_inexact
         made = rewrite(state, step.target)
         if made is not None:
-            _tell(made, builder, file, reporter)
+            _tell(made, builder, file, shown, reporter)
         speaker = OriginalReporter(
             reporter,
             made or unchanged(state),
@@ -191,13 +191,15 @@ def _lookup(step: BuildImage, engine: Engine) -> Callable[[str], Image | None]:
     return look_up
 
 
-def _tell(made: Rewritten, builder: Builder, file: Path, reporter: StepReporter) -> None:
+def _tell(
+    made: Rewritten, builder: Builder, file: Path, shown: str, reporter: StepReporter
+) -> None:
     rules = ", ".join(dict.fromkeys(each.rule for each in made.rewrites))
     text = f"{file.name} rewritten for {builder.shown}: {rules}; rbuild plan --explain says why"
     reporter.notice("rewritten", text)
     for each in made.rewrites:
         if each.differs:
-            where = f"{file.name}:{each.line}: {each.instruction}"
+            where = f"{shown}:{each.line}: {each.instruction}"
             reporter.notice("inexact", f"{where}: {each.differs}", Level.WARNING)
 
 

@@ -25,6 +25,7 @@ from rootless_build.testing.recorder import Recorder
 from tests.unit.runner.fake_engine import FakeEngine
 
 BUILDER = "podman 5.4.2"
+OPTIONS = RewriteOptions(BUILDER)
 EMPTY = configurations.scratch(platforms.parse(platforms.host()))
 OWN_SHELL = configurations.read(
     configurations.write(EMPTY).replace(b'"config":{', b'"config":{"Shell":["/bin/b","-c"],')
@@ -115,8 +116,14 @@ class Storage(FakeEngine):
         return configurations.read(self.contents[image.id].configuration)
 
 
-def build(storage: Storage, step: BuildImage, text: str) -> Image:
+def build(
+    storage: Storage,
+    step: BuildImage,
+    text: str,
+    *,
+    recorder: Recorder | None = None,
+    options: RewriteOptions = OPTIONS,
+) -> Image:
     """Build a containerfile; the step is of its context."""
-    step.context.mkdir(exist_ok=True)
-    (step.context / "Dockerfile").write_text(text)
-    return build_image(step, storage, Recorder().reporter, RewriteOptions(BUILDER))
+    containerfile(step).write_text(text)
+    return build_image(step, storage, (recorder or Recorder()).reporter, options)

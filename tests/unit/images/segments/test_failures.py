@@ -17,7 +17,8 @@ from rootless_build.images.layers.request import Layer, LayersRequest
 from rootless_build.model.errors import ContainerfileError, ImageBuildError, RbuildError
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.structs import replace
-from tests.unit.images.segments.storage import EMPTY, OWN_SHELL, Storage, build
+from rootless_build.testing.recorder import Recorder
+from tests.unit.images.segments.storage import EMPTY, OPTIONS, OWN_SHELL, Storage, build
 
 TEXT = "FROM scratch\nCOPY f /\nCOPY \\\n f /g\n"
 
@@ -86,6 +87,23 @@ def test_a_run_that_is_wrong_has_its_own_line(tmp_path: Path) -> None:
     text = "FROM base\nRUN two\nRUN --mount=source=nothing,target=/x three\n"
     with pytest.raises(ContainerfileError, match=r"^Dockerfile:3:1: .*no nothing"):
         build(storage, BuildImage(tmp_path), text)
+
+
+def test_what_is_not_exact_is_said_of_the_users_own_file(tmp_path: Path) -> None:
+    storage = Storage()
+    storage.has("base", OWN_SHELL)
+    file = tmp_path / "sub" / "Other"
+    file.parent.mkdir()
+    recorder = Recorder()
+    build(
+        storage,
+        BuildImage(tmp_path, file),
+        "FROM base\nRUN --security=insecure a\n",
+        recorder=recorder,
+        options=replace(OPTIONS, allow_inexact=True),
+    )
+    (notice,) = recorder.notices
+    assert notice.text.startswith("sub/Other:2: RUN --security=insecure a: ")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
