@@ -10,12 +10,13 @@ from contextlib import AbstractContextManager, nullcontext
 from msgspec import Struct
 
 from rootless_build.backend.api import Engine, Image
+from rootless_build.images.layers.client import LayersUnreadableError
 from rootless_build.images.rewrite import session
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.images.rewrite.state import Rewrite
 from rootless_build.images.segments import build as segments
 from rootless_build.images.segments.progress import without_label
-from rootless_build.model.events import StepReporter
+from rootless_build.model.events import Level, StepReporter
 from rootless_build.model.plan import BuildImage
 
 Watch = Callable[[StepReporter], AbstractContextManager[StepReporter]]
@@ -43,8 +44,12 @@ def build_image(
     """
     plan = segments.plan(step, options.builder) if segments.takes_layers(engine) else None
     if plan is not None and segments.can_read_images(plan, step, engine, reporter):
-        with watch(without_label(reporter)) as watched:
-            return segments.build(plan, step, engine, watched, options)
+        try:
+            with watch(without_label(reporter)) as watched:
+                return segments.build(plan, step, engine, watched, options)
+        except LayersUnreadableError as error:
+            text = f"the engine does COPY and ADD itself, for {error.message}"
+            reporter.notice("layers-unreadable", text, Level.WARNING)
     with (
         session.rewrite_build(step, engine, reporter, options) as (known, inner),
         watch(inner) as watched,

@@ -8,6 +8,8 @@ import pytest
 
 from rootless_build.images import configuration as configurations
 from rootless_build.images.configuration import Configuration
+from rootless_build.images.layers.client import LayerMaker, LayersUnreadableError
+from rootless_build.images.layers.request import Layer, LayersRequest
 from rootless_build.model.errors import ContainerfileError
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.structs import replace
@@ -57,6 +59,18 @@ def test_an_image_that_is_read_by_the_engine_alone(
     build(storage, BuildImage(tmp_path), text)
     assert len(storage.runs) == 1
     assert not in_segments(storage)
+
+
+def test_a_host_that_lets_nobody_mount_layers_leaves_all_to_the_engine(
+    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_self: LayerMaker, _request: LayersRequest) -> tuple[Layer, ...]:
+        raise LayersUnreadableError("fsopen is not permitted")
+
+    monkeypatch.setattr(LayerMaker, "make", refuse)
+    build(storage, BuildImage(tmp_path), "FROM base\nCOPY . /x\nRUN a\n")
+    assert len(storage.runs) == 1
+    assert "COPY . /x" in storage.runs[0]
 
 
 def test_arguments_of_two_stages_upon_one_image_do_not_meet(
