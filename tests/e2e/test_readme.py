@@ -101,7 +101,7 @@ ACTIONS: dict[str, Callable[[Rbuild], None]] = {
     "rbuild sign --key key": signed,
     "rbuild bundles verify --key key.pub": checked,
     "sudo rbuild install --require-signature key.pub": signed_installed,
-    "rbuild plan --explain": run("plan", "--explain", says="built as it is"),
+    "rbuild plan --explain": run("plan", "--explain", says="/Dockerfile: "),
     "rbuild doctor": run("doctor", says="builds can run"),
     "rbuild backends": run("backends", says="podman"),
     "rbuild help plan": run("help", "plan", says="Usage: rbuild plan"),
