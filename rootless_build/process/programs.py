@@ -192,6 +192,10 @@ def capture(
         stdout, stderr = process.communicate(stdin, timeout=timeout)
     except BaseException:
         end(process, grace=1.0)
+        for opened in filter(None, (process.stdin, process.stdout, process.stderr)):
+            # What was not written yet can't be any more.
+            with contextlib.suppress(OSError):
+                opened.close()
         raise
     return Completed(process.returncode, stdout, stderr)
 
