@@ -50,7 +50,7 @@ class OverlayStore:
 
     def has_layers(self, digests: Sequence[str]) -> bool:
         """Whether layers of these digests are in storage upon each other."""
-        rows = tuple(self._storage.rows("layers"))
+        rows = self._rows("layers").values()
         tops = {""}
         for digest in digests:
             tops = {

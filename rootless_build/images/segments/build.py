@@ -38,7 +38,7 @@ from rootless_build.images.segments.bases import Images
 from rootless_build.images.segments.engine_steps import PROXIES, EngineSteps
 from rootless_build.images.segments.history import dated
 from rootless_build.images.segments.limits import why_not
-from rootless_build.images.segments.moments import Moments
+from rootless_build.images.segments.moments import Moments, epoch_of
 from rootless_build.images.segments.rehearsal import rehearse
 from rootless_build.images.segments.remote import Fetching
 from rootless_build.images.segments.sources import ContextFiles
@@ -125,7 +125,8 @@ def build(
     reporter: StepReporter,
     options: RewriteOptions,
 ) -> Image:
-    """Build and tag. Raises ContainerfileError, and an engine's errors."""
+    """Build and tag. Raises ContainerfileError, RecipeError, and an engine's errors."""
+    epoch_of(step)  # before anything is done
     store, namespace = image_store(engine), engine.user_namespace
     if store is None or namespace is None:
         message = "the engine takes no layers"
@@ -156,8 +157,7 @@ def _finish(
     reporter: StepReporter,
 ) -> Image:
     configuration = _labelled(state.configuration, step)
-    epoch = dict(step.build_args).get("SOURCE_DATE_EPOCH", "")
-    created = moments.of(configurations.write(configuration), epoch)
+    created = moments.of(configurations.write(configuration), epoch_of(step))
     whole = dated(configuration, created)
     # Put down before it is there: an image of which nobody knows would stay for ever.
     reporter.image(handover.image_id(whole))

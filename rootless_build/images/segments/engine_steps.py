@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from rootless_build.backend.api import Engine, Image, ImageLabel, ImageStore
+from rootless_build.backend.api import Engine, Image, ImageContent, ImageLabel, ImageStore
 from rootless_build.backend.build_files import containerfile, own_ignore_file
 from rootless_build.files.private_directories import discard
 from rootless_build.images import configuration as configurations
@@ -29,6 +29,7 @@ from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.images.rewrite.session import rewrite_build
 from rootless_build.images.rewrite.state import abbreviate
 from rootless_build.images.segments.history import of_layers
+from rootless_build.images.segments.moments import epoch_of
 from rootless_build.images.segments.progress import Progress
 from rootless_build.images.segments.segment_file import write_segment
 from rootless_build.images.segments.steps import Files, LayerOfError, State
@@ -42,8 +43,8 @@ PROXIES: Final = tuple(f"{name}_proxy" for name in ("http", "https", "ftp", "no"
 
 
 class EngineSteps:
-    """Does them for one build. `place` is a private directory of the build; `options` say what the
-    user knows the containerfile as.
+    """The steps of one build, done with an engine. `place` is a private directory of the build;
+    `options` say what the user knows the containerfile as.
     """
 
     def __init__(
@@ -74,10 +75,7 @@ class EngineSteps:
         """
         output = self._new_directory("layers")
         operations = tuple(operation for _, operation in pending)
-        epoch = dict(self._step.build_args).get("SOURCE_DATE_EPOCH", "")
-        request = LayersRequest(
-            state.files.directories, operations, output, int(epoch) if epoch.isdecimal() else None
-        )
+        request = LayersRequest(state.files.directories, operations, output, epoch_of(self._step))
         try:
             layers = self._maker.make(request)
         except LayerRefusedError as refused:
@@ -148,16 +146,18 @@ class EngineSteps:
 
     def files_of(self, image: Image) -> Files:
         """The files of an image in storage. Raises ImageBuildError."""
+        return Files(image, self._content(image).layers)
+
+    def configuration_of(self, image: Image) -> Configuration:
+        """The configuration of an image in storage. Raises ImageBuildError."""
+        return configurations.read(self._content(image).configuration)
+
+    def _content(self, image: Image) -> ImageContent:
         content = self._store.content(image)
         if content is None:
             message = f"the image {image.id[:12]} is not in storage any more, or not all of it"
             raise ImageBuildError(message, hint="build again; nothing else may prune images")
-        return Files(image, content.layers)
-
-    def configuration_of(self, image: Image) -> Configuration:
-        """The configuration of an image in storage."""
-        content = self._store.content(image)
-        return configurations.read(content.configuration if content else b"{}")
+        return content
 
     # --- RUN ------------------------------------------------------------------------------------
 

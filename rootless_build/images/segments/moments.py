@@ -15,6 +15,7 @@ from typing import Final
 from rootless_build.files import plain
 from rootless_build.files.replacing import replace_content
 from rootless_build.model.errors import RecipeError
+from rootless_build.model.plan import BuildImage
 
 _MOST: Final = 1000
 """Images whose time is kept: those that were made last."""
@@ -26,14 +27,13 @@ class Moments:
     def __init__(self, data: Path | None) -> None:
         self._directory = data / "moments" if data else None
 
-    def of(self, content: bytes, epoch: str) -> str:
+    def of(self, content: bytes, epoch: int | None) -> str:
         """When an image of that content was made first, as RFC 3339 has it.
 
-        `epoch` is SOURCE_DATE_EPOCH, in seconds since 1970; empty for none. Raises RecipeError for
-        one that is no time.
+        `epoch` is what `epoch_of` gives.
         """
-        if epoch.isdecimal():
-            return _written(_moment(int(epoch)))
+        if epoch is not None:
+            return _written(datetime.fromtimestamp(epoch, UTC))
         now = _written(datetime.now(UTC))
         if self._directory is None:
             return now
@@ -53,12 +53,20 @@ class Moments:
             file.unlink(missing_ok=True)
 
 
-def _moment(epoch: int) -> datetime:
+def epoch_of(step: BuildImage) -> int | None:
+    """SOURCE_DATE_EPOCH of a build, in seconds since 1970; None where it is not given, or is no
+    number. Raises RecipeError for one that is no time.
+    """
+    written = dict(step.build_args).get("SOURCE_DATE_EPOCH", "")
+    if not written.isdecimal():
+        return None
     try:
-        return datetime.fromtimestamp(epoch, UTC)
+        epoch = int(written)
+        datetime.fromtimestamp(epoch, UTC)
     except (ValueError, OverflowError, OSError) as error:
-        message = f"SOURCE_DATE_EPOCH={epoch} is no time that an image can have"
+        message = f"SOURCE_DATE_EPOCH={written[:20]} is no time that an image can have"
         raise RecipeError(message, hint="it is in seconds since 1970") from error
+    return epoch
 
 
 def _written(moment: datetime) -> str:

@@ -1,7 +1,7 @@
 """The containerfile of a segment: FROM an image of ours, and the RUNs that follow each other.
 
-What a RUN mounts of stages and images is a build context whose name
-tells what is in it: engines look a RUN up by its text.
+What a RUN mounts of stages and images is a build context whose name tells what is in it: engines
+look a RUN up by its text.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ class Places(Struct, frozen=True):
 
 
 class Stages:
-    """Builds them.
+    """Builds the stages of one containerfile.
 
     Raises ContainerfileError for what docker refuses, and an engine's errors.
     """

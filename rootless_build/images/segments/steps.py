@@ -54,7 +54,7 @@ class LayerOfError(Exception):
 
 
 class Steps(Protocol):
-    """Does them for one build."""
+    """The steps of one build: see the module."""
 
     def copy(
         self, state: State, pending: Sequence[tuple[Instruction, Operation]]
@@ -80,4 +80,4 @@ class Steps(Protocol):
         """The files of an image in storage. Raises ImageBuildError."""
 
     def configuration_of(self, image: Image) -> Configuration:
-        """The configuration of an image in storage."""
+        """The configuration of an image in storage. Raises ImageBuildError."""
