@@ -84,6 +84,33 @@ def test_heredocs_are_cached(build: Build) -> None:
     assert not cached(changed, "COPY <<g")
 
 
+# --- what is not there --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("COPY none /", "none is not there"),
+        ("COPY secret /", "secret is excluded by the ignore file"),
+        ("RUN --mount=source=none,target=/c true", "none is not there"),
+    ],
+)
+def test_what_is_not_there_is_said_before_anything_is_done(
+    build: Build, place: Path, line: str, words: str
+) -> None:
+    (place / "context" / "secret").touch()
+    (place / "context" / ".dockerignore").write_text("secret\n")
+    recorder = Recorder()
+    with pytest.raises(ContainerfileError) as refused:
+        build(
+            f"FROM {BASE} AS out\nRUN echo '{line}'\n{line}\n",
+            recorder=recorder,
+        )
+    assert refused.value.message.startswith("Dockerfile:3:1: ")
+    assert words in refused.value.message
+    assert not recorder.progress
+
+
 # --- words --------------------------------------------------------------------------------------
 
 

@@ -5,15 +5,14 @@ written as a tar.
 from __future__ import annotations
 
 import os
-import re
 import stat
 from pathlib import Path
 from typing import Final
 
-from rootless_build.images.containerfile.patterns import PatternError, Patterns
 from rootless_build.images.layers.contents import HostFile, InMemory, Spool, check_room
 from rootless_build.images.layers.copying import Options, copy, copy_file
 from rootless_build.images.layers.destination import cleaned, resolved
+from rootless_build.images.layers.directories import Directories
 from rootless_build.images.layers.globbing import has_wildcards, matches
 from rootless_build.images.layers.image_tree import ImageTree
 from rootless_build.images.layers.modes import parsed
@@ -36,17 +35,14 @@ from rootless_build.images.layers.request import (
     NoOverlay,
     Operation,
     Refused,
-    Source,
     WorkingDirectory,
 )
-from rootless_build.images.layers.sent import sent_patterns
+from rootless_build.images.layers.selection import file_name, selected
 from rootless_build.images.layers.sources import HostTree, in_seconds
 from rootless_build.images.layers.tar import Writer
 from rootless_build.model.structs import replace
 
 _LONGEST_WORDS: Final = 200
-_UNSENT: Final = re.compile(r"[\r\0]")
-"""What no client can send in a pattern."""
 
 
 def answer(request: LayersRequest, overlays: Overlays) -> Answer:
@@ -93,7 +89,8 @@ class Maker:
         self._image = ImageTree(self._merged(request.base) if request.base else None)
         given = in_seconds(request.epoch)
         self._time = FIXED_TIME if given is None else given
-        self._trees: dict[Source, HostTree] = {}
+        self._directories = Directories(self._time)
+        self._trees: dict[tuple[Path, ...], HostTree] = {}
         self._spool = Spool(request.output)
         self.at = 0
 
@@ -102,6 +99,7 @@ class Maker:
         for tree in self._trees.values():
             tree.close()
         self._trees.clear()
+        self._directories.close()
         self._image.close()
         self._spool.close()
 
@@ -167,7 +165,7 @@ class Maker:
             elif isinstance(source, Inline):
                 node = Node(stat.S_IFREG | 0o644, mtime=self._time)
                 node.content = InMemory(source.content)
-                copy_file(node, _file_name(source.name), image, destination, options)
+                copy_file(node, file_name(source.name), image, destination, options)
             else:
                 self._copy_download(operation, source, image, destination, options)
 
@@ -180,11 +178,9 @@ class Maker:
         options: Options,
     ) -> None:
         tree = self._tree(source)
-        start = source.path
-        if operation.parents:
-            start, include = _pivot(source.path)
-            required = _requires(tree, start, include)
-            options = replace(options, include=(include,), required=required)
+        taken = selected(tree, source.path, parents=operation.parents)
+        start = taken.start
+        options = replace(options, include=taken.include, required=taken.required)
         unpack = operation.add if operation.unpack is None else operation.unpack
         for path in matches(tree, start):
             if path != start and has_wildcards(start) and tree.find(path) is None:
@@ -226,44 +222,15 @@ class Maker:
         return self._overlays.merged(layers, self._request.output)
 
     def _tree(self, source: Directory | ImageFiles) -> HostTree:
-        key = replace(source, path="")
-        if key not in self._trees:
-            self._trees[key] = self._opened(source)
-        return self._trees[key]
-
-    def _opened(self, source: Directory | ImageFiles) -> HostTree:
         if isinstance(source, Directory):
-            return HostTree(
-                source.root,
-                self._time,
-                ignored=_ignored(source.ignored),
-                sent=self._sent(source),
-                modified=in_seconds(source.modified),
-            )
+            return self._directories.tree(source)
         # `scratch` has no directory, and nothing to copy.
         if not source.layers:
             raise RefusedError(f"{source.path} is not there")
-        return HostTree(self._merged(source.layers), self._time, owned=True)
-
-    def _sent(self, source: Directory) -> Patterns | None:
-        if not source.sent:
-            return None
-        lines = sent_patterns(self._tree(Directory(source.root, "")), source.sent)
-        try:
-            made = Patterns(lines)
-        except PatternError:
-            return None  # it is said of the source that has it
-        unread = any(pattern.problem for pattern in made.patterns)
-        return made if made and not unread else None
-
-
-def _ignored(lines: tuple[str, ...]) -> Patterns:
-    if any(_UNSENT.search(line) for line in lines):
-        raise RefusedError("the ignore file: a pattern has a carriage return or a NUL in it")
-    try:
-        return Patterns(lines)
-    except PatternError as error:
-        raise RefusedError(f"the ignore file: {error}") from error
+        if source.layers not in self._trees:
+            tree = HostTree(self._merged(source.layers), self._time, owned=True)
+            self._trees[source.layers] = tree
+        return self._trees[source.layers]
 
 
 def _refuse_nul(operation: Operation) -> None:
@@ -277,33 +244,3 @@ def _refuse_nul(operation: Operation) -> None:
     for text in texts:
         if "\0" in text:
             raise RefusedError(f"there is a NUL in {text!r}")
-
-
-def _file_name(name: str) -> str:
-    """What a heredoc is called: its name can't lead out of nothing, nor into it."""
-    clean = cleaned(name).strip("/")
-    if not clean or "/" in clean:
-        raise RefusedError(f"a heredoc can't be called {name}")
-    return clean
-
-
-def _pivot(path: str) -> tuple[str, str]:
-    """Where `--parents` begins to keep directories, and what it takes below."""
-    start, mark, rest = path.partition("/./")
-    start, rest = (start, rest) if mark else ("/", path)
-    return start, cleaned(rest).strip("/")
-
-
-def _requires(tree: HostTree, start: str, include: str) -> bool:
-    """Whether that is written without wildcards; it has to be there then, with no link on the way.
-
-    Raises RefusedError, OSError.
-    """
-    if not include:
-        raise RefusedError("--parents needs the path of something in the source")
-    if any(map(has_wildcards, (start, include))):
-        return False
-    place = "/".join(filter(None, (resolved(tree, start), include)))
-    if tree.find(place) is None:
-        raise RefusedError(f"{include} is not there")
-    return True

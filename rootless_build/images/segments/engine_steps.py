@@ -24,7 +24,7 @@ from rootless_build.images.layers.client import (
     SourceChangedError,
 )
 from rootless_build.images.layers.handover import NewLayer
-from rootless_build.images.layers.request import LayersRequest, Operation
+from rootless_build.images.layers.request import LayersRequest, Operation, Source
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.images.rewrite.session import rewrite_build
 from rootless_build.images.rewrite.state import abbreviate
@@ -160,6 +160,9 @@ class EngineSteps:
         return content
 
     # --- RUN ------------------------------------------------------------------------------------
+
+    def mount(self, source: Source) -> None:
+        """What a RUN mounts was looked for before anything was done."""
 
     def run(
         self,

@@ -7,26 +7,32 @@ the build itself would have had for it, and it is known which files are taken of
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from rootless_build.backend.api import Image
 from rootless_build.images.configuration import Configuration
 from rootless_build.images.containerfile.syntax import Instruction
+from rootless_build.images.layers.directories import Directories
 from rootless_build.images.layers.handover import NewLayer
 from rootless_build.images.layers.image_tree import ImageTree
 from rootless_build.images.layers.modes import parsed
+from rootless_build.images.layers.nodes import FIXED_TIME
 from rootless_build.images.layers.ownership import looked_up
-from rootless_build.images.layers.problems import RefusedError
+from rootless_build.images.layers.problems import ChangedError, RefusedError
 from rootless_build.images.layers.request import (
+    Copying,
     Directory,
     Downloaded,
     Operation,
+    Source,
     WorkingDirectory,
 )
+from rootless_build.images.layers.selection import check_path, check_there
 from rootless_build.images.segments.bases import Images
 from rootless_build.images.segments.progress import Progress
 from rootless_build.images.segments.remote import Remote
-from rootless_build.images.segments.sources import ContextFiles
+from rootless_build.images.segments.sources import ContextFiles, Contexts
 from rootless_build.images.segments.stages import Places, Plan, Stages
 from rootless_build.images.segments.steps import Files, LayerOfError, State, Steps
 from rootless_build.model.events import StepReporter
@@ -40,12 +46,21 @@ def rehearse(plan: Plan, contexts: ContextFiles, steps: Steps, images: Images) -
     """The build contexts, with what the build takes of them.
 
     `steps` tells of images. Raises ContainerfileError for what docker would refuse, as far as that
-    shows in the containerfile and in its images' configurations; ImageNotFoundError.
+    shows in the containerfile, in the build contexts and in its images' configurations;
+    ImageNotFoundError.
     """
     asked = _Asked(contexts)
+    _go_through(plan, asked, _Rehearsal(steps), images)
+    sent = contexts.with_sent({source: tuple(paths) for source, paths in asked.paths.items()})
+    # What is there of a context is known when all is known that the build takes of it.
+    with Directories(FIXED_TIME) as directories:
+        _go_through(plan, sent, _RehearsalWithFiles(steps, directories), images)
+    return sent
+
+
+def _go_through(plan: Plan, contexts: Contexts, steps: Steps, images: Images) -> None:
     unheard = StepReporter(lambda _: None, 0)
-    Stages(plan, Places(asked, _unfetched), _Rehearsal(steps), images, unheard).last()
-    return contexts.with_sent({source: tuple(paths) for source, paths in asked.paths.items()})
+    Stages(plan, Places(contexts, _unfetched), steps, images, unheard).last()
 
 
 def _unfetched(remote: Remote) -> Downloaded:
@@ -83,14 +98,17 @@ class _Rehearsal:
     def copy(
         self, state: State, pending: Sequence[tuple[Instruction, Operation]]
     ) -> tuple[State, tuple[bool, ...]]:
-        """Check what needs no file."""
+        """Check what can be known of them."""
         for instruction, operation in pending:
             try:
-                _check(operation, state.files)
+                self._check(operation, state.files)
             except RefusedError as wrong:
                 raise LayerOfError(instruction, str(wrong)) from wrong
             state = replace(state, files=replace(state.files, new=(_SOMETHING,)))
         return state, (False,) * len(pending)
+
+    def mount(self, source: Source) -> None:
+        """What is mounted is looked for when it is known what there is."""
 
     def run(
         self,
@@ -112,15 +130,35 @@ class _Rehearsal:
     def configuration_of(self, image: Image) -> Configuration:
         return self._steps.configuration_of(image)
 
+    def _check(self, operation: Operation, files: Files) -> None:
+        """Raise RefusedError for a mode that is none, and a name where no file system is yet."""
+        empty = files == Files()
+        if isinstance(operation, WorkingDirectory):
+            owner = operation.owner
+        else:
+            parsed(operation.chmod)
+            empty = empty or (operation.link and not operation.chmod)
+            owner = operation.chown
+        if empty:
+            looked_up(ImageTree(None), owner)
 
-def _check(operation: Operation, files: Files) -> None:
-    """Raise RefusedError for a mode that is none, and a name where no file system is yet."""
-    empty = files == Files()
-    if isinstance(operation, WorkingDirectory):
-        owner = operation.owner
-    else:
-        parsed(operation.chmod)
-        empty = empty or (operation.link and not operation.chmod)
-        owner = operation.chown
-    if empty:
-        looked_up(ImageTree(None), owner)
+
+class _RehearsalWithFiles(_Rehearsal):
+    """Looks for the files of build contexts too. What can't be looked at here is left to those who
+    copy it: root of the engine's user namespace.
+    """
+
+    def __init__(self, steps: Steps, directories: Directories) -> None:
+        super().__init__(steps)
+        self._directories = directories
+
+    def mount(self, source: Source) -> None:
+        if isinstance(source, Directory):
+            with suppress(OSError, ChangedError):
+                check_path(source, self._directories)
+
+    def _check(self, operation: Operation, files: Files) -> None:
+        super()._check(operation, files)
+        if isinstance(operation, Copying):
+            with suppress(OSError, ChangedError):
+                check_there(operation, self._directories)

@@ -11,6 +11,7 @@ from rootless_build.images.containerfile import mounts
 from rootless_build.images.containerfile.stages import Scopes, declared_arguments
 from rootless_build.images.containerfile.syntax import Instruction
 from rootless_build.images.containerfile.words import WordError, expand
+from rootless_build.images.layers.problems import RefusedError
 from rootless_build.images.layers.request import Operation, WorkingDirectory
 from rootless_build.images.segments.copying import CopyError, Sources, read_copy
 from rootless_build.images.segments.history import After, entry_of
@@ -61,7 +62,7 @@ class StageBuild:
         for instruction in instructions:
             try:
                 self._do(instruction)
-            except (CopyError, SettingError, WordError) as wrong:
+            except (CopyError, SettingError, WordError, RefusedError) as wrong:
                 hint = wrong.hint if isinstance(wrong, CopyError) else ""
                 raise self._tools.refuse(instruction, str(wrong), hint) from wrong
 
@@ -117,9 +118,14 @@ class StageBuild:
                 continue
             path = expand(mount.source or "/", self._state.scope.variables).text
             if mount.origin:
-                self._tools.sources.of(f"from={mount.origin} of a mount", mount.origin, path)
-            elif mount.type != "cache":
-                self._tools.sources.context(path)
+                written = f"from={mount.origin} of a mount"
+                source = self._tools.sources.of(written, mount.origin, path)
+            elif mount.type == "cache":
+                continue
+            else:
+                source = self._tools.sources.context(path)
+            if mount.type == "bind":
+                self._tools.steps.mount(source)
 
     def _put_down(self, instruction: Instruction) -> None:
         state = self._state

@@ -16,7 +16,7 @@ from rootless_build.images.configuration import Configuration
 from rootless_build.images.containerfile.stages import Scope
 from rootless_build.images.containerfile.syntax import Instruction
 from rootless_build.images.layers.handover import NewLayer
-from rootless_build.images.layers.request import Operation
+from rootless_build.images.layers.request import Operation, Source
 from rootless_build.images.segments.progress import Progress
 from rootless_build.model.events import StepReporter
 
@@ -63,6 +63,9 @@ class Steps(Protocol):
 
         One that changes nothing is a layer too (docker 29). Raises LayerOfError, RbuildError.
         """
+
+    def mount(self, source: Source) -> None:
+        """Look at what a RUN is going to mount. Raises RefusedError for what docker refuses."""
 
     def run(
         self,

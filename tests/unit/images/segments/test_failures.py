@@ -85,7 +85,7 @@ def test_a_run_that_is_wrong_has_its_own_line(tmp_path: Path) -> None:
     storage = Storage()
     storage.has("base", OWN_SHELL)
     text = "FROM base\nRUN two\nRUN --mount=source=nothing,target=/x three\n"
-    with pytest.raises(ContainerfileError, match=r"^Dockerfile:3:1: .*no nothing"):
+    with pytest.raises(ContainerfileError, match=r"^Dockerfile:3:1: .*: nothing is not there"):
         build(storage, BuildImage(tmp_path), text)
 
 

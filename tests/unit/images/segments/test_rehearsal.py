@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from rootless_build.model.errors import ContainerfileError
+from rootless_build.model.errors import ContainerfileError, ImageBuildError
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.structs import replace
 from tests.unit.images.segments.storage import EMPTY, Storage, build
@@ -42,6 +43,85 @@ def test_nothing_was_run(storage: Storage, tmp_path: Path, line: str, words: str
     assert refused.value.message.startswith("Dockerfile:3:1: ")
     assert words in refused.value.message
     assert not storage.runs
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Path:
+    """A context with a file, a directory with two, a file that is ignored and a link to nothing."""
+    for name in ("f", "d/a", "d/b", "other/g", "ignored/f"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "nowhere").symlink_to("nothing")
+    (tmp_path / ".dockerignore").write_text("ignored\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("COPY none /", "none is not there, in "),
+        ("COPY f none d /x/", "none is not there, in "),
+        ("ADD none /", "none is not there, in "),
+        ("COPY d/none /", "d/none is not there, in "),
+        ("COPY f/none /", "f/none is not there, in "),
+        ("COPY nowhere /", "nowhere is not there, in "),
+        ("COPY none/x* /", "/none is not there"),
+        ("COPY now* /", "nowhere is not there, in "),
+        ("COPY --parents none /", "none is not there"),
+        ("COPY --parents d/./none /", "none is not there"),
+        ("COPY ignored /", "ignored is excluded by the ignore file"),
+        ("COPY ignored/f /", "ignored/f is excluded by the ignore file"),
+        ("COPY --from=c none /", "none is not there, in "),
+        ("COPY --from=c f /", "f is not there, in "),
+        ("COPY <<a/b /\na/b", "a heredoc can't be called a/b"),
+        ("RUN --mount=source=none,target=/x a", "none is not there, in "),
+        ("RUN --mount=source=ignored,target=/x a", "ignored is excluded by the ignore file"),
+        ("RUN --mount=source=nowhere,target=/x a", "nowhere is not there, in "),
+        ("RUN --mount=from=c,source=f,target=/x a", "f is not there, in "),
+    ],
+)
+def test_files_of_contexts_are_looked_for(
+    storage: Storage, context: Path, line: str, words: str
+) -> None:
+    step = BuildImage(context, build_contexts=(("c", str(context / "other")),))
+    with pytest.raises(ContainerfileError) as refused:
+        build(storage, step, f"FROM base\nRUN sleep 1\n{line}\n")
+    assert refused.value.message.startswith(f"Dockerfile:3:1: {line.split(maxsplit=1)[0]} ")
+    assert words in refused.value.message
+    assert not storage.runs
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "COPY f d/* /x/",
+        "COPY . /x/",
+        "COPY z* /",
+        "COPY --parents d/./a /x/",
+        "COPY --parents d/z* /x/",
+        "COPY --from=c g /",
+        "COPY --from=c / /x/",
+        "RUN --mount=source=d,target=/x a",
+        "RUN --mount=type=cache,source=none,target=/x a",
+        "RUN --mount=type=secret,id=none,target=/x a",
+    ],
+)
+def test_what_is_there_is_built(storage: Storage, context: Path, line: str) -> None:
+    step = BuildImage(context, build_contexts=(("c", str(context / "other")),))
+    build(storage, step, f"FROM base\nRUN sleep 1\n{line}\n")
+    assert storage.runs
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_what_can_not_be_looked_at_is_left_to_those_who_copy(
+    storage: Storage, context: Path
+) -> None:
+    (context / "d").chmod(0)
+    try:
+        with pytest.raises(ImageBuildError, match=r"Dockerfile:3: COPY d/a / failed: .*Permission"):
+            build(storage, BuildImage(context), "FROM base\nRUN a\nCOPY d/a /\n")
+    finally:
+        (context / "d").chmod(0o755)
 
 
 def test_a_stage_that_comes_later_is_rehearsed_too(storage: Storage, tmp_path: Path) -> None:
