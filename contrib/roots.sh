@@ -34,7 +34,8 @@ make_root() {
     done
     mkdir -p "${root%/*}"
     rm -rf "$root.new"
-    mmdebstrap --quiet --mode=root --variant=minbase --include="$include" "$@" \
+    mmdebstrap --quiet --mode=root --variant=minbase \
+        --aptopt='Acquire::Retries "3"' --include="$include" "$@" \
         "$release" "$root.new" "${sources[@]}"
     rm -rf "$root"
     mv "$root.new" "$root"

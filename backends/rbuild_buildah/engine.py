@@ -225,7 +225,8 @@ class BuildahEngine(EngineDefaults):
         """Make an image of one layer out of a tar archive (plain, gzip, xz or bzip2)."""
         failure = f"{archive} could not be made an image"
         with tempfile.TemporaryDirectory(dir=self._settings.runtime_directory) as place:
-            # buildah names the image after the path it is given; a short relative one is valid.
+            # Up to 1.31 buildah names the image after the path it is given; a short relative one
+            # is valid.
             name = "rbuild-import"
             rootfs.write_layout(Path(place, name), archive, labels)
             pulled = self._buildah.ask(
@@ -233,7 +234,8 @@ class BuildahEngine(EngineDefaults):
             )
         image_id = pulled.splitlines()[-1]
         self._buildah.ask(failure, "tag", image_id, reference)
-        self._buildah.ask(failure, "rmi", f"localhost/{name}:latest")
+        if self.find_image(given := f"localhost/{name}:latest") is not None:
+            self._buildah.ask(failure, "rmi", given)
         image = self.find_image(image_id)
         if image is None:
             raise StepFailedError(failure, engine_words=pulled)
