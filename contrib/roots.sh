@@ -32,10 +32,15 @@ make_root() {
     for suite in $suites; do
         sources+=("deb [$options] $packages $suite $components")
     done
+    # A mirror that stands still is known to this host's apt as one.
+    local dated
+    dated=$(apt-config dump Acquire::Check-Valid-Until | sed -n 's/.*"\(.*\)";/\1/p')
+    dated=${dated:-true}
     mkdir -p "${root%/*}"
     rm -rf "$root.new"
     mmdebstrap --quiet --mode=root --variant=minbase \
-        --aptopt='Acquire::Retries "3"' --include="$include" "$@" \
+        --aptopt='Acquire::Retries "3"' --aptopt="Acquire::Check-Valid-Until \"$dated\"" \
+        --include="$include" "$@" \
         "$release" "$root.new" "${sources[@]}"
     rm -rf "$root"
     mv "$root.new" "$root"

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from typing import ClassVar
 
+from rbuild_containers.versions import version_in
 from rbuild_podman.connection import Connection, endpoint, environment, variable
 from rbuild_podman.engine import PodmanEngine
 from rootless_build.backend import (
@@ -18,6 +19,10 @@ from rootless_build.backend import (
     programs,
 )
 
+_OLDEST = (4, 0)
+"""The first that speaks version 4 of the API. 3.4.4 (Ubuntu 22.04) does 114 of the 188 tests that
+backends are held to, and no build: its settings and its `--pull` are others.
+"""
 _PATIENCE = 20.0
 """Seconds an engine has to say its version."""
 
@@ -62,6 +67,18 @@ class PodmanBackend:
         return commands(step, settings)
 
 
+def answered(version: str) -> Probe:
+    """What is said of a podman that answers with its version."""
+    numbers = version_in(version)
+    if numbers and numbers < _OLDEST:
+        return Probe(
+            version,
+            f"podman {version} is too old: the oldest that rbuild can use is 4.0, as podman-py",
+            "install podman of a newer release, or use buildah or docker",
+        )
+    return Probe(version)
+
+
 def _version(address: str | None, settings: EngineSettings) -> Probe:
     version = ["podman", "version", "--format", "{{.Client.Version}}"]
     if address:
@@ -75,7 +92,7 @@ def _version(address: str | None, settings: EngineSettings) -> Probe:
         who = f"the podman service at {address}" if address else "podman"
         return Probe("", f"{who} did not answer within {_PATIENCE:.0f} s")
     if answer.status == 0:
-        return Probe(answer.text.strip())
+        return answered(answer.text.strip())
     words = answer.words.rpartition("\n")[2].removeprefix("Error: ")
     if address:
         return Probe(

@@ -19,7 +19,7 @@ from podman.errors import APIError, NotFound
 
 from rbuild_containers.given_volumes import take_over
 from rbuild_containers.runtime_state import RuntimeStates
-from rbuild_podman import own_names
+from rbuild_podman import homes, own_names
 from rbuild_podman.connection import Connection, engine_errors, variable
 from rbuild_podman.specgen import container_spec
 from rootless_build.backend import (
@@ -248,7 +248,6 @@ def new_container(
     # A name of our own finds the container although podman was interrupted before it gave an id.
     own = own_names.make() if step.name is None else None
     step = replace(step, name=step.name or own)
-    spec = json.dumps(container_spec(step, image, settings, connection.default_ulimits))
     client = connection.client
     known = own
 
@@ -265,14 +264,28 @@ def new_container(
         with engine_errors("podman could not make the container", status=125):
             _make_volumes(connection, step)
             _take_volumes_over(connection, step)
-            made = client.api.post(
-                "/containers/create", data=spec, headers={"Content-Type": "application/json"}
-            )
-            made.raise_for_status()
-            known = str(made.json()["Id"])
+            known = _create(connection, step, image, settings)
+            uid = homes.unknown_user(step, image)
+            if uid is not None and not homes.has_entry(connection, known, uid):
+                remove()
+                at_home = (*step.environment, (homes.VARIABLE, homes.OF_NOBODY))
+                step = replace(step, environment=at_home)
+                known = _create(connection, step, image, settings)
         with engine_errors("podman lost the container it made", status=125):
             api = client.containers.get(known)
         yield PodmanContainer(connection, api, step)
+
+
+def _create(
+    connection: Connection, step: RunContainer, image: Image, settings: EngineSettings
+) -> str:
+    """Have podman make a container; returns its id."""
+    spec = json.dumps(container_spec(step, image, settings, connection.default_ulimits))
+    made = connection.client.api.post(
+        "/containers/create", data=spec, headers={"Content-Type": "application/json"}
+    )
+    made.raise_for_status()
+    return str(made.json()["Id"])
 
 
 def _make_volumes(connection: Connection, step: RunContainer) -> None:

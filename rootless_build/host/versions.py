@@ -69,7 +69,7 @@ DEFECTS: Final = (
         "podman-too-old",
         (Span("podman", fixed=(4, 0)),),
         Severity.WARNING,
-        "rbuild is tested with podman 4.3 and newer; older ones lack parts of the API",
+        "rbuild refuses podman before 4.0, which lacks parts of the API, and is tested with 4.3 on",
         as_root("apt-get install podman   # of a newer release", "or use buildah"),
         "podman 4.0 brought version 4 of the API, which podman-py 4 and newer speaks",
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rbuild_containers.versions import version_in
+from rbuild_podman.backend import answered
 
 
 @pytest.mark.parametrize(
@@ -23,3 +24,13 @@ def test_the_version_is_found(said: str, version: tuple[int, ...]) -> None:
 
 def test_an_engine_that_says_none_is_the_oldest() -> None:
     assert version_in("podman") < (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("version", "usable"), [("3.4.4", False), ("4.0.0", True), ("6.1.1", True), ("a podman", True)]
+)
+def test_a_podman_before_the_api_that_is_spoken_is_refused(version: str, *, usable: bool) -> None:
+    probe = answered(version)
+    assert probe.version == version
+    assert probe.usable == usable
+    assert (f"podman {version} is too old" in probe.problem) != usable
