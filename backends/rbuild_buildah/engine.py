@@ -25,6 +25,7 @@ from rbuild_containers.image_removal import pruned_with, remove_one_by_one
 from rbuild_containers.killing import is_mounted
 from rbuild_containers.pulling import pull
 from rbuild_containers.runtime_state import RuntimeStates
+from rbuild_containers.storage_options import with_buildahs
 from rbuild_containers.temporary import build_directory
 from rbuild_containers.versions import version_in
 from rbuild_containers.working import Storage, bundle_directories, size
@@ -165,12 +166,12 @@ class BuildahEngine(EngineDefaults):
         None for the one of podman 3.4: an image that it pulls from a directory gets the directory's
         name (1.23.1).
         """
-        from rbuild_containers.image_store import overlay_store  # noqa: PLC0415 - builds
+        from rbuild_containers.image_store import containers_store  # noqa: PLC0415 - builds
 
         told = self._buildah.ask("buildah did not say its version", "--version")
         if version_in(told) < _NAMES_NONE:
             return None
-        return overlay_store(self._storage, self._buildah.capture)
+        return containers_store(self._storage, self._buildah.capture)
 
     @property
     def storage(self) -> str:
@@ -326,7 +327,10 @@ class BuildahEngine(EngineDefaults):
     def _storage(self) -> Storage:
         told = json.loads(self._buildah.ask("buildah did not say where its storage is", "info"))
         store = told["store"]
-        return Storage(Path(store["GraphRoot"]), store["GraphDriverName"], Path(store["RunRoot"]))
+        storage = Storage(
+            Path(store["GraphRoot"]), store["GraphDriverName"], Path(store["RunRoot"])
+        )
+        return with_buildahs(storage, store.get("GraphOptions"))
 
 
 def _write_id(image: Image, file: Path) -> None:

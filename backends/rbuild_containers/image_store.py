@@ -1,8 +1,10 @@
 """Images read where podman and buildah keep them, and handed to these (`backend.ImageStore`).
 
 With the driver `overlay` the files of a layer are in `overlay/LAYER/diff`, with their owners as the
-user namespace has them; layers.json has what each is upon, and its digest. fuse-overlayfs has
-whiteouts of its own, composefs other directories. (Seen with podman 4.3.1 and buildah 1.28.2.)
+user namespace has them; with `vfs` those of all layers up to it are in `vfs/dir/LAYER`. layers.json
+has what each is upon, and its digest. What a layer takes away fuse-overlayfs marks in its own way,
+so it has to lay the layers over each other itself; composefs has other directories. (Seen with
+podman 4.3.1 and buildah 1.28.2.)
 """
 
 from __future__ import annotations
@@ -20,6 +22,9 @@ from rootless_build.backend import Image, ImageBuildError, ImageContent, program
 _POLICY: Final = '{"default": [{"type": "insecureAcceptAnything"}]}'
 """Of signatures. The host's is for what comes from elsewhere."""
 
+_VFS: Final = "vfs"
+_FUSE_OVERLAYFS: Final = "fuse-overlayfs"
+
 _Rows = Mapping[str, Mapping[str, Any]]
 _State = tuple[int, int, int] | None
 
@@ -27,13 +32,18 @@ Command = Callable[..., programs.Completed]
 """Runs the engine's program: the words of its command, and what is laid over its environment."""
 
 
-class OverlayStore:
+class ContainersStore:
     """See `rootless_build.backend.api.ImageStore`."""
 
     def __init__(self, storage: Storage, command: Command) -> None:
         self._storage = storage
         self._command = command
         self._read: dict[str, tuple[_State, _Rows]] = {}
+
+    @property
+    def mount_program(self) -> str:
+        """See `rootless_build.backend.api.ImageStore.mount_program`."""
+        return self._storage.mount_program
 
     def content(self, image: Image) -> ImageContent | None:
         """What an image is made of; None where a layer of it is not all in this storage."""
@@ -46,7 +56,9 @@ class OverlayStore:
         known = [row.get("diff-digest") for row in reversed(layers)]
         if digests is None or known != digests or not all(map(self._is_whole, layers)):
             return None
-        return ImageContent(blob, tuple(self._place(row) / "diff" for row in layers))
+        places = tuple(map(self._place, layers))
+        # Of vfs the top one has all files.
+        return ImageContent(blob, places[:1] if self._storage.driver == _VFS else places)
 
     def has_layers(self, digests: Sequence[str]) -> bool:
         """Whether layers of these digests are in storage upon each other."""
@@ -125,22 +137,28 @@ class OverlayStore:
         return self._read[kind][1]
 
     def _place(self, row: Mapping[str, Any]) -> Path:
-        return self._storage.root / self._storage.driver / str(row["id"])
+        """The directory of a layer's files."""
+        root, name = self._storage.root / self._storage.driver, str(row["id"])
+        return root / "dir" / name if self._storage.driver == _VFS else root / name / "diff"
 
     def _is_whole(self, row: Mapping[str, Any]) -> bool:
         place = self._place(row)
         unfinished = (row.get("flags") or {}).get("incomplete")
         # With maps of its own its files have other owners.
         mapped = row.get("uidmap") or row.get("gidmap")
-        plain = (place / "diff").is_dir() and not (place / "composefs-data").exists()
+        plain = place.is_dir() and not (place.parent / "composefs-data").exists()
         return plain and not unfinished and not mapped
 
 
-def overlay_store(storage: Storage, command: Command) -> OverlayStore | None:
-    """None where the storage has another driver than the kernel's overlay."""
-    if storage.driver != "overlay" or storage.has_mount_program:
+def containers_store(storage: Storage, command: Command) -> ContainersStore | None:
+    """None where it is not known how the storage lays out the files of an image."""
+    if storage.driver not in {"overlay", _VFS} or storage.masked:
         return None
-    return OverlayStore(storage, command)
+    if storage.mount_program:
+        known = Path(storage.mount_program).name.startswith(_FUSE_OVERLAYFS)
+    else:
+        known = not storage.has_mount_program
+    return ContainersStore(storage, command) if known else None
 
 
 def _state(file: Path) -> _State:

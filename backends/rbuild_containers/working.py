@@ -55,6 +55,11 @@ class Storage(Struct, frozen=True):
     driver: str
     run_root: Path | None = None
     """Where it is noted what is mounted; None where the engine does not tell."""
+    mount_program: str = ""
+    """What takes the place of the kernel's overlay by the engine's settings; empty for none."""
+    masked: bool = False
+    """Whether files have other modes or owners there than in the image (`force_mask`,
+    `ignore_chown_errors`)."""
 
     def containers(self) -> Iterator[tuple[str, str, str]]:
         """Id, name and layer of every container, whoever made it."""

@@ -20,6 +20,7 @@ from rbuild_containers.image_removal import remove_one_by_one
 from rbuild_containers.killing import kill_containing
 from rbuild_containers.pulling import pull
 from rbuild_containers.runtime_state import RuntimeStates
+from rbuild_containers.storage_options import with_podmans
 from rbuild_containers.temporary import build_directory, own_bundles
 from rbuild_containers.versions import version_in
 from rbuild_containers.working import Storage, bundle_directories, size
@@ -205,9 +206,9 @@ class PodmanEngine:
         """See `rootless_build.backend.api.image_store`; a service may have another storage."""
         if self._connection.endpoint is not None:
             return None
-        from rbuild_containers.image_store import overlay_store  # noqa: PLC0415 - builds
+        from rbuild_containers.image_store import containers_store  # noqa: PLC0415 - builds
 
-        return overlay_store(self._storage, self._run) if self._names_none else None
+        return containers_store(self._storage, self._run) if self._names_none else None
 
     def _run(self, *arguments: str, environment: programs.Environment) -> programs.Completed:
         return programs.capture(
@@ -417,14 +418,15 @@ class PodmanEngine:
             "info",
             "--format",
             "{{.Store.GraphRoot}}\n{{.Store.GraphDriverName}}\n{{.Store.RunRoot}}\n"
-            "{{.Version.Version}}",
+            "{{.Version.Version}}\n{{json .Store.GraphOptions}}",
         )
         if found.status != 0:
             raise StepFailedError(
                 "podman did not say where its storage is", engine_words=found.words
             )
-        root, driver, run_root, version = found.text.split("\n")[:4]
-        return Storage(Path(root), driver, Path(run_root)), version_in(version)
+        root, driver, run_root, version, options = found.text.split("\n")[:5]
+        storage = Storage(Path(root), driver, Path(run_root))
+        return with_podmans(storage, options), version_in(version)
 
     def _remove_tree(self, directory: Path) -> None:
         self._as_owner("rm", "-rf", "--one-file-system", "--", str(directory))

@@ -187,8 +187,9 @@ class ImageContent(Struct, frozen=True):
     """What an image in the engine's storage is made of, as it lies on this host.
 
     `configuration` is the JSON whose sha256 is the image's id, docker's or OCI's. `layers` are the
-    directories of its layers as overlayfs has them below a mount of it, the top first; none for an
-    image without files. Subordinate uids own what is in them: see `Engine.user_namespace`.
+    directories that its files are in, the top one first: those of its layers, to be laid over each
+    other by the store's `mount_program`, or one that has them all; none for an image without files.
+    Subordinate uids own what is in them: see `Engine.user_namespace`.
     """
 
     configuration: bytes
@@ -197,6 +198,10 @@ class ImageContent(Struct, frozen=True):
 
 class ImageStore(Protocol):
     """Images of an engine, read where they lie and handed to it layer by layer."""
+
+    @property
+    def mount_program(self) -> str:
+        """The fuse-overlayfs that lays layers over each other here; empty for the kernel."""
 
     def content(self, image: Image) -> ImageContent | None:
         """What an image is made of, by its id; starts no program.
@@ -456,7 +461,7 @@ def image_store(engine: Engine) -> ImageStore | None:
     """Where an engine has its property `image_store`, which it need not have.
 
     None where images can't be read as they lie or not be handed over: a daemon's, another host's,
-    another storage driver's than the kernel's overlay.
+    those of a storage driver that lays them out in a way of its own.
     """
     found: ImageStore | None = getattr(engine, "image_store", None)
     return found

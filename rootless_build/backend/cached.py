@@ -32,6 +32,10 @@ class _ForgettingStore:
         self._store = store
         self._changed = changed
 
+    @property
+    def mount_program(self) -> str:
+        return self._store.mount_program
+
     def content(self, image: Image) -> ImageContent | None:
         return self._store.content(image)
 

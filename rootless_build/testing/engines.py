@@ -40,6 +40,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="entry point of a backend to test with its real engine (default: all installed)",
     )
     parser.addoption(
+        "--storage-driver",
+        default="",
+        metavar="DRIVER",
+        help="what podman and buildah keep images with: overlay, vfs or fuse-overlayfs",
+    )
+    parser.addoption(
         "--partial",
         action="store_true",
         help="skip what a backend can't do: an UnsupportedError with a hint is no failure",
@@ -137,7 +143,16 @@ def remove_storage(directory: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def user_environment(backend_name: str, storage: Path) -> Iterator[Mapping[str, str]]:
+def storage_driver(request: pytest.FixtureRequest) -> str:
+    """What the engine keeps images with, where the user has set it; empty for its own choice."""
+    given: str = getattr(request, "param", request.config.getoption("--storage-driver"))
+    return given
+
+
+@pytest.fixture(scope="session")
+def user_environment(
+    backend_name: str, storage: Path, storage_driver: str
+) -> Iterator[Mapping[str, str]]:
     """The environment of a user who has never run a container, in os.environ too.
 
     For docker there is a rootless dockerd, with DOCKER_HOST naming it.
@@ -156,6 +171,8 @@ def user_environment(backend_name: str, storage: Path) -> Iterator[Mapping[str, 
             directory.mkdir()
             patch.setenv(f"XDG_{name}_HOME", str(directory))
         patch.setenv("XDG_RUNTIME_DIR", runtime)
+        if storage_driver:
+            _write_storage_conf(storage, Path(runtime), storage_driver)
         patch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
         if backend_name == "docker":
             try:
@@ -166,6 +183,22 @@ def user_environment(backend_name: str, storage: Path) -> Iterator[Mapping[str, 
             patch.setenv("DOCKER_CONFIG", str(storage / "config"))
         stack.callback(end_pause_process, Path(runtime))
         yield dict(os.environ)
+
+
+def _write_storage_conf(storage: Path, runtime: Path, driver: str) -> None:
+    """What a user writes who wants that driver."""
+    fuse = driver == "fuse-overlayfs"
+    lines = [
+        "[storage]",
+        f'driver = "{"overlay" if fuse else driver}"',
+        f'graphroot = "{storage}/data/containers/storage"',
+        f'runroot = "{runtime}/containers"',
+    ]
+    if fuse:
+        lines += ["[storage.options.overlay]", f'mount_program = "{shutil.which(driver)}"']
+    place = storage / "config" / "containers"
+    place.mkdir()
+    (place / "storage.conf").write_text("\n".join(lines))
 
 
 def end_pause_process(runtime: Path) -> None:

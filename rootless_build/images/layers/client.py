@@ -83,10 +83,12 @@ class LayerMaker:
 
     Several threads may ask: one request is made after the other. The process is the child of a
     thread that lives as long as the context, since it gets a signal when that ends.
+    `mount_program` is that of `backend.ImageStore`.
     """
 
-    def __init__(self, namespace: UserNamespace) -> None:
+    def __init__(self, namespace: UserNamespace, mount_program: str = "") -> None:
         self._namespace = namespace
+        self._mount_program = mount_program
         self._asking = ThreadPoolExecutor(1, "layers")
         self._worker: _Worker | None = None
         self._ended = False
@@ -123,7 +125,7 @@ class LayerMaker:
 
     def _ask(self, line: bytes) -> bytes:
         if self._worker is None:
-            self._worker = _Worker(self._namespace)
+            self._worker = _Worker(self._namespace, self._mount_program)
             if self._ended:
                 self._worker.end()
         return self._worker.ask(line)
@@ -132,9 +134,10 @@ class LayerMaker:
 class _Worker:
     """The process: a line of JSON in, a line of JSON out. What else it says is kept in a file."""
 
-    def __init__(self, namespace: UserNamespace) -> None:
+    def __init__(self, namespace: UserNamespace, mount_program: str) -> None:
         # -P: the directory that rbuild was started in is a project's, and has no modules of ours.
-        argv = [*namespace.command, sys.executable, "-P", "-c", _WORKER, str(_PLACE)]
+        python = (sys.executable, "-P", "-c", _WORKER)
+        argv = [*namespace.command, *python, str(_PLACE), mount_program]
         with contextlib.ExitStack() as opened:
             self._errors = opened.enter_context(tempfile.TemporaryFile())
             self._process = cast(

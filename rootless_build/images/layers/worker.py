@@ -20,9 +20,9 @@ _INPUT: Final = 0
 
 
 def main() -> None:
-    """Answer requests until there are no more."""
+    """Answer requests until there are no more. The last argument is a mount program, or empty."""
     Thread(target=_end_with_input, daemon=True).start()
-    overlays = Overlays()
+    overlays = Overlays(sys.argv[-1])
     for line in sys.stdin.buffer:
         sys.stdout.buffer.write(answer_line(answer(read_request(line), overlays)))
         sys.stdout.buffer.flush()

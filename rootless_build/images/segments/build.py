@@ -134,7 +134,7 @@ def build(
     with (
         # As large as all layers: where engines put what is large, and not into memory.
         private_directory(os.environ.get("TMPDIR") or LASTING) as place,
-        LayerMaker(namespace) as maker,
+        LayerMaker(namespace, store.mount_program) as maker,
     ):
         steps = EngineSteps(step, engine, store, maker, replace(options, shown=plan.shown), place)
         _tell_unused(plan, step, reporter)

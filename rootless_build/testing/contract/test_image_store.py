@@ -99,7 +99,8 @@ def test_the_content_of_an_image_is_where_the_engine_keeps_it(
     assert above is not None
     assert below is not None
     assert hashlib.sha256(above.configuration).hexdigest() == image.id
-    assert above.layers[1:] == below.layers
+    # One directory has all files, or each has those of a layer.
+    assert len(above.layers) == 1 or above.layers[1:] == below.layers
     assert (above.layers[0] / "new").read_text() == "new\n"
     made = read(above.configuration)
     assert tuple(f"sha256:{each}" for each in made.layers) == image.layers
@@ -193,7 +194,7 @@ def test_an_image_upon_none(store: ImageStore, tmp_path: Path, count: int) -> No
     image = hand(store, tmp_path, over(own, *layers, A="ä=\udcff"), *layers)
     content = store.content(image)
     assert content is not None
-    assert len(content.layers) == count
+    assert len(content.layers) in {count, min(count, 1)}
     files = {path.name for place in content.layers for path in place.iterdir()}
     assert files == {f"f{number}" for number in range(count)}
     assert dict(image.environment)["A"] == "ä=\ufffd"

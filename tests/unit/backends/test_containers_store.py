@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from rbuild_containers.image_store import OverlayStore, overlay_store
+from rbuild_containers.image_store import ContainersStore, containers_store
+from rbuild_containers.storage_options import with_buildahs, with_podmans
 from rbuild_containers.working import Storage
 from rootless_build.backend.api import Image, ImageContent
 from rootless_build.images.configuration import Configuration, write
@@ -26,8 +27,8 @@ IMAGE = Image(image_id(CONFIGURATION))
 class Disk:
     """A storage with one image of two layers."""
 
-    def __init__(self, root: Path) -> None:
-        self.storage = Storage(root, "overlay")
+    def __init__(self, root: Path, driver: str = "overlay") -> None:
+        self.storage = Storage(root, driver)
         self.asked: list[tuple[str, ...]] = []
         self.answer = programs.Completed(125, b"", b"Error: no space left on device")
         self.layers = [
@@ -35,7 +36,8 @@ class Disk:
             {"id": "high", "parent": "low", "diff-digest": f"sha256:{HIGH}"},
         ]
         for name in ("low", "high"):
-            (root / "overlay" / name / "diff").mkdir(parents=True)
+            place = root / "vfs/dir" / name if driver == "vfs" else root / driver / name / "diff"
+            place.mkdir(parents=True)
         self.write("layers", self.layers)
         self.add_image()
 
@@ -48,7 +50,7 @@ class Disk:
 
     def add_image(self, configuration: Configuration = CONFIGURATION, layer: str = "high") -> None:
         identity = image_id(configuration)
-        place = self.storage.root / "overlay-images" / identity
+        place = self.storage.record("images").parent / identity
         place.mkdir(parents=True)
         name = base64.b64encode(f"sha256:{identity}".encode()).decode()
         (place / f"={name}").write_bytes(write(configuration))
@@ -61,8 +63,8 @@ class Disk:
         return self.answer
 
     @property
-    def store(self) -> OverlayStore:
-        return OverlayStore(self.storage, self.command)
+    def store(self) -> ContainersStore:
+        return ContainersStore(self.storage, self.command)
 
     def content(self) -> ImageContent | None:
         return self.store.content(IMAGE)
@@ -136,24 +138,47 @@ def test_what_changes_meanwhile_is_seen(disk: Disk) -> None:
     assert store.content(IMAGE) is None
 
 
+def test_of_vfs_the_top_layer_has_all_files(tmp_path: Path) -> None:
+    disk = Disk(tmp_path, "vfs")
+    content = disk.content()
+    assert content is not None
+    assert content.layers == (tmp_path / "vfs/dir/high",)
+
+
 @pytest.mark.parametrize(
-    ("driver", "mount_program", "known"),
+    ("driver", "noted", "options", "known"),
     [
-        ("overlay", "", True),
-        ("overlay", "false", True),
-        ("overlay", "true", False),
-        ("vfs", "", False),
-        ("btrfs", "", False),
+        ("overlay", "", [], True),
+        ("overlay", "false", ["overlay.mountopt=nodev"], True),
+        ("overlay", "true", [], False),
+        ("overlay", "true", ["overlay.mount_program=/usr/bin/fuse-overlayfs"], True),
+        ("overlay", "", ["overlay.mount_program=/opt/mounts"], False),
+        ("overlay", "", ["overlay.ignore_chown_errors=true"], False),
+        ("overlay", "", ["overlay.ignore_chown_errors=false"], True),
+        ("overlay", "true", ["mount_program=/b/fuse-overlayfs", "force_mask=700"], False),
+        ("vfs", "", [], True),
+        ("vfs", "", ["vfs.ignore_chown_errors=true"], False),
+        ("btrfs", "", [], False),
     ],
 )
-def test_only_the_kernels_overlay_is_known(
-    tmp_path: Path, driver: str, mount_program: str, known: bool
+def test_a_storage_that_keeps_files_in_a_way_of_its_own_is_none(
+    tmp_path: Path, driver: str, noted: str, options: list[str], known: bool
 ) -> None:
-    if mount_program:
+    if noted:
         (tmp_path / driver).mkdir()
-        (tmp_path / driver / ".has-mount-program").write_text(mount_program)
-    storage = Storage(tmp_path, driver)
-    assert (overlay_store(storage, lambda *_: programs.Completed(0, b"", b"")) is not None) == known
+        (tmp_path / driver / ".has-mount-program").write_text(noted)
+    storage = with_buildahs(Storage(tmp_path, driver), options)
+    store = containers_store(storage, lambda *_: programs.Completed(0, b"", b""))
+    assert (store is not None) == known
+
+
+def test_podman_and_buildah_tell_the_same_program(tmp_path: Path) -> None:
+    storage, program = Storage(tmp_path, "overlay"), "/usr/bin/fuse-overlayfs"
+    told = {"overlay.mount_program": {"Executable": program, "Version": "1.10"}}
+    known = with_podmans(storage, json.dumps(told))
+    assert known == with_buildahs(storage, [f"overlay.mount_program={program}"])
+    assert known.mount_program == program
+    assert with_podmans(storage, "null") == with_podmans(storage, "{}") == storage
 
 
 def test_an_image_that_is_there_is_found_without_the_engine(disk: Disk, tmp_path: Path) -> None:
