@@ -113,14 +113,22 @@ def backend_name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def storage(backend_name: str) -> Iterator[Path]:
+def storage_driver(request: pytest.FixtureRequest) -> str:
+    """What the engine keeps images with, where the user has set it; empty for its own choice."""
+    given: str = getattr(request, "param", request.config.getoption("--storage-driver"))
+    return given
+
+
+@pytest.fixture(scope="session")
+def storage(backend_name: str, storage_driver: str) -> Iterator[Path]:
     """A directory for all that the engine under test keeps; gone at the end.
 
     In /var/tmp, which is on a disk: overlay on tmpfs needs a newer kernel than podman does.
     """
     if os.getuid() == 0:
         pytest.fail("rootless engines are not tested as root: use contrib/run-tests", pytrace=False)
-    directory = Path(tempfile.mkdtemp(prefix=f"rbuild-{backend_name}-", dir="/var/tmp"))
+    prefix = f"rbuild-{backend_name}-{storage_driver}"
+    directory = Path(tempfile.mkdtemp(prefix=prefix, dir="/var/tmp"))
     try:
         yield directory
     finally:
@@ -140,13 +148,6 @@ def remove_storage(directory: Path) -> None:
     for attempt in range(3):
         if subprocess.run(remove, check=attempt == 2).returncode == 0:
             return
-
-
-@pytest.fixture(scope="session")
-def storage_driver(request: pytest.FixtureRequest) -> str:
-    """What the engine keeps images with, where the user has set it; empty for its own choice."""
-    given: str = getattr(request, "param", request.config.getoption("--storage-driver"))
-    return given
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import http.server
+import os
 import shutil
+import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -17,7 +19,10 @@ from rootless_build.images.building import build_image
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.model.plan import BuildImage
 from rootless_build.testing.recorder import Recorder
+from tests.containerfiles.held_against_docker import Made, Read, held_against_docker
 from tests.git_served import git, served
+from tests.reference import images
+from tests.reference.case import Case
 
 Build = Callable[..., Recorder]
 ENGINES = pytest.mark.parametrize(
@@ -78,6 +83,45 @@ def build(engine: Engine, base_image: Image, building: RewriteOptions, place: Pa
         return recorder
 
     return build_out
+
+
+@pytest.fixture(scope="session")
+def read(backend_name: str, settings: EngineSettings, storage: Path) -> Read:
+    """Reads an image out of the engine's storage."""
+    file = storage / "image.tar"
+    save = {
+        "podman": ("podman", "save", "--quiet", "--format=docker-archive", f"--output={file}"),
+        "buildah": ("buildah", "push", "--quiet"),
+    }[backend_name]
+    place = {"podman": (), "buildah": (f"docker-archive:{file}",)}[backend_name]
+
+    def read_out(image: Image) -> images.Image:
+        file.unlink(missing_ok=True)
+        environment = {**os.environ, **dict(settings.environment)}
+        subprocess.run(
+            [*save, image.id, *place], env=environment, check=True, stdout=subprocess.DEVNULL
+        )
+        return images.read_image(file)
+
+    return read_out
+
+
+@pytest.fixture(scope="session")
+def base(read: Read, base_image: Image) -> images.Image:
+    """The base image as this engine keeps it."""
+    return read(base_image)
+
+
+@pytest.fixture
+def made(
+    engine: Engine, base: images.Image, read: Read, building: RewriteOptions, place: Path
+) -> Made:
+    """Builds cases and holds them against docker's."""
+
+    def held(case: Case) -> tuple[str, str]:
+        return held_against_docker(case, engine, building, place / "case", read, base)
+
+    return held
 
 
 @pytest.fixture

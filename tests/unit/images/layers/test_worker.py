@@ -167,6 +167,14 @@ def test_what_can_not_be_read_as_one_is_another_error_than_a_failure(tmp_path: P
         maker.make(asked)
 
 
+def test_so_is_a_mount_program_that_ends(tmp_path: Path) -> None:
+    """Where /dev/fuse is closed it does not even begin."""
+    asked = request(tmp_path, Copying((ImageFiles((tmp_path,), "/"),), "/"))
+    words = "can't be read here with /bin/false: "
+    with LayerMaker(OWN, "/bin/false") as maker, pytest.raises(LayersUnreadableError, match=words):
+        maker.make(asked)
+
+
 def test_so_is_a_kernel_that_makes_no_overlay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

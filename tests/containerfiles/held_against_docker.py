@@ -1,0 +1,65 @@
+"""A case built by an engine, held against what docker with BuildKit made of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from rootless_build.backend import api
+from rootless_build.backend.api import Engine
+from rootless_build.images.building import build_image
+from rootless_build.images.rewrite.options import RewriteOptions
+from rootless_build.model.errors import RbuildError
+from rootless_build.model.plan import BuildImage
+from rootless_build.testing.recorder import Recorder
+from tests.reference import recordings
+from tests.reference.case import Case
+from tests.reference.cases import FAMILIES
+from tests.reference.contexts import write_context
+from tests.reference.images import Image
+
+_LINE: Final = re.compile(r"^\S*?:(\d+)")
+RECORDINGS: Final = {
+    name: case for family in FAMILIES for name, case in recordings.read(family)["cases"].items()
+}
+Read = Callable[[api.Image], Image]
+Made = Callable[[Case], tuple[str, str]]
+"""Builds a case: what differs from docker's, empty for nothing, and what was said of a failure."""
+
+
+def held_against_docker(
+    case: Case, engine: Engine, building: RewriteOptions, place: Path, read: Read, base: Image
+) -> tuple[str, str]:
+    """See `Made`; `place` is a directory for it that is not there, `base` its base image."""
+    try:
+        image, line = read(_build(case, engine, building, place)), 0
+        words = ""
+    except RbuildError as error:
+        image, line = None, _line(error)
+        words = f"{error}\n{error.engine_words}"
+    return "\n".join(recordings.differences(RECORDINGS[case.name], image, base, line)), words
+
+
+def _build(case: Case, engine: Engine, building: RewriteOptions, place: Path) -> api.Image:
+    write_context(place / "context", case.files())
+    for name, more in case.more.items():
+        write_context(place / "more" / name, more)
+    step = BuildImage(
+        place / "context",
+        place / "context" / case.file,
+        target=case.target,
+        build_args=case.args,
+        network="host",
+        # A layer of another case may differ in times alone, which the engines don't see.
+        no_cache=True,
+        build_contexts=tuple((name, str(place / "more" / name)) for name in case.more),
+    )
+    recorder = Recorder()
+    return build_image(step, engine, recorder.reporter, building)
+
+
+def _line(error: RbuildError) -> int:
+    found = _LINE.match(str(error))
+    return int(found[1]) if found else 0
