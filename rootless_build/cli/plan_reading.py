@@ -16,7 +16,7 @@ from rootless_build.recipes.make.named_file import problem
 from rootless_build.recipes.request import Request
 
 if TYPE_CHECKING:
-    from rootless_build.process.sandbox import Sandbox
+    from rootless_build.process.sandbox.running import Sandbox
 
 
 def read_plan(

@@ -15,7 +15,7 @@ from rootless_build.cli.plan_reading import read_plan, read_running
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.plan import Plan
 from rootless_build.model.structs import replace
-from rootless_build.process.sandbox import Sandbox
+from rootless_build.process.sandbox.running import Sandbox
 
 _ALLOW: Final = "--no-sandbox lets it, as a build does"
 

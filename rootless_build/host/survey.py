@@ -32,7 +32,7 @@ from rootless_build.model.errors import RbuildError
 from rootless_build.model.structs import replace
 from rootless_build.process import proc
 from rootless_build.process.programs import capture, which
-from rootless_build.process.sandbox import Sandbox
+from rootless_build.process.sandbox.running import Sandbox
 
 _Part = TypeVar("_Part")
 _HELPERS: Final = ("crun", "runc", "slirp4netns", "pasta", "fuse-overlayfs")

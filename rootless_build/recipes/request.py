@@ -11,7 +11,7 @@ from msgspec import Struct
 from rootless_build.model.plan import Pairs
 
 if TYPE_CHECKING:
-    from rootless_build.process.sandbox import Sandbox
+    from rootless_build.process.sandbox.running import Sandbox
 
 
 class Request(Struct, frozen=True):

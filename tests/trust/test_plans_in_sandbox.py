@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from rootless_build.process.sandbox import Sandbox
+from rootless_build.process.sandbox.running import Sandbox
 from rootless_build.recipes.make import makefile, recipe
 from rootless_build.recipes.request import Request
 

@@ -30,7 +30,8 @@ import pytest
 
 from rootless_build.cli import app
 from rootless_build.process import identities, proc, programs
-from rootless_build.process.sandbox import Sandbox, kernel, mounts
+from rootless_build.process.sandbox import kernel, mounts
+from rootless_build.process.sandbox.running import Sandbox
 
 PYTHON: Final = sys.executable
 CONNECTS: Final = "import socket,sys;s=socket.socket({family},{kind});{act}"
@@ -487,7 +488,7 @@ def running_with(mark: str) -> list[int]:
 LOOKS: Final = """
 import os, sys
 from pathlib import Path
-from rootless_build.process.sandbox import Sandbox
+from rootless_build.process.sandbox.running import Sandbox
 here = Path.cwd()
 looking = Sandbox(here, dict(os.environ))
 argv, kept = ["sh", "-c", sys.argv[1]], [Path("../kept")]

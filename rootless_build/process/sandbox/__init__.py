@@ -6,9 +6,5 @@ be reached, and no process outside. What was denied is told, since a build would
 
 Start with `running`. In the child process `inside` makes namespaces, `mounts` what they show, and
 `filter` picks the system calls that `watch` answers; `aftermath` finds what was done all the same,
-and `kernel` has the calls that Python has no names for.
+and `kernel` has the calls that Python has no names for: who needs these alone loads nothing else.
 """
-
-from rootless_build.process.sandbox.running import Sandbox
-
-__all__ = ["Sandbox"]

@@ -37,7 +37,7 @@ from rootless_build.recipes.shell import line as shell_line
 from rootless_build.recipes.shell.parts import NotSimpleError, Part
 
 if TYPE_CHECKING:
-    from rootless_build.process.sandbox import Sandbox
+    from rootless_build.process.sandbox.running import Sandbox
 
 _RUN_ANYWAY = "make runs a line with $(MAKE) in it even while it is only asked what it would do"
 _READS_ENVIRONMENT = re.compile(r"\s(?:bake|compose|--env-file)\b")

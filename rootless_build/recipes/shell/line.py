@@ -22,7 +22,7 @@ from rootless_build.recipes.shell.names import ASK_INPUT, PROGRAMS, SHELLS, spea
 from rootless_build.recipes.shell.parts import NotSimpleError, Part, Simple
 
 if TYPE_CHECKING:
-    from rootless_build.process.sandbox import Sandbox
+    from rootless_build.process.sandbox.running import Sandbox
 
 _MAKE: Final = re.compile(r"\bg?make\b")
 _LONGEST: Final = 131_071
