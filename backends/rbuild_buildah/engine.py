@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Final, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from rbuild_buildah import rootfs
 from rbuild_buildah.command import CHROOT, Buildah, isolation_arguments, own_words
@@ -21,7 +21,7 @@ from rbuild_containers.build import build_arguments
 from rbuild_containers.build_log import BuildLog
 from rbuild_containers.id_maps import id_maps
 from rbuild_containers.image_config import image_from_config
-from rbuild_containers.image_removal import pruned_with, remove_one_by_one
+from rbuild_containers.image_removal import pruned_with, remove_together
 from rbuild_containers.killing import is_mounted
 from rbuild_containers.pulling import pull
 from rbuild_containers.runtime_state import RuntimeStates
@@ -36,7 +36,6 @@ from rootless_build.backend import (
     EngineSettings,
     Image,
     ImageBuildError,
-    ImageStore,
     Json,
     Leftover,
     LeftoverKind,
@@ -50,10 +49,14 @@ from rootless_build.backend import (
     UserNamespace,
     identities,
     ownership,
+    programs,
     reason,
     replace,
 )
 from rootless_build.backend.partial import EngineDefaults
+
+if TYPE_CHECKING:
+    from rbuild_containers.image_store import ContainersStore
 
 _NAMES_NONE: Final = (1, 28)
 _NOT_FOUND: Final = ("image not known", "does not resolve to an image ID")
@@ -120,12 +123,19 @@ class BuildahEngine(EngineDefaults):
         log.finish(succeeded=status == 0)
         if status:
             raise log.failure(step, status)
-        image = self.find_image(log.result) if log.result else None
+        image = self._built(log.result) if log.result else None
         if image is None:
             raise log.failure(step, status)
         if step.image_id_file is not None:
             _write_id(image, step.image_id_file)
         return image
+
+    def _built(self, identity: str) -> Image | None:
+        """An image that was just built, where it lies if it can be read there: no command."""
+        found = (
+            self.image_store.find(identity.removeprefix("sha256:")) if self.image_store else None
+        )
+        return found or self.find_image(identity)
 
     def copy_size(self, step: RunContainer, image: Image) -> int | None:
         """See `rootless_build.backend.api.Engine.copy_size`."""
@@ -160,7 +170,7 @@ class BuildahEngine(EngineDefaults):
             self._buildah.capture("rmi", image.id)
 
     @functools.cached_property
-    def image_store(self) -> ImageStore | None:
+    def image_store(self) -> ContainersStore | None:
         """See `rootless_build.backend.api.image_store`.
 
         None for the one of podman 3.4: an image that it pulls from a directory gets the directory's
@@ -197,11 +207,14 @@ class BuildahEngine(EngineDefaults):
             # buildah 1.28 removes those that they were made from too, whoever's they are.
             for image in pruned_with(images, stored):
                 stack.enter_context(self._held(image))
-            return remove_one_by_one(images, stored, self._remove_image)
+            return remove_together(images, stored, self._rmi, self.image_ids, self._remove_image)
+
+    def _rmi(self, names: Sequence[str]) -> programs.Completed:
+        return self._buildah.capture("rmi", *names)
 
     def _remove_image(self, name: str) -> str:
         """buildah's words where something stays."""
-        done = self._buildah.capture("rmi", name)
+        done = self._rmi((name,))
         if not done.status or any(words in done.words for words in _NOT_FOUND):
             return ""
         # That one of those it was made from stays is an error too.

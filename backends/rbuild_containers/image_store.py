@@ -60,6 +60,16 @@ class ContainersStore:
         # Of vfs the top one has all files.
         return ImageContent(blob, places[:1] if self._storage.driver == _VFS else places)
 
+    def find(self, identity: str) -> Image | None:
+        """The image of that id, found without the engine; None as with `content`."""
+        content = self.content(Image(identity))
+        if content is None:
+            return None
+        whole = json.loads(content.configuration)
+        platform = (whole.get("os"), whole.get("architecture"), whole.get("variant"))
+        config, root = whole.get("config") or {}, whole.get("rootfs") or {}
+        return image_from_config(identity, config, root.get("diff_ids"), platform)
+
     def has_layers(self, digests: Sequence[str]) -> bool:
         """Whether layers of these digests are in storage upon each other."""
         rows = self._rows("layers").values()
@@ -77,7 +87,7 @@ class ContainersStore:
         """Take an image; one that is there already is found without the engine."""
         try:
             identity = _identity(layout)
-            there = self._found(identity)
+            there = self.find(identity)
             return there if there is not None else self._pull(layout, identity)
         except OSError as error:
             message = f"an image in {layout} can't be handed over: {reason(error)}"
@@ -93,21 +103,12 @@ class ContainersStore:
             environment={"TMPDIR": str(layout)},
         )
         # That it ended well does not say that it is done: podman 4.3.1 does so after SIGTERM.
-        taken = self._found(identity) if done.status == 0 else None
+        taken = self.find(identity) if done.status == 0 else None
         if taken is None:
             killed = f": it was ended by signal {-done.status}" if done.status < 0 else ""
             message = f"the engine did not take an image that rbuild made{killed}"
             raise ImageBuildError(message, engine_words=done.words)
         return taken
-
-    def _found(self, identity: str) -> Image | None:
-        content = self.content(Image(identity))
-        if content is None:
-            return None
-        whole = json.loads(content.configuration)
-        platform = (whole.get("os"), whole.get("architecture"), whole.get("variant"))
-        config, root = whole.get("config") or {}, whole.get("rootfs") or {}
-        return image_from_config(identity, config, root.get("diff_ids"), platform)
 
     def _configuration(self, image: str) -> bytes | None:
         name = base64.b64encode(f"sha256:{image}".encode()).decode()

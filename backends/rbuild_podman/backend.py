@@ -32,6 +32,9 @@ class PodmanBackend:
 
     name: ClassVar[str] = "podman"
 
+    def __init__(self) -> None:
+        self._version = ""
+
     def probe(self, settings: EngineSettings) -> Probe:
         """See `rootless_build.backend.api.Backend.probe`."""
         if programs.which("podman") is None:
@@ -51,13 +54,15 @@ class PodmanBackend:
                 "podman has no OCI runtime that can start a container here",
                 "install runc, or crun where control groups are not hybrid; buildah needs neither",
             )
-        return _version(address, settings)
+        answer = _version(address, settings)
+        self._version = answer.version or ""
+        return answer
 
     @contextlib.contextmanager
     def open(self, settings: EngineSettings) -> Iterator[Engine]:
         """See `rootless_build.backend.api.Backend.open`."""
         with Connection(settings) as connection:
-            yield PodmanEngine(connection, settings)
+            yield PodmanEngine(connection, settings, self._version)
 
     def commands(self, step: Step, settings: EngineSettings) -> tuple[tuple[str, ...], ...]:
         """See `rootless_build.backend.api.Backend.commands`."""

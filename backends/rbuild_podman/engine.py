@@ -16,7 +16,7 @@ from urllib.parse import quote
 from rbuild_containers import image_files, mapped_images, stored_images
 from rbuild_containers.id_maps import id_maps
 from rbuild_containers.image_config import image_from_inspect, matched, names_with_local
-from rbuild_containers.image_removal import remove_one_by_one
+from rbuild_containers.image_removal import remove_together
 from rbuild_containers.killing import kill_containing
 from rbuild_containers.pulling import pull
 from rbuild_containers.runtime_state import RuntimeStates
@@ -24,7 +24,7 @@ from rbuild_containers.storage_options import with_podmans
 from rbuild_containers.temporary import build_directory, own_bundles
 from rbuild_containers.versions import version_in
 from rbuild_containers.working import Storage, bundle_directories, size
-from rbuild_podman import connection, own_names
+from rbuild_podman import connection, own_names, told_storage
 from rbuild_podman.connection import Connection, engine_errors
 from rbuild_podman.remote_images import described
 from rootless_build.backend import (
@@ -36,7 +36,6 @@ from rootless_build.backend import (
     EngineSettings,
     Image,
     ImageBuildError,
-    ImageStore,
     Json,
     Leftover,
     LeftoverKind,
@@ -52,6 +51,7 @@ from rootless_build.backend import (
 )
 
 if TYPE_CHECKING:
+    from rbuild_containers.image_store import ContainersStore
     from rbuild_podman.container import Containers
 
 _NAMES_NONE = (4, 3)
@@ -61,11 +61,12 @@ _LIST_AGAIN = (0.1, 0.5, 1.0)
 
 
 class PodmanEngine:
-    """See `rootless_build.backend.api.Engine`."""
+    """See `rootless_build.backend.api.Engine`. `version` is empty where nobody has asked for it."""
 
-    def __init__(self, connection: Connection, settings: EngineSettings) -> None:
+    def __init__(self, connection: Connection, settings: EngineSettings, version: str = "") -> None:
         self._connection = connection
         self._settings = settings
+        self._version = version
 
     @property
     def rootless(self) -> bool:
@@ -178,11 +179,18 @@ class PodmanEngine:
         log.finish(succeeded=status == 0)
         if status != 0:
             raise log.failure(step, status)
-        image = self.find_image(id_file.read_text().strip())
+        image = self._built(id_file.read_text().strip())
         if image is None:
             message = "podman built an image that is not in its storage"
             raise ImageBuildError(message)
         return image
+
+    def _built(self, identity: str) -> Image | None:
+        """An image that was just built, where it lies if it can be read there: no command."""
+        found = (
+            self.image_store.find(identity.removeprefix("sha256:")) if self.image_store else None
+        )
+        return found or self.find_image(identity)
 
     copy_image = image_files.copy_image
 
@@ -202,7 +210,7 @@ class PodmanEngine:
             self._capture("image", "rm", "--no-prune", "--", image.id)
 
     @functools.cached_property
-    def image_store(self) -> ImageStore | None:
+    def image_store(self) -> ContainersStore | None:
         """See `rootless_build.backend.api.image_store`; a service may have another storage."""
         if self._connection.endpoint is not None:
             return None
@@ -252,12 +260,17 @@ class PodmanEngine:
 
     def remove_images(self, images: Sequence[StoredImage]) -> Mapping[str, str]:
         """See `rootless_build.backend.api.Engine.remove_images`."""
-        return remove_one_by_one(images, self.stored_images(), self._remove_image)
+        return remove_together(
+            images, self.stored_images(), self._image_rm, self.image_ids, self._remove_image
+        )
+
+    def _image_rm(self, names: Sequence[str]) -> programs.Completed:
+        # Without --no-prune those that they were made from would go too, whoever's they are.
+        return self._capture("image", "rm", "--no-prune", "--", *names)
 
     def _remove_image(self, name: str) -> str:
         """podman's words where something stays."""
-        # Without --no-prune those that it was made from would go too, whoever's they are.
-        done = self._capture("image", "rm", "--no-prune", "--", name)
+        done = self._image_rm((name,))
         return done.words if done.status != 0 and _UNKNOWN not in done.words else ""
 
     def _end_build(self, layers: Collection[str], bundles: Collection[str]) -> None:
@@ -401,32 +414,31 @@ class PodmanEngine:
         return RuntimeStates(self._settings)
 
     @property
-    def _storage(self) -> Storage:
-        return self._told[0]
-
-    @property
     def _names_none(self) -> bool:
         """Whether an image that is pulled from a directory gets no name: podman 3.4.4 gives it the
         directory's.
         """
-        return self._told[1] >= _NAMES_NONE
+        told = self._version or self._capture("version", "--format", "{{.Client.Version}}").text
+        return version_in(told) >= _NAMES_NONE
 
     @functools.cached_property
-    def _told(self) -> tuple[Storage, tuple[int, ...]]:
-        """The storage, and the version."""
+    def _storage(self) -> Storage:
+        quick = self._capture(*told_storage.QUESTION)
+        return told_storage.of_log(quick.words) or self._asked_storage()
+
+    def _asked_storage(self) -> Storage:
         found = self._capture(
             "info",
             "--format",
             "{{.Store.GraphRoot}}\n{{.Store.GraphDriverName}}\n{{.Store.RunRoot}}\n"
-            "{{.Version.Version}}\n{{json .Store.GraphOptions}}",
+            "{{json .Store.GraphOptions}}",
         )
         if found.status != 0:
             raise StepFailedError(
                 "podman did not say where its storage is", engine_words=found.words
             )
-        root, driver, run_root, version, options = found.text.split("\n")[:5]
-        storage = Storage(Path(root), driver, Path(run_root))
-        return with_podmans(storage, options), version_in(version)
+        root, driver, run_root, options = found.text.split("\n")[:4]
+        return with_podmans(Storage(Path(root), driver, Path(run_root)), options)
 
     def _remove_tree(self, directory: Path) -> None:
         self._as_owner("rm", "-rf", "--one-file-system", "--", str(directory))

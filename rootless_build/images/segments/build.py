@@ -45,7 +45,7 @@ from rootless_build.images.segments.sources import ContextFiles
 from rootless_build.images.segments.stages import Places, Plan, Stages
 from rootless_build.images.segments.steps import State
 from rootless_build.model import platforms, references
-from rootless_build.model.errors import ImageBuildError, RecipeError, StepFailedError
+from rootless_build.model.errors import RecipeError, StepFailedError
 from rootless_build.model.events import Level, StepReporter
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.shared_directories import LASTING
@@ -164,11 +164,7 @@ def _finish(
     made = steps.store(state, whole)
     for tag in step.tags:
         engine.tag_image(made, tag)
-    image = engine.find_image(made.id)
-    if image is None:
-        message = "the image that was built is not in storage any more"
-        raise ImageBuildError(message, hint="build again; nothing else may prune images")
-    return image
+    return made
 
 
 def _labelled(configuration: Configuration, step: BuildImage) -> Configuration:

@@ -100,12 +100,10 @@ class EngineSteps:
 
     def store(self, state: State, configuration: Configuration) -> Image:
         """The image of a configuration that has the files of the state."""
-        identity = handover.image_id(configuration)
-        if self._store.content(Image(identity)) is not None:
-            return Image(identity)
+        there = self._store.content(Image(handover.image_id(configuration))) is not None
         directory = self._new_directory("image")
         try:
-            handover.write_handover(directory, configuration, state.files.new)
+            handover.write_handover(directory, configuration, () if there else state.files.new)
             image = self._store.add(directory)
         except ImageBuildError as error:
             if state.last is None or not state.files.new:
