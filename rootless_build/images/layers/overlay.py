@@ -8,15 +8,17 @@ layer takes away (`.wh.NAME`), which the kernel takes for files.
 from __future__ import annotations
 
 import os
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rootless_build.images.layers.problems import NoOverlayError
 from rootless_build.process.sandbox import kernel
+
+if TYPE_CHECKING:
+    import subprocess
 
 _NAMES: Final = bytes(sorted(set(range(1, 256)) - set(b"/.:,\\")))
 """Names of one byte, for links to layers: the kernel takes 255 bytes of them and what is between
@@ -114,6 +116,9 @@ def _serve(program: str, layers: bytes) -> tuple[int, subprocess.Popen[bytes]]:
 
     Raises OSError.
     """
+    # Half of what this process would need to begin, where no program is asked for.
+    import subprocess  # noqa: PLC0415
+
     channel = os.open(_FUSE, os.O_RDWR | os.O_CLOEXEC)
     try:
         options = {"fd": channel, "user_id": os.getuid(), "group_id": os.getgid()}
