@@ -119,6 +119,11 @@ def images_directory() -> Path:
     return _state_directory() / "images"
 
 
+def engines_directory() -> Path:
+    """The directory in which it is kept what engines answered when they were asked."""
+    return user_directories.cache() / _OWN / "engines"
+
+
 def _state_directory() -> Path:
     return user_directories.state() / _OWN
 

@@ -22,7 +22,7 @@ from rootless_build.cli.command import Command
 from rootless_build.cli.engines import cache_directory, settings_for
 from rootless_build.cli.overrides import named
 from rootless_build.cli.plan_sockets import with_docker_socket
-from rootless_build.cli.run_options import freshness_for, is_isolated
+from rootless_build.cli.run_options import freshness_for, is_isolated, memory_for
 from rootless_build.cli.sandboxed_reading import Looked, look
 from rootless_build.cli.views.pasting import comment
 from rootless_build.cli.views.plan import SeenPlan, explanation, plan_lines
@@ -97,7 +97,9 @@ def show_plan(
         refused = _refused(command, plan, settings, rootless=settings.rootless and seen.rootless)
         lines[1:1] = [line for text in refused for line in comment(shown(text))]
         if explain:
-            lines += explanation(plan, choice.builder if choice else "", layers=seen.layers)
+            builder = choice.builder if choice else ""
+            answers = memory_for(choice).answers() if choice else {}
+            lines += explanation(plan, builder, layers=seen.layers, answers=answers)
     verdicts = [msgspec.structs.asdict(verdict) for verdict in seen.verdicts]
     fields |= {"backend": backend.name, "verdicts": verdicts, "lines": lines}
     if refused:

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from rootless_build.backend.discovery import Choice
-from rootless_build.cli.checkout import bundles_directory, failed_directory, images_directory
+from rootless_build.cli.checkout import (
+    bundles_directory,
+    engines_directory,
+    failed_directory,
+    images_directory,
+)
 from rootless_build.cli.command import Command
 from rootless_build.cli.overrides import named
 from rootless_build.freshness.plan_freshness import PlanFreshness
@@ -29,6 +34,7 @@ from rootless_build.runner.results import Keep, Results
 
 if TYPE_CHECKING:
     from rootless_build.backend.api import EngineSettings
+    from rootless_build.images.asking.memory import Memory
     from rootless_build.images.own_files import OwnFiles
     from rootless_build.model.plan import Plan
     from rootless_build.runner.journal import Run
@@ -100,7 +106,13 @@ def image_options(command: Command, choice: Choice, own: OwnFiles) -> ImageOptio
     """How images are built; `own` are the places of rbuild's own files."""
     inexact = command.flag("allow_inexact")
     return ImageOptions(
-        rewriting=RewriteOptions(choice.builder, choice.settings.data_directory, inexact, own),
+        rewriting=RewriteOptions(
+            choice.builder,
+            choice.settings.data_directory,
+            inexact,
+            own,
+            memory=lambda: memory_for(choice),
+        ),
         records=lambda: _image_records(choice),
         keep=_keep_images(command),
     )
@@ -147,6 +159,13 @@ def _keep_images(command: Command) -> int:
 
 def _image_records(choice: Choice) -> ImageRecords:
     return ImageRecords(images_directory(), choice.backend.name)
+
+
+def memory_for(choice: Choice) -> Memory:
+    # A run that builds nothing asks nothing.
+    from rootless_build.images.asking.memory import memory_of  # noqa: PLC0415
+
+    return memory_of(engines_directory(), choice.backend.name, choice.builder, choice.settings)
 
 
 def _attestor(plan: Plan, choice: Choice) -> Attestor:

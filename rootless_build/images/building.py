@@ -10,14 +10,17 @@ from contextlib import AbstractContextManager, nullcontext
 from msgspec import Struct
 
 from rootless_build.backend.api import Engine, Image
+from rootless_build.images.asking.answers import answers_for
 from rootless_build.images.layers.client import LayersUnreadableError
 from rootless_build.images.rewrite import session
+from rootless_build.images.rewrite.features import NO_ANSWERS, Answers
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.images.rewrite.state import Rewrite
 from rootless_build.images.segments import build as segments
 from rootless_build.images.segments.progress import without_label
 from rootless_build.model.events import Level, StepReporter
 from rootless_build.model.plan import BuildImage
+from rootless_build.model.structs import replace
 
 Watch = Callable[[StepReporter], AbstractContextManager[StepReporter]]
 """Gives the reporter to be talked to while an image is built, and watches the build's files."""
@@ -43,6 +46,9 @@ def build_image(
     errors in the words of the containerfile.
     """
     plan = segments.plan(step, options.builder) if segments.takes_layers(engine) else None
+    if options.memory is not None:
+        answers = answers_for(step, engine, reporter, options.memory())
+        options = replace(options, answers=answers)
     if plan is not None and segments.can_read_images(plan, step, engine, reporter):
         try:
             with watch(without_label(reporter)) as watched:
@@ -57,13 +63,21 @@ def build_image(
         return engine.build_image(known, watched)
 
 
-def explain(step: BuildImage, builder: str, *, layers: bool) -> Explanation:
+def explain(
+    step: BuildImage, builder: str, *, layers: bool, answers: Answers = NO_ANSWERS
+) -> Explanation:
     """How the step would be built by that builder; `layers`: its engine takes some of rbuild's.
+    `answers` are those that it gave; it is asked nothing.
 
     Nothing is fetched or written. Raises ContainerfileError for what is wrong in the file.
     """
-    rewrites = session.explain(step, builder)
+    rewrites = session.explain(step, builder, answers)
     in_segments = layers and segments.plan(step, builder) is not None
     if in_segments:
-        rewrites = tuple(each for each in rewrites if each.instruction.upper().startswith("RUN"))
+        rewrites = tuple(each for each in rewrites if _is_for_engine(each))
     return Explanation(rewrites, in_segments)
+
+
+def _is_for_engine(rewrite: Rewrite) -> bool:
+    """Whether it is for an engine that does RUNs alone; locks go with its process there."""
+    return rewrite.instruction.upper().startswith("RUN") and rewrite.rule != "mount-locked"

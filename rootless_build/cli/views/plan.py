@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
@@ -18,6 +18,9 @@ from rootless_build.model.structs import replace
 from rootless_build.model.text import script_joined, script_quoted, shown
 from rootless_build.process import ulimits
 from rootless_build.runner import exports
+
+if TYPE_CHECKING:
+    from rootless_build.images.rewrite.features import Answers
 
 _END: Final = "END-OF-SETTINGS"
 
@@ -129,9 +132,9 @@ def _settings_lines(settings: EngineSettings) -> Iterator[str]:
         yield f"trap 'rm -f {' '.join(temporary)}' EXIT"
 
 
-def explanation(plan: plans.Plan, builder: str, *, layers: bool) -> Iterator[str]:
+def explanation(plan: plans.Plan, builder: str, *, layers: bool, answers: Answers) -> Iterator[str]:
     """What of the plan's containerfiles rbuild would do itself, what would be rewritten for a
-    builder, and why; `layers`: its engine takes some of rbuild's.
+    builder that gave these answers, and why; `layers`: its engine takes some of rbuild's.
     """
     # Most plans are shown without it.
     from rootless_build.images.building import explain  # noqa: PLC0415
@@ -141,7 +144,7 @@ def explanation(plan: plans.Plan, builder: str, *, layers: bool) -> Iterator[str
             continue
         with exports.with_containerfile(step) as written:
             file = existing_containerfile(written)
-            told = explain(written, builder, layers=layers)
+            told = explain(written, builder, layers=layers, answers=answers)
         yield ""
         if told.in_segments:
             text = f"{number}: {file}: COPY, ADD and WORKDIR are layers of rbuild's, on {builder}"

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from rootless_build.images.own_files import OwnFiles
+
+if TYPE_CHECKING:
+    # A run that changes nothing has options, and asks no engine.
+    from rootless_build.images.asking.memory import Memory
+    from rootless_build.images.rewrite.features import Answers
 
 
 class RewriteOptions(Struct, frozen=True):
@@ -14,7 +21,8 @@ class RewriteOptions(Struct, frozen=True):
     empty where it is not known. `data` is the user's directory for what was fetched. `own` are the
     places of rbuild's own files, which reach no build context. `shown` is what messages call the
     containerfile, empty for its path. `lines` are where the user knows its instructions, in their
-    order; empty where that is where they are.
+    order; empty where that is where they are. `memory` gives what the engine was asked before;
+    without one it is asked nothing. `answers` are those that hold.
     """
 
     builder: str = ""
@@ -23,3 +31,5 @@ class RewriteOptions(Struct, frozen=True):
     own: OwnFiles = OwnFiles()
     shown: str = ""
     lines: tuple[int, ...] = ()
+    memory: Callable[[], Memory] | None = None
+    answers: Answers = {}

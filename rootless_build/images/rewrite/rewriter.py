@@ -81,9 +81,9 @@ class _Rewriter:
     def __init__(self, work: RewriteState, target: str | None) -> None:
         self._work = work
         self._original = work.file
-        if work.file.escape != "\\" and not work.builder.has(Feature.ESCAPE):
+        if work.file.escape != "\\":
             work.file = with_backslash(work.file)
-            self._note_first("escape", work.builder.since(Feature.ESCAPE))
+            self._note_first("escape", work.builder.why(Feature.ESCAPE))
         self._heading, self._stages = split(work.file, work.given)
         contexts = frozenset(name for name, _ in work.contexts)
         self._needed = needed_stages(self._stages, target, contexts)
@@ -141,7 +141,7 @@ class _Rewriter:
         ]
         if not used:
             return []
-        why = self._work.builder.since(Feature.PLATFORM_ARGUMENTS)
+        why = self._work.builder.why(Feature.PLATFORM_ARGUMENTS)
         self._note_first("platform-arguments", f"{', '.join(used)} given by rbuild: {why}")
         values = self._work.given.platform
         return [Line(new("ARG", f"{name}={values.get(name, '')}"), None) for name in used]
@@ -204,15 +204,13 @@ class _Rewriter:
 
     def _note_unneeded(self) -> None:
         """Stages that are not built must not keep the engine from reading the file."""
-        if self._work.builder.has(Feature.COPY_HEREDOC):
-            return
         for number, stage in enumerate(self._stages):
             if number in self._needed:
                 continue
             for instruction in stage.instructions:
                 if instruction.heredocs:
-                    since = self._work.builder.since(Feature.RUN_HEREDOC)
-                    why = f"left out, it is not needed: {since}"
+                    reason = self._work.builder.why(Feature.RUN_HEREDOC)
+                    why = f"left out, it is not needed: {reason}"
                     origin = self._origin(stage.begin)
                     self._work.rewrites.append(Rewrite("stage", origin.line, origin.text, why))
                     break

@@ -18,7 +18,7 @@ from rootless_build.images.containerfile.parser import parse
 from rootless_build.images.containerfile.stages import DEFAULT_SHELL, Given, Image, earlier, split
 from rootless_build.images.rewrite import features, own_context_files
 from rootless_build.images.rewrite.build_context import BuildContext
-from rootless_build.images.rewrite.features import Builder
+from rootless_build.images.rewrite.features import NO_ANSWERS, Answers, Builder
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.images.rewrite.parts import Rewritten
 from rootless_build.images.rewrite.rewriter import rewrite, unchanged
@@ -42,7 +42,8 @@ def rewrite_build(
     ContainerfileError for what is wrong in it or can't be rewritten; an ImageBuildError of the
     engine leaves in the words of the original.
     """
-    builder, file = features.of(options.builder), existing_containerfile(step)
+    builder = features.of(options.builder, options.answers)
+    file = existing_containerfile(step)
     if file is None:
         yield step, reporter
         return
@@ -110,12 +111,13 @@ def _locate(error: ImageBuildError, step: BuildImage, file: Path) -> None:
         error.at(replace(failed, place=f"{containerfile.display(file, step.context)}:{lines[0]}"))
 
 
-def explain(step: BuildImage, name: str) -> tuple[Rewrite, ...]:
-    """What would be rewritten for a builder of that name and version, and why.
+def explain(step: BuildImage, name: str, answers: Answers = NO_ANSWERS) -> tuple[Rewrite, ...]:
+    """What would be rewritten for a builder of that name and version, and why. `answers` are those
+    that it gave.
 
     Nothing is fetched or written. Raises ContainerfileError for what is wrong in the file.
     """
-    builder, file = features.of(name), existing_containerfile(step)
+    builder, file = features.of(name, answers), existing_containerfile(step)
     if builder is None or file is None:
         return ()
     check_inside(file, step)

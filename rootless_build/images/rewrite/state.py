@@ -134,7 +134,7 @@ class Site(Struct):
 
     def inexact(self, rule: str, feature: Feature, differs: str) -> None:
         """Take down what will differ. Raises ContainerfileError unless that is allowed."""
-        why = self.work.builder.since(feature)
+        why = self.work.builder.why(feature)
         if not self.work.allow_inexact and not self.work.explains:
             raise self.error(
                 f"{self.work.builder.shown} can't do this as BuildKit does ({why}): {differs}",
@@ -144,7 +144,7 @@ class Site(Struct):
 
     def refuse(self, rule: str, feature: Feature, reason: str, hint: str = "") -> None:
         """Raises ContainerfileError for what can't be rewritten at all."""
-        why = self.work.builder.since(feature)
+        why = self.work.builder.why(feature)
         if not self.work.explains:
             message = f"{reason} ({why}; this is {self.work.builder.shown})"
             raise self.error(message, hint or "use a newer engine")

@@ -13,6 +13,7 @@ from rootless_build.images.containerfile.syntax import Instruction
 from rootless_build.images.containerfile.words import WordError, expand
 from rootless_build.images.layers.problems import RefusedError
 from rootless_build.images.layers.request import Operation, WorkingDirectory
+from rootless_build.images.rewrite.rules.mount_locked import between_locks
 from rootless_build.images.segments.copying import CopyError, Sources, read_copy
 from rootless_build.images.segments.history import After, entry_of
 from rootless_build.images.segments.progress import Progress
@@ -140,7 +141,8 @@ class StageBuild:
         if self._runs:
             runs, self._runs = self._runs, []
             tools = self._tools
-            self._state = tools.steps.run(self._state, runs, tools.mounted, tools.progress)
+            for group in between_locks(runs):
+                self._state = tools.steps.run(self._state, group, tools.mounted, tools.progress)
 
     def _copy(self) -> None:
         """Make the layers that wait."""

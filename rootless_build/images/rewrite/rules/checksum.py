@@ -16,7 +16,7 @@ _FOR_FILES = ("chown", "chmod", "link")
 def checksum(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """A COPY of the file, which is there only if its checksum is right."""
     written = instruction.value("checksum")
-    if written is None or at.has(Feature.CHECKSUM):
+    if written is None:
         return None
     words = instruction.json if instruction.json is not None else logical_words(instruction.body)
     try:
@@ -29,7 +29,7 @@ def checksum(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | No
     if not at.work.takes_files:
         at.refuse("checksum", Feature.CHECKSUM, "the file can't be given to the build")
         return None
-    at.note("checksum", at.work.builder.since(Feature.CHECKSUM))
+    at.note("checksum", at.work.builder.why(Feature.CHECKSUM))
     path = at.work.new_path(downloads.file_name(url))
     if at.work.directory is not None:
         try:

@@ -16,7 +16,7 @@ def chmod(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     if not at.has(Feature.CHMOD):
         at.refuse("chmod", Feature.CHMOD, "--chmod can't be done")
     mode = expand(value, at.scope.variables).text
-    if not mode.isdigit() and not at.has(Feature.CHMOD_SYMBOLIC):
+    if not mode.isdigit():
         hint = "write the mode as an octal number"
         at.refuse("chmod", Feature.CHMOD_SYMBOLIC, f"--chmod={mode} can't be done", hint)
     return None

@@ -16,12 +16,12 @@ _FOR_FILES = ("chown", "chmod", "link")
 
 def copy_heredoc(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """A COPY from there, after one of the other sources if there are any."""
-    if not instruction.heredocs or at.has(Feature.COPY_HEREDOC):
+    if not instruction.heredocs:
         return None
     if not at.work.takes_files:
         at.refuse("copy-heredoc", Feature.COPY_HEREDOC, "the content can't be given to the build")
         return None
-    at.note("copy-heredoc", at.work.builder.since(Feature.COPY_HEREDOC))
+    at.note("copy-heredoc", at.work.builder.why(Feature.COPY_HEREDOC))
     contents = {heredoc.name: heredoc for heredoc in instruction.heredocs}
     *sources, destination = logical_words(instruction.body)
     files, others = [], []

@@ -17,13 +17,8 @@ def from_argument(instruction: Instruction, at: Site) -> tuple[Instruction, ...]
     name = at.stages[at.number].base
     if "$" not in written or name is None:
         return None
-    if earlier(name, at.stages, at.number, numbers=False) is not None:
-        feature = Feature.FROM_STAGE_ARGUMENT
-    elif canonical(name) in at.work.replaced:
-        feature = Feature.FROM_CONTEXT_ARGUMENT
-    else:
+    of_stage = earlier(name, at.stages, at.number, numbers=False) is not None
+    if not of_stage and canonical(name) not in at.work.replaced:
         return None
-    if at.has(feature):
-        return None
-    at.note("from-argument", f"{name}: {at.work.builder.since(feature)}")
+    at.note("from-argument", f"{name}: {at.work.builder.why(Feature.FROM_ARGUMENT)}")
     return (with_body(instruction, " ".join([name, *rest])),)

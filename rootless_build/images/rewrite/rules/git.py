@@ -18,7 +18,7 @@ _OF_GIT = ("keep-git-dir", "checksum")
 
 def git(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """A COPY of the checkout for each repository, after one of the other sources."""
-    if instruction.keyword != "ADD" or at.has(Feature.ADD_GIT):
+    if instruction.keyword != "ADD":
         return None
     words = instruction.json if instruction.json is not None else logical_words(instruction.body)
     *sources, destination = words
@@ -32,7 +32,7 @@ def git(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     if not at.work.takes_files:
         at.refuse("git", Feature.ADD_GIT, "the repository can't be given to the build")
         return None
-    at.note("git", at.work.builder.since(Feature.ADD_GIT))
+    at.note("git", at.work.builder.why(Feature.ADD_GIT))
     others = [word for word, repository in found if repository is None]
     done: list[Instruction] = []
     if others:

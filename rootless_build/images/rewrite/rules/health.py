@@ -10,7 +10,7 @@ from rootless_build.images.rewrite.state import Site
 
 def start_interval(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """Take the flag away; the image then lacks it."""
-    if instruction.flag("start-interval") is None or at.has(Feature.START_INTERVAL):
+    if instruction.flag("start-interval") is None:
         return None
     at.inexact("health", Feature.START_INTERVAL, "the image has no start interval")
     flags = tuple(flag for flag in instruction.flags if flag.name != "start-interval")

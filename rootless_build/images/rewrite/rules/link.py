@@ -10,7 +10,7 @@ from rootless_build.images.rewrite.state import Site
 
 def link(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """Take the flag away. The files are the same unless a directory on the way is a link."""
-    if instruction.flag("link") is None or at.has(Feature.LINK):
+    if instruction.flag("link") is None:
         return None
-    at.note("link", f"--link left out: {at.work.builder.since(Feature.LINK)}")
+    at.note("link", f"--link left out: {at.work.builder.why(Feature.LINK)}")
     return (without(instruction, "link"),)

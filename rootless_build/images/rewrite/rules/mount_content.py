@@ -29,27 +29,26 @@ def _rewrite_mount(mount: Mount, at: Site) -> Mount:
         return mount
     mount = _inside(mount, at)
     source, origin = mount.source or ".", mount.origin
-    if origin is None:
-        known = at.has(Feature.MOUNT_CONTENT_CACHED)
-        if not at.has(Feature.MOUNT_IGNORES) and at.work.content.ignores_any(source):
-            at.note("mount-content", _why(at, Feature.MOUNT_IGNORES))
-            mount = replace(mount, origin=CONTEXT)
-            at.work.needs_context = True
-            known = False
-    else:
-        known = at.has(Feature.MOUNT_STAGE_CACHED)
-    if mount.writable and not at.has(Feature.MOUNT_DISCARDS_WRITES):
+    if origin is None and at.work.content.ignores_any(source):
+        at.note("mount-content", _why(at, Feature.MOUNT_IGNORES))
+        mount = replace(mount, origin=CONTEXT)
+        at.work.needs_context = True
+    if mount.writable and not _forgets_writes(mount, at):
         at.note("mount-content", _why(at, Feature.MOUNT_DISCARDS_WRITES))
         mount = replace(mount, origin=_copy_into_stage(mount.origin, at))
-        known = False
-    if known:
-        return mount
-    feature = Feature.MOUNT_STAGE_CACHED if mount.origin else Feature.MOUNT_CONTENT_CACHED
-    at.note("mount-content", _why(at, feature))
+    at.note("mount-content", _why(at, Feature.MOUNT_CONTENT_CACHED))
     # All files that it holds are read for it.
     digest = at.work.context_digest(source) if origin is None else at.marker(origin)
     # An option that engines take and that means nothing; it is part of what they compare.
     return replace(mount, others=(*mount.others, f"consistency={digest}"))
+
+
+def _forgets_writes(mount: Mount, at: Site) -> bool:
+    """Whether the engine is left to do so. A stage of its own costs nothing where what is mounted
+    is a stage or an image, and a copy where it is a directory.
+    """
+    is_directory = mount.origin is None or _content(mount.origin, at) is not None
+    return is_directory and at.has(Feature.MOUNT_DISCARDS_WRITES)
 
 
 def _inside(mount: Mount, at: Site) -> Mount:
@@ -84,7 +83,7 @@ def _content(origin: str | None, at: Site) -> BuildContext | None:
 
 
 def _why(at: Site, feature: Feature) -> str:
-    return at.work.builder.since(feature)
+    return at.work.builder.why(feature)
 
 
 def _copy_into_stage(origin: str | None, at: Site) -> str:

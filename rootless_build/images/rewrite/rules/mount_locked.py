@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Iterator, Sequence
 
 from rootless_build.images.containerfile import mounts
 from rootless_build.images.containerfile.edit import with_flags
@@ -18,12 +19,9 @@ def mount_locked(instruction: Instruction, at: Site) -> tuple[Instruction, ...] 
 
     Two builds at once still wait for each other, if they lock the same caches together.
     """
-    if at.has(Feature.MOUNT_LOCKS):
+    if not _keeps_locks(instruction) or not any(map(_locks, _later_runs(at))):
         return None
-    caches = [mount for mount in _mounts(instruction) if mount.type == "cache"]
-    locked = [mount for mount in caches if _is_locked(mount)]
-    if not locked or len(caches) < 2 or (len(locked) == 1 and _is_locked(caches[-1])):
-        return None
+    locked = [mount for mount in _mounts(instruction) if _is_locked(mount)]
     ids = frozenset(map(_id, locked))
     kept = max(locked, key=_id)
     alike = all(ids == other or not ids & other for other in _all_locked(at))
@@ -33,7 +31,7 @@ def mount_locked(instruction: Instruction, at: Site) -> tuple[Instruction, ...] 
         differs = f"builds at once may use the caches {', '.join(sorted(ids))} together"
         at.inexact("mount-locked", Feature.MOUNT_LOCKS, differs)
     else:
-        at.note("mount-locked", f"{_id(kept)}: {at.work.builder.since(Feature.MOUNT_LOCKS)}")
+        at.note("mount-locked", f"{_id(kept)}: {at.work.builder.why(Feature.MOUNT_LOCKS)}")
     flags: list[Flag] = []
     last: Flag | None = None
     for flag in instruction.flags:
@@ -47,6 +45,35 @@ def mount_locked(instruction: Instruction, at: Site) -> tuple[Instruction, ...] 
     return (with_flags(instruction, (*flags, *([last] if last else []))),)
 
 
+def between_locks(runs: Sequence[Instruction]) -> Iterator[Sequence[Instruction]]:
+    """The RUNs, in groups that an engine does with a process each: with it go the locks that it has
+    not given back.
+    """
+    begin, kept = 0, False
+    for number, run in enumerate(runs):
+        if kept and _locks(run):
+            yield runs[begin:number]
+            begin, kept = number, False
+        kept = kept or _keeps_locks(run)
+    yield runs[begin:]
+
+
+def _keeps_locks(instruction: Instruction) -> bool:
+    """Whether an engine that gives back the last one alone keeps a lock of the RUN."""
+    caches = [mount for mount in _mounts(instruction) if mount.type == "cache"]
+    locked = [mount for mount in caches if _is_locked(mount)]
+    return bool(locked) and len(caches) > 1 and not (len(locked) == 1 and _is_locked(caches[-1]))
+
+
+def _locks(instruction: Instruction) -> bool:
+    return any(map(_is_locked, _mounts(instruction)))
+
+
+def _later_runs(at: Site) -> list[Instruction]:
+    line = at.origin.line
+    return [i for i in at.work.file.instructions if i.keyword == "RUN" and i.line > line]
+
+
 def _mounts(instruction: Instruction) -> list[Mount]:
     return [mounts.parse(f.value or "") for f in instruction.flags if f.name == "mount"]
 
@@ -56,7 +83,7 @@ def _is_locked(mount: Mount) -> bool:
 
 
 def _id(mount: Mount) -> str:
-    return mount.id or mount.target or ""
+    return mount.id or posixpath.normpath(mount.target or ".")
 
 
 def _all_locked(at: Site) -> list[frozenset[str]]:

@@ -27,26 +27,26 @@ def mount_options(instruction: Instruction, at: Site) -> tuple[Instruction, ...]
 
 
 def _size(mount: Mount, at: Site) -> Mount:
-    if mount.size is None or "$" in mount.size or at.has(Feature.MOUNT_TMPFS_SIZE):
+    if mount.size is None or "$" in mount.size:
         return mount
     match = _SIZE.fullmatch(mount.size)
     if match is None:
         raise at.error(f"{mount.size} is no size", "a size is written 64m or 1g")
     number = int(float(match[1]) * 1024 ** (_UNITS.find(match[2].lower()) + 1 if match[2] else 0))
-    at.note("mount-options", f"tmpfs-size: {at.work.builder.since(Feature.MOUNT_TMPFS_SIZE)}")
+    at.note("mount-options", f"tmpfs-size: {at.work.builder.why(Feature.MOUNT_TMPFS_SIZE)}")
     return replace(mount, size=None, others=(*mount.others, f"tmpfs-size={number}"))
 
 
 def _private(mount: Mount, at: Site) -> Mount:
     """Lock a private cache: nobody else writes to that either, but two builds wait."""
-    if (mount.sharing or "").lower() != "private" or at.has(Feature.MOUNT_CACHE_PRIVATE):
+    if (mount.sharing or "").lower() != "private":
         return mount
-    at.note("mount-options", f"locked: {at.work.builder.since(Feature.MOUNT_CACHE_PRIVATE)}")
+    at.note("mount-options", f"locked: {at.work.builder.why(Feature.MOUNT_CACHE_PRIVATE)}")
     return replace(mount, sharing="locked")
 
 
 def _cache_from(mount: Mount, at: Site) -> Mount:
-    if mount.type == "cache" and mount.origin is not None and not at.has(Feature.MOUNT_CACHE_FROM):
+    if mount.type == "cache" and mount.origin is not None:
         differs = f"the cache is empty at first, without the files of {mount.origin}"
         at.inexact("mount-options", Feature.MOUNT_CACHE_FROM, differs)
         return replace(mount, origin=None, source=None)
@@ -55,7 +55,7 @@ def _cache_from(mount: Mount, at: Site) -> Mount:
 
 def _has_flag_values(text: str, at: Site) -> bool:
     """`ro=false` would be taken for `ro`."""
-    if not _FLAG_VALUE.search(text) or at.has(Feature.MOUNT_FLAG_VALUES):
+    if not _FLAG_VALUE.search(text):
         return False
-    at.note("mount-options", f"ro or rw: {at.work.builder.since(Feature.MOUNT_FLAG_VALUES)}")
+    at.note("mount-options", f"ro or rw: {at.work.builder.why(Feature.MOUNT_FLAG_VALUES)}")
     return True

@@ -36,22 +36,13 @@ def _absolute(mount: Mount, at: Site) -> Mount:
         if posixpath.normpath(target) == "/":
             raise at.error("a mount can't have / as its target")
         return mount
-    feature = (
-        Feature.MOUNT_NO_TARGET
-        if not target
-        else Feature.MOUNT_TMPFS_RELATIVE
-        if mount.type == "tmpfs"
-        else Feature.MOUNT_RELATIVE
-    )
-    if at.has(feature):
-        return mount
     if not at.scope.directory_known:
         reason = "where a mount goes depends on the WORKDIR of the base image, which is not known"
-        at.refuse("mount-target", feature, reason, "pull or make the base image first")
+        at.refuse("mount-target", Feature.MOUNT_TARGET, reason, "pull or make the base image first")
     path = join(at.scope.working_directory, target)
     if path == "/":
         raise at.error("a mount can't have / as its target, and that is the working directory")
-    at.note("mount-target", f"target={path}: {at.work.builder.since(feature)}")
+    at.note("mount-target", f"target={path}: {at.work.builder.why(Feature.MOUNT_TARGET)}")
     others = mount.others
     if mount.type == "cache" and mount.id is None:
         # BuildKit names a cache after the target as it is written.

@@ -11,12 +11,14 @@ from rootless_build.images.rewrite.state import Site
 def network(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """Take the flag away where the whole build has that network anyway."""
     wanted = instruction.value("network")
-    if wanted is None or at.has(Feature.RUN_NETWORK):
+    if wanted is None:
         return None
+    feature = Feature.NETWORK_NONE if wanted == "none" else Feature.NETWORK_HOST
     if wanted in {"default", at.work.network}:
-        why = at.work.builder.since(Feature.RUN_NETWORK)
-        at.note("network", f"--network={wanted} left out, the build has it anyway: {why}")
+        at.note("network", f"--network={wanted} left out, the build has it anyway")
+    elif at.has(feature):
+        return None
     else:
         differs = f"the step has the network of the build, not --network={wanted}"
-        at.inexact("network", Feature.RUN_NETWORK, differs)
+        at.inexact("network", feature, differs)
     return (without(instruction, "network"),)

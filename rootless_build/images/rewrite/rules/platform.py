@@ -23,12 +23,9 @@ def platform(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | No
         raise at.error(str(wrong), "a platform is written linux/arm64") from wrong
     except platforms.BadPlatformError as wrong:
         raise at.error(str(wrong), wrong.hint) from wrong
-    short = "/" not in value and not at.has(Feature.PLATFORM_SHORT)
-    variable = _needs_heading(written) and not at.has(Feature.PLATFORM_HEADING)
-    if full == written or not (short or variable):
+    if full == written or not ("/" not in value or _needs_heading(written)):
         return None
-    feature = Feature.PLATFORM_SHORT if short else Feature.PLATFORM_HEADING
-    at.note("platform", f"--platform={written} is {full}: {at.work.builder.since(feature)}")
+    at.note("platform", f"--platform={written} is {full}: {at.work.builder.why(Feature.PLATFORM)}")
     others = tuple(flag for flag in instruction.flags if flag.name != "platform")
     return (with_flags(instruction, (Flag("platform", full), *others)),)
 
@@ -41,7 +38,7 @@ def _needs_heading(written: str) -> bool:
 
 def _keep_apart(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """A stage with a platform of its own must not give it to those after it."""
-    if at.has(Feature.PLATFORM_OF_STAGE) or not at.has(Feature.PLATFORM_FLAG):
+    if at.has(Feature.PLATFORM_OF_STAGE):
         return None
     before = at.stages[: at.number]
     if not any(stage.begin.flag("platform") for stage in before):
@@ -53,6 +50,6 @@ def _keep_apart(instruction: Instruction, at: Site) -> tuple[Instruction, ...] |
     ):
         return None
     target = at.work.platform or platforms.host()
-    why = at.work.builder.since(Feature.PLATFORM_OF_STAGE)
+    why = at.work.builder.why(Feature.PLATFORM_OF_STAGE)
     at.note("platform", f"--platform={target} added, that of a stage before would hold: {why}")
     return (with_flags(instruction, (*instruction.flags, Flag("platform", target))),)

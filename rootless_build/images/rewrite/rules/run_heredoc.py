@@ -20,9 +20,9 @@ _NAME: Final = re.compile(r"[\w.-]+", re.ASCII)
 
 def run_heredoc(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """The exec form, with the SHELL that holds; a script with `#!` is a file that is mounted."""
-    if not instruction.heredocs or at.has(Feature.RUN_HEREDOC):
+    if not instruction.heredocs:
         return None
-    at.note("run-heredoc", at.work.builder.since(Feature.RUN_HEREDOC))
+    at.note("run-heredoc", at.work.builder.why(Feature.RUN_HEREDOC))
     first = instruction.heredocs[0]
     if heredoc_of(instruction.body) is None:
         parts = (f"\n{heredoc.content}{heredoc.name}" for heredoc in instruction.heredocs)

@@ -11,10 +11,10 @@ from rootless_build.images.rewrite.state import Site
 def security(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """`sandbox` is what every step has; `insecure` is what no step here can have."""
     wanted = instruction.value("security")
-    if wanted is None or at.has(Feature.RUN_SECURITY):
+    if wanted is None:
         return None
     if wanted == "sandbox":
-        why = at.work.builder.since(Feature.RUN_SECURITY)
+        why = at.work.builder.why(Feature.RUN_SECURITY)
         at.note("security", f"--security=sandbox left out, it is the default: {why}")
     else:
         differs = "the step runs with the capabilities and devices of any other step"
@@ -24,7 +24,7 @@ def security(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | No
 
 def device(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """A device that is not there can only be gone without."""
-    if instruction.flag("device") is None or at.has(Feature.RUN_DEVICE):
+    if instruction.flag("device") is None:
         return None
     at.inexact("device", Feature.RUN_DEVICE, "the step has no such device")
     return (without(instruction, "device"),)

@@ -32,7 +32,7 @@ def selection(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | N
     parents = parents and instruction.flag("parents") is not None
     patterns = [flag.value or "" for flag in instruction.flags if flag.name == "exclude"]
     feature = Feature.PARENTS if parents else Feature.EXCLUDE
-    if not (parents or patterns) or at.has(feature):
+    if not (parents or patterns):
         return _not_wanted(instruction, at)
     instruction = without(instruction, "parents") if not parents else instruction
     try:
@@ -54,7 +54,7 @@ def selection(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | N
     if not at.work.takes_files:
         at.refuse("selection", feature, "the chosen files can't be given to the build")
         return None
-    at.note("selection", f"chosen on this host: {at.work.builder.since(feature)}")
+    at.note("selection", f"chosen on this host: {at.work.builder.why(feature)}")
     chosen = [path for source in sources for path in _choose(source, patterns, at, parents=parents)]
     if instruction.keyword == "ADD" and not at.work.explains:
         _no_archives(chosen, at)
@@ -66,9 +66,9 @@ def selection(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | N
 
 def _not_wanted(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """`--parents=false` is no `--parents`."""
-    if instruction.flag("parents") is None or at.has(Feature.PARENTS):
+    if instruction.flag("parents") is None:
         return None
-    at.note("selection", f"left out: {at.work.builder.since(Feature.PARENTS)}")
+    at.note("selection", f"left out: {at.work.builder.why(Feature.PARENTS)}")
     return (without(instruction, "parents"),)
 
 
@@ -159,7 +159,7 @@ def _from_stage(
             "selection", Feature.EXCLUDE, "--exclude of a stage with wildcards in its sources"
         )
         return None
-    at.note("selection", f"excluded in a stage: {at.work.builder.since(Feature.EXCLUDE)}")
+    at.note("selection", f"excluded in a stage: {at.work.builder.why(Feature.EXCLUDE)}")
     index = earlier(origin, at.stages, at.number)
     name = stage_name(index) if index is not None and at.stages[index].name is None else origin
     pattern = "|".join(_grep_expression(p, at) for p in patterns)

@@ -17,7 +17,7 @@ _NO_ARGUMENTS: Final = ("RUN",)
 
 def substitutions(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """Evaluate those that the engine does not know. The rest stays as it is."""
-    if at.has(Feature.PATTERNS) or "${" not in instruction.text:
+    if "${" not in instruction.text:
         return None
     body, strings = instruction.body, instruction.json
     variables = dict(at.scope.variables)
@@ -32,7 +32,7 @@ def substitutions(instruction: Instruction, at: Site) -> tuple[Instruction, ...]
     flags = tuple(_flag(flag, variables, at) for flag in instruction.flags)
     if (body, flags) == (instruction.body, instruction.flags):
         return None
-    at.note("substitutions", f"evaluated: {at.work.builder.since(Feature.PATTERNS)}")
+    at.note("substitutions", f"evaluated: {at.work.builder.why(Feature.PATTERNS)}")
     return (with_parts(instruction, flags, body, strings),)
 
 

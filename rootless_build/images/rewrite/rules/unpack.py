@@ -12,13 +12,13 @@ from rootless_build.images.rewrite.state import Site
 def unpack(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
     """Take the flag away where it says what ADD does anyway, or make it a COPY."""
     flag = instruction.flag("unpack")
-    if flag is None or at.has(Feature.UNPACK):
+    if flag is None:
         return None
     wanted = (flag.value or "true").lower() == "true"
     words = instruction.json if instruction.json is not None else logical_words(instruction.body)
     remote = [word.startswith(("http://", "https://")) for word in words[:-1]]
     plain = without(instruction, "unpack")
-    why = at.work.builder.since(Feature.UNPACK)
+    why = at.work.builder.why(Feature.UNPACK)
     if any(remote):
         if wanted:
             at.refuse("unpack", Feature.UNPACK, "archives from an URL can't be unpacked")

@@ -9,7 +9,7 @@ from rootless_build.images.containerfile.parser import parse
 from rootless_build.images.containerfile.patterns import Patterns, parse_ignore_file
 from rootless_build.images.containerfile.stages import Given, Image
 from rootless_build.images.rewrite.build_context import BuildContext
-from rootless_build.images.rewrite.features import builder
+from rootless_build.images.rewrite.features import NO_ANSWERS, Answers, of
 from rootless_build.images.rewrite.parts import Rewritten
 from rootless_build.images.rewrite.rewriter import rewrite
 from rootless_build.images.rewrite.state import RewriteState
@@ -37,9 +37,9 @@ class Rewriting:
         explain: bool = False,
         local: bool = True,
         contexts: Mapping[str, str] | None = None,
+        answers: Answers = NO_ANSWERS,
     ) -> None:
-        name, _, version = engine.partition(" ")
-        found = builder(name, version)
+        found = of(engine, answers)
         assert found is not None
         self.files = directory / "files"
         self.files.mkdir(exist_ok=True)

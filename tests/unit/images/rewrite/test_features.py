@@ -1,28 +1,25 @@
-"""Which builder an engine has, and what it knows."""
+"""Which builder an engine has, and what it is left to do."""
 
 from __future__ import annotations
 
 import pytest
 
-from rootless_build.images.rewrite.features import BUILDAH, CLASSIC, Feature, builder
+from rootless_build.images.rewrite.features import ASKED, Answer, Feature, builder, of
 
 
 @pytest.mark.parametrize(
-    ("engine", "version", "own"),
+    ("name", "kind", "shown"),
     [
-        ("podman", "3.4.4", (1, 23)),
-        ("podman", "4.3.1+ds1", (1, 28)),
-        ("podman", "4.9.3", (1, 33)),
-        ("podman", "5.4.2", (1, 39)),
-        ("podman", "9.0", (1, 43)),
-        ("podman", "2.0", (0,)),
-        ("buildah", "1.28.2", (1, 28, 2)),
+        ("podman 4.3.1+ds1", "buildah", "podman 4.3.1"),
+        ("podman 5.8.6", "buildah", "podman 5.8.6"),
+        ("buildah 1.28.2", "buildah", "buildah 1.28.2"),
+        ("docker-classic 20.10.24", "docker-classic", "docker's classic builder 20.10.24"),
     ],
 )
-def test_the_buildah_of_an_engine(engine: str, version: str, own: tuple[int, ...]) -> None:
-    found = builder(engine, version)
+def test_the_builder_of_an_engine(name: str, kind: str, shown: str) -> None:
+    found = of(name)
     assert found is not None
-    assert (found.kind, found.version) == ("buildah", own)
+    assert (found.kind, found.shown) == (kind, shown)
 
 
 @pytest.mark.parametrize(
@@ -33,22 +30,54 @@ def test_engines_for_which_nothing_is_rewritten(engine: str, version: str) -> No
     assert builder(engine, version) is None
 
 
+def test_no_version_is_trusted() -> None:
+    for version in ("1.28.2", "99.0"):
+        found = of(f"buildah {version}")
+        assert found is not None
+        assert not any(map(found.has, ASKED))
+
+
+def test_what_an_engine_has_shown_it_is_left_to_do() -> None:
+    answers = {Feature.NETWORK_NONE: Answer(exact=True, day="2026-11-30")}
+    found = of("podman 4.9.3", answers)
+    assert found is not None
+    assert found.has(Feature.NETWORK_NONE)
+    assert not found.has(Feature.NETWORK_HOST)
+
+
 @pytest.mark.parametrize(
-    ("engine", "feature", "words"),
+    ("engine", "feature", "answers", "words"),
     [
-        ("podman 4.3.1", Feature.RUN_HEREDOC, "a heredoc in RUN: in buildah since 1.36"),
-        ("podman 4.3.1", Feature.MOUNT_NO_TARGET, "a mount without a target: not in buildah"),
-        ("docker-classic 20.10.24", Feature.LINK, "COPY --link: not in docker's classic builder"),
+        (
+            "podman 5.4.2",
+            Feature.RUN_HEREDOC,
+            {},
+            "a heredoc in RUN: engines do it otherwise or not at all",
+        ),
+        (
+            "podman 5.4.2",
+            Feature.NETWORK_NONE,
+            {},
+            "RUN --network=none: podman 5.4.2 has not shown that yet",
+        ),
+        (
+            "podman 5.4.2",
+            Feature.NETWORK_NONE,
+            {Feature.NETWORK_NONE: Answer(exact=False, day="2026-11-30")},
+            "RUN --network=none: podman 5.4.2 did it otherwise when it was asked on 2026-11-30",
+        ),
+        (
+            "docker-classic 20.10.24",
+            Feature.LINK,
+            {},
+            "COPY --link: not in docker's classic builder",
+        ),
     ],
 )
-def test_what_it_lacks_in_words(engine: str, feature: Feature, words: str) -> None:
-    found = builder(*engine.split())
+def test_why_it_is_not_in_words(
+    engine: str, feature: Feature, answers: dict[Feature, Answer], words: str
+) -> None:
+    found = of(engine, answers)
     assert found is not None
     assert not found.has(feature)
-    assert found.since(feature) == words
-
-
-def test_every_feature_has_a_source() -> None:
-    for table in (BUILDAH, CLASSIC):
-        assert set(table) == set(Feature)
-        assert all(since.source for since in table.values())
+    assert found.why(feature) == words

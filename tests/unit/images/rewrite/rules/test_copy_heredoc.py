@@ -8,7 +8,7 @@ import pytest
 
 from rootless_build.images.containerfile.stages import Image
 from rootless_build.model.errors import ContainerfileError
-from tests.unit.images.rewrite.rewriting import Rewriting, last, same
+from tests.unit.images.rewrite.rewriting import Rewriting, last
 
 
 def test_they_are_files_in_another_context(tmp_path: Path) -> None:
@@ -70,7 +70,3 @@ def test_where_no_files_can_be_given(tmp_path: Path, options: dict[str, str]) ->
 def test_a_trigger_can_t_have_files(tmp_path: Path) -> None:
     with pytest.raises(ContainerfileError, match="ONBUILD can't be rewritten"):
         last(tmp_path, "ONBUILD COPY <<f /\na\nf")
-
-
-def test_newer_engines_know_them(tmp_path: Path) -> None:
-    assert same(tmp_path, "COPY <<f /\nf", "podman 4.8.0")

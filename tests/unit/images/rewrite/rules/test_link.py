@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.images.rewrite.rewriting import last, same
+from tests.unit.images.rewrite.rewriting import last
 
 
 @pytest.mark.parametrize(
@@ -20,8 +20,3 @@ from tests.unit.images.rewrite.rewriting import last, same
 )
 def test_it_is_left_out(tmp_path: Path, line: str, becomes: str) -> None:
     assert last(tmp_path, line) == [becomes]
-
-
-def test_a_newer_engine_takes_it(tmp_path: Path) -> None:
-    assert same(tmp_path, "COPY --link a /", "buildah 1.37.0")
-    assert same(tmp_path, "COPY --link a /", "podman 5.2.0")

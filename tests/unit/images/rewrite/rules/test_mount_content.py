@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 from rootless_build.images.containerfile.stages import Image
-from rootless_build.images.rewrite.build_context import BuildContext
-from tests.unit.images.rewrite.rewriting import OLD, Rewriting, last, same
+from rootless_build.images.rewrite.features import Answer, Feature
+from tests.unit.images.rewrite.rewriting import Rewriting, last
 
 
 def marked(directory: Path, text: str, **options: object) -> str:
@@ -87,21 +85,18 @@ def test_a_build_context_in_the_place_of_a_stage_counts(tmp_path: Path) -> None:
     assert one != marked(tmp_path, text)
 
 
-def test_engines_that_do_it_themselves_need_no_files_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def read(_: BuildContext, path: str) -> str:
-        pytest.fail(f"{path} was read")
+def test_an_engine_that_has_shown_that_writes_are_forgotten_needs_no_copy(tmp_path: Path) -> None:
+    shown = {Feature.MOUNT_DISCARDS_WRITES: Answer(exact=True, day="2026-11-30")}
+    text = "FROM base\nRUN --mount=target=/c,rw a\n"
+    left = Rewriting(tmp_path, text, answers=shown)
+    assert left.lines[-1].startswith("RUN --mount=type=bind,target=/c,rw,consistency=")
+    assert "COPY" not in left.text
+    other = {Feature.MOUNT_DISCARDS_WRITES: Answer(exact=False, day="2026-11-30")}
+    for rewritten in (Rewriting(tmp_path, text), Rewriting(tmp_path, text, answers=other)):
+        assert "COPY . /" in rewritten.text
 
-    monkeypatch.setattr(BuildContext, "digest", read)
-    assert same(tmp_path, "RUN --mount=target=/c a", "buildah 1.39.0")
-    text = "FROM base AS a\nCOPY . /\nFROM base\nRUN --mount=from=a,target=/c y\n"
-    assert Rewriting(tmp_path, text, "buildah 1.44.0").normal is None
 
-
-def test_engines_that_do_it_themselves(tmp_path: Path) -> None:
-    assert same(tmp_path, "RUN --mount=target=/c,rw a", "buildah 1.39.0")
+def test_a_stage_of_its_own_costs_nothing_where_a_stage_is_mounted(tmp_path: Path) -> None:
+    shown = {Feature.MOUNT_DISCARDS_WRITES: Answer(exact=True, day="2026-11-30")}
     text = "FROM base AS a\nFROM base\nRUN --mount=from=a,target=/c,rw y\n"
-    assert Rewriting(tmp_path, text, "buildah 1.44.0").normal is None
-    assert Rewriting(tmp_path, text, "buildah 1.43.0").rules == {"mount-content"}
-    assert Rewriting(tmp_path, text, OLD).rules == {"mount-content"}
+    assert "FROM a AS rbuild-1" in Rewriting(tmp_path, text, answers=shown).text

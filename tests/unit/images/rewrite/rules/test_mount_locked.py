@@ -25,21 +25,24 @@ def test_one_is_locked_and_the_last(tmp_path: Path, mounts: str, becomes: str) -
     def order(line: str) -> list[list[str]]:
         return [sorted(word.removeprefix("--mount=").split(",")) for word in line.split()[1:-1]]
 
-    (made,) = last(tmp_path, f"RUN {mounts} x")
+    made, _ = last(tmp_path, f"RUN {mounts} x\nRUN {mounts} y")
     assert order(made) == order(f"RUN {becomes} x")
 
 
 def test_one_that_is_last_or_alone_stays(tmp_path: Path) -> None:
     assert same(tmp_path, f"RUN {A}{LOCKED} x")
     assert same(tmp_path, f"RUN {A} {B}{LOCKED} x")
-    assert same(tmp_path, f"RUN {A}{LOCKED} {B}{LOCKED} x", "buildah 1.29.0")
+
+
+def test_nobody_waits_where_no_later_step_locks(tmp_path: Path) -> None:
+    assert same(tmp_path, f"RUN {A}{LOCKED} {B}{LOCKED} x\nRUN {A} y")
 
 
 @pytest.mark.parametrize(
     "text",
     [
         f"RUN {A}{LOCKED} {B}{LOCKED} x\nRUN {B}{LOCKED} {C}{LOCKED} y",
-        f"RUN {A}{LOCKED} --mount=type=cache,target=/a/b,id=0 x",
+        f"RUN {A}{LOCKED} --mount=type=cache,target=/a/b,id=0 x\nRUN {A}{LOCKED} y",
     ],
 )
 def test_what_one_lock_can_t_keep_apart_needs_leave(tmp_path: Path, text: str) -> None:

@@ -43,11 +43,6 @@ def test_secrets_have_a_target_of_their_own(tmp_path: Path) -> None:
     assert same(tmp_path, "RUN --mount=type=secret,id=a --mount=type=ssh b")
 
 
-def test_newer_engines_know_relative_ones(tmp_path: Path) -> None:
-    assert same(tmp_path, "RUN --mount=type=cache,target=c a", "buildah 1.29.0", images=IN_W)
-    assert same(tmp_path, "RUN --mount=type=tmpfs,target=t a", "buildah 1.38.0", images=IN_W)
-
-
 def test_an_unknown_working_directory(tmp_path: Path) -> None:
     with pytest.raises(ContainerfileError, match="WORKDIR of the base image"):
         last(tmp_path, "RUN --mount=type=tmpfs,target=t a", images={})

@@ -39,7 +39,6 @@ def test_it_does_not_leak_to_later_stages(tmp_path: Path) -> None:
     assert "FROM a AS b\n" in made.text
     other = Rewriting(tmp_path, text, platform="linux/arm64")
     assert other.begin == "FROM --platform=linux/arm64 base"
-    assert Rewriting(tmp_path, text, "buildah 1.40.0").normal is None
 
 
 @pytest.mark.parametrize("platform", ["", "nonsense", "a/b/c/d", "${P:?no}"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build.images.containerfile.stages import Image
-from tests.unit.images.rewrite.rewriting import Rewriting, last, same
+from tests.unit.images.rewrite.rewriting import Rewriting, last
 
 
 def command(line: str) -> list[str]:
@@ -63,8 +63,3 @@ def test_where_no_files_can_be_given_the_script_is_written(
 
 def test_a_trigger(tmp_path: Path) -> None:
     assert last(tmp_path, "ONBUILD RUN <<E\na\nE") == ['ONBUILD RUN ["/bin/sh", "-c", "a\\n"]']
-
-
-def test_engines_that_blank_the_shell_s_variables(tmp_path: Path) -> None:
-    assert not same(tmp_path, "RUN <<E\na\nE", "podman 4.9.3")
-    assert same(tmp_path, "RUN <<E\na\nE", "buildah 1.36.0")

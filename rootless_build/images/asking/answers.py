@@ -1,0 +1,181 @@
+"""The answers of an engine for one build: those that are known, and those that it is asked for now.
+
+Nothing is asked for a containerfile that has none of `questions.QUESTIONS`, and nothing twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from rootless_build.backend.api import Engine, ImageLabel
+from rootless_build.backend.build_files import existing_containerfile
+from rootless_build.files import plain
+from rootless_build.files.private_directories import private_directory
+from rootless_build.images.asking.memory import Memory
+from rootless_build.images.asking.program import put_shell
+from rootless_build.images.asking.questions import (
+    KEPT,
+    MARK,
+    MOUNTED,
+    QUESTIONS,
+    are_unharmed,
+    used,
+)
+from rootless_build.images.containerfile.parser import parse
+from rootless_build.images.rewrite.features import Answer, Answers, Feature
+from rootless_build.model.errors import RbuildError
+from rootless_build.model.events import Event, Level, OutputLine, StepReporter
+from rootless_build.model.plan import BuildImage, PullPolicy
+
+_ROOT: Final = "root"
+"""The directory of the build context that becomes the image's root."""
+
+
+def answers_for(
+    step: BuildImage, engine: Engine, reporter: StepReporter, memory: Memory
+) -> Answers:
+    """What the engine has shown of what the step's containerfile has.
+
+    Where it can't be asked, it has shown nothing, and is asked by the next build that needs it.
+    """
+    path = existing_containerfile(step)
+    wanted = used(parse(plain.text(path, errors="surrogateescape"))) if path else ()
+    known = memory.answers()
+    missing = [
+        each
+        for each in wanted
+        if each not in known and (QUESTIONS[each].remote or not engine.remote)
+    ]
+    if not missing:
+        return known
+    new = _Asking(step, engine, reporter).ask(missing)
+    memory.add(new)
+    return {**known, **new}
+
+
+class _Asking:
+    def __init__(self, step: BuildImage, engine: Engine, reporter: StepReporter) -> None:
+        label = ImageLabel.of(step.labels)
+        # Its project marks containers that are left.
+        self._labels = (ImageLabel(label.project).pair,) if label else ()
+        self._engine = engine
+        self._reporter = reporter
+
+    def ask(self, features: Sequence[Feature]) -> Answers:
+        """Ask for all of them at once; where that ends in an error, one after the other."""
+        found = self._try(features)
+        if found is None:
+            # Is it what is asked for that fails, or any build?
+            if self._try(()) is None:
+                self._tell("asked nothing: the engine can't do a build of three lines now")
+                return {}
+            found = {}
+            for each in features if len(features) > 1 else ():
+                found |= self._try((each,)) or {}
+        day = datetime.now(UTC).date().isoformat()
+        answers = {each: Answer(found.get(each, False), day) for each in features}
+        for each, answer in answers.items():
+            self._tell(f"{each.value}: {'as' if answer.exact else 'otherwise than'} BuildKit does")
+        return answers
+
+    def _tell(self, text: str) -> None:
+        self._reporter.notice("engine-asked", f"the engine was asked. {text}", Level.DETAIL)
+
+    def _try(self, features: Sequence[Feature]) -> dict[Feature, bool] | None:
+        """Whether each is exact; None where the build fails."""
+        with private_directory() as place:
+            context, named = place / "context", place / MOUNTED
+            mounted = (context / MOUNTED, named)
+            if not put_shell(_made(context / _ROOT)):
+                return None
+            for directory in mounted:
+                for name, text in KEPT.items():
+                    (_made(directory) / name).write_text(text)
+            lines = [line for each in features for line in QUESTIONS[each].lines]
+            file = place / "Dockerfile"
+            lines = lines or ["RUN echo any"]
+            file.write_text("\n".join(("FROM scratch", f"COPY {_ROOT} /", *lines, "")))
+            words = self._build(file, context, named)
+            if words is None:
+                return None
+            unharmed = are_unharmed(mounted)
+        return {
+            each: (unharmed or not QUESTIONS[each].writes)
+            and QUESTIONS[each].is_exact(_words_of(each, words))
+            for each in features
+        }
+
+    def _build(self, file: Path, context: Path, named: Path) -> list[str] | None:
+        """The lines that the build prints after the mark; None where it fails."""
+        listener = _Listener(self._reporter)
+        step = BuildImage(
+            context,
+            file,
+            labels=self._labels,
+            no_cache=True,
+            pull=PullPolicy.NEVER,
+            build_contexts=() if self._engine.remote else ((MOUNTED, str(named)),),
+        )
+        with self._without_images(listener):
+            try:
+                listener.image(self._engine.build_image(step, listener).id)
+            except RbuildError:
+                return None
+        listener.flush()
+        return [line.removeprefix(MARK).strip() for line in listener.lines if line.startswith(MARK)]
+
+    @contextlib.contextmanager
+    def _without_images(self, listener: _Listener) -> Iterator[None]:
+        """Remove the images that are made meanwhile."""
+        before = self._engine.image_ids()
+        try:
+            yield
+        finally:
+            with contextlib.suppress(RbuildError):
+                made = [
+                    image
+                    for image in self._engine.stored_images().images
+                    if image.id not in before and listener.has_made(image.id)
+                ]
+                made.sort(key=lambda image: -len(image.ancestors))
+                self._engine.remove_images(made)
+
+
+class _Listener(StepReporter):
+    """Keeps what the build of a question prints. Its images go on the record of the build that
+    asks, so that those of one that is killed are found.
+    """
+
+    def __init__(self, outer: StepReporter) -> None:
+        super().__init__(self._take, 1)
+        self._outer = outer
+        self._images: list[str] = []
+        self.lines: list[str] = []
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, OutputLine):
+            self.lines.append(event.data.decode(errors="replace").rstrip("\n"))
+
+    def image(self, identity: str) -> None:
+        """The engine has made one."""
+        self._images.append(identity.removeprefix("sha256:"))
+        self._outer.image(identity)
+
+    def has_made(self, identity: str) -> bool:
+        """Whether that image was told; engines cut ids off."""
+        return any(identity.startswith(each) for each in self._images if each)
+
+
+def _words_of(feature: Feature, lines: Iterable[str]) -> frozenset[str]:
+    """What was printed for a feature, its name left out."""
+    name = f"{feature.name} "
+    return frozenset(line.removeprefix(name) for line in lines if line.startswith(name))
+
+
+def _made(directory: Path) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory

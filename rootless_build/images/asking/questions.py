@@ -1,0 +1,114 @@
+"""What an engine is asked, as lines of a containerfile, and what an exact answer prints.
+
+Each question is a build's RUNs on an image with a shell. What they print begins with the mark, and
+is held against what BuildKit's would be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from rootless_build.images.containerfile import mounts
+from rootless_build.images.containerfile.syntax import Containerfile, Instruction
+from rootless_build.images.rewrite.features import Feature
+
+MARK: Final = "rbuild-asked"
+MOUNTED: Final = "mounted"
+"""The directory of the build context, and the build context, that are mounted."""
+KEPT: Final = {"kept": "before\n", "gone": "before\n"}
+"""The files in each, by name."""
+
+
+class Question(Struct, frozen=True):
+    """`lines` are what is built; `is_exact` says so of the words that are printed after the mark,
+    the question's own name left out. `remote`: it can be asked of an engine on another host.
+    `writes`: it writes to what is mounted, which has to stay as it was.
+    """
+
+    lines: tuple[str, ...]
+    is_exact: Callable[[Collection[str]], bool]
+    remote: bool = True
+    writes: bool = False
+
+
+def _says(name: str, what: str) -> str:
+    return f'echo "{MARK} {name} {what}"'
+
+
+def _writes() -> Question:
+    own, named = (
+        f"--mount=type=bind,source={MOUNTED},target={{}},rw",
+        f"--mount=type=bind,from={MOUNTED},target={{}},rw",
+    )
+    name = Feature.MOUNT_DISCARDS_WRITES.name
+    write = "; ".join(f"echo w > {d}/new; echo w > {d}/kept; rm {d}/gone" for d in ("/a", "/b"))
+    look = f'for f in /a/* /b/* /c/* /d/*; do read -r x < "$f"; {_says(name, "$f $x")}; done'
+    lines = (
+        f"RUN {own.format('/a')} {named.format('/b')} set -e; {write}",
+        f"RUN {own.format('/c')} {named.format('/d')} x=; {look}; true",
+    )
+    expected = {f"{d}/{file} {text.strip()}" for d in ("/c", "/d") for file, text in KEPT.items()}
+    # Where nothing is mounted any more, nothing is.
+    return Question(
+        lines, lambda words: words == expected | {"/a/*", "/b/*"}, remote=False, writes=True
+    )
+
+
+def _network(mode: str, is_exact: Callable[[Collection[str]], bool], *, remote: bool) -> Question:
+    name = Feature[f"NETWORK_{mode.upper()}"].name
+    cards = f"while read -r card rest; do {_says(name, '$card')}; done < /proc/net/dev"
+    space = _says(name, "$(readlink /proc/self/ns/net)")
+    return Question((f"RUN --network={mode} {space}; {cards}",), is_exact, remote)
+
+
+def _has_no_network(words: Collection[str]) -> bool:
+    cards = {word.partition(":")[0] for word in words if ":" in word and not _is_space(word)}
+    return cards == {"lo"} and any(map(_is_space, words)) and _own_network() not in words
+
+
+def _has_own_network(words: Collection[str]) -> bool:
+    return _own_network() in words
+
+
+def _is_space(word: str) -> bool:
+    return word.startswith("net:[")
+
+
+def _own_network() -> str:
+    return str(Path("/proc/self/ns/net").readlink())
+
+
+QUESTIONS: Final = {
+    Feature.MOUNT_DISCARDS_WRITES: _writes(),
+    Feature.NETWORK_NONE: _network("none", _has_no_network, remote=True),
+    Feature.NETWORK_HOST: _network("host", _has_own_network, remote=False),
+}
+"""The question of each feature that an engine can be left to do."""
+
+
+def are_unharmed(places: Iterable[Path]) -> bool:
+    """Whether the directories that were mounted are as they were."""
+    return all(
+        {file.name: file.read_text() for file in place.iterdir()} == KEPT for place in places
+    )
+
+
+def used(file: Containerfile) -> tuple[Feature, ...]:
+    """What of that the containerfile has."""
+    runs = [i.inner or i for i in file.instructions if (i.inner or i).keyword == "RUN"]
+    found = {feature for run in runs for feature in _used_by(run)}
+    return tuple(feature for feature in QUESTIONS if feature in found)
+
+
+def _used_by(run: Instruction) -> Iterable[Feature]:
+    for flag in run.flags:
+        if flag.name == "network" and flag.value in {"none", "host"}:
+            yield Feature[f"NETWORK_{flag.value.upper()}"]
+        elif flag.name == "mount":
+            mount = mounts.parse(flag.value or "")
+            if mount.type == "bind" and mount.writable:
+                yield Feature.MOUNT_DISCARDS_WRITES

@@ -1,0 +1,215 @@
+"""When an engine is asked, what is made of its answer, and what is left of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from rootless_build.backend.api import Image, ImageLabel, StoredImage, StoredImages
+from rootless_build.backend.partial import PartialEngine
+from rootless_build.images.asking.answers import answers_for
+from rootless_build.images.asking.memory import Memory
+from rootless_build.images.rewrite.features import Feature
+from rootless_build.model.errors import ImageBuildError
+from rootless_build.model.events import StepReporter
+from rootless_build.model.plan import BuildImage
+from rootless_build.process import programs
+from rootless_build.testing.recorder import Recorder
+
+OWN = str(Path("/proc/self/ns/net").readlink())
+HOST = f"rbuild-asked NETWORK_HOST {OWN}\n"
+NONE = "rbuild-asked NETWORK_NONE net:[1]\nrbuild-asked NETWORK_NONE lo:\n"
+
+
+class FakeEngine(PartialEngine):
+    """Prints `said` for each RUN that has these words; fails at one that has none, or whatever
+    `fails` says.
+    """
+
+    def __init__(self, said: Mapping[str, str], fails: Callable[[str], bool] = bool) -> None:
+        self.said = said
+        self.fails = fails
+        self.built: list[BuildImage] = []
+        self.files: list[str] = []
+        self.images: list[str] = ["a" * 64]
+
+    def find_image(self, reference: str) -> Image | None:
+        return Image(reference)
+
+    def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:
+        assert step.containerfile is not None
+        text = step.containerfile.read_text()
+        self.built.append(step)
+        self.files.append(text)
+        image = f"{len(self.built):064x}"
+        self.images.append(image)
+        reporter.image(image)
+        for run in re.findall(r"^RUN .*", text, re.MULTILINE):
+            words = [word for word in self.said if word in run]
+            if not words and run != "RUN echo any":
+                raise ImageBuildError("it has no such flag")
+            for word in words:
+                reporter.output(self.said[word].encode())
+        return Image(image)
+
+    def image_ids(self) -> frozenset[str]:
+        return frozenset(self.images)
+
+    def stored_images(self) -> StoredImages:
+        return StoredImages(tuple(map(StoredImage, self.images)))
+
+    def remove_images(self, images: Sequence[StoredImage]) -> Mapping[str, str]:
+        for image in images:
+            self.images.remove(image.id)
+        return {}
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Memory:
+    return Memory(tmp_path / "engines", "an engine")
+
+
+def step_of(directory: Path, *lines: str) -> BuildImage:
+    (directory / "Dockerfile").write_text("\n".join(("FROM base", *lines, "")))
+    label = ImageLabel("/p", "0" * 64).pair
+    return BuildImage(directory, labels=(label,))
+
+
+def ask(step: BuildImage, engine: FakeEngine, memory: Memory) -> dict[str, bool]:
+    answers = answers_for(step, engine, Recorder().reporter, memory)
+    return {feature.name: answer.exact for feature, answer in answers.items()}
+
+
+def test_nothing_is_asked_of_a_file_that_has_nothing_of_it(tmp_path: Path, memory: Memory) -> None:
+    step = step_of(
+        tmp_path,
+        "RUN --mount=target=/c --mount=type=cache,target=/d,rw true",
+        "RUN --network=default true",
+        "COPY --link a b",
+    )
+    engine = FakeEngine({})
+    assert ask(step, engine, memory) == {}
+    assert engine.built == []
+
+
+@pytest.mark.parametrize(
+    ("line", "asked"),
+    [
+        ("RUN --network=none true", "RUN --network=none"),
+        ("RUN --network=host true", "RUN --network=host"),
+        ("ONBUILD RUN --network=host true", "RUN --network=host"),
+        ("RUN --mount=target=/c,rw true", "RUN --mount=type=bind"),
+        ("RUN --mount=type=bind,target=/c,readonly=false true", "RUN --mount=type=bind"),
+    ],
+)
+def test_what_a_file_has_is_asked_once(
+    tmp_path: Path, memory: Memory, line: str, asked: str
+) -> None:
+    engine = FakeEngine({"RUN --network": "", "RUN --mount": ""})
+    step = step_of(tmp_path, line)
+    ask(step, engine, memory)
+    (text,) = engine.files
+    assert {run[: len(asked)] for run in re.findall(r"^RUN .*", text, re.MULTILINE)} == {asked}
+    ask(step, engine, memory)
+    assert len(engine.built) == 1
+
+
+def test_an_answer_is_held_against_what_buildkit_does(tmp_path: Path, memory: Memory) -> None:
+    step = step_of(tmp_path, "RUN --network=none true", "RUN --network=host true")
+    engine = FakeEngine({"--network=none": NONE, "--network=host": HOST})
+    assert ask(step, engine, memory) == {"NETWORK_NONE": True, "NETWORK_HOST": True}
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["", NONE.replace("net:[1]", OWN), f"{NONE}rbuild-asked NETWORK_NONE eth0:\n", HOST],
+    ids=["nothing", "the host's", "a card", "another question's"],
+)
+def test_an_engine_that_does_it_otherwise_is_not_left_to_do_it(
+    tmp_path: Path, memory: Memory, said: str
+) -> None:
+    step = step_of(tmp_path, "RUN --network=none true")
+    assert ask(step, FakeEngine({"--network=none": said}), memory) == {"NETWORK_NONE": False}
+
+
+def test_one_that_fails_is_told_from_those_that_do_not(tmp_path: Path, memory: Memory) -> None:
+    step = step_of(tmp_path, "RUN --network=none true", "RUN --network=host true")
+    engine = FakeEngine({"--network=host": HOST})
+    assert ask(step, engine, memory) == {"NETWORK_NONE": False, "NETWORK_HOST": True}
+    assert memory.answers()[Feature.NETWORK_HOST].exact
+
+
+def test_an_engine_that_can_build_nothing_now_has_not_answered(
+    tmp_path: Path, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step, engine = step_of(tmp_path, "RUN --network=none true"), FakeEngine({})
+
+    def fail(*_: object) -> Image:
+        raise ImageBuildError("no space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(engine, "build_image", fail)
+        assert ask(step, engine, memory) == {}
+    assert memory.answers() == {}
+    engine.said = {"--network=none": NONE}
+    assert ask(step, engine, memory) == {"NETWORK_NONE": True}
+
+
+def test_writes_that_reach_the_context_are_seen(tmp_path: Path, memory: Memory) -> None:
+    mark = "rbuild-asked MOUNT_DISCARDS_WRITES"
+    files = "".join(f"{mark} {d}/{f} before\n" for d in ("/c", "/d") for f in ("kept", "gone"))
+    said = f"{files}{mark} /a/*\n{mark} /b/*\n"
+    step = step_of(tmp_path, "RUN --mount=target=/c,rw true")
+
+    class Writing(FakeEngine):
+        def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:
+            (step.context / "mounted" / "new").touch()
+            return super().build_image(step, reporter)
+
+    assert ask(step, FakeEngine({"/a": "", "/c": said}), memory) == {"MOUNT_DISCARDS_WRITES": True}
+    other = Memory(tmp_path / "engines", "another engine")
+    assert ask(step, Writing({"/a": "", "/c": said}), other) == {"MOUNT_DISCARDS_WRITES": False}
+
+
+def test_no_image_is_left_and_all_are_told_meanwhile(tmp_path: Path, memory: Memory) -> None:
+    told: list[str] = []
+
+    class Noting(StepReporter):
+        def image(self, identity: str) -> None:
+            told.append(identity)
+
+    step = step_of(tmp_path, "RUN --network=none true", "RUN --network=host true")
+    engine = FakeEngine({"--network=host": HOST})
+    answers_for(step, engine, Noting(lambda _: None, 1), memory)
+    assert engine.images == ["a" * 64]
+    assert {f"{number:064x}" for number in range(1, len(engine.built) + 1)} == set(told)
+    assert {built.labels for built in engine.built} == {(ImageLabel("/p").pair,)}
+
+
+def test_an_interrupted_question_is_asked_again(
+    tmp_path: Path, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step, engine = step_of(tmp_path, "RUN --network=none true"), FakeEngine({"--network": NONE})
+
+    def interrupt(*_: object) -> Image:
+        engine.images.append("b" * 64)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(engine, "build_image", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            ask(step, engine, memory)
+    assert memory.answers() == {}
+    assert ask(step, engine, memory) == {"NETWORK_NONE": True}
+
+
+def test_without_a_program_nothing_is_asked(
+    tmp_path: Path, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(programs, "which", lambda _: None)
+    engine = FakeEngine({"--network": NONE})
+    assert ask(step_of(tmp_path, "RUN --network=none true"), engine, memory) == {}
+    assert engine.built == []
