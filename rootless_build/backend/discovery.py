@@ -36,6 +36,11 @@ class Candidate(Struct, frozen=True):
     backend: Backend | None
     probe: Probe
 
+    @property
+    def builder(self) -> str:
+        """What reads containerfiles, and its version: `podman 4.3.1`."""
+        return self.probe.builder or f"{self.name} {self.probe.version or ''}"
+
 
 class Choice(Struct, frozen=True):
     """The backend of a run, and why it is this one. `reads` is its probe's `builder`."""

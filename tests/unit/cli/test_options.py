@@ -34,7 +34,7 @@ TAKES: Final = {
     "install": "bundles-dir dry-run prefix require-signature unverified",
     "base": "backend dry-run force from",
     "doctor": "backend bundles-dir explain fix format online replay report",
-    "backends": "backend format",
+    "backends": "backend features format",
     "clean": "backend bases bundles-dir dry-run everywhere images no-wait volumes yes",
     "help": "",
 }

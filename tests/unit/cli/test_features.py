@@ -1,0 +1,50 @@
+"""What `rbuild backends --features` says of what engines answered."""
+
+from __future__ import annotations
+
+import json
+
+from rootless_build.cli.views import features
+from rootless_build.images.rewrite.features import Answer, Feature
+
+ANSWERS = {
+    Feature.NETWORK_NONE: Answer(exact=True, day="2026-11-30"),
+    Feature.NETWORK_HOST: Answer(exact=False, day="2026-11-30"),
+}
+
+
+def test_each_answer_says_where_it_is_from() -> None:
+    rows = tuple(features.rows("podman", "podman 5.4.2", ANSWERS))
+    lines = [line.split("  ") for line in features.as_text(rows).splitlines()[1:4]]
+    assert [[cell.strip() for cell in line if cell] for line in lines] == [
+        ["podman 5.4.2", "writes to a bind mount are forgotten", "rbuild", "not asked yet"],
+        [
+            "podman 5.4.2",
+            "RUN --network=none",
+            "the engine",
+            "asked on 2026-11-30: as BuildKit",
+        ],
+        [
+            "podman 5.4.2",
+            "RUN --network=host",
+            "rbuild",
+            "asked on 2026-11-30: otherwise than BuildKit",
+        ],
+    ]
+    assert json.loads(features.as_json(rows))[1] == {
+        "backend": "podman",
+        "engine": "podman 5.4.2",
+        "feature": "RUN --network=none",
+        "left_to_engine": True,
+        "asked": "2026-11-30",
+        "why": "",
+    }
+
+
+def test_builders_that_are_asked_nothing_are_there_too() -> None:
+    (kit,) = features.rows("docker", "buildkit", {})
+    (classic,) = features.rows("docker", "docker-classic 20.10.24", {})
+    assert (kit.left, classic.left) == (True, False)
+    assert kit.why
+    assert classic.why
+    assert features.as_text(()) == "no engine can run here"
