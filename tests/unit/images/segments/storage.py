@@ -53,6 +53,10 @@ class Storage(FakeEngine):
     def image_store(self) -> Storage:
         return self
 
+    @property
+    def mount_program(self) -> str:
+        return ""
+
     def has(self, name: str, content: bytes | Configuration | None = EMPTY) -> Image:
         """Put an image there; one without content can't be read."""
         image = Image(f"{len(self.images) + 1:064}")
