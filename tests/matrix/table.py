@@ -21,10 +21,6 @@ _RELEASES: Final = (
     *("debian-sid", "debian-experimental"),
 )
 _SUITES: Final = ("unit", "contract", "containerfiles", "eras", "e2e", "quickstart")
-_HEAD: Final = (
-    "| release | engine | suite | passed | failed | skipped | known differences | date, commit |",
-    "|---|---|---|---|---|---|---|---|",
-)
 Records = dict[str, dict[str, Record]]
 """By release and suite."""
 
@@ -42,18 +38,42 @@ def read(directory: Path) -> Records:
 
 def table(records: Records) -> Iterator[str]:
     """The table, then what failed and why tests were skipped, as Markdown."""
-    yield from _HEAD
-    for release, suite, record, cell in _cells(records):
-        engine = f"{cell['engine']} {cell['version']}".strip() or f"Python {record['python']}"
-        counts = (cell["passed"], len(cell["failed"]), len(cell["skipped"]), cell["known"])
-        columns = (release, engine, suite, *counts, f"{record['date']}, {record['commit']}")
-        yield f"| {' | '.join(map(str, columns))} |"
-    for release, suites in records.items():
-        for suite, record in suites.items():
+    suites = [suite for suite in _SUITES if any(suite in made for made in records.values())]
+    yield f"| release | engine | {' | '.join(suites)} |"
+    yield f"|---|---|{'---|' * len(suites)}"
+    for release, made in records.items():
+        for engine in sorted({cell["engine"] for *_, cell in _cells({release: made})}):
+            yield _row(release, engine, made, suites)
+    yield "\nTests that passed / failed / were skipped / differ as is on record; with "
+    yield " and ".join(sorted({_origin(record) for *_, record, _ in _cells(records)})) + "."
+    for release, made in records.items():
+        for suite, record in made.items():
             if not _made(record):
                 yield f"\n{release}, {suite}: pytest ended with status {record['status']}."
     yield from _failures(records)
     yield from _skipped(records)
+
+
+def _row(release: str, engine: str, made: dict[str, Record], suites: list[str]) -> str:
+    """One engine's results of all suites; those of tests that start none are Python's."""
+    cells = {
+        suite: cell for _, suite, _, cell in _cells({release: made}) if cell["engine"] == engine
+    }
+    versions = {cell["version"] for cell in cells.values()}
+    if not engine:
+        versions = {made[suite]["python"] for suite in cells}
+    name = f"{engine or 'Python'} {', '.join(sorted(versions))}"
+    counts = (_counts(cells[suite]) if suite in cells else "" for suite in suites)
+    return f"| {' | '.join([release, name, *counts])} |"
+
+
+def _counts(cell: Cell) -> str:
+    counts = (cell["passed"], len(cell["failed"]), len(cell["skipped"]), cell["known"])
+    return " / ".join(map(str, counts))
+
+
+def _origin(record: Record) -> str:
+    return f"{record['commit']} on {record['date']}"
 
 
 def _cells(records: Records) -> Iterator[tuple[str, str, Record, Cell]]:
