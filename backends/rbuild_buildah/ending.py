@@ -8,7 +8,7 @@ status is buildah's own, but 1 stands for a signal and for a command that could 
   `Error: exit status 7`);
 - `container exited on killed` (chroot: `subprocess exited on killed`), then as for status 1;
 - `error running container: …` (chroot: `process failed to start with error: …`), then the same; on
-  a terminal the runtime's log, which else is in that line, stands before it;
+  a terminal the runtime's log (crun 1.21: its words), which else is in that line, stands before it;
 - `Error: …` alone.
 
 In a chroot on a terminal all but the last two lines come on the terminal itself; there the second
@@ -52,7 +52,7 @@ _SIGNALLED: Final = re.compile(
     rb"(?:subprocess|container) exited on (?P<signal>" + _SIGNAL + rb")\n" + _STATUS
 )
 _FAILED: Final = re.compile(
-    rb"(?P<before>(?:time=[^\n]*\n)*)"
+    rb"(?P<before>(?:(?:time=|executable file `|the path `|open executable: )[^\n]*\n)*)"
     rb"(?:error running container: (?:from \S+ creating container for )?"
     rb"|process failed to start with error: )(?P<why>.*?)(?:: exit status \d+\n|"
     rb"process exited with error: exec: not started)(?:time=[^\n]*\n)*" + _STATUS,
@@ -109,8 +109,9 @@ def read_ending(status: int, text: bytes, *, started: bool) -> Ending:
 def _not_started(match: re.Match[bytes]) -> Exit:
     why = match["why"].decode(errors="replace")
     # The command line, which may hold anything, stands in brackets before the runtime's log.
-    logged = _LOGGED.findall(why) or _LOGGED.findall(match["before"].decode(errors="replace"))
-    words = why.rpartition("]: ")[2].strip()
+    before = match["before"].decode(errors="replace")
+    logged = _LOGGED.findall(why) or _LOGGED.findall(before)
+    words = why.rpartition("]: ")[2].strip() or before.strip()
     if logged:
         words = logged[-1].replace('\\"', '"').replace("\\\\", "\\")
     if _ABSENT.search(words):

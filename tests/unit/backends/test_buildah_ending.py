@@ -213,3 +213,20 @@ def test_a_long_line_is_not_kept_for_ever() -> None:
     for _ in range(40):
         output.feed(b"x" * 4096, "stderr")
     assert sum(len(event.data) for event in seen if isinstance(event, OutputLine)) > 65536
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        ("executable file `no-such` not found in $PATH: No such file or directory", 127),
+        ("the path `/etc/passwd` exists but it is not executable: Operation not permitted", 126),
+        ("the path `/etc` is not a regular file: Operation not permitted", 126),
+    ],
+)
+def test_why_crun_did_not_start_a_command_on_a_terminal(words: str, status: int) -> None:
+    said = (
+        f"{words}\nerror running container: from /usr/bin/crun creating container for [x]: "
+        ": exit status 1\nError: while running runtime: exit status 1\n"
+    )
+    ended = OnScreen(StepReporter(lambda _event: None, 1)).end(1, said.encode())
+    assert ended == Exit(status, words)
