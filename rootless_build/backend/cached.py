@@ -88,16 +88,19 @@ class RememberingEngine:
         return self.find_images((reference,))[0]
 
     def find_images(self, references: Sequence[str]) -> Sequence[Image | None]:
-        if self._first is not None:
-            self._known, self._first = dict(self._first()), None
-        new = tuple(name for name in dict.fromkeys(references) if name not in self._known)
+        first, self._first = self._first, None
+        if first is not None:
+            self._known = dict(first())
+        # Another thread may change images meanwhile: what is found here is forgotten then.
+        known = self._known
+        new = tuple(name for name in dict.fromkeys(references) if name not in known)
         for name in new:
             check_name(name)
         if len(new) == 1:
-            self._known[new[0]] = self._engine.find_image(new[0])
+            known[new[0]] = self._engine.find_image(new[0])
         elif new:
-            self._known |= zip(new, self._engine.find_images(new), strict=True)
-        return [self._known[name] for name in references]
+            known |= zip(new, self._engine.find_images(new), strict=True)
+        return [known[name] for name in references]
 
     def warm_up(self) -> None:
         self._engine.warm_up()

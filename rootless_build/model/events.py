@@ -279,6 +279,11 @@ class StepReporter:
             )
         )
 
+    def instruction_left(self) -> None:
+        """Nobody is going to say what became of the current instruction."""
+        self._instruction = None
+        self.flush()
+
     def image(self, identity: str) -> None:
         """The engine has made an image for an instruction, or found it; the id may be cut off."""
 
@@ -328,6 +333,10 @@ class ForwardingReporter(StepReporter):
     def instruction_done(self, *, cached: bool = False) -> None:
         """The engine has its result."""
         self._inner.instruction_done(cached=cached)
+
+    def instruction_left(self) -> None:
+        """Nobody is going to say what became of it."""
+        self._inner.instruction_left()
 
     def image(self, identity: str) -> None:
         """The engine has an image for an instruction."""

@@ -22,6 +22,7 @@ from plumbum import CommandNotFound, local
 
 from rootless_build.model.errors import HostError, RbuildError
 from rootless_build.model.events import Stream
+from rootless_build.process import stops
 
 Environment = Mapping[str, str | None]
 OnOutput = Callable[[bytes, Stream], None]
@@ -187,9 +188,10 @@ def capture(
     Raises ProgramNotFoundError, and subprocess.TimeoutExpired after `timeout` seconds.
     """
     pipe = subprocess.PIPE
-    process = _start(argv, environment, directory, stdin=pipe, stdout=pipe, stderr=pipe)
+    with _given(stdin) as given:
+        process = _start(argv, environment, directory, stdin=given, stdout=pipe, stderr=pipe)
     try:
-        stdout, stderr = process.communicate(stdin, timeout=timeout)
+        stdout, stderr = _communicate(process, stdin, timeout)
     except BaseException:
         end(process, grace=1.0)
         for opened in filter(None, (process.stdin, process.stdout, process.stderr)):
@@ -198,6 +200,36 @@ def capture(
                 opened.close()
         raise
     return Completed(process.returncode, stdout, stderr)
+
+
+@contextlib.contextmanager
+def _given(stdin: bytes) -> Iterator[int | IO[bytes]]:
+    """What a program reads its input from: a pipe, or a file where it is waited for with breaks,
+    after which subprocess writes no more into a pipe (CPython 3.11).
+    """
+    if stops.patience() is None:
+        yield subprocess.PIPE
+        return
+    with os.fdopen(os.memfd_create("input"), "w+b") as file:
+        file.write(stdin)
+        file.seek(0)
+        yield file
+
+
+def _communicate(
+    process: subprocess.Popen[bytes], stdin: bytes, timeout: float | None
+) -> tuple[bytes, bytes]:
+    patience = stops.patience()
+    if patience is None:
+        return process.communicate(stdin, timeout=timeout)
+    ends = None if timeout is None else time.monotonic() + timeout
+    while True:
+        try:
+            return process.communicate(timeout=patience)
+        except subprocess.TimeoutExpired:
+            if ends is not None and time.monotonic() > ends:
+                raise
+            stops.check()
 
 
 def run_inheriting_input(
@@ -273,6 +305,7 @@ def stream(
 def _ask(process: _Piped, ask_to_end: AskToEnd) -> None:
     deadline = time.monotonic() + GRACE
     while process.poll() is None and time.monotonic() < deadline:
+        stops.check()
         ask_to_end(process.pid)
         # Nobody wants the output any more, but a full pipe would keep the program from ending.
         for pipe in (process.stdout, process.stderr):
@@ -297,7 +330,8 @@ def _pump(process: _Piped, on_output: OnOutput) -> None:
                 selector.register(descriptor, selectors.EVENT_READ)
             alive = True
             while names:
-                ready = [key.fd for key, _ in selector.select(None if alive else 0)]
+                ready = [key.fd for key, _ in selector.select(stops.patience() if alive else 0)]
+                stops.check()
                 if not alive and not ready:
                     return
                 if ended in ready:

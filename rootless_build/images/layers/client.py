@@ -24,7 +24,7 @@ from rootless_build.images.layers.request import (
 )
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.text import shown
-from rootless_build.process import programs
+from rootless_build.process import programs, stops
 
 _WORKER: Final = """
 import sys
@@ -110,7 +110,7 @@ class LayerMaker:
         Raises LayerRefusedError, SourceChangedError, LayerFailedError, LayersUnreadableError, and
         RbuildError where the process ends.
         """
-        line = self._asking.submit(self._ask, request_line(request)).result()
+        line = stops.wait_for(self._asking.submit(self._ask, request_line(request)))
         match read_answer(line):
             case Made(layers):
                 return layers

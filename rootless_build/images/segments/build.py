@@ -43,6 +43,7 @@ from rootless_build.images.segments.rehearsal import rehearse
 from rootless_build.images.segments.remote import Fetching
 from rootless_build.images.segments.sources import ContextFiles
 from rootless_build.images.segments.stages import Places, Plan, Stages
+from rootless_build.images.segments.stages_side_by_side import StagesSideBySide
 from rootless_build.images.segments.steps import State
 from rootless_build.model import platforms, references
 from rootless_build.model.errors import RecipeError, StepFailedError
@@ -141,7 +142,8 @@ def build(
         images = Images(step, engine, reporter)
         contexts = rehearse(plan, ContextFiles.of(step, options.own), steps, images)
         places = Places(contexts, Fetching(place / "fetched", options.data).fetch)
-        state = Stages(plan, places, steps, images, reporter).last()
+        kind = StagesSideBySide if len(plan.needed) > 1 else Stages
+        state = kind(plan, places, steps, images, reporter).last()
         # What watches the files of a build waits for its label.
         for name, value in step.labels:
             reporter.instruction(1, 1, f"LABEL {name}={value}")

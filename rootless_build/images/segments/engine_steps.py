@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import itertools
 import os
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +39,7 @@ from rootless_build.model.errors import FailedInstruction, ImageBuildError, Rbui
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage, Pairs, PullPolicy
 from rootless_build.model.structs import replace
+from rootless_build.process import stops
 
 PROXIES: Final = tuple(f"{name}_proxy" for name in ("http", "https", "ftp", "no", "all"))
 """Arguments that no ARG has to declare, in small letters and in capitals."""
@@ -63,6 +66,7 @@ class EngineSteps:
         self._options = options
         self._place = place
         self._numbers = itertools.count()
+        self._lock = threading.Lock()
 
     # --- layers ---------------------------------------------------------------------------------
 
@@ -100,6 +104,19 @@ class EngineSteps:
 
     def store(self, state: State, configuration: Configuration) -> Image:
         """The image of a configuration that has the files of the state."""
+        with self._storing():
+            return self._add(state, configuration)
+
+    @contextmanager
+    def _storing(self) -> Iterator[None]:
+        """Two stages may come to the same image, which is handed over once."""
+        stops.acquire(self._lock)
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _add(self, state: State, configuration: Configuration) -> Image:
         there = self._store.content(Image(handover.image_id(configuration))) is not None
         directory = self._new_directory("image")
         try:
@@ -208,7 +225,8 @@ class EngineSteps:
             cache_from=(),
             substitutes=(),
             build_contexts=(*step.build_contexts, *contexts),
-            image_id_file=None,
+            # Several builds go on at a time.
+            image_id_file=file.with_name("image-id"),
         )
 
     def _new_directory(self, kind: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ from rootless_build.images.containerfile.gitref import GitRef, GitRefError
 from rootless_build.images.containerfile.syntax import Instruction
 from rootless_build.images.layers.request import Directory, Downloaded
 from rootless_build.images.rewrite import downloads
+from rootless_build.process import stops
 
 _URLS: Final = ("http://", "https://")
 
@@ -81,17 +83,19 @@ class Fetching(Struct, frozen=True):
     def _download(self, remote: Remote, place: Path) -> Downloaded:
         name = downloads.file_name(remote.word)
         target = place / name
-        if not remote.checksum:
-            modified = downloads.fetch(remote.word, target)
-        else:
-            downloads.download(remote.word, remote.checksum, target, self.kept)
-            modified = target.stat().st_mtime
+        # A server may be silent for a minute, which nobody waits for who wants to stop.
+        modified = stops.leave_behind(lambda: self._fetch_file(remote, target))
         return Downloaded(target, name, int(modified) or None)
+
+    def _fetch_file(self, remote: Remote, target: Path) -> float:
+        """Fetch it; its time, 0 where the server does not say."""
+        if not remote.checksum:
+            return downloads.fetch(remote.word, target)
+        downloads.download(remote.word, remote.checksum, target, self.kept)
+        return target.stat().st_mtime
 
 
 def _new_place(directory: Path) -> Path:
     """A new directory in that one."""
     directory.mkdir(parents=True, exist_ok=True)
-    place = directory / str(sum(1 for _ in directory.iterdir()))
-    place.mkdir()
-    return place
+    return Path(tempfile.mkdtemp(dir=directory))

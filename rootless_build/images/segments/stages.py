@@ -96,21 +96,31 @@ class Stages:
         """The end of the stage that is wanted; the others are in storage then."""
         *before, last = self._plan.needed
         for number in before:
-            self._result(number)
+            self._result(number, last)
         return self._build(last)
 
-    def _result(self, number: int) -> State:
-        """The end of a stage. One that only a trigger of a base image names was not built yet."""
+    def _result(self, number: int, _of: int) -> State:
+        """The end of a stage, which the stage `of` needs. One that only a trigger of a base image
+        names was not built yet.
+        """
         if number not in self._done:
-            self._done[number] = self._steps.intermediate(self._build(number), self._reporter)
+            self._done[number] = self._stored(number)
         return self._done[number]
+
+    def _stored(self, number: int) -> State:
+        """Build a stage and put it into storage."""
+        return self._steps.intermediate(self._build(number), self._reporter_of(number))
+
+    def _reporter_of(self, _number: int) -> StepReporter:
+        return self._reporter
 
     def _build(self, number: int) -> State:
         stage = self._plan.stages[number]
         name = stage_name(stage, number) if len(self._plan.stages) > 1 else None
-        progress = Progress(self._reporter, (stage.begin, *stage.instructions), name)
-        progress.begin(stage.begin)
+        instructions = (stage.begin, *stage.instructions)
+        progress = Progress(self._reporter_of(number), instructions, name)
         state, triggers = self._begin(number, stage)
+        progress.begin(stage.begin)
         places = self._places
         build = StageBuild(
             state,
@@ -131,7 +141,7 @@ class Stages:
         name = stage.base or ""
         index, context = self._meaning(name, number, numbers=False)
         if index is not None:
-            done = self._result(index)
+            done = self._result(index, number)
             configuration = configurations.stage_upon(done.configuration)
             state = State(done.files, configuration, inherit(done.scope), done.arguments)
             return state, _triggers(done.configuration, stage)
@@ -174,7 +184,7 @@ class Stages:
         """The files of a stage or an image that the stage of that number names."""
         index, context = self._meaning(name, number, numbers=True)
         if index is not None:
-            return self._result(index).files
+            return self._result(index, number).files
         if name == SCRATCH:
             return Files()
         if name.isdecimal():

@@ -1,0 +1,101 @@
+"""Stages that do not need each other, built side by side."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from rootless_build.backend.api import Image
+from rootless_build.images.configuration import Configuration
+from rootless_build.images.containerfile.syntax import Instruction
+from rootless_build.images.layers.request import Operation, Source
+from rootless_build.images.segments.bases import Images
+from rootless_build.images.segments.progress import Progress
+from rootless_build.images.segments.stages import Places, Plan, Stages
+from rootless_build.images.segments.steps import Files, State, Steps
+from rootless_build.images.segments.turns import StageReporter, Turns
+from rootless_build.model.events import StepReporter
+from rootless_build.process import stops
+from rootless_build.process.side_by_side import SideBySide
+
+_MOST_RUNS: Final = 2
+"""RUNs that the engine does at a time. Most of them use more than one core already."""
+
+
+class StagesSideBySide(Stages):
+    """Builds each stage as soon as there is what it needs."""
+
+    def __init__(
+        self, plan: Plan, places: Places, steps: Steps, images: Images, reporter: StepReporter
+    ) -> None:
+        super().__init__(plan, places, _Limited(steps), images, reporter)
+        self._turns = Turns(reporter)
+        self._reporters = {
+            number: StageReporter(reporter, self._turns) for number in range(len(plan.stages))
+        }
+        self._builds = SideBySide(self._work)
+
+    def last(self) -> State:
+        """The end of the stage that is wanted; the others are in storage then."""
+        try:
+            return self._builds.run(self._plan.needed)
+        except Exception:
+            if self._builds.failed is not None:
+                self._turns.end(self._reporters[self._builds.failed])
+            raise
+
+    def _work(self, number: int) -> State:
+        is_last = number == self._plan.needed[-1]
+        state = self._build(number) if is_last else self._stored(number)
+        self._reporters[number].instruction_done()
+        return state
+
+    def _result(self, number: int, of: int) -> State:
+        if not self._builds.is_done(number):
+            # What was begun is done; others may talk while this one waits.
+            self._reporters[of].instruction_done()
+        return self._builds.result(number)
+
+    def _reporter_of(self, number: int) -> StepReporter:
+        return self._reporters[number]
+
+
+class _Limited:
+    """Steps of which only so many RUNs are done at a time."""
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+        self._room = threading.Semaphore(_MOST_RUNS)
+
+    def copy(
+        self, state: State, pending: Sequence[tuple[Instruction, Operation]]
+    ) -> tuple[State, tuple[bool, ...]]:
+        return self._steps.copy(state, pending)
+
+    def mount(self, source: Source) -> None:
+        self._steps.mount(source)
+
+    def run(
+        self,
+        state: State,
+        runs: Sequence[Instruction],
+        mounted: Callable[[str], str | None],
+        progress: Progress,
+    ) -> State:
+        """Do them when there is room."""
+        progress.end()
+        stops.acquire(self._room)
+        try:
+            return self._steps.run(state, runs, mounted, progress)
+        finally:
+            self._room.release()
+
+    def intermediate(self, state: State, reporter: StepReporter) -> State:
+        return self._steps.intermediate(state, reporter)
+
+    def files_of(self, image: Image) -> Files:
+        return self._steps.files_of(image)
+
+    def configuration_of(self, image: Image) -> Configuration:
+        return self._steps.configuration_of(image)

@@ -1,0 +1,138 @@
+"""Several stages tell of their progress, one instruction after the other.
+
+A reader of a build's progress knows one instruction at a time. So one stage has its turn until its
+instruction is done; what the others say meanwhile is kept, and told when theirs comes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from msgspec import Struct
+
+from rootless_build.model.events import ForwardingReporter, Level, StepReporter, Stream
+from rootless_build.process import stops
+
+_MOST_KEPT: Final = 4 * 1024 * 1024
+"""Bytes of output that are kept of a stage; then it waits for its turn."""
+
+
+class _Saying(Struct, frozen=True):
+    """Something that a stage says; `ends`: its instruction is done then, or `begins`."""
+
+    tell: Callable[[StepReporter], object]
+    begins: bool = False
+    ends: bool = False
+
+
+class Turns:
+    """Who may talk to a reporter, which is not for several threads."""
+
+    def __init__(self, reporter: StepReporter) -> None:
+        self._reporter = reporter
+        self._changed = threading.Condition()
+        self._speaker: StageReporter | None = None
+        self._kept: dict[StageReporter, list[_Saying]] = {}
+
+    def say(self, speaker: StageReporter, saying: _Saying) -> None:
+        """Tell it now, if it is the speaker's turn or nobody's, or keep it."""
+        with self._changed:
+            if self._speaker in {None, speaker}:
+                self._tell(speaker, saying)
+                self._next()
+            else:
+                self._kept.setdefault(speaker, []).append(saying)
+
+    def wait(self, speaker: StageReporter) -> None:
+        """Wait until nothing of the speaker is kept."""
+        with self._changed:
+            while speaker in self._kept:
+                self._changed.wait(stops.patience())
+                stops.check()
+
+    def at_once(self, tell: Callable[[StepReporter], object]) -> None:
+        """Tell what is no part of the progress."""
+        with self._changed:
+            tell(self._reporter)
+
+    def end(self, speaker: StageReporter) -> None:
+        """Tell all that the speaker has said, and of no other: it ends the build."""
+        with self._changed:
+            kept = self._kept.get(speaker, [])
+            if self._speaker is not speaker:
+                self._reporter.instruction_left()
+            self._kept = {}
+            for saying in kept:
+                self._tell(speaker, saying)
+
+    def _tell(self, speaker: StageReporter, saying: _Saying) -> None:
+        saying.tell(self._reporter)
+        if saying.begins:
+            self._speaker = speaker
+        elif saying.ends:
+            self._speaker = None
+
+    def _next(self) -> None:
+        """If it is nobody's turn, it is that of those who have waited for theirs."""
+        while self._speaker is None and self._kept:
+            speaker = next(iter(self._kept))
+            for saying in self._kept.pop(speaker):
+                self._tell(speaker, saying)
+            self._changed.notify_all()
+
+
+class StageReporter(ForwardingReporter):
+    """What one stage talks to."""
+
+    def __init__(self, reporter: StepReporter, turns: Turns) -> None:
+        super().__init__(reporter)
+        self._turns = turns
+        self._begun = False
+        self._said = 0
+
+    def output(self, data: bytes, stream: Stream = "stdout") -> None:
+        """Raw bytes, however they were cut."""
+        self._said += len(data)
+        if self._said > _MOST_KEPT:
+            self._turns.wait(self)
+            self._said = 0
+        self._say(lambda reporter: reporter.output(data, stream))
+
+    def flush(self) -> None:
+        """The output has ended."""
+        self._say(lambda reporter: reporter.flush())
+
+    def instruction(
+        self, number: int, of: int, instruction: str, *, stage: str | None = None
+    ) -> None:
+        """One begins."""
+        self.instruction_done()
+        self._begun = True
+        self._turns.say(
+            self,
+            _Saying(
+                lambda reporter: reporter.instruction(number, of, instruction, stage=stage),
+                begins=True,
+            ),
+        )
+
+    def instruction_done(self, *, cached: bool = False) -> None:
+        """It has its result."""
+        if self._begun:
+            self._begun = False
+            self._turns.say(
+                self, _Saying(lambda reporter: reporter.instruction_done(cached=cached), ends=True)
+            )
+
+    def image(self, identity: str) -> None:
+        """There is an image, which has to be known before anything else happens."""
+        self._turns.at_once(lambda reporter: reporter.image(identity))
+
+    def notice(self, code: str, text: str, level: Level = Level.INFO) -> None:
+        """Tell the user something."""
+        self._say(lambda reporter: reporter.notice(code, text, level))
+
+    def _say(self, tell: Callable[[StepReporter], object]) -> None:
+        self._turns.say(self, _Saying(tell))
