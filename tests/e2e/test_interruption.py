@@ -21,6 +21,7 @@ from tests.e2e.waiting import at_work
 pytestmark = pytest.mark.in_ci("podman", "buildah")
 
 IMAGE_BUILD = ("-f", "Waits", "build")
+TWO_STAGES = ("-f", "WaitTwice", "build")
 
 
 @pytest.mark.parametrize("words", [("wait",), IMAGE_BUILD], ids=["container", "image build"])
@@ -51,6 +52,18 @@ def test_a_second_interrupt_ends_it_at_once(waiting: Rbuild, words: tuple[str, .
     # What could not be cleared away at once is by the next run.
     assert waiting("clean").returncode == 0
     assert remains(waiting) == []
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_stages_that_are_built_side_by_side_end_too(waiting: Rbuild, times: int) -> None:
+    with at_work(waiting, *TWO_STAGES) as running:
+        for _ in range(times):
+            running.send_signal(signal.SIGINT)
+        _, errors = running.communicate(timeout=DEADLINE)
+    assert running.returncode == 130, errors
+    assert b"Traceback" not in errors
+    assert times == 1 or waiting("clean").returncode == 0
+    assert remains(waiting, interrupted=times == 1) == []
 
 
 def test_a_service_managers_two_signals_are_one_interruption(waiting: Rbuild) -> None:

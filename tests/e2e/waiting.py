@@ -16,10 +16,14 @@ WAIT = "echo waiting; while :; do sleep 1; done"
 
 
 def with_waiting_targets(rbuild: Rbuild, temporary: Path) -> Rbuild:
-    """The targets `wait` and `stubborn`, and the containerfile Waits."""
+    """The targets `wait` and `stubborn`, and the containerfiles Waits and WaitTwice."""
     (rbuild.project / "hack/make/wait").write_text(f"echo half > $DEST/half; {WAIT}\n")
     (rbuild.project / "hack/make/stubborn").write_text(f"trap '' TERM INT HUP; {WAIT}\n")
     (rbuild.project / "Waits").write_text(f"FROM debian:bookworm\nRUN echo one\nRUN {WAIT}\n")
+    (rbuild.project / "WaitTwice").write_text(
+        f"FROM debian:bookworm AS a\nRUN {WAIT}\nFROM debian:bookworm AS b\nRUN {WAIT}\n"
+        "FROM scratch\nCOPY --from=a /etc/hostname /a\nCOPY --from=b /etc/hostname /b\n"
+    )
     makefile = rbuild.project / "Makefile"
     targets = "".join(
         f"\n{name}: build\n\t$(RUN) hack/make.sh {name}\n" for name in ("wait", "stubborn")
