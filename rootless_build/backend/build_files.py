@@ -7,9 +7,9 @@ from typing import Final
 
 from rootless_build.model.plan import BuildImage
 
-NAMES: Final = ("Dockerfile", "Containerfile")
-"""What a build context's own containerfile is called; where both are there, docker takes the first
-and podman and buildah the second: rbuild takes docker's."""
+NAMES: Final = ("Dockerfile", "dockerfile", "Containerfile")
+"""What a build context's own containerfile is called; where several are there, docker takes the
+first and podman and buildah the last: rbuild takes docker's."""
 
 
 def containerfile(step: BuildImage) -> Path:

@@ -8,8 +8,7 @@ from msgspec import Struct
 
 from rootless_build.images.containerfile.file import text_of
 from rootless_build.images.containerfile.parser import parse
-from rootless_build.images.containerfile.stages import Given, Stage, earlier, split
-from rootless_build.model import platforms
+from rootless_build.images.containerfile.stages import Given, Stage, earlier, split, target_of
 from rootless_build.model.errors import ContainerfileError
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.references import canonical
@@ -44,9 +43,9 @@ def external_images(step: BuildImage) -> ExternalImages:
     except OSError:
         return ExternalImages((), complete=False)
     platform = step.platforms[0] if len(step.platforms) == 1 else None
-    given = Given(dict(step.build_args), platforms.arguments(platform))
     try:
-        _, stages = split(parse(text), given)
+        file = parse(text)
+        _, stages = split(file, Given.of(file, step, platform))
     except ContainerfileError:
         return ExternalImages((), complete=False)
     provided = {canonical(name) for name, _ in (*step.build_contexts, *step.substitutes)}
@@ -57,7 +56,7 @@ def external_images(step: BuildImage) -> ExternalImages:
 def _outside(stages: tuple[Stage, ...], target: str | None, provided: set[str]) -> ExternalImages:
     if not stages:
         return ExternalImages((), complete=False)
-    first = len(stages) - 1 if target is None else earlier(target, stages, len(stages))
+    first = len(stages) - 1 if target is None else target_of(target, stages)
     # An unknown target: the engine refuses it, and names it.
     pending = [first] if first is not None else []
     needed: set[int] = set()

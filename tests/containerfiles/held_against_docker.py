@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -19,8 +18,8 @@ from tests.reference.case import Case
 from tests.reference.cases import FAMILIES
 from tests.reference.contexts import write_context
 from tests.reference.images import Image
+from tests.reference.refused import line_of
 
-_LINE: Final = re.compile(r"^\S*?:(\d+)")
 RECORDINGS: Final = {
     name: case for family in FAMILIES for name, case in recordings.read(family)["cases"].items()
 }
@@ -37,7 +36,7 @@ def held_against_docker(
         image, line = read(_build(case, engine, building, place)), 0
         words = ""
     except RbuildError as error:
-        image, line = None, _line(error)
+        image, line = None, line_of(error)
         words = f"{error}\n{error.engine_words}"
     return "\n".join(recordings.differences(RECORDINGS[case.name], image, base, line)), words
 
@@ -48,7 +47,7 @@ def _build(case: Case, engine: Engine, building: RewriteOptions, place: Path) ->
         write_context(place / "more" / name, more)
     step = BuildImage(
         place / "context",
-        place / "context" / case.file,
+        place / "context" / case.file if case.named else None,
         target=case.target,
         build_args=case.args,
         network="host",
@@ -58,8 +57,3 @@ def _build(case: Case, engine: Engine, building: RewriteOptions, place: Path) ->
     )
     recorder = Recorder()
     return build_image(step, engine, recorder.reporter, building)
-
-
-def _line(error: RbuildError) -> int:
-    found = _LINE.match(str(error))
-    return int(found[1]) if found else 0

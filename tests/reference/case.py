@@ -101,6 +101,8 @@ class Case:
     args: tuple[tuple[str, str], ...] = ()
     file: str = "Dockerfile"
     target: str | None = None
+    named: bool = True
+    """Whether the build is told where the containerfile is."""
 
     def files(self) -> Context:
         """The context with the containerfile and the ignore file in it."""

@@ -10,8 +10,12 @@ from tests.reference.case import Case
 from tests.reference.configuration_cases import CONFIGURATIONS
 from tests.reference.copy_cases import COPY
 from tests.reference.flag_cases import FLAGS
+from tests.reference.heredoc_cases import HEREDOCS
 from tests.reference.ignore_cases import IGNORE
+from tests.reference.parser_cases import PARSER
+from tests.reference.platform_cases import PLATFORMS
 from tests.reference.stage_cases import OTHERS
+from tests.reference.variable_cases import VARIABLES
 
 FAMILIES: Final[Mapping[str, tuple[Case, ...]]] = {
     "copy": COPY,
@@ -20,5 +24,9 @@ FAMILIES: Final[Mapping[str, tuple[Case, ...]]] = {
     "add": ADD,
     "configuration": CONFIGURATIONS,
     "ignore": IGNORE,
+    "variables": VARIABLES,
+    "heredocs": HEREDOCS,
+    "parser": PARSER,
+    "platforms": PLATFORMS,
 }
 CASES: Final = tuple(case for family in FAMILIES.values() for case in family)

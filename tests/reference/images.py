@@ -68,7 +68,7 @@ def read_image(file: Path) -> Image:
             _apply(nodes, layer)
     said = cast("dict[str, Any]", config.get("config") or {})
     digests = cast("dict[str, list[str] | None]", config["rootfs"]).get("diff_ids")
-    return Image(_rows(nodes), _configuration(said), tuple(digests or ()))
+    return Image(_rows(nodes), configuration_of(said), tuple(digests or ()))
 
 
 def is_made_of(image: Image, base: Image) -> bool:
@@ -187,7 +187,7 @@ def _rows(nodes: Mapping[str, _Node]) -> Tree:
     return rows
 
 
-def _configuration(said: Mapping[str, Any]) -> Configuration:
+def configuration_of(said: Mapping[str, Any]) -> Configuration:
     """What it says, without what stands for nothing: "" is /, and an empty list is none."""
     found = {key: said[key] for key in _KEYS if said.get(key)}
     if labels := found.get("Labels"):

@@ -108,7 +108,8 @@ class Reference:
 def _arguments(case: Case) -> Iterator[str]:
     yield from ("buildx", "build", "--progress=plain", "--provenance=false", "--network=host")
     yield f"--output=type=oci,dest={_PLACE}/image.tar"
-    yield f"--file={_PLACE}/context/{case.file}"
+    if case.named:
+        yield f"--file={_PLACE}/context/{case.file}"
     for name, value in case.args:
         yield f"--build-arg={name}={value}"
     for name in case.more:

@@ -45,6 +45,9 @@ _ONE: Final = ("MAINTAINER", "STOPSIGNAL", "USER", "WORKDIR")
 _SOME: Final = ("ARG", "ENV", "EXPOSE", "HEALTHCHECK", "LABEL", "ONBUILD", "SHELL", "VOLUME")
 _STAGE_NAME: Final = re.compile(r"[a-z][a-z0-9_.-]*")
 _FRONTEND: Final = re.compile(r"(?:\S+/)?dockerfile(?:-upstream)?(?:[:@]\S*)?")
+_CHECKS: Final = re.compile(
+    r"\s*(?:(?:skip|experimental)=.*|error=(?:1|t|true|0|f|false))\s*", re.IGNORECASE
+)
 _CHOICES: Final = MappingProxyType(
     {"network": ("default", "none", "host"), "security": ("sandbox", "insecure")}
 )
@@ -52,11 +55,7 @@ _CHOICES: Final = MappingProxyType(
 
 def check(file: Containerfile) -> None:
     """Raises ContainerfileError for the first thing that BuildKit would refuse or not know."""
-    frontend = file.directive("syntax")
-    if frontend is not None and not _FRONTEND.fullmatch(frontend.split(" ")[0]):
-        line = next(line for name, _, line in file.directives if name == "syntax")
-        message = f"it is written for another language, {frontend}, which only BuildKit can load"
-        raise ContainerfileError(message, file.name, line, hint="use --backend docker with buildx")
+    _check_directives(file)
     staged = False
     for instruction in file.instructions:
         check_instruction(file, instruction)
@@ -67,6 +66,18 @@ def check(file: Containerfile) -> None:
             raise error(file, instruction, message)
     if not staged:
         raise error(file, file.instructions[-1], "there is no FROM in it")
+
+
+def _check_directives(file: Containerfile) -> None:
+    frontend = file.directive("syntax")
+    if frontend is not None and not _FRONTEND.fullmatch(frontend.split(" ")[0]):
+        line = next(line for name, _, line in file.directives if name == "syntax")
+        message = f"it is written for another language, {frontend}, which only BuildKit can load"
+        raise ContainerfileError(message, file.name, line, hint="use --backend docker with buildx")
+    for name, value, line in file.directives:
+        if name == "check" and not all(map(_CHECKS.fullmatch, value.split(";"))):
+            message = f"{value} is not what checks are told: skip=…, error=true, experimental=…"
+            raise ContainerfileError(message, file.name, line)
 
 
 def error(
@@ -96,11 +107,10 @@ def check_instruction(file: Containerfile, instruction: Instruction) -> None:
             if flag.name == "mount":
                 _check_mount(file, instruction, flag)
     _check_arguments(file, instruction)
-    if instruction.inner is not None:
-        if instruction.inner.keyword in {"ONBUILD", "FROM", "MAINTAINER"}:
-            message = f"{instruction.inner.keyword} can't be the trigger of ONBUILD"
-            raise error(file, instruction.inner, message)
-        check_instruction(file, instruction.inner)
+    # What else may be wrong in a trigger docker says to whoever builds on the image.
+    inner = instruction.inner
+    if inner is not None and inner.keyword in {"ONBUILD", "FROM", "MAINTAINER"}:
+        raise error(file, inner, f"{inner.keyword} can't be the trigger of ONBUILD")
 
 
 def _check_flags(file: Containerfile, instruction: Instruction) -> None:
@@ -142,7 +152,7 @@ def _check_arguments(file: Containerfile, instruction: Instruction) -> None:
     keyword = instruction.keyword
     if not instruction.body and keyword in _ONE:
         raise error(file, instruction, f"{keyword} needs an argument")
-    if not instruction.body and keyword in _SOME:
+    if keyword in _SOME and (not instruction.body or instruction.json == ()):
         raise error(file, instruction, f"{keyword} needs at least one argument")
     if keyword in _ARGUMENTS:
         _ARGUMENTS[keyword](file, instruction)
@@ -179,6 +189,10 @@ def _check_health(file: Containerfile, instruction: Instruction) -> None:
     if kind not in {"NONE", "CMD"}:
         message, hint = f"HEALTHCHECK has no {kind}", nearest(kind, ("CMD", "NONE"))
         raise error(file, instruction, message, instruction.body_offset, hint)
+    if kind == "NONE" and len(logical_words(instruction.body)) > 1:
+        raise error(
+            file, instruction, "HEALTHCHECK NONE takes no arguments", instruction.body_offset
+        )
 
 
 def _check_words(file: Containerfile, instruction: Instruction) -> None:

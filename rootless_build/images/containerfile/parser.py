@@ -77,7 +77,7 @@ class _Parser:
             if line.text.strip(SPACE):
                 instructions.append(self._instruction(line))
         if not instructions:
-            raise self._error("there is no instruction in it", Position(1))
+            raise self._error("there is no instruction in it", Position(max(1, self._at)))
         return Containerfile(self._name, tuple(instructions), self._escape, tuple(self._directives))
 
     def _error(self, message: str, position: Position) -> ContainerfileError:

@@ -16,9 +16,12 @@ from rootless_build.images.containerfile import mounts
 from rootless_build.images.containerfile.parser import logical_words
 from rootless_build.images.containerfile.syntax import BLANK, Containerfile, Instruction
 from rootless_build.images.containerfile.words import WordError, expand, raw_words
+from rootless_build.model import platforms
+from rootless_build.model.plan import BuildImage
 
 DEFAULT_SHELL: Final = ("/bin/sh", "-c")
 SCRATCH: Final = "scratch"
+_NUMBER: Final = re.compile(r"\+?[0-9]+")
 _BLANKS: Final = re.compile(f"[{re.escape(BLANK)}]+")
 
 
@@ -76,10 +79,23 @@ class Scope(Struct):
 
 
 class Given(Struct, frozen=True):
-    """What a build is given: `--build-arg`, and the arguments of its platform."""
+    """What a build is given: `--build-arg`, and the arguments of its platform and target."""
 
     arguments: Mapping[str, str]
     platform: Mapping[str, str]
+
+    @classmethod
+    def of(cls, file: Containerfile, step: BuildImage, platform: str | None = None) -> Given:
+        """What the step gives to a build for the platform (None: for this machine)."""
+        names = {"TARGETSTAGE": step.target or _last_name(file)}
+        return cls(dict(step.build_args), platforms.arguments(platform) | names)
+
+
+def _last_name(file: Containerfile) -> str:
+    words = next(
+        (logical_words(each.body) for each in file.instructions[::-1] if each.keyword == "FROM"), ()
+    )
+    return words[2].lower() if len(words) == 3 else "default"
 
 
 def split(file: Containerfile, given: Given) -> tuple[tuple[Instruction, ...], tuple[Stage, ...]]:
@@ -164,11 +180,21 @@ def sources(instruction: Instruction) -> Iterator[str]:
 def earlier(
     name: str, stages: tuple[Stage, ...] | list[Stage], before: int, *, numbers: bool = True
 ) -> int | None:
-    """Which of the first `before` stages a name or, with `numbers`, a number means."""
+    """Which of the first `before` stages a name or a number means.
+
+    Without `numbers` it is a name as FROM has it: in small letters, however the stage is written
+    (docker 29).
+    """
+    wanted = name.lower() if numbers else name
     for index in reversed(range(before)):
-        if (stages[index].name or "").lower() == name.lower():
+        if (stages[index].name or "").lower() == wanted:
             return index
-    return int(name) if numbers and name.isdecimal() and int(name) < before else None
+    return int(name) if numbers and _NUMBER.fullmatch(name) and int(name) < before else None
+
+
+def target_of(target: str, stages: tuple[Stage, ...]) -> int | None:
+    """Which stage `--target` means, which takes no number (docker 29)."""
+    return earlier(target.lower(), stages, len(stages), numbers=False)
 
 
 def needed_stages(
@@ -181,7 +207,7 @@ def needed_stages(
     """
     first = len(stages) - 1
     if target is not None:
-        found = earlier(target, stages, len(stages))
+        found = target_of(target, stages)
         first = first if found is None else found
     pending, seen = [first] if stages else [], set[int]()
     while pending:
@@ -244,7 +270,8 @@ class Scopes:
                 self._argument(instruction, scope)
             case "ENV":
                 before = dict(scope.variables)
-                for name, written in pairs(instruction, self._escape):
+                for written_name, written in pairs(instruction, self._escape):
+                    name = expand(written_name, before, self._escape).text
                     value = expand(written, before, self._escape).text
                     scope.variables[name] = value
                     scope.environment[name] = value

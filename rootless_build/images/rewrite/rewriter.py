@@ -8,6 +8,7 @@ from typing import Final
 from rootless_build.images.containerfile import grammar, mounts
 from rootless_build.images.containerfile.edit import new, render, with_body, with_parts
 from rootless_build.images.containerfile.escapes import with_backslash
+from rootless_build.images.containerfile.names import check_names
 from rootless_build.images.containerfile.parser import logical_words
 from rootless_build.images.containerfile.stages import (
     Scope,
@@ -28,6 +29,7 @@ from rootless_build.images.rewrite.rules import apply_rules
 from rootless_build.images.rewrite.rules.mount_content import context_stage, stage_name
 from rootless_build.images.rewrite.state import Rewrite, RewriteState, Site
 from rootless_build.model import platforms
+from rootless_build.model.references import canonical
 from rootless_build.model.structs import replace
 
 _TRIGGERS: Final = (
@@ -58,6 +60,7 @@ def rewrite(work: RewriteState, target: str | None = None) -> Rewritten | None:
     Raises ContainerfileError for what is wrong in the file, and for what can't be rewritten.
     """
     grammar.check(work.file)
+    check_names(work.file, work.given, target, lambda name: canonical(name) in work.replaced)
     source = "".join(instruction.source for instruction in work.file.instructions)
     named = any(i.keyword == "FROM" and "$" in i.body for i in work.file.instructions)
     if not named and work.file.escape == "\\" and not any(map(source.__contains__, _TRIGGERS)):

@@ -15,7 +15,7 @@ from rootless_build.images.containerfile import file as containerfile
 from rootless_build.images.containerfile import ignore_file
 from rootless_build.images.containerfile.edit import at_lines
 from rootless_build.images.containerfile.parser import parse
-from rootless_build.images.containerfile.stages import DEFAULT_SHELL, Given, Image, earlier, split
+from rootless_build.images.containerfile.stages import DEFAULT_SHELL, Given, Image, split, target_of
 from rootless_build.images.rewrite import features, own_context_files
 from rootless_build.images.rewrite.build_context import BuildContext
 from rootless_build.images.rewrite.features import NO_ANSWERS, Answers, Builder
@@ -24,7 +24,7 @@ from rootless_build.images.rewrite.parts import Rewritten
 from rootless_build.images.rewrite.rewriter import rewrite, unchanged
 from rootless_build.images.rewrite.source_map import OriginalReporter
 from rootless_build.images.rewrite.state import FILES, Rewrite, RewriteState
-from rootless_build.model import platforms, references
+from rootless_build.model import references
 from rootless_build.model.errors import ContainerfileError, ImageBuildError
 from rootless_build.model.events import Level, StepReporter
 from rootless_build.model.plan import BuildImage
@@ -156,11 +156,11 @@ def _begin(
 ) -> RewriteState:
     text = plain.text(file, errors="surrogateescape")
     platform = step.platforms[0] if len(step.platforms) == 1 else None
-    given = Given(dict(step.build_args), platforms.arguments(platform))
+    parsed = at_lines(parse(text, shown), options.lines)
     return RewriteState(
-        at_lines(parse(text, shown), options.lines),
+        parsed,
         builder,
-        given,
+        Given.of(parsed, step, platform),
         BuildContext(step.context, own_context_files.ignore_patterns(step, file, options.own)),
         image,
         contexts=step.build_contexts,
@@ -216,7 +216,7 @@ def _without_later_stages(
     if step.target is None:
         return step
     _, stages = split(state.file, state.given)
-    built = earlier(step.target, stages, len(stages))
+    built = target_of(step.target, stages)
     if built is None or built + 1 == len(stages):
         return step
     after = stages[built + 1].begin

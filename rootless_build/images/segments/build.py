@@ -18,11 +18,11 @@ from rootless_build.images.configuration import Configuration
 from rootless_build.images.containerfile import file as containerfile
 from rootless_build.images.containerfile import grammar
 from rootless_build.images.containerfile.escapes import with_backslash
+from rootless_build.images.containerfile.names import check_names
 from rootless_build.images.containerfile.parser import parse
 from rootless_build.images.containerfile.stages import (
     Given,
     declared_arguments,
-    earlier,
     heading_variables,
     needed_stages,
     split,
@@ -80,12 +80,12 @@ def plan(step: BuildImage, builder: str) -> Plan | None:
     grammar.check(file)
     if file.escape != "\\":
         file = with_backslash(file)
-    given = Given(dict(step.build_args), platforms.arguments(None))
+    given = Given.of(file, step)
+    contexts = {references.canonical(name) for name, _ in step.build_contexts}
+    others = contexts | {references.canonical(name) for name, _ in step.substitutes}
+    check_names(file, given, step.target, lambda name: references.canonical(name) in others)
     heading, stages = split(file, given)
     variables = heading_variables(heading, given, file.escape)
-    if step.target is not None and earlier(step.target, stages, len(stages)) is None:
-        return None  # the engine says it, and what there is
-    contexts = {references.canonical(name) for name, _ in step.build_contexts}
     names = (stage.name.lower() for stage in stages if stage.name)
     replaced = frozenset(name for name in names if references.canonical(name) in contexts)
     needed = tuple(sorted(needed_stages(stages, step.target, replaced)))

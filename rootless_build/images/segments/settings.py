@@ -17,8 +17,17 @@ from rootless_build.images.containerfile.syntax import Instruction
 from rootless_build.images.containerfile.words import expand
 from rootless_build.model.structs import replace
 
-_PORTS: Final = re.compile(r"(\d+)(?:-(\d+))?(?:/(tcp|udp|sctp))?", re.IGNORECASE)
+_PORTS: Final = re.compile(
+    r"(?:(?:[\d.]+|\[[\da-f:.]+\]):(?=.*:))?(?:(?:\d+(?:-\d+)?)?:)?"
+    r"(\d+)(?:-(\d+))?(?:/(tcp|udp|sctp))?",
+    re.IGNORECASE,
+)
+"""A port of a container; an address and a port of the host before it have no meaning."""
 _LAST_PORT: Final = 65535
+_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,18}")
+_OF_REAL_TIME: Final = frozenset(
+    {f"RTMIN+{n}" for n in range(1, 16)} | {f"RTMAX-{n}" for n in range(1, 15)}
+)
 _DURATION: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 _NANOSECONDS: Final = {
     "ns": 1,
@@ -77,7 +86,7 @@ def _entrypoint(instruction: Instruction, scope: Scope, now: Configuration) -> C
 def _argv(instruction: Instruction, scope: Scope) -> tuple[str, ...]:
     if instruction.json is not None:
         return instruction.json
-    return (*scope.shell, instruction.body) if instruction.body else ()
+    return (*scope.shell, instruction.body)
 
 
 def _volumes(instruction: Instruction, scope: Scope, now: Configuration) -> Configuration:
@@ -128,10 +137,10 @@ def _stop_signal(instruction: Instruction, scope: Scope, now: Configuration) -> 
 
 
 def _is_signal(word: str) -> bool:
-    if word.isdecimal():
-        return 0 < int(word) <= signal.SIGRTMAX
-    name = word.upper().removeprefix("SIG").partition("+")[0].partition("-")[0]
-    return f"SIG{name}" in signal.Signals.__members__
+    if _NUMBER.fullmatch(word):
+        return int(word) != 0
+    name = word.upper().removeprefix("SIG")
+    return f"SIG{name}" in signal.Signals.__members__ or name in _OF_REAL_TIME
 
 
 def _health_check(instruction: Instruction, _scope: Scope, now: Configuration) -> Configuration:

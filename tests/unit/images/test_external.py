@@ -21,7 +21,7 @@ def step_of(directory: Path, text: str, name: str = "Dockerfile") -> BuildImage:
     [
         ("FROM debian:bookworm\n", ("debian:bookworm",)),
         ("from debian:bookworm as base\nFROM base\n", ("debian:bookworm",)),
-        ("FROM debian AS base\nFROM Base AS dev\nFROM dev\n", ("debian",)),
+        ("FROM debian AS Base\nFROM base AS dev\nFROM dev\n", ("debian",)),
         ("FROM scratch\nCOPY . /\n", ()),
         ("FROM --platform=linux/amd64 golang:1.20 AS g\n", ("golang:1.20",)),
         ("FROM localhost/debian:bookworm\n", ("localhost/debian:bookworm",)),

@@ -10,6 +10,7 @@ import pytest
 from rootless_build.backend.api import Engine
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.images.rewrite.session import rewrite_build
+from rootless_build.model.errors import ContainerfileError
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage
 from tests.unit.backend.idle_engine import LocalEngine
@@ -35,10 +36,7 @@ def built(directory: Path, target: str | None, builder: str = "podman 4.3.1") ->
         ("one", HEAD),
         ("two", HEAD + SECOND),
         ("TWO", HEAD + SECOND),
-        ("1", HEAD + SECOND),
         (None, None),
-        ("2", None),
-        ("nope", None),
     ],
 )
 def test_it_ends_with_the_stage_that_is_built(
@@ -46,6 +44,12 @@ def test_it_ends_with_the_stage_that_is_built(
 ) -> None:
     assert built(tmp_path, target) == text
     assert built(tmp_path, target, "buildah 1.28.2") == text
+
+
+@pytest.mark.parametrize("target", ["1", "2", "nope"])
+def test_a_target_that_docker_does_not_know_is_refused(tmp_path: Path, target: str) -> None:
+    with pytest.raises(ContainerfileError, match=f"there is no stage {target}"):
+        built(tmp_path, target)
 
 
 def test_docker_gets_the_file_as_it_is(tmp_path: Path) -> None:

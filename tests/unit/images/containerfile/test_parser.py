@@ -286,7 +286,6 @@ def test_what_is_no_containerfile(text: str, place: str, message: str) -> None:
         ("FROM a b", "2:6", "FROM takes an image", ""),
         ("FROM a AS 1b", "2:11", "1b can't be the name of a stage", ""),
         ("ONBUILD FROM a", "2:9", "FROM can't be the trigger", ""),
-        ("ONBUILD COPY --chwon=1 a b", "2:14", "no flag --chwon", "did you mean --chown?"),
     ],
 )
 def test_mistakes_have_a_place_and_a_cure(line: str, place: str, message: str, hint: str) -> None:

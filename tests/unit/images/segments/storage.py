@@ -130,4 +130,15 @@ def build(
 ) -> Image:
     """Build a containerfile; the step is of its context."""
     containerfile(step).write_text(text)
+    return build_there(storage, step, recorder=recorder, options=options)
+
+
+def build_there(
+    storage: Storage,
+    step: BuildImage,
+    *,
+    recorder: Recorder | None = None,
+    options: RewriteOptions = OPTIONS,
+) -> Image:
+    """Build the containerfile that is there."""
     return build_image(step, storage, (recorder or Recorder()).reporter, options)

@@ -36,12 +36,14 @@ def test_a_build_in_segments_is_told_from_another(storage: Storage, tmp_path: Pa
     assert in_segments(storage)
 
 
-def test_a_target_that_is_not_there_is_for_the_engine_to_say(
-    storage: Storage, tmp_path: Path
+@pytest.mark.parametrize(("target", "hint"), [("bild", "build"), ("0", "build"), ("7", "build")])
+def test_a_target_that_is_not_there(
+    storage: Storage, tmp_path: Path, target: str, hint: str
 ) -> None:
-    build(storage, BuildImage(tmp_path, target="nix"), "FROM base AS a\nRUN a\n")
-    assert storage.builds[0].target == "nix"
-    assert not in_segments(storage)
+    with pytest.raises(ContainerfileError, match=f"there is no stage {target}") as refused:
+        build(storage, BuildImage(tmp_path, target=target), "FROM base AS build\nRUN a\n")
+    assert hint in refused.value.hint
+    assert not storage.builds
 
 
 @pytest.mark.parametrize(
