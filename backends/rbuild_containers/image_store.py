@@ -35,6 +35,8 @@ Command = Callable[..., programs.Completed]
 class ContainersStore:
     """See `rootless_build.backend.api.ImageStore`."""
 
+    archives = False
+
     def __init__(self, storage: Storage, command: Command) -> None:
         self._storage = storage
         self._command = command

@@ -69,9 +69,10 @@ class DockerBackend:
     @contextlib.contextmanager
     def open(self, settings: EngineSettings) -> Iterator[Engine]:
         """See `rootless_build.backend.api.Backend.open`."""
-        engine = DockerEngine(Client(settings), settings)
-        engine.connect()
-        yield engine
+        with contextlib.ExitStack() as stack:
+            engine = DockerEngine(Client(settings), settings, stack)
+            engine.connect()
+            yield engine
 
     def commands(self, step: Step, settings: EngineSettings) -> tuple[tuple[str, ...], ...]:
         """See `rootless_build.backend.api.Backend.commands`."""

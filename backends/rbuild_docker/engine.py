@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 import os
 from collections.abc import Collection, Mapping, Sequence
@@ -13,6 +15,7 @@ from rbuild_containers.image_config import image_from_inspect, matched, names_in
 from rbuild_containers.image_removal import remove_one_by_one
 from rbuild_containers.pulling import pull
 from rbuild_docker import image_builds, image_files, stored_images
+from rbuild_docker.build_arguments import Builder
 from rbuild_docker.client import GONE, Client
 from rbuild_docker.container import is_remote, new_container
 from rbuild_docker.ownership import give_back_in_container
@@ -24,6 +27,7 @@ from rootless_build.backend import (
     EngineSettings,
     Image,
     ImageBuildError,
+    ImageStore,
     Json,
     Leftover,
     LeftoverKind,
@@ -34,6 +38,7 @@ from rootless_build.backend import (
     StoredImage,
     StoredImages,
     UserNamespace,
+    private_directories,
     programs,
 )
 from rootless_build.backend.ownership import give_back
@@ -45,7 +50,10 @@ _NAMESPACE: Final = ("rootlesskit",)
 class DockerEngine(EngineDefaults):
     """See `rootless_build.backend.api.Engine`."""
 
-    def __init__(self, client: Client, settings: EngineSettings) -> None:
+    def __init__(
+        self, client: Client, settings: EngineSettings, opened: contextlib.ExitStack
+    ) -> None:
+        self._opened = opened
         self._client = client
         self._settings = settings
         self._last_image: str | None = None
@@ -140,6 +148,16 @@ class DockerEngine(EngineDefaults):
         found = self._client.capture("image", "inspect", "--format", format_, image.id)
         if found.status == 0 and found.text.strip() == "0":
             self._client.capture("image", "rm", "--no-prune", image.id)
+
+    @functools.cached_property
+    def image_store(self) -> ImageStore | None:
+        """See `rootless_build.backend.api.image_store`; BuildKit needs none."""
+        if image_builds.builder_of(self._client) is not Builder.CLASSIC:
+            return None
+        from rbuild_docker.saved_images import saved_images  # noqa: PLC0415 - builds
+
+        place = self._opened.enter_context(private_directories.large_directory())
+        return saved_images(self._client, place, self.find_image)
 
     @property
     def storage(self) -> str:

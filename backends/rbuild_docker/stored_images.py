@@ -25,6 +25,13 @@ def image_ids(client: Client) -> frozenset[str]:
     return frozenset(_plain(word) for word in listed.split())
 
 
+def layer_chains(client: Client) -> Sequence[Sequence[str]]:
+    """The digests of the layers of every image, 64 hex digits each, the lowest first."""
+    found = inspect_all(client, "image", *_ALL)
+    roots = (cast("dict[str, list[str] | None] | None", item.get("RootFS")) for item in found)
+    return [[_plain(layer) for layer in (root or {}).get("Layers") or ()] for root in roots]
+
+
 def stored_images(client: Client) -> StoredImages:
     """All images, and what keeps each."""
     found = {_plain(str(item["Id"])): item for item in inspect_all(client, "image", *_ALL)}

@@ -189,7 +189,8 @@ class ImageContent(Struct, frozen=True):
     `configuration` is the JSON whose sha256 is the image's id, docker's or OCI's. `layers` are the
     directories that its files are in, the top one first: those of its layers, to be laid over each
     other by the store's `mount_program`, or one that has them all; none for an image without files.
-    Subordinate uids own what is in them: see `Engine.user_namespace`.
+    Subordinate uids own what is in them: see `Engine.user_namespace`. Where the store has
+    `archives` they are the tar archives of its layers instead, and the user's own.
     """
 
     configuration: bytes
@@ -200,11 +201,16 @@ class ImageStore(Protocol):
     """Images of an engine, read where they lie and handed to it layer by layer."""
 
     @property
+    def archives(self) -> bool:
+        """Whether layers are archives: of an engine whose storage nobody can read from here."""
+
+    @property
     def mount_program(self) -> str:
         """The fuse-overlayfs that lays layers over each other here; empty for the kernel."""
 
     def content(self, image: Image) -> ImageContent | None:
-        """What an image is made of, by its id; starts no program.
+        """What an image is made of, by its id. It starts no program, but where the store has
+        `archives`: there the engine writes the image to a file, once.
 
         None for one that is not there, and for one whose layers are not all of this storage.
         """

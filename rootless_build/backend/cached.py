@@ -33,6 +33,10 @@ class _ForgettingStore:
         self._changed = changed
 
     @property
+    def archives(self) -> bool:
+        return self._store.archives
+
+    @property
     def mount_program(self) -> str:
         return self._store.mount_program
 

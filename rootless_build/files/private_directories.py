@@ -10,9 +10,11 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from rootless_build.files.tree import remove
+from rootless_build.model.shared_directories import LASTING
 from rootless_build.process import identities
 
 
@@ -26,6 +28,11 @@ def private_directory(
         yield place
     finally:
         discard(place)
+
+
+def large_directory() -> AbstractContextManager[Path]:
+    """One for files as large as images: where engines put what is large, and not into memory."""
+    return private_directory(os.environ.get("TMPDIR") or LASTING)
 
 
 def discard(tree: Path) -> None:

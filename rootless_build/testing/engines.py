@@ -24,6 +24,7 @@ from rootless_build.backend.api import Backend, Engine, EngineSettings, Image
 from rootless_build.host.engine_settings import engine_settings
 from rootless_build.model.errors import RbuildError, UnsupportedError
 from rootless_build.model.structs import replace
+from rootless_build.process import programs
 from rootless_build.testing.base_root import BASE, write_base_root
 from rootless_build.testing.recorder import Recorder
 from rootless_build.testing.rootless_dockerd import DockerdError, rootless_dockerd
@@ -40,10 +41,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="entry point of a backend to test with its real engine (default: all installed)",
     )
     parser.addoption(
-        "--storage-driver",
+        "--variant",
         default="",
-        metavar="DRIVER",
-        help="what podman and buildah keep images with: overlay, vfs or fuse-overlayfs",
+        metavar="NAME",
+        help="how the engine is set up: vfs or fuse-overlayfs (storage of podman and buildah),"
+        " service (podman's), classic (docker's builder)",
     )
     parser.addoption(
         "--partial",
@@ -113,21 +115,21 @@ def backend_name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def storage_driver(request: pytest.FixtureRequest) -> str:
-    """What the engine keeps images with, where the user has set it; empty for its own choice."""
-    given: str = getattr(request, "param", request.config.getoption("--storage-driver"))
+def variant(request: pytest.FixtureRequest) -> str:
+    """How the engine is set up where it is not as it comes: see `--variant`."""
+    given: str = getattr(request, "param", request.config.getoption("--variant"))
     return given
 
 
 @pytest.fixture(scope="session")
-def storage(backend_name: str, storage_driver: str) -> Iterator[Path]:
+def storage(backend_name: str, variant: str) -> Iterator[Path]:
     """A directory for all that the engine under test keeps; gone at the end.
 
     In /var/tmp, which is on a disk: overlay on tmpfs needs a newer kernel than podman does.
     """
     if os.getuid() == 0:
         pytest.fail("rootless engines are not tested as root: use contrib/run-tests", pytrace=False)
-    prefix = f"rbuild-{backend_name}-{storage_driver}"
+    prefix = f"rbuild-{backend_name}-{variant}"
     directory = Path(tempfile.mkdtemp(prefix=prefix, dir="/var/tmp"))
     try:
         yield directory
@@ -151,9 +153,7 @@ def remove_storage(directory: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def user_environment(
-    backend_name: str, storage: Path, storage_driver: str
-) -> Iterator[Mapping[str, str]]:
+def user_environment(backend_name: str, storage: Path, variant: str) -> Iterator[Mapping[str, str]]:
     """The environment of a user who has never run a container, in os.environ too.
 
     For docker there is a rootless dockerd, with DOCKER_HOST naming it.
@@ -172,8 +172,8 @@ def user_environment(
             directory.mkdir()
             patch.setenv(f"XDG_{name}_HOME", str(directory))
         patch.setenv("XDG_RUNTIME_DIR", runtime)
-        if storage_driver:
-            _write_storage_conf(storage, Path(runtime), storage_driver)
+        if variant in {"vfs", "fuse-overlayfs"}:
+            _write_storage_conf(storage, Path(runtime), variant)
         patch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
         if backend_name == "docker":
             try:
@@ -182,6 +182,8 @@ def user_environment(
                 pytest.fail(f"the docker backend can't be tested here: {error}", pytrace=False)
             patch.setenv("DOCKER_HOST", host)
             patch.setenv("DOCKER_CONFIG", str(storage / "config"))
+        if variant == "classic":
+            patch.setenv("DOCKER_BUILDKIT", "0")
         stack.callback(end_pause_process, Path(runtime))
         yield dict(os.environ)
 
@@ -210,13 +212,34 @@ def end_pause_process(runtime: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def settings(user_environment: Mapping[str, str]) -> Iterator[EngineSettings]:
+def settings(user_environment: Mapping[str, str], variant: str) -> Iterator[EngineSettings]:
     """This host's settings, with host networking where a step names no mode.
 
     That saves 0.2 s a container, and a rootless dockerd without a bridge has nothing else.
     """
-    with engine_settings(environment=user_environment) as made:
+    with contextlib.ExitStack() as stack:
+        made = stack.enter_context(engine_settings(environment=user_environment))
+        if variant == "service":
+            stack.enter_context(_podman_service(made))
         yield replace(made, network="host")
+
+
+@contextlib.contextmanager
+def _podman_service(settings: EngineSettings) -> Iterator[None]:
+    """A podman service of the test's own, which CONTAINER_HOST names."""
+    with (
+        tempfile.TemporaryDirectory(prefix="rbuild-service-") as place,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        address = f"unix://{place}/s"
+        argv = ["podman", "system", "service", "--time=0", address]
+        own = dict(settings.environment)
+        with programs.service(argv, Path(place) / "log", environment=own) as service:
+            while not (Path(place) / "s").exists():
+                if service.poll() is not None:
+                    pytest.fail((Path(place) / "log").read_text(), pytrace=False)
+            patch.setenv("CONTAINER_HOST", address)
+            yield
 
 
 @pytest.fixture(scope="session")

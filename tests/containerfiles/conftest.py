@@ -92,8 +92,9 @@ def read(backend_name: str, settings: EngineSettings, storage: Path) -> Read:
     save = {
         "podman": ("podman", "save", "--quiet", "--format=docker-archive", f"--output={file}"),
         "buildah": ("buildah", "push", "--quiet"),
+        "docker": ("docker", "save", f"--output={file}"),
     }[backend_name]
-    place = {"podman": (), "buildah": (f"docker-archive:{file}",)}[backend_name]
+    place = (f"docker-archive:{file}",) if backend_name == "buildah" else ()
 
     def read_out(image: Image) -> images.Image:
         file.unlink(missing_ok=True)

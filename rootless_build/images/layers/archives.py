@@ -35,11 +35,11 @@ _UNKNOWN: Final = {
     tarfile.GNUTYPE_SPARSE: "a file with holes in GNU's old format, which docker does not unpack:"
     " `tar --sparse --format=pax` makes archives that it does"
 }
-_CAPABILITY: Final = f"SCHILY.xattr.{CAPABILITY}"
+CAPABILITY_RECORD: Final = f"SCHILY.xattr.{CAPABILITY}"
 _LARGEST_ID: Final = 2**32 - 2
 _NUMBER: Final = re.compile("-?[0-9]{1,20}")
 _MOST_MAJOR, _MOST_MINOR = 2**12, 2**20
-_KINDS: Final = {
+KINDS: Final = {
     tarfile.REGTYPE: stat.S_IFREG,
     tarfile.AREGTYPE: stat.S_IFREG,
     tarfile.DIRTYPE: stat.S_IFDIR,
@@ -172,7 +172,7 @@ class _Unpacking:
         owner = self._owner or Owner(entry.uid, entry.gid)
         mode, time = target.mode, target.mtime
         if not target.is_link:
-            mode, time = stat.S_IFMT(mode) | entry.mode & 0o7777, _time(entry)
+            mode, time = stat.S_IFMT(mode) | entry.mode & 0o7777, time_of(entry)
         said = (mode, time, owner.uid, owner.gid)
         if said == (target.mode, target.mtime, target.uid, target.gid) and (
             target.touched != self._image.operation
@@ -185,10 +185,10 @@ class _Unpacking:
         return target
 
     def _node(self, entry: tarfile.TarInfo) -> Node:
-        kind = _KINDS.get(entry.type)
+        kind = KINDS.get(entry.type)
         if kind is None:
             raise RefusedError(f"{entry.name} is {_UNKNOWN.get(entry.type, _OTHER)}")
-        node = Node(kind | entry.mode & 0o7777, mtime=_time(entry))
+        node = Node(kind | entry.mode & 0o7777, mtime=time_of(entry))
         self._own(node, entry)
         if kind == stat.S_IFLNK:
             node.link = entry.linkname
@@ -207,7 +207,7 @@ class _Unpacking:
         assert file is not None  # it is a regular one
         check_room(self._spool.directory, entry.size, entry.name, entry.size)
         with file:
-            capability = entry.pax_headers.get(_CAPABILITY, "")
+            capability = entry.pax_headers.get(CAPABILITY_RECORD, "")
             return self._spool.add(file, capability.encode(errors="surrogateescape"))
 
 
@@ -225,7 +225,7 @@ def _check(entry: tarfile.TarInfo, *, owned: bool) -> None:
         raise RefusedError(f"{entry.name} is a device of a number that none can have")
 
 
-def _time(entry: tarfile.TarInfo) -> int:
+def time_of(entry: tarfile.TarInfo) -> int:
     """In nanoseconds; what is before 1970, or no time, is 1970."""
     try:
         time = Decimal(entry.pax_headers.get("mtime", str(entry.mtime))) * SECOND

@@ -11,7 +11,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rootless_build.images.layers.contents import HostFile
 from rootless_build.images.layers.nodes import (
@@ -26,18 +26,22 @@ from rootless_build.images.layers.nodes import (
 from rootless_build.images.layers.problems import RefusedError
 from rootless_build.images.layers.sources import HostTree
 
+if TYPE_CHECKING:
+    from rootless_build.images.layers.saved_layers import SavedTree
+
 _ABSENT: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
 
 
 class ImageTree:
-    """A root file system. `base` is the directory of what it has already, None for nothing.
+    """A root file system. `base` is the directory of what it has already, or a tree of archives;
+    None for nothing.
 
     Paths are relative to the root, and without links on the way.
     """
 
-    def __init__(self, base: Path | None) -> None:
+    def __init__(self, base: Path | SavedTree | None) -> None:
         self._base = base
-        self._files = HostTree(base, FIXED_TIME, owned=True) if base is not None else None
+        self._files = HostTree(base, FIXED_TIME, owned=True) if isinstance(base, Path) else None
         self.root = directory(0o755, 0, 0, FIXED_TIME)
         self.root.lower = None if base is None else ""
         self.operation = 0
@@ -72,6 +76,11 @@ class ImageTree:
         return node
 
     def _from_base(self, path: str) -> Node | None:
+        if self._base is not None and not isinstance(self._base, Path):
+            node = self._base.find(path[1:])
+            if node is not None and node.is_directory:
+                node.lower = path
+            return node
         try:
             status = os.lstat(f"{self._base}{path}")
         except OSError as error:

@@ -7,17 +7,17 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rootless_build.images.layers.contents import HostFile, InMemory, Spool, check_room
 from rootless_build.images.layers.copying import Options, copy, copy_file
 from rootless_build.images.layers.destination import cleaned, resolved
 from rootless_build.images.layers.directories import Directories
 from rootless_build.images.layers.globbing import has_wildcards, matches
+from rootless_build.images.layers.image_layers import ImageLayers
 from rootless_build.images.layers.image_tree import ImageTree
 from rootless_build.images.layers.modes import parsed
 from rootless_build.images.layers.nodes import FIXED_TIME, Node, directory
-from rootless_build.images.layers.overlay import Overlays
 from rootless_build.images.layers.ownership import Owner, looked_up
 from rootless_build.images.layers.problems import ChangedError, NoOverlayError, RefusedError
 from rootless_build.images.layers.request import (
@@ -42,14 +42,17 @@ from rootless_build.images.layers.sources import HostTree, in_seconds
 from rootless_build.images.layers.tar import Writer
 from rootless_build.model.structs import replace
 
+if TYPE_CHECKING:
+    from rootless_build.images.layers.saved_layers import SavedTree
+
 _LONGEST_WORDS: Final = 200
 
 
-def answer(request: LayersRequest, overlays: Overlays) -> Answer:
+def answer(request: LayersRequest, opened: ImageLayers) -> Answer:
     """Make the layers of a request, or say why not."""
     maker: Maker | None = None
     try:
-        maker = Maker(request, overlays)
+        maker = Maker(request, opened)
         return Made(tuple(maker.layer(number) for number in range(len(request.operations))))
     except Exception as error:  # the process answers the next request, whatever there was in this
         return _why_not(error, request.operations, maker.at if maker else 0)
@@ -83,14 +86,14 @@ def _described(operation: Operation) -> str:
 class Maker:
     """The layers of one request, made one after the other. `at` is the operation at work."""
 
-    def __init__(self, request: LayersRequest, overlays: Overlays) -> None:
+    def __init__(self, request: LayersRequest, opened: ImageLayers) -> None:
         self._request = request
-        self._overlays = overlays
-        self._image = ImageTree(self._merged(request.base) if request.base else None)
+        self._opened = opened
+        self._image = ImageTree(opened.base(request.base, request.output))
         given = in_seconds(request.epoch)
         self._time = FIXED_TIME if given is None else given
         self._directories = Directories(self._time)
-        self._trees: dict[tuple[Path, ...], HostTree] = {}
+        self._trees: dict[tuple[Path, ...], HostTree | SavedTree] = {}
         self._spool = Spool(request.output)
         self.at = 0
 
@@ -199,7 +202,7 @@ class Maker:
         destination: str,
         options: Options,
     ) -> None:
-        tree = self._tree(Directory(source.file.parent, ""))
+        tree = self._directories.tree(Directory(source.file.parent, ""))
         status = source.file.lstat()
         node = Node(stat.S_IFREG | 0o600, mtime=in_seconds(source.modified) or 0)
         node.content = HostFile(tree, "", source.file.name, status)
@@ -218,17 +221,14 @@ class Maker:
 
         return unpacked(node.content, image, destination, options, self._spool)
 
-    def _merged(self, layers: tuple[Path, ...]) -> Path:
-        return self._overlays.merged(layers, self._request.output)
-
-    def _tree(self, source: Directory | ImageFiles) -> HostTree:
+    def _tree(self, source: Directory | ImageFiles) -> HostTree | SavedTree:
         if isinstance(source, Directory):
             return self._directories.tree(source)
         # `scratch` has no directory, and nothing to copy.
         if not source.layers:
             raise RefusedError(f"{source.path} is not there")
         if source.layers not in self._trees:
-            tree = HostTree(self._merged(source.layers), self._time, owned=True)
+            tree = self._opened.tree(source.layers, self._request.output, self._time)
             self._trees[source.layers] = tree
         return self._trees[source.layers]
 

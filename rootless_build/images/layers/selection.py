@@ -9,7 +9,7 @@ from rootless_build.images.layers.directories import Directories
 from rootless_build.images.layers.globbing import has_wildcards, matches
 from rootless_build.images.layers.problems import RefusedError
 from rootless_build.images.layers.request import Copying, Directory, Inline
-from rootless_build.images.layers.sources import HostTree
+from rootless_build.images.layers.sources import Tree
 from rootless_build.model.structs import replace
 
 
@@ -23,7 +23,7 @@ class Selection(Struct, frozen=True):
     required: bool = False
 
 
-def selected(tree: HostTree, path: str, *, parents: bool) -> Selection:
+def selected(tree: Tree, path: str, *, parents: bool) -> Selection:
     """What a path of a source means. Raises RefusedError, OSError."""
     if not parents:
         return Selection(path)
@@ -77,7 +77,7 @@ def _pivot(path: str) -> tuple[str, str]:
     return start, cleaned(rest).strip("/")
 
 
-def _requires(tree: HostTree, start: str, include: str) -> bool:
+def _requires(tree: Tree, start: str, include: str) -> bool:
     """Whether that is written without wildcards; it has to be there then, with no link on the way.
 
     Raises RefusedError, OSError.

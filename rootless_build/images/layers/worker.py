@@ -12,8 +12,8 @@ import sys
 from threading import Thread
 from typing import Final
 
+from rootless_build.images.layers.image_layers import ImageLayers
 from rootless_build.images.layers.maker import answer
-from rootless_build.images.layers.overlay import Overlays
 from rootless_build.images.layers.request import answer_line, read_request
 
 _INPUT: Final = 0
@@ -22,9 +22,9 @@ _INPUT: Final = 0
 def main() -> None:
     """Answer requests until there are no more. The last argument is a mount program, or empty."""
     Thread(target=_end_with_input, daemon=True).start()
-    overlays = Overlays(sys.argv[-1])
+    opened = ImageLayers(sys.argv[-1])
     for line in sys.stdin.buffer:
-        sys.stdout.buffer.write(answer_line(answer(read_request(line), overlays)))
+        sys.stdout.buffer.write(answer_line(answer(read_request(line), opened)))
         sys.stdout.buffer.flush()
 
 

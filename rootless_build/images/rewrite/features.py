@@ -89,6 +89,11 @@ class Builder(Struct, frozen=True):
     shown: str
     answers: Answers = NO_ANSWERS
 
+    @property
+    def is_classic(self) -> bool:
+        """Whether it is docker's, before BuildKit: it knows no mounts, so no contexts for them."""
+        return self.kind == "docker-classic"
+
     def has(self, feature: Feature) -> bool:
         """Whether the builder is left to do this."""
         if feature in self.answers:

@@ -6,13 +6,12 @@ it is, and hands over as an image (`images.layers`). Stages that nothing needs a
 
 from __future__ import annotations
 
-import os
 from typing import Final
 
-from rootless_build.backend.api import Engine, Image, image_store
+from rootless_build.backend.api import Engine, Image, ImageStore, UserNamespace, image_store
 from rootless_build.backend.build_files import existing_containerfile
 from rootless_build.files import plain
-from rootless_build.files.private_directories import private_directory
+from rootless_build.files.private_directories import large_directory
 from rootless_build.images import configuration as configurations
 from rootless_build.images.configuration import Configuration
 from rootless_build.images.containerfile import file as containerfile
@@ -49,7 +48,6 @@ from rootless_build.model import platforms, references
 from rootless_build.model.errors import RecipeError, StepFailedError
 from rootless_build.model.events import Level, StepReporter
 from rootless_build.model.plan import BuildImage
-from rootless_build.model.shared_directories import LASTING
 from rootless_build.model.structs import replace
 
 _MOST_LAYERS: Final = 100
@@ -60,7 +58,13 @@ _OWN: Final = ("BUILDKIT_", "SOURCE_DATE_EPOCH")
 
 def takes_layers(engine: Engine) -> bool:
     """Whether images can be built in segments with the engine."""
-    return image_store(engine) is not None and engine.user_namespace is not None
+    store = image_store(engine)
+    return store is not None and _namespace(engine, store) is not None
+
+
+def _namespace(engine: Engine, store: ImageStore) -> UserNamespace | None:
+    """Where layers are read; archives are the user's own."""
+    return UserNamespace(()) if store.archives else engine.user_namespace
 
 
 def plan(step: BuildImage, builder: str) -> Plan | None:
@@ -71,7 +75,7 @@ def plan(step: BuildImage, builder: str) -> Plan | None:
     """
     path = existing_containerfile(step)
     known = features.of(builder)
-    if path is None or known is None or not known.has(Feature.BUILD_CONTEXT):
+    if path is None or known is None or not (known.has(Feature.BUILD_CONTEXT) or known.is_classic):
         return None
     check_inside(path, step)
     shown = containerfile.display(path, step.context)
@@ -128,13 +132,13 @@ def build(
 ) -> Image:
     """Build and tag. Raises ContainerfileError, RecipeError, and an engine's errors."""
     epoch_of(step)  # before anything is done
-    store, namespace = image_store(engine), engine.user_namespace
+    store = image_store(engine)
+    namespace = _namespace(engine, store) if store is not None else None
     if store is None or namespace is None:
         message = "the engine takes no layers"
         raise ValueError(message)
     with (
-        # As large as all layers: where engines put what is large, and not into memory.
-        private_directory(os.environ.get("TMPDIR") or LASTING) as place,
+        large_directory() as place,
         LayerMaker(namespace, store.mount_program) as maker,
     ):
         steps = EngineSteps(step, engine, store, maker, replace(options, shown=plan.shown), place)

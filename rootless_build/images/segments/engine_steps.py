@@ -117,7 +117,9 @@ class EngineSteps:
             self._lock.release()
 
     def _add(self, state: State, configuration: Configuration) -> Image:
-        there = self._store.content(Image(handover.image_id(configuration))) is not None
+        there = not self._store.archives and (
+            self._store.content(Image(handover.image_id(configuration))) is not None
+        )
         directory = self._new_directory("image")
         try:
             handover.write_handover(directory, configuration, () if there else state.files.new)
@@ -194,10 +196,12 @@ class EngineSteps:
         segment = write_segment(image.id, runs, state.scope.shell, mounted)
         file = self._new_directory("segment") / "Dockerfile"
         file.write_bytes(segment.text.encode(errors="surrogateescape"))
-        own = own_ignore_file(containerfile(self._step))
-        if (ignored := ignore_file.text_of(own.parent, own.name)) is not None:
-            own_ignore_file(file).write_bytes(ignored.encode(errors="surrogateescape"))
         step = self._step_of(file, segment.contexts)
+        if self._store.archives and not any(run.flag("mount") for run in runs):
+            # Nothing of the build context is needed, and it would be sent.
+            step = replace(step, context=file.parent, build_contexts=())
+        else:
+            self._copy_ignore_file(file)
         told, options = progress.of_segment(runs), replace(self._options, lines=segment.lines)
         with rewrite_build(step, self._engine, told, options) as (known, reporter):
             made = self._engine.build_image(known, reporter)
@@ -206,6 +210,11 @@ class EngineSteps:
         layers = self.configuration_of(made).layers
         configuration = replace(state.configuration, layers=layers)
         return replace(state, files=self.files_of(made), configuration=configuration)
+
+    def _copy_ignore_file(self, file: Path) -> None:
+        own = own_ignore_file(containerfile(self._step))
+        if (ignored := ignore_file.text_of(own.parent, own.name)) is not None:
+            own_ignore_file(file).write_bytes(ignored.encode(errors="surrogateescape"))
 
     def _step_of(self, file: Path, contexts: Pairs) -> BuildImage:
         step = self._step

@@ -97,6 +97,7 @@ def test_what_was_found_before_a_build_is_not_used_after_it() -> None:
 class Store:
     """Takes every image as that of one name."""
 
+    archives = False
     mount_program = ""
 
     def __init__(self, storage: Storage) -> None:

@@ -12,8 +12,8 @@ from typing import TypedDict, Unpack
 
 from msgspec import Struct
 
+from rootless_build.images.layers.image_layers import ImageLayers
 from rootless_build.images.layers.maker import answer
-from rootless_build.images.layers.overlay import Overlays
 from rootless_build.images.layers.request import (
     Answer,
     Copying,
@@ -59,11 +59,11 @@ def answered(
 ) -> Answer:
     """What the maker says; the tars are in `output`."""
     output.mkdir(exist_ok=True)
-    overlays = Overlays()
+    opened = ImageLayers()
     try:
-        return answer(LayersRequest(base, tuple(operations), output, epoch), overlays)
+        return answer(LayersRequest(base, tuple(operations), output, epoch), opened)
     finally:
-        overlays.close()
+        opened.close()
 
 
 def layers(

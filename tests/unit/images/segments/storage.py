@@ -44,6 +44,8 @@ class Storage(FakeEngine):
     pulled: list[str] = field(default_factory=list)
     broken: Exception | None = None
     fails: str | None = None
+    archives = False
+    mount_program = ""
 
     @property
     def user_namespace(self) -> UserNamespace:

@@ -1,5 +1,5 @@
-"""Images that are kept with other drivers than the kernel's overlay: what an instruction finds in
-the image before it, and files of stages, as docker has them.
+"""Engines that keep images otherwise than with the kernel's overlay, or where nobody can read them:
+what an instruction finds in the image before it, and files of stages, as docker has them.
 """
 
 from __future__ import annotations
@@ -58,37 +58,40 @@ _CASES: Final = (
     "VOLUME: then RUN",
     "ONBUILD: from a stage",
 )
-_DRIVERS: Final = ("vfs", "fuse-overlayfs")
+_IN_CI: Final = ("podman:vfs", "buildah:vfs", "podman:service", "docker:classic")
+"""Each has a part of the cases there."""
+_BY_HAND: Final = ("podman:fuse-overlayfs", "buildah:fuse-overlayfs")
+"""Where udev does not open /dev/fuse to everybody there is no such storage."""
 
 
 def _rows() -> Iterator[ParameterSet]:
-    """Each with one of the engines by turns, and all with both where they are asked for."""
     cases = {case.name: case for case in CASES}
-    for driver in _DRIVERS:
+    for turn, setup in enumerate((*_IN_CI, *_BY_HAND)):
+        engine, _, variant = setup.partition(":")
         for number, name in enumerate(_CASES):
-            for turn, engine in enumerate(("podman", "buildah")):
-                marks = [pytest.mark.xdist_group(f"{engine}:{driver}")]
-                # Where udev does not open /dev/fuse to everybody there is no such storage.
-                if driver != "vfs" or number % 2 != turn:
-                    marks.append(pytest.mark.exhaustive)
-                parameters = (engine, driver, cases[name])
-                yield pytest.param(*parameters, marks=marks, id=f"{engine}-{driver}-{name}")
+            marks = [pytest.mark.xdist_group(setup)]
+            if setup in _BY_HAND or number % 2 != turn % 2:
+                marks.append(pytest.mark.exhaustive)
+            parameters = (engine, variant, cases[name])
+            yield pytest.param(*parameters, marks=marks, id=f"{setup}-{name}")
 
 
 @pytest.mark.parametrize(
-    ("backend_name", "storage_driver", "case"),
+    ("backend_name", "variant", "case"),
     list(_rows()),
-    indirect=["backend_name", "storage_driver"],
+    indirect=["backend_name", "variant"],
     scope="session",
 )
 def test_what_docker_makes(
-    case: Case, storage_driver: str, engine: Engine, request: pytest.FixtureRequest
+    case: Case, variant: str, engine: Engine, request: pytest.FixtureRequest
 ) -> None:
-    if storage_driver != "vfs" and not os.access("/dev/fuse", os.R_OK | os.W_OK):
+    fuse = variant == "fuse-overlayfs"
+    if fuse and not os.access("/dev/fuse", os.R_OK | os.W_OK):
         pytest.skip("/dev/fuse can't be opened by this user")
     store = image_store(engine)
     assert store is not None
-    assert bool(store.mount_program) == (storage_driver != "vfs")
+    assert bool(store.mount_program) == fuse
+    assert store.archives == (variant in {"service", "classic"})
     made: Made = request.getfixturevalue("made")
     found, words = made(case)
     assert not found, f"{found}\n{words}"
