@@ -18,6 +18,7 @@ from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.images.rewrite.state import Rewrite
 from rootless_build.images.segments import build as segments
 from rootless_build.images.segments.progress import without_label
+from rootless_build.model.errors import ContainerfileError
 from rootless_build.model.events import Level, StepReporter
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.structs import replace
@@ -71,8 +72,14 @@ def explain(
 
     Nothing is fetched or written. Raises ContainerfileError for what is wrong in the file.
     """
-    rewrites = session.explain(step, builder, answers)
     in_segments = layers and segments.plan(step, builder) is not None
+    try:
+        rewrites = session.explain(step, builder, answers)
+    except ContainerfileError:
+        # What can't be rewritten for it may be a layer of ours.
+        if not in_segments:
+            raise
+        return Explanation((), in_segments=True)
     if in_segments:
         rewrites = tuple(each for each in rewrites if _is_for_engine(each))
     return Explanation(rewrites, in_segments)

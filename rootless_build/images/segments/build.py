@@ -21,6 +21,7 @@ from rootless_build.images.containerfile.names import check_names
 from rootless_build.images.containerfile.parser import parse
 from rootless_build.images.containerfile.stages import (
     Given,
+    Stage,
     declared_arguments,
     heading_variables,
     needed_stages,
@@ -93,9 +94,15 @@ def plan(step: BuildImage, builder: str) -> Plan | None:
     names = (stage.name.lower() for stage in stages if stage.name)
     replaced = frozenset(name for name in names if references.canonical(name) in contexts)
     needed = tuple(sorted(needed_stages(stages, step.target, replaced)))
-    if why_not(step, [stages[number] for number in needed], variables):
+    wanted = [stages[number] for number in needed]
+    if why_not(step, wanted, variables) or (known.is_classic and any(map(_mounts, wanted))):
         return None
     return Plan(file, shown, stages, needed, variables, given)
+
+
+def _mounts(stage: Stage) -> bool:
+    """Whether a RUN of a stage mounts something, which the classic builder can't."""
+    return any(each.keyword == "RUN" and each.flag("mount") for each in stage.instructions)
 
 
 def can_read_images(plan: Plan, step: BuildImage, engine: Engine, reporter: StepReporter) -> bool:

@@ -45,7 +45,6 @@ class Storage(FakeEngine):
     broken: Exception | None = None
     fails: str | None = None
     archives = False
-    mount_program = ""
 
     @property
     def user_namespace(self) -> UserNamespace:
