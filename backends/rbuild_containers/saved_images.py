@@ -10,6 +10,7 @@ import hashlib
 import json
 import shutil
 import tarfile
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Final, cast
@@ -125,16 +126,15 @@ class SavedImages:
         shutil.move(archive, target)
 
     def _saved(self, identity: str) -> ImageContent | None:
-        file = self._place / "saved"
-        try:
+        # Stages are built side by side: each asks for itself.
+        with tempfile.TemporaryDirectory(dir=self._place) as place:
+            file = Path(place) / "saved"
             done = self._save(identity, file)
             if done.status != 0:
                 message = f"the engine could not write the image {identity[:12]} to a file"
                 raise StepFailedError(message, engine_words=done.words)
             with archives.reading(), tarfile.open(file, "r:") as saved:
                 return self._unpacked(identity, saved)
-        finally:
-            file.unlink(missing_ok=True)
 
     def _unpacked(self, identity: str, saved: tarfile.TarFile) -> ImageContent | None:
         described = cast("list[dict[str, Json]]", json.load(_member(saved, "manifest.json")))[0]
@@ -170,11 +170,12 @@ def _unpack(layer: IO[bytes], target: Path) -> bool:
     if not start.endswith(_TAR) and any(start):
         return False
     target.parent.mkdir(exist_ok=True)
-    new = target.with_name("new")
-    with new.open("wb") as file:
-        file.write(start)
-        shutil.copyfileobj(layer, file, 1024 * 1024)
-    new.rename(target)
+    with tempfile.TemporaryDirectory(dir=target.parent.parent) as place:
+        new = Path(place) / target.name
+        with new.open("wb") as file:
+            file.write(start)
+            shutil.copyfileobj(layer, file, 1024 * 1024)
+        new.rename(target)
     return True
 
 
