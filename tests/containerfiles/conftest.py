@@ -63,6 +63,7 @@ def build(engine: Engine, base_image: Image, building: RewriteOptions, place: Pa
         args: tuple[tuple[str, str], ...] = (),
         containerfile: Path | None = None,
         build_contexts: tuple[tuple[str, str], ...] = (),
+        network: str = "host",
     ) -> Recorder:
         recorder = recorder or Recorder()
         shutil.rmtree(place / "out", ignore_errors=True)
@@ -73,7 +74,7 @@ def build(engine: Engine, base_image: Image, building: RewriteOptions, place: Pa
             containerfile,
             target="out",
             build_args=args,
-            network="host",
+            network=network,
             build_contexts=build_contexts,
         )
         image = build_image(step, engine, recorder.reporter, building)

@@ -1,0 +1,135 @@
+"""What an engine answers is what it does, and asking leaves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from rootless_build.backend.api import Engine, Leftover
+from rootless_build.images.asking.answers import answers_for
+from rootless_build.images.asking.memory import Memory
+from rootless_build.images.asking.questions import QUESTIONS
+from rootless_build.images.rewrite.features import ASKED, Answer, Answers, Feature
+from rootless_build.images.rewrite.options import RewriteOptions
+from rootless_build.model.errors import ContainerfileError, ImageBuildError
+from rootless_build.model.plan import BuildImage
+from rootless_build.model.structs import replace
+from rootless_build.testing.base_root import BASE
+from rootless_build.testing.recorder import Recorder
+from tests.containerfiles.conftest import ENGINES, Build
+from tests.containerfiles.trees import tree
+
+pytestmark = ENGINES
+OUT = "FROM scratch AS out\nCOPY --from=made /o/ /\n"
+ALL = (
+    f"FROM {BASE} AS made\n"
+    "RUN --mount=target=/c,rw true\nRUN --network=none true\nRUN --network=host true\n"
+)
+LEFT = {feature: Answer(exact=True, day="2026-11-30") for feature in ASKED}
+"""Whatever it does."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What an engine answered, and what was left of it."""
+
+    answers: Answers
+    images: frozenset[str]
+    leftovers: Sequence[Leftover]
+
+    def exact(self, feature: Feature) -> bool:
+        return self.answers[feature].exact
+
+
+@pytest.fixture(scope="session")
+def asked(engine: Engine, storage: Path) -> Asked:
+    """The engine, asked for everything."""
+    context = storage / "asked"
+    context.mkdir()
+    (context / "Dockerfile").write_text(ALL)
+    memory, step = Memory(context / "engines", "this"), BuildImage(context)
+    before = engine.image_ids()
+    answers = answers_for(step, engine, Recorder().reporter, memory)
+    assert memory.answers() == answers
+    return Asked(answers, engine.image_ids() - before, engine.leftovers())
+
+
+def does_network(build: Build, left: RewriteOptions, place: Path, mode: str) -> bool:
+    own = str(Path("/proc/self/ns/net").readlink())
+    run = f"RUN --network={mode} mkdir /o; readlink /proc/self/ns/net > /o/f"
+    text = f"FROM {BASE} AS made\n{run}\n{OUT}"
+    try:
+        # What the whole build has is left out.
+        build(text, building=left, network="none" if mode == "host" else "host")
+    except ImageBuildError:
+        return False
+    found = tree(place / "out")["f"].strip()
+    return found == own if mode == "host" else found != own
+
+
+def has_no_network(build: Build, left: RewriteOptions, place: Path) -> bool:
+    return does_network(build, left, place, "none")
+
+
+def has_own_network(build: Build, left: RewriteOptions, place: Path) -> bool:
+    return does_network(build, left, place, "host")
+
+
+def forgets_writes(build: Build, left: RewriteOptions, place: Path) -> bool:
+    context, more = place / "context", place / "more"
+    more.mkdir(exist_ok=True)
+    for directory in (context, more):
+        (directory / "f").write_text("1")
+    mounts = "--mount=target=/c,rw --mount=from=more,target=/m,rw"
+    text = (
+        f"FROM {BASE} AS made\n"
+        f"RUN {mounts} echo 2 > /c/f; touch /c/x /m/x; rm /m/f\n"
+        f"RUN {mounts} mkdir /o; cat /c/f /m/f > /o/f; ls /c/x /m/x > /o/new || true\n"
+        f"RUN echo /c/* /m/* > /o/left\n{OUT}"
+    )
+    try:
+        build(text, building=left, build_contexts=(("more", str(more)),))
+    except ImageBuildError:
+        return False
+    kept = (context / "f").read_text() == "1" and not (context / "x").exists()
+    named = tree(more) == {"f": "1"}
+    return kept and named and tree(place / "out") == {"f": "11", "new": "", "left": "/c/* /m/*\n"}
+
+
+DOES = {
+    Feature.MOUNT_DISCARDS_WRITES: forgets_writes,
+    Feature.NETWORK_NONE: has_no_network,
+    Feature.NETWORK_HOST: has_own_network,
+}
+
+
+@pytest.mark.parametrize("feature", ASKED, ids=lambda feature: feature.name.lower())
+def test_an_engine_does_what_it_answers(
+    build: Build, building: RewriteOptions, place: Path, asked: Asked, feature: Feature
+) -> None:
+    assert set(asked.answers) == set(QUESTIONS) == set(ASKED)
+    does = DOES[feature](build, replace(building, answers=LEFT), place)
+    assert does == asked.exact(feature)
+
+
+def test_asking_leaves_no_image_and_no_container(asked: Asked) -> None:
+    assert asked.images == frozenset()
+    assert asked.leftovers == ()
+
+
+def test_writes_are_forgotten_whoever_does_it(
+    build: Build, building: RewriteOptions, place: Path, asked: Asked
+) -> None:
+    assert forgets_writes(build, replace(building, answers=asked.answers), place)
+
+
+def test_a_network_that_an_engine_does_not_give_is_refused(
+    build: Build, building: RewriteOptions, place: Path, asked: Asked
+) -> None:
+    if asked.exact(Feature.NETWORK_NONE):
+        pytest.skip("it gives it: another test")
+    with pytest.raises(ContainerfileError, match="not --network=none"):
+        does_network(build, replace(building, answers=asked.answers), place, "none")
