@@ -11,6 +11,7 @@ from rbuild_buildah import flags
 from rbuild_buildah.command import PROGRAM, with_isolation
 from rbuild_buildah.engine import BuildahEngine, build_command
 from rbuild_buildah.store import Store
+from rbuild_containers.build import build_commands
 from rootless_build.backend import (
     BackendUnavailableError,
     BindMount,
@@ -70,7 +71,9 @@ class BuildahBackend:
         settings = with_isolation(settings)
         match step:
             case BuildImage():
-                return ((PROGRAM, *build_command(step, settings)),)
+                return build_commands(
+                    step, PROGRAM, lambda one: (PROGRAM, *build_command(one, settings))
+                )
             case RunContainer():
                 return _run_commands(step, settings)
             case RemoveVolume():

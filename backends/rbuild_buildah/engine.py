@@ -16,7 +16,7 @@ from rbuild_buildah import rootfs
 from rbuild_buildah.command import CHROOT, Buildah, isolation_arguments, own_words
 from rbuild_buildah.container import WorkingContainer, remove, working_container
 from rbuild_buildah.store import Store
-from rbuild_containers import image_files, mapped_images, stored_images
+from rbuild_containers import image_files, manifest_lists, mapped_images, stored_images
 from rbuild_containers.build import build_arguments
 from rbuild_containers.build_log import BuildLog
 from rbuild_containers.id_maps import id_maps
@@ -39,6 +39,7 @@ from rootless_build.backend import (
     Json,
     Leftover,
     LeftoverKind,
+    ManifestLists,
     Pairs,
     RbuildError,
     RunContainer,
@@ -184,6 +185,11 @@ class BuildahEngine(EngineDefaults):
         return containers_store(self._storage, self._buildah.capture)
 
     @property
+    def manifest_lists(self) -> ManifestLists:
+        """See `rootless_build.backend.api.manifest_lists`."""
+        return manifest_lists.StoredLists(self._storage, self._buildah.capture)
+
+    @property
     def storage(self) -> str:
         """See `rootless_build.backend.api.Engine.storage`."""
         return stored_images.name_of(self._storage)
@@ -210,7 +216,7 @@ class BuildahEngine(EngineDefaults):
             return remove_together(images, stored, self._rmi, self.image_ids, self._remove_image)
 
     def _rmi(self, names: Sequence[str]) -> programs.Completed:
-        return self._buildah.capture("rmi", *names)
+        return manifest_lists.remove(self._storage, names, ("rmi",), self._buildah.capture)
 
     def _remove_image(self, name: str) -> str:
         """buildah's words where something stays."""

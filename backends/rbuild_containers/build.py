@@ -5,7 +5,7 @@ Facts: podman 4.3.1 and buildah 1.28.2, each tried; podman-build(1), buildah-bui
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from rootless_build.backend import (
     EngineSettings,
     UnsupportedError,
     build_files,
+    platform_builds,
     platforms,
 )
 
@@ -32,6 +33,26 @@ def build_arguments(step: BuildImage, settings: EngineSettings) -> tuple[str, ..
     Raises UnsupportedError for what neither engine can do.
     """
     return (*_options(step, settings), str(step.context))
+
+
+def build_commands(
+    step: BuildImage, program: str, command: Callable[[BuildImage], tuple[str, ...]]
+) -> tuple[tuple[str, ...], ...]:
+    """The command lines of a build; `command` gives that of one for one platform, with the
+    program's name.
+    """
+    builds = platform_builds.builds_of(step)
+    made = tuple(map(command, builds))
+    if len(builds) == 1 or not step.tags:
+        return made
+    name, *others = step.tags
+    images = (one.tags[0] for one in builds)
+    return (
+        *made,
+        (program, "manifest", "create", name),
+        *((program, "manifest", "add", name, f"containers-storage:{one}") for one in images),
+        *((program, "tag", name, other) for other in others),
+    )
 
 
 def _options(step: BuildImage, settings: EngineSettings) -> Iterator[str]:

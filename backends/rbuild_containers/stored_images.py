@@ -78,11 +78,15 @@ def stored_images(storage: Storage) -> StoredImages:
         while parent in known:
             yield parent
             parent = known[parent].parent
+        for instance in listed.get(identity, ()):
+            yield instance
+            yield from ancestors(instance)
         for other in vague:
             if other != identity and top[other] in chains[identity] and identity not in vague:
                 yield other
 
-    needed = _listed(storage, rows)
+    listed = _listed(storage, rows)
+    needed: dict[str, str] = {}
     mounted = storage.mounted_layers()
     for row in rows:
         if mounted & {top[row["id"]], *(row.get("mapped-layers") or ())}:
@@ -108,9 +112,9 @@ def stored_images(storage: Storage) -> StoredImages:
     return StoredImages(images, frozenset(held))
 
 
-def _listed(storage: Storage, rows: Collection[Mapping[str, Any]]) -> dict[str, str]:
-    """What manifest lists refer to, by the ids of images: without one of its images podman 4.3.1
-    neither pushes a list, nor lists images.
+def _listed(storage: Storage, rows: Collection[Mapping[str, Any]]) -> dict[str, frozenset[str]]:
+    """The images that manifest lists refer to, by the ids of these: without one of its images
+    podman 4.3.1 neither pushes a list, nor lists images.
     """
     by_digest: dict[str, set[str]] = {}
     for row in rows:
@@ -118,15 +122,14 @@ def _listed(storage: Storage, rows: Collection[Mapping[str, Any]]) -> dict[str, 
         own = {digest for name, digest in digests.items() if name.startswith("manifest")}
         for digest in own | {row.get("digest") or ""}:
             by_digest.setdefault(digest, set()).add(row["id"])
-    needed: dict[str, str] = {}
+    found: dict[str, frozenset[str]] = {}
     for row in rows:
         if row.get("layer"):
             continue
-        name = (row.get("names") or [row["id"][:12]])[0]
-        for digest in _instances(storage, row["id"]):
-            for image in by_digest.get(digest, set()) - {row["id"]}:
-                needed[image] = f"the manifest list {name} refers to it"
-    return needed
+        digests = _instances(storage, row["id"])
+        images = {image for digest in digests for image in by_digest.get(digest, ())}
+        found[row["id"]] = frozenset(images - {row["id"]})
+    return found
 
 
 def _instances(storage: Storage, image: str) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rbuild_containers.build import build_arguments
+from rbuild_containers.build import build_arguments, build_commands
 from rbuild_podman.run_arguments import run_arguments
 from rootless_build.backend import (
     BuildImage,
@@ -21,7 +21,11 @@ def commands(step: Step, settings: EngineSettings) -> tuple[tuple[str, ...], ...
     """See `rootless_build.backend.api.Backend.commands`."""
     match step:
         case BuildImage():
-            return (("podman", "build", "--layers", *build_arguments(step, settings)),)
+            return build_commands(
+                step,
+                "podman",
+                lambda one: ("podman", "build", "--layers", *build_arguments(one, settings)),
+            )
         case RunContainer():
             return (("podman", "run", *run_arguments(step, settings)),)
         case RemoveVolume():

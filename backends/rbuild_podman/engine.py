@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, assert_never, cast
 from urllib.parse import quote
 
-from rbuild_containers import image_files, mapped_images, stored_images
+from rbuild_containers import image_files, manifest_lists, mapped_images, stored_images
 from rbuild_containers.id_maps import id_maps
 from rbuild_containers.image_config import image_from_inspect, matched, names_with_local
 from rbuild_containers.image_removal import remove_together
@@ -39,6 +39,7 @@ from rootless_build.backend import (
     Json,
     Leftover,
     LeftoverKind,
+    ManifestLists,
     Pairs,
     RbuildError,
     RunContainer,
@@ -218,6 +219,13 @@ class PodmanEngine:
 
         return containers_store(self._storage, self._run) if self._names_none else None
 
+    @property
+    def manifest_lists(self) -> ManifestLists | None:
+        """See `rootless_build.backend.api.manifest_lists`; a service tells of no images."""
+        if self._connection.endpoint is not None:
+            return None
+        return manifest_lists.StoredLists(self._storage, self._capture)
+
     def _run(self, *arguments: str, environment: programs.Environment) -> programs.Completed:
         return programs.capture(
             self._connection.command(*arguments),
@@ -266,7 +274,10 @@ class PodmanEngine:
 
     def _image_rm(self, names: Sequence[str]) -> programs.Completed:
         # Without --no-prune those that they were made from would go too, whoever's they are.
-        return self._capture("image", "rm", "--no-prune", "--", *names)
+        rm = ("image", "rm", "--no-prune", "--")
+        if self._connection.endpoint is not None:
+            return self._capture(*rm, *names)
+        return manifest_lists.remove(self._storage, names, rm, self._capture)
 
     def _remove_image(self, name: str) -> str:
         """podman's words where something stays."""

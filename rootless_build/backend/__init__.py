@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rootless_build.files import archives as archives
     from rootless_build.files import private_directories as private_directories
     from rootless_build.files import replacing as replacing
+    from rootless_build.model import platform_builds as platform_builds
     from rootless_build.model import platforms as platforms
     from rootless_build.model import references as references
     from rootless_build.model import text as text
@@ -34,6 +35,7 @@ _HELPERS: Final = MappingProxyType(
     {
         "archives": "rootless_build.files.archives",
         "identities": "rootless_build.process.identities",
+        "platform_builds": "rootless_build.model.platform_builds",
         "platforms": "rootless_build.model.platforms",
         "private_directories": "rootless_build.files.private_directories",
         "proc": "rootless_build.process.proc",

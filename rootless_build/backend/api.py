@@ -41,12 +41,14 @@ __all__ = [
     "ImageStore",
     "Leftover",
     "LeftoverKind",
+    "ManifestLists",
     "Probe",
     "Stdio",
     "StoredImage",
     "StoredImages",
     "UserNamespace",
     "image_store",
+    "manifest_lists",
     "removed_at_end",
 ]
 
@@ -224,6 +226,23 @@ class ImageStore(Protocol):
         """Take the image that `rootless_build.images.layers.handover` wrote into a directory.
 
         It gets no name. The engine may use the directory for files of its own. Raises
+        ImageBuildError with the engine's words.
+        """
+
+
+class ManifestLists(Protocol):
+    """Images of several platforms in an engine's storage: each is a list of images."""
+
+    def find(self, name: str) -> str | None:
+        """The id of the list of that name; None where there is none, or an image."""
+
+    def images(self, identity: str) -> frozenset[str]:
+        """The ids of the images that the list of that id is of."""
+
+    def make(self, images: Sequence[Image], names: Sequence[str]) -> str:
+        """Put these images together, under these names, and give the id of the list.
+
+        A name is taken from what had it before; a list that has none then is removed. Raises
         ImageBuildError with the engine's words.
         """
 
@@ -470,6 +489,15 @@ def image_store(engine: Engine) -> ImageStore | None:
     those of a storage driver that lays them out in a way of its own.
     """
     found: ImageStore | None = getattr(engine, "image_store", None)
+    return found
+
+
+def manifest_lists(engine: Engine) -> ManifestLists | None:
+    """Where an engine has its property `manifest_lists`, which it need not have.
+
+    None where the engine itself builds an image for several platforms, or can't have one.
+    """
+    found: ManifestLists | None = getattr(engine, "manifest_lists", None)
     return found
 
 

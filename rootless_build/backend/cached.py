@@ -15,10 +15,12 @@ from rootless_build.backend.api import (
     ImageStore,
     Leftover,
     LeftoverKind,
+    ManifestLists,
     StoredImage,
     StoredImages,
     UserNamespace,
     image_store,
+    manifest_lists,
 )
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage, Pairs, RunContainer
@@ -49,6 +51,26 @@ class _ForgettingStore:
     def add(self, layout: Path) -> Image:
         with self._changed():
             return self._store.add(layout)
+
+
+class _ForgettingLists:
+    """See `rootless_build.backend.api.ManifestLists`."""
+
+    def __init__(
+        self, lists: ManifestLists, changed: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        self._lists = lists
+        self._changed = changed
+
+    def find(self, name: str) -> str | None:
+        return self._lists.find(name)
+
+    def images(self, identity: str) -> frozenset[str]:
+        return self._lists.images(identity)
+
+    def make(self, images: Sequence[Image], names: Sequence[str]) -> str:
+        with self._changed():
+            return self._lists.make(images, names)
 
 
 class RememberingEngine:
@@ -87,6 +109,11 @@ class RememberingEngine:
     def image_store(self) -> ImageStore | None:
         store = image_store(self._engine)
         return _ForgettingStore(store, self._forgetting) if store is not None else None
+
+    @property
+    def manifest_lists(self) -> ManifestLists | None:
+        lists = manifest_lists(self._engine)
+        return _ForgettingLists(lists, self._forgetting) if lists is not None else None
 
     def find_image(self, reference: str) -> Image | None:
         return self.find_images((reference,))[0]

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from rootless_build.backend.api import Engine, Image
+from rootless_build.backend.api import Engine, Image, manifest_lists
 from rootless_build.freshness.plan_freshness import PlanFreshness
-from rootless_build.freshness.verdict import Dirty, Verdict
+from rootless_build.freshness.verdict import Dirty, Fresh, Verdict
 from rootless_build.images.bases import substitutes
+from rootless_build.images.platform_lists import is_of
 from rootless_build.model.plan import (
     BuildImage,
     Plan,
@@ -19,6 +20,7 @@ from rootless_build.model.plan import (
     TagImage,
     Unexpanded,
 )
+from rootless_build.model.platform_builds import builds_of, usual
 
 
 class Forecast(Struct, frozen=True):
@@ -58,7 +60,7 @@ def forecast(plan: Plan, engine: Engine, freshness: PlanFreshness) -> Iterator[F
 
     for step in plan.steps:
         if isinstance(step, BuildImage):
-            verdict = freshness.images.judge(step, engine)
+            verdict = _of_build(step, engine, freshness)
             if isinstance(verdict, Dirty):
                 anew |= {*step.tags}
             elif verdict.image is not None:
@@ -81,6 +83,23 @@ def forecast(plan: Plan, engine: Engine, freshness: PlanFreshness) -> Iterator[F
             yield _of_pull(step, engine)
         else:
             yield _EVERY_TIME
+
+
+def _of_build(step: BuildImage, engine: Engine, freshness: PlanFreshness) -> Verdict:
+    """The verdict on a build, for several platforms that of the first which has to be done."""
+    lists = manifest_lists(engine) if len(step.platforms) > 1 else None
+    if lists is None:
+        return freshness.images.judge(step, engine)
+    found: dict[str, Image] = {}
+    for one in builds_of(step):
+        verdict = freshness.images.judge(one, engine)
+        if isinstance(verdict, Dirty):
+            return Dirty(f"for {one.platforms[0]}: {verdict.reason}")
+        if verdict.image is not None:
+            found[one.platforms[0]] = verdict.image
+    if not is_of(step.tags, frozenset(image.id for image in found.values()), lists):
+        return Dirty(f"{', '.join(step.tags)} is another image")
+    return Fresh(0.0, usual(found))
 
 
 def _of_verdict(verdict: Verdict) -> Forecast:

@@ -10,7 +10,9 @@ from contextlib import AbstractContextManager, nullcontext
 from msgspec import Struct
 
 from rootless_build.backend.api import Engine, Image
+from rootless_build.images import foreign_stages
 from rootless_build.images.asking.answers import answers_for
+from rootless_build.images.containerfile.stages import SCRATCH
 from rootless_build.images.layers.client import LayersUnreadableError
 from rootless_build.images.rewrite import session
 from rootless_build.images.rewrite.features import NO_ANSWERS, Answers
@@ -18,7 +20,7 @@ from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.images.rewrite.state import Rewrite
 from rootless_build.images.segments import build as segments
 from rootless_build.images.segments.progress import without_label
-from rootless_build.model.errors import ContainerfileError
+from rootless_build.model.errors import ContainerfileError, ImageBuildError
 from rootless_build.model.events import Level, StepReporter
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.structs import replace
@@ -61,7 +63,27 @@ def build_image(
         session.rewrite_build(step, engine, reporter, options) as (known, inner),
         watch(inner) as watched,
     ):
-        return engine.build_image(known, watched)
+        return _of_its_platform(known, engine, watched)
+
+
+def _of_its_platform(step: BuildImage, engine: Engine, reporter: StepReporter) -> Image:
+    """The image that the engine makes, of the platform that was asked for.
+
+    The steps of a stage without a base are taken from the engine's cache whichever platform they
+    were done for (podman 4.3.1, buildah 1.28.2). Raises ImageBuildError, ImageNotFoundError.
+    """
+    if len(step.platforms) != 1 or not foreign_stages.is_foreign(step):
+        return engine.build_image(step, reporter)
+    stages = foreign_stages.needed(step)
+    foreign_stages.check_stand_ins(step, stages, engine)
+    if any(stage.base == SCRATCH for stage in stages):
+        step = replace(step, no_cache=True)
+    image = engine.build_image(step, reporter)
+    wanted = stages[-1].platform if stages else None
+    if wanted is not None and not foreign_stages.is_of(image, wanted):
+        message = f"the engine made an image for {image.platform}, and {wanted} was asked for"
+        raise ImageBuildError(message, hint="is there a base image of that platform?")
+    return image
 
 
 def explain(

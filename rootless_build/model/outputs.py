@@ -18,6 +18,12 @@ def files(step: BuildImage) -> tuple[BuildOutput, ...]:
     return tuple(output for output in step.outputs if output.type in _FILES)
 
 
+def by_kind(step: BuildImage) -> tuple[tuple[BuildOutput, ...], tuple[BuildOutput, ...]]:
+    """The outputs that keep an image, and those that are files."""
+    images = tuple(output for output in step.outputs if output.type not in _NO_IMAGE)
+    return images, files(step)
+
+
 def destination(output: BuildOutput) -> Path:
     """Where an output that is files goes."""
     return Path(dict(output.attributes)["dest"])

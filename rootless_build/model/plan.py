@@ -212,6 +212,8 @@ class BuildImage(_Step, frozen=True, tag="build-image"):
     no_cache: bool = False
     outputs: tuple[BuildOutput, ...] = ()
     build_contexts: Pairs = ()
+    platform_contexts: tuple[tuple[str, Pairs], ...] = ()
+    """More build contexts of one of several platforms, by that."""
     substitutes: Pairs = ()
     secrets: tuple[str, ...] = ()
     ssh: tuple[str, ...] = ()

@@ -336,7 +336,8 @@ _HARMLESS_IN_BUILD: Final = frozenset(
         *("tags", "target", "build_args", "labels", "platforms", "pull", "no_cache"),
         *("substitutes", "add_hosts", "squash", "origin"),
         # Judged as files.
-        *("context", "build_contexts", "cache_from", "secrets", "ssh", "outputs", "image_id_file"),
+        *("context", "build_contexts", "platform_contexts", "cache_from", "secrets", "ssh"),
+        *("outputs", "image_id_file"),
     }
 )
 

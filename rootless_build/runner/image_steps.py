@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, assert_never
 
-from rootless_build.backend.api import Image, ImageLabel
+from rootless_build.backend.api import Image, ImageLabel, manifest_lists
 from rootless_build.freshness.verdict import Dirty
 from rootless_build.images.bases import substitutes as bases
 from rootless_build.images.own_files import OwnFiles
 from rootless_build.model import outputs
-from rootless_build.model.errors import ImageNotFoundError
+from rootless_build.model.errors import ImageNotFoundError, UnsupportedError
 from rootless_build.model.events import Level, StepReporter, Stopwatch
 from rootless_build.model.plan import BuildImage, PullImage, PullPolicy, TagImage
 from rootless_build.model.structs import replace
@@ -58,10 +58,31 @@ class ImageSteps:
     def _build(self, step: BuildImage, reporter: StepReporter) -> Outcome:
         project = self._context.plan.now.project
         image_ids.clear(step, project)
-        outcome = self._find_fresh(step, reporter) or self._build_anew(step, reporter)
+        outcome = (
+            self._build_platforms(step, reporter)
+            or self._find_fresh(step, reporter)
+            or self._build_anew(step, reporter)
+        )
         if outputs.keeps_image(step) and step.tags:
             image_ids.write(step, self._context.images.get(step.tags[0]), project)
         return outcome
+
+    def _build_platforms(self, step: BuildImage, reporter: StepReporter) -> Outcome | None:
+        """What a build for several platforms comes to; None for one that an engine does at once."""
+        if len(step.platforms) < 2:
+            return None
+        lists = manifest_lists(self._context.engine)
+        if lists is None:
+            if step.platform_contexts:
+                message = "this engine has the same build contexts for all platforms of an image"
+                raise UnsupportedError(message, hint="use --backend podman or --backend buildah")
+            return None
+        # Few builds are for several.
+        from rootless_build.runner.platform_images import PlatformImages  # noqa: PLC0415
+
+        return PlatformImages(self._context, self._superseded, self._build).do(
+            step, lists, reporter
+        )
 
     def _find_fresh(self, step: BuildImage, reporter: StepReporter) -> Outcome | None:
         """What a build comes to that need not be done; None for one that has to be."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from rootless_build.model.errors import UnsupportedError
-from rootless_build.model.plan import RunContainer
+from rootless_build.model.plan import BuildImage, RunContainer
+from rootless_build.runner import foreign_platforms
 from rootless_build.runner.context import Context
 from rootless_build.runner.publishing import Publisher
 from rootless_build.runner.titles import title
@@ -24,7 +25,7 @@ class Preparation:
         if self._is_made:
             return
         self._is_made = True
-        self._check_containers()
+        self._check_steps()
         plan = self._context.plan
         if any(isinstance(step, RunContainer) for step in plan.now.steps[plan.number - 1 :]):
             self._context.engine.warm_up()
@@ -34,17 +35,20 @@ class Preparation:
     def check_again(self) -> None:
         """Check what is known now of later steps, if anything was done."""
         if self._is_made:
-            self._check_containers()
+            self._check_steps()
             self._publisher.check()
 
-    def _check_containers(self) -> None:
+    def _check_steps(self) -> None:
         for number, step in enumerate(self._context.plan.now.steps, 1):
-            if isinstance(step, RunContainer):
+            if isinstance(step, RunContainer | BuildImage):
                 self._check(step, number)
 
-    def _check(self, step: RunContainer, number: int) -> None:
+    def _check(self, step: RunContainer | BuildImage, number: int) -> None:
         try:
-            self._context.options.containers.check(step)
+            if isinstance(step, RunContainer):
+                self._context.options.containers.check(step)
+            elif not self._context.engine.remote:
+                foreign_platforms.check(step)
         except UnsupportedError as error:
             place = f"step {number} of {len(self._context.plan.now.steps)}: {title(step)}"
             error.step = number

@@ -298,7 +298,7 @@ def test_an_image_in_a_manifest_list_stays(project: Rbuild) -> None:
         built(project)
         assert first in ids(project)
         said = kept(cleaned(project, "--images"))
-        assert f"the manifest list {listed} refers to it" in said.values()
+        assert f"the image {listed} is made of it" in said.values()
         assert first in ids(project)
     finally:
         # `podman rmi` (4.3.1) removes what is in the list, not the list.

@@ -19,6 +19,7 @@ from rootless_build.images.containerfile import grammar
 from rootless_build.images.containerfile.escapes import with_backslash
 from rootless_build.images.containerfile.names import check_names
 from rootless_build.images.containerfile.parser import parse
+from rootless_build.images.containerfile.stage_platforms import platforms_of
 from rootless_build.images.containerfile.stages import (
     Given,
     Stage,
@@ -85,6 +86,7 @@ def plan(step: BuildImage, builder: str) -> Plan | None:
     grammar.check(file)
     if file.escape != "\\":
         file = with_backslash(file)
+    target = step.platforms[0] if len(step.platforms) == 1 else None
     given = Given.of(file, step)
     contexts = {references.canonical(name) for name, _ in step.build_contexts}
     others = contexts | {references.canonical(name) for name, _ in step.substitutes}
@@ -94,10 +96,12 @@ def plan(step: BuildImage, builder: str) -> Plan | None:
     names = (stage.name.lower() for stage in stages if stage.name)
     replaced = frozenset(name for name in names if references.canonical(name) in contexts)
     needed = tuple(sorted(needed_stages(stages, step.target, replaced)))
+    stage_platforms = platforms_of(stages, variables, target)
     wanted = [stages[number] for number in needed]
-    if why_not(step, wanted, variables) or (known.is_classic and any(map(_mounts, wanted))):
+    own = [stage_platforms[number] for number in needed]
+    if why_not(step, wanted, own) or (known.is_classic and any(map(_mounts, wanted))):
         return None
-    return Plan(file, shown, stages, needed, variables, given)
+    return Plan(file, shown, stages, needed, variables, given, stage_platforms)
 
 
 def _mounts(stage: Stage) -> bool:
@@ -107,13 +111,12 @@ def _mounts(stage: Stage) -> bool:
 
 def can_read_images(plan: Plan, step: BuildImage, engine: Engine, reporter: StepReporter) -> bool:
     """Whether the images that the build starts from, and takes files of, can be read where they
-    are, and are of this host's platform: else the engine has to do all of it.
+    are, and are of the platform that is wanted: else the engine has to do all of it.
 
     Raises ImageNotFoundError for one that is nowhere to be had.
     """
     store, images = image_store(engine), Images(step, engine, reporter)
-    here = platforms.parse(platforms.host())
-    for name in plan.images(images.context_of):
+    for name, wanted in plan.images(images.context_of):
         try:
             image = images.find(name)
         except RecipeError:
@@ -125,7 +128,8 @@ def can_read_images(plan: Plan, step: BuildImage, engine: Engine, reporter: Step
             own = configurations.read(content.configuration)
         except StepFailedError:
             return False
-        if (own.os, own.architecture) != (here.system, here.architecture):
+        platform = platforms.parse(wanted)
+        if (own.os, own.architecture) != (platform.system, platform.architecture):
             return False
     return True
 

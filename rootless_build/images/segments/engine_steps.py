@@ -35,9 +35,11 @@ from rootless_build.images.segments.moments import epoch_of
 from rootless_build.images.segments.progress import Progress
 from rootless_build.images.segments.segment_file import write_segment
 from rootless_build.images.segments.steps import Files, LayerOfError, State
+from rootless_build.model import platforms
 from rootless_build.model.errors import FailedInstruction, ImageBuildError, RbuildError
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage, Pairs, PullPolicy
+from rootless_build.model.platforms import Platform
 from rootless_build.model.structs import replace
 from rootless_build.process import stops
 
@@ -196,7 +198,7 @@ class EngineSteps:
         segment = write_segment(image.id, runs, state.scope.shell, mounted)
         file = self._new_directory("segment") / "Dockerfile"
         file.write_bytes(segment.text.encode(errors="surrogateescape"))
-        step = self._step_of(file, segment.contexts)
+        step = self._step_of(file, segment.contexts, state.configuration)
         if self._store.archives and not any(run.flag("mount") for run in runs):
             # Nothing of the build context is needed, and it would be sent.
             step = replace(step, context=file.parent, build_contexts=())
@@ -216,8 +218,9 @@ class EngineSteps:
         if (ignored := ignore_file.text_of(own.parent, own.name)) is not None:
             own_ignore_file(file).write_bytes(ignored.encode(errors="surrogateescape"))
 
-    def _step_of(self, file: Path, contexts: Pairs) -> BuildImage:
+    def _step_of(self, file: Path, contexts: Pairs, now: Configuration) -> BuildImage:
         step = self._step
+        platform = str(Platform(now.os, now.architecture, now.variant))
         arguments = tuple(pair for pair in step.build_args if pair[0].lower() in PROXIES)
         label = ImageLabel.of(step.labels)
         return replace(
@@ -229,7 +232,7 @@ class EngineSteps:
             build_args=arguments,
             # Its project marks containers that are left; all else is for the image alone.
             labels=(ImageLabel(label.project).pair,) if label else (),
-            platforms=(),
+            platforms=() if platform == platforms.host() else (platform,),
             pull=PullPolicy.NEVER,
             cache_from=(),
             substitutes=(),

@@ -45,22 +45,30 @@ class Plan(Struct, frozen=True):
     needed: tuple[int, ...]
     heading: dict[str, str]
     given: Given
+    stage_platforms: tuple[str | None, ...]
 
-    def images(self, context_of: Callable[[str], str | None]) -> tuple[str, ...]:
-        """The names of images that the needed stages start from or take files of.
+    def platform(self, number: int) -> str:
+        """The platform of the stage of that number."""
+        return self.stage_platforms[number] or platforms.host()
+
+    def images(self, context_of: Callable[[str], str | None]) -> tuple[tuple[str, str], ...]:
+        """The names of images that the needed stages start from or take files of, each with the
+        platform that is wanted of it.
 
         `context_of` gives the build context that a name stands for, which is no image to be read
         before it is asked for.
         """
-        found: dict[str, None] = {}
+        found: dict[tuple[str, str], None] = {}
+        target = self.given.platform["TARGETPLATFORM"]
         for number in self.needed:
             stage = self.stages[number]
-            names = [(stage.base or "", False), *((name, True) for name in stage.others)]
-            for name, numbers in names:
+            own = self.platform(number)
+            others = ((name, target, True) for name in stage.others)
+            for name, platform, numbers in ((stage.base or "", own, False), *others):
                 known = earlier(name, self.stages, number, numbers=numbers) is not None
                 other = not name or "$" in name or name.isdecimal() or name == SCRATCH
                 if not known and not other and context_of(name) is None:
-                    found[name] = None
+                    found[name, platform] = None
         return tuple(found)
 
 
@@ -147,7 +155,7 @@ class Stages:
             return state, _triggers(done.configuration, stage)
         directory = self._places.contexts.of_name(context, "/") if context else None
         if name == SCRATCH or directory is not None:
-            configuration = configurations.scratch(platforms.parse(platforms.host()))
+            configuration = configurations.scratch(platforms.parse(self._plan.platform(number)))
             state = State(Files(), configuration, _scope(configuration))
             return (self._with_files(state, directory, stage) if directory else state), ()
         image = self._images.find(context or name)

@@ -53,7 +53,7 @@ def steps(
 ) -> tuple[tuple[BuildImage, ...], tuple[str, ...]]:
     """The steps, in an order in which they can be done, and notes. Raises BakeError.
 
-    Engines build one platform at a time: a target of several becomes several steps.
+    What others are built from, and what is files, is a step for each of several platforms.
     """
     maker = _Maker(directory_, environment)
     asked = _asked(maker, chosen)
@@ -65,17 +65,21 @@ def steps(
         maker.notes += target.notes
         base = _base(maker, target)
         platforms = _platforms(target)
-        for platform in platforms or (None,):
-            step = replace(
+        by_platform = {
+            platform: replace(
                 base,
                 platforms=(platform,) if platform else (),
                 build_contexts=_contexts(maker, target, links, platform),
             )
-            if links.wanted(name):
-                tag = links.tag(name, platform)
-                made.append(replace(step, tags=(tag,), outputs=()))
-            if name in asked:
-                made.append(_with_outputs(maker, target, step, platform, platforms))
+            for platform in platforms or (None,)
+        }
+        if links.wanted(name):
+            made += (
+                replace(step, tags=(links.tag(name, platform),), outputs=())
+                for platform, step in by_platform.items()
+            )
+        if name in asked:
+            made += _with_outputs(maker, target, tuple(by_platform.values()))
     return tuple(made), tuple(dict.fromkeys(maker.notes))
 
 
@@ -303,32 +307,49 @@ class _Links(Struct, frozen=True):
 
 
 def _with_outputs(
-    maker: _Maker,
-    target: Target,
-    step: BuildImage,
-    platform: str | None,
-    platforms: tuple[str, ...],
-) -> BuildImage:
+    maker: _Maker, target: Target, steps: tuple[BuildImage, ...]
+) -> Iterator[BuildImage]:
+    """The steps of a target that is asked for, of which `steps` are one a platform."""
     outputs = tuple(_output(maker, target, entry) for entry in target.output or ())
-    if len(platforms) > 1:
-        assert platform is not None  # there are several
-        outputs = tuple(_split(target, output, platform) for output in outputs)
-        if not outputs and not step.tags:
-            # As where no output is named to a builder of BuildKit's own.
-            outputs = (_NO_IMAGE,)
-            maker.note(target, "platforms", "are built, and no image is kept: it has no tag")
-        if not outputs or any(output.type in _IMAGES for output in outputs):
-            raise dishonoured(
-                target.placed("platforms" if not outputs else "output"),
-                f"one image for {', '.join(platforms)}",
-                "podman and buildah build one platform at a time",
-            )
-    if not step.tags:
-        step = replace(step, tags=_names(target))
-    if outputs and not any(output.type in _IMAGES for output in outputs):
-        # No image is kept, so there is none to be named.
-        step = replace(step, tags=())
-    return replace(step, outputs=outputs)
+    tags = target.tags or _names(target)
+    if len(steps) == 1:
+        yield _named(steps[0], tuple(tags), outputs)
+        return
+    if not outputs and not tags:
+        # As where no output is named to a builder of BuildKit's own.
+        outputs = (_NO_IMAGE,)
+        maker.note(target, "platforms", "are built, and no image is kept: it has no tag")
+    images = tuple(output for output in outputs if output.type in _IMAGES)
+    if images and not tags:
+        raise dishonoured(target.placed("output"), "an image of several platforms", "it has no tag")
+    if images or not outputs:
+        yield _together(replace(steps[0], tags=tuple(tags), outputs=images), steps)
+    others = tuple(output for output in outputs if output not in images)
+    for step in steps if others else ():
+        split = tuple(_split(target, output, step.platforms[0]) for output in others)
+        yield _named(step, (), split)
+
+
+def _named(step: BuildImage, tags: tuple[str, ...], outputs: tuple[BuildOutput, ...]) -> BuildImage:
+    """Where no image is kept there is none to be named."""
+    kept = not outputs or any(output.type in _IMAGES for output in outputs)
+    return replace(step, tags=tags if kept else (), outputs=outputs)
+
+
+def _together(step: BuildImage, steps: tuple[BuildImage, ...]) -> BuildImage:
+    """One step for the platforms of all; contexts that differ stay those of each."""
+    contexts = [each.build_contexts for each in steps]
+    common = tuple(pair for pair in contexts[0] if all(pair in each for each in contexts))
+    own = tuple(
+        (each.platforms[0], tuple(pair for pair in each.build_contexts if pair not in common))
+        for each in steps
+    )
+    return replace(
+        step,
+        platforms=tuple(each.platforms[0] for each in steps),
+        build_contexts=common,
+        platform_contexts=own if any(pairs for _, pairs in own) else (),
+    )
 
 
 def _output(maker: _Maker, target: Target, entry: Entry) -> BuildOutput:

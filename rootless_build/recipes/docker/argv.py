@@ -100,7 +100,7 @@ def steps(words: Sequence[str], context: Context) -> tuple[tuple[Step, ...], tup
     except _DockersOwnError as error:
         return (_failing(error.said, context),), ()
     if isinstance(step, BuildImage) and len(step.platforms) > 1:
-        return tuple(_by_platform(line, step)), notes
+        return _for_platforms(line, step, notes)
     return (step,), notes
 
 
@@ -329,10 +329,29 @@ def _build(line: _Line, rest: list[str], *, with_buildkit: bool) -> BuildImage:
     return replace(step, build_args=arguments)
 
 
+def _for_platforms(
+    line: _Line, step: BuildImage, notes: tuple[str, ...]
+) -> tuple[tuple[BuildImage, ...], tuple[str, ...]]:
+    """One image of several platforms, and one build a platform for what is files."""
+    of_images, of_files = outputs.by_kind(step)
+    if outputs.keeps_image(step) and step.tags:
+        image = (replace(step, outputs=of_images),)
+        files = replace(step, outputs=of_files, tags=(), image_id_file=None)
+        return (*image, *(_by_platform(line, files) if of_files else ())), notes
+    if not of_files:
+        # As where no output is named to a builder of BuildKit's own.
+        step = replace(step, outputs=(BuildOutput("cacheonly"),), tags=(), image_id_file=None)
+        return tuple(replace(step, platforms=(platform,)) for platform in step.platforms), (
+            *notes,
+            f"{line.context.origin}: no image is kept: it has no tag",
+        )
+    return tuple(_by_platform(line, replace(step, outputs=of_files))), notes
+
+
 def _by_platform(line: _Line, step: BuildImage) -> Iterator[BuildImage]:
-    """One build a platform: no engine here does more at once."""
+    """One build a platform: its files have a directory of their own."""
     for platform in step.platforms:
-        outputs = []
+        made = []
         for output in step.outputs:
             attributes = dict(output.attributes)
             if output.type != "local":
@@ -342,13 +361,8 @@ def _by_platform(line: _Line, step: BuildImage) -> Iterator[BuildImage]:
                 )
             if attributes.pop("platform-split", "true") == "true":
                 attributes["dest"] += f"/{platforms.directory(platform)}"
-            outputs.append(BuildOutput("local", tuple(attributes.items())))
-        if not outputs:
-            raise line.refused(
-                f"one image for {', '.join(step.platforms)} can't be made",
-                "podman and buildah build one platform at a time: name one",
-            )
-        yield replace(step, platforms=(platform,), outputs=tuple(outputs))
+            made.append(BuildOutput("local", tuple(attributes.items())))
+        yield replace(step, platforms=(platform,), outputs=tuple(made))
 
 
 def _bake(line: _Line, targets: list[str]) -> tuple[tuple[Step, ...], tuple[str, ...]]:

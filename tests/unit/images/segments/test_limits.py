@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build.images.containerfile.parser import parse
+from rootless_build.images.containerfile.stage_platforms import platforms_of
 from rootless_build.images.containerfile.stages import Given, split
 from rootless_build.images.segments.limits import why_not
 from rootless_build.model import platforms
@@ -20,7 +21,8 @@ STEP = BuildImage(HERE)
 def reason(step: BuildImage, text: str = "FROM x\n") -> str | None:
     """Why the whole file can't be built so."""
     _, stages = split(parse(text), Given({}, {}))
-    return why_not(step, stages, {"BUILDPLATFORM": platforms.host(), "TARGETPLATFORM": OTHER})
+    variables = {"BUILDPLATFORM": platforms.host(), "TARGETPLATFORM": OTHER}
+    return why_not(step, stages, platforms_of(stages, variables, None))
 
 
 @pytest.mark.parametrize(
@@ -30,9 +32,10 @@ def reason(step: BuildImage, text: str = "FROM x\n") -> str | None:
         (BuildImage(HERE, platforms=(platforms.host(),)), "FROM x\n", None),
         (BuildImage(HERE, build_contexts=(("x", "container-image://y"),)), "FROM x\n", None),
         (STEP, "FROM --platform=$BUILDPLATFORM x\n", None),
-        (STEP, "FROM --platform=$TARGETPLATFORM x\n", "a stage of another platform"),
+        (STEP, "FROM --platform=$TARGETPLATFORM x\n", None),
         (STEP, "FROM --platform=no/such/thing/at/all x\n", "a platform that can't be read"),
-        (BuildImage(HERE, platforms=(OTHER,)), "FROM x\n", "another platform"),
+        (BuildImage(HERE, platforms=(OTHER,)), "FROM x\n", None),
+        (BuildImage(HERE, platforms=(platforms.host(), OTHER)), "FROM x\n", "several platforms"),
         (BuildImage(HERE, squash=True), "FROM x\n", "--squash"),
         (
             BuildImage(HERE, build_contexts=(("c", "https://x/y.git"),)),

@@ -10,6 +10,7 @@ import pytest
 
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.plan import BuildImage, BuildOutput, Limits, Origin, PullPolicy
+from rootless_build.model.platform_builds import builds_of
 from rootless_build.recipes.bake.recipe import Bake, steps
 from rootless_build.recipes.docker import argv
 from rootless_build.recipes.docker.argv import Context
@@ -105,8 +106,7 @@ def test_outputs_are_absolute(bake: Baker) -> None:
         ('output = ["type=tar"]', "2:1", "needs dest=, a path"),
         ('output = ["type=docker,dest=x"]', "2:1", "can only go to the engine's storage"),
         ('output = ["type=local,dest=x,odd=1"]', "2:1", "odd is not known here"),
-        ('platforms = ["arm", "386"]\ntags = ["x"]', "2:1", "one platform at a time"),
-        ('platforms = ["arm", "386"]\noutput = ["type=docker"]', "3:1", "one platform at a time"),
+        ('platforms = ["arm", "386"]\noutput = ["type=docker"]', "3:1", "it has no tag"),
         ('platforms = ["arm", "386"]\noutput = ["type=tar,dest=x"]', "3:1", "several platforms"),
         ('platforms = ["linux/arm64", "linux/amd46"]', "2:1", "no architecture amd46"),
         ('call = "check"', "2:1", "it asks about the build"),
@@ -231,6 +231,39 @@ target "t" {
     assert places == [f"{out}/linux_amd64", f"{out}/linux_arm_v7", f"{out}/windows_amd64"]
     flat = bake.steps("t", sets=("t.platform=linux/arm64",))
     assert [dict(one.outputs[0].attributes)["dest"] for one in flat] == [str(out)]
+
+
+def test_several_platforms_with_a_tag_are_one_image(bake: Baker) -> None:
+    made = step(bake, 'platforms = ["arm", "386"]\ntags = ["x", "y"]')
+    assert (made.platforms, made.tags) == (("linux/arm/v7", "linux/386"), ("x", "y"))
+    named = step(bake, 'platforms = ["arm", "386"]\noutput = ["type=image,name=z"]')
+    assert named.tags == ("z",)
+    each = builds_of(made)
+    assert [one.platforms for one in each] == [("linux/arm/v7",), ("linux/386",)]
+    assert len({one.tags for one in (*each, *builds_of(named))}) == 4
+    assert builds_of(each[0]) == (each[0],)
+
+
+def test_each_platform_of_an_image_is_built_from_the_target_of_that_platform(bake: Baker) -> None:
+    bake.write(
+        docker_bake_hcl="""
+target "app" {
+  contexts  = { base = "target:base", src = "./src" }
+  platforms = ["linux/amd64", "linux/arm64"]
+  tags      = ["app"]
+}
+target "base" {
+  platforms = ["linux/arm64", "linux/amd64"]
+}
+"""
+    )
+    *bases, app = bake.steps("app")
+    names = {one.platforms: one.tags[0] for one in bases}
+    for one in builds_of(app):
+        assert dict(one.build_contexts) == {
+            "base": f"docker-image://{names[one.platforms]}",
+            "src": str(bake.directory / "src"),
+        }
 
 
 def test_a_linked_target_is_built_first_and_stays_in_storage(bake: Baker) -> None:
@@ -374,7 +407,17 @@ def test_docker_build_for_several_platforms_is_a_step_each(bake: Baker) -> None:
     places = [dict(one.outputs[0].attributes)["dest"] for one in made]
     out = bake.directory / "out"
     assert places == [f"{out}/linux_amd64", f"{out}/linux_arm_v7"]
-    for line in ("build --platform arm,386 .", "build --platform arm,386 -o type=tar,dest=x ."):
-        with pytest.raises(RecipeError) as caught:
-            parsed(bake, line)
-        assert "name one" in caught.value.hint
+    with pytest.raises(RecipeError) as caught:
+        parsed(bake, "build --platform arm,386 -o type=tar,dest=x .")
+    assert "name one" in caught.value.hint
+
+
+def test_docker_build_for_several_platforms_with_a_tag_is_one_image(bake: Baker) -> None:
+    image, arm, small = parsed(bake, "build --platform arm,386 -t x:1 -o type=image -o out .")
+    assert image.platforms == ("linux/arm/v7", "linux/386")
+    assert (image.tags, image.outputs) == (("x:1",), (BuildOutput("image"),))
+    assert [one.platforms for one in (arm, small)] == [("linux/arm/v7",), ("linux/386",)]
+    assert not arm.tags
+    assert dict(arm.outputs[0].attributes)["dest"] == str(bake.directory / "out/linux_arm_v7")
+    arm, small = parsed(bake, "build --platform arm,386 .")
+    assert (arm.outputs, small.outputs) == ((BuildOutput("cacheonly"),),) * 2

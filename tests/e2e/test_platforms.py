@@ -1,0 +1,153 @@
+"""One image of several platforms, as `docker buildx build --platform a,b` makes it."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from rootless_build.host.emulation import can_run
+from rootless_build.host.engine_settings import engine_settings
+from rootless_build.host.gathering import gather
+from rootless_build.model import platforms
+from tests.e2e.driver import Rbuild
+
+pytestmark = pytest.mark.in_ci("podman", "buildah")
+
+HERE = platforms.host()
+FOREIGN = next(each for each in ("linux/s390x", "linux/riscv64") if not can_run(each))
+BAKE = """\
+target "app" {{
+  platforms = ["{foreign}", "{here}"]
+  tags = ["{name}:1", "{name}:two"]
+}}
+target "files" {{
+  inherits = ["app"]
+  output = ["out"]
+}}
+target "runs" {{
+  inherits = ["app"]
+  dockerfile-inline = "FROM scratch\\nCOPY busybox /bin/sh\\nRUN echo x > /f\\n"
+}}
+group "both" {{ targets = ["app", "runs"] }}
+"""
+CONTAINERFILE = """\
+FROM --platform=$BUILDPLATFORM scratch AS tools
+COPY busybox /bin/sh
+ARG TARGETARCH
+RUN echo "for $TARGETARCH" > /made
+FROM scratch
+ARG TARGETPLATFORM
+ENV ON=$TARGETPLATFORM
+COPY --from=tools /made /made
+COPY source /
+"""
+
+
+@pytest.fixture
+def name() -> str:
+    """The image's, which no other test has."""
+    return f"localhost/several-{secrets.token_hex(4)}"
+
+
+@pytest.fixture
+def rbuild(
+    tmp_path: Path, name: str, backend_name: str, rbuild_environment: Mapping[str, str]
+) -> Iterator[Rbuild]:
+    """A project with an image for this host's platform and for one that it can't run."""
+    if backend_name == "docker":
+        pytest.skip("docker does it itself, with its containerd store")
+    project = tmp_path / "project"
+    project.mkdir()
+    text = BAKE.format(foreign=FOREIGN, here=HERE, name=name)
+    (project / "docker-bake.hcl").write_text(text)
+    (project / "Dockerfile").write_text(CONTAINERFILE)
+    (project / "source").write_text("one\n")
+    shutil.copy("/bin/busybox", project / "busybox")
+    made = Rbuild(project, backend_name, rbuild_environment)
+    yield made
+    made("clean", "--images")
+
+
+def engine(rbuild: Rbuild, *words: str) -> str:
+    """What the user's own command of the engine prints."""
+    with engine_settings(gather(rbuild.environment)) as settings:
+        done = subprocess.run(
+            [rbuild.backend, *words],
+            env={**rbuild.environment, **dict(settings.environment)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def listed(rbuild: Rbuild, name: str) -> dict[str, str]:
+    """The digests in the manifest list of that name, by platform."""
+    told = json.loads(engine(rbuild, "manifest", "inspect", name))
+    return {
+        f"{each['platform']['os']}/{each['platform']['architecture']}": each["digest"]
+        for each in told["manifests"]
+    }
+
+
+def test_an_image_of_several_platforms_is_a_list_of_an_image_of_each(
+    rbuild: Rbuild, name: str
+) -> None:
+    done = rbuild("make", "app")
+    assert done.returncode == 0, done.stderr
+    first = listed(rbuild, f"{name}:1")
+    assert set(first) == {HERE, FOREIGN}
+    assert listed(rbuild, f"{name}:two") == first
+    done = rbuild("make", "app")
+    assert "nothing changed" in done.stderr, done.stderr
+    assert "unchanged, would not be done" in rbuild("plan", "app").stdout
+    (rbuild.project / "source").write_text("two\n")
+    assert rbuild("make", "app").returncode == 0
+    second = listed(rbuild, f"{name}:1")
+    assert not set(first.values()) & set(second.values())
+    # Removed by hand: it is put together again, of the images that are there.
+    engine(rbuild, "manifest", "rm", f"{name}:1")
+    assert rbuild("make", "app").returncode == 0
+    assert listed(rbuild, f"{name}:1") == second
+
+
+def test_each_platform_has_its_own_arguments_and_files(rbuild: Rbuild) -> None:
+    done = rbuild("make", "files")
+    assert done.returncode == 0, done.stderr
+    for each in (HERE, FOREIGN):
+        made = rbuild.project / "out" / platforms.directory(each) / "made"
+        assert made.read_text() == f"for {each.partition('/')[2]}\n"
+
+
+def test_the_containers_of_this_host_have_its_platforms_image(rbuild: Rbuild, name: str) -> None:
+    assert rbuild("make", "app").returncode == 0
+    told = engine(rbuild, "inspect", "--type", "image", f"{name}:1")
+    assert f"ON={HERE}" in told
+    assert f"ON={FOREIGN}" not in told
+
+
+def test_what_needs_emulation_is_refused_before_any_work(rbuild: Rbuild, name: str) -> None:
+    done = rbuild("make", "both")
+    assert done.returncode == 3
+    assert f"RUN is for {FOREIGN}, whose programs this host can't run" in done.stderr
+    assert "qemu-user-static" in done.stderr
+    assert name not in engine(rbuild, "images")
+
+
+def test_clean_removes_the_list_and_its_images(rbuild: Rbuild, name: str) -> None:
+    assert rbuild("make", "app").returncode == 0
+    own = re.findall(r"rbuild-platform/\S+", rbuild("plan", "app").stdout)
+    assert len(set(own)) > 1
+    done = rbuild("clean", "--images")
+    assert done.returncode == 0, done.stderr
+    assert " stays: " not in done.stderr + done.stdout
+    left = engine(rbuild, "images")
+    assert not [each for each in (name, *own) if each.partition(":")[0] in left]
