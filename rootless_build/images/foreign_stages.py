@@ -41,7 +41,7 @@ def needed(step: BuildImage) -> tuple[StageOfPlatform, ...]:
     except (OSError, ContainerfileError):
         return ()
     target = step.platforms[0] if step.platforms else None
-    given = Given(dict(step.build_args), platforms.arguments(target))
+    given = Given.of(file, step, target)
     heading, stages = split(file, given)
     found = platforms_of(stages, heading_variables(heading, given, file.escape), target)
     if step.target is not None and earlier(step.target, stages, len(stages)) is None:

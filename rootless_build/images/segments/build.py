@@ -87,7 +87,7 @@ def plan(step: BuildImage, builder: str) -> Plan | None:
     if file.escape != "\\":
         file = with_backslash(file)
     target = step.platforms[0] if len(step.platforms) == 1 else None
-    given = Given.of(file, step)
+    given = Given.of(file, step, target)
     contexts = {references.canonical(name) for name, _ in step.build_contexts}
     others = contexts | {references.canonical(name) for name, _ in step.substitutes}
     check_names(file, given, step.target, lambda name: references.canonical(name) in others)
