@@ -123,9 +123,15 @@ MOUNTS: Final = (
         seen(
             "RUN --mount=from=a,target=/m cp /m/x /o/x",
             "RUN --mount=type=bind,from=A,source=/d,target=/m cp /m/y /o/y",
-            "RUN --mount=from=0,source=x,target=/m/x cp /m/x /o/z",
             f"RUN --mount=from={BASE},source=/etc,target=/m cp /m/passwd /o/p",
             head="FROM scratch AS a\nCOPY f /x\nCOPY g /d/y",
+        ),
+        _FILES,
+    ),
+    Case(
+        "stages: mounted, a number",
+        seen(
+            "RUN --mount=from=0,source=x,target=/m cp /m /o/x", head="FROM scratch AS a\nCOPY f /x"
         ),
         _FILES,
     ),

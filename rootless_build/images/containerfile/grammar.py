@@ -111,9 +111,13 @@ def check_instruction(file: Containerfile, instruction: Instruction) -> None:
     inner = instruction.inner
     if inner is not None and inner.keyword in {"ONBUILD", "FROM", "MAINTAINER"}:
         raise error(file, inner, f"{inner.keyword} can't be the trigger of ONBUILD")
+    if inner is not None and inner.keyword in {"ENV", "LABEL"} and inner.body:
+        _check_pairs(file, inner)
 
 
 def _check_flags(file: Containerfile, instruction: Instruction) -> None:
+    if instruction.keyword == "ARG":
+        return  # docker 29 does not look at them
     known = FLAGS[instruction.keyword]
     seen: set[str] = set()
     for flag in instruction.flags:

@@ -12,6 +12,7 @@ from rootless_build.images.containerfile.stages import (
     declared_arguments,
     earlier,
     heading_variables,
+    sources,
     split,
     target_of,
 )
@@ -41,6 +42,9 @@ def check_names(
         known = earlier(stage.base or "", stages, number, numbers=False) is not None
         if not known and stage.base != SCRATCH and not is_context(stage.base or ""):
             _check_base(file, stage)
+        for run in stage.instructions:
+            if run.keyword == "RUN":
+                _check_mounts(file, run, (stages, number), is_context)
     if target is not None and target_of(target, stages) is None:
         _refuse_target(file, target, stages)
 
@@ -75,6 +79,27 @@ def _check_base(file: Containerfile, stage: Stage) -> None:
         references.check(stage.base)
     except RecipeError as wrong:
         raise error(file, begin, wrong.message, begin.body_offset, wrong.hint) from wrong
+
+
+def _check_mounts(
+    file: Containerfile,
+    run: Instruction,
+    at: tuple[tuple[Stage, ...], int],
+    is_context: Callable[[str], bool],
+) -> None:
+    """What a mount is of is a stage before this one, by its name; `at` are all stages, and which of
+    them has the RUN.
+    """
+    stages, number = at
+    for origin in sources(run):
+        if earlier(origin.lower(), stages, number, numbers=False) is not None or is_context(origin):
+            continue
+        if earlier(origin.lower(), stages, len(stages), numbers=False) is not None:
+            message = f"from={origin} of a mount: the stage {origin} is not before this one"
+            raise error(file, run, message)
+        if origin.isdecimal():
+            message = f"from={origin} of a mount: there is no stage {origin} before this one"
+            raise error(file, run, message, 0, "a mount takes the name of a stage, and no number")
 
 
 def _refuse_target(file: Containerfile, target: str, stages: tuple[Stage, ...]) -> None:

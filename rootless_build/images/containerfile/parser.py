@@ -26,6 +26,7 @@ _DIRECTIVES: Final = ("syntax", "escape", "check")
 _HEREDOC: Final = re.compile(r"(\d*)<<(-?)\s*([^<]*)", re.ASCII | re.DOTALL)
 _WITH_HEREDOCS: Final = ("RUN", "COPY", "ADD")
 _WITH_JSON: Final = ("RUN", "COPY", "ADD", "CMD", "ENTRYPOINT", "SHELL", "VOLUME")
+_TRIGGER: Final = "ONBUILD"
 _BLANKS: Final = re.compile(f"[{re.escape(BLANK)}]+")
 _BYTE_ORDER_MARK: Final = "\ufeff"
 _RAW: Final = Modes(raw_quotes=True, raw_escapes=True, keep_unset=True)
@@ -143,7 +144,10 @@ class _Parser:
 
     def _instruction(self, line: _Line) -> Instruction:
         cut = len(line.text) - len(line.text.lstrip(SPACE))
-        text = line.text.strip(SPACE)
+        text = line.text.lstrip(SPACE)
+        if text[: len(_TRIGGER)].upper() != _TRIGGER:
+            # A trigger is kept in the image as it is written.
+            text = text.rstrip(SPACE)
         segments = tuple((max(0, offset - cut), place) for offset, place in line.segments)
         made = self._parse_instruction(text, segments, line.number)
         heredocs = self._heredocs(made)
@@ -162,13 +166,16 @@ class _Parser:
         keyword = (text[: match.start()] if match else text).upper()
         begin = match.end() if match else len(text)
         flags, offset = self._flags(text, begin)
-        body = text[offset:].strip(SPACE)
+        body = text[offset:].lstrip(SPACE)
         offset += len(text[offset:]) - len(text[offset:].lstrip(SPACE))
         place = Instruction(keyword, text, line=number, segments=segments)
         inner = None
-        if keyword == "ONBUILD" and body and not nested:
+        if keyword == _TRIGGER and body and not nested:
             inner = self._parse_instruction(
-                body, tuple((o - offset, p) for o, p in segments), number, nested=True
+                body.rstrip(SPACE),
+                tuple((o - offset, p) for o, p in segments),
+                number,
+                nested=True,
             )
         return Instruction(
             keyword,
