@@ -12,6 +12,7 @@ from pathlib import Path
 from rbuild_containers.flags import build_limits
 from rbuild_containers.working import marks
 from rootless_build.backend import (
+    LABEL_SEGMENT,
     BuildImage,
     BuildOutput,
     EngineSettings,
@@ -70,7 +71,8 @@ def _options(step: BuildImage, settings: EngineSettings) -> Iterator[str]:
         yield from ("--tag", tag)
     if step.target is not None:
         yield from ("--target", step.target)
-    for flag, pairs in (("--build-arg", step.build_args), ("--label", step.labels)):
+    labels = tuple(pair for pair in step.labels if pair[0] != LABEL_SEGMENT)
+    for flag, pairs in (("--build-arg", step.build_args), ("--label", labels)):
         for name, value in pairs:
             yield from (flag, f"{name}={value}")
     yield from _platform(step.platforms, dict(step.build_args))

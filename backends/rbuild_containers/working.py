@@ -24,6 +24,7 @@ from rootless_build.backend import (
     LABEL_PREFIX,
     LABEL_PROCESS,
     LABEL_PROJECT,
+    LABEL_SEGMENT,
     LABEL_UNFINISHED,
     ImageLabel,
     Leftover,
@@ -40,11 +41,15 @@ _WORKING: Final = "-working-container"
 
 
 def marks(labels: Pairs) -> tuple[str, ...]:
-    """The options that mark the containers of a build of that project; none without a project."""
+    """The options that mark the containers of a build of that project; none without a project.
+
+    It is that of the image's label, or LABEL_SEGMENT, which is for the containers alone.
+    """
     label = ImageLabel.of(labels)
-    if label is None:
+    project = label.project if label else dict(labels).get(LABEL_SEGMENT)
+    if project is None:
         return ()
-    name = f"{LABEL_PREFIX}{identities.of_this()}.{os.fsencode(label.project).hex()}"
+    name = f"{LABEL_PREFIX}{identities.of_this()}.{os.fsencode(project).hex()}"
     return ("--secret", f"id={name},src=/dev/null")
 
 

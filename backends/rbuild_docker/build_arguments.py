@@ -8,6 +8,7 @@ from enum import Enum
 from rbuild_containers.flags import build_limits
 from rbuild_docker.run_arguments import record
 from rootless_build.backend import (
+    LABEL_SEGMENT,
     BuildImage,
     BuildOutput,
     PullPolicy,
@@ -83,7 +84,7 @@ def _options(step: BuildImage, network: str | None, builder: Builder) -> Iterato
     for option, values in (
         ("--tag", step.tags),
         ("--build-arg", tuple(f"{name}={value}" for name, value in step.build_args)),
-        ("--label", tuple(f"{name}={value}" for name, value in step.labels)),
+        ("--label", tuple(f"{k}={v}" for k, v in step.labels if k != LABEL_SEGMENT)),
         ("--build-context", tuple(f"{name}={value}" for name, value in step.build_contexts)),
         ("--secret", step.secrets),
         ("--ssh", step.ssh),

@@ -68,6 +68,8 @@ class PodmanEngine:
         self._connection = connection
         self._settings = settings
         self._version = version
+        # Another engine of this run may have asked before.
+        self._log = settings.runtime_directory / "podman-storage.log"
 
     @property
     def rootless(self) -> bool:
@@ -90,7 +92,7 @@ class PodmanEngine:
         name = reference.removeprefix("sha256:")
         if self._connection.ready:
             return self._ask(name)
-        found = self._capture("image", "inspect", "--", name)
+        found = self._inspect(name)
         if found.status != 0:
             if _UNKNOWN in found.words or "no such image" in found.words.lower():
                 return None
@@ -105,7 +107,7 @@ class PodmanEngine:
             return ()
         if self._connection.ready:
             return [self.find_image(reference) for reference in references]
-        done = self._capture("image", "inspect", "--", *references)
+        done = self._inspect(*references)
         try:
             inspected = cast("list[dict[str, Json]]", json.loads(done.text))
         except ValueError:
@@ -114,6 +116,18 @@ class PodmanEngine:
         if answers is None or (done.status and _UNKNOWN not in done.words):
             return [self.find_image(reference) for reference in references]
         return [image_from_inspect(found) if found else None for found in answers]
+
+    def _inspect(self, *names: str) -> programs.Completed:
+        """Ask for images, and learn where the storage is: each build asks for its base first."""
+        plain = ("image", "inspect", "--", *names)
+        if self._connection.endpoint is not None or self._log.exists():
+            return self._capture(*plain)
+        done = self._capture(told_storage.ALOUD, *plain)
+        with contextlib.suppress(OSError):
+            self._log.write_bytes(done.stderr)
+        # Then podman says more of an error than a person wants to know.
+        known = done.status == 0 or _UNKNOWN in done.words
+        return done if known else self._capture(*plain)
 
     def _ask(self, name: str) -> Image | None:
         """The image of that name, asked of podman's service; None where it has none."""
@@ -434,8 +448,11 @@ class PodmanEngine:
 
     @functools.cached_property
     def _storage(self) -> Storage:
-        quick = self._capture(*told_storage.QUESTION)
-        return told_storage.of_log(quick.words) or self._asked_storage()
+        try:
+            log = self._log.read_text(errors="replace")
+        except OSError:
+            log = self._capture(*told_storage.QUESTION).words
+        return told_storage.of_log(log) or self._asked_storage()
 
     def _asked_storage(self) -> Storage:
         found = self._capture(

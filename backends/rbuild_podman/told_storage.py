@@ -13,8 +13,10 @@ from typing import Final
 
 from rbuild_containers.working import Storage
 
-QUESTION: Final = ("--log-level=debug", "image", "exists", "localhost/rbuild")
-"""Opens the storage, whatever the answer is."""
+ALOUD: Final = "--log-level=debug"
+"""With it any command of this host's podman tells."""
+QUESTION: Final = (ALOUD, "image", "exists", "localhost/rbuild")
+"""One that opens the storage, whatever the answer is."""
 
 _SAID: Final = re.compile(
     r'^time=\S+ level=debug msg="Using (graph driver|graph root|run root) ([^"\\]+)"$', re.MULTILINE
@@ -24,7 +26,7 @@ _OPTION: Final = re.compile(r'^time=\S+ level=debug msg="\w+: \w+=', re.MULTILIN
 
 
 def of_log(log: str) -> Storage | None:
-    """The storage, from what was said to the QUESTION.
+    """The storage, from what a command said on standard error.
 
     None where that does not say all: a path that is written with an escape, a driver that podman
     chooses itself (5.8.6), options of the driver.

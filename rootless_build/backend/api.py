@@ -28,6 +28,7 @@ __all__ = [
     "LABEL_PREFIX",
     "LABEL_PROCESS",
     "LABEL_PROJECT",
+    "LABEL_SEGMENT",
     "LABEL_UNFINISHED",
     "Adaptation",
     "Backend",
@@ -61,6 +62,10 @@ LABEL_PROCESS = LABEL_PREFIX + "process"
 """On a container: the rbuild it belongs to, as `rootless_build.process.identities.of_this`."""
 LABEL_IMAGE = LABEL_PREFIX + "image"
 """On an image that a build made: see `ImageLabel`."""
+LABEL_SEGMENT = LABEL_PREFIX + "segment"
+"""Of a step that is a part of a build: its project, for what tells whose containers are. An image
+need not have it.
+"""
 LABEL_UNFINISHED = LABEL_PREFIX + "unfinished"
 """On a container or image of which an engine was killed before it noted anything: when it was made,
 in seconds since 1970. No engine can use it, and whose it is only the time tells."""

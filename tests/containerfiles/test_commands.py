@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from rootless_build.backend.api import Engine, Image, image_store
+from rootless_build.backend.api import Backend, Engine, EngineSettings, Image, image_store
 from rootless_build.backend.cached import RememberingEngine
 from rootless_build.images.building import build_image
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.model.plan import BuildImage
+from rootless_build.model.structs import replace
 from rootless_build.testing.base_root import BASE
 from rootless_build.testing.recorder import Recorder
 from tests.containerfiles.conftest import ENGINES
@@ -110,3 +111,23 @@ def test_what_a_build_left_goes_with_one_command(
         assert remembering.remove_images(new) == {}
     assert len(found) == 1
     assert remembering.image_ids() == before
+
+
+@pytest.mark.parametrize(
+    "backend_name",
+    [pytest.param("podman", marks=pytest.mark.xdist_group("podman"))],
+    indirect=True,
+    scope="session",
+)
+def test_podman_tells_where_its_storage_is_with_an_image(
+    backend: Backend, settings: EngineSettings, engine: Engine, base_image: Image, tmp_path: Path
+) -> None:
+    """Also to another engine of the run, and nothing else is asked for it."""
+    own = replace(settings, runtime_directory=tmp_path)
+    with commands("podman") as found:
+        with backend.open(own) as first:
+            assert first.find_image(BASE) == base_image
+        with backend.open(own) as second:
+            assert second.find_image("localhost/none") is None
+            assert second.storage == engine.storage
+    assert found == ["--log-level=debug", "image"]

@@ -11,7 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from rootless_build.backend.api import Engine, Image, ImageContent, ImageLabel, ImageStore
+from rootless_build.backend.api import (
+    LABEL_SEGMENT,
+    Engine,
+    Image,
+    ImageContent,
+    ImageLabel,
+    ImageStore,
+)
 from rootless_build.backend.build_files import containerfile, own_ignore_file
 from rootless_build.files.private_directories import discard
 from rootless_build.images import configuration as configurations
@@ -230,8 +237,9 @@ class EngineSteps:
             tags=(),
             target=None,
             build_args=arguments,
-            # Its project marks containers that are left; all else is for the image alone.
-            labels=(ImageLabel(label.project).pair,) if label else (),
+            # That marks containers that are left. A label of the image's would be one more
+            # instruction, and one more image.
+            labels=((LABEL_SEGMENT, label.project),) if label else (),
             platforms=() if platform == platforms.host() else (platform,),
             pull=PullPolicy.NEVER,
             cache_from=(),

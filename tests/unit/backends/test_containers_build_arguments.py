@@ -30,6 +30,7 @@ def contains(words: tuple[str, ...], part: tuple[str, ...]) -> bool:
         ({"target": "dev"}, ("--target", "dev")),
         ({"build_args": (("A", "x y"), ("B", ""))}, ("--build-arg", "A=x y", "--build-arg", "B=")),
         ({"labels": (("io.rbuild.project", "/p"),)}, ("--label", "io.rbuild.project=/p")),
+        ({"labels": (("io.rbuild.segment", "/p"),)}, ("--force-rm", "--pull=missing", "--secret")),
         ({"platforms": ("linux/arm64",)}, ("--platform", "linux/arm64")),
         ({"pull": PullPolicy.ALWAYS}, ("--pull=always",)),
         ({"pull": PullPolicy.NEVER}, ("--pull=never",)),
