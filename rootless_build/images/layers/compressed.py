@@ -16,11 +16,17 @@ from typing import IO, TYPE_CHECKING, Final, cast
 
 from rootless_build.files.archives import BadArchiveError
 from rootless_build.images.layers.nodes import Content
+from rootless_build.images.layers.problems import RefusedError
 from rootless_build.process import programs
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
+_BLOCK: Final = 64 * 1024
+_XZ: Final = b"\xfd7zXZ\x00"
+_MOST_MEMORY: Final = 512 * 1024**2
+"""Bytes that decompressing xz may take; `xz -9` makes archives that take 65 MiB."""
+_OVER_THE_LIMIT: Final = "Memory usage limit"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _ZSTD_SKIPPED: Final = b"\x2a\x4d\x18"
 """A frame to be left out begins so, after a byte of 0x5_."""
@@ -42,14 +48,48 @@ def decompressed(content: Content, directory: Path) -> Iterator[IO[bytes]]:
                 yield cast("IO[bytes]", files.enter_context(gzip.GzipFile(fileobj=plain)))
             elif start.startswith(b"BZh"):
                 yield files.enter_context(bz2.BZ2File(plain))
-            elif start.startswith(b"\xfd7zXZ\x00"):
-                yield files.enter_context(lzma.LZMAFile(plain, format=lzma.FORMAT_XZ))
+            elif start.startswith(_XZ):
+                yield files.enter_context(io.BufferedReader(_Blocks(_xz(plain)), _BLOCK))
             elif start.startswith(_ZSTD) or (start[1:4] == _ZSTD_SKIPPED and start[0] >> 4 == 5):
                 yield files.enter_context(_zstd(plain, directory))
             else:
                 yield plain
     finally:
         opened.close()
+
+
+def _xz(plain: IO[bytes]) -> Iterator[bytes]:
+    """What xz streams hold that follow each other. Raises RefusedError, lzma.LZMAError."""
+    left = plain.read(_BLOCK)
+    while left:
+        # A dictionary is as large as the archive says: up to 4 GiB, of which all may be used.
+        decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MOST_MEMORY)
+        while not decompressor.eof:
+            if decompressor.needs_input and not left and not (left := plain.read(_BLOCK)):
+                raise EOFError("it ends before its end-of-stream mark")
+            yield _decompressed(decompressor, left)
+            left = b""
+        left = _next_stream(decompressor.unused_data, plain)
+
+
+def _decompressed(decompressor: lzma.LZMADecompressor, data: bytes) -> bytes:
+    try:
+        return decompressor.decompress(data, _BLOCK)
+    except lzma.LZMAError as error:
+        if _OVER_THE_LIMIT not in str(error):
+            raise
+        most = _MOST_MEMORY // 1024**2
+        raise RefusedError(f"the archive needs more than {most} MiB to be decompressed") from error
+
+
+def _next_stream(rest: bytes, plain: IO[bytes]) -> bytes:
+    """The beginning of one more stream; between two there may be zeros."""
+    while not (rest := rest.lstrip(b"\0")):
+        rest = plain.read(_BLOCK)
+        if not rest:
+            break
+    # Anything else after an archive means nothing.
+    return rest if rest.startswith(_XZ) else b""
 
 
 class _Blocks(io.RawIOBase):
@@ -64,8 +104,11 @@ class _Blocks(io.RawIOBase):
         return True
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
-        if not self._rest:
-            self._rest = memoryview(next(self._blocks, b""))
+        while not self._rest:
+            block = next(self._blocks, None)
+            if block is None:
+                return 0
+            self._rest = memoryview(block)
         wanted = memoryview(buffer)
         count = min(len(wanted), len(self._rest))
         wanted[:count] = self._rest[:count]

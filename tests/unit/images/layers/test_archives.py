@@ -9,6 +9,7 @@ import lzma
 import shutil
 import subprocess
 import tarfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Unpack
@@ -54,6 +55,41 @@ def adding(tmp_path: Path, data: bytes, destination: str = "/x", **flags: Unpack
     (context / "a").write_bytes(data)
     made: Flags = {"add": True, **flags}
     return copying(context, "a", destination, **made)
+
+
+def with_dictionary(data: bytes, code: int) -> bytes:
+    """An xz file, which says that it has a dictionary of another size (.xz file format, 3.1 and
+    5.3.1)."""
+    packed = bytearray(lzma.compress(data, check=lzma.CHECK_CRC32))
+    size = (packed[12] + 1) * 4
+    assert packed[14] == 0x21  # LZMA2
+    packed[16] = code
+    crc = zlib.crc32(packed[12 : 12 + size - 4])
+    packed[12 + size - 4 : 12 + size] = crc.to_bytes(4, "little")
+    return bytes(packed)
+
+
+def test_a_dictionary_takes_so_much_memory_and_no_more(tmp_path: Path) -> None:
+    data = archive(info("f"))
+    assert list(added(tmp_path, with_dictionary(data, 30))) == ["x", "x/f"]
+    for code in (36, 40):  # 1 GiB, 4 GiB
+        answer = answered(tmp_path / "out", [adding(tmp_path, with_dictionary(data, code))])
+        assert answer == Refused(0, "the archive needs more than 512 MiB to be decompressed")
+
+
+@pytest.mark.parametrize("between", [b"", bytes(8)])
+def test_xz_streams_follow_each_other(tmp_path: Path, between: bytes) -> None:
+    data = archive(info("f"), info("g"), content=b"1" * 200_000)
+    parts = (data[:300], data[300:150_000], data[150_000:])
+    packed = between.join(lzma.compress(part) for part in parts)
+    assert list(added(tmp_path, packed + bytes(4))) == ["x", "x/f", "x/g"]
+
+
+def test_an_xz_file_that_is_cut_off(tmp_path: Path) -> None:
+    packed = lzma.compress(archive(info("f"), content=bytes(range(256)) * 4000))
+    answer = answered(tmp_path / "out", [adding(tmp_path, packed[:-200])])
+    assert isinstance(answer, Refused)
+    assert "the archive is broken" in answer.message
 
 
 @pytest.mark.parametrize("compress", [bytes, gzip.compress, bz2.compress, lzma.compress, zstd])
