@@ -19,6 +19,7 @@ from tests.reference.cases import FAMILIES
 from tests.reference.contexts import write_context
 from tests.reference.images import Image
 from tests.reference.refused import line_of
+from tests.reference.served import serving
 
 RECORDINGS: Final = {
     name: case for family in FAMILIES for name, case in recordings.read(family)["cases"].items()
@@ -33,7 +34,8 @@ def held_against_docker(
 ) -> tuple[str, str]:
     """See `Made`; `place` is a directory for it that is not there, `base` its base image."""
     try:
-        image, line = read(_build(case, engine, building, place)), 0
+        with serving(case, place / "served") as served:
+            image, line = read(_build(served, engine, building, place)), 0
         words = ""
     except RbuildError as error:
         image, line = None, line_of(error)

@@ -91,7 +91,9 @@ Context: TypeAlias = Mapping[str, Entry | str]
 
 @dataclass(frozen=True)
 class Case:
-    """See the module. `ignore` is the ignore file, `more` the contexts that have names."""
+    """See the module. `ignore` is the ignore file, `more` the contexts that have names; `web` is
+    what a server has (`tests.reference.served`), by what is asked for: a link moves there.
+    """
 
     name: str
     text: str
@@ -103,6 +105,7 @@ class Case:
     target: str | None = None
     named: bool = True
     """Whether the build is told where the containerfile is."""
+    web: Context = field(default_factory=dict)
 
     def files(self) -> Context:
         """The context with the containerfile and the ignore file in it."""

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ from tests.reference.contexts import write_context
 from tests.reference.images import Image, read_image
 from tests.reference.random_cases import FAMILY, RANDOM
 from tests.reference.recordings import Recording
+from tests.reference.served import serving
 
 _PLACE: Final = "/tmp/case"
 """Where a case is built, below the reference's root."""
@@ -61,7 +63,8 @@ class Reference:
 
     def record(self, case: Case) -> Recording:
         """What comes of a case."""
-        made = self._build(case)
+        with tempfile.TemporaryDirectory() as place, serving(case, Path(place)) as served:
+            made = self._build(served)
         if made.returncode:
             line = _LINE.search(made.stderr)
             # What is no refusal (no memory, no daemon) must not become one.

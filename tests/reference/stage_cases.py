@@ -202,4 +202,18 @@ HEREDOCS: Final = (
         seen("COPY <<E /x", "1", "E", "RUN stat -c '%a %u %g' /x > /o/stat; cat /x > /o/x"),
     ),
 )
-OTHERS: Final = (*STAGES, *HEREDOCS)
+_NOTHING: Final = "FROM scratch AS nothing"
+NOTHING: Final[tuple[Case, ...]] = tuple(
+    Case(f"mount: {name}", seen(f"RUN --mount=from={words} ls -A /x >/o/ls", head=head))
+    for name, words, head in (
+        ("of scratch", "scratch,target=/x", ""),
+        ("of scratch, written to", "scratch,target=/x,rw touch /x/f;", ""),
+        ("of a path of scratch", "scratch,source=/y,target=/x", ""),
+        ("of a stage without files", "nothing,target=/x", _NOTHING),
+        ("of a stage without files, written to", "nothing,target=/x,rw touch /x/f;", _NOTHING),
+        ("of a stage that sets something", "nothing,target=/x", f"{_NOTHING}\nENV A=1"),
+        ("of a path of a stage without files", "nothing,source=/y,target=/x", _NOTHING),
+    )
+)
+"""Stages that a RUN mounts, and in which there is nothing."""
+OTHERS: Final = (*STAGES, *HEREDOCS, *NOTHING)

@@ -154,6 +154,7 @@ def build(
     ):
         steps = EngineSteps(step, engine, store, maker, replace(options, shown=plan.shown), place)
         _tell_unused(plan, step, reporter)
+        _tell_of_caches(step, reporter)
         images = Images(step, engine, reporter)
         contexts = rehearse(plan, ContextFiles.of(step, options.own), steps, images)
         places = Places(contexts, Fetching(place / "fetched", options.data).fetch)
@@ -213,6 +214,14 @@ def _tell_unused(plan: Plan, step: BuildImage, reporter: StepReporter) -> None:
     if unused:
         text = f"no ARG takes the build argument {', '.join(sorted(unused))}"
         reporter.notice("unused-arguments", text, Level.WARNING)
+
+
+def _tell_of_caches(step: BuildImage, reporter: StepReporter) -> None:
+    """An engine finds a RUN in another storage by the image that it is upon, and those are ours."""
+    if step.cache_from:
+        names = ", ".join(step.cache_from)
+        text = f"--cache-from {names} has no effect: RUNs are looked up in this host's storage"
+        reporter.notice("cache-from", text)
 
 
 def _declared(instruction: Instruction) -> set[str]:

@@ -39,6 +39,7 @@ from rootless_build.testing.base_root import BASE
 from tests.reference.case import Case, Context, File
 from tests.reference.contexts import write_context
 from tests.reference.images import Image, read_image
+from tests.reference.served import needs_servers
 
 _FLAGS: Final = frozenset({"from", "chown", "chmod", "link", "parents", "exclude", "unpack"})
 _OF_THE_CONFIGURATION: Final = frozenset(
@@ -83,6 +84,8 @@ class CaseBuild:
         self._place = place
         self._stages: list[_Stage] = []
         self._given = dict(case.args)
+        if needs_servers(case):
+            raise BeyondTheMakerError("what is elsewhere")
         try:
             file = parse(case.text)
         except ContainerfileError as error:

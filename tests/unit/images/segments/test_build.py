@@ -13,6 +13,7 @@ from rootless_build.images.layers.request import Layer, LayersRequest
 from rootless_build.model.errors import ContainerfileError
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.structs import replace
+from rootless_build.testing.recorder import Recorder
 from tests.unit.images.segments.storage import EMPTY, Storage, build
 
 OTHER = "s390x" if EMPTY.architecture != "s390x" else "amd64"
@@ -131,3 +132,15 @@ def test_a_named_context_takes_the_place_of_a_stage(
     made = build(storage, step, text)
     assert len(storage.configuration(made).layers) == 1
     assert not storage.runs
+
+
+def test_what_has_no_effect_is_said(tmp_path: Path) -> None:
+    recorder = Recorder()
+    step = BuildImage(tmp_path, cache_from=("registry.example/cache", "type=local,src=c"))
+    storage = Storage()
+    storage.has("base")
+    build(storage, step, "FROM base\nRUN a\n", recorder=recorder)
+    (notice,) = recorder.notices
+    assert notice.code == "cache-from"
+    assert notice.text.startswith("--cache-from registry.example/cache, type=local,src=c has no ")
+    assert [each.cache_from for each in storage.builds] == [()]
