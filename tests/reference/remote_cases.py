@@ -82,7 +82,6 @@ REMOTE: Final[tuple[Case, ...]] = (
         of_COPY="COPY <<e /e\ne\nCOPY @web@/f /x/",
         in_the_working_directory="WORKDIR /w\nADD @web@/f .",
         with_an_argument="ARG N=f\nADD @web@/$N /x/",
-        and_a_file="ADD @web@/f Dockerfile /x/",
     ),
     Case(
         "URL: all of it an argument",
@@ -90,6 +89,7 @@ REMOTE: Final[tuple[Case, ...]] = (
         args=(("URL", "@web@/f"),),
         web=_WEB,
     ),
+    Case("URL: and a file", scratch("ADD @web@/f b /x/"), {"b": "b"}, web=_WEB),
     Case("URL: over what is there", on_base("ADD @web@/f /etc/passwd"), web=_WEB),
     Case("URL: below a file", on_base("ADD @web@/f /etc/passwd/x"), web=_WEB),
     *_repositories(
@@ -118,7 +118,7 @@ REMOTE: Final[tuple[Case, ...]] = (
         "git: with its directory",
         seen(
             "ADD --keep-git-dir=true @git@#main /r",
-            "RUN ls /r/.git >/o/ls; cat /r/.git/HEAD >/o/HEAD; cat /r/f >/o/f",
+            "RUN ls -d /r/.git/objects /r/.git/refs >/o/ls; cp /r/.git/HEAD /r/f /o",
         ),
     ),
     Case(

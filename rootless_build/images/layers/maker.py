@@ -31,6 +31,7 @@ from rootless_build.images.layers.request import (
     Inline,
     Layer,
     LayersRequest,
+    Looking,
     Made,
     NoOverlay,
     Operation,
@@ -80,6 +81,8 @@ def _why_not(error: Exception, operations: tuple[Operation, ...], at: int) -> An
 def _described(operation: Operation) -> str:
     if isinstance(operation, WorkingDirectory):
         return f"WORKDIR {operation.path}"
+    if isinstance(operation, Looking):
+        return f"a mount of {operation.source.path}"
     return f"{'ADD' if operation.add else 'COPY'} to {operation.destination}"
 
 
@@ -150,6 +153,9 @@ class Maker:
 
     def _do(self, operation: Operation, image: ImageTree) -> None:
         _refuse_nul(operation)
+        if isinstance(operation, Looking):
+            self._look(operation.source)
+            return
         if isinstance(operation, WorkingDirectory):
             owner = looked_up(image, operation.owner) or Owner(0, 0)
             path = resolved(image, operation.path)
@@ -171,6 +177,11 @@ class Maker:
                 copy_file(node, file_name(source.name), image, destination, options)
             else:
                 self._copy_download(operation, source, image, destination, options)
+
+    def _look(self, source: ImageFiles) -> None:
+        tree = self._tree(source)
+        if tree.find(resolved(tree, source.path)) is None:
+            raise RefusedError(f"{source.path} is not there")
 
     def _copy(
         self,
@@ -237,6 +248,8 @@ def _refuse_nul(operation: Operation) -> None:
     """The kernel takes it for the end of a path."""
     if isinstance(operation, WorkingDirectory):
         texts = [operation.path, operation.owner]
+    elif isinstance(operation, Looking):
+        texts = [operation.source.path]
     else:
         texts = [operation.destination, operation.chown]
         for source in operation.sources:

@@ -94,7 +94,13 @@ class WorkingDirectory(msgspec.Struct, frozen=True, tag=True):
     owner: str = ""
 
 
-Operation = Copying | WorkingDirectory
+class Looking(msgspec.Struct, frozen=True, tag=True):
+    """A source that has to be there, without wildcards; the layer of this is empty."""
+
+    source: ImageFiles
+
+
+Operation = Copying | WorkingDirectory | Looking
 
 
 class LayersRequest(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from rootless_build.images.containerfile.gitref import GitRef
 from rootless_build.process import programs
@@ -34,8 +34,11 @@ class RemoteError(Exception):
 
 
 def file_name(url: str) -> str:
-    """What the file of an URL is called."""
-    return Path(urlsplit(url).path).name or "__unnamed__"
+    """What the file of an URL is called. Raises RemoteError for what no file can be called."""
+    name = Path(unquote(urlsplit(url).path, errors="surrogateescape")).name or "__unnamed__"
+    if name == ".." or "\0" in name:
+        raise RemoteError(f"{url} has no name that a file can have")
+    return name
 
 
 def download(url: str, checksum: str, target: Path, data: Path | None) -> None:

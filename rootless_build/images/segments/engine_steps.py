@@ -33,7 +33,14 @@ from rootless_build.images.layers.client import (
     SourceChangedError,
 )
 from rootless_build.images.layers.handover import NewLayer
-from rootless_build.images.layers.request import LayersRequest, Operation, Source
+from rootless_build.images.layers.problems import RefusedError
+from rootless_build.images.layers.request import (
+    ImageFiles,
+    LayersRequest,
+    Looking,
+    Operation,
+    Source,
+)
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.images.rewrite.session import rewrite_build
 from rootless_build.images.rewrite.state import abbreviate
@@ -188,7 +195,14 @@ class EngineSteps:
     # --- RUN ------------------------------------------------------------------------------------
 
     def mount(self, source: Source) -> None:
-        """What a RUN mounts was looked for before anything was done."""
+        """See Steps. What is of a build context was looked for before anything was done."""
+        if not isinstance(source, ImageFiles) or source.path.strip("/.") == "":
+            return
+        output = self._new_directory("looking")
+        try:
+            self._maker.make(LayersRequest((), (Looking(source),), output))
+        except LayerRefusedError as refused:
+            raise RefusedError(refused.message) from refused
 
     def run(
         self,

@@ -24,6 +24,7 @@ from rootless_build.images.layers.request import (
     Copying,
     Directory,
     Downloaded,
+    Looking,
     Operation,
     Source,
     WorkingDirectory,
@@ -133,6 +134,8 @@ class _Rehearsal:
     def _check(self, operation: Operation, files: Files) -> None:
         """Raise RefusedError for a mode that is none, and a name where no file system is yet."""
         empty = files == Files()
+        if isinstance(operation, Looking):
+            return
         if isinstance(operation, WorkingDirectory):
             owner = operation.owner
         else:

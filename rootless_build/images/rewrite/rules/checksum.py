@@ -30,11 +30,11 @@ def checksum(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | No
         at.refuse("checksum", Feature.CHECKSUM, "the file can't be given to the build")
         return None
     at.note("checksum", at.work.builder.why(Feature.CHECKSUM))
-    path = at.work.new_path(downloads.file_name(url))
-    if at.work.directory is not None:
-        try:
+    try:
+        path = at.work.new_path(downloads.file_name(url))
+        if at.work.directory is not None:
             downloads.download(url, wanted, at.work.directory / path, at.work.data)
-        except downloads.RemoteError as wrong:
-            raise at.error(str(wrong), wrong.hint) from wrong
+    except downloads.RemoteError as wrong:
+        raise at.error(str(wrong), wrong.hint) from wrong
     flags = (Flag("from", FILES), *(f for f in instruction.flags if f.name in _FOR_FILES))
     return (copy(instruction, flags, (path,), words[1]),)

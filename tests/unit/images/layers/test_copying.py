@@ -18,6 +18,7 @@ from rootless_build.images.layers.request import (
     Failed,
     ImageFiles,
     Inline,
+    Looking,
     Made,
     Operation,
     Refused,
@@ -529,3 +530,29 @@ def test_what_a_wildcard_has_found_and_is_gone_has_changed(
     assert made == Changed(0, "e/h.o")
     # As it is written it may be a mistake.
     assert isinstance(answered(tmp_path / "two", [copying(context, "e/h.o", "/")]), Refused)
+
+
+@pytest.mark.parametrize("path", ["/d", "d/f", "/l/f", "/"])
+def test_what_is_looked_for_is_there(tmp_path: Path, path: str) -> None:
+    layer = _layer_with_a_link(tmp_path)
+    made = answered(tmp_path / "out", [Looking(ImageFiles((layer,), path))])
+    assert isinstance(made, Made)
+    assert made.layers[0].empty
+
+
+@pytest.mark.parametrize(
+    ("layers", "path"), [(1, "/no"), (1, "/d/no"), (1, "/nowhere"), (0, "/x"), (1, "/d/f/x")]
+)
+def test_what_is_looked_for_is_not_there(tmp_path: Path, layers: int, path: str) -> None:
+    layer = _layer_with_a_link(tmp_path)
+    refused = answered(tmp_path / "out", [Looking(ImageFiles((layer,) * layers, path))])
+    assert isinstance(refused, Refused)
+
+
+def _layer_with_a_link(tmp_path: Path) -> Path:
+    layer = tmp_path / "layer"
+    (layer / "d").mkdir(parents=True)
+    (layer / "d" / "f").touch()
+    (layer / "l").symlink_to("/d")
+    (layer / "nowhere").symlink_to("/no")
+    return layer

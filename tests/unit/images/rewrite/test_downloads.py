@@ -98,3 +98,17 @@ def test_runs_at_once_get_each_its_version(tmp_path: Path, url: str) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(version, range(8))) == ["v1", "v2"] * 4
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("a/b", "b"), ("a/b/", "b"), ("", "__unnamed__"), ("a%20b?c", "a b"), ("a%2Fb", "b")],
+)
+def test_what_the_file_of_an_url_is_called(path: str, name: str) -> None:
+    assert downloads.file_name(f"https://x/{path}") == name
+
+
+@pytest.mark.parametrize("path", ["a/..", "%2e%2e", "a%00b"])
+def test_what_no_file_can_be_called(path: str) -> None:
+    with pytest.raises(downloads.RemoteError, match="no name that a file can have"):
+        downloads.file_name(f"https://x/{path}")
