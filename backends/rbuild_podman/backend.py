@@ -61,8 +61,9 @@ class PodmanBackend:
     @contextlib.contextmanager
     def open(self, settings: EngineSettings) -> Iterator[Engine]:
         """See `rootless_build.backend.api.Backend.open`."""
-        with Connection(settings) as connection:
-            yield PodmanEngine(connection, settings, self._version)
+        with contextlib.ExitStack() as opened:
+            connection = opened.enter_context(Connection(settings))
+            yield PodmanEngine(connection, settings, opened, self._version)
 
     def commands(self, step: Step, settings: EngineSettings) -> tuple[tuple[str, ...], ...]:
         """See `rootless_build.backend.api.Backend.commands`."""

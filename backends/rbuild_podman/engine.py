@@ -36,6 +36,7 @@ from rootless_build.backend import (
     EngineSettings,
     Image,
     ImageBuildError,
+    ImageStore,
     Json,
     Leftover,
     LeftoverKind,
@@ -48,6 +49,7 @@ from rootless_build.backend import (
     StoredImage,
     StoredImages,
     UserNamespace,
+    private_directories,
     programs,
 )
 
@@ -56,15 +58,26 @@ if TYPE_CHECKING:
     from rbuild_podman.container import Containers
 
 _NAMES_NONE = (4, 3)
+_TAKES = (4, 3)
+"""The first service that is known to take an image of which it has layers already."""
 _UNKNOWN = "image not known"
 _LIST_AGAIN = (0.1, 0.5, 1.0)
 """Seconds between attempts."""
 
 
 class PodmanEngine:
-    """See `rootless_build.backend.api.Engine`. `version` is empty where nobody has asked for it."""
+    """See `rootless_build.backend.api.Engine`. `version` is empty where nobody has asked for it,
+    `opened` ends with the engine.
+    """
 
-    def __init__(self, connection: Connection, settings: EngineSettings, version: str = "") -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        settings: EngineSettings,
+        opened: contextlib.ExitStack,
+        version: str = "",
+    ) -> None:
+        self._opened = opened
         self._connection = connection
         self._settings = settings
         self._version = version
@@ -203,7 +216,7 @@ class PodmanEngine:
     def _built(self, identity: str) -> Image | None:
         """An image that was just built, where it lies if it can be read there: no command."""
         found = (
-            self.image_store.find(identity.removeprefix("sha256:")) if self.image_store else None
+            self._local_store.find(identity.removeprefix("sha256:")) if self._local_store else None
         )
         return found or self.find_image(identity)
 
@@ -225,8 +238,19 @@ class PodmanEngine:
             self._capture("image", "rm", "--no-prune", "--", image.id)
 
     @functools.cached_property
-    def image_store(self) -> ContainersStore | None:
+    def image_store(self) -> ImageStore | None:
         """See `rootless_build.backend.api.image_store`; a service may have another storage."""
+        if self._connection.endpoint is None:
+            return self._local_store
+        if version_in(self._capture("version", "--format", "{{.Server.Version}}").text) < _TAKES:
+            return None
+        from rbuild_podman.saved_images import saved_images  # noqa: PLC0415 - builds
+
+        place = self._opened.enter_context(private_directories.large_directory())
+        return saved_images(self._run, place, self.find_image)
+
+    @functools.cached_property
+    def _local_store(self) -> ContainersStore | None:
         if self._connection.endpoint is not None:
             return None
         from rbuild_containers.image_store import containers_store  # noqa: PLC0415 - builds
@@ -240,10 +264,12 @@ class PodmanEngine:
             return None
         return manifest_lists.StoredLists(self._storage, self._capture)
 
-    def _run(self, *arguments: str, environment: programs.Environment) -> programs.Completed:
+    def _run(
+        self, *arguments: str, environment: programs.Environment | None = None
+    ) -> programs.Completed:
         return programs.capture(
             self._connection.command(*arguments),
-            environment={**self._connection.environment, **environment},
+            environment={**self._connection.environment, **(environment or {})},
         )
 
     @property

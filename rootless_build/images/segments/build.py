@@ -109,6 +109,15 @@ def _mounts(stage: Stage) -> bool:
     return any(each.keyword == "RUN" and each.flag("mount") for each in stage.instructions)
 
 
+def _mounts_stages(plan: Plan) -> bool:
+    """Whether a RUN mounts files of another stage or image: nobody has tried with a service how it
+    takes the images of segments as build contexts.
+    """
+    runs = (each for number in plan.needed for each in plan.stages[number].instructions)
+    flags = (flag for each in runs if each.keyword == "RUN" for flag in each.flags)
+    return any(flag.name == "mount" and "from=" in (flag.value or "") for flag in flags)
+
+
 def can_read_images(plan: Plan, step: BuildImage, engine: Engine, reporter: StepReporter) -> bool:
     """Whether the images that the build starts from, and takes files of, can be read where they
     are, and are of the platform that is wanted: else the engine has to do all of it.
@@ -116,6 +125,8 @@ def can_read_images(plan: Plan, step: BuildImage, engine: Engine, reporter: Step
     Raises ImageNotFoundError for one that is nowhere to be had.
     """
     store, images = image_store(engine), Images(step, engine, reporter)
+    if store is not None and store.archives and _mounts_stages(plan):
+        return False
     for name, wanted in plan.images(images.context_of):
         try:
             image = images.find(name)
