@@ -2,8 +2,8 @@
 
 On standard output, from the daemon: `Step 2/6 : RUN …`, ` ---> Using cache` or
 ` ---> Running in ID`, what the RUN prints (its standard error between ESC[91m and ESC[0m),
-`Removing intermediate container ID`, ` ---> ID`; on standard error the client's own words
-(docker 20.10.24 and 28.2.2).
+`Removing intermediate container ID` (` ---> Removed …` from 26 on), ` ---> ID`; on standard error
+the client's own words (docker 20.10.24, 26.1.5 and 28.2.2).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rootless_build.backend import StepReporter, Stream
 _STEP = re.compile(rb"Step (\d+)/(\d+) : ([^\r\n]*)\r?\n?$")
 _CACHED = re.compile(rb" ---> Using cache\s*")
 _RUNNING = re.compile(rb" ---> Running in [0-9a-f]{12}\s*")
-_REMOVED = re.compile(rb"Removing intermediate container [0-9a-f]{12}\n$")
+_REMOVED = re.compile(rb"(?:Removing| ---> Removed) intermediate container [0-9a-f]{12}\n$")
 _RESULT = re.compile(rb" ---> ([0-9a-f]{12})\s*")
 # buildx hands it to every build, and BuildKit says nothing where no ARG declares it.
 _UNUSED_EPOCH = rb"\[Warning\] One or more build-args \[SOURCE_DATE_EPOCH\] were not consumed"

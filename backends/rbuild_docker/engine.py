@@ -118,16 +118,16 @@ class DockerEngine(EngineDefaults):
 
     def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:
         """Build and tag. A build whose output is files makes no image: one with an empty id."""
-        identity = image_builds.build(
+        made = image_builds.build(
             self._client,
             step,
             reporter,
             network=self._network,
             directory=self._settings.runtime_directory,
         )
-        if not identity:
+        if not made:
             return Image(id="")
-        image = self.find_image(identity)
+        image = next(filter(None, map(self.find_image, made)), None)
         if image is None:
             message = "docker built an image that is not in its storage"
             raise ImageBuildError(message)
@@ -140,7 +140,7 @@ class DockerEngine(EngineDefaults):
     def tag_image(self, image: Image, name: str) -> None:
         """Give an image one more name."""
         what = f"docker could not give the image the name {name}"
-        self._client.answer(what, "tag", image.id, name)
+        self._client.answer(what, "tag", f"sha256:{image.id}", name)
 
     def discard_image(self, image: Image) -> None:
         """Remove an image that has no name; layers below it stay, for the next build."""

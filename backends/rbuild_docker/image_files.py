@@ -25,7 +25,9 @@ def copy_image(client: Client, image: Image, destination: Path) -> None:
     """See `rootless_build.backend.api.Engine.copy_image`."""
     with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".rbuild-image-") as place:
         archive = Path(place) / "image.tar"
-        client.answer("docker could not save the image", "save", "--output", str(archive), image.id)
+        # By 64 digits alone docker 29 saves none.
+        words = ("save", "--output", str(archive), f"sha256:{image.id}")
+        client.answer("docker could not save the image", *words)
         try:
             with archives.reading():
                 _unpack(archive, destination)

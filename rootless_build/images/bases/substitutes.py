@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from rootless_build.backend.api import LABEL_BASE, LABEL_IMAGE, Engine, Image
 from rootless_build.model import references
 from rootless_build.model.errors import ImageNotFoundError, UsageError
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage, PullPolicy
 from rootless_build.model.structs import replace
+
+_FRONTEND: Final = f"{references.HUB}/docker/dockerfile"
 
 
 def substitute_bases(step: BuildImage, engine: Engine, reporter: StepReporter) -> BuildImage:
@@ -76,6 +80,11 @@ def _not_here(wanted: str) -> ImageNotFoundError:
 
 def how_to_get(wanted: str) -> str:
     """What a person can do about an image that is nowhere to be had."""
+    if references.repository(references.canonical(wanted)) == _FRONTEND:
+        return (
+            "it is what `# syntax=` has BuildKit fetch, to read the containerfile with: with no"
+            " registry take that line out, or use --backend podman or --backend buildah"
+        )
     # Only a failure needs it.
     from rootless_build.images.bases import packages  # noqa: PLC0415
 

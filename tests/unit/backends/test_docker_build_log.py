@@ -109,9 +109,11 @@ def test_each_instruction_of_a_classic_build_is_seen_done_or_cached(size: int) -
     ]
 
 
-def test_a_classic_build_shows_what_its_commands_print_and_on_which_stream() -> None:
+@pytest.mark.parametrize("removed", ["Removing", " ---> Removed"])
+def test_a_classic_build_shows_what_its_commands_print_and_on_which_stream(removed: str) -> None:
+    """docker 20.10.24 and 26.1.5 tell otherwise of a container that is gone."""
     reading = Reading(ClassicLog)
-    reading.feed(CLASSIC)
+    reading.feed(CLASSIC.replace("Removing", removed))
     reading.log.finish(succeeded=True)
     assert sorted(reading.output) == [
         ("stderr", b"main.c: warning\n"),

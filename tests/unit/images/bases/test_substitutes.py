@@ -14,6 +14,7 @@ import pytest
 from rootless_build.backend.api import Container, Exit, Image
 from rootless_build.images.bases import executables
 from rootless_build.images.bases.executables import Substitute
+from rootless_build.images.bases.substitutes import how_to_get
 from rootless_build.model.events import Event, Level, Notice
 from rootless_build.model.plan import RunContainer
 from rootless_build.model.structs import replace
@@ -167,3 +168,9 @@ def test_a_part_is_named_as_a_person_would_name_it() -> None:
     tool = Substitute("x", "pkg:golang/example.com/a/tool@v1?goos=linux")
     assert tool.origin == "example.com/a's tool v1"
     assert Substitute("x", "somewhere else").origin == "somewhere else"
+
+
+@pytest.mark.parametrize("name", ["docker/dockerfile:1", "docker.io/docker/dockerfile:1.7-labs"])
+def test_what_a_syntax_line_wants_is_no_image_to_be_made(name: str) -> None:
+    assert "`# syntax=`" in how_to_get(name)
+    assert "# syntax=" not in how_to_get("docker/dockerfile-upstream:1")
