@@ -64,7 +64,9 @@ class Mount(Struct, frozen=True):
     others: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        fields = [f"type={self.type}"]
+        # Where buildah 1.39 to 1.43 reads `type=bind` it has a RUN done again whenever a file or a
+        # time in all of the context has changed; without, what the other options say decides.
+        fields = [] if self.type == "bind" else [f"type={self.type}"]
         for name, value in (
             ("from", self.origin),
             ("source", self.source),

@@ -25,7 +25,7 @@ def test_a_run_says_what_it_mounts() -> None:
     assert written.lines == (3, 3, 6)
     name = f"rbuild-{'b' * 24}"
     assert written.contexts == ((name, f"container-image://{'b' * 64}"),)
-    assert f"type=bind,from={name},target=/t" in made[-2].text
+    assert f"--mount=from={name},target=/t" in made[-2].text
     assert made[-1].heredocs[0].content == "three\n"
 
 

@@ -33,7 +33,7 @@ def test_the_context_is_marked_with_what_is_in_it(tmp_path: Path) -> None:
 
 def test_without_ignored_files_it_is_mounted_as_it_is(tmp_path: Path) -> None:
     (made,) = last(tmp_path, "RUN --mount=target=/c a", ignore="nothing\n")
-    assert re.fullmatch("RUN --mount=type=bind,target=/c,consistency=[0-9a-f]{12} a", made)
+    assert re.fullmatch("RUN --mount=target=/c,consistency=[0-9a-f]{12} a", made)
 
 
 def test_with_ignored_files_a_stage_is_mounted(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_an_engine_that_has_shown_that_writes_are_forgotten_needs_no_copy(tmp_pa
     shown = {Feature.MOUNT_DISCARDS_WRITES: Answer(exact=True, day="2026-11-30")}
     text = "FROM base\nRUN --mount=target=/c,rw a\n"
     left = Rewriting(tmp_path, text, answers=shown)
-    assert left.lines[-1].startswith("RUN --mount=type=bind,target=/c,rw,consistency=")
+    assert left.lines[-1].startswith("RUN --mount=target=/c,rw,consistency=")
     assert "COPY" not in left.text
     other = {Feature.MOUNT_DISCARDS_WRITES: Answer(exact=False, day="2026-11-30")}
     for rewritten in (Rewriting(tmp_path, text), Rewriting(tmp_path, text, answers=other)):
