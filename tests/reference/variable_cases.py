@@ -144,6 +144,7 @@ ARGUMENTS: Final = _of(
     in_FROM_of_a_stage="ARG A=a\nFROM scratch AS a\nENV V=1\nFROM $A\nENV W=1",
     in_FROM_in_part="ARG A=a\nFROM scratch AS a1\nENV V=1\nFROM ${A}1\nENV W=1",
     in_FROM_that_is_not_set="FROM scratch AS a\nFROM $A\nENV V=1",
+    in_FROM_that_is_not_set_after_a_stage_without_a_name="FROM scratch\nENV V=1\nFROM $A\nENV V=2",
     in_FROM_of_an_earlier_stage="FROM scratch AS a\nARG A=scratch\nFROM $A\nENV V=1",
     in_FROM_with_quotes='ARG A=scratch\nFROM "$A"\nENV V=1',
     in_the_name_of_a_stage="ARG A=a\nFROM scratch AS $A\nENV V=1",

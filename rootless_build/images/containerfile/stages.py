@@ -187,7 +187,8 @@ def earlier(
     """
     wanted = name.lower() if numbers else name
     for index in reversed(range(before)):
-        if (stages[index].name or "").lower() == wanted:
+        named = stages[index].name
+        if named is not None and named.lower() == wanted:
             return index
     return int(name) if numbers and _NUMBER.fullmatch(name) and int(name) < before else None
 
