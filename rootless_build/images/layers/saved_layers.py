@@ -123,7 +123,7 @@ class _Layer:
             self._entries.append((path, entry))
 
     def lay_upon(self, root: Node) -> None:
-        """Change a tree to what it is with this layer upon it."""
+        """Change a tree to what it is with this layer upon it. Raises NoOverlayError."""
         for path in self._emptied:
             node = _at(root, path)
             if node is not None and node.children is not None:
@@ -153,7 +153,8 @@ class _Layer:
     def _linked(self, root: Node, entry: tarfile.TarInfo) -> Node:
         target = _at(root, cleaned(entry.linkname).strip("/"))
         if target is None or target.is_directory:
-            raise BadArchiveError(f"{entry.name} is a link to {entry.linkname}, which is no file")
+            message = f"a layer has {entry.name} as a link to {entry.linkname}, which is no file"
+            raise NoOverlayError(message)
         target.inode = target.inode or (-1, id(target))
         return target
 
