@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build.backend.api import Backend, Engine, EngineSettings, Image
+from rootless_build.images.asking.memory import Memory
 from rootless_build.images.building import build_image
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.model.plan import BuildImage
@@ -48,7 +49,9 @@ def building(
 ) -> RewriteOptions:
     """What rbuild itself would find."""
     probe = backend.probe(settings)
-    return RewriteOptions(probe.builder or f"{backend_name} {probe.version}", storage / "fetched")
+    builder = probe.builder or f"{backend_name} {probe.version}"
+    memory = Memory(storage / "engines", builder)
+    return RewriteOptions(builder, storage / "fetched", memory=lambda: memory)
 
 
 @pytest.fixture
@@ -64,6 +67,7 @@ def build(engine: Engine, base_image: Image, building: RewriteOptions, place: Pa
         containerfile: Path | None = None,
         build_contexts: tuple[tuple[str, str], ...] = (),
         network: str = "host",
+        secrets: tuple[str, ...] = (),
     ) -> Recorder:
         recorder = recorder or Recorder()
         shutil.rmtree(place / "out", ignore_errors=True)
@@ -75,6 +79,7 @@ def build(engine: Engine, base_image: Image, building: RewriteOptions, place: Pa
             target="out",
             build_args=args,
             network=network,
+            secrets=secrets,
             build_contexts=build_contexts,
         )
         image = build_image(step, engine, recorder.reporter, building)

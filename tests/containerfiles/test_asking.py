@@ -27,6 +27,7 @@ OUT = "FROM scratch AS out\nCOPY --from=made /o/ /\n"
 ALL = (
     f"FROM {BASE} AS made\n"
     "RUN --mount=target=/c,rw true\nRUN --network=none true\nRUN --network=host true\n"
+    "RUN --mount=type=cache,target=/c,uid=1 true\nRUN --mount=type=tmpfs,target=/t,size=1m true\n"
 )
 LEFT = {feature: Answer(exact=True, day="2026-11-30") for feature in ASKED}
 """Whatever it does."""
@@ -99,7 +100,37 @@ def forgets_writes(build: Build, left: RewriteOptions, place: Path) -> bool:
     return kept and named and tree(place / "out") == {"f": "11", "new": "", "left": "/c/* /m/*\n"}
 
 
+def keeps_owners(build: Build, left: RewriteOptions, place: Path) -> bool:
+    (place / "secret").write_text("s")
+    text = (
+        f"FROM {BASE} AS made\n"
+        "RUN --mount=type=cache,target=/c,id=rbuild-owners,uid=5,gid=6,mode=0750"
+        " --mount=type=secret,target=/s,id=s,uid=5,gid=6,mode=0404"
+        f" mkdir /o; stat -c '%a %u:%g' /c /s > /o/f\n{OUT}"
+    )
+    try:
+        build(text, building=left, secrets=(f"id=s,src={place / 'secret'}",))
+    except ImageBuildError:
+        return False
+    return tree(place / "out") == {"f": "750 5:6\n404 5:6\n"}
+
+
+def limits_memory(build: Build, left: RewriteOptions, place: Path) -> bool:
+    fill = "dd if=/dev/zero of=/t/f bs=1k count=80 2>/dev/null"
+    text = (
+        f"FROM {BASE} AS made\nRUN --mount=type=tmpfs,target=/t,size=64k"
+        f" mkdir /o; {fill} && echo all > /o/f || echo part > /o/f\n{OUT}"
+    )
+    try:
+        build(text, building=left)
+    except ImageBuildError:
+        return False
+    return tree(place / "out") == {"f": "part\n"}
+
+
 DOES = {
+    Feature.MOUNT_OWNER: keeps_owners,
+    Feature.MOUNT_TMPFS_SIZE: limits_memory,
     Feature.MOUNT_DISCARDS_WRITES: forgets_writes,
     Feature.NETWORK_NONE: has_no_network,
     Feature.NETWORK_HOST: has_own_network,
@@ -111,7 +142,7 @@ def test_an_engine_does_what_it_answers(
     build: Build, building: RewriteOptions, place: Path, asked: Asked, feature: Feature
 ) -> None:
     assert set(asked.answers) == set(QUESTIONS) == set(ASKED)
-    does = DOES[feature](build, replace(building, answers=LEFT), place)
+    does = DOES[feature](build, replace(building, memory=None, answers=LEFT), place)
     assert does == asked.exact(feature)
 
 
@@ -123,13 +154,13 @@ def test_asking_leaves_no_image_and_no_container(asked: Asked) -> None:
 def test_writes_are_forgotten_whoever_does_it(
     build: Build, building: RewriteOptions, place: Path, asked: Asked
 ) -> None:
-    assert forgets_writes(build, replace(building, answers=asked.answers), place)
+    assert forgets_writes(build, replace(building, memory=None, answers=asked.answers), place)
 
 
 def test_a_network_is_given_or_refused(
     build: Build, building: RewriteOptions, place: Path, asked: Asked
 ) -> None:
-    options = replace(building, answers=asked.answers)
+    options = replace(building, memory=None, answers=asked.answers)
     if asked.exact(Feature.NETWORK_NONE):
         assert has_no_network(build, options, place)
         return

@@ -21,6 +21,7 @@ from rootless_build.images.asking.questions import (
     KEPT,
     MARK,
     MOUNTED,
+    OWNED,
     QUESTIONS,
     are_unharmed,
     used,
@@ -118,6 +119,7 @@ class _Asking:
             labels=self._labels,
             no_cache=True,
             pull=PullPolicy.NEVER,
+            secrets=(f"id={OWNED},src={_secret(file.with_name(OWNED))}",),
             build_contexts=() if self._engine.remote else ((MOUNTED, str(named)),),
         )
         with self._without_images(listener):
@@ -174,6 +176,11 @@ def _words_of(feature: Feature, lines: Iterable[str]) -> frozenset[str]:
     """What was printed for a feature, its name left out."""
     name = f"{feature.name} "
     return frozenset(line.removeprefix(name) for line in lines if line.startswith(name))
+
+
+def _secret(file: Path) -> Path:
+    file.write_text("a secret of nobody's\n")
+    return file
 
 
 def _made(directory: Path) -> Path:

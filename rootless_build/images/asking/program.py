@@ -8,7 +8,7 @@ from typing import Final
 
 from rootless_build.process import programs
 
-_APPLETS: Final = ("sh", "cat", "readlink")
+_APPLETS: Final = ("sh", "readlink", "stat")
 _INTERPRETER: Final = 3
 """PT_INTERP of elf(5)."""
 _HEADERS: Final = ((32, 8), (54, 2), (56, 2))
@@ -16,7 +16,7 @@ _HEADERS: Final = ((32, 8), (54, 2), (56, 2))
 
 
 def put_shell(root: Path) -> bool:
-    """Put /bin/sh, /bin/cat and /bin/readlink into a directory that becomes an image's root.
+    """Put sh, readlink and stat into /bin of a directory that becomes an image's root.
 
     They are a static busybox's, else this host's own with their libraries. False where neither is
     to be had.

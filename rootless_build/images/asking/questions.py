@@ -19,6 +19,8 @@ from rootless_build.images.rewrite.features import Feature
 MARK: Final = "rbuild-asked"
 MOUNTED: Final = "mounted"
 """The directory of the build context, and the build context, that are mounted."""
+OWNED: Final = "rbuild-asked"
+"""The id of the cache, and of the secret, that have another owner."""
 KEPT: Final = {"kept": "before\n", "gone": "before\n"}
 """The files in each, by name."""
 
@@ -82,8 +84,26 @@ def _own_network() -> str:
     return str(Path("/proc/self/ns/net").readlink())
 
 
+def _owner() -> Question:
+    flags, looks, expected = "", "", set()
+    for kind, mode in (("cache", "710"), ("secret", "440")):
+        flags += f"--mount=type={kind},target=/{kind},id={OWNED},uid=7,gid=8,mode=0{mode} "
+        looks += _says(Feature.MOUNT_OWNER.name, f"{kind} $(stat -c '%a %u:%g' /{kind})") + "; "
+        expected.add(f"{kind} {mode} 7:8")
+    return Question((f"RUN {flags}{looks}",), lambda words: words == expected)
+
+
+def _limit() -> Question:
+    limits = _says(Feature.MOUNT_TMPFS_SIZE.name, "$options")
+    look = f"while read -r device place type options; do [ $place != /limited ] || {limits}; done"
+    run = f"RUN --mount=type=tmpfs,target=/limited,tmpfs-size=65536 {look} < /proc/mounts"
+    return Question((run,), lambda words: any("size=64k" in word.split(",") for word in words))
+
+
 QUESTIONS: Final = {
     Feature.MOUNT_DISCARDS_WRITES: _writes(),
+    Feature.MOUNT_OWNER: _owner(),
+    Feature.MOUNT_TMPFS_SIZE: _limit(),
     Feature.NETWORK_NONE: _network("none", _has_no_network, remote=True),
     Feature.NETWORK_HOST: _network("host", _has_own_network, remote=False),
 }
@@ -109,6 +129,13 @@ def _used_by(run: Instruction) -> Iterable[Feature]:
         if flag.name == "network" and flag.value in {"none", "host"}:
             yield Feature[f"NETWORK_{flag.value.upper()}"]
         elif flag.name == "mount":
-            mount = mounts.parse(flag.value or "")
-            if mount.type == "bind" and mount.writable:
-                yield Feature.MOUNT_DISCARDS_WRITES
+            yield from _used_by_mount(mounts.parse(flag.value or ""))
+
+
+def _used_by_mount(mount: mounts.Mount) -> Iterable[Feature]:
+    if mount.type == "bind" and mount.writable:
+        yield Feature.MOUNT_DISCARDS_WRITES
+    if mount.type == "tmpfs" and mount.size is not None:
+        yield Feature.MOUNT_TMPFS_SIZE
+    if mount.is_owned:
+        yield Feature.MOUNT_OWNER

@@ -32,6 +32,7 @@ _KEYS: Final = (
     "gid",
     "env",
 )
+_OWNERS: Final = ("uid", "gid", "mode")
 _CONTAINERS: Final = (
     *("Z", "z", "U", "relabel", "consistency", "bind-propagation", "bind-nonrecursive"),
     *("tmpfs-size", "tmpfs-mode", "tmpcopyup", "nosuid", "nodev", "noexec"),
@@ -79,6 +80,12 @@ class Mount(Struct, frozen=True):
         if self.writable is not None:
             fields.append("rw" if self.writable else "ro")
         return ",".join(_field(word) for word in (*fields, *self.others))
+
+    @property
+    def is_owned(self) -> bool:
+        """Whether it says whose the mount is, or who may use it."""
+        names = {word.partition("=")[0] for word in self.others}
+        return self.type in {"cache", "secret"} and not names.isdisjoint(_OWNERS)
 
     @property
     def id(self) -> str | None:

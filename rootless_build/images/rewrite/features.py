@@ -22,7 +22,8 @@ class Feature(Enum):
 
     MOUNT = "RUN --mount"
     MOUNT_TARGET = "the target of a mount below the working directory"
-    MOUNT_TMPFS_SIZE = "the option size of a tmpfs mount"
+    MOUNT_TMPFS_SIZE = "the size of a tmpfs mount"
+    MOUNT_OWNER = "uid, gid and mode of a cache or secret mount"
     MOUNT_FLAG_VALUES = "ro=false and rw=false in a mount"
     MOUNT_CACHE_PRIVATE = "a cache that is private"
     MOUNT_LOCKS = "a locked cache beside another, given back after the step"
@@ -55,7 +56,13 @@ class Feature(Enum):
     START_INTERVAL = "HEALTHCHECK --start-interval"
 
 
-ASKED: Final = (Feature.MOUNT_DISCARDS_WRITES, Feature.NETWORK_NONE, Feature.NETWORK_HOST)
+ASKED: Final = (
+    Feature.MOUNT_DISCARDS_WRITES,
+    Feature.MOUNT_OWNER,
+    Feature.MOUNT_TMPFS_SIZE,
+    Feature.NETWORK_NONE,
+    Feature.NETWORK_HOST,
+)
 """What an engine is asked for: to rewrite it costs a copy of the context, or can't be exact."""
 _OWN: Final[Mapping[str, frozenset[Feature]]] = MappingProxyType(
     {
@@ -100,6 +107,10 @@ class Builder(Struct, frozen=True):
             return self.answers[feature].exact
         return feature in _OWN[self.kind]
 
+    def will_be_asked(self, feature: Feature) -> bool:
+        """Whether a build that has it asks the builder first."""
+        return self.kind == "buildah" and feature in ASKED and feature not in self.answers
+
     def why(self, feature: Feature) -> str:
         """Why it is not, for a person."""
         if self.kind == "docker-classic":
@@ -108,7 +119,7 @@ class Builder(Struct, frozen=True):
             return f"{feature.value}: engines do it otherwise or not at all"
         answer = self.answers.get(feature)
         if answer is None:
-            return f"{feature.value}: {self.shown} has not shown that yet"
+            return f"{feature.value}: {self.shown} has not shown that yet; a build asks it"
         return f"{feature.value}: {self.shown} did it otherwise when it was asked on {answer.day}"
 
 

@@ -135,6 +135,9 @@ class Site(Struct):
     def inexact(self, rule: str, feature: Feature, differs: str) -> None:
         """Take down what will differ. Raises ContainerfileError unless that is allowed."""
         why = self.work.builder.why(feature)
+        if self.work.explains and self.work.builder.will_be_asked(feature):
+            self.note(rule, why)
+            return
         if not self.work.allow_inexact and not self.work.explains:
             raise self.error(
                 f"{self.work.builder.shown} can't do this as BuildKit does ({why}): {differs}",

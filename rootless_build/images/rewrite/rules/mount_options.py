@@ -21,7 +21,7 @@ def mount_options(instruction: Instruction, at: Site) -> tuple[Instruction, ...]
     """Write the options of `--mount` as the engine knows them."""
 
     def change(mount: Mount) -> Mount:
-        return _cache_from(_private(_size(mount, at), at), at)
+        return _cache_from(_private(_owned(_size(mount, at), at), at), at)
 
     return change_mounts(instruction, change, lambda text: _has_flag_values(text, at))
 
@@ -33,8 +33,19 @@ def _size(mount: Mount, at: Site) -> Mount:
     if match is None:
         raise at.error(f"{mount.size} is no size", "a size is written 64m or 1g")
     number = int(float(match[1]) * 1024 ** (_UNITS.find(match[2].lower()) + 1 if match[2] else 0))
-    at.note("mount-options", f"tmpfs-size: {at.work.builder.why(Feature.MOUNT_TMPFS_SIZE)}")
+    at.note("mount-options", f"tmpfs-size={number}: engines call it so")
+    if not at.has(Feature.MOUNT_TMPFS_SIZE):
+        differs = "the mount may take all of the memory"
+        at.inexact("mount-options", Feature.MOUNT_TMPFS_SIZE, differs)
     return replace(mount, size=None, others=(*mount.others, f"tmpfs-size={number}"))
+
+
+def _owned(mount: Mount, at: Site) -> Mount:
+    """As it is: nothing else can give a mount another owner."""
+    if mount.is_owned and not at.has(Feature.MOUNT_OWNER):
+        differs = f"the {mount.type} may have another owner and mode"
+        at.inexact("mount-options", Feature.MOUNT_OWNER, differs)
+    return mount
 
 
 def _private(mount: Mount, at: Site) -> Mount:

@@ -58,7 +58,7 @@ def test_what_an_engine_has_shown_it_is_left_to_do() -> None:
             "podman 5.4.2",
             Feature.NETWORK_NONE,
             {},
-            "RUN --network=none: podman 5.4.2 has not shown that yet",
+            "RUN --network=none: podman 5.4.2 has not shown that yet; a build asks it",
         ),
         (
             "podman 5.4.2",

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from rootless_build.images.rewrite.features import Answer, Feature
 from rootless_build.model.errors import ContainerfileError
-from tests.unit.images.rewrite.rewriting import last
+from tests.unit.images.rewrite.rewriting import Rewriting, last
 
 
 @pytest.mark.parametrize(
@@ -22,7 +23,37 @@ from tests.unit.images.rewrite.rewriting import last
     ],
 )
 def test_they_are_what_the_engine_knows(tmp_path: Path, mount: str, becomes: str) -> None:
-    assert last(tmp_path, f"RUN --mount={mount} a") == [f"RUN --mount={becomes} a"]
+    answers = {Feature.MOUNT_TMPFS_SIZE: Answer(exact=True, day="2026-11-30")}
+    made = last(tmp_path, f"RUN --mount={mount} a", answers=answers)
+    assert made == [f"RUN --mount={becomes} a"]
+
+
+@pytest.mark.parametrize(
+    ("mount", "feature", "words"),
+    [
+        ("type=tmpfs,target=/t,size=2m", Feature.MOUNT_TMPFS_SIZE, "all of the memory"),
+        ("type=cache,target=/c,uid=5", Feature.MOUNT_OWNER, "the cache may have another owner"),
+        ("type=secret,id=s,mode=0444", Feature.MOUNT_OWNER, "the secret may have another owner"),
+    ],
+)
+def test_what_nothing_can_stand_for_has_to_be_shown(
+    tmp_path: Path, mount: str, feature: Feature, words: str
+) -> None:
+    run = f"RUN --mount={mount} a"
+    with pytest.raises(ContainerfileError, match=words):
+        last(tmp_path, run)
+    otherwise = {feature: Answer(exact=False, day="2026-11-30")}
+    with pytest.raises(ContainerfileError, match="when it was asked on 2026-11-30"):
+        last(tmp_path, run, answers=otherwise)
+    assert last(tmp_path, run, allow=True)
+
+
+def test_a_plan_says_that_the_engine_will_be_asked(tmp_path: Path) -> None:
+    run = "FROM base\nRUN --network=none a\n"
+    told = Rewriting(tmp_path, run, explain=True).normal
+    assert told is not None
+    assert [(each.differs, each.refused) for each in told.rewrites] == [("", False)]
+    assert "a build asks it" in told.rewrites[0].why
 
 
 def test_a_size_that_is_none(tmp_path: Path) -> None:
