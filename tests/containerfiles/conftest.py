@@ -19,6 +19,7 @@ from rootless_build.images.asking.memory import Memory
 from rootless_build.images.building import build_image
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.model.plan import BuildImage
+from rootless_build.model.structs import replace
 from rootless_build.testing.recorder import Recorder
 from tests.containerfiles.held_against_docker import Made, Read, held_against_docker
 from tests.git_served import git, served
@@ -26,6 +27,8 @@ from tests.reference import images
 from tests.reference.case import Case
 
 Build = Callable[..., Recorder]
+LIKE = BuildImage(Path("/"), network="host")
+"""What a build is like that says nothing else."""
 ENGINES = pytest.mark.parametrize(
     "backend_name",
     [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ("podman", "buildah")],
@@ -66,20 +69,18 @@ def build(engine: Engine, base_image: Image, building: RewriteOptions, place: Pa
         args: tuple[tuple[str, str], ...] = (),
         containerfile: Path | None = None,
         build_contexts: tuple[tuple[str, str], ...] = (),
-        network: str = "host",
-        secrets: tuple[str, ...] = (),
+        like: BuildImage = LIKE,
     ) -> Recorder:
         recorder = recorder or Recorder()
         shutil.rmtree(place / "out", ignore_errors=True)
         if text is not None:
             (place / "context" / "Dockerfile").write_text(text)
-        step = BuildImage(
-            place / "context",
-            containerfile,
+        step = replace(
+            like,
+            context=place / "context",
+            containerfile=containerfile,
             target="out",
             build_args=args,
-            network=network,
-            secrets=secrets,
             build_contexts=build_contexts,
         )
         image = build_image(step, engine, recorder.reporter, building)

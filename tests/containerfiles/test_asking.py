@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +21,7 @@ from rootless_build.model.plan import BuildImage
 from rootless_build.model.structs import replace
 from rootless_build.testing.base_root import BASE
 from rootless_build.testing.recorder import Recorder
-from tests.containerfiles.conftest import ENGINES, Build
+from tests.containerfiles.conftest import ENGINES, LIKE, Build
 from tests.containerfiles.trees import tree
 
 pytestmark = ENGINES
@@ -28,6 +30,7 @@ ALL = (
     f"FROM {BASE} AS made\n"
     "RUN --mount=target=/c,rw true\nRUN --network=none true\nRUN --network=host true\n"
     "RUN --mount=type=cache,target=/c,uid=1 true\nRUN --mount=type=tmpfs,target=/t,size=1m true\n"
+    "RUN --mount=type=ssh,uid=1 true\n"
 )
 LEFT = {feature: Answer(exact=True, day="2026-11-30") for feature in ASKED}
 """Whatever it does."""
@@ -64,7 +67,7 @@ def does_network(build: Build, left: RewriteOptions, place: Path, mode: str) -> 
     text = f"FROM {BASE} AS made\n{run}\n{OUT}"
     try:
         # What the whole build has is left out.
-        build(text, building=left, network="none" if mode == "host" else "host")
+        build(text, building=left, like=replace(LIKE, network="none" if mode == "host" else "host"))
     except ImageBuildError:
         return False
     found = tree(place / "out")["f"].strip()
@@ -109,10 +112,24 @@ def keeps_owners(build: Build, left: RewriteOptions, place: Path) -> bool:
         f" mkdir /o; stat -c '%a %u:%g' /c /s > /o/f\n{OUT}"
     )
     try:
-        build(text, building=left, secrets=(f"id=s,src={place / 'secret'}",))
+        build(text, building=left, like=replace(LIKE, secrets=(f"id=s,src={place / 'secret'}",)))
     except ImageBuildError:
         return False
     return tree(place / "out") == {"f": "750 5:6\n404 5:6\n"}
+
+
+def keeps_owner_of_agent(build: Build, left: RewriteOptions, place: Path) -> bool:
+    mount = "--mount=type=ssh,target=/agent,id=a,uid=5,gid=6,mode=0604"
+    text = f"FROM {BASE} AS made\nRUN {mount} mkdir /o; stat -c '%a %u:%g' /agent > /o/f\n{OUT}"
+    with tempfile.TemporaryDirectory() as short, socket.socket(socket.AF_UNIX) as agent:
+        path = Path(short, "agent")
+        agent.bind(str(path))
+        agent.listen()
+        try:
+            build(text, building=left, like=replace(LIKE, ssh=(f"a={path}",)))
+        except ImageBuildError:
+            return False
+    return tree(place / "out") == {"f": "604 5:6\n"}
 
 
 def limits_memory(build: Build, left: RewriteOptions, place: Path) -> bool:
@@ -130,6 +147,7 @@ def limits_memory(build: Build, left: RewriteOptions, place: Path) -> bool:
 
 DOES = {
     Feature.MOUNT_OWNER: keeps_owners,
+    Feature.MOUNT_AGENT_OWNER: keeps_owner_of_agent,
     Feature.MOUNT_TMPFS_SIZE: limits_memory,
     Feature.MOUNT_DISCARDS_WRITES: forgets_writes,
     Feature.NETWORK_NONE: has_no_network,

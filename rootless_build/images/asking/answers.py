@@ -6,6 +6,7 @@ Nothing is asked for a containerfile that has none of `questions.QUESTIONS`, and
 from __future__ import annotations
 
 import contextlib
+import socket
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,7 +101,10 @@ class _Asking:
             file = place / "Dockerfile"
             lines = lines or ["RUN echo any"]
             file.write_text("\n".join(("FROM scratch", f"COPY {_ROOT} /", *lines, "")))
-            words = self._build(file, context, named)
+            with _agent(place / "agent") as agent:
+                asks = Feature.MOUNT_AGENT_OWNER in features
+                ssh = (f"{OWNED}={agent}",) if asks else ()
+                words = self._build(file, context, named, ssh)
             if words is None:
                 return None
             unharmed = are_unharmed(mounted)
@@ -110,7 +114,9 @@ class _Asking:
             for each in features
         }
 
-    def _build(self, file: Path, context: Path, named: Path) -> list[str] | None:
+    def _build(
+        self, file: Path, context: Path, named: Path, ssh: tuple[str, ...]
+    ) -> list[str] | None:
         """The lines that the build prints after the mark; None where it fails."""
         listener = _Listener(self._reporter)
         step = BuildImage(
@@ -119,6 +125,7 @@ class _Asking:
             labels=self._labels,
             no_cache=True,
             pull=PullPolicy.NEVER,
+            ssh=ssh,
             secrets=(f"id={OWNED},src={_secret(file.with_name(OWNED))}",),
             build_contexts=() if self._engine.remote else ((MOUNTED, str(named)),),
         )
@@ -181,6 +188,15 @@ def _words_of(feature: Feature, lines: Iterable[str]) -> frozenset[str]:
 def _secret(file: Path) -> Path:
     file.write_text("a secret of nobody's\n")
     return file
+
+
+@contextlib.contextmanager
+def _agent(path: Path) -> Iterator[Path]:
+    """A socket at which nobody answers: an engine that mounts it asks it nothing."""
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+        yield path
 
 
 def _made(directory: Path) -> Path:

@@ -84,11 +84,13 @@ def _own_network() -> str:
     return str(Path("/proc/self/ns/net").readlink())
 
 
-def _owner() -> Question:
+def _owner(*kinds: str) -> Question:
+    name = (Feature.MOUNT_AGENT_OWNER if "ssh" in kinds else Feature.MOUNT_OWNER).name
     flags, looks, expected = "", "", set()
-    for kind, mode in (("cache", "710"), ("secret", "440")):
+    for number, kind in enumerate(kinds):
+        mode = f"7{number}0"
         flags += f"--mount=type={kind},target=/{kind},id={OWNED},uid=7,gid=8,mode=0{mode} "
-        looks += _says(Feature.MOUNT_OWNER.name, f"{kind} $(stat -c '%a %u:%g' /{kind})") + "; "
+        looks += _says(name, f"{kind} $(stat -c '%a %u:%g' /{kind})") + "; "
         expected.add(f"{kind} {mode} 7:8")
     return Question((f"RUN {flags}{looks}",), lambda words: words == expected)
 
@@ -102,7 +104,8 @@ def _limit() -> Question:
 
 QUESTIONS: Final = {
     Feature.MOUNT_DISCARDS_WRITES: _writes(),
-    Feature.MOUNT_OWNER: _owner(),
+    Feature.MOUNT_OWNER: _owner("cache", "secret"),
+    Feature.MOUNT_AGENT_OWNER: _owner("ssh"),
     Feature.MOUNT_TMPFS_SIZE: _limit(),
     Feature.NETWORK_NONE: _network("none", _has_no_network, remote=True),
     Feature.NETWORK_HOST: _network("host", _has_own_network, remote=False),
@@ -138,4 +141,4 @@ def _used_by_mount(mount: mounts.Mount) -> Iterable[Feature]:
     if mount.type == "tmpfs" and mount.size is not None:
         yield Feature.MOUNT_TMPFS_SIZE
     if mount.is_owned:
-        yield Feature.MOUNT_OWNER
+        yield Feature.MOUNT_AGENT_OWNER if mount.type == "ssh" else Feature.MOUNT_OWNER

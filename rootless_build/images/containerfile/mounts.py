@@ -85,7 +85,7 @@ class Mount(Struct, frozen=True):
     def is_owned(self) -> bool:
         """Whether it says whose the mount is, or who may use it."""
         names = {word.partition("=")[0] for word in self.others}
-        return self.type in {"cache", "secret"} and not names.isdisjoint(_OWNERS)
+        return self.type in {"cache", "secret", "ssh"} and not names.isdisjoint(_OWNERS)
 
     @property
     def id(self) -> str | None:

@@ -24,6 +24,7 @@ class Feature(Enum):
     MOUNT_TARGET = "the target of a mount below the working directory"
     MOUNT_TMPFS_SIZE = "the size of a tmpfs mount"
     MOUNT_OWNER = "uid, gid and mode of a cache or secret mount"
+    MOUNT_AGENT_OWNER = "uid, gid and mode of an ssh mount"
     MOUNT_FLAG_VALUES = "ro=false and rw=false in a mount"
     MOUNT_CACHE_PRIVATE = "a cache that is private"
     MOUNT_LOCKS = "a locked cache beside another, given back after the step"
@@ -59,6 +60,7 @@ class Feature(Enum):
 ASKED: Final = (
     Feature.MOUNT_DISCARDS_WRITES,
     Feature.MOUNT_OWNER,
+    Feature.MOUNT_AGENT_OWNER,
     Feature.MOUNT_TMPFS_SIZE,
     Feature.NETWORK_NONE,
     Feature.NETWORK_HOST,

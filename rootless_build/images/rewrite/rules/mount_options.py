@@ -42,9 +42,10 @@ def _size(mount: Mount, at: Site) -> Mount:
 
 def _owned(mount: Mount, at: Site) -> Mount:
     """As it is: nothing else can give a mount another owner."""
-    if mount.is_owned and not at.has(Feature.MOUNT_OWNER):
-        differs = f"the {mount.type} may have another owner and mode"
-        at.inexact("mount-options", Feature.MOUNT_OWNER, differs)
+    feature = Feature.MOUNT_AGENT_OWNER if mount.type == "ssh" else Feature.MOUNT_OWNER
+    if mount.is_owned and not at.has(feature):
+        differs = f"the {mount.type} mount may have another owner and mode"
+        at.inexact("mount-options", feature, differs)
     return mount
 
 

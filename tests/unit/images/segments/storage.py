@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,7 +101,7 @@ class Storage(FakeEngine):
         self.builds.append(step)
         self.runs.append(text)
         self._go_through(text, reporter)
-        base = self.contents.get(text.split()[1])
+        base = self.contents.get(re.findall(r"^FROM (\S+)", text, re.MULTILINE)[-1])
         if base is None:
             return Image("2" * 64)
         before = configurations.read(base.configuration)
