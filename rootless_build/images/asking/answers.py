@@ -10,6 +10,7 @@ import socket
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 from typing import Final
 
 from rootless_build.backend.api import Engine, ImageLabel
@@ -32,9 +33,12 @@ from rootless_build.images.rewrite.features import Answer, Answers, Feature
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.events import Event, Level, OutputLine, StepReporter
 from rootless_build.model.plan import BuildImage, PullPolicy
+from rootless_build.model.structs import replace
 
 _ROOT: Final = "root"
 """The directory of the build context that becomes the image's root."""
+_HIDDEN: Final = "hidden"
+_AGENT: Final = "agent"
 
 
 def answers_for(
@@ -88,52 +92,28 @@ class _Asking:
         self._reporter.notice("engine-asked", f"the engine was asked. {text}", Level.DETAIL)
 
     def _try(self, features: Sequence[Feature]) -> dict[Feature, bool] | None:
-        """Whether each is exact; None where the build fails."""
+        """Whether each is exact; None where the build fails, or nothing can be prepared for it."""
         with private_directory() as place:
-            context, named = place / "context", place / MOUNTED
-            mounted = (context / MOUNTED, named)
-            if not put_shell(_made(context / _ROOT)):
+            try:
+                step = _prepare(place, features)
+                with _agent(place / _AGENT) if step.ssh else contextlib.nullcontext():
+                    words = self._build(step)
+                unharmed = are_unharmed((step.context / MOUNTED, place / MOUNTED))
+            except (OSError, RbuildError):
                 return None
-            for directory in mounted:
-                for name, text in KEPT.items():
-                    (_made(directory) / name).write_text(text)
-            lines = [line for each in features for line in QUESTIONS[each].lines]
-            file = place / "Dockerfile"
-            lines = lines or ["RUN echo any"]
-            file.write_text("\n".join(("FROM scratch", f"COPY {_ROOT} /", *lines, "")))
-            with _agent(place / "agent") as agent:
-                asks = Feature.MOUNT_AGENT_OWNER in features
-                ssh = (f"{OWNED}={agent}",) if asks else ()
-                words = self._build(file, context, named, ssh)
-            if words is None:
-                return None
-            unharmed = are_unharmed(mounted)
         return {
             each: (unharmed or not QUESTIONS[each].writes)
             and QUESTIONS[each].is_exact(_words_of(each, words))
             for each in features
         }
 
-    def _build(
-        self, file: Path, context: Path, named: Path, ssh: tuple[str, ...]
-    ) -> list[str] | None:
-        """The lines that the build prints after the mark; None where it fails."""
+    def _build(self, step: BuildImage) -> list[str]:
+        """The lines that the build prints after the mark. Raises RbuildError where it fails."""
         listener = _Listener(self._reporter)
-        step = BuildImage(
-            context,
-            file,
-            labels=self._labels,
-            no_cache=True,
-            pull=PullPolicy.NEVER,
-            ssh=ssh,
-            secrets=(f"id={OWNED},src={_secret(file.with_name(OWNED))}",),
-            build_contexts=() if self._engine.remote else ((MOUNTED, str(named)),),
-        )
+        contexts = () if self._engine.remote else step.build_contexts
+        step = replace(step, labels=self._labels, build_contexts=contexts)
         with self._without_images(listener):
-            try:
-                listener.image(self._engine.build_image(step, listener).id)
-            except RbuildError:
-                return None
+            listener.image(self._engine.build_image(step, listener).id)
         listener.flush()
         return [line.removeprefix(MARK).strip() for line in listener.lines if line.startswith(MARK)]
 
@@ -185,18 +165,37 @@ def _words_of(feature: Feature, lines: Iterable[str]) -> frozenset[str]:
     return frozenset(line.removeprefix(name) for line in lines if line.startswith(name))
 
 
-def _secret(file: Path) -> Path:
-    file.write_text("a secret of nobody's\n")
-    return file
+def _prepare(place: Path, features: Sequence[Feature]) -> BuildImage:
+    """What is built to ask for these; without any, a RUN. Raises OSError."""
+    context, named = place / "context", place / MOUNTED
+    put_shell(_made(context / _ROOT))
+    for directory in (context / MOUNTED, named):
+        for name, text in KEPT.items():
+            (_made(directory) / name).write_text(text)
+    lines = [line for each in features for line in QUESTIONS[each].lines] or ["RUN echo any"]
+    owned = f"{OWNED}-{token_hex(4)}"
+    text = "\n".join(("FROM scratch", f"COPY {_ROOT} /", *lines, ""))
+    (place / "Dockerfile").write_text(text.replace(OWNED, owned))
+    (place / _HIDDEN).write_text("a secret of nobody's\n")
+    asks_agent = Feature.MOUNT_AGENT_OWNER in features
+    return BuildImage(
+        context,
+        place / "Dockerfile",
+        no_cache=True,
+        pull=PullPolicy.NEVER,
+        secrets=(f"id={owned},src={place / _HIDDEN}",),
+        ssh=(f"{owned}={place / _AGENT}",) if asks_agent else (),
+        build_contexts=((MOUNTED, str(named)),),
+    )
 
 
 @contextlib.contextmanager
-def _agent(path: Path) -> Iterator[Path]:
+def _agent(path: Path) -> Iterator[None]:
     """A socket at which nobody answers: an engine that mounts it asks it nothing."""
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(path))
         listening.listen()
-        yield path
+        yield
 
 
 def _made(directory: Path) -> Path:

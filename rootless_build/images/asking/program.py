@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from errno import ENOENT
 from pathlib import Path
 from typing import Final
 
@@ -15,24 +16,22 @@ _HEADERS: Final = ((32, 8), (54, 2), (56, 2))
 """Where an ELF file says where its program headers are, of what size, and how many."""
 
 
-def put_shell(root: Path) -> bool:
+def put_shell(root: Path) -> None:
     """Put sh, readlink and stat into /bin of a directory that becomes an image's root.
 
-    They are a static busybox's, else this host's own with their libraries. False where neither is
-    to be had.
+    They are a static busybox's, else this host's own with their libraries. Raises OSError where
+    neither is to be had.
     """
     directory = root / "bin"
     directory.mkdir(parents=True)
     busybox = programs.which("busybox")
-    try:
-        if busybox is not None and _is_static(busybox):
-            shutil.copy(busybox, directory / "busybox")
-            for name in _APPLETS:
-                (directory / name).symlink_to("busybox")
-            return True
-        return all(_put_program(name, root) for name in _APPLETS)
-    except OSError:
-        return False
+    if busybox is not None and _is_static(busybox):
+        shutil.copy(busybox, directory / "busybox")
+        for name in _APPLETS:
+            (directory / name).symlink_to("busybox")
+        return
+    for name in _APPLETS:
+        _put_program(name, root)
 
 
 def _is_static(program: Path) -> bool:
@@ -50,17 +49,14 @@ def _number(word: bytes) -> int:
     return int.from_bytes(word, "little")
 
 
-def _put_program(name: str, root: Path) -> bool:
+def _put_program(name: str, root: Path) -> None:
     program = programs.which(name)
-    if program is None:
-        return False
-    told = programs.capture(["ldd", str(program)])
-    if told.status != 0:
-        return False
+    told = programs.capture(["ldd", str(program)]) if program else None
+    if program is None or told is None or told.status != 0:
+        raise FileNotFoundError(ENOENT, "there is no such program, or none of this host's", name)
     shutil.copy(program, root / "bin" / name)
     for word in told.text.split():
         if word.startswith("/"):
             library = root / word.lstrip("/")
             library.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(word, library)
-    return True

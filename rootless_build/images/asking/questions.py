@@ -19,8 +19,8 @@ from rootless_build.images.rewrite.features import Feature
 MARK: Final = "rbuild-asked"
 MOUNTED: Final = "mounted"
 """The directory of the build context, and the build context, that are mounted."""
-OWNED: Final = "rbuild-asked"
-"""The id of the cache, and of the secret, that have another owner."""
+OWNED: Final = "rbuild-owned"
+"""The id of what has another owner; a new one each time: a cache that is there keeps its own."""
 KEPT: Final = {"kept": "before\n", "gone": "before\n"}
 """The files in each, by name."""
 
