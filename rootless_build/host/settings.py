@@ -133,13 +133,12 @@ def storage_settings(facts: Facts, *, has_fuse_overlayfs: bool) -> Iterator[Sett
     driver, reason, fact = _driver(facts, has_fuse_overlayfs=has_fuse_overlayfs)
     yield Setting("storage", "driver", driver, reason, fact=fact)
     if facts.storage_filesystem in NETWORK_FILESYSTEMS:
-        yield Setting(
-            "storage",
-            "graphroot",
-            str(local_storage(facts)),
-            "a file server refuses subordinate ids as owners",
-            fact=f"{facts.storage} on {facts.storage_filesystem}",
-        )
+        place, fact = str(local_storage(facts)), f"{facts.storage} on {facts.storage_filesystem}"
+        reason = "a file server refuses subordinate ids as owners"
+        yield Setting("storage", "graphroot", place, reason, fact=fact)
+        # In a file of which the environment tells podman 4.3.1 to 5.4.2 and buildah 1.28.2 to
+        # 1.39.3 obey this alone for ordinary users, podman 5.8.6 and buildah 1.43.2 the former.
+        yield Setting("storage", "rootless_storage_path", place, reason, fact=fact)
     else:
         reason = "the user's own images stay usable"
         yield Setting("storage", "graphroot", str(facts.storage), reason)
