@@ -13,7 +13,7 @@ from rootless_build.backend.api import Engine, Image
 from rootless_build.images import foreign_stages
 from rootless_build.images.asking.answers import answers_for
 from rootless_build.images.containerfile.stages import SCRATCH
-from rootless_build.images.layers.client import LayersUnreadableError
+from rootless_build.images.layers.client import LayerMaker, LayersUnreadableError
 from rootless_build.images.rewrite import session
 from rootless_build.images.rewrite.features import NO_ANSWERS, Answers
 from rootless_build.images.rewrite.options import RewriteOptions
@@ -42,8 +42,9 @@ def build_image(
     reporter: StepReporter,
     options: RewriteOptions,
     watch: Watch = nullcontext,
+    ahead: LayerMaker | None = None,
 ) -> Image:
-    """Build and tag an image; the step has no outputs.
+    """Build and tag an image; the step has no outputs. `ahead`: see `images.layers.ahead`.
 
     Raises ContainerfileError for what docker would refuse or can't be done exactly, and an engine's
     errors in the words of the containerfile.
@@ -55,7 +56,7 @@ def build_image(
     if plan is not None and segments.can_read_images(plan, step, engine, reporter):
         try:
             with watch(without_label(reporter)) as watched:
-                return segments.build(plan, step, engine, watched, options)
+                return segments.build(plan, step, engine, watched, options, ahead)
         except LayersUnreadableError as error:
             text = f"the engine does COPY and ADD itself, for {error.message}"
             reporter.notice("layers-unreadable", text, Level.WARNING)

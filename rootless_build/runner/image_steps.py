@@ -152,16 +152,21 @@ class ImageSteps:
             with self._watch(building, reporter) as watched:
                 return context.engine.build_image(step, watched)
         # A run that changes nothing reads no containerfile: 20 ms.
-        from rootless_build.images.building import build_image  # noqa: PLC0415
+        from rootless_build.images.layers.ahead import maker_ahead  # noqa: PLC0415
 
-        own = OwnFiles.of(plan, rewriting.own.whole)
-        return build_image(
-            step,
-            context.engine,
-            reporter,
-            replace(rewriting, own=own),
-            lambda inner: self._watch(building, inner),
-        )
+        with maker_ahead(step, context.engine) as ahead:
+            # It begins meanwhile.
+            from rootless_build.images.building import build_image  # noqa: PLC0415
+
+            own = OwnFiles.of(plan, rewriting.own.whole)
+            return build_image(
+                step,
+                context.engine,
+                reporter,
+                replace(rewriting, own=own),
+                lambda inner: self._watch(building, inner),
+                ahead,
+            )
 
     def _watch(
         self, building: ImageBuild | None, reporter: StepReporter

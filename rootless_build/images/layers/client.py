@@ -79,7 +79,8 @@ class LayersUnreadableError(RbuildError):
 
 
 class LayerMaker:
-    """A context with a process that makes layers; it starts with the first request.
+    """A context with a process that makes layers; it starts with the first request,
+    if not before (`start`).
 
     Several threads may ask: one request is made after the other. The process is the child of a
     thread that lives as long as the context, since it gets a signal when that ends.
@@ -123,12 +124,19 @@ class LayerMaker:
             case NoOverlay(message):
                 raise LayersUnreadableError(message)
 
-    def _ask(self, line: bytes) -> bytes:
+    def start(self) -> None:
+        """Start the process, and do not wait; where it can't be started `make` says so."""
+        self._asking.submit(self._begun)
+
+    def _begun(self) -> _Worker:
         if self._worker is None:
             self._worker = _Worker(self._namespace, self._mount_program)
             if self._ended:
                 self._worker.end()
-        return self._worker.ask(line)
+        return self._worker
+
+    def _ask(self, line: bytes) -> bytes:
+        return self._begun().ask(line)
 
 
 class _Worker:

@@ -6,6 +6,7 @@ it is, and hands over as an image (`images.layers`). Stages that nothing needs a
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Final
 
 from rootless_build.backend.api import Engine, Image, ImageStore, UserNamespace, image_store
@@ -151,8 +152,12 @@ def build(
     engine: Engine,
     reporter: StepReporter,
     options: RewriteOptions,
+    ahead: LayerMaker | None = None,
 ) -> Image:
-    """Build and tag. Raises ContainerfileError, RecipeError, and an engine's errors."""
+    """Build and tag; `ahead` is a maker of the engine's that has begun.
+
+    Raises ContainerfileError, RecipeError, and an engine's errors.
+    """
     epoch_of(step)  # before anything is done
     store = image_store(engine)
     namespace = _namespace(engine, store) if store is not None else None
@@ -161,7 +166,7 @@ def build(
         raise ValueError(message)
     with (
         large_directory() as place,
-        LayerMaker(namespace, store.mount_program) as maker,
+        nullcontext(ahead) if ahead else LayerMaker(namespace, store.mount_program) as maker,
     ):
         steps = EngineSteps(step, engine, store, maker, replace(options, shown=plan.shown), place)
         _tell_unused(plan, step, reporter)
