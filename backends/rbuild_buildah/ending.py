@@ -76,8 +76,10 @@ _SHOWN_LAST: Final = re.compile(
     rb"(?:^|\n)(?:subprocess exited on (?P<signal>" + _SIGNAL + rb")\n"
     rb"|process failed to start with error: (?:fork/)?exec[^\n]*?(?P<half>"
     + re.escape(_NEVER_STARTED)
-    + rb")?)\Z"
+    + rb")?\n?)\Z"
 )
+_NEVER_STARTED_LINE: Final = re.compile(rb"\n?" + re.escape(_NEVER_STARTED) + rb"\n?\Z")
+"""buildah 1.39 ends each half of a failed start with a newline, 1.28 neither."""
 
 
 class Ending(Struct, frozen=True):
@@ -149,6 +151,7 @@ class OnScreen(ForwardingReporter):
         """The command has ended with buildah's status `status`, and buildah said `said`."""
         # buildah begins with a NUL, which not every terminal's end passes on.
         shown = self._last.replace(b"\r\n", b"\n").replace(b"\0", b"")
+        shown = _NEVER_STARTED_LINE.sub(_NEVER_STARTED, shown)
         # What a command wrote itself is followed by buildah's own line, whatever it says.
         if said.startswith(_IN_CHROOT) and (match := _SHOWN_LAST.search(shown)):
             lost = match["signal"] is None and match["half"] is None

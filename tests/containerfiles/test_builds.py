@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.model.errors import ContainerfileError, ImageBuildError
 from rootless_build.model.events import BuildState
 from rootless_build.testing.base_root import BASE
@@ -23,6 +24,19 @@ OUT = "FROM scratch AS out\nCOPY --from=made /o/ /\n"
 def cached(recorder: Recorder, beginning: str) -> bool:
     """Whether the instruction that begins so was taken from the engine's cache."""
     return any(i.startswith(beginning) for i in recorder.instructions(BuildState.CACHED))
+
+
+def assert_cached_mount(recorder: Recorder, building: RewriteOptions) -> None:
+    """The RUN that mounts something was taken from the cache.
+
+    A context with ignored files, or which may be written, is mounted as a stage of rbuild's own.
+    buildah 1.39 does a RUN again where a stage that it mounts was made again, whatever in it
+    changed: the result is right, and the work done twice.
+    """
+    again = building.builder.startswith(("podman 5.4", "buildah 1.39"))
+    if again and not cached(recorder, "RUN --mount="):
+        pytest.xfail(f"{building.builder}: done again, as a stage that it mounts was made again")
+    assert cached(recorder, "RUN --mount=")
 
 
 # --- a step is done again when what it mounts has changed ---------------------------------------
@@ -48,18 +62,23 @@ def cached(recorder: Recorder, beginning: str) -> bool:
     ],
     ids=["the context", "the context, rw", "a stage", "a stage of a stage, rw", "bind after bind"],
 )
-def test_files_that_changed_are_seen(build: Build, place: Path, text: str) -> None:
+def test_files_that_changed_are_seen(
+    build: Build, building: RewriteOptions, place: Path, text: str
+) -> None:
     file = place / "context" / "f"
     file.write_text("1")
     build(text + OUT)
     assert tree(place / "out") == {"f": "1"}
-    assert cached(build(text + OUT), "RUN --mount=")
+    again = build(text + OUT)
     file.write_text("2")
     build(text + OUT)
     assert tree(place / "out") == {"f": "2"}
+    assert_cached_mount(again, building)
 
 
-def test_ignored_and_unmounted_files_may_change(build: Build, place: Path) -> None:
+def test_ignored_and_unmounted_files_may_change(
+    build: Build, building: RewriteOptions, place: Path
+) -> None:
     text = f"FROM {BASE} AS made\nRUN --mount=source=d,target=/c mkdir /o; ls /c > /o/f\n{OUT}"
     context = place / "context"
     (context / "d").mkdir()
@@ -71,7 +90,7 @@ def test_ignored_and_unmounted_files_may_change(build: Build, place: Path) -> No
     (context / "other").write_text("2")
     recorder = build(text)
     assert tree(place / "out") == {"f": "f\n"}
-    assert cached(recorder, "RUN --mount=")
+    assert_cached_mount(recorder, building)
 
 
 def test_heredocs_are_cached(build: Build) -> None:

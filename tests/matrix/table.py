@@ -44,8 +44,8 @@ def table(records: Records) -> Iterator[str]:
     for release, made in records.items():
         for engine in sorted({cell["engine"] for *_, cell in _cells({release: made})}):
             yield _row(release, engine, made, suites)
-    yield "\nTests that passed / failed / were skipped / differ as is on record; with "
-    yield " and ".join(sorted({_origin(record) for *_, record, _ in _cells(records)})) + "."
+    origins = " and ".join(sorted({_origin(record) for *_, record, _ in _cells(records)}))
+    yield f"\nTests that passed / failed / were skipped / differ as is on record; with {origins}."
     for release, made in records.items():
         for suite, record in made.items():
             if not _made(record):

@@ -126,7 +126,16 @@ def on_screen(status: int, written: bytes, said: bytes) -> Exit:
     return screen.end(status, said)
 
 
-@pytest.mark.parametrize("half", [b"process exited with error: exec: not started", b""])
+@pytest.mark.parametrize(
+    "half",
+    [
+        b"process exited with error: exec: not started",
+        b"",
+        # 1.39.3
+        b"\r\nprocess exited with error: exec: not started\r\n",
+        b"\r\n",
+    ],
+)
 def test_on_a_terminal_half_of_a_failed_start_may_be_lost(half: bytes) -> None:
     """Seen once in 30 times with buildah 1.28.2 on a machine with more to do than cores."""
     reason = 'exec: "no-such-command": executable file not found in $PATH'
