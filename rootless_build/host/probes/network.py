@@ -10,6 +10,7 @@ from rootless_build.host.finding import (
     Finding,
     NewFile,
     Severity,
+    as_root,
     by_fix,
     by_rbuild,
     by_user,
@@ -20,6 +21,8 @@ from rootless_build.host.versions import Version, parse
 _ACCEPT_ALL = '{"default": [{"type": "insecureAcceptAnything"}]}\n'
 _PASTA_IS_DEFAULT: Version = (5,)
 """podman 5.0 changed the default network of ordinary users from slirp4netns to pasta."""
+_PASTA_ALONE: Version = (6,)
+"""podman 6.1.1 says that support for slirp4netns has been removed."""
 
 
 def no_network_helper(facts: Facts) -> Finding | None:
@@ -49,18 +52,23 @@ def no_tun(facts: Facts) -> Finding | None:
 
 
 def no_pasta(facts: Facts) -> Finding | None:
-    """podman 5 does not fall back to slirp4netns (podman issue 25516)."""
+    """podman 5 does not fall back to slirp4netns (podman issue 25516), and 6.1.1 knows none."""
     podman = next((engine for engine in facts.engines or () if engine.name == "podman"), None)
     if podman is None or "pasta" in facts.programs or "slirp4netns" not in facts.programs:
         return None
-    if not facts.rootless or not facts.tun or parse(podman.version or "") < _PASTA_IS_DEFAULT:
+    version = parse(podman.version or "")
+    if not facts.rootless or not facts.tun or version < _PASTA_IS_DEFAULT:
         return None
+    if version >= _PASTA_ALONE:
+        cure = as_root("apt-get install passt   # podman 6 and newer know no slirp4netns")
+    else:
+        cure = by_rbuild("slirp4netns is used (default_rootless_network_cmd)")
     return Finding(
         "no-pasta",
-        Severity.NOTE,
+        Severity.WARNING if version >= _PASTA_ALONE else Severity.NOTE,
         f"podman {podman.version} uses pasta, which is not installed",
         "no container gets a network",
-        by_rbuild("slirp4netns is used (default_rootless_network_cmd)"),
+        cure,
     )
 
 

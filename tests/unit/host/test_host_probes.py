@@ -115,6 +115,11 @@ SPOILED: tuple[tuple[dict[str, object], str, Severity], ...] = (
     ({"programs": without("pasta")}, "no-network-helper", NOTE),
     ({"tun": False}, "no-tun", NOTE),
     ({"programs": (*without("pasta"), "slirp4netns")}, "no-pasta", NOTE),
+    (
+        {"programs": (*without("pasta"), "slirp4netns"), "engines": engines("6.1.1")},
+        "no-pasta",
+        WARNING,
+    ),
     ({"reachable": (("docker.io", "timed out"),)}, "registry-unreachable", WARNING),
     ({"reachable": (("docker.io", ""),)}, "registry-reachable", OK),
     ({"selinux": True}, "selinux", NOTE),
