@@ -182,6 +182,9 @@ class ImageSteps:
             raise ImageNotFoundError(
                 f"the image {step.image} is not in storage", reference=step.image
             )
+        if (together := self._tag_list(step)) is not None:
+            context.images.add((step.name,), image)
+            return together
         before = context.engine.find_image(step.name)
         context.images.add((step.name,), image)
         new = before is None or before.id != image.id
@@ -190,6 +193,20 @@ class ImageSteps:
             context.engine.tag_image(image, step.name)
         self._superseded.record_name(image, step.name, new=new)
         return Outcome(done=new)
+
+    def _tag_list(self, step: TagImage) -> Outcome | None:
+        """Give the name to all of an image of several platforms; None for what is none."""
+        lists = manifest_lists(self._context.engine)
+        identity = lists.find(step.image) if lists else None
+        if lists is None or identity is None:
+            return None
+        images = lists.images(identity)
+        named = lists.find(step.name)
+        if named is not None and lists.images(named) == images:
+            return Outcome()
+        self._preparation.prepare()
+        lists.make([Image(each) for each in sorted(images)], (step.name,))
+        return Outcome(done=True)
 
     def _pull(self, step: PullImage, reporter: StepReporter) -> Outcome:
         engine = self._context.engine

@@ -142,6 +142,22 @@ def test_what_needs_emulation_is_refused_before_any_work(rbuild: Rbuild, name: s
     assert name not in engine(rbuild, "images")
 
 
+def test_a_tag_is_given_to_all_of_it(rbuild: Rbuild, name: str) -> None:
+    (rbuild.project / "docker-bake.hcl").unlink()
+    (rbuild.project / "Makefile").write_text(
+        f"app:\n\tdocker buildx build --platform {HERE},{FOREIGN} -t {name}:1 .\n"
+        f"\tdocker tag {name}:1 {name}:three\n"
+    )
+    try:
+        for said in ("done in", "nothing changed"):
+            done = rbuild("app")
+            assert done.returncode == 0, done.stderr
+            assert said in done.stderr
+            assert listed(rbuild, f"{name}:three") == listed(rbuild, f"{name}:1")
+    finally:
+        engine(rbuild, "manifest", "rm", f"{name}:three")
+
+
 def test_clean_removes_the_list_and_its_images(rbuild: Rbuild, name: str) -> None:
     assert rbuild("make", "app").returncode == 0
     own = re.findall(r"rbuild-platform/\S+", rbuild("plan", "app").stdout)
