@@ -58,6 +58,8 @@ _CASES: Final = (
     "VOLUME: then RUN",
     "ONBUILD: from a stage",
 )
+_MOUNTS: Final = ("stages: mounted", "mount: of a stage that sets something")
+"""Of a service alone; the classic builder has no mounts."""
 _IN_CI: Final = ("podman:vfs", "buildah:vfs", "podman:service", "docker:classic")
 """Each has a part of the cases there."""
 _BY_HAND: Final = ("podman:fuse-overlayfs", "buildah:fuse-overlayfs")
@@ -74,6 +76,9 @@ def _rows() -> Iterator[ParameterSet]:
                 marks.append(pytest.mark.exhaustive)
             parameters = (engine, variant, cases[name])
             yield pytest.param(*parameters, marks=marks, id=f"{setup}-{name}")
+    group = pytest.mark.xdist_group("podman:service")
+    for name in _MOUNTS:
+        yield pytest.param("podman", "service", cases[name], marks=group, id=f"service-{name}")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from rootless_build.files.private_directories import large_directory
 from rootless_build.images import configuration as configurations
 from rootless_build.images.configuration import Configuration
 from rootless_build.images.containerfile import file as containerfile
-from rootless_build.images.containerfile import grammar
+from rootless_build.images.containerfile import grammar, mounts
 from rootless_build.images.containerfile.escapes import with_backslash
 from rootless_build.images.containerfile.names import check_names
 from rootless_build.images.containerfile.parser import parse
@@ -55,6 +55,8 @@ from rootless_build.model.structs import replace
 
 _MOST_LAYERS: Final = 100
 """What overlayfs takes of one image with room for the layers of a build (128 in podman 4.3.1)."""
+_OF_NO_CONTEXT: Final = frozenset({"cache", "secret", "ssh", "tmpfs"})
+"""Mounts that show nothing of the build context."""
 _OWN: Final = ("BUILDKIT_", "SOURCE_DATE_EPOCH")
 """What arguments begin with that are for the builder, and need no ARG."""
 
@@ -110,13 +112,14 @@ def _mounts(stage: Stage) -> bool:
     return any(each.keyword == "RUN" and each.flag("mount") for each in stage.instructions)
 
 
-def _mounts_stages(plan: Plan) -> bool:
-    """Whether a RUN mounts files of another stage or image: nobody has tried with a service how it
-    takes the images of segments as build contexts.
+def _mounts_context(plan: Plan) -> bool:
+    """Whether a RUN binds files of the build context: a podman service shows it the containerfile
+    of a segment beside them, at its path on this host (4.3.1).
     """
     runs = (each for number in plan.needed for each in plan.stages[number].instructions)
     flags = (flag for each in runs if each.keyword == "RUN" for flag in each.flags)
-    return any(flag.name == "mount" and "from=" in (flag.value or "") for flag in flags)
+    found = (mounts.parse(flag.value or "") for flag in flags if flag.name == "mount")
+    return any(mount.type not in _OF_NO_CONTEXT and not mount.origin for mount in found)
 
 
 def can_read_images(plan: Plan, step: BuildImage, engine: Engine, reporter: StepReporter) -> bool:
@@ -126,7 +129,7 @@ def can_read_images(plan: Plan, step: BuildImage, engine: Engine, reporter: Step
     Raises ImageNotFoundError for one that is nowhere to be had.
     """
     store, images = image_store(engine), Images(step, engine, reporter)
-    if store is not None and store.archives and _mounts_stages(plan):
+    if store is not None and store.archives and _mounts_context(plan):
         return False
     for name, wanted in plan.images(images.context_of):
         try:
