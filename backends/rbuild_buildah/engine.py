@@ -19,6 +19,7 @@ from rbuild_buildah.store import Store
 from rbuild_containers import image_files, manifest_lists, mapped_images, stored_images
 from rbuild_containers.build import build_arguments
 from rbuild_containers.build_log import BuildLog
+from rbuild_containers.builds import Builds
 from rbuild_containers.id_maps import id_maps
 from rbuild_containers.image_config import image_from_config
 from rbuild_containers.image_removal import pruned_with, remove_together
@@ -70,6 +71,7 @@ class BuildahEngine(EngineDefaults):
         self._settings = settings
         self._buildah = Buildah(settings)
         self._store = Store.of(settings)
+        self._builds = Builds(self._end_builds)
 
     @property
     def rootless(self) -> bool:
@@ -115,12 +117,12 @@ class BuildahEngine(EngineDefaults):
         arguments = build_command(replace(step, image_id_file=None), self._settings)
         log = BuildLog(reporter)
         status = None
-        with build_directory(step, self._buildah.remove_tree) as temporary:
+        with build_directory(step, self._buildah.remove_tree) as temporary, self._builds.one():
             try:
                 status = self._buildah.stream(arguments, log.feed, temporary=temporary)
             finally:
                 if status != 0:
-                    self._end_build()
+                    self._builds.leave()
         log.finish(succeeded=status == 0)
         if status:
             raise log.failure(step, status)
@@ -232,10 +234,10 @@ class BuildahEngine(EngineDefaults):
         step = RunContainer(image.id, ("true",), labels=ours)
         return self.container(step, Image(id=image.id))
 
-    def _end_build(self) -> None:
-        """What a build that was interrupted or killed did not remove itself.
+    def _end_builds(self) -> None:
+        """What builds that were interrupted or killed did not remove themselves.
 
-        What stays is for the next run; how the build ended is what is to be told.
+        What stays is for the next run; how a build ended is what is to be told.
         """
         with contextlib.suppress(RbuildError, OSError):
             for made in (*self._storage.own_containers(), *self._states.of_own_builds()):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, assert_never, cast
 from urllib.parse import quote
 
 from rbuild_containers import image_files, manifest_lists, mapped_images, stored_images
+from rbuild_containers.builds import Builds
 from rbuild_containers.id_maps import id_maps
 from rbuild_containers.image_config import image_from_inspect, matched, names_with_local
 from rbuild_containers.image_removal import remove_together
@@ -81,6 +82,9 @@ class PodmanEngine:
         self._connection = connection
         self._settings = settings
         self._version = version
+        self._builds = Builds(self._end_builds)
+        self._left_layers: set[str] = set()
+        self._left_bundles: set[str] = set()
         # Another engine of this run may have asked before.
         self._log = settings.runtime_directory / "podman-storage.log"
 
@@ -182,8 +186,7 @@ class PodmanEngine:
             arguments = ("--iidfile", str(id_file), *arguments)
         log = build_log.BuildLog(reporter)
         ask = end_build.end_build(log)
-        layers: set[str] = set()
-        bundles: set[str] = set()
+        layers, bundles = self._left_layers, self._left_bundles
 
         def ask_to_end(pid: int) -> None:
             layers.update(self._storage.own_layers() if not layers else ())
@@ -191,7 +194,7 @@ class PodmanEngine:
             ask(pid)
 
         status = None
-        with build_directory(step, self._remove_tree) as temporary:
+        with build_directory(step, self._remove_tree) as temporary, self._builds.one():
             own = {"TMPDIR": str(temporary)} if temporary else {}
             self._connection.import_client()
             try:
@@ -203,7 +206,7 @@ class PodmanEngine:
                 )
             finally:
                 if status != 0:
-                    self._end_build(layers, bundles)
+                    self._builds.leave()
         log.finish(succeeded=status == 0)
         if status != 0:
             raise log.failure(step, status)
@@ -324,19 +327,19 @@ class PodmanEngine:
         done = self._image_rm((name,))
         return done.words if done.status != 0 and _UNKNOWN not in done.words else ""
 
-    def _end_build(self, layers: Collection[str], bundles: Collection[str]) -> None:
-        """What a build that was interrupted or killed did not end and remove itself.
+    def _end_builds(self) -> None:
+        """What builds that were interrupted or killed did not end and remove themselves.
 
-        What stays is for the next run; how the build ended is what is to be told.
+        What stays is for the next run; how a build ended is what is to be told.
         """
         if self._connection.endpoint is not None:
             return
         with contextlib.suppress(RbuildError, OSError):
-            for layer in layers:
+            for layer in self._left_layers:
                 kill_containing(layer, mounted_at="/")
             for made in (*self._storage.own_containers(), *self._states.of_own_builds()):
                 self.remove(made)
-            for name in bundles:
+            for name in self._left_bundles:
                 self._states.remove(name)
 
     def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
