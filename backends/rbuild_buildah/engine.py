@@ -27,7 +27,7 @@ from rbuild_containers.killing import is_mounted
 from rbuild_containers.pulling import pull
 from rbuild_containers.runtime_state import RuntimeStates
 from rbuild_containers.storage_options import with_buildahs
-from rbuild_containers.temporary import build_directory
+from rbuild_containers.temporary import build_directory, own_bundles
 from rbuild_containers.versions import version_in
 from rbuild_containers.working import Storage, bundle_directories, size
 from rootless_build.backend import (
@@ -72,6 +72,7 @@ class BuildahEngine(EngineDefaults):
         self._buildah = Buildah(settings)
         self._store = Store.of(settings)
         self._builds = Builds(self._end_builds)
+        self._left_bundles: set[str] = set()
 
     @property
     def rootless(self) -> bool:
@@ -122,6 +123,8 @@ class BuildahEngine(EngineDefaults):
                 status = self._buildah.stream(arguments, log.feed, temporary=temporary)
             finally:
                 if status != 0:
+                    # Their directories are gone when the states are removed that they are of.
+                    self._left_bundles.update(own_bundles())
                     self._builds.leave()
         log.finish(succeeded=status == 0)
         if status:
@@ -242,6 +245,8 @@ class BuildahEngine(EngineDefaults):
         with contextlib.suppress(RbuildError, OSError):
             for made in (*self._storage.own_containers(), *self._states.of_own_builds()):
                 self.remove(made)
+            for name in self._left_bundles:
+                self._states.remove(name)
 
     def import_root(self, archive: Path, reference: str, labels: Pairs) -> Image:
         """Make an image of one layer out of a tar archive (plain, gzip, xz or bzip2)."""

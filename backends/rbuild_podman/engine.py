@@ -206,6 +206,8 @@ class PodmanEngine:
                 )
             finally:
                 if status != 0:
+                    # Their directories are gone when the states are removed that they are of.
+                    bundles.update(own_bundles())
                     self._builds.leave()
         log.finish(succeeded=status == 0)
         if status != 0:
