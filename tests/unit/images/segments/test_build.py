@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from rootless_build.images.configuration import Configuration
 from rootless_build.images.layers.client import LayerMaker, LayersUnreadableError
 from rootless_build.images.layers.request import Layer, LayersRequest
 from rootless_build.model.errors import ContainerfileError
+from rootless_build.model.events import BuildState
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.structs import replace
 from rootless_build.testing.recorder import Recorder
@@ -144,3 +146,24 @@ def test_what_has_no_effect_is_said(tmp_path: Path) -> None:
     assert notice.code == "cache-from"
     assert notice.text.startswith("--cache-from registry.example/cache, type=local,src=c has no ")
     assert [each.cache_from for each in storage.builds] == [()]
+
+
+class Knowing(Storage):
+    """Has every layer already."""
+
+    def has_layers(self, digests: Sequence[str]) -> bool:
+        return True
+
+
+def test_what_makes_no_layer_is_never_told_as_cached(tmp_path: Path) -> None:
+    recorder = Recorder()
+    (tmp_path / "f").touch()
+    storage = Knowing()
+    storage.has("base")
+    build(
+        storage,
+        BuildImage(tmp_path),
+        "FROM base\nENV A=1\nCOPY f /\nENV B=2\nCOPY f /g\nLABEL x=y\n",
+        recorder=recorder,
+    )
+    assert recorder.instructions(BuildState.CACHED) == ["COPY f /", "COPY f /g"]
