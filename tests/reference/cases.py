@@ -14,6 +14,7 @@ from tests.reference.heredoc_cases import HEREDOCS
 from tests.reference.ignore_cases import IGNORE
 from tests.reference.parser_cases import PARSER
 from tests.reference.platform_cases import PLATFORMS
+from tests.reference.random_variables import RANDOM_VARIABLES
 from tests.reference.remote_cases import REMOTE
 from tests.reference.stage_cases import OTHERS
 from tests.reference.variable_cases import VARIABLES
@@ -26,7 +27,7 @@ FAMILIES: Final[Mapping[str, tuple[Case, ...]]] = {
     "remote": REMOTE,
     "configuration": CONFIGURATIONS,
     "ignore": IGNORE,
-    "variables": VARIABLES,
+    "variables": (*VARIABLES, *RANDOM_VARIABLES),
     "heredocs": HEREDOCS,
     "parser": PARSER,
     "platforms": PLATFORMS,

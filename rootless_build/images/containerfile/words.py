@@ -155,8 +155,16 @@ def _without_suffix(value: str, text: str, *, greedy: bool) -> str:
 
 
 def _replace(value: str, text: str, replacement: str, *, everywhere: bool) -> str:
-    expression = re.compile(pattern(text))
-    return expression.sub(lambda _: replacement, value, count=0 if everywhere else 1)
+    made, end = "", 0
+    for match in re.finditer(pattern(text), value):
+        made += value[end : match.start()]
+        # Nothing, right after what was replaced, is not replaced again (Go's ReplaceAllString).
+        if match.end() > end or match.start() == 0:
+            made += replacement
+        end = match.end()
+        if not everywhere:
+            break
+    return made + value[end:]
 
 
 class _Words(Struct):

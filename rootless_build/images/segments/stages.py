@@ -153,6 +153,8 @@ class Stages:
             configuration = configurations.stage_upon(done.configuration)
             state = State(done.files, configuration, inherit(done.scope), done.arguments)
             return state, _triggers(done.configuration, stage)
+        if name == SCRATCH:
+            context = None  # one of that name takes the place of nothing (docker 29)
         directory = self._places.contexts.of_name(context, "/") if context else None
         if name == SCRATCH or directory is not None:
             configuration = configurations.scratch(platforms.parse(self._plan.platform(number)))

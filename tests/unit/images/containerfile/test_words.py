@@ -69,6 +69,9 @@ VARIABLES = {"HOME": "/root", "FOO": "xxyy", "EMPTY": "", "STAR": "a***yy*", "BA
         ("${FOO/x*y/}", ""),
         ("${HOME/\\//_}", "_root"),
         ("${FOO//$BAR/$HOME}", "/root/rootyy"),
+        ("${FOO//*/-}", "-"),
+        ("${EMPTY//*/-}", "-"),
+        ("${FOO//y*/-}", "xx-"),
         ("${FOO///}", "xxyy"),
     ],
 )
