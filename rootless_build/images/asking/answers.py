@@ -72,21 +72,26 @@ class _Asking:
         self._reporter = reporter
 
     def ask(self, features: Sequence[Feature]) -> Answers:
-        """Ask for all of them at once; where that ends in an error, one after the other."""
-        found = self._try(features)
-        if found is None:
-            # Is it what is asked for that fails, or any build?
-            if self._try(()) is None:
-                self._tell("asked nothing: the engine can't do a build of three lines now")
-                return {}
-            found = {}
-            for each in features if len(features) > 1 else ():
-                found |= self._try((each,)) or {}
+        """The answers. None where no build works, whatever is asked."""
+        found = self._ask(features)
+        if not found and self._try(()) is None:
+            self._tell("asked nothing: the engine can't do a build of three lines now")
+            return {}
         day = datetime.now(UTC).date().isoformat()
         answers = {each: Answer(found.get(each, False), day) for each in features}
         for each, answer in answers.items():
             self._tell(f"{each.value}: {'as' if answer.exact else 'otherwise than'} BuildKit does")
         return answers
+
+    def _ask(self, features: Sequence[Feature]) -> dict[Feature, bool]:
+        """Ask for all of them at once; where that fails, for each half. An engine that does not
+        know a flag says so before it builds anything.
+        """
+        found = self._try(features)
+        if found is not None or len(features) == 1:
+            return found or {}
+        middle = len(features) // 2
+        return self._ask(features[:middle]) | self._ask(features[middle:])
 
     def _tell(self, text: str) -> None:
         self._reporter.notice("engine-asked", f"the engine was asked. {text}", Level.DETAIL)
