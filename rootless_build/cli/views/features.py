@@ -62,10 +62,7 @@ def rows(backend: str, builder: str, answers: Answers) -> Iterator[Row]:
 
 def as_text(found: Sequence[Row]) -> str:
     """One line each, and what holds of all else."""
-    lines = [
-        (row.engine, row.feature, "the engine" if row.left else "rbuild", _how_known(row))
-        for row in found
-    ]
+    lines = [(row.engine, row.feature, _left_to(row), _how_known(row)) for row in found]
     table = columns(("engine", "construct", "left to", "because"), lines)
     return f"{table}\n\n{_REST}" if found else "no engine can run here"
 
@@ -73,6 +70,12 @@ def as_text(found: Sequence[Row]) -> str:
 def as_json(found: Sequence[Row]) -> str:
     """A list of objects."""
     return json.dumps([row.fields for row in found], indent=2)
+
+
+def _left_to(row: Row) -> str:
+    if row.left:
+        return "the engine"
+    return "rbuild" if row.asked or row.why else "-"
 
 
 def _how_known(row: Row) -> str:

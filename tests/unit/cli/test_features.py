@@ -18,7 +18,7 @@ def test_each_answer_says_where_it_is_from() -> None:
     lines = [line.split("  ") for line in features.as_text(rows).splitlines()]
     told = [[cell.strip() for cell in line if cell] for line in lines]
     assert [told[number] for number in (1, 5, 6)] == [
-        ["podman 5.4.2", "writes to a bind mount are forgotten", "rbuild", "not asked yet"],
+        ["podman 5.4.2", "writes to a bind mount are forgotten", "-", "not asked yet"],
         [
             "podman 5.4.2",
             "RUN --network=none",
