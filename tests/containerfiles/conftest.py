@@ -122,12 +122,22 @@ def base(read: Read, base_image: Image) -> images.Image:
 
 @pytest.fixture
 def made(
-    engine: Engine, base: images.Image, read: Read, building: RewriteOptions, place: Path
+    backend: Backend,
+    settings: EngineSettings,
+    base: images.Image,
+    read: Read,
+    building: RewriteOptions,
+    place: Path,
 ) -> Made:
-    """Builds cases and holds them against docker's."""
+    """Builds cases and holds them against docker's. Each begins without caches: those of mounts are
+    in TMPDIR.
+    """
+    (place / "tmp").mkdir()
+    own = replace(settings, environment=(*settings.environment, ("TMPDIR", str(place / "tmp"))))
 
     def held(case: Case) -> tuple[str, str]:
-        return held_against_docker(case, engine, building, place / "case", read, base)
+        with backend.open(own) as engine:
+            return held_against_docker(case, engine, building, place / "case", read, base)
 
     return held
 

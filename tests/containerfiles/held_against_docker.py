@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,7 @@ from rootless_build.images.building import build_image
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.plan import BuildImage
+from rootless_build.model.structs import replace
 from rootless_build.testing.recorder import Recorder
 from tests.reference import recordings
 from tests.reference.case import Case
@@ -56,6 +58,13 @@ def _build(case: Case, engine: Engine, building: RewriteOptions, place: Path) ->
         # A layer of another case may differ in times alone, which the engines don't see.
         no_cache=True,
         build_contexts=tuple((name, str(place / "more" / name)) for name in case.more),
+        secrets=tuple(f"id={name},src={place / name}" for name in case.secrets),
     )
-    recorder = Recorder()
-    return build_image(step, engine, recorder.reporter, building)
+    for name, secret in case.secrets.items():
+        (place / name).write_text(secret)
+    made = build_image(step, engine, Recorder().reporter, building)
+    if not case.then:
+        return made
+    shutil.rmtree(place / "context")
+    write_context(place / "context", {**case.files(), **case.then})
+    return build_image(replace(step, no_cache=False), engine, Recorder().reporter, building)

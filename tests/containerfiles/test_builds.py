@@ -306,3 +306,29 @@ def test_a_build_context_in_the_place_of_a_stage(build: Build, place: Path) -> N
     )
     build(text, build_contexts=(("tool", str(more)),))
     assert tree(place / "out") == {"f": "1", "g": "1"}
+
+
+# --- what the engine makes to mount on ----------------------------------------------------------
+
+
+def test_nothing_of_the_engine_comes_out(build: Build, place: Path) -> None:
+    build(f"FROM {BASE} AS out\nRUN --mount=target=/m/n true\nRUN test ! -e /m\n")
+    assert not {"m", "run"} & {path.name for path in (place / "out").iterdir()}
+    assert {path.name for path in (place / "out" / "etc").iterdir()} == {"group", "passwd"}
+
+
+@pytest.mark.parametrize("made", ["mkdir -p /m/d && touch /m/d/f", "ln -s home /m"])
+def test_what_is_mounted_on_is_there_afterwards(build: Build, place: Path, made: str) -> None:
+    build(
+        f"FROM {BASE} AS made\nRUN mkdir /o && {made}\n"
+        "RUN --mount=target=/m true\n"
+        "RUN find /m /m/ | sort > /o/found; readlink /m > /o/link; true\n"
+        f"{OUT}"
+    )
+    found = (place / "out" / "found").read_text().split()
+    link = (place / "out" / "link").read_text()
+    assert (found, link) == (
+        (["/m", "/m/", "/m/tester"], "home\n")
+        if made.startswith("ln")
+        else (["/m", "/m/", "/m/d", "/m/d", "/m/d/f", "/m/d/f"], "")
+    )

@@ -106,6 +106,9 @@ class Case:
     named: bool = True
     """Whether the build is told where the containerfile is."""
     web: Context = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    then: Context = field(default_factory=dict)
+    """What the context has at a second build, whose image counts; all else is as it was."""
 
     def files(self) -> Context:
         """The context with the containerfile and the ignore file in it."""

@@ -12,10 +12,13 @@ from tests.reference.copy_cases import COPY
 from tests.reference.flag_cases import FLAGS
 from tests.reference.heredoc_cases import HEREDOCS
 from tests.reference.ignore_cases import IGNORE
+from tests.reference.mount_cases import MOUNTS
 from tests.reference.parser_cases import PARSER
 from tests.reference.platform_cases import PLATFORMS
 from tests.reference.random_variables import RANDOM_VARIABLES
 from tests.reference.remote_cases import REMOTE
+from tests.reference.run_cases import RUNS
+from tests.reference.setting_cases import SETTINGS
 from tests.reference.stage_cases import OTHERS
 from tests.reference.variable_cases import VARIABLES
 
@@ -31,5 +34,8 @@ FAMILIES: Final[Mapping[str, tuple[Case, ...]]] = {
     "heredocs": HEREDOCS,
     "parser": PARSER,
     "platforms": PLATFORMS,
+    "mounts": MOUNTS,
+    "settings": SETTINGS,
+    "runs": RUNS,
 }
 CASES: Final = tuple(case for family in FAMILIES.values() for case in family)

@@ -93,6 +93,13 @@ class Reference:
         write_context(place / "context", case.files())
         for name, more in case.more.items():
             write_context(place / "more" / name, more)
+        for name, secret in case.secrets.items():
+            (place / name).write_text(secret)
+        built = self._docker(*_arguments(case), check=False)
+        if not case.then:
+            return built
+        shutil.rmtree(place / "context")
+        write_context(place / "context", {**case.files(), **case.then})
         return self._docker(*_arguments(case), check=False)
 
     def _inside(self, path: str) -> Path:
@@ -117,6 +124,8 @@ def _arguments(case: Case) -> Iterator[str]:
         yield f"--build-arg={name}={value}"
     for name in case.more:
         yield f"--build-context={name}={_PLACE}/more/{name}"
+    for name in case.secrets:
+        yield f"--secret=id={name},src={_PLACE}/{name}"
     if case.target is not None:
         yield f"--target={case.target}"
     yield f"{_PLACE}/context"

@@ -135,6 +135,12 @@ def _check(found: dict[str, str], writable: bool | None, others: tuple[str, ...]
         raise MountError(f"a {kind} mount has no sharing")
     if "size" in found and kind in TYPES and kind != "tmpfs":
         raise MountError(f"a {kind} mount has no size")
+    if kind in {"bind", "tmpfs"}:
+        for option in others:
+            if option.partition("=")[0].lower() in {"mode", "uid", "gid", "required"}:
+                raise MountError(f"a {kind} mount has no {option.partition('=')[0]}")
+    if kind == "tmpfs" and "source" in found:
+        raise MountError("a tmpfs mount has no source")
     return Mount(
         kind,
         found.get("from"),

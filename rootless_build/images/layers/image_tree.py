@@ -110,6 +110,11 @@ class ImageTree:
         parent.known()[name] = node
         node.touched = self.operation
 
+    def remove(self, parent: Node, name: str, mark: str) -> None:
+        """Take an entry of a directory away; `mark` is the name by which the layer says so."""
+        self.put(parent, mark, Node(stat.S_IFREG))
+        parent.known()[name] = None
+
     def make_directories(self, path: str, made: Node) -> Node:
         """The directory at a path; it and its parents are made like `made` where there is nothing.
 

@@ -17,6 +17,7 @@ from rootless_build.images.layers.globbing import has_wildcards, matches
 from rootless_build.images.layers.image_layers import ImageLayers
 from rootless_build.images.layers.image_tree import ImageTree
 from rootless_build.images.layers.modes import parsed
+from rootless_build.images.layers.mount_points import MountPointsOf, Trees
 from rootless_build.images.layers.nodes import FIXED_TIME, Node, directory
 from rootless_build.images.layers.ownership import Owner, looked_up
 from rootless_build.images.layers.problems import ChangedError, NoOverlayError, RefusedError
@@ -33,6 +34,7 @@ from rootless_build.images.layers.request import (
     LayersRequest,
     Looking,
     Made,
+    MountPoints,
     NoOverlay,
     Operation,
     Refused,
@@ -62,7 +64,7 @@ def answer(request: LayersRequest, opened: ImageLayers) -> Answer:
             maker.close()
 
 
-def _why_not(error: Exception, operations: tuple[Operation, ...], at: int) -> Answer:
+def _why_not(error: Exception, operations: tuple[Operation | MountPoints, ...], at: int) -> Answer:
     if isinstance(error, RefusedError):
         return Refused(at, str(error))
     if isinstance(error, ChangedError):
@@ -78,11 +80,13 @@ def _why_not(error: Exception, operations: tuple[Operation, ...], at: int) -> An
     return Failed(at, f"{name}: {words}")
 
 
-def _described(operation: Operation) -> str:
+def _described(operation: Operation | MountPoints) -> str:
     if isinstance(operation, WorkingDirectory):
         return f"WORKDIR {operation.path}"
     if isinstance(operation, Looking):
         return f"a mount of {operation.source.path}"
+    if isinstance(operation, MountPoints):
+        return "what RUN leaves where it mounts"
     return f"{'ADD' if operation.add else 'COPY'} to {operation.destination}"
 
 
@@ -151,7 +155,7 @@ class Maker:
                 most, largest = size, name
         check_room(self._request.output, total, largest, most)
 
-    def _do(self, operation: Operation, image: ImageTree) -> None:
+    def _do(self, operation: Operation | MountPoints, image: ImageTree) -> None:
         _refuse_nul(operation)
         if isinstance(operation, Looking):
             self._look(operation.source)
@@ -160,6 +164,9 @@ class Maker:
             owner = looked_up(image, operation.owner) or Owner(0, 0)
             path = resolved(image, operation.path)
             image.make_directories(path, directory(0o755, owner.uid, owner.gid, self._time))
+            return
+        if isinstance(operation, MountPoints):
+            self._put_right(operation, image)
             return
         options = Options(
             self._time,
@@ -182,6 +189,34 @@ class Maker:
         tree = self._tree(source)
         if tree.find(resolved(tree, source.path)) is None:
             raise RefusedError(f"{source.path} is not there")
+
+    def _put_right(self, operation: MountPoints, image: ImageTree) -> None:
+        work = MountPointsOf(image)
+        since = self._trees_since(operation.before)
+        if since.own is None and not operation.alone:
+            # Of a storage that keeps no layers by themselves it is not known what each RUN did.
+            work.put_right(since, operation.always)
+            return
+        last = since if operation.alone else self._trees_since(self._request.base[1:])
+        if operation.last:
+            work.put_right(last, operation.last)
+        work.put_right(since, operation.always)
+
+    def _trees_since(self, before: tuple[Path, ...]) -> Trees:
+        after = self._request.base
+        number = len(after) - len(before)
+        known = number > 0 and after[number:] == before
+        return Trees(
+            self._there(before) if before else None,
+            self._there(after),
+            [self._there((layer,)) for layer in after[:number]] if known else None,
+        )
+
+    def _there(self, layers: tuple[Path, ...]) -> HostTree:
+        tree = self._tree(ImageFiles(layers, "/"))
+        if not isinstance(tree, HostTree):
+            raise RefusedError("an image in a file has no mount points")
+        return tree
 
     def _copy(
         self,
@@ -244,12 +279,14 @@ class Maker:
         return self._trees[source.layers]
 
 
-def _refuse_nul(operation: Operation) -> None:
+def _refuse_nul(operation: Operation | MountPoints) -> None:
     """The kernel takes it for the end of a path."""
     if isinstance(operation, WorkingDirectory):
         texts = [operation.path, operation.owner]
     elif isinstance(operation, Looking):
         texts = [operation.source.path]
+    elif isinstance(operation, MountPoints):
+        texts = [*operation.always, *operation.last]
     else:
         texts = [operation.destination, operation.chown]
         for source in operation.sources:

@@ -100,7 +100,23 @@ class Looking(msgspec.Struct, frozen=True, tag=True):
     source: ImageFiles
 
 
+class MountPoints(msgspec.Struct, frozen=True, tag=True):
+    """What an engine's RUNs did to the image to mount something: it is put right.
+
+    `before` are the directories of the layers that the RUNs came upon, which the base ends with
+    where layers are kept by themselves. `always` are the absolute paths where each of them had
+    something mounted, `last` those where only the last one had, whose layer is the base's first.
+    `alone`: there was but one.
+    """
+
+    before: tuple[Path, ...]
+    always: tuple[str, ...]
+    last: tuple[str, ...] = ()
+    alone: bool = False
+
+
 Operation = Copying | WorkingDirectory | Looking
+"""What an instruction of a containerfile asks for."""
 
 
 class LayersRequest(msgspec.Struct, frozen=True):
@@ -112,7 +128,7 @@ class LayersRequest(msgspec.Struct, frozen=True):
     """
 
     base: tuple[Path, ...]
-    operations: tuple[Operation, ...]
+    operations: tuple[Operation | MountPoints, ...]
     output: Path
     epoch: int | None = None
 

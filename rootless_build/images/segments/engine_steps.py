@@ -22,7 +22,7 @@ from rootless_build.backend.api import (
 from rootless_build.backend.build_files import containerfile, own_ignore_file
 from rootless_build.files.private_directories import discard
 from rootless_build.images import configuration as configurations
-from rootless_build.images.configuration import Configuration
+from rootless_build.images.configuration import BUILDKIT, LONG_AGO, Configuration, History
 from rootless_build.images.containerfile import ignore_file
 from rootless_build.images.containerfile.syntax import Instruction
 from rootless_build.images.layers import handover
@@ -38,6 +38,7 @@ from rootless_build.images.layers.request import (
     ImageFiles,
     LayersRequest,
     Looking,
+    MountPoints,
     Operation,
     Source,
 )
@@ -46,6 +47,7 @@ from rootless_build.images.rewrite.session import rewrite_build
 from rootless_build.images.rewrite.state import abbreviate
 from rootless_build.images.segments.history import of_layers
 from rootless_build.images.segments.moments import epoch_of
+from rootless_build.images.segments.mount_points import OF_ENGINES, mount_points
 from rootless_build.images.segments.progress import Progress
 from rootless_build.images.segments.segment_file import write_segment
 from rootless_build.images.segments.steps import Files, LayerOfError, State
@@ -59,6 +61,8 @@ from rootless_build.process import stops
 
 PROXIES: Final = tuple(f"{name}_proxy" for name in ("http", "https", "ftp", "no", "all"))
 """Arguments that no ARG has to declare, in small letters and in capitals."""
+_PUT_RIGHT: Final = "# mount points"
+"""What the history says of the layer that does it, which docker's images have not."""
 
 
 class EngineSteps:
@@ -225,6 +229,9 @@ class EngineSteps:
             step = replace(step, context=file.parent, build_contexts=())
         else:
             self._copy_ignore_file(file)
+        # All RUNs of a segment have the same.
+        if (network := runs[0].value("network")) not in {None, "default"}:
+            step = replace(step, network=network)
         told, options = progress.of_segment(runs), replace(self._options, lines=segment.lines)
         with rewrite_build(step, self._engine, told, options) as (known, reporter):
             made = self._engine.build_image(known, reporter)
@@ -232,7 +239,35 @@ class EngineSteps:
         progress.reporter.image(made.id)
         layers = self.configuration_of(made).layers
         configuration = replace(state.configuration, layers=layers)
-        return replace(state, files=self.files_of(made), configuration=configuration)
+        done = replace(state, files=self.files_of(made), configuration=configuration, last=runs[-1])
+        return self._put_right(done, state.files.directories, runs)
+
+    def _put_right(
+        self, state: State, before: tuple[Path, ...], runs: Sequence[Instruction]
+    ) -> State:
+        """The state without what the engine did to mount something; BuildKit leaves none of it."""
+        if not state.files.directories or self._store.archives:
+            return state
+        points = mount_points(runs[-1], state.scope)
+        work = MountPoints(before, OF_ENGINES, points, alone=len(runs) == 1)
+        output = self._new_directory("layers")
+        request = LayersRequest(state.files.directories, (work,), output)
+        try:
+            (layer,) = self._maker.make(request)
+        except LayerFailedError as error:
+            raise self._failed(runs[-1], error) from error
+        if layer.empty:
+            return state
+        new = NewLayer(layer.digest, layer.size, output / "0.tar")
+        now = state.configuration
+        entry = History(LONG_AGO, _PUT_RIGHT, comment=BUILDKIT)
+        return replace(
+            state,
+            files=replace(state.files, new=(new,)),
+            configuration=replace(
+                now, layers=(*now.layers, layer.digest), history=(*now.history, entry)
+            ),
+        )
 
     def _copy_ignore_file(self, file: Path) -> None:
         own = own_ignore_file(containerfile(self._step))

@@ -19,7 +19,7 @@ from rootless_build.model.structs import replace
 
 _PORTS: Final = re.compile(
     r"(?:(?:[\d.]+|\[[\da-f:.]+\]):(?=.*:))?(?:(?:\d+(?:-\d+)?)?:)?"
-    r"(\d+)(?:-(\d+))?(?:/(tcp|udp|sctp))?",
+    r"(\d+)(?:-(\d+))?(?:/(tcp|udp|sctp)?)?",
     re.IGNORECASE,
 )
 """A port of a container; an address and a port of the host before it have no meaning."""
@@ -147,6 +147,8 @@ def _health_check(instruction: Instruction, _scope: Scope, now: Configuration) -
     kind, *words = instruction.body.split(maxsplit=1)
     rest = words[0] if words else ""
     if kind.upper() == "NONE":
+        if rest:
+            raise SettingError("HEALTHCHECK NONE takes no arguments")
         return replace(now, healthcheck=Healthcheck(test=("NONE",)))
     if instruction.json is not None:
         test: tuple[str, ...] = ("CMD", *instruction.json)

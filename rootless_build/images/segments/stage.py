@@ -77,6 +77,8 @@ class StageBuild:
         if instruction.keyword == "RUN":
             self._check_mounts(instruction)
             self._copy()
+            if self._runs and _ends_segment(self._runs[-1], instruction):
+                self._run()
             self._runs.append(instruction)
         else:
             # What an instruction sets a RUN before it must not see.
@@ -161,3 +163,11 @@ class StageBuild:
             if number:
                 progress.begin(each.instruction)
             progress.end(cached=each.operation is not None and next(layers))
+
+
+def _ends_segment(run: Instruction, following: Instruction) -> bool:
+    """Whether a RUN that follows another is not of its segment: what the mounts of that were put
+    on is not there any more, or the network is another.
+    """
+    networks = {each.value("network") or "default" for each in (run, following)}
+    return run.flag("mount") is not None or len(networks) > 1

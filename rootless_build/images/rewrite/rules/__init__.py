@@ -23,9 +23,11 @@ from rootless_build.images.rewrite.rules.mount_content import mount_content
 from rootless_build.images.rewrite.rules.mount_locked import mount_locked
 from rootless_build.images.rewrite.rules.mount_options import mount_options
 from rootless_build.images.rewrite.rules.mount_target import mount_target
+from rootless_build.images.rewrite.rules.mount_words import mount_cache, mount_words
 from rootless_build.images.rewrite.rules.network import network
 from rootless_build.images.rewrite.rules.platform import platform
 from rootless_build.images.rewrite.rules.run_heredoc import run_heredoc
+from rootless_build.images.rewrite.rules.secret_variable import secret_variable
 from rootless_build.images.rewrite.rules.security import device, security
 from rootless_build.images.rewrite.rules.selection import selection
 from rootless_build.images.rewrite.rules.substitutions import substitutions
@@ -55,7 +57,9 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
     "LABEL": (substitutions,),
     "RUN": (
         substitutions,
+        mount_words,
         mount_target,
+        mount_cache,
         mount_options,
         mount_locked,
         mount_content,
@@ -63,6 +67,7 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
         security,
         device,
         run_heredoc,
+        secret_variable,
     ),
     "STOPSIGNAL": (substitutions,),
     "USER": (substitutions,),

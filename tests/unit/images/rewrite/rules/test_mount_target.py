@@ -19,7 +19,7 @@ IN_W = {"base": Image(working_directory="/w")}
         ("", "type=tmpfs,target=t", "type=tmpfs,target=/w/t"),
         ("WORKDIR /a", "type=tmpfs,dst=../t", "type=tmpfs,target=/t"),
         ("WORKDIR b", "type=tmpfs,target=.", "type=tmpfs,target=/w/b"),
-        ("ENV D=/d\nWORKDIR $D", "type=tmpfs,target=${D}/x", "type=tmpfs,target=${D}/x"),
+        ("ENV D=/d\nWORKDIR $D", "type=tmpfs,target=${D}/x", "type=tmpfs,target=/d/x"),
         ("ARG D=d", "type=tmpfs,target=${D}/x", "type=tmpfs,target=/w/d/x"),
         ("", "type=cache,id=i,target=c", "type=cache,target=/w/c,id=i"),
         ("", "type=cache,target=c/../d", "type=cache,target=/w/d,id=d"),
