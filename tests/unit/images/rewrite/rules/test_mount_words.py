@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from rootless_build.images.containerfile.stages import Image
+from rootless_build.images.rewrite.features import Answer, Feature
 from rootless_build.model.errors import ContainerfileError
 from tests.unit.images.rewrite.rewriting import last, same
 
 IN_W = {"base": Image(working_directory="/w")}
+SHOWN = {Feature.MOUNT_OWNER: Answer(exact=True, day="2026-11-30")}
 
 
 @pytest.mark.parametrize(
@@ -31,7 +33,7 @@ IN_W = {"base": Image(working_directory="/w")}
 )
 def test_as_engines_read_them(tmp_path: Path, mount: str, becomes: str) -> None:
     text = f"ENV V=v N=7\nARG T=tmpfs\nRUN --mount={mount} a"
-    assert last(tmp_path, text, images=IN_W)[-1] == f"RUN --mount={becomes} a"
+    assert last(tmp_path, text, images=IN_W, answers=SHOWN)[-1] == f"RUN --mount={becomes} a"
 
 
 def test_what_is_plain_stays(tmp_path: Path) -> None:
@@ -43,7 +45,7 @@ def names(tmp_path: Path, *mounts: str) -> list[str]:
     found = []
     for mount in mounts:
         text = f"RUN --mount=type=cache,target=/c,{mount} a\nCOPY --link a /"
-        made = last(tmp_path, text, images=IN_W)[-2]
+        made = last(tmp_path, text, images=IN_W, answers=SHOWN)[-2]
         words = made.split()[1].split(",")
         found += [word.removeprefix("id=") for word in words if word.startswith("id=")]
     return found
@@ -75,7 +77,7 @@ def test_a_cache_without_a_target_is_not_the_place_of_all_caches(tmp_path: Path)
     ],
 )
 def test_a_secret_in_a_variable(tmp_path: Path, command: str, argv: str) -> None:
-    made = last(tmp_path, f"RUN --mount=type=secret,id=s,env=T,uid=5 {command}")[-1]
+    made = last(tmp_path, f"RUN --mount=type=secret,id=s,env=T,uid=5 {command}", answers=SHOWN)[-1]
     assert made.startswith("RUN --mount=type=secret,target=/dev/secrets/T,id=s,mode=0444 [")
     assert made.endswith(f' "sh", {argv}]')
 
