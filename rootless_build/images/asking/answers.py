@@ -191,6 +191,8 @@ def _prepare(place: Path, features: Sequence[Feature]) -> BuildImage:
         secrets=(f"id={owned},src={place / _HIDDEN}",),
         ssh=(f"{owned}={place / _AGENT}",) if asks_agent else (),
         build_contexts=((MOUNTED, str(named)),),
+        # Builds of other platforms may go on beside it.
+        image_id_file=place / "image-id",
     )
 
 
