@@ -6,6 +6,7 @@ it is, and hands over as an image (`images.layers`). Stages that nothing needs a
 
 from __future__ import annotations
 
+import re
 from contextlib import nullcontext
 from typing import Final
 
@@ -36,6 +37,7 @@ from rootless_build.images.rewrite import features
 from rootless_build.images.rewrite.features import Feature
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.images.rewrite.session import check_inside
+from rootless_build.images.rewrite.state import abbreviate
 from rootless_build.images.segments.bases import Images
 from rootless_build.images.segments.engine_steps import PROXIES, EngineSteps
 from rootless_build.images.segments.history import dated
@@ -48,7 +50,7 @@ from rootless_build.images.segments.stages import Places, Plan, Stages
 from rootless_build.images.segments.stages_side_by_side import StagesSideBySide
 from rootless_build.images.segments.steps import State
 from rootless_build.model import platforms, references
-from rootless_build.model.errors import RecipeError, StepFailedError
+from rootless_build.model.errors import RbuildError, RecipeError, StepFailedError
 from rootless_build.model.events import Level, StepReporter
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.structs import replace
@@ -57,6 +59,7 @@ _MOST_LAYERS: Final = 100
 """What overlayfs takes of one image with room for the layers of a build (128 in podman 4.3.1)."""
 _OF_NO_CONTEXT: Final = frozenset({"cache", "secret", "ssh", "tmpfs"})
 """Mounts that show nothing of the build context."""
+_WORDS: Final = re.compile(r"[\s,=]+")
 _OWN: Final = ("BUILDKIT_", "SOURCE_DATE_EPOCH")
 """What arguments begin with that are for the builder, and need no ARG."""
 
@@ -136,6 +139,9 @@ def can_read_images(plan: Plan, step: BuildImage, engine: Engine, reporter: Step
             image = images.find(name)
         except RecipeError:
             continue  # the rehearsal says where it stands
+        except RbuildError as error:
+            error.add_note(_where(plan, name))
+            raise
         content = store.content(image) if store else None
         if content is None or len(content.layers) > _MOST_LAYERS:
             return False
@@ -241,6 +247,16 @@ def _tell_of_caches(step: BuildImage, reporter: StepReporter) -> None:
         names = ", ".join(step.cache_from)
         text = f"--cache-from {names} has no effect: RUNs are looked up in this host's storage"
         reporter.notice("cache-from", text)
+
+
+def _where(plan: Plan, name: str) -> str:
+    """Where the containerfile names an image: it may be a stage whose name is misspelt."""
+    stages = [plan.stages[number] for number in plan.needed]
+    instructions = (each for stage in stages for each in (stage.begin, *stage.instructions))
+    found = next((each for each in instructions if name in _WORDS.split(each.text)), None)
+    place = f"{plan.shown}:{found.line}: {abbreviate(found)}" if found else plan.shown
+    names = ", ".join(stage.name for stage in plan.stages if stage.name)
+    return f"{place} takes it" + (f"; the stages are called {names}" if names else "")
 
 
 def _declared(instruction: Instruction) -> set[str]:

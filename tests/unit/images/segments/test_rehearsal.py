@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.model.errors import ContainerfileError, ImageBuildError
+from rootless_build.model.errors import ContainerfileError, ImageBuildError, ImageNotFoundError
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.structs import replace
 from tests.unit.images.segments.storage import EMPTY, Storage, build
@@ -177,3 +177,18 @@ def test_of_a_named_context_too(storage: Storage, tmp_path: Path) -> None:
     with pytest.raises(ContainerfileError, match=r"app/opt\*"):
         build(storage, step, f"{text}COPY Dockerfile /app/f\n")
     build(storage, step, f"{text}COPY --from=c app/f /\n")
+
+
+@pytest.mark.parametrize(
+    "line", ["COPY --from=biulder f /", "RUN --mount=from=biulder,target=/x a", "FROM biulder"]
+)
+def test_a_stage_that_is_misspelt_is_named_with_its_line(
+    storage: Storage, tmp_path: Path, line: str
+) -> None:
+    text = f"FROM base AS builder\nRUN a\nFROM base\nRUN b\n{line}\n"
+    with pytest.raises(ImageNotFoundError) as missing:
+        build(storage, BuildImage(tmp_path), text)
+    assert missing.value.__notes__ == [
+        f"Dockerfile:5: {line} takes it; the stages are called builder"
+    ]
+    assert not storage.runs
