@@ -75,7 +75,7 @@ def stored_images(client: Client) -> StoredImages:
             ancestors=below[identity],
             containers=containers.get(identity, ()),
             # The classic builder keeps what an image was made of; BuildKit tells of nothing.
-            label_proves=parents[identity] in found,
+            label_proves=parents[identity] in found or _labels_itself(client, identity, labels),
         )
         for identity, item in found.items()
     )
@@ -89,6 +89,17 @@ def layer_sizes(client: Client, images: Collection[StoredImage]) -> Mapping[str,
         if set(image.layers) - found.keys():
             found |= zip(image.layers, _sizes(client, image), strict=False)
     return found
+
+
+def _labels_itself(client: Client, identity: str, labels: Mapping[str, Pairs]) -> bool:
+    """Whether the last entry of an image's history is the label of a build of rbuild's: what was
+    handed over notes no parent.
+    """
+    if LABEL_IMAGE not in dict(labels[identity]):
+        return False
+    words = ("history", "--no-trunc", "--format", "{{.CreatedBy}}", identity)
+    last = client.capture(*words).text.partition("\n")[0]
+    return LABEL_IMAGE in last
 
 
 def _sizes(client: Client, image: StoredImage) -> Sequence[int]:
