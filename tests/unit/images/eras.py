@@ -28,6 +28,8 @@ _SHOWN: Final = {
     "docker 23.0": "docker with BuildKit",
 }
 _REFUSED: Final = "!"
+_NOT_MEASURED: Final = ("mount-locked", "mount-cache", "mount-words")
+"""Rules that are later than the measurement, or have other words since."""
 
 Rules = frozenset[str]
 
@@ -54,8 +56,7 @@ def rules(file: Path, target: str, engine: str) -> Rules:
     step = BuildImage(context=file.parent, containerfile=file, target=named)
     met = explain(step, engine)
     assert not any(rewrite.differs and not rewrite.refused for rewrite in met)
-    # Of a build in segments the RUN is the last that its engine's process does.
-    kept = (rewrite for rewrite in met if rewrite.rule != "mount-locked")
+    kept = (rewrite for rewrite in met if rewrite.rule not in _NOT_MEASURED)
     return frozenset(rewrite.rule + _REFUSED * bool(rewrite.refused) for rewrite in kept)
 
 
