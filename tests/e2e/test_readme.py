@@ -104,6 +104,7 @@ ACTIONS: dict[str, Callable[[Rbuild], None]] = {
     "rbuild plan --explain": run("plan", "--explain", says="/Dockerfile: "),
     "rbuild doctor": run("doctor", says="builds can run"),
     "rbuild backends": run("backends", says="podman"),
+    "rbuild backends --features": run("backends", "--features", says="podman"),
     "rbuild help plan": run("help", "plan", says="Usage: rbuild plan"),
     "rbuild clean": run("clean", says="nothing to remove"),
 }
