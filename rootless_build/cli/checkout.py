@@ -45,12 +45,12 @@ def checkout(command: Command, title: str, *, alone: bool = True) -> Iterator[jo
     ):
         own = bundles_directory(command)
         if alone and (run.dead or not own.exists()):
-            # After a crash, and before the first build: 30 ms.
-            from rootless_build import bundles  # noqa: PLC0415
+            # After a crash, and before the first build.
+            from rootless_build.bundles.leftovers import restore  # noqa: PLC0415
 
             places = {record.bundles for record in run.dead if record.bundles}
             for directory in sorted(places | {own}):
-                if bundles.restore(directory):
+                if restore(directory):
                     say(f"{shown(directory)} is back: a run ended while it replaced them")
         try:
             yield run

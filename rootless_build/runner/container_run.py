@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from rootless_build import bundles
 from rootless_build.backend import caller
 from rootless_build.backend.api import Container, Exit, Image, Stdio
+from rootless_build.bundles.staging import mount_point
 from rootless_build.files.private_directories import private_directory
 from rootless_build.images.bases import executables
 from rootless_build.model import mounts
@@ -33,7 +33,7 @@ from rootless_build.runner.publishing import Publisher
 from rootless_build.runner.staying_containers import ContainerMayStay
 
 if TYPE_CHECKING:
-    from rootless_build.bundles import Staging
+    from rootless_build.bundles.staging import Staging
     from rootless_build.freshness.container_runs import ContainerRuns
 
 _INTERRUPTED: Final = 128 + signal.SIGINT
@@ -119,7 +119,7 @@ class ContainerRun:
             if wanted and staged:
                 copied_from = mounts.copied_from(step, wanted, remote=engine.remote)
                 if mounts.lie_in_a_mount(step, wanted.directory):
-                    stack.enter_context(bundles.mount_point(wanted.directory))
+                    stack.enter_context(mount_point(wanted.directory))
                 staging = stack.enter_context(self._publisher.stage())
                 stack.enter_context(
                     failed_files.keep_aside(staging, options.failed, engine, reporter)

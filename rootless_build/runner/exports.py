@@ -82,7 +82,7 @@ def write(tree: Path, output: BuildOutput) -> None:
     exporter does it. Raises StepFailedError.
     """
     # Few builds write files outside of the bundles.
-    from rootless_build.bundles import merge_tree  # noqa: PLC0415
+    from rootless_build.bundles.merging import merge_tree  # noqa: PLC0415
 
     target = outputs.destination(output)
     try:

@@ -14,7 +14,7 @@ from rootless_build.model.events import Level, StepReporter
 
 if TYPE_CHECKING:
     from rootless_build.backend.api import Engine
-    from rootless_build.bundles import Staging
+    from rootless_build.bundles.staging import Staging
 
 
 @contextmanager

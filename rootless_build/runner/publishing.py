@@ -20,7 +20,7 @@ from rootless_build.runner.results import NewBundles
 
 if TYPE_CHECKING:
     from rootless_build.backend.api import Image
-    from rootless_build.bundles import Staging
+    from rootless_build.bundles.staging import Staging
     from rootless_build.freshness.container_runs import ContainerRuns
     from rootless_build.images.bases.executables import Substitute
 
@@ -48,9 +48,9 @@ class Publisher:
         plan = self._context.plan.now
         if plan.bundles and any(map(self.stages, plan.steps)):
             # A run that changes nothing makes no bundles: 20 ms.
-            from rootless_build import bundles  # noqa: PLC0415
+            from rootless_build.bundles.obstacles import check  # noqa: PLC0415
 
-            bundles.check(plan.bundles.directory)
+            check(plan.bundles.directory)
 
     def stages(self, step: Step, image: Image | None = None) -> bool:
         """Whether the step's bundles are published when it has ended, not written in place.
@@ -80,11 +80,11 @@ class Publisher:
     def stage(self) -> AbstractContextManager[Staging]:
         """A private copy of the bundles directory, for the plan that has one."""
         # A run that changes nothing makes no bundles: 20 ms.
-        from rootless_build import bundles  # noqa: PLC0415
+        from rootless_build.bundles.staging import stage  # noqa: PLC0415
 
         wanted = self._context.plan.now.bundles
         assert wanted is not None  # stages() has said so
-        return bundles.stage(wanted.directory)
+        return stage(wanted.directory)
 
     def publish(
         self,

@@ -16,7 +16,6 @@ from typing import Final, assert_never
 
 from msgspec import Struct
 
-from rootless_build import bundles
 from rootless_build.backend.api import (
     LABEL_PROCESS,
     LABEL_PROJECT,
@@ -25,6 +24,7 @@ from rootless_build.backend.api import (
     Leftover,
     LeftoverKind,
 )
+from rootless_build.bundles import leftovers
 from rootless_build.files import tree
 from rootless_build.host.engine_settings import private_directories
 from rootless_build.model.errors import RbuildError
@@ -176,7 +176,7 @@ def directories_of(
 
 def abandoned(engine: Engine, directory: Path) -> Iterator[Remains]:
     """The staging directories of dead processes beside a bundles directory."""
-    for path in bundles.abandoned(directory):
+    for path in leftovers.abandoned(directory):
         what = f"staging directory {shown(path)}"
         yield Remains(what, _size(path), _staging(engine, path, directory))
 
@@ -188,7 +188,7 @@ def _of_engine(engine: Engine, leftover: Leftover) -> Remains:
 
 def _staging(engine: Engine, path: Path, directory: Path) -> Callable[[], None]:
     def remove() -> None:
-        bundles.restore(directory)
+        leftovers.restore(directory)
         engine.give_back(path)
         _remove(path)
 

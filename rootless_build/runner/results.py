@@ -9,7 +9,7 @@ from msgspec import Struct
 
 if TYPE_CHECKING:
     from rootless_build.backend.api import Engine, Image
-    from rootless_build.bundles import Staging
+    from rootless_build.bundles.staging import Staging
     from rootless_build.model.plan import Pairs
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rootless_build.bundles import verify
+from rootless_build.bundles.verification import verify
 from rootless_build.testing.base_root import write_base_root
 from tests.e2e.driver import Rbuild
 from tests.e2e.made_bundles import BUILT, digests, listing

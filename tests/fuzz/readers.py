@@ -16,7 +16,7 @@ from rbuild_containers.build_log import BuildLog
 from rbuild_docker.buildkit_log import BuildKitLog
 from rbuild_docker.classic_log import ClassicLog
 from rbuild_docker.start_words import StartWords
-from rootless_build.bundles import verify
+from rootless_build.bundles.verification import verify
 from rootless_build.files import repository
 from rootless_build.freshness.index import Index
 from rootless_build.freshness.records import Records

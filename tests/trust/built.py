@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from rootless_build.bundles import stage
 from rootless_build.bundles.provenance import Attestation
+from rootless_build.bundles.staging import stage
 
 ATTESTATION = Attestation(
     "https://slsa.dev/provenance/v1",

@@ -30,7 +30,7 @@ COMMANDS = ("bundles list", "bundles verify", "install --dry-run --unverified")
 EACH = """
 import json, os, resource, sys
 from pathlib import Path
-from rootless_build import bundles
+
 from rootless_build.bundles import comparison
 from rootless_build.cli import app, commands
 from rootless_build.cli.views import tables

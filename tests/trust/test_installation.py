@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.bundles import install
+from rootless_build.bundles.installation import install
 from rootless_build.cli import app
 from rootless_build.model.errors import BundlesError
 from tests.trust.built import build, docker, program

@@ -18,8 +18,9 @@ from typing import Final
 import pytest
 
 from rbuild_containers import temporary
-from rootless_build import bundles
 from rootless_build.bundles import swapping
+from rootless_build.bundles.leftovers import abandoned, restore
+from rootless_build.bundles.staging import stage
 from rootless_build.host.engine_settings import (
     engine_settings,
     lasting_directories,
@@ -252,7 +253,7 @@ def left_behind(shared: Path, name: str = f".bundles.rbuild.{DEAD}.abc") -> Path
 
 def test_bundles_of_a_dead_run_of_ours_come_back(shared: Path) -> None:
     left_behind(shared)
-    assert bundles.restore(shared / "bundles")
+    assert restore(shared / "bundles")
     assert (shared / "bundles/dockerd").exists()
 
 
@@ -261,14 +262,14 @@ def test_nobody_elses_are_taken_for_the_bundles(shared: Path, mode: int) -> None
     private = left_behind(shared)
     private.chmod(mode)
     give_away(private)
-    assert bundles.abandoned(shared / "bundles") == ()
-    assert not bundles.restore(shared / "bundles")
+    assert abandoned(shared / "bundles") == ()
+    assert not restore(shared / "bundles")
     assert not (shared / "bundles").exists()
 
 
 def test_nor_those_that_anybody_can_write_to(shared: Path) -> None:
     left_behind(shared).chmod(0o777)
-    assert not bundles.restore(shared / "bundles")
+    assert not restore(shared / "bundles")
 
 
 @pytest.mark.parametrize("kind", ["link", "file", "fifo"])
@@ -283,15 +284,15 @@ def test_nor_what_is_no_directory(shared: Path, tmp_path: Path, kind: str) -> No
             previous.write_text("")
         case _:
             os.mkfifo(previous)
-    assert not bundles.restore(shared / "bundles")
+    assert not restore(shared / "bundles")
     assert not os.path.lexists(shared / "bundles")
 
 
 def test_a_link_with_such_a_name_is_followed_by_nobody(shared: Path, tmp_path: Path) -> None:
     elsewhere = left_behind(tmp_path, "elsewhere")
     (shared / f".bundles.rbuild.{DEAD}.abc").symlink_to(elsewhere)
-    assert not bundles.restore(shared / "bundles")
-    with bundles.stage(shared / "bundles"):
+    assert not restore(shared / "bundles")
+    with stage(shared / "bundles"):
         pass
     assert (elsewhere / swapping.PREVIOUS / "dockerd").exists()
 
@@ -299,7 +300,7 @@ def test_a_link_with_such_a_name_is_followed_by_nobody(shared: Path, tmp_path: P
 def test_a_build_goes_on_beside_what_somebody_else_made(shared: Path) -> None:
     theirs = left_behind(shared)
     give_away(theirs)
-    with bundles.stage(shared / "bundles") as staging:
+    with stage(shared / "bundles") as staging:
         (staging.path / "new").write_text("new")
         staging.publish()
     assert [path.name for path in (shared / "bundles").iterdir()] == ["new"]
@@ -342,9 +343,9 @@ def test_nobody_else_names_builds_of_ours(shared: Path, monkeypatch: pytest.Monk
 
 def test_names_of_private_directories_can_not_be_told_before(tmp_path: Path) -> None:
     """They are made with mkdtemp(3), which takes none that is there."""
-    with bundles.stage(tmp_path / "bundles") as staging:
+    with stage(tmp_path / "bundles") as staging:
         private = staging.path.parent
         assert stat.S_IMODE(private.stat().st_mode) == 0o700
         first = private.name
-    with bundles.stage(tmp_path / "bundles") as staging:
+    with stage(tmp_path / "bundles") as staging:
         assert staging.path.parent.name != first

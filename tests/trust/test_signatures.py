@@ -23,8 +23,11 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rootless_build.bundles import Report, envelope, list_bundles, signing, verify, write_checksums
+from rootless_build.bundles import envelope, signing
+from rootless_build.bundles.checksums import write_checksums
+from rootless_build.bundles.listing import list_bundles
 from rootless_build.bundles.statement import NAME, SIGNED, NoStatementError
+from rootless_build.bundles.verification import Report, verify
 from rootless_build.cli import app
 from rootless_build.model.errors import UsageError
 from tests.trust.built import build, docker, program

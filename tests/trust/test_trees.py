@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.bundles import merge_tree, stage, write_checksums
+from rootless_build.bundles.checksums import write_checksums
+from rootless_build.bundles.merging import merge_tree
+from rootless_build.bundles.staging import stage
 from rootless_build.files import copying
 from rootless_build.files.tree import Entry, open_inside, remove, walk
 from rootless_build.model.errors import StepFailedError

@@ -18,8 +18,10 @@ from google.protobuf import json_format
 from in_toto_attestation.v1 import statement_pb2
 from in_toto_attestation.v1.statement import Statement
 
-from rootless_build.bundles import install, stage, verify
+from rootless_build.bundles.installation import install
+from rootless_build.bundles.staging import stage
 from rootless_build.bundles.statement import NAME, SIGNED
+from rootless_build.bundles.verification import verify
 from rootless_build.model.errors import BundlesError
 from tests.trust.built import ATTESTATION, build, docker, program
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 from plumbum import cli
 
-from rootless_build import bundles
+from rootless_build.bundles.leftovers import restore
+from rootless_build.bundles.listing import list_bundles
+from rootless_build.bundles.verification import AGAIN, verify
 from rootless_build.cli.checkout import bundles_directory
 from rootless_build.cli.command import Command
 from rootless_build.cli.option_types import Text
@@ -21,8 +23,8 @@ from rootless_build.model.nearest import nearest
 from rootless_build.model.text import shown
 
 if TYPE_CHECKING:
-    from rootless_build.bundles import Report
     from rootless_build.bundles.attested import Source
+    from rootless_build.bundles.verification import Report
 
 
 class Bundles(BundlesOption, Command):
@@ -55,7 +57,7 @@ class Bundles(BundlesOption, Command):
         if what == "verify":
             return self._verify(directory)
 
-        files = bundles.list_bundles(directory)
+        files = list_bundles(directory)
         told = (Answer("bundle", msgspec.structs.asdict(file)) for file in files)
         as_json = self.format == "json"
         self.tell(tables.bundles_json(files) if as_json else tables.bundles(files), *told)
@@ -64,7 +66,7 @@ class Bundles(BundlesOption, Command):
     def _verify(self, directory: Path) -> int:
 
         source, keyid = signed_with(self.key)
-        report = bundles.verify(directory, source)
+        report = verify(directory, source)
         fields = {"directory": directory, **msgspec.to_builtins(report), "keyid": keyid}
         answer = Answer("verified", fields)
         if self.format == "json":
@@ -76,7 +78,7 @@ class Bundles(BundlesOption, Command):
             raise BundlesError(
                 f"bad bundles in {directory}",
                 problems=problems,
-                hint=f"{bundles.AGAIN}{signs}",
+                hint=f"{AGAIN}{signs}",
             )
         for warning in report.warnings:
             self.view(Notice(Level.WARNING, "bundles", warning))
@@ -102,7 +104,7 @@ def bundles_here(command: Command) -> Path:
     """The directory of the bundles; those that a killed run had set aside are put back."""
     directory = bundles_directory(command)
     if not directory.exists():
-        bundles.restore(directory)
+        restore(directory)
     return directory
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from plumbum import cli
 
-from rootless_build import bundles
+from rootless_build.bundles.installation import install
 from rootless_build.cli.checkout import bundles_directory
 from rootless_build.cli.command import Command
 from rootless_build.cli.commands.bundles import signed_with
@@ -41,7 +41,7 @@ class Install(BundlesOption, Showing, Command):
 
     def _install(self) -> int:
         dry = self.flag("dry_run")
-        installation = bundles.install(
+        installation = install(
             bundles_directory(self),
             Path(self.prefix).absolute(),
             dry_run=dry,

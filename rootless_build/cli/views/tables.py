@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 
 from rootless_build.backend.discovery import Candidate
-from rootless_build.bundles import BundleFile, Report
+from rootless_build.bundles.listing import BundleFile
+from rootless_build.bundles.verification import Report
 from rootless_build.model.text import shown, width
 
 

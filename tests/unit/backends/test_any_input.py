@@ -20,7 +20,7 @@ from rbuild_docker.build_log import BuildLog as DockerLog
 from rbuild_docker.buildkit_log import BuildKitLog
 from rbuild_docker.classic_log import ClassicLog
 from rbuild_docker.start_words import StartWords
-from rootless_build.bundles import verify
+from rootless_build.bundles.verification import verify
 from rootless_build.images.external import external_bases
 from rootless_build.model import plan
 from rootless_build.model.errors import ConfigError, RecipeError, UnsupportedError, UsageError

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.bundles import attested, envelope, provenance, verify
+from rootless_build.bundles import attested, envelope, provenance
 from rootless_build.bundles.statement import NAME, SIGNED
+from rootless_build.bundles.verification import verify
 from rootless_build.model.errors import BundlesError
 from rootless_build.model.plan import Json
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.bundles import stage
+from rootless_build.bundles.staging import stage
 from rootless_build.model.errors import BundlesError
 from tests.unit.bundles.trees import Tree, write
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rootless_build.bundles import BundleFile, Checksum, Kind, list_bundles
+from rootless_build.bundles.listing import BundleFile, Checksum, Kind, list_bundles
 
 EM_386, EM_PPC64, EM_X86_64, EM_AARCH64 = 3, 21, 62, 183
 

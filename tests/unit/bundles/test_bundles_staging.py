@@ -22,19 +22,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rootless_build.bundles import (
-    Published,
-    Staging,
-    failed_store,
-    leftovers,
-    merging,
-    mount_point,
-    restore,
-    stage,
-    swapping,
-)
+from rootless_build.bundles import failed_store, leftovers, merging, swapping
 from rootless_build.bundles import staging as staging_module
+from rootless_build.bundles.leftovers import restore
 from rootless_build.bundles.provenance import Attestation
+from rootless_build.bundles.staging import Published, Staging, mount_point, stage
 from rootless_build.bundles.statement import NAME
 from rootless_build.files.copying import copy_data
 from rootless_build.files.tree import link_text, remove
@@ -815,7 +807,8 @@ def python(script: str, *arguments: Path, prefix: tuple[str, ...] = ()) -> subpr
     head = """
         import os, signal, subprocess, sys
         from pathlib import Path
-        from rootless_build.bundles import install, stage
+        from rootless_build.bundles.installation import install
+        from rootless_build.bundles.staging import stage
         from rootless_build.model.errors import RbuildError
         bundles = Path(sys.argv[1])
     """

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.bundles import list_bundles, verification, verify
+from rootless_build.bundles import verification
+from rootless_build.bundles.listing import list_bundles
+from rootless_build.bundles.verification import verify
 from rootless_build.cli import app
 from rootless_build.model.errors import BundlesError, HostError
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.bundles import write_checksums
+from rootless_build.bundles.checksums import write_checksums
 
 ELF = b"\x7fELF" + b"\0" * 60
 

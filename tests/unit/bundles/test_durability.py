@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.bundles import changes, install, stage
+from rootless_build.bundles import changes
+from rootless_build.bundles.installation import install
+from rootless_build.bundles.staging import stage
 from rootless_build.model.errors import HostError
 
 Sync = Callable[[Path], None]

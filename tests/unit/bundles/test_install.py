@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.bundles import Installation, provenance
-from rootless_build.bundles import install as install_verified
+from rootless_build.bundles import provenance
+from rootless_build.bundles.installation import Installation
+from rootless_build.bundles.installation import install as install_verified
 from rootless_build.bundles.provenance import Attestation
 from rootless_build.bundles.statement import NAME
 from rootless_build.model.errors import BundlesError, HostError, UsageError

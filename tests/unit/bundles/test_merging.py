@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.bundles import merge_tree
-from rootless_build.bundles.merging import put_in_place, set_modes
+from rootless_build.bundles.merging import merge_tree, put_in_place, set_modes
 from tests.unit.bundles.trees import Tree, write
 
 

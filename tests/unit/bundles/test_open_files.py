@@ -11,8 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.bundles import failed_store, install, stage, verify, write_checksums
+from rootless_build.bundles import failed_store
+from rootless_build.bundles.checksums import write_checksums
+from rootless_build.bundles.installation import install
 from rootless_build.bundles.provenance import Attestation
+from rootless_build.bundles.staging import stage
+from rootless_build.bundles.verification import verify
 
 NOTE = Attestation("p", {}, None)
 

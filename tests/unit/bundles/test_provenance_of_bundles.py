@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.bundles import envelope, provenance, stage, statement, verify
+from rootless_build.bundles import envelope, provenance, statement
 from rootless_build.bundles.provenance import Attestation
+from rootless_build.bundles.staging import stage
 from rootless_build.bundles.statement import EARLIER, NAME, SIGNED, UNKNOWN
+from rootless_build.bundles.verification import verify
 from rootless_build.model.plan import Json
 
 Write = Callable[[Path], object]

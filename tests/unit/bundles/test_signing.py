@@ -14,8 +14,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from rootless_build.bundles import provenance, signing, stage, verify
+from rootless_build.bundles import provenance, signing
+from rootless_build.bundles.staging import stage
 from rootless_build.bundles.statement import NAME, SIGNED
+from rootless_build.bundles.verification import verify
 from rootless_build.model.errors import HostError, UsageError
 
 Key = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.bundles import stage, swapping
+from rootless_build.bundles import swapping
+from rootless_build.bundles.staging import stage
 from rootless_build.model.errors import HostError
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from rootless_build.backend.api import Image
-from rootless_build.bundles import merge_tree, write_checksums
+from rootless_build.bundles.checksums import write_checksums
+from rootless_build.bundles.merging import merge_tree
 from rootless_build.model import outputs, overrides
 from rootless_build.model.errors import BundlesError, StepFailedError
 from rootless_build.model.events import BundlesPublished, Event, StepReporter

@@ -17,9 +17,10 @@ from in_toto_attestation.v1 import statement_pb2
 from in_toto_attestation.v1.statement import Statement
 
 from rootless_build.backend.api import Image
-from rootless_build.bundles import stage, verify
 from rootless_build.bundles.provenance import Attestation
+from rootless_build.bundles.staging import stage
 from rootless_build.bundles.statement import NAME
+from rootless_build.bundles.verification import verify
 from rootless_build.files.repository import read_source
 from rootless_build.model.plan import (
     BindMount,
