@@ -50,10 +50,13 @@ def build_image(
     errors in the words of the containerfile.
     """
     plan = segments.plan(step, options.builder) if segments.takes_layers(engine) else None
+    if plan is not None and not segments.can_read_images(plan, step, engine, reporter):
+        plan = None
     if options.memory is not None:
-        answers = answers_for(step, engine, reporter, options.memory())
+        needless = segments.NETWORKS if plan is not None else ()
+        answers = answers_for(step, engine, reporter, options.memory(), needless)
         options = replace(options, answers=answers)
-    if plan is not None and segments.can_read_images(plan, step, engine, reporter):
+    if plan is not None:
         try:
             with watch(without_label(reporter)) as watched:
                 return segments.build(plan, step, engine, watched, options, ahead)

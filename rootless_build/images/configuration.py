@@ -213,13 +213,14 @@ def write(configuration: Configuration) -> bytes:
     return _SURROGATES.sub("\ufffd", text).encode()
 
 
-def intermediate(configuration: Configuration) -> Configuration:
-    """What a RUN needs of a configuration, for an image that an engine builds on.
+def intermediate(configuration: Configuration, around: str = "") -> Configuration:
+    """What a RUN needs of a configuration, for an image that an engine builds on. `around` stands
+    for what else a RUN sees: the network, names of hosts.
 
-    Its history ends in an entry with the digest of this. Engines take a step from their cache where
-    layers and history below it are the same, whatever the environment is (podman 4.3.1, buildah
-    1.28.2): so neither another intermediate image's step is taken, nor one of an image of the
-    user's, nor theirs one of ours.
+    Its history ends in an entry with the digest of these. Engines take a step from their cache where
+    layers and history below it are the same, whatever the environment and the network are (podman
+    4.3.1, buildah 1.28.2): so neither another intermediate image's step is taken, nor one of an
+    image of the user's, nor theirs one of ours.
     """
     needed = Configuration(
         architecture=configuration.architecture,
@@ -230,7 +231,7 @@ def intermediate(configuration: Configuration) -> Configuration:
         working_directory=configuration.working_directory,
         shell=configuration.shell,
     )
-    digest = hashlib.sha256(write(needed)).hexdigest()
+    digest = hashlib.sha256(write(needed) + around.encode(errors="surrogateescape")).hexdigest()
     mark = History(LONG_AGO, f"{MARK} {digest_of(digest)}", empty_layer=True)
     return replace(
         needed,

@@ -61,13 +61,17 @@ def asked(engine: Engine, storage: Path) -> Asked:
     return Asked(answers, engine.image_ids() - before, engine.leftovers())
 
 
-def does_network(build: Build, left: RewriteOptions, place: Path, mode: str) -> bool:
+def does_network(
+    build: Build, left: RewriteOptions, place: Path, mode: str, *, squash: bool = True
+) -> bool:
+    """With `squash` the engine does all of the build, and the flag is left to it."""
     own = str(Path("/proc/self/ns/net").readlink())
     run = f"RUN --network={mode} mkdir /o; readlink /proc/self/ns/net > /o/f"
     text = f"FROM {BASE} AS made\n{run}\n{OUT}"
     try:
         # What the whole build has is left out.
-        build(text, building=left, like=replace(LIKE, network="none" if mode == "host" else "host"))
+        other = "none" if mode == "host" else "host"
+        build(text, building=left, like=replace(LIKE, network=other, squash=squash))
     except ImageBuildError:
         return False
     found = tree(place / "out")["f"].strip()
@@ -175,7 +179,15 @@ def test_writes_are_forgotten_whoever_does_it(
     assert forgets_writes(build, replace(building, memory=None, answers=asked.answers), place)
 
 
-def test_a_network_is_given_or_refused(
+@pytest.mark.parametrize("mode", ["none", "host"])
+def test_a_run_has_its_network_whatever_the_engine_has_shown(
+    build: Build, building: RewriteOptions, place: Path, mode: str
+) -> None:
+    options = replace(building, memory=None, answers={})
+    assert does_network(build, options, place, mode, squash=False)
+
+
+def test_where_the_engine_does_all_a_network_is_given_or_refused(
     build: Build, building: RewriteOptions, place: Path, asked: Asked
 ) -> None:
     options = replace(building, memory=None, answers=asked.answers)

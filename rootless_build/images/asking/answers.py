@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
@@ -42,9 +42,13 @@ _AGENT: Final = "agent"
 
 
 def answers_for(
-    step: BuildImage, engine: Engine, reporter: StepReporter, memory: Memory
+    step: BuildImage,
+    engine: Engine,
+    reporter: StepReporter,
+    memory: Memory,
+    needless: Collection[Feature] = (),
 ) -> Answers:
-    """What the engine has shown of what the step's containerfile has.
+    """What the engine has shown of what the step's containerfile has, but for what is `needless`.
 
     Where it can't be asked, it has shown nothing, and is asked by the next build that needs it.
     """
@@ -54,7 +58,7 @@ def answers_for(
     missing = [
         each
         for each in wanted
-        if each not in known and (QUESTIONS[each].remote or not engine.remote)
+        if each not in {*known, *needless} and (QUESTIONS[each].remote or not engine.remote)
     ]
     if not missing:
         return known

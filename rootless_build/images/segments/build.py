@@ -59,6 +59,8 @@ _MOST_LAYERS: Final = 100
 """What overlayfs takes of one image with room for the layers of a build (128 in podman 4.3.1)."""
 _OF_NO_CONTEXT: Final = frozenset({"cache", "secret", "ssh", "tmpfs"})
 """Mounts that show nothing of the build context."""
+NETWORKS: Final = (Feature.NETWORK_NONE, Feature.NETWORK_HOST)
+"""What no engine has to do for a RUN here: the build of its segment has that network."""
 _WORDS: Final = re.compile(r"[\s,=]+")
 _OWN: Final = ("BUILDKIT_", "SOURCE_DATE_EPOCH")
 """What arguments begin with that are for the builder, and need no ARG."""

@@ -164,15 +164,18 @@ class EngineSteps:
         failed = FailedInstruction(abbreviate(instruction), place, why=f": {error.message}")
         return ImageBuildError(failed, hint=hint, engine_words=error.engine_words)
 
-    def intermediate(self, state: State, reporter: StepReporter) -> State:
-        """The state with its files in storage, in an image for what a RUN sees of it."""
+    def intermediate(self, state: State, reporter: StepReporter, around: str = "") -> State:
+        """The state with its files in storage, in an image for what a RUN sees of it and `around`
+        it (`configuration.intermediate`).
+        """
         configuration = configurations.intermediate(
             replace(
                 of_layers(state.configuration),
                 environment=tuple(state.scope.variables.items()),
                 working_directory=state.scope.working_directory,
                 shell=state.scope.shell,
-            )
+            ),
+            around,
         )
         identity = handover.image_id(configuration)
         if state.files.image is not None and state.files.image.id == identity:
@@ -216,7 +219,9 @@ class EngineSteps:
         progress: Progress,
     ) -> State:
         """Let the engine do the RUNs."""
-        state = self.intermediate(state, progress.reporter)
+        network = _network_of(runs[0]) or self._step.network
+        around = " ".join(filter(None, (network, *self._step.add_hosts)))
+        state = self.intermediate(state, progress.reporter, around)
         image = state.files.image
         if image is None:
             raise ValueError("an image was just made")
@@ -229,9 +234,7 @@ class EngineSteps:
             step = replace(step, context=file.parent, build_contexts=())
         else:
             self._copy_ignore_file(file)
-        # All RUNs of a segment have the same.
-        if (network := runs[0].value("network")) not in {None, "default"}:
-            step = replace(step, network=network)
+        step = replace(step, network=network)
         told, options = progress.of_segment(runs), replace(self._options, lines=segment.lines)
         with rewrite_build(step, self._engine, told, options) as (known, reporter):
             made = self._engine.build_image(known, reporter)
@@ -302,3 +305,9 @@ class EngineSteps:
         directory = self._place / f"{next(self._numbers)}-{kind}"
         directory.mkdir()
         return directory
+
+
+def _network_of(run: Instruction) -> str | None:
+    """The network that a RUN has of its own; all of a segment have the same."""
+    network = run.value("network")
+    return None if network == "default" else network

@@ -179,6 +179,10 @@ def test_each_setting_of_a_run_makes_another_history(other: Configuration) -> No
     assert intermediate(other).history != intermediate(OWN).history
 
 
+def test_what_is_around_a_run_makes_another_history() -> None:
+    assert intermediate(OWN, "none").history != intermediate(OWN).history
+
+
 def test_what_no_run_sees_makes_no_other_intermediate_image() -> None:
     other = replace(
         OWN,
