@@ -217,9 +217,9 @@ def intermediate(configuration: Configuration, around: str = "") -> Configuratio
     """What a RUN needs of a configuration, for an image that an engine builds on. `around` stands
     for what else a RUN sees: the network, names of hosts.
 
-    Its history ends in an entry with the digest of these. Engines take a step from their cache where
-    layers and history below it are the same, whatever the environment and the network are (podman
-    4.3.1, buildah 1.28.2): so neither another intermediate image's step is taken, nor one of an
+    Its history ends in an entry with the digest of these. Engines take a step from their cache
+    where layers and history below it are the same, whatever the environment and the network are
+    (podman 4.3.1, buildah 1.28.2): so neither another intermediate image's step is taken, nor one of an
     image of the user's, nor theirs one of ours.
     """
     needed = Configuration(
