@@ -13,11 +13,11 @@ from typing import Final
 
 from rbuild_containers.image_config import names_with_local
 from rbuild_containers.working import Storage
-from rootless_build.backend import Image, ImageBuildError, programs, references
+from rootless_build.backend import Image, ImageBuildError, identities, programs, references
 
 _ID_DIGITS: Final = 64
 _MAKING: Final = f"{references.OWN}list/"
-"""Begins the name that a list has until it is whole."""
+"""Begins the name that a list has until it is whole; the process that makes it comes next."""
 
 Command = Callable[..., programs.Completed]
 """Runs the engine's program with the words of a command."""
@@ -45,7 +45,8 @@ class StoredLists:
     def make(self, images: Sequence[Image], names: Sequence[str]) -> str:
         """A list of these images, under these names; gives its id."""
         # It has the names when it is whole: none of them ever stands for half of one.
-        making = f"{_MAKING}{secrets.token_hex(8)}"
+        making = f"{_MAKING}{identities.of_this()}/{secrets.token_hex(8)}"
+        self._remove_unfinished()
         before = [old for name in names if (old := self.find(name)) is not None]
         self._do("manifest", "create", making)
         try:
@@ -62,6 +63,14 @@ class StoredLists:
         for old in dict.fromkeys(before):
             self._remove_nameless(old)
         return identity
+
+    def _remove_unfinished(self) -> None:
+        """What killed processes left."""
+        for row in self._storage.rows("images"):
+            for name in row.get("names") or ():
+                maker = str(name).removeprefix(_MAKING).partition("/")[0]
+                if str(name).startswith(_MAKING) and not identities.lives(maker):
+                    self._command("manifest", "rm", str(name))
 
     def _remove_nameless(self, identity: str) -> None:
         """What a list takes the place of goes as soon as nothing else is called by it: its images

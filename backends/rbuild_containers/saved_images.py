@@ -137,12 +137,14 @@ class SavedImages:
                 return self._unpacked(identity, saved)
 
     def _unpacked(self, identity: str, saved: tarfile.TarFile) -> ImageContent | None:
-        described = cast("list[dict[str, Json]]", json.load(_member(saved, "manifest.json")))[0]
+        (described,) = cast("list[dict[str, Json]]", json.load(_member(saved, "manifest.json")))
         blob = _member(saved, str(described["Config"])).read()
         if hashlib.sha256(blob).hexdigest() != identity:
             return None
-        digests = [_hex(str(each)) for each in (json.loads(blob).get("rootfs") or {})["diff_ids"]]
-        names = cast("list[str]", described["Layers"])
+        root = cast("dict[str, dict[str, Json]]", json.loads(blob)).get("rootfs") or {}
+        # Of an image without layers docker writes null.
+        digests = [_hex(str(each)) for each in cast("list[str]", root.get("diff_ids") or ())]
+        names = cast("list[str]", described["Layers"] or ())
         for digest, name in zip(digests, names, strict=True):
             target = self._layer(digest)
             if not target.exists() and not _unpack(_member(saved, name), target):

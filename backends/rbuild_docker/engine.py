@@ -45,6 +45,7 @@ from rootless_build.backend.ownership import give_back
 from rootless_build.backend.partial import EngineDefaults
 
 _NAMESPACE: Final = ("rootlesskit",)
+_CONTAINERD: Final = "io.containerd.snapshotter.v1"
 
 
 class DockerEngine(EngineDefaults):
@@ -151,7 +152,13 @@ class DockerEngine(EngineDefaults):
 
     @functools.cached_property
     def image_store(self) -> ImageStore | None:
-        """See `rootless_build.backend.api.image_store`; BuildKit needs none."""
+        """See `rootless_build.backend.api.image_store`; BuildKit needs none, and containerd's store
+        does not find an image by its configuration.
+        """
+        if ["driver-type", _CONTAINERD] in cast(
+            "list[Json]", self._client.info.get("DriverStatus") or []
+        ):
+            return None
         if image_builds.builder_of(self._client) is not Builder.CLASSIC:
             return None
         from rbuild_docker.saved_images import saved_images  # noqa: PLC0415 - builds

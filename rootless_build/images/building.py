@@ -12,7 +12,6 @@ from msgspec import Struct
 from rootless_build.backend.api import Engine, Image
 from rootless_build.images import foreign_stages
 from rootless_build.images.asking.answers import answers_for
-from rootless_build.images.containerfile.stages import SCRATCH
 from rootless_build.images.layers.client import LayerMaker, LayersUnreadableError
 from rootless_build.images.rewrite import session
 from rootless_build.images.rewrite.features import NO_ANSWERS, Answers
@@ -76,15 +75,16 @@ def _of_its_platform(step: BuildImage, engine: Engine, reporter: StepReporter) -
     The steps of a stage without a base are taken from the engine's cache whichever platform they
     were done for (podman 4.3.1, buildah 1.28.2). Raises ImageBuildError, ImageNotFoundError.
     """
-    if len(step.platforms) != 1 or not foreign_stages.is_foreign(step):
-        return engine.build_image(step, reporter)
     stages = foreign_stages.needed(step)
-    foreign_stages.check_stand_ins(step, stages, engine)
-    if any(stage.base == SCRATCH for stage in stages):
-        step = replace(step, no_cache=True)
+    wanted = stages[-1].platform if stages and len(step.platforms) < 2 else None
+    if foreign_stages.is_foreign(step):
+        foreign_stages.check_stand_ins(step, stages, engine)
     image = engine.build_image(step, reporter)
-    wanted = stages[-1].platform if stages else None
-    if wanted is not None and not foreign_stages.is_of(image, wanted):
+    if wanted is None or foreign_stages.is_of(image, wanted):
+        return image
+    # This host's platform too: another build may have been for another one.
+    image = engine.build_image(replace(step, no_cache=True), reporter)
+    if not foreign_stages.is_of(image, wanted):
         message = f"the engine made an image for {image.platform}, and {wanted} was asked for"
         raise ImageBuildError(message, hint="is there a base image of that platform?")
     return image

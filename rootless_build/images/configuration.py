@@ -219,8 +219,8 @@ def intermediate(configuration: Configuration, around: str = "") -> Configuratio
 
     Its history ends in an entry with the digest of these. Engines take a step from their cache
     where layers and history below it are the same, whatever the environment and the network are
-    (podman 4.3.1, buildah 1.28.2): so neither another intermediate image's step is taken, nor one of an
-    image of the user's, nor theirs one of ours.
+    (podman 4.3.1, buildah 1.28.2): so neither another intermediate image's step is taken, nor one
+    of an image of the user's, nor theirs one of ours.
     """
     needed = Configuration(
         architecture=configuration.architecture,

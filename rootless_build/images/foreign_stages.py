@@ -46,13 +46,16 @@ def needed(step: BuildImage) -> tuple[StageOfPlatform, ...]:
     found = platforms_of(stages, heading_variables(heading, given, file.escape), target)
     if step.target is not None and earlier(step.target, stages, len(stages)) is None:
         return ()
+    contexts = {references.canonical(name) for name, _ in step.build_contexts}
+    names = (stage.name.lower() for stage in stages if stage.name)
+    replaced = frozenset(name for name in names if references.canonical(name) in contexts)
     return tuple(
         StageOfPlatform(
             found[number],
             stages[number].base,
             next((i.line for i in stages[number].instructions if i.keyword == "RUN"), None),
         )
-        for number in sorted(needed_stages(stages, step.target))
+        for number in sorted(needed_stages(stages, step.target, replaced))
     )
 
 

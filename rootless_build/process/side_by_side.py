@@ -25,6 +25,7 @@ class SideBySide(Generic[T]):
         self._lock = threading.Lock()
         self._futures: dict[int, Future[T]] = {}
         self._stops: list[Stop] = []
+        self._threads: list[threading.Thread] = []
         self._ended: SimpleQueue[None] = SimpleQueue()
         self.failed: int | None = None
 
@@ -32,16 +33,14 @@ class SideBySide(Generic[T]):
         """Do these; the result of the last one. Raises what the first one raised that failed, when
         all have ended.
         """
-        left = 0
         try:
             for number in numbers:
                 self._start(number)
-                left += 1
-            while left and self.failed is None:
-                self._ended.get()
-                left -= 1
+            for _ in numbers:
+                if self.failed is None:
+                    self._ended.get()
         finally:
-            self._end(left)
+            self._end()
         wanted = numbers[-1] if self.failed is None else self.failed
         return self._futures[wanted].result()
 
@@ -66,8 +65,11 @@ class SideBySide(Generic[T]):
             finally:
                 self._ended.put(None)
 
-        threading.Thread(target=work, name=f"rbuild-{number}", daemon=True).start()
+        thread = threading.Thread(target=work, name=f"rbuild-{number}", daemon=True)
+        # Put down first: Ctrl-C may come at any place.
         self._stops.append(stop)
+        self._threads.append(thread)
+        thread.start()
 
     def _begin(self, number: int) -> None:
         """Do a piece that nobody has begun."""
@@ -84,16 +86,17 @@ class SideBySide(Generic[T]):
         else:
             future.set_result(made)
 
-    def _end(self, left: int) -> None:
+    def _end(self) -> None:
         """Stop those that are left, and wait for them; Ctrl-C meanwhile hurries them."""
         asked = False
-        while left:
+        while any(thread.is_alive() for thread in self._threads):
             try:
                 if not asked:
                     self._stop()
                     asked = True
-                self._ended.get()
-                left -= 1
+                for thread in self._threads:
+                    if thread.is_alive():
+                        thread.join()
             except KeyboardInterrupt:
                 asked = False
 

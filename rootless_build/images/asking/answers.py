@@ -6,6 +6,7 @@ Nothing is asked for a containerfile that has none of `questions.QUESTIONS`, and
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -30,7 +31,7 @@ from rootless_build.images.asking.questions import (
 )
 from rootless_build.images.containerfile.parser import parse
 from rootless_build.images.rewrite.features import Answer, Answers, Feature
-from rootless_build.model.errors import RbuildError
+from rootless_build.model.errors import RbuildError, reason
 from rootless_build.model.events import Event, Level, OutputLine, StepReporter
 from rootless_build.model.plan import BuildImage, PullPolicy
 from rootless_build.model.structs import replace
@@ -76,8 +77,14 @@ class _Asking:
         self._reporter = reporter
 
     def ask(self, features: Sequence[Feature]) -> Answers:
-        """The answers. None where no build works, whatever is asked."""
-        found = self._ask(features)
+        """The answers. None where no build works, whatever is asked, or this host is why it does
+        not: that says nothing of the engine.
+        """
+        try:
+            found = self._ask(features)
+        except OSError as error:
+            self._tell(f"asked nothing: {reason(error)}")
+            return {}
         if not found and self._try(()) is None:
             self._tell("asked nothing: the engine can't do a build of three lines now")
             return {}
@@ -101,15 +108,17 @@ class _Asking:
         self._reporter.notice("engine-asked", f"the engine was asked. {text}", Level.DETAIL)
 
     def _try(self, features: Sequence[Feature]) -> dict[Feature, bool] | None:
-        """Whether each is exact; None where the build fails, or nothing can be prepared for it."""
+        """Whether each is exact; None where the build fails. Raises OSError where nothing can be
+        prepared for it.
+        """
         with private_directory() as place:
+            step = _prepare(place, features)
             try:
-                step = _prepare(place, features)
                 with _agent(place / _AGENT) if step.ssh else contextlib.nullcontext():
                     words = self._build(step)
-                unharmed = are_unharmed((step.context / MOUNTED, place / MOUNTED))
-            except (OSError, RbuildError):
+            except RbuildError:
                 return None
+            unharmed = are_unharmed((step.context / MOUNTED, place / MOUNTED))
         return {
             each: (unharmed or not QUESTIONS[each].writes)
             and QUESTIONS[each].is_exact(_words_of(each, words))
@@ -204,7 +213,12 @@ def _prepare(place: Path, features: Sequence[Feature]) -> BuildImage:
 def _agent(path: Path) -> Iterator[None]:
     """A socket at which nobody answers: an engine that mounts it asks it nothing."""
     with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(str(path))
+        directory = os.open(path.parent, os.O_PATH | os.O_CLOEXEC)
+        try:
+            # A socket's path has 107 bytes at most, and TMPDIR may be longer.
+            listening.bind(f"/proc/self/fd/{directory}/{path.name}")
+        finally:
+            os.close(directory)
         listening.listen()
         yield
 

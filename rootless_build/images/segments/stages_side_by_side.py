@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final
 
 from rootless_build.backend.api import Image
 from rootless_build.images.configuration import Configuration
 from rootless_build.images.containerfile.syntax import Instruction
 from rootless_build.images.layers.request import Operation, Source
+from rootless_build.images.rewrite.rules.mount_locked import locks
 from rootless_build.images.segments.bases import Images
 from rootless_build.images.segments.progress import Progress
 from rootless_build.images.segments.stages import Places, Plan, Stages
@@ -67,6 +69,7 @@ class _Limited:
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
         self._room = threading.Semaphore(_MOST_RUNS)
+        self._locking = threading.Lock()
 
     def copy(
         self, state: State, pending: Sequence[tuple[Instruction, Operation]]
@@ -85,11 +88,14 @@ class _Limited:
     ) -> State:
         """Do them when there is room."""
         progress.end()
-        stops.acquire(self._room)
-        try:
+        with self._alone(runs), _held(self._room):
             return self._steps.run(state, runs, mounted, progress)
-        finally:
-            self._room.release()
+
+    def _alone(self, runs: Sequence[Instruction]) -> AbstractContextManager[None]:
+        """RUNs that lock caches come one after the other. In an engine one would wait for the
+        other's lock while that waits for its turn to talk: for ever.
+        """
+        return _held(self._locking) if any(map(locks, runs)) else nullcontext()
 
     def intermediate(self, state: State, reporter: StepReporter) -> State:
         return self._steps.intermediate(state, reporter)
@@ -99,3 +105,12 @@ class _Limited:
 
     def configuration_of(self, image: Image) -> Configuration:
         return self._steps.configuration_of(image)
+
+
+@contextmanager
+def _held(lock: threading.Lock | threading.Semaphore) -> Iterator[None]:
+    stops.acquire(lock)
+    try:
+        yield
+    finally:
+        lock.release()

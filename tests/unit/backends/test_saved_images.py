@@ -38,6 +38,7 @@ class Daemon:
     def __init__(self, place: Path) -> None:
         self.configuration = write(CONFIGURATION)
         self.layer = LOW
+        self.layers: list[str] | None = ["l.tar"]
         self.saved = 0
         self.there = {IMAGE.id}
         self.given: list[list[str]] = []
@@ -55,7 +56,7 @@ class Daemon:
 
     def save(self, _: str, file: Path) -> programs.Completed:
         self.saved += 1
-        manifest = json.dumps([{"Config": "c.json", "Layers": ["l.tar"]}]).encode()
+        manifest = json.dumps([{"Config": "c.json", "Layers": self.layers}]).encode()
         with tarfile.open(file, "w") as archive:
             for name, data in (
                 ("c.json", self.configuration),
@@ -101,6 +102,18 @@ def test_an_image_is_written_once(daemon: Daemon) -> None:
     assert daemon.saved == 1
     assert content.configuration == daemon.configuration
     assert [layer.read_bytes() for layer in content.layers] == [LOW]
+
+
+@pytest.mark.parametrize(
+    "root", [b'{"type":"layers","diff_ids":null}', b'{"type":"layers"}', b"null"]
+)
+def test_an_image_without_layers(daemon: Daemon, root: bytes) -> None:
+    daemon.configuration, daemon.layers = b'{"rootfs":%b}' % root, None
+    identity = hashlib.sha256(daemon.configuration).hexdigest()
+    daemon.there.add(identity)
+    content = daemon.store.content(Image(identity))
+    assert content is not None
+    assert content.layers == ()
 
 
 def test_one_that_is_not_there_is_not_asked_for(daemon: Daemon) -> None:

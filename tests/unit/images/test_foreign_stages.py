@@ -53,3 +53,13 @@ def test_only_the_target_counts(tmp_path: Path) -> None:
     assert found(tmp_path, text, target="files") is None
     assert found(tmp_path, text) == (4, OTHER)
     assert found(tmp_path, text, target="missing") is None
+
+
+def test_a_stage_whose_place_a_build_context_takes_runs_nothing(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(
+        "FROM debian AS made\nRUN true\nFROM scratch\nCOPY --from=made f /\n"
+    )
+    step = BuildImage(tmp_path, platforms=(OTHER,), build_contexts=(("made", str(tmp_path)),))
+    assert (
+        foreign_stages.first_that_can_not_run(step, lambda each: each == platforms.host()) is None
+    )

@@ -19,7 +19,7 @@ def mount_locked(instruction: Instruction, at: Site) -> tuple[Instruction, ...] 
 
     Two builds at once still wait for each other, if they lock the same caches together.
     """
-    if not _keeps_locks(instruction) or not any(map(_locks, _later_runs(at))):
+    if not _keeps_locks(instruction) or not any(map(locks, _later_runs(at))):
         return None
     locked = [mount for mount in _mounts(instruction) if _is_locked(mount)]
     ids = frozenset(map(_id, locked))
@@ -51,7 +51,7 @@ def between_locks(runs: Sequence[Instruction]) -> Iterator[Sequence[Instruction]
     """
     begin, kept = 0, False
     for number, run in enumerate(runs):
-        if kept and _locks(run):
+        if kept and locks(run):
             yield runs[begin:number]
             begin, kept = number, False
         kept = kept or _keeps_locks(run)
@@ -65,7 +65,8 @@ def _keeps_locks(instruction: Instruction) -> bool:
     return bool(locked) and len(caches) > 1 and not (len(locked) == 1 and _is_locked(caches[-1]))
 
 
-def _locks(instruction: Instruction) -> bool:
+def locks(instruction: Instruction) -> bool:
+    """Whether a RUN mounts a cache that nobody else may have meanwhile."""
     return any(map(_is_locked, _mounts(instruction)))
 
 

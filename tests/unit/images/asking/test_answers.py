@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import re
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 
 from rootless_build.backend.api import Image, ImageLabel, StoredImage, StoredImages
 from rootless_build.backend.partial import PartialEngine
+from rootless_build.images.asking import answers
 from rootless_build.images.asking.answers import answers_for
 from rootless_build.images.asking.memory import Memory
 from rootless_build.images.rewrite.features import Feature
@@ -213,3 +216,32 @@ def test_without_a_program_nothing_is_asked(
     engine = FakeEngine({"--network": NONE})
     assert ask(step_of(tmp_path, "RUN --network=none true"), engine, memory) == {}
     assert engine.built == []
+
+
+def test_a_host_that_is_full_for_a_moment_says_nothing_of_the_engine(
+    tmp_path: Path, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roots: list[Path] = []
+
+    def full_at_first(root: Path) -> None:
+        roots.append(root)
+        if len(roots) == 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(answers, "put_shell", full_at_first)
+    engine, step = FakeEngine({"none": NONE}), step_of(tmp_path, "RUN --network=none a")
+    assert answers_for(step, engine, Recorder().reporter, memory) == {}
+    assert memory.answers() == {}
+
+
+def test_an_agent_is_asked_for_below_a_long_directory(
+    tmp_path: Path, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / ("d" * 100)
+    place.mkdir()
+    monkeypatch.setenv("TMPDIR", str(place))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    said = {"type=ssh": "rbuild-asked MOUNT_AGENT_OWNER ssh 700 7:8\n"}
+    step = step_of(tmp_path, "RUN --mount=type=ssh,uid=1 a")
+    found = answers_for(step, FakeEngine(said), Recorder().reporter, memory)
+    assert found[Feature.MOUNT_AGENT_OWNER].exact

@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from rootless_build.backend.api import Image
 from rootless_build.images import configuration as configurations
+from rootless_build.images.building import build_image
 from rootless_build.images.configuration import Configuration
 from rootless_build.images.layers.client import LayerMaker, LayersUnreadableError
 from rootless_build.images.layers.request import Layer, LayersRequest
+from rootless_build.images.rewrite.options import RewriteOptions
+from rootless_build.model import platforms
 from rootless_build.model.errors import ContainerfileError
-from rootless_build.model.events import BuildState
+from rootless_build.model.events import BuildState, StepReporter
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.structs import replace
 from rootless_build.testing.recorder import Recorder
@@ -167,3 +171,19 @@ def test_what_makes_no_layer_is_never_told_as_cached(tmp_path: Path) -> None:
         recorder=recorder,
     )
     assert recorder.instructions(BuildState.CACHED) == ["COPY f /", "COPY f /g"]
+
+
+class OfAnotherPlatform(Storage):
+    """Takes what it has done for another platform, unless it is told to take nothing."""
+
+    def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:
+        self.builds.append(step)
+        return Image("1" * 64, platform=platforms.host() if step.no_cache else f"linux/{OTHER}")
+
+
+def test_an_image_for_this_host_is_none_from_the_cache_of_another_platform(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
+    contexts = (("x", "https://example.invalid/a.git"),)
+    step = BuildImage(tmp_path, build_contexts=contexts)
+    made = build_image(step, OfAnotherPlatform(), Recorder().reporter, RewriteOptions("podman 4"))
+    assert made.platform == platforms.host()
