@@ -545,10 +545,10 @@ MOUNTS: Final = (
         {"f": "1"},
     ),
     Case(
-        "a stage without a name",
+        "a stage, written to",
         run(
-            "RUN --mount=from=0,target=/c,rw mkdir /o; cp /c/f /o",
-            head="FROM scratch\nCOPY f /",
+            "RUN --mount=from=s,target=/c,rw mkdir /o; cp /c/f /o",
+            head="FROM scratch AS s\nCOPY f /",
         ),
         {"f": "1"},
         {"f": "1"},

@@ -153,7 +153,7 @@ def test_progress_is_that_of_the_original(build: Build, place: Path) -> None:
         (2, 2, "out", "COPY --from=made /o/ /"),
     ]
     assert recorder.stdout == recorder.stderr == b""
-    assert not recorder.notices
+    assert {notice.code for notice in recorder.notices} <= {"engine-asked"}
 
 
 @pytest.mark.parametrize(
