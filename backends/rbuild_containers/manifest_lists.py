@@ -47,7 +47,6 @@ class StoredLists:
         # It has the names when it is whole: none of them ever stands for half of one.
         making = f"{_MAKING}{identities.of_this()}/{secrets.token_hex(8)}"
         self._remove_unfinished()
-        before = [old for name in names if (old := self.find(name)) is not None]
         self._do("manifest", "create", making)
         try:
             for image in images:
@@ -60,9 +59,11 @@ class StoredLists:
                 self._do("tag", making, name)
         finally:
             self._command("manifest", "rm", making)
-        for old in dict.fromkeys(before):
-            self._remove_nameless(old)
         return identity
+
+    def name(self, identity: str, name: str) -> None:
+        """Give a list one more name."""
+        self._do("tag", identity, name)
 
     def _remove_unfinished(self) -> None:
         """What killed processes left."""
@@ -71,14 +72,6 @@ class StoredLists:
                 maker = str(name).removeprefix(_MAKING).partition("/")[0]
                 if str(name).startswith(_MAKING) and not identities.lives(maker):
                     self._command("manifest", "rm", str(name))
-
-    def _remove_nameless(self, identity: str) -> None:
-        """What a list takes the place of goes as soon as nothing else is called by it: its images
-        would be held by it.
-        """
-        rows = (row for row in self._storage.rows("images") if row["id"] == identity)
-        if any(not row.get("names") for row in rows):
-            self._command("manifest", "rm", identity)
 
     def _do(self, *words: str) -> None:
         done = self._command(*words)

@@ -52,6 +52,7 @@ from rootless_build.backend import (
     UserNamespace,
     private_directories,
     programs,
+    replace,
 )
 
 if TYPE_CHECKING:
@@ -178,12 +179,11 @@ class PodmanEngine:
         the whole context before it starts and hands the log back when all is over.
         """
         # Many runs build nothing.
-        from rbuild_containers import build, build_log, end_build  # noqa: PLC0415
+        from rbuild_containers import build_log, end_build  # noqa: PLC0415
+        from rbuild_podman.commands import build_command  # noqa: PLC0415
 
         id_file = step.image_id_file or self._settings.runtime_directory / "image-id"
-        arguments = build.build_arguments(step, self._settings)
-        if step.image_id_file is None:
-            arguments = ("--iidfile", str(id_file), *arguments)
+        command = build_command(replace(step, image_id_file=id_file), self._settings)
         log = build_log.BuildLog(reporter)
         ask = end_build.end_build(log)
         layers, bundles = self._left_layers, self._left_bundles
@@ -199,7 +199,7 @@ class PodmanEngine:
             self._connection.import_client()
             try:
                 status = programs.stream(
-                    self._connection.command("build", "--layers", *arguments),
+                    self._connection.command(*command),
                     log.feed,
                     environment={**self._connection.environment, **own},
                     ask_to_end=None if self.remote else ask_to_end,

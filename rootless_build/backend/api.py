@@ -247,9 +247,11 @@ class ManifestLists(Protocol):
     def make(self, images: Sequence[Image], names: Sequence[str]) -> str:
         """Put these images together, under these names, and give the id of the list.
 
-        A name is taken from what had it before; a list that has none then is removed. Raises
-        ImageBuildError with the engine's words.
+        A name is taken from what had it before. Raises ImageBuildError with the engine's words.
         """
+
+    def name(self, identity: str, name: str) -> None:
+        """Give the list of that id one more name, as `make` does. Raises ImageBuildError."""
 
 
 class Stdio(StrEnum):

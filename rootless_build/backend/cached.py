@@ -72,6 +72,10 @@ class _ForgettingLists:
         with self._changed():
             return self._lists.make(images, names)
 
+    def name(self, identity: str, name: str) -> None:
+        with self._changed():
+            self._lists.name(identity, name)
+
 
 class RememberingEngine:
     """See `rootless_build.backend.api.Engine`.

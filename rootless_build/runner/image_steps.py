@@ -200,12 +200,10 @@ class ImageSteps:
         identity = lists.find(step.image) if lists else None
         if lists is None or identity is None:
             return None
-        images = lists.images(identity)
-        named = lists.find(step.name)
-        if named is not None and lists.images(named) == images:
+        if lists.find(step.name) == identity:
             return Outcome()
         self._preparation.prepare()
-        lists.make([Image(each) for each in sorted(images)], (step.name,))
+        lists.name(identity, step.name)
         return Outcome(done=True)
 
     def _pull(self, step: PullImage, reporter: StepReporter) -> Outcome:

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from rootless_build.backend.api import Engine, Image
+from rootless_build.images.building import build_image
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.model.errors import ContainerfileError, ImageBuildError
 from rootless_build.model.events import BuildState
+from rootless_build.model.structs import replace
 from rootless_build.testing.base_root import BASE
 from rootless_build.testing.recorder import Recorder
-from tests.containerfiles.conftest import ENGINES, Build
+from tests.containerfiles.conftest import ENGINES, LIKE, Build
 from tests.containerfiles.trees import tree
 
 pytestmark = ENGINES
@@ -332,3 +335,14 @@ def test_what_is_mounted_on_is_there_afterwards(build: Build, place: Path, made:
         if made.startswith("ln")
         else (["/m", "/m/", "/m/d", "/m/d", "/m/d/f", "/m/d/f"], "")
     )
+
+
+def test_what_a_build_adds_is_one_layer_with_squash(
+    engine: Engine, base_image: Image, building: RewriteOptions, place: Path
+) -> None:
+    (place / "context" / "Dockerfile").write_text(
+        f"FROM {BASE}\nRUN echo 1 > /f\nRUN echo 2 > /g\n"
+    )
+    step = replace(LIKE, context=place / "context", squash=True)
+    image = build_image(step, engine, Recorder().reporter, building)
+    assert image.layers[:-1] == base_image.layers

@@ -41,9 +41,12 @@ def identify(backend: str, builder: str, settings: EngineSettings) -> str:
 def _look_at(name: str) -> tuple[str, str, int, int] | None:
     """Where a program is, its size and its time."""
     path = programs.which(name)
-    if path is None:
+    try:
+        seen = path.stat() if path is not None else None
+    except OSError:
+        seen = None
+    if seen is None:
         return None
-    seen = path.stat()
     return (name, str(path), seen.st_size, seen.st_mtime_ns)
 
 
