@@ -684,7 +684,6 @@ ARGUMENTS: Final = (
         "no network",
         run("RUN --network=none mkdir /o; echo 1 > /o/f"),
         {"f": "1\n"},
-        exact=False,
     ),
     Case("the sandbox", run("RUN --security=sandbox mkdir /o; echo 1 > /o/f"), {"f": "1\n"}),
     Case(
