@@ -374,8 +374,7 @@ def build_command(step: BuildImage, settings: EngineSettings) -> tuple[str, ...]
     if settings.isolation == CHROOT and network in {None, "default"}:
         network = "host"  # it has no other
     arguments = build_arguments(replace(step, network=network), settings)
-    # --layers: buildah keeps no cache of its own accord.
-    return ("build", "--layers", *isolation_arguments(settings), *arguments)
+    return ("build", *isolation_arguments(settings), *arguments)
 
 
 def _image(inspected: Mapping[str, Json]) -> Image:

@@ -57,6 +57,8 @@ def build_commands(
 
 
 def _options(step: BuildImage, settings: EngineSettings) -> Iterator[str]:
+    # buildah keeps no cache of its own accord; podman 4.3.1 takes only one of the two.
+    yield "--squash" if step.squash else "--layers"
     yield from _files(build_files.containerfile(step))
     # The OCI format has no SHELL, ONBUILD and HEALTHCHECK: the engines drop them with a warning.
     yield from ("--format", "docker")
@@ -94,8 +96,6 @@ def _options(step: BuildImage, settings: EngineSettings) -> Iterator[str]:
     yield from _cache_from(step.cache_from)
     yield from chain.from_iterable(build_limits(step.limits))
     yield from _outputs(step.outputs)
-    if step.squash:
-        yield "--squash"
     if step.image_id_file is not None:
         yield from ("--iidfile", str(step.image_id_file))
 

@@ -17,13 +17,6 @@ from rootless_build.backend import (
 )
 
 
-def build_command(step: BuildImage, settings: EngineSettings) -> tuple[str, ...]:
-    """`podman build`, without the program's name. Raises UnsupportedError."""
-    # "cannot specify --squash with --layers": 4.3.1
-    layers = () if step.squash else ("--layers",)
-    return ("build", *layers, *build_arguments(step, settings))
-
-
 def commands(step: Step, settings: EngineSettings) -> tuple[tuple[str, ...], ...]:
     """See `rootless_build.backend.api.Backend.commands`."""
     match step:
@@ -31,7 +24,7 @@ def commands(step: Step, settings: EngineSettings) -> tuple[tuple[str, ...], ...
             return build_commands(
                 step,
                 "podman",
-                lambda one: ("podman", *build_command(one, settings)),
+                lambda one: ("podman", "build", *build_arguments(one, settings)),
             )
         case RunContainer():
             return (("podman", "run", *run_arguments(step, settings)),)

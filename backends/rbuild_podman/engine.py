@@ -179,11 +179,10 @@ class PodmanEngine:
         the whole context before it starts and hands the log back when all is over.
         """
         # Many runs build nothing.
-        from rbuild_containers import build_log, end_build  # noqa: PLC0415
-        from rbuild_podman.commands import build_command  # noqa: PLC0415
+        from rbuild_containers import build, build_log, end_build  # noqa: PLC0415
 
         id_file = step.image_id_file or self._settings.runtime_directory / "image-id"
-        command = build_command(replace(step, image_id_file=id_file), self._settings)
+        arguments = build.build_arguments(replace(step, image_id_file=id_file), self._settings)
         log = build_log.BuildLog(reporter)
         ask = end_build.end_build(log)
         layers, bundles = self._left_layers, self._left_bundles
@@ -199,7 +198,7 @@ class PodmanEngine:
             self._connection.import_client()
             try:
                 status = programs.stream(
-                    self._connection.command(*command),
+                    self._connection.command("build", *arguments),
                     log.feed,
                     environment={**self._connection.environment, **own},
                     ask_to_end=None if self.remote else ask_to_end,

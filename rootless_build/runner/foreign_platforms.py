@@ -1,22 +1,15 @@
-"""Refuses, before anything is done, RUNs of platforms whose programs this host can't run."""
+"""Whether a build may be for other platforms than this host's, at the cost of a look at its file."""
 
 from __future__ import annotations
 
 from rootless_build.model import platforms
-from rootless_build.model.errors import UnsupportedError
 from rootless_build.model.plan import BuildImage
-from rootless_build.model.platform_builds import builds_of
-
-_HINT = (
-    "emulation runs them: an administrator installs qemu-user-static, which registers it with"
-    " binfmt_misc; or build on a machine of that platform (CONTAINER_HOST names its podman); or"
-    " compile in a stage FROM --platform=$BUILDPLATFORM"
-)
 
 
 def check(step: BuildImage) -> None:
-    """Raise UnsupportedError for the first RUN that can't be run here."""
-    from rootless_build.images.containerfile import file  # noqa: PLC0415 - see below
+    """Refuse RUNs that this host can't run before anything is done. Raises UnsupportedError."""
+    # A run that changes nothing reads no containerfile: 20 ms.
+    from rootless_build.images.containerfile import file  # noqa: PLC0415
 
     try:
         text = file.text_of(step)
@@ -24,14 +17,7 @@ def check(step: BuildImage) -> None:
         return  # what builds it says what is wrong
     if "--platform" not in text and all(each == platforms.host() for each in step.platforms):
         return
-    # A run that changes nothing reads no containerfile: 20 ms.
-    from rootless_build.host.emulation import can_run  # noqa: PLC0415
-    from rootless_build.images import foreign_stages  # noqa: PLC0415
+    # Few builds are for others.
+    from rootless_build.runner import foreign_runs  # noqa: PLC0415
 
-    for one in builds_of(step):
-        found = foreign_stages.first_that_can_not_run(one, can_run)
-        if found is not None:
-            line, platform = found
-            shown = (step.containerfile or step.context / "Dockerfile").name
-            message = f"{shown}:{line}: RUN is for {platform}, whose programs this host can't run"
-            raise UnsupportedError(message, hint=_HINT)
+    foreign_runs.refuse(step)

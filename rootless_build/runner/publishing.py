@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
+from rootless_build.bundles import obstacles
 from rootless_build.files.tree import is_empty
 from rootless_build.model import mounts, outputs
 from rootless_build.model.errors import BundlesError
@@ -47,10 +48,7 @@ class Publisher:
         """Say now what would keep results from being published. Raises UsageError."""
         plan = self._context.plan.now
         if plan.bundles and any(map(self.stages, plan.steps)):
-            # A run that changes nothing makes no bundles: 20 ms.
-            from rootless_build.bundles.obstacles import check  # noqa: PLC0415
-
-            check(plan.bundles.directory)
+            obstacles.check(plan.bundles.directory)
 
     def stages(self, step: Step, image: Image | None = None) -> bool:
         """Whether the step's bundles are published when it has ended, not written in place.
