@@ -1,4 +1,4 @@
-"""Whether a build may be for other platforms than this host's, at the cost of a look at its file."""
+"""Whether a build may be for other platforms than this host's, by a look at its file."""
 
 from __future__ import annotations
 

@@ -239,11 +239,14 @@ def test_the_plan_says_what_is_rewritten_where_and_why(moby29: Rbuild) -> None:
     done = moby29("plan", "--explain", "all")
     assert done.returncode == 0, done.stderr
     for beginning, rewrite in (
-        ("RUN --mount=from=helper-src", "mount-target (target=/usr/src/helper: a mount without"),
-        (BUILD, "mount-target (target=/usr/src/project: a relative target of a bind"),
-        (BUILD, "mount-target (target=/usr/src/project/cmd/projectd/generated: a relative"),
-        (BUILD, "mount-content (bind mounts leave out what .dockerignore names: not in"),
-        (BUILD, "run-heredoc (a heredoc in RUN: in buildah since 1.36)"),
+        (
+            "RUN --mount=from=helper-src",
+            "mount-target (target=/usr/src/helper: the target of a mount",
+        ),
+        (BUILD, "mount-target (target=/usr/src/project: the target of a mount"),
+        (BUILD, "mount-target (target=/usr/src/project/cmd/projectd/generated: the target"),
+        (BUILD, "mount-content (bind mounts leave out what .dockerignore names"),
+        (BUILD, "run-heredoc (a heredoc in RUN"),
     ):
         head = f"line {line(moby29, beginning)}: {beginning}"
         assert [said for said in done.stdout.splitlines() if head in said and rewrite in said]

@@ -227,7 +227,7 @@ def test_the_shell_asks_for_an_entrypoint_that_is_not_known_yet() -> None:
 def test_other_steps_as_commands() -> None:
     backend = BuildahBackend()
     (build,) = backend.commands(BuildImage(Path("/nonexistent"), tags=("t",)), CHROOT)
-        assert build[:5] == ("buildah", "build", "--isolation", "chroot", "--layers")
+    assert build[:5] == ("buildah", "build", "--isolation", "chroot", "--layers")
     assert build[build.index("--network") + 1] == "host"
     assert backend.commands(RemoveVolume(("v",)), SETTINGS) == (
         ("buildah", "unshare", "rm", "-rf", "/data/volumes/v"),
