@@ -34,6 +34,7 @@ _EVALUATES: Final = frozenset({"eval", "trap"})
 _LOOKS_UP: Final = frozenset({"-v", "-V"})
 _ONLY_THE_SHELL: Final = "a word that only the shell knows"
 _OF_DOCKER: Final = re.compile(r"(?:(?<![\w.-])|(?<=:-))(?:docker(?:-buildx)?|podman)(?![\w./-])")
+_QUOTES: Final = re.compile(r"[\"'\\]")
 _TOLD: Final = re.compile(r"\$\{?[\d@*]")
 _VARIABLE: Final = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
 _FILE_OPTIONS: Final = frozenset({"--rcfile", "--init-file", "--emulate"})
@@ -114,9 +115,10 @@ class Reading:
 
     def may_run_docker(self) -> bool:
         """Whether text that was not understood may run docker."""
-        text = _unquoted(self.tree.text)
-        named = _OF_DOCKER.search(text) is not None
-        return named or names_docker_by_variable(text, self._environment)
+        # A comment ends at the end of its line, whatever stands before that.
+        texts = (_unquoted(self.tree.text), _QUOTES.sub("", self.tree.text))
+        named = any(map(_OF_DOCKER.search, texts))
+        return named or any(names_docker_by_variable(text, self._environment) for text in texts)
 
     def _runs(self, node: Node) -> str:
         """How the node runs docker: empty where it does not."""
@@ -384,4 +386,4 @@ def _executed_by_find(words: Sequence[Word]) -> Sequence[Word]:
 
 
 def _unquoted(text: str) -> str:
-    return re.sub(r"\\\n|[\"'\\]", "", text)
+    return _QUOTES.sub("", text.replace("\\\n", ""))
