@@ -374,7 +374,9 @@ def build_command(step: BuildImage, settings: EngineSettings) -> tuple[str, ...]
     if settings.isolation == CHROOT and network in {None, "default"}:
         network = "host"  # it has no other
     arguments = build_arguments(replace(step, network=network), settings)
-    return ("build", *isolation_arguments(settings), *arguments)
+    # "'rm' and 'force-rm' can only be set with either 'layers' or 'no-cache'": 1.28.2
+    layers = ("--layers",) if step.squash else ()
+    return ("build", *layers, *isolation_arguments(settings), *arguments)
 
 
 def _image(inspected: Mapping[str, Json]) -> Image:
