@@ -35,7 +35,7 @@ def decide(
     """
     stays: dict[str, str] = {}
     going: dict[str, StoredImage] = {}
-    for image in sorted(stored.images, key=lambda image: -len(image.ancestors)):
+    for image in sorted(stored.images, key=lambda image: (-len(image.ancestors), image.id)):
         if image.id not in wanted:
             continue
         why = needed.get(image.id) or _reason_to_keep(image, names.get(image.id, ()))
