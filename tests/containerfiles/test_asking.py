@@ -55,10 +55,11 @@ def asked(engine: Engine, storage: Path) -> Asked:
     context.mkdir()
     (context / "Dockerfile").write_text(ALL)
     memory, step = Memory(context / "engines", "this"), BuildImage(context)
-    before = engine.image_ids()
+    before, others = engine.image_ids(), engine.leftovers()
     answers = answers_for(step, engine, Recorder().reporter, memory)
     assert memory.answers() == answers
-    return Asked(answers, engine.image_ids() - before, engine.leftovers())
+    left = tuple(each for each in engine.leftovers() if each not in others)
+    return Asked(answers, engine.image_ids() - before, left)
 
 
 def does_network(
