@@ -4,7 +4,7 @@ alone, from a containerfile rewritten for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
 
 from msgspec import Struct
@@ -12,9 +12,10 @@ from msgspec import Struct
 from rootless_build.backend.api import Engine, Image
 from rootless_build.images import foreign_stages
 from rootless_build.images.asking.answers import answers_for
+from rootless_build.images.containerfile.stages import SCRATCH
 from rootless_build.images.layers.client import LayerMaker, LayersUnreadableError
 from rootless_build.images.rewrite import session
-from rootless_build.images.rewrite.features import NO_ANSWERS, Answers
+from rootless_build.images.rewrite.features import NO_ANSWERS, Answers, Feature
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.images.rewrite.state import Rewrite
 from rootless_build.images.segments import build as segments
@@ -51,22 +52,34 @@ def build_image(
     plan = segments.plan(step, options.builder) if segments.takes_layers(engine) else None
     if plan is not None and not segments.can_read_images(plan, step, engine, reporter):
         plan = None
-    if options.memory is not None:
-        needless = segments.NETWORKS if plan is not None else ()
-        answers = answers_for(step, engine, reporter, options.memory(), needless)
-        options = replace(options, answers=answers)
     if plan is not None:
+        asked = _with_answers(options, step, engine, reporter, segments.NETWORKS)
         try:
             with watch(without_label(reporter)) as watched:
-                return segments.build(plan, step, engine, watched, options, ahead)
+                return segments.build(plan, step, engine, watched, asked, ahead)
         except LayersUnreadableError as error:
             text = f"the engine does COPY and ADD itself, for {error.message}"
             reporter.notice("layers-unreadable", text, Level.WARNING)
+    asked = _with_answers(options, step, engine, reporter)
     with (
-        session.rewrite_build(step, engine, reporter, options) as (known, inner),
+        session.rewrite_build(step, engine, reporter, asked) as (known, inner),
         watch(inner) as watched,
     ):
         return _of_its_platform(known, engine, watched)
+
+
+def _with_answers(
+    options: RewriteOptions,
+    step: BuildImage,
+    engine: Engine,
+    reporter: StepReporter,
+    needless: Collection[Feature] = (),
+) -> RewriteOptions:
+    """The options with what the engine has shown, but for what is `needless`."""
+    if options.memory is None:
+        return options
+    answers = answers_for(step, engine, reporter, options.memory(), needless)
+    return replace(options, answers=answers)
 
 
 def _of_its_platform(step: BuildImage, engine: Engine, reporter: StepReporter) -> Image:
@@ -82,9 +95,11 @@ def _of_its_platform(step: BuildImage, engine: Engine, reporter: StepReporter) -
     image = engine.build_image(step, reporter)
     if wanted is None or foreign_stages.is_of(image, wanted):
         return image
-    # This host's platform too: another build may have been for another one.
-    image = engine.build_image(replace(step, no_cache=True), reporter)
-    if not foreign_stages.is_of(image, wanted):
+    if any(stage.base == SCRATCH for stage in stages):
+        # For this host's platform too: another build may have been for another one.
+        image = engine.build_image(replace(step, no_cache=True), reporter)
+    # Without a word for it a build is of the platform that its base has.
+    if step.platforms and not foreign_stages.is_of(image, wanted):
         message = f"the engine made an image for {image.platform}, and {wanted} was asked for"
         raise ImageBuildError(message, hint="is there a base image of that platform?")
     return image

@@ -187,3 +187,20 @@ def test_an_image_for_this_host_is_none_from_the_cache_of_another_platform(tmp_p
     step = BuildImage(tmp_path, build_contexts=contexts)
     made = build_image(step, OfAnotherPlatform(), Recorder().reporter, RewriteOptions("podman 4"))
     assert made.platform == platforms.host()
+
+
+class OnAnotherBase(OfAnotherPlatform):
+    """Has a base of another platform alone."""
+
+    def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:
+        self.builds.append(step)
+        return Image("1" * 64, platform=f"linux/{OTHER}")
+
+
+def test_a_build_without_a_platform_has_that_of_its_base(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM base\nRUN true\n")
+    contexts = (("x", "https://example.invalid/a.git"),)
+    step, engine = BuildImage(tmp_path, build_contexts=contexts), OnAnotherBase()
+    made = build_image(step, engine, Recorder().reporter, RewriteOptions("podman 4"))
+    assert made.platform == f"linux/{OTHER}"
+    assert len(engine.builds) == 1
