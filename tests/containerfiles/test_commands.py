@@ -93,11 +93,12 @@ def test_a_build_starts_no_more_than_it_needs(
     of its segment, upon an image that has its environment."""
     with commands(backend_name) as found:
         build(text, context, remembering, building)
-    # What makes layers begins beside the rest.
+    # What makes layers begins once, beside the rest.
     found.remove("unshare")
-    # The base is looked for.
-    assert found[0] in {"image", "inspect"}
-    assert found[1:] == wanted
+    # The base is looked for: with a command, unless podman's service is at work already.
+    if found[0] in {"image", "inspect"}:
+        del found[0]
+    assert found == wanted
 
 
 @ENGINES
