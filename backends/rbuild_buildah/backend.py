@@ -12,6 +12,7 @@ from rbuild_buildah.command import PROGRAM, with_isolation
 from rbuild_buildah.engine import BuildahEngine, build_command
 from rbuild_buildah.store import Store
 from rbuild_containers.build import build_commands
+from rbuild_containers.versions import version_in
 from rootless_build.backend import (
     BackendUnavailableError,
     BindMount,
@@ -30,6 +31,8 @@ from rootless_build.backend import (
     programs,
 )
 
+_OLDEST: Final = (1, 24)
+"""That of podman 4.0. 1.23.1 (Ubuntu 22.04) makes no build: its `--pull` knows no `missing`."""
 _HINT: Final = "install it, for example: apt-get install buildah"
 _SHOWN_NAME: Final = "rbuild"
 """The container's name in commands for a person, where the step gives none."""
@@ -54,7 +57,7 @@ class BuildahBackend:
         words = done.text.split()
         if done.status or len(words) < 3:
             return Probe("", f"buildah does not work: {done.words or done.text}")
-        return Probe(words[2])
+        return answered(words[2])
 
     @contextlib.contextmanager
     def open(self, settings: EngineSettings) -> Iterator[BuildahEngine]:
@@ -90,6 +93,18 @@ class BuildahBackend:
                 return ()
             case _:
                 assert_never(step)
+
+
+def answered(version: str) -> Probe:
+    """What is said of a buildah that answers with its version."""
+    numbers = version_in(version)
+    if numbers and numbers < _OLDEST:
+        return Probe(
+            version,
+            f"buildah {version} is too old: the oldest that rbuild can use is 1.24",
+            "install buildah of a newer release, or use docker",
+        )
+    return Probe(version)
 
 
 def _run_commands(step: RunContainer, settings: EngineSettings) -> tuple[tuple[str, ...], ...]:

@@ -108,7 +108,7 @@ BACKGROUND: Final = {
     "podman-api-network": "podman 4.3.1's service builds images with the host's network whatever "
     "it is asked for (measured); its command line does as told, so rbuild builds with that.",
     "podman-too-old": "podman before 4.0 has an older API than podman-py speaks.",
-    "buildah-too-old": "rbuild is tested with buildah 1.28.2 and newer.",
+    "buildah-too-old": "buildah before 1.24 does not know all that rbuild asks of a build.",
     "podman-rootless-overlay": "podman 3.1 is the first that mounts overlay for ordinary users "
     "without fuse. Source: podman pull request 27990.",
     # --- storage

@@ -77,7 +77,7 @@ DEFECTS: Final = (
         "buildah-too-old",
         (Span("buildah", fixed=(1, 28)),),
         Severity.WARNING,
-        "rbuild is tested with buildah 1.28 and newer",
+        "rbuild refuses buildah before 1.24, which makes no build, and is tested with 1.28 on",
         as_root("apt-get install buildah   # of a newer release", "or use podman"),
         "measured with buildah 1.28.2",
     ),

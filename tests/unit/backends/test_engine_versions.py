@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+import rbuild_buildah.backend
+import rbuild_podman.backend
 from rbuild_containers.versions import version_in
-from rbuild_podman.backend import answered
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,17 @@ def test_an_engine_that_says_none_is_the_oldest() -> None:
     ("version", "usable"), [("3.4.4", False), ("4.0.0", True), ("6.1.1", True), ("a podman", True)]
 )
 def test_a_podman_before_the_api_that_is_spoken_is_refused(version: str, *, usable: bool) -> None:
-    probe = answered(version)
+    probe = rbuild_podman.backend.answered(version)
     assert probe.version == version
     assert probe.usable == usable
     assert (f"podman {version} is too old" in probe.problem) != usable
+
+
+@pytest.mark.parametrize(
+    ("version", "usable"), [("1.23.1", False), ("1.24.0", True), ("1.45.0", True), ("dev", True)]
+)
+def test_a_buildah_that_makes_no_build_is_refused(version: str, *, usable: bool) -> None:
+    probe = rbuild_buildah.backend.answered(version)
+    assert probe.version == version
+    assert probe.usable == usable
+    assert (f"buildah {version} is too old" in probe.problem) != usable
