@@ -129,7 +129,7 @@ def choose(name: str, settings: EngineSettings) -> Choice:
             reason = f"{auto_reason(refused)}{_unused(elsewhere, known)}"
             return _choice(candidate, reason, settings)
         refused.append(candidate)
-    raise BackendUnavailableError(_none(refused), finding="no-engine", hint=_installation())
+    raise BackendUnavailableError(_none(refused), finding="no-engine", hint=_cure(refused))
 
 
 def _none(refused: Sequence[Candidate]) -> str:
@@ -143,6 +143,12 @@ def _none(refused: Sequence[Candidate]) -> str:
     if absent:
         others.append(missing)
     return f"no engine can run here: {'; '.join(others)}"
+
+
+def _cure(refused: Sequence[Candidate]) -> str:
+    """What the first engine that is here needs; where none is, the command that installs one."""
+    here = (c.probe.hint for c in refused if c.probe.version is not None and c.probe.hint)
+    return next(here, None) or _installation()
 
 
 def _installation() -> str:

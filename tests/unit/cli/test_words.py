@@ -270,6 +270,26 @@ def test_no_engine_is_told_in_a_sentence_with_the_command_that_installs_one(
     ]
 
 
+def test_an_engine_that_is_too_old_is_told_with_what_to_do(project: Path, tmp_path: Path) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for program in ("make", "env", "sh"):
+        (programs / program).symlink_to(shutil.which(program) or "/bin/true")
+    (programs / "buildah").write_text("#!/bin/sh\necho buildah version 1.23.1\n")
+    (programs / "buildah").chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, "-m", "rootless_build", "all"],
+        env={**without_named_engines(), "PATH": str(programs)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3
+    first, second = done.stderr.splitlines()[:2]
+    assert "buildah 1.23.1 is too old: the oldest that rbuild can use is 1.24" in first
+    assert second == "  -> install buildah of a newer release, or use docker"
+
+
 INSTALLED_BY = {
     "": "install podman with your package manager",
     "apt-get": "as root: apt-get install podman uidmap slirp4netns",
