@@ -36,6 +36,7 @@ _STATE_KINDS: Final = frozenset(
     {"declaration_command", "unset_command", "function_definition", "for_statement"}
     | {"c_style_for_statement", "select_statement"}
 )
+_LOOKS_UP: Final = frozenset({"command", "which"})
 _OF_THEN: Final = frozenset({"date", "git"})
 """Programs that say something else at another time."""
 _CONSTRUCTS: Final = {
@@ -318,10 +319,21 @@ class _Line(Reading):
             if node.type == "command_substitution":
                 programs, other = questions.programs(self.tree, node)
                 asks |= programs
-                if other or programs & _OF_THEN:
+                if other or programs & _OF_THEN or self._looks_for_missing(node):
                     then.append(self.tree.of(node))
             if self.tree.of(node) == "$_":
                 raise NotSimpleError("rbuild can't tell what $_ is")
+
+    def _looks_for_missing(self, question: Node) -> bool:
+        """Whether it asks where a docker is that is not installed: rbuild stands in for it, but not
+        while it plans.
+        """
+        commands = (self.words(node) for node in within(question) if node.type == "command")
+        return any(
+            words[0].name in _LOOKS_UP and word.text in PROGRAMS and self._is_missing(word.text)
+            for words in commands
+            for word in words[1:]
+        )
 
     def _refuse_unless_harmless(self, redirection: Node) -> None:
         if "here" in redirection.type:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build.freshness import tree
+from rootless_build.freshness.filesystems import FileSystems
 from rootless_build.freshness.ignore import Rules
 from rootless_build.freshness.index import RACY, Index
 from rootless_build.freshness.tree import Tree
@@ -31,6 +32,14 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "cache" / "index"
+
+
+@pytest.fixture(autouse=True)
+def _of_a_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The directory of tests may be on a tmpfs, where content is always read."""
+    table = tmp_path / "mounts"
+    table.write_text("1 0 8:1 / / rw,relatime - ext4 /dev/sda1 rw\n")
+    monkeypatch.setattr(tree, "FileSystems", lambda: FileSystems(table))
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from pathlib import Path
 
@@ -21,9 +22,10 @@ def test_the_driver_in_the_database_of_podman_4(tmp_path: Path, driver: str) -> 
 
 
 def test_the_driver_in_the_database_of_podman_5(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "db.sql") as database:
+    with contextlib.closing(sqlite3.connect(tmp_path / "db.sql")) as database:
         database.execute("CREATE TABLE DBConfig (Id INTEGER, GraphDriver TEXT)")
         database.execute("INSERT INTO DBConfig VALUES (1, 'vfs')")
+        database.commit()
     assert podman_database.driver(tmp_path) == "vfs"
 
 

@@ -37,6 +37,7 @@ from rootless_build.recipes.docker import argv as docker_argv
 from rootless_build.recipes.make import expansion
 from rootless_build.runner import run as runner
 from rootless_build.runner.options import ExpansionOptions, Options
+from tests.unit.recipes.make import make_project
 from tests.unit.recipes.make.make_project import PATH, MakeProject
 from tests.unit.runner.fake_engine import FakeEngine, write
 
@@ -132,6 +133,31 @@ def both(project: MakeProject, place: Path, *, goes_on: bool = False) -> tuple[D
     shutil.copytree(before, project.directory, symlinks=True)
     made = by_rbuild(project, place, goes_on=goes_on)
     return (bare(made[0]), made[1]), (bare(wanted[0]), wanted[1])
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        "docker run i $$(command -v docker >/dev/null && echo there)",
+        'docker run i "$$(which docker || echo none)x"',
+        "docker run i $$(basename $$(command -v docker))",
+    ],
+)
+def test_a_recipe_finds_the_docker_that_rbuild_stands_in_for(
+    project: MakeProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str
+) -> None:
+    """A host without one has no docker anywhere on PATH."""
+    place = tmp_path / "without"
+    place.mkdir()
+    for name in ("make", "sh", "env", "cat", "basename", "which"):
+        (place / name).symlink_to(shutil.which(name, path=PATH) or name)
+    monkeypatch.setattr(make_project, "PATH", str(place))
+    project.write(f"all:\n    {recipe}\n")
+    ((step,), status) = by_rbuild(project, tmp_path)
+    assert isinstance(step, RunContainer)
+    assert status == 0
+    assert step.command
+    assert step.command[0].startswith(("there", "docker"))
 
 
 RUN = "docker run --rm i"
