@@ -12,6 +12,7 @@ from msgspec import Struct
 from rootless_build.backend.api import Engine, Image
 from rootless_build.images import foreign_stages
 from rootless_build.images.asking.answers import answers_for
+from rootless_build.images.containerfile.file import text_of
 from rootless_build.images.containerfile.stages import SCRATCH
 from rootless_build.images.layers.client import LayerMaker, LayersUnreadableError
 from rootless_build.images.rewrite import session
@@ -61,11 +62,19 @@ def build_image(
             text = f"the engine does COPY and ADD itself, for {error.message}"
             reporter.notice("layers-unreadable", text, Level.WARNING)
     asked = _with_answers(options, step, engine, reporter)
+    at_once = options.at_once
     with (
         session.rewrite_build(step, engine, reporter, asked) as (known, inner),
         watch(inner) as watched,
+        at_once.locking() if _locks_caches(known) else nullcontext(),
+        at_once.run(known),
     ):
         return _of_its_platform(known, engine, watched)
+
+
+def _locks_caches(step: BuildImage) -> bool:
+    """Whether a RUN of the build may lock a cache: it has the word for it."""
+    return "locked" in text_of(step).lower()
 
 
 def _with_answers(
@@ -78,7 +87,8 @@ def _with_answers(
     """The options with what the engine has shown, but for what is `needless`."""
     if options.memory is None:
         return options
-    answers = answers_for(step, engine, reporter, options.memory(), needless)
+    with options.at_once.asking():
+        answers = answers_for(step, engine, reporter, options.memory(), needless)
     return replace(options, answers=answers)
 
 

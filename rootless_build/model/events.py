@@ -76,7 +76,8 @@ class BuildState(StrEnum):
 class BuildProgress(Struct, frozen=True):
     """Instruction `number` of `of` in an image build, as the engine counts them.
 
-    `stage` is the one in which it counts, as BuildKit names them; None where there is but one.
+    `stage` is the one in which it counts, as BuildKit names them; None where there is but one. In a
+    build for several platforms it begins with the platform.
     """
 
     step: int

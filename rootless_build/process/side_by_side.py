@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 from rootless_build.process import stops
@@ -38,11 +39,19 @@ class SideBySide(Generic[T]):
                 self._start(number)
             for _ in numbers:
                 if self.failed is None:
-                    self._ended.get()
+                    self._wait()
         finally:
             self._end()
         wanted = numbers[-1] if self.failed is None else self.failed
         return self._futures[wanted].result()
+
+    def _wait(self) -> None:
+        """Until one more has ended."""
+        while True:
+            with contextlib.suppress(Empty):
+                return self._ended.get(timeout=stops.patience())
+            # This may be work within work.
+            stops.check()
 
     def is_done(self, number: int) -> bool:
         """Whether the result is there at once."""
@@ -95,8 +104,9 @@ class SideBySide(Generic[T]):
                     self._stop()
                     asked = True
                 for thread in self._threads:
-                    if thread.is_alive():
-                        thread.join()
+                    while thread.is_alive():
+                        thread.join(stops.patience())
+                        stops.check()
             except KeyboardInterrupt:
                 asked = False
 

@@ -82,6 +82,16 @@ def acquire(lock: threading.Lock | threading.Semaphore) -> None:
         check()
 
 
+@contextmanager
+def held(lock: threading.Lock | threading.Semaphore) -> Iterator[None]:
+    """Hold it in this context."""
+    acquire(lock)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def leave_behind(work: Callable[[], T]) -> T:
     """The result of work that can't be interrupted; it goes on alone where this work is to stop."""
     if _here.get() is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, assert_never
 
@@ -14,6 +15,7 @@ from rootless_build.model.errors import ImageNotFoundError, UnsupportedError
 from rootless_build.model.events import Level, StepReporter, Stopwatch
 from rootless_build.model.plan import BuildImage, PullImage, PullPolicy, TagImage
 from rootless_build.model.structs import replace
+from rootless_build.process import stops
 from rootless_build.runner import exports, failures, image_ids
 from rootless_build.runner.context import Context, Outcome
 from rootless_build.runner.explaining import explain
@@ -41,6 +43,7 @@ class ImageSteps:
         self._preparation = preparation
         self._publisher = publisher
         self._superseded = superseded
+        self._fetching = threading.Lock()
 
     def do(self, step: BuildImage | TagImage | PullImage, reporter: StepReporter) -> Outcome:
         """Do one of them. Raises an RbuildError."""
@@ -80,9 +83,14 @@ class ImageSteps:
         # Few builds are for several.
         from rootless_build.runner.platform_images import PlatformImages  # noqa: PLC0415
 
-        return PlatformImages(self._context, self._superseded, self._build).do(
-            step, lists, reporter
+        images = PlatformImages(
+            self._context,
+            self._preparation,
+            self._superseded,
+            self._find_fresh,
+            self._build_anew,
         )
+        return images.do(step, lists, reporter)
 
     def _find_fresh(self, step: BuildImage, reporter: StepReporter) -> Outcome | None:
         """What a build comes to that need not be done; None for one that has to be."""
@@ -127,7 +135,8 @@ class ImageSteps:
     ) -> tuple[Image, ImageBuild | None]:
         """The image of the `plain` step, which has no outputs, and what watched its files."""
         context = self._context
-        prepared = bases.substitute_bases(plain, context.engine, reporter)
+        with stops.held(self._fetching):
+            prepared = bases.substitute_bases(plain, context.engine, reporter)
         context.provenance.add_build(step, context.engine)
         building = (
             context.freshness.images.begin(step, context.engine) if context.freshness else None

@@ -86,6 +86,7 @@ class Reproduction:
     """
 
     supersede: Final = False
+    side_by_side: Final = False
 
     def __init__(self, plan: Plan, place: Path, tell: Callable[[Difference], None]) -> None:
         self._again = ReproductionPlan(plan, place)

@@ -27,6 +27,10 @@ class Results(Protocol):
     def supersede(self) -> bool:
         """Whether new images supersede those before, which go."""
 
+    @property
+    def side_by_side(self) -> bool:
+        """Whether builds may go on at a time, and images come in any order."""
+
     def begin_build(self, engine: Engine) -> None:
         """An image build is about to begin. Raises an RbuildError where its result is no use."""
 
@@ -41,6 +45,7 @@ class Keep:
     """Publishes the bundles and leaves the images where they are, as every build does."""
 
     supersede: Final = True
+    side_by_side: Final = True
 
     def begin_build(self, engine: Engine) -> None:
         """Let it begin: every image is of use."""

@@ -6,6 +6,7 @@ import json
 import re
 import secrets
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,7 +17,8 @@ from rootless_build.host.emulation import can_run
 from rootless_build.host.engine_settings import engine_settings
 from rootless_build.host.gathering import gather
 from rootless_build.model import platforms
-from tests.e2e.driver import Rbuild
+from tests.e2e.driver import DEADLINE, Rbuild
+from tests.e2e.remains import remains
 
 pytestmark = pytest.mark.in_ci("podman", "buildah")
 
@@ -70,7 +72,10 @@ def rbuild(
     (project / "Dockerfile").write_text(CONTAINERFILE)
     (project / "source").write_text("one\n")
     shutil.copy("/bin/busybox", project / "busybox")
-    made = Rbuild(project, backend_name, rbuild_environment)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    environment = {**rbuild_environment, "TMPDIR": str(temporary)}
+    made = Rbuild(project, backend_name, environment)
     yield made
     made("clean", "--images")
 
@@ -167,3 +172,58 @@ def test_clean_removes_the_list_and_its_images(rbuild: Rbuild, name: str) -> Non
     assert " stays: " not in done.stderr + done.stdout
     left = engine(rbuild, "images")
     assert not [each for each in (name, *own) if each.partition(":")[0] in left]
+
+
+MEETING = """\
+FROM --platform=$BUILDPLATFORM scratch AS common
+COPY busybox /bin/busybox
+COPY busybox /bin/sh
+RUN --mount=type=cache,id={place},target=/c echo common >>/c/log
+FROM common AS meeting
+ARG TARGETPLATFORM
+RUN --mount=type=cache,id={place},target=/c /bin/busybox mkfifo /c/meet; \\
+    case $TARGETPLATFORM in {here}) echo met >/c/meet;; *) read word </c/meet;; esac; \\
+    /bin/busybox cat /c/log >/log
+FROM scratch
+COPY --from=meeting /log /log
+"""
+
+
+def test_platforms_are_built_side_by_side_and_what_they_share_once(rbuild: Rbuild) -> None:
+    text = MEETING.format(place=secrets.token_hex(8), here=HERE)
+    (rbuild.project / "Dockerfile").write_text(text)
+    done = rbuild("make", "app")
+    assert done.returncode == 0, done.stderr
+    for each in (HERE, FOREIGN):
+        assert re.search(rf"\[{each} meeting 3/3\] RUN", done.stderr), done.stderr
+    done = rbuild("make", "files")
+    assert done.returncode == 0, done.stderr
+    for each in (HERE, FOREIGN):
+        log = rbuild.project / "out" / platforms.directory(each) / "log"
+        assert log.read_text() == "common\n"
+
+
+def test_the_first_platform_that_fails_ends_the_others(rbuild: Rbuild, name: str) -> None:
+    text = MEETING.format(place=secrets.token_hex(8), here=HERE)
+    text = text.replace("echo met >/c/meet", "echo gone wrong; exit 7")
+    (rbuild.project / "Dockerfile").write_text(text)
+    done = rbuild("make", "app")
+    assert done.returncode != 0
+    assert "gone wrong" in done.stderr
+    assert f"it is the build for {HERE}" in done.stderr
+    assert name not in engine(rbuild, "images")
+
+
+def test_ctrl_c_ends_the_builds_for_all_platforms(rbuild: Rbuild) -> None:
+    waits = "echo waiting; while :; do /bin/busybox sleep 1; done"
+    text = CONTAINERFILE.replace('echo "for $TARGETARCH" > /made', waits)
+    text = text.replace("COPY busybox /bin/sh", "COPY busybox /bin/sh\nCOPY busybox /bin/busybox")
+    (rbuild.project / "Dockerfile").write_text(text)
+    with rbuild.started("make", "app") as running:
+        assert running.stderr is not None
+        assert b"waiting\n" in running.stderr
+        running.send_signal(signal.SIGINT)
+        _, errors = running.communicate(timeout=DEADLINE)
+    assert running.returncode == 130, errors
+    assert b"Traceback" not in errors
+    assert remains(rbuild, interrupted=True) == []

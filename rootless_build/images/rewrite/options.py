@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, field
 
+from rootless_build.images.at_once import AtOnce
 from rootless_build.images.own_files import OwnFiles
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ class RewriteOptions(Struct, frozen=True):
     places of rbuild's own files, which reach no build context. `shown` is what messages call the
     containerfile, empty for its path. `lines` are where the user knows its instructions, in their
     order; empty where that is where they are. `memory` gives what the engine was asked before;
-    without one it is asked nothing. `answers` are those that hold.
+    without one it is asked nothing. `answers` are those that hold. `at_once` is what this build
+    shares with others that go on.
     """
 
     builder: str = ""
@@ -33,3 +35,4 @@ class RewriteOptions(Struct, frozen=True):
     lines: tuple[int, ...] = ()
     memory: Callable[[], Memory] | None = None
     answers: Answers = {}
+    at_once: AtOnce = field(default_factory=AtOnce)

@@ -47,7 +47,7 @@ from rootless_build.images.segments.rehearsal import rehearse
 from rootless_build.images.segments.remote import Fetching
 from rootless_build.images.segments.sources import ContextFiles
 from rootless_build.images.segments.stages import Places, Plan, Stages
-from rootless_build.images.segments.stages_side_by_side import StagesSideBySide
+from rootless_build.images.segments.stages_side_by_side import Limited, StagesSideBySide
 from rootless_build.images.segments.steps import State
 from rootless_build.model import platforms, references
 from rootless_build.model.errors import RbuildError, RecipeError, StepFailedError
@@ -186,7 +186,8 @@ def build(
         contexts = rehearse(plan, ContextFiles.of(step, options.own), steps, images)
         places = Places(contexts, Fetching(place / "fetched", options.data).fetch)
         kind = StagesSideBySide if len(plan.needed) > 1 else Stages
-        state = kind(plan, places, steps, images, reporter).last()
+        limited = Limited(steps, options.at_once)
+        state = kind(plan, places, limited, images, reporter).last()
         # What watches the files of a build waits for its label.
         for name, value in step.labels:
             reporter.instruction(1, 1, f"LABEL {name}={value}")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Final
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 from rootless_build.backend.api import Image
+from rootless_build.images.at_once import AtOnce
 from rootless_build.images.configuration import Configuration
 from rootless_build.images.containerfile.syntax import Instruction
 from rootless_build.images.layers.request import Operation, Source
@@ -18,11 +17,7 @@ from rootless_build.images.segments.stages import Places, Plan, Stages
 from rootless_build.images.segments.steps import Files, State, Steps
 from rootless_build.images.segments.turns import StageReporter, Turns
 from rootless_build.model.events import StepReporter
-from rootless_build.process import stops
 from rootless_build.process.side_by_side import SideBySide
-
-_MOST_RUNS: Final = 2
-"""RUNs that the engine does at a time. Most of them use more than one core already."""
 
 
 class StagesSideBySide(Stages):
@@ -31,7 +26,7 @@ class StagesSideBySide(Stages):
     def __init__(
         self, plan: Plan, places: Places, steps: Steps, images: Images, reporter: StepReporter
     ) -> None:
-        super().__init__(plan, places, _Limited(steps), images, reporter)
+        super().__init__(plan, places, steps, images, reporter)
         self._turns = Turns(reporter)
         self._reporters = {
             number: StageReporter(reporter, self._turns) for number in range(len(plan.stages))
@@ -63,13 +58,12 @@ class StagesSideBySide(Stages):
         return self._reporters[number]
 
 
-class _Limited:
-    """Steps of which only so many RUNs are done at a time."""
+class Limited:
+    """Steps of which only so many RUNs are done at a time, of whichever builds."""
 
-    def __init__(self, steps: Steps) -> None:
+    def __init__(self, steps: Steps, at_once: AtOnce) -> None:
         self._steps = steps
-        self._room = threading.Semaphore(_MOST_RUNS)
-        self._locking = threading.Lock()
+        self._at_once = at_once
 
     def copy(
         self, state: State, pending: Sequence[tuple[Instruction, Operation]]
@@ -88,14 +82,14 @@ class _Limited:
     ) -> State:
         """Do them when there is room."""
         progress.end()
-        with self._alone(runs), _held(self._room):
+        what = (
+            state.configuration.layers,
+            tuple(run.text for run in runs),
+            tuple(sorted(state.arguments.items())),
+        )
+        alone = self._at_once.locking() if any(map(locks, runs)) else nullcontext()
+        with alone, self._at_once.run(what):
             return self._steps.run(state, runs, mounted, progress)
-
-    def _alone(self, runs: Sequence[Instruction]) -> AbstractContextManager[None]:
-        """RUNs that lock caches come one after the other. In an engine one would wait for the
-        other's lock while that waits for its turn to talk: for ever.
-        """
-        return _held(self._locking) if any(map(locks, runs)) else nullcontext()
 
     def intermediate(self, state: State, reporter: StepReporter) -> State:
         return self._steps.intermediate(state, reporter)
@@ -105,12 +99,3 @@ class _Limited:
 
     def configuration_of(self, image: Image) -> Configuration:
         return self._steps.configuration_of(image)
-
-
-@contextmanager
-def _held(lock: threading.Lock | threading.Semaphore) -> Iterator[None]:
-    stops.acquire(lock)
-    try:
-        yield
-    finally:
-        lock.release()

@@ -126,6 +126,12 @@ class StageReporter(ForwardingReporter):
                 self, _Saying(lambda reporter: reporter.instruction_done(cached=cached), ends=True)
             )
 
+    def instruction_left(self) -> None:
+        """Nobody is going to say what became of it."""
+        if self._begun:
+            self._begun = False
+            self._turns.say(self, _Saying(lambda reporter: reporter.instruction_left(), ends=True))
+
     def image(self, identity: str) -> None:
         """There is an image, which has to be known before anything else happens."""
         self._turns.at_once(lambda reporter: reporter.image(identity))

@@ -315,16 +315,14 @@ def _with_outputs(
     if len(steps) == 1:
         yield _named(steps[0], tuple(tags), outputs)
         return
-    if not outputs and not tags:
+    if not tags and all(output.type in _IMAGES for output in outputs):
         # As where no output is named to a builder of BuildKit's own.
         outputs = (_NO_IMAGE,)
         maker.note(target, "platforms", "are built, and no image is kept: it has no tag")
-    images = tuple(output for output in outputs if output.type in _IMAGES)
-    if images and not tags:
-        raise dishonoured(target.placed("output"), "an image of several platforms", "it has no tag")
+    images = tuple(output for output in outputs if tags and output.type in _IMAGES)
     if images or not outputs:
         yield _together(replace(steps[0], tags=tuple(tags), outputs=images), steps)
-    others = tuple(output for output in outputs if output not in images)
+    others = tuple(output for output in outputs if output.type not in _IMAGES)
     for step in steps if others else ():
         split = tuple(_split(target, output, step.platforms[0]) for output in others)
         yield _named(step, (), split)

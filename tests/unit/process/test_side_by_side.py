@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import Future
 
 import pytest
 
-from rootless_build.process import programs
+from rootless_build.process import programs, stops
 from rootless_build.process.side_by_side import SideBySide
 
 
@@ -68,3 +69,29 @@ def test_one_that_others_wait_for_is_what_failed() -> None:
     with pytest.raises(ValueError, match="none"):
         beside.run((0, 1))
     assert beside.failed == 0
+
+
+def test_work_within_work_ends_with_it() -> None:
+    """Platforms side by side, each with its stages: who is stopped stops what it began."""
+    begun = threading.Barrier(2)
+    ended: list[int] = []
+
+    def inner(number: int) -> int:
+        begun.wait(60)
+        try:
+            while True:
+                stops.wait_for(Future[None]())
+        except KeyboardInterrupt:
+            ended.append(number)
+            raise
+
+    def outer(number: int) -> int:
+        if number == 0:
+            return SideBySide(inner).run((0,))
+        begun.wait(60)
+        message = "the other platform"
+        raise ValueError(message)
+
+    with pytest.raises(ValueError, match="the other platform"):
+        SideBySide(outer).run((0, 1))
+    assert ended == [0]

@@ -117,3 +117,12 @@ def test_what_is_kept_has_a_limit() -> None:
     thread.join()
     assert two.told[-1] == "b one done"
     assert sum(len(line.data) for line in two.recorder.lines) > 8_000_000
+
+
+def test_what_nobody_tells_the_end_of_ends_its_turn() -> None:
+    two = Two()
+    two.a.instruction(1, 1, "a one")
+    two.b.instruction(1, 1, "b one")
+    two.a.instruction_left()
+    two.b.instruction_done()
+    assert two.told == ["a one started", "b one started", "b one done"]

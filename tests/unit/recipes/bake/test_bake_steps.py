@@ -106,7 +106,6 @@ def test_outputs_are_absolute(bake: Baker) -> None:
         ('output = ["type=tar"]', "2:1", "needs dest=, a path"),
         ('output = ["type=docker,dest=x"]', "2:1", "can only go to the engine's storage"),
         ('output = ["type=local,dest=x,odd=1"]', "2:1", "odd is not known here"),
-        ('platforms = ["arm", "386"]\noutput = ["type=docker"]', "3:1", "it has no tag"),
         ('platforms = ["arm", "386"]\noutput = ["type=tar,dest=x"]', "3:1", "several platforms"),
         ('platforms = ["linux/arm64", "linux/amd46"]', "2:1", "no architecture amd46"),
         ('call = "check"', "2:1", "it asks about the build"),
@@ -136,6 +135,10 @@ def test_what_can_not_be_done_is_refused_with_its_place(
         ('attest = ["type=sbom"]', "attest has no effect: podman and buildah make no attestation"),
         ('attest = ["type=provenance,mode=max"]', "(type=provenance,mode=max)"),
         ('platforms = ["arm", "386"]', "platforms are built, and no image is kept"),
+        (
+            'platforms = ["arm", "386"]\noutput = ["type=image"]',
+            "platforms are built, and no image is kept",
+        ),
         ('output = ["type=docker,name=x"]\ntags = ["y"]', "tags name the image"),
         ('no-cache-filter = ["run"]', "no-cache-filter is for run; every stage is built anew"),
     ],
