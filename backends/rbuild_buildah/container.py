@@ -43,7 +43,11 @@ def working_container(
     argv = flags.command_line(step, image)
     create = flags.create_arguments(step, settings)
     record = store.new_container(step.name, step.labels)
-    with removed_at_end(lambda: remove(buildah, record)):
+    made: list[WorkingContainer] = []
+    with removed_at_end(
+        lambda: remove(buildah, record),
+        lambda: not step.remove and any(m.has_ended for m in made),
+    ):
         discard_half_filled(buildah, store, step)
         placed = mounts.place(step, image, store, record)
         if step.caller_ids is not None and step.caller_ids.uid:
@@ -56,7 +60,8 @@ def working_container(
         root = mounts.root_of(step, image, settings)
         if placed.fills or root:
             _fill(buildah, record, placed.fills, root)
-        yield WorkingContainer(buildah, record, step, image, placed, argv)
+        made.append(WorkingContainer(buildah, record, step, image, placed, argv))
+        yield made[0]
 
 
 def _fill(
@@ -121,6 +126,8 @@ class WorkingContainer:
         self._image = image
         self._placed = placed
         self._argv = argv
+        self.has_ended = False
+        """Whether it was run to its end."""
 
     @property
     def id(self) -> str:
@@ -131,6 +138,11 @@ class WorkingContainer:
         """Start the command, hand its output over, and wait for its end."""
         for flag in flags.without_effect(self._step, self._buildah.settings):
             reporter.notice("no-effect", f"{flag} has no effect with buildah")
+        ended = self._run(reporter, stdio)
+        self.has_ended = True
+        return ended
+
+    def _run(self, reporter: StepReporter, stdio: Stdio) -> Exit:
         match stdio:
             case Stdio.TERMINAL:
                 return self._on_terminal(self._arguments(stdio), reporter)

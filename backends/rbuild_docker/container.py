@@ -57,6 +57,8 @@ class DockerContainer:
         self._step = step
         self._image = image
         self._warnings = warnings
+        self.has_ended = False
+        """Whether it was run to its end."""
 
     @property
     def id(self) -> str:
@@ -81,6 +83,7 @@ class DockerContainer:
             return Exit(status if status in {126, 127} and 'exec: "' in error else 125, error)
         words.release()
         reporter.flush()
+        self.has_ended = True
         return Exit(int(cast("int", state["ExitCode"])), out_of_memory=bool(state["OOMKilled"]))
 
     def copy_out(self, path: str, destination: Path) -> bool:
@@ -182,14 +185,16 @@ def new_container(
         if identity is not None:
             client.remove(f"the container {step.name}", "rm", "--force", "--volumes", identity)
 
-    with removed_at_end(remove):
+    kept: list[DockerContainer] = []
+    with removed_at_end(remove, lambda: not step.remove and any(k.has_ended for k in kept)):
         made = client.capture("create", *arguments)
         if made.status != 0 or not made.text.strip():
             message = "docker could not make the container"
             raise StepFailedError(message, status=125, engine_words=made.words)
         identity = made.text.strip()
         warnings = "\n".join(filter(None, (differs, made.words)))
-        yield DockerContainer(client, identity, step, image, warnings)
+        kept.append(DockerContainer(client, identity, step, image, warnings))
+        yield kept[0]
 
 
 def _check_caller(client: Client, step: RunContainer) -> str:

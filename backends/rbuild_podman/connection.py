@@ -121,6 +121,7 @@ class Connection:
         self._socket = settings.runtime_directory / "podman.sock"
         self._log = settings.runtime_directory / "podman-service.log"
         self._service: programs.Running | None = None
+        self._starter = 0
         self._client: PodmanClient | None = None
         self._import: threading.Thread | None = None
         self._resources = contextlib.ExitStack()
@@ -131,6 +132,7 @@ class Connection:
     def start(self) -> None:
         """Start the service, if it is not there yet: it is ready in about 0.12 s."""
         if self._endpoint is None and self._service is None:
+            self._starter = os.getpid()
             self._service = self._resources.enter_context(
                 programs.service(
                     ["podman", "system", "service", "--time", "0", f"unix://{self._socket}"],
@@ -232,7 +234,9 @@ class Connection:
     def _wait_for_service(self) -> None:
         deadline = time.monotonic() + _PATIENCE
         while self._service is not None and not self._accepts():
-            ended = self._service.poll() is not None
+            # A process that was forked since then (`rootless_build.live`) can't wait for it.
+            own = self._starter == os.getpid()
+            ended = own and self._service.poll() is not None
             if ended or time.monotonic() > deadline:
                 raise BackendUnavailableError(
                     "the podman service of this run did not start",

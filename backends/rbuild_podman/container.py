@@ -104,6 +104,8 @@ class PodmanContainer:
         self._connection = connection
         self._api = api
         self._step = step
+        self.has_ended = False
+        """Whether it was run to its end."""
 
     @property
     def id(self) -> str:
@@ -117,10 +119,12 @@ class PodmanContainer:
             return refused
         try:
             words = self._attach(reporter, stdio)
-            return self._exit(words)
+            ended = self._exit(words)
         except BaseException:
             self._stop()
             raise
+        self.has_ended = True
+        return ended
 
     def copy_out(self, path: str, destination: Path) -> bool:
         """Copy what is in the directory `path` into `destination`."""
@@ -260,7 +264,8 @@ def new_container(
         if connection.endpoint is None:
             RuntimeStates(settings).remove(known)  # where conmon was killed
 
-    with removed_at_end(remove):
+    made: list[PodmanContainer] = []
+    with removed_at_end(remove, lambda: not step.remove and any(m.has_ended for m in made)):
         with engine_errors("podman could not make the container", status=125):
             _make_volumes(connection, step)
             _take_volumes_over(connection, step)
@@ -273,7 +278,8 @@ def new_container(
                 known = _create(connection, step, image, settings)
         with engine_errors("podman lost the container it made", status=125):
             api = client.containers.get(known)
-        yield PodmanContainer(connection, api, step)
+        made.append(PodmanContainer(connection, api, step))
+        yield made[0]
 
 
 def _create(

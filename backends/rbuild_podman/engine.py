@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import os
 import subprocess
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -181,7 +182,7 @@ class PodmanEngine:
         # Many runs build nothing.
         from rbuild_containers import build, build_log, end_build  # noqa: PLC0415
 
-        id_file = step.image_id_file or self._settings.runtime_directory / "image-id"
+        id_file = step.image_id_file or self._settings.runtime_directory / f"image-id-{os.getpid()}"
         arguments = build.build_arguments(replace(step, image_id_file=id_file), self._settings)
         log = build_log.BuildLog(reporter)
         ask = end_build.end_build(log)

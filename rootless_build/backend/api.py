@@ -281,7 +281,8 @@ class Exit(Struct, frozen=True):
 
 
 class Container(Protocol):
-    """A container that exists; it is removed when its context ends, whatever happened.
+    """A container that exists; it is removed when its context ends, whatever happened. Where the
+    step says that it is not to be removed it stays once it has been run to its end.
 
     The end of the context raises ContainerLeftError when it stays, unless an exception ends it.
     """
@@ -306,9 +307,11 @@ class Container(Protocol):
 
 
 @contextmanager
-def removed_at_end(remove: Callable[[], None]) -> Iterator[None]:
+def removed_at_end(
+    remove: Callable[[], None], stays: Callable[[], bool] = lambda: False
+) -> Iterator[None]:
     """The context of a `Container`, for a backend whose `remove` raises an RbuildError when
-    something stays.
+    something stays. `stays` says at its end whether nothing is to be removed.
 
     Raises ContainerLeftError then, unless an exception ends the context: that is the one to tell.
     """
@@ -318,6 +321,8 @@ def removed_at_end(remove: Callable[[], None]) -> Iterator[None]:
         with suppress(RbuildError):
             remove()
         raise
+    if stays():
+        return
     try:
         remove()
     except RbuildError as error:

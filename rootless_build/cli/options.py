@@ -242,6 +242,11 @@ class Explaining:
     """Of commands that do a plan's steps where there is need."""
 
     explain = cli.Flag("--explain", group=RUN, help="say why each step is done")
+
+
+class Keeping:
+    """Of commands whose new images take the place of those before."""
+
     keep_images = cli.SwitchAttr(
         "--keep-images",
         Number("--keep-images"),
@@ -251,12 +256,20 @@ class Explaining:
     )
 
 
-class Planning(Checksums, Bundles, Containers, Images, Recipe, Engine):
+class Doing(Checksums, Bundles, Containers, Images, Engine):
+    """Of commands that build images or run containers: what changes each of them."""
+
+
+class Planning(Recipe, Doing):
     """Of commands that read a recipe: what changes the plan."""
 
 
-class Building(Sandbox, Waiting, Showing, Inexact, Explaining, Freshness, Planning):
+class Building(Sandbox, Waiting, Showing, Inexact, Keeping, Explaining, Freshness, Planning):
     """Of commands that do what the recipe says."""
+
+
+class Working(Waiting, Inexact, Explaining, Freshness, Doing):
+    """Of commands that do what another program says."""
 
 
 def format_option() -> cli.SwitchAttr[str | list[str]]:

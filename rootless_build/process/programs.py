@@ -124,6 +124,7 @@ class _Streams(TypedDict, total=False):
     bufsize: int
     pass_fds: Sequence[int]
     preexec_fn: Callable[[], None] | None
+    process_group: int | None
 
 
 def _start(
@@ -137,12 +138,12 @@ def _start(
     except CommandNotFound as error:
         raise ProgramNotFoundError(argv[0]) from error
     laid_over = {**os.environ, **environment}
+    # The terminal's Ctrl-C then reaches rbuild alone, which ends its children in order.
+    streams.setdefault("process_group", 0)
     return subprocess.Popen(
         [str(program), *argv[1:]],
         cwd=directory,
         env={name: value for name, value in laid_over.items() if value is not None},
-        # The terminal's Ctrl-C then reaches rbuild alone, which ends its children in order.
-        process_group=0,
         **streams,
     )
 
@@ -364,6 +365,28 @@ def start(
     ProgramNotFoundError.
     """
     return _start(_leashed(argv), environment, stdin=stdin, stdout=stdout, stderr=stderr)
+
+
+def start_here(
+    argv: Sequence[str],
+    *,
+    environment: Environment = _EMPTY,
+    directory: Path | None = None,
+    stdout: int | None = None,
+    stderr: int | None = None,
+    pass_fds: Sequence[int] = (),
+) -> Running:
+    """Start a program in rbuild's own process group, with its standard input, and its output where
+    none is named: Ctrl-C reaches it, and it may have the terminal. The caller waits for it.
+
+    Raises ProgramNotFoundError.
+    """
+    streams: _Streams = {"pass_fds": pass_fds, "process_group": None}
+    if stdout is not None:
+        streams["stdout"] = stdout
+    if stderr is not None:
+        streams["stderr"] = stderr
+    return _start(argv, environment, directory, **streams)
 
 
 @contextlib.contextmanager

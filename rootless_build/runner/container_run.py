@@ -133,6 +133,7 @@ class ContainerRun:
             stack.enter_context(git_settings.tell_changes(step, plan.project, reporter))
             left = stack.enter_context(ContainerMayStay(reporter))
             container = stack.enter_context(engine.container(step, image))
+            context.options.containers.made(container.id)
             place = left_files.Place(plan.project, options.publishing, options.left)
             with left_files.give_back_files(step, place, private, engine, reporter.notice):
                 ended = self._attend(container, stdio, reporter, runs, stays=staging is None)

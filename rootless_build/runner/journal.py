@@ -98,6 +98,11 @@ class Run(Struct):
             ):  # a full disk; what it keeps from us is found by label
                 _write(self.place, self.record)
 
+    def let_others_in(self) -> None:
+        """Give the checkout up, but for the record: what this run starts is in it on its own."""
+        if self.shared is not None:
+            fcntl.flock(self.shared, fcntl.LOCK_UN)
+
     @contextmanager
     def publishing(self) -> Iterator[bool]:
         """Hold the bundles for this run: it writes to them, and no other does.

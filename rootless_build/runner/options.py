@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
+from rootless_build.model.events import Emit, StepReporter, StreamFilter
 from rootless_build.runner.masking import Mask
 from rootless_build.runner.results import Keep, Results
 
@@ -47,6 +48,8 @@ class ContainerOptions(Struct, frozen=True):
     fresh: bool = False
     check: Callable[[RunContainer], object] = lambda _: None
     """Raises UnsupportedError for a container that the engine has no way to do."""
+    made: Callable[[str], None] = lambda _: None
+    """Gets the id of each container before that is started."""
 
 
 class ImageOptions(Struct, frozen=True):
@@ -79,6 +82,9 @@ class BundleOptions(Struct, frozen=True):
     """Where the files are kept that a failed container wrote; None: nowhere."""
 
 
+MakeReporter = Callable[[Emit, int, Callable[[], StreamFilter]], StepReporter]
+"""Makes what a step's output goes to, of its number and of what takes secrets out of streams."""
+
 Expand = Callable[["Unexpanded", "programs.OnOutput"], "Plan"]
 """Gives the plan with what a step is now in its place; what is written meanwhile goes out."""
 
@@ -102,6 +108,7 @@ class Foreseen(Struct, frozen=True):
 class Options(Struct, frozen=True):
     """`explain` says at every step why it is done. `mask` hides the secrets that steps give to
     containers and builds. `results` is what is done with new bundles and images.
+    `reporter` makes what the output of each step goes to.
     """
 
     privileges: PrivilegeOptions = PrivilegeOptions()
@@ -111,4 +118,5 @@ class Options(Struct, frozen=True):
     expansion: ExpansionOptions = ExpansionOptions()
     results: Results = Keep()
     explain: bool = False
+    reporter: MakeReporter = StepReporter
     mask: Mask = field(default_factory=Mask)

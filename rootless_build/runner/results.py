@@ -44,8 +44,10 @@ class Results(Protocol):
 class Keep:
     """Publishes the bundles and leaves the images where they are, as every build does."""
 
-    supersede: Final = True
     side_by_side: Final = True
+
+    def __init__(self, *, supersede: bool = True) -> None:
+        self.supersede = supersede
 
     def begin_build(self, engine: Engine) -> None:
         """Let it begin: every image is of use."""

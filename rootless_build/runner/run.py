@@ -97,7 +97,8 @@ class _Run:
         return outcome
 
     def _reporter(self, number: int) -> StepReporter:
-        return StepReporter(self._context.emit, number, self._context.options.mask.stream)
+        options = self._context.options
+        return options.reporter(self._context.emit, number, options.mask.stream)
 
     def _do_next(self, step: Step) -> Outcome:
         plan, emit = self._context.plan, self._context.emit

@@ -13,6 +13,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "plan": ("plan.Plan", "show what would be done, as commands to paste or as JSON"),
         "run": ("run.Run", "run a command in the make container: rbuild run -- COMMAND..."),
+        "exec": ("exec.Exec", "be docker for a command at work: rbuild exec -- COMMAND..."),
         "make": ("make.Make", "build targets that are named like one of these commands"),
         "bundles": ("bundles.Bundles", "list what was built, or verify it: bundles [list|verify]"),
         "sign": ("sign.Sign", "sign the bundles' provenance with a key: sign --key FILE"),

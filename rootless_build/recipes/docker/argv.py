@@ -16,7 +16,7 @@ from typing import Final, Literal, TypeVar
 
 from msgspec import Struct
 
-from rootless_build.model import outputs, platforms, references
+from rootless_build.model import outputs, plan, platforms, references
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.nearest import USUAL, nearest
 from rootless_build.model.plan import (
@@ -63,11 +63,32 @@ _REMOTE: Final = re.compile(r"\w+://|[\w.-]+@[\w.-]+:|github\.com/")
 
 
 class Context(Struct, frozen=True):
-    """Where a docker command line stands: its directory and environment, and the recipe's line."""
+    """Where a docker command line stands: its directory and environment, and the recipe's line.
+
+    `called`: a script calls it now, and gets what it reads and writes (`rootless_build.live`).
+    """
 
     directory: Path
     environment: Mapping[str, str]
     origin: Origin
+    called: bool = False
+
+
+class Called(Struct, frozen=True):
+    """What a docker command is that a script calls: its steps, and what concerns the caller alone.
+
+    `reads` is what the caller's standard input holds; the step then has the caller's directory for
+    a context, and the place of a file there for a containerfile.
+    """
+
+    command: tuple[str, ...]
+    steps: tuple[Step, ...]
+    notes: tuple[str, ...] = ()
+    reads: Literal["", "context", "containerfile"] = ""
+    quiet: bool = False
+    forced: bool = False
+    detached: bool = False
+    container_id_file: Path | None = None
 
 
 class _Line(Struct):
@@ -76,6 +97,7 @@ class _Line(Struct):
     words: Sequence[str]
     context: Context
     draft: Draft
+    reads_context: bool = False
 
     def refused(self, message: str, hint: str = "") -> RecipeError:
         origin = self.context.origin
@@ -102,6 +124,64 @@ def steps(words: Sequence[str], context: Context) -> tuple[tuple[Step, ...], tup
     if isinstance(step, BuildImage) and len(step.platforms) > 1:
         return _for_platforms(line, step, notes)
     return (step,), notes
+
+
+def called(words: Sequence[str], context: Context) -> Called:
+    """What a script calls docker for. Raises RecipeError for what can't be understood or honoured,
+    and for a command that is no step.
+    """
+    line = _line(words, context)
+    command, rest = command_of(line.words, context)
+    if command in _BAKE:
+        made, notes = _bake(line, _flags(line, "docker buildx bake", rest, flags.BAKE))
+        return Called(command, made, notes)
+    step, notes = _parse(line)
+    draft = line.draft
+    steps: tuple[Step, ...] = (step,)
+    if isinstance(step, BuildImage):
+        step = _named(step)
+        steps = (step,)
+        if len(step.platforms) > 1:
+            steps, notes = _for_platforms(line, step, notes)
+    elif isinstance(step, RunContainer):
+        steps = (replace(step, remove=draft.value(drafts.REMOVED), always=True),)
+    return Called(
+        command,
+        steps,
+        notes,
+        reads=_read_from_input(line),
+        quiet=draft.value(drafts.QUIET),
+        forced=draft.value(drafts.FORCED),
+        detached=draft.value(drafts.DETACHED),
+        container_id_file=draft.value(drafts.CONTAINER_ID_FILE),
+    )
+
+
+def _named(step: BuildImage) -> BuildImage:
+    """The build with a name for its image, by which the caller's id of it stays an image's."""
+    if step.tags or not outputs.keeps_image(step):
+        return step
+    place = plan.digest(replace(step, origin=None, image_id_file=None))[:12]
+    return replace(step, tags=(f"{references.OWN}built/{place}",))
+
+
+def _read_from_input(line: _Line) -> Literal["", "context", "containerfile"]:
+    if line.reads_context:
+        return "context"
+    given = line.draft.value(drafts.CONTAINERFILE)
+    return "containerfile" if given == line.draft.around.path("-") else ""
+
+
+def is_step(command: tuple[str, ...]) -> bool:
+    """Whether a docker command is one that becomes steps."""
+    return any(command in known for known in (_BUILD, _RUN, _BAKE, _VOLUME_REMOVE, _TAG, _PULL))
+
+
+def command_of(words: Sequence[str], context: Context) -> tuple[tuple[str, ...], list[str]]:
+    """The name of a docker command, of one word or of two, and the words after it. Raises
+    RecipeError for options of docker's own that can't be honoured.
+    """
+    return _command(_line(words, context))
 
 
 def of_program(words: Sequence[_Word]) -> tuple[str | _Word, ...]:
@@ -173,8 +253,12 @@ def parse(words: Sequence[str], context: Context) -> tuple[Step, tuple[str, ...]
 
     Raises RecipeError, which quotes the recipe's line, for what can't be understood or honoured.
     """
-    line = _line(words, context)
+    return _parse(_line(words, context))
+
+
+def _parse(line: _Line) -> tuple[Step, tuple[str, ...]]:
     command, rest = _command(line)
+    context = line.context
     step: Step
     if command in _BUILD:
         name = " ".join(("docker", *command))
@@ -268,6 +352,9 @@ def _apply(
             if flag.name != "pull"
             else False
         )
+        if flag.called is not None and line.context.called:
+            flag.called(line.draft, text)
+            return
         if flag.refused and not off:
             raise line.refused(
                 f"{command}: {written} can't be honoured: {flag.refused}",
@@ -307,13 +394,16 @@ def _build(line: _Line, rest: list[str], *, with_buildkit: bool) -> BuildImage:
             f"docker build takes one build context, and there are {len(rest)}: {shlex.join(rest)}"
         )
     context = rest[0]
+    if context == "-" and line.context.called:
+        line.reads_context, context = True, "."
     if not context or context == "-" or _REMOTE.match(context):
         raise line.refused(
             f"the build context {context!r} is not a directory",
             "only a directory of this host can be a build context",
         )
     draft = line.draft
-    if draft.value(drafts.CONTAINERFILE) == draft.around.path("-"):
+    from_input = draft.value(drafts.CONTAINERFILE) == draft.around.path("-")
+    if from_input and (line.reads_context or not line.context.called):
         raise line.refused("a containerfile on standard input can't be read", "name a file with -f")
     step = drafts.build_image(draft, draft.around.path(context), line.context.origin)
     if step.image_id_file is not None and not step.tags and outputs.keeps_image(step):

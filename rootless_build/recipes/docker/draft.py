@@ -105,6 +105,12 @@ USER: Final = _word()
 USERNS: Final = _word()
 UTS: Final = _word()
 WORKING_DIRECTORY: Final = _word()
+# Of a caller.
+CONTAINER_ID_FILE: Final = One[Path | None](None)
+DETACHED: Final = One(False)
+FORCED: Final = One(False)
+QUIET: Final = One(False)
+REMOVED: Final = One(False)
 # Of `docker buildx bake`.
 FILES: Final = Several[str]()
 OVERRIDES: Final = Several[str]()

@@ -24,7 +24,8 @@ Fill = Callable[[Draft, str], None]
 class Flag(Struct, frozen=True):
     """A flag without `takes` is a bool; its value is then `true` or what follows `=`.
 
-    Exactly one of `fill` (what its value does), `ignored` and `refused` (why) is set.
+    Exactly one of `fill` (what its value does), `ignored` and `refused` (why) is set. `called` is
+    what its value does where a script is docker's caller, which a plan has nobody for.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Flag(Struct, frozen=True):
     fill: Fill | None = None
     ignored: str = ""
     refused: str = ""
+    called: Fill | None = None
 
 
 class Table:
@@ -146,7 +148,7 @@ _BOTH: Final = (
     Flag("security-opt", fill=_add_here(to.SECURITY_OPTIONS, values.security_option)),
     Flag("isolation", fill=_only("", "default", why=_WINDOWS)),
     Flag("disable-content-trust", takes=False, ignored=_TRUST),
-    Flag("quiet", "q", takes=False, ignored=_SHOWN),
+    Flag("quiet", "q", takes=False, ignored=_SHOWN, called=_put(to.QUIET, boolean)),
 )
 
 # `docker build` is `docker buildx build` where that plug-in is installed: one table for both.
@@ -222,13 +224,23 @@ RUN: Final = Table(
     Flag("cap-add", fill=_add(to.CAP_ADD, str)),
     Flag("cap-drop", fill=_add(to.CAP_DROP, str)),
     Flag("cgroupns", fill=_put(to.CGROUPNS, values.word)),
-    Flag("cidfile", refused="the container is gone when the step has ended"),
+    Flag(
+        "cidfile",
+        refused="the container is gone when the step has ended",
+        called=_put_here(to.CONTAINER_ID_FILE, values.file),
+    ),
     Flag("cpu-count", refused=_WINDOWS),
     Flag("cpu-percent", refused=_WINDOWS),
     Flag("cpu-rt-period", refused="real-time limits need a root daemon"),
     Flag("cpu-rt-runtime", refused="real-time limits need a root daemon"),
     Flag("cpus", fill=_put(to.CPUS, str)),
-    Flag("detach", "d", takes=False, refused="a step ends with its container"),
+    Flag(
+        "detach",
+        "d",
+        takes=False,
+        refused="a step ends with its container",
+        called=_put(to.DETACHED, boolean),
+    ),
     Flag("detach-keys", ignored=_none_is("a step can't be detached from")),
     Flag("device", fill=_add(to.DEVICES, str)),
     Flag("device-cgroup-rule", refused="device rules need a root daemon"),
@@ -289,7 +301,7 @@ RUN: Final = Table(
     Flag("pull", fill=_put(to.PULL, values.pull_policy)),
     Flag("read-only", takes=False, fill=_put(to.READ_ONLY, boolean)),
     Flag("restart", fill=_only("no", "", why="a step runs once")),
-    Flag("rm", takes=False, fill=_check(boolean)),
+    Flag("rm", takes=False, fill=_check(boolean), called=_put(to.REMOVED, boolean)),
     Flag("runtime", refused="the runtime is rbuild's choice for this host (see --backend)"),
     Flag("sig-proxy", takes=False, ignored=_none_is("signals end the step")),
     Flag("stop-signal", fill=_put(to.STOP_SIGNAL, values.word)),
@@ -325,9 +337,15 @@ PULL: Final = Table(
     Flag("all-tags", "a", takes=False, refused="rbuild pulls what a build needs, one image"),
     Flag("disable-content-trust", takes=False, ignored=_none_is("nothing is signed here")),
     Flag("platform", refused="an engine here has one image of a name: name it where it is used"),
-    Flag("quiet", "q", takes=False, ignored=_SHOWN),
+    Flag("quiet", "q", takes=False, ignored=_SHOWN, called=_put(to.QUIET, boolean)),
 )
 VOLUME_REMOVE: Final = Table(
-    Flag("force", "f", takes=False, ignored=_none_is("a volume that is not there is no error")),
+    Flag(
+        "force",
+        "f",
+        takes=False,
+        ignored=_none_is("a volume that is not there is no error"),
+        called=_put(to.FORCED, boolean),
+    ),
 )
 TAG: Final = Table()

@@ -91,6 +91,7 @@ def test_all_that_changes_a_plan_is_for_all_that_read_a_recipe() -> None:
     plan = set(APPLICATIONS["plan"].switches) - {"format", "explain", "force", "fresh"}
     for command in ("", "make", "run"):
         assert plan <= set(APPLICATIONS[command].switches)
+    assert plan - {"no-sandbox", "makefile"} <= set(APPLICATIONS["exec"].switches)
     again = set(APPLICATIONS["reproduce"].switches)
     assert plan - {"no-sandbox", "no-provenance"} <= again
     # It builds and runs whatever is there, keeps nothing, and does so at once.
@@ -102,7 +103,7 @@ def test_all_that_changes_a_plan_is_for_all_that_read_a_recipe() -> None:
     [
         (
             "backends --no-cache",
-            "an option of rbuild TARGET, plan, run, make and reproduce",
+            "an option of rbuild TARGET, plan, run, exec, make and reproduce",
         ),
         ("--no-cache backends", "rbuild backends has no option --no-cache"),
         ("--secret-env X doctor", "rbuild doctor has no option --secret-env"),

@@ -1,0 +1,119 @@
+"""A command at work with rbuild in docker's place, as the options of the command line say."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rootless_build.backend.api import Engine
+from rootless_build.backend.discovery import Choice
+from rootless_build.cli.checkout import clear_dead_runs, data_directory, own_directories
+from rootless_build.cli.command import Command
+from rootless_build.cli.engines import EngineToCome, cache_directory
+from rootless_build.cli.overrides import override
+from rootless_build.cli.plan_sockets import with_docker_socket
+from rootless_build.cli.run_options import (
+    Manner,
+    freshness_for,
+    image_options,
+    run_options,
+    with_engine,
+)
+from rootless_build.freshness.plan_freshness import PlanFreshness
+from rootless_build.freshness.snapshots import Snapshots
+from rootless_build.images.own_files import OwnFiles
+from rootless_build.live import session
+from rootless_build.live.surroundings import Surroundings
+from rootless_build.model.events import (
+    BuildFinished,
+    BuildProgress,
+    Event,
+    Level,
+    Notice,
+    OutputLine,
+    ScreenOutput,
+)
+from rootless_build.model.plan import Plan
+from rootless_build.process import identities
+from rootless_build.runner import journal
+from rootless_build.runner.journal import Run
+from rootless_build.runner.options import ExpansionOptions, Options
+from rootless_build.runner.results import Keep
+
+_HEARD = (OutputLine, BuildProgress, ScreenOutput)
+
+
+def execute_live(
+    command: Command, words: Sequence[str], run: Run, engine_to_come: EngineToCome
+) -> int:
+    """Run the command; its exit status."""
+    status = 1
+    try:
+        with engine_to_come.open(run) as (engine, choice):
+            clear_dead_runs(command, run, engine, choice)
+            engine.warm_up()
+            run.let_others_in()
+            wanted = session.Wanted(
+                words, command.project, dict(os.environ), captured=command.logs_json
+            )
+            around = surroundings(command, engine, choice)
+            status = session.run(wanted, around, lambda event: _show(command, event))
+    except KeyboardInterrupt:
+        status = 130
+        raise
+    finally:
+        command.view(BuildFinished(status, identities.age()))
+    return status
+
+
+def _show(command: Command, event: Event) -> None:
+    """Show what happens; a person has what callers hear before the eyes already."""
+    if command.logs_json or not isinstance(event, _HEARD):
+        command.view(event)
+
+
+def surroundings(command: Command, engine: Engine, choice: Choice) -> Surroundings:
+    """What calls are done with."""
+    project = command.project
+    cache = cache_directory(project)
+
+    def own_of(plan: Plan) -> OwnFiles:
+        return OwnFiles.of(plan, own_directories())
+
+    def shape(plan: Plan) -> Plan:
+        made = override(command, plan)
+        return made if engine.remote else with_docker_socket(made, choice)[0]
+
+    def options(plan: Plan, run: Run) -> Options:
+        manner = Manner(own_command=True, results=Keep(supersede=False))
+        made = run_options(command, plan, run, manner, command.hide(plan), ExpansionOptions())
+        return with_engine(
+            made, command, plan, choice, image_options(command, choice, own_of(plan))
+        )
+
+    def freshness(plan: Plan) -> PlanFreshness:
+        snapshots = Snapshots(plan, cache, own_of(plan))
+        return freshness_for(command, plan, choice, snapshots, cache)
+
+    return Surroundings(
+        project,
+        engine,
+        choice,
+        shape,
+        lambda title: _on_record(command, title, choice),
+        options,
+        freshness,
+    )
+
+
+@contextmanager
+def _on_record(command: Command, title: str, choice: Choice) -> Iterator[Run]:
+    def say(text: str) -> None:
+        command.view(Notice(Level.WARNING, "checkout", text))
+
+    with journal.begin(
+        data_directory(), command.project, title, alone=False, wait=True, say=say
+    ) as run:
+        run.note(backend=choice.backend.name)
+        yield run

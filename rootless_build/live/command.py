@@ -1,0 +1,81 @@
+"""The user's command at work, and the end of all that it started."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from rootless_build.process import programs
+
+_KEEPER: Final = str(Path(__file__).with_name("keeper.py"))
+_PATIENCE: Final = 2 * programs.GRACE
+"""Seconds for the end of a family that is killed after half of them."""
+
+
+class Command:
+    """A command that runs. `ended` becomes readable when it has ended, with its status in a byte.
+
+    `keeper` is the process below which all is that it starts.
+    """
+
+    def __init__(self, keeper: programs.Running, tell: int, ended: int) -> None:
+        self._keeper = keeper
+        self.keeper = keeper.pid
+        self._tell = tell
+        self.ended = ended
+
+    def status(self) -> int:
+        """The exit status, 128 + N after signal N; 137 where nobody could tell it."""
+        told = os.read(self.ended, 1)
+        return told[0] if told else 137
+
+    def end(self, *, all_of_it: bool) -> None:
+        """End all that is left of it; or let that go on, nobody's child."""
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._tell, b"e" if all_of_it else b"l")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._keeper.wait(_PATIENCE)
+
+
+@contextlib.contextmanager
+def started(
+    words: Sequence[str],
+    environment: programs.Environment,
+    directory: Path | None = None,
+    outputs: tuple[int, int] | None = None,
+) -> Iterator[Command]:
+    """The command, started with rbuild's standard input, and its output but for `outputs`. Where
+    the context ends by an exception, all that it started ends.
+    """
+    told, tell = os.pipe()
+    ended, tells = os.pipe()
+    argv = [sys.executable, "-IS", _KEEPER, str(told), str(tells), "--", *words]
+    try:
+        out, err = outputs or (None, None)
+        keeper = programs.start_here(
+            argv,
+            environment=environment,
+            directory=directory,
+            stdout=out,
+            stderr=err,
+            pass_fds=(told, tells),
+        )
+    finally:
+        os.close(told)
+        os.close(tells)
+    command = Command(keeper, tell, ended)
+    try:
+        yield command
+    except BaseException:
+        command.end(all_of_it=True)
+        raise
+    else:
+        command.end(all_of_it=False)
+    finally:
+        os.close(tell)
+        os.close(ended)

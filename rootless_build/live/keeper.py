@@ -1,0 +1,130 @@
+"""Starts a command and keeps its whole family: `python3 -IS keeper.py TOLD TELLS -- COMMAND…`.
+
+It is a subreaper, so that whatever the command starts stays below it (prctl(2)). On the descriptor
+TELLS it writes the command's exit status, as a byte. On TOLD it hears how to go: `l` leaves what
+still runs to itself, anything else ends all of it, as does the end of rbuild.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Mapping
+
+_SUBREAPER = 36
+_GRACE = 8.0
+"""Seconds between SIGTERM and SIGKILL."""
+_LEAVE = b"l"
+_KEPT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+"""What the command may end by, and its keeper may not."""
+
+
+def main(words: list[str]) -> int:
+    """Start it, tell of its end, and end what is left of it where that is asked."""
+    told, tells = int(words[0]), int(words[1])
+    ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in _KEPT}
+    woken, wakes = os.pipe()
+    for end in (woken, wakes):
+        os.set_blocking(end, False)
+    signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    command = os.fork()
+    if command == 0:
+        _become(words[3:], before, (told, tells))
+    while True:
+        ready = select.select([told, woken], [], [])[0]
+        if told in ready:
+            if os.read(told, 1) != _LEAVE:
+                _end_all()
+            return 0
+        os.read(woken, 4096)
+        for pid, status in _reaped():
+            if pid == command:
+                os.write(tells, bytes((_code(status),)))
+
+
+def _become(
+    words: list[str], before: Mapping[signal.Signals, object], own: tuple[int, ...]
+) -> None:
+    """The command, with the signals that rbuild was started with."""
+    for number, handler in before.items():
+        signal.signal(number, signal.SIG_IGN if handler == signal.SIG_IGN else signal.SIG_DFL)
+    # Python ignores it for itself alone.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    for one in own:
+        os.close(one)
+    try:
+        os.execvp(words[0], words)  # noqa: S606 - the user's own command
+    except OSError as error:
+        missing = isinstance(error, FileNotFoundError)
+        os.write(2, os.fsencode(f"rbuild exec: {words[0]}: {error.strerror}\n"))
+        os._exit(127 if missing else 126)
+
+
+def _reaped() -> list[tuple[int, int]]:
+    """The children that have ended."""
+    found: list[tuple[int, int]] = []
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return found
+        if pid == 0:
+            return found
+        found.append((pid, status))
+
+
+def _code(status: int) -> int:
+    code = os.waitstatus_to_exitcode(status)
+    return 128 - code if code < 0 else code
+
+
+def _end_all() -> None:
+    """End all that is below: SIGTERM, then SIGKILL."""
+    deadline = time.monotonic() + _GRACE
+    asked: set[int] = set()
+    while family := _family():
+        late = time.monotonic() > deadline
+        for pid in family:
+            if late or pid not in asked:
+                _kill(pid, signal.SIGKILL if late else signal.SIGTERM)
+        asked.update(family)
+        signal.sigtimedwait([signal.SIGCHLD], 0.05)
+        _reaped()
+
+
+def _family() -> list[int]:
+    """Whatever runs below this process."""
+    children: dict[int, list[int]] = {}
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", "rb") as file:
+                fields = file.read().rpartition(b")")[2].split()
+        except OSError:
+            continue
+        if fields[0] not in {b"Z", b"X"}:
+            children.setdefault(int(fields[1]), []).append(int(name))
+    found, pending = [], [os.getpid()]
+    while pending:
+        below = children.get(pending.pop(), [])
+        found += below
+        pending += below
+    return found
+
+
+def _kill(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+        # It may have been stopped.
+        os.kill(pid, signal.SIGCONT)
+    except (ProcessLookupError, PermissionError):
+        pass
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,317 @@
+"""Serves the calls of the stand-in for docker, each in a process of its own, until the command has
+ended and nothing that it called for goes on.
+
+One thread waits for everything: callers, workers, the command. It never writes what could wait for
+somebody.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import socket
+import struct
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Final
+
+from rootless_build.live import calls, told, worker
+from rootless_build.live.calls import Call, MalformedCallError
+from rootless_build.live.dispatch import Answer, who_does
+from rootless_build.live.surroundings import Surroundings
+from rootless_build.model.events import Emit, Event
+
+_WAITING: Final = 256
+_CHUNK: Final = 64 * 1024
+_CREDENTIALS: Final = struct.Struct("3i")
+_CLOSED: Final = signal.SIGINT
+"""What ends the work of a caller that is gone."""
+_SIGNALS: Final = frozenset(
+    {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2}
+    | {signal.SIGCONT, signal.SIGWINCH}
+)
+
+Hear = Callable[[int, Event], None]
+"""Gets the number of a call, from 1, and what happened in it."""
+
+
+class Server:
+    """Serves one run. `hear` gets what is told of the calls."""
+
+    def __init__(self, place: Path, around: Surroundings, hear: Hear) -> None:
+        self.selector = selectors.DefaultSelector()
+        self._around = around
+        self._hear = hear
+        self._callers: set[Caller] = set()
+        self._served = 0
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.bind(str(place))
+        self._socket.listen(_WAITING)
+        self._socket.setblocking(False)
+        self._add(self._socket.fileno(), self._accept)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something that was called for goes on."""
+        return bool(self._callers)
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Wait until something happens, at most so long, and act on it."""
+        for key, _ in self.selector.select(seconds):
+            # One that was before it may have ended it.
+            if self.selector.get_map().get(key.fd) is key:
+                act: Callable[[], object] = key.data
+                act()
+
+    def watch(self, descriptor: int, act: Callable[[], object]) -> None:
+        """Have something done when a descriptor can be read."""
+        self._add(descriptor, act)
+
+    def unwatch(self, descriptor: int) -> None:
+        """Have nothing more done."""
+        self.selector.unregister(descriptor)
+
+    def end(self) -> None:
+        """End what goes on, and wait for that; no one is served any more."""
+        self.selector.unregister(self._socket)
+        self._socket.close()
+        for caller in tuple(self._callers):
+            caller.leave()
+        while self._callers:
+            self.wait()
+        self.selector.close()
+
+    def _add(self, descriptor: int, act: Callable[[], object]) -> None:
+        self.selector.register(descriptor, selectors.EVENT_READ, act)
+
+    def _accept(self) -> None:
+        with contextlib.suppress(BlockingIOError, ConnectionError):
+            peer, _ = self._socket.accept()
+            size = _CREDENTIALS.size
+            process, uid, _ = _CREDENTIALS.unpack(
+                peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+            )
+            if uid != os.geteuid():
+                peer.close()
+                return
+            self._callers.add(Caller(self, peer, process))
+
+    def take(self, caller: Caller, call: Call) -> Answer | tuple[int, int]:
+        """Have a call done: the answer, or the worker and the pipe that tells of it."""
+        do = who_does(call)
+        if isinstance(do, Answer):
+            return do
+        tells, pipe = os.pipe()
+        try:
+            streams = tuple(caller.streams)
+            pid = worker.fork(
+                worker.Job(do, call, streams, pipe, self._around), lambda: self._forget(streams)
+            )
+        except BaseException:
+            os.close(tells)
+            raise
+        finally:
+            os.close(pipe)
+        return pid, tells
+
+    def number(self) -> int:
+        """The number of the next call."""
+        self._served += 1
+        return self._served
+
+    def hear(self, number: int, event: Event) -> None:
+        """Hand on what happened in a call."""
+        self._hear(number, event)
+
+    def forget(self, caller: Caller) -> None:
+        """A caller is served."""
+        self._callers.discard(caller)
+
+    def _forget(self, streams: Collection[int]) -> None:
+        """Close, in a worker, what is the run's alone, and other callers' `streams`."""
+        self._socket.close()
+        for caller in self._callers:
+            caller.close_here(streams)
+        self.selector.close()
+
+
+class Caller:
+    """One stand-in, from its call to its end."""
+
+    def __init__(self, server: Server, peer: socket.socket, process: int) -> None:
+        self._server = server
+        self._peer = peer
+        self._process = process
+        self._data = bytearray()
+        self._waiting = bytearray()
+        self.streams: list[int] = []
+        self._number = 0
+        self._pid: int | None = None
+        self._tells = self._ended = -1
+        self._told = told.Reader()
+        peer.setblocking(False)
+        server.watch(peer.fileno(), self._read_call)
+
+    # --- the call -------------------------------------------------------------------------------
+
+    def _read_call(self) -> None:
+        try:
+            data, streams, flags, _ = socket.recv_fds(self._peer, _CHUNK, calls.STREAMS)
+        except BlockingIOError:
+            return
+        except OSError:
+            data, streams, flags = b"", [], 0
+        self.streams += streams
+        for stream in streams:
+            os.set_inheritable(stream, False)
+        if not data or flags & socket.MSG_CTRUNC or len(self.streams) > calls.STREAMS:
+            self._close()
+            return
+        self._data += data
+        try:
+            size = calls.size_of(bytes(self._data[: calls.HEAD]), len(self._data))
+            if size is None:
+                return
+            text = bytes(self._data[size[0] : size[1]])
+            call = calls.read(text, self._process, len(self.streams))
+        except MalformedCallError as error:
+            self._answer(Answer(err=f"docker: {error}\n".encode(), status=125))
+            return
+        # What follows are signals.
+        del self._data[: size[1]]
+        self._number = self._server.number()
+        self._server.unwatch(self._peer.fileno())
+        taken = self._server.take(self, call)
+        if isinstance(taken, Answer):
+            self._server.watch(self._peer.fileno(), self._read_signals)
+            self._answer(taken)
+            return
+        self._pid, self._tells = taken
+        self._ended = os.pidfd_open(self._pid)
+        os.set_blocking(self._tells, False)
+        self._close_streams()
+        self._server.watch(self._peer.fileno(), self._read_signals)
+        self._server.watch(self._tells, self._read_events)
+        self._server.watch(self._ended, self._end_work)
+        self._pass_signals()
+
+    # --- its work -------------------------------------------------------------------------------
+
+    def _read_signals(self) -> None:
+        try:
+            data = self._peer.recv(_CHUNK)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.leave()
+            return
+        self._data += data
+        self._pass_signals()
+
+    def _pass_signals(self) -> None:
+        numbers, self._data = bytes(self._data), bytearray()
+        for number in numbers:
+            if number in _SIGNALS:
+                self._signal(number)
+
+    def _signal(self, number: int) -> None:
+        if self._pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, number)
+
+    def leave(self) -> None:
+        """The caller is gone, or is to go: what is done for it ends."""
+        with contextlib.suppress(KeyError, ValueError):
+            self._server.unwatch(self._peer.fileno())
+        if self._pid is None:
+            self._close()
+        else:
+            self._signal(_CLOSED)
+
+    def _read_events(self) -> bool:
+        """Hear what is told; whether there was anything."""
+        try:
+            data = os.read(self._tells, _CHUNK)
+        except BlockingIOError:
+            return False
+        for event in self._told.feed(data):
+            self._server.hear(self._number, event)
+        if not data:
+            # It may have become another program.
+            with contextlib.suppress(KeyError):
+                self._server.unwatch(self._tells)
+        return bool(data)
+
+    def _end_work(self) -> None:
+        while self._read_events():
+            pass
+        with contextlib.suppress(KeyError):
+            self._server.unwatch(self._tells)
+        self._server.unwatch(self._ended)
+        os.close(self._tells)
+        os.close(self._ended)
+        self._tells = self._ended = -1
+        assert self._pid is not None  # it was watched
+        _, status = os.waitpid(self._pid, 0)
+        self._pid = None
+        code = os.waitstatus_to_exitcode(status)
+        self._answer(Answer(status=128 - code if code < 0 else code))
+
+    # --- its end --------------------------------------------------------------------------------
+
+    def _answer(self, answer: Answer) -> None:
+        for kind, data in ((b"o", answer.out), (b"e", answer.err)):
+            if data:
+                self._waiting += kind + len(data).to_bytes(4, "big") + data
+        self._waiting += b"x" + (1).to_bytes(4, "big") + bytes((answer.status & 255,))
+        with contextlib.suppress(KeyError, ValueError):
+            self._server.unwatch(self._peer.fileno())
+        if self._write():
+            return
+        # It has no room for all of it yet.
+        self._server.selector.register(self._peer, selectors.EVENT_WRITE, self._write)
+
+    def _write(self) -> bool:
+        """Send what is left of the answer; whether that was all."""
+        try:
+            while self._waiting:
+                del self._waiting[: self._peer.send(self._waiting)]
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass
+        self._close()
+        return True
+
+    def _close(self) -> None:
+        with contextlib.suppress(KeyError, ValueError):
+            self._server.unwatch(self._peer.fileno())
+        self._peer.close()
+        self._close_streams()
+        self._server.forget(self)
+
+    def _close_streams(self) -> None:
+        for stream in self.streams:
+            os.close(stream)
+        self.streams.clear()
+
+    def close_here(self, kept: Collection[int]) -> None:
+        """Close what is open for it in a worker, but for the streams that are kept."""
+        self._peer.close()
+        for descriptor in (*self.streams, self._tells, self._ended):
+            if descriptor >= 0 and descriptor not in kept:
+                os.close(descriptor)
+
+
+def hearing(emit: Emit) -> Hear:
+    """Hands on to a view, with the numbers of a run in the place of a call's own."""
+    numbers: dict[tuple[int, int], int] = {}
+
+    def hear(call: int, event: Event) -> None:
+        emit(told.numbered(event, lambda step: numbers.setdefault((call, step), len(numbers) + 2)))
+
+    return hear

@@ -1,0 +1,172 @@
+"""Calls of docker that are steps: build, bake, run, tag, pull and volume rm, done by the runner."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shlex
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+from rootless_build.files.private_directories import private_directory
+from rootless_build.live import contexts, places
+from rootless_build.live.streams import BuildsOutput, ContainersOutput, NoOutput, put, say
+from rootless_build.live.surroundings import Work
+from rootless_build.model import outputs, references
+from rootless_build.model.errors import RbuildError, RecipeError, StepFailedError
+from rootless_build.model.events import Level, Notice, StepFinished, StepStarted, Stopwatch
+from rootless_build.model.plan import BuildImage, Plan, PullImage, RemoveVolume, RunContainer
+from rootless_build.model.structs import replace
+from rootless_build.recipes.docker import argv
+from rootless_build.recipes.docker.argv import Called
+from rootless_build.runner import run as runner
+from rootless_build.runner.options import MakeReporter, Options
+from rootless_build.runner.titles import title
+
+_ENGINE_FAILED: Final = 125
+_NO_TERMINAL: Final = (
+    "cannot attach stdin to a TTY-enabled container because stdin is not a terminal"
+)
+
+
+def do(work: Work) -> int:
+    """Do what the call is, as the steps of a plan; docker's exit status."""
+    called = argv.called(work.call.words, work.call.context)
+    runs = [step for step in called.steps if isinstance(step, RunContainer)]
+    if called.detached:
+        raise RecipeError("rbuild does not do `docker run --detach` in docker's place")
+    if any(step.tty and step.interactive for step in runs) and not os.isatty(0):
+        say(_NO_TERMINAL)
+        return 1
+    with ExitStack() as stack:
+        called = stack.enter_context(_with_input(called))
+        id_file = _quiet_id(called, stack)
+        if id_file is not None:
+            called = _with_id_file(called, id_file)
+        status = _run(called, work)
+        if status == 0:
+            _write_results(called, id_file)
+    return status
+
+
+@contextmanager
+def _with_input(called: Called) -> Iterator[Called]:
+    """The call with what its caller gives it on standard input in its place."""
+    step = called.steps[0] if called.steps else None
+    if not called.reads or not isinstance(step, BuildImage):
+        yield called
+        return
+    # Nobody knows before it is read what it is an image of.
+    if any(map(_is_own, step.tags)):
+        step = replace(step, tags=(f"{references.OWN}built/{secrets.token_hex(6)}",))
+    with contexts.from_input(step, called.reads) as made:
+        yield replace(called, steps=(made,))
+
+
+def _is_own(tag: str) -> bool:
+    return tag.startswith(f"{references.OWN}built/")
+
+
+def _quiet_id(called: Called, stack: ExitStack) -> Path | None:
+    """Where the id of an image goes that the caller is told."""
+    first = called.steps[0] if called.steps else None
+    if not called.quiet or not isinstance(first, BuildImage) or not outputs.keeps_image(first):
+        return None
+    if first.image_id_file is not None:
+        return first.image_id_file
+    return stack.enter_context(private_directory()) / "id"
+
+
+def _with_id_file(called: Called, file: Path) -> Called:
+    first = called.steps[0]
+    assert isinstance(first, BuildImage)  # `_quiet_id` has looked
+    return replace(called, steps=(replace(first, image_id_file=file), *called.steps[1:]))
+
+
+def _write_results(called: Called, id_file: Path | None) -> None:
+    """What docker writes to standard output of what has ended well."""
+    if id_file is not None:
+        put(1, id_file.read_bytes() + b"\n")
+    for step in called.steps:
+        if isinstance(step, PullImage):
+            name = references.canonical(step.image)
+            if not called.quiet:
+                put(1, f"Status: Image is up to date for {name}\n".encode())
+            put(1, f"{name}\n".encode())
+
+
+def _run(called: Called, work: Work) -> int:
+    """Do the steps; docker's exit status."""
+    around = work.around
+    plan = around.shape(places.plan_of(called, around.project))
+    with around.begin(work.call.line) as run:
+        options = around.options(plan, run)
+        options = _for_caller(options, called)
+        try:
+            runner.run(plan, around.engine, options, work.emit, around.freshness(plan))
+        except RbuildError as error:
+            return _failed(error, work, plan)
+    return 0
+
+
+def _for_caller(options: Options, called: Called) -> Options:
+    """The options, with the caller as who hears of the steps."""
+    builds = any(isinstance(step, BuildImage) for step in called.steps)
+    reporter: MakeReporter = ContainersOutput
+    if builds or any(isinstance(step, PullImage) for step in called.steps):
+        reporter = NoOutput if called.quiet else BuildsOutput
+    containers = replace(
+        options.containers,
+        terminal=True,
+        own_command=True,
+        made=lambda identity: _write_id(called, identity),
+    )
+    return replace(options, reporter=reporter, containers=containers)
+
+
+def _write_id(called: Called, identity: str) -> None:
+    if called.container_id_file is not None:
+        called.container_id_file.write_text(identity, encoding="ascii")
+
+
+def _failed(error: RbuildError, work: Work, plan: Plan) -> int:
+    """Tell the caller, in docker's way, and the run; docker's exit status."""
+    is_run = any(isinstance(step, RunContainer) for step in plan.steps)
+    status = error.status if isinstance(error, StepFailedError) else None
+    if is_run and status is not None and not error.engine_words:
+        # It is the container's own.
+        return status
+    tell_failure(error, work)
+    return (status or _ENGINE_FAILED) if is_run else 1
+
+
+def tell_failure(error: RbuildError, work: Work) -> None:
+    """Tell the caller what failed in docker's way, and the run what helps."""
+    building = argv.does(work.call.words) == "build"
+    head = "ERROR: failed to build: " if building else "docker: "
+    say(head + error.message.removeprefix("docker: "))
+    if error.engine_words and not building:
+        say(error.engine_words)
+    if error.hint:
+        text = f"{work.call.line}: {error.message}; {error.hint}"
+        work.emit(Notice(Level.WARNING, "call-failed", text))
+
+
+def remove_volumes(work: Work) -> int:
+    """`docker volume rm`: one that is not there is an error, unless `--force` is given."""
+    called = argv.called(work.call.words, work.call.context)
+    status = 0
+    for step in called.steps:
+        assert isinstance(step, RemoveVolume)  # it is what the command is
+        work.emit(StepStarted(1, 1, step.kind, title(step)))
+        watch = Stopwatch()
+        for name in step.names:
+            if work.around.engine.remove_volume(name) or called.forced:
+                put(1, f"{name}\n".encode())
+            else:
+                say(f"Error response from daemon: get {shlex.quote(name)}: no such volume")
+                status = 1
+        work.emit(StepFinished(1, 1, step.kind, status, watch.seconds))
+    return status

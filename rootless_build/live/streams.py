@@ -1,0 +1,94 @@
+"""What a step's output goes to where a script is its reader: the caller's own descriptors."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+
+from rootless_build.model.events import (
+    BuildProgress,
+    BuildState,
+    Emit,
+    Event,
+    OutputLine,
+    StepReporter,
+    Stream,
+    StreamFilter,
+)
+
+
+def put(descriptor: int, data: bytes) -> None:
+    """Write all of it. A caller that reads no more does not keep the step from its end."""
+    view = memoryview(data)
+    with contextlib.suppress(OSError):
+        while view:
+            view = view[os.write(descriptor, view) :]
+
+
+def say(text: str) -> None:
+    """Write a line to the caller's standard error."""
+    put(2, f"{text}\n".encode(errors="surrogateescape"))
+
+
+class ContainersOutput(StepReporter):
+    """Hands on what a container writes, byte for byte and at once."""
+
+    def __init__(self, emit: Emit, step: int, stream_filter: Callable[[], StreamFilter]) -> None:
+        super().__init__(emit, step, stream_filter)
+        self._shown = {"stdout": stream_filter(), "stderr": stream_filter()}
+        self._on_screen = stream_filter()
+
+    def output(self, data: bytes, stream: Stream = "stdout") -> None:
+        """Take raw bytes."""
+        put(1 if stream == "stdout" else 2, self._shown[stream](data, show_all=False))
+        super().output(data, stream)
+
+    def flush(self) -> None:
+        """The output has ended."""
+        for number, shown in enumerate(self._shown.values(), 1):
+            put(number, shown(b"", show_all=True))
+        super().flush()
+
+    def screen(self, data: bytes) -> None:
+        """Take what a container wrote to the caller's terminal."""
+        put(1, self._on_screen(data, show_all=not data))
+        super().screen(data)
+
+
+class BuildsOutput(StepReporter):
+    """Tells of an image build as BuildKit does where there is no terminal."""
+
+    def __init__(self, emit: Emit, step: int, stream_filter: Callable[[], StreamFilter]) -> None:
+        super().__init__(self._tell, step, stream_filter)
+        self._to = emit
+        self._vertices: dict[tuple[str | None, int], int] = {}
+        self._began = time.monotonic()
+        self._current = 1
+
+    def _tell(self, event: Event) -> None:
+        if isinstance(event, BuildProgress):
+            self._progress(event)
+        elif isinstance(event, OutputLine):
+            seconds = time.monotonic() - self._began
+            put(2, b"#%d %.3f %s\n" % (self._current, seconds, event.data.rstrip(b"\n")))
+        self._to(event)
+
+    def _progress(self, event: BuildProgress) -> None:
+        place = (event.stage, event.number)
+        self._current = self._vertices.setdefault(place, len(self._vertices) + 1)
+        match event.state:
+            case BuildState.STARTED:
+                self._began = time.monotonic()
+                where = f"{event.stage} " if event.stage else ""
+                words = " ".join(event.instruction.split())
+                say(f"#{self._current} [{where}{event.number}/{event.of}] {words}")
+            case BuildState.CACHED:
+                say(f"#{self._current} CACHED\n")
+            case BuildState.DONE:
+                say(f"#{self._current} DONE {time.monotonic() - self._began:.1f}s\n")
+
+
+class NoOutput(StepReporter):
+    """Tells the caller nothing: `--quiet`."""

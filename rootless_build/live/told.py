@@ -1,0 +1,74 @@
+"""What a worker tells the run of its call, through a pipe: events, each with its size before it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, get_args
+
+import msgspec
+
+from rootless_build.model.events import (
+    BuildProgress,
+    Event,
+    Notice,
+    OutputLine,
+    ScreenOutput,
+    StepFinished,
+    StepStarted,
+)
+from rootless_build.model.structs import from_data, replace
+
+_KINDS: Final = {kind.__name__: kind for kind in get_args(Event)}
+_SIZE: Final = 4
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Path):
+        return os.fspath(value)
+    raise TypeError(type(value).__name__)
+
+
+def write(pipe: int, event: Event) -> None:
+    """Tell of an event; nobody need be there any more."""
+    data = msgspec.msgpack.encode((type(event).__name__, event), enc_hook=_plain)
+    view = memoryview(len(data).to_bytes(_SIZE, "big") + data)
+    try:
+        while view:
+            view = view[os.write(pipe, view) :]
+    except BrokenPipeError:
+        pass
+
+
+def numbered(event: Event, number: Callable[[int], int]) -> Event:
+    """The event with the number that its step has in the run."""
+    match event:
+        case StepStarted() | StepFinished():
+            step = number(event.step)
+            return replace(event, step=step, of=step)
+        case BuildProgress() | OutputLine() | ScreenOutput():
+            return replace(event, step=number(event.step))
+        case Notice():
+            return event if event.step is None else replace(event, step=number(event.step))
+        case _:
+            return event
+
+
+class Reader:
+    """Puts events together from what comes through a pipe."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Event]:
+        """The events that are complete now."""
+        self._data += data
+        while len(self._data) >= _SIZE:
+            end = _SIZE + int.from_bytes(self._data[:_SIZE], "big")
+            if len(self._data) < end:
+                return
+            name, fields = msgspec.msgpack.decode(bytes(self._data[_SIZE:end]))
+            del self._data[:end]
+            made: Event = from_data(fields, _KINDS[name])
+            yield made

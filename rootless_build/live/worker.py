@@ -1,0 +1,114 @@
+"""A process of its own for one call: its standard streams are the caller's, signals end its work.
+
+It is forked, so that it has the engine open and everything imported (3 ms).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Final, NoReturn
+
+from msgspec import Struct
+
+from rootless_build.live import told
+from rootless_build.live.calls import Call
+from rootless_build.live.dispatch import Do, refusal
+from rootless_build.live.steps import tell_failure
+from rootless_build.live.streams import put
+from rootless_build.live.surroundings import Surroundings, Work
+from rootless_build.model.errors import RbuildError, RecipeError
+from rootless_build.model.events import Event, Level, Notice
+from rootless_build.process.signals import signals_interrupt
+
+_PARENT_DEATH: Final = 1
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_FAILED: Final = 125
+_INTERRUPTED: Final = 130
+
+
+class Job(Struct, frozen=True):
+    """What a worker is to do: `do` does the call. Events go into `pipe`."""
+
+    do: Do
+    call: Call
+    streams: Sequence[int]
+    pipe: int
+    around: Surroundings
+
+    def tell(self, event: Event) -> None:
+        """Tell the run."""
+        told.write(self.pipe, event)
+
+
+def fork(job: Job, forget: Callable[[], None]) -> int:
+    """Start the work; returns the process. `forget` closes there what is the run's alone."""
+    # Until the worker has handlers of its own no signal may be taken for the run's.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    try:
+        pid = os.fork()
+        if pid == 0:
+            _work(job, forget)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return pid
+
+
+def _work(job: Job, forget: Callable[[], None]) -> NoReturn:
+    status = _FAILED
+    try:
+        _begin(job.streams, forget)
+        status = _done(job.do, Work(job.call, job.around, job.tell))
+    except KeyboardInterrupt:
+        status = _INTERRUPTED
+    except BaseException:
+        _tell_bug(job)
+    finally:
+        # Nothing of the run's own is to be ended here.
+        os._exit(status)
+
+
+def _begin(streams: Sequence[int], forget: Callable[[], None]) -> None:
+    parent = os.getppid()
+    signal.set_wakeup_fd(-1)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    for number in (*_ENDING, signal.SIGALRM, signal.SIGWINCH, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    ctypes.CDLL(None).prctl(_PARENT_DEATH, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(_FAILED)
+    forget()
+    for standard, stream in enumerate(streams):
+        os.dup2(stream, standard)
+    for stream in streams:
+        os.close(stream)
+    sys.stdin = os.fdopen(0, closefd=False)
+
+
+def _done(do: Do, work: Work) -> int:
+    with signals_interrupt():
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+        try:
+            return do(work)
+        except RecipeError as error:
+            answer = refusal(error)
+            put(2, answer.err)
+            _tell_refused(error, work)
+            return answer.status
+        except RbuildError as error:
+            tell_failure(error, work)
+            return _FAILED if work.call.words[:1] == ("run",) else 1
+
+
+def _tell_refused(error: RecipeError, work: Work) -> None:
+    hint = f"; {error.hint}" if error.hint else ""
+    work.emit(Notice(Level.WARNING, "call-refused", f"{error.message}{hint}"))
+
+
+def _tell_bug(job: Job) -> None:
+    put(2, b"docker: rbuild failed at this; its own output says how\n")
+    job.tell(Notice(Level.WARNING, "internal", traceback.format_exc()))

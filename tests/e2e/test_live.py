@@ -1,0 +1,148 @@
+"""`rbuild exec`: a script at work, and rbuild in docker's place."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.driver import Rbuild
+
+pytestmark = pytest.mark.in_ci("podman", "buildah")
+
+
+@pytest.fixture
+def live(
+    tmp_path: Path, base: None, backend_name: str, rbuild_environment: Mapping[str, str]
+) -> Rbuild:
+    """`rbuild` in a project with a Dockerfile and no recipe."""
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "Dockerfile").write_text("FROM debian:bookworm\nCOPY source /made\n")
+    (project / "source").write_text("made of this\n")
+    (project / ".dockerignore").write_text("*\n!source\n")
+    return Rbuild(project, backend_name, rbuild_environment)
+
+
+def script(live: Rbuild, text: str, shell: str = "sh") -> subprocess.CompletedProcess[str]:
+    """What becomes of a script."""
+    (live.project / "script").write_text(text)
+    return live("exec", "--", shell, "./script")
+
+
+def test_a_script_builds_and_runs(live: Rbuild) -> None:
+    done = script(
+        live,
+        """\
+        set -e
+        docker build --network host -t live:new . 2>progress
+        docker tag live:new live:other
+        out=$(docker run --rm --network host live:other cat /made)
+        echo "[$out]"
+        docker run --rm --network host live:new sh -c 'echo out; echo err >&2; exit 3' && exit 9
+        echo "status $?"
+        """,
+    )
+    assert done.stdout == "[made of this]\nout\nstatus 3\n", done.stderr
+    assert done.returncode == 0
+    assert "COPY source /made" in (live.project / "progress").read_text()
+
+
+def test_what_a_caller_of_a_build_is_told(live: Rbuild) -> None:
+    done = script(
+        live,
+        """\
+        one=$(docker build -q --network host .)
+        docker build --quiet --network host --iidfile two -t named . > quiet 2>&1
+        echo "$one" | cut -c1-7
+        cat two quiet | tr '\\n' ' ' | wc -c
+        docker run --rm --network host "$one" cat /made
+        printf 'FROM debian:bookworm\\nCOPY nothing /there\\n' > broken
+        docker build --network host -f broken . 2>said; echo "build $?"
+        docker run --no-such 2>>said; echo "flag $?"
+        docker swarm init 2>>said; echo "command $?"
+        docker run --rm --network host localhost/no/such:1 2>>said; echo "image $?"
+        docker volume rm no-such-volume 2>>said; echo "volume $?"
+        """,
+    )
+    lines = done.stdout.splitlines()
+    assert lines[0] == "sha256:", done.stderr
+    assert lines[1].strip() == str(71 * 2 + 1)
+    wanted = ["made of this", "build 1", "flag 125", "command 125", "image 125", "volume 1"]
+    assert lines[2:] == wanted
+    said = (live.project / "said").read_text()
+    assert "--no-such" in said
+    assert "docker swarm" in said
+    assert "No such volume" in said.replace("no such", "No such")
+
+
+def test_a_containerfile_and_a_context_come_from_standard_input(live: Rbuild) -> None:
+    done = script(
+        live,
+        """\
+        set -e
+        exec 2>said
+        build="docker build --network host -t live"
+        printf 'FROM debian:bookworm\\nENV A=from-text\\n' | $build:text -
+        printf 'FROM debian:bookworm\\nCOPY source /of-file\\n' | $build:f -f - .
+        tar -c Dockerfile source | $build:tar -
+        tar -cz Dockerfile source > context.tgz
+        $build:gz - < context.tgz
+        docker run --rm --network host live:text sh -c 'echo $A'
+        docker run --rm --network host live:f cat /of-file
+        docker run --rm --network host live:tar cat /made
+        docker run --rm --network host live:gz cat /made
+        """,
+    )
+    assert done.returncode == 0, (live.project / "said").read_text()
+    assert done.stdout.splitlines() == ["from-text", *["made of this"] * 3]
+
+
+def test_streams_are_the_callers(live: Rbuild) -> None:
+    done = script(
+        live,
+        """\
+        docker build -q --network host -t live . >/dev/null
+        run="docker run --rm -i --network host live"
+        printf 'a\\nb\\n' | while read line; do echo "$line" | $run tr ab cd; done
+        head -c 300000 /dev/zero | $run cat | wc -c
+        $run sh -c 'printf no-newline'; echo .
+        $run cat <&- ; echo "closed $?"
+        docker run --rm --network host --cidfile id live true; wc -c < id
+        """,
+    )
+    assert done.stdout.split() == ["c", "d", "300000", "no-newline.", "closed", "0", "64"], (
+        done.stderr
+    )
+
+
+def test_forty_calls_at_once(live: Rbuild) -> None:
+    done = script(
+        live,
+        """\
+import subprocess
+subprocess.run("docker build -q --network host -t live .", shell=True, check=True)
+words = ["docker", "run", "--rm", "--network", "host", "live", "echo"]
+running = [subprocess.Popen([*words, str(n)], stdout=subprocess.PIPE) for n in range(40)]
+print([int(each.communicate()[0]) for each in running] == list(range(40)))
+""",
+        sys.executable,
+    )
+    assert done.stdout.splitlines()[-1] == "True", done.stderr
+    assert live.leftovers() == []
+
+
+def test_docker_goes_on_in_the_background_when_the_script_has_ended(live: Rbuild) -> None:
+    done = script(
+        live,
+        """\
+        docker build -q --network host -t live . >/dev/null
+        docker run --rm --network host -v "$PWD:/here" live sh -c 'sleep 1; echo > /here/written' &
+        """,
+    )
+    assert done.returncode == 0
+    assert (live.project / "written").exists()
+    assert live.leftovers() == []
