@@ -47,6 +47,13 @@ _EXIT_STATUS = re.compile(r"exit status (\d+)\s*$")
 _ARGUMENT_WITHOUT_VALUE = re.compile(
     rb'time="[^"]*" level=warning msg="missing \\"[^"\\]*\\" build argument\. Try adding '
 )
+_LAYOUT = "dir:"
+_TAKING = re.compile(
+    rb"(?:Getting image source signatures|Copying (?:blob|config) (?:sha256:)?[0-9a-f]{12,64}.*"
+    rb"|Writing manifest to image destination|Storing signatures)\s*"
+)
+"""What the engines say of an image that they take from a directory; the last two end it."""
+_TAKEN = (b"Writing manifest", b"Storing signatures")
 _KEPT_LINES = 20
 _KEPT_BYTES = 1000
 
@@ -100,6 +107,7 @@ class BuildLog:
         self._current: _Instruction | None = None
         self._stages: dict[int, list[_Instruction]] = {}
         self._open = False
+        self._taken = 0
         self._tail: deque[bytes] = deque(maxlen=_KEPT_LINES)
         self.result = ""
         """The id of the image, once the build has told it."""
@@ -189,7 +197,7 @@ class BuildLog:
 
     def _is_progress(self, line: bytes, stream: Stream) -> bool:
         if stream == "stderr":
-            return False
+            return self._is_taking(line)
         # What a RUN printed last may lack a newline, and the engine's words follow it directly.
         match = _STEP.search(line)
         instruction = self._next(match) if match else None
@@ -198,6 +206,19 @@ class BuildLog:
             self._begin(instruction)
             return True
         return self._current is not None and self._is_end(line, self._current)
+
+    def _is_taking(self, line: bytes) -> bool:
+        """Whether it is about the image in a directory that FROM names. The line of that FROM may
+        be read later: it is in the other stream.
+        """
+        first = next(iter(self._stages.values()), None)
+        from_layout = first is None or first[0].base.startswith(_LAYOUT)
+        if not (from_layout and _TAKING.fullmatch(line)):
+            return False
+        # What a RUN says of other images comes later in this stream.
+        known = line.startswith(_TAKEN[self._taken :])
+        self._taken += known
+        return known or not self._taken
 
     def _is_end(self, line: bytes, current: _Instruction) -> bool:
         last = current.number == current.of

@@ -36,6 +36,7 @@ class ContainersStore:
     """See `rootless_build.backend.api.ImageStore`."""
 
     archives = False
+    layout_transport = "dir:"
 
     def __init__(self, storage: Storage, command: Command) -> None:
         self._storage = storage

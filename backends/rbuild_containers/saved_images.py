@@ -40,6 +40,7 @@ class SavedImages:
     """
 
     archives = True
+    layout_transport = ""
     mount_program = ""
 
     def __init__(

@@ -215,6 +215,12 @@ class ImageStore(Protocol):
     def mount_program(self) -> str:
         """The fuse-overlayfs that lays layers over each other here; empty for the kernel."""
 
+    @property
+    def layout_transport(self) -> str:
+        """What a FROM has before the directory that `add` would take, for a build that takes the
+        image by itself; empty where no build does.
+        """
+
     def content(self, image: Image) -> ImageContent | None:
         """What an image is made of, by its id. It starts no program, but where the store has
         `archives`: there the engine writes the image to a file, once.

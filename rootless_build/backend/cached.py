@@ -42,6 +42,10 @@ class _ForgettingStore:
     def mount_program(self) -> str:
         return self._store.mount_program
 
+    @property
+    def layout_transport(self) -> str:
+        return self._store.layout_transport
+
     def content(self, image: Image) -> ImageContent | None:
         return self._store.content(image)
 

@@ -77,7 +77,7 @@ def build(text: str, context: Path, engine: Engine, building: RewriteOptions) ->
     ("text", "wanted"),
     [
         (COPIES, ["pull", "tag"]),
-        (PAIRS, ["pull", "build", "pull", "build", "pull", "tag"]),
+        (PAIRS, ["build", "build", "pull", "tag"]),
     ],
     ids=["copies", "pairs"],
 )
@@ -90,7 +90,7 @@ def test_a_build_starts_no_more_than_it_needs(
     context: Path,
 ) -> None:
     """Layers that follow each other are handed over together, and a RUN is one command: the build
-    of its segment, upon an image that has its environment."""
+    of its segment, which takes an image that has its environment and the layers before."""
     with commands(backend_name) as found:
         build(text, context, remembering, building)
     # What makes layers begins once, beside the rest.

@@ -36,6 +36,8 @@ LEFT: Final = (
         "RUN leaves",
         nothing="RUN true",
         nothing_twice="RUN true\nRUN true",
+        where_a_file_is_copied_to="RUN --mount=type=tmpfs,target=/m true\nCOPY f /m",
+        hosts_copied="RUN true\nCOPY hosts /etc/\nCOPY --link hosts /etc/y",
         nothing_of_a_user="USER tester\nRUN true",
         a_file="RUN echo 1 > /tmp/x",
         a_file_of_a_user="USER tester\nRUN echo 1 > ~/x; umask 077; mkdir ~/d",

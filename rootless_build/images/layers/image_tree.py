@@ -45,6 +45,11 @@ class ImageTree:
         self.root = directory(0o755, 0, 0, FIXED_TIME)
         self.root.lower = None if base is None else ""
         self.operation = 0
+        self.since = 0
+
+    def begin(self, operation: int) -> None:
+        """An operation begins, counted from 1; what it changes is its own."""
+        self.operation = self.since = operation
 
     @property
     def is_empty(self) -> bool:
@@ -167,8 +172,8 @@ class ImageTree:
                 pending.append((present, node))
 
     def changes(self) -> Iterator[tuple[str, Node]]:
-        """What this operation has changed by path, a directory before what is in it; with the
-        directories on the way to each, as an overlay would make these up.
+        """What operations have changed since that one, by path, a directory before what is in it;
+        with the directories on the way to each, as an overlay would make these up.
         """
         pending: list[tuple[str, Node]] = [("", self.root)]
         while pending:
@@ -186,14 +191,14 @@ class ImageTree:
                 pending += below
 
     def _is_changed(self, node: Node) -> bool:
-        """Whether it, or something in it, was changed by this operation."""
-        if node.touched == self.operation:
+        """Whether it, or something in it, was changed by one of these operations."""
+        if node.touched >= self.since:
             return True
         pending = [node]
         while pending:
             for child in (pending.pop().children or {}).values():
                 if child is not None:
-                    if child.touched == self.operation:
+                    if child.touched >= self.since:
                         return True
                     pending.append(child)
         return False

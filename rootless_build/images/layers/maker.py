@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from rootless_build.images.layers.saved_layers import SavedTree
 
 _LONGEST_WORDS: Final = 200
+_NONE: Final = Layer("", 0)
+"""The layer of what another one has too."""
 
 
 def answer(request: LayersRequest, opened: ImageLayers) -> Answer:
@@ -56,7 +58,7 @@ def answer(request: LayersRequest, opened: ImageLayers) -> Answer:
     maker: Maker | None = None
     try:
         maker = Maker(request, opened)
-        return Made(tuple(maker.layer(number) for number in range(len(request.operations))))
+        return Made(maker.layers())
     except Exception as error:  # the process answers the next request, whatever there was in this
         return _why_not(error, request.operations, maker.at if maker else 0)
     finally:
@@ -102,6 +104,7 @@ class Maker:
         self._directories = Directories(self._time)
         self._trees: dict[tuple[Path, ...], HostTree | SavedTree] = {}
         self._spool = Spool(request.output)
+        self._right: MountPointsOf | None = None
         self.at = 0
 
     def close(self) -> None:
@@ -113,19 +116,33 @@ class Maker:
         self._image.close()
         self._spool.close()
 
-    def layer(self, number: int) -> Layer:
-        """Make the layer of an operation. Raises RefusedError, ChangedError, OSError."""
+    def layers(self) -> tuple[Layer, ...]:
+        """Make the layer of each operation. Raises RefusedError, ChangedError, OSError."""
+        made: list[Layer] = []
+        for number in range(len(self._request.operations)):
+            layer, merged = self._layer(number)
+            if merged:
+                made[-1] = _NONE
+            made.append(layer)
+        return tuple(made)
+
+    def _layer(self, number: int) -> tuple[Layer, bool]:
+        """The layer of an operation, and whether it has what was put right before it."""
         self.at = number
         operation = self._request.operations[number]
         image = self._image
         if isinstance(operation, Copying) and operation.link and not operation.chmod:
             image = ImageTree(None)
-        image.operation = self._image.operation = number + 1
+        for each in (image, self._image):
+            each.begin(number + 1)
+        right, self._right = self._right, None
         self._do(operation, image)
+        merged = right is not None and image is self._image and not right.is_put_over()
+        image.since -= merged
         made = self._write(image, self._request.output / f"{number}.tar")
         if image is not self._image:
             self._image.merge(image)
-        return made
+        return made, merged
 
     def _write(self, image: ImageTree, path: Path) -> Layer:
         self._check_room(image)
@@ -166,7 +183,8 @@ class Maker:
             image.make_directories(path, directory(0o755, owner.uid, owner.gid, self._time))
             return
         if isinstance(operation, MountPoints):
-            self._put_right(operation, image)
+            work = self._put_right(operation, image)
+            self._right = work if operation.merge else None
             return
         options = Options(
             self._time,
@@ -190,17 +208,18 @@ class Maker:
         if tree.find(resolved(tree, source.path)) is None:
             raise RefusedError(f"{source.path} is not there")
 
-    def _put_right(self, operation: MountPoints, image: ImageTree) -> None:
+    def _put_right(self, operation: MountPoints, image: ImageTree) -> MountPointsOf:
         work = MountPointsOf(image)
         since = self._trees_since(operation.before)
         if since.own is None and not operation.alone:
             # Of a storage that keeps no layers by themselves it is not known what each RUN did.
             work.put_right(since, operation.always)
-            return
+            return work
         last = since if operation.alone else self._trees_since(self._request.base[1:])
         if operation.last:
             work.put_right(last, operation.last)
         work.put_right(since, operation.always)
+        return work
 
     def _trees_since(self, before: tuple[Path, ...]) -> Trees:
         after = self._request.base

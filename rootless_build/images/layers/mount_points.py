@@ -45,6 +45,11 @@ class MountPointsOf:
         self._image = image
         self._done: set[str] = set()
         """Paths that are the engine's work: they were made, or removed, for a mount alone."""
+        self._removed: list[tuple[Node, str]] = []
+
+    def is_put_over(self) -> bool:
+        """Whether something is now where something was taken away: a layer can't say both."""
+        return any(parent.known().get(name) is not None for parent, name in self._removed)
 
     def put_right(self, trees: Trees, paths: Sequence[str]) -> None:
         """At these paths, where something was mounted."""
@@ -86,6 +91,7 @@ class MountPointsOf:
             directory = self._image.find(parent)
             if directory is not None:
                 self._image.remove(directory, name, _WHITEOUT + name)
+                self._removed.append((directory, name))
 
     def _made_for_a_mount(self, trees: Trees, paths: Sequence[str]) -> set[str]:
         made = {each for path in paths for each in _missing(trees, path)}

@@ -106,13 +106,15 @@ class MountPoints(msgspec.Struct, frozen=True, tag=True):
     `before` are the directories of the layers that the RUNs came upon, which the base ends with
     where layers are kept by themselves. `always` are the absolute paths where each of them had
     something mounted, `last` those where only the last one had, whose layer is the base's first.
-    `alone`: there was but one.
+    `alone`: there was but one. `merge`: it is done in the layer of the operation that follows, if
+    that is upon the image and puts nothing where this takes something away; its own is empty then.
     """
 
     before: tuple[Path, ...]
     always: tuple[str, ...]
     last: tuple[str, ...] = ()
     alone: bool = False
+    merge: bool = False
 
 
 Operation = Copying | WorkingDirectory | Looking

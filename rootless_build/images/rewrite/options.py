@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from rootless_build.images.own_files import OwnFiles
 if TYPE_CHECKING:
     # A run that changes nothing has options, and asks no engine.
     from rootless_build.images.asking.memory import Memory
+    from rootless_build.images.containerfile.stages import Image
     from rootless_build.images.rewrite.features import Answers
 
 
@@ -22,7 +23,8 @@ class RewriteOptions(Struct, frozen=True):
     empty where it is not known. `data` is the user's directory for what was fetched. `own` are the
     places of rbuild's own files, which reach no build context. `shown` is what messages call the
     containerfile, empty for its path. `lines` are where the user knows its instructions, in their
-    order; empty where that is where they are. `memory` gives what the engine was asked before;
+    order; empty where that is where they are. `images` are those that the engine does not have yet,
+    by the names that FROM has for them. `memory` gives what the engine was asked before;
     without one it is asked nothing. `answers` are those that hold. `at_once` is what this build
     shares with others that go on.
     """
@@ -33,6 +35,7 @@ class RewriteOptions(Struct, frozen=True):
     own: OwnFiles = OwnFiles()
     shown: str = ""
     lines: tuple[int, ...] = ()
+    images: Mapping[str, Image] = {}
     memory: Callable[[], Memory] | None = None
     answers: Answers = {}
     at_once: AtOnce = field(default_factory=AtOnce)

@@ -64,7 +64,7 @@ def rewrite_build(
                 raise
             return
         shown = options.shown or containerfile.display(file, step.context)
-        state = _begin(step, file, shown, builder, _lookup(step, engine), options)
+        state = _begin(step, file, shown, builder, _lookup(step, engine, options), options)
         state.directory = directory / "files"
         state.directory.mkdir()
         state.data, state.local = options.data, not engine.remote
@@ -165,17 +165,22 @@ def _begin(
         image,
         contexts=step.build_contexts,
         replaced=frozenset(
-            references.canonical(name) for name, _ in (*step.build_contexts, *step.substitutes)
+            references.canonical(name)
+            for name in (*dict(step.build_contexts), *dict(step.substitutes), *options.images)
         ),
         network=step.network,
         platform=platform,
     )
 
 
-def _lookup(step: BuildImage, engine: Engine) -> Callable[[str], Image | None]:
+def _lookup(
+    step: BuildImage, engine: Engine, options: RewriteOptions
+) -> Callable[[str], Image | None]:
     substitutes = {references.canonical(name): local for name, local in step.substitutes}
     contexts = {references.canonical(name): value for name, value in step.build_contexts}
-    known: dict[str, Image | None] = {}
+    known: dict[str, Image | None] = {
+        references.canonical(name): image for name, image in options.images.items()
+    }
 
     def look_up(name: str) -> Image | None:
         full = name if references.is_id(name) else references.canonical(name)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from rootless_build.backend.api import (
     LABEL_SEGMENT,
@@ -23,7 +26,7 @@ from rootless_build.backend.build_files import containerfile, own_ignore_file
 from rootless_build.files.private_directories import discard
 from rootless_build.images import configuration as configurations
 from rootless_build.images.configuration import BUILDKIT, LONG_AGO, Configuration, History
-from rootless_build.images.containerfile import ignore_file
+from rootless_build.images.containerfile import ignore_file, stages
 from rootless_build.images.containerfile.syntax import Instruction
 from rootless_build.images.layers import handover
 from rootless_build.images.layers.client import (
@@ -50,7 +53,7 @@ from rootless_build.images.segments.moments import epoch_of
 from rootless_build.images.segments.mount_points import OF_ENGINES, mount_points
 from rootless_build.images.segments.progress import Progress
 from rootless_build.images.segments.segment_file import write_segment
-from rootless_build.images.segments.steps import Files, LayerOfError, State
+from rootless_build.images.segments.steps import Files, LayerOfError, Mending, State
 from rootless_build.model import platforms
 from rootless_build.model.errors import FailedInstruction, ImageBuildError, RbuildError
 from rootless_build.model.events import StepReporter
@@ -61,6 +64,8 @@ from rootless_build.process import stops
 
 PROXIES: Final = tuple(f"{name}_proxy" for name in ("http", "https", "ftp", "no", "all"))
 """Arguments that no ARG has to declare, in small letters and in capitals."""
+_PLAIN_PATH: Final = re.compile(r"[\w./+-]+", re.ASCII)
+"""One that means itself in a FROM."""
 _PUT_RIGHT: Final = "# mount points"
 """What the history says of the layer that does it, which docker's images have not."""
 
@@ -97,19 +102,7 @@ class EngineSteps:
 
         One that changes nothing is a layer too (docker 29). Raises LayerOfError, RbuildError.
         """
-        output = self._new_directory("layers")
-        operations = tuple(operation for _, operation in pending)
-        request = LayersRequest(state.files.directories, operations, output, epoch_of(self._step))
-        try:
-            layers = self._maker.make(request)
-        except LayerRefusedError as refused:
-            raise LayerOfError(pending[refused.operation][0], refused.message) from refused
-        except (SourceChangedError, LayerFailedError) as error:
-            raise self._failed(pending[error.operation][0], error) from error
-        made = [
-            NewLayer(layer.digest, layer.size, output / f"{number}.tar")
-            for number, layer in enumerate(layers)
-        ]
+        state, made = self._make(state, pending)
         before = state.configuration.layers
         digests = (*before, *(layer.digest for layer in made))
         known = [
@@ -121,6 +114,39 @@ class EngineSteps:
         made_by = pending[-1][0]
         state = replace(state, files=files, configuration=configuration, last=made_by)
         return state, tuple(known)
+
+    def settle(self, state: State) -> State:
+        """The state with nothing that has to be put right."""
+        return self._make(state, ())[0]
+
+    def _make(
+        self, state: State, pending: Sequence[tuple[Instruction, Operation]]
+    ) -> tuple[State, list[NewLayer]]:
+        """The layers of these. What has to be put right before is in the first of them, else it is
+        a layer of its own, which the state has then.
+        """
+        mending = state.files.mending
+        works = [] if mending is None else [replace(mending.work, merge=bool(pending))]
+        operations = (*works, *(operation for _, operation in pending))
+        if not operations:
+            return state, []
+        output = self._new_directory("layers")
+        request = LayersRequest(state.files.directories, operations, output, epoch_of(self._step))
+        of = [*(state.last for _ in works), *(instruction for instruction, _ in pending)]
+        try:
+            layers = self._maker.make(request)
+        except LayerRefusedError as refused:
+            raise LayerOfError(_known(of[refused.operation]), refused.message) from refused
+        except (SourceChangedError, LayerFailedError) as error:
+            raise self._failed(_known(of[error.operation]), error) from error
+        made = [
+            NewLayer(layer.digest, layer.size, output / f"{number}.tar")
+            for number, layer in enumerate(layers)
+        ]
+        if mending is None:
+            return state, made
+        own = None if layers[0].empty else made[0]
+        return _mended(state, mending, own), made[1:]
 
     def store(self, state: State, configuration: Configuration) -> Image:
         """The image of a configuration that has the files of the state."""
@@ -141,16 +167,36 @@ class EngineSteps:
             self._store.content(Image(handover.image_id(configuration))) is not None
         )
         directory = self._new_directory("image")
+        self._write(directory, configuration, state, () if there else state.files.new)
+        return self._take(directory, state)
+
+    def _write(
+        self,
+        layout: Path,
+        configuration: Configuration,
+        state: State,
+        new: Sequence[NewLayer],
+    ) -> None:
         try:
-            handover.write_handover(directory, configuration, () if there else state.files.new)
-            image = self._store.add(directory)
+            handover.write_handover(layout, configuration, new)
         except ImageBuildError as error:
-            if state.last is None or not state.files.new:
-                raise
-            raise self._failed(state.last, error) from error
+            raise self._of_last(state, error) from error
+
+    def _take(self, layout: Path, state: State) -> Image:
+        """Let the engine take what is in a directory, the files of the state."""
+        try:
+            image = self._store.add(layout)
+        except ImageBuildError as error:
+            raise self._of_last(state, error) from error
         # What the engine has took twice its room until now.
-        discard(directory)
+        discard(layout)
         return image
+
+    def _of_last(self, state: State, error: ImageBuildError) -> ImageBuildError:
+        """The error with the instruction that made the last of the layers, if any is new."""
+        if state.last is None or not state.files.new:
+            return error
+        return self._failed(state.last, error)
 
     def _failed(self, instruction: Instruction, error: RbuildError) -> ImageBuildError:
         """The error with the instruction that it is of, and what to do where there is no room."""
@@ -168,15 +214,8 @@ class EngineSteps:
         """The state with its files in storage, in an image for what a RUN sees of it and `around`
         it (`configuration.intermediate`).
         """
-        configuration = configurations.intermediate(
-            replace(
-                of_layers(state.configuration),
-                environment=tuple(state.scope.variables.items()),
-                working_directory=state.scope.working_directory,
-                shell=state.scope.shell,
-            ),
-            around,
-        )
+        state = self.settle(state)
+        configuration = _seen_by_run(state, around)
         identity = handover.image_id(configuration)
         if state.files.image is not None and state.files.image.id == identity:
             return state
@@ -221,11 +260,65 @@ class EngineSteps:
         """Let the engine do the RUNs."""
         network = _network_of(runs[0]) or self._step.network
         around = " ".join(filter(None, (network, *self._step.add_hosts)))
-        state = self.intermediate(state, progress.reporter, around)
-        image = state.files.image
-        if image is None:
-            raise ValueError("an image was just made")
-        segment = write_segment(image.id, runs, state.scope.shell, mounted)
+        state = self.settle(state)
+        base = self._base(state, progress.reporter, around)
+        told = progress.of_segment(runs)
+        try:
+            made = self._build(base, state, runs, mounted, network, told)
+        except ImageBuildError:
+            if base.layout is None or self._store.content(Image(base.id)) is not None:
+                raise
+            # Its build does not take it: of that nothing was done yet.
+            self._take(base.layout, state)
+            base = replace(base, name=base.id, layout=None)
+            made = self._build(base, state, runs, mounted, network, told)
+        if base.layout is not None:
+            discard(base.layout)
+        progress.reporter.image(made.id)
+        before = self.files_of(Image(base.id)).directories
+        layers = self.configuration_of(made).layers
+        configuration = replace(state.configuration, layers=layers)
+        done = replace(state, files=self.files_of(made), configuration=configuration, last=runs[-1])
+        if not done.files.directories or self._store.archives:
+            return done
+        points = mount_points(runs[-1], state.scope)
+        work = MountPoints(before, OF_ENGINES, points, alone=len(runs) == 1)
+        mending = Mending(work, len(configuration.history))
+        return replace(done, files=replace(done.files, mending=mending))
+
+    def _base(self, state: State, reporter: StepReporter, around: str) -> SegmentBase:
+        """The image that a RUN is done on. One that the engine has not is only written down where
+        its build takes it by itself: each command of an engine's costs 0.05 s.
+        """
+        configuration = _seen_by_run(state, around)
+        identity = handover.image_id(configuration)
+        transport = self._store.layout_transport
+        if (
+            not transport
+            or not _PLAIN_PATH.fullmatch(str(self._place))
+            or self._store.content(Image(identity)) is not None
+        ):
+            image = self.intermediate(state, reporter, around).files.image
+            if image is None:
+                raise ValueError("an image was just made")
+            return SegmentBase(identity, identity)
+        # Put down before it is there: an image of which nobody knows would stay for ever.
+        reporter.image(identity)
+        layout = self._new_directory("image")
+        self._write(layout, configuration, state, state.files.new)
+        return SegmentBase(identity, f"{transport}{layout}", layout)
+
+    def _build(
+        self,
+        base: SegmentBase,
+        state: State,
+        runs: Sequence[Instruction],
+        mounted: Callable[[str], str | None],
+        network: str | None,
+        told: StepReporter,
+    ) -> Image:
+        """Let the engine do a segment."""
+        segment = write_segment(base.name, runs, state.scope.shell, mounted)
         file = self._new_directory("segment") / "Dockerfile"
         file.write_bytes(segment.text.encode(errors="surrogateescape"))
         step = self._step_of(file, segment.contexts, state.configuration)
@@ -235,42 +328,14 @@ class EngineSteps:
         else:
             self._copy_ignore_file(file)
         step = replace(step, network=network)
-        told, options = progress.of_segment(runs), replace(self._options, lines=segment.lines)
+        seen = stages.Image(
+            tuple(state.scope.variables.items()), state.scope.working_directory, id=base.id
+        )
+        options = replace(self._options, lines=segment.lines, images={base.name: seen})
         with rewrite_build(step, self._engine, told, options) as (known, reporter):
             made = self._engine.build_image(known, reporter)
         reporter.flush()
-        progress.reporter.image(made.id)
-        layers = self.configuration_of(made).layers
-        configuration = replace(state.configuration, layers=layers)
-        done = replace(state, files=self.files_of(made), configuration=configuration, last=runs[-1])
-        return self._put_right(done, state.files.directories, runs)
-
-    def _put_right(
-        self, state: State, before: tuple[Path, ...], runs: Sequence[Instruction]
-    ) -> State:
-        """The state without what the engine did to mount something; BuildKit leaves none of it."""
-        if not state.files.directories or self._store.archives:
-            return state
-        points = mount_points(runs[-1], state.scope)
-        work = MountPoints(before, OF_ENGINES, points, alone=len(runs) == 1)
-        output = self._new_directory("layers")
-        request = LayersRequest(state.files.directories, (work,), output)
-        try:
-            (layer,) = self._maker.make(request)
-        except LayerFailedError as error:
-            raise self._failed(runs[-1], error) from error
-        if layer.empty:
-            return state
-        new = NewLayer(layer.digest, layer.size, output / "0.tar")
-        now = state.configuration
-        entry = History(LONG_AGO, _PUT_RIGHT, comment=BUILDKIT)
-        return replace(
-            state,
-            files=replace(state.files, new=(new,)),
-            configuration=replace(
-                now, layers=(*now.layers, layer.digest), history=(*now.history, entry)
-            ),
-        )
+        return made
 
     def _copy_ignore_file(self, file: Path) -> None:
         own = own_ignore_file(containerfile(self._step))
@@ -305,6 +370,48 @@ class EngineSteps:
         directory = self._place / f"{next(self._numbers)}-{kind}"
         directory.mkdir()
         return directory
+
+
+class SegmentBase(Struct, frozen=True):
+    """The image that a segment is done on: its id, and what FROM calls it. `layout` is where it was
+    written, if the engine does not have it.
+    """
+
+    id: str
+    name: str
+    layout: Path | None = None
+
+
+def _seen_by_run(state: State, around: str) -> Configuration:
+    directory = state.scope.working_directory
+    return configurations.intermediate(
+        replace(
+            of_layers(state.configuration),
+            environment=tuple(state.scope.variables.items()),
+            # For one that is named an engine looks whether it is there: one more process.
+            working_directory="" if directory == "/" else directory,
+            shell=state.scope.shell,
+        ),
+        around,
+    )
+
+
+def _mended(state: State, mending: Mending, own: NewLayer | None) -> State:
+    """The state when that is done, in a layer of its own if there is one."""
+    files, now = replace(state.files, mending=None), state.configuration
+    if own is None:
+        return replace(state, files=files)
+    entry = History(LONG_AGO, _PUT_RIGHT, comment=BUILDKIT)
+    history = (*now.history[: mending.history], entry, *now.history[mending.history :])
+    configuration = replace(now, layers=(*now.layers, own.digest), history=history)
+    files = replace(files, new=(*files.new, own))
+    return replace(state, files=files, configuration=configuration)
+
+
+def _known(instruction: Instruction | None) -> Instruction:
+    if instruction is None:
+        raise ValueError("an instruction has done it")
+    return instruction
 
 
 def _network_of(run: Instruction) -> str | None:

@@ -121,6 +121,10 @@ class _Rehearsal:
         """What RUNs are is known when they are read."""
         return state
 
+    def settle(self, state: State) -> State:
+        """No engine has done anything."""
+        return state
+
     def intermediate(self, state: State, _: StepReporter) -> State:
         """No image is made."""
         return state

@@ -71,7 +71,7 @@ class StageBuild:
         """What the stage has come to. Its last layers may not be in storage yet."""
         self._run()
         self._copy()
-        return self._state
+        return self._tools.steps.settle(self._state)
 
     def _do(self, instruction: Instruction) -> None:
         if instruction.keyword == "RUN":

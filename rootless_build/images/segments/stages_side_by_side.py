@@ -91,6 +91,9 @@ class Limited:
         with alone, self._at_once.run(what):
             return self._steps.run(state, runs, mounted, progress)
 
+    def settle(self, state: State) -> State:
+        return self._steps.settle(state)
+
     def intermediate(self, state: State, reporter: StepReporter) -> State:
         return self._steps.intermediate(state, reporter)
 

@@ -16,21 +16,32 @@ from rootless_build.images.configuration import Configuration
 from rootless_build.images.containerfile.stages import Scope
 from rootless_build.images.containerfile.syntax import Instruction
 from rootless_build.images.layers.handover import NewLayer
-from rootless_build.images.layers.request import Operation, Source
+from rootless_build.images.layers.request import MountPoints, Operation, Source
 from rootless_build.images.segments.progress import Progress
 from rootless_build.model.events import StepReporter
+
+
+class Mending(Struct, frozen=True):
+    """What engines did to the files for mounts, to be put right in the next layer. `history` is
+    how many entries the history had then, before which a layer of its own comes.
+    """
+
+    work: MountPoints
+    history: int
 
 
 class Files(Struct, frozen=True):
     """The files that a stage has come to.
 
     `image` has those in storage, whose layers are in the `directories`, the top one first; None
-    where there are none. `new` are layers above those, which no engine has yet.
+    where there are none. `new` are layers above those, which no engine has yet; `mending` has to
+    be done before there are any.
     """
 
     image: Image | None = None
     directories: tuple[Path, ...] = ()
     new: tuple[NewLayer, ...] = ()
+    mending: Mending | None = None
 
 
 class State(Struct, frozen=True):
@@ -75,6 +86,9 @@ class Steps(Protocol):
         progress: Progress,
     ) -> State:
         """Let the engine do the RUNs."""
+
+    def settle(self, state: State) -> State:
+        """The state with nothing that has to be put right."""
 
     def intermediate(self, state: State, reporter: StepReporter) -> State:
         """The state with its files in storage, in an image for what a RUN sees of it."""

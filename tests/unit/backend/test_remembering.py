@@ -98,6 +98,7 @@ class Store:
     """Takes every image as that of one name."""
 
     archives = False
+    layout_transport = ""
     mount_program = ""
 
     def __init__(self, storage: Storage) -> None:

@@ -274,3 +274,35 @@ def test_the_engines_error_about_a_long_instruction_is_not_told_as_its_output() 
     failure = reading.log.failure(STEP, 1)
     assert failure.last_words == "making\n"
     assert "status 4" in failure.message
+
+
+TAKING = f"""\
+Getting image source signatures
+Copying blob sha256:{ID}
+Copying config sha256:{ID}
+Writing manifest to image destination
+"""
+
+
+@pytest.mark.parametrize("early", [False, True])
+@pytest.mark.parametrize("end", ["", "Storing signatures\n"])
+def test_an_image_of_rbuilds_own_is_taken_without_words(*, early: bool, end: str) -> None:
+    """Those of a RUN are shown, also if they are the same."""
+    reading = Reading()
+    if early:
+        reading.feed(TAKING + end, "stderr")
+    reading.feed("STEP 1/2: FROM dir:/tmp/x/1-image AS rbuild-segment\n")
+    if not early:
+        reading.feed(TAKING + end, "stderr")
+    reading.feed("STEP 2/2: RUN skopeo\n")
+    reading.feed(TAKING, "stderr")
+    shown = [event.data.decode() for event in reading.events if isinstance(event, OutputLine)]
+    assert "".join(shown) == TAKING
+
+
+def test_words_about_another_base_are_shown() -> None:
+    reading = Reading()
+    reading.feed("STEP 1/2: FROM docker.io/library/busybox\n")
+    reading.feed(TAKING, "stderr")
+    shown = [event.data.decode() for event in reading.events if isinstance(event, OutputLine)]
+    assert "".join(shown) == TAKING

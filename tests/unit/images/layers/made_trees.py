@@ -21,6 +21,7 @@ from rootless_build.images.layers.request import (
     Layer,
     LayersRequest,
     Made,
+    MountPoints,
     Operation,
 )
 
@@ -53,7 +54,7 @@ _KINDS = {
 
 def answered(
     output: Path,
-    operations: Sequence[Operation],
+    operations: Sequence[Operation | MountPoints],
     base: tuple[Path, ...] = (),
     epoch: int | None = None,
 ) -> Answer:
@@ -68,7 +69,7 @@ def answered(
 
 def layers(
     output: Path,
-    operations: Sequence[Operation],
+    operations: Sequence[Operation | MountPoints],
     base: tuple[Path, ...] = (),
     epoch: int | None = None,
 ) -> tuple[Layer, ...]:
@@ -83,7 +84,7 @@ def layers(
 
 def tree(
     output: Path,
-    operations: Sequence[Operation],
+    operations: Sequence[Operation | MountPoints],
     base: tuple[Path, ...] = (),
     epoch: int | None = None,
 ) -> Tree:

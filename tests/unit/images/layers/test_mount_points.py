@@ -11,7 +11,9 @@ import pytest
 from rootless_build.images.layers.image_tree import ImageTree
 from rootless_build.images.layers.mount_points import MountPointsOf, Trees
 from rootless_build.images.layers.nodes import FIXED_TIME, SECOND
+from rootless_build.images.layers.request import Made, MountPoints
 from rootless_build.images.layers.sources import HostTree
+from tests.unit.images.layers.made_trees import answered, copying, paths, read
 
 OLD, NEW = 1_500_000_000, 1_600_000_000
 Files = Mapping[str, str | None]
@@ -40,7 +42,7 @@ def put_right(
     """What the layer that puts it right has, with times in seconds; 0 for what it made itself."""
     after = {name: each for name, each in {**before, **layer}.items() if name not in gone}
     image = ImageTree(make(place / "after", after, NEW))
-    image.operation = 1
+    image.begin(1)
     trees = Trees(
         HostTree(make(place / "before", before, OLD), FIXED_TIME, owned=True),
         HostTree(place / "after", FIXED_TIME, owned=True),
@@ -96,3 +98,39 @@ def test_what_the_engine_took_away_is_there_again(
 def test_a_mount_point_behind_a_link(tmp_path: Path) -> None:
     found = put_right(tmp_path, {"m": "->r/s", "r/s": None}, {"r/s/n": None}, ["/m/n"])
     assert found == {"r": NEW, "r/s": OLD, "r/s/.wh.n": 0}
+
+
+def image_after_a_run(tmp_path: Path) -> tuple[tuple[Path, ...], MountPoints]:
+    """An image where a RUN had something mounted, and what is to be put right in it."""
+    before = make(tmp_path / "before", {"etc/passwd": "x"}, OLD)
+    after = make(tmp_path / "after", {"etc/passwd": "x", "etc/hosts": "", "m": None}, NEW)
+    work = MountPoints((before,), ("/etc/hosts",), ("/m",), alone=True, merge=True)
+    return (after,), work
+
+
+def made_upon(tmp_path: Path, destination: str, *, link: bool = False) -> tuple[list[str], ...]:
+    """What is in the layers when a file is copied there."""
+    base, work = image_after_a_run(tmp_path)
+    context = make(tmp_path / "context", {"f": "1"}, NEW)
+    made = answered(tmp_path / "out", [work, copying(context, "f", destination, link=link)], base)
+    assert isinstance(made, Made)
+    assert len(made.layers) == 2
+    return tuple(
+        [] if layer.empty else paths(read(tmp_path / "out" / f"{number}.tar"))
+        for number, layer in enumerate(made.layers)
+    )
+
+
+def test_what_is_put_right_is_in_the_layer_that_follows(tmp_path: Path) -> None:
+    assert made_upon(tmp_path, "/x") == ([], [".wh.m", "etc/", "etc/.wh.hosts", "x"])
+
+
+def test_what_is_copied_where_something_goes_has_a_layer_of_its_own(tmp_path: Path) -> None:
+    """And finds nothing there: /m is a file then, and no directory."""
+    assert made_upon(tmp_path, "/m") == ([".wh.m", "etc/", "etc/.wh.hosts"], ["m"])
+
+
+def test_a_linked_layer_has_nothing_that_is_put_right(tmp_path: Path) -> None:
+    right, copied = made_upon(tmp_path, "/x", link=True)
+    assert ".wh.m" in right
+    assert copied == ["x"]

@@ -36,7 +36,8 @@ OWN_SHELL = configurations.read(
 @dataclass
 class Storage(FakeEngine):
     """`runs` are the containerfiles that it was given; `broken` is what it says of an image,
-    `fails` is in the instruction that it ends at.
+    `fails` is in the instruction that it ends at. `takes_layouts`: its builds take what FROM names
+    with the transport; `added` counts what it was handed.
     """
 
     images: dict[str, Image] = field(default_factory=dict)
@@ -46,6 +47,9 @@ class Storage(FakeEngine):
     broken: Exception | None = None
     fails: str | None = None
     archives = False
+    layout_transport: str = ""
+    takes_layouts: bool = True
+    added: int = 0
 
     @property
     def user_namespace(self) -> UserNamespace:
@@ -91,6 +95,10 @@ class Storage(FakeEngine):
     def add(self, layout: Path) -> Image:
         if self.broken is not None:
             raise self.broken
+        self.added += 1
+        return self._take(layout)
+
+    def _take(self, layout: Path) -> Image:
         manifest = json.loads((layout / "manifest.json").read_text())
         identity = manifest["config"]["digest"].removeprefix("sha256:")
         self.contents[identity] = ImageContent((layout / identity).read_bytes(), ())
@@ -100,8 +108,13 @@ class Storage(FakeEngine):
         text = containerfile(step).read_text()
         self.builds.append(step)
         self.runs.append(text)
+        name = re.findall(r"^FROM (\S+)", text, re.MULTILINE)[-1]
+        if self.layout_transport and name.startswith(self.layout_transport):
+            if not self.takes_layouts:
+                raise ImageBuildError(FailedInstruction(f"FROM {name}", "STEP 1", 1))
+            name = self._take(Path(name.removeprefix(self.layout_transport))).id
         self._go_through(text, reporter)
-        base = self.contents.get(re.findall(r"^FROM (\S+)", text, re.MULTILINE)[-1])
+        base = self.contents.get(name)
         if base is None:
             return Image("2" * 64)
         before = configurations.read(base.configuration)

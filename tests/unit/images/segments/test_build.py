@@ -15,7 +15,7 @@ from rootless_build.images.layers.client import LayerMaker, LayersUnreadableErro
 from rootless_build.images.layers.request import Layer, LayersRequest
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.model import platforms
-from rootless_build.model.errors import ContainerfileError
+from rootless_build.model.errors import ContainerfileError, ImageBuildError
 from rootless_build.model.events import BuildState, StepReporter
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.structs import replace
@@ -41,6 +41,33 @@ def test_a_build_in_segments_is_told_from_another(storage: Storage, tmp_path: Pa
     build(storage, BuildImage(tmp_path), "FROM base\nRUN a\n")
     assert len(storage.runs) == 1
     assert in_segments(storage)
+
+
+def test_a_run_is_done_on_an_image_that_its_build_takes(storage: Storage, tmp_path: Path) -> None:
+    """Only the last image is handed over; one that is there already is named by its id."""
+    storage.layout_transport = "dir:"
+    text = "FROM base\nENV A=1\nRUN a\nENV A=2\nRUN b\n"
+    build(storage, BuildImage(tmp_path), text)
+    assert [run.startswith("FROM dir:/") for run in storage.runs] == [True, True]
+    assert storage.added == 1
+    build(storage, BuildImage(tmp_path), text)
+    assert not storage.runs[2].startswith("FROM dir:/")
+
+
+def test_an_image_that_no_build_takes_is_handed_over(storage: Storage, tmp_path: Path) -> None:
+    storage.layout_transport, storage.takes_layouts = "dir:", False
+    build(storage, BuildImage(tmp_path), "FROM base\nENV A=1\nRUN a\n")
+    failed, done = storage.runs
+    assert failed.startswith("FROM dir:/")
+    assert not done.startswith("FROM dir:/")
+    assert storage.added == 2
+
+
+def test_a_run_that_fails_is_not_done_again(storage: Storage, tmp_path: Path) -> None:
+    storage.layout_transport, storage.fails = "dir:", "RUN a"
+    with pytest.raises(ImageBuildError, match="RUN a"):
+        build(storage, BuildImage(tmp_path), "FROM base\nENV A=1\nRUN a\n")
+    assert len(storage.runs) == 1
 
 
 @pytest.mark.parametrize(("target", "hint"), [("bild", "build"), ("0", "build"), ("7", "build")])
