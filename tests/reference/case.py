@@ -137,7 +137,12 @@ def seen(*lines: str, head: str = "") -> str:
 
 def digest(case: Case) -> str:
     """Of all that the case says but its name: a recording holds for what it was made of."""
-    text = json.dumps(_plain(dataclasses.replace(case, name="")), sort_keys=True)
+    return digest_of(dataclasses.replace(case, name=""))
+
+
+def digest_of(data: object) -> str:
+    """Of dataclasses, mappings, tuples and text."""
+    text = json.dumps(_plain(data), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

@@ -131,8 +131,9 @@ def _arguments(case: Case) -> Iterator[str]:
     yield f"{_PLACE}/context"
 
 
-def _wanted(case: Case, words: Sequence[str]) -> bool:
-    return not words or any(word in case.name for word in words)
+def wanted(name: str, words: Sequence[str]) -> bool:
+    """Whether a case of that name is asked for."""
+    return not words or any(word in name for word in words)
 
 
 def main() -> None:
@@ -155,7 +156,7 @@ def main() -> None:
             if (
                 before is not None
                 and same
-                and (not _wanted(case, given.names) or (given.new and holds))
+                and (not wanted(case.name, given.names) or (given.new and holds))
             ):
                 found[case.name] = before
             else:
