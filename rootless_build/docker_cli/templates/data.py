@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from msgspec import Struct
@@ -34,13 +34,16 @@ class Address(Struct, frozen=True):
 class Record(Struct, frozen=True):
     """A struct of Go's: its fields in their order, and those of them that JSON leaves out.
 
-    `type` is its name in Go for messages. `more` are other names of fields.
+    `type` is its name in Go for messages. `more` are other names of fields, `methods` take one
+    string. `row`: one of a listing, all of whose fields are computed.
     """
 
     type: str
     fields: Mapping[str, Value]
     left_out: Mapping[str, Value] = {}
     more: Mapping[str, str] = {}
+    methods: Mapping[str, Callable[[str], str]] = {}
+    row: bool = False
 
     def get(self, name: str) -> Value:
         """A field, MISSING where the struct has none of that name."""
@@ -163,11 +166,11 @@ def plain(value: Value) -> Json:
             return value.text if isinstance(value, Address) else value
 
 
-def in_json(value: Value, *, escaped: bool = False) -> str:
-    """JSON in one line, as Go writes it; `escaped`: with what HTML needs."""
+def in_json(value: Value) -> str:
+    """JSON in one line, as Go writes it; that of a row with what HTML needs."""
     text = json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"))
     text = text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    if not escaped:
+    if not (isinstance(value, Record) and value.row):
         return text
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")

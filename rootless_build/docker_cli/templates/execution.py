@@ -225,7 +225,7 @@ class _State:
         more = bool(given or final)
         match first:
             case nodes.Field() | nodes.Variable() | nodes.Chain():
-                return self._fields_of(first, dot, more=more)
+                return self._fields_of(first, dot, given, final)
             case nodes.Identifier():
                 return self._function(first, command, dot, final)
             case nodes.Pipeline():
@@ -243,9 +243,14 @@ class _State:
             raise self._fault(f"can't give argument to non-function {first}")
 
     def _fields_of(
-        self, first: nodes.Field | nodes.Variable | nodes.Chain, dot: Value, *, more: bool
+        self,
+        first: nodes.Field | nodes.Variable | nodes.Chain,
+        dot: Value,
+        given: Sequence[nodes.Operand] = (),
+        final: tuple[Value, ...] = (),
     ) -> Value:
         self._node = first
+        more = bool(given or final)
         value = dot
         if isinstance(first, nodes.Variable):
             value = self._variable(first.name)
@@ -255,9 +260,28 @@ class _State:
             if isinstance(first.of, nodes.Nil):
                 raise self._fault(f"indirection through explicit nil in {first}")
             value = self._value(first.of, dot)
-        for number, name in enumerate(first.names, 1):
-            value = self._field(value, name, more=more and number == len(first.names))
+        for name in first.names[:-1]:
+            value = self._field(value, name, more=False)
+        for name in first.names[-1:]:
+            if isinstance(value, Record) and name in value.methods:
+                return self._method(value, name, dot, given, final)
+            value = self._field(value, name, more=more)
         return value
+
+    def _method(
+        self,
+        of: Record,
+        name: str,
+        dot: Value,
+        given: Sequence[nodes.Operand],
+        final: tuple[Value, ...],
+    ) -> Value:
+        count = len(given) + len(final)
+        if count != 1:
+            raise self._fault(f"wrong number of args for {name}: want 1 got {count}")
+        values = [self._argument(operand, dot, Wanted.STRING) for operand in given]
+        values += [self._valid(value, Wanted.STRING) for value in final]
+        return of.methods[name](str(values[0]))
 
     def _variable(self, name: str) -> Value:
         for known, value in reversed(self._variables):
@@ -412,4 +436,4 @@ class _State:
                 command = nodes.Command(operand.place, (operand,))
                 return self._function(operand, command, dot, ())
             case _:
-                return self._fields_of(operand, dot, more=False)
+                return self._fields_of(operand, dot)

@@ -55,7 +55,11 @@ def _inside(value: Value) -> str:
 
 
 def _record(value: Record) -> str:
-    if value.left_out or any(isinstance(each, Record) for each in value.fields.values()):
+    if (
+        value.row
+        or value.left_out
+        or any(isinstance(each, Record) for each in value.fields.values())
+    ):
         raise UnprintableError(f"all of {value.type} at once is not printed here: name its fields")
     return f"{{{' '.join(map(_inside, value.fields.values()))}}}"
 
