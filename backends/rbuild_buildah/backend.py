@@ -31,8 +31,8 @@ from rootless_build.backend import (
     programs,
 )
 
-_OLDEST: Final = (1, 24)
-"""That of podman 4.0. 1.23.1 (Ubuntu 22.04) makes no build: its `--pull` knows no `missing`."""
+_OLDEST: Final = (1, 28)
+"""An image that 1.23.1 (Ubuntu 22.04) pulls from a directory gets the directory's name."""
 _HINT: Final = "install it, for example: apt-get install buildah"
 _SHOWN_NAME: Final = "rbuild"
 """The container's name in commands for a person, where the step gives none."""
@@ -64,7 +64,8 @@ class BuildahBackend:
         """Starts nothing: each command of buildah stands alone, and says itself what is wrong."""
         if programs.which(PROGRAM) is None:
             raise BackendUnavailableError(_NOT_INSTALLED, finding="no-buildah", hint=_HINT)
-        yield BuildahEngine(with_isolation(settings))
+        with contextlib.ExitStack() as opened:
+            yield BuildahEngine(with_isolation(settings), opened)
 
     def commands(self, step: Step, settings: EngineSettings) -> tuple[tuple[str, ...], ...]:
         """The step for a shell. Volumes are named by the directories rbuild keeps them in.
@@ -101,8 +102,8 @@ def answered(version: str) -> Probe:
     if numbers and numbers < _OLDEST:
         return Probe(
             version,
-            f"buildah {version} is too old: the oldest that rbuild can use is 1.24",
-            "install buildah of a newer release, or use docker",
+            f"buildah {version} is too old: the oldest that rbuild can use is 1.28",
+            "install buildah of a newer release, or use docker, or podman from 4.3",
         )
     return Probe(version)
 

@@ -24,11 +24,10 @@ from rbuild_containers.id_maps import id_maps
 from rbuild_containers.image_config import image_from_config
 from rbuild_containers.image_removal import pruned_with, remove_together
 from rbuild_containers.killing import is_mounted
-from rbuild_containers.pulling import pull
+from rbuild_containers.pulling import of_platform, pull
 from rbuild_containers.runtime_state import RuntimeStates
 from rbuild_containers.storage_options import with_buildahs
 from rbuild_containers.temporary import build_directory, own_bundles
-from rbuild_containers.versions import version_in
 from rbuild_containers.working import Storage, bundle_directories, size
 from rootless_build.backend import (
     ALL_KINDS,
@@ -51,6 +50,7 @@ from rootless_build.backend import (
     UserNamespace,
     identities,
     ownership,
+    private_directories,
     programs,
     reason,
     replace,
@@ -59,16 +59,19 @@ from rootless_build.backend.partial import EngineDefaults
 
 if TYPE_CHECKING:
     from rbuild_containers.image_store import ContainersStore
+    from rbuild_containers.saved_images import SavedImages
 
-_NAMES_NONE: Final = (1, 28)
 _NOT_FOUND: Final = ("image not known", "does not resolve to an image ID")
 
 
 class BuildahEngine(EngineDefaults):
-    """The user's own storage, seen through buildah; nothing stays open between two commands."""
+    """The user's own storage, seen through buildah; nothing stays open between two commands.
+    `opened` ends with the engine.
+    """
 
-    def __init__(self, settings: EngineSettings) -> None:
+    def __init__(self, settings: EngineSettings, opened: contextlib.ExitStack) -> None:
         self._settings = settings
+        self._opened = opened
         self._buildah = Buildah(settings)
         self._store = Store.of(settings)
         self._builds = Builds(self._end_builds)
@@ -103,12 +106,14 @@ class BuildahEngine(EngineDefaults):
         with ThreadPoolExecutor(4) as threads:
             return list(threads.map(self.find_image, references))
 
-    def pull_image(self, reference: str, reporter: StepReporter) -> Image:
+    def pull_image(
+        self, reference: str, reporter: StepReporter, platform: str | None = None
+    ) -> Image:
         """Fetch an image; buildah's progress goes to the reporter."""
         return pull(
             reference,
             reporter,
-            lambda take: self._buildah.stream(["pull", reference], take),
+            lambda take: self._buildah.stream(["pull", *of_platform(platform), reference], take),
             self.find_image,
         )
 
@@ -177,17 +182,18 @@ class BuildahEngine(EngineDefaults):
 
     @functools.cached_property
     def image_store(self) -> ContainersStore | None:
-        """See `rootless_build.backend.api.image_store`.
-
-        None for the one of podman 3.4: an image that it pulls from a directory gets the directory's
-        name (1.23.1).
-        """
+        """See `rootless_build.backend.api.image_store`."""
         from rbuild_containers.image_store import containers_store  # noqa: PLC0415 - builds
 
-        told = self._buildah.ask("buildah did not say its version", "--version")
-        if version_in(told) < _NAMES_NONE:
-            return None
         return containers_store(self._storage, self._buildah.capture)
+
+    @functools.cached_property
+    def saved_images(self) -> SavedImages:
+        """See `rootless_build.backend.api.saved_images`."""
+        from rbuild_buildah.saved_images import saved_images  # noqa: PLC0415 - builds
+
+        place = self._opened.enter_context(private_directories.large_directory())
+        return saved_images(self._buildah.capture, place, self.find_image)
 
     @property
     def manifest_lists(self) -> ManifestLists:

@@ -97,14 +97,7 @@ class ContainersStore:
             raise ImageBuildError(message) from error
 
     def _pull(self, layout: Path, identity: str) -> Image:
-        layout = layout.absolute()
-        policy = layout / "policy.json"
-        policy.write_text(_POLICY)
-        # The engine copies each blob before it unpacks it.
-        done = self._command(
-            *("pull", "--quiet", "--signature-policy", str(policy), f"dir:{layout}"),
-            environment={"TMPDIR": str(layout)},
-        )
+        done = pull_layout(layout, self._command)
         # That it ended well does not say that it is done: podman 4.3.1 does so after SIGTERM.
         taken = self.find(identity) if done.status == 0 else None
         if taken is None:
@@ -163,6 +156,18 @@ def containers_store(storage: Storage, command: Command) -> ContainersStore | No
     else:
         known = not storage.has_mount_program
     return ContainersStore(storage, command) if known else None
+
+
+def pull_layout(layout: Path, command: Command) -> programs.Completed:
+    """Have the engine take the image in a directory."""
+    layout = layout.absolute()
+    policy = layout / "policy.json"
+    policy.write_text(_POLICY)
+    # The engine copies each blob before it unpacks it.
+    return command(
+        *("pull", "--quiet", "--signature-policy", str(policy), f"dir:{layout}"),
+        environment={"TMPDIR": str(layout)},
+    )
 
 
 def _state(file: Path) -> _State:

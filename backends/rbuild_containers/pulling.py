@@ -7,6 +7,11 @@ from collections.abc import Callable
 from rootless_build.backend import Image, ImageNotFoundError, StepReporter, Stream, programs
 
 
+def of_platform(platform: str | None) -> tuple[str, ...]:
+    """The option that names the platform of an image which is pulled."""
+    return () if platform is None else (f"--platform={platform}",)
+
+
 def pull(
     reference: str,
     reporter: StepReporter,

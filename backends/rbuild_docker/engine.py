@@ -13,7 +13,7 @@ from typing import Final, assert_never, cast
 
 from rbuild_containers.image_config import image_from_inspect, matched, names_in_full
 from rbuild_containers.image_removal import remove_one_by_one
-from rbuild_containers.pulling import pull
+from rbuild_containers.pulling import of_platform, pull
 from rbuild_docker import image_builds, image_files, stored_images
 from rbuild_docker.build_arguments import Builder
 from rbuild_docker.client import GONE, Client
@@ -106,9 +106,12 @@ class DockerEngine(EngineDefaults):
             return [self.find_image(reference) for reference in references]
         return [image_from_inspect(found) if found else None for found in answers]
 
-    def pull_image(self, reference: str, reporter: StepReporter) -> Image:
+    def pull_image(
+        self, reference: str, reporter: StepReporter, platform: str | None = None
+    ) -> Image:
         """Fetch an image from its registry."""
-        argv, environment = ("docker", "pull", reference), self._client.environment
+        argv = ("docker", "pull", *of_platform(platform), reference)
+        environment = self._client.environment
         return pull(
             reference,
             reporter,

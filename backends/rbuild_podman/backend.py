@@ -19,9 +19,9 @@ from rootless_build.backend import (
     programs,
 )
 
-_OLDEST = (4, 0)
-"""The first that speaks version 4 of the API. 3.4.4 (Ubuntu 22.04) does 114 of the 188 tests that
-backends are held to, and no build: its settings and its `--pull` are others.
+_OLDEST = (4, 3)
+"""The first that is known to take an image of layers that it has and of others: 4.3.1. 3.4.4
+(Ubuntu 22.04) speaks another version of the API too.
 """
 _PATIENCE = 20.0
 """Seconds an engine has to say its version."""
@@ -31,9 +31,6 @@ class PodmanBackend:
     """Podman on this host, or the one that the environment names."""
 
     name: ClassVar[str] = "podman"
-
-    def __init__(self) -> None:
-        self._version = ""
 
     def probe(self, settings: EngineSettings) -> Probe:
         """See `rootless_build.backend.api.Backend.probe`."""
@@ -54,16 +51,14 @@ class PodmanBackend:
                 "podman has no OCI runtime that can start a container here",
                 "install runc, or crun where control groups are not hybrid; buildah needs neither",
             )
-        answer = _version(address, settings)
-        self._version = answer.version or ""
-        return answer
+        return _version(address, settings)
 
     @contextlib.contextmanager
     def open(self, settings: EngineSettings) -> Iterator[Engine]:
         """See `rootless_build.backend.api.Backend.open`."""
         with contextlib.ExitStack() as opened:
             connection = opened.enter_context(Connection(settings))
-            yield PodmanEngine(connection, settings, opened, self._version)
+            yield PodmanEngine(connection, settings, opened)
 
     def commands(self, step: Step, settings: EngineSettings) -> tuple[tuple[str, ...], ...]:
         """See `rootless_build.backend.api.Backend.commands`."""
@@ -79,8 +74,8 @@ def answered(version: str) -> Probe:
     if numbers and numbers < _OLDEST:
         return Probe(
             version,
-            f"podman {version} is too old: the oldest that rbuild can use is 4.0, as podman-py",
-            "install podman of a newer release, or use buildah or docker",
+            f"podman {version} is too old: the oldest that rbuild can use is 4.3",
+            "install podman of a newer release, or use docker, or buildah from 1.28",
         )
     return Probe(version)
 

@@ -20,11 +20,10 @@ from rbuild_containers.id_maps import id_maps
 from rbuild_containers.image_config import image_from_inspect, matched, names_with_local
 from rbuild_containers.image_removal import remove_together
 from rbuild_containers.killing import kill_containing
-from rbuild_containers.pulling import pull
+from rbuild_containers.pulling import of_platform, pull
 from rbuild_containers.runtime_state import RuntimeStates
 from rbuild_containers.storage_options import with_podmans
 from rbuild_containers.temporary import build_directory, own_bundles
-from rbuild_containers.versions import version_in
 from rbuild_containers.working import Storage, bundle_directories, size
 from rbuild_podman import connection, own_names, told_storage
 from rbuild_podman.connection import Connection, engine_errors
@@ -60,30 +59,23 @@ if TYPE_CHECKING:
     from rbuild_containers.image_store import ContainersStore
     from rbuild_podman.container import Containers
 
-_NAMES_NONE = (4, 3)
-_TAKES = (4, 3)
-"""The first service that is known to take an image of which it has layers already."""
 _UNKNOWN = "image not known"
 _LIST_AGAIN = (0.1, 0.5, 1.0)
 """Seconds between attempts."""
 
 
 class PodmanEngine:
-    """See `rootless_build.backend.api.Engine`. `version` is empty where nobody has asked for it,
-    `opened` ends with the engine.
-    """
+    """See `rootless_build.backend.api.Engine`. `opened` ends with the engine."""
 
     def __init__(
         self,
         connection: Connection,
         settings: EngineSettings,
         opened: contextlib.ExitStack,
-        version: str = "",
     ) -> None:
         self._opened = opened
         self._connection = connection
         self._settings = settings
-        self._version = version
         self._builds = Builds(self._end_builds)
         self._left_layers: set[str] = set()
         self._left_bundles: set[str] = set()
@@ -162,9 +154,11 @@ class PodmanEngine:
         """Start the service."""
         self._connection.start()
 
-    def pull_image(self, reference: str, reporter: StepReporter) -> Image:
+    def pull_image(
+        self, reference: str, reporter: StepReporter, platform: str | None = None
+    ) -> Image:
         """Fetch an image from its registry."""
-        argv = self._connection.command("pull", reference)
+        argv = self._connection.command("pull", *of_platform(platform), reference)
         environment = self._connection.environment
         return pull(
             reference,
@@ -247,8 +241,11 @@ class PodmanEngine:
         """See `rootless_build.backend.api.image_store`; a service may have another storage."""
         if self._connection.endpoint is None:
             return self._local_store
-        if version_in(self._capture("version", "--format", "{{.Server.Version}}").text) < _TAKES:
-            return None
+        return self.saved_images
+
+    @functools.cached_property
+    def saved_images(self) -> ImageStore:
+        """See `rootless_build.backend.api.saved_images`."""
         from rbuild_podman.saved_images import saved_images  # noqa: PLC0415 - builds
 
         place = self._opened.enter_context(private_directories.large_directory())
@@ -260,7 +257,7 @@ class PodmanEngine:
             return None
         from rbuild_containers.image_store import containers_store  # noqa: PLC0415 - builds
 
-        return containers_store(self._storage, self._run) if self._names_none else None
+        return containers_store(self._storage, self._run)
 
     @property
     def manifest_lists(self) -> ManifestLists | None:
@@ -468,14 +465,6 @@ class PodmanEngine:
     @property
     def _states(self) -> RuntimeStates:
         return RuntimeStates(self._settings)
-
-    @property
-    def _names_none(self) -> bool:
-        """Whether an image that is pulled from a directory gets no name: podman 3.4.4 gives it the
-        directory's.
-        """
-        told = self._version or self._capture("version", "--format", "{{.Client.Version}}").text
-        return version_in(told) >= _NAMES_NONE
 
     @functools.cached_property
     def _storage(self) -> Storage:

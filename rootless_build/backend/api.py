@@ -51,6 +51,7 @@ __all__ = [
     "image_store",
     "manifest_lists",
     "removed_at_end",
+    "saved_images",
 ]
 
 LABEL_PREFIX = "io.rbuild."
@@ -422,8 +423,13 @@ class Engine(Protocol):
     def warm_up(self) -> None:
         """Containers will be needed: start, without waiting, what is slow to start."""
 
-    def pull_image(self, reference: str, reporter: StepReporter) -> Image:
-        """Fetch an image. Raises ImageNotFoundError with the engine's words."""
+    def pull_image(
+        self, reference: str, reporter: StepReporter, platform: str | None = None
+    ) -> Image:
+        """Fetch an image, for a platform if one is named; it has the name then.
+
+        Raises ImageNotFoundError with the engine's words.
+        """
 
     def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:
         """Build and tag. Raises ImageBuildError with the engine's words."""
@@ -507,6 +513,16 @@ def image_store(engine: Engine) -> ImageStore | None:
     those of a storage driver that lays them out in a way of its own.
     """
     found: ImageStore | None = getattr(engine, "image_store", None)
+    return found
+
+
+def saved_images(engine: Engine) -> ImageStore | None:
+    """Where an engine has its property `saved_images`, which it need not have.
+
+    The same images as in `image_store`, with archives for layers: for what can't be read where it
+    lies. None for an engine that has no other way to read them.
+    """
+    found: ImageStore | None = getattr(engine, "saved_images", None)
     return found
 
 

@@ -21,6 +21,7 @@ from rootless_build.backend.api import (
     UserNamespace,
     image_store,
     manifest_lists,
+    saved_images,
 )
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage, Pairs, RunContainer
@@ -119,6 +120,11 @@ class RememberingEngine:
         return _ForgettingStore(store, self._forgetting) if store is not None else None
 
     @property
+    def saved_images(self) -> ImageStore | None:
+        store = saved_images(self._engine)
+        return _ForgettingStore(store, self._forgetting) if store is not None else None
+
+    @property
     def manifest_lists(self) -> ManifestLists | None:
         lists = manifest_lists(self._engine)
         return _ForgettingLists(lists, self._forgetting) if lists is not None else None
@@ -144,9 +150,14 @@ class RememberingEngine:
     def warm_up(self) -> None:
         self._engine.warm_up()
 
-    def pull_image(self, reference: str, reporter: StepReporter) -> Image:
+    def pull_image(
+        self, reference: str, reporter: StepReporter, platform: str | None = None
+    ) -> Image:
         with self._forgetting():
-            return self._engine.pull_image(reference, reporter)
+            if platform is None:
+                # A plug-in of before 0.2.0 knows no more.
+                return self._engine.pull_image(reference, reporter)
+            return self._engine.pull_image(reference, reporter, platform)
 
     def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:
         with self._forgetting():

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from rootless_build.backend import caller, discovery
-from rootless_build.backend.api import Engine, EngineSettings, image_store
+from rootless_build.backend.api import Engine, EngineSettings, image_store, saved_images
 from rootless_build.backend.cached import RememberingEngine
 from rootless_build.backend.discovery import Choice
 from rootless_build.cli.backend_option import backend_name, check_backend
@@ -168,7 +168,7 @@ def _look(command: Command, plan: plans.Plan, said: str, choice: Choice) -> Seen
                 shutil.copytree(cache, copied)
             snapshots = Snapshots(plan, copied, OwnFiles.of(plan, own_directories()))
             freshness = freshness_for(command, plan, choice, snapshots, copied)
-            layers = image_store(engine) is not None
+            layers = (image_store(engine) or saved_images(engine)) is not None
             verdicts = tuple(forecast(plan, known, freshness))
             _ask_at_once(plan, known)
             found = [_with_stand_ins(step, known) for step in plan.steps]

@@ -107,8 +107,11 @@ BACKGROUND: Final = {
     "Source: podman issue 27272, actions/runner-images issue 14473.",
     "podman-api-network": "podman 4.3.1's service builds images with the host's network whatever "
     "it is asked for (measured); its command line does as told, so rbuild builds with that.",
-    "podman-too-old": "podman before 4.0 has an older API than podman-py speaks.",
-    "buildah-too-old": "buildah before 1.24 does not know all that rbuild asks of a build.",
+    "podman-too-old": "What COPY and ADD make rbuild hands over as an image of layers that podman "
+    "has and of others; 4.3.1 is the oldest that is known to take one without a name. podman "
+    "before 4.0 has an older API than podman-py speaks, too.",
+    "buildah-too-old": "What COPY and ADD make rbuild hands over as an image of layers that "
+    "buildah has and of others; 1.28.2 is the oldest that is known to take one without a name.",
     "podman-rootless-overlay": "podman 3.1 is the first that mounts overlay for ordinary users "
     "without fuse. Source: podman pull request 27990.",
     # --- storage

@@ -20,6 +20,7 @@ class AtOnce:
         self._room = threading.Semaphore(_MOST_RUNS)
         self._locking = threading.Lock()
         self._asking = threading.Lock()
+        self._pulling = threading.Lock()
         self._looking = threading.Lock()
         self._alike: dict[Hashable, threading.Lock] = {}
 
@@ -38,6 +39,10 @@ class AtOnce:
         lock while that waits for its turn to talk: for ever.
         """
         return held(self._locking)
+
+    def pulling(self) -> AbstractContextManager[None]:
+        """A name is looked up and its image pulled: for another platform it becomes another's."""
+        return held(self._pulling)
 
     def asking(self) -> AbstractContextManager[None]:
         """An engine is asked what it does: nobody else asks the same meanwhile."""

@@ -1,10 +1,10 @@
-"""The build of an image: in segments where engine and containerfile allow it, else by the engine
-alone, from a containerfile rewritten for it.
+"""The build of an image: in segments where rbuild knows the engine's builder, else by the engine
+alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 from msgspec import Struct
@@ -13,16 +13,17 @@ from rootless_build.backend.api import Engine, Image
 from rootless_build.images import foreign_stages
 from rootless_build.images.asking.answers import answers_for
 from rootless_build.images.containerfile.file import text_of
-from rootless_build.images.containerfile.stages import SCRATCH
 from rootless_build.images.layers.client import LayerMaker, LayersUnreadableError
 from rootless_build.images.rewrite import session
-from rootless_build.images.rewrite.features import NO_ANSWERS, Answers, Feature
+from rootless_build.images.rewrite.features import NO_ANSWERS, Answers
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.images.rewrite.state import Rewrite
 from rootless_build.images.segments import build as segments
+from rootless_build.images.segments.bases import Images
 from rootless_build.images.segments.progress import without_label
-from rootless_build.model.errors import ContainerfileError, ImageBuildError
-from rootless_build.model.events import Level, StepReporter
+from rootless_build.images.segments.stages import Plan
+from rootless_build.model.errors import ContainerfileError, ImageBuildError, UnsupportedError
+from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.structs import replace
 
@@ -47,24 +48,15 @@ def build_image(
 ) -> Image:
     """Build and tag an image; the step has no outputs. `ahead`: see `images.layers.ahead`.
 
-    Raises ContainerfileError for what docker would refuse or can't be done exactly, and an engine's
-    errors in the words of the containerfile.
+    Raises ContainerfileError for what docker would refuse or can't be done exactly,
+    UnsupportedError, and an engine's errors in the words of the containerfile.
     """
-    plan = segments.plan(step, options.builder) if segments.takes_layers(engine) else None
-    if plan is not None and not segments.can_read_images(plan, step, engine, reporter):
-        plan = None
+    plan = segments.plan(step, options.builder)
     if plan is not None:
-        asked = _with_answers(options, step, engine, reporter, segments.NETWORKS)
-        try:
-            with watch(without_label(reporter)) as watched:
-                return segments.build(plan, step, engine, watched, asked, ahead)
-        except LayersUnreadableError as error:
-            text = f"the engine does COPY and ADD itself, for {error.message}"
-            reporter.notice("layers-unreadable", text, Level.WARNING)
-    asked = _with_answers(options, step, engine, reporter)
+        return _in_segments(plan, step, engine, reporter, options, watch, ahead)
     at_once = options.at_once
     with (
-        session.rewrite_build(step, engine, reporter, asked) as (known, inner),
+        session.rewrite_build(step, engine, reporter, options) as (known, inner),
         watch(inner) as watched,
         at_once.locking() if _locks_caches(known) else nullcontext(),
         at_once.run(known),
@@ -77,39 +69,57 @@ def _locks_caches(step: BuildImage) -> bool:
     return "locked" in text_of(step).lower()
 
 
-def _with_answers(
-    options: RewriteOptions,
+def _in_segments(
+    plan: Plan,
     step: BuildImage,
     engine: Engine,
     reporter: StepReporter,
-    needless: Collection[Feature] = (),
+    options: RewriteOptions,
+    watch: Watch,
+    ahead: LayerMaker | None,
+) -> Image:
+    why, images = "it takes no layers", Images(step, engine, reporter, options.at_once)
+    for store in segments.stores(engine):
+        unreadable = segments.why_unreadable(plan, images, store)
+        if unreadable is None:
+            asked = _with_answers(options, step, engine, reporter)
+            own = None if store.archives else ahead
+            try:
+                with watch(without_label(reporter)) as watched:
+                    return segments.build(plan, step, engine, store, images, watched, asked, own)
+            except LayersUnreadableError as error:
+                unreadable = error.message
+        why = unreadable
+        reporter.notice("layers-unreadable", f"layers can't be read where they lie: {why}")
+    raise UnsupportedError(
+        f"COPY and ADD can't be done with this engine: {why}",
+        hint="use podman 4.3 or newer, buildah 1.28 or newer, or docker with BuildKit",
+    )
+
+
+def _with_answers(
+    options: RewriteOptions, step: BuildImage, engine: Engine, reporter: StepReporter
 ) -> RewriteOptions:
-    """The options with what the engine has shown, but for what is `needless`."""
+    """The options with what the engine has shown."""
     if options.memory is None:
         return options
     with options.at_once.asking():
-        answers = answers_for(step, engine, reporter, options.memory(), needless)
+        answers = answers_for(step, engine, reporter, options.memory())
     return replace(options, answers=answers)
 
 
 def _of_its_platform(step: BuildImage, engine: Engine, reporter: StepReporter) -> Image:
     """The image that the engine makes, of the platform that was asked for.
 
-    The steps of a stage without a base are taken from the engine's cache whichever platform they
-    were done for (podman 4.3.1, buildah 1.28.2). Raises ImageBuildError, ImageNotFoundError.
+    Raises ImageBuildError, ImageNotFoundError.
     """
     stages = foreign_stages.needed(step)
     wanted = stages[-1].platform if stages and len(step.platforms) < 2 else None
     if foreign_stages.is_foreign(step):
         foreign_stages.check_stand_ins(step, stages, engine)
     image = engine.build_image(step, reporter)
-    if wanted is None or foreign_stages.is_of(image, wanted):
-        return image
-    if any(stage.base == SCRATCH for stage in stages):
-        # For this host's platform too: another build may have been for another one.
-        image = engine.build_image(replace(step, no_cache=True), reporter)
     # Without a word for it a build is of the platform that its base has.
-    if step.platforms and not foreign_stages.is_of(image, wanted):
+    if step.platforms and wanted is not None and not foreign_stages.is_of(image, wanted):
         message = f"the engine made an image for {image.platform}, and {wanted} was asked for"
         raise ImageBuildError(message, hint="is there a base image of that platform?")
     return image

@@ -44,8 +44,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--variant",
         default="",
         metavar="NAME",
-        help="how the engine is set up: vfs or fuse-overlayfs (storage of podman and buildah),"
-        " service (podman's), classic (docker's builder)",
+        help="how the engine is set up: vfs, masked or fuse-overlayfs (storage of podman and"
+        " buildah), service (podman's), classic (docker's builder)",
     )
     parser.addoption(
         "--partial",
@@ -172,7 +172,7 @@ def user_environment(backend_name: str, storage: Path, variant: str) -> Iterator
             directory.mkdir()
             patch.setenv(f"XDG_{name}_HOME", str(directory))
         patch.setenv("XDG_RUNTIME_DIR", runtime)
-        if variant in {"vfs", "fuse-overlayfs"}:
+        if variant in {"vfs", "masked", "fuse-overlayfs"}:
             _write_storage_conf(storage, Path(runtime), variant)
         patch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
         if backend_name == "docker":
@@ -190,7 +190,8 @@ def user_environment(backend_name: str, storage: Path, variant: str) -> Iterator
 
 def _write_storage_conf(storage: Path, runtime: Path, driver: str) -> None:
     """What a user writes who wants that driver."""
-    fuse = driver == "fuse-overlayfs"
+    fuse, masked = driver == "fuse-overlayfs", driver == "masked"
+    driver = "vfs" if masked else driver
     lines = [
         "[storage]",
         f'driver = "{"overlay" if fuse else driver}"',
@@ -199,6 +200,8 @@ def _write_storage_conf(storage: Path, runtime: Path, driver: str) -> None:
     ]
     if fuse:
         lines += ["[storage.options.overlay]", f'mount_program = "{shutil.which(driver)}"']
+    if masked:
+        lines += ["[storage.options.vfs]", 'ignore_chown_errors = "true"']
     place = storage / "config" / "containers"
     place.mkdir()
     (place / "storage.conf").write_text("\n".join(lines))

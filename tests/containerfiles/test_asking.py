@@ -16,7 +16,7 @@ from rootless_build.images.asking.memory import Memory
 from rootless_build.images.asking.questions import QUESTIONS
 from rootless_build.images.rewrite.features import ASKED, Answer, Answers, Feature
 from rootless_build.images.rewrite.options import RewriteOptions
-from rootless_build.model.errors import ContainerfileError, ImageBuildError
+from rootless_build.model.errors import ImageBuildError
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.structs import replace
 from rootless_build.testing.base_root import BASE
@@ -62,29 +62,15 @@ def asked(engine: Engine, storage: Path) -> Asked:
     return Asked(answers, engine.image_ids() - before, left)
 
 
-def does_network(
-    build: Build, left: RewriteOptions, place: Path, mode: str, *, squash: bool = True
-) -> bool:
-    """With `squash` the engine does all of the build, and the flag is left to it."""
+def does_network(build: Build, left: RewriteOptions, place: Path, mode: str) -> bool:
     own = str(Path("/proc/self/ns/net").readlink())
     run = f"RUN --network={mode} mkdir /o; readlink /proc/self/ns/net > /o/f"
     text = f"FROM {BASE} AS made\n{run}\n{OUT}"
-    try:
-        # What the whole build has is left out.
-        other = "none" if mode == "host" else "host"
-        build(text, building=left, like=replace(LIKE, network=other, squash=squash))
-    except ImageBuildError:
-        return False
+    # What the whole build has is left out.
+    other = "none" if mode == "host" else "host"
+    build(text, building=left, like=replace(LIKE, network=other))
     found = tree(place / "out")["f"].strip()
     return found == own if mode == "host" else found != own
-
-
-def has_no_network(build: Build, left: RewriteOptions, place: Path) -> bool:
-    return does_network(build, left, place, "none")
-
-
-def has_own_network(build: Build, left: RewriteOptions, place: Path) -> bool:
-    return does_network(build, left, place, "host")
 
 
 def forgets_writes(build: Build, left: RewriteOptions, place: Path) -> bool:
@@ -155,12 +141,10 @@ DOES = {
     Feature.MOUNT_AGENT_OWNER: keeps_owner_of_agent,
     Feature.MOUNT_TMPFS_SIZE: limits_memory,
     Feature.MOUNT_DISCARDS_WRITES: forgets_writes,
-    Feature.NETWORK_NONE: has_no_network,
-    Feature.NETWORK_HOST: has_own_network,
 }
 
 
-@pytest.mark.parametrize("feature", ASKED, ids=lambda feature: feature.name.lower())
+@pytest.mark.parametrize("feature", DOES, ids=lambda feature: feature.name.lower())
 def test_an_engine_does_what_it_answers(
     build: Build, building: RewriteOptions, place: Path, asked: Asked, feature: Feature
 ) -> None:
@@ -185,15 +169,4 @@ def test_a_run_has_its_network_whatever_the_engine_has_shown(
     build: Build, building: RewriteOptions, place: Path, mode: str
 ) -> None:
     options = replace(building, memory=None, answers={})
-    assert does_network(build, options, place, mode, squash=False)
-
-
-def test_where_the_engine_does_all_a_network_is_given_or_refused(
-    build: Build, building: RewriteOptions, place: Path, asked: Asked
-) -> None:
-    options = replace(building, memory=None, answers=asked.answers)
-    if asked.exact(Feature.NETWORK_NONE):
-        assert has_no_network(build, options, place)
-        return
-    with pytest.raises(ContainerfileError, match="not --network=none"):
-        has_no_network(build, options, place)
+    assert does_network(build, options, place, mode)

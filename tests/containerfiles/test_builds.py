@@ -18,7 +18,7 @@ from rootless_build.model.structs import replace
 from rootless_build.testing.base_root import BASE
 from rootless_build.testing.recorder import Recorder
 from tests.containerfiles.conftest import ENGINES, LIKE, Build
-from tests.containerfiles.trees import tree
+from tests.containerfiles.trees import described, tree
 
 pytestmark = ENGINES
 OUT = "FROM scratch AS out\nCOPY --from=made /o/ /\n"
@@ -340,10 +340,26 @@ def test_what_is_mounted_on_is_there_afterwards(build: Build, place: Path, made:
 def test_what_a_build_adds_is_one_layer_with_squash(
     engine: Engine, base_image: Image, building: RewriteOptions, place: Path
 ) -> None:
-    (place / "context" / "Dockerfile").write_text(
-        f"FROM {BASE}\nRUN echo 1 > /f\nRUN echo 2 > /g\n"
+    text = (
+        f"FROM {BASE} AS a\nRUN mkdir /d && echo 1 > /d/f && echo 1 > /gone && echo 1 > /g\n"
+        "COPY --chmod=600 Dockerfile /d/copied\n"
+        "FROM a AS out\nRUN ln /d/f /d/linked && rm -r /gone /home && chmod 700 /d && echo 2 > /g\n"
+        "WORKDIR /w\n"
     )
-    step = replace(LIKE, context=place / "context", squash=True)
-    image = build_image(step, engine, Recorder().reporter, building)
-    # buildah 1.28.2 makes one layer of the base too.
-    assert len(image.layers) <= len(base_image.layers) + 1
+    (place / "context" / "Dockerfile").write_text(text)
+    step, trees = replace(LIKE, context=place / "context"), []
+    for squash in (True, False):
+        image = build_image(replace(step, squash=squash), engine, Recorder().reporter, building)
+        added = len(image.layers) - len(base_image.layers)
+        assert added == 1 if squash else added > 1
+        files = place / f"files-{squash}"
+        files.mkdir()
+        engine.copy_image(image, (), files)
+        trees.append(described(files))
+    squashed, plain = trees
+    assert {name: found[:3] for name, found in squashed.items()} == {
+        name: found[:3] for name, found in plain.items()
+    }
+    assert squashed["d/f"] == squashed["d/linked"]
+    assert "gone" not in squashed
+    assert "home" not in squashed

@@ -17,6 +17,25 @@ def write(directory: Path, files: Mapping[str, str]) -> None:
             path.write_text(content)
 
 
+def described(directory: Path) -> dict[str, tuple[str, int, int, int]]:
+    """What is there, with kinds, modes and times; the content of a file, or where a link leads."""
+    found = {}
+    for path in sorted(directory.rglob("*")):
+        status = path.lstat()
+        content = ""
+        if path.is_symlink():
+            content = str(path.readlink())
+        elif path.is_file():
+            content = path.read_bytes().decode("latin-1")
+        found[str(path.relative_to(directory))] = (
+            content,
+            status.st_mode,
+            status.st_mtime_ns,
+            status.st_ino if status.st_nlink > 1 and path.is_file() else 0,
+        )
+    return found
+
+
 def tree(directory: Path) -> dict[str, str]:
     """What is there; empty directories end with a slash."""
     found = {}

@@ -22,18 +22,26 @@ def substitute_bases(step: BuildImage, engine: Engine, reporter: StepReporter) -
     # Only a build reads a containerfile.
     from rootless_build.images.external import external_bases  # noqa: PLC0415
 
+    platform = step.platforms[0] if len(step.platforms) == 1 else None
     substitutes = tuple(
         (wanted, local)
         for wanted in external_bases(step)
-        if (local := stand_in(wanted, step.pull, engine, reporter)) is not None
+        if (local := stand_in(wanted, step.pull, engine, reporter, platform)) is not None
     )
     # The bases are here now: asking again would fail for those that could not be pulled.
     pull = PullPolicy.MISSING if step.pull is PullPolicy.ALWAYS else step.pull
     return replace(step, pull=pull, substitutes=step.substitutes + substitutes)
 
 
-def stand_in(wanted: str, pull: PullPolicy, engine: Engine, reporter: StepReporter) -> str | None:
-    """The reference of the stand-in to use for `wanted`, which is announced.
+def stand_in(
+    wanted: str,
+    pull: PullPolicy,
+    engine: Engine,
+    reporter: StepReporter,
+    platform: str | None = None,
+) -> str | None:
+    """The reference of the stand-in to use for `wanted`, which is announced. One that is pulled is
+    pulled for the `platform`, None for this host's.
 
     None: the image itself is in storage, pulled if need be (or nowhere, under PullPolicy.NEVER).
     Raises ImageNotFoundError for one that is nowhere to be had.
@@ -59,7 +67,7 @@ def stand_in(wanted: str, pull: PullPolicy, engine: Engine, reporter: StepReport
             raise _not_here(wanted)
         return None
     try:
-        engine.pull_image(full, reporter)
+        engine.pull_image(full, reporter, platform)
     except ImageNotFoundError as error:
         if own:
             return _announce(wanted, own, reporter)

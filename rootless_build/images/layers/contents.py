@@ -81,6 +81,11 @@ class HostFile:
         if not same:
             raise ChangedError(self.path)
 
+    def is_same(self, other: HostFile) -> bool:
+        """Whether another is this file too, seen through other layers of the same storage."""
+        own = (self._inode, self.size, self._modified, self._changed)
+        return own == (other._inode, other.size, other._modified, other._changed)
+
     @property
     def path(self) -> str:
         """Below the root of its tree."""

@@ -10,7 +10,7 @@ from rootless_build.images.layers.overlay import Overlays
 from rootless_build.images.layers.sources import HostTree
 
 if TYPE_CHECKING:
-    from rootless_build.images.layers.saved_layers import SavedLayers, SavedTree
+    from rootless_build.images.layers.saved_layers import SavedLayer, SavedLayers, SavedTree
 
 
 class ImageLayers:
@@ -34,12 +34,21 @@ class ImageLayers:
         """
         if not layers[0].is_file():
             return HostTree(self._overlays.merged(layers, room), time, owned=True)
+        return self._archives().tree(layers, time)
+
+    def own(self, layer: Path, room: Path) -> HostTree | SavedLayer:
+        """What a layer holds by itself. Raises NoOverlayError, OSError."""
+        if not layer.is_file():
+            return HostTree(self._overlays.merged((layer,), room), FIXED_TIME, owned=True)
+        return self._archives().layer(layer)
+
+    def _archives(self) -> SavedLayers:
         if self._saved is None:
             # What reads archives takes as long to load as all else.
             from rootless_build.images.layers.saved_layers import SavedLayers  # noqa: PLC0415
 
             self._saved = SavedLayers()
-        return self._saved.tree(layers, time)
+        return self._saved
 
     def base(self, layers: tuple[Path, ...], room: Path) -> Path | SavedTree | None:
         """The same as what an image comes upon; a directory as its path, None for no layers."""

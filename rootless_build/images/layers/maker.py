@@ -23,6 +23,7 @@ from rootless_build.images.layers.ownership import Owner, looked_up
 from rootless_build.images.layers.problems import ChangedError, NoOverlayError, RefusedError
 from rootless_build.images.layers.request import (
     Answer,
+    Becoming,
     Changed,
     Copying,
     Directory,
@@ -46,7 +47,7 @@ from rootless_build.images.layers.tar import Writer
 from rootless_build.model.structs import replace
 
 if TYPE_CHECKING:
-    from rootless_build.images.layers.saved_layers import SavedTree
+    from rootless_build.images.layers.saved_layers import SavedLayer, SavedTree
 
 _LONGEST_WORDS: Final = 200
 _NONE: Final = Layer("", 0)
@@ -89,6 +90,8 @@ def _described(operation: Operation | MountPoints) -> str:
         return f"a mount of {operation.source.path}"
     if isinstance(operation, MountPoints):
         return "what RUN leaves where it mounts"
+    if isinstance(operation, Becoming):
+        return "all that is new as one layer"
     return f"{'ADD' if operation.add else 'COPY'} to {operation.destination}"
 
 
@@ -103,6 +106,7 @@ class Maker:
         self._time = FIXED_TIME if given is None else given
         self._directories = Directories(self._time)
         self._trees: dict[tuple[Path, ...], HostTree | SavedTree] = {}
+        self._layers: dict[Path, HostTree | SavedLayer] = {}
         self._spool = Spool(request.output)
         self._right: MountPointsOf | None = None
         self.at = 0
@@ -112,6 +116,10 @@ class Maker:
         for tree in self._trees.values():
             tree.close()
         self._trees.clear()
+        for layer in self._layers.values():
+            if isinstance(layer, HostTree):
+                layer.close()
+        self._layers.clear()
         self._directories.close()
         self._image.close()
         self._spool.close()
@@ -186,6 +194,9 @@ class Maker:
             work = self._put_right(operation, image)
             self._right = work if operation.merge else None
             return
+        if isinstance(operation, Becoming):
+            self._become(operation, image)
+            return
         options = Options(
             self._time,
             looked_up(image, operation.chown),
@@ -208,6 +219,17 @@ class Maker:
         if tree.find(resolved(tree, source.path)) is None:
             raise RefusedError(f"{source.path} is not there")
 
+    def _become(self, operation: Becoming, image: ImageTree) -> None:
+        # Few builds squash.
+        from rootless_build.images.layers.difference import Difference  # noqa: PLC0415
+
+        before, after = (
+            self._tree(ImageFiles(layers, "/")) if layers else None
+            for layers in (self._request.base, operation.layers)
+        )
+        if after is not None:
+            Difference(image, before, after).make()
+
     def _put_right(self, operation: MountPoints, image: ImageTree) -> MountPointsOf:
         work = MountPointsOf(image)
         since = self._trees_since(operation.before)
@@ -226,16 +248,15 @@ class Maker:
         number = len(after) - len(before)
         known = number > 0 and after[number:] == before
         return Trees(
-            self._there(before) if before else None,
-            self._there(after),
-            [self._there((layer,)) for layer in after[:number]] if known else None,
+            self._tree(ImageFiles(before, "/")) if before else None,
+            self._tree(ImageFiles(after, "/")),
+            [self._own(layer) for layer in after[:number]] if known else None,
         )
 
-    def _there(self, layers: tuple[Path, ...]) -> HostTree:
-        tree = self._tree(ImageFiles(layers, "/"))
-        if not isinstance(tree, HostTree):
-            raise RefusedError("an image in a file has no mount points")
-        return tree
+    def _own(self, layer: Path) -> HostTree | SavedLayer:
+        if layer not in self._layers:
+            self._layers[layer] = self._opened.own(layer, self._request.output)
+        return self._layers[layer]
 
     def _copy(
         self,
@@ -306,6 +327,8 @@ def _refuse_nul(operation: Operation | MountPoints) -> None:
         texts = [operation.source.path]
     elif isinstance(operation, MountPoints):
         texts = [*operation.always, *operation.last]
+    elif isinstance(operation, Becoming):
+        texts = []
     else:
         texts = [operation.destination, operation.chown]
         for source in operation.sources:

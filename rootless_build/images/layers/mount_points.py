@@ -10,15 +10,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from rootless_build.images.layers.destination import resolved
 from rootless_build.images.layers.image_tree import ImageTree
 from rootless_build.images.layers.nodes import LONGEST_NAME, Node
 from rootless_build.images.layers.problems import RefusedError
-from rootless_build.images.layers.sources import HostTree
+from rootless_build.images.layers.sources import Tree
 
 _WHITEOUT: Final = ".wh."
+
+
+class OwnLayer(Protocol):
+    """What a layer holds by itself."""
+
+    def entries(self, directory: str) -> list[tuple[str, bool]]:
+        """What it has in a directory, with what it takes away there, and of each whether it is a
+        directory. Raises OSError.
+        """
 
 
 class Trees:
@@ -26,9 +35,7 @@ class Trees:
     that is not known.
     """
 
-    def __init__(
-        self, before: HostTree | None, after: HostTree, own: Sequence[HostTree] | None
-    ) -> None:
+    def __init__(self, before: Tree | None, after: Tree, own: Sequence[OwnLayer] | None) -> None:
         self.before = before
         self.after = after
         self.own = own
@@ -70,7 +77,7 @@ class MountPointsOf:
                 self._done.add(place)
                 self._put_back(trees.before, directory, name, place, before)
 
-    def _put_back(self, tree: HostTree, parent: Node, name: str, path: str, node: Node) -> None:
+    def _put_back(self, tree: Tree, parent: Node, name: str, path: str, node: Node) -> None:
         """Put what a tree has at a path into a directory of the image."""
         pending = [(parent, name, path, node)]
         while pending:
@@ -115,11 +122,11 @@ class MountPointsOf:
             now.mtime = before.mtime
             self._image.touch(now)
 
-    def _holds_more(self, layer: HostTree, start: str, trees: Trees) -> bool:
+    def _holds_more(self, layer: OwnLayer, start: str, trees: Trees) -> bool:
         pending = [start]
         while pending:
             directory = pending.pop()
-            for name, is_directory in _entries(layer, directory):
+            for name, is_directory in layer.entries(directory):
                 path = f"{directory}/{name}"
                 if path in self._done:
                     continue
@@ -166,7 +173,7 @@ def _missing(trees: Trees, path: str) -> Iterator[str]:
         place = place.rpartition("/")[0]
 
 
-def _is_empty(path: str, node: Node, tree: HostTree, gone: set[str]) -> bool:
+def _is_empty(path: str, node: Node, tree: Tree, gone: set[str]) -> bool:
     if node.is_directory:
         return all(f"{path}/{name}" in gone for name, _ in tree.list(path))
     return node.is_file and node.content is not None and not node.content.size
@@ -174,12 +181,3 @@ def _is_empty(path: str, node: Node, tree: HostTree, gone: set[str]) -> bool:
 
 def _is_other(now: Node, before: Node) -> bool:
     return (now.mode, now.uid, now.gid) != (before.mode, before.uid, before.gid)
-
-
-def _entries(layer: HostTree, directory: str) -> list[tuple[str, bool]]:
-    """What a layer has in a directory, whiteouts too, and of each whether it is a directory."""
-    try:
-        with os.scandir(layer.directory(directory)) as entries:
-            return [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-    except (FileNotFoundError, NotADirectoryError):
-        return []

@@ -100,6 +100,15 @@ class Looking(msgspec.Struct, frozen=True, tag=True):
     source: ImageFiles
 
 
+class Becoming(msgspec.Struct, frozen=True, tag=True):
+    """What makes the files of another image of those that there are, in one layer.
+
+    `layers` are the directories of that image's layers, the top one first; none for no files.
+    """
+
+    layers: tuple[Path, ...]
+
+
 class MountPoints(msgspec.Struct, frozen=True, tag=True):
     """What an engine's RUNs did to the image to mount something: it is put right.
 
@@ -117,8 +126,8 @@ class MountPoints(msgspec.Struct, frozen=True, tag=True):
     merge: bool = False
 
 
-Operation = Copying | WorkingDirectory | Looking
-"""What an instruction of a containerfile asks for."""
+Operation = Copying | WorkingDirectory | Looking | Becoming
+"""What an instruction of a containerfile asks for, or the end of a build."""
 
 
 class LayersRequest(msgspec.Struct, frozen=True):

@@ -30,7 +30,7 @@ class SavedLayers:
     """Archives that are open, and the trees of images that they make, each read once."""
 
     def __init__(self) -> None:
-        self._layers: dict[Path, _Layer] = {}
+        self._layers: dict[Path, SavedLayer] = {}
         self._trees: dict[tuple[Path, ...], Node] = {}
 
     def close(self) -> None:
@@ -48,15 +48,16 @@ class SavedLayers:
         if layers not in self._trees:
             root = directory(0o755, 0, 0, FIXED_TIME)
             for path in reversed(layers):
-                self._layer(path).lay_upon(root)
+                self.layer(path).lay_upon(root)
             self._trees[layers] = root
         return SavedTree(self._trees[layers], time)
 
-    def _layer(self, path: Path) -> _Layer:
+    def layer(self, path: Path) -> SavedLayer:
+        """What an archive holds by itself. Raises NoOverlayError, OSError."""
         if path not in self._layers:
             try:
                 with reading():
-                    self._layers[path] = _Layer(path)
+                    self._layers[path] = SavedLayer(path)
             except BadArchiveError as error:
                 message = f"a layer that the engine wrote can't be read: {error}"
                 raise NoOverlayError(message) from error
@@ -90,7 +91,7 @@ class SavedTree:
         """The archives stay open for others."""
 
 
-class _Layer:
+class SavedLayer:
     """One archive. `_gone` and `_emptied` are paths of what it takes away from those below."""
 
     def __init__(self, path: Path) -> None:
@@ -106,7 +107,21 @@ class _Layer:
             opened.pop_all()
 
     def close(self) -> None:
+        """Nothing is read from it any more."""
         self._file.close()
+
+    def entries(self, directory: str) -> list[tuple[str, bool]]:
+        """What it has in a directory, with what it takes away there, and of each whether it is a
+        directory.
+        """
+        start = f"{directory}/" if directory else ""
+        own = ((path, entry.isdir()) for path, entry in self._entries)
+        found: dict[str, bool] = {}
+        for path, is_directory in (*own, *((path, False) for path in self._gone)):
+            name, slash, _ = path.removeprefix(start).partition("/")
+            if path.startswith(start) and name:
+                found[name] = found.get(name, False) or is_directory or bool(slash)
+        return list(found.items())
 
     def _take(self, entry: tarfile.TarInfo) -> None:
         path = cleaned(entry.name).strip("/")

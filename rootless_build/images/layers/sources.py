@@ -87,6 +87,16 @@ class HostTree:
             self._last = path
         return self._descriptor
 
+    def entries(self, directory: str) -> list[tuple[str, bool]]:
+        """What is in a directory, whiteouts too, and of each whether it is one; nothing where there
+        is none. Raises OSError.
+        """
+        try:
+            with os.scandir(self.directory(directory)) as entries:
+                return [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
     def find(self, path: str) -> Node | None:
         """What is at a path itself, be it a link; None for nothing. Raises OSError."""
         if not path:

@@ -6,8 +6,10 @@ RUN (`rules.mount_content`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from rootless_build.images.containerfile.edit import render
 from rootless_build.images.containerfile.parser import logical_words
@@ -17,6 +19,9 @@ from rootless_build.images.containerfile.words import WordError, expand
 from rootless_build.images.rewrite.build_context import BuildContext
 from rootless_build.images.rewrite.parts import Part
 from rootless_build.images.rewrite.state import FILES, RewriteState, fingerprint
+
+_TELLS: Final = re.compile(r"rbuild-[0-9a-f]{24}")
+"""A name that segments give: it tells what is in the image."""
 
 
 class Markers:
@@ -36,6 +41,8 @@ class Markers:
         index = earlier(name, self._stages, number)
         if index is not None and directory is None:
             return self._of_stage(index)
+        if _TELLS.fullmatch(name):
+            return fingerprint(name)
         if directory is not None:
             place = Path(directory)
             if "://" not in directory and place.is_dir() and not self._state.explains:

@@ -7,24 +7,31 @@ it is, and hands over as an image (`images.layers`). Stages that nothing needs a
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Final
 
-from rootless_build.backend.api import Engine, Image, ImageStore, UserNamespace, image_store
+from rootless_build.backend.api import (
+    Engine,
+    Image,
+    ImageStore,
+    UserNamespace,
+    image_store,
+    saved_images,
+)
 from rootless_build.backend.build_files import existing_containerfile
 from rootless_build.files import plain
 from rootless_build.files.private_directories import large_directory
 from rootless_build.images import configuration as configurations
 from rootless_build.images.configuration import Configuration
 from rootless_build.images.containerfile import file as containerfile
-from rootless_build.images.containerfile import grammar, mounts
+from rootless_build.images.containerfile import grammar
 from rootless_build.images.containerfile.escapes import with_backslash
 from rootless_build.images.containerfile.names import check_names
 from rootless_build.images.containerfile.parser import parse
 from rootless_build.images.containerfile.stage_platforms import platforms_of
 from rootless_build.images.containerfile.stages import (
     Given,
-    Stage,
     declared_arguments,
     heading_variables,
     needed_stages,
@@ -34,42 +41,44 @@ from rootless_build.images.containerfile.syntax import Instruction
 from rootless_build.images.layers import handover
 from rootless_build.images.layers.client import LayerMaker
 from rootless_build.images.rewrite import features
-from rootless_build.images.rewrite.features import Feature
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.images.rewrite.session import check_inside
 from rootless_build.images.rewrite.state import abbreviate
 from rootless_build.images.segments.bases import Images
 from rootless_build.images.segments.engine_steps import PROXIES, EngineSteps
 from rootless_build.images.segments.history import dated
-from rootless_build.images.segments.limits import why_not
+from rootless_build.images.segments.limits import check
 from rootless_build.images.segments.moments import Moments, epoch_of
 from rootless_build.images.segments.rehearsal import rehearse
 from rootless_build.images.segments.remote import Fetching
+from rootless_build.images.segments.remote_contexts import with_fetched
 from rootless_build.images.segments.sources import ContextFiles
+from rootless_build.images.segments.squashing import squashed
 from rootless_build.images.segments.stages import Places, Plan, Stages
 from rootless_build.images.segments.stages_side_by_side import Limited, StagesSideBySide
 from rootless_build.images.segments.steps import State
 from rootless_build.model import platforms, references
-from rootless_build.model.errors import RbuildError, RecipeError, StepFailedError
+from rootless_build.model.errors import RbuildError, RecipeError
 from rootless_build.model.events import Level, StepReporter
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.structs import replace
 
 _MOST_LAYERS: Final = 100
 """What overlayfs takes of one image with room for the layers of a build (128 in podman 4.3.1)."""
-_OF_NO_CONTEXT: Final = frozenset({"cache", "secret", "ssh", "tmpfs"})
-"""Mounts that show nothing of the build context."""
-NETWORKS: Final = (Feature.NETWORK_NONE, Feature.NETWORK_HOST)
-"""What no engine has to do for a RUN here: the build of its segment has that network."""
 _WORDS: Final = re.compile(r"[\s,=]+")
 _OWN: Final = ("BUILDKIT_", "SOURCE_DATE_EPOCH")
 """What arguments begin with that are for the builder, and need no ARG."""
 
 
-def takes_layers(engine: Engine) -> bool:
-    """Whether images can be built in segments with the engine."""
-    store = image_store(engine)
-    return store is not None and _namespace(engine, store) is not None
+def stores(engine: Engine) -> Iterator[ImageStore]:
+    """The ways to read an engine's images, the best one first."""
+    own = image_store(engine)
+    if own is not None and _namespace(engine, own) is not None:
+        yield own
+    if own is None or not own.archives:
+        saved = saved_images(engine)
+        if saved is not None:
+            yield saved
 
 
 def _namespace(engine: Engine, store: ImageStore) -> UserNamespace | None:
@@ -85,7 +94,7 @@ def plan(step: BuildImage, builder: str) -> Plan | None:
     """
     path = existing_containerfile(step)
     known = features.of(builder)
-    if path is None or known is None or not (known.has(Feature.BUILD_CONTEXT) or known.is_classic):
+    if path is None or known is None:
         return None
     check_inside(path, step)
     shown = containerfile.display(path, step.context)
@@ -107,87 +116,68 @@ def plan(step: BuildImage, builder: str) -> Plan | None:
     stage_platforms = platforms_of(stages, variables, target)
     wanted = [stages[number] for number in needed]
     own = [stage_platforms[number] for number in needed]
-    if why_not(step, wanted, own) or (known.is_classic and any(map(_mounts, wanted))):
-        return None
-    return Plan(file, shown, stages, needed, variables, given, stage_platforms)
+    check(step, file, wanted, own, classic=known.is_classic)
+    return Plan(file, shown, stages, needed, variables, given, stage_platforms, target)
 
 
-def _mounts(stage: Stage) -> bool:
-    """Whether a RUN of a stage mounts something, which the classic builder can't."""
-    return any(each.keyword == "RUN" and each.flag("mount") for each in stage.instructions)
-
-
-def _mounts_context(plan: Plan) -> bool:
-    """Whether a RUN binds files of the build context: a podman service shows it the containerfile
-    of a segment beside them, at its path on this host (4.3.1).
-    """
-    runs = (each for number in plan.needed for each in plan.stages[number].instructions)
-    flags = (flag for each in runs if each.keyword == "RUN" for flag in each.flags)
-    found = (mounts.parse(flag.value or "") for flag in flags if flag.name == "mount")
-    return any(mount.type not in _OF_NO_CONTEXT and not mount.origin for mount in found)
-
-
-def can_read_images(plan: Plan, step: BuildImage, engine: Engine, reporter: StepReporter) -> bool:
-    """Whether the images that the build starts from, and takes files of, can be read where they
-    are, and are of the platform that is wanted: else the engine has to do all of it.
+def why_unreadable(plan: Plan, images: Images, store: ImageStore) -> str | None:
+    """Why an image that the build starts from, or takes files of, can't be read in that way; None
+    where each can.
 
     Raises ImageNotFoundError for one that is nowhere to be had.
     """
-    store, images = image_store(engine), Images(step, engine, reporter)
-    if store is not None and store.archives and _mounts_context(plan):
-        return False
     for name, wanted in plan.images(images.context_of):
         try:
-            image = images.find(name)
+            image = images.find(name, wanted)
         except RecipeError:
             continue  # the rehearsal says where it stands
         except RbuildError as error:
             error.add_note(_where(plan, name))
             raise
-        content = store.content(image) if store else None
-        if content is None or len(content.layers) > _MOST_LAYERS:
-            return False
-        try:
-            own = configurations.read(content.configuration)
-        except StepFailedError:
-            return False
-        platform = platforms.parse(wanted)
-        if (own.os, own.architecture) != (platform.system, platform.architecture):
-            return False
-    return True
+        content = store.content(image)
+        if content is None:
+            return f"{name} is not all in a storage that rbuild can read"
+        if len(content.layers) > _MOST_LAYERS and not store.archives:
+            return f"{name} has {len(content.layers)} layers"
+    return None
 
 
 def build(
     plan: Plan,
     step: BuildImage,
     engine: Engine,
+    store: ImageStore,
+    images: Images,
     reporter: StepReporter,
     options: RewriteOptions,
     ahead: LayerMaker | None = None,
 ) -> Image:
-    """Build and tag; `ahead` is a maker of the engine's that has begun.
+    """Build and tag with one of `stores`; `ahead` is a maker of the engine's that has begun.
 
-    Raises ContainerfileError, RecipeError, and an engine's errors.
+    Raises ContainerfileError, RecipeError, LayersUnreadableError, and an engine's errors.
     """
     epoch_of(step)  # before anything is done
-    store = image_store(engine)
-    namespace = _namespace(engine, store) if store is not None else None
-    if store is None or namespace is None:
-        message = "the engine takes no layers"
+    namespace = _namespace(engine, store)
+    if namespace is None:
+        message = "the images are another user's"
         raise ValueError(message)
     with (
         large_directory() as place,
         nullcontext(ahead) if ahead else LayerMaker(namespace, store.mount_program) as maker,
     ):
+        fetching = Fetching(place / "fetched", options.data)
+        step, fetched = with_fetched(step, plan.names, fetching)
         steps = EngineSteps(step, engine, store, maker, replace(options, shown=plan.shown), place)
         _tell_unused(plan, step, reporter)
         _tell_of_caches(step, reporter)
-        images = Images(step, engine, reporter)
-        contexts = rehearse(plan, ContextFiles.of(step, options.own), steps, images)
-        places = Places(contexts, Fetching(place / "fetched", options.data).fetch)
+        contexts = rehearse(plan, ContextFiles.of(step, options.own, fetched), steps, images)
+        places = Places(contexts, fetching.fetch)
         kind = StagesSideBySide if len(plan.needed) > 1 else Stages
         limited = Limited(steps, options.at_once)
         state = kind(plan, places, limited, images, reporter).last()
+        if step.squash:
+            begin = plan.stages[plan.needed[-1]].begin
+            state = squashed(state, steps, begin, reporter)
         # What watches the files of a build waits for its label.
         for name, value in step.labels:
             reporter.instruction(1, 1, f"LABEL {name}={value}")

@@ -7,7 +7,7 @@ import itertools
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -27,6 +27,7 @@ from rootless_build.files.private_directories import discard
 from rootless_build.images import configuration as configurations
 from rootless_build.images.configuration import BUILDKIT, LONG_AGO, Configuration, History
 from rootless_build.images.containerfile import ignore_file, stages
+from rootless_build.images.containerfile.patterns import Patterns
 from rootless_build.images.containerfile.syntax import Instruction
 from rootless_build.images.layers import handover
 from rootless_build.images.layers.client import (
@@ -38,6 +39,7 @@ from rootless_build.images.layers.client import (
 from rootless_build.images.layers.handover import NewLayer
 from rootless_build.images.layers.problems import RefusedError
 from rootless_build.images.layers.request import (
+    Directory,
     ImageFiles,
     LayersRequest,
     Looking,
@@ -45,6 +47,9 @@ from rootless_build.images.layers.request import (
     Operation,
     Source,
 )
+from rootless_build.images.rewrite import features
+from rootless_build.images.rewrite.build_context import BuildContext
+from rootless_build.images.rewrite.features import Feature
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.images.rewrite.session import rewrite_build
 from rootless_build.images.rewrite.state import abbreviate
@@ -53,7 +58,13 @@ from rootless_build.images.segments.moments import epoch_of
 from rootless_build.images.segments.mount_points import OF_ENGINES, mount_points
 from rootless_build.images.segments.progress import Progress
 from rootless_build.images.segments.segment_file import write_segment
-from rootless_build.images.segments.steps import Files, LayerOfError, Mending, State
+from rootless_build.images.segments.steps import (
+    Files,
+    LayerOfError,
+    Mending,
+    Mounting,
+    State,
+)
 from rootless_build.model import platforms
 from rootless_build.model.errors import FailedInstruction, ImageBuildError, RbuildError
 from rootless_build.model.events import StepReporter
@@ -250,11 +261,23 @@ class EngineSteps:
         except LayerRefusedError as refused:
             raise RefusedError(refused.message) from refused
 
+    def shows(self, source: Directory, *, writable: bool) -> bool:
+        """See Steps. A service shows the containerfile of a segment too, at its path on this host
+        (podman 4.3.1).
+        """
+        if self._store.archives:
+            return False
+        known = features.of(self._options.builder, self._options.answers)
+        if writable and (known is None or not known.has(Feature.MOUNT_DISCARDS_WRITES)):
+            return False
+        ignored = Patterns(source.ignored)
+        return not ignored or not BuildContext(source.root, ignored).ignores_any(source.path)
+
     def run(
         self,
         state: State,
         runs: Sequence[Instruction],
-        mounted: Callable[[str], str | None],
+        mounted: Mounting,
         progress: Progress,
     ) -> State:
         """Let the engine do the RUNs."""
@@ -279,7 +302,7 @@ class EngineSteps:
         layers = self.configuration_of(made).layers
         configuration = replace(state.configuration, layers=layers)
         done = replace(state, files=self.files_of(made), configuration=configuration, last=runs[-1])
-        if not done.files.directories or self._store.archives:
+        if not done.files.directories:
             return done
         points = mount_points(runs[-1], state.scope)
         work = MountPoints(before, OF_ENGINES, points, alone=len(runs) == 1)
@@ -313,18 +336,20 @@ class EngineSteps:
         base: SegmentBase,
         state: State,
         runs: Sequence[Instruction],
-        mounted: Callable[[str], str | None],
+        mounted: Mounting,
         network: str | None,
         told: StepReporter,
     ) -> Image:
         """Let the engine do a segment."""
-        segment = write_segment(base.name, runs, state.scope.shell, mounted)
+        segment = write_segment(
+            base.name, runs, state.scope.shell, lambda run, mount: mounted(run, mount, state.scope)
+        )
         file = self._new_directory("segment") / "Dockerfile"
         file.write_bytes(segment.text.encode(errors="surrogateescape"))
         step = self._step_of(file, segment.contexts, state.configuration)
-        if self._store.archives and not any(run.flag("mount") for run in runs):
-            # Nothing of the build context is needed, and it would be sent.
-            step = replace(step, context=file.parent, build_contexts=())
+        if self._store.archives:
+            # Nothing of the build contexts is needed, and they would be sent.
+            step = replace(step, context=file.parent, build_contexts=segment.contexts)
         else:
             self._copy_ignore_file(file)
         step = replace(step, network=network)
@@ -360,6 +385,7 @@ class EngineSteps:
             platforms=() if platform == platforms.host() else (platform,),
             pull=PullPolicy.NEVER,
             cache_from=(),
+            squash=False,
             substitutes=(),
             build_contexts=(*step.build_contexts, *contexts),
             # Several builds go on at a time.

@@ -6,7 +6,7 @@ the build itself would have had for it, and it is known which files are taken of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from rootless_build.images.layers.nodes import FIXED_TIME
 from rootless_build.images.layers.ownership import looked_up
 from rootless_build.images.layers.problems import ChangedError, RefusedError
 from rootless_build.images.layers.request import (
+    Becoming,
     Copying,
     Directory,
     Downloaded,
@@ -35,7 +36,7 @@ from rootless_build.images.segments.progress import Progress
 from rootless_build.images.segments.remote import Remote
 from rootless_build.images.segments.sources import ContextFiles, Contexts
 from rootless_build.images.segments.stages import Places, Plan, Stages
-from rootless_build.images.segments.steps import Files, LayerOfError, State, Steps
+from rootless_build.images.segments.steps import Files, LayerOfError, Mounting, State, Steps
 from rootless_build.model.events import StepReporter
 from rootless_build.model.structs import replace
 
@@ -111,11 +112,14 @@ class _Rehearsal:
     def mount(self, source: Source) -> None:
         """What is mounted is looked for when it is known what there is."""
 
+    def shows(self, source: Directory, *, writable: bool) -> bool:
+        return self._steps.shows(source, writable=writable)
+
     def run(
         self,
         state: State,
         _runs: Sequence[Instruction],
-        _mounted: Callable[[str], str | None],
+        _mounted: Mounting,
         _progress: Progress,
     ) -> State:
         """What RUNs are is known when they are read."""
@@ -138,7 +142,7 @@ class _Rehearsal:
     def _check(self, operation: Operation, files: Files) -> None:
         """Raise RefusedError for a mode that is none, and a name where no file system is yet."""
         empty = files == Files()
-        if isinstance(operation, Looking):
+        if isinstance(operation, Looking | Becoming):
             return
         if isinstance(operation, WorkingDirectory):
             owner = operation.owner

@@ -17,6 +17,7 @@ from rootless_build.images.containerfile.edit import render, with_flags
 from rootless_build.images.containerfile.stages import DEFAULT_SHELL
 from rootless_build.images.containerfile.syntax import Flag, Instruction
 from rootless_build.images.segments.progress import SEGMENT
+from rootless_build.images.segments.steps import Mounted
 from rootless_build.model.plan import Pairs
 from rootless_build.model.structs import replace
 
@@ -38,12 +39,11 @@ def write_segment(
     image: str,
     runs: Sequence[Instruction],
     shell: Sequence[str],
-    mounted: Callable[[str], str | None],
+    mounted: Callable[[Instruction, mounts.Mount], Mounted | None],
 ) -> SegmentFile:
     """A containerfile with the RUNs, on the image of that id.
 
-    `mounted` gives the id of the image that a mount's `from=` stands for; None for one that stays
-    as it is.
+    `mounted` gives what a mount is of; None for one that stays as it is.
     """
     contexts: dict[str, str] = {}
     text = f"FROM {image} AS {SEGMENT}\n"
@@ -59,7 +59,9 @@ def write_segment(
 
 
 def _rename_origins(
-    run: Instruction, mounted: Callable[[str], str | None], contexts: dict[str, str]
+    run: Instruction,
+    mounted: Callable[[Instruction, mounts.Mount], Mounted | None],
+    contexts: dict[str, str],
 ) -> Instruction:
     """The RUN with other names for what its mounts are of; `contexts` gets these."""
 
@@ -67,12 +69,13 @@ def _rename_origins(
         if flag.name != "mount":
             return flag
         mount = mounts.parse(flag.value or "")
-        identity = mounted(mount.origin) if mount.origin else None
-        if identity is None:
+        found = mounted(run, mount)
+        if found is None:
             return flag
-        name = f"rbuild-{identity[:_DIGITS]}"
-        contexts[name] = f"container-image://{identity}"
-        return Flag(flag.name, str(replace(mount, origin=name)), flag.offset)
+        name = f"rbuild-{(found.key or found.image)[:_DIGITS]}"
+        contexts[name] = f"container-image://{found.image}"
+        changed = replace(mount, origin=name, source=found.source or mount.source)
+        return Flag(flag.name, str(changed), flag.offset)
 
     flags = tuple(map(change, run.flags))
     return run if flags == run.flags else with_flags(run, flags)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -42,11 +42,17 @@ class ContextFiles(Struct, frozen=True):
     named: Mapping[str, Directory]
 
     @classmethod
-    def of(cls, step: BuildImage, own: OwnFiles) -> ContextFiles:
-        """The contexts of a step, without rbuild's own files. Raises RecipeError."""
+    def of(cls, step: BuildImage, own: OwnFiles, fetched: Collection[str] = ()) -> ContextFiles:
+        """The contexts of a step, without rbuild's own files. `fetched` are the full names of those
+        that are from elsewhere, whose ignore files nobody reads. Raises RecipeError.
+        """
         own_ignore = own_ignore_file(containerfile(step))
         named = {
-            canonical(name): Directory(Path(value), "", _lines(Path(value), None, own))
+            canonical(name): Directory(
+                Path(value),
+                "",
+                () if canonical(name) in fetched else _lines(Path(value), None, own),
+            )
             for name, value in step.build_contexts
             if not value.startswith(IMAGES)
         }

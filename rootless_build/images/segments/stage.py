@@ -18,21 +18,21 @@ from rootless_build.images.segments.copying import CopyError, Sources, read_copy
 from rootless_build.images.segments.history import After, entry_of
 from rootless_build.images.segments.progress import Progress
 from rootless_build.images.segments.settings import SettingError, apply
-from rootless_build.images.segments.steps import LayerOfError, State, Steps
+from rootless_build.images.segments.steps import LayerOfError, Mounting, State, Steps
 from rootless_build.model.errors import ContainerfileError
 from rootless_build.model.structs import replace
 
 
 class Tools(Struct, frozen=True):
-    """What a stage is built with. `mounted` gives the id of the image that the `from=` of a mount
-    stands for, `refuse` makes the error of an instruction from words and a hint.
+    """What a stage is built with. `mounted` gives the image that a mount is of, `refuse` makes the
+    error of an instruction from words and a hint.
     """
 
     steps: Steps
     scopes: Scopes
     sources: Sources
     progress: Progress
-    mounted: Callable[[str], str | None]
+    mounted: Mounting
     refuse: Callable[[Instruction, str, str], ContainerfileError]
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from msgspec import Struct
 
 from rootless_build.images import configuration as configurations
 from rootless_build.images.configuration import Configuration
 from rootless_build.images.containerfile import grammar
+from rootless_build.images.containerfile.mounts import Mount
 from rootless_build.images.containerfile.parser import parse
+from rootless_build.images.containerfile.patterns import Patterns
 from rootless_build.images.containerfile.stages import (
     DEFAULT_SHELL,
     SCRATCH,
@@ -20,7 +23,9 @@ from rootless_build.images.containerfile.stages import (
     earlier,
 )
 from rootless_build.images.containerfile.syntax import Containerfile, Instruction
+from rootless_build.images.containerfile.words import expand
 from rootless_build.images.layers.request import Copying, Directory, ImageFiles, Source
+from rootless_build.images.rewrite.build_context import BuildContext
 from rootless_build.images.rewrite.state import abbreviate
 from rootless_build.images.segments.bases import Images
 from rootless_build.images.segments.copying import CopyError, Sources
@@ -29,15 +34,21 @@ from rootless_build.images.segments.remote import Remote
 from rootless_build.images.segments.scopes import inherit
 from rootless_build.images.segments.sources import Contexts
 from rootless_build.images.segments.stage import StageBuild, Tools
-from rootless_build.images.segments.steps import Files, State, Steps
+from rootless_build.images.segments.steps import Files, LayerOfError, Mounted, State, Steps
 from rootless_build.model import platforms
 from rootless_build.model.errors import ContainerfileError, RecipeError
 from rootless_build.model.events import StepReporter
+from rootless_build.model.references import canonical
 from rootless_build.model.structs import replace
+
+MOUNTED: Final = "/mounted"
+"""Where an image has what is mounted of a build context: a directory, or a file."""
 
 
 class Plan(Struct, frozen=True):
-    """A containerfile that can be built in segments: its stages, and those that are needed."""
+    """A containerfile that is built in segments: its stages, and those that are needed. `target` is
+    the platform that was asked for, None for none.
+    """
 
     file: Containerfile
     shown: str
@@ -46,24 +57,42 @@ class Plan(Struct, frozen=True):
     heading: dict[str, str]
     given: Given
     stage_platforms: tuple[str | None, ...]
+    target: str | None = None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The full names of all that its stages take files from, and of the stages themselves."""
+        named = (
+            name
+            for number in self.needed
+            for name in (self.stages[number].base, *self.stages[number].others)
+        )
+        stages = (stage.name for stage in self.stages)
+        return frozenset(canonical(name) for name in (*named, *stages) if name)
 
     def platform(self, number: int) -> str:
         """The platform of the stage of that number."""
         return self.stage_platforms[number] or platforms.host()
 
-    def images(self, context_of: Callable[[str], str | None]) -> tuple[tuple[str, str], ...]:
+    def asked_platform(self, number: int) -> str | None:
+        """The platform that somebody asked for of the image which that stage starts from; without
+        a word for it a stage takes one of any platform that is in storage (docker 29).
+        """
+        asked = self.target or self.stages[number].begin.flag("platform")
+        return self.stage_platforms[number] if asked else None
+
+    def images(self, context_of: Callable[[str], str | None]) -> tuple[tuple[str, str | None], ...]:
         """The names of images that the needed stages start from or take files of, each with the
-        platform that is wanted of it.
+        platform that is wanted of it; None for any.
 
         `context_of` gives the build context that a name stands for, which is no image to be read
         before it is asked for.
         """
-        found: dict[tuple[str, str], None] = {}
-        target = self.given.platform["TARGETPLATFORM"]
+        found: dict[tuple[str, str | None], None] = {}
         for number in self.needed:
             stage = self.stages[number]
-            own = self.platform(number)
-            others = ((name, target, True) for name in stage.others)
+            own = self.asked_platform(number)
+            others = ((name, self.target, True) for name in stage.others)
             for name, platform, numbers in ((stage.base or "", own, False), *others):
                 known = earlier(name, self.stages, number, numbers=numbers) is not None
                 other = not name or "$" in name or name.isdecimal() or name == SCRATCH
@@ -137,7 +166,7 @@ class Stages:
                 Scopes(self._plan.heading, self._plan.given, lambda _: None),
                 Sources(places.contexts.at, self._elsewhere(number), places.fetch),
                 progress,
-                lambda name: self._mounted(number, name),
+                lambda run, mount, scope: self._mounted(number, run, mount, scope),
                 self._refuse,
             ),
         )
@@ -151,7 +180,9 @@ class Stages:
         if index is not None:
             done = self._result(index, number)
             configuration = configurations.stage_upon(done.configuration)
-            state = State(done.files, configuration, inherit(done.scope), done.arguments)
+            state = State(
+                done.files, configuration, inherit(done.scope), done.begun, done.arguments
+            )
             return state, _triggers(done.configuration, stage)
         if name == SCRATCH:
             context = None  # one of that name takes the place of nothing (docker 29)
@@ -160,10 +191,11 @@ class Stages:
             configuration = configurations.scratch(platforms.parse(self._plan.platform(number)))
             state = State(Files(), configuration, _scope(configuration))
             return (self._with_files(state, directory, stage) if directory else state), ()
-        image = self._images.find(context or name)
+        image = self._images.find(context or name, self._plan.asked_platform(number))
         base = self._steps.configuration_of(image)
         configuration = configurations.stage_upon(base)
-        state = State(self._steps.files_of(image), configuration, _scope(configuration))
+        files = self._steps.files_of(image)
+        state = State(files, configuration, _scope(configuration), begun=files)
         return state, _triggers(base, stage)
 
     def _with_files(self, state: State, directory: Directory, stage: Stage) -> State:
@@ -200,18 +232,41 @@ class Stages:
         if name.isdecimal():
             raise CopyError(f"--from={name}: there is no stage {name} before this one")
         try:
-            image = self._images.find(context or name)
+            image = self._images.find(context or name, self._plan.target)
         except RecipeError as wrong:
             raise CopyError(wrong.message, wrong.hint) from wrong
         return self._steps.files_of(image)
 
-    def _mounted(self, number: int, name: str) -> str | None:
-        """The id of the image that a mount is of; None for a context that is a directory."""
-        _, context = self._meaning(name, number, numbers=True)
-        if context and self._places.contexts.is_directory(context):
+    def _mounted(self, number: int, run: Instruction, mount: Mount, scope: Scope) -> Mounted | None:
+        """The image that a mount is of. None for a build context that the engine itself shows, and
+        for what is of no files.
+        """
+        path = expand(mount.source or "/", scope.variables).text
+        if mount.origin:
+            _, context = self._meaning(mount.origin, number, numbers=True)
+            directory = self._places.contexts.of_name(context, path) if context else None
+            if directory is None:
+                image = self._files(number, mount.origin).image
+                return Mounted(image.id) if image else None
+        else:
+            directory = self._places.contexts.at(path)
+        writable = bool(mount.writable)
+        if mount.type != "bind" or self._steps.shows(directory, writable=writable):
             return None
-        image = self._files(number, name).image
-        return image.id if image else None
+        # A RUN is not done again for times, which are another's in each checkout.
+        key = BuildContext(directory.root, Patterns(directory.ignored)).digest(path)
+        return Mounted(self._image_of(directory, number, run), MOUNTED, key)
+
+    def _image_of(self, directory: Directory, number: int, run: Instruction) -> str:
+        """The id of an image that has what is at a path of a build context, as MOUNTED."""
+        configuration = configurations.scratch(platforms.parse(self._plan.platform(number)))
+        empty = State(Files(), configuration, _scope(configuration))
+        try:
+            state, _ = self._steps.copy(empty, [(run, Copying((directory,), MOUNTED))])
+        except LayerOfError as wrong:
+            raise self._refuse(run, str(wrong), "") from wrong
+        image = self._steps.intermediate(state, self._reporter_of(number)).files.image
+        return image.id if image is not None else ""
 
     def _refuse(self, instruction: Instruction, message: str, hint: str) -> ContainerfileError:
         words = f"{abbreviate(instruction)}: {message}"

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 
 from rootless_build.backend.api import Image
 from rootless_build.images.at_once import AtOnce
 from rootless_build.images.configuration import Configuration
 from rootless_build.images.containerfile.syntax import Instruction
-from rootless_build.images.layers.request import Operation, Source
+from rootless_build.images.layers.request import Directory, Operation, Source
 from rootless_build.images.rewrite.rules.mount_locked import locks
 from rootless_build.images.segments.bases import Images
 from rootless_build.images.segments.progress import Progress
 from rootless_build.images.segments.stages import Places, Plan, Stages
-from rootless_build.images.segments.steps import Files, State, Steps
+from rootless_build.images.segments.steps import Files, Mounting, State, Steps
 from rootless_build.images.segments.turns import StageReporter, Turns
 from rootless_build.model.events import StepReporter
 from rootless_build.process.side_by_side import SideBySide
@@ -73,11 +73,14 @@ class Limited:
     def mount(self, source: Source) -> None:
         self._steps.mount(source)
 
+    def shows(self, source: Directory, *, writable: bool) -> bool:
+        return self._steps.shows(source, writable=writable)
+
     def run(
         self,
         state: State,
         runs: Sequence[Instruction],
-        mounted: Callable[[str], str | None],
+        mounted: Mounting,
         progress: Progress,
     ) -> State:
         """Do them when there is room."""

@@ -13,10 +13,11 @@ from msgspec import Struct
 
 from rootless_build.backend.api import Image
 from rootless_build.images.configuration import Configuration
+from rootless_build.images.containerfile.mounts import Mount
 from rootless_build.images.containerfile.stages import Scope
 from rootless_build.images.containerfile.syntax import Instruction
 from rootless_build.images.layers.handover import NewLayer
-from rootless_build.images.layers.request import MountPoints, Operation, Source
+from rootless_build.images.layers.request import Directory, MountPoints, Operation, Source
 from rootless_build.images.segments.progress import Progress
 from rootless_build.model.events import StepReporter
 
@@ -45,15 +46,33 @@ class Files(Struct, frozen=True):
 
 
 class State(Struct, frozen=True):
-    """Where a stage stands: its files, its configuration, and what holds for what comes next."""
+    """Where a stage stands: its files, its configuration, and what holds for what comes next.
+
+    `begun` are the files of the image from outside that it goes back to, through other stages.
+    """
 
     files: Files
     configuration: Configuration
     scope: Scope
+    begun: Files = Files()
     arguments: dict[str, str] = {}
     """The ARGs that were declared so far; one without a value is empty."""
     last: Instruction | None = None
     """What made the last of its layers."""
+
+
+class Mounted(Struct, frozen=True):
+    """The id of the image that a mount is of, and where in it is what is mounted; None: where the
+    mount says. `key` stands for what a RUN is done again for; empty: for another image.
+    """
+
+    image: str
+    source: str | None = None
+    key: str = ""
+
+
+Mounting = Callable[[Instruction, Mount, Scope], Mounted | None]
+"""Gives what a mount of a RUN is of; None for what the engine itself shows it."""
 
 
 class LayerOfError(Exception):
@@ -78,11 +97,16 @@ class Steps(Protocol):
     def mount(self, source: Source) -> None:
         """Look at what a RUN is going to mount. Raises RefusedError for what docker refuses."""
 
+    def shows(self, source: Directory, *, writable: bool) -> bool:
+        """Whether the engine shows a RUN what is there of a build context, and no more, and nothing
+        that the RUN writes lasts.
+        """
+
     def run(
         self,
         state: State,
         runs: Sequence[Instruction],
-        mounted: Callable[[str], str | None],
+        mounted: Mounting,
         progress: Progress,
     ) -> State:
         """Let the engine do the RUNs."""

@@ -28,9 +28,10 @@ def test_an_engine_that_says_none_is_the_oldest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "usable"), [("3.4.4", False), ("4.0.0", True), ("6.1.1", True), ("a podman", True)]
+    ("version", "usable"),
+    [("3.4.4", False), ("4.2.1", False), ("4.3.0", True), ("6.1.1", True), ("a podman", True)],
 )
-def test_a_podman_before_the_api_that_is_spoken_is_refused(version: str, *, usable: bool) -> None:
+def test_a_podman_that_takes_no_layers_is_refused(version: str, *, usable: bool) -> None:
     probe = rbuild_podman.backend.answered(version)
     assert probe.version == version
     assert probe.usable == usable
@@ -38,9 +39,9 @@ def test_a_podman_before_the_api_that_is_spoken_is_refused(version: str, *, usab
 
 
 @pytest.mark.parametrize(
-    ("version", "usable"), [("1.23.1", False), ("1.24.0", True), ("1.45.0", True), ("dev", True)]
+    ("version", "usable"), [("1.23.1", False), ("1.28.2", True), ("1.45.0", True), ("dev", True)]
 )
-def test_a_buildah_that_makes_no_build_is_refused(version: str, *, usable: bool) -> None:
+def test_a_buildah_that_takes_no_layers_is_refused(version: str, *, usable: bool) -> None:
     probe = rbuild_buildah.backend.answered(version)
     assert probe.version == version
     assert probe.usable == usable

@@ -148,7 +148,9 @@ class HonestEngine(IdleEngine):
     def warm_up(self) -> None:
         """Nothing to start."""
 
-    def pull_image(self, reference: str, reporter: StepReporter) -> Image:
+    def pull_image(
+        self, reference: str, reporter: StepReporter, platform: str | None = None
+    ) -> Image:
         if reference != BASE:
             raise ImageNotFoundError("gone", reference=reference)
         return self.add(BASE, PULLED)

@@ -290,9 +290,9 @@ def test_a_file_that_changes_while_a_base_image_is_pulled(project: Project) -> N
     project.write("src/other.go", "new")
     pull = project.engine.pull_image
 
-    def slowly(reference: str, reporter: StepReporter) -> Image:
+    def slowly(reference: str, reporter: StepReporter, platform: str | None = None) -> Image:
         source.write_text("new, too")
-        return pull(reference, reporter)
+        return pull(reference, reporter, platform)
 
     project.engine.pull_image = slowly  # type: ignore[method-assign]
     done, events = run(project)

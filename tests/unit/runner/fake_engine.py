@@ -102,7 +102,9 @@ class FakeEngine(IdleEngine):
     def warm_up(self) -> None:
         """Nothing is slow to start."""
 
-    def pull_image(self, reference: str, reporter: StepReporter) -> Image:
+    def pull_image(
+        self, reference: str, reporter: StepReporter, platform: str | None = None
+    ) -> Image:
         raise ImageNotFoundError("no registry", reference=reference, engine_words="dial tcp")
 
     def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:

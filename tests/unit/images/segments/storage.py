@@ -37,7 +37,8 @@ OWN_SHELL = configurations.read(
 class Storage(FakeEngine):
     """`runs` are the containerfiles that it was given; `broken` is what it says of an image,
     `fails` is in the instruction that it ends at. `takes_layouts`: its builds take what FROM names
-    with the transport; `added` counts what it was handed.
+    with the transport; `added` counts what it was handed. `saves`: what can't be read it writes to
+    files.
     """
 
     images: dict[str, Image] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class Storage(FakeEngine):
     pulled: list[str] = field(default_factory=list)
     broken: Exception | None = None
     fails: str | None = None
+    saves: bool = False
     archives = False
     layout_transport: str = ""
     takes_layouts: bool = True
@@ -58,6 +60,10 @@ class Storage(FakeEngine):
     @property
     def image_store(self) -> Storage:
         return self
+
+    @property
+    def saved_images(self) -> Saved | None:
+        return Saved(self) if self.saves else None
 
     @property
     def mount_program(self) -> str:
@@ -133,6 +139,28 @@ class Storage(FakeEngine):
     def configuration(self, image: Image) -> Configuration:
         """What an image says of itself."""
         return configurations.read(self.contents[image.id].configuration)
+
+
+class Saved:
+    """The images of a storage in files; one that has no content there is empty."""
+
+    archives = True
+    mount_program = ""
+    layout_transport = ""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def content(self, image: Image) -> ImageContent:
+        known = self._storage.contents.get(image.id)
+        blob = known.configuration if known else configurations.write(EMPTY)
+        return ImageContent(blob, ())
+
+    def has_layers(self, digests: Sequence[str]) -> bool:
+        return self._storage.has_layers(digests)
+
+    def add(self, layout: Path) -> Image:
+        return self._storage.add(layout)
 
 
 def build(

@@ -19,7 +19,9 @@ TEXT = "FROM asks\nRUN a\n"
 class Registry(Storage):
     """One that pulls, and says what."""
 
-    def pull_image(self, reference: str, reporter: StepReporter) -> Image:
+    def pull_image(
+        self, reference: str, reporter: StepReporter, platform: str | None = None
+    ) -> Image:
         self.pulled.append(reference)
         return self.has(reference)
 

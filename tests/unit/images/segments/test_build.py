@@ -7,16 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.backend.api import Image
 from rootless_build.images import configuration as configurations
-from rootless_build.images.building import build_image
 from rootless_build.images.configuration import Configuration
 from rootless_build.images.layers.client import LayerMaker, LayersUnreadableError
 from rootless_build.images.layers.request import Layer, LayersRequest
-from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.model import platforms
-from rootless_build.model.errors import ContainerfileError, ImageBuildError
-from rootless_build.model.events import BuildState, StepReporter
+from rootless_build.model.errors import (
+    ContainerfileError,
+    ImageBuildError,
+    ImageNotFoundError,
+    UnsupportedError,
+)
+from rootless_build.model.events import BuildState
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.structs import replace
 from rootless_build.testing.recorder import Recorder
@@ -80,33 +82,69 @@ def test_a_target_that_is_not_there(
     assert not storage.builds
 
 
-@pytest.mark.parametrize(
-    "content",
-    [None, b"no configuration", replace(EMPTY, architecture=OTHER), replace(EMPTY, os="plan9")],
-    ids=["not to be read", "a strange one", "another architecture", "another system"],
-)
-@pytest.mark.parametrize(
+STRANGE = pytest.mark.parametrize(
     "text", ["FROM strange\nRUN a\n", "FROM base\nRUN --mount=from=strange,target=/x a\n"]
 )
-def test_an_image_that_is_read_by_the_engine_alone(
-    storage: Storage, tmp_path: Path, content: bytes | Configuration | None, text: str
+
+
+@STRANGE
+def test_an_image_that_can_t_be_read_is_read_from_what_the_engine_saves(
+    storage: Storage, tmp_path: Path, text: str
 ) -> None:
-    storage.has("strange", content)
+    storage.has("strange", None)
+    with pytest.raises(UnsupportedError, match="strange is not all in a storage") as refused:
+        build(storage, BuildImage(tmp_path), text)
+    assert "BuildKit" in refused.value.hint
+    assert not storage.runs
+    storage.saves = True
     build(storage, BuildImage(tmp_path), text)
     assert len(storage.runs) == 1
-    assert not in_segments(storage)
+    assert in_segments(storage)
 
 
-def test_a_host_that_lets_nobody_mount_layers_leaves_all_to_the_engine(
+@STRANGE
+@pytest.mark.parametrize(
+    "content", [replace(EMPTY, architecture=OTHER), replace(EMPTY, os="plan9")]
+)
+def test_an_image_is_of_another_platform_unless_one_is_asked_for(
+    storage: Storage, tmp_path: Path, content: Configuration, text: str
+) -> None:
+    platform = f"{content.os}/{content.architecture}"
+    image = storage.has("strange", content)
+    storage.images["docker.io/library/strange:latest"] = replace(image, platform=platform)
+    build(storage, BuildImage(tmp_path), text)
+    assert in_segments(storage)
+    step = BuildImage(tmp_path, platforms=(platforms.host(),))
+    with pytest.raises(ImageNotFoundError, match=f"the one there is for {platform}"):
+        build(storage, step, text)
+    assert len(storage.runs) == 1
+
+
+def test_an_image_of_many_layers_is_read_from_what_the_engine_saves(
+    storage: Storage, tmp_path: Path
+) -> None:
+    image = storage.has("base")
+    content = storage.contents[image.id]
+    storage.contents[image.id] = replace(content, layers=(tmp_path,) * 101)
+    with pytest.raises(UnsupportedError, match="base has 101 layers"):
+        build(storage, BuildImage(tmp_path), "FROM base\nRUN a\n")
+    storage.saves = True
+    recorder = Recorder()
+    build(storage, BuildImage(tmp_path), "FROM base\nENV a=b\n", recorder=recorder)
+    (notice,) = recorder.notices
+    assert notice.text == "layers can't be read where they lie: base has 101 layers"
+
+
+def test_a_host_that_lets_nobody_mount_layers_has_the_engine_save_them(
     storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_self: LayerMaker, _request: LayersRequest) -> tuple[Layer, ...]:
         raise LayersUnreadableError("fsopen is not permitted")
 
     monkeypatch.setattr(LayerMaker, "make", refuse)
-    build(storage, BuildImage(tmp_path), "FROM base\nCOPY . /x\nRUN a\n")
-    assert len(storage.runs) == 1
-    assert "COPY . /x" in storage.runs[0]
+    with pytest.raises(UnsupportedError, match="fsopen is not permitted"):
+        build(storage, BuildImage(tmp_path), "FROM base\nCOPY . /x\nRUN a\n")
+    assert not storage.runs
 
 
 def test_arguments_of_two_stages_upon_one_image_do_not_meet(
@@ -198,36 +236,3 @@ def test_what_makes_no_layer_is_never_told_as_cached(tmp_path: Path) -> None:
         recorder=recorder,
     )
     assert recorder.instructions(BuildState.CACHED) == ["COPY f /", "COPY f /g"]
-
-
-class OfAnotherPlatform(Storage):
-    """Takes what it has done for another platform, unless it is told to take nothing."""
-
-    def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:
-        self.builds.append(step)
-        return Image("1" * 64, platform=platforms.host() if step.no_cache else f"linux/{OTHER}")
-
-
-def test_an_image_for_this_host_is_none_from_the_cache_of_another_platform(tmp_path: Path) -> None:
-    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
-    contexts = (("x", "https://example.invalid/a.git"),)
-    step = BuildImage(tmp_path, build_contexts=contexts)
-    made = build_image(step, OfAnotherPlatform(), Recorder().reporter, RewriteOptions("podman 4"))
-    assert made.platform == platforms.host()
-
-
-class OnAnotherBase(OfAnotherPlatform):
-    """Has a base of another platform alone."""
-
-    def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:
-        self.builds.append(step)
-        return Image("1" * 64, platform=f"linux/{OTHER}")
-
-
-def test_a_build_without_a_platform_has_that_of_its_base(tmp_path: Path) -> None:
-    (tmp_path / "Dockerfile").write_text("FROM base\nRUN true\n")
-    contexts = (("x", "https://example.invalid/a.git"),)
-    step, engine = BuildImage(tmp_path, build_contexts=contexts), OnAnotherBase()
-    made = build_image(step, engine, Recorder().reporter, RewriteOptions("podman 4"))
-    assert made.platform == f"linux/{OTHER}"
-    assert len(engine.builds) == 1

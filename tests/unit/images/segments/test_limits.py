@@ -1,4 +1,4 @@
-"""Which builds the engine has to do alone, as rbuild's segments can't yet."""
+"""What no build in segments can do, and what is said of it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import pytest
 from rootless_build.images.containerfile.parser import parse
 from rootless_build.images.containerfile.stage_platforms import platforms_of
 from rootless_build.images.containerfile.stages import Given, split
-from rootless_build.images.segments.limits import why_not
+from rootless_build.images.segments.limits import check
 from rootless_build.model import platforms
+from rootless_build.model.errors import ContainerfileError, RbuildError, RecipeError
 from rootless_build.model.plan import BuildImage
 
 OTHER = "linux/s390x" if platforms.host() != "linux/s390x" else "linux/amd64"
@@ -18,31 +19,55 @@ HERE = Path("/context")
 STEP = BuildImage(HERE)
 
 
-def reason(step: BuildImage, text: str = "FROM x\n") -> str | None:
-    """Why the whole file can't be built so."""
-    _, stages = split(parse(text), Given({}, {}))
+def refuse(step: BuildImage, text: str = "FROM x\n", *, classic: bool = False) -> None:
+    """Raise what is said of the whole file."""
+    file = parse(text)
+    _, stages = split(file, Given({}, {}))
     variables = {"BUILDPLATFORM": platforms.host(), "TARGETPLATFORM": OTHER}
-    return why_not(step, stages, platforms_of(stages, variables, None))
+    check(step, file, stages, platforms_of(stages, variables, None), classic=classic)
+
+
+@pytest.mark.parametrize(
+    ("step", "text"),
+    [
+        (STEP, "FROM x\n"),
+        (BuildImage(HERE, platforms=(platforms.host(),)), "FROM x\n"),
+        (BuildImage(HERE, build_contexts=(("x", "container-image://y"),)), "FROM x\n"),
+        (BuildImage(HERE, build_contexts=(("x", "https://h/y.git"),)), "FROM x\n"),
+        (BuildImage(HERE, build_contexts=(("x", "https://h/y.tar"),)), "FROM x\n"),
+        (BuildImage(HERE, build_contexts=(("x", "/"),)), "FROM x\n"),
+        (STEP, "FROM --platform=$BUILDPLATFORM x\n"),
+        (STEP, "FROM --platform=$TARGETPLATFORM x\n"),
+        (BuildImage(HERE, platforms=(OTHER,)), "FROM x\n"),
+        (BuildImage(HERE, squash=True), "FROM x\n"),
+    ],
+)
+def test_what_is_built(step: BuildImage, text: str) -> None:
+    refuse(step, text)
 
 
 @pytest.mark.parametrize(
     ("step", "text", "expected"),
     [
-        (STEP, "FROM x\n", None),
-        (BuildImage(HERE, platforms=(platforms.host(),)), "FROM x\n", None),
-        (BuildImage(HERE, build_contexts=(("x", "container-image://y"),)), "FROM x\n", None),
-        (STEP, "FROM --platform=$BUILDPLATFORM x\n", None),
-        (STEP, "FROM --platform=$TARGETPLATFORM x\n", None),
-        (STEP, "FROM --platform=no/such/thing/at/all x\n", "a platform that can't be read"),
-        (BuildImage(HERE, platforms=(OTHER,)), "FROM x\n", None),
-        (BuildImage(HERE, platforms=(platforms.host(), OTHER)), "FROM x\n", "several platforms"),
-        (BuildImage(HERE, squash=True), "FROM x\n", "--squash"),
-        (
-            BuildImage(HERE, build_contexts=(("c", "https://x/y.git"),)),
-            "FROM x\n",
-            "a build context that is no directory and no image",
-        ),
+        (STEP, "FROM x\nFROM --platform=no/such/thing/at/all x\n", "2:1: --platform=no/such"),
+        (BuildImage(HERE, platforms=(platforms.host(), OTHER)), "FROM x\n", "one platform"),
+        (BuildImage(HERE, build_contexts=(("c", "oci-layout://x"),)), "FROM x\n", "oci-layout"),
+        (BuildImage(HERE, build_contexts=(("c", "/no/such"),)), "FROM x\n", "is no directory"),
     ],
 )
-def test_what_is_left_to_the_engine(step: BuildImage, text: str, expected: str | None) -> None:
-    assert reason(step, text) == expected
+def test_what_is_refused(step: BuildImage, text: str, expected: str) -> None:
+    with pytest.raises(RbuildError, match=expected):
+        refuse(step, text)
+
+
+def test_a_context_that_is_nothing_is_told_what_it_can_be() -> None:
+    with pytest.raises(RecipeError) as refused:
+        refuse(BuildImage(HERE, build_contexts=(("c", "oci-layout://x"),)))
+    assert "docker-image://" in refused.value.hint
+
+
+def test_the_classic_builder_has_no_mounts() -> None:
+    text = "FROM x\nRUN --mount=target=/c true\n"
+    refuse(STEP, text)
+    with pytest.raises(ContainerfileError, match="2:1: RUN --mount can't be done"):
+        refuse(STEP, text, classic=True)
