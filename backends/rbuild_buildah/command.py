@@ -11,6 +11,7 @@ from pathlib import Path
 from subprocess import DEVNULL
 from typing import Final
 
+from rbuild_containers import go
 from rootless_build.backend import (
     EngineSettings,
     StepFailedError,
@@ -46,7 +47,7 @@ class Buildah:
 
     def __init__(self, settings: EngineSettings) -> None:
         self.settings = settings
-        self._environment = dict(settings.environment)
+        self._environment = {**go.environment(), **dict(settings.environment)}
 
     def capture(
         self,

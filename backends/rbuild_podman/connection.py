@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Self
 
 from msgspec import Struct
 
+from rbuild_containers import go
 from rootless_build.backend import (
     BackendUnavailableError,
     EngineSettings,
@@ -101,7 +102,7 @@ def environment(settings: EngineSettings) -> programs.Environment:
     and any CONTAINER_CONNECTION for a wish to be a client.
     """
     own = {} if variable() == ENDPOINT_VARIABLE else {ENDPOINT_VARIABLE: None}
-    return {**dict(settings.environment), **own, CONNECTION_VARIABLE: None}
+    return {**go.environment(), **dict(settings.environment), **own, CONNECTION_VARIABLE: None}
 
 
 class Connection:
