@@ -39,15 +39,15 @@ def test_breaks(broken): pass
 """
 
 
-def recorded(directory: Path, text: str, *words: str) -> table.Records:
+def recorded(directory: Path, text: str, *words: str, module: Path | None = None) -> table.Records:
     """What is on record when pytest has made the tests of a module."""
     place = directory / "results" / "debian-13"
-    place.mkdir(parents=True)
+    place.mkdir(parents=True, exist_ok=True)
     # The version is that of the program.
     program = directory / "podman"
     program.write_text("#!/bin/sh\necho podman version 5.4.2\n")
     program.chmod(0o755)
-    module = directory / "test_module.py"
+    module = module or directory / "test_module.py"
     module.write_text(text)
     record = place / "contract.json"
     here = ("-c", str(ROOT / "pyproject.toml"), f"--rootdir={ROOT}")
@@ -90,3 +90,23 @@ def test_tests_that_were_not_made_are_no_success(
     assert (tmp_path / "results" / "matrix.md").exists()
     written = json.loads((tmp_path / "results" / "matrix.json").read_text())
     assert written["debian-13"]["contract"]["cells"] == []
+
+
+CASES = """
+import pytest
+
+@pytest.mark.parametrize("backend_name", ["podman"])
+@pytest.mark.parametrize("number", range(10))
+def test_case(backend_name, number): pass
+"""
+
+
+def test_of_docker_s_cases_some_are_made(tmp_path: Path) -> None:
+    (tmp_path / "containerfiles").mkdir()
+    module = tmp_path / "containerfiles" / "test_reference.py"
+    (made,) = recorded(tmp_path, CASES, "--every=4", module=module)["debian-13"]["contract"][
+        "cells"
+    ]
+    assert made["passed"] == 3
+    (whole,) = recorded(tmp_path, CASES, module=module)["debian-13"]["contract"]["cells"]
+    assert whole["passed"] == 10
