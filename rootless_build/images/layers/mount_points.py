@@ -9,6 +9,7 @@ directory with all that is in it.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
@@ -19,6 +20,10 @@ from rootless_build.images.layers.problems import RefusedError
 from rootless_build.images.layers.sources import Tree
 
 _WHITEOUT: Final = ".wh."
+_OF_KERNEL: Final = ("/dev", "/proc", "/sys")
+"""Where something is mounted in every RUN, and what is left there with BuildKit too."""
+_STICKY: Final = stat.S_IFDIR | 0o1755
+"""What crun (1.21) makes to mount something on; BuildKit and runc leave the sticky bit out."""
 
 
 class OwnLayer(Protocol):
@@ -62,6 +67,8 @@ class MountPointsOf:
         """At these paths, where something was mounted."""
         self._restore(trees, paths)
         self._remove(trees, paths)
+        for path in (*paths, *_OF_KERNEL):
+            self._set_modes(trees, path)
         for place in (each for path in paths for each in _places(trees, path)):
             self._set_time(trees, _nearest(trees, place))
 
@@ -109,6 +116,14 @@ class MountPointsOf:
             if node is not None and _is_empty(path, node, trees.after, gone | self._done):
                 gone.add(path)
         return gone
+
+    def _set_modes(self, trees: Trees, path: str) -> None:
+        """What was made for a mount, and is not taken away, has a directory's usual mode."""
+        for each in _missing(trees, path):
+            node = self._image.find(each)
+            if node is not None and node.mode == _STICKY:
+                node.mode = stat.S_IFDIR | 0o755
+                self._image.touch(node)
 
     def _set_time(self, trees: Trees, path: str) -> None:
         """A directory has the time that it had, unless a RUN has changed more of it."""

@@ -95,6 +95,30 @@ def test_what_the_engine_took_away_is_there_again(
     assert found == {"a": OLD, **dict.fromkeys(back, OLD)}
 
 
+def test_what_crun_made_and_stays_has_no_sticky_bit(tmp_path: Path) -> None:
+    """Where nobody made it: a RUN can have given what it made itself any mode."""
+    before: Files = {"sys": None, "t/x": ""}
+    files: Files = {"dev": None, "m/n": None, "m/x": "", "run/x": "", "other": None}
+    after = make(tmp_path / "after", {**before, **files}, NEW)
+    for name in ("dev", "sys", "t", "m", "m/n", "other"):
+        (after / name).chmod(0o1755)
+    (after / "run").chmod(0o1777)
+    image = ImageTree(after)
+    image.begin(1)
+    trees = Trees(
+        HostTree(make(tmp_path / "before", before, OLD), FIXED_TIME, owned=True),
+        HostTree(after, FIXED_TIME, owned=True),
+        None,
+    )
+    MountPointsOf(image).put_right(trees, ["/m/n", "/t/x", "/run/.containerenv"])
+    assert {
+        name: oct(node.mode & 0o7777) for name, node in image.changes() if "wh" not in name
+    } == {
+        "dev": "0o755",
+        "m": "0o755",
+    }
+
+
 def test_a_mount_point_behind_a_link(tmp_path: Path) -> None:
     found = put_right(tmp_path, {"m": "->r/s", "r/s": None}, {"r/s/n": None}, ["/m/n"])
     assert found == {"r": NEW, "r/s": OLD, "r/s/.wh.n": 0}
