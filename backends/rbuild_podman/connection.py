@@ -124,6 +124,7 @@ class Connection:
         self._service: programs.Running | None = None
         self._starter = 0
         self._client: PodmanClient | None = None
+        self._client_of = 0
         self._import: threading.Thread | None = None
         self._resources = contextlib.ExitStack()
 
@@ -202,7 +203,9 @@ class Connection:
 
         Raises BackendUnavailableError when the service does not come up.
         """
-        if self._client is None:
+        # A process that was forked since has connections of its own (`rootless_build.live`).
+        if self._client is None or self._client_of != os.getpid():
+            self._client_of = os.getpid()
             self.start()
             # A run that only builds does not need it.
             from podman import PodmanClient  # noqa: PLC0415

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from typing import Final
 
-from rootless_build.backend.api import Engine
+from rootless_build.backend.api import Engine, LeftoverKind
 from rootless_build.backend.discovery import Choice
 from rootless_build.cli.checkout import clear_dead_runs, data_directory, own_directories
 from rootless_build.cli.command import Command
@@ -25,6 +27,7 @@ from rootless_build.freshness.snapshots import Snapshots
 from rootless_build.images.own_files import OwnFiles
 from rootless_build.live import session
 from rootless_build.live.surroundings import Surroundings
+from rootless_build.model.errors import RbuildError
 from rootless_build.model.events import (
     BuildFinished,
     BuildProgress,
@@ -41,7 +44,17 @@ from rootless_build.runner.journal import Run
 from rootless_build.runner.options import ExpansionOptions, Options
 from rootless_build.runner.results import Keep
 
-_HEARD = (OutputLine, BuildProgress, ScreenOutput)
+_NEEDED: Final = (
+    "rootless_build.bundles.staging",
+    "rootless_build.images.asking.answers",
+    "rootless_build.images.building",
+    "rootless_build.images.layers.ahead",
+    "rootless_build.images.segments.build",
+    "rootless_build.runner.container_run",
+    "rootless_build.runner.provenance",
+)
+"""What a run imports late, and each call of a live run would again."""
+_HEARD: Final = (OutputLine, BuildProgress, ScreenOutput)
 
 
 def execute_live(
@@ -104,7 +117,16 @@ def surroundings(command: Command, engine: Engine, choice: Choice) -> Surroundin
         lambda title: _on_record(command, title, choice),
         options,
         freshness,
+        lambda: _prepare(engine),
     )
+
+
+def _prepare(engine: Engine) -> None:
+    for module in _NEEDED:
+        import_module(module)
+    # Whatever asks of containers has the engine ready for them.
+    with suppress(RbuildError):
+        engine.leftovers({LeftoverKind.CONTAINER})
 
 
 @contextmanager

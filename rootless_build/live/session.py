@@ -82,6 +82,8 @@ def _serve(wanted: Wanted, around: Surroundings, emit: Emit) -> int:
         )
         if outputs:
             outputs.begin()
+        # The command is at work meanwhile.
+        around.prepare()
         return _attend(running, server, directory, emit)
 
 

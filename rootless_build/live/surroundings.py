@@ -21,7 +21,7 @@ from rootless_build.runner.options import Options
 class Surroundings(Struct, frozen=True):
     """Of one live run. `shape` is what the command line makes of a plan. `begin` has a call come on
     record as a run of its own beside others in the checkout; `options` and `freshness` are for the
-    plan of one call.
+    plan of one call. `prepare` has everything ready that each call would wait for.
     """
 
     project: Path
@@ -31,6 +31,7 @@ class Surroundings(Struct, frozen=True):
     begin: Callable[[str], AbstractContextManager[Run]]
     options: Callable[[Plan, Run], Options]
     freshness: Callable[[Plan], PlanFreshness]
+    prepare: Callable[[], None]
 
 
 class Work(Struct, frozen=True):
