@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Final
@@ -29,6 +29,7 @@ from rootless_build.live import session
 from rootless_build.live.surroundings import Surroundings
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.events import (
+    Answer,
     BuildFinished,
     BuildProgress,
     Event,
@@ -38,6 +39,7 @@ from rootless_build.model.events import (
     ScreenOutput,
 )
 from rootless_build.model.plan import Plan
+from rootless_build.model.structs import from_data
 from rootless_build.process import identities
 from rootless_build.runner import journal
 from rootless_build.runner.journal import Run
@@ -57,11 +59,26 @@ _NEEDED: Final = (
 _HEARD: Final = (OutputLine, BuildProgress, ScreenOutput)
 
 
+End = Callable[[int, Sequence[Plan]], int]
+"""Gets a command's exit status and the plans of its calls; gives rbuild's own, or raises."""
+
+
 def execute_live(
-    command: Command, words: Sequence[str], run: Run, engine_to_come: EngineToCome
+    command: Command,
+    words: Sequence[str],
+    run: Run,
+    engine_to_come: EngineToCome,
+    end: End = lambda status, _: status,
 ) -> int:
-    """Run the command; its exit status."""
+    """Run the command; rbuild's exit status."""
     status = 1
+    calls: list[Plan] = []
+
+    def hear(event: Event) -> None:
+        if isinstance(event, Answer):
+            calls.append(from_data(event.fields["plan"], Plan))
+        _show(command, event)
+
     try:
         with engine_to_come.open(run) as (engine, choice):
             clear_dead_runs(command, run, engine, choice)
@@ -70,10 +87,14 @@ def execute_live(
             wanted = session.Wanted(
                 words, command.project, dict(os.environ), captured=command.logs_json
             )
-            around = surroundings(command, engine, choice)
-            status = session.run(wanted, around, lambda event: _show(command, event))
+            around = surroundings(command, engine, choice, run)
+            ended = session.run(wanted, around, hear)
+        status = end(ended, calls)
     except KeyboardInterrupt:
         status = 130
+        raise
+    except RbuildError as error:
+        status = error.exit_code
         raise
     finally:
         command.view(BuildFinished(status, identities.age()))
@@ -86,7 +107,7 @@ def _show(command: Command, event: Event) -> None:
         command.view(event)
 
 
-def surroundings(command: Command, engine: Engine, choice: Choice) -> Surroundings:
+def surroundings(command: Command, engine: Engine, choice: Choice, run: Run) -> Surroundings:
     """What calls are done with."""
     project = command.project
     cache = cache_directory(project)
@@ -114,7 +135,7 @@ def surroundings(command: Command, engine: Engine, choice: Choice) -> Surroundin
         engine,
         choice,
         shape,
-        lambda title: _on_record(command, title, choice),
+        lambda title: _on_record(command, title, choice, run),
         options,
         freshness,
         lambda: _prepare(engine),
@@ -130,7 +151,12 @@ def _prepare(engine: Engine) -> None:
 
 
 @contextmanager
-def _on_record(command: Command, title: str, choice: Choice) -> Iterator[Run]:
+def _on_record(command: Command, title: str, choice: Choice, whole: Run) -> Iterator[Run]:
+    if whole.shared is None:
+        with journal.beside(whole, title) as run:
+            yield run
+        return
+
     def say(text: str) -> None:
         command.view(Notice(Level.WARNING, "checkout", text))
 

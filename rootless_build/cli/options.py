@@ -104,6 +104,18 @@ class Sandbox:
     )
 
 
+class Live:
+    """Of commands whose recipe may be run for what it does, where it can't be foreseen."""
+
+    live = cli.Flag("--live", group=RUN, help="run make for real, with rbuild in docker's place")
+    no_live = cli.Flag(
+        "--no-live",
+        group=RUN,
+        help="refuse a Makefile that can't be planned, instead of running make",
+        excludes=["--live"],
+    )
+
+
 class Recipe:
     """Which recipe is read."""
 

@@ -12,7 +12,7 @@ from rootless_build.cli.command import Command
 from rootless_build.cli.command_line import pairs
 from rootless_build.cli.growing_recipe import GrowingRecipe
 from rootless_build.cli.plan_reading import read_plan, read_running
-from rootless_build.model.errors import RecipeError
+from rootless_build.model.errors import NotPlannedError, RecipeError
 from rootless_build.model.plan import Plan
 from rootless_build.model.structs import replace
 from rootless_build.process.sandbox.running import Sandbox
@@ -28,8 +28,21 @@ class Looked(Struct, frozen=True):
 
 
 def look(command: Command, targets: tuple[str, ...], variables: tuple[str, ...]) -> Looked:
-    """The project's plan for these targets."""
-    return _read_safely(command, variables, lambda by: read_plan(command, targets, variables, by))
+    """The project's plan for these targets; where make has to be run, what it did the last time."""
+    why = ""
+    if not command.flag("live"):
+        try:
+            return _read_safely(
+                command, variables, lambda by: read_plan(command, targets, variables, by)
+            )
+        except NotPlannedError as error:
+            if command.flag("no_live"):
+                raise
+            why = error.message
+    # Most plans are known.
+    from rootless_build.cli.live_make import last_plan  # noqa: PLC0415
+
+    return Looked(*last_plan(command, (targets, variables), why))
 
 
 def look_running(

@@ -25,7 +25,12 @@ from rootless_build.cli.run_options import (
 from rootless_build.freshness.plan_freshness import PlanFreshness
 from rootless_build.freshness.snapshots import Snapshots
 from rootless_build.images.own_files import OwnFiles
-from rootless_build.model.errors import ImageBuildError, RbuildError, StepFailedError
+from rootless_build.model.errors import (
+    ImageBuildError,
+    NotPlannedError,
+    RbuildError,
+    StepFailedError,
+)
 from rootless_build.model.events import BuildFinished, Level, Notice
 from rootless_build.model.structs import replace
 from rootless_build.process import identities
@@ -50,7 +55,19 @@ def build_targets(
     pass_status: bool,
 ) -> int:
     """Make the plan of the project's targets, run it, and return rbuild's exit status."""
-    recipe = read_plan(command, targets, variables)
+    recipe, why = None, ""
+    if not command.flag("live"):
+        try:
+            recipe = read_plan(command, targets, variables)
+        except NotPlannedError as error:
+            if command.flag("no_live"):
+                raise
+            why = error.message
+    if recipe is None:
+        # What is planned does without it.
+        from rootless_build.cli.live_make import execute_make  # noqa: PLC0415
+
+        return execute_make(command, (targets, variables), run, engine, why)
     return execute(
         command, recipe, run, engine, Manner(pass_status=pass_status, variables=variables)
     )

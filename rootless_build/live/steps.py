@@ -16,8 +16,15 @@ from rootless_build.live.streams import BuildsOutput, ContainersOutput, NoOutput
 from rootless_build.live.surroundings import Work
 from rootless_build.model import outputs, references
 from rootless_build.model.errors import RbuildError, RecipeError, StepFailedError
-from rootless_build.model.events import Level, Notice, StepFinished, StepStarted, Stopwatch
-from rootless_build.model.plan import BuildImage, Plan, PullImage, RemoveVolume, RunContainer
+from rootless_build.model.events import Answer, Level, Notice, StepFinished, StepStarted, Stopwatch
+from rootless_build.model.plan import (
+    BuildImage,
+    Plan,
+    PullImage,
+    RemoveVolume,
+    RunContainer,
+    to_dict,
+)
 from rootless_build.model.structs import replace
 from rootless_build.recipes.docker import argv
 from rootless_build.recipes.docker.argv import Called
@@ -101,6 +108,7 @@ def _run(called: Called, work: Work) -> int:
     """Do the steps; docker's exit status."""
     around = work.around
     plan = around.shape(places.plan_of(called, around.project))
+    work.emit(Answer("call", {"line": work.call.line, "plan": to_dict(plan)}))
     with around.begin(work.call.line) as run:
         options = around.options(plan, run)
         options = _for_caller(options, called)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, get_args
 
 import msgspec
 
 from rootless_build.model.events import (
+    Answer,
     BuildProgress,
     Event,
     Notice,
@@ -70,5 +71,15 @@ class Reader:
                 return
             name, fields = msgspec.msgpack.decode(bytes(self._data[_SIZE:end]))
             del self._data[:end]
-            made: Event = from_data(fields, _KINDS[name])
-            yield made
+            yield _event(name, fields)
+
+
+def _event(name: str, fields: Mapping[str, object]) -> Event:
+    kind = _KINDS[name]
+    if kind is Answer:
+        # What is in it is any data.
+        told = fields["fields"]
+        assert isinstance(told, dict)  # as it was written
+        return Answer(str(fields["name"]), told)
+    made: Event = from_data(fields, kind)
+    return made

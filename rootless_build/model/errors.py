@@ -24,6 +24,7 @@ __all__ = [
     "ImageNotFoundError",
     "InterruptedByUserError",
     "NoRecipeError",
+    "NotPlannedError",
     "OutputClosedError",
     "RbuildError",
     "RecipeError",
@@ -84,6 +85,10 @@ class RecipeError(RbuildError):
 
     exit_code = 2
     code = "bad-recipe"
+
+
+class NotPlannedError(RecipeError):
+    """A line of the recipe can't be known before it is run; it can be done as it runs."""
 
 
 class UnknownTargetError(RecipeError):

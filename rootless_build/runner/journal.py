@@ -77,6 +77,8 @@ class Run(Struct):
     """Set when something of this run may be left: its record then stays for the next one."""
     shared: int | None = None
     """The lock that this run shares with others, None where it has the checkout alone."""
+    takes_turns: bool = False
+    """Whether others work for the same run (`beside`)."""
 
     def note(
         self,
@@ -110,12 +112,15 @@ class Run(Struct):
         Gives whether it is alone: no other run of the checkout lives that may have them mounted,
         and none begins meanwhile.
         """
-        if self.shared is None or self.place is None:
+        if self.place is None or (self.shared is None and not self.takes_turns):
             yield True
             return
         turn = os.open(self.place.parent / _PUBLISHING, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             _lock(turn, fcntl.LOCK_EX)
+            if self.shared is None:
+                yield True
+                return
             alone = _lock(self.shared, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not alone:
                 # A lock that can't be converted may be lost (flock(2)) to a build that waited.
@@ -183,6 +188,28 @@ def begin(
             yield run
         finally:
             if not run.unfinished:
+                _discard(place)
+
+
+@contextmanager
+def beside(run: Run, title: str) -> Iterator[Run]:
+    """A process that works for a run which has the checkout: it is on record by itself."""
+    if run.place is None:
+        yield run
+        return
+    # What the run's engine is started with is the run's.
+    own = identity.of_this()
+    record = replace(run.record, identity=own, title=title, runtime_directory=None)
+    place = run.place.parent / own
+    with ExitStack() as stack:
+        place.mkdir(mode=0o700, exist_ok=True)
+        stack.enter_context(hold(place))
+        _write(place, record)
+        working = Run(record, place, shared=run.shared, takes_turns=True)
+        try:
+            yield working
+        finally:
+            if not working.unfinished:
                 _discard(place)
 
 

@@ -146,3 +146,36 @@ def test_docker_goes_on_in_the_background_when_the_script_has_ended(live: Rbuild
     assert done.returncode == 0
     assert (live.project / "written").exists()
     assert live.leftovers() == []
+
+
+MAKEFILE = """\
+IMAGE := made/live
+all: image
+	id=$$(docker build -q --network host -t $(IMAGE) .) && echo "id $${id%%:*}"
+	@docker run --rm --network host -v $(CURDIR)/bundles:/b $(IMAGE) cp /made /b/made || exit 7
+image:
+	cat Dockerfile | docker build --network host -t $(IMAGE):text -f - .
+failing:
+	docker run --rm --network host $(IMAGE) false | cat; docker no-such || false
+"""
+
+
+def test_a_makefile_that_cannot_be_planned_is_made(live: Rbuild) -> None:
+    (live.project / "Makefile").write_text(MAKEFILE)
+    refused = live("--no-live")
+    assert refused.returncode == 2
+    assert "can't be turned into a step" in refused.stderr
+    plan = live("plan")
+    assert "make would be run, and has not been yet" in plan.stdout
+    (live.project / "bundles").mkdir()
+    done = live()
+    assert done.returncode == 0, done.stderr
+    assert "Makefile:6" in done.stderr
+    assert "make is run, with rbuild in docker's place" in done.stderr
+    assert "id sha256" in done.stdout
+    assert (live.project / "bundles" / "made").read_text() == "made of this\n"
+    plan = live("plan")
+    assert "the steps of its last run" in plan.stdout
+    assert "run-container, from docker" in plan.stdout
+    assert live("failing").returncode == 1
+    assert live.leftovers() == []

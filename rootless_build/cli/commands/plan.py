@@ -6,11 +6,11 @@ from plumbum import cli
 
 from rootless_build.cli.command import Command
 from rootless_build.cli.commands.make import split_words
-from rootless_build.cli.options import Freshness, Planning, Sandbox, format_option
+from rootless_build.cli.options import Freshness, Live, Planning, Sandbox, format_option
 from rootless_build.cli.plan_preview import show_targets
 
 
-class Plan(Sandbox, Freshness, Planning, Command):
+class Plan(Live, Sandbox, Freshness, Planning, Command):
     """Show what would be done, as commands that can be pasted into a shell, or as JSON."""
 
     USAGE = "rbuild plan [options] [NAME=VALUE...] [TARGET...]"

@@ -17,7 +17,7 @@ from typing import Final, Literal, TypeVar
 from msgspec import Struct
 
 from rootless_build.model import outputs, plan, platforms, references
-from rootless_build.model.errors import RecipeError
+from rootless_build.model.errors import NotPlannedError, RecipeError
 from rootless_build.model.nearest import USUAL, nearest
 from rootless_build.model.plan import (
     BuildImage,
@@ -100,9 +100,16 @@ class _Line(Struct):
     reads_context: bool = False
 
     def refused(self, message: str, hint: str = "") -> RecipeError:
-        origin = self.context.origin
-        line = origin.text or shlex.join(["docker", *self.words])
-        return RecipeError(f"{origin}: {message}", hint=hint, engine_words=line)
+        return RecipeError(f"{self.context.origin}: {message}", hint=hint, engine_words=self._text)
+
+    def not_planned(self, message: str, hint: str = "") -> NotPlannedError:
+        """For what can be done where it is called, and not be foreseen."""
+        text = f"{self.context.origin}: {message}"
+        return NotPlannedError(text, hint=hint, engine_words=self._text)
+
+    @property
+    def _text(self) -> str:
+        return self.context.origin.text or shlex.join(["docker", *self.words])
 
 
 def _line(words: Sequence[str], context: Context) -> _Line:
@@ -281,7 +288,7 @@ def _parse(line: _Line) -> tuple[Step, tuple[str, ...]]:
         step = _pull(line, _flags(line, "docker pull", rest, flags.PULL))
     else:
         name = " ".join(("docker", *command))
-        raise line.refused(
+        raise line.not_planned(
             f"the recipe runs `{name}`, which is no build step that rbuild knows",
             "rbuild knows docker build, docker buildx build, docker buildx bake, docker run, "
             "docker tag, docker pull and docker volume rm",
@@ -356,7 +363,7 @@ def _apply(
             flag.called(line.draft, text)
             return
         if flag.refused and not off:
-            raise line.refused(
+            raise (line.refused if flag.called is None else line.not_planned)(
                 f"{command}: {written} can't be honoured: {flag.refused}",
                 "take it out, or build with docker itself",
             )
@@ -397,14 +404,15 @@ def _build(line: _Line, rest: list[str], *, with_buildkit: bool) -> BuildImage:
     if context == "-" and line.context.called:
         line.reads_context, context = True, "."
     if not context or context == "-" or _REMOTE.match(context):
-        raise line.refused(
+        raise (line.not_planned if context == "-" else line.refused)(
             f"the build context {context!r} is not a directory",
             "only a directory of this host can be a build context",
         )
     draft = line.draft
     from_input = draft.value(drafts.CONTAINERFILE) == draft.around.path("-")
     if from_input and (line.reads_context or not line.context.called):
-        raise line.refused("a containerfile on standard input can't be read", "name a file with -f")
+        message = "a containerfile on standard input can't be read"
+        raise line.not_planned(message, "name a file with -f")
     step = drafts.build_image(draft, draft.around.path(context), line.context.origin)
     if step.image_id_file is not None and not step.tags and outputs.keeps_image(step):
         # By the name it is found again, and not built again.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rootless_build.model import references
-from rootless_build.model.errors import HostError, RecipeError
+from rootless_build.model.errors import HostError, NotPlannedError
 from rootless_build.model.mounts import real_path
 from rootless_build.model.plan import (
     BindMount,
@@ -198,7 +198,7 @@ def _hands_on(text: str, variable: str) -> bool:
     return re.search(rf"{option}['\"]?{re.escape(variable)}(?![\w=])", text) is not None
 
 
-def _unknown(origin: Origin, variable: str, made_of: str) -> RecipeError:
+def _unknown(origin: Origin, variable: str, made_of: str) -> NotPlannedError:
     return _refused(
         origin,
         f"it takes {variable} from the environment, which is made of {made_of}: rbuild can't ask "
@@ -207,8 +207,8 @@ def _unknown(origin: Origin, variable: str, made_of: str) -> RecipeError:
     )
 
 
-def _refused(origin: Origin, why: str, hint: str = "") -> RecipeError:
-    return RecipeError(
+def _refused(origin: Origin, why: str, hint: str = "") -> NotPlannedError:
+    return NotPlannedError(
         f"{origin}: this line can't be turned into a step: {why}",
         hint=f"{hint or 'a docker command must stand on a line of its own'}; an rbuild.toml can "
         "take the Makefile's place",

@@ -16,7 +16,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from rootless_build.model.errors import RecipeError
+from rootless_build.model.errors import NotPlannedError
 from rootless_build.recipes.make.docker_stub import Call
 from rootless_build.recipes.make.lines import RecipeLine
 
@@ -80,9 +80,9 @@ def _bare(text: str, missing: Mapping[str, Call]) -> str:
     return " ".join(_WORD.sub(without, text).split())
 
 
-def _refused(line: Shown | RecipeLine, call: Call, project: Path, text: str) -> RecipeError:
+def _refused(line: Shown | RecipeLine, call: Call, project: Path, text: str) -> NotPlannedError:
     file = line.file.relative_to(project) if line.file.is_relative_to(project) else line.file
-    return RecipeError(
+    return NotPlannedError(
         f"{file}:{line.line}: this line can't be turned into a step: it takes the answer to "
         f"`{call.line}`, which nobody gives while the Makefile is read",
         hint="name an image by its tag (docker build -t), and a container by its --name; what an "
