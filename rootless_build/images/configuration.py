@@ -40,6 +40,8 @@ _OF_ITS_CONTAINER: Final = frozenset(
 _MAPS: Final = frozenset({"Volumes", "ExposedPorts", "Labels"})
 _CACHE: Final = "moby.buildkit."
 _PATH: Final = ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+_HOST: Final = "buildkitsandbox"
+"""What the host of a RUN is called with BuildKit; engines take it from the image."""
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 _DIGEST: Final = "sha256:"
 
@@ -230,6 +232,7 @@ def intermediate(configuration: Configuration, around: str = "") -> Configuratio
         user=configuration.user,
         working_directory=configuration.working_directory,
         shell=configuration.shell,
+        others=(("Hostname", json.dumps(_HOST)),),
     )
     digest = hashlib.sha256(write(needed) + around.encode(errors="surrogateescape")).hexdigest()
     mark = History(LONG_AGO, f"{MARK} {digest_of(digest)}", empty_layer=True)

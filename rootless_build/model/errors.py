@@ -233,6 +233,11 @@ class ImageNotFoundError(StepFailedError):
         super().__init__(message, hint=hint, engine_words=engine_words)
         self.reference = reference
 
+    def at(self, place: str) -> None:
+        """Name the instruction that wants the image."""
+        self.message = f"{place}: {self.message}"
+        self.args = (self.message,)
+
 
 class ContainerLeftError(RbuildError):
     """A container has done its work, and the engine could not remove it after that."""

@@ -21,6 +21,7 @@ from tests.reference.run_cases import RUNS
 from tests.reference.setting_cases import SETTINGS
 from tests.reference.stage_cases import OTHERS
 from tests.reference.variable_cases import VARIABLES
+from tests.reference.written_cases import WRITTEN
 
 FAMILIES: Final[Mapping[str, tuple[Case, ...]]] = {
     "copy": COPY,
@@ -37,5 +38,6 @@ FAMILIES: Final[Mapping[str, tuple[Case, ...]]] = {
     "mounts": MOUNTS,
     "settings": SETTINGS,
     "runs": RUNS,
+    "written": WRITTEN,
 }
 CASES: Final = tuple(case for family in FAMILIES.values() for case in family)

@@ -17,7 +17,7 @@ _FILES: Final[Context] = {
     "$A": "5",
     "a b": "6",
     "v": Directory(0o1777),
-    "v/old": "7",
+    "v/old": "old",
 }
 
 

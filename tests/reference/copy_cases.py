@@ -149,7 +149,8 @@ _PLACES: Final[Context] = {
     "d/e/g": "4",
     "r/there/old": "5",
     "r/there": Directory(0o750),
-    "r/file": "6",
+    # Of another size than f: docker 29 leaves a file out that has the size and time of before.
+    "r/file": "old",
 }
 
 
@@ -232,7 +233,12 @@ PLACES: Final = (
     Case(
         "place: a directory over a directory, below",
         scratch("COPY one /", "COPY two /"),
-        {"one/x/f": "1", "one/x/g": "2", "two/x/f": "3"},
+        {"one/x/f": "1", "one/x/g": "2", "two/x/f": "new"},
+    ),
+    Case(
+        "place: a file of the size and the time of another",
+        scratch("COPY one /", "COPY two /"),
+        {"one/x/f": "1", "two/x/f": "3"},
     ),
 )
 

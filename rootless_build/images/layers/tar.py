@@ -110,7 +110,9 @@ class Writer:
             records.append(_record(b"linkpath", link))
             link = link[:_LONGEST_NAME]
         if fraction or seconds < 0 or seconds > _MOST_SIZE:
-            records.append(_record(b"mtime", _decimal(node.mtime)))
+            # docker cuts fractions off towards the past, and engines towards 1970.
+            exact = node.mtime if seconds >= 0 else seconds * SECOND
+            records.append(_record(b"mtime", _decimal(exact)))
             seconds = min(max(seconds, 0), _MOST_SIZE)
         uid, gid = node.uid, node.gid
         if uid > _MOST_ID or gid > _MOST_ID or size > _MOST_SIZE:

@@ -154,7 +154,8 @@ def _begin(
     image: Callable[[str], Image | None],
     options: RewriteOptions,
 ) -> RewriteState:
-    text = plain.text(file, errors="surrogateescape")
+    # Lines of heredocs keep the ends that they have.
+    text = plain.content(file).decode(errors="surrogateescape")
     platform = step.platforms[0] if len(step.platforms) == 1 else None
     parsed = at_lines(parse(text, shown), options.lines)
     return RewriteState(

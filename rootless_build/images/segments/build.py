@@ -6,7 +6,6 @@ it is, and hands over as an image (`images.layers`). Stages that nothing needs a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Final
@@ -35,6 +34,7 @@ from rootless_build.images.containerfile.stages import (
     declared_arguments,
     heading_variables,
     needed_stages,
+    sources,
     split,
 )
 from rootless_build.images.containerfile.syntax import Instruction
@@ -58,14 +58,13 @@ from rootless_build.images.segments.stages import Places, Plan, Stages
 from rootless_build.images.segments.stages_side_by_side import Limited, StagesSideBySide
 from rootless_build.images.segments.steps import State
 from rootless_build.model import platforms, references
-from rootless_build.model.errors import RbuildError, RecipeError
+from rootless_build.model.errors import ImageNotFoundError, RecipeError
 from rootless_build.model.events import Level, StepReporter
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.structs import replace
 
 _MOST_LAYERS: Final = 100
 """What overlayfs takes of one image with room for the layers of a build (128 in podman 4.3.1)."""
-_WORDS: Final = re.compile(r"[\s,=]+")
 _OWN: Final = ("BUILDKIT_", "SOURCE_DATE_EPOCH")
 """What arguments begin with that are for the builder, and need no ARG."""
 
@@ -131,8 +130,11 @@ def why_unreadable(plan: Plan, images: Images, store: ImageStore) -> str | None:
             image = images.find(name, wanted)
         except RecipeError:
             continue  # the rehearsal says where it stands
-        except RbuildError as error:
-            error.add_note(_where(plan, name))
+        except ImageNotFoundError as error:
+            if (place := _where(plan, name)) is not None:
+                error.at(place)
+            if names := ", ".join(stage.name for stage in plan.stages if stage.name):
+                error.add_note(f"the stages are called {names}")
             raise
         content = store.content(image)
         if content is None:
@@ -242,14 +244,14 @@ def _tell_of_caches(step: BuildImage, reporter: StepReporter) -> None:
         reporter.notice("cache-from", text)
 
 
-def _where(plan: Plan, name: str) -> str:
+def _where(plan: Plan, name: str) -> str | None:
     """Where the containerfile names an image: it may be a stage whose name is misspelt."""
-    stages = [plan.stages[number] for number in plan.needed]
-    instructions = (each for stage in stages for each in (stage.begin, *stage.instructions))
-    found = next((each for each in instructions if name in _WORDS.split(each.text)), None)
-    place = f"{plan.shown}:{found.line}: {abbreviate(found)}" if found else plan.shown
-    names = ", ".join(stage.name for stage in plan.stages if stage.name)
-    return f"{place} takes it" + (f"; the stages are called {names}" if names else "")
+    for stage in (plan.stages[number] for number in plan.needed):
+        takers = (each for each in stage.instructions if name in sources(each))
+        taker = stage.begin if stage.base == name else next(takers, None)
+        if taker is not None:
+            return f"{plan.shown}:{taker.line}: {abbreviate(taker)}"
+    return None
 
 
 def _declared(instruction: Instruction) -> set[str]:

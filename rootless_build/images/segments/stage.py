@@ -124,6 +124,7 @@ class StageBuild:
                 written = f"from={mount.origin} of a mount"
                 source = self._tools.sources.of(written, mount.origin, path)
             elif mount.type == "cache":
+                _check_empty(path)
                 continue
             else:
                 source = self._tools.sources.context(path)
@@ -163,6 +164,12 @@ class StageBuild:
             if number:
                 progress.begin(each.instruction)
             progress.end(cached=each.operation is not None and next(layers))
+
+
+def _check_empty(source: str) -> None:
+    """Raise RefusedError for a source in a cache that begins without files."""
+    if source.strip("/.") != "":
+        raise RefusedError(f"a cache without from= has no {source} in it to begin with")
 
 
 def _ends_segment(run: Instruction, following: Instruction) -> bool:

@@ -158,6 +158,7 @@ def test_an_intermediate_image_has_what_a_run_needs() -> None:
         "User": "joe:staff",
         "WorkingDir": "/w",
         "Shell": ["/bin/dash", "-ec"],
+        "Hostname": "buildkitsandbox",
     }
     assert (made.layers, made.history[:-1]) == (whole.layers, whole.history)
     assert (made.architecture, made.variant, made.created) == ("arm", "v7", LONG_AGO)

@@ -22,6 +22,7 @@ from rootless_build.images.rewrite.rules.link import link
 from rootless_build.images.rewrite.rules.mount_content import mount_content
 from rootless_build.images.rewrite.rules.mount_locked import mount_locked
 from rootless_build.images.rewrite.rules.mount_options import mount_options
+from rootless_build.images.rewrite.rules.mount_order import mount_order
 from rootless_build.images.rewrite.rules.mount_target import mount_target
 from rootless_build.images.rewrite.rules.mount_words import mount_cache, mount_words
 from rootless_build.images.rewrite.rules.network import network
@@ -63,6 +64,7 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
         mount_options,
         mount_locked,
         mount_content,
+        mount_order,
         network,
         security,
         device,

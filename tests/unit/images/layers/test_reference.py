@@ -30,12 +30,10 @@ RECORDINGS: Final = {
     for name, case in recordings.read(family)["cases"].items()
 }
 _OF_FILES: Final = ("copy", "flags", "stages", "add", "configuration", "ignore")
-SAME_SIZE_AND_TIME: Final = "docker takes a file of the same size and time for the same"
 EXPLAINED: Final = {
-    "place: a file": SAME_SIZE_AND_TIME,
-    "place: a directory over a directory, below": SAME_SIZE_AND_TIME,
-    "VOLUME: of a directory": SAME_SIZE_AND_TIME,
-    "times before 1970 and a second's half": "docker cuts it to the second before",
+    "place: a file of the size and the time of another": (
+        "docker takes a file of the same size and time for the same"
+    ),
     "source: bytes that are no text": "BuildKit can't send such names",
 }
 """Cases that come out otherwise on purpose, and why."""

@@ -37,7 +37,7 @@ def test_large_numbers_fit_in(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("time", "text"),
-    [(1, "0.000000001"), (-500_000_000, "-0.500000000"), (-2 * 10**9, "-2.000000000")],
+    [(1, "0.000000001"), (-500_000_000, "-1.000000000"), (-2 * 10**9, "-2.000000000")],
 )
 def test_times_fit_in(tmp_path: Path, time: int, text: str) -> None:
     written(tmp_path / "tar", f=file(mtime=time))
