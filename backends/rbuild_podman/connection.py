@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Self
 from msgspec import Struct
 
 from rbuild_containers import go
+from rbuild_podman.pause import pause_process
 from rootless_build.backend import (
     BackendUnavailableError,
     EngineSettings,
@@ -171,7 +172,8 @@ class Connection:
         """The user namespace of this user's own podman."""
         # With it `unshare` would be asked of a service, which does not know it.
         environment = {**self.environment, ENDPOINT_VARIABLE: None}
-        return UserNamespace(("podman", "unshare"), tuple(environment.items()))
+        own = tuple(environment.items())
+        return UserNamespace(("podman", "unshare"), own, pause_process(environment))
 
     @property
     def remote(self) -> bool:

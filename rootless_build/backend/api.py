@@ -146,10 +146,13 @@ class UserNamespace(Struct, frozen=True):
 
     There 0 is the caller, and subordinate uids can be changed. `command` comes before the
     program's own words; it is empty for real root. `environment` is laid over rbuild's own.
+    `process` is one that is in it and in its mount namespace, for who can enter these by itself
+    (`process.namespaces`); it may have ended. None where there is no such.
     """
 
     command: tuple[str, ...]
     environment: tuple[tuple[str, str | None], ...] = ()
+    process: int | None = None
 
 
 class Probe(Struct, frozen=True):

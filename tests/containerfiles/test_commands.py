@@ -93,8 +93,10 @@ def test_a_build_starts_no_more_than_it_needs(
     of its segment, which takes an image that has its environment and the layers before."""
     with commands(backend_name) as found:
         build(text, context, remembering, building)
-    # What makes layers begins once, beside the rest.
-    found.remove("unshare")
+    # What makes layers begins once, beside the rest; podman's namespaces it enters by itself where
+    # a process holds them open.
+    if backend_name == "buildah" or "unshare" in found:
+        found.remove("unshare")
     # The base is looked for: with a command, unless podman's service is at work already.
     if found[0] in {"image", "inspect"}:
         del found[0]

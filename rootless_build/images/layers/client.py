@@ -145,7 +145,11 @@ class _Worker:
     def __init__(self, namespace: UserNamespace, mount_program: str) -> None:
         # -P: the directory that rbuild was started in is a project's, and has no modules of ours.
         python = (sys.executable, "-P", "-c", _WORKER)
-        argv = [*namespace.command, *python, str(_PLACE), mount_program]
+        worker = (*python, str(_PLACE), mount_program)
+        if namespace.process is None:
+            argv = [*namespace.command, *worker, ""]
+        else:
+            argv = [*worker, str(namespace.process), *namespace.command]
         with contextlib.ExitStack() as opened:
             self._errors = opened.enter_context(tempfile.TemporaryFile())
             self._process = cast(

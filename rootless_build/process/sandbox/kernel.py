@@ -13,6 +13,7 @@ from msgspec import Struct
 
 CLONE_NEW: Final = 0x10000000 | 0x00020000 | 0x20000000 | 0x08000000 | 0x40000000
 """Namespaces for users, mounts, processes, IPC and network."""
+_CLONE_USER_AND_MOUNTS: Final = 0x10000000 | 0x00020000
 READ_ONLY: Final = 0x1
 NO_SUID: Final = 0x2
 NO_DEVICES: Final = 0x4
@@ -75,6 +76,11 @@ def _call(what: str, number: int, *arguments: int | bytes | None) -> int:
 def unshare(flags: int) -> None:
     """Give this process namespaces of its own."""
     _check(_libc.unshare(flags), "unshare")
+
+
+def enter_namespaces(process: int) -> None:
+    """Enter the user and the mount namespace of a process, by its descriptor: both or none."""
+    _check(_libc.setns(process, _CLONE_USER_AND_MOUNTS), "setns")
 
 
 def close_all_but(kept: set[int]) -> None:

@@ -250,7 +250,7 @@ def busy(tmp_path: Path, context: Path) -> LayersRequest:
 def test_a_process_that_is_left_alone_ends_also_at_work(context: Path, tmp_path: Path) -> None:
     """As after a SIGKILL of rbuild: the kernel closes its end of the pipe."""
     line = request_line(busy(tmp_path, context))
-    argv = [sys.executable, "-P", "-m", "rootless_build.images.layers.worker"]
+    argv = [sys.executable, "-P", "-m", "rootless_build.images.layers.worker", "", "", ""]
     with subprocess.Popen(argv, stdin=-1, stdout=-1, bufsize=0) as worker:
         assert worker.stdin is not None
         worker.stdin.write(line)
@@ -285,3 +285,32 @@ def test_bytes_that_are_in_a_layer_below_are_found(tmp_path: Path) -> None:
         maker.make(asked)
     (made,) = read(tmp_path / "out" / "0.tar").values()
     assert (made.mode, made.content) == (0o700, b"1")
+
+
+@needs_namespace
+def test_a_namespace_whose_process_has_ended_is_made_anew(context: Path, tmp_path: Path) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    namespace = UserNamespace(OWN.command, process=ended.pid)
+    with LayerMaker(namespace) as maker:
+        (layer,) = maker.make(request(tmp_path, copying(context, "f", "/x")))
+    assert layer.entries == 1
+
+
+@needs_namespace
+def test_the_namespace_of_a_process_is_entered(context: Path, tmp_path: Path) -> None:
+    """Without the command, which would fail; overlays can be made there."""
+    below, above = tmp_path / "below", tmp_path / "above"
+    below.mkdir()
+    above.mkdir()
+    (below / "f").write_text("1")
+    asked = request(tmp_path, Copying((ImageFiles((above, below), "f"),), "/x"))
+    with subprocess.Popen([*OWN.command, "cat"], stdin=-1, stdout=-1, bufsize=0) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"there")
+        assert process.stdout.read(5) == b"there"
+        with LayerMaker(UserNamespace(("false",), process=process.pid)) as maker:
+            maker.make(asked)
+        process.stdin.close()
+    assert paths(read(tmp_path / "out" / "0.tar")) == ["x"]
