@@ -36,6 +36,7 @@ from rootless_build.backend import (
     EngineSettings,
     Image,
     ImageBuildError,
+    ImageSaver,
     Json,
     Leftover,
     LeftoverKind,
@@ -194,6 +195,11 @@ class BuildahEngine(EngineDefaults):
 
         place = self._opened.enter_context(private_directories.large_directory())
         return saved_images(self._buildah.capture, place, self.find_image)
+
+    @property
+    def image_saver(self) -> ImageSaver | None:
+        """See `rootless_build.backend.api.image_saver`."""
+        return self.image_store
 
     @property
     def manifest_lists(self) -> ManifestLists:

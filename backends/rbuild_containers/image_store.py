@@ -17,7 +17,14 @@ from typing import Any, Final
 
 from rbuild_containers.image_config import image_from_config
 from rbuild_containers.working import Storage
-from rootless_build.backend import Image, ImageBuildError, ImageContent, programs, reason
+from rootless_build.backend import (
+    Image,
+    ImageBuildError,
+    ImageContent,
+    StepFailedError,
+    programs,
+    reason,
+)
 
 _POLICY: Final = '{"default": [{"type": "insecureAcceptAnything"}]}'
 """Of signatures. The host's is for what comes from elsewhere."""
@@ -95,6 +102,20 @@ class ContainersStore:
         except OSError as error:
             message = f"an image in {layout} can't be handed over: {reason(error)}"
             raise ImageBuildError(message) from error
+
+    def save(self, image: Image, place: Path) -> Path:
+        """See `rootless_build.backend.api.ImageSaver`."""
+        # The engine takes no directory that has anything in it.
+        layout, policy = place / "image", place / "policy.json"
+        policy.write_text(_POLICY)
+        done = self._command(
+            *("push", "--quiet", "--signature-policy", str(policy), image.id, f"dir:{layout}"),
+            environment={"TMPDIR": str(place)},
+        )
+        if done.status != 0:
+            message = f"the engine could not write the image {image.id[:12]} to files"
+            raise StepFailedError(message, engine_words=done.words)
+        return layout
 
     def _pull(self, layout: Path, identity: str) -> Image:
         done = pull_layout(layout, self._command)

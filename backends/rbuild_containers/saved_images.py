@@ -26,6 +26,9 @@ from rootless_build.backend import (
     reason,
 )
 
+_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
+_CONFIGURATION: Final = "application/vnd.docker.container.image.v1+json"
+_LAYER: Final = "application/vnd.docker.image.rootfs.diff.tar"
 _TAR: Final = b"ustar"
 _AT: Final = 257
 """Where an archive says that it is one; a compressed one does not."""
@@ -76,6 +79,24 @@ class SavedImages:
                 return None
             self._known[image.id] = found
         return self._known[image.id]
+
+    def save(self, image: Image, place: Path) -> Path:
+        """See `rootless_build.backend.api.ImageSaver`."""
+        found = self.content(image)
+        if found is None:
+            message = f"the image {image.id[:12]} is not there, or can't be read"
+            raise StepFailedError(message)
+        (place / image.id).write_bytes(found.configuration)
+        for layer in found.layers:
+            shutil.copyfile(layer, place / layer.name)
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": _MANIFEST,
+            "config": _described(_CONFIGURATION, place / image.id),
+            "layers": [_described(_LAYER, place / each.name) for each in reversed(found.layers)],
+        }
+        (place / "manifest.json").write_text(json.dumps(manifest))
+        return place
 
     def has_layers(self, digests: Sequence[str]) -> bool:
         """Whether an image has these layers, the lowest first."""
@@ -157,6 +178,11 @@ class SavedImages:
 
     def _layer(self, digest: str) -> Path:
         return self._place / "layers" / digest
+
+
+def _described(media_type: str, file: Path) -> dict[str, Json]:
+    digest, size = f"sha256:{file.name}", file.stat().st_size
+    return {"mediaType": media_type, "digest": digest, "size": size}
 
 
 def _member(saved: tarfile.TarFile, name: str) -> IO[bytes]:

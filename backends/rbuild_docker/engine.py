@@ -9,7 +9,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Final, assert_never, cast
+from typing import TYPE_CHECKING, Final, assert_never, cast
 
 from rbuild_containers.image_config import image_from_inspect, matched, names_in_full
 from rbuild_containers.image_removal import remove_one_by_one
@@ -27,7 +27,7 @@ from rootless_build.backend import (
     EngineSettings,
     Image,
     ImageBuildError,
-    ImageStore,
+    ImageSaver,
     Json,
     Leftover,
     LeftoverKind,
@@ -45,6 +45,9 @@ from rootless_build.backend.ownership import give_back
 from rootless_build.backend.partial import EngineDefaults
 
 _NAMESPACE: Final = ("rootlesskit",)
+if TYPE_CHECKING:
+    from rbuild_containers.saved_images import SavedImages
+
 _CONTAINERD: Final = "io.containerd.snapshotter.v1"
 
 
@@ -154,7 +157,7 @@ class DockerEngine(EngineDefaults):
             self._client.capture("image", "rm", "--no-prune", image.id)
 
     @functools.cached_property
-    def image_store(self) -> ImageStore | None:
+    def image_store(self) -> SavedImages | None:
         """See `rootless_build.backend.api.image_store`; BuildKit needs none, and containerd's store
         does not find an image by its configuration.
         """
@@ -168,6 +171,11 @@ class DockerEngine(EngineDefaults):
 
         place = self._opened.enter_context(private_directories.large_directory())
         return saved_images(self._client, place, self.find_image)
+
+    @property
+    def image_saver(self) -> ImageSaver | None:
+        """See `rootless_build.backend.api.image_saver`."""
+        return self.image_store
 
     @property
     def storage(self) -> str:

@@ -37,7 +37,7 @@ from rootless_build.backend import (
     EngineSettings,
     Image,
     ImageBuildError,
-    ImageStore,
+    ImageSaver,
     Json,
     Leftover,
     LeftoverKind,
@@ -57,6 +57,7 @@ from rootless_build.backend import (
 
 if TYPE_CHECKING:
     from rbuild_containers.image_store import ContainersStore
+    from rbuild_containers.saved_images import SavedImages
     from rbuild_podman.container import Containers
 
 _UNKNOWN = "image not known"
@@ -237,19 +238,24 @@ class PodmanEngine:
             self._capture("image", "rm", "--no-prune", "--", image.id)
 
     @functools.cached_property
-    def image_store(self) -> ImageStore | None:
+    def image_store(self) -> ContainersStore | SavedImages | None:
         """See `rootless_build.backend.api.image_store`; a service may have another storage."""
         if self._connection.endpoint is None:
             return self._local_store
         return self.saved_images
 
     @functools.cached_property
-    def saved_images(self) -> ImageStore:
+    def saved_images(self) -> SavedImages:
         """See `rootless_build.backend.api.saved_images`."""
         from rbuild_podman.saved_images import saved_images  # noqa: PLC0415 - builds
 
         place = self._opened.enter_context(private_directories.large_directory())
         return saved_images(self._run, place, self.find_image)
+
+    @property
+    def image_saver(self) -> ImageSaver | None:
+        """See `rootless_build.backend.api.image_saver`."""
+        return self.image_store
 
     @functools.cached_property
     def _local_store(self) -> ContainersStore | None:

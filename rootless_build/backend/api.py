@@ -39,6 +39,7 @@ __all__ = [
     "Image",
     "ImageContent",
     "ImageLabel",
+    "ImageSaver",
     "ImageStore",
     "Leftover",
     "LeftoverKind",
@@ -48,6 +49,7 @@ __all__ = [
     "StoredImage",
     "StoredImages",
     "UserNamespace",
+    "image_saver",
     "image_store",
     "manifest_lists",
     "removed_at_end",
@@ -242,6 +244,17 @@ class ImageStore(Protocol):
 
         It gets no name. The engine may use the directory for files of its own. Raises
         ImageBuildError with the engine's words.
+        """
+
+
+class ImageSaver(Protocol):
+    """Writes images of an engine's storage to files."""
+
+    def save(self, image: Image, place: Path) -> Path:
+        """Write an image, by its id, into a directory in `place`, which is empty, and give that: it
+        is as `ImageStore.add` takes it, with all layers, which may be compressed by gzip.
+
+        The engine may use `place` for files of its own. Raises StepFailedError with its words.
         """
 
 
@@ -526,6 +539,14 @@ def saved_images(engine: Engine) -> ImageStore | None:
     lies. None for an engine that has no other way to read them.
     """
     found: ImageStore | None = getattr(engine, "saved_images", None)
+    return found
+
+
+def image_saver(engine: Engine) -> ImageSaver | None:
+    """Where an engine has its property `image_saver`, which it need not have; None where it writes
+    no images.
+    """
+    found: ImageSaver | None = getattr(engine, "image_saver", None)
     return found
 
 

@@ -12,6 +12,7 @@ from rootless_build.backend.api import (
     Engine,
     Image,
     ImageContent,
+    ImageSaver,
     ImageStore,
     Leftover,
     LeftoverKind,
@@ -19,6 +20,7 @@ from rootless_build.backend.api import (
     StoredImage,
     StoredImages,
     UserNamespace,
+    image_saver,
     image_store,
     manifest_lists,
     saved_images,
@@ -123,6 +125,10 @@ class RememberingEngine:
     def saved_images(self) -> ImageStore | None:
         store = saved_images(self._engine)
         return _ForgettingStore(store, self._forgetting) if store is not None else None
+
+    @property
+    def image_saver(self) -> ImageSaver | None:
+        return image_saver(self._engine)
 
     @property
     def manifest_lists(self) -> ManifestLists | None:

@@ -11,6 +11,7 @@ from rootless_build.freshness.plan_freshness import PlanFreshness
 from rootless_build.freshness.verdict import Dirty, Fresh, Verdict
 from rootless_build.images.bases import substitutes
 from rootless_build.images.platform_lists import is_of
+from rootless_build.model import outputs
 from rootless_build.model.plan import (
     BuildImage,
     Plan,
@@ -87,6 +88,8 @@ def forecast(plan: Plan, engine: Engine, freshness: PlanFreshness) -> Iterator[F
 
 def _of_build(step: BuildImage, engine: Engine, freshness: PlanFreshness) -> Verdict:
     """The verdict on a build, for several platforms that of the first which has to be done."""
+    if outputs.archives(step) or (len(step.platforms) > 1 and outputs.files(step)):
+        return Dirty("what it writes is written each time")
     lists = manifest_lists(engine) if len(step.platforms) > 1 else None
     if lists is None:
         return freshness.images.judge(step, engine)

@@ -166,10 +166,11 @@ class CallerIds(Strict, frozen=True):
 
 
 class BuildOutput(Strict, frozen=True):
-    """`--output`: `type` is `local`, `tar`, `docker`, `image` or `cacheonly`.
+    """`--output`: `type` is `local`, `tar`, `oci`, `docker`, `image` or `cacheonly`.
 
-    `attributes` is the rest: `local` and `tar` have a `dest`, an absolute path. Where outputs are
-    given and none is an image, no image is kept.
+    `attributes` is the rest: `local`, `tar` and `oci` have a `dest`, an absolute path; a `docker`
+    with one is an image in a file. Where outputs are given and none is an image in storage, no
+    image is kept.
     """
 
     type: str

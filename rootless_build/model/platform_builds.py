@@ -23,12 +23,14 @@ def builds_of(step: BuildImage) -> tuple[BuildImage, ...]:
     """
     if len(step.platforms) < 2:
         return (step,)
-    about = [
+    about: list[object] = [
         str(step.context),
         str(step.containerfile),
         step.target,
         [references.canonical(tag) for tag in step.tags],
     ]
+    if not step.tags:
+        about.append([dict(output.attributes) for output in step.outputs])
     more = dict(step.platform_contexts)
     place = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:12]
     return tuple(

@@ -53,14 +53,17 @@ def shell_lines(
 ) -> list[str]:
     """Lines for a shell that do the same with the engine's own --output, one build for each."""
     plain = outputs.image_only(step)
-    exports = [replace(plain, tags=(), outputs=(one,)) for one in outputs.files(step)]
+    files = outputs.files(step) if len(step.platforms) < 2 else ()
+    exports = [replace(plain, tags=(), outputs=(one,)) for one in files]
     several = [plain, *exports] if outputs.keeps_image(step) or not exports else exports
     text, before = step.containerfile_text, []
     if text is not None:
         file = Path(_SHOWN_FILE)
         several = [replace(one, containerfile=file, containerfile_text=None) for one in several]
         before = [f"printf %s {script_quoted(text)} > {file}"]
-    return [*before, *(script_joined(argv) for one in several for argv in commands(one))]
+    written = [output for output in outputs.written(step) if output not in files]
+    after = [f"# rbuild writes {outputs.destination(each)}, type={each.type}" for each in written]
+    return [*before, *(script_joined(argv) for one in several for argv in commands(one)), *after]
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, assert_never
 
@@ -61,6 +62,11 @@ class ImageSteps:
     def _build(self, step: BuildImage, reporter: StepReporter) -> Outcome:
         project = self._context.plan.now.project
         image_ids.clear(step, project)
+        if outputs.archives(step):
+            # Few builds write images.
+            from rootless_build.runner import archive_outputs  # noqa: PLC0415
+
+            archive_outputs.check(step, self._context.engine)
         outcome = (
             self._build_platforms(step, reporter)
             or self._find_fresh(step, reporter)
@@ -75,7 +81,7 @@ class ImageSteps:
         if len(step.platforms) < 2:
             return None
         lists = manifest_lists(self._context.engine)
-        if lists is None:
+        if lists is None and step.tags:
             if step.platform_contexts:
                 message = "this engine has the same build contexts for all platforms of an image"
                 raise UnsupportedError(message, hint="use --backend podman or --backend buildah")
@@ -89,6 +95,7 @@ class ImageSteps:
             self._superseded,
             self._find_fresh,
             self._build_anew,
+            self._export,
         )
         return images.do(step, lists, reporter)
 
@@ -118,8 +125,7 @@ class ImageSteps:
         reporter.flush()
         context.images.add(plain.tags, image)
         try:
-            if outputs.files(step):
-                container_left = export_files(step, image, context, self._publisher, reporter)
+            container_left = self._export(step, {"": image}, reporter)
             results.take_image(image, context.labels, context.engine)
         finally:
             if not outputs.keeps_image(step):
@@ -129,6 +135,22 @@ class ImageSteps:
             reporter.notice("changed-meanwhile", text, Level.WARNING)
         self._superseded.add_built(step, image)
         return Outcome(done=True, container_left=container_left)
+
+    def _export(
+        self, step: BuildImage, images: Mapping[str, Image], reporter: StepReporter
+    ) -> bool:
+        """Write the outputs of a build whose images these are, by platform, to this host.
+
+        Says whether a container that was made for it is still there.
+        """
+        if outputs.archives(step):
+            # Few builds write images.
+            from rootless_build.runner import archive_outputs  # noqa: PLC0415
+
+            archive_outputs.write(step, tuple(images.values()), self._context.engine)
+        if not outputs.files(step):
+            return False
+        return export_files(step, images, self._context, self._publisher, reporter)
 
     def _build_recorded(
         self, step: BuildImage, plain: BuildImage, reporter: StepReporter

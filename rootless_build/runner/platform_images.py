@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from rootless_build.backend.api import Image, ManifestLists
 from rootless_build.images.platform_lists import is_of
@@ -13,11 +13,16 @@ from rootless_build.model.platform_builds import builds_of, usual
 from rootless_build.runner.context import Context, Outcome
 from rootless_build.runner.preparation import Preparation
 from rootless_build.runner.superseded_images import SupersededImages
+from rootless_build.runner.titles import build_name
 
 FindFresh = Callable[[BuildImage, StepReporter], Outcome | None]
 """What a build comes to that need not be done; None for one that has to be."""
 Build = Callable[[BuildImage, StepReporter], Outcome]
 """Does a build."""
+
+
+Export = Callable[[BuildImage, Mapping[str, Image], StepReporter], bool]
+"""Writes the outputs of a build of these images, by platform; says whether a container is left."""
 
 
 class PlatformImages:
@@ -30,15 +35,17 @@ class PlatformImages:
         superseded: SupersededImages,
         find_fresh: FindFresh,
         build: Build,
+        export: Export,
     ) -> None:
         self._context = context
         self._preparation = preparation
         self._superseded = superseded
         self._find_fresh = find_fresh
         self._build = build
+        self._export = export
 
-    def do(self, step: BuildImage, lists: ManifestLists, reporter: StepReporter) -> Outcome:
-        """Raises an RbuildError."""
+    def do(self, step: BuildImage, lists: ManifestLists | None, reporter: StepReporter) -> Outcome:
+        """Raises an RbuildError. Without `lists` the step has no tags."""
         builds = builds_of(step)
         outcome = self._do_all(step, builds, reporter)
         images = dict[str, Image]()
@@ -51,6 +58,11 @@ class PlatformImages:
             images[platform] = image
         # A container of this host has the one of its platform.
         self._context.images.add(step.tags, usual(images))
+        if step.outputs and not step.tags:
+            self._preparation.prepare()
+            left = self._export(step, images, reporter)
+            return outcome + Outcome(done=True, container_left=left)
+        assert lists is not None
         if is_of(step.tags, frozenset(image.id for image in images.values()), lists):
             return outcome
         with self._superseded.record(step, reporter) as journal:
@@ -64,8 +76,9 @@ class PlatformImages:
     ) -> Outcome:
         """Those that are not fresh, side by side where none may take another one's base image."""
         outcome, dirty = Outcome(), []
+        name = step.tags[0] if step.tags else build_name(step)
         for one in builds:
-            reporter.notice("platform", f"{step.tags[0]} for {one.platforms[0]}")
+            reporter.notice("platform", f"{name} for {one.platforms[0]}")
             fresh = self._find_fresh(one, reporter)
             if fresh is None:
                 dirty.append(one)

@@ -97,7 +97,8 @@ class ReproductionPlan:
             output if outputs.is_inside(output, plan.bundles) else self._moved(output)
             for output in written
         )
-        kept = tuple(output for output in step.outputs if output not in written)
+        others = outputs.written(step)
+        kept = tuple(output for output in step.outputs if output not in others)
         tag = step.tags[0] if step.tags else ""
         if keeps and not tag:
             self.roles.append(Role(name, image=True, first=True))

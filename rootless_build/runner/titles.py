@@ -52,5 +52,5 @@ def _what_is_built(step: BuildImage) -> str:
         if bake and tag:
             return f"{name}, image {tag}{platform}"
         return f"image {tag or name}{platform}"
-    places = ", ".join(str(outputs.destination(output)) for output in outputs.files(step))
+    places = ", ".join(str(outputs.destination(output)) for output in outputs.written(step))
     return f"{name}{platform} into {places or 'the cache'}"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
 import re
 import secrets
 import shutil
 import signal
 import subprocess
+import tarfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -36,6 +39,15 @@ target "files" {{
 target "runs" {{
   inherits = ["app"]
   dockerfile-inline = "FROM scratch\\nCOPY busybox /bin/sh\\nRUN echo x > /f\\n"
+}}
+target "archives" {{
+  inherits = ["app"]
+  output = ["type=oci,dest=app.oci.tar", "type=tar,dest=files.tar", "type=oci,dest=dir,tar=false"]
+}}
+target "one" {{
+  inherits = ["app"]
+  platforms = ["{here}"]
+  output = ["type=docker,dest=app.docker.tar"]
 }}
 group "both" {{ targets = ["app", "runs"] }}
 """
@@ -227,3 +239,70 @@ def test_ctrl_c_ends_the_builds_for_all_platforms(rbuild: Rbuild) -> None:
     assert running.returncode == 130, errors
     assert b"Traceback" not in errors
     assert remains(rbuild, interrupted=True) == []
+
+
+def test_archives_of_several_platforms_are_laid_out_as_buildkits(rbuild: Rbuild, name: str) -> None:
+    done = rbuild("make", "archives")
+    assert done.returncode == 0, done.stderr
+    files = members(rbuild.project / "files.tar")
+    for each in (HERE, FOREIGN):
+        place = platforms.directory(each)
+        assert files[f"{place}/made"] == f"for {each.partition('/')[2]}\n".encode()
+        assert place in files
+    archive = members(rbuild.project / "app.oci.tar")
+    index = json.loads(archive["index.json"])
+    assert json.loads(archive["oci-layout"]) == {"imageLayoutVersion": "1.0.0"}
+    # One entry for each name, of which all lead to the index of the platforms.
+    called = [each["annotations"]["io.containerd.image.name"] for each in index["manifests"]]
+    assert called == [f"{name}:1", f"{name}:two"]
+    (digest,) = {each["digest"] for each in index["manifests"]}
+    assert described(archive, blob(archive, digest)) == {
+        FOREIGN: f"ON={FOREIGN}",
+        HERE: f"ON={HERE}",
+    }
+    laid_out = rbuild.project / "dir"
+    assert sorted(each.name for each in laid_out.iterdir()) == ["blobs", "index.json", "oci-layout"]
+    assert (laid_out / "index.json").read_bytes() == archive["index.json"]
+    engine(rbuild, "pull", "--quiet", f"oci-archive:{rbuild.project}/app.oci.tar:two")
+
+
+def test_an_archive_of_dockers_kind_can_be_loaded(rbuild: Rbuild, name: str) -> None:
+    done = rbuild("make", "one")
+    assert done.returncode == 0, done.stderr
+    archive = members(rbuild.project / "app.docker.tar")
+    (told,) = json.loads(archive["manifest.json"])
+    assert told["RepoTags"] == [f"{name}:1", f"{name}:two"]
+    assert f"ON={HERE}" in json.loads(archive[told["Config"]])["config"]["Env"]
+    engine(rbuild, "pull", "--quiet", f"docker-archive:{rbuild.project}/app.docker.tar")
+    assert f"ON={HERE}" in engine(rbuild, "inspect", "--type", "image", f"{name}:two")
+    engine(rbuild, "rmi", f"{name}:1", f"{name}:two")
+
+
+def members(archive: Path) -> dict[str, bytes]:
+    """What is in an archive, by name; directories are empty."""
+    with tarfile.open(archive) as opened:
+        return {
+            each.name: file.read() if (file := opened.extractfile(each)) else b""
+            for each in opened.getmembers()
+        }
+
+
+def blob(archive: dict[str, bytes], digest: str) -> bytes:
+    """What is in an OCI layout by that digest, which it has."""
+    found = archive[f"blobs/sha256/{digest.removeprefix('sha256:')}"]
+    assert digest == f"sha256:{hashlib.sha256(found).hexdigest()}"
+    return found
+
+
+def described(archive: dict[str, bytes], index: bytes) -> dict[str, str]:
+    """The last variable of the image of each platform; all of its layers are there."""
+    found = {}
+    for each in json.loads(index)["manifests"]:
+        manifest = json.loads(blob(archive, each["digest"]))
+        assert each["mediaType"] == manifest["mediaType"]
+        for layer in manifest["layers"]:
+            assert gzip.decompress(blob(archive, layer["digest"]))
+        configuration = json.loads(blob(archive, manifest["config"]["digest"]))
+        platform = f"{each['platform']['os']}/{each['platform']['architecture']}"
+        found[platform] = configuration["config"]["Env"][-1]
+    return found

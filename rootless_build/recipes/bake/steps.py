@@ -12,6 +12,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from rootless_build.model.errors import RecipeError
+from rootless_build.model.outputs import NO_LISTS, is_archive, named, unknown_attribute
 from rootless_build.model.plan import BuildImage, BuildOutput, Limits, Pairs, PullPolicy
 from rootless_build.model.platforms import BadPlatformError, directory, several
 from rootless_build.model.structs import replace
@@ -315,22 +316,30 @@ def _with_outputs(
     if len(steps) == 1:
         yield _named(steps[0], tuple(tags), outputs)
         return
-    if not tags and all(output.type in _IMAGES for output in outputs):
+    if not tags and all(map(_is_kept, outputs)):
         # As where no output is named to a builder of BuildKit's own.
         outputs = (_NO_IMAGE,)
         maker.note(target, "platforms", "are built, and no image is kept: it has no tag")
-    images = tuple(output for output in outputs if tags and output.type in _IMAGES)
+    images = tuple(output for output in outputs if tags and _is_kept(output))
     if images or not outputs:
         yield _together(replace(steps[0], tags=tuple(tags), outputs=images), steps)
-    others = tuple(output for output in outputs if output.type not in _IMAGES)
+    whole = tuple(output for output in outputs if output.type == "tar" or is_archive(output))
+    if whole:
+        yield _together(replace(steps[0], tags=(), outputs=whole), steps)
+    others = tuple(o for o in outputs if not _is_kept(o) and o not in whole)
     for step in steps if others else ():
         split = tuple(_split(target, output, step.platforms[0]) for output in others)
         yield _named(step, (), split)
 
 
+def _is_kept(output: BuildOutput) -> bool:
+    """Whether it is an image in storage."""
+    return output.type in _IMAGES and not is_archive(output)
+
+
 def _named(step: BuildImage, tags: tuple[str, ...], outputs: tuple[BuildOutput, ...]) -> BuildImage:
     """Where no image is kept there is none to be named."""
-    kept = not outputs or any(output.type in _IMAGES for output in outputs)
+    kept = not outputs or any(map(_is_kept, outputs))
     return replace(step, tags=tags if kept else (), outputs=outputs)
 
 
@@ -362,7 +371,7 @@ def _output(maker: _Maker, target: Target, entry: Entry) -> BuildOutput:
         raise refused(place, f"push: {error}") from error
     if pushes:
         raise dishonoured(place, written(entry), "rbuild builds, it pushes nothing")
-    if kind not in _FILES | _IMAGES:
+    if kind not in _FILES | _IMAGES | {"oci"}:
         raise dishonoured(place, written(entry), f"an output of type {kind!r} can't be made here")
     destination = rest.pop("dest", "")
     if kind in _FILES:
@@ -371,8 +380,8 @@ def _output(maker: _Maker, target: Target, entry: Entry) -> BuildOutput:
         _only(target, rest, ("platform-split",), entry)
         attributes = (("dest", str(_path(maker.directory, destination))), *rest.items())
         return BuildOutput(kind, attributes)
-    if destination:
-        raise dishonoured(place, written(entry), "an image can only go to the engine's storage")
+    if destination or kind == "oci":
+        return _archive(maker, target, entry, destination, rest)
     for name in tuple(rest):
         if name not in {"name", "load", "unpack", "store"}:
             del rest[name]
@@ -382,9 +391,26 @@ def _output(maker: _Maker, target: Target, entry: Entry) -> BuildOutput:
     return BuildOutput(kind)
 
 
+def _archive(
+    maker: _Maker, target: Target, entry: Entry, destination: str, rest: Mapping[str, str]
+) -> BuildOutput:
+    """An image in a file."""
+    if destination in {"", "-"}:
+        place, kind = target.placed("output"), entry["type"]
+        raise refused(place, f"an output of type {kind} needs dest=, a path")
+    path = str(_path(maker.directory, destination))
+    made = BuildOutput(entry["type"], (("dest", path), *rest.items()))
+    odd = unknown_attribute(made)
+    if odd is not None:
+        raise dishonoured(target.placed("output"), written(entry), f"{odd} is not known here")
+    if made.type == "docker" and len(target.platforms or ()) > 1:
+        raise refused(target.placed("output"), NO_LISTS)
+    return named(made, target.tags or ())
+
+
 def _names(target: Target) -> tuple[str, ...]:
     """The names that outputs give an image without tags."""
-    images = (output for output in target.output or () if output["type"] in _IMAGES)
+    images = (o for o in target.output or () if o["type"] in _IMAGES and not o.get("dest"))
     listed = (name for output in images for name in output.get("name", "").split(","))
     return tuple(dict.fromkeys(name.strip() for name in listed if name.strip()))
 
@@ -398,10 +424,6 @@ def _only(target: Target, given: Mapping[str, str], known: tuple[str, ...], entr
 def _split(target: Target, output: BuildOutput, platform: str) -> BuildOutput:
     """One directory a platform, as the local exporter makes them where there are several."""
     attributes = dict(output.attributes)
-    if output.type == "tar":
-        raise dishonoured(
-            target.placed("output"), "one archive of several platforms", "name one platform"
-        )
     if output.type != "local":
         return output
     try:

@@ -414,6 +414,7 @@ def _build(line: _Line, rest: list[str], *, with_buildkit: bool) -> BuildImage:
         message = "a containerfile on standard input can't be read"
         raise line.not_planned(message, "name a file with -f")
     step = drafts.build_image(draft, draft.around.path(context), line.context.origin)
+    step = replace(step, outputs=tuple(outputs.named(each, step.tags) for each in step.outputs))
     if step.image_id_file is not None and not step.tags and outputs.keeps_image(step):
         # By the name it is found again, and not built again.
         place = hashlib.sha256(os.fsencode(step.image_id_file)).hexdigest()[:12]
@@ -430,12 +431,15 @@ def _build(line: _Line, rest: list[str], *, with_buildkit: bool) -> BuildImage:
 def _for_platforms(
     line: _Line, step: BuildImage, notes: tuple[str, ...]
 ) -> tuple[tuple[BuildImage, ...], tuple[str, ...]]:
-    """One image of several platforms, and one build a platform for what is files."""
+    """One image of several platforms, an archive of them, and for directories a build of each."""
     of_images, of_files = outputs.by_kind(step)
+    for output in of_files:
+        if output.type == "docker":
+            raise line.refused(outputs.NO_LISTS, "write --output type=oci,dest=FILE")
     if outputs.keeps_image(step) and step.tags:
         image = (replace(step, outputs=of_images),)
         files = replace(step, outputs=of_files, tags=(), image_id_file=None)
-        return (*image, *(_by_platform(line, files) if of_files else ())), notes
+        return (*image, *(_by_platform(files) if of_files else ())), notes
     if not of_files:
         # As where no output is named to a builder of BuildKit's own.
         step = replace(step, outputs=(BuildOutput("cacheonly"),), tags=(), image_id_file=None)
@@ -443,20 +447,19 @@ def _for_platforms(
             *notes,
             f"{line.context.origin}: no image is kept: it has no tag",
         )
-    return tuple(_by_platform(line, replace(step, outputs=of_files))), notes
+    return tuple(_by_platform(replace(step, outputs=of_files))), notes
 
 
-def _by_platform(line: _Line, step: BuildImage) -> Iterator[BuildImage]:
-    """One build a platform: its files have a directory of their own."""
-    for platform in step.platforms:
+def _by_platform(step: BuildImage) -> Iterator[BuildImage]:
+    """One build for the archives, and one a platform: its files have a directory of their own."""
+    directories = tuple(output for output in step.outputs if output.type == "local")
+    archives = tuple(output for output in step.outputs if output.type != "local")
+    if archives:
+        yield replace(step, outputs=archives, tags=(), image_id_file=None)
+    for platform in step.platforms if directories else ():
         made = []
-        for output in step.outputs:
+        for output in directories:
             attributes = dict(output.attributes)
-            if output.type != "local":
-                raise line.refused(
-                    f"an output of type {output.type!r} can't be of several platforms",
-                    "name one platform, or write directories: --output type=local,dest=DIR",
-                )
             if attributes.pop("platform-split", "true") == "true":
                 attributes["dest"] += f"/{platforms.directory(platform)}"
             made.append(BuildOutput("local", tuple(attributes.items())))

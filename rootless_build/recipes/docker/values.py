@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from rootless_build.files import plain
-from rootless_build.model import build_secrets
+from rootless_build.model import build_secrets, outputs
 from rootless_build.model import platforms as known
 from rootless_build.model.errors import reason
 from rootless_build.model.go import parse_bool
@@ -35,6 +35,7 @@ from rootless_build.process import ulimits
 if TYPE_CHECKING:
     from rootless_build.model.build_secrets import BuildSecret
 
+_NO_PATH: Final = frozenset({None, "", "-"})
 _PROPAGATION: Final = frozenset({"rprivate", "private", "rshared", "shared", "rslave", "slave"})
 _NO_EFFECT: Final = frozenset({"cached", "delegated", "consistent", "rw", ""})
 _VOLUME_NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
@@ -409,14 +410,18 @@ def output(value: str, around: Surroundings) -> BuildOutput:
         raise BadValueError(f"{value!r} has no type")
     if kind == "cacheonly":
         return BuildOutput(kind)
-    if kind not in {"local", "tar", "docker", "image"} or "push" in given:
+    if kind not in {"local", "tar", "docker", "image", "oci"} or "push" in given:
         raise BadValueError(f"an output of type {kind!r} can't be made here")
     destination = given.get("dest")
     if destination:
         given["dest"] = str(around.path(destination))
-    if kind in {"local", "tar"} and destination in {None, "", "-"}:
+    made = BuildOutput(kind, tuple((name, text or "") for name, text in given.items()))
+    if (kind in {"local", "tar", "oci"} or outputs.is_archive(made)) and destination in _NO_PATH:
         raise BadValueError(f"an output of type {kind!r} needs dest=, a path")
-    return BuildOutput(kind, tuple((name, text or "") for name, text in given.items()))
+    odd = outputs.unknown_attribute(made) if outputs.is_archive(made) else None
+    if odd is not None:
+        raise BadValueError(f"{odd}= of an output of type {kind!r} is not known here")
+    return made
 
 
 def _fields_of(value: str) -> dict[str, str | None]:
