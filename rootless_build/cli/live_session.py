@@ -26,6 +26,7 @@ from rootless_build.freshness.plan_freshness import PlanFreshness
 from rootless_build.freshness.snapshots import Snapshots
 from rootless_build.images.own_files import OwnFiles
 from rootless_build.live import session
+from rootless_build.live.server import Server, hearing
 from rootless_build.live.surroundings import Surroundings
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.events import (
@@ -37,8 +38,10 @@ from rootless_build.model.events import (
     Notice,
     OutputLine,
     ScreenOutput,
+    StepReporter,
+    StepStarted,
 )
-from rootless_build.model.plan import Plan
+from rootless_build.model.plan import HostCommand, Plan
 from rootless_build.model.structs import from_data
 from rootless_build.process import identities
 from rootless_build.runner import journal
@@ -84,9 +87,8 @@ def execute_live(
             clear_dead_runs(command, run, engine, choice)
             engine.warm_up()
             run.let_others_in()
-            wanted = session.Wanted(
-                words, command.project, dict(os.environ), captured=command.logs_json
-            )
+            captured = StepReporter(command.view, 1) if command.logs_json else None
+            wanted = session.Wanted(words, command.project, dict(os.environ), captured)
             around = surroundings(command, engine, choice, run)
             ended = session.run(wanted, around, hear)
         status = end(ended, calls)
@@ -99,6 +101,31 @@ def execute_live(
     finally:
         command.view(BuildFinished(status, identities.age()))
     return status
+
+
+def serve_host(
+    command: Command,
+    step: HostCommand,
+    reporter: StepReporter,
+    around: Callable[[], Surroundings],
+    after: int,
+) -> tuple[int, int]:
+    """Run a command of a recipe, and be docker for it: its exit status, and how many steps its
+    calls were. Their numbers come `after` the plan's.
+    """
+    calls: set[int] = set()
+
+    def hear(event: Event) -> None:
+        if isinstance(event, StepStarted):
+            calls.add(event.step)
+        _show(command, event)
+
+    words = (*step.shell, step.script)
+    wanted = session.Wanted(words, step.directory, dict(step.environment), reporter, reads=False)
+    with session.stand_ins() as places:
+        server = Server(places.socket, around, hearing(hear, after))
+        status = session.serve(wanted, places, server, hear)
+    return status, len(calls)
 
 
 def _show(command: Command, event: Event) -> None:

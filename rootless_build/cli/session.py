@@ -13,6 +13,7 @@ from rootless_build.cli.checkout import clear_dead_runs, own_directories
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import EngineToCome, cache_directory
 from rootless_build.cli.growing_recipe import GrowingRecipe
+from rootless_build.cli.live_hosts import LiveHosts
 from rootless_build.cli.plan_reading import read_plan
 from rootless_build.cli.plan_sockets import with_docker_socket
 from rootless_build.cli.run_options import (
@@ -121,6 +122,8 @@ def _run(
     """Do the plan's steps; the record of the run says whether something of it may be left."""
     with ExitStack() as stack:
         engine: Engine | None = None
+        hosts = LiveHosts(command, recipe, run, engine_to_come, stack)
+        options = replace(options, attend=hosts.attend)
         freshness: PlanFreshness | None = None
         if runner.needs_engine(recipe.plan):
             plan = recipe.plan
@@ -130,6 +133,7 @@ def _run(
                 # The engine is asked meanwhile.
                 snapshots.look_ahead()
             engine, choice = stack.enter_context(engine_to_come.open(run))
+            hosts.opened = (engine, choice)
             clear_dead_runs(command, run, engine, choice)
             if run.left is not None and run.left.exists():
                 _settle(command, plan, run, engine)

@@ -48,9 +48,11 @@ def started(
     environment: programs.Environment,
     directory: Path | None = None,
     outputs: tuple[int, int] | None = None,
+    *,
+    reads: bool = True,
 ) -> Iterator[Command]:
-    """The command, started with rbuild's standard input, and its output but for `outputs`. Where
-    the context ends by an exception, all that it started ends.
+    """The command, started with rbuild's standard streams but for `outputs`; it has no input where
+    it does not read. Where the context ends by an exception, all that it started ends.
     """
     told, tell = os.pipe()
     ended, tells = os.pipe()
@@ -61,6 +63,7 @@ def started(
             argv,
             environment=environment,
             directory=directory,
+            stdin=None if reads else subprocess.DEVNULL,
             stdout=out,
             stderr=err,
             pass_fds=(told, tells),

@@ -19,8 +19,9 @@ from typing import Final
 
 from rootless_build.live import calls, told, worker
 from rootless_build.live.calls import Call, MalformedCallError
-from rootless_build.live.dispatch import Answer, who_does
+from rootless_build.live.dispatch import Answer, refusal, who_does
 from rootless_build.live.surroundings import Surroundings
+from rootless_build.model.errors import RbuildError
 from rootless_build.model.events import Emit, Event
 
 _WAITING: Final = 256
@@ -40,7 +41,8 @@ Hear = Callable[[int, Event], None]
 class Server:
     """Serves one run. `hear` gets what is told of the calls."""
 
-    def __init__(self, place: Path, around: Surroundings, hear: Hear) -> None:
+    def __init__(self, place: Path, around: Callable[[], Surroundings], hear: Hear) -> None:
+        """`around` is asked for at the first call that is not answered at once."""
         self.selector = selectors.DefaultSelector()
         self._around = around
         self._hear = hear
@@ -103,11 +105,15 @@ class Server:
         do = who_does(call)
         if isinstance(do, Answer):
             return do
+        try:
+            around = self._around()
+        except RbuildError as error:
+            return refusal(error)
         tells, pipe = os.pipe()
         try:
             streams = tuple(caller.streams)
             pid = worker.fork(
-                worker.Job(do, call, streams, pipe, self._around), lambda: self._forget(streams)
+                worker.Job(do, call, streams, pipe, around), lambda: self._forget(streams)
             )
         except BaseException:
             os.close(tells)
@@ -307,11 +313,14 @@ class Caller:
                 os.close(descriptor)
 
 
-def hearing(emit: Emit) -> Hear:
-    """Hands on to a view, with the numbers of a run in the place of a call's own."""
+def hearing(emit: Emit, after: int) -> Hear:
+    """Hands on to a view, with numbers after those of a run in the place of a call's own."""
     numbers: dict[tuple[int, int], int] = {}
 
+    def number(call: int, step: int) -> int:
+        return numbers.setdefault((call, step), after + len(numbers) + 1)
+
     def hear(call: int, event: Event) -> None:
-        emit(told.numbered(event, lambda step: numbers.setdefault((call, step), len(numbers) + 2)))
+        emit(told.numbered(event, lambda step: number(call, step)))
 
     return hear

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +26,7 @@ from rootless_build.model.events import (
     Stopwatch,
     Stream,
 )
+from rootless_build.process import programs
 from rootless_build.recipes.make.run import directory_for_programs
 
 _SOCKET: Final = "docker-calls.sock"
@@ -38,53 +39,82 @@ _LOOK_AGAIN: Final = 0.1
 class Wanted(Struct, frozen=True):
     """What is to be at work: a command in a directory, in exactly this environment but for PATH.
 
-    `captured`: what it writes becomes events; else it goes where rbuild's own output goes.
+    `captured` is who gets what it writes, which else goes where rbuild's own output goes; `reads`:
+    it has rbuild's standard input.
     """
 
     words: Sequence[str]
     directory: Path
     environment: Mapping[str, str]
-    captured: bool = False
+    captured: StepReporter | None = None
+    reads: bool = True
 
 
 def run(wanted: Wanted, around: Surroundings, emit: Emit) -> int:
-    """Have it at work until it has ended, and what it called docker for; its exit status."""
+    """Have it at work until it has ended, and what it called docker for, as the first step of a run
+    and those that follow; its exit status.
+    """
     title, watch = shlex.join(wanted.words), Stopwatch()
+    settings = around.choice.settings
     emit(StepStarted(1, 1, _KIND, title))
     status = 1
     try:
-        status = _serve(wanted, around, emit)
+        with stand_ins(settings.runtime_directory / _SOCKET) as places:
+            stand_in.install_engines(places.directory, dict(settings.environment))
+            server = Server(places.socket, lambda: around, hearing(emit, 1))
+            status = serve(wanted, places, server, emit, around.prepare)
     finally:
         emit(StepFinished(1, 1, _KIND, status, watch.seconds))
     return status
 
 
-def _serve(wanted: Wanted, around: Surroundings, emit: Emit) -> int:
-    settings = around.choice.settings
-    socket = settings.runtime_directory / _SOCKET
-    with private_directory(directory_for_programs()) as place, ExitStack() as stack:
-        directory = place / "bin"
-        directory.mkdir()
-        stand_in.install(directory, socket)
-        stand_in.install_engines(directory, dict(settings.environment))
-        path = wanted.environment.get("PATH", os.defpath)
-        environment = {**wanted.environment, "PATH": f"{directory}:{path}"}
-        server = Server(socket, around, hearing(emit))
+class Places(Struct, frozen=True):
+    """The directory that is first on PATH, and the socket by which what is in it calls."""
+
+    directory: Path
+    socket: Path
+
+
+@contextmanager
+def stand_ins(socket: Path | None = None) -> Iterator[Places]:
+    """The stand-ins for docker; `socket` None is one beside them."""
+    with private_directory(directory_for_programs()) as place:
+        places = Places(place / "bin", socket or place / _SOCKET)
+        places.directory.mkdir()
+        stand_in.install(places.directory, places.socket)
+        yield places
+
+
+def serve(
+    wanted: Wanted,
+    places: Places,
+    server: Server,
+    emit: Emit,
+    prepare: Callable[[], None] = lambda: None,
+) -> int:
+    """Have a command at work, and be docker for it; its exit status."""
+    path = wanted.environment.get("PATH", os.defpath)
+    environment = {**wanted.environment, "PATH": f"{places.directory}:{path}"}
+    with ExitStack() as stack:
         stack.callback(server.end)
-        outputs = _Outputs(server, emit) if wanted.captured else None
+        outputs = _Outputs(server, wanted.captured) if wanted.captured else None
         running = stack.enter_context(
             command.started(
                 wanted.words,
-                environment,
+                programs.exactly(environment),
                 wanted.directory,
                 outputs.writers if outputs else None,
+                reads=wanted.reads,
             )
         )
         if outputs:
             outputs.begin()
         # The command is at work meanwhile.
-        around.prepare()
-        return _attend(running, server, directory, emit)
+        prepare()
+        status = _attend(running, server, places.directory, emit)
+        if outputs:
+            outputs.end()
+        return status
 
 
 def _attend(running: Command, server: Server, stand_ins: Path, emit: Emit) -> int:
@@ -112,11 +142,12 @@ def _attend(running: Command, server: Server, stand_ins: Path, emit: Emit) -> in
 
 
 class _Outputs:
-    """What the command itself writes, as the output of the first step."""
+    """What the command itself writes, as the output of a step."""
 
-    def __init__(self, server: Server, emit: Emit) -> None:
+    def __init__(self, server: Server, reporter: StepReporter) -> None:
         self._server = server
-        self._reporter = StepReporter(emit, 1)
+        self._reporter = reporter
+        self._open: dict[int, Callable[[], bool]] = {}
         self._readers, self.writers = zip(os.pipe(), os.pipe(), strict=True)
 
     def begin(self) -> None:
@@ -127,13 +158,29 @@ class _Outputs:
             self._watch(reader, "stdout" if stream == "stdout" else "stderr")
 
     def _watch(self, reader: int, stream: Stream) -> None:
-        def read() -> None:
-            data = os.read(reader, _CHUNK)
+        def read() -> bool:
+            try:
+                data = os.read(reader, _CHUNK)
+            except BlockingIOError:
+                return False
             if data:
                 self._reporter.output(data, stream)
-                return
-            self._reporter.flush()
+                return True
             self._server.unwatch(reader)
+            del self._open[reader]
             os.close(reader)
+            return False
 
+        os.set_blocking(reader, False)
+        self._open[reader] = read
         self._server.watch(reader, read)
+
+    def end(self) -> None:
+        """Read what is there; what still runs may have the other ends."""
+        for reader, read in tuple(self._open.items()):
+            while read():
+                pass
+            if reader in self._open:
+                self._server.unwatch(reader)
+                os.close(reader)
+        self._reporter.flush()

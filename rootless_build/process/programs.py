@@ -372,16 +372,19 @@ def start_here(
     *,
     environment: Environment = _EMPTY,
     directory: Path | None = None,
+    stdin: int | None = None,
     stdout: int | None = None,
     stderr: int | None = None,
     pass_fds: Sequence[int] = (),
 ) -> Running:
-    """Start a program in rbuild's own process group, with its standard input, and its output where
-    none is named: Ctrl-C reaches it, and it may have the terminal. The caller waits for it.
+    """Start a program in rbuild's own process group, with its standard streams where none are
+    named: Ctrl-C reaches it, and it may have the terminal. The caller waits for it.
 
     Raises ProgramNotFoundError.
     """
     streams: _Streams = {"pass_fds": pass_fds, "process_group": None}
+    if stdin is not None:
+        streams["stdin"] = stdin
     if stdout is not None:
         streams["stdout"] = stdout
     if stderr is not None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from rootless_build.model.events import Emit, StepReporter, StreamFilter
+from rootless_build.runner.host_commands import Attend, attend
 from rootless_build.runner.masking import Mask
 from rootless_build.runner.results import Keep, Results
 
@@ -108,7 +109,7 @@ class Foreseen(Struct, frozen=True):
 class Options(Struct, frozen=True):
     """`explain` says at every step why it is done. `mask` hides the secrets that steps give to
     containers and builds. `results` is what is done with new bundles and images.
-    `reporter` makes what the output of each step goes to.
+    `reporter` makes what the output of each step goes to, `attend` runs commands of the host.
     """
 
     privileges: PrivilegeOptions = PrivilegeOptions()
@@ -119,4 +120,5 @@ class Options(Struct, frozen=True):
     results: Results = Keep()
     explain: bool = False
     reporter: MakeReporter = StepReporter
+    attend: Attend = attend
     mask: Mask = field(default_factory=Mask)

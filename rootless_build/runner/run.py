@@ -123,7 +123,7 @@ class _Run:
             case RunContainer():
                 return self._containers.do(step, reporter)
             case HostCommand():
-                run_host_command(step, reporter)
+                run_host_command(step, reporter, self._context.options.attend)
                 self._forget()
             case RemoveVolume():
                 for name in step.names:

@@ -179,3 +179,26 @@ def test_a_makefile_that_cannot_be_planned_is_made(live: Rbuild) -> None:
     assert "run-container, from docker" in plan.stdout
     assert live("failing").returncode == 1
     assert live.leftovers() == []
+
+
+def test_a_script_of_a_recipe_calls_docker(live: Rbuild) -> None:
+    """Nobody can tell from the Makefile that it does: the line is a command of this host."""
+    (live.project / "Makefile").write_text(
+        "all:\n\t./hack.sh 3\n\tdocker run --rm --network host made/live cat /made\n"
+        "plain:\n\t@echo said; ./other.sh\n"
+    )
+    hack = "#!/bin/sh\nset -e\ndocker build --network host -t made/live .\n"
+    hack += 'docker run --rm --network host made/live sh -c "exit $1" || echo "it ended with $?"\n'
+    for name, text in (("hack.sh", hack), ("other.sh", "#!/bin/sh\ncommand -v docker; exit 4\n")):
+        (live.project / name).write_text(text)
+        (live.project / name).chmod(0o755)
+    done = live()
+    assert done.returncode == 0, done.stderr
+    assert "it ended with 3" in done.stdout
+    assert done.stdout.endswith("made of this\n")
+    assert "build image made/live" in done.stderr
+    plain = live("plain")
+    assert plain.returncode == 1
+    assert plain.stdout.startswith("said\n/")
+    assert "status 4" in plain.stderr
+    assert live.leftovers() == []

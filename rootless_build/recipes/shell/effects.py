@@ -33,6 +33,28 @@ _NAMES: Final = frozenset({"chgrp", "chmod", "chown", "mkdir", "rmdir"})
 _FILE_TEST: Final = re.compile(r"-(?:[b-hkprsuwxGLNOS]|nt|ot|ef|a|e)")
 
 
+_ALONE: Final = _SAY | _NAMES
+_ALONE_TOO: Final = frozenset(
+    {"cmp", "comm", "cp", "cut", "diff", "du", "expr", "gunzip", "gzip", "install", "ln", "md5sum"}
+    | {"mktemp", "mv", "od", "paste", "rm", "seq", "sha1sum", "sha256sum", "sort", "stat", "sync"}
+    | {"tee", "touch", "tr", "truncate", "uniq", "unset", "xz"}
+)
+"""Programs that start no other, whatever they are told."""
+
+
+def starts_others(text: str) -> bool:
+    """Whether a shell's text may start a program that starts others."""
+    tree = Tree(text)
+    if not tree.is_whole:
+        return True
+    for node in tree.nodes("command"):
+        words = tree.words(node, {}, frozenset())
+        name = words[0].text if words else ""
+        if name is None or (name and name not in _ALONE and name not in _ALONE_TOO):
+            return True
+    return False
+
+
 class Effect(enum.IntEnum):
     """What a command may change: nothing that is asked for, directories alone, or anything."""
 

@@ -167,6 +167,15 @@ def may_change(text: str, shell: Sequence[str], *, content: bool = False) -> boo
     return package.effects.effect(text) > usual
 
 
+def may_call_docker(text: str, shell: Sequence[str]) -> bool:
+    """Whether a line that is not docker's may start what calls docker: a script, another make."""
+    try:
+        _refuse_other_than_shell(shell)
+    except NotSimpleError:
+        return True
+    return len(text) > _LONGEST or package.effects.starts_others(text)
+
+
 def tests_files(text: str) -> bool:
     """Whether a condition in the line looks at files."""
     return package.effects.tests_files(text)
