@@ -20,7 +20,7 @@ _PATIENCE: Final = 2 * programs.GRACE
 class Command:
     """A command that runs. `ended` becomes readable when it has ended, with its status in a byte.
 
-    `keeper` is the process below which all is that it starts.
+    `keeper` is the process below which all is that it starts, `descriptors` lead to it.
     """
 
     def __init__(self, keeper: programs.Running, tell: int, ended: int) -> None:
@@ -28,6 +28,7 @@ class Command:
         self.keeper = keeper.pid
         self._tell = tell
         self.ended = ended
+        self.descriptors = (tell, ended)
 
     def status(self) -> int:
         """The exit status, 128 + N after signal N; 137 where nobody could tell it."""

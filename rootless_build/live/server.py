@@ -48,6 +48,7 @@ class Server:
         self._hear = hear
         self._callers: set[Caller] = set()
         self._served = 0
+        self._own: set[int] = set()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.bind(str(place))
         self._socket.listen(_WAITING)
@@ -70,6 +71,10 @@ class Server:
     def watch(self, descriptor: int, act: Callable[[], object]) -> None:
         """Have something done when a descriptor can be read."""
         self._add(descriptor, act)
+
+    def keep(self, descriptors: Collection[int]) -> None:
+        """Keep descriptors from the workers: who has the other ends would wait for those too."""
+        self._own = set(descriptors)
 
     def unwatch(self, descriptor: int) -> None:
         """Have nothing more done."""
@@ -138,6 +143,8 @@ class Server:
     def _forget(self, streams: Collection[int]) -> None:
         """Close, in a worker, what is the run's alone, and other callers' `streams`."""
         self._socket.close()
+        for descriptor in self._own:
+            os.close(descriptor)
         for caller in self._callers:
             caller.close_here(streams)
         self.selector.close()

@@ -122,12 +122,16 @@ def _attend(running: Command, server: Server, stand_ins: Path, emit: Emit) -> in
     ended: list[int] = []
 
     def note_end() -> None:
-        server.unwatch(running.ended)
         ended.append(running.status())
 
     server.watch(running.ended, note_end)
-    while not ended:
-        server.wait()
+    server.keep(running.descriptors)
+    try:
+        while not ended:
+            server.wait()
+    finally:
+        # It is closed before the server has ended.
+        server.unwatch(running.ended)
     told = False
     while server.is_busy or (callers := stragglers.may_call(running.keeper, stand_ins)):
         if server.is_busy:

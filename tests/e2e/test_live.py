@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.driver import Rbuild
+from tests.e2e.driver import DEADLINE, Rbuild
 
 pytestmark = pytest.mark.in_ci("podman", "buildah")
 
@@ -202,3 +204,125 @@ def test_a_script_of_a_recipe_calls_docker(live: Rbuild) -> None:
     assert plain.stdout.startswith("said\n/")
     assert "status 4" in plain.stderr
     assert live.leftovers() == []
+
+
+def test_what_is_interrupted_leaves_nothing(live: Rbuild) -> None:
+    (live.project / "script").write_text(
+        """\
+        docker build -q --network host -t live . >/dev/null
+        sleep 1000 &
+        echo $! > sleeper
+        docker run --rm --network host -v "$PWD:/here" live sh -c 'echo > /here/begun; sleep 1000'
+        echo not this > after
+        """
+    )
+    with live.started("exec", "--", "sh", "./script") as running:
+        wait_for(live.project / "begun", running)
+        running.send_signal(signal.SIGTERM)
+        _, said = running.communicate(timeout=DEADLINE)
+    assert running.returncode == 130, said
+    assert not (live.project / "after").exists()
+    assert not Path("/proc", (live.project / "sleeper").read_text().strip()).exists()
+    assert live.leftovers() == []
+
+
+def wait_for(file: Path, running: subprocess.Popen[bytes]) -> None:
+    """Wait until a run has made a file."""
+    deadline = time.monotonic() + DEADLINE
+    while not file.exists():
+        assert running.poll() is None, running.communicate()
+        assert time.monotonic() < deadline, "it hangs"
+        time.sleep(0.05)
+
+
+def test_a_caller_that_is_killed_takes_its_container_along(live: Rbuild) -> None:
+    done = script(
+        live,
+        """\
+        docker build -q --network host -t live . >/dev/null
+        docker run --rm --network host -v "$PWD:/here" live sh -c 'echo > /here/begun; sleep 1000' &
+        while [ ! -e begun ]; do sleep 0.1; done
+        kill -9 $!
+        wait $!
+        echo "it ended with $?"
+        kill -9 $$
+        """,
+    )
+    assert done.returncode == 137, done.stderr
+    assert done.stdout == "it ended with 137\n"
+    assert live.leftovers() == []
+
+
+def test_the_stand_in_fails_at_once_when_rbuild_has_ended(live: Rbuild) -> None:
+    done = script(live, 'cp "$(command -v docker)" kept; env -i ./kept no-such; echo "was $?"')
+    assert done.stdout == "was 125\n"
+    late = subprocess.run(
+        [live.project / "kept", "ps"], capture_output=True, text=True, check=False
+    )
+    assert late.returncode == 125
+    assert "has ended" in late.stderr
+
+
+def test_rbuild_is_killed_and_the_caller_hears_of_it(live: Rbuild) -> None:
+    (live.project / "script").write_text(
+        """\
+import pathlib, signal, subprocess
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+subprocess.run("docker build -q --network host -t live .", shell=True, check=True)
+waits = "echo > /here/begun; sleep 1000"
+words = ["docker", "run", "--rm", "--network", "host", "-v", ".:/here", "live", "sh", "-c", waits]
+done = subprocess.run(words, stderr=subprocess.PIPE, text=True)
+pathlib.Path("heard").write_text(f"{done.returncode} {done.stderr}")
+"""
+    )
+    with live.started("exec", "--", sys.executable, "./script") as running:
+        wait_for(live.project / "begun", running)
+        running.kill()
+        running.wait(DEADLINE)
+        deadline = time.monotonic() + DEADLINE
+        while not (live.project / "heard").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+    heard = (live.project / "heard").read_text()
+    assert heard.startswith(("125 ", "143 ")), heard
+    # The next run clears what is left.
+    assert script(live, "docker tag live live:again").returncode == 0
+    assert live.leftovers() == []
+
+
+HOSTILE = """\
+import os, re, shutil, socket, subprocess
+place = re.search('^SOCKET = "(.*)"', open(shutil.which("docker")).read(), re.M)[1]
+print(oct(os.stat(os.path.dirname(place)).st_mode & 0o777))
+def connected():
+    peer = socket.socket(socket.AF_UNIX)
+    peer.connect(place)
+    return peer
+silent = connected()
+nul, null = chr(0).encode(), os.open("/dev/null", os.O_RDWR)
+call = nul.join([b"2", b"/", b"docker", b"version"])
+texts = [b"GET / HTTP/1.1", b"99999999999\\n", b"-1\\n", b"3\\nabc", nul * 100]
+texts.append(b"%d\\n" % len(call) + call)
+for text in texts:
+    for streams in ([], [null] * 3, [null] * 4):
+        with connected() as peer:
+            socket.send_fds(peer, [text], streams)
+            peer.shutdown(socket.SHUT_WR)
+            while peer.recv(4096):
+                pass
+print("served", subprocess.run(["docker", "no-such"], stderr=subprocess.DEVNULL).returncode)
+"""
+
+
+def test_who_speaks_to_the_socket_itself_keeps_nobody_from_it(live: Rbuild) -> None:
+    done = script(live, HOSTILE, sys.executable)
+    assert done.stdout == "0o700\nserved 125\n", done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_container_has_the_callers_terminal(live: Rbuild) -> None:
+    assert script(live, "docker build --network host -t live .").returncode == 0
+    words = ("docker", "run", "--rm", "-it", "--network", "host", "live", "sh")
+    typed = "stty size; exit 5\r"
+    status, shown = live.on_a_terminal("exec", "--", *words, typed=typed, size=(33, 77))
+    assert status == 5, shown
+    assert "33 77" in shown
