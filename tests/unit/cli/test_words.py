@@ -273,7 +273,7 @@ def test_no_engine_is_told_in_a_sentence_with_the_command_that_installs_one(
 def test_an_engine_that_is_too_old_is_told_with_what_to_do(project: Path, tmp_path: Path) -> None:
     programs = tmp_path / "programs"
     programs.mkdir()
-    for program in ("make", "env", "sh"):
+    for program in ("make", "env", "sh", "newuidmap", "newgidmap"):
         (programs / program).symlink_to(shutil.which(program) or "/bin/true")
     (programs / "buildah").write_text("#!/bin/sh\necho buildah version 1.23.1\n")
     (programs / "buildah").chmod(0o755)
@@ -286,8 +286,8 @@ def test_an_engine_that_is_too_old_is_told_with_what_to_do(project: Path, tmp_pa
     )
     assert done.returncode == 3
     first, second = done.stderr.splitlines()[:2]
-    assert "buildah 1.23.1 is too old: the oldest that rbuild can use is 1.24" in first
-    assert second == "  -> install buildah of a newer release, or use docker"
+    assert "buildah 1.23.1 is too old: the oldest that rbuild can use is 1.28" in first
+    assert second.startswith("  -> install buildah of a newer release, or use docker")
 
 
 INSTALLED_BY = {
