@@ -164,7 +164,7 @@ def end(process: Running, grace: float = GRACE) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, number)
         try:
-            process.wait(patience)
+            _wait(process, patience)
         except subprocess.TimeoutExpired:
             continue
         except KeyboardInterrupt:
@@ -174,6 +174,23 @@ def end(process: Running, grace: float = GRACE) -> None:
                 process.wait(GRACE)
             raise
         return
+
+
+def _wait(process: Running, patience: float) -> None:
+    """Until it has ended. Raises TimeoutExpired, and KeyboardInterrupt where this work is to stop
+    (`stops`).
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        left = max(deadline - time.monotonic(), 0)
+        try:
+            process.wait(min(left, stops.patience() or left))
+        except subprocess.TimeoutExpired:
+            if time.monotonic() >= deadline:
+                raise
+            stops.check()
+        else:
+            return
 
 
 def capture(

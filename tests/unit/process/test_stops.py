@@ -67,6 +67,17 @@ def test_what_cleans_up_is_not_interrupted_by_the_same(tmp_path: object) -> None
     assert said == ["cleaned\n"]
 
 
+def test_a_program_that_takes_its_time_to_end_is_killed_when_asked_again() -> None:
+    """As a second Ctrl-C does in the main thread; nobody would wait that long."""
+    script = "trap '' TERM; echo ready; while :; do sleep 1; done"
+    with subprocess.Popen(["sh", "-c", script], stdout=-1, process_group=0) as started:
+        assert started.stdout is not None
+        assert started.stdout.readline() == b"ready\n"
+        (raised,) = stopped(lambda: programs.end(started, grace=100_000))
+    assert isinstance(raised, KeyboardInterrupt)
+    assert started.returncode == -9
+
+
 def test_input_and_output_are_whole_where_it_takes_long() -> None:
     data = b"0123456789" * 50_000
 
