@@ -237,6 +237,18 @@ class Connection:
                 return False
         return True
 
+    def answering_socket(self) -> Path:
+        """The socket of the service, which answers. Raises BackendUnavailableError."""
+        if self._endpoint is None:
+            self.start()
+            self._wait_for_service()
+            return self._socket
+        if not self._endpoint.startswith("unix://"):
+            raise BackendUnavailableError(
+                f"docker's commands are not done over {self._endpoint}", finding="podman-service"
+            )
+        return Path(self._endpoint.removeprefix("unix://"))
+
     def _wait_for_service(self) -> None:
         deadline = time.monotonic() + _PATIENCE
         while self._service is not None and not self._accepts():

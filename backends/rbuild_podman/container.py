@@ -82,6 +82,10 @@ class Containers:
         """Make a container of `image`; see `new_container`."""
         return new_container(self._connection, step, image, self._settings)
 
+    def create(self, step: RunContainer, image: Image) -> str:
+        """Make a container that stays; see `create_lasting`."""
+        return create_lasting(self._connection, step, image, self._settings)
+
     def remove(self, identity: str) -> str:
         """Remove one, and return podman's words when it stays; see `remove_container`."""
         return remove_container(self._connection, identity)
@@ -282,11 +286,40 @@ def new_container(
         yield made[0]
 
 
-def _create(
+def create_lasting(
     connection: Connection, step: RunContainer, image: Image, settings: EngineSettings
 ) -> str:
-    """Have podman make a container; returns its id."""
-    spec = json.dumps(container_spec(step, image, settings, connection.default_ulimits))
+    """Make a container that stays, with all that `new_container` makes for one; its id."""
+    if connection.remote:
+        where = f"the podman at {connection.endpoint}"
+        refuse_sources(step, where, f"unset {variable()}")
+    make_sources(step)
+    with engine_errors("podman could not make the container", status=125):
+        _make_volumes(connection, step)
+        _take_volumes_over(connection, step)
+        made = _create(connection, step, image, settings, stays=True)
+        uid = homes.unknown_user(step, image)
+        if uid is None or homes.has_entry(connection, made, uid):
+            return made
+        remove_container(connection, made)
+        at_home = (*step.environment, (homes.VARIABLE, homes.OF_NOBODY))
+        step = replace(step, environment=at_home)
+        return _create(connection, step, image, settings, stays=True)
+
+
+def _create(
+    connection: Connection,
+    step: RunContainer,
+    image: Image,
+    settings: EngineSettings,
+    *,
+    stays: bool = False,
+) -> str:
+    """Have podman make a container; returns its id. Of one that `stays` podman keeps the log."""
+    fields = container_spec(step, image, settings, connection.default_ulimits)
+    if stays:
+        fields = {**fields, "remove": step.remove, "log_configuration": {"driver": "k8s-file"}}
+    spec = json.dumps(fields)
     made = connection.client.api.post(
         "/containers/create", data=spec, headers={"Content-Type": "application/json"}
     )

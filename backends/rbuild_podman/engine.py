@@ -34,6 +34,7 @@ from rootless_build.backend import (
     BackendUnavailableError,
     BuildImage,
     Container,
+    DockerCommands,
     EngineSettings,
     Image,
     ImageBuildError,
@@ -271,6 +272,13 @@ class PodmanEngine:
         if self._connection.endpoint is not None:
             return None
         return manifest_lists.StoredLists(self._storage, self._capture)
+
+    @property
+    def docker_commands(self) -> DockerCommands:
+        """See `rootless_build.backend.api.docker_commands`."""
+        from rbuild_podman.docker_commands import PodmanCommands  # noqa: PLC0415 - for scripts
+
+        return PodmanCommands(self._connection, lambda: self._containers)
 
     def _run(
         self, *arguments: str, environment: programs.Environment | None = None

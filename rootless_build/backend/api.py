@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from rootless_build.model.errors import ContainerLeftError, RbuildError
 from rootless_build.model.events import StepReporter
-from rootless_build.model.plan import BuildImage, Pairs, RunContainer, Step
+from rootless_build.model.plan import BuildImage, Json, Pairs, RunContainer, Step
 
 __all__ = [
     "ALL_KINDS",
@@ -33,6 +33,7 @@ __all__ = [
     "Adaptation",
     "Backend",
     "Container",
+    "DockerCommands",
     "Engine",
     "EngineSettings",
     "Exit",
@@ -49,6 +50,7 @@ __all__ = [
     "StoredImage",
     "StoredImages",
     "UserNamespace",
+    "docker_commands",
     "image_saver",
     "image_store",
     "manifest_lists",
@@ -556,6 +558,39 @@ def manifest_lists(engine: Engine) -> ManifestLists | None:
     None where the engine itself builds an image for several platforms, or can't have one.
     """
     found: ManifestLists | None = getattr(engine, "manifest_lists", None)
+    return found
+
+
+class DockerCommands(Protocol):
+    """Docker's commands that are no steps, done by an engine for a script that calls docker."""
+
+    def command(self, words: Sequence[str]) -> tuple[Sequence[str], Mapping[str, str | None]]:
+        """The engine's own command line for words that it takes as docker does, and what is laid
+        over the environment for it.
+        """
+
+    def ask(
+        self, method: str, path: str, query: Mapping[str, str] = ..., body: Json = ...
+    ) -> tuple[int, Json]:
+        """An answer of the interface that is docker's (`/containers/json`), or the engine's own
+        (`/libpod/containers/json`): the status of HTTP, and what was said.
+
+        Raises BackendUnavailableError where nobody answers.
+        """
+
+    def create(self, step: RunContainer, image: Image) -> str:
+        """Make a container as `Engine.container` does, which stays; its id. It is not started.
+
+        Raises what `Engine.container` does.
+        """
+
+
+def docker_commands(engine: Engine) -> DockerCommands | None:
+    """Where an engine has its property `docker_commands`, which it need not have.
+
+    None for one whose containers end with their command.
+    """
+    found: DockerCommands | None = getattr(engine, "docker_commands", None)
     return found
 
 

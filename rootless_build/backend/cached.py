@@ -9,6 +9,7 @@ from pathlib import Path
 from rootless_build.backend.api import (
     ALL_KINDS,
     Container,
+    DockerCommands,
     Engine,
     Image,
     ImageContent,
@@ -20,6 +21,7 @@ from rootless_build.backend.api import (
     StoredImage,
     StoredImages,
     UserNamespace,
+    docker_commands,
     image_saver,
     image_store,
     manifest_lists,
@@ -129,6 +131,11 @@ class RememberingEngine:
     @property
     def image_saver(self) -> ImageSaver | None:
         return image_saver(self._engine)
+
+    @property
+    def docker_commands(self) -> DockerCommands | None:
+        # A call of docker is a process of its own: what is remembered there ends with it.
+        return docker_commands(self._engine)
 
     @property
     def manifest_lists(self) -> ManifestLists | None:

@@ -1,27 +1,27 @@
-"""Who does a call of docker: a table from docker's commands to what does them.
+"""Who does a call of docker, by its row of `rootless_build.docker_cli.commands`.
 
-A row's function runs in a process of its own (`worker`): descriptors 0, 1 and 2 are the caller's,
+What does it runs in a process of its own (`worker`): descriptors 0, 1 and 2 are the caller's,
 and what it returns is docker's exit status. It may end by becoming another program (os.execvpe). An
 RbuildError that it raises is told to the caller in docker's way.
 
-What rbuild knows without an engine is a row of ANSWERS: its function gets the call in the run's own
-process, must not wait for anything, and returns what is written and the status.
+What rbuild knows without an engine is answered in the run's own process, and must not wait.
 """
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
 from msgspec import Struct
 
-from rootless_build.live import steps
+from rootless_build.docker_cli import reading
+from rootless_build.docker_cli.row import Way
+from rootless_build.docker_cli.told import Told
+from rootless_build.live import commands, detached, known, steps
 from rootless_build.live.calls import Call
 from rootless_build.live.surroundings import Work
-from rootless_build.model.errors import RbuildError, RecipeError
-from rootless_build.recipes.docker import argv
+from rootless_build.model.errors import RbuildError
 
 REFUSED: Final = 125
 
@@ -35,33 +35,30 @@ class Answer(Struct, frozen=True):
 
 
 Do = Callable[[Work], int]
-Know = Callable[[Call, tuple[str, ...]], Answer]
-"""Gets the call, and the words after the command's own."""
 
-DOING: Final[Mapping[tuple[str, ...], Do]] = MappingProxyType(
-    {
-        ("volume", "rm"): steps.remove_volumes,
-        ("volume", "remove"): steps.remove_volumes,
-    }
+
+_STEPS: Final[Mapping[str, Do]] = MappingProxyType(
+    {"container run": detached.run, "volume rm": steps.remove_volumes}
 )
-"""By the words of a command: of two where the first is a group (`image ls`)."""
-ANSWERS: Final[Mapping[tuple[str, ...], Know]] = MappingProxyType({})
+"""Who does a step, where that is not `steps.do`."""
 
 
 def who_does(call: Call) -> Do | Answer:
     """Who does a call, or what is answered at once. What nobody does is refused by name."""
-    try:
-        command, rest = argv.command_of(call.words, call.context)
-    except RbuildError as error:
-        return refusal(error)
-    if command in ANSWERS:
-        return ANSWERS[command](call, tuple(rest))
-    if command in DOING:
-        return DOING[command]
-    if argv.is_step(command):
-        return steps.do
-    name = shlex.join(("docker", *command))
-    return refusal(RecipeError(f"rbuild does not do `{name}` in docker's place"))
+    read = reading.read(call.words)
+    if isinstance(read, Told):
+        return answer(read)
+    if read.row.name in known.AT_ONCE:
+        return answer(known.AT_ONCE[read.row.name](read))
+    if read.row.way is Way.STEP:
+        return _STEPS.get(read.row.name, steps.do)
+    return lambda work: commands.do(read, work)
+
+
+def answer(told: Told) -> Answer:
+    """What docker prints, as bytes."""
+    out, err = (each.encode(errors="surrogateescape") for each in (told.out, told.err))
+    return Answer(out, err, told.status)
 
 
 def refusal(error: RbuildError) -> Answer:

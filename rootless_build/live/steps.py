@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
@@ -15,7 +15,7 @@ from rootless_build.live import contexts, places
 from rootless_build.live.streams import BuildsOutput, ContainersOutput, NoOutput, put, say
 from rootless_build.live.surroundings import Work
 from rootless_build.model import outputs, references
-from rootless_build.model.errors import RbuildError, RecipeError, StepFailedError
+from rootless_build.model.errors import RbuildError, StepFailedError
 from rootless_build.model.events import Answer, Level, Notice, StepFinished, StepStarted, Stopwatch
 from rootless_build.model.plan import (
     BuildImage,
@@ -42,8 +42,6 @@ def do(work: Work) -> int:
     """Do what the call is, as the steps of a plan; docker's exit status."""
     called = argv.called(work.call.words, work.call.context)
     runs = [step for step in called.steps if isinstance(step, RunContainer)]
-    if called.detached:
-        raise RecipeError("rbuild does not do `docker run --detach` in docker's place")
     if any(step.tty and step.interactive for step in runs) and not os.isatty(0):
         say(_NO_TERMINAL)
         return 1
@@ -52,7 +50,7 @@ def do(work: Work) -> int:
         id_file = _quiet_id(called, stack)
         if id_file is not None:
             called = _with_id_file(called, id_file)
-        status = _run(called, work)
+        status = run(called, work)
         if status == 0:
             _write_results(called, id_file)
     return status
@@ -104,14 +102,16 @@ def _write_results(called: Called, id_file: Path | None) -> None:
             put(1, f"{name}\n".encode())
 
 
-def _run(called: Called, work: Work) -> int:
-    """Do the steps; docker's exit status."""
+def run(
+    called: Called, work: Work, shaped: Callable[[Options], Options] = lambda options: options
+) -> int:
+    """Do the steps, with options that are as one has `shaped` them; docker's exit status."""
     around = work.around
     plan = around.shape(places.plan_of(called, around.project))
     work.emit(Answer("call", {"line": work.call.line, "plan": to_dict(plan)}))
     with around.begin(work.call.line) as run:
         options = around.options(plan, run)
-        options = _for_caller(options, called)
+        options = shaped(_for_caller(options, called))
         try:
             runner.run(plan, around.engine, options, work.emit, around.freshness(plan))
         except RbuildError as error:

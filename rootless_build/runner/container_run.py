@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from rootless_build.backend import caller
-from rootless_build.backend.api import Container, Exit, Image, Stdio
+from rootless_build.backend.api import Container, Exit, Image, Stdio, docker_commands
 from rootless_build.bundles.staging import mount_point
 from rootless_build.files.private_directories import private_directory
 from rootless_build.images.bases import executables
 from rootless_build.model import mounts
+from rootless_build.model.errors import UnsupportedError
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import RunContainer, VolumeMount
 from rootless_build.model.structs import replace
@@ -78,6 +79,22 @@ class ContainerRun:
         )
         left = self._run_staged(step, image, stdio, reporter, runs)
         return EndedContainer(bool(kept), left)
+
+    def make(self, step: RunContainer, image: Image, reporter: StepReporter) -> None:
+        """Make it to stay; what it mounts of the project it writes through.
+
+        Raises an RbuildError, UnsupportedError where the engine's containers end with their run.
+        """
+        context = self._context
+        commands = docker_commands(context.engine)
+        if commands is None:
+            words = "the engine has no containers that outlive their command"
+            raise UnsupportedError(words, hint="`--backend podman` has")
+        step = self._as_possible(step, image, reporter)
+        step = replace(step, labels=context.labels + step.labels)
+        if step.caller_ids is not None:
+            mount_points.make_mount_points(step)
+        context.options.containers.made(commands.create(step, image))
 
     def _as_possible(
         self, step: RunContainer, image: Image, reporter: StepReporter

@@ -39,6 +39,8 @@ class ContainerSteps:
         """Run one of them, or find that none need be run. Raises an RbuildError."""
         context = self._context
         stdio = interactive.stdio(step, terminal=context.options.containers.terminal)
+        if context.options.containers.only_made:
+            return self._make(step, reporter)
         if context.freshness is not None and self._are_fresh is None:
             verdict = self._judge(context.freshness, stdio)
             self._are_fresh = isinstance(verdict, Fresh)
@@ -51,6 +53,14 @@ class ContainerSteps:
         image = self._find_image(step, reporter)
         context.provenance.add_container(step.image, image)
         return self._run(step, image, stdio, reporter)
+
+    def _make(self, step: RunContainer, reporter: StepReporter) -> Outcome:
+        from rootless_build.runner.container_run import ContainerRun  # noqa: PLC0415 - scripts
+
+        self._preparation.prepare()
+        image = self._find_image(step, reporter)
+        ContainerRun(self._context, self._publisher).make(step, image, reporter)
+        return Outcome(done=True)
 
     def _run(
         self, step: RunContainer, image: Image, stdio: Stdio, reporter: StepReporter

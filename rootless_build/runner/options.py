@@ -51,6 +51,8 @@ class ContainerOptions(Struct, frozen=True):
     """Raises UnsupportedError for a container that the engine has no way to do."""
     made: Callable[[str], None] = lambda _: None
     """Gets the id of each container before that is started."""
+    only_made: bool = False
+    """Containers are made to stay, and not started."""
 
 
 class ImageOptions(Struct, frozen=True):

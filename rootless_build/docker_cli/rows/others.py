@@ -365,7 +365,7 @@ ROWS: Final = (
         "[OPTIONS] [VOLUME]",
         (0, 1),
         Way.PASSED,
-        flags="d/driver=string label=list o/opt=map",
+        flags="name=string d/driver=string label=list o/opt=map",
         needs=Needs.VOLUMES,
     ),
     Row(

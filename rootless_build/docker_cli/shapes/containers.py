@@ -51,7 +51,7 @@ def _state(said: dict[str, Json]) -> dict[str, Json]:
 
 def _configuration(said: dict[str, Json]) -> dict[str, Json]:
     config = {**said}
-    config["Image"] = familiar(text(config.get("Image")))
+    config["Image"] = _image_of(text(config.get("Image")))
     environment = texts(config.get("Env"))
     config["Env"] = [each for each in environment if not each.startswith(_ENGINES_OWN)]
     for name in _EMPTY_CONFIG:
@@ -60,7 +60,7 @@ def _configuration(said: dict[str, Json]) -> dict[str, Json]:
         # podman says what it would do; docker says what was asked for.
         if config.get(name) in {None, "15", "SIGTERM", 10}:
             config.pop(name, None)
-    config["Labels"] = a_map(config.get("Labels"))
+    config["Labels"] = {**labels(config.get("Labels"))}
     return config
 
 
@@ -93,7 +93,7 @@ def container_listed(libpod: Json, compatible: Json) -> Container:
     return Container(
         text(own.get("Id")),
         next(iter(texts(own.get("Names"))), ""),
-        familiar(text(own.get("Image"))),
+        _image_of(text(own.get("Image"))),
         text(own.get("ImageID")),
         texts(own.get("Command")),
         _moment(own.get("Created")),
@@ -108,6 +108,11 @@ def container_listed(libpod: Json, compatible: Json) -> Container:
         texts(own.get("Networks")),
         ", ".join(_ports(own.get("Ports"))),
     )
+
+
+def _image_of(name: str) -> str:
+    """The name that a container was made of: nobody writes the tag that is meant anyway."""
+    return familiar(name).removesuffix(":latest")
 
 
 def _health(status: str) -> str:

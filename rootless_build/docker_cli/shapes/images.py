@@ -45,7 +45,8 @@ def inspected(said: Json) -> Json:
 
 
 def _configuration(said: dict[str, Json]) -> dict[str, Json]:
-    return {name: said[name] for name in _CONFIG if said.get(name)}
+    shown: dict[str, Json] = {**said, "Labels": {**labels(said.get("Labels"))}}
+    return {name: shown[name] for name in _CONFIG if shown.get(name)}
 
 
 def image_listed(said: Json) -> Image:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from rootless_build.docker_cli.templates.data import Json
+
+_OWN_LABELS: Final = ("io.rbuild.", "io.buildah.")
 
 
 def a_map(value: Json) -> dict[str, Json]:
@@ -31,5 +35,9 @@ def texts(value: Json) -> tuple[str, ...]:
 
 
 def labels(value: Json) -> dict[str, str]:
-    """The strings of an object."""
-    return {name: each for name, each in a_map(value).items() if isinstance(each, str)}
+    """The labels of an object, without those that rbuild and its engine give for themselves."""
+    return {
+        name: each
+        for name, each in a_map(value).items()
+        if isinstance(each, str) and not name.startswith(_OWN_LABELS)
+    }

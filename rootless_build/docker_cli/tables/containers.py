@@ -40,6 +40,7 @@ CONTAINERS: Final = Listing(
     ),
     unread="failed to parse template: ",
     unfilled="failed to execute template: ",
+    tried=True,
 )
 WITH_SIZE: Final = f"table {CONTAINERS.table}\t{{{{.Size}}}}"
 IGNORED: Final = "WARNING: Ignoring custom format, because both --format and --quiet are set.\n"
@@ -73,7 +74,7 @@ def _container(container: Container, platform: str, whole: bool, size: bool) -> 
             "State": container.state,
             "Status": status(container),
             "Size": f"{units.size(written)} (virtual {units.size(all_)})" if size else "0B",
-            "Labels": ",".join(f"{k}={v}" for k, v in sorted(container.labels.items())),
+            "Labels": ",".join(sorted(f"{k}={v}" for k, v in container.labels.items())),
             "Mounts": ",".join(each if whole else _shortened(each, _MOUNT) for each in mounts),
             "LocalVolumes": str(len(container.volumes)),
             "Networks": ",".join(container.networks),

@@ -22,7 +22,8 @@ class Listing(Struct, frozen=True):
     """A listing command: the type of its rows in Go, the heads of their fields, its table.
 
     `quiet` is the template for `--quiet`, `raw` that of `--format raw`. `unread` and `unfilled` are
-    docker's words before those of a template that can't be read, or not be filled in.
+    docker's words before those of a template that can't be read, or not be filled in. `tried`: one
+    that can't be is told where there are no rows either.
     """
 
     type: str
@@ -32,6 +33,7 @@ class Listing(Struct, frozen=True):
     raw: str = ""
     unread: str = "template parsing error: "
     unfilled: str = "template parsing error: "
+    tried: bool = False
 
 
 def row(
@@ -52,9 +54,10 @@ def printed(
     source = _source(listing, form, is_table=is_table, quiet=quiet)
     is_table = is_table and not (quiet and form.strip() == "table")
     source = source.strip(" ").replace("\\t", "\t").replace("\\n", "\n")
+    # `docker ps` tries it with a row of nothing; the others only read it.
+    nothing = row(listing, dict.fromkeys(listing.heads, ""), {}) if listing.tried else None
+    _filled_in(listing, source, nothing)
     lines = [_filled_in(listing, source, each) for each in rows]
-    if not lines:
-        _filled_in(listing, source, None)
     if not is_table:
         return "".join(f"{line}\n" for line in lines)
     return aligned("\n".join((_head(listing, source), *lines))) + "\n"

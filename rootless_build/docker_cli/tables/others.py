@@ -49,7 +49,7 @@ NETWORKS: Final = Listing(
 
 
 def _labels(labels: Mapping[str, str]) -> str:
-    return ",".join(f"{name}={value}" for name, value in sorted(labels.items()))
+    return ",".join(sorted(f"{name}={value}" for name, value in labels.items()))
 
 
 def volume_rows(volumes: Sequence[Volume]) -> list[Record]:

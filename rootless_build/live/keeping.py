@@ -1,0 +1,287 @@
+"""Commands that change images, volumes and networks: `rmi`, `volume create`, `prune`."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Final
+from urllib.parse import quote
+
+from rootless_build.docker_cli import units
+from rootless_build.docker_cli.shapes.json import a_list, a_map, text, whole
+from rootless_build.docker_cli.shapes.names import digest, familiar, in_full
+from rootless_build.docker_cli.told import Told
+from rootless_build.live.daemon import DaemonError, for_each
+from rootless_build.live.doing import Doing
+from rootless_build.model.plan import Json
+from rootless_build.model.structs import replace
+
+_GONE: Final = 404
+_NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+_PREDEFINED: Final = ("bridge", "host", "none")
+
+# --- images ---------------------------------------------------------------------------------------
+
+
+def remove_images(doing: Doing) -> Told:
+    """`docker rmi`."""
+    force = doing.given.has("force")
+
+    def act(name: str) -> str:
+        try:
+            path = f"/images/{quote(name, safe='/:@')}"
+            said = doing.daemon.ask("DELETE", path, {"force": str(force).lower()})
+        except DaemonError as error:
+            if error.status == _GONE:
+                raise DaemonError(f"No such image: {in_full(name)}", _GONE) from error
+            raise DaemonError(f"conflict: unable to delete {name}: {error.words}") from error
+        lines = [line for each in a_list(said) for line in _removed(a_map(each))]
+        # podman says first which image has gone.
+        return "".join(sorted(lines, key=lambda line: not line.startswith("Untagged")))
+
+    told = for_each(doing.operands, act)
+    only_gone = all("No such image" in line for line in told.err.splitlines())
+    return Told(told.out, told.err, 0 if force and only_gone else told.status)
+
+
+def _removed(report: Mapping[str, Json]) -> Iterator[str]:
+    for key in ("Untagged", "Deleted"):
+        value = report.get(key)
+        if isinstance(value, str) and value:
+            shown = familiar(value) if key == "Untagged" else digest(value)
+            yield f"{key}: {shown}\n"
+
+
+# --- volumes and networks -------------------------------------------------------------------------
+
+
+def create_volume(doing: Doing) -> Told:
+    """`docker volume create`."""
+    given = doing.given
+    name = given.operands[0] if given.operands else given.value("name") or ""
+    try:
+        _check_volume_name(name)
+        _check_driver(name, given.value("driver") or "local")
+        said = _volume_made(doing, name)
+    except DaemonError as error:
+        return Told(err=error.line, status=1)
+    return Told(f"{said}\n")
+
+
+def _volume_made(doing: Doing, name: str) -> str:
+    try:
+        if name:
+            return text(a_map(doing.daemon.volume(name)).get("Name"))
+    except DaemonError as error:
+        if error.status != _GONE:
+            raise
+    body: dict[str, Json] = {
+        "Name": name,
+        "Labels": _pairs(doing.given.values("label")),
+        "DriverOpts": _pairs(doing.given.values("opt")),
+    }
+    return text(a_map(doing.daemon.ask("POST", "/volumes/create", body=body)).get("Name"))
+
+
+def _check_driver(name: str, driver: str) -> None:
+    if driver != "local":
+        words = f'error looking up volume plugin {driver}: plugin "{driver}" not found'
+        raise DaemonError(f"create {name}: {words}")
+
+
+def _check_volume_name(name: str) -> None:
+    if name and len(name) < 2:
+        words = "volume name is too short, names should be at least two alphanumeric characters"
+        raise DaemonError(f"create {name}: {words}")
+    if name and not _NAME.fullmatch(name):
+        raise DaemonError(
+            f'create {name}: "{name}" includes invalid characters for a local volume name, only '
+            '"[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, '
+            "use absolute path"
+        )
+
+
+def _pairs(words: tuple[str, ...]) -> dict[str, Json]:
+    return {name: value for name, _, value in (word.partition("=") for word in words)}
+
+
+def create_network(doing: Doing) -> Told:
+    """`docker network create`."""
+    given = doing.given
+    name = given.operands[0]
+    if name in _PREDEFINED:
+        words = f"operation is not permitted on predefined {name} network"
+        return Told(err=f"Error response from daemon: {words}\n", status=1)
+    ranges: dict[str, Json] = {
+        key: value
+        for key, flag in (("Subnet", "subnet"), ("Gateway", "gateway"), ("IPRange", "ip-range"))
+        if (value := given.value(flag))
+    }
+    body: dict[str, Json] = {
+        "Name": name,
+        "CheckDuplicate": True,
+        "Driver": given.value("driver") or "bridge",
+        "Internal": given.has("internal"),
+        "EnableIPv6": given.has("ipv6"),
+        "Options": _pairs(given.values("opt")),
+        "Labels": _pairs(given.values("label")),
+    }
+    if ranges:
+        body["IPAM"] = {"Config": [ranges]}
+    try:
+        said = a_map(doing.daemon.ask("POST", "/networks/create", body=body))
+    except DaemonError as error:
+        words = error.words
+        if "already" in words:
+            words = f"network with name {name} already exists"
+        return Told(err=f"Error response from daemon: {words}\n", status=1)
+    return Told(f"{text(said.get('Id'))}\n")
+
+
+def remove_networks(doing: Doing) -> Told:
+    """`docker network rm`."""
+    force = doing.given.has("force")
+
+    def act(name: str) -> str:
+        if name in _PREDEFINED:
+            raise DaemonError(f"{name} is a pre-defined network and cannot be removed")
+        doing.daemon.network(name)
+        try:
+            doing.daemon.ask("DELETE", f"/networks/{quote(name, safe='')}")
+        except DaemonError as error:
+            words = f"error while removing network: network {name} has active endpoints"
+            raise DaemonError(words if "in use" in error.words else error.words) from error
+        return f"{name}\n"
+
+    told = for_each(doing.operands, act)
+    gone = all(line.endswith("not found") for line in told.err.splitlines())
+    if force and gone:
+        return Told(told.out)
+    return Told(told.out, told.err + ("exit status 1\n" if told.status else ""), told.status)
+
+
+def connect(doing: Doing) -> Told:
+    """`docker network connect`."""
+    network, name = doing.operands
+    given = doing.given
+    settings: dict[str, Json] = {"Aliases": [*given.values("alias")]}
+    addresses: dict[str, Json] = {
+        key: value
+        for key, flag in (("IPv4Address", "ip"), ("IPv6Address", "ip6"))
+        if (value := given.value(flag))
+    }
+    if addresses:
+        settings["IPAMConfig"] = addresses
+    return _joined(doing, network, name, "connect", {"EndpointConfig": settings})
+
+
+def disconnect(doing: Doing) -> Told:
+    """`docker network disconnect`."""
+    network, name = doing.operands
+    return _joined(doing, network, name, "disconnect", {"Force": doing.given.has("force")})
+
+
+def _joined(doing: Doing, network: str, name: str, then: str, body: dict[str, Json]) -> Told:
+    try:
+        identity = doing.daemon.identity(name)
+        doing.daemon.network(network)
+        path = f"/networks/{quote(network, safe='')}/{then}"
+        doing.daemon.ask("POST", path, body={**body, "Container": identity})
+    except DaemonError as error:
+        return Told(err=error.line, status=1)
+    return Told()
+
+
+# --- what nobody needs ----------------------------------------------------------------------------
+
+
+def prune_containers(doing: Doing) -> Told:
+    """`docker container prune`."""
+    return _pruned(doing, "containers", "This will remove all stopped containers.")
+
+
+def prune_images(doing: Doing) -> Told:
+    """`docker image prune`."""
+    every = doing.given.has("all")
+    words = "all images without at least one container associated to them" if every else ""
+    warning = f"This will remove {words or 'all dangling images'}."
+    return _pruned(doing, "images", warning, dangling="false" if every else "true")
+
+
+def prune_volumes(doing: Doing) -> Told:
+    """`docker volume prune`."""
+    warning = "This will remove anonymous local volumes not used by at least one container."
+    return _pruned(doing, "volumes", warning)
+
+
+def prune_networks(doing: Doing) -> Told:
+    """`docker network prune`."""
+    warning = "This will remove all custom networks not used by at least one container."
+    return _pruned(doing, "networks", warning)
+
+
+def _pruned(doing: Doing, kind: str, warning: str, dangling: str = "") -> Told:
+    """Have what nobody needs removed; asked on a terminal, where `--force` is not given."""
+    if not doing.given.has("force"):
+        question = f"WARNING! {warning}\nAre you sure you want to continue? [y/N] "
+        sys.stdout.write(question)
+        sys.stdout.flush()
+        if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+            return Told()
+    wanted: dict[str, list[str]] = {"dangling": [dangling]} if dangling else {}
+    for word in doing.given.values("filter"):
+        name, _, value = word.partition("=")
+        wanted.setdefault(name, []).append(value)
+    query = {"filters": json.dumps(wanted)} if wanted else {}
+    try:
+        said = a_map(doing.daemon.ask("POST", f"/{kind}/prune", query))
+    except DaemonError as error:
+        return Told(err=error.line, status=1)
+    head, gone = _HEADS[kind]
+    names = [_gone_name(each) for each in a_list(said.get(gone))]
+    out = f"{head}\n{''.join(names)}\n" if names else ""
+    if kind == "networks":
+        return Told(out)
+    reclaimed = units.size(whole(said.get("SpaceReclaimed")), 4)
+    return Told(f"{out}Total reclaimed space: {reclaimed}\n")
+
+
+def _gone_name(said: Json) -> str:
+    if isinstance(said, str):
+        return f"{said}\n"
+    pairs = ((key, text(a_map(said).get(key))) for key in ("Untagged", "Deleted"))
+    return "".join(
+        f"{key.lower()}: {familiar(name) if key == 'Untagged' else digest(name)}\n"
+        for key, name in pairs
+        if name
+    )
+
+
+_HEADS: Final = {
+    "containers": ("Deleted Containers:", "ContainersDeleted"),
+    "images": ("Deleted Images:", "ImagesDeleted"),
+    "volumes": ("Deleted Volumes:", "VolumesDeleted"),
+    "networks": ("Deleted Networks:", "NetworksDeleted"),
+}
+
+
+def prune_system(doing: Doing) -> Told:
+    """`docker system prune`: of each kind in turn."""
+    kinds = [prune_containers, prune_networks, prune_images]
+    kinds += [prune_volumes] if doing.given.has("volumes") else []
+    given = replace(doing.given, flags={**doing.given.flags, "force": ("true",)})
+    if not doing.given.has("force"):
+        asked = _pruned(doing, "containers", "This will remove what is not used.")
+        if not asked.out:
+            return asked
+    all_told = [prune(replace(doing, given=given)) for prune in kinds]
+    out = "".join(_without_total(told.out) for told in all_told)
+    return Told(f"{out}Total reclaimed space: 0B\n", "".join(told.err for told in all_told))
+
+
+def _without_total(out: str) -> str:
+    return "".join(
+        line for line in out.splitlines(keepends=True) if not line.startswith("Total reclaimed")
+    )
