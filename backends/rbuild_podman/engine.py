@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from rbuild_containers.image_store import ContainersStore
     from rbuild_containers.saved_images import SavedImages
     from rbuild_podman.container import Containers
+    from rbuild_podman.service_lists import ServiceLists
 
 _UNKNOWN = "image not known"
 _LIST_AGAIN = (0.1, 0.5, 1.0)
@@ -268,9 +269,9 @@ class PodmanEngine:
 
     @property
     def manifest_lists(self) -> ManifestLists | None:
-        """See `rootless_build.backend.api.manifest_lists`; a service tells of no images."""
+        """See `rootless_build.backend.api.manifest_lists`."""
         if self._connection.endpoint is not None:
-            return None
+            return self._service_lists
         return manifest_lists.StoredLists(self._storage, self._capture)
 
     @property
@@ -279,6 +280,16 @@ class PodmanEngine:
         from rbuild_podman.docker_commands import PodmanCommands  # noqa: PLC0415 - for scripts
 
         return PodmanCommands(self._connection, lambda: self._containers)
+
+    @property
+    def _service_lists(self) -> ServiceLists:
+        from rbuild_podman.service_lists import ServiceLists  # noqa: PLC0415 - builds
+
+        return ServiceLists(
+            lambda: self._list("/images/json", {"all": True}),
+            self._is_manifest_list,
+            self._capture,
+        )
 
     def _run(
         self, *arguments: str, environment: programs.Environment | None = None
@@ -308,7 +319,7 @@ class PodmanEngine:
         return described(
             self._list("/images/json", {"all": True}),
             self._list("/containers/json", {"all": True, "external": True}),
-            self._is_manifest_list,
+            self._service_lists.images,
         )
 
     def _is_manifest_list(self, image: str) -> bool:
@@ -332,7 +343,11 @@ class PodmanEngine:
         # Without --no-prune those that they were made from would go too, whoever's they are.
         rm = ("image", "rm", "--no-prune", "--")
         if self._connection.endpoint is not None:
-            return self._capture(*rm, *names)
+            lists = [name for name in names if self._is_manifest_list(name)]
+            others = [name for name in names if name not in lists]
+            done = [self._capture("manifest", "rm", name) for name in lists]
+            done += [self._capture(*rm, *others)] if others else []
+            return next((each for each in done if each.status != 0), done[-1])
         return manifest_lists.remove(self._storage, names, rm, self._capture)
 
     def _remove_image(self, name: str) -> str:

@@ -10,15 +10,15 @@ from rootless_build.backend import Json, StoredImage, StoredImages
 Listed = Sequence[Mapping[str, Json]]
 
 
-_LISTED: Final = "its engine has manifest lists, and does not tell which images they refer to"
+_LISTED: Final = "the manifest list {} refers to it"
 
 
 def described(
-    images: Listed, containers: Listed, is_manifest_list: Callable[[str], bool]
+    images: Listed, containers: Listed, instances: Callable[[str], frozenset[str]]
 ) -> StoredImages:
     """All images, and what keeps each; which layers they share is not told.
 
-    What a manifest list refers to is not told as an image's id: where there is one, all are needed.
+    `instances` gives the images that a manifest list refers to; none for what is an image.
     """
     parents = {str(item["Id"]): str(item.get("ParentId") or "") for item in images}
     users: dict[str, tuple[str, ...]] = {}
@@ -27,8 +27,9 @@ def described(
         names = cast("list[str] | None", item.get("Names")) or [str(item["Id"])]
         users[image] = (*users.get(image, ()), names[0])
     # A list has no labels.
-    unlabelled = (str(item["Id"]) for item in images if not item.get("Labels"))
-    needed = _LISTED if any(map(is_manifest_list, unlabelled)) else ""
+    unlabelled = {str(item["Id"]) for item in images if not item.get("Labels")}
+    lists = {each: instances(each) for each in unlabelled}
+    needed = {image: _LISTED.format(name[:12]) for name, of in lists.items() for image in of}
     return StoredImages(
         tuple(
             StoredImage(
@@ -37,7 +38,7 @@ def described(
                 labels=tuple((cast("dict[str, str] | None", item.get("Labels")) or {}).items()),
                 ancestors=frozenset(_ancestors(str(item["Id"]), parents)),
                 containers=users.get(str(item["Id"]), ()),
-                needed=needed,
+                needed=needed.get(str(item["Id"]), ""),
             )
             for item in images
         )
