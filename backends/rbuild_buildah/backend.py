@@ -17,6 +17,7 @@ from rootless_build.backend import (
     BackendUnavailableError,
     BindMount,
     BuildImage,
+    CheckContainerfile,
     EngineSettings,
     HostCommand,
     Probe,
@@ -90,7 +91,7 @@ class BuildahBackend:
                 return ((PROGRAM, "tag", step.image, step.name),)
             case PullImage():
                 return ((PROGRAM, "pull", step.image),)
-            case HostCommand() | Unexpanded():
+            case HostCommand() | Unexpanded() | CheckContainerfile():
                 return ()
             case _:
                 assert_never(step)

@@ -15,6 +15,7 @@ from rbuild_docker.image_builds import builder_of
 from rbuild_docker.run_arguments import run_arguments
 from rootless_build.backend import (
     BuildImage,
+    CheckContainerfile,
     Engine,
     EngineSettings,
     HostCommand,
@@ -92,5 +93,5 @@ class DockerBackend:
                 return (("docker", "tag", step.image, step.name),)
             case PullImage():
                 return (("docker", "pull", step.image),)
-            case HostCommand() | Unexpanded():
+            case HostCommand() | Unexpanded() | CheckContainerfile():
                 return ()

@@ -6,6 +6,7 @@ from rbuild_containers.build import build_arguments, build_commands
 from rbuild_podman.run_arguments import run_arguments
 from rootless_build.backend import (
     BuildImage,
+    CheckContainerfile,
     EngineSettings,
     HostCommand,
     PullImage,
@@ -34,5 +35,5 @@ def commands(step: Step, settings: EngineSettings) -> tuple[tuple[str, ...], ...
             return (("podman", "tag", step.image, step.name),)
         case PullImage():
             return (("podman", "pull", step.image),)
-        case HostCommand() | Unexpanded():
+        case HostCommand() | Unexpanded() | CheckContainerfile():
             return ()

@@ -12,6 +12,7 @@ from msgspec import Struct
 from rootless_build.backend.api import Engine, Image
 from rootless_build.images import foreign_stages
 from rootless_build.images.asking.answers import answers_for
+from rootless_build.images.checks.checking import refuse_violations
 from rootless_build.images.containerfile.file import text_of
 from rootless_build.images.layers.client import LayerMaker, LayersUnreadableError
 from rootless_build.images.rewrite import session
@@ -79,6 +80,7 @@ def _in_segments(
     ahead: LayerMaker | None,
 ) -> Image:
     why, images = "it takes no layers", Images(step, engine, reporter, options.at_once)
+    refuse_violations(step, images.find)
     for store in segments.stores(engine):
         unreadable = segments.why_unreadable(plan, images, store)
         if unreadable is None:

@@ -25,6 +25,7 @@ __all__ = [
     "BuildOutput",
     "Bundles",
     "CallerIds",
+    "CheckContainerfile",
     "HostCommand",
     "Json",
     "Limits",
@@ -375,7 +376,25 @@ class PullImage(_Step, frozen=True, tag="pull-image"):
     origin: Origin | None = None
 
 
-Step = BuildImage | RunContainer | HostCommand | Unexpanded | RemoveVolume | TagImage | PullImage
+class CheckContainerfile(_Step, frozen=True, tag="check-containerfile"):
+    """Make docker's build checks of what `build` would build, and build nothing (`docker build
+    --check`); the step fails where they find something.
+    """
+
+    build: BuildImage
+    origin: Origin | None = None
+
+
+Step = (
+    BuildImage
+    | RunContainer
+    | HostCommand
+    | Unexpanded
+    | RemoveVolume
+    | TagImage
+    | PullImage
+    | CheckContainerfile
+)
 
 
 class Plan(Strict, frozen=True):

@@ -14,7 +14,13 @@ from rootless_build.images.own_files import OwnFiles
 from rootless_build.model import outputs
 from rootless_build.model.errors import ImageNotFoundError, UnsupportedError
 from rootless_build.model.events import Level, StepReporter, Stopwatch
-from rootless_build.model.plan import BuildImage, PullImage, PullPolicy, TagImage
+from rootless_build.model.plan import (
+    BuildImage,
+    CheckContainerfile,
+    PullImage,
+    PullPolicy,
+    TagImage,
+)
 from rootless_build.model.structs import replace
 from rootless_build.process import stops
 from rootless_build.runner import exports, failures, image_ids
@@ -46,7 +52,11 @@ class ImageSteps:
         self._superseded = superseded
         self._fetching = threading.Lock()
 
-    def do(self, step: BuildImage | TagImage | PullImage, reporter: StepReporter) -> Outcome:
+    def do(
+        self,
+        step: BuildImage | TagImage | PullImage | CheckContainerfile,
+        reporter: StepReporter,
+    ) -> Outcome:
         """Do one of them. Raises an RbuildError."""
         match step:
             case BuildImage():
@@ -55,7 +65,18 @@ class ImageSteps:
                 return self._tag(step)
             case PullImage():
                 return self._pull(step, reporter)
+            case CheckContainerfile():
+                return self._check(step.build, reporter)
         assert_never(step)
+
+    def _check(self, step: BuildImage, reporter: StepReporter) -> Outcome:
+        """Make docker's build checks, and tell what they find."""
+        failures.check_containerfile(step)
+        # Few steps are of that kind.
+        from rootless_build.runner import build_checks  # noqa: PLC0415
+
+        build_checks.check(step, self._context.engine, reporter)
+        return Outcome(done=True)
 
     # --- builds ---------------------------------------------------------------------------------
 

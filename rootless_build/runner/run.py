@@ -21,6 +21,7 @@ from rootless_build.model.events import (
 )
 from rootless_build.model.plan import (
     BuildImage,
+    CheckContainerfile,
     HostCommand,
     Plan,
     PullImage,
@@ -118,7 +119,7 @@ class _Run:
 
     def _do(self, step: Step, reporter: StepReporter) -> Outcome:
         match step:
-            case BuildImage() | TagImage() | PullImage():
+            case BuildImage() | TagImage() | PullImage() | CheckContainerfile():
                 return self._images.do(step, reporter)
             case RunContainer():
                 return self._containers.do(step, reporter)

@@ -8,6 +8,7 @@ from typing import assert_never
 from rootless_build.model import outputs, references
 from rootless_build.model.plan import (
     BuildImage,
+    CheckContainerfile,
     HostCommand,
     PullImage,
     RemoveVolume,
@@ -23,10 +24,18 @@ def title(step: Step) -> str:
     match step:
         case BuildImage():
             return f"build {_what_is_built(step)}"
+        case CheckContainerfile():
+            return f"check {build_name(step.build)}"
         case RunContainer():
             return f"run {shlex.join(step.command) or step.image}"
         case HostCommand() | Unexpanded():
             return step.script
+        case _:
+            return _other_title(step)
+
+
+def _other_title(step: TagImage | PullImage | RemoveVolume) -> str:
+    match step:
         case TagImage():
             return f"tag {step.image} as {step.name}"
         case PullImage():

@@ -79,6 +79,8 @@ def plan_lines(
 def _commands(step: plans.Step, backend: Backend, settings: EngineSettings) -> Sequence[str]:
     if isinstance(step, plans.HostCommand | plans.Unexpanded):
         return [host_command(step)]
+    if isinstance(step, plans.CheckContainerfile):
+        return ["# rbuild makes docker's build checks itself, without an engine's command"]
     if isinstance(step, plans.BuildImage | plans.RunContainer) and settings.rootless:
         step = _with_possible_limits(step)
     if isinstance(step, plans.BuildImage):

@@ -46,7 +46,7 @@ _SOME: Final = ("ARG", "ENV", "EXPOSE", "HEALTHCHECK", "LABEL", "ONBUILD", "SHEL
 _STAGE_NAME: Final = re.compile(r"[a-z][a-z0-9_.-]*")
 _FRONTEND: Final = re.compile(r"(?:\S+/)?dockerfile(?:-upstream)?(?:[:@]\S*)?")
 _CHECKS: Final = re.compile(
-    r"\s*(?:(?:skip|experimental)=.*|error=(?:1|t|true|0|f|false))\s*", re.IGNORECASE
+    r"(?:(?:skip|experimental)=.*|error=(?:1|t|true|0|f|false))\s*", re.IGNORECASE
 )
 _CHOICES: Final = MappingProxyType(
     {"network": ("default", "none", "host"), "security": ("sandbox", "insecure")}

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.outputs import keeps_image
-from rootless_build.model.plan import BuildImage, Plan
+from rootless_build.model.plan import BuildImage, CheckContainerfile, Plan
 from rootless_build.model.structs import replace
 from rootless_build.recipes import bundles_place
 from rootless_build.recipes.bake import definition, files, overrides
@@ -31,7 +31,7 @@ class Bake(Struct, frozen=True):
 class Baked(Struct, frozen=True):
     """`files` are the names of those that were read."""
 
-    steps: tuple[BuildImage, ...]
+    steps: tuple[BuildImage | CheckContainerfile, ...]
     notes: tuple[str, ...]
     files: tuple[str, ...]
 

@@ -13,7 +13,14 @@ from msgspec import Struct
 
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.outputs import NO_LISTS, is_archive, named, unknown_attribute
-from rootless_build.model.plan import BuildImage, BuildOutput, Limits, Pairs, PullPolicy
+from rootless_build.model.plan import (
+    BuildImage,
+    BuildOutput,
+    CheckContainerfile,
+    Limits,
+    Pairs,
+    PullPolicy,
+)
 from rootless_build.model.platforms import BadPlatformError, directory, several
 from rootless_build.model.structs import replace
 from rootless_build.recipes import source_date_epoch
@@ -29,6 +36,7 @@ _REMOTE: Final = re.compile(r"\w+://|[\w.-]+@[\w.-]+:|github\.com/")
 _CWD: Final = "cwd://"
 _IMAGES: Final = frozenset({"docker", "image"})
 _FILES: Final = frozenset({"local", "tar"})
+_CHECK: Final = "check"
 _NO_IMAGE: Final = BuildOutput("cacheonly")
 _NUMBERS: Final = frozenset({"cpu-shares", "cpu-period", "cpu-quota"})
 _WORDS: Final = frozenset({"memory", "memory-swap", "cpuset-cpus", "cpuset-mems"})
@@ -51,7 +59,7 @@ class _Maker(Struct):
 
 def steps(
     chosen: Chosen, directory_: Path, environment: Mapping[str, str]
-) -> tuple[tuple[BuildImage, ...], tuple[str, ...]]:
+) -> tuple[tuple[BuildImage | CheckContainerfile, ...], tuple[str, ...]]:
     """The steps, in an order in which they can be done, and notes. Raises BakeError.
 
     What others are built from, and what is files, is a step for each of several platforms.
@@ -59,7 +67,7 @@ def steps(
     maker = _Maker(directory_, environment)
     asked = _asked(maker, chosen)
     links = _Links(chosen, directory_)
-    made: list[BuildImage] = []
+    made: list[BuildImage | CheckContainerfile] = []
     for name, target in chosen.targets.items():
         if name not in asked and not links.wanted(name):
             continue
@@ -79,18 +87,20 @@ def steps(
                 replace(step, tags=(links.tag(name, platform),), outputs=())
                 for platform, step in by_platform.items()
             )
-        if name in asked:
+        if name in asked and target.call == _CHECK:
+            made += (CheckContainerfile(each, each.origin) for each in by_platform.values())
+        elif name in asked:
             made += _with_outputs(maker, target, tuple(by_platform.values()))
     return tuple(made), tuple(dict.fromkeys(maker.notes))
 
 
 def _asked(maker: _Maker, chosen: Chosen) -> tuple[str, ...]:
-    """The targets to be built, without the members of groups that only ask about a build."""
+    """The targets to be built or checked, without members of groups that ask something else."""
     made: list[str] = []
     left: list[str] = []
     for name in chosen.asked:
         target = chosen.targets[name]
-        if target.call in {None, "", "build"}:
+        if target.call in {None, "", "build", _CHECK}:
             made.append(name)
             continue
         place = target.placed("call")

@@ -22,6 +22,7 @@ from rootless_build.model.nearest import USUAL, nearest
 from rootless_build.model.plan import (
     BuildImage,
     BuildOutput,
+    CheckContainerfile,
     HostCommand,
     Origin,
     PullImage,
@@ -271,6 +272,8 @@ def _parse(line: _Line) -> tuple[Step, tuple[str, ...]]:
         name = " ".join(("docker", *command))
         rest = _flags(line, name, rest, flags.BUILD)
         step = _build(line, rest, with_buildkit=_has_buildkit(line, command))
+        if line.draft.value(drafts.CHECKED):
+            step = CheckContainerfile(step, origin=context.origin)
     elif command in _RUN:
         step = _run(line, _flags(line, "docker run", rest, flags.RUN, interspersed=False))
     elif command in _VOLUME_REMOVE:

@@ -83,6 +83,12 @@ def _override(key: str) -> Fill:
     return _add(to.OVERRIDES, lambda value: f"*.{key}={str(boolean(value)).lower()}")
 
 
+def _call_of_all(draft: Draft, value: str) -> None:
+    """`--check` of bake is `--call=check`."""
+    if boolean(value):
+        draft.add(to.OVERRIDES, "*.call=check")
+
+
 def _check(parse: Callable[[str], object]) -> Fill:
     """A flag that changes nothing here, whatever it says."""
 
@@ -163,8 +169,8 @@ BUILD: Final = Table(
     Flag("builder", ignored=_none_is("rbuild's backend is the builder")),
     Flag("cache-from", fill=_add(to.CACHE_FROM, str)),
     Flag("cache-to", ignored=_NO_CACHE_EXPORT),
-    Flag("call", refused="it asks about the build instead of building"),
-    Flag("check", takes=False, refused="it checks the containerfile instead of building"),
+    Flag("call", fill=_put(to.CHECKED, values.call)),
+    Flag("check", takes=False, fill=_put(to.CHECKED, boolean)),
     Flag("debug", "D", takes=False, ignored=_SHOWN),
     Flag("compress", takes=False, ignored=_none_is("the context is not sent anywhere")),
     Flag("file", "f", fill=_put_here(to.CONTAINERFILE, values.containerfile)),
@@ -194,8 +200,8 @@ BUILD: Final = Table(
 BAKE: Final = Table(
     Flag("allow", ignored=_none_is("entitlements are BuildKit's")),
     Flag("builder", ignored=_none_is("rbuild's backend is the builder")),
-    Flag("call", fill=_only("build", "", why="it asks about the build instead of building")),
-    Flag("check", takes=False, refused="it checks the containerfile instead of building"),
+    Flag("call", fill=_add(to.OVERRIDES, lambda value: f"*.call={value}")),
+    Flag("check", takes=False, fill=_call_of_all),
     Flag("debug", "D", takes=False, ignored=_SHOWN),
     Flag("file", "f", fill=_add(to.FILES, str)),
     Flag("list", refused="it lists targets instead of building them"),

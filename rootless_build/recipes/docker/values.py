@@ -87,6 +87,13 @@ def word(value: str) -> str | None:
     return value or None
 
 
+def call(value: str) -> bool:
+    """Whether `--call` asks for docker's build checks; else it is a build."""
+    if value not in {"", "build", "check"}:
+        raise BadValueError("it asks about the build instead of building")
+    return value == "check"
+
+
 def file(value: str, around: Surroundings) -> Path | None:
     """A file's name; docker takes the empty one for a flag that was not given."""
     return around.path(value) if value else None

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
-from rootless_build.model.plan import BuildImage
+from rootless_build.model.plan import BuildImage, CheckContainerfile
 from rootless_build.recipes.bake import files, overrides
 from rootless_build.recipes.bake.definition import chosen
 from rootless_build.recipes.bake.recipe import Bake, steps
@@ -42,7 +42,14 @@ class Baker:
 
     def steps(self, *names: str, sets: tuple[str, ...] = ()) -> tuple[BuildImage, ...]:
         """The steps for these names."""
-        return steps(Bake(self.directory, {}, names, overrides=sets)).steps
+        made = steps(Bake(self.directory, {}, names, overrides=sets)).steps
+        return tuple(step for step in made if isinstance(step, BuildImage))
+
+    def checks(self, *names: str, sets: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """The targets that are checked for these names."""
+        made = steps(Bake(self.directory, {}, names, overrides=sets)).steps
+        found = (step.build.origin for step in made if isinstance(step, CheckContainerfile))
+        return tuple(origin.target for origin in found if origin is not None)
 
     def notes(self, *names: str) -> tuple[str, ...]:
         """What is said about attributes without effect."""

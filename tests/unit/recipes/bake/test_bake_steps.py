@@ -113,7 +113,7 @@ def test_outputs_are_absolute(bake: Baker) -> None:
             "docker exporter does not support exporting manifest lists",
         ),
         ('platforms = ["linux/arm64", "linux/amd46"]', "2:1", "no architecture amd46"),
-        ('call = "check"', "2:1", "it asks about the build"),
+        ('call = "targets"', "2:1", "it asks about the build"),
         ('policy = ["strict=true,type=x"]', "2:1", "build policies are BuildKit's"),
         ('ulimits = ["nofile"]', "2:1", "is not NAME=SOFT"),
         ('resources = { gpus = "1" }', "2:1", "no engine has a limit of it"),
@@ -166,17 +166,25 @@ group "lints" { targets = ["lint"] }
 """
 
 
-def test_what_only_asks_about_a_build_is_left_out_of_groups(bake: Baker) -> None:
+def test_what_is_to_be_checked_is_not_built(bake: Baker) -> None:
     bake.write(docker_bake_hcl=CALLS)
     assert [one.tags for one in bake.steps("both")] == [("b",)]
-    (note,) = bake.notes("both")
-    assert note.startswith("docker-bake.hcl:4:3: lint is left out: call = 'check'")
-    with pytest.raises(RecipeError, match="no target is left to be built"):
-        bake.steps("lints")
-    with pytest.raises(RecipeError, match=r":4:3: call = 'check' can't be honoured"):
-        bake.steps("both", "lint")
+    assert bake.checks("both") == bake.checks("lints") == bake.checks("lint") == ("lint",)
+    assert not bake.notes("both")
+    assert bake.checks("build", sets=("*.call=check",)) == ("build",)
     # What is built from it has no part in the call.
     assert len(bake.steps("on-lint")) == 2
+
+
+def test_what_only_asks_about_a_build_is_left_out_of_groups(bake: Baker) -> None:
+    bake.write(docker_bake_hcl=CALLS.replace("check", "outline"))
+    assert [one.tags for one in bake.steps("both")] == [("b",)]
+    (note,) = bake.notes("both")
+    assert note.startswith("docker-bake.hcl:4:3: lint is left out: call = 'outline'")
+    with pytest.raises(RecipeError, match="no target is left to be built"):
+        bake.steps("lints")
+    with pytest.raises(RecipeError, match=r":4:3: call = 'outline' can't be honoured"):
+        bake.steps("both", "lint")
 
 
 def test_outputs_name_an_image_that_has_no_tags(bake: Baker) -> None:
@@ -210,6 +218,7 @@ def test_the_environments_epoch_is_an_argument(
     bake.write(docker_bake_hcl=f'target "t" {{ args = {arguments} }}\n')
     environment = {"SOURCE_DATE_EPOCH": given}
     (made,) = steps(Bake(bake.directory, environment, ("t",))).steps
+    assert isinstance(made, BuildImage)
     assert dict(made.build_args).get("SOURCE_DATE_EPOCH") == value
 
 

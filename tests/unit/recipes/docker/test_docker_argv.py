@@ -15,6 +15,7 @@ from rootless_build.model.plan import (
     BindMount,
     BuildImage,
     BuildOutput,
+    CheckContainerfile,
     Limits,
     Mount,
     Origin,
@@ -71,6 +72,11 @@ UNDERSTOOD: Final[list[tuple[str, Step]]] = [
     ("builder build .", build()),
     ("buildx build .", build()),
     ("buildx b .", build()),
+    # --- what only asks for checks
+    ("build --check .", CheckContainerfile(build(), ORIGIN)),
+    ("build --check=false .", build()),
+    ("buildx build --call check -t i .", CheckContainerfile(build(tags=("i",)), ORIGIN)),
+    ("build --call=build .", build()),
     ("run i", run()),
     ("container run i", run()),
     ("-l debug build .", build()),
@@ -333,7 +339,7 @@ REFUSED: Final = [
     ("build -o type=local .", "dest"),
     ("build --push .", "--push"),
     ("build --metadata-file m .", "--metadata-file"),
-    ("build --check .", "--check"),
+    ("build --call=outline .", "--call"),
     ("build --isolation hyperv .", "--isolation"),
     ("build --build-context a .", "--build-context"),
     # --- run
