@@ -27,7 +27,7 @@ _TARGET: Final = re.compile(r"\$(?:TARGETPLATFORM|\{TARGETPLATFORM\})")
 def check_bases(
     heading: Sequence[Instruction], stages: Sequence[Stage], given: Given, escape: str
 ) -> Iterator[CheckWarning]:
-    """What shows in the FROMs and the ARGs before them. Raises WordError."""
+    """What shows in each FROM, and in the ARGs before the first. Raises WordError."""
     usual = heading_variables(tuple(heading), Given({}, given.platform), escape)
     known = [name for each in heading for name, _ in declared_arguments(each, escape)]
     for begin in (stage.begin for stage in stages):
