@@ -343,8 +343,9 @@ def removed_at_end(
     try:
         yield
     except BaseException:
-        with suppress(RbuildError):
-            remove()
+        if not stays():
+            with suppress(RbuildError):
+                remove()
         raise
     if stays():
         return

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Final
 
-from rootless_build.backend.api import Engine, LeftoverKind
+from rootless_build.backend.api import LABEL_PROCESS, Engine, LeftoverKind
 from rootless_build.backend.discovery import Choice
 from rootless_build.cli.checkout import clear_dead_runs, data_directory, own_directories
 from rootless_build.cli.command import Command
@@ -41,7 +41,7 @@ from rootless_build.model.events import (
     StepReporter,
     StepStarted,
 )
-from rootless_build.model.plan import HostCommand, Plan
+from rootless_build.model.plan import HostCommand, Plan, RunContainer
 from rootless_build.model.structs import from_data
 from rootless_build.process import identities
 from rootless_build.runner import journal
@@ -76,10 +76,12 @@ def execute_live(
     """Run the command; rbuild's exit status."""
     status = 1
     calls: list[Plan] = []
+    processes: set[str] = set()
 
     def hear(event: Event) -> None:
         if isinstance(event, Answer):
             calls.append(from_data(event.fields["plan"], Plan))
+            processes.add(str(event.fields["process"]))
         _show(command, event)
 
     try:
@@ -91,6 +93,7 @@ def execute_live(
             wanted = session.Wanted(words, command.project, dict(os.environ), captured)
             around = surroundings(command, engine, choice, run)
             ended = session.run(wanted, around, hear)
+            _name_what_is_left(command, engine, calls, processes)
         status = end(ended, calls)
     except KeyboardInterrupt:
         status = 130
@@ -101,6 +104,21 @@ def execute_live(
     finally:
         command.view(BuildFinished(status, identities.age()))
     return status
+
+
+def _name_what_is_left(
+    command: Command, engine: Engine, calls: Sequence[Plan], processes: Collection[str]
+) -> None:
+    """Name the containers that a command has left, as it would have left docker's."""
+    made = (step for plan in calls for step in plan.steps if isinstance(step, RunContainer))
+    if all(step.remove for step in made):
+        return
+    with suppress(RbuildError):
+        left = engine.leftovers({LeftoverKind.CONTAINER})
+        names = [one.name for one in left if dict(one.labels).get(LABEL_PROCESS) in processes]
+        if names:
+            text = f"containers that are left: {', '.join(names)} (rbuild clean removes them)"
+            command.view(Notice(Level.INFO, "containers-left", text))
 
 
 def serve_host(

@@ -26,6 +26,7 @@ from rootless_build.model.plan import (
     to_dict,
 )
 from rootless_build.model.structs import replace
+from rootless_build.process import identities
 from rootless_build.recipes.docker import argv
 from rootless_build.recipes.docker.argv import Called
 from rootless_build.runner import run as runner
@@ -108,7 +109,7 @@ def run(
     """Do the steps, with options that are as one has `shaped` them; docker's exit status."""
     around = work.around
     plan = around.shape(places.plan_of(called, around.project))
-    work.emit(Answer("call", {"line": work.call.line, "plan": to_dict(plan)}))
+    tell_call(work, plan)
     with around.begin(work.call.line) as run:
         options = around.options(plan, run)
         options = shaped(_for_caller(options, called))
@@ -117,6 +118,12 @@ def run(
         except RbuildError as error:
             return _failed(error, work, plan)
     return 0
+
+
+def tell_call(work: Work, plan: Plan) -> None:
+    """Tell the run what a call is done as, and by which process: containers are labelled so."""
+    fields = {"line": work.call.line, "plan": to_dict(plan), "process": identities.of_this()}
+    work.emit(Answer("call", fields))
 
 
 def _for_caller(options: Options, called: Called) -> Options:

@@ -150,6 +150,21 @@ def test_docker_goes_on_in_the_background_when_the_script_has_ended(live: Rbuild
     assert live.leftovers() == []
 
 
+def test_a_container_without_rm_stays_and_is_named(live: Rbuild) -> None:
+    done = script(
+        live,
+        """\
+        docker build -q --network host -t live . >/dev/null
+        docker run --name "kept-$1" --network host live false
+        """,
+    )
+    assert done.returncode == 1
+    assert "containers that are left: kept-" in done.stderr
+    assert "kept-" in "".join(live.leftovers())
+    assert live("clean").returncode == 0
+    assert live.leftovers() == []
+
+
 MAKEFILE = """\
 IMAGE := made/live
 all: image

@@ -14,7 +14,13 @@ from typing import Final
 import pytest
 
 ROOT: Final = Path(__file__).parents[2]
-DOCUMENTS: Final = ("README.md", "CONTRIBUTING.md", "THREATS.md", "docs/glossary.md")
+DOCUMENTS: Final = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "THREATS.md",
+    "docs/glossary.md",
+    "docs/makefiles.md",
+)
 SOURCES: Final = sorted(
     path for source in ("rootless_build", "backends") for path in (ROOT / source).rglob("*.py")
 )
