@@ -79,7 +79,7 @@ def execute_live(
     processes: set[str] = set()
 
     def hear(event: Event) -> None:
-        if isinstance(event, Answer):
+        if isinstance(event, Answer) and event.name == "call":
             calls.append(from_data(event.fields["plan"], Plan))
             processes.add(str(event.fields["process"]))
         _show(command, event)
