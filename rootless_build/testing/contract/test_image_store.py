@@ -28,7 +28,7 @@ from rootless_build.images.layers.handover import NewLayer, image_id, write_hand
 from rootless_build.model import platforms
 from rootless_build.model.errors import ImageBuildError
 from rootless_build.model.events import BuildState
-from rootless_build.model.plan import BuildImage, Pairs, RunContainer
+from rootless_build.model.plan import BuildImage, Pairs, PullPolicy, RunContainer
 from rootless_build.model.structs import replace
 from rootless_build.testing.base_root import BASE
 from rootless_build.testing.cases import Build, Run, sh
@@ -132,6 +132,29 @@ def test_a_layer_upon_those_that_the_engine_has(
     assert engine.find_image(second.id) == second
     names = {each.id: each.names for each in engine.stored_images().images}
     assert names[second.id] == ()
+
+
+def test_a_build_takes_the_image_that_it_is_upon(
+    engine: Engine, store: ImageStore, base: Configuration, build: Build, tmp_path: Path
+) -> None:
+    """It gets no name, and its id is that of its configuration; nothing is asked of a registry."""
+    if not store.layout_transport:
+        pytest.skip("builds of this engine take no image from a directory")
+    configuration, new = made_of(base, tmp_path, one="1")
+    layout, context = tmp_path / "layout", tmp_path / "context"
+    layout.mkdir()
+    context.mkdir()
+    identity = write_handover(layout, configuration, [new])
+    name = f"{store.layout_transport}{layout}"
+    (context / "Dockerfile").write_text(f"FROM {name}\nRUN cat /one > /two\n")
+    made = store.content(build(BuildImage(context, pull=PullPolicy.NEVER)))
+    taken = store.content(Image(identity))
+    assert made is not None
+    assert taken is not None
+    assert read(taken.configuration).layers == configuration.layers
+    assert files_of(made.layers[0])["two"] == "1"
+    names = {each.id: each.names for each in engine.stored_images().images}
+    assert names[identity] == ()
 
 
 def test_a_layer_arrives_as_it_is(
