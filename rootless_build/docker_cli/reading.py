@@ -82,6 +82,23 @@ def read(words: Sequence[str]) -> Given | Told:
         return error.told
 
 
+def misuse(words: Sequence[str]) -> Told | None:
+    """What docker prints of a step's flags and operands; None where it has nothing against them."""
+    given = read(words)
+    if isinstance(given, Told):
+        return given
+    try:
+        # BuildKit's client is who speaks of a build.
+        shown = (
+            f"docker {row.name}" if (row := given.row).name.startswith("buildx") else given.shown
+        )
+        _, operands = _flags(given.rest, row, shown)
+        _check_count(row, shown, operands)
+    except _MisuseError as error:
+        return error.told
+    return None
+
+
 def _check_global(given: Mapping[str, Sequence[str]], rest: Sequence[str]) -> Told | None:
     level = given.get("log-level", ("info",))[-1]
     if level not in _LEVELS:

@@ -9,7 +9,7 @@ What rbuild knows without an engine is answered in the run's own process, and mu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -22,8 +22,10 @@ from rootless_build.live import commands, detached, known, steps
 from rootless_build.live.calls import Call
 from rootless_build.live.surroundings import Work
 from rootless_build.model.errors import RbuildError
+from rootless_build.recipes.docker import argv
 
 REFUSED: Final = 125
+_HELP: Final = "Run 'docker run --help' for more information\n"
 
 
 class Answer(Struct, frozen=True):
@@ -61,7 +63,15 @@ def answer(told: Told) -> Answer:
     return Answer(out, err, told.status)
 
 
-def refusal(error: RbuildError) -> Answer:
-    """What the caller hears of a command that is not done."""
-    text = f"docker: {error.message.removeprefix('docker: ')}\n"
-    return Answer(err=text.encode(errors="surrogateescape"), status=REFUSED)
+def refusal(error: RbuildError, words: Sequence[str]) -> Answer:
+    """What the caller hears of a command that is not done: docker's own words, where it would
+    refuse it too.
+    """
+    told = reading.misuse(words)
+    if told is not None:
+        return answer(told)
+    message = error.message.removeprefix("docker: ")
+    if argv.does(words) == "build":
+        return answer(Told(err=f"ERROR: failed to build: {message}\n", status=1))
+    more = f"\n{_HELP}" if argv.does(words) == "run" else ""
+    return answer(Told(err=f"docker: {message}\n{more}", status=REFUSED))

@@ -113,7 +113,7 @@ class Server:
         try:
             around = self._around()
         except RbuildError as error:
-            return refusal(error)
+            return refusal(error, call.words)
         tells, pipe = os.pipe()
         try:
             streams = tuple(caller.streams)

@@ -95,7 +95,7 @@ def _done(do: Do, work: Work) -> int:
         try:
             return do(work)
         except RecipeError as error:
-            answer = refusal(error)
+            answer = refusal(error, work.call.words)
             put(2, answer.err)
             _tell_refused(error, work)
             return answer.status

@@ -153,6 +153,7 @@ def called(words: Sequence[str], context: Context) -> Called:
             steps, notes = _for_platforms(line, step, notes)
     elif isinstance(step, RunContainer):
         steps = (replace(step, remove=draft.value(drafts.REMOVED), always=True),)
+        _check_id_file(draft.value(drafts.CONTAINER_ID_FILE), context)
     return Called(
         command,
         steps,
@@ -163,6 +164,17 @@ def called(words: Sequence[str], context: Context) -> Called:
         detached=draft.value(drafts.DETACHED),
         container_id_file=draft.value(drafts.CONTAINER_ID_FILE),
     )
+
+
+def _check_id_file(file: Path | None, context: Context) -> None:
+    """What another container's id is in is not written over."""
+    if file is not None and file.exists():
+        inside = file.is_relative_to(context.directory)
+        shown = file.relative_to(context.directory) if inside else file
+        raise RecipeError(
+            "container ID file found, make sure the other container isn't running or"
+            f" delete {shown}"
+        )
 
 
 def _named(step: BuildImage) -> BuildImage:

@@ -245,7 +245,7 @@ COPIES: Final = (
                 "docker run --name $P-a $BASE "
                 "sh -c 'echo 1 > /new; rm /etc/group; echo >> /etc/passwd'"
             ),
-            "docker diff $P-a",
+            "docker diff $P-a | sort",
             "docker commit $P-a $P-image | cut -c1-7",
             "docker run --rm $P-image cat /new",
             (

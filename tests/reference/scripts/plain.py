@@ -22,7 +22,9 @@ _RULES: Final = tuple(
         (r"\b\d+(\.\d+)? ?[kKMGT]?i?B\b(?!=)", "SIZE"),
         (r"\b\d+\.\d+\.\d+\.\d+\b", "ADDRESS"),
         (r"\bv?\d+\.\d+\.\d+([-+~][\w.+~-]+)?", "VERSION"),
-        (r"build [\w.+~-]+$", "build COMMIT"),
+        (r", build [\w.+~-]+", ", build COMMIT"),
+        # What programs of docker log beside what they say.
+        (r'(?m)^time="[^\n]*\n', ""),
         # Columns are as wide as what is in them.
         (r" {2,}", "  "),
         (r"(?m)[ \r]+$", ""),

@@ -10,7 +10,7 @@ from typing import Final, cast
 import pytest
 
 from rootless_build.docker_cli.commands import ROWS, find
-from rootless_build.docker_cli.reading import Given, read
+from rootless_build.docker_cli.reading import Given, misuse, read
 from rootless_build.docker_cli.row import Way
 from rootless_build.docker_cli.told import Told
 
@@ -79,6 +79,29 @@ def test_a_steps_own_words_are_left_to_who_plans_it() -> None:
     assert given("run --rm -v a:/b image --flag").rest == (
         *("--rm", "-v", "a:/b", "image", "--flag"),
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "begins"),
+    [
+        ("run", 1, "docker: 'docker run' requires at least 1 argument\n\nUsage:  docker run "),
+        ("run --no-such-flag image", 125, "unknown flag: --no-such-flag\n\nUsage:  docker run "),
+        ("build", 1, "ERROR: docker: 'docker buildx build' requires 1 argument\n\nUsage:  "),
+        ("image build --what .", 125, "unknown flag: --what\n\nUsage:  docker buildx build "),
+        ("tag one", 1, "docker: 'docker tag' requires 2 arguments\n\nUsage:  docker tag "),
+    ],
+)
+def test_misuse_of_a_step_is_told_when_who_plans_it_refuses_it(
+    line: str, status: int, begins: str
+) -> None:
+    told = misuse(line.split())
+    assert told is not None
+    assert (told.status, told.err[: len(begins)]) == (status, begins)
+
+
+@pytest.mark.parametrize("line", ["run -q image --flag", "build --squash --rm ."])
+def test_a_step_that_docker_would_take_is_no_misuse(line: str) -> None:
+    assert misuse(line.split()) is None
 
 
 @pytest.mark.parametrize(

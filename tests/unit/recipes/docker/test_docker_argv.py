@@ -523,3 +523,12 @@ def test_an_image_whose_id_is_wanted_has_a_name_to_be_found_by() -> None:
     assert isinstance(other, BuildImage)
     assert first.tags[0].startswith("localhost/rbuild-built/")
     assert first.tags != other.tags
+
+
+def test_the_id_of_another_container_is_not_written_over(tmp_path: Path) -> None:
+    context = argv.Context(tmp_path, ENVIRONMENT, ORIGIN, called=True)
+    words = ("run", "--cidfile", "id", "image")
+    assert argv.called(words, context).container_id_file == tmp_path / "id"
+    (tmp_path / "id").write_text("0123")
+    with pytest.raises(RecipeError, match=r"container ID file found, .* delete id$"):
+        argv.called(words, context)
