@@ -64,8 +64,8 @@ BACKGROUND: Final = {
     "1.8.1); runc works, and so does buildah with chroot isolation, which needs no runtime.",
     "cgroups-v1": "Version 1 control groups can't be given to ordinary users, so containers run "
     "without limits of their own. podman 5 and newer warn about them.",
-    "no-cgroups": "OCI runtimes put each container into a control group. Where none are mounted, "
-    "buildah's chroot isolation still works.",
+    "no-cgroups": "crun and runc put each container into a control group, and start none where no "
+    "such file system is mounted. buildah's chroot isolation still works.",
     "no-systemd-session": "With version 2 control groups podman asks the user's own systemd for a "
     "group. A shell that came from su, sudo or cron has no such session (no D-Bus address). "
     "`machinectl shell USER@` or ssh gives one.",

@@ -201,6 +201,9 @@ def isolation(facts: Facts) -> Adaptation | None:
     runtimes = {"runc", "crun"} & set(facts.programs)
     if facts.cgroups is Cgroups.HYBRID:
         runtimes -= {"crun"}
+    if facts.cgroups is Cgroups.NONE and facts.system == "Linux":
+        # Neither starts without (runc 1.1 to 1.3.6, crun 0.17 to 1.28).
+        runtimes.clear()
     if runtimes:
         return None
     fact = "no OCI runtime here copes with this host's control groups"

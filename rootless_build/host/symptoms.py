@@ -49,6 +49,11 @@ SYMPTOMS: Final = (
         "crun does not start here; install runc (apt-get install runc), rbuild then uses it",
     ),
     Symptom(
+        r"invalid file system type on .?/sys/fs/cgroup|no cgroup mount found in mountinfo",
+        "no-cgroups",
+        "no control groups are mounted here; buildah needs none: rbuild --backend buildah",
+    ),
+    Symptom(
         r"unknown version specified",
         "crun-too-old",
         "this crun is older than this podman needs: install crun 1.14.3 or newer, or runc",

@@ -134,7 +134,7 @@ def no_cgroups(facts: Facts) -> Finding | None:
         "no-cgroups",
         Severity.WARNING,
         "no control groups are mounted at /sys/fs/cgroup",
-        "podman may not start a container; buildah with chroot isolation does",
+        "crun and runc start no container, so podman does not; buildah does, in a chroot",
         Cure("use buildah", "rbuild --backend buildah"),
     )
 

@@ -30,6 +30,8 @@ INSUFFICIENT = (
     "/var/nobody): Check /etc/subuid and /etc/subgid: lchown /var/nobody: invalid argument"
 )
 MEASURED = {
+    "crun: invalid file system type on `/sys/fs/cgroup`: OCI runtime error": "no-cgroups",
+    "runc create failed: no cgroup mount found in mountinfo": "no-cgroups",
     "cgroups in hybrid mode not supported, drop all controllers from cgroupv2": "hybrid-cgroups",
     (
         "error during container init: error setting rlimits for ready process: error setting "

@@ -82,6 +82,12 @@ def test_hybrid_cgroups_without_runc_leave_buildah_chroot(plain: Facts) -> None:
     assert settings.isolation == "chroot"
 
 
+def test_without_control_groups_no_runtime_starts_so_buildah_has_a_chroot(plain: Facts) -> None:
+    facts = replace(plain, cgroups=Cgroups.NONE, programs=("crun", "runc", "slirp4netns"))
+    settings, _ = written(facts)
+    assert settings.isolation == "chroot"
+
+
 def test_limits_stay_under_the_hosts_own(plain: Facts) -> None:
     _, tables = written(replace(plain, hard_files=20000, hard_processes=32768))
     assert tables["CONTAINERS_CONF.containers"]["default_ulimits"] == [
