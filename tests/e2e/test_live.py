@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.driver import DEADLINE, Rbuild
+from tests.e2e.driver import DEADLINE, Rbuild, events
 
 pytestmark = pytest.mark.in_ci("podman", "buildah")
 
@@ -341,3 +341,19 @@ def test_a_container_has_the_callers_terminal(live: Rbuild) -> None:
     status, shown = live.on_a_terminal("exec", "--", *words, typed=typed, size=(33, 77))
     assert status == 5, shown
     assert "33 77" in shown
+
+
+def test_the_json_log_has_the_calls_and_what_the_command_wrote(live: Rbuild) -> None:
+    (live.project / "script").write_text(
+        "docker build -q --network host -t live .\n"
+        "docker run --rm --network host live cat /made >/dev/null; echo said\n"
+    )
+    log = events(live("--log-format", "json", "exec", "--", "sh", "./script").stdout)
+    started = [str(event["title"]) for event in log if event["event"] == "step-started"]
+    assert started == ["sh ./script", "build image live", "run cat /made"]
+    lines = [(event["step"], event["line"]) for event in log if event["event"] == "output"]
+    assert (1, "said") in lines
+    assert (3, "made of this") in lines
+    called = [event["line"] for event in log if event["event"] == "call"]
+    assert called[1] == "docker run --rm --network host live cat /made"
+    assert log[-1]["event"] == "build-finished"

@@ -1,0 +1,110 @@
+"""What comes through the socket of a live run: calls, events, and who may speak."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from rootless_build.live import calls, told
+from rootless_build.live.calls import MalformedCallError
+from rootless_build.live.server import Server
+from rootless_build.live.surroundings import Surroundings
+from rootless_build.model.events import (
+    Answer,
+    BuildProgress,
+    BuildState,
+    BundlesPublished,
+    Event,
+    Level,
+    Notice,
+    OutputLine,
+    StepFinished,
+)
+from rootless_build.recipes.shell import line
+
+CALL = "\0".join(["3", "/here", "/bin/docker", "run", "-it", "A=1", "B=x=y", "no pair"]).encode()
+
+
+def test_a_call_is_read_as_it_was_written() -> None:
+    begins = b"%d\n" % len(CALL)
+    assert calls.size_of(begins + CALL[:5], 8) is None
+    start, end = calls.size_of(begins + CALL[:5], 1000) or (0, 0)
+    assert (begins + CALL)[start:end] == CALL
+    call = calls.read(CALL, 7, 3)
+    assert (call.words, call.directory) == (("run", "-it"), Path("/here"))
+    assert call.environment == {"A": "1", "B": "x=y"}
+    assert calls.read(CALL.replace(b"docker", b"docker-buildx"), 7, 3).words[0] == "buildx"
+
+
+@pytest.mark.parametrize(
+    "begins", [b"GET / HTTP/1.1", b"-1\n", b"\n", b"99999999999\n", b"123456789012", b"1 \n"]
+)
+def test_what_has_no_size_is_no_call(begins: bytes) -> None:
+    with pytest.raises(MalformedCallError):
+        calls.size_of(begins[: calls.HEAD], 1000)
+
+
+@pytest.mark.parametrize(
+    ("text", "streams"),
+    [
+        *[(CALL, 2), (b"", 3), (b"x\0/\0docker", 3), (b"0\0/", 3), (b"9\0/\0docker", 3)],
+        (b"1\0here\0docker", 3),
+    ],
+)
+def test_what_is_cut_or_not_absolute_is_no_call(text: bytes, streams: int) -> None:
+    with pytest.raises(MalformedCallError):
+        calls.read(text, 7, streams)
+
+
+def test_events_come_through_a_pipe_as_they_were() -> None:
+    events: list[Event] = [
+        OutputLine(1, "stderr", b"\xff\n"),
+        BuildProgress(1, 2, 3, "RUN x", BuildState.CACHED, "stage"),
+        Notice(Level.WARNING, "code", "text"),
+        BundlesPublished(Path("/b"), ("one", "two"), 3),
+        StepFinished(1, 1, "kind", 3, 0.5),
+        Answer("call", {"plan": {"steps": [None, 1]}, "line": "docker"}),
+    ]
+    reader, writer = os.pipe()
+    for event in events:
+        told.write(writer, event)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        data = pipe.read()
+    by_byte = told.Reader()
+    heard = [event for n in range(len(data)) for event in by_byte.feed(data[n : n + 1])]
+    assert heard == events
+
+
+def test_another_user_is_not_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def around() -> Surroundings:
+        raise AssertionError("nobody may call")
+
+    server = Server(tmp_path / "s", around, lambda *_: None)
+    own = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: own + 1)
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.connect(str(tmp_path / "s"))
+        server.wait()
+        assert peer.recv(1) == b""
+    assert not server.is_busy
+    server.end()
+
+
+@pytest.mark.parametrize(
+    ("text", "may"),
+    [
+        ("mkdir -p bundles", False),
+        ("cp a b && rm -f c; echo done > file", False),
+        ("@test -d x || touch y", True),
+        ("./hack/build.sh", True),
+        ("for i in a b; do go generate $$i; done", True),
+        ("$(TOOL) x", True),
+        ("if", True),
+    ],
+)
+def test_which_lines_may_call_docker(text: str, *, may: bool) -> None:
+    assert line.may_call_docker(text, ("/bin/sh", "-c")) == may
