@@ -270,7 +270,7 @@ def test_a_caller_that_is_killed_takes_its_container_along(live: Rbuild) -> None
 
 def test_the_stand_in_fails_at_once_when_rbuild_has_ended(live: Rbuild) -> None:
     done = script(live, 'cp "$(command -v docker)" kept; env -i ./kept no-such; echo "was $?"')
-    assert done.stdout == "was 125\n"
+    assert done.stdout == "was 1\n"
     late = subprocess.run(
         [live.project / "kept", "ps"], capture_output=True, text=True, check=False
     )
@@ -330,7 +330,7 @@ print("served", subprocess.run(["docker", "no-such"], stderr=subprocess.DEVNULL)
 
 def test_who_speaks_to_the_socket_itself_keeps_nobody_from_it(live: Rbuild) -> None:
     done = script(live, HOSTILE, sys.executable)
-    assert done.stdout == "0o700\nserved 125\n", done.stderr
+    assert done.stdout == "0o700\nserved 1\n", done.stderr
     assert "Traceback" not in done.stderr
 
 

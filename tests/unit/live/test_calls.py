@@ -25,7 +25,7 @@ from rootless_build.model.events import (
 )
 from rootless_build.recipes.shell import line
 
-CALL = "\0".join(["3", "/here", "/bin/docker", "run", "-it", "A=1", "B=x=y", "no pair"]).encode()
+CALL = b"3\0/here\0/bin/docker\0run\0-it\0A=1\0B=x=y\0no pair"
 
 
 def test_a_call_is_read_as_it_was_written() -> None:
