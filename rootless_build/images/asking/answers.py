@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -36,6 +37,10 @@ from rootless_build.model.events import Event, Level, OutputLine, StepReporter
 from rootless_build.model.plan import BuildImage, PullPolicy
 from rootless_build.model.structs import replace
 
+_KNOWS_NOT: Final = re.compile(
+    r"unknown|invalid|unsupported|not supported|unrecognized", re.IGNORECASE
+)
+"""What engines say of a flag or an option that they do not have."""
 _ROOT: Final = "root"
 """The directory of the build context that becomes the image's root."""
 _HIDDEN: Final = "hidden"
@@ -63,8 +68,9 @@ def answers_for(
     ]
     if not missing:
         return known
-    new = _Asking(step, engine, reporter).ask(missing)
-    memory.add(new)
+    asking = _Asking(step, engine, reporter)
+    new = asking.ask(missing)
+    memory.add({each: answer for each, answer in new.items() if each not in asking.passing})
     return {**known, **new}
 
 
@@ -75,6 +81,8 @@ class _Asking:
         self._labels = (ImageLabel(label.project).pair,) if label else ()
         self._engine = engine
         self._reporter = reporter
+        self.passing: set[Feature] = set()
+        """What failed for a reason that may pass: it is so for this build, and asked again."""
 
     def ask(self, features: Sequence[Feature]) -> Answers:
         """The answers. None where no build works, whatever is asked, or this host is why it does
@@ -116,8 +124,11 @@ class _Asking:
             try:
                 with _agent(place / _AGENT) if step.ssh else contextlib.nullcontext():
                     words = self._build(step)
-            except RbuildError:
+            except RbuildError as error:
+                if not _KNOWS_NOT.search(f"{error.message} {error.engine_words}"):
+                    self.passing.update(features)
                 return None
+            self.passing.difference_update(features)
             unharmed = are_unharmed((step.context / MOUNTED, place / MOUNTED))
         return {
             each: (unharmed or not QUESTIONS[each].writes)

@@ -95,7 +95,7 @@ class Plan(Struct, frozen=True):
             others = ((name, self.target, True) for name in stage.others)
             for name, platform, numbers in ((stage.base or "", own, False), *others):
                 known = earlier(name, self.stages, number, numbers=numbers) is not None
-                other = not name or "$" in name or name.isdecimal() or name == SCRATCH
+                other = not name or "$" in name or name == SCRATCH or (numbers and name.isdecimal())
                 if not known and not other and context_of(name) is None:
                     found[name, platform] = None
         return tuple(found)

@@ -35,6 +35,7 @@ class FakeEngine(PartialEngine):
     def __init__(self, said: Mapping[str, str], fails: Callable[[str], bool] = bool) -> None:
         self.said = said
         self.fails = fails
+        self.why = "unknown flag: --network"
         self.built: list[BuildImage] = []
         self.files: list[str] = []
         self.images: list[str] = ["a" * 64]
@@ -53,7 +54,7 @@ class FakeEngine(PartialEngine):
         for run in re.findall(r"^RUN .*", text, re.MULTILINE):
             words = [word for word in self.said if word in run]
             if not words and run != "RUN echo any":
-                raise ImageBuildError("it has no such flag")
+                raise ImageBuildError(self.why)
             for word in words:
                 reporter.output(self.said[word].encode())
         return Image(image)
@@ -143,6 +144,15 @@ def test_one_that_fails_is_told_from_those_that_do_not(tmp_path: Path, memory: M
     engine = FakeEngine({"--network=host": HOST})
     assert ask(step, engine, memory) == {"NETWORK_NONE": False, "NETWORK_HOST": True}
     assert memory.answers()[Feature.NETWORK_HOST].exact
+
+
+def test_what_fails_for_a_moment_is_asked_again(tmp_path: Path, memory: Memory) -> None:
+    step, engine = step_of(tmp_path, "RUN --network=none true"), FakeEngine({})
+    engine.why = "the engine was ended by signal 9"
+    assert ask(step, engine, memory) == {"NETWORK_NONE": False}
+    assert memory.answers() == {}
+    engine.said = {"--network=none": NONE}
+    assert ask(step, engine, memory) == {"NETWORK_NONE": True}
 
 
 def test_an_engine_that_can_build_nothing_now_has_not_answered(
