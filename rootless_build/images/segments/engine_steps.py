@@ -66,7 +66,12 @@ from rootless_build.images.segments.steps import (
     State,
 )
 from rootless_build.model import platforms
-from rootless_build.model.errors import FailedInstruction, ImageBuildError, RbuildError
+from rootless_build.model.errors import (
+    FailedInstruction,
+    ImageBuildError,
+    ImageNotFoundError,
+    RbuildError,
+)
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage, Pairs, PullPolicy
 from rootless_build.model.platforms import Platform
@@ -102,6 +107,7 @@ class EngineSteps:
         self._options = options
         self._place = place
         self._numbers = itertools.count()
+        self._takes_layouts = True
         self._lock = threading.Lock()
 
     # --- layers ---------------------------------------------------------------------------------
@@ -288,10 +294,11 @@ class EngineSteps:
         told = progress.of_segment(runs)
         try:
             made = self._build(base, state, runs, mounted, network, told)
-        except ImageBuildError:
+        except (ImageBuildError, ImageNotFoundError):
             if base.layout is None or self._store.content(Image(base.id)) is not None:
                 raise
-            # Its build does not take it: of that nothing was done yet.
+            # Its build does not take it (buildah 1.45): of that nothing was done yet.
+            self._takes_layouts = False
             self._take(base.layout, state)
             base = replace(base, name=base.id, layout=None)
             made = self._build(base, state, runs, mounted, network, told)
@@ -317,7 +324,7 @@ class EngineSteps:
         identity = handover.image_id(configuration)
         transport = self._store.layout_transport
         if (
-            not transport
+            not (transport and self._takes_layouts)
             or not _PLAIN_PATH.fullmatch(str(self._place))
             or self._store.content(Image(identity)) is not None
         ):

@@ -17,7 +17,12 @@ from rootless_build.images.containerfile.parser import parse
 from rootless_build.images.layers.handover import image_id
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.model import platforms
-from rootless_build.model.errors import FailedInstruction, ImageBuildError, StepFailedError
+from rootless_build.model.errors import (
+    FailedInstruction,
+    ImageBuildError,
+    ImageNotFoundError,
+    StepFailedError,
+)
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.references import canonical
@@ -51,6 +56,7 @@ class Storage(FakeEngine):
     archives = False
     layout_transport: str = ""
     takes_layouts: bool = True
+    tells_of_no_image: bool = False
     added: int = 0
 
     @property
@@ -117,6 +123,8 @@ class Storage(FakeEngine):
         name = re.findall(r"^FROM (\S+)", text, re.MULTILINE)[-1]
         if self.layout_transport and name.startswith(self.layout_transport):
             if not self.takes_layouts:
+                if self.tells_of_no_image:  # buildah 1.45
+                    raise ImageNotFoundError(f"no image {name}", reference=name)
                 raise ImageBuildError(FailedInstruction(f"FROM {name}", "STEP 1", 1))
             name = self._take(Path(name.removeprefix(self.layout_transport))).id
         self._go_through(text, reporter)

@@ -56,13 +56,17 @@ def test_a_run_is_done_on_an_image_that_its_build_takes(storage: Storage, tmp_pa
     assert not storage.runs[2].startswith("FROM dir:/")
 
 
-def test_an_image_that_no_build_takes_is_handed_over(storage: Storage, tmp_path: Path) -> None:
+@pytest.mark.parametrize("of_no_image", [False, True])
+def test_images_that_no_build_takes_are_handed_over(
+    storage: Storage, tmp_path: Path, of_no_image: bool
+) -> None:
     storage.layout_transport, storage.takes_layouts = "dir:", False
-    build(storage, BuildImage(tmp_path), "FROM base\nENV A=1\nRUN a\n")
-    failed, done = storage.runs
+    storage.tells_of_no_image = of_no_image
+    build(storage, BuildImage(tmp_path), "FROM base\nENV A=1\nRUN a\nENV A=2\nRUN b\n")
+    failed, *done = storage.runs
     assert failed.startswith("FROM dir:/")
-    assert not done.startswith("FROM dir:/")
-    assert storage.added == 2
+    assert [run.startswith("FROM dir:/") for run in done] == [False, False]
+    assert storage.added == 3
 
 
 def test_a_run_that_fails_is_not_done_again(storage: Storage, tmp_path: Path) -> None:
