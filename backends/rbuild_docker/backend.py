@@ -58,7 +58,7 @@ class DockerBackend:
         if done.status == 0 and server:
             found = str(server["Version"])
             classic = builder_of(client) is Builder.CLASSIC
-            return Probe(found, builder=f"docker-classic {found}" if classic else "buildkit")
+            return Probe(found, builder=f"docker-classic {found}" if classic else f"docker {found}")
         if done.status == 0:
             # The package podman-docker: podman under docker's name.
             return Probe(

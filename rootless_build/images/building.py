@@ -15,7 +15,7 @@ from rootless_build.images.asking.answers import answers_for
 from rootless_build.images.checks.checking import refuse_violations
 from rootless_build.images.containerfile.file import text_of
 from rootless_build.images.layers.client import LayerMaker, LayersUnreadableError
-from rootless_build.images.rewrite import session
+from rootless_build.images.rewrite import features, session
 from rootless_build.images.rewrite.features import NO_ANSWERS, Answers
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.images.rewrite.state import Rewrite
@@ -24,7 +24,7 @@ from rootless_build.images.segments.bases import Images
 from rootless_build.images.segments.progress import without_label
 from rootless_build.images.segments.stages import Plan
 from rootless_build.model.errors import ContainerfileError, ImageBuildError, UnsupportedError
-from rootless_build.model.events import StepReporter
+from rootless_build.model.events import Level, StepReporter
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.structs import replace
 
@@ -52,6 +52,8 @@ def build_image(
     Raises ContainerfileError for what docker would refuse or can't be done exactly,
     UnsupportedError, and an engine's errors in the words of the containerfile.
     """
+    if older := features.older_buildkit(options.builder):
+        reporter.notice("older-buildkit", older, Level.DETAIL)
     plan = segments.plan(step, options.builder)
     if plan is not None:
         return _in_segments(plan, step, engine, reporter, options, watch, ahead)

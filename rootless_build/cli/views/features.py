@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from rootless_build.cli.views.tables import columns
-from rootless_build.images.rewrite.features import ASKED, Answers, of
+from rootless_build.images.rewrite.features import ASKED, Answers, of, older_buildkit
 
 _REST: Final = (
     "All else that engines do otherwise than BuildKit is done or rewritten by rbuild, whatever the"
@@ -48,6 +48,7 @@ def rows(backend: str, builder: str, answers: Answers) -> Iterator[Row]:
     known = of(builder, answers)
     if known is None:
         why = "BuildKit's own" if backend == "docker" else "nothing is rewritten for this backend"
+        why = older_buildkit(builder) or why
         yield Row(backend, builder, "all", left=True, why=why)
         return
     if known.kind == "docker-classic":

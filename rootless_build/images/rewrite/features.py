@@ -75,6 +75,8 @@ _OWN: Final[Mapping[str, frozenset[Feature]]] = MappingProxyType(
     }
 )
 """What no rewrite could stand for, or need not. An engine that has it not says so itself."""
+_REFERENCE: Final = 29
+"""The docker whose BuildKit (0.26) is the measure of all engines."""
 _NUMBERS: Final = re.compile(r"\d+(?:\.\d+)*")
 
 
@@ -123,6 +125,17 @@ class Builder(Struct, frozen=True):
         if answer is None:
             return f"{feature.value}: {self.shown} has not shown that yet; a build asks it"
         return f"{feature.value}: {self.shown} did it otherwise when it was asked on {answer.day}"
+
+
+def older_buildkit(shown: str) -> str:
+    """What there is to say of the BuildKit of `docker 26.1.5`; empty for one of 29 or newer, which
+    has the one that rbuild's tests are held against.
+    """
+    engine, _, version = shown.partition(" ")
+    numbers = _NUMBERS.match(version)
+    if engine != "docker" or numbers is None or int(numbers[0].partition(".")[0]) >= _REFERENCE:
+        return ""
+    return f"docker {numbers[0]} has a BuildKit before 0.26: what it does otherwise stays so"
 
 
 def of(shown: str, answers: Answers = NO_ANSWERS) -> Builder | None:

@@ -43,9 +43,12 @@ def test_each_answer_says_where_it_is_from() -> None:
 
 
 def test_builders_that_are_asked_nothing_are_there_too() -> None:
-    (kit,) = features.rows("docker", "buildkit", {})
+    (kit,) = features.rows("docker", "docker 29.1.3", {})
     (classic,) = features.rows("docker", "docker-classic 20.10.24", {})
     assert (kit.left, classic.left) == (True, False)
     assert kit.why
     assert classic.why
+    (older,) = features.rows("docker", "docker 26.1.5+dfsg1", {})
+    assert (older.left, older.why != kit.why) == (True, True)
+    assert "26.1.5 has a BuildKit before 0.26" in older.why
     assert features.as_text(()) == "no engine can run here"
