@@ -40,7 +40,7 @@ def create(given: Given, work: Work) -> int:
 def run(work: Work) -> int:
     """`docker run`, and `docker run --detach`; docker's exit status."""
     called = argv.called(work.call.words, work.call.context)
-    return _run(called, work) if called.detached else steps.do(work)
+    return _run(called, work) if called.detached else steps.do_called(called, work)
 
 
 def _run(called: Called, work: Work) -> int:

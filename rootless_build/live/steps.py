@@ -41,7 +41,11 @@ _NO_TERMINAL: Final = (
 
 def do(work: Work) -> int:
     """Do what the call is, as the steps of a plan; docker's exit status."""
-    called = argv.called(work.call.words, work.call.context)
+    return do_called(argv.called(work.call.words, work.call.context), work)
+
+
+def do_called(called: Called, work: Work) -> int:
+    """Do what was read of a call: what its words name may be a pipe, which is read once."""
     runs = [step for step in called.steps if isinstance(step, RunContainer)]
     if any(step.tty and step.interactive for step in runs) and not os.isatty(0):
         say(_NO_TERMINAL)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import signal
 import sys
 import traceback
@@ -23,12 +24,14 @@ from rootless_build.live.streams import put
 from rootless_build.live.surroundings import Surroundings, Work
 from rootless_build.model.errors import RbuildError, RecipeError
 from rootless_build.model.events import Event, Level, Notice
+from rootless_build.model.structs import replace
 from rootless_build.process.signals import signals_interrupt
 
 _PARENT_DEATH: Final = 1
 _ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _FAILED: Final = 125
 _INTERRUPTED: Final = 130
+_HANDED_OVER: Final = re.compile(r"^(|.*=)/(?:dev|proc/self)/fd/([3-9]|\d\d+)$")
 
 
 class Job(Struct, frozen=True):
@@ -89,11 +92,28 @@ def _begin(streams: Sequence[int], forget: Callable[[], None]) -> None:
     sys.stdin = os.fdopen(0, closefd=False)
 
 
+def _with_files(work: Work) -> Work:
+    """With descriptors of this process in the place of the caller's that its words name, as `<(…)`
+    of a shell does.
+    """
+    process = work.call.process
+
+    def taken(found: re.Match[str]) -> str:
+        try:
+            return f"{found[1]}/dev/fd/{os.open(f'/proc/{process}/fd/{found[2]}', os.O_RDONLY)}"
+        except OSError:
+            # Who opens it says so.
+            return found[0]
+
+    words = tuple(_HANDED_OVER.sub(taken, word) for word in work.call.words)
+    return replace(work, call=replace(work.call, words=words))
+
+
 def _done(do: Do, work: Work) -> int:
     with signals_interrupt():
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
         try:
-            return do(work)
+            return do(_with_files(work))
         except RecipeError as error:
             answer = refusal(error, work.call.words)
             put(2, answer.err)

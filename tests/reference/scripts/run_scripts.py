@@ -82,6 +82,8 @@ RUN: Final = (
             "docker run --rm --env-file env $BASE sh -c 'echo \"$A,$B,${C-unset},$D\"'",
             "C=given docker run --rm --env-file env -e A=over $BASE sh -c 'echo $A,$C'",
             "docker run --rm --env-file bad $BASE true",
+            "docker run --rm --env-file /dev/fd/9 $BASE sh -c 'echo $A' 9< env",
+            "echo A=of-a-pipe | docker run --rm --env-file=/dev/stdin $BASE sh -c 'echo $A'",
             "docker run --rm -h host.name $BASE hostname",
             "docker run --rm $BASE sh -c 'echo $HOME $PATH'",
             "docker run --rm --workdir /a/b $BASE pwd",
