@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from rootless_build.backend.api import Engine, Image
 from rootless_build.images.at_once import AtOnce
 from rootless_build.images.bases.substitutes import stand_in
@@ -11,6 +13,11 @@ from rootless_build.model import references
 from rootless_build.model.errors import ImageNotFoundError
 from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage, PullPolicy
+
+_HOSTS_ALONE: Final = (
+    "rbuild base makes images of this host's platform; one of another comes from a registry, or"
+    " from an archive that the engine loads"
+)
 
 
 class Images:
@@ -71,7 +78,8 @@ class Images:
         )
         local = references.is_id(wanted) or wanted.startswith(f"{references.LOCAL}/")
         if local or self._pull is PullPolicy.NEVER:
-            raise ImageNotFoundError(message, reference=name)
+            hint = _HOSTS_ALONE if stand_in else ""
+            raise ImageNotFoundError(message, reference=name, hint=hint)
         try:
             image = self._engine.pull_image(wanted, self._reporter, platform)
         except ImageNotFoundError as error:
