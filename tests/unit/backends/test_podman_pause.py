@@ -30,9 +30,13 @@ def test_its_number_is_what_podman_wrote(tmp_path: Path) -> None:
     assert found == process.pid
 
 
-@pytest.mark.parametrize("text", [str(os.getpid()), "", "x", "999999999"])
-def test_what_is_no_such_process(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize("text", ["", "x", "999999999"])
+def test_what_is_no_process(tmp_path: Path, text: str) -> None:
     assert pause_process(written(tmp_path, text)) is None
+
+
+def test_a_process_that_has_its_number_now(tmp_path: Path) -> None:
+    assert pause_process(written(tmp_path, str(os.getpid()))) is None
 
 
 def test_where_no_podman_was_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
