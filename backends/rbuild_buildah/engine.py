@@ -33,6 +33,7 @@ from rootless_build.backend import (
     ALL_KINDS,
     LABEL_PROCESS,
     BuildImage,
+    DockerCommands,
     EngineSettings,
     Image,
     ImageBuildError,
@@ -82,6 +83,13 @@ class BuildahEngine(EngineDefaults):
     def rootless(self) -> bool:
         """False for real root."""
         return self._settings.rootless
+
+    @property
+    def docker_commands(self) -> DockerCommands:
+        """See `rootless_build.backend.api.docker_commands`: those for images."""
+        from rbuild_buildah.docker_commands import BuildahCommands  # noqa: PLC0415 - for scripts
+
+        return BuildahCommands(self._buildah)
 
     @property
     def remote(self) -> bool:

@@ -24,6 +24,7 @@ from rootless_build.backend import (
     ALL_KINDS,
     BuildImage,
     Container,
+    DockerCommands,
     EngineSettings,
     Image,
     ImageBuildError,
@@ -70,6 +71,13 @@ class DockerEngine(EngineDefaults):
     def rootless(self) -> bool:
         """False when a privileged container has power over the host."""
         return self._client.rootless
+
+    @property
+    def docker_commands(self) -> DockerCommands:
+        """See `rootless_build.backend.api.docker_commands`."""
+        from rbuild_docker.docker_commands import DockerItself  # noqa: PLC0415 - for scripts
+
+        return DockerItself(self._client)
 
     @property
     def remote(self) -> bool:

@@ -40,6 +40,9 @@ class _Service(http.client.HTTPConnection):
 class PodmanCommands:
     """See `rootless_build.backend.api.DockerCommands`."""
 
+    keeps_containers: Final = True
+    is_docker: Final = False
+
     def __init__(self, connection: Connection, containers: Callable[[], Containers]) -> None:
         self._connection = connection
         self._containers = containers

@@ -565,6 +565,14 @@ def manifest_lists(engine: Engine) -> ManifestLists | None:
 class DockerCommands(Protocol):
     """Docker's commands that are no steps, done by an engine for a script that calls docker."""
 
+    @property
+    def keeps_containers(self) -> bool:
+        """Whether there are containers that outlive their command, networks and volumes."""
+
+    @property
+    def is_docker(self) -> bool:
+        """True for docker itself: whole command lines are passed on to it, and nothing is asked."""
+
     def command(self, words: Sequence[str]) -> tuple[Sequence[str], Mapping[str, str | None]]:
         """The engine's own command line for words that it takes as docker does, and what is laid
         over the environment for it.
@@ -589,7 +597,7 @@ class DockerCommands(Protocol):
 def docker_commands(engine: Engine) -> DockerCommands | None:
     """Where an engine has its property `docker_commands`, which it need not have.
 
-    None for one whose containers end with their command.
+    None for one that can do nothing in docker's place but steps.
     """
     found: DockerCommands | None = getattr(engine, "docker_commands", None)
     return found

@@ -119,7 +119,9 @@ def _read(words: Sequence[str]) -> Given | Told:
     named = find(words)
     if named is not None:
         return _command(named)
-    if not words or words == ("--help",):
+    if not words:
+        return Told(err=usage.of_docker())
+    if words[0] in {"--help", "-h"}:
         return Told(usage.of_docker())
     if words[0] in REFUSED_GROUPS:
         return Told(err=f"docker: {words[0]}: {REFUSED_GROUPS[words[0]]}\n", status=BAD_FLAG)
@@ -130,7 +132,9 @@ def _no_command(words: Sequence[str]) -> Told:
     group = group_of(words)
     shown = " ".join(("docker", *group))
     rest = words[len(group) :]
-    if group and (not rest or rest[0] in {"--help", "-h"}):
+    if group and not rest:
+        return Told(err=usage.of_group(group))
+    if group and rest[0] in {"--help", "-h"}:
         return Told(usage.of_group(group))
     flag = next((word for word in rest if word.startswith("-") and word != "-"), None)
     if flag in {"--help", "-h"}:
@@ -145,12 +149,14 @@ def _no_command(words: Sequence[str]) -> Told:
     return Told(err=f"{unknown}{line}{again}", status=1)
 
 
+_READ: Final = ("image pull", "image tag", "volume rm")
+"""Steps whose words are read here too, for docker's own refusals."""
 _GLOBAL_USAGE: Final = f"docker {_GLOBAL.usage}"
 
 
 def _command(named: Named) -> Given | Told:
     row = named.row
-    if row.way is Way.STEP:
+    if row.way is Way.STEP and row.name not in _READ:
         asked = named.rest[:1] in {("--help",), ("-h",)} and named.rest != ("-h",)
         return Told(usage.of(named)) if asked else Given(row, named.shown, named.rest)
     flags, operands = _flags(named.rest, row, named.shown)

@@ -193,10 +193,10 @@ def changes(doing: Doing) -> Told:
         return Told(err=error.line, status=1)
     kinds = {0: "C", 1: "A", 2: "D"}
     rows = sorted(
-        (text(a_map(each).get("Path")), kinds.get(whole(a_map(each).get("Kind")), "C"))
+        (kinds.get(whole(a_map(each).get("Kind")), "C"), text(a_map(each).get("Path")))
         for each in said
     )
-    return Told("".join(f"{kind} {path}\n" for path, kind in rows))
+    return Told("".join(f"{kind} {path}\n" for kind, path in rows))
 
 
 def processes(doing: Doing) -> Told:

@@ -88,11 +88,14 @@ def do(given: Given, work: Work) -> int:
     if given.row.on_request:
         words = f"{given.shown} is not done for a script: it changes what others have"
         raise RecipeError(words)
+    commands = docker_commands(work.around.engine)
+    if commands is not None and commands.is_docker:
+        passing.whole(commands, work)
     if given.row.name == "container create":
         return detached.create(given, work)
     act = _ACTS.get(given.row.name)
-    commands = docker_commands(work.around.engine)
-    if act is None or commands is None:
+    kept = commands is not None and (commands.keeps_containers or not given.row.needs)
+    if act is None or commands is None or not kept:
         why = f": {work.around.choice.backend.name} has no {given.row.needs}" if act else ""
         raise RecipeError(
             f"rbuild does not do `{given.shown}` in docker's place{why}",

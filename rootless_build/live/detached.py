@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from rootless_build.backend.api import docker_commands
+from rootless_build.backend.api import DockerCommands, docker_commands
 from rootless_build.docker_cli.reading import Given
-from rootless_build.live import names, steps
+from rootless_build.docker_cli.shapes.names import in_full
+from rootless_build.live import names, passing, steps
 from rootless_build.live.daemon import Daemon, DaemonError
 from rootless_build.live.streams import put, say
 from rootless_build.live.surroundings import Work
 from rootless_build.model.errors import RecipeError
-from rootless_build.model.plan import RunContainer
+from rootless_build.model.plan import PullPolicy, RunContainer
 from rootless_build.model.structs import replace
 from rootless_build.recipes.docker import argv
 from rootless_build.recipes.docker.argv import Called
@@ -30,6 +31,10 @@ _NOT_EXECUTABLE: Final = re.compile(r"permission denied|is a directory", re.IGNO
 def create(given: Given, work: Work) -> int:
     """`docker create`; docker's exit status."""
     called = argv.called(("run", "--detach", *given.rest), work.call.context)
+    fault = _fault(called, work, daemon(work).commands)
+    if fault:
+        say(fault.rstrip("\n"))
+        return 1
     made = _make(called, work)
     if isinstance(made, int):
         return 1
@@ -40,11 +45,41 @@ def create(given: Given, work: Work) -> int:
 def run(work: Work) -> int:
     """`docker run`, and `docker run --detach`; docker's exit status."""
     called = argv.called(work.call.words, work.call.context)
+    commands = docker_commands(work.around.engine)
+    if called.detached and commands is not None and commands.is_docker:
+        passing.whole(commands, work)
+    fault = _fault(called, work, commands)
+    if fault:
+        say(f"docker: {fault}{_HELP}")
+        return _FAILED
     return _run(called, work) if called.detached else steps.do_called(called, work)
 
 
+def _fault(called: Called, work: Work, commands: DockerCommands | None) -> str:
+    """What docker finds before it makes a container: a line; empty where it finds nothing."""
+    file = called.container_id_file
+    if file is not None and file.exists():
+        given = file.name if file.parent == work.call.directory else file
+        words = "container ID file found, make sure the other container isn't running or delete"
+        return f"{words} {given}\n"
+    step = called.steps[0]
+    assert isinstance(step, RunContainer)  # it is what the command is
+    try:
+        if step.pull is PullPolicy.NEVER and work.around.engine.find_image(step.image) is None:
+            _refuse_image(step.image)
+        if step.name and commands is not None and commands.keeps_containers:
+            names.check_new(Daemon(commands), step.name)
+    except DaemonError as error:
+        return error.line
+    return ""
+
+
+def _refuse_image(name: str) -> None:
+    raise DaemonError(f"No such image: {in_full(name)}")
+
+
 def _run(called: Called, work: Work) -> int:
-    made = _make(called, work, _HELP, "docker: ")
+    made = _make(called, work)
     if isinstance(made, int):
         return made
     try:
@@ -59,7 +94,7 @@ def _run(called: Called, work: Work) -> int:
 def daemon(work: Work) -> Daemon:
     """The engine in docker's place. Raises RecipeError for one whose containers don't stay."""
     commands = docker_commands(work.around.engine)
-    if commands is None:
+    if commands is None or not commands.keeps_containers:
         name = work.around.choice.backend.name
         words = f"{name} has no containers that outlive their command"
         raise RecipeError(words, hint="`--backend podman` has")
@@ -72,16 +107,8 @@ def _status(words: str) -> int:
     return 126 if _NOT_EXECUTABLE.search(words) else _FAILED
 
 
-def _make(called: Called, work: Work, after: str = "", before: str = "") -> str | int:
+def _make(called: Called, work: Work) -> str | int:
     """The id of the container, or the status where there is none."""
-    engine = daemon(work)
-    for step in called.steps:
-        name = step.name if isinstance(step, RunContainer) else None
-        try:
-            names.check_new(engine, name or "")
-        except DaemonError as error:
-            say(f"{before}{error.line}{after}".rstrip("\n"))
-            return _FAILED
     made: list[str] = []
 
     def only_made(options: Options) -> Options:

@@ -18,7 +18,7 @@ from msgspec import Struct
 from rootless_build.docker_cli import reading
 from rootless_build.docker_cli.row import Way
 from rootless_build.docker_cli.told import Told
-from rootless_build.live import commands, detached, known, steps
+from rootless_build.live import commands, detached, known, steps, tags
 from rootless_build.live.calls import Call
 from rootless_build.live.surroundings import Work
 from rootless_build.model.errors import RbuildError
@@ -52,6 +52,8 @@ def who_does(call: Call) -> Do | Answer:
         return answer(read)
     if read.row.name in known.AT_ONCE:
         return answer(known.AT_ONCE[read.row.name](read))
+    if read.row.name == "image tag":
+        return lambda work: tags.tag(read, work)
     if read.row.way is Way.STEP:
         return _STEPS.get(read.row.name, steps.do)
     return lambda work: commands.do(read, work)

@@ -12,9 +12,11 @@ from urllib.parse import quote
 from rootless_build.docker_cli import units
 from rootless_build.docker_cli.shapes.json import a_list, a_map, text, whole
 from rootless_build.docker_cli.shapes.names import digest, familiar, in_full
+from rootless_build.docker_cli.tables.images import short
 from rootless_build.docker_cli.told import Told
 from rootless_build.live.daemon import DaemonError, for_each
 from rootless_build.live.doing import Doing
+from rootless_build.live.listing import all_containers
 from rootless_build.model.plan import Json
 from rootless_build.model.structs import replace
 
@@ -36,7 +38,7 @@ def remove_images(doing: Doing) -> Told:
         except DaemonError as error:
             if error.status == _GONE:
                 raise DaemonError(f"No such image: {in_full(name)}", _GONE) from error
-            raise DaemonError(f"conflict: unable to delete {name}: {error.words}") from error
+            raise DaemonError(_conflict(doing, name, error.words)) from error
         lines = [line for each in a_list(said) for line in _removed(a_map(each))]
         # podman says first which image has gone.
         return "".join(sorted(lines, key=lambda line: not line.startswith("Untagged")))
@@ -44,6 +46,16 @@ def remove_images(doing: Doing) -> Told:
     told = for_each(doing.operands, act)
     only_gone = all("No such image" in line for line in told.err.splitlines())
     return Told(told.out, told.err, 0 if force and only_gone else told.status)
+
+
+def _conflict(doing: Doing, name: str, words: str) -> str:
+    container = re.search(r"used by ([0-9a-f]{64})", words)
+    why = words
+    if container is not None:
+        image = text(a_map(doing.daemon.image(name)).get("Id"))
+        why = f"container {short(container[1])} is using its referenced image {short(image)}"
+        return f"conflict: unable to delete {name} (must be forced) - {why}"
+    return f"conflict: unable to delete {name}: {why}"
 
 
 def _removed(report: Mapping[str, Json]) -> Iterator[str]:
@@ -151,8 +163,8 @@ def remove_networks(doing: Doing) -> Told:
         try:
             doing.daemon.ask("DELETE", f"/networks/{quote(name, safe='')}")
         except DaemonError as error:
-            words = f"error while removing network: network {name} has active endpoints"
-            raise DaemonError(words if "in use" in error.words else error.words) from error
+            used = any(words in error.words for words in ("in use", "being used"))
+            raise DaemonError(_in_use(doing, name) if used else error.words) from error
         return f"{name}\n"
 
     told = for_each(doing.operands, act)
@@ -160,6 +172,12 @@ def remove_networks(doing: Doing) -> Told:
     if force and gone:
         return Told(told.out)
     return Told(told.out, told.err + ("exit status 1\n" if told.status else ""), told.status)
+
+
+def _in_use(doing: Doing, name: str) -> str:
+    found = [each for each in all_containers(doing.daemon) if name in each.networks]
+    shown = ", ".join(f'name:"{each.name}" id:"{short(each.id)}"' for each in found)
+    return f"error while removing network: network {name} has active endpoints ({shown})"
 
 
 def connect(doing: Doing) -> Told:

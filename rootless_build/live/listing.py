@@ -90,7 +90,9 @@ def history(doing: Doing) -> Told:
 def _history(doing: Doing) -> Told:
     given = doing.given
     human = given.value("human") != "false"
-    past = images.history_listed(doing.daemon.image(given.operands[0], "/history"))
+    name = given.operands[0]
+    comment = text(a_map(doing.daemon.image(name)).get("Comment"))
+    past = images.history_listed(doing.daemon.image(name, "/history"), comment)
     rows = image_table.history_rows(past, whole=given.has("no-trunc"), human=human)
     form = "" if human else image_table.MOMENTS
     return Told(_printed(doing, image_table.HISTORY, rows, "" if given.has("quiet") else form))

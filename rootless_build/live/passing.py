@@ -5,20 +5,29 @@ What docker's daemon would refuse is looked for first, so that it is refused in 
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import os
 import re
+import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+import tarfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
+from rootless_build.backend.api import DockerCommands
 from rootless_build.docker_cli.reading import Given
 from rootless_build.docker_cli.shapes.json import a_map, text
 from rootless_build.docker_cli.shapes.names import digest, familiar
 from rootless_build.docker_cli.told import Told
+from rootless_build.files.private_directories import large_directory
 from rootless_build.live import names
 from rootless_build.live.daemon import Daemon, DaemonError
 from rootless_build.live.doing import Doing
+from rootless_build.live.surroundings import Work
 
 _NO_TERMINAL: Final = "the input device is not a TTY\n"
 _LOADED: Final = re.compile(r"^Loaded image(?:\(s\))?: (.+)$", re.MULTILINE)
@@ -40,13 +49,23 @@ def _become(doing: Doing, words: Sequence[str]) -> NoReturn:
     os.execvpe(argv[0], [*argv], environment)  # noqa: S606 - a list of words, and no shell
 
 
+def whole(commands: DockerCommands, work: Work) -> NoReturn:
+    """Become docker itself, with the whole command line."""
+    argv, laid_over = commands.command(work.call.words)
+    os.chdir(work.call.directory)
+    os.execvpe(argv[0], [*argv], _environment(laid_over))  # noqa: S606 - a list, and no shell
+
+
+def _environment(laid_over: Mapping[str, str | None]) -> dict[str, str]:
+    over = {name: value for name, value in laid_over.items() if value is not None}
+    kept = {name: value for name, value in os.environ.items() if name not in laid_over}
+    return {**kept, **over}
+
+
 def _prepared(doing: Doing, words: Sequence[str]) -> tuple[Sequence[str], dict[str, str]]:
     argv, laid_over = doing.daemon.commands.command(words)
-    environment = {**os.environ, **{k: v for k, v in laid_over.items() if v is not None}}
-    for name in (name for name, value in laid_over.items() if value is None):
-        environment.pop(name, None)
     os.chdir(doing.work.call.directory)
-    return argv, environment
+    return argv, _environment(laid_over)
 
 
 def _captured(doing: Doing, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
@@ -153,32 +172,43 @@ def _container_of(place: str) -> str:
 
 
 def _copy_fault(source: str, target: str, *, out: bool) -> str:
-    if out and target != "-" and not Path(target).parent.is_dir():
-        return f'invalid output path: directory "{Path(target).parent}" does not exist'
+    if out and target != "-":
+        parent = Path.cwd() / Path(target).parent
+        return (
+            "" if parent.is_dir() else f'invalid output path: directory "{parent}" does not exist'
+        )
     if not out and source != "-" and not os.path.lexists(source):
-        shown = Path(source) if Path(source).is_absolute() else Path.cwd() / source
-        return f"lstat {shown}: no such file or directory"
+        return f"lstat {Path.cwd() / source}: no such file or directory"
     return ""
 
 
 def _copied(doing: Doing, name: str, source: str, target: str) -> Told:
-    if "-" in {source, target}:
-        _become(doing, ("cp", source, target))
     if doing.given.has("follow-link") and not _container_of(source):
         source = str(Path(source).resolve())
-    done = _captured(doing, ("cp", source, target))
+    argv, environment = _prepared(doing, ("cp", source, target))
+    done = subprocess.run(
+        argv, env=environment, stderr=subprocess.PIPE, text=True, errors="replace", check=False
+    )
     if not done.returncode:
         return Told()
-    words = _last(done.stderr)
-    path = source.partition(":")[2]
-    if "could not be found on container" in words or "no such file" in words.lower():
-        if _container_of(source):
-            words = (
-                f"Error response from daemon: Could not find the file {path} in container {name}"
-            )
-        else:
-            words = "no such directory" if target.endswith("/") else f"{words}"
-    return Told(err=f"{words}\n", status=1)
+    return Told(err=f"{_copy_words(_last(done.stderr), name, source, target)}\n", status=1)
+
+
+def _copy_words(words: str, name: str, source: str, target: str) -> str:
+    """Docker's words for what podman says of a copy that was not made."""
+    if "must be a directory when copying from stdin" in words:
+        return f'destination "{target}" must be a directory'
+    if "must be a directory when copying a directory" in words:
+        return "cannot copy directory"
+    if "must be a (compressed) tar archive" in words:
+        return "Error response from daemon: unexpected EOF"
+    if "could not be found" not in words and "no such file" not in words.lower():
+        return words
+    if target.endswith("/"):
+        return "no such directory"
+    place = source if _container_of(source) else str(Path(target).parent)
+    path = place.partition(":")[2]
+    return f"Error response from daemon: Could not find the file {path} in container {name}"
 
 
 def export(doing: Doing) -> Told:
@@ -226,10 +256,41 @@ def load(doing: Doing) -> Told:
     if file is None and os.isatty(0):
         words = "requested load from stdin, but stdin is empty"
         return Told(err=f"{words}\n", status=1)
-    done = _captured(doing, ("load", "--quiet", *(("--input", file) if file else ())))
+    with large_directory() as place:
+        archive = place / "archive"
+        try:
+            _unpack(file, archive)
+        except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+            return Told(err=f"{error}\n", status=1)
+        if not tarfile.is_tarfile(archive):
+            words = "unexpected EOF" if archive.stat().st_size else "unrecognized image format"
+            return Told(err=f"{words}\n", status=1)
+        done = _captured(doing, ("load", "--quiet", "--input", str(archive)))
     if done.returncode:
         return Told(err=f"{_last(done.stderr)}\n", status=1)
     return Told("".join(_loaded(done.stdout)))
+
+
+_PACKED: Final = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ", lzma.open))
+
+
+def _unpack(file: str | None, into: Path) -> None:
+    """Write an archive, or what comes on standard input, without its compression.
+
+    podman 4.3.1 takes no archive with one.
+    """
+    plain = Path(file) if file is not None else into.with_name("input")
+    if file is None:
+        with os.fdopen(0, "rb", closefd=False) as given, plain.open("wb") as copy_:
+            shutil.copyfileobj(given, copy_)
+    with plain.open("rb") as opened:
+        begins = opened.read(6)
+    unpacked = next((open_ for magic, open_ in _PACKED if begins.startswith(magic)), None)
+    if unpacked is None:
+        into.symlink_to(plain.resolve())
+        return
+    with unpacked(plain, "rb") as packed, into.open("wb") as target:
+        shutil.copyfileobj(packed, target)
 
 
 def _loaded(said: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.driver import Rbuild
 
-pytestmark = [pytest.mark.in_ci("podman"), pytest.mark.usefixtures("only_podman")]
+pytestmark = pytest.mark.in_ci("podman", "buildah")
 
 
 @pytest.fixture
@@ -36,6 +36,7 @@ def script(live: Rbuild, text: str) -> subprocess.CompletedProcess[str]:
     return live("exec", "--", "sh", "./script")
 
 
+@pytest.mark.usefixtures("only_podman")
 def test_a_container_is_created_started_copied_from_and_removed(live: Rbuild) -> None:
     done = script(
         live,
@@ -68,6 +69,7 @@ def test_a_container_is_created_started_copied_from_and_removed(live: Rbuild) ->
     ], done.stderr
 
 
+@pytest.mark.usefixtures("only_podman")
 def test_a_detached_container_is_asked_stopped_and_listed(live: Rbuild) -> None:
     done = script(
         live,
@@ -105,6 +107,7 @@ def test_a_detached_container_is_asked_stopped_and_listed(live: Rbuild) -> None:
     assert shown[-1] in {"0", "1"}
 
 
+@pytest.mark.usefixtures("only_podman")
 def test_images_are_listed_saved_and_loaded(live: Rbuild) -> None:
     done = script(
         live,
@@ -135,6 +138,7 @@ def test_images_are_listed_saved_and_loaded(live: Rbuild) -> None:
     ], done.stderr
 
 
+@pytest.mark.usefixtures("only_podman")
 def test_volumes_networks_builders_and_versions(live: Rbuild) -> None:
     done = script(
         live,
@@ -186,3 +190,39 @@ def test_what_is_refused_says_why_and_many_at_once_are_answered(live: Rbuild) ->
     assert "unknown flag: --no-such" in words
     assert "flag 125" in words
     assert "nobody does what is called for" not in words
+
+
+def test_images_are_asked_for_on_every_engine(live: Rbuild) -> None:
+    done = script(
+        live,
+        """\
+        docker build -q --network host -t asked:one . >/dev/null
+        docker tag asked:one asked:two
+        docker images --format '{{.Repository}}:{{.Tag}}' asked | sort
+        test "$(docker images -q asked:one)" = "$(docker inspect -f '{{slice .Id 7 19}}' asked:one)"
+        echo "same $?"
+        docker image inspect -f '{{json .Config.Labels}} {{.Config.Cmd}}' asked:one
+        docker history --format '{{.CreatedBy}}' asked:one | grep -c 'CMD.*of-cmd'
+        docker rmi asked:two asked:one | grep -c Untagged
+        docker image inspect asked:one; echo "gone $?"
+        docker rmi asked:one; echo "gone $?"
+        docker version -f '{{.Server.Os}}'
+        """,
+    )
+    assert done.stdout.splitlines() == [
+        *("asked:one", "asked:two", "same 0", '{"kind":"test"} [/bin/sh -c echo of-cmd]', "1", "2"),
+        *("[]", "Error response from daemon: No such image: asked:one", "gone 1"),
+        *("Error response from daemon: No such image: asked:one", "gone 1", "linux"),
+    ], done.stderr
+
+
+def test_buildah_has_no_containers_that_stay(live: Rbuild, backend_name: str) -> None:
+    if backend_name != "buildah":
+        pytest.skip("it is about buildah")
+    done = script(
+        live,
+        "docker ps -a; echo $?; docker create debian:bookworm true; echo $?; docker network ls",
+    )
+    assert done.stdout.splitlines()[1::2] == ["125", "125"]
+    assert "buildah has no containers that outlive their command" in done.stdout
+    assert "--backend podman" in done.stderr

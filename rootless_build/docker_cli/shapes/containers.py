@@ -140,6 +140,8 @@ def _span(first: int, count: int) -> str:
 
 def published(said: Json) -> list[tuple[str, str, str]]:
     """The ports that a container has on the host: inside with protocol, address, port."""
+    if text(a_map(a_map(said).get("HostConfig")).get("NetworkMode")) == "host":
+        return []
     ports = a_map(a_map(a_map(said).get("NetworkSettings")).get("Ports"))
     return [
         (inside, text(place.get("HostIp")) or "0.0.0.0", text(place.get("HostPort")))  # noqa: S104

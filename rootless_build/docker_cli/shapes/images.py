@@ -9,6 +9,9 @@ from rootless_build.docker_cli.listed import Image, Past
 from rootless_build.docker_cli.shapes.json import a_list, a_map, labels, text, texts, whole
 from rootless_build.docker_cli.shapes.names import digest, familiar, familiar_names
 from rootless_build.docker_cli.templates.data import Json
+from rootless_build.model.structs import replace
+
+_OWN_STEP: Final = "LABEL io.rbuild."
 
 _CONFIG: Final = (
     *("User", "ExposedPorts", "Env", "Entrypoint", "Cmd", "Volumes", "WorkingDir", "Labels"),
@@ -66,9 +69,16 @@ def image_listed(said: Json) -> Image:
     )
 
 
-def history_listed(said: Json) -> list[Past]:
-    """The steps of `docker history`."""
-    return [_step(a_map(each)) for each in a_list(said)]
+def history_listed(said: Json, comment: str = "") -> list[Past]:
+    """The steps of `docker history`, without rbuild's own label; `comment` is the image's."""
+    steps = [_step(a_map(each)) for each in a_list(said)]
+    identity = steps[0].id if steps else ""
+    if steps and steps[0].made_by.startswith(_OWN_STEP):
+        steps = steps[1:]
+    if not steps:
+        return []
+    first = replace(steps[0], id=steps[0].id or identity, comment=comment or steps[0].comment)
+    return [first, *steps[1:]]
 
 
 def _step(step: dict[str, Json]) -> Past:
