@@ -240,11 +240,11 @@ def test_without_the_cache_everything_is_done_again(build: Build, context: Path)
 def test_the_output_of_a_run_comes_while_it_runs(build: Build, context: Path) -> None:
     """The instruction waits for a process that is ended once its first line has been seen."""
     seconds = f"60.{random.randrange(10**6):06}"
-    containerfile(context, f"FROM {BASE}", f"RUN echo first; sleep {seconds} || echo last")
+    containerfile(context, f"FROM {BASE}", f"RUN echo first; /bin/sleep {seconds} || echo last")
 
     def on_line(line: bytes) -> None:
         if line == b"first\n":
-            kill_once_running(signal.SIGTERM, "sleep", seconds)
+            kill_once_running(signal.SIGTERM, "/bin/sleep", seconds)
 
     recorder = Recorder(on_line)
     build(BuildImage(context), recorder)
@@ -329,11 +329,11 @@ def test_a_file_to_copy_that_is_not_there(build: Build, context: Path) -> None:
 
 def test_an_interrupted_build_ends_its_processes(driver: Driver, context: Path) -> None:
     seconds = f"600.{random.randrange(10**6):06}"
-    containerfile(context, f"FROM {BASE}", f"RUN echo ready; sleep {seconds}")
+    containerfile(context, f"FROM {BASE}", f"RUN echo ready; /bin/sleep {seconds}")
     process = driver.start(BuildImage(context))
     assert process.stdout is not None
     assert b"ready\n" in iter(process.stdout.readline, b"")
-    until(lambda: bool(processes("sleep", seconds)), "the build's process")
+    until(lambda: bool(processes("/bin/sleep", seconds)), "the build's process")
     process.send_signal(signal.SIGINT)
     assert process.wait(PATIENCE) == 130
-    until(lambda: not processes("sleep", seconds), "the end of the build's process")
+    until(lambda: not processes("/bin/sleep", seconds), "the end of the build's process")

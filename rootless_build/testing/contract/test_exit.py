@@ -77,7 +77,7 @@ def test_a_signal_that_ends_a_child_becomes_128_and_its_number(run: Run) -> None
 
 def test_a_container_killed_from_outside(run: Run) -> None:
     seconds = str(random.randrange(10**6, 10**9))
-    recorder = Recorder(lambda _: kill_once_running(signal.SIGKILL, "sleep", seconds))
-    step = RunContainer(BASE, sh(f"echo ready; exec sleep {seconds}"))
+    recorder = Recorder(lambda _: kill_once_running(signal.SIGKILL, "/bin/sleep", seconds))
+    step = RunContainer(BASE, sh(f"echo ready; exec /bin/sleep {seconds}"))
     assert run(step, recorder=recorder, check=False).exit == Exit(137)
     assert recorder.stdout == b"ready\n"

@@ -90,13 +90,15 @@ def test_a_container_stops_when_its_output_cannot_be_taken(
     seconds = str(random.randrange(10**6, 10**9))
 
     def fail(_: bytes) -> None:
-        until(lambda: bool(processes("sleep", seconds)), "the container's command")
+        until(lambda: bool(processes("/bin/sleep", seconds)), "the container's command")
         raise ZeroDivisionError
 
-    step = RunContainer(BASE, sh(f"echo ready; sleep {seconds}"), labels=labels, stop_timeout=0)
+    step = RunContainer(
+        BASE, sh(f"echo ready; /bin/sleep {seconds}"), labels=labels, stop_timeout=0
+    )
     with pytest.raises(ZeroDivisionError), engine.container(step, base_image) as container:
         container.run(Recorder(fail).reporter, Stdio.CLOSED)
-    until(lambda: not processes("sleep", seconds), "the end of the container's process")
+    until(lambda: not processes("/bin/sleep", seconds), "the end of the container's process")
     assert ours(LeftoverKind.CONTAINER) == []
 
 
@@ -106,7 +108,7 @@ def test_an_interrupted_container_is_gone_with_its_processes(
 ) -> None:
     seconds = str(random.randrange(10**6, 10**9))
     step = RunContainer(
-        BASE, sh(f"trap '' INT TERM; sleep {seconds} & echo ready; wait; wait"), labels=labels
+        BASE, sh(f"trap '' INT TERM; /bin/sleep {seconds} & echo ready; wait; wait"), labels=labels
     )
     process = driver.start(step)
     assert process.stdout is not None
@@ -114,7 +116,7 @@ def test_an_interrupted_container_is_gone_with_its_processes(
     assert ours(LeftoverKind.CONTAINER)
     process.send_signal(number)
     assert process.wait(PATIENCE) == 130
-    until(lambda: not processes("sleep", seconds), "the end of the container's process")
+    until(lambda: not processes("/bin/sleep", seconds), "the end of the container's process")
     assert ours(LeftoverKind.CONTAINER) == []
 
 
