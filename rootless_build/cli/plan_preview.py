@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from rootless_build.backend import caller, discovery
-from rootless_build.backend.api import Engine, EngineSettings, image_store, saved_images
+from rootless_build.backend.api import Engine, EngineSettings
 from rootless_build.backend.cached import RememberingEngine
 from rootless_build.backend.discovery import Choice
 from rootless_build.cli.backend_option import backend_name, check_backend
@@ -99,7 +99,7 @@ def show_plan(
         if explain:
             builder = choice.builder if choice else ""
             answers = memory_for(choice).answers() if choice else {}
-            lines += explanation(plan, builder, layers=seen.layers, answers=answers)
+            lines += explanation(plan, builder, answers)
     verdicts = [msgspec.structs.asdict(verdict) for verdict in seen.verdicts]
     fields |= {"backend": backend.name, "verdicts": verdicts, "lines": lines}
     if refused:
@@ -168,14 +168,13 @@ def _look(command: Command, plan: plans.Plan, said: str, choice: Choice) -> Seen
                 shutil.copytree(cache, copied)
             snapshots = Snapshots(plan, copied, OwnFiles.of(plan, own_directories()))
             freshness = freshness_for(command, plan, choice, snapshots, copied)
-            layers = (image_store(engine) or saved_images(engine)) is not None
             verdicts = tuple(forecast(plan, known, freshness))
             _ask_at_once(plan, known)
             found = [_with_stand_ins(step, known) for step in plan.steps]
         except (RbuildError, OSError) as error:
             return SeenPlan(plan, problem=f"nobody can tell: {error}", rootless=rootless)
     steps, pulled = zip(*found, strict=True) if found else ((), ())
-    return SeenPlan(replace(plan, steps=steps), verdicts, "", pulled, rootless, layers)
+    return SeenPlan(replace(plan, steps=steps), verdicts, "", pulled, rootless)
 
 
 def _ask_at_once(plan: plans.Plan, engine: RememberingEngine) -> None:

@@ -14,6 +14,7 @@ from rootless_build.images import foreign_stages
 from rootless_build.images.asking.answers import answers_for
 from rootless_build.images.checks.checking import refuse_violations
 from rootless_build.images.containerfile.file import text_of
+from rootless_build.images.engine_alone import left_alone
 from rootless_build.images.layers.client import LayerMaker, LayersUnreadableError
 from rootless_build.images.rewrite import features, session
 from rootless_build.images.rewrite.features import NO_ANSWERS, Answers
@@ -23,7 +24,7 @@ from rootless_build.images.segments import build as segments
 from rootless_build.images.segments.bases import Images
 from rootless_build.images.segments.progress import without_label
 from rootless_build.images.segments.stages import Plan
-from rootless_build.model.errors import ContainerfileError, ImageBuildError, UnsupportedError
+from rootless_build.model.errors import ImageBuildError, UnsupportedError
 from rootless_build.model.events import Level, StepReporter
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.structs import replace
@@ -59,8 +60,8 @@ def build_image(
         return _in_segments(plan, step, engine, reporter, options, watch, ahead)
     at_once = options.at_once
     with (
-        session.rewrite_build(step, engine, reporter, options) as (known, inner),
-        watch(inner) as watched,
+        left_alone(step, options.own) as known,
+        watch(reporter) as watched,
         at_once.locking() if _locks_caches(known) else nullcontext(),
         at_once.run(known),
     ):
@@ -129,27 +130,12 @@ def _of_its_platform(step: BuildImage, engine: Engine, reporter: StepReporter) -
     return image
 
 
-def explain(
-    step: BuildImage, builder: str, *, layers: bool, answers: Answers = NO_ANSWERS
-) -> Explanation:
-    """How the step would be built by that builder; `layers`: its engine takes some of rbuild's.
-    `answers` are those that it gave; it is asked nothing.
+def explain(step: BuildImage, builder: str, answers: Answers = NO_ANSWERS) -> Explanation:
+    """How the step would be built by that builder. `answers` are those that it gave; it is asked
+    nothing.
 
     Nothing is fetched or written. Raises ContainerfileError for what is wrong in the file.
     """
-    in_segments = layers and segments.plan(step, builder) is not None
-    try:
-        rewrites = session.explain(step, builder, answers)
-    except ContainerfileError:
-        # What can't be rewritten for it may be a layer of ours.
-        if not in_segments:
-            raise
-        return Explanation((), in_segments=True)
-    if in_segments:
-        rewrites = tuple(each for each in rewrites if _is_for_engine(each))
-    return Explanation(rewrites, in_segments)
-
-
-def _is_for_engine(rewrite: Rewrite) -> bool:
-    """Whether it is for an engine that does RUNs alone; locks go with its process there."""
-    return rewrite.instruction.upper().startswith("RUN") and rewrite.rule != "mount-locked"
+    if segments.plan(step, builder) is None:
+        return Explanation((), in_segments=False)
+    return Explanation(session.explain(step, builder, answers), in_segments=True)

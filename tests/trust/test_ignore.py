@@ -20,24 +20,20 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import cast
 
 import pytest
 
-from rootless_build.backend.api import Engine
 from rootless_build.freshness import fingerprints, tree
 from rootless_build.freshness.filesystems import FileSystems
 from rootless_build.freshness.ignore import Rules
 from rootless_build.freshness.index import RACY, Index
+from rootless_build.images.engine_alone import left_alone
 from rootless_build.images.own_files import OwnFiles
-from rootless_build.images.rewrite.options import RewriteOptions
-from rootless_build.images.rewrite.session import rewrite_build
 from rootless_build.model.errors import RbuildError
-from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import BuildImage
 from rootless_build.process import identities
 from tests import ignore_tables as record
-from tests.unit.backend.idle_engine import LocalEngine
+from tests.unit.images.segments.storage import Storage, build
 
 NOW = time.time_ns
 TABLES = Path(__file__).parents[1] / "data/ignore"
@@ -456,15 +452,10 @@ def test_a_pattern_that_nobody_takes_is_an_error_for_people(
         (context / ".dockerignore").write_text(f"{pattern}\n")
     else:
         line = where.format(pattern)
-    (context / "Dockerfile").write_text(f"FROM base\n{line}\n")
-    step, reporter = BuildImage(context, tags=("x",)), StepReporter(lambda _: None, 1)
-    with (
-        pytest.raises(RbuildError) as error,
-        rewrite_build(
-            step, cast("Engine", LocalEngine()), reporter, RewriteOptions("podman 4.3.1")
-        ),
-    ):
-        pytest.fail("built")
+    storage = Storage()
+    storage.has("base")
+    with pytest.raises(RbuildError) as error:
+        build(storage, BuildImage(context), f"FROM base\n{line}\n")
     assert "pattern" in str(error.value) or "means depends" in str(error.value)
 
 
@@ -474,9 +465,8 @@ def test_engines_get_the_lines_as_they_are(context: Path) -> None:
     (context / ".dockerignore").write_bytes(text)
     (context / "bundles").mkdir()
     (context / "bundles/provenance.intoto.json").write_text("{}")
-    step, reporter = BuildImage(context, tags=("x",)), StepReporter(lambda _: None, 1)
-    own = RewriteOptions("podman 4.3.1", own=OwnFiles((context / "bundles",)))
-    with rewrite_build(step, cast("Engine", LocalEngine()), reporter, own) as (made, _):
+    step = BuildImage(context, tags=("x",))
+    with left_alone(step, OwnFiles((context / "bundles",))) as made:
         assert made.containerfile is not None
         given = made.containerfile.with_name("Dockerfile.dockerignore").read_bytes()
     assert given.startswith(text + b"\n")

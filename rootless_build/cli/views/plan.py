@@ -37,8 +37,6 @@ class SeenPlan(Struct, frozen=True):
     """Of each step, the base images that are not in storage."""
     rootless: bool = True
     """Whether the engine's containers have no power of root's, as far as it said."""
-    layers: bool = False
-    """Whether the engine takes layers that rbuild makes."""
 
 
 def plan_lines(
@@ -134,9 +132,9 @@ def _settings_lines(settings: EngineSettings) -> Iterator[str]:
         yield f"trap 'rm -f {' '.join(temporary)}' EXIT"
 
 
-def explanation(plan: plans.Plan, builder: str, *, layers: bool, answers: Answers) -> Iterator[str]:
+def explanation(plan: plans.Plan, builder: str, answers: Answers) -> Iterator[str]:
     """What of the plan's containerfiles rbuild would do itself, what would be rewritten for a
-    builder that gave these answers, and why; `layers`: its engine takes some of rbuild's.
+    builder that gave these answers, and why.
     """
     # Most plans are shown without it.
     from rootless_build.images.building import explain  # noqa: PLC0415
@@ -146,7 +144,7 @@ def explanation(plan: plans.Plan, builder: str, *, layers: bool, answers: Answer
             continue
         with exports.with_containerfile(step) as written:
             file = existing_containerfile(written)
-            told = explain(written, builder, layers=layers, answers=answers)
+            told = explain(written, builder, answers)
         yield ""
         if told.in_segments:
             text = f"{number}: {file}: COPY, ADD and WORKDIR are layers of rbuild's, on {builder}"

@@ -9,7 +9,7 @@ import contextlib
 import os
 import re
 import socket
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
@@ -52,9 +52,8 @@ def answers_for(
     engine: Engine,
     reporter: StepReporter,
     memory: Memory,
-    needless: Collection[Feature] = (),
 ) -> Answers:
-    """What the engine has shown of what the step's containerfile has, but for what is `needless`.
+    """What the engine has shown of what the step's containerfile has.
 
     Where it can't be asked, it has shown nothing, and is asked by the next build that needs it.
     """
@@ -64,7 +63,7 @@ def answers_for(
     missing = [
         each
         for each in wanted
-        if each not in {*known, *needless} and (QUESTIONS[each].remote or not engine.remote)
+        if each not in known and (QUESTIONS[each].remote or not engine.remote)
     ]
     if not missing:
         return known

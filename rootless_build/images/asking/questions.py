@@ -60,30 +60,6 @@ def _writes() -> Question:
     )
 
 
-def _network(mode: str, is_exact: Callable[[Collection[str]], bool], *, remote: bool) -> Question:
-    name = Feature[f"NETWORK_{mode.upper()}"].name
-    cards = f"while read -r card rest; do {_says(name, '$card')}; done < /proc/net/dev"
-    space = _says(name, "$(readlink /proc/self/ns/net)")
-    return Question((f"RUN --network={mode} {space}; {cards}",), is_exact, remote)
-
-
-def _has_no_network(words: Collection[str]) -> bool:
-    cards = {word.partition(":")[0] for word in words if ":" in word and not _is_space(word)}
-    return cards == {"lo"} and any(map(_is_space, words)) and _own_network() not in words
-
-
-def _has_own_network(words: Collection[str]) -> bool:
-    return _own_network() in words
-
-
-def _is_space(word: str) -> bool:
-    return word.startswith("net:[")
-
-
-def _own_network() -> str:
-    return str(Path("/proc/self/ns/net").readlink())
-
-
 def _owner(*kinds: str) -> Question:
     name = (Feature.MOUNT_AGENT_OWNER if "ssh" in kinds else Feature.MOUNT_OWNER).name
     flags, looks, expected = "", "", set()
@@ -107,8 +83,6 @@ QUESTIONS: Final = {
     Feature.MOUNT_OWNER: _owner("cache", "secret"),
     Feature.MOUNT_AGENT_OWNER: _owner("ssh"),
     Feature.MOUNT_TMPFS_SIZE: _limit(),
-    Feature.NETWORK_NONE: _network("none", _has_no_network, remote=True),
-    Feature.NETWORK_HOST: _network("host", _has_own_network, remote=False),
 }
 """The question of each feature that an engine can be left to do."""
 
@@ -129,9 +103,7 @@ def used(file: Containerfile) -> tuple[Feature, ...]:
 
 def _used_by(run: Instruction) -> Iterable[Feature]:
     for flag in run.flags:
-        if flag.name == "network" and flag.value in {"none", "host"}:
-            yield Feature[f"NETWORK_{flag.value.upper()}"]
-        elif flag.name == "mount":
+        if flag.name == "mount":
             yield from _used_by_mount(mounts.parse(flag.value or ""))
 
 

@@ -27,34 +27,14 @@ class Feature(Enum):
     MOUNT_AGENT_OWNER = "uid, gid and mode of an ssh mount"
     MOUNT_FLAG_VALUES = "ro=false and rw=false in a mount"
     MOUNT_CACHE_PRIVATE = "a cache that is private"
-    MOUNT_LOCKS = "a locked cache beside another, given back after the step"
     MOUNT_CACHE_FROM = "a cache that starts with files of an image or stage"
     MOUNT_DISCARDS_WRITES = "writes to a bind mount are forgotten"
     MOUNT_INSIDE = "a link as the source of a bind mount leads nowhere out of the context"
-    MOUNT_IGNORES = "bind mounts leave out what .dockerignore names"
     MOUNT_CONTENT_CACHED = "a RUN is done again when what it mounts has changed"
     RUN_HEREDOC = "a heredoc in RUN"
-    COPY_HEREDOC = "a heredoc in COPY or ADD"
-    NETWORK_NONE = "RUN --network=none"
-    NETWORK_HOST = "RUN --network=host"
     RUN_SECURITY = "RUN --security"
     RUN_DEVICE = "RUN --device"
-    LINK = "COPY --link"
-    CHMOD = "COPY --chmod"
-    CHMOD_SYMBOLIC = "COPY --chmod with letters"
-    PARENTS = "COPY --parents"
-    EXCLUDE = "COPY --exclude"
-    CHECKSUM = "ADD --checksum"
-    UNPACK = "ADD --unpack"
-    ADD_GIT = "ADD of a git repository"
-    PATTERNS = "substitutions other than ${X:-…} and ${X:+…}"
-    FROM_ARGUMENT = "FROM with an argument in its name"
-    PLATFORM = "FROM --platform that is not written out"
-    PLATFORM_OF_STAGE = "a platform of one stage is that stage's alone"
-    PLATFORM_ARGUMENTS = "TARGETPLATFORM and its like"
-    ESCAPE = "the escape directive in words"
     BUILD_CONTEXT = "build contexts with a name"
-    START_INTERVAL = "HEALTHCHECK --start-interval"
 
 
 ASKED: Final = (
@@ -62,16 +42,12 @@ ASKED: Final = (
     Feature.MOUNT_OWNER,
     Feature.MOUNT_AGENT_OWNER,
     Feature.MOUNT_TMPFS_SIZE,
-    Feature.NETWORK_NONE,
-    Feature.NETWORK_HOST,
 )
 """What an engine is asked for: to rewrite it costs a copy of the context, or can't be exact."""
 _OWN: Final[Mapping[str, frozenset[Feature]]] = MappingProxyType(
     {
-        "buildah": frozenset(
-            (Feature.MOUNT, Feature.CHMOD, Feature.PLATFORM_ARGUMENTS, Feature.BUILD_CONTEXT)
-        ),
-        "docker-classic": frozenset((Feature.PLATFORM_OF_STAGE,)),
+        "buildah": frozenset((Feature.MOUNT, Feature.BUILD_CONTEXT)),
+        "docker-classic": frozenset(),
     }
 )
 """What no rewrite could stand for, or need not. An engine that has it not says so itself."""

@@ -1,4 +1,4 @@
-"""Around one image build: its containerfile rewritten, and the engine's errors in its own words."""
+"""Around the build of a segment: its RUNs rewritten, an engine's errors in the original's words."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from rootless_build.images.containerfile import file as containerfile
 from rootless_build.images.containerfile import ignore_file
 from rootless_build.images.containerfile.edit import at_lines
 from rootless_build.images.containerfile.parser import parse
-from rootless_build.images.containerfile.stages import DEFAULT_SHELL, Given, Image, split, target_of
-from rootless_build.images.rewrite import features, own_context_files
+from rootless_build.images.containerfile.stages import DEFAULT_SHELL, Given, Image
+from rootless_build.images.rewrite import features
 from rootless_build.images.rewrite.build_context import BuildContext
 from rootless_build.images.rewrite.features import NO_ANSWERS, Answers, Builder
 from rootless_build.images.rewrite.options import RewriteOptions
@@ -36,39 +36,24 @@ from rootless_build.process import identities
 def rewrite_build(
     step: BuildImage, engine: Engine, reporter: StepReporter, options: RewriteOptions
 ) -> Iterator[tuple[BuildImage, StepReporter]]:
-    """Give the step and the reporter that the engine is to have, rewritten where it needs that.
+    """Give the step and the reporter that the engine is to have, its RUNs rewritten where it needs
+    that. The builder is known.
 
-    The containerfile stays as it is where it needs no change or the builder is not known. Raises
-    ContainerfileError for what is wrong in it or can't be rewritten; an ImageBuildError of the
-    engine leaves in the words of the original.
+    Raises ContainerfileError for what can't be rewritten; an ImageBuildError of the engine leaves
+    in the words of the original.
     """
     builder = features.of(options.builder, options.answers)
     file = existing_containerfile(step)
-    if file is None:
-        yield step, reporter
-        return
-    check_inside(file, step)
+    if builder is None or file is None:
+        message = "nothing is known of what builds it"
+        raise ValueError(message)
     with tempfile.TemporaryDirectory(prefix=identities.private_prefix()) as place:
         directory = Path(place)
-        step = own_context_files.without_own_files(
-            step, options.own, directory, classic=_is_classic(builder)
-        )
-        if builder is None:
-            try:
-                yield (
-                    own_context_files.with_ignore_file(step, file, options.own, directory),
-                    reporter,
-                )
-            except ImageBuildError as error:
-                _locate(error, step, file)
-                raise
-            return
         shown = options.shown or containerfile.display(file, step.context)
         state = _begin(step, file, shown, builder, _lookup(step, engine, options), options)
         state.directory = directory / "files"
         state.directory.mkdir()
-        state.data, state.local = options.data, not engine.remote
-        state.allow_inexact = options.allow_inexact
+        state.local, state.allow_inexact = not engine.remote, options.allow_inexact
         made = rewrite(state, step.target)
         if made is not None:
             _tell(made, builder, file, shown, reporter)
@@ -76,39 +61,15 @@ def rewrite_build(
             reporter,
             made or unchanged(state),
             shown,
-            classic=_is_classic(builder),
+            classic=builder.is_classic,
             renames=made is not None,
             target=step.target,
         )
         try:
-            changed = (
-                _write_containerfile(step, file, made.text, directory, files=made.files)
-                if made
-                else step
-            )
-            if made is None and builder.kind == "buildah":
-                changed = _without_later_stages(step, file, state, directory)
-            if not _is_classic(builder):
-                changed = own_context_files.with_ignore_file(changed, file, options.own, directory)
-            yield changed, speaker
+            yield _with_text(step, file, made, directory) if made else step, speaker
         except ImageBuildError as error:
             speaker.translate(error)
             raise
-
-
-def _locate(error: ImageBuildError, step: BuildImage, file: Path) -> None:
-    """Put the line of the instruction that failed into the error, where it is the only such one."""
-    failed = error.failed
-    if failed is None:
-        return
-    try:
-        parsed = parse(plain.text(file, errors="surrogateescape"))
-    except (OSError, ContainerfileError):
-        return
-    wanted = failed.text.split()
-    lines = [each.line for each in parsed.instructions if each.text.split() == wanted]
-    if len(lines) == 1:
-        error.at(replace(failed, place=f"{containerfile.display(file, step.context)}:{lines[0]}"))
 
 
 def explain(step: BuildImage, name: str, answers: Answers = NO_ANSWERS) -> tuple[Rewrite, ...]:
@@ -162,15 +123,9 @@ def _begin(
         parsed,
         builder,
         Given.of(parsed, step, platform),
-        BuildContext(step.context, own_context_files.ignore_patterns(step, file, options.own)),
+        BuildContext(step.context),
         image,
         contexts=step.build_contexts,
-        replaced=frozenset(
-            references.canonical(name)
-            for name in (*dict(step.build_contexts), *dict(step.substitutes), *options.images)
-        ),
-        network=step.network,
-        platform=platform,
     )
 
 
@@ -211,41 +166,15 @@ def _tell(
             reporter.notice("inexact", f"{where}: {each.differs}", Level.WARNING)
 
 
-def _without_later_stages(
-    step: BuildImage, file: Path, state: RewriteState, directory: Path
-) -> BuildImage:
-    """The step with a containerfile that ends with the stage that is built.
-
-    podman 4.3.1 and buildah 1.28.2 give `--label` to the last stage of the file; the one that is
-    built then has those of an earlier build, where all of it comes out of the cache.
-    """
-    if step.target is None:
-        return step
-    _, stages = split(state.file, state.given)
-    built = target_of(step.target, stages)
-    if built is None or built + 1 == len(stages):
-        return step
-    after = stages[built + 1].begin
-    lines = plain.text(file, errors="surrogateescape").split("\n")
-    text = "\n".join((*lines[: after.line - 1], ""))
-    return _write_containerfile(step, file, text, directory)
-
-
-def _write_containerfile(
-    step: BuildImage, file: Path, text: str, directory: Path, *, files: bool = False
-) -> BuildImage:
-    """The step with another containerfile; `files`: it needs the build context FILES."""
+def _with_text(step: BuildImage, file: Path, made: Rewritten, directory: Path) -> BuildImage:
+    """The step with the new containerfile, and the build context FILES if that needs it."""
     new = directory / file.name
-    new.write_text(text, errors="surrogateescape")
+    new.write_text(made.text, errors="surrogateescape")
     ignore = own_ignore_file(file)
     own = ignore_file.text_of(ignore.parent, ignore.name)
     if own is not None:
         own_ignore_file(new).write_bytes(own.encode("utf-8", errors="surrogateescape"))
     contexts = step.build_contexts
-    if files:
+    if made.files:
         contexts = (*contexts, (FILES, str(directory / "files")))
     return replace(step, containerfile=new, build_contexts=contexts)
-
-
-def _is_classic(builder: Builder | None) -> bool:
-    return builder is not None and builder.kind == "docker-classic"

@@ -30,7 +30,7 @@ class _Current(Struct):
 class OriginalReporter(ForwardingReporter):
     """Hands on to another reporter what an engine says of the rewritten file.
 
-    `classic`: docker's classic builder counts the heading too, and no stages. `renames` is false
+    `classic`: docker's classic builder counts no stages. `renames` is false
     for a file that was not rewritten: only its errors get line numbers. `target` is the stage that
     is built.
     """
@@ -50,7 +50,7 @@ class OriginalReporter(ForwardingReporter):
         self._classic = classic
         self._renames = renames
         self._target = (target or "").lower()
-        self._flat = (*made.heading, *(line for stage in made.stages for line in stage))
+        self._flat = tuple(line for stage in made.stages for line in stage)
         self._stages = made.stages
         self._counts = _Counts(made)
         self._current: _Current | None = None
@@ -153,9 +153,6 @@ class _Counts:
             if stage[0].origin is not None
         ]
         self._places: dict[int, tuple[int, int, str | None]] = {}
-        for line in made.heading:
-            if line.origin is not None:
-                self._places[id(line.origin)] = (1, 1, None)
         for index, origins in enumerate(stages):
             unique = list(dict.fromkeys(map(id, origins)))
             place = _stage_name(origins[0], index) if len(stages) > 1 else None

@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from rootless_build.images.containerfile.grammar import error
-from rootless_build.images.containerfile.stages import Given, Image, Scope, Stage
+from rootless_build.images.containerfile.stages import Given, Image, Scope
 from rootless_build.images.containerfile.syntax import Containerfile, Instruction
 from rootless_build.images.rewrite.build_context import BuildContext
 from rootless_build.images.rewrite.features import Builder, Feature
@@ -19,8 +19,6 @@ from rootless_build.model.errors import ContainerfileError
 
 FILES: Final = "rbuild-files"
 """The build context with the files that the rules make."""
-CONTEXT: Final = "rbuild-context"
-"""The stage that holds the build context, as .dockerignore leaves it."""
 _UNKNOWN: Final = "0" * 12
 
 
@@ -55,18 +53,13 @@ class RewriteState(Struct):
     directory: Path | None = None
     data: Path | None = None
     contexts: tuple[tuple[str, str], ...] = ()
-    replaced: frozenset[str] = frozenset()
-    """References, in full, of images that are taken from elsewhere: a build context, a stand-in."""
-    network: str | None = None
-    platform: str | None = None
     allow_inexact: bool = False
     local: bool = True
     """Whether the engine sees this host's files."""
     rewrites: list[Rewrite] = []
     needs_files: bool = False
-    needs_context: bool = False
-    derived: dict[int, list[tuple[str, tuple[Instruction, ...]]]] = {}
-    """Stages to be put before the stage of that number: the name, and the instructions."""
+    derived: list[tuple[str, str]] = []
+    """Stages to be put before the others: the name, and what each starts from."""
     count: int = 0
 
     @property
@@ -101,11 +94,11 @@ class RewriteState(Struct):
         """Twelve hex digits for what is at `source` in the build context."""
         return _UNKNOWN if self.explains else self.content.digest(source)[:12]
 
-    def stage_before(self, number: int, instructions: tuple[Instruction, ...]) -> str:
-        """Put a stage before the one of that number, and name it."""
+    def stage_upon(self, origin: str) -> str:
+        """The name of a stage of its own that is an image, and is forgotten after the step."""
         self.count += 1
         name = f"rbuild-{self.count}"
-        self.derived.setdefault(number, []).append((name, instructions))
+        self.derived.append((name, origin))
         return name
 
 
@@ -115,11 +108,6 @@ class Site(Struct):
     work: RewriteState
     origin: Instruction
     scope: Scope
-    number: int
-    """Of the stage, from 0."""
-    stages: tuple[Stage, ...]
-    marker: Callable[[str], str]
-    """Twelve hex digits for what a stage, image or context of that name holds."""
 
     def has(self, feature: Feature) -> bool:
         """Whether the builder does this as BuildKit does."""

@@ -22,11 +22,11 @@ from rootless_build.backend.api import (
     ImageLabel,
     ImageStore,
 )
-from rootless_build.backend.build_files import containerfile, own_ignore_file
+from rootless_build.backend.build_files import own_ignore_file
 from rootless_build.files.private_directories import discard
 from rootless_build.images import configuration as configurations
 from rootless_build.images.configuration import BUILDKIT, LONG_AGO, Configuration, History
-from rootless_build.images.containerfile import ignore_file, stages
+from rootless_build.images.containerfile import stages
 from rootless_build.images.containerfile.patterns import Patterns
 from rootless_build.images.containerfile.syntax import Instruction
 from rootless_build.images.layers import handover
@@ -358,7 +358,8 @@ class EngineSteps:
             # Nothing of the build contexts is needed, and they would be sent.
             step = replace(step, context=file.parent, build_contexts=segment.contexts)
         else:
-            self._copy_ignore_file(file)
+            # The engine needs none, and nobody knows what the project's is.
+            own_ignore_file(file).touch()
         step = replace(step, network=network)
         seen = stages.Image(
             tuple(state.scope.variables.items()), state.scope.working_directory, id=base.id
@@ -368,11 +369,6 @@ class EngineSteps:
             made = self._engine.build_image(known, reporter)
         reporter.flush()
         return made
-
-    def _copy_ignore_file(self, file: Path) -> None:
-        own = own_ignore_file(containerfile(self._step))
-        if (ignored := ignore_file.text_of(own.parent, own.name)) is not None:
-            own_ignore_file(file).write_bytes(ignored.encode(errors="surrogateescape"))
 
     def _step_of(self, file: Path, contexts: Pairs, now: Configuration) -> BuildImage:
         step = self._step

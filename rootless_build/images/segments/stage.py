@@ -13,9 +13,9 @@ from rootless_build.images.containerfile.syntax import Instruction
 from rootless_build.images.containerfile.words import WordError, expand
 from rootless_build.images.layers.problems import RefusedError
 from rootless_build.images.layers.request import Operation, WorkingDirectory
-from rootless_build.images.rewrite.rules.mount_locked import between_locks
 from rootless_build.images.segments.copying import CopyError, Sources, read_copy
 from rootless_build.images.segments.history import After, entry_of
+from rootless_build.images.segments.locks import between_locks
 from rootless_build.images.segments.progress import Progress
 from rootless_build.images.segments.settings import SettingError, apply
 from rootless_build.images.segments.steps import LayerOfError, Mounting, State, Steps

@@ -10,8 +10,8 @@ from rootless_build.images.at_once import AtOnce
 from rootless_build.images.configuration import Configuration
 from rootless_build.images.containerfile.syntax import Instruction
 from rootless_build.images.layers.request import Directory, Operation, Source
-from rootless_build.images.rewrite.rules.mount_locked import locks
 from rootless_build.images.segments.bases import Images
+from rootless_build.images.segments.locks import locks
 from rootless_build.images.segments.progress import Progress
 from rootless_build.images.segments.stages import Places, Plan, Stages
 from rootless_build.images.segments.steps import Files, Mounting, State, Steps

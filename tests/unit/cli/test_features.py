@@ -8,8 +8,8 @@ from rootless_build.cli.views import features
 from rootless_build.images.rewrite.features import Answer, Feature
 
 ANSWERS = {
-    Feature.NETWORK_NONE: Answer(exact=True, day="2026-11-30"),
-    Feature.NETWORK_HOST: Answer(exact=False, day="2026-11-30"),
+    Feature.MOUNT_OWNER: Answer(exact=True, day="2026-11-30"),
+    Feature.MOUNT_TMPFS_SIZE: Answer(exact=False, day="2026-11-30"),
 }
 
 
@@ -17,25 +17,25 @@ def test_each_answer_says_where_it_is_from() -> None:
     rows = tuple(features.rows("podman", "podman 5.4.2", ANSWERS))
     lines = [line.split("  ") for line in features.as_text(rows).splitlines()]
     told = [[cell.strip() for cell in line if cell] for line in lines]
-    assert [told[number] for number in (1, 5, 6)] == [
+    assert [told[number] for number in (1, 2, 4)] == [
         ["podman 5.4.2", "writes to a bind mount are forgotten", "-", "not asked yet"],
         [
             "podman 5.4.2",
-            "RUN --network=none",
+            "uid, gid and mode of a cache or secret mount",
             "the engine",
             "asked on 2026-11-30: as BuildKit",
         ],
         [
             "podman 5.4.2",
-            "RUN --network=host",
+            "the size of a tmpfs mount",
             "rbuild",
             "asked on 2026-11-30: otherwise than BuildKit",
         ],
     ]
-    assert json.loads(features.as_json(rows))[4] == {
+    assert json.loads(features.as_json(rows))[1] == {
         "backend": "podman",
         "engine": "podman 5.4.2",
-        "feature": "RUN --network=none",
+        "feature": "uid, gid and mode of a cache or secret mount",
         "left_to_engine": True,
         "asked": "2026-11-30",
         "why": "",

@@ -4,7 +4,7 @@ Each file of tests/data/eras has the constructs of Docker's containerfile from t
 is put through the normaliser for each engine, as what `make` builds by default (`binary`) and as
 the image of `make shell` (`dev`): what a user sees of either. `measured.tsv` has the rules that
 moby's own files met, at the first tag of each kind of the 215 from v1.10.0 to docker-v29.7.2
-(Nov. 2026; of rules that refuse, only mounts and git are in it).
+(Nov. 2026; of those that there are still, and of what is refused only mounts).
 """
 
 from __future__ import annotations

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
 
 import pytest
 
-from rootless_build.backend.api import Engine
 from rootless_build.freshness import fingerprints
 from rootless_build.freshness.ignore import Rules
-from rootless_build.images.containerfile.patterns import parse_ignore_file
+from rootless_build.images.containerfile.patterns import Patterns, parse_ignore_file
+from rootless_build.images.engine_alone import left_alone
 from rootless_build.images.own_files import OwnFiles, with_rules
-from rootless_build.images.rewrite.options import RewriteOptions
-from rootless_build.images.rewrite.session import rewrite_build
-from rootless_build.model.events import StepReporter
+from rootless_build.images.segments.sources import ContextFiles
 from rootless_build.model.plan import BuildImage, BuildOutput, Bundles, Plan
-from tests.unit.backend.idle_engine import LocalEngine
 
 OURS = (
     "bundles/provenance.intoto.json",
@@ -98,23 +92,12 @@ def test_their_changes_are_no_changes_of_the_context(project: Path, tmp_path: Pa
         assert after.digest != before.digest
 
 
-@contextmanager
-def prepared(step: BuildImage, builder: str, places: OwnFiles) -> Iterator[BuildImage]:
-    """The step as an engine gets it."""
-    reporter = StepReporter(lambda _: None, 1)
-    with rewrite_build(
-        step, cast("Engine", LocalEngine()), reporter, RewriteOptions(builder, own=places)
-    ) as (made, _):
-        yield made
-
-
-@pytest.mark.parametrize("builder", ["podman 4.3.1", "buildah 1.43.2", "buildkit 0.26", ""])
 @pytest.mark.parametrize("given", ["", "docs\n!docs/x\n"])
-def test_engines_get_an_ignore_file_with_the_projects_own_rules(
-    project: Path, builder: str, given: str
+def test_an_engine_alone_gets_an_ignore_file_with_the_projects_own_rules(
+    project: Path, given: str
 ) -> None:
     (project / ".dockerignore").write_text(given)
-    with prepared(BuildImage(project), builder, own(project)) as made:
+    with left_alone(BuildImage(project), own(project)) as made:
         assert made.containerfile is not None
         text = made.containerfile.with_name("Dockerfile.dockerignore").read_text()
         assert text.startswith(given)
@@ -128,18 +111,24 @@ def test_engines_get_an_ignore_file_with_the_projects_own_rules(
 def test_a_project_that_ignores_them_itself_is_built_as_it_is(project: Path) -> None:
     (project / ".dockerignore").write_text("bundles\n.*\nout\n")
     step = BuildImage(project)
-    with prepared(step, "podman 4.3.1", own(project)) as made:
+    with left_alone(step, own(project)) as made:
         assert made == step
 
 
-@pytest.mark.parametrize("builder", ["docker-classic 20.10.24", "podman 4.3.1", "buildkit 0.26"])
-def test_where_no_ignore_file_can_be_given_a_copy_is_built(project: Path, builder: str) -> None:
+def test_where_no_ignore_file_can_be_given_a_copy_is_built(project: Path) -> None:
     os.mkfifo(project / "pipe")
     step = BuildImage(project, build_contexts=(("src", str(project)),))
-    classic = builder.startswith("docker-classic")
-    with prepared(step, builder, own(project)) as made:
+    with left_alone(step, own(project)) as made:
         ((_, copied),) = made.build_contexts
-        for place in (Path(copied), made.context) if classic else (Path(copied),):
-            assert place != project
-            there = {str(path.relative_to(place)) for path in place.rglob("*") if path.is_file()}
-            assert there == set(THEIRS)
+        assert copied != str(project)
+        there = {str(p.relative_to(copied)) for p in Path(copied).rglob("*") if p.is_file()}
+        assert there == set(THEIRS)
+
+
+def test_they_are_in_no_layer_of_rbuilds(project: Path) -> None:
+    step = BuildImage(project, build_contexts=(("src", str(project)),))
+    contexts = ContextFiles.of(step, own(project))
+    for context in (contexts.main, *contexts.named.values()):
+        ignored = Patterns(context.ignored)
+        assert all(map(ignored.match, OURS))
+        assert not any(map(ignored.match, THEIRS))

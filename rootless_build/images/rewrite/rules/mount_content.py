@@ -1,26 +1,30 @@
-"""What a bind mount holds: no ignored files, no writes that last, and a step that is done again
-when it changed.
-"""
+"""What a bind mount holds: no writes that last, and a step that is done again when it changed."""
 
 from __future__ import annotations
 
 import posixpath
+import re
 from pathlib import Path
+from typing import Final
 
-from rootless_build.images.containerfile.edit import copy, new
 from rootless_build.images.containerfile.mounts import Mount
-from rootless_build.images.containerfile.stages import earlier
-from rootless_build.images.containerfile.syntax import Flag, Instruction
+from rootless_build.images.containerfile.syntax import Instruction
 from rootless_build.images.containerfile.words import WordError, expand
 from rootless_build.images.rewrite.build_context import BuildContext
 from rootless_build.images.rewrite.features import Feature
 from rootless_build.images.rewrite.rules.mount_flags import change_mounts
-from rootless_build.images.rewrite.state import CONTEXT, Site, fingerprint
+from rootless_build.images.rewrite.state import Site, fingerprint
 from rootless_build.model.structs import replace
+
+_TELLS: Final = re.compile(r"rbuild-[0-9a-f]{24}")
+"""A name that segments give: it tells what is in the image."""
+_DIGITS: Final = 12
 
 
 def mount_content(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
-    """Mount a stage instead of the context itself, and mark the mount with what it holds."""
+    """Mount a stage instead of an image that is written to, and mark the mount with what it holds.
+    A build context that is written to, or of which files are ignored, is an image already.
+    """
     return change_mounts(instruction, lambda mount: _rewrite_mount(mount, at))
 
 
@@ -29,26 +33,14 @@ def _rewrite_mount(mount: Mount, at: Site) -> Mount:
         return mount
     mount = _inside(mount, at)
     source, origin = mount.source or ".", mount.origin
-    if origin is None and at.work.content.ignores_any(source):
-        at.note("mount-content", _why(at, Feature.MOUNT_IGNORES))
-        mount = replace(mount, origin=CONTEXT)
-        at.work.needs_context = True
-    if mount.writable and not _forgets_writes(mount, at):
+    if mount.writable and origin is not None and _content(origin, at) is None:
         at.note("mount-content", _why(at, Feature.MOUNT_DISCARDS_WRITES))
-        mount = replace(mount, origin=_copy_into_stage(mount.origin, at))
+        mount = replace(mount, origin=at.work.stage_upon(origin))
     at.note("mount-content", _why(at, Feature.MOUNT_CONTENT_CACHED))
     # All files that it holds are read for it.
-    digest = at.work.context_digest(source) if origin is None else at.marker(origin)
+    digest = at.work.context_digest(source) if origin is None else _marker(origin, at)
     # An option that engines take and that means nothing; it is part of what they compare.
     return replace(mount, others=(*mount.others, f"consistency={digest}"))
-
-
-def _forgets_writes(mount: Mount, at: Site) -> bool:
-    """Whether the engine is left to do so. A stage of its own costs nothing where what is mounted
-    is a stage or an image, and a copy where it is a directory.
-    """
-    is_directory = mount.origin is None or _content(mount.origin, at) is not None
-    return is_directory and at.has(Feature.MOUNT_DISCARDS_WRITES)
 
 
 def _inside(mount: Mount, at: Site) -> Mount:
@@ -82,36 +74,22 @@ def _content(origin: str | None, at: Site) -> BuildContext | None:
     return BuildContext(Path(directory))
 
 
+def _marker(origin: str, at: Site) -> str:
+    """Twelve hex digits for what an image or a build context of that name holds: an engine that
+    does not see that what a RUN mounts has changed has them as part of the RUN.
+    """
+    if _TELLS.fullmatch(origin):
+        return fingerprint(origin)
+    content = _content(origin, at)
+    if content is not None and not at.work.explains:
+        return content.digest("")[:_DIGITS]
+    directory = dict(at.work.contexts).get(origin)
+    image = at.work.image(origin) if directory is None else None
+    return fingerprint(origin, directory or (image.id if image else ""))
+
+
 def _why(at: Site, feature: Feature) -> str:
     return at.work.builder.why(feature)
-
-
-def _copy_into_stage(origin: str | None, at: Site) -> str:
-    """A stage of its own, made of what is mounted, which is forgotten after the step."""
-    directory = dict(at.work.contexts).get(origin or "")
-    if origin is None or origin == CONTEXT:
-        at.work.needs_context = True
-        begin: tuple[Instruction, ...] = (new("FROM", CONTEXT),)
-    elif directory is not None and "://" not in directory:
-        files = copy(new("COPY", ""), (Flag("from", origin),), (".",), "/")
-        begin = (new("FROM", "scratch"), files)
-    else:
-        index = earlier(origin, at.stages, at.number)
-        name = origin
-        if index is not None and at.stages[index].name is None:
-            name = stage_name(index)
-        begin = (new("FROM", name),)
-    return at.work.stage_before(at.number, begin)
-
-
-def stage_name(index: int) -> str:
-    """What a stage is called that has no name in the file."""
-    return f"rbuild-stage-{index}"
-
-
-def context_stage() -> tuple[Instruction, ...]:
-    """The stage CONTEXT."""
-    return (new("FROM", f"scratch AS {CONTEXT}"), new("COPY", ". /"))
 
 
 def file_marker(name: str, content: bytes) -> str:

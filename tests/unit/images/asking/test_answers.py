@@ -22,9 +22,10 @@ from rootless_build.model.plan import BuildImage
 from rootless_build.process import programs
 from rootless_build.testing.recorder import Recorder
 
-OWN = str(Path("/proc/self/ns/net").readlink())
-HOST = f"rbuild-asked NETWORK_HOST {OWN}\n"
-NONE = "rbuild-asked NETWORK_NONE net:[1]\nrbuild-asked NETWORK_NONE lo:\n"
+OWNER = "rbuild-asked MOUNT_AGENT_OWNER ssh 700 7:8\n"
+SIZE = "rbuild-asked MOUNT_TMPFS_SIZE rw,size=64k\n"
+LIMITED = "RUN --mount=type=tmpfs,target=/t,size=1m true"
+OWNED = "RUN --mount=type=ssh,uid=5 true"
 
 
 class FakeEngine(PartialEngine):
@@ -102,9 +103,9 @@ def test_nothing_is_asked_of_a_file_that_has_nothing_of_it(tmp_path: Path, memor
 @pytest.mark.parametrize(
     ("line", "asked"),
     [
-        ("RUN --network=none true", "RUN --network=none"),
-        ("RUN --network=host true", "RUN --network=host"),
-        ("ONBUILD RUN --network=host true", "RUN --network=host"),
+        (LIMITED, "RUN --mount=type=tmpfs"),
+        (OWNED, "RUN --mount=type=ssh"),
+        (f"ONBUILD {OWNED}", "RUN --mount=type=ssh"),
         ("RUN --mount=target=/c,rw true", "RUN --mount=type=bind"),
         ("RUN --mount=type=bind,target=/c,readonly=false true", "RUN --mount=type=bind"),
     ],
@@ -112,7 +113,7 @@ def test_nothing_is_asked_of_a_file_that_has_nothing_of_it(tmp_path: Path, memor
 def test_what_a_file_has_is_asked_once(
     tmp_path: Path, memory: Memory, line: str, asked: str
 ) -> None:
-    engine = FakeEngine({"RUN --network": "", "RUN --mount": ""})
+    engine = FakeEngine({"RUN --mount": ""})
     step = step_of(tmp_path, line)
     ask(step, engine, memory)
     (text,) = engine.files
@@ -122,28 +123,28 @@ def test_what_a_file_has_is_asked_once(
 
 
 def test_an_answer_is_held_against_what_buildkit_does(tmp_path: Path, memory: Memory) -> None:
-    step = step_of(tmp_path, "RUN --network=none true", "RUN --network=host true")
-    engine = FakeEngine({"--network=none": NONE, "--network=host": HOST})
-    assert ask(step, engine, memory) == {"NETWORK_NONE": True, "NETWORK_HOST": True}
+    step = step_of(tmp_path, LIMITED, OWNED)
+    engine = FakeEngine({"type=tmpfs": SIZE, "type=ssh": OWNER})
+    assert ask(step, engine, memory) == {"MOUNT_TMPFS_SIZE": True, "MOUNT_AGENT_OWNER": True}
 
 
 @pytest.mark.parametrize(
     "said",
-    ["", NONE.replace("net:[1]", OWN), f"{NONE}rbuild-asked NETWORK_NONE eth0:\n", HOST],
-    ids=["nothing", "the host's", "a card", "another question's"],
+    ["", SIZE.replace("64k", "1m"), SIZE.replace(",size=64k", ""), OWNER],
+    ids=["nothing", "another size", "no size", "another question's"],
 )
 def test_an_engine_that_does_it_otherwise_is_not_left_to_do_it(
     tmp_path: Path, memory: Memory, said: str
 ) -> None:
-    step = step_of(tmp_path, "RUN --network=none true")
-    assert ask(step, FakeEngine({"--network=none": said}), memory) == {"NETWORK_NONE": False}
+    step = step_of(tmp_path, LIMITED)
+    assert ask(step, FakeEngine({"type=tmpfs": said}), memory) == {"MOUNT_TMPFS_SIZE": False}
 
 
 def test_one_that_fails_is_told_from_those_that_do_not(tmp_path: Path, memory: Memory) -> None:
-    step = step_of(tmp_path, "RUN --network=none true", "RUN --network=host true")
-    engine = FakeEngine({"--network=host": HOST})
-    assert ask(step, engine, memory) == {"NETWORK_NONE": False, "NETWORK_HOST": True}
-    assert memory.answers()[Feature.NETWORK_HOST].exact
+    step = step_of(tmp_path, LIMITED, OWNED)
+    engine = FakeEngine({"type=ssh": OWNER})
+    assert ask(step, engine, memory) == {"MOUNT_TMPFS_SIZE": False, "MOUNT_AGENT_OWNER": True}
+    assert memory.answers()[Feature.MOUNT_AGENT_OWNER].exact
 
 
 def test_what_fails_for_a_moment_is_asked_again(tmp_path: Path, memory: Memory) -> None:
@@ -158,7 +159,7 @@ def test_what_fails_for_a_moment_is_asked_again(tmp_path: Path, memory: Memory) 
 def test_an_engine_that_can_build_nothing_now_has_not_answered(
     tmp_path: Path, memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    step, engine = step_of(tmp_path, "RUN --network=none true"), FakeEngine({})
+    step, engine = step_of(tmp_path, LIMITED), FakeEngine({})
 
     def fail(*_: object) -> Image:
         raise ImageBuildError("no space left on device")
@@ -167,8 +168,8 @@ def test_an_engine_that_can_build_nothing_now_has_not_answered(
         broken.setattr(engine, "build_image", fail)
         assert ask(step, engine, memory) == {}
     assert memory.answers() == {}
-    engine.said = {"--network=none": NONE}
-    assert ask(step, engine, memory) == {"NETWORK_NONE": True}
+    engine.said = {"type=tmpfs": SIZE}
+    assert ask(step, engine, memory) == {"MOUNT_TMPFS_SIZE": True}
 
 
 def test_writes_that_reach_the_context_are_seen(tmp_path: Path, memory: Memory) -> None:
@@ -194,8 +195,8 @@ def test_no_image_is_left_and_all_are_told_meanwhile(tmp_path: Path, memory: Mem
         def image(self, identity: str) -> None:
             told.append(identity)
 
-    step = step_of(tmp_path, "RUN --network=none true", "RUN --network=host true")
-    engine = FakeEngine({"--network=host": HOST})
+    step = step_of(tmp_path, LIMITED, OWNED)
+    engine = FakeEngine({"type=ssh": OWNER})
     answers_for(step, engine, Noting(lambda _: None, 1), memory)
     assert engine.images == ["a" * 64]
     assert {f"{number:064x}" for number in range(1, len(engine.built) + 1)} == set(told)
@@ -205,7 +206,7 @@ def test_no_image_is_left_and_all_are_told_meanwhile(tmp_path: Path, memory: Mem
 def test_an_interrupted_question_is_asked_again(
     tmp_path: Path, memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    step, engine = step_of(tmp_path, "RUN --network=none true"), FakeEngine({"--network": NONE})
+    step, engine = step_of(tmp_path, LIMITED), FakeEngine({"type=tmpfs": SIZE})
 
     def interrupt(*_: object) -> Image:
         engine.images.append("b" * 64)
@@ -216,15 +217,15 @@ def test_an_interrupted_question_is_asked_again(
         with pytest.raises(KeyboardInterrupt):
             ask(step, engine, memory)
     assert memory.answers() == {}
-    assert ask(step, engine, memory) == {"NETWORK_NONE": True}
+    assert ask(step, engine, memory) == {"MOUNT_TMPFS_SIZE": True}
 
 
 def test_without_a_program_nothing_is_asked(
     tmp_path: Path, memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(programs, "which", lambda _: None)
-    engine = FakeEngine({"--network": NONE})
-    assert ask(step_of(tmp_path, "RUN --network=none true"), engine, memory) == {}
+    engine = FakeEngine({"type=tmpfs": SIZE})
+    assert ask(step_of(tmp_path, LIMITED), engine, memory) == {}
     assert engine.built == []
 
 
@@ -239,7 +240,7 @@ def test_a_host_that_is_full_for_a_moment_says_nothing_of_the_engine(
             raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(answers, "put_shell", full_at_first)
-    engine, step = FakeEngine({"none": NONE}), step_of(tmp_path, "RUN --network=none a")
+    engine, step = FakeEngine({"none": SIZE}), step_of(tmp_path, "RUN --network=none a")
     assert answers_for(step, engine, Recorder().reporter, memory) == {}
     assert memory.answers() == {}
 

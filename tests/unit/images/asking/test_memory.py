@@ -13,8 +13,8 @@ from rootless_build.images.rewrite.features import Answer, Feature
 from rootless_build.model.structs import replace
 from rootless_build.process import programs
 
-YES = {Feature.NETWORK_NONE: Answer(exact=True, day="2026-11-30")}
-NO = {Feature.NETWORK_HOST: Answer(exact=False, day="2026-12-01")}
+YES = {Feature.MOUNT_OWNER: Answer(exact=True, day="2026-11-30")}
+NO = {Feature.MOUNT_TMPFS_SIZE: Answer(exact=False, day="2026-12-01")}
 
 
 def test_answers_are_kept_and_added_to(tmp_path: Path) -> None:
@@ -34,8 +34,8 @@ def test_answers_are_kept_and_added_to(tmp_path: Path) -> None:
         b"\xff\x00",
         b'{"version": 2, "engine": "an engine", "answers": {}}',
         b'{"version": 1, "engine": "another", "answers": {}}',
-        b'{"version": 1, "engine": "an engine", "answers": {"NETWORK_NONE": true}}',
-        b'{"version": 1, "engine": "an engine", "answers": {"NETWORK_NONE": {"exact": 1}}}',
+        b'{"version": 1, "engine": "an engine", "answers": {"MOUNT_OWNER": true}}',
+        b'{"version": 1, "engine": "an engine", "answers": {"MOUNT_OWNER": {"exact": 1}}}',
     ],
 )
 def test_what_is_damaged_was_never_answered(tmp_path: Path, damage: bytes) -> None:
@@ -52,7 +52,7 @@ def test_a_question_that_is_asked_no_more_is_forgotten(tmp_path: Path) -> None:
     memory = Memory(tmp_path, "an engine")
     memory.add(YES)
     (file,) = tmp_path.iterdir()
-    file.write_text(file.read_text().replace("NETWORK_NONE", "FORMER"))
+    file.write_text(file.read_text().replace("MOUNT_OWNER", "FORMER"))
     assert memory.answers() == {}
 
 

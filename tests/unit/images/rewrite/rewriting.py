@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rootless_build.images.containerfile.parser import parse
-from rootless_build.images.containerfile.patterns import Patterns, parse_ignore_file
 from rootless_build.images.containerfile.stages import Given, Image
 from rootless_build.images.rewrite.build_context import BuildContext
 from rootless_build.images.rewrite.features import NO_ANSWERS, Answers, of
@@ -29,10 +28,7 @@ class Rewriting:
         *,
         args: Mapping[str, str] | None = None,
         images: Mapping[str, Image] | None = None,
-        platform: str | None = None,
-        network: str | None = None,
         target: str | None = None,
-        ignore: str = "",
         allow: bool = False,
         explain: bool = False,
         local: bool = True,
@@ -47,15 +43,11 @@ class Rewriting:
         self.work = RewriteState(
             parse(text),
             found,
-            Given(args or {}, platforms.arguments(platform)),
-            BuildContext(
-                directory / "context", parse_ignore_file(ignore) if ignore else Patterns(())
-            ),
+            Given(args or {}, platforms.arguments(None)),
+            BuildContext(directory / "context"),
             (images if images is not None else {"base": Image()}).get,
             None if explain else self.files,
             contexts=tuple((contexts or {}).items()),
-            network=network,
-            platform=platform,
             allow_inexact=allow,
             local=local,
         )
@@ -70,11 +62,6 @@ class Rewriting:
     def lines(self) -> list[str]:
         assert self.normal is not None
         return [line.now.text for line in self.normal.stages[-1][1:]]
-
-    @property
-    def begin(self) -> str:
-        assert self.normal is not None
-        return self.normal.stages[-1][0].now.text
 
     @property
     def rules(self) -> set[str]:

@@ -38,11 +38,11 @@ def test_no_version_is_trusted() -> None:
 
 
 def test_what_an_engine_has_shown_it_is_left_to_do() -> None:
-    answers = {Feature.NETWORK_NONE: Answer(exact=True, day="2026-11-30")}
+    answers = {Feature.MOUNT_TMPFS_SIZE: Answer(exact=True, day="2026-11-30")}
     found = of("podman 4.9.3", answers)
     assert found is not None
-    assert found.has(Feature.NETWORK_NONE)
-    assert not found.has(Feature.NETWORK_HOST)
+    assert found.has(Feature.MOUNT_TMPFS_SIZE)
+    assert not found.has(Feature.MOUNT_OWNER)
 
 
 @pytest.mark.parametrize(
@@ -56,21 +56,24 @@ def test_what_an_engine_has_shown_it_is_left_to_do() -> None:
         ),
         (
             "podman 5.4.2",
-            Feature.NETWORK_NONE,
+            Feature.MOUNT_TMPFS_SIZE,
             {},
-            "RUN --network=none: podman 5.4.2 has not shown that yet; a build asks it",
+            "the size of a tmpfs mount: podman 5.4.2 has not shown that yet; a build asks it",
         ),
         (
             "podman 5.4.2",
-            Feature.NETWORK_NONE,
-            {Feature.NETWORK_NONE: Answer(exact=False, day="2026-11-30")},
-            "RUN --network=none: podman 5.4.2 did it otherwise when it was asked on 2026-11-30",
+            Feature.MOUNT_TMPFS_SIZE,
+            {Feature.MOUNT_TMPFS_SIZE: Answer(exact=False, day="2026-11-30")},
+            (
+                "the size of a tmpfs mount: podman 5.4.2 did it otherwise when it was asked on"
+                " 2026-11-30"
+            ),
         ),
         (
             "docker-classic 20.10.24",
-            Feature.LINK,
+            Feature.MOUNT,
             {},
-            "COPY --link: not in docker's classic builder",
+            "RUN --mount: not in docker's classic builder",
         ),
     ],
 )

@@ -57,7 +57,7 @@ def test_what_nothing_can_stand_for_has_to_be_shown(
 
 
 def test_a_plan_says_that_the_engine_will_be_asked(tmp_path: Path) -> None:
-    run = "FROM base\nRUN --network=none a\n"
+    run = "FROM base\nRUN --mount=type=ssh,uid=5 a\n"
     told = Rewriting(tmp_path, run, explain=True).normal
     assert told is not None
     assert [(each.differs, each.refused) for each in told.rewrites] == [("", False)]

@@ -44,7 +44,7 @@ def names(tmp_path: Path, *mounts: str) -> list[str]:
     """What the caches are called that become of these."""
     found = []
     for mount in mounts:
-        text = f"RUN --mount=type=cache,target=/c,{mount} a\nCOPY --link a /"
+        text = f"RUN --mount=type=cache,target=/c,{mount} a\nRUN --network=none b"
         made = last(tmp_path, text, images=IN_W, answers=SHOWN)[-2]
         words = made.split()[1].split(",")
         found += [word.removeprefix("id=") for word in words if word.startswith("id=")]

@@ -59,7 +59,3 @@ def test_where_no_files_can_be_given_the_script_is_written(
         "mkdir -p /dev/pipes && printf %s '#!/bin/x\n'\"'\"'\n' > /dev/pipes/S"
         " && chmod 755 /dev/pipes/S && exec /dev/pipes/S"
     )
-
-
-def test_a_trigger(tmp_path: Path) -> None:
-    assert last(tmp_path, "ONBUILD RUN <<E\na\nE") == ['ONBUILD RUN ["/bin/sh", "-c", "a\\n"]']

@@ -1,37 +1,27 @@
-"""Keeps rbuild's own files out of build contexts: by an ignore file, or by a copy without them."""
+"""Keeps rbuild's own files out of the build contexts of an engine that does COPY and ADD itself: by
+an ignore file, or by a copy without them.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from rootless_build.backend.build_files import existing_containerfile, own_ignore_file
+from rootless_build.backend.build_files import own_ignore_file
 from rootless_build.files import copying
 from rootless_build.images.containerfile import file as containerfile
 from rootless_build.images.containerfile import ignore_file
-from rootless_build.images.containerfile.patterns import PatternError, Patterns, parse_ignore_file
+from rootless_build.images.containerfile.patterns import PatternError, parse_ignore_file
 from rootless_build.images.own_files import OwnFiles, with_rules
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.structs import replace
 
 
-def ignore_patterns(step: BuildImage, file: Path, own: OwnFiles) -> Patterns:
-    """What the ignore file of the build leaves out, and which files of rbuild's are left out too.
-
-    Raises RecipeError for what no engine takes.
-    """
-    try:
-        return parse_ignore_file(with_rules(_read_ignore_file(step, file), own.rules(step.context)))
-    except PatternError as error:
-        message = f"the ignore file of {containerfile.display(file, step.context)}: {error}"
-        raise RecipeError(message, hint="mend the line; docker refuses it too") from error
-
-
 def with_ignore_file(step: BuildImage, file: Path, own: OwnFiles, directory: Path) -> BuildImage:
     """The step with an ignore file that leaves rbuild's files out too, where its own does not, and
     which is read from the context alone.
 
-    It stands beside a containerfile of rbuild's; all engines but the classic builder look there.
+    It stands beside a containerfile of rbuild's.
     """
     given = _read_ignore_file(step, file)
     leaves = _leaves_out(given, own.find(step.context))
@@ -46,11 +36,9 @@ def with_ignore_file(step: BuildImage, file: Path, own: OwnFiles, directory: Pat
     return replace(step, containerfile=new)
 
 
-def without_own_files(
-    step: BuildImage, own: OwnFiles, directory: Path, *, classic: bool
-) -> BuildImage:
-    """The step with copies of those contexts that have rbuild's files in them, and for which no
-    ignore file can be given: those with a name, and all of the classic builder.
+def without_own_files(step: BuildImage, own: OwnFiles, directory: Path) -> BuildImage:
+    """The step with copies of those named contexts that have rbuild's files in them: for these no
+    ignore file can be given.
     """
 
     def without(context: str, name: str) -> str:
@@ -62,12 +50,7 @@ def without_own_files(
         (name, without(value, str(number)))
         for number, (name, value) in enumerate(step.build_contexts)
     )
-    context = step.context
-    file = existing_containerfile(step) if classic else None
-    if file and not _leaves_out(_read_ignore_file(step, file), own.find(context)):
-        context = Path(without(str(context), "context"))
-        step = replace(step, containerfile=file)
-    return replace(step, context=context, build_contexts=contexts)
+    return replace(step, build_contexts=contexts)
 
 
 def _read_ignore_file(step: BuildImage, file: Path) -> str:
