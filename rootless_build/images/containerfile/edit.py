@@ -22,27 +22,11 @@ def without(instruction: Instruction, *names: str) -> Instruction:
     return with_flags(instruction, (flag for flag in instruction.flags if flag.name not in names))
 
 
-def with_body(instruction: Instruction, body: str) -> Instruction:
-    """The instruction with other arguments, which are not JSON; its heredocs stay."""
-    return with_parts(instruction, instruction.flags, body, None)
-
-
 def exec_form(instruction: Instruction, strings: Iterable[str]) -> Instruction:
     """A RUN whose command is a JSON array; its heredocs are gone."""
     words = tuple(strings)
     new = with_parts(instruction, instruction.flags, json.dumps(words, ensure_ascii=False), words)
     return replace(new, heredocs=())
-
-
-def copy(
-    instruction: Instruction, flags: Iterable[Flag], sources: Iterable[str], destination: str
-) -> Instruction:
-    """A COPY of these; words that need it make it a JSON array."""
-    words = (*sources, destination)
-    plain = all(word and not any(each in word for each in SPACE + "[") for word in words)
-    body = " ".join(words) if plain else json.dumps(words, ensure_ascii=False)
-    base = replace(instruction, keyword="COPY", heredocs=())
-    return with_parts(base, tuple(flags), body, None if plain else words)
 
 
 def with_parts(

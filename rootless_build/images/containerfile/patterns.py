@@ -196,31 +196,6 @@ def file_name(pattern: str) -> Pattern:
     return Pattern(pattern, False, "", expression, tokens, re.compile(expression, re.DOTALL))
 
 
-def extended_expression(pattern: str) -> str:
-    """What `grep -E` finds such a path with. Raises PatternError."""
-    made = Pattern.of(clean(pattern))
-    if made.problem:
-        raise PatternError(made.problem)
-    if made.tokens or not made.text.startswith("**"):
-        tokens = made.tokens or tuple(_tokens(made.text))
-        return "".join(map(_for_grep, tokens))
-    inner = made.text.removeprefix("**")
-    written = "".join(map(_for_grep, inner))
-    return (
-        f"(.*{written}|{written.removeprefix('[/]')})" if inner.startswith("/") else f".*{written}"
-    )
-
-
-def _for_grep(token: _Token) -> str:
-    if isinstance(token, _Wild):
-        return token.value.replace("?:", "")
-    if isinstance(token, str):
-        return f"\\{token}" if token in {"^", "\\"} else f"[{token}]"
-    if "\\" in token.expression.pattern:
-        raise _unread(token.expression.pattern)
-    return token.expression.pattern
-
-
 def _parents(path: str) -> Iterator[str]:
     while "/" in path:
         path = path.rpartition("/")[0]

@@ -1,4 +1,4 @@
-"""The files of a build context: what they hold, as digests, and copies of some of them.
+"""The files of a build context: what they hold, as digests, and whether some are ignored.
 
 A source that is a link is what the link leads to, in the context alone, as with BuildKit
 (`rootless_build.files.below`). Links below a source stay links.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +18,8 @@ from msgspec import Struct, field
 
 from rootless_build.files import below
 from rootless_build.files.tree import link_text
-from rootless_build.files.way import Descent, opened, opened_directory
-from rootless_build.images.containerfile.patterns import PatternError, Patterns, file_name
+from rootless_build.files.way import Descent
+from rootless_build.images.containerfile.patterns import PatternError, Patterns
 
 _CHUNK: Final = 1024 * 1024
 _WILDCARDS: Final = frozenset("*?[")
@@ -71,49 +70,6 @@ class BuildContext(Struct):
             return False
         return any(found.ignored for found in self._walk(path, everything=True))
 
-    def matches(self, pattern: str) -> list[str]:
-        """The paths that a source with wildcards stands for, in order."""
-        found = [""]
-        for part in filter(None, _inside(pattern).split("/")):
-            found = [each for path in found for each in self._below(path, part)]
-        return [path for path in found if path == "" or not self._is_left_out(path)]
-
-    def copy(self, source: str, target: Path, exclude: Patterns, include: Patterns) -> bool:
-        """Copy what is at `source` to `target`; patterns are relative to `source`.
-
-        Modes and times are kept. Directories that hold nothing that is included are left out. False
-        where the context has nothing there.
-        """
-        place = self.real(source)
-        if place is None or (place and self._is_left_out(place)):
-            return False
-        if not self._is_directory(place):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            self._copy(place, target)
-            return True
-        target.mkdir(parents=True, exist_ok=True)
-        made = [(place, target)]
-        for found in self._walk(place, everything=False):
-            inner = found.path[len(place) :].lstrip("/")
-            if exclude.match(inner) or (include and not include.match(inner)):
-                continue
-            made += _make_parents(place, target, inner)
-            destination = target / inner
-            if stat.S_ISDIR(found.status.st_mode):
-                destination.mkdir(exist_ok=True)
-                made.append((found.path, destination))
-            else:
-                self._copy(found.path, destination)
-        for original, copied in reversed(made):
-            with opened(self.root, original) as descriptor:
-                shutil.copystat(f"/proc/self/fd/{descriptor}", copied)
-        return True
-
-    def is_directory(self, path: str) -> bool:
-        """Whether there is a directory."""
-        place = self.real(path)
-        return place is not None and self._is_directory(place)
-
     def _is_directory(self, place: str) -> bool:
         return stat.S_ISDIR(os.lstat(self.root / place).st_mode)
 
@@ -122,24 +78,6 @@ class BuildContext(Struct):
             return bool(self.ignored) and self.ignored.match(path)
         except PatternError as error:
             raise PatternError(f"the ignore file: {error}") from error
-
-    def _below(self, path: str, part: str) -> list[str]:
-        place = self.real(path)
-        if place is None:
-            return []
-        if not has_wildcards(part):
-            names = [part] if os.path.lexists(self.root / place / part) else []
-        else:
-            wanted = file_name(part)
-            names = sorted(filter(wanted.match, self._names(place)))
-        return [f"{path}/{name}" if path else name for name in names]
-
-    def _names(self, place: str) -> list[str]:
-        try:
-            with opened_directory(self.root, place) as directory:
-                return [entry.name for entry in os.scandir(directory)]
-        except OSError:
-            return []
 
     def _walk(self, source: str, *, everything: bool) -> Iterator[_Found]:
         """What is below `source`, a directory before what is in it; `everything`: what is ignored
@@ -200,23 +138,6 @@ class BuildContext(Struct):
     def _link(self, path: str) -> str:
         return link_text(self.root / path)
 
-    def _copy(self, path: str, target: Path) -> None:
-        """Of a file that the context has there; a socket is left out, as BuildKit does."""
-        status = os.lstat(self.root / path)
-        if stat.S_ISLNK(status.st_mode):
-            target.symlink_to(self._link(path))
-            os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns), follow_symlinks=False)
-        elif stat.S_ISFIFO(status.st_mode):
-            os.mkfifo(target)
-            target.chmod(stat.S_IMODE(status.st_mode))
-            os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
-        elif stat.S_ISREG(status.st_mode):
-            with below.opened_file(self.root, path) as file, target.open("wb") as copied:
-                shutil.copyfileobj(file, copied, _CHUNK)
-                shutil.copystat(f"/proc/self/fd/{file.fileno()}", target)
-        elif not stat.S_ISSOCK(status.st_mode):
-            raise OSError(errno.ENOTSUP, "is a device", path)
-
 
 def has_wildcards(source: str) -> bool:
     """Whether a source stands for more than one path."""
@@ -226,14 +147,3 @@ def has_wildcards(source: str) -> bool:
 def _inside(source: str) -> str:
     """A path in the context, which nothing leads out of."""
     return os.path.normpath("/" + source).lstrip("/")
-
-
-def _make_parents(place: str, target: Path, inner: str) -> list[tuple[str, Path]]:
-    made: list[tuple[str, Path]] = []
-    parts = inner.split("/")[:-1]
-    for count in range(1, len(parts) + 1):
-        path = "/".join(parts[:count])
-        if not (target / path).is_dir():
-            (target / path).mkdir()
-            made.append((f"{place}/{path}" if place else path, target / path))
-    return made

@@ -41,8 +41,7 @@ class RewriteState(Struct):
     """A containerfile on its way to an engine: what is known of the build, what rules have done.
 
     `directory` is where files may be put; None: nothing is made, the rewrites are only explained.
-    `data` is the user's own directory, for what lasts longer than a build. `contexts` are the
-    build contexts of the step. `image` looks up what is in the engine's storage.
+    `contexts` are the build contexts of the step. `image` looks up what is in the engine's storage.
     """
 
     file: Containerfile
@@ -51,7 +50,6 @@ class RewriteState(Struct):
     content: BuildContext
     image: Callable[[str], Image | None]
     directory: Path | None = None
-    data: Path | None = None
     contexts: tuple[tuple[str, str], ...] = ()
     allow_inexact: bool = False
     local: bool = True

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from rootless_build.images.containerfile.patterns import (
-    Pattern,
     PatternError,
     Patterns,
-    extended_expression,
     file_name,
     parse_ignore_file,
 )
@@ -117,21 +114,6 @@ def test_a_name_of_a_source_is_matched_as_by_go(pattern: str, yes: str, no: str)
 def test_a_name_that_is_no_pattern_is_refused(pattern: str) -> None:
     with pytest.raises(PatternError):
         file_name(pattern)
-
-
-@pytest.mark.parametrize("pattern", ["*.o", "**/a", "a/**", "a?b", "[ab]c", "**a", "a.b+", "a**b"])
-def test_grep_finds_the_same(pattern: str) -> None:
-    paths = ["a", "x.o", "d/x.o", "d/a", "a/b", "aab", "bc", "xa", "a.b+", "a.bb", "ab", "ax/b"]
-    expression = f"^{extended_expression(pattern)}$"
-    found = subprocess.run(
-        ["grep", "-E", expression],
-        input="\n".join(paths),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    alone = Pattern.of(pattern)
-    assert found.stdout.split() == [path for path in paths if alone.match(path)]
 
 
 @pytest.mark.parametrize("pattern", ["*a/**/b ?[----]\\\\e", "?[----]*", "[+--]"])
