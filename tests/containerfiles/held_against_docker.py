@@ -57,7 +57,10 @@ def _build(case: Case, engine: Engine, building: RewriteOptions, place: Path) ->
         network="host",
         # A layer of another case may differ in times alone, which the engines don't see.
         no_cache=True,
-        build_contexts=tuple((name, str(place / "more" / name)) for name in case.more),
+        build_contexts=(
+            *((name, str(place / "more" / name)) for name in case.more),
+            *case.elsewhere.items(),
+        ),
         secrets=tuple(f"id={name},src={place / name}" for name in case.secrets),
     )
     for name, secret in case.secrets.items():

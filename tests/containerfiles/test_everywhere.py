@@ -155,15 +155,11 @@ TAKES = (
 )
 
 
-def test_a_build_context_that_is_an_url(
-    build: Build, place: Path, web: tuple[str, Path, list[str]]
-) -> None:
-    url, served, asked = web
-    (served / "f").write_text("1")
-    contexts = (("far", f"{url}/f"), ("unused", f"{url}/no-such-file"))
-    build(TAKES + OUT, build_contexts=contexts)
-    assert tree(place / "out") == {"copied": "1", "bound": "1", "mode": "600\n"}
-    assert asked == ["/f"]
+def test_a_build_context_that_is_a_file_elsewhere_is_refused(build: Build) -> None:
+    url = "http://127.0.0.1:9/f"
+    with pytest.raises(RecipeError, match="is the URL of a file, which docker refuses") as refused:
+        build(TAKES + OUT, build_contexts=(("far", url),))
+    assert f"ADD {url} /" in refused.value.hint
 
 
 def test_a_build_context_that_is_a_repository(
@@ -178,7 +174,10 @@ def test_a_build_context_that_is_a_repository(
 
 
 def test_a_build_context_that_can_t_be_fetched(
-    build: Build, web: tuple[str, Path, list[str]]
+    build: Build, git_repository: tuple[str, Path]
 ) -> None:
-    with pytest.raises(RecipeError, match=r"the build context far: .*404"):
-        build(TAKES + OUT, build_contexts=(("far", f"{web[0]}/f"),))
+    url, _ = git_repository
+    with pytest.raises(RecipeError, match="the build context far: there is no branch or tag no"):
+        build(TAKES + OUT, build_contexts=(("far", f"{url}#no"),))
+    unused = (("far", url), ("unused", f"{url}#no"), ("file", "http://127.0.0.1:9/f"))
+    build(TAKES + OUT, build_contexts=unused)

@@ -107,6 +107,8 @@ class Case:
     """Whether the build is told where the containerfile is."""
     web: Context = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    """Contexts that have names and are URLs or repositories."""
     then: Context = field(default_factory=dict)
     """What the context has at a second build, whose image counts; all else is as it was."""
 

@@ -124,6 +124,8 @@ def _arguments(case: Case) -> Iterator[str]:
         yield f"--build-arg={name}={value}"
     for name in case.more:
         yield f"--build-context={name}={_PLACE}/more/{name}"
+    for name, address in case.elsewhere.items():
+        yield f"--build-context={name}={address}"
     for name in case.secrets:
         yield f"--secret=id={name},src={_PLACE}/{name}"
     if case.target is not None:

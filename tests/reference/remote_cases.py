@@ -42,6 +42,21 @@ def _repositories(**lines: str) -> tuple[Case, ...]:
     )
 
 
+def _contexts(address: str, **lines: str) -> tuple[Case, ...]:
+    """Cases of a build context `far` that is there."""
+    what = address.strip("@").replace("@", "")
+    return tuple(
+        Case(
+            f"context: {what}: {name.replace('_', ' ')}",
+            text if text.startswith("FROM") else scratch(*text.split("\n")),
+            {"f": "of the context"},
+            web=_WEB,
+            elsewhere={"far": address, "unused": "@web@/nothing"},
+        )
+        for name, text in lines.items()
+    )
+
+
 REMOTE: Final[tuple[Case, ...]] = (
     *_urls(
         to_a_name="ADD @web@/f /x",
@@ -124,5 +139,41 @@ REMOTE: Final[tuple[Case, ...]] = (
     Case(
         "git: without its directory",
         seen("ADD --keep-git-dir=false @git@ /r", "RUN ls -a /r >/o/ls"),
+    ),
+    *_contexts(
+        "@web@/f",
+        all_of_it="COPY --from=far / /x/",
+        the_file="COPY --from=far f /x",
+        another_file="COPY <<e /e\ne\nCOPY --from=far g /x",
+        with_a_mode="COPY --from=far --chmod=644 f /x/",
+        the_base="FROM far\n",
+        the_base_and_more="FROM far\nCOPY f /g\n",
+    ),
+    *_contexts("@web@/dir/g", all_of_it="COPY --from=far / /x/"),
+    *_contexts("@web@/a.tar", all_of_it="COPY --from=far / /x/"),
+    *_contexts("@web@/undated", all_of_it="COPY --from=far / /x/"),
+    *_contexts("@web@/moved", all_of_it="COPY --from=far / /x/"),
+    *_contexts("@web@/nothing", all_of_it="COPY <<e /e\ne\nCOPY --from=far / /x/"),
+    *_contexts(
+        "@git@",
+        all_of_it="COPY --from=far / /x/",
+        a_file="COPY --from=far f /x",
+        the_base="FROM far\n",
+        without_its_directory="COPY <<e /e\ne\nCOPY --from=far .git /x/",
+    ),
+    *_contexts("@git@#old", all_of_it="COPY --from=far / /x/"),
+    *_contexts("@git@#v1:sub", all_of_it="COPY --from=far / /x/"),
+    *_contexts("@git@?ref=v1&subdir=sub", all_of_it="COPY --from=far / /x/"),
+    *_contexts("@git@#nothing", all_of_it="COPY <<e /e\ne\nCOPY --from=far / /x/"),
+    Case(
+        "context: in a mount, an URL",
+        seen("RUN --mount=from=far,target=/m cp -r /m /o/m; stat -c '%a %u %n' /m/* >/o/s"),
+        web=_WEB,
+        elsewhere={"far": "@web@/f"},
+    ),
+    Case(
+        "context: in a mount, a repository",
+        seen("RUN --mount=from=far,target=/m cp -r /m /o/m; ls -a /m >/o/ls"),
+        elsewhere={"far": "@git@"},
     ),
 )

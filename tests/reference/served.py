@@ -41,11 +41,13 @@ def serving(case: Case, place: Path) -> Iterator[Case]:
             _make_repository(place / "project.git")
             addresses[_GIT] = f"{servers.enter_context(served(place))}/project.git"
         args = tuple((name, _filled(value, addresses)) for name, value in case.args)
-        yield dataclasses.replace(case, text=_filled(case.text, addresses), args=args)
+        contexts = {name: _filled(value, addresses) for name, value in case.elsewhere.items()}
+        text = _filled(case.text, addresses)
+        yield dataclasses.replace(case, text=text, args=args, elsewhere=contexts)
 
 
 def _texts(case: Case) -> tuple[str, ...]:
-    return (case.text, *(value for _, value in case.args))
+    return (case.text, *(value for _, value in case.args), *case.elsewhere.values())
 
 
 def _filled(text: str, addresses: Mapping[str, str]) -> str:

@@ -48,7 +48,7 @@ def _check_context(name: str, value: str) -> None:
         return
     if "://" in value:
         message = f"the build context {name} can't be {value}"
-        hint = "it can be a directory, an URL, a git repository, or docker-image:// and an image"
+        hint = "it can be a directory, a git repository, or docker-image:// and an image"
         raise RecipeError(message, hint=hint)
     if not Path(value).is_dir():
         message = f"the build context {name}: {value} is no directory"

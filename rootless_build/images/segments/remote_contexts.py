@@ -1,10 +1,10 @@
-"""Build contexts with a name that are elsewhere: fetched, as BuildKit does, when a build has to do
-with them. An URL is a directory with one file, a git repository is its files.
+"""Build contexts with a name that are git repositories: fetched when a build has to do with them.
+
+One that is the URL of a file docker 29.1.3 refuses when it is asked for ("invalid argument").
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 from pathlib import Path
 
@@ -17,9 +17,6 @@ from rootless_build.model.errors import RecipeError
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.references import canonical
 from rootless_build.model.structs import replace
-
-_MODE = 0o600
-"""What BuildKit gives a file that it has fetched."""
 
 
 def with_fetched(
@@ -43,15 +40,12 @@ def with_fetched(
 def _fetch(name: str, value: str, fetching: Fetching) -> Path:
     try:
         repository = parse(value)
-        keep = repository is not None and bool(repository.keep_git_dir)
-        checksum = repository.checksum if repository is not None else ""
-        source = fetching.fetch(Remote(value, checksum, repository, keep))
+        if repository is None:
+            message = f"the build context {name} is the URL of a file, which docker refuses too"
+            raise RecipeError(message, hint=f"take it of a stage that has it: ADD {value} /")
+        keep = bool(repository.keep_git_dir)
+        source = fetching.fetch(Remote(value, repository.checksum, repository, keep))
     except (GitRefError, RemoteError) as wrong:
         hint = wrong.hint if isinstance(wrong, RemoteError) else ""
         raise RecipeError(f"the build context {name}: {wrong}", hint=hint) from wrong
-    if isinstance(source, Directory):
-        return source.root
-    source.file.chmod(_MODE)
-    time = source.modified or 0
-    os.utime(source.file, (time, time))
-    return source.file.parent
+    return source.root if isinstance(source, Directory) else source.file.parent
