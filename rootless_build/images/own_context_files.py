@@ -10,11 +10,23 @@ from rootless_build.backend.build_files import own_ignore_file
 from rootless_build.files import copying
 from rootless_build.images.containerfile import file as containerfile
 from rootless_build.images.containerfile import ignore_file
-from rootless_build.images.containerfile.patterns import PatternError, parse_ignore_file
+from rootless_build.images.containerfile.patterns import PatternError, Patterns, parse_ignore_file
 from rootless_build.images.own_files import OwnFiles, with_rules
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.structs import replace
+
+
+def ignore_patterns(step: BuildImage, file: Path, own: OwnFiles) -> Patterns:
+    """What the ignore file of the build leaves out, and which files of rbuild's are left out too.
+
+    Raises RecipeError for what no engine takes.
+    """
+    try:
+        return parse_ignore_file(with_rules(_read_ignore_file(step, file), own.rules(step.context)))
+    except PatternError as error:
+        message = f"the ignore file of {containerfile.display(file, step.context)}: {error}"
+        raise RecipeError(message, hint="mend the line; docker refuses it too") from error
 
 
 def with_ignore_file(step: BuildImage, file: Path, own: OwnFiles, directory: Path) -> BuildImage:

@@ -8,6 +8,7 @@ from typing import Final
 from rootless_build.backend.api import Image
 from rootless_build.backend.build_files import existing_containerfile
 from rootless_build.files import plain
+from rootless_build.images import own_context_files
 from rootless_build.images.checks.base_checks import check_bases
 from rootless_build.images.checks.file_checks import check_file, warn
 from rootless_build.images.checks.instruction_checks import InstructionChecks
@@ -34,7 +35,6 @@ from rootless_build.images.containerfile.stages import Image as Base
 from rootless_build.images.containerfile.syntax import Containerfile
 from rootless_build.images.containerfile.words import WordError
 from rootless_build.images.own_files import OwnFiles
-from rootless_build.images.rewrite import own_context_files
 from rootless_build.images.segments.scopes import inherit
 from rootless_build.images.segments.settings import SettingError, apply
 from rootless_build.model import platforms, references
