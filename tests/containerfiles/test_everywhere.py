@@ -16,7 +16,7 @@ from rootless_build.images.layers.client import LayerMaker, LayersUnreadableErro
 from rootless_build.images.layers.request import Layer, LayersRequest
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.model import platforms
-from rootless_build.model.errors import ImageNotFoundError, RecipeError
+from rootless_build.model.errors import ContainerfileError, ImageNotFoundError
 from rootless_build.model.plan import PullPolicy
 from rootless_build.model.structs import replace
 from rootless_build.testing.base_root import BASE
@@ -157,7 +157,8 @@ TAKES = (
 
 def test_a_build_context_that_is_a_file_elsewhere_is_refused(build: Build) -> None:
     url = "http://127.0.0.1:9/f"
-    with pytest.raises(RecipeError, match="is the URL of a file, which docker refuses") as refused:
+    words = "Dockerfile:3:1: .*the URL of a file, which docker refuses"
+    with pytest.raises(ContainerfileError, match=words) as refused:
         build(TAKES + OUT, build_contexts=(("far", url),))
     assert f"ADD {url} /" in refused.value.hint
 
@@ -177,7 +178,8 @@ def test_a_build_context_that_can_t_be_fetched(
     build: Build, git_repository: tuple[str, Path]
 ) -> None:
     url, _ = git_repository
-    with pytest.raises(RecipeError, match="the build context far: there is no branch or tag no"):
+    words = "Dockerfile:3:1: .*build context far: there is no branch or tag no"
+    with pytest.raises(ContainerfileError, match=words):
         build(TAKES + OUT, build_contexts=(("far", f"{url}#no"),))
     unused = (("far", url), ("unused", f"{url}#no"), ("file", "http://127.0.0.1:9/f"))
     build(TAKES + OUT, build_contexts=unused)

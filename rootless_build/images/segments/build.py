@@ -168,7 +168,7 @@ def build(
         nullcontext(ahead) if ahead else LayerMaker(namespace, store.mount_program) as maker,
     ):
         fetching = Fetching(place / "fetched", options.data)
-        step, fetched = with_fetched(step, plan.names, fetching)
+        step, fetched = with_fetched(step, plan, fetching)
         steps = EngineSteps(step, engine, store, maker, replace(options, shown=plan.shown), place)
         _tell_unused(plan, step, reporter)
         _tell_of_caches(step, reporter)

@@ -21,6 +21,7 @@ from rootless_build.images.containerfile.stages import (
     Scopes,
     Stage,
     earlier,
+    sources,
 )
 from rootless_build.images.containerfile.syntax import Containerfile, Instruction
 from rootless_build.images.containerfile.words import expand
@@ -59,16 +60,19 @@ class Plan(Struct, frozen=True):
     stage_platforms: tuple[str | None, ...]
     target: str | None = None
 
-    @property
-    def names(self) -> frozenset[str]:
-        """The full names of all that its stages take files from, and of the stages themselves."""
-        named = (
-            name
-            for number in self.needed
-            for name in (self.stages[number].base, *self.stages[number].others)
-        )
-        stages = (stage.name for stage in self.stages)
-        return frozenset(canonical(name) for name in (*named, *stages) if name)
+    def naming(self, full: str) -> Instruction | None:
+        """The first of its instructions that names an image or a build context, in full; the FROM
+        of a stage whose place the context takes.
+        """
+        for number in self.needed:
+            stage = self.stages[number]
+            if stage.base and canonical(stage.base) == full:
+                return stage.begin
+            for each in stage.instructions:
+                if full in map(canonical, sources(each)):
+                    return each
+        named = (each.begin for each in self.stages if each.name and canonical(each.name) == full)
+        return next(named, None)
 
     def platform(self, number: int) -> str:
         """The platform of the stage of that number."""
