@@ -26,7 +26,7 @@ from rootless_build.backend.build_files import own_ignore_file
 from rootless_build.files.private_directories import discard
 from rootless_build.images import configuration as configurations
 from rootless_build.images.configuration import BUILDKIT, LONG_AGO, Configuration, History
-from rootless_build.images.containerfile import stages
+from rootless_build.images.containerfile import mounts, stages
 from rootless_build.images.containerfile.patterns import Patterns
 from rootless_build.images.containerfile.syntax import Instruction
 from rootless_build.images.layers import handover
@@ -290,6 +290,9 @@ class EngineSteps:
         network = _network_of(runs[0]) or self._step.network
         around = " ".join(filter(None, (network, *self._step.add_hosts)))
         state = self.settle(state)
+        if any(map(_writes, runs)):
+            # Its file has another stage first: what is said of this image would be a RUN's words.
+            state = self.intermediate(state, progress.reporter, around)
         base = self._base(state, progress.reporter, around)
         told = progress.of_segment(runs)
         try:
@@ -441,6 +444,12 @@ def _known(instruction: Instruction | None) -> Instruction:
     if instruction is None:
         raise ValueError("an instruction has done it")
     return instruction
+
+
+def _writes(run: Instruction) -> bool:
+    """Whether a RUN writes to something that it binds."""
+    found = (mounts.parse(flag.value or "") for flag in run.flags if flag.name == "mount")
+    return any(mount.type == "bind" and mount.writable for mount in found)
 
 
 def _network_of(run: Instruction) -> str | None:
