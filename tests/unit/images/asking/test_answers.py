@@ -148,12 +148,12 @@ def test_one_that_fails_is_told_from_those_that_do_not(tmp_path: Path, memory: M
 
 
 def test_what_fails_for_a_moment_is_asked_again(tmp_path: Path, memory: Memory) -> None:
-    step, engine = step_of(tmp_path, "RUN --network=none true"), FakeEngine({})
+    step, engine = step_of(tmp_path, LIMITED), FakeEngine({})
     engine.why = "the engine was ended by signal 9"
-    assert ask(step, engine, memory) == {"NETWORK_NONE": False}
+    assert ask(step, engine, memory) == {"MOUNT_TMPFS_SIZE": False}
     assert memory.answers() == {}
-    engine.said = {"--network=none": NONE}
-    assert ask(step, engine, memory) == {"NETWORK_NONE": True}
+    engine.said = {"type=tmpfs": SIZE}
+    assert ask(step, engine, memory) == {"MOUNT_TMPFS_SIZE": True}
 
 
 def test_an_engine_that_can_build_nothing_now_has_not_answered(
