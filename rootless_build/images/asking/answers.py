@@ -38,7 +38,7 @@ from rootless_build.model.plan import BuildImage, PullPolicy
 from rootless_build.model.structs import replace
 
 _KNOWS_NOT: Final = re.compile(
-    r"unknown|invalid|unsupported|not supported|unrecognized", re.IGNORECASE
+    r"unknown|invalid|unsupported|not supported|only supports|unrecognized", re.IGNORECASE
 )
 """What engines say of a flag or an option that they do not have."""
 _ROOT: Final = "root"

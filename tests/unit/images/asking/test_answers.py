@@ -36,7 +36,7 @@ class FakeEngine(PartialEngine):
     def __init__(self, said: Mapping[str, str], fails: Callable[[str], bool] = bool) -> None:
         self.said = said
         self.fails = fails
-        self.why = "unknown flag: --network"
+        self.why = "RUN only supports the --mount flag"
         self.built: list[BuildImage] = []
         self.files: list[str] = []
         self.images: list[str] = ["a" * 64]
