@@ -110,8 +110,7 @@ def _name_what_is_left(
     command: Command, engine: Engine, calls: Sequence[Plan], processes: Collection[str]
 ) -> None:
     """Name the containers that a command has left, as it would have left docker's."""
-    made = (step for plan in calls for step in plan.steps if isinstance(step, RunContainer))
-    if all(step.remove for step in made):
+    if not any(isinstance(step, RunContainer) for plan in calls for step in plan.steps):
         return
     with suppress(RbuildError):
         left = engine.leftovers({LeftoverKind.CONTAINER})

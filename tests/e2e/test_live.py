@@ -165,6 +165,23 @@ def test_a_container_without_rm_stays_and_is_named(live: Rbuild) -> None:
     assert live.leftovers() == []
 
 
+@pytest.mark.in_ci("podman")
+def test_a_container_that_a_script_leaves_running_is_named(live: Rbuild, backend_name: str) -> None:
+    if backend_name != "podman":
+        pytest.skip("its containers end with their command, or are docker's own")
+    done = script(
+        live,
+        """\
+        docker build -q --network host -t live . >/dev/null
+        docker run -d --rm --name left-running --network host live sleep 1000 >/dev/null
+        """,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "containers that are left: left-running" in done.stderr
+    assert live("clean").returncode == 0
+    assert live.leftovers() == []
+
+
 MAKEFILE = """\
 IMAGE := made/live
 all: image
