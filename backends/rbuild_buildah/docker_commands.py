@@ -47,6 +47,8 @@ class BuildahCommands:
         body: Json = None,
     ) -> tuple[int, Json]:
         """What docker's interface would say of images; of all else that there is none."""
+        if method == "POST":
+            raise UnsupportedError(f"buildah does nothing like docker's {path}", hint=_CURE)
         if path == "/images/json":
             return 200, self._list()
         kind, _, name = path.lstrip("/").partition("/")
