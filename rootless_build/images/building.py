@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from msgspec import Struct
 
 from rootless_build.backend.api import Engine, Image
+from rootless_build.backend.build_files import existing_containerfile
 from rootless_build.images import foreign_stages
 from rootless_build.images.asking.answers import answers_for
 from rootless_build.images.checks.checking import refuse_violations
@@ -136,6 +137,10 @@ def explain(step: BuildImage, builder: str, answers: Answers = NO_ANSWERS) -> Ex
 
     Nothing is fetched or written. Raises ContainerfileError for what is wrong in the file.
     """
-    if segments.plan(step, builder) is None:
+    known = features.of(builder)
+    if known is None or existing_containerfile(step) is None:
         return Explanation((), in_segments=False)
+    if not known.is_classic:
+        # What that can't do is among what is explained.
+        segments.plan(step, builder)
     return Explanation(session.explain(step, builder, answers), in_segments=True)
