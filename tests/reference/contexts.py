@@ -126,9 +126,16 @@ def _zstd(content: bytes) -> bytes:
     return frame
 
 
+def _gzip(content: bytes) -> bytes:
+    """The same with each Python: since 3.13 the header does not say "Unix" any more."""
+    packed = bytearray(gzip.compress(content, mtime=0))
+    packed[9] = 3
+    return bytes(packed)
+
+
 _COMPRESSIONS: Final[Mapping[str, Callable[[bytes], bytes]]] = {
     "": bytes,
-    "gz": lambda content: gzip.compress(content, mtime=0),
+    "gz": _gzip,
     "bz2": bz2.compress,
     "xz": lzma.compress,
     "zst": _zstd,
