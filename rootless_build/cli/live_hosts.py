@@ -15,6 +15,7 @@ from rootless_build.model.events import StepReporter
 from rootless_build.model.plan import HostCommand
 from rootless_build.recipes.shell import line
 from rootless_build.runner import host_commands
+from rootless_build.runner.host_commands import Attended
 from rootless_build.runner.journal import Run
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ class LiveHosts:
         self._around: Surroundings | None = None
         self.opened: tuple[Engine, Choice] | None = None
 
-    def attend(self, step: HostCommand, reporter: StepReporter) -> int:
-        """Run one; its exit status."""
+    def attend(self, step: HostCommand, reporter: StepReporter) -> Attended:
+        """Run one."""
         if self._command.flag("no_live") or not line.may_call_docker(step.script, step.shell):
             return host_commands.attend(step, reporter)
         # Most plans have none.
@@ -54,7 +55,7 @@ class LiveHosts:
         after = len(self._recipe.plan.steps) + self._calls
         status, calls = serve_host(self._command, step, reporter, self._surroundings, after)
         self._calls += calls
-        return status
+        return Attended(status, called_docker=calls > 0)
 
     def _surroundings(self) -> Surroundings:
         if self._around is None:

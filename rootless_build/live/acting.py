@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -10,10 +11,13 @@ from rootless_build.docker_cli.shapes.names import digest, in_full
 from rootless_build.docker_cli.tables.columns import aligned
 from rootless_build.docker_cli.told import Told
 from rootless_build.live import names
-from rootless_build.live.daemon import Daemon, DaemonError, Query, for_each
+from rootless_build.live.daemon import Daemon, DaemonError, for_each
 from rootless_build.live.doing import Doing
 from rootless_build.model import references
 
+_PATIENCE: Final = 10
+"""Seconds that docker gives a container to end."""
+_LOOK_AGAIN: Final = 0.05
 _RUNNING: Final = ("running", "paused", "stopping")
 
 
@@ -53,16 +57,16 @@ def remove(doing: Doing) -> Told:
     return Told(told.out, told.err, 0 if force and only_gone else told.status)
 
 
-def _timed(doing: Doing) -> dict[str, str]:
-    seconds, signal = doing.given.value("timeout"), doing.given.value("signal")
-    query = {} if seconds is None else {"t": seconds}
-    return query if signal is None else {**query, "signal": signal}
-
-
-def _posting(then: str, query: Callable[[Doing], Query]) -> Callable[[Doing], Told]:
+def _ending(then: str) -> Callable[[Doing], Told]:
     def act(doing: Doing) -> Told:
+        seconds, signal = doing.given.value("timeout"), doing.given.value("signal")
+
         def one(name: str) -> str:
-            doing.daemon.of_container("POST", name, f"/{then}", query(doing))
+            query = {} if seconds is None else {"t": seconds}
+            if signal is not None:
+                _signal(doing.daemon, name, signal, int(seconds or _PATIENCE))
+                query = {"t": "0"}
+            doing.daemon.of_container("POST", name, f"/{then}", query)
             return f"{name}\n"
 
         return for_each(doing.operands, one)
@@ -70,8 +74,20 @@ def _posting(then: str, query: Callable[[Doing], Query]) -> Callable[[Doing], To
     return act
 
 
-stop = _posting("stop", _timed)
-restart = _posting("restart", _timed)
+def _signal(daemon: Daemon, name: str, signal: str, seconds: int) -> None:
+    """Have a container end by a signal, and wait so long for that (where it is negative, until it
+    has ended): podman's service stops one by the container's own signal alone.
+    """
+    if _state(daemon, name)[1] not in _RUNNING:
+        return
+    daemon.of_container("POST", name, "/kill", {"signal": signal})
+    deadline = time.monotonic() + seconds
+    while _state(daemon, name)[1] in _RUNNING and (seconds < 0 or time.monotonic() < deadline):
+        time.sleep(_LOOK_AGAIN)
+
+
+stop = _ending("stop")
+restart = _ending("restart")
 
 
 def kill(doing: Doing) -> Told:

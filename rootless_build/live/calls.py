@@ -66,11 +66,14 @@ def read(text: bytes, process: int, streams: int) -> Call:
     """The call that the stand-in wrote, with so many streams. Raises MalformedCallError."""
     if streams != STREAMS:
         raise MalformedCallError("it has other streams than three")
-    count, *fields = (os.fsdecode(field) for field in text.split(b"\0"))
-    if not count.isdigit() or len(fields) < int(count) + 1 or int(count) < 1:
+    said, *rows = text.split(b"\0")
+    # Digits of ASCII, and no more of them than a size has.
+    count = int(said) if said.isdigit() and len(said) < HEAD else 0
+    fields = [os.fsdecode(field) for field in rows]
+    if count < 1 or len(fields) < count + 1:
         raise MalformedCallError("it has fewer words than it says")
     directory, *rest = fields
-    program, words, pairs = rest[0], rest[1 : int(count)], rest[int(count) :]
+    program, words, pairs = rest[0], rest[1:count], rest[count:]
     if not directory.startswith("/"):
         raise MalformedCallError("its directory is not absolute")
     variables = (pair.partition("=") for pair in pairs)

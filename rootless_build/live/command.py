@@ -6,13 +6,15 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from rootless_build.process import programs
 
 _KEEPER: Final = str(Path(__file__).with_name("keeper.py"))
+_LOOK_AGAIN: Final = 0.02
 _PATIENCE: Final = 2 * programs.GRACE
 """Seconds for the end of a family that is killed after half of them."""
 
@@ -35,12 +37,17 @@ class Command:
         told = os.read(self.ended, 1)
         return told[0] if told else 137
 
-    def end(self, *, all_of_it: bool) -> None:
-        """End all that is left of it; or let that go on, nobody's child."""
+    def end(self, *, all_of_it: bool, meanwhile: Callable[[float], object] | None = None) -> None:
+        """End all that is left of it; or let that go on, nobody's child. `meanwhile` is called for
+        as long as that lasts, with the seconds that it may take.
+        """
         with contextlib.suppress(BrokenPipeError):
             os.write(self._tell, b"e" if all_of_it else b"l")
+        deadline = time.monotonic() + _PATIENCE
+        while meanwhile and self._keeper.poll() is None and time.monotonic() < deadline:
+            meanwhile(_LOOK_AGAIN)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._keeper.wait(_PATIENCE)
+            self._keeper.wait(max(0, deadline - time.monotonic()))
 
 
 @contextlib.contextmanager

@@ -85,21 +85,23 @@ def _code(status: int) -> int:
 
 
 def _end_all() -> None:
-    """End all that is below: SIGTERM, then SIGKILL."""
+    """End all that is below: SIGTERM, then SIGKILL. What a process starts that has been asked to
+    end, such as a shell's trap, has the same time, and is not asked itself.
+    """
     deadline = time.monotonic() + _GRACE
     asked: set[int] = set()
     while family := _family():
         late = time.monotonic() > deadline
-        for pid in family:
-            if late or pid not in asked:
+        for pid, parent in family.items():
+            if late or not asked & {pid, parent}:
                 _kill(pid, signal.SIGKILL if late else signal.SIGTERM)
         asked.update(family)
         signal.sigtimedwait([signal.SIGCHLD], 0.05)
         _reaped()
 
 
-def _family() -> list[int]:
-    """Whatever runs below this process."""
+def _family() -> dict[int, int]:
+    """Whatever runs below this process, with the parent of each."""
     children: dict[int, list[int]] = {}
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -109,10 +111,12 @@ def _family() -> list[int]:
             continue
         if fields[0] not in {b"Z", b"X"}:
             children.setdefault(int(fields[1]), []).append(int(name))
-    found, pending = [], [os.getpid()]
+    found: dict[int, int] = {}
+    pending = [os.getpid()]
     while pending:
-        below = children.get(pending.pop(), [])
-        found += below
+        parent = pending.pop()
+        below = children.get(parent, [])
+        found |= dict.fromkeys(below, parent)
         pending += below
     return found
 

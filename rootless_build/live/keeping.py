@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from ipaddress import ip_network
 from typing import Final
 from urllib.parse import quote
 
 from rootless_build.docker_cli import units
-from rootless_build.docker_cli.shapes.json import a_list, a_map, text, whole
-from rootless_build.docker_cli.shapes.names import digest, familiar, in_full
+from rootless_build.docker_cli.reading import Given
+from rootless_build.docker_cli.shapes.json import a_list, a_map, text, texts, whole
+from rootless_build.docker_cli.shapes.names import digest, familiar, familiar_names, in_full
 from rootless_build.docker_cli.tables.images import short
 from rootless_build.docker_cli.told import Told
 from rootless_build.live.daemon import DaemonError, for_each
@@ -22,6 +24,7 @@ from rootless_build.model.structs import replace
 
 _GONE: Final = 404
 _NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+_Prune = Callable[[Doing, dict[str, list[str]]], dict[str, Json]]
 _PREDEFINED: Final = ("bridge", "host", "none")
 
 # --- images ---------------------------------------------------------------------------------------
@@ -34,6 +37,8 @@ def remove_images(doing: Doing) -> Told:
     def act(name: str) -> str:
         try:
             path = f"/images/{quote(name, safe='/:@')}"
+            if force and (kept := _of_containers(doing, name)) is not None:
+                return kept
             said = doing.daemon.ask("DELETE", path, {"force": str(force).lower()})
         except DaemonError as error:
             if error.status == _GONE:
@@ -46,6 +51,29 @@ def remove_images(doing: Doing) -> Told:
     told = for_each(doing.operands, act)
     only_gone = all("No such image" in line for line in told.err.splitlines())
     return Told(told.out, told.err, 0 if force and only_gone else told.status)
+
+
+def _of_containers(doing: Doing, name: str) -> str | None:
+    """What is printed where containers are of the image; None where none is. podman's `force`
+    removes those too, docker's takes the names away from the image of stopped ones.
+    """
+    if not doing.daemon.commands.keeps_containers:
+        return None
+    image = a_map(doing.daemon.image(name))
+    identity, names = digest(text(image.get("Id"))), texts(image.get("RepoTags"))
+    users = [each for each in all_containers(doing.daemon) if digest(each.image_id) == identity]
+    is_name = familiar(in_full(name)) in map(familiar, names)
+    if not users or (is_name and len(names) > 1):
+        return None
+    running = next((each for each in users if each.state in {"running", "paused"}), None)
+    if running is not None:
+        why = f"container {short(running.id)} is using its referenced image {short(identity)}"
+        raise DaemonError(f"conflict: unable to delete {name} (cannot be forced) - {why}", 409)
+    for each in names:
+        repository, _, tag = each.rpartition(":")
+        path = f"/libpod/images/{quote(each, safe='/:@')}/untag"
+        doing.daemon.ask("POST", path, {"repo": repository, "tag": tag})
+    return "".join(f"Untagged: {each}\n" for each in familiar_names(names))
 
 
 def _conflict(doing: Doing, name: str, words: str) -> str:
@@ -126,11 +154,10 @@ def create_network(doing: Doing) -> Told:
     if name in _PREDEFINED:
         words = f"operation is not permitted on predefined {name} network"
         return Told(err=f"Error response from daemon: {words}\n", status=1)
-    ranges: dict[str, Json] = {
-        key: value
-        for key, flag in (("Subnet", "subnet"), ("Gateway", "gateway"), ("IPRange", "ip-range"))
-        if (value := given.value(flag))
-    }
+    try:
+        ranges = _ranges(given)
+    except ValueError as error:
+        return Told(err=f"{error}\n", status=1)
     body: dict[str, Json] = {
         "Name": name,
         "CheckDuplicate": True,
@@ -141,7 +168,7 @@ def create_network(doing: Doing) -> Told:
         "Labels": _pairs(given.values("label")),
     }
     if ranges:
-        body["IPAM"] = {"Config": [ranges]}
+        body["IPAM"] = {"Config": [*ranges]}
     try:
         said = a_map(doing.daemon.ask("POST", "/networks/create", body=body))
     except DaemonError as error:
@@ -150,6 +177,27 @@ def create_network(doing: Doing) -> Told:
             words = f"network with name {name} already exists"
         return Told(err=f"Error response from daemon: {words}\n", status=1)
     return Told(f"{text(said.get('Id'))}\n")
+
+
+def _ranges(given: Given) -> list[dict[str, Json]]:
+    """The subnets of a network, each with its gateway and range. Raises ValueError in the words of
+    docker's client.
+    """
+    subnets = [ip_network(each, strict=False) for each in _listed(given, "subnet")]
+    found: list[dict[str, Json]] = [{"Subnet": each} for each in _listed(given, "subnet")]
+    for key, flag, what in (("IPRange", "ip-range", "range"), ("Gateway", "gateway", "gateway")):
+        for each in _listed(given, flag):
+            first = ip_network(each, strict=False).network_address
+            fitting = (one for one, subnet in zip(found, subnets, strict=True) if first in subnet)
+            taker = next(fitting, None)
+            if taker is None:
+                raise ValueError(f"no matching subnet for {what} {each}")
+            taker[key] = each
+    return found
+
+
+def _listed(given: Given, flag: str) -> list[str]:
+    return [each for value in given.values(flag) for each in value.split(",")]
 
 
 def remove_networks(doing: Doing) -> Told:
@@ -231,7 +279,18 @@ def prune_images(doing: Doing) -> Told:
 def prune_volumes(doing: Doing) -> Told:
     """`docker volume prune`."""
     warning = "This will remove anonymous local volumes not used by at least one container."
-    return _pruned(doing, "volumes", warning)
+    return _pruned(doing, "volumes", warning, prune=_prune_volumes)
+
+
+def _prune_volumes(doing: Doing, wanted: dict[str, list[str]]) -> dict[str, Json]:
+    """podman's own prune takes volumes with a name too, which docker keeps without `all`."""
+    every = wanted.pop("all", ["false"])[-1] in {"1", "true"}
+    query = {"filters": json.dumps({**wanted, "dangling": ["true"]})}
+    found = map(a_map, a_list(doing.daemon.ask("GET", "/libpod/volumes/json", query)))
+    names = [text(each.get("Name")) for each in found if every or each.get("Anonymous") is True]
+    for name in names:
+        doing.daemon.ask("DELETE", f"/volumes/{quote(name, safe='')}")
+    return {"VolumesDeleted": [*names]}
 
 
 def prune_networks(doing: Doing) -> Told:
@@ -240,7 +299,9 @@ def prune_networks(doing: Doing) -> Told:
     return _pruned(doing, "networks", warning)
 
 
-def _pruned(doing: Doing, kind: str, warning: str, dangling: str = "") -> Told:
+def _pruned(
+    doing: Doing, kind: str, warning: str, dangling: str = "", prune: _Prune | None = None
+) -> Told:
     """Have what nobody needs removed; asked on a terminal, where `--force` is not given."""
     if not doing.given.has("force"):
         question = f"WARNING! {warning}\nAre you sure you want to continue? [y/N] "
@@ -254,7 +315,10 @@ def _pruned(doing: Doing, kind: str, warning: str, dangling: str = "") -> Told:
         wanted.setdefault(name, []).append(value)
     query = {"filters": json.dumps(wanted)} if wanted else {}
     try:
-        said = a_map(doing.daemon.ask("POST", f"/{kind}/prune", query))
+        if prune is not None:
+            said: Mapping[str, Json] = prune(doing, wanted)
+        else:
+            said = a_map(doing.daemon.ask("POST", f"/{kind}/prune", query))
     except DaemonError as error:
         return Told(err=error.line, status=1)
     head, gone = _HEADS[kind]
@@ -296,7 +360,8 @@ def prune_system(doing: Doing) -> Told:
             return asked
     all_told = [prune(replace(doing, given=given)) for prune in kinds]
     out = "".join(_without_total(told.out) for told in all_told)
-    return Told(f"{out}Total reclaimed space: 0B\n", "".join(told.err for told in all_told))
+    err, status = "".join(told.err for told in all_told), max(told.status for told in all_told)
+    return Told(f"{out}Total reclaimed space: 0B\n", err, status)
 
 
 def _without_total(out: str) -> str:

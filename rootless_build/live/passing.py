@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import tarfile
+import tempfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -28,7 +29,17 @@ from rootless_build.live import names
 from rootless_build.live.daemon import Daemon, DaemonError
 from rootless_build.live.doing import Doing
 from rootless_build.live.surroundings import Work
+from rootless_build.recipes.docker.values import (
+    BadValueError,
+    Surroundings,
+    environment_file,
+    variable,
+)
 
+_OF_DAEMON: Final = (
+    *("PATH", "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS", "DOCKER_TLS_VERIFY"),
+    "DOCKER_CERT_PATH",
+)
 _NO_TERMINAL: Final = "the input device is not a TTY\n"
 _LOADED: Final = re.compile(r"^Loaded image(?:\(s\))?: (.+)$", re.MULTILINE)
 _ID: Final = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
@@ -50,15 +61,20 @@ def _become(doing: Doing, words: Sequence[str]) -> NoReturn:
 
 
 def whole(commands: DockerCommands, work: Work) -> NoReturn:
-    """Become docker itself, with the whole command line."""
+    """Become docker itself, with the whole command line and the caller's environment."""
     argv, laid_over = commands.command(work.call.words)
     os.chdir(work.call.directory)
-    os.execvpe(argv[0], [*argv], _environment(laid_over))  # noqa: S606 - a list, and no shell
+    # Which daemon is meant, and which docker, is rbuild's to say: the caller's is the stand-in.
+    own = {name: os.environ.get(name) for name in _OF_DAEMON}
+    environment = _environment({**own, **laid_over}, work.call.environment)
+    os.execvpe(argv[0], [*argv], environment)  # noqa: S606 - a list, and no shell
 
 
-def _environment(laid_over: Mapping[str, str | None]) -> dict[str, str]:
+def _environment(
+    laid_over: Mapping[str, str | None], under: Mapping[str, str] = os.environ
+) -> dict[str, str]:
     over = {name: value for name, value in laid_over.items() if value is not None}
-    kept = {name: value for name, value in os.environ.items() if name not in laid_over}
+    kept = {name: value for name, value in under.items() if name not in laid_over}
     return {**kept, **over}
 
 
@@ -90,12 +106,25 @@ def execute(doing: Doing) -> Told:
         _running(doing.daemon, given.operands[0])
     except DaemonError as error:
         return Told(err=error.line, status=1)
-    words = ("exec", *flags_of(given), *given.operands)
+    try:
+        variables = _variables(doing)
+    except BadValueError as error:
+        return Told(err=f"{error}\n", status=1)
+    words = ("exec", *flags_of(given, "env", "env-file"), *variables, *given.operands)
     if not given.has("detach"):
         _become(doing, words)
     done = _captured(doing, words)
     err = "" if not done.returncode else f"Error response from daemon: {_last(done.stderr)}\n"
     return Told(err=err, status=1 if done.returncode else 0)
+
+
+def _variables(doing: Doing) -> list[str]:
+    """The variables that a call gives, with values: those that it leaves out are the caller's."""
+    call, given = doing.work.call, doing.given
+    around = Surroundings(call.directory, call.environment)
+    pairs = [pair for file in given.values("env-file") for pair in environment_file(file, around)]
+    pairs += [pair for word in given.values("env") for pair in variable(word, around)]
+    return [f"--env={name}={value}" for name, value in pairs]
 
 
 def _last(words: str) -> str:
@@ -183,8 +212,10 @@ def _copy_fault(source: str, target: str, *, out: bool) -> str:
 
 
 def _copied(doing: Doing, name: str, source: str, target: str) -> Told:
-    if doing.given.has("follow-link") and not _container_of(source):
-        source = str(Path(source).resolve())
+    if doing.given.has("follow-link") and not _container_of(source) and source != "-":
+        # What is in a directory is meant where its name ends so.
+        inside = "/." if source == "." or source.endswith("/.") else ""
+        source = f"{Path(source).resolve()}{inside}"
     argv, environment = _prepared(doing, ("cp", source, target))
     done = subprocess.run(
         argv, env=environment, stderr=subprocess.PIPE, text=True, errors="replace", check=False
@@ -242,8 +273,32 @@ def save(doing: Doing) -> Told:
     except DaemonError as error:
         return Told(err=error.line, status=1)
     several = ("--multi-image-archive",) if len(given.operands) > 1 else ()
-    form = ("--quiet", "--format", "docker-archive")
-    _become(doing, ("save", *form, *several, *flags_of(given), *given.operands))
+    form = ("save", "--quiet", "--format", "docker-archive", *several)
+    if output is None or not Path(output).is_file():
+        _become(doing, (*form, *flags_of(given), *given.operands))
+    return _saved_over(doing, (*form, *given.operands), Path(output).resolve())
+
+
+def _saved_over(doing: Doing, words: Sequence[str], file: Path) -> Told:
+    """An archive in the place of a file that is there, which podman would not write over."""
+    argv, environment = _prepared(doing, words)
+    descriptor, unfinished = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as written:
+            done = subprocess.run(
+                argv,
+                env=environment,
+                stdout=written,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+            )
+        if done.returncode:
+            return Told(err=f"{_last(done.stderr)}\n", status=1)
+        Path(unfinished).replace(file)
+    finally:
+        Path(unfinished).unlink(missing_ok=True)
+    return Told()
 
 
 def load(doing: Doing) -> Told:

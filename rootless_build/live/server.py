@@ -8,7 +8,9 @@ somebody.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import resource
 import selectors
 import signal
 import socket
@@ -26,6 +28,9 @@ from rootless_build.model.events import Emit, Event
 
 _WAITING: Final = 256
 _CHUNK: Final = 64 * 1024
+_FEW: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+"""What the kernel says where there can be no more callers yet."""
+_UNDONE: Final = Answer(err=b"docker: rbuild can't start more at once\n", status=125)
 _CREDENTIALS: Final = struct.Struct("3i")
 _CLOSED: Final = signal.SIGINT
 """What ends the work of a caller that is gone."""
@@ -49,6 +54,9 @@ class Server:
         self._callers: set[Caller] = set()
         self._served = 0
         self._own: set[int] = set()
+        # Each has up to six descriptors here.
+        self._most = max(1, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 8)
+        self._takes_more = True
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.bind(str(place))
         self._socket.listen(_WAITING)
@@ -82,7 +90,10 @@ class Server:
 
     def end(self) -> None:
         """End what goes on, and wait for that; no one is served any more."""
-        self.selector.unregister(self._socket)
+        if self._takes_more:
+            self.selector.unregister(self._socket)
+        # None is taken any more.
+        self._takes_more = True
         self._socket.close()
         for caller in tuple(self._callers):
             caller.leave()
@@ -94,16 +105,31 @@ class Server:
         self.selector.register(descriptor, selectors.EVENT_READ, act)
 
     def _accept(self) -> None:
-        with contextlib.suppress(BlockingIOError, ConnectionError):
+        try:
             peer, _ = self._socket.accept()
-            size = _CREDENTIALS.size
-            process, uid, _ = _CREDENTIALS.unpack(
-                peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
-            )
-            if uid != os.geteuid():
-                peer.close()
-                return
-            self._callers.add(Caller(self, peer, process))
+        except (BlockingIOError, ConnectionError):
+            return
+        except OSError as error:
+            if error.errno not in _FEW:
+                raise
+            self._wait_for_room()
+            return
+        size = _CREDENTIALS.size
+        process, uid, _ = _CREDENTIALS.unpack(
+            peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+        )
+        if uid != os.geteuid():
+            peer.close()
+            return
+        self._callers.add(Caller(self, peer, process))
+        if len(self._callers) >= self._most:
+            self._wait_for_room()
+
+    def _wait_for_room(self) -> None:
+        """Have callers wait until one that is served has gone."""
+        if self._callers and self._takes_more:
+            self._takes_more = False
+            self.selector.unregister(self._socket)
 
     def take(self, caller: Caller, call: Call) -> Answer | tuple[int, int]:
         """Have a call done: the answer, or the worker and the pipe that tells of it."""
@@ -114,12 +140,18 @@ class Server:
             around = self._around()
         except RbuildError as error:
             return refusal(error, call.words)
-        tells, pipe = os.pipe()
+        try:
+            tells, pipe = os.pipe()
+        except OSError:
+            return _UNDONE
         try:
             streams = tuple(caller.streams)
             pid = worker.fork(
-                worker.Job(do, call, streams, pipe, around), lambda: self._forget(streams)
+                worker.Job(do, call, streams, pipe, around), lambda: self._forget(streams, tells)
             )
+        except OSError:
+            os.close(tells)
+            return _UNDONE
         except BaseException:
             os.close(tells)
             raise
@@ -139,10 +171,16 @@ class Server:
     def forget(self, caller: Caller) -> None:
         """A caller is served."""
         self._callers.discard(caller)
+        if not self._takes_more:
+            self._takes_more = True
+            self._add(self._socket.fileno(), self._accept)
 
-    def _forget(self, streams: Collection[int]) -> None:
-        """Close, in a worker, what is the run's alone, and other callers' `streams`."""
+    def _forget(self, streams: Collection[int], tells: int) -> None:
+        """Close, in a worker, what is the run's alone, and other callers' `streams`. With `tells`
+        it would wait for itself to read what it tells of, were the run gone.
+        """
         self._socket.close()
+        os.close(tells)
         for descriptor in self._own:
             os.close(descriptor)
         for caller in self._callers:

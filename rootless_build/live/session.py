@@ -127,11 +127,22 @@ def _attend(running: Command, server: Server, stand_ins: Path, emit: Emit) -> in
     server.watch(running.ended, note_end)
     server.keep(running.descriptors)
     try:
-        while not ended:
-            server.wait()
-    finally:
-        # It is closed before the server has ended.
-        server.unwatch(running.ended)
+        try:
+            while not ended:
+                server.wait()
+        finally:
+            # It is closed before the server has ended.
+            server.unwatch(running.ended)
+        _wait_for_the_rest(running, server, stand_ins, emit)
+    except BaseException:
+        # Its calls end with it, and a shell's trap may call docker yet.
+        running.end(all_of_it=True, meanwhile=server.wait)
+        raise
+    return ended[0]
+
+
+def _wait_for_the_rest(running: Command, server: Server, stand_ins: Path, emit: Emit) -> None:
+    """Serve what goes on when the command has ended."""
     told = False
     while server.is_busy or (callers := stragglers.may_call(running.keeper, stand_ins)):
         if server.is_busy:
@@ -142,7 +153,6 @@ def _attend(running: Command, server: Server, stand_ins: Path, emit: Emit) -> in
             text = f"the command has ended; waiting for what may call docker yet: {callers[0]}"
             emit(Notice(Level.INFO, "left-running", text))
         server.wait(_LOOK_AGAIN)
-    return ended[0]
 
 
 class _Outputs:

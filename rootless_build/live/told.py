@@ -31,9 +31,31 @@ def _plain(value: object) -> object:
     raise TypeError(type(value).__name__)
 
 
+def _encoded(event: Event) -> bytes:
+    name = type(event).__name__
+    try:
+        return msgspec.msgpack.encode((name, event), enc_hook=_plain)
+    except UnicodeEncodeError:
+        # A name of a file, or a word of a call, may be any bytes.
+        fields = msgspec.to_builtins(event, enc_hook=_plain, builtin_types=(bytes,))
+        return msgspec.msgpack.encode((name, _legible(fields)))
+
+
+def _legible(value: object) -> object:
+    match value:
+        case str():
+            return value.encode(errors="surrogateescape").decode(errors="backslashreplace")
+        case list() | tuple():
+            return [_legible(each) for each in value]
+        case dict():
+            return {_legible(key): _legible(each) for key, each in value.items()}
+        case _:
+            return value
+
+
 def write(pipe: int, event: Event) -> None:
     """Tell of an event; nobody need be there any more."""
-    data = msgspec.msgpack.encode((type(event).__name__, event), enc_hook=_plain)
+    data = _encoded(event)
     view = memoryview(len(data).to_bytes(_SIZE, "big") + data)
     try:
         while view:

@@ -18,6 +18,10 @@ class KnownImages:
         """Have the image found by these names."""
         self._by_name |= dict.fromkeys(names, image)
 
+    def forget(self) -> None:
+        """Look for all of them in storage: a command of this run may have given names anew."""
+        self._by_name.clear()
+
     def get(self, name: str) -> Image | None:
         """The one of that name which a step of this run made or found."""
         return self._by_name.get(name)

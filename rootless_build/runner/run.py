@@ -124,8 +124,10 @@ class _Run:
             case RunContainer():
                 return self._containers.do(step, reporter)
             case HostCommand():
-                run_host_command(step, reporter, self._context.options.attend)
+                ended = run_host_command(step, reporter, self._context.options.attend)
                 self._forget()
+                if ended.called_docker:
+                    self._context.images.forget()
             case RemoveVolume():
                 for name in step.names:
                     self._context.engine.remove_volume(name)

@@ -262,6 +262,24 @@ def test_what_is_interrupted_leaves_nothing(live: Rbuild) -> None:
     assert live.leftovers() == []
 
 
+def test_what_is_interrupted_may_call_docker_to_clean_up(live: Rbuild) -> None:
+    (live.project / "script").write_text(
+        """\
+        trap 'docker tag live live:cleaned; exit 3' TERM
+        docker build -q --network host -t live . >/dev/null
+        docker run --rm --network host -v "$PWD:/here" live sh -c \
+            'trap "exit 0" TERM; echo > /here/begun; while :; do sleep 0.1; done'
+        """
+    )
+    with live.started("exec", "--", "sh", "./script") as running:
+        wait_for(live.project / "begun", running)
+        running.send_signal(signal.SIGTERM)
+        _, said = running.communicate(timeout=DEADLINE)
+    assert running.returncode == 130, said
+    assert script(live, "docker rmi live:cleaned live >/dev/null").returncode == 0
+    assert live.leftovers() == []
+
+
 def wait_for(file: Path, running: subprocess.Popen[bytes]) -> None:
     """Wait until a run has made a file."""
     deadline = time.monotonic() + DEADLINE

@@ -173,6 +173,108 @@ def test_volumes_networks_builders_and_versions(live: Rbuild) -> None:
     ], done.stderr
 
 
+@pytest.mark.usefixtures("only_podman")
+def test_what_is_removed_is_no_more_than_docker_removes(live: Rbuild) -> None:
+    done = script(
+        live,
+        """\
+        docker build -q --network host -t own:1 . >/dev/null
+        docker volume create named >/dev/null
+        docker run --network host -v /anonymous own:1 true
+        docker rm $(docker ps -aq) >/dev/null
+        docker volume prune -f | grep -c named
+        docker volume ls -q
+        docker volume prune -f --filter all=1 | grep -c named
+        docker run -d --network host --name up own:1 sleep 1000 >/dev/null
+        docker rmi -f own:1; echo "running $?"
+        docker tag own:1 own:2 && docker rmi -f own:2
+        docker ps --format '{{.Names}} {{.State}}'
+        docker stop -t 0 up
+        docker rmi -f own:1
+        docker start up; docker rm -f up
+        docker image prune -f >/dev/null
+        """,
+    )
+    lines = done.stdout.splitlines()
+    assert lines[:3] == ["0", "named", "1"], done.stdout + done.stderr
+    assert "conflict: unable to delete own:1 (cannot be forced) - container" in lines[3]
+    kept = ["running 1", "Untagged: own:2", "up running", "up", "Untagged: own:1", "up", "up"]
+    assert lines[4:] == kept
+
+
+@pytest.mark.usefixtures("only_podman")
+def test_what_a_caller_has_is_what_the_engine_is_given(live: Rbuild) -> None:
+    done = script(
+        live,
+        """\
+        docker build -q --network host -t own . >/dev/null
+        docker run -d --network host --name up own sleep 1000 >/dev/null
+        printf 'IN_FILE\nWITH=value\n' > variables
+        OF_CALLER=1 IN_FILE=2 docker exec -e OF_CALLER -e NONE --env-file variables up \
+            sh -c 'echo $OF_CALLER $IN_FILE $WITH ${NONE-none}'
+        docker exec --env-file nothing up true; echo "file $?"
+        mkdir inner && touch inner/file && docker exec up mkdir /there
+        docker cp -L inner/. up:/there && docker exec up ls /there
+        tar -c inner | docker cp -L - up:/there && docker exec up ls /there
+        echo old > saved.tar && docker save -o saved.tar own && docker load -q -i saved.tar
+        docker save -o saved.tar own none:1; echo "none $?"; docker load -q -i saved.tar; ls -A
+        docker rm -f up
+        """,
+    )
+    lines = done.stdout.splitlines()
+    assert lines[0] == "1 2 value none", done.stdout + done.stderr
+    assert "no such file" in lines[1].lower()
+    assert lines[2:6] == ["file 1", "file", "file", "inner"]
+    assert lines[6] == "Loaded image: own:latest"
+    assert lines[8:10] == ["none 1", "Loaded image: own:latest"]
+    assert "saved.tar" in lines
+    assert not [line for line in lines if line.startswith(".saved")]
+
+
+@pytest.mark.usefixtures("only_podman")
+def test_a_container_ends_by_the_signal_that_is_named(live: Rbuild) -> None:
+    done = script(
+        live,
+        """\
+        docker build -q --network host -t own . >/dev/null
+        traps='trap "echo usr1; exit 5" USR1; trap "echo term" TERM; echo ready'
+        traps="$traps; while :; do sleep 0.1; done"
+        docker run -d --network host --name up own sh -c "$traps" >/dev/null
+        begun() { until [ "$(docker logs up | grep -c ready)" = "$1" ]; do :; done; }
+        begun 1
+        docker stop --signal USR1 up && docker logs up
+        docker inspect -f '{{.State.ExitCode}}' up
+        docker stop --signal USR1 up
+        docker start up && begun 2 && docker restart --signal TERM -t 0 up
+        docker stop --signal NONE up; echo "none $?"
+        docker rm -f up
+        """,
+    )
+    lines = done.stdout.splitlines()
+    assert lines[:4] == ["up", "ready", "usr1", "5"], done.stdout + done.stderr
+    assert lines[4:7] == ["up", "up", "up"]
+    assert lines[8:] == ["none 1", "up"]
+
+
+@pytest.mark.usefixtures("only_podman")
+def test_a_network_has_all_subnets_that_are_named(live: Rbuild) -> None:
+    done = script(
+        live,
+        """\
+        docker network create --ipv6 --subnet 10.231.7.0/24 --subnet fd00:7::/64 \
+            --gateway fd00:7::9 --gateway 10.231.7.9 several >/dev/null
+        docker network inspect -f '{{range .IPAM.Config}}{{.Subnet}} {{.Gateway}};{{end}}' several
+        docker network rm several
+        docker network create --subnet 10.231.7.0/24 --gateway 10.0.0.1 other; echo "other $?"
+        """,
+    )
+    assert done.stdout.splitlines() == [
+        "10.231.7.0/24 10.231.7.9;fd00:7::/64 fd00:7::9;",
+        "several",
+        *("no matching subnet for gateway 10.0.0.1", "other 1"),
+    ], done.stderr
+
+
 def test_what_is_refused_says_why_and_many_at_once_are_answered(live: Rbuild) -> None:
     done = script(
         live,

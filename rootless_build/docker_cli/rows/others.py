@@ -146,6 +146,8 @@ ROWS: Final = (
             "ingress": _SWARM,
             "scope": _SWARM,
             "aux-address": _DRIVER,
+            "ipam-driver": _DRIVER,
+            "ipam-opt": _DRIVER,
         },
     ),
     Row(

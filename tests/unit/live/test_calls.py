@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from rootless_build.live import calls, told
-from rootless_build.live.calls import MalformedCallError
+from rootless_build.live import calls, dispatch, told
+from rootless_build.live.calls import Call, MalformedCallError
+from rootless_build.live.dispatch import who_does
 from rootless_build.live.server import Server
 from rootless_build.live.surroundings import Surroundings
 from rootless_build.model.events import (
@@ -22,6 +25,7 @@ from rootless_build.model.events import (
     Notice,
     OutputLine,
     StepFinished,
+    StepStarted,
 )
 from rootless_build.recipes.shell import line
 
@@ -52,6 +56,7 @@ def test_what_has_no_size_is_no_call(begins: bytes) -> None:
     [
         *[(CALL, 2), (b"", 3), (b"x\0/\0docker", 3), (b"0\0/", 3), (b"9\0/\0docker", 3)],
         (b"1\0here\0docker", 3),
+        *[("²\0/\0docker".encode(), 3), (b"9" * 5000 + b"\0/\0docker", 3)],
     ],
 )
 def test_what_is_cut_or_not_absolute_is_no_call(text: bytes, streams: int) -> None:
@@ -79,11 +84,50 @@ def test_events_come_through_a_pipe_as_they_were() -> None:
     assert heard == events
 
 
-def test_another_user_is_not_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def around() -> Surroundings:
-        raise AssertionError("nobody may call")
+def test_an_event_with_any_bytes_is_told() -> None:
+    words = os.fsdecode(b"cp f\xff")
+    reader, writer = os.pipe()
+    told.write(writer, StepStarted(1, 1, "kind", words))
+    told.write(writer, Answer("call", {"plan": [{words: Path(words)}]}))
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        heard = [*told.Reader().feed(pipe.read())]
+    legible = r"cp f\xff"
+    assert heard == [
+        StepStarted(1, 1, "kind", legible),
+        Answer("call", {"plan": [{legible: legible}]}),
+    ]
 
-    server = Server(tmp_path / "s", around, lambda *_: None)
+
+def test_more_callers_than_there_are_descriptors_wait_for_their_turn(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with ExitStack() as stack:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (128, limits[1]))
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
+        server = Server(tmp_path / "s", _nobody_calls, lambda *_: None)
+        stack.callback(server.end)
+        peers = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(80)]
+        for peer in peers:
+            peer.connect(str(tmp_path / "s"))
+            peer.send(b"this is no call")
+        for _ in range(240):
+            server.wait(0)
+        assert all(peer.recv(1000).endswith(bytes((125,))) for peer in peers)
+
+
+def test_a_template_is_not_filled_in_by_who_serves_all() -> None:
+    origin = ("context", "inspect", "--format", "{{range 1000000000}}{{end}}")
+    assert not isinstance(who_does(Call(origin, Path("/"), {}, 1)), dispatch.Answer)
+    shown = who_does(Call(("context", "show"), Path("/"), {}, 1))
+    assert shown == dispatch.Answer(b"default\n")
+
+
+def _nobody_calls() -> Surroundings:
+    raise AssertionError("nobody may call")
+
+
+def test_another_user_is_not_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server(tmp_path / "s", _nobody_calls, lambda *_: None)
     own = os.geteuid()
     monkeypatch.setattr(os, "geteuid", lambda: own + 1)
     with socket.socket(socket.AF_UNIX) as peer:

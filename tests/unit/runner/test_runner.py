@@ -57,6 +57,7 @@ from rootless_build.model.plan import (
 )
 from rootless_build.model.structs import replace
 from rootless_build.runner import run as runner
+from rootless_build.runner.host_commands import Attended
 from rootless_build.runner.masking import mask_for
 from rootless_build.runner.options import (
     BundleOptions,
@@ -254,6 +255,24 @@ def test_what_became_of_the_bundles_is_not_said_for_sure_after_commands_of_the_h
     with pytest.raises(StepFailedError) as caught:
         run(replace(made, steps=steps), FakeEngine(ended=Exit(1)))
     assert caught.value.__notes__ == [kept]
+
+
+@pytest.mark.parametrize("called_docker", [True, False])
+def test_a_container_is_of_the_image_that_a_script_has_given_its_name_to(
+    project: Path, *, called_docker: bool
+) -> None:
+    made, other = plan(project), Image("3" * 64)
+    (project / "Containerfile").write_text("FROM scratch\n")
+    build = BuildImage(project, containerfile=project / "Containerfile", tags=("dev",))
+    steps = (build, HostCommand("./script", project), *made.steps)
+    engine = FakeEngine()
+
+    def attend(step: HostCommand, reporter: StepReporter) -> Attended:
+        engine.images["dev"] = other
+        return Attended(0, called_docker=called_docker)
+
+    runner.run(replace(made, steps=steps), engine, Options(attend=attend), lambda _: None)
+    assert engine.used == [other if called_docker else Image("2" * 64)]
 
 
 def container(made: Plan) -> RunContainer:
