@@ -8,6 +8,7 @@ import _signal
 import _socket
 import posix
 import sys
+import time
 
 SOCKET = "@SOCKET@"
 ENDED = "docker: the rbuild in whose place this stands has ended: nobody does what is called for\n"
@@ -42,7 +43,9 @@ def send(peer: _socket.socket, streams: list[int]) -> None:
         place = posix.getcwdb()
     except OSError:
         place = b"/"
-    words = [word.encode(errors="surrogateescape") for word in sys.argv]
+    # As they came, whatever the locale says of their bytes.
+    encoding = sys.getfilesystemencoding()
+    words = [word.encode(encoding, "surrogateescape") for word in sys.argv]
     environment = [name + b"=" + value for name, value in posix.environ.items()]
     told = [b"%d" % len(words), place, *words, *environment]
     text = b"\0".join(told)
@@ -95,7 +98,10 @@ def write(number: int, data: bytes) -> None:
     """Write all of it; nobody need be there to read it."""
     try:
         while data:
-            data = data[posix.write(number, data) :]
+            try:
+                data = data[posix.write(number, data) :]
+            except BlockingIOError:
+                time.sleep(0.01)
     except OSError:
         pass
 

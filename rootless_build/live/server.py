@@ -43,6 +43,16 @@ Hear = Callable[[int, Event], None]
 """Gets the number of a call, from 1, and what happened in it."""
 
 
+def _sees_the_same_files(process: int) -> bool:
+    """Whether a caller is in rbuild's own mount namespace. A container is not, which may have the
+    socket in what is mounted into it (`-v /tmp:/tmp`), and whose root is this user to the kernel.
+    """
+    try:
+        return Path(f"/proc/{process}/ns/mnt").samefile("/proc/self/ns/mnt")
+    except OSError:
+        return False
+
+
 class Server:
     """Serves one run. `hear` gets what is told of the calls."""
 
@@ -118,7 +128,7 @@ class Server:
         process, uid, _ = _CREDENTIALS.unpack(
             peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
         )
-        if uid != os.geteuid():
+        if uid != os.geteuid() or not _sees_the_same_files(process):
             peer.close()
             return
         self._callers.add(Caller(self, peer, process))

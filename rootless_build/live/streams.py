@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import time
 from collections.abc import Callable
 
@@ -20,11 +21,16 @@ from rootless_build.model.events import (
 
 
 def put(descriptor: int, data: bytes) -> None:
-    """Write all of it. A caller that reads no more does not keep the step from its end."""
+    """Write all of it, also where the caller's descriptor does not wait. A caller that reads no
+    more does not keep the step from its end.
+    """
     view = memoryview(data)
     with contextlib.suppress(OSError):
         while view:
-            view = view[os.write(descriptor, view) :]
+            try:
+                view = view[os.write(descriptor, view) :]
+            except BlockingIOError:
+                select.select((), (descriptor,), ())
 
 
 def say(text: str) -> None:

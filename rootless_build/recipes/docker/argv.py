@@ -152,6 +152,9 @@ def called(words: Sequence[str], context: Context) -> Called:
         if len(step.platforms) > 1:
             steps, notes = _for_platforms(line, step, notes)
     elif isinstance(step, RunContainer):
+        if draft.value(drafts.HEALTH) and draft.value(drafts.DETACHED):
+            # Who waits for it to be healthy would wait for ever.
+            raise line.refused("docker run: the health of a container that stays is not looked at")
         steps = (replace(step, remove=draft.value(drafts.REMOVED), always=True),)
         _check_id_file(draft.value(drafts.CONTAINER_ID_FILE), context)
     return Called(

@@ -110,6 +110,7 @@ WORKING_DIRECTORY: Final = _word()
 CONTAINER_ID_FILE: Final = One[Path | None](None)
 DETACHED: Final = One(False)
 FORCED: Final = One(False)
+HEALTH: Final = One(False)
 QUIET: Final = One(False)
 REMOVED: Final = One(False)
 # Of `docker buildx bake`.

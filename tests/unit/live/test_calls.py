@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import resource
 import socket
+import subprocess
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -135,6 +137,25 @@ def test_another_user_is_not_served(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         server.wait()
         assert peer.recv(1) == b""
     assert not server.is_busy
+    server.end()
+
+
+def test_a_container_that_has_the_socket_mounted_is_not_served(tmp_path: Path) -> None:
+    server = Server(tmp_path / "s", _nobody_calls, lambda *_: None)
+    # It sends nothing, so that nothing is lost when it is turned away.
+    calls_docker = "import socket; s = socket.socket(socket.AF_UNIX); s.connect('s')"
+    words = [sys.executable, "-c", f"{calls_docker}; print(s.recv(99))"]
+    # As the root of a container is, with rbuild's own user id.
+    other = ["unshare", "--user", "--map-root-user", "--mount", "--"]
+    for namespaces in (other, []):
+        with subprocess.Popen([*namespaces, *words], cwd=tmp_path, stdout=subprocess.PIPE) as peer:
+            server.wait(10)
+            if namespaces:
+                assert not server.is_busy
+                assert peer.communicate()[0] == b"b''\n"
+            else:
+                assert server.is_busy
+                peer.kill()
     server.end()
 
 

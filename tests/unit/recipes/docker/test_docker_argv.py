@@ -525,6 +525,14 @@ def test_an_image_whose_id_is_wanted_has_a_name_to_be_found_by() -> None:
     assert first.tags != other.tags
 
 
+def test_nobody_waits_for_the_health_of_a_container_that_nobody_looks_at() -> None:
+    context = argv.Context(DIRECTORY, ENVIRONMENT, ORIGIN, called=True)
+    words = ("run", "--health-cmd", "true", "--health-interval=1s", "i")
+    assert not argv.called(words, context).detached
+    with pytest.raises(RecipeError, match="health of a container that stays"):
+        argv.called((*words[:-1], "--detach", "i"), context)
+
+
 def test_the_id_of_another_container_is_not_written_over(tmp_path: Path) -> None:
     context = argv.Context(tmp_path, ENVIRONMENT, ORIGIN, called=True)
     words = ("run", "--cidfile", "id", "image")
