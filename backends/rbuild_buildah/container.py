@@ -46,7 +46,7 @@ def working_container(
     made: list[WorkingContainer] = []
     with removed_at_end(
         lambda: remove(buildah, record),
-        lambda: not step.remove and any(m.has_ended for m in made),
+        lambda: not step.remove and any(m.was_run for m in made),
     ):
         discard_half_filled(buildah, store, step)
         placed = mounts.place(step, image, store, record)
@@ -126,8 +126,8 @@ class WorkingContainer:
         self._image = image
         self._placed = placed
         self._argv = argv
-        self.has_ended = False
-        """Whether it was run to its end."""
+        self.was_run = False
+        """Whether it was to be run: docker keeps one that could not be, or was interrupted."""
 
     @property
     def id(self) -> str:
@@ -138,9 +138,8 @@ class WorkingContainer:
         """Start the command, hand its output over, and wait for its end."""
         for flag in flags.without_effect(self._step, self._buildah.settings):
             reporter.notice("no-effect", f"{flag} has no effect with buildah")
-        ended = self._run(reporter, stdio)
-        self.has_ended = True
-        return ended
+        self.was_run = True
+        return self._run(reporter, stdio)
 
     def _run(self, reporter: StepReporter, stdio: Stdio) -> Exit:
         match stdio:

@@ -163,7 +163,8 @@ def run_arguments(
 def _run(
     step: RunContainer, settings: EngineSettings, image: Image | None, stdio: Stdio
 ) -> Iterator[str]:
-    yield f"--terminal={'true' if stdio is Stdio.TERMINAL else 'false'}"
+    has_terminal = stdio is Stdio.TERMINAL or step.tty
+    yield f"--terminal={'true' if has_terminal else 'false'}"
     yield from isolation_arguments(settings)
     network = _network(step, settings)
     if network is not None:
@@ -180,7 +181,7 @@ def _run(
     if step.user is not None:
         yield from ("--user", step.user)
     known = {name for name, _ in (*step.environment, *(image.environment if image else ()))}
-    if stdio is Stdio.TERMINAL and "TERM" not in known:
+    if has_terminal and "TERM" not in known:
         yield from ("--env", "TERM=xterm")  # as docker does
     for name, value in step.environment:
         yield from ("--env", f"{name}={value}")

@@ -57,8 +57,8 @@ class DockerContainer:
         self._step = step
         self._image = image
         self._warnings = warnings
-        self.has_ended = False
-        """Whether it was run to its end."""
+        self.was_run = False
+        """Whether it was to be run: docker keeps one that could not be, or was interrupted."""
 
     @property
     def id(self) -> str:
@@ -69,6 +69,7 @@ class DockerContainer:
         """Start it, hand its output over as it appears, and wait for its end."""
         for warning in self._warnings.splitlines():
             reporter.notice("engine-warning", warning.removeprefix("WARNING: "), Level.WARNING)
+        self.was_run = True
         words = StartWords(reporter)
         try:
             said = self._attach(reporter, words, stdio)
@@ -83,7 +84,6 @@ class DockerContainer:
             return Exit(status if status in {126, 127} and 'exec: "' in error else 125, error)
         words.release()
         reporter.flush()
-        self.has_ended = True
         return Exit(int(cast("int", state["ExitCode"])), out_of_memory=bool(state["OOMKilled"]))
 
     def copy_out(self, path: str, destination: Path) -> bool:
@@ -186,7 +186,7 @@ def new_container(
             client.remove(f"the container {step.name}", "rm", "--force", "--volumes", identity)
 
     kept: list[DockerContainer] = []
-    with removed_at_end(remove, lambda: not step.remove and any(k.has_ended for k in kept)):
+    with removed_at_end(remove, lambda: not step.remove and any(k.was_run for k in kept)):
         made = client.capture("create", *arguments)
         if made.status != 0 or not made.text.strip():
             message = "docker could not make the container"

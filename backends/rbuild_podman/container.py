@@ -108,8 +108,8 @@ class PodmanContainer:
         self._connection = connection
         self._api = api
         self._step = step
-        self.has_ended = False
-        """Whether it was run to its end."""
+        self.was_run = False
+        """Whether it was to be run: docker keeps one that could not be, or was interrupted."""
 
     @property
     def id(self) -> str:
@@ -118,17 +118,16 @@ class PodmanContainer:
 
     def run(self, reporter: StepReporter, stdio: Stdio) -> Exit:
         """Start it, hand its output over as it appears, and wait for its end."""
+        self.was_run = True
         refused = self._initialise()
         if refused is not None:
             return refused
         try:
             words = self._attach(reporter, stdio)
-            ended = self._exit(words)
+            return self._exit(words)
         except BaseException:
             self._stop()
             raise
-        self.has_ended = True
-        return ended
 
     def copy_out(self, path: str, destination: Path) -> bool:
         """Copy what is in the directory `path` into `destination`."""
@@ -269,7 +268,7 @@ def new_container(
             RuntimeStates(settings).remove(known)  # where conmon was killed
 
     made: list[PodmanContainer] = []
-    with removed_at_end(remove, lambda: not step.remove and any(m.has_ended for m in made)):
+    with removed_at_end(remove, lambda: not step.remove and any(m.was_run for m in made)):
         with engine_errors("podman could not make the container", status=125):
             _make_volumes(connection, step)
             _take_volumes_over(connection, step)

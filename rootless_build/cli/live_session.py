@@ -183,6 +183,7 @@ def surroundings(command: Command, engine: Engine, choice: Choice, run: Run) -> 
         options,
         freshness,
         lambda: _prepare(engine),
+        may_push=command.flag("allow_push"),
     )
 
 

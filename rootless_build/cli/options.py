@@ -116,6 +116,16 @@ class Live:
     )
 
 
+class Pushing:
+    """Of commands that are docker for a script."""
+
+    allow_push = cli.Flag(
+        "--allow-push",
+        group=RUN,
+        help="let a script push what it built: docker push, docker manifest",
+    )
+
+
 class Recipe:
     """Which recipe is read."""
 

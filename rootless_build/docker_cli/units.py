@@ -27,6 +27,16 @@ def size(number: float, digits: int = 3) -> str:
     return f"{number:.{digits}g}{_UNITS[unit]}"
 
 
+_MULTIPLES: Final = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40, "p": 2**50}
+_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?) ?([kmgtp]?)(?:i?b)?", re.IGNORECASE)
+
+
+def of_memory(words: str) -> int | None:
+    """The bytes that a limit of memory names, by docker's rules; None for what names none."""
+    found = _SIZE.fullmatch(words)
+    return int(float(found[1]) * _MULTIPLES[found[2].lower()]) if found else None
+
+
 def duration(seconds: float) -> str:
     """How long, as people say it."""
     whole = int(seconds)

@@ -9,7 +9,16 @@ from typing import Final
 from rootless_build.backend.api import docker_commands
 from rootless_build.docker_cli.reading import Given
 from rootless_build.docker_cli.told import Told
-from rootless_build.live import acting, detached, inspecting, keeping, known, listing, passing
+from rootless_build.live import (
+    acting,
+    detached,
+    inspecting,
+    keeping,
+    known,
+    listing,
+    passing,
+    pushing,
+)
 from rootless_build.live.daemon import Daemon
 from rootless_build.live.doing import Act, Doing
 from rootless_build.live.streams import put
@@ -55,11 +64,16 @@ _ACTS: Final[Mapping[str, Act]] = MappingProxyType(
         "image load": passing.load,
         "image ls": listing.list_images,
         "image prune": keeping.prune_images,
+        "image push": pushing.push,
         "image rm": keeping.remove_images,
         "image save": passing.save,
         "inspect": inspecting.of_any_kind,
         "login": passing.log_in,
         "logout": passing.log_out,
+        "manifest create": pushing.create_list,
+        "manifest inspect": pushing.inspect_list,
+        "manifest push": pushing.push_list,
+        "manifest rm": pushing.remove_lists,
         "network connect": keeping.connect,
         "network create": keeping.create_network,
         "network disconnect": keeping.disconnect,
@@ -85,9 +99,9 @@ _ACTS: Final[Mapping[str, Act]] = MappingProxyType(
 
 def do(given: Given, work: Work) -> int:
     """Do a command; docker's exit status. Raises RecipeError for one that is not done."""
-    if given.row.on_request:
-        words = f"{given.shown} is not done for a script: it changes what others have"
-        raise RecipeError(words)
+    if given.row.on_request and not work.around.may_push:
+        words = f"{given.shown} changes what others have, and is done with {given.row.on_request}"
+        raise RecipeError(f"{words} alone", hint=f"rbuild {given.row.on_request} …")
     commands = docker_commands(work.around.engine)
     if commands is not None and commands.is_docker:
         passing.whole(commands, work)

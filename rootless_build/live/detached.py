@@ -6,13 +6,16 @@ import re
 from typing import Final
 
 from rootless_build.backend.api import DockerCommands, docker_commands
+from rootless_build.docker_cli import units
 from rootless_build.docker_cli.reading import Given
+from rootless_build.docker_cli.shapes.json import a_map
 from rootless_build.docker_cli.shapes.names import in_full
-from rootless_build.live import names, passing, steps
+from rootless_build.live import callers_volumes, names, passing, steps
 from rootless_build.live.daemon import Daemon, DaemonError
 from rootless_build.live.streams import put, say
 from rootless_build.live.surroundings import Work
 from rootless_build.model.errors import RecipeError
+from rootless_build.model.events import Emit, Event, StepStarted
 from rootless_build.model.plan import PullPolicy, RunContainer
 from rootless_build.model.structs import replace
 from rootless_build.recipes.docker import argv
@@ -20,6 +23,7 @@ from rootless_build.recipes.docker.argv import Called
 from rootless_build.runner.options import Options
 
 _FAILED: Final = 125
+_LEAST_MEMORY: Final = 6 * 1024 * 1024
 _HELP: Final = "\nRun 'docker run --help' for more information"
 _NOT_FOUND: Final = re.compile(
     r"no such file or directory|executable file .* not found|executable file not found",
@@ -31,15 +35,26 @@ _NOT_EXECUTABLE: Final = re.compile(r"permission denied|is a directory", re.IGNO
 def create(given: Given, work: Work) -> int:
     """`docker create`; docker's exit status."""
     called = argv.called(("run", "--detach", *given.rest), work.call.context)
-    fault = _fault(called, work, daemon(work).commands)
+    called, fault = _looked_at(called, work, daemon(work).commands)
     if fault:
         say(fault.rstrip("\n"))
         return 1
-    made = _make(called, work)
+    made = _make(called, replace(work, emit=_as_create(work.emit)))
     if isinstance(made, int):
         return 1
     put(1, f"{made}\n".encode())
     return 0
+
+
+def _as_create(emit: Emit) -> Emit:
+    """Tells of a container that is made and does not run."""
+
+    def tell(event: Event) -> None:
+        if isinstance(event, StepStarted):
+            event = replace(event, title=f"create {event.title.removeprefix('run ')}")
+        emit(event)
+
+    return tell
 
 
 def run(work: Work) -> int:
@@ -48,15 +63,40 @@ def run(work: Work) -> int:
     commands = docker_commands(work.around.engine)
     if called.detached and commands is not None and commands.is_docker:
         passing.whole(commands, work)
-    fault = _fault(called, work, commands)
+    called, fault = _looked_at(called, work, commands)
     if fault:
         say(f"docker: {fault}{_HELP}")
         return _FAILED
     return _run(called, work) if called.detached else steps.do_called(called, work)
 
 
+def _looked_at(called: Called, work: Work, commands: DockerCommands | None) -> tuple[Called, str]:
+    """The call with what it has of other containers, and what docker finds before it makes one: a
+    line; empty where it finds nothing.
+    """
+    fault = _fault(called, work, commands)
+    if fault:
+        return called, fault
+    step = called.steps[0]
+    assert isinstance(step, RunContainer)  # it is what the command is
+    try:
+        if called.volumes_from:
+            step = callers_volumes.with_volumes(step, daemon(work), called.volumes_from)
+        if called.publishes_all:
+            step = _publishing_all(step, daemon(work), called.exposed)
+    except DaemonError as error:
+        return called, error.line
+    return replace(called, steps=(step,)), ""
+
+
+def _publishing_all(step: RunContainer, engine: Daemon, exposed: tuple[str, ...]) -> RunContainer:
+    """The step with its image's ports published too, each as one that the engine chooses."""
+    image = a_map(a_map(engine.image(step.image)).get("Config"))
+    ports = dict.fromkeys((*exposed, *a_map(image.get("ExposedPorts"))))
+    return replace(step, publish=(*step.publish, *ports))
+
+
 def _fault(called: Called, work: Work, commands: DockerCommands | None) -> str:
-    """What docker finds before it makes a container: a line; empty where it finds nothing."""
     file = called.container_id_file
     if file is not None and file.exists():
         given = file.name if file.parent == work.call.directory else file
@@ -64,6 +104,11 @@ def _fault(called: Called, work: Work, commands: DockerCommands | None) -> str:
         return f"{words} {given}\n"
     step = called.steps[0]
     assert isinstance(step, RunContainer)  # it is what the command is
+    memory = units.of_memory(step.limits.memory or "")
+    if memory is not None and 0 < memory < _LEAST_MEMORY:
+        return "Error response from daemon: Minimum memory limit allowed is 6MB\n"
+    if called.detached and called.attached:
+        return "conflicting options: cannot specify both --attach and --detach\n"
     try:
         if step.pull is PullPolicy.NEVER and work.around.engine.find_image(step.image) is None:
             _refuse_image(step.image)

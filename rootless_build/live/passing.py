@@ -6,6 +6,7 @@ What docker's daemon would refuse is looked for first, so that it is refused in 
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import lzma
 import os
@@ -17,7 +18,7 @@ import tempfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import IO, Final, NoReturn
 
 from rootless_build.backend.api import DockerCommands
 from rootless_build.docker_cli.reading import Given
@@ -25,7 +26,7 @@ from rootless_build.docker_cli.shapes.json import a_map, text
 from rootless_build.docker_cli.shapes.names import digest, familiar
 from rootless_build.docker_cli.told import Told
 from rootless_build.files.private_directories import large_directory
-from rootless_build.live import names
+from rootless_build.live import archives, names, streams
 from rootless_build.live.daemon import Daemon, DaemonError
 from rootless_build.live.doing import Doing
 from rootless_build.live.surroundings import Work
@@ -42,6 +43,7 @@ _OF_DAEMON: Final = (
 )
 _NO_TERMINAL: Final = "the input device is not a TTY\n"
 _LOADED: Final = re.compile(r"^Loaded image(?:\(s\))?: (.+)$", re.MULTILINE)
+_READER_GONE: Final = 141
 _ID: Final = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 
 
@@ -84,7 +86,8 @@ def _prepared(doing: Doing, words: Sequence[str]) -> tuple[Sequence[str], dict[s
     return argv, _environment(laid_over)
 
 
-def _captured(doing: Doing, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
+def captured(doing: Doing, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """The engine's command, done, with what it said."""
     argv, environment = _prepared(doing, words)
     return subprocess.run(
         argv, env=environment, capture_output=True, text=True, errors="replace", check=False
@@ -113,8 +116,8 @@ def execute(doing: Doing) -> Told:
     words = ("exec", *flags_of(given, "env", "env-file"), *variables, *given.operands)
     if not given.has("detach"):
         _become(doing, words)
-    done = _captured(doing, words)
-    err = "" if not done.returncode else f"Error response from daemon: {_last(done.stderr)}\n"
+    done = captured(doing, words)
+    err = "" if not done.returncode else f"Error response from daemon: {last_words(done.stderr)}\n"
     return Told(err=err, status=1 if done.returncode else 0)
 
 
@@ -127,7 +130,8 @@ def _variables(doing: Doing) -> list[str]:
     return [f"--env={name}={value}" for name, value in pairs]
 
 
-def _last(words: str) -> str:
+def last_words(words: str) -> str:
+    """What an engine that failed said last."""
     lines = words.strip().splitlines()
     return lines[-1].removeprefix("Error: ") if lines else "the engine said nothing"
 
@@ -217,12 +221,28 @@ def _copied(doing: Doing, name: str, source: str, target: str) -> Told:
         inside = "/." if source == "." or source.endswith("/.") else ""
         source = f"{Path(source).resolve()}{inside}"
     argv, environment = _prepared(doing, ("cp", source, target))
+    if target == "-":
+        return _copied_to_caller(argv, environment, name, source)
     done = subprocess.run(
         argv, env=environment, stderr=subprocess.PIPE, text=True, errors="replace", check=False
     )
     if not done.returncode:
         return Told()
-    return Told(err=f"{_copy_words(_last(done.stderr), name, source, target)}\n", status=1)
+    return Told(err=f"{_copy_words(last_words(done.stderr), name, source, target)}\n", status=1)
+
+
+def _copied_to_caller(
+    argv: Sequence[str], environment: Mapping[str, str], name: str, source: str
+) -> Told:
+    """The archive of `docker cp CONTAINER:PATH -`."""
+
+    def named(member: str) -> str:
+        return f"./{member}".removesuffix("/.") if source.endswith("/.") else member
+
+    status, said = archives.engines(argv, environment, streams.Output(), names=named)
+    if status in {0, _READER_GONE}:
+        return Told(status=status)
+    return Told(err=f"{_copy_words(last_words(said), name, source, '-')}\n", status=1)
 
 
 def _copy_words(words: str, name: str, source: str, target: str) -> str:
@@ -273,32 +293,35 @@ def save(doing: Doing) -> Told:
     except DaemonError as error:
         return Told(err=error.line, status=1)
     several = ("--multi-image-archive",) if len(given.operands) > 1 else ()
-    form = ("save", "--quiet", "--format", "docker-archive", *several)
-    if output is None or not Path(output).is_file():
-        _become(doing, (*form, *flags_of(given), *given.operands))
-    return _saved_over(doing, (*form, *given.operands), Path(output).resolve())
+    form = ("save", "--quiet", "--format", "docker-archive", *several, *given.operands)
+    if output is None:
+        return _saved(doing, form, streams.Output())
+    file = Path(output).resolve()
+    if file.exists() and not file.is_file():
+        with file.open("wb") as out:
+            return _saved(doing, form, out)
+    return _saved_over(doing, form, file)
+
+
+def _saved(doing: Doing, words: Sequence[str], out: IO[bytes] | streams.Output) -> Told:
+    argv, environment = _prepared(doing, words)
+    status, said = archives.engines(argv, environment, out, change=archives.SAVED)
+    if status == _READER_GONE:
+        return Told(status=status)
+    return Told(err=f"{last_words(said)}\n" if status else "", status=1 if status else 0)
 
 
 def _saved_over(doing: Doing, words: Sequence[str], file: Path) -> Told:
-    """An archive in the place of a file that is there, which podman would not write over."""
-    argv, environment = _prepared(doing, words)
+    """An archive in the place of a file that is there, which stays where it fails."""
     descriptor, unfinished = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
         with os.fdopen(descriptor, "wb") as written:
-            done = subprocess.run(
-                argv,
-                env=environment,
-                stdout=written,
-                stderr=subprocess.PIPE,
-                text=True,
-                check=False,
-            )
-        if done.returncode:
-            return Told(err=f"{_last(done.stderr)}\n", status=1)
-        Path(unfinished).replace(file)
+            told = _saved(doing, words, written)
+        if not told.status:
+            Path(unfinished).replace(file)
     finally:
         Path(unfinished).unlink(missing_ok=True)
-    return Told()
+    return told
 
 
 def load(doing: Doing) -> Told:
@@ -320,10 +343,28 @@ def load(doing: Doing) -> Told:
         if not tarfile.is_tarfile(archive):
             words = "unexpected EOF" if archive.stat().st_size else "unrecognized image format"
             return Told(err=f"{words}\n", status=1)
-        done = _captured(doing, ("load", "--quiet", "--input", str(archive)))
+        done = captured(doing, ("load", "--quiet", "--input", str(archive)))
     if done.returncode:
-        return Told(err=f"{_last(done.stderr)}\n", status=1)
-    return Told("".join(_loaded(done.stdout)))
+        return Told(err=f"{last_words(done.stderr)}\n", status=1)
+    told = "".join(_loaded(done.stdout))
+    for line in told.splitlines():
+        _take_name(doing.daemon, line.removeprefix("Loaded image: "))
+    return Told(told)
+
+
+def _take_name(daemon: Daemon, name: str) -> None:
+    """Give a loaded image the name too by which an image that was built here has it: docker has one
+    name, and it is the last one's.
+    """
+    repository, _, tag = name.rpartition(":")
+    query = {"repo": f"localhost/{repository}", "tag": tag}
+    there = f"docker.io/{repository if '/' in repository else f'library/{repository}'}"
+    with contextlib.suppress(DaemonError):
+        daemon.ask("GET", f"/images/localhost/{name}/json")
+        daemon.ask("GET", f"/images/{there}:{tag}/json")
+        daemon.ask("POST", f"/images/{there}:{tag}/tag", query)
+        untag = {"repo": there, "tag": tag}
+        daemon.ask("POST", f"/libpod/images/{there}:{tag}/untag", untag)
 
 
 _PACKED: Final = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ", lzma.open))
@@ -370,9 +411,9 @@ def import_(doing: Doing) -> Told:
             names.check_image(each)
     except ValueError as error:
         return Told(err=f"{error}\n", status=1)
-    done = _captured(doing, ("import", "--quiet", *flags_of(given), source, *named[:1]))
+    done = captured(doing, ("import", "--quiet", *flags_of(given), source, *named[:1]))
     if done.returncode:
-        return Told(err=f"Error response from daemon: {_last(done.stderr)}\n", status=1)
+        return Told(err=f"Error response from daemon: {last_words(done.stderr)}\n", status=1)
     return Told(f"{digest(done.stdout.strip().splitlines()[-1])}\n")
 
 

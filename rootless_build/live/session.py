@@ -32,6 +32,8 @@ from rootless_build.recipes.make.run import directory_for_programs
 _SOCKET: Final = "docker-calls.sock"
 _CHUNK: Final = 64 * 1024
 _KIND: Final = "host-command"
+_PATIENCE: Final = 5.0
+"""Seconds without a call for which a shell is waited for whose output goes elsewhere."""
 _LOOK_AGAIN: Final = 0.1
 """Seconds after which it is looked again whether a shell has ended, or become another program."""
 
@@ -142,17 +144,26 @@ def _attend(running: Command, server: Server, stand_ins: Path, emit: Emit) -> in
 
 
 def _wait_for_the_rest(running: Command, server: Server, stand_ins: Path, emit: Emit) -> None:
-    """Serve what goes on when the command has ended."""
+    """Serve what goes on when the command has ended, and name what is left to itself."""
     told = False
-    while server.is_busy or (callers := stragglers.may_call(running.keeper, stand_ins)):
+    quiet = Stopwatch()
+    while True:
         if server.is_busy:
             server.wait()
+            quiet = Stopwatch()
             continue
+        left = stragglers.look(running.keeper, stand_ins)
+        waits = left.callers or (left.quiet if quiet.seconds < _PATIENCE else ())
+        if not waits:
+            break
         if not told:
             told = True
-            text = f"the command has ended; waiting for what may call docker yet: {callers[0]}"
+            text = f"the command has ended; waiting for what may call docker yet: {waits[0]}"
             emit(Notice(Level.INFO, "left-running", text))
         server.wait(_LOOK_AGAIN)
+    if stays := (*left.daemons, *left.quiet):
+        text = f"left running, and docker is not there for it any more: {', '.join(stays)}"
+        emit(Notice(Level.INFO, "left-running", text))
 
 
 class _Outputs:

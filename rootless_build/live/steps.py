@@ -11,12 +11,28 @@ from pathlib import Path
 from typing import Final
 
 from rootless_build.files.private_directories import private_directory
-from rootless_build.live import contexts, places
-from rootless_build.live.streams import BuildsOutput, ContainersOutput, NoOutput, put, say
+from rootless_build.live import callers_outputs, callers_secrets, contexts, places
+from rootless_build.live.streams import (
+    BuildsOutput,
+    ContainersOutput,
+    MakeFilter,
+    NoOutput,
+    put,
+    say,
+)
 from rootless_build.live.surroundings import Work
 from rootless_build.model import outputs, references
 from rootless_build.model.errors import RbuildError, StepFailedError
-from rootless_build.model.events import Answer, Level, Notice, StepFinished, StepStarted, Stopwatch
+from rootless_build.model.events import (
+    Answer,
+    Emit,
+    Level,
+    Notice,
+    StepFinished,
+    StepReporter,
+    StepStarted,
+    Stopwatch,
+)
 from rootless_build.model.plan import (
     BuildImage,
     Plan,
@@ -34,9 +50,7 @@ from rootless_build.runner.options import MakeReporter, Options
 from rootless_build.runner.titles import title
 
 _ENGINE_FAILED: Final = 125
-_NO_TERMINAL: Final = (
-    "cannot attach stdin to a TTY-enabled container because stdin is not a terminal"
-)
+_NO_TERMINAL: Final = "the input device is not a TTY"
 
 
 def do(work: Work) -> int:
@@ -52,12 +66,15 @@ def do_called(called: Called, work: Work) -> int:
         return 1
     with ExitStack() as stack:
         called = stack.enter_context(_with_input(called))
+        called, written = stack.enter_context(callers_outputs.in_files(called))
+        callers_secrets.hand_over(called, work)
         id_file = _quiet_id(called, stack)
         if id_file is not None:
             called = _with_id_file(called, id_file)
         status = run(called, work)
         if status == 0:
             _write_results(called, id_file)
+            callers_outputs.write(written)
     return status
 
 
@@ -133,12 +150,18 @@ def tell_call(work: Work, plan: Plan) -> None:
 def _for_caller(options: Options, called: Called) -> Options:
     """The options, with the caller as who hears of the steps."""
     builds = any(isinstance(step, BuildImage) for step in called.steps)
-    reporter: MakeReporter = ContainersOutput
+    attached = called.attached
+
+    def of_container(emit: Emit, step: int, stream_filter: MakeFilter) -> StepReporter:
+        return ContainersOutput(emit, step, stream_filter, attached)
+
+    reporter: MakeReporter = of_container
     if builds or any(isinstance(step, PullImage) for step in called.steps):
         reporter = NoOutput if called.quiet else BuildsOutput
     containers = replace(
         options.containers,
         terminal=True,
+        called=True,
         own_command=True,
         made=lambda identity: _write_id(called, identity),
     )

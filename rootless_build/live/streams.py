@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from rootless_build.model.events import (
     BuildProgress,
@@ -19,18 +21,44 @@ from rootless_build.model.events import (
     StreamFilter,
 )
 
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+MakeFilter = Callable[[], StreamFilter]
+
+
+class ReaderGoneError(KeyboardInterrupt):
+    """Nobody reads what a container writes any more: docker's client, too, ends by that."""
+
 
 def put(descriptor: int, data: bytes) -> None:
-    """Write all of it, also where the caller's descriptor does not wait. A caller that reads no
-    more does not keep the step from its end.
-    """
-    view = memoryview(data)
+    """Write all of it. A caller that reads no more does not keep the step from its end."""
     with contextlib.suppress(OSError):
-        while view:
-            try:
-                view = view[os.write(descriptor, view) :]
-            except BlockingIOError:
-                select.select((), (descriptor,), ())
+        write(descriptor, data)
+
+
+def write(descriptor: int, data: bytes) -> None:
+    """Write all of it, also where the caller's descriptor does not wait. Raises OSError."""
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[os.write(descriptor, view) :]
+        except BlockingIOError:
+            select.select((), (descriptor,), ())
+
+
+class Output(io.RawIOBase):
+    """The caller's standard output as a file. Raises BrokenPipeError where nobody reads."""
+
+    def writable(self) -> bool:
+        """It is written alone."""
+        return True
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        """Write all of it."""
+        content = bytes(data)
+        write(1, content)
+        return len(content)
 
 
 def say(text: str) -> None:
@@ -39,28 +67,49 @@ def say(text: str) -> None:
 
 
 class ContainersOutput(StepReporter):
-    """Hands on what a container writes, byte for byte and at once."""
+    """Hands on what a container writes, byte for byte and at once.
 
-    def __init__(self, emit: Emit, step: int, stream_filter: Callable[[], StreamFilter]) -> None:
+    Raises ReaderGoneError, once, where nobody reads it any more. `attached` are the streams that
+    the caller has, none for all.
+    """
+
+    def __init__(
+        self, emit: Emit, step: int, stream_filter: MakeFilter, attached: Sequence[str] = ()
+    ) -> None:
         super().__init__(emit, step, stream_filter)
+        named = ((1, "stdout"), (2, "stderr")) if attached else ()
+        self._left_out = frozenset(number for number, name in named if name not in attached)
         self._shown = {"stdout": stream_filter(), "stderr": stream_filter()}
         self._on_screen = stream_filter()
+        self._has_told = False
 
     def output(self, data: bytes, stream: Stream = "stdout") -> None:
         """Take raw bytes."""
-        put(1 if stream == "stdout" else 2, self._shown[stream](data, show_all=False))
+        self._put(1 if stream == "stdout" else 2, self._shown[stream](data, show_all=False))
         super().output(data, stream)
 
     def flush(self) -> None:
         """The output has ended."""
         for number, shown in enumerate(self._shown.values(), 1):
-            put(number, shown(b"", show_all=True))
+            self._put(number, shown(b"", show_all=True))
         super().flush()
 
     def screen(self, data: bytes) -> None:
         """Take what a container wrote to the caller's terminal."""
-        put(1, self._on_screen(data, show_all=not data))
+        self._put(1, self._on_screen(data, show_all=not data))
         super().screen(data)
+
+    def _put(self, descriptor: int, data: bytes) -> None:
+        if descriptor in self._left_out:
+            return
+        try:
+            write(descriptor, data)
+        except BrokenPipeError:
+            if not self._has_told:
+                self._has_told = True
+                raise ReaderGoneError from None
+        except OSError:
+            pass
 
 
 class BuildsOutput(StepReporter):

@@ -21,7 +21,8 @@ from rootless_build.runner.options import Options
 class Surroundings(Struct, frozen=True):
     """Of one live run. `shape` is what the command line makes of a plan. `begin` has a call come on
     record as a run of its own beside others in the checkout; `options` and `freshness` are for the
-    plan of one call. `prepare` has everything ready that each call would wait for.
+    plan of one call. `prepare` has everything ready that each call would wait for. `may_push`:
+    what was built may go to where others get it from.
     """
 
     project: Path
@@ -32,6 +33,7 @@ class Surroundings(Struct, frozen=True):
     options: Callable[[Plan, Run], Options]
     freshness: Callable[[Plan], PlanFreshness]
     prepare: Callable[[], None]
+    may_push: bool = False
 
 
 class Work(Struct, frozen=True):

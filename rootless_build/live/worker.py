@@ -20,7 +20,7 @@ from rootless_build.live import told
 from rootless_build.live.calls import Call
 from rootless_build.live.dispatch import Do, refusal
 from rootless_build.live.steps import tell_failure
-from rootless_build.live.streams import put
+from rootless_build.live.streams import ReaderGoneError, put
 from rootless_build.live.surroundings import Surroundings, Work
 from rootless_build.model.errors import RbuildError, RecipeError
 from rootless_build.model.events import Event, Level, Notice
@@ -31,6 +31,7 @@ _PARENT_DEATH: Final = 1
 _ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _FAILED: Final = 125
 _INTERRUPTED: Final = 130
+_READER_GONE: Final = 128 + signal.SIGPIPE
 _HANDED_OVER: Final = re.compile(r"^(|.*=)/(?:dev|proc/self)/fd/([3-9]|\d\d+)$")
 
 
@@ -66,6 +67,8 @@ def _work(job: Job, forget: Callable[[], None]) -> NoReturn:
     try:
         _begin(job.streams, forget)
         status = _done(job.do, Work(job.call, job.around, job.tell))
+    except ReaderGoneError:
+        status = _READER_GONE
     except KeyboardInterrupt:
         status = _INTERRUPTED
     except BaseException:

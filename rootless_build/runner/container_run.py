@@ -74,11 +74,16 @@ class ContainerRun:
         step = replace(
             step,
             labels=context.labels + step.labels,
-            tty=stdio is Stdio.TERMINAL,
+            tty=stdio is Stdio.TERMINAL or self._has_own_terminal(step, stdio),
             mounts=step.mounts + kept,
         )
         left = self._run_staged(step, image, stdio, reporter, runs)
         return EndedContainer(bool(kept), left)
+
+    def _has_own_terminal(self, step: RunContainer, stdio: Stdio) -> bool:
+        """Whether it gets one although nobody sits at another: docker gives it to a caller's."""
+        called = self._context.options.containers.called
+        return called and step.tty and not step.interactive and stdio is Stdio.CLOSED
 
     def make(self, step: RunContainer, image: Image, reporter: StepReporter) -> None:
         """Make it to stay; what it mounts of the project it writes through.

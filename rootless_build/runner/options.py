@@ -41,12 +41,13 @@ class ContainerOptions(Struct, frozen=True):
     """How containers are run. `terminal` allows one to take over rbuild's terminal (never with a
     JSON log). `own_command`: the container runs what the user asked for, not what the recipe says
     (`rbuild run`): Ctrl-C is its own, and it need not have written anything. `fresh` gives
-    containers no caches.
+    containers no caches. `called`: a script called docker for it.
     """
 
     terminal: bool = True
     own_command: bool = False
     fresh: bool = False
+    called: bool = False
     check: Callable[[RunContainer], object] = lambda _: None
     """Raises UnsupportedError for a container that the engine has no way to do."""
     made: Callable[[str], None] = lambda _: None

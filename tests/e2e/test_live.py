@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -396,3 +397,110 @@ def test_the_json_log_has_the_calls_and_what_the_command_wrote(live: Rbuild) -> 
     called = [event["line"] for event in log if event["event"] == "call"]
     assert called[1] == "docker run --rm --network host live cat /made"
     assert log[-1]["event"] == "build-finished"
+
+
+def test_what_nobody_reads_any_more_ends(live: Rbuild) -> None:
+    done = script(
+        live,
+        """\
+        docker build -q --network host -t live . >/dev/null
+        docker run --rm --network host live yes | head -n 1
+        { docker run --rm --network host live yes; echo "status $?" >&2; } | head -n 1 >/dev/null
+        """,
+    )
+    assert done.stdout == "y\n", done.stderr
+    assert "status 141" in done.stderr
+    assert live.leftovers() == []
+
+
+def test_a_container_without_rm_stays_when_its_caller_is_killed(live: Rbuild) -> None:
+    done = script(
+        live,
+        """\
+        docker build -q --network host -t live . >/dev/null
+        run="docker run --network host"
+        $run --name "kept-a-$$" -v "$PWD:/here" live sh -c 'echo > /here/begun; sleep 1000' &
+        while [ ! -e begun ]; do sleep 0.1; done
+        kill $!
+        wait $!
+        echo "it ended with $?"
+        """,
+    )
+    assert done.stdout == "it ended with 130\n", done.stderr
+    assert "containers that are left: kept-a-" in done.stderr
+    assert "kept-a-" in "".join(live.leftovers())
+    assert live("clean").returncode == 0
+    assert live.leftovers() == []
+
+
+def test_a_secret_is_a_variable_of_the_callers(live: Rbuild) -> None:
+    done = script(
+        live,
+        """\
+        printf 'FROM debian:bookworm\\nRUN --mount=type=secret,id=s ' > file
+        echo 'wc -c < /run/secrets/s > /n' >> file
+        export WORD=hidden
+        docker build -q --network host --secret id=s,env=WORD -t live -f file . >/dev/null
+        docker run --rm --network host live cat /n
+        """,
+    )
+    assert done.stdout == "6\n", done.stderr
+
+
+def test_an_archive_is_written_to_the_caller(live: Rbuild) -> None:
+    done = script(
+        live,
+        """\
+        printf 'FROM scratch\\nCOPY source /made\\n' > files
+        docker build -q -f files -o - . | tar -t
+        docker build -f files --output type=tar,dest=- . 2>/dev/null | tar -xO made
+        docker build -f files --output type=oci . 2>/dev/null | tar -t | grep index
+        """,
+    )
+    assert done.stdout.split() == ["made", "made", "of", "this", "index.json"], done.stderr
+
+
+def test_streams_and_a_terminal_of_a_containers_own(live: Rbuild) -> None:
+    done = script(
+        live,
+        """\
+        docker build -q --network host -t live . >/dev/null
+        run="docker run --rm --network host"
+        $run -a stdout live sh -c 'echo out; echo err >&2' 2>&1
+        $run -t live echo terminal | od -c | head -n 1
+        $run -m 1 live true; echo "status $?"
+        """,
+    )
+    lines = done.stdout.splitlines()
+    assert lines[0] == "out", done.stderr
+    assert lines[1].split()[-2:] == ["\\r", "\\n"]
+    assert lines[2] == "status 125"
+    assert "Minimum memory limit allowed is 6MB" in done.stderr
+
+
+def test_nothing_is_pushed_unless_that_is_allowed(live: Rbuild) -> None:
+    (live.project / "script").write_text(
+        "docker build -q --network host -t localhost:1/live . >/dev/null\n"
+        'docker push localhost:1/live; echo "status $?"\n'
+    )
+    done = live("exec", "--", "sh", "./script")
+    assert done.stdout == "status 125\n"
+    assert "--allow-push" in done.stderr
+    done = live("exec", "--allow-push", "--", "sh", "./script")
+    assert done.stdout == "status 1\n"
+    assert "localhost:1" in done.stderr
+
+
+def test_a_daemon_that_a_script_leaves_is_not_waited_for(live: Rbuild) -> None:
+    done = script(
+        live,
+        """\
+        echo 'echo $$ > pid; while :; do sleep 1; done' > serve.sh
+        nohup sh serve.sh >/dev/null 2>&1 &
+        while [ ! -s pid ]; do sleep 0.1; done
+        """,
+    )
+    pid = int((live.project / "pid").read_text())
+    os.kill(pid, signal.SIGKILL)
+    assert done.returncode == 0
+    assert f"left running, and docker is not there for it any more: {pid}" in done.stderr

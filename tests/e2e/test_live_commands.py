@@ -328,3 +328,47 @@ def test_buildah_has_no_containers_that_stay(live: Rbuild, backend_name: str) ->
     assert done.stdout.splitlines()[1::2] == ["125", "125"]
     assert "buildah has no containers that outlive their command" in done.stdout
     assert "--backend podman" in done.stderr
+
+
+def test_archives_are_as_dockers(live: Rbuild, backend_name: str) -> None:
+    if backend_name == "buildah":
+        pytest.skip("its containers and archives are podman's")
+    done = script(
+        live,
+        """\
+        docker build -q --network host -t archived . >/dev/null
+        docker save archived | tar -xO manifest.json | grep -o '"RepoTags":[^]]*]'
+        docker save -o saved.tar archived; gzip saved.tar
+        docker build -q --network host -t archived --label new=1 . >/dev/null
+        docker load -i saved.tar.gz
+        docker inspect -f '{{index .Config.Labels "new"}}.' archived
+        docker images -q archived | wc -l
+        docker history archived | grep -c io.rbuild
+        docker create --network host --name archives -v /v archived true >/dev/null
+        docker cp archives:/etc/. - | tar -t | cut -c 1-2 | sort -u
+        docker cp archives:/etc - | tar -t | head -n 1
+        docker run --rm --network host --volumes-from archives archived ls -d /v
+        docker rm -v archives >/dev/null
+        """,
+    )
+    assert done.stdout.splitlines() == [
+        '"RepoTags":["archived:latest"]',
+        *("Loaded image: archived:latest", ".", "1", "0", "./", "etc/", "/v"),
+    ], done.stderr
+    assert "create true" in done.stderr
+
+
+def test_all_ports_of_an_image_are_published(live: Rbuild, backend_name: str) -> None:
+    if backend_name != "podman":
+        pytest.skip("containers that stay are podman's; docker itself does it")
+    done = script(
+        live,
+        """\
+        printf 'FROM debian:bookworm\\nEXPOSE 80\\n' | docker build -q -t ports - >/dev/null
+        docker run -d --rm -P --expose 81 --name ports ports sleep 100 >/dev/null
+        docker port ports | cut -d ' ' -f 1 | sort -u
+        docker rm -f ports >/dev/null
+        docker pull --platform linux/s390x ports 2>/dev/null; echo "status $?"
+        """,
+    )
+    assert done.stdout.splitlines() == ["80/tcp", "81/tcp", "status 125"], done.stderr

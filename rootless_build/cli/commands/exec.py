@@ -6,11 +6,11 @@ from rootless_build.cli.checkout import checkout
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import EngineToCome
 from rootless_build.cli.live_session import execute_live
-from rootless_build.cli.options import Working
+from rootless_build.cli.options import Pushing, Working
 from rootless_build.model.errors import UsageError
 
 
-class Exec(Working, Command):
+class Exec(Pushing, Working, Command):
     """Run any command, such as a build script, and be docker for it. Its status becomes rbuild's.
 
     First on its PATH, docker is rbuild: each call is a step, as it would be in a recipe.

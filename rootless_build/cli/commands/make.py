@@ -6,12 +6,12 @@ from rootless_build.cli.checkout import checkout
 from rootless_build.cli.command import Command
 from rootless_build.cli.command_line import is_variable
 from rootless_build.cli.engines import EngineToCome, cache_directory
-from rootless_build.cli.options import Building, Live
+from rootless_build.cli.options import Building, Live, Pushing
 from rootless_build.freshness.records import Records
 from rootless_build.model.errors import UsageError
 
 
-class Make(Live, Building, Command):
+class Make(Pushing, Live, Building, Command):
     """Build the project's own targets, also those named like an rbuild command (install, run)."""
 
     USAGE = "rbuild make [options] [NAME=VALUE...] [TARGET...]"

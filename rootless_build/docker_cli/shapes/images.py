@@ -73,8 +73,7 @@ def history_listed(said: Json, comment: str = "") -> list[Past]:
     """The steps of `docker history`, without rbuild's own label; `comment` is the image's."""
     steps = [_step(a_map(each)) for each in a_list(said)]
     identity = steps[0].id if steps else ""
-    if steps and steps[0].made_by.startswith(_OWN_STEP):
-        steps = steps[1:]
+    steps = [each for each in steps if not each.made_by.startswith(_OWN_STEP)]
     if not steps:
         return []
     first = replace(steps[0], id=steps[0].id or identity, comment=comment or steps[0].comment)

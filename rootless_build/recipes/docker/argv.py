@@ -79,7 +79,9 @@ class Called(Struct, frozen=True):
     """What a docker command is that a script calls: its steps, and what concerns the caller alone.
 
     `reads` is what the caller's standard input holds; the step then has the caller's directory for
-    a context, and the place of a file there for a containerfile.
+    a context, and the place of a file there for a containerfile. `attached` are the streams of a
+    container that the caller has, none for all; `volumes_from` names containers. `exposed` are
+    ports, which it `publishes_all` with those of its image.
     """
 
     command: tuple[str, ...]
@@ -90,6 +92,10 @@ class Called(Struct, frozen=True):
     forced: bool = False
     detached: bool = False
     container_id_file: Path | None = None
+    attached: tuple[str, ...] = ()
+    volumes_from: tuple[str, ...] = ()
+    exposed: tuple[str, ...] = ()
+    publishes_all: bool = False
 
 
 class _Line(Struct):
@@ -114,7 +120,8 @@ class _Line(Struct):
 
 
 def _line(words: Sequence[str], context: Context) -> _Line:
-    return _Line(words, context, Draft(Surroundings(context.directory, context.environment)))
+    around = Surroundings(context.directory, context.environment, context.called)
+    return _Line(words, context, Draft(around))
 
 
 def steps(words: Sequence[str], context: Context) -> tuple[tuple[Step, ...], tuple[str, ...]]:
@@ -166,6 +173,10 @@ def called(words: Sequence[str], context: Context) -> Called:
         forced=draft.value(drafts.FORCED),
         detached=draft.value(drafts.DETACHED),
         container_id_file=draft.value(drafts.CONTAINER_ID_FILE),
+        attached=draft.all(drafts.ATTACHED),
+        volumes_from=draft.all(drafts.VOLUMES_FROM),
+        exposed=draft.all(drafts.EXPOSED),
+        publishes_all=draft.value(drafts.PUBLISHES_ALL),
     )
 
 

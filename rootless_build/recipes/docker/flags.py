@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 from msgspec import Struct
 
+from rootless_build.model import platforms
 from rootless_build.recipes.docker import draft as to
 from rootless_build.recipes.docker import values
 from rootless_build.recipes.docker.draft import Draft, One, Several
@@ -120,6 +121,13 @@ def _none_is(word: str) -> str:
     return f"it has no effect here: {word}"
 
 
+def _own_platform(_: Draft, value: str) -> None:
+    wanted = values.platform(value)
+    if wanted is not None and platforms.normal(wanted) != platforms.host():
+        raise BadValueError(_ONE_PLATFORM)
+
+
+_ONE_PLATFORM: Final = "an engine here has one image of a name: name it where it is used"
 _OFF: Final = ("false", "0", "f", "F", "False", "FALSE")
 _SHOWN: Final = _none_is("rbuild shows progress in its own way")
 _CLEANED: Final = _none_is("rbuild leaves no container behind")
@@ -181,7 +189,12 @@ BUILD: Final = Table(
     Flag("no-cache", takes=False, fill=_put(to.NO_CACHE, boolean)),
     # Every stage built anew holds what one stage built anew does.
     Flag("no-cache-filter", fill=_put(to.NO_CACHE, bool)),
-    Flag("output", "o", fill=_add_here(to.OUTPUTS, values.output)),
+    Flag(
+        "output",
+        "o",
+        fill=_add_here(to.OUTPUTS, values.output),
+        called=_add_here(to.OUTPUTS, values.callers_output),
+    ),
     Flag("platform", fill=_add_all(to.PLATFORMS, values.platforms)),
     Flag("policy", refused="build policies are BuildKit's"),
     Flag("print", refused="it asks about the build instead of building"),
@@ -224,7 +237,12 @@ RUN: Final = Table(
     *_LIMITS,
     *(flag for flag in _BOTH if flag.name not in {"label", "pull"}),
     Flag("annotation", refused="annotations of a container are not carried over"),
-    Flag("attach", "a", refused="rbuild always attaches what -i and -t say"),
+    Flag(
+        "attach",
+        "a",
+        refused="rbuild always attaches what -i and -t say",
+        called=_add(to.ATTACHED, values.streams),
+    ),
     Flag("blkio-weight", refused=_DEVICE_IO),
     Flag("blkio-weight-device", refused=_DEVICE_IO),
     Flag("cap-add", fill=_add(to.CAP_ADD, str)),
@@ -262,7 +280,11 @@ RUN: Final = Table(
     Flag("entrypoint", fill=_put(to.ENTRYPOINT, values.entrypoint)),
     Flag("env", "e", fill=_add_all_here(to.ENVIRONMENT, values.variable)),
     Flag("env-file", fill=_add_all_here(to.ENVIRONMENT_OF_FILES, values.environment_file)),
-    Flag("expose", ignored=_none_is("exposing publishes nothing")),
+    Flag(
+        "expose",
+        ignored=_none_is("exposing publishes nothing"),
+        called=_add(to.EXPOSED, str),
+    ),
     Flag("gpus", refused="GPUs are not carried over"),
     Flag("group-add", fill=_add(to.GROUP_ADD, str)),
     Flag("health-cmd", ignored=_HEALTH, called=_put(to.HEALTH, bool)),
@@ -303,7 +325,13 @@ RUN: Final = Table(
     Flag("platform", fill=_put(to.PLATFORM, values.platform)),
     Flag("privileged", takes=False, fill=_put(to.PRIVILEGED, boolean)),
     Flag("publish", "p", fill=_add(to.PUBLISH, str)),
-    Flag("publish-all", "P", takes=False, refused="name the ports with -p"),
+    Flag(
+        "publish-all",
+        "P",
+        takes=False,
+        refused="name the ports with -p",
+        called=_put(to.PUBLISHES_ALL, boolean),
+    ),
     Flag("pull", fill=_put(to.PULL, values.pull_policy)),
     Flag("read-only", takes=False, fill=_put(to.READ_ONLY, boolean)),
     Flag("restart", fill=_only("no", "", why="a step runs once")),
@@ -322,7 +350,11 @@ RUN: Final = Table(
     Flag("uts", fill=_put(to.UTS, values.word)),
     Flag("volume", "v", fill=_volume),
     Flag("volume-driver", fill=_only("local", "", why=_VOLUME_DRIVER)),
-    Flag("volumes-from", refused="volumes of other containers are not carried over"),
+    Flag(
+        "volumes-from",
+        refused="volumes of other containers are not carried over",
+        called=_add(to.VOLUMES_FROM, str),
+    ),
     Flag("workdir", "w", fill=_put(to.WORKING_DIRECTORY, values.word)),
 )
 GLOBAL: Final = Table(
@@ -342,7 +374,7 @@ GLOBAL: Final = Table(
 PULL: Final = Table(
     Flag("all-tags", "a", takes=False, refused="rbuild pulls what a build needs, one image"),
     Flag("disable-content-trust", takes=False, ignored=_none_is("nothing is signed here")),
-    Flag("platform", refused="an engine here has one image of a name: name it where it is used"),
+    Flag("platform", refused=_ONE_PLATFORM, called=_own_platform),
     Flag("quiet", "q", takes=False, ignored=_SHOWN, called=_put(to.QUIET, boolean)),
 )
 VOLUME_REMOVE: Final = Table(

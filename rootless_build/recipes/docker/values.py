@@ -50,11 +50,19 @@ class DockersOwnError(BadValueError):
     """A value that docker itself refuses when the line runs; the text is what docker says."""
 
 
+CALLERS: Final = "/dev/stdout"
+"""Where an output goes that the caller of docker reads."""
+
+
 class Surroundings(Struct, frozen=True):
-    """The directory and the environment in which a docker command would run."""
+    """The directory and the environment in which a docker command would run.
+
+    `called`: it runs now, and who does it has engines get the caller's variables.
+    """
 
     directory: Path
     environment: Mapping[str, str]
+    called: bool = False
 
     def path(self, value: str) -> Path:
         """An absolute path; a relative one belongs to the directory."""
@@ -108,6 +116,14 @@ def containerfile(value: str, around: Surroundings) -> Path | None:
         if not may_read(around.directory, named):
             raise BadValueError(f"{named}: {_NOT_THEIRS}")
     return named
+
+
+def streams(value: str) -> str:
+    """A standard stream that is attached."""
+    name = value.lower()
+    if name not in {"stdin", "stdout", "stderr"}:
+        raise BadValueError("valid streams are STDIN, STDOUT and STDERR")
+    return name
 
 
 def pull_policy(value: str) -> PullPolicy:
@@ -256,6 +272,8 @@ def secret_of_fields(given: Mapping[str, str], around: Surroundings) -> str:
 def _engines_secret(secret: BuildSecret, around: Surroundings) -> str:
     """The secret as engines are told of it, which have rbuild's environment."""
     name = secret.variable
+    if around.called:
+        return str(secret)
     if name is not None and around.environment.get(name) != os.environ.get(name):
         raise BadValueError(
             f"the recipe gives the variable {name} a value of its own, and engines get rbuild's"
@@ -403,6 +421,18 @@ def tmpfs(value: str) -> TmpfsMount:
 
 
 # --- outputs --------------------------------------------------------------------------------------
+
+
+def callers_output(value: str, around: Surroundings) -> BuildOutput:
+    """The same of a caller, who may have it on standard output: its `dest` is then /dev/stdout."""
+    if value == "-":
+        return output(f"type=tar,dest={CALLERS}", around)
+    given = _fields_of(value) if "=" in value else {}
+    kind, place = given.get("type"), given.get("dest")
+    if place == "-" or (kind in {"tar", "oci"} and not place and "push" not in given):
+        value = ",".join(word for word in value.split(",") if not word.startswith("dest="))
+        return output(f"{value},dest={CALLERS}", around)
+    return output(value, around)
 
 
 def output(value: str, around: Surroundings) -> BuildOutput:
