@@ -104,6 +104,8 @@ def do(given: Given, work: Work) -> int:
         raise RecipeError(f"{words} alone", hint=f"rbuild {given.row.on_request} …")
     commands = docker_commands(work.around.engine)
     if commands is not None and commands.is_docker:
+        if given.row.name == "container create":
+            detached.check_power(given, work)
         passing.whole(commands, work)
     if given.row.name == "container create":
         return detached.create(given, work)

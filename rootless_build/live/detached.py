@@ -34,7 +34,7 @@ _NOT_EXECUTABLE: Final = re.compile(r"permission denied|is a directory", re.IGNO
 
 def create(given: Given, work: Work) -> int:
     """`docker create`; docker's exit status."""
-    called = argv.called(("run", "--detach", *given.rest), work.call.context)
+    called = _created(given, work)
     called, fault = _looked_at(called, work, daemon(work).commands)
     if fault:
         say(fault.rstrip("\n"))
@@ -57,11 +57,24 @@ def _as_create(emit: Emit) -> Emit:
     return tell
 
 
+def _created(given: Given, work: Work) -> Called:
+    return argv.called(("run", "--detach", *given.rest), work.call.context)
+
+
+def check_power(given: Given, work: Work) -> None:
+    """Raise HostError for `docker create` of what has a power over the host that is not to be had:
+    a daemon of root's gives it. RecipeError for what nobody understands of it.
+    """
+    if not work.around.engine.rootless:
+        steps.check_power(_created(given, work), work)
+
+
 def run(work: Work) -> int:
     """`docker run`, and `docker run --detach`; docker's exit status."""
     called = argv.called(work.call.words, work.call.context)
     commands = docker_commands(work.around.engine)
     if called.detached and commands is not None and commands.is_docker:
+        steps.check_power(called, work)
         passing.whole(commands, work)
     called, fault = _looked_at(called, work, commands)
     if fault:

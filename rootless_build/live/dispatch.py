@@ -69,6 +69,12 @@ def _put(told: Told) -> int:
     return answered.status
 
 
+def looks_on(call: Call) -> bool:
+    """Whether a call does nothing but look at what a container writes, for as long as that runs."""
+    read = reading.read(call.words)
+    return not isinstance(read, Told) and read.row.name == "container logs" and read.has("follow")
+
+
 def answer(told: Told) -> Answer:
     """What docker prints, as bytes."""
     out, err = (each.encode(errors="surrogateescape") for each in (told.out, told.err))

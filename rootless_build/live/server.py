@@ -21,7 +21,7 @@ from typing import Final
 
 from rootless_build.live import calls, told, worker
 from rootless_build.live.calls import Call, MalformedCallError
-from rootless_build.live.dispatch import Answer, refusal, who_does
+from rootless_build.live.dispatch import Answer, looks_on, refusal, who_does
 from rootless_build.live.surroundings import Surroundings
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.events import Emit, Event
@@ -77,6 +77,17 @@ class Server:
     def is_busy(self) -> bool:
         """Whether something that was called for goes on."""
         return bool(self._callers)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What was called for and goes on, as a person would type it."""
+        return tuple(caller.line for caller in self._callers)
+
+    def leave_who_looks_on(self) -> None:
+        """End the calls that do nothing, and may never end by themselves."""
+        for caller in tuple(self._callers):
+            if caller.looks_on:
+                caller.leave()
 
     def wait(self, seconds: float | None = None) -> None:
         """Wait until something happens, at most so long, and act on it."""
@@ -208,6 +219,7 @@ class Caller:
         self._data = bytearray()
         self._waiting = bytearray()
         self.streams: list[int] = []
+        self.line, self.looks_on = "docker", False
         self._number = 0
         self._pid: int | None = None
         self._tells = self._ended = -1
@@ -243,6 +255,7 @@ class Caller:
         # What follows are signals.
         del self._data[: size[1]]
         self._number = self._server.number()
+        self.line, self.looks_on = call.line, looks_on(call)
         self._server.unwatch(self._peer.fileno())
         taken = self._server.take(self, call)
         if isinstance(taken, Answer):

@@ -32,8 +32,12 @@ from rootless_build.recipes.make.run import directory_for_programs
 _SOCKET: Final = "docker-calls.sock"
 _CHUNK: Final = 64 * 1024
 _KIND: Final = "host-command"
+_SOON: Final = 2.0
+"""Seconds for which nobody wonders what is waited for."""
 _PATIENCE: Final = 5.0
 """Seconds without a call for which a shell is waited for whose output goes elsewhere."""
+_LONGEST: Final = 30.0
+"""Seconds without a call for which any shell is waited for: it may be a service."""
 _LOOK_AGAIN: Final = 0.1
 """Seconds after which it is looked again whether a shell has ended, or become another program."""
 
@@ -144,26 +148,35 @@ def _attend(running: Command, server: Server, stand_ins: Path, emit: Emit) -> in
 
 
 def _wait_for_the_rest(running: Command, server: Server, stand_ins: Path, emit: Emit) -> None:
-    """Serve what goes on when the command has ended, and name what is left to itself."""
-    told = False
-    quiet = Stopwatch()
+    """Serve what goes on when the command has ended, but for what looks on alone; name what is
+    left to itself.
+    """
+    watch, quiet, told = Stopwatch(), Stopwatch(), False
     while True:
-        if server.is_busy:
-            server.wait()
+        server.leave_who_looks_on()
+        calls = server.lines
+        if calls:
             quiet = Stopwatch()
-            continue
         left = stragglers.look(running.keeper, stand_ins)
-        waits = left.callers or (left.quiet if quiet.seconds < _PATIENCE else ())
-        if not waits:
+        shells = _waited_for(left, quiet.seconds)
+        if not (calls or shells):
             break
-        if not told:
+        if not told and (not calls or watch.seconds > _SOON):
             told = True
-            text = f"the command has ended; waiting for what may call docker yet: {waits[0]}"
+            what = calls[0] if calls else f"what may call docker yet: {shells[0]}"
+            text = f"the command has ended; waiting for {what}"
             emit(Notice(Level.INFO, "left-running", text))
         server.wait(_LOOK_AGAIN)
-    if stays := (*left.daemons, *left.quiet):
+    if stays := (*left.daemons, *left.quiet, *left.callers):
         text = f"left running, and docker is not there for it any more: {', '.join(stays)}"
         emit(Notice(Level.INFO, "left-running", text))
+
+
+def _waited_for(left: stragglers.Left, quiet: float) -> tuple[str, ...]:
+    """The shells that are waited for when nobody has called docker for so many seconds."""
+    if quiet > _LONGEST:
+        return ()
+    return left.callers or (left.quiet if quiet < _PATIENCE else ())
 
 
 class _Outputs:

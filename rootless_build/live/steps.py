@@ -45,6 +45,7 @@ from rootless_build.model.structs import replace
 from rootless_build.process import identities
 from rootless_build.recipes.docker import argv
 from rootless_build.recipes.docker.argv import Called
+from rootless_build.runner import power_guard
 from rootless_build.runner import run as runner
 from rootless_build.runner.options import MakeReporter, Options
 from rootless_build.runner.titles import title
@@ -139,6 +140,16 @@ def run(
         except RbuildError as error:
             return _failed(error, work, plan)
     return 0
+
+
+def check_power(called: Called, work: Work) -> None:
+    """Raise HostError for a call that asks for a power over the host that is not to be had, and
+    that is passed on whole.
+    """
+    around = work.around
+    plan = around.shape(places.plan_of(called, around.project))
+    with around.begin(work.call.line) as run:
+        power_guard.check(plan, around.engine, around.options(plan, run))
 
 
 def tell_call(work: Work, plan: Plan) -> None:

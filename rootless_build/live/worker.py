@@ -5,6 +5,7 @@ It is forked, so that it has the engine open and everything imported (3 ms).
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import re
@@ -29,6 +30,8 @@ from rootless_build.process.signals import signals_interrupt
 
 _PARENT_DEATH: Final = 1
 _ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SAME: Final = 1.0
+"""Seconds in which Ctrl-C comes of the terminal, of the stand-in and of a run that ends."""
 _FAILED: Final = 125
 _INTERRUPTED: Final = 130
 _READER_GONE: Final = 128 + signal.SIGPIPE
@@ -66,6 +69,7 @@ def _work(job: Job, forget: Callable[[], None]) -> NoReturn:
     status = _FAILED
     try:
         _begin(job.streams, forget)
+        _join(job.call.process)
         status = _done(job.do, Work(job.call, job.around, job.tell))
     except ReaderGoneError:
         status = _READER_GONE
@@ -95,6 +99,14 @@ def _begin(streams: Sequence[int], forget: Callable[[], None]) -> None:
     sys.stdin = os.fdopen(0, closefd=False)
 
 
+def _join(process: int) -> None:
+    """Be of the caller's process group: where a shell has job control (`rbuild exec -- bash`) the
+    terminal is that one's, and stops whoever else reads from it.
+    """
+    with contextlib.suppress(OSError):
+        os.setpgid(0, os.getpgid(process))
+
+
 def _with_files(work: Work) -> Work:
     """With descriptors of this process in the place of the caller's that its words name, as `<(…)`
     of a shell does.
@@ -113,7 +125,7 @@ def _with_files(work: Work) -> Work:
 
 
 def _done(do: Do, work: Work) -> int:
-    with signals_interrupt():
+    with signals_interrupt(same=_SAME):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
         try:
             return do(_with_files(work))

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from types import CodeType, FrameType
 from typing import Final
@@ -33,16 +34,19 @@ class Interruption(Struct):
 
 
 @contextlib.contextmanager
-def signals_interrupt(tell: Callable[[], None] = lambda: None) -> Iterator[Interruption]:
+def signals_interrupt(
+    tell: Callable[[], None] = lambda: None, same: float = 0.0
+) -> Iterator[Interruption]:
     """SIGTERM and SIGHUP end a run the way Ctrl-C does: in order, everything cleaned up.
 
-    `tell` is called at the first one, in the middle of whatever was being done.
+    `tell` is called at the first one, in the middle of whatever was being done. What comes within
+    `same` seconds of that is the same Ctrl-C, which has come by another way too.
     A second Ctrl-C interrupts the cleaning up where that waits, a third one ends this process as
     it would any other. Signals that whoever started rbuild has it ignore (nohup) stay ignored.
     For the main thread, and not within itself.
     """
     state = Interruption()
-    handlers = _Handlers(state, tell)
+    handlers = _Handlers(state, tell, same)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     try:
         with handlers.installed(), _wake_main(handlers):
@@ -58,9 +62,11 @@ def signals_interrupt(tell: Callable[[], None] = lambda: None) -> Iterator[Inter
 class _Handlers:
     """What Python calls in the main thread when it acts on signals. `acted` counts the calls."""
 
-    def __init__(self, state: Interruption, tell: Callable[[], None]) -> None:
+    def __init__(self, state: Interruption, tell: Callable[[], None], same: float) -> None:
         self._state = state
         self._tell = tell
+        self._same = same
+        self._asked_at = 0.0
         self._lost = False
         self._hook = sys.unraisablehook
         self.acted = 0
@@ -88,10 +94,13 @@ class _Handlers:
         # SIGTERM and SIGHUP.
         if self._state.asked and number != signal.SIGINT:
             return
+        if self._state.asked and time.monotonic() - self._asked_at < self._same:
+            return
         if self._state.at_once:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGINT)
         if not self._state.asked:
+            self._asked_at = time.monotonic()
             self._tell()
         self._state.at_once = self._state.asked
         self._state.asked = True

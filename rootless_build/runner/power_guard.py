@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 
-from rootless_build.runner.context import Context
+from rootless_build.backend.api import Engine
+from rootless_build.model.plan import Plan
+from rootless_build.runner.context import Context, make_context
+from rootless_build.runner.options import Options
 from rootless_build.runner.power_rules import Named, Rules
 
 
@@ -40,6 +43,13 @@ class PowerGuard:
         else:
             asked = host_power.of_step(number, plan, named, rules)
         host_power.check(plan, asked, rules)
+
+
+def check(plan: Plan, engine: Engine, options: Options) -> None:
+    """Raise HostError for a plan that asks for what is not to be had, and that the engine's own
+    command line does.
+    """
+    PowerGuard(make_context(plan, engine, options, lambda _: None, None)).check_plan()
 
 
 def _rules(context: Context) -> Rules | None:

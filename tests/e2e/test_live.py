@@ -383,6 +383,15 @@ def test_a_container_has_the_callers_terminal(live: Rbuild) -> None:
     assert "33 77" in shown
 
 
+def test_a_container_has_the_terminal_where_a_shell_has_job_control(live: Rbuild) -> None:
+    assert script(live, "docker build --network host -t live .").returncode == 0
+    job = "set -m; docker run --rm -it --network host live sh; exit $?"
+    words = ("exec", "--", "bash", "-c", job)
+    status, shown = live.on_a_terminal(*words, typed="stty size; exit 5\r", size=(33, 77))
+    assert status == 5, shown
+    assert "33 77" in shown
+
+
 def test_the_json_log_has_the_calls_and_what_the_command_wrote(live: Rbuild) -> None:
     (live.project / "script").write_text(
         "docker build -q --network host -t live .\n"

@@ -275,6 +275,23 @@ def test_a_network_has_all_subnets_that_are_named(live: Rbuild) -> None:
     ], done.stderr
 
 
+@pytest.mark.usefixtures("only_podman")
+def test_nobody_waits_for_who_only_looks_on(live: Rbuild) -> None:
+    done = script(
+        live,
+        """\
+        docker build -q --network host -t own . >/dev/null
+        docker run -d --network host --name up own sh -c 'echo said; exec sleep 1000' >/dev/null
+        docker logs --follow up > followed &
+        while [ ! -s followed ]; do sleep 0.1; done
+        """,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (live.project / "followed").read_text() == "said\n"
+    assert "containers that are left: up" in done.stderr
+    script(live, "docker rm -f up; docker rmi own")
+
+
 def test_what_is_refused_says_why_and_many_at_once_are_answered(live: Rbuild) -> None:
     done = script(
         live,

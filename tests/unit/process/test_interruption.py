@@ -106,3 +106,30 @@ STRIKES_LATE = """
 def test_a_signal_that_comes_just_before_a_wait_ends_it(waits: str, numbers: str) -> None:
     work = f"threading.Thread(target=strike_late, daemon=True).start(); {waits}"
     ends(STRIKES_LATE.replace("NUMBERS", numbers), work)
+
+
+TWICE = """\
+import os, signal, time
+from rootless_build.process.signals import signals_interrupt
+
+with signals_interrupt(same=0.5) as state:
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        signal.pause()
+    except KeyboardInterrupt:
+        pass
+    try:
+        time.sleep({late})
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.1)
+    except KeyboardInterrupt:
+        pass
+    print(state.at_once)
+"""
+
+
+@pytest.mark.parametrize(("late", "at_once"), [(0.0, False), (0.8, True)])
+def test_one_ctrl_c_that_comes_by_several_ways_is_one(late: float, *, at_once: bool) -> None:
+    words = [sys.executable, "-c", TWICE.format(late=late)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == (f"{at_once}\n", "")
