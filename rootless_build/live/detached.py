@@ -16,7 +16,7 @@ from rootless_build.live.streams import put, say
 from rootless_build.live.surroundings import Work
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.events import Emit, Event, StepStarted
-from rootless_build.model.plan import PullPolicy, RunContainer
+from rootless_build.model.plan import BindMount, PullPolicy, RunContainer
 from rootless_build.model.structs import replace
 from rootless_build.recipes.docker import argv
 from rootless_build.recipes.docker.argv import Called
@@ -120,6 +120,10 @@ def _fault(called: Called, work: Work, commands: DockerCommands | None) -> str:
     memory = units.of_memory(step.limits.memory or "")
     if memory is not None and 0 < memory < _LEAST_MEMORY:
         return "Error response from daemon: Minimum memory limit allowed is 6MB\n"
+    for mount in step.mounts:
+        if isinstance(mount, BindMount) and not mount.create_source and not mount.source.exists():
+            where = f"bind source path does not exist: {mount.source}"
+            return f'Error response from daemon: invalid mount config for type "bind": {where}\n'
     if called.detached and called.attached:
         return "conflicting options: cannot specify both --attach and --detach\n"
     try:
@@ -143,6 +147,7 @@ def _run(called: Called, work: Work) -> int:
     try:
         daemon(work).of_container("POST", made, "/start")
     except DaemonError as error:
+        put(1, f"{made}\n".encode())
         say(f"docker: {error.line}{_HELP}")
         return _status(error.words)
     put(1, f"{made}\n".encode())

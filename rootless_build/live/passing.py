@@ -43,6 +43,7 @@ _OF_DAEMON: Final = (
 )
 _NO_TERMINAL: Final = "the input device is not a TTY\n"
 _LOADED: Final = re.compile(r"^Loaded image(?:\(s\))?: (.+)$", re.MULTILINE)
+_NAMED: Final = "Loaded image"
 _READER_GONE: Final = 141
 _ID: Final = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 
@@ -348,7 +349,9 @@ def load(doing: Doing) -> Told:
         return Told(err=f"{last_words(done.stderr)}\n", status=1)
     told = "".join(_loaded(done.stdout))
     for line in told.splitlines():
-        _take_name(doing.daemon, line.removeprefix("Loaded image: "))
+        head, name = line.split(": ", 1)
+        if head == _NAMED:
+            _take_name(doing.daemon, name)
     return Told(told)
 
 
@@ -396,7 +399,7 @@ def _loaded(said: str) -> Iterator[str]:
             if identity:
                 yield f"Loaded image ID: sha256:{identity[1]}\n"
             else:
-                yield f"Loaded image: {familiar(name.strip())}\n"
+                yield f"{_NAMED}: {familiar(name.strip())}\n"
 
 
 def import_(doing: Doing) -> Told:

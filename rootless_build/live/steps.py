@@ -39,6 +39,7 @@ from rootless_build.model.plan import (
     PullImage,
     RemoveVolume,
     RunContainer,
+    Step,
     to_dict,
 )
 from rootless_build.model.structs import replace
@@ -74,7 +75,7 @@ def do_called(called: Called, work: Work) -> int:
             called = _with_id_file(called, id_file)
         status = run(called, work)
         if status == 0:
-            _write_results(called, id_file)
+            _write_results(called, id_file, is_read=bool(written))
             callers_outputs.write(written)
     return status
 
@@ -107,16 +108,23 @@ def _quiet_id(called: Called, stack: ExitStack) -> Path | None:
     return stack.enter_context(private_directory()) / "id"
 
 
+def _leaves_files(step: Step) -> bool:
+    return isinstance(step, BuildImage) and not outputs.keeps_image(step)
+
+
 def _with_id_file(called: Called, file: Path) -> Called:
     first = called.steps[0]
     assert isinstance(first, BuildImage)  # `_quiet_id` has looked
     return replace(called, steps=(replace(first, image_id_file=file), *called.steps[1:]))
 
 
-def _write_results(called: Called, id_file: Path | None) -> None:
-    """What docker writes to standard output of what has ended well."""
+def _write_results(called: Called, id_file: Path | None, *, is_read: bool) -> None:
+    """What docker writes to standard output of what has ended well. `is_read`: a file follows."""
     if id_file is not None:
         put(1, id_file.read_bytes() + b"\n")
+    elif called.quiet and not is_read and any(map(_leaves_files, called.steps)):
+        # The id of no image.
+        put(1, b"\n")
     for step in called.steps:
         if isinstance(step, PullImage):
             name = references.canonical(step.image)

@@ -478,12 +478,14 @@ def test_streams_and_a_terminal_of_a_containers_own(live: Rbuild) -> None:
         $run -a stdout live sh -c 'echo out; echo err >&2' 2>&1
         $run -t live echo terminal | od -c | head -n 1
         $run -m 1 live true; echo "status $?"
+        $run --mount "type=bind,source=$PWD/none,target=/m" live true; echo "status $?"
         """,
     )
     lines = done.stdout.splitlines()
     assert lines[0] == "out", done.stderr
     assert lines[1].split()[-2:] == ["\\r", "\\n"]
-    assert lines[2] == "status 125"
+    assert lines[2:] == ["status 125"] * 2
+    assert "bind source path does not exist" in done.stderr
     assert "Minimum memory limit allowed is 6MB" in done.stderr
 
 
