@@ -62,6 +62,14 @@ def in_a_shell(rbuild: Rbuild) -> None:
     typed_there.unlink()
 
 
+def called_by_a_script(rbuild: Rbuild) -> None:
+    script = rbuild.project / "build.sh"
+    script.write_text("#!/bin/sh\nset -e\ndocker build -q -t scripted .\ndocker rmi scripted\n")
+    script.chmod(0o755)
+    run("exec", "--", "./build.sh", says="done in")(rbuild)
+    script.unlink()
+
+
 def installed(rbuild: Rbuild) -> None:
     """To a directory of the test's, which takes no sudo."""
     prefix = rbuild.project.parent / "usr"
@@ -92,6 +100,7 @@ ACTIONS: dict[str, Callable[[Rbuild], None]] = {
     "rbuild KEEPBUNDLE=1 binary": run("KEEPBUNDLE=1", "binary", says="bundles"),
     "rbuild shell": in_a_shell,
     "rbuild run -- go version": run("run", "--", "go", "version", says="go version"),
+    "rbuild exec -- ./build.sh": called_by_a_script,
     "rbuild plan": run("plan", says="hack/make.sh binary"),
     "rbuild bundles": run("bundles", says="projectd"),
     "rbuild bundles verify": run("bundles", "verify", says="checksums agree"),

@@ -368,7 +368,10 @@ class EngineSteps:
             tuple(state.scope.variables.items()), state.scope.working_directory, id=base.id
         )
         options = replace(self._options, lines=segment.lines, images={base.name: seen})
-        with rewrite_build(step, self._engine, told, options) as (known, reporter):
+        with (
+            _naming_as_written(runs),
+            rewrite_build(step, self._engine, told, options) as (known, reporter),
+        ):
             made = self._engine.build_image(known, reporter)
         reporter.flush()
         return made
@@ -412,6 +415,23 @@ class SegmentBase(Struct, frozen=True):
     id: str
     name: str
     layout: Path | None = None
+
+
+@contextmanager
+def _naming_as_written(runs: Sequence[Instruction]) -> Iterator[None]:
+    """A context in which an error has its RUN as the project wrote it: in a segment other images
+    are mounted.
+    """
+    try:
+        yield
+    except ImageBuildError as error:
+        failed = error.failed
+        line = failed.place.rpartition(":")[2] if failed else ""
+        written = [run for run in runs if line == str(run.line)]
+        # Triggers of one base have one line.
+        if failed and len(written) == 1:
+            error.at(replace(failed, text=abbreviate(written[0])))
+        raise
 
 
 def _seen_by_run(state: State, around: str) -> Configuration:
