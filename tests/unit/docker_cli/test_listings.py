@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Final
 
@@ -15,10 +14,12 @@ from rootless_build.docker_cli.tables import containers, images, listing, others
 from rootless_build.docker_cli.tables.columns import aligned
 from rootless_build.docker_cli.templates.tokens import TemplateError
 
+NOW: Final = 1_764_547_200.0
+"""Seconds since 1970 that are now to these tests."""
 IMAGE: Final = Image(
     "d5930c7ea9ffeabe71da5194d2f05319b7d0192b971d2db9544fc0d5c6243793",
     ("b:1",),
-    created=time.time() - 630,
+    created=NOW - 630,
     size=3_060_000,
     containers=1,
 )
@@ -27,9 +28,9 @@ CONTAINER: Final = Container(
     "ww",
     "b:1",
     command=("sh", "-c", "exec sleep 10000"),
-    created=time.time() - 65,
+    created=NOW - 65,
     state="running",
-    started=time.time() - 65,
+    started=NOW - 65,
     labels={"a.b": "c", "plain": "x"},
     volumes=("vol",),
     networks=("none",),
@@ -40,6 +41,11 @@ NETWORKS: Final = (
     Network("a4cdff612851" + "0" * 52, "none", "null"),
     Network("0168ce9c8cfd" + "0" * 52, "host", "host"),
 )
+
+
+@pytest.fixture(autouse=True)
+def _it_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rootless_build.docker_cli.units.time.time", lambda: NOW)
 
 
 def ps(form: str = "", *, whole: bool = False, size: bool = False) -> str:
@@ -145,7 +151,7 @@ def test_volumes_and_networks() -> None:
 
 
 def test_history() -> None:
-    past = [Past(IMAGE.id, time.time() - 630, "", 1_990_656, "Imported from -")]
+    past = [Past(IMAGE.id, NOW - 630, "", 1_990_656, "Imported from -")]
     rows = images.history_rows(past, whole=False, human=True)
     assert listing.printed(images.HISTORY, rows) == (
         "IMAGE          CREATED          CREATED BY   SIZE      COMMENT\n"
@@ -162,10 +168,10 @@ def test_what_has_no_rows_has_its_heads() -> None:
     ("state", "status"),
     [
         (Container("i", "n", "m", state="created"), "Created"),
-        (Container("i", "n", "m", state="exited", code=137, ended=time.time()), "Exited (137) "),
-        (Container("i", "n", "m", state="paused", started=time.time()), "(Paused)"),
+        (Container("i", "n", "m", state="exited", code=137, ended=NOW), "Exited (137) "),
+        (Container("i", "n", "m", state="paused", started=NOW), "(Paused)"),
         (
-            Container("i", "n", "m", state="running", started=time.time(), health="starting"),
+            Container("i", "n", "m", state="running", started=NOW, health="starting"),
             "(health: starting)",
         ),
     ],
