@@ -38,11 +38,17 @@ def look(command: Command, targets: tuple[str, ...], variables: tuple[str, ...])
         except NotPlannedError as error:
             if command.flag("no_live"):
                 raise
-            why = error.message
+            why = _reason(error)
     # Most plans are known.
     from rootless_build.cli.live_make import last_plan  # noqa: PLC0415
 
     return Looked(*last_plan(command, (targets, variables), why))
+
+
+def _reason(error: NotPlannedError) -> str:
+    """What keeps a recipe from being planned, with the line."""
+    line = " ".join(error.engine_words.split())
+    return "; ".join(filter(None, (f"{error.message}: {line}".removesuffix(": "), error.tried)))
 
 
 def look_running(
@@ -64,6 +70,8 @@ def _read_safely(
         plan = read(by).plan
     except RecipeError as error:
         if by.denials:
+            if isinstance(error, NotPlannedError):
+                error.tried = _doubt(by)
             error.hint = "\n".join(filter(None, (f"{_doubt(by)}. {_ALLOW}", error.hint)))
         raise
     if by.problem:

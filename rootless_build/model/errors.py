@@ -88,7 +88,11 @@ class RecipeError(RbuildError):
 
 
 class NotPlannedError(RecipeError):
-    """A line of the recipe can't be known before it is run; it can be done as it runs."""
+    """A line of the recipe can't be known before it is run; it can be done as it runs. `tried` is
+    what the project tried to do to this host while it was only looked at.
+    """
+
+    tried = ""
 
 
 class UnknownTargetError(RecipeError):

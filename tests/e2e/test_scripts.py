@@ -42,10 +42,12 @@ def _pairs() -> Iterator[ParameterSet]:
 
 @pytest.fixture(scope="session")
 def test_base(backend_name: str, rbuild_environment: Mapping[str, str], storage: Path) -> None:
-    """The tests' base image in the engine's storage."""
+    """The tests' base image in the engine's storage, where another test may have put its own."""
     archive = storage / "base.tar"
     write_base_root(archive)
-    done = Rbuild(storage, backend_name, rbuild_environment)("base", "--from", str(archive), BASE)
+    done = Rbuild(storage, backend_name, rbuild_environment)(
+        "base", "--force", "--from", str(archive), BASE
+    )
     assert done.returncode == 0, done.stderr
 
 
