@@ -129,11 +129,19 @@ def _fault(called: Called, work: Work, commands: DockerCommands | None) -> str:
     try:
         if step.pull is PullPolicy.NEVER and work.around.engine.find_image(step.image) is None:
             _refuse_image(step.image)
-        if step.name and commands is not None and commands.keeps_containers:
-            names.check_new(Daemon(commands), step.name)
+        _check_name(step.name, commands)
     except DaemonError as error:
         return error.line
     return ""
+
+
+def _check_name(name: str | None, commands: DockerCommands | None) -> None:
+    if not name:
+        return
+    names.check(name, name)
+    # docker itself says so where it makes one.
+    if commands is not None and commands.keeps_containers and not commands.is_docker:
+        names.check_clash(Daemon(commands), name)
 
 
 def _refuse_image(name: str) -> None:
@@ -161,6 +169,9 @@ def daemon(work: Work) -> Daemon:
         name = work.around.choice.backend.name
         words = f"{name} has no containers that outlive their command"
         raise RecipeError(words, hint="`--backend podman` has")
+    if commands.is_docker:
+        words = "docker run: --volumes-from and -P are done with --detach alone on docker"
+        raise RecipeError(words, hint="or with `--backend podman`")
     return Daemon(commands)
 
 

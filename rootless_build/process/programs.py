@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import selectors
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -322,16 +324,35 @@ def stream(
 
 def _ask(process: _Piped, ask_to_end: AskToEnd) -> None:
     deadline = time.monotonic() + GRACE
-    while process.poll() is None and time.monotonic() < deadline:
-        stops.check()
-        ask_to_end(process.pid)
-        # Nobody wants the output any more, but a full pipe would keep the program from ending.
-        for pipe in (process.stdout, process.stderr):
-            os.set_blocking(pipe.fileno(), False)
-            with contextlib.suppress(BlockingIOError):
-                while os.read(pipe.fileno(), _CHUNK):
-                    pass
-        time.sleep(0.05)
+    with _discarding(process):
+        while process.poll() is None and time.monotonic() < deadline:
+            stops.check()
+            ask_to_end(process.pid)
+            time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def _discarding(process: _Piped) -> Iterator[None]:
+    """Nobody wants the output any more, but a full pipe would keep a program, and who ends it, from
+    ending.
+    """
+    pipes = [process.stdout.fileno(), process.stderr.fileno()]
+    over = threading.Event()
+
+    def discard() -> None:
+        while pipes and not over.is_set():
+            for pipe in select.select(pipes, (), (), 0.05)[0]:
+                with contextlib.suppress(BlockingIOError):
+                    if not os.read(pipe, _CHUNK):
+                        pipes.remove(pipe)
+
+    thread = threading.Thread(target=discard, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def _pump(process: _Piped, on_output: OnOutput) -> None:

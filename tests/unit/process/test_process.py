@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -112,3 +113,22 @@ def test_the_tail_keeps_the_end() -> None:
     for piece in (b"abc", b"def", b"gh"):
         tail.add(piece)
     assert tail.text == "defgh"
+
+
+def test_whoever_ends_a_program_need_not_read_what_it_still_writes(tmp_path: Path) -> None:
+    """docker's daemon does not stop a container whose output nobody takes (20.10)."""
+    written = tmp_path / "written"
+
+    def ask_to_end(pid: int) -> None:
+        deadline = time.monotonic() + programs.GRACE / 2
+        while not written.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.kill(pid, signal.SIGTERM)
+
+    def refuse(_data: bytes, _stream: str) -> None:
+        raise KeyboardInterrupt
+
+    script = f"yes | head -c 1000000; echo > {written}; exec sleep 1000"
+    with pytest.raises(KeyboardInterrupt):
+        programs.stream(["sh", "-c", script], refuse, ask_to_end=ask_to_end)
+    assert written.exists()
