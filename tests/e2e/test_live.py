@@ -464,9 +464,14 @@ def test_an_archive_is_written_to_the_caller(live: Rbuild) -> None:
         docker build -q -f files -o - . | tar -t
         docker build -f files --output type=tar,dest=- . 2>/dev/null | tar -xO made
         docker build -f files --output type=oci . 2>/dev/null | tar -t | grep index
+        two="--platform linux/amd64,linux/arm64"
+        docker build -f files $two -t of-two -o type=oci . > two.tar
+        tar -xOf two.tar index.json | grep -o 'y/of-two:[a-z]*' | uniq
         """,
     )
-    assert done.stdout.split() == ["made", "made", "of", "this", "index.json"], done.stderr
+    assert done.stdout.split() == [
+        *("made", "made", "of", "this", "index.json", "y/of-two:latest")
+    ], done.stderr
 
 
 def test_streams_and_a_terminal_of_a_containers_own(live: Rbuild) -> None:
