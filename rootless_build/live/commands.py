@@ -106,7 +106,7 @@ def do(given: Given, work: Work) -> int:
     if commands is not None and commands.is_docker:
         if given.row.name == "container create":
             detached.check_power(given, work)
-        passing.whole(commands, work)
+        passing.whole(commands, work, _title(given, work))
     if given.row.name == "container create":
         return detached.create(given, work)
     act = _ACTS.get(given.row.name)
@@ -117,10 +117,15 @@ def do(given: Given, work: Work) -> int:
             f"rbuild does not do `{given.shown}` in docker's place{why}",
             hint="`--backend podman` does" if act else "",
         )
-    work.emit(StepStarted(1, 1, _KIND, work.call.line))
+    work.emit(StepStarted(1, 1, _KIND, _title(given, work)))
     watch = Stopwatch()
     told = act(Doing(given, work, Daemon(commands)))
     put(1, told.out.encode(errors="surrogateescape"))
     put(2, told.err.encode(errors="surrogateescape"))
     work.emit(StepFinished(1, 1, _KIND, told.status, watch.seconds))
     return told.status
+
+
+def _title(given: Given, work: Work) -> str:
+    """What the run calls it: the line, but where a password may stand in that."""
+    return given.shown if given.row.name == "login" else work.call.line

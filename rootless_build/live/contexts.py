@@ -45,6 +45,8 @@ def from_input(
         named = step.containerfile
         if named is not None:
             # It is in the archive, and was taken for a file beside it.
+            if not named.is_relative_to(step.context):
+                raise RecipeError(f"the Dockerfile ({named}) must be within the build context")
             named = context / named.relative_to(step.context)
         yield replace(step, context=context, containerfile=named)
 

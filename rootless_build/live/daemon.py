@@ -13,7 +13,8 @@ from rootless_build.model.plan import Json
 
 Query = Mapping[str, str]
 _GONE = 404
-_FAILS = 400
+_FAILS = 300
+_AS_IT_WAS = 304
 
 
 class DaemonError(Exception):
@@ -48,7 +49,7 @@ class Daemon:
     ) -> Json:
         """An answer. Raises DaemonError with the engine's own words."""
         status, said = self.commands.ask(method, path, query or {}, body)
-        if status >= _FAILS:
+        if status >= _FAILS and status != _AS_IT_WAS:
             answer = a_map(said)
             words = text(answer.get("message")) or text(answer.get("cause")) or text(said)
             raise DaemonError(words or f"the engine answered {status}", status)

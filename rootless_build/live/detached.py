@@ -75,7 +75,7 @@ def run(work: Work) -> int:
     commands = docker_commands(work.around.engine)
     if called.detached and commands is not None and commands.is_docker:
         steps.check_power(called, work)
-        passing.whole(commands, work)
+        passing.whole(commands, work, work.call.line)
     called, fault = _looked_at(called, work, commands)
     if fault:
         say(f"docker: {fault}{_HELP}")

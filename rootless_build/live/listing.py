@@ -120,7 +120,7 @@ def all_containers(daemon: Daemon) -> list[Container]:
 
 def _containers(doing: Doing) -> Told:
     given, wanted = doing.given, _filters(doing)
-    last = int(given.value("last") or -1)
+    last = int(given.value("last") or "-1", 0)
     last = 1 if given.has("latest") else last
     every = given.has("all") or last > 0 or "status" in wanted.values or "exited" in wanted.values
     found = all_containers(doing.daemon)

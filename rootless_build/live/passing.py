@@ -20,6 +20,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final, NoReturn
 
+from msgspec import Struct
+
 from rootless_build.backend.api import DockerCommands
 from rootless_build.docker_cli.reading import Given
 from rootless_build.docker_cli.shapes.json import a_map, text
@@ -30,6 +32,7 @@ from rootless_build.live import archives, names, streams
 from rootless_build.live.daemon import Daemon, DaemonError
 from rootless_build.live.doing import Doing
 from rootless_build.live.surroundings import Work
+from rootless_build.model.events import StepStarted
 from rootless_build.recipes.docker.values import (
     BadValueError,
     Surroundings,
@@ -41,6 +44,13 @@ _OF_DAEMON: Final = (
     *("PATH", "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS", "DOCKER_TLS_VERIFY"),
     "DOCKER_CERT_PATH",
 )
+_IS_ENGINES: Final = re.compile(
+    "(PATH|HOME|USER|LOGNAME|LANG|TMPDIR|TERM|SHELL)$|_?(CONTAINER|STORAGE|BUILDAH|REGISTRY)|"
+    "DOCKER|DBUS|XDG|LC_|LD_|GO|NOTIFY|LISTEN|.*proxy$|.*[*]",
+    re.IGNORECASE,
+)
+"""Variables by which an engine goes itself, and names that it takes for patterns."""
+_NOTHING: Final[Mapping[str, str]] = {}
 _NO_TERMINAL: Final = "the input device is not a TTY\n"
 _LOADED: Final = re.compile(r"^Loaded image(?:\(s\))?: (.+)$", re.MULTILINE)
 _NAMED: Final = "Loaded image"
@@ -57,14 +67,16 @@ def flags_of(given: Given, *left_out: str) -> Iterator[str]:
         yield from (f"--{name}={value}" for value in values)
 
 
-def _become(doing: Doing, words: Sequence[str]) -> NoReturn:
+def _become(doing: Doing, words: Sequence[str], over: Mapping[str, str] = _NOTHING) -> NoReturn:
     """Become the engine's command: its streams and its status are the caller's."""
-    argv, environment = _prepared(doing, words)
+    argv, environment = _prepared(doing, words, over)
     os.execvpe(argv[0], [*argv], environment)  # noqa: S606 - a list of words, and no shell
 
 
-def whole(commands: DockerCommands, work: Work) -> NoReturn:
+def whole(commands: DockerCommands, work: Work, title: str) -> NoReturn:
     """Become docker itself, with the whole command line and the caller's environment."""
+    # Nobody tells of its end, but that it was called is known: it may change images.
+    work.emit(StepStarted(1, 1, "docker-command", title))
     argv, laid_over = commands.command(work.call.words)
     os.chdir(work.call.directory)
     # Which daemon is meant, and which docker, is rbuild's to say: the caller's is the stand-in.
@@ -81,15 +93,19 @@ def _environment(
     return {**kept, **over}
 
 
-def _prepared(doing: Doing, words: Sequence[str]) -> tuple[Sequence[str], dict[str, str]]:
+def _prepared(
+    doing: Doing, words: Sequence[str], over: Mapping[str, str] = _NOTHING
+) -> tuple[Sequence[str], dict[str, str]]:
     argv, laid_over = doing.daemon.commands.command(words)
     os.chdir(doing.work.call.directory)
-    return argv, _environment(laid_over)
+    return argv, _environment({**over, **laid_over})
 
 
-def captured(doing: Doing, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
+def captured(
+    doing: Doing, words: Sequence[str], over: Mapping[str, str] = _NOTHING
+) -> subprocess.CompletedProcess[str]:
     """The engine's command, done, with what it said."""
-    argv, environment = _prepared(doing, words)
+    argv, environment = _prepared(doing, words, over)
     return subprocess.run(
         argv, env=environment, capture_output=True, text=True, errors="replace", check=False
     )
@@ -114,21 +130,35 @@ def execute(doing: Doing) -> Told:
         variables = _variables(doing)
     except BadValueError as error:
         return Told(err=f"{error}\n", status=1)
-    words = ("exec", *flags_of(given, "env", "env-file"), *variables, *given.operands)
+    words = ("exec", *flags_of(given, "env", "env-file"), *variables.words, *given.operands)
     if not given.has("detach"):
-        _become(doing, words)
-    done = captured(doing, words)
+        _become(doing, words, variables.over)
+    done = captured(doing, words, variables.over)
     err = "" if not done.returncode else f"Error response from daemon: {last_words(done.stderr)}\n"
     return Told(err=err, status=1 if done.returncode else 0)
 
 
-def _variables(doing: Doing) -> list[str]:
-    """The variables that a call gives, with values: those that it leaves out are the caller's."""
+class _Variables(Struct, frozen=True):
+    """Of a call: words for the engine, and what is laid over the engine's own environment."""
+
+    words: tuple[str, ...]
+    over: Mapping[str, str]
+
+
+def _variables(doing: Doing) -> _Variables:
+    """The variables that a call gives. A value that is not on its own command line is on none,
+    where the engine does not go by a variable of that name itself. Raises BadValueError.
+    """
     call, given = doing.work.call, doing.given
     around = Surroundings(call.directory, call.environment)
+    written = {word.partition("=")[0] for word in given.values("env") if "=" in word}
     pairs = [pair for file in given.values("env-file") for pair in environment_file(file, around)]
     pairs += [pair for word in given.values("env") for pair in variable(word, around)]
-    return [f"--env={name}={value}" for name, value in pairs]
+    found = dict(pairs)
+    hidden = {name for name in found if not (name in written or _IS_ENGINES.match(name))}
+    words = (name if name in hidden else f"{name}={value}" for name, value in found.items())
+    over = {name: found[name] for name in hidden}
+    return _Variables(tuple(f"--env={word}" for word in words), over)
 
 
 def last_words(words: str) -> str:

@@ -24,7 +24,7 @@ from rootless_build.live.calls import Call, MalformedCallError
 from rootless_build.live.dispatch import Answer, looks_on, refusal, who_does
 from rootless_build.live.surroundings import Surroundings
 from rootless_build.model.errors import RbuildError
-from rootless_build.model.events import Emit, Event
+from rootless_build.model.events import Emit, Event, StepFinished, StepStarted, Stopwatch
 
 _WAITING: Final = 256
 _CHUNK: Final = 64 * 1024
@@ -224,6 +224,7 @@ class Caller:
         self._pid: int | None = None
         self._tells = self._ended = -1
         self._told = told.Reader()
+        self._begun: tuple[StepStarted, Stopwatch] | None = None
         peer.setblocking(False)
         server.watch(peer.fileno(), self._read_call)
 
@@ -313,12 +314,26 @@ class Caller:
         except BlockingIOError:
             return False
         for event in self._told.feed(data):
+            self._note(event)
             self._server.hear(self._number, event)
         if not data:
             # It may have become another program.
             with contextlib.suppress(KeyError):
                 self._server.unwatch(self._tells)
         return bool(data)
+
+    def _note(self, event: Event) -> None:
+        if isinstance(event, StepStarted):
+            self._begun = event, Stopwatch()
+        elif isinstance(event, StepFinished):
+            self._begun = None
+
+    def _end_step(self, status: int) -> None:
+        """Tell of the end of a step whose worker has become another program."""
+        if self._begun is not None:
+            step, watch = self._begun
+            ended = StepFinished(step.step, step.of, step.kind, status, watch.seconds)
+            self._server.hear(self._number, ended)
 
     def _end_work(self) -> None:
         while self._read_events():
@@ -333,7 +348,9 @@ class Caller:
         _, status = os.waitpid(self._pid, 0)
         self._pid = None
         code = os.waitstatus_to_exitcode(status)
-        self._answer(Answer(status=128 - code if code < 0 else code))
+        code = 128 - code if code < 0 else code
+        self._end_step(code)
+        self._answer(Answer(status=code))
 
     # --- its end --------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.driver import Rbuild
+from tests.e2e.driver import Rbuild, events
 
 pytestmark = pytest.mark.in_ci("podman", "buildah")
 
@@ -210,8 +210,11 @@ def test_what_a_caller_has_is_what_the_engine_is_given(live: Rbuild) -> None:
         docker build -q --network host -t own . >/dev/null
         docker run -d --network host --name up own sleep 1000 >/dev/null
         printf 'IN_FILE\nWITH=value\n' > variables
-        OF_CALLER=1 IN_FILE=2 docker exec -e OF_CALLER -e NONE --env-file variables up \
-            sh -c 'echo $OF_CALLER $IN_FILE $WITH ${NONE-none}'
+        OF_CALLER=1 IN_FILE=2 SHELL=3 docker exec -e OF_CALLER -e NONE -e SHELL -e A=4 \
+            --env-file variables up sh -c 'echo $OF_CALLER $IN_FILE $SHELL $A $WITH ${NONE-none}'
+        HIDDEN=s3cr3t docker exec -e HIDDEN up sh -c 'echo $HIDDEN; sleep 2' > shown &
+        while [ ! -s shown ]; do sleep 0.1; done; grep -c s3cr3t shown
+        cat /proc/[0-9]*/cmdline 2>/dev/null | grep -ac 's3[c]r3t'; wait
         docker exec --env-file nothing up true; echo "file $?"
         mkdir inner && touch inner/file && docker exec up mkdir /there
         docker cp -L inner/. up:/there && docker exec up ls /there
@@ -222,7 +225,8 @@ def test_what_a_caller_has_is_what_the_engine_is_given(live: Rbuild) -> None:
         """,
     )
     lines = done.stdout.splitlines()
-    assert lines[0] == "1 2 value none", done.stdout + done.stderr
+    assert lines[:3] == ["1 2 3 4 value none", "1", "0"], done.stdout + done.stderr
+    del lines[:2]
     assert "no such file" in lines[1].lower()
     assert lines[2:6] == ["file 1", "file", "file", "inner"]
     assert lines[6] == "Loaded image: own:latest"
@@ -290,6 +294,18 @@ def test_nobody_waits_for_who_only_looks_on(live: Rbuild) -> None:
     assert (live.project / "followed").read_text() == "said\n"
     assert "containers that are left: up" in done.stderr
     script(live, "docker rm -f up; docker rmi own")
+
+
+@pytest.mark.usefixtures("only_podman")
+def test_the_end_of_what_the_engine_itself_does_is_told(live: Rbuild) -> None:
+    (live.project / "script").write_text(
+        "docker build -q --network host -t own . >/dev/null\n"
+        "docker run -d --network host --name up own sleep 1000 >/dev/null\n"
+        "docker exec up sh -c 'exit 4'; docker rm -f up >/dev/null\n"
+    )
+    log = events(live("--log-format", "json", "exec", "--", "sh", "./script").stdout)
+    ended = [(event["step"], event["status"]) for event in log if event["event"] == "step-finished"]
+    assert ended == [(2, 0), (3, 0), (4, 4), (5, 0), (1, 0)]
 
 
 def test_what_is_refused_says_why_and_many_at_once_are_answered(live: Rbuild) -> None:
