@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from rbuild_containers.image_config import names_with_local
 from rbuild_containers.working import Storage
@@ -44,26 +44,12 @@ class StoredLists:
 
     def make(self, images: Sequence[Image], names: Sequence[str]) -> str:
         """A list of these images, under these names; gives its id."""
-        # It has the names when it is whole: none of them ever stands for half of one.
-        making = f"{_MAKING}{identities.of_this()}/{secrets.token_hex(8)}"
         self._remove_unfinished()
-        self._do("manifest", "create", making)
-        try:
-            for image in images:
-                self._do("manifest", "add", making, f"containers-storage:{image.id}")
-            identity = self.find(making)
-            if identity is None or self.images(identity) != {image.id for image in images}:
-                message = f"the engine put together another image of {', '.join(names)}"
-                raise ImageBuildError(message)
-            for name in names:
-                self._do("tag", making, name)
-        finally:
-            self._command("manifest", "rm", making)
-        return identity
+        return put_together(self, self._command, images, names)
 
     def name(self, identity: str, name: str) -> None:
         """Give a list one more name."""
-        self._do("tag", identity, name)
+        do(self._command, "tag", identity, name)
 
     def _remove_unfinished(self) -> None:
         """What killed processes left."""
@@ -73,11 +59,46 @@ class StoredLists:
                 if str(name).startswith(_MAKING) and not identities.lives(maker):
                     self._command("manifest", "rm", str(name))
 
-    def _do(self, *words: str) -> None:
-        done = self._command(*words)
-        if done.status != 0:
-            message = "the engine could not put images of several platforms together"
-            raise ImageBuildError(message, engine_words=done.words)
+
+class Lists(Protocol):
+    """What finds a list, and the images that it is of."""
+
+    def find(self, name: str) -> str | None:
+        """The id of the list of that name."""
+
+    def images(self, identity: str) -> frozenset[str]:
+        """The ids of the images that a list is of."""
+
+
+def put_together(
+    lists: Lists, command: Command, images: Sequence[Image], names: Sequence[str]
+) -> str:
+    """Have the engine make a list of these images, under these names; gives its id.
+
+    Raises ImageBuildError where it makes another one.
+    """
+    # It has the names when it is whole: none of them ever stands for half of one.
+    making = f"{_MAKING}{identities.of_this()}/{secrets.token_hex(8)}"
+    do(command, "manifest", "create", making)
+    try:
+        for image in images:
+            do(command, "manifest", "add", making, f"containers-storage:{image.id}")
+        identity = lists.find(making)
+        if identity is None or lists.images(identity) != {image.id for image in images}:
+            raise ImageBuildError(f"the engine put together another image of {', '.join(names)}")
+        for name in names:
+            do(command, "tag", making, name)
+    finally:
+        command("manifest", "rm", making)
+    return identity
+
+
+def do(command: Command, *words: str) -> None:
+    """Have the engine do something of a list. Raises ImageBuildError."""
+    done = command(*words)
+    if done.status != 0:
+        message = "the engine could not put images of several platforms together"
+        raise ImageBuildError(message, engine_words=done.words)
 
 
 def remove(

@@ -7,16 +7,14 @@ What a list is of it tells by the digests of manifests; which image has which it
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final, cast
+from typing import cast
 
+from rbuild_containers import manifest_lists
 from rbuild_containers.image_config import names_with_local
-from rootless_build.backend import Image, ImageBuildError, Json, identities, programs, references
+from rootless_build.backend import Image, Json, programs
 
 Rows = Sequence[Mapping[str, Json]]
-
-_MAKING: Final = f"{references.OWN}list/"
 
 
 class ServiceLists:
@@ -57,31 +55,11 @@ class ServiceLists:
 
     def make(self, images: Sequence[Image], names: Sequence[str]) -> str:
         """A list of these images, under these names; gives its id."""
-        # It has the names when it is whole: none of them ever stands for half of one.
-        making = f"{_MAKING}{identities.of_this()}/{secrets.token_hex(8)}"
-        self._do("manifest", "create", making)
-        try:
-            for image in images:
-                self._do("manifest", "add", making, f"containers-storage:{image.id}")
-            identity = self.find(making)
-            if identity is None or self.images(identity) != {image.id for image in images}:
-                message = f"the service put together another image of {', '.join(names)}"
-                raise ImageBuildError(message)
-            for name in names:
-                self._do("tag", making, name)
-        finally:
-            self._command("manifest", "rm", making)
-        return identity
+        return manifest_lists.put_together(self, self._command, images, names)
 
     def name(self, identity: str, name: str) -> None:
         """Give a list one more name."""
-        self._do("tag", identity, name)
-
-    def _do(self, *words: str) -> None:
-        done = self._command(*words)
-        if done.status != 0:
-            message = "podman's service could not put images of several platforms together"
-            raise ImageBuildError(message, engine_words=done.words)
+        manifest_lists.do(self._command, "tag", identity, name)
 
 
 def _digests(told: str) -> Iterator[str]:
