@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from rootless_build import runner
 from rootless_build.backend import discovery
 from rootless_build.backend.api import Engine
 from rootless_build.backend.discovery import Choice
@@ -67,13 +68,10 @@ def clear_dead_runs(command: Command, run: journal.Run, engine: Engine, choice: 
     """What crashed runs of this checkout left goes before anything is made."""
     if not run.dead:
         return
-    # After a crash only.
-    from rootless_build.runner import recovery  # noqa: PLC0415
-
     for record in run.dead:
         try:
             with engine_of(record, engine, choice) as its:
-                cleared = recovery.clear(
+                cleared = runner.recovery.clear(
                     record, its, [bundles_directory(command)], run.record.started
                 )
         except RbuildError as error:

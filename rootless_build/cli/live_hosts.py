@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from rootless_build import cli as package
 from rootless_build.backend.api import Engine
 from rootless_build.backend.discovery import Choice
 from rootless_build.cli.checkout import clear_dead_runs
@@ -49,22 +50,19 @@ class LiveHosts:
         """Run one."""
         if self._command.flag("no_live") or not line.may_call_docker(step.script, step.shell):
             return host_commands.attend(step, reporter)
-        # Most plans have none.
-        from rootless_build.cli.live_session import serve_host  # noqa: PLC0415
-
         after = len(self._recipe.plan.steps) + self._calls
-        status, calls = serve_host(self._command, step, reporter, self._surroundings, after)
+        status, calls = package.live_session.serve_host(
+            self._command, step, reporter, self._surroundings, after
+        )
         self._calls += calls
         return Attended(status, called_docker=calls > 0)
 
     def _surroundings(self) -> Surroundings:
         if self._around is None:
-            # As above.
-            from rootless_build.cli.live_session import surroundings  # noqa: PLC0415
-
             if self.opened is None:
                 self.opened = self._stack.enter_context(self._engine_to_come.open(self._run))
                 clear_dead_runs(self._command, self._run, *self.opened)
-            self._around = surroundings(self._command, *self.opened, self._run)
+            live = package.live_session
+            self._around = live.surroundings(self._command, *self.opened, self._run)
             self._around.prepare()
         return self._around

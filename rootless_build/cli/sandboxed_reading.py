@@ -8,6 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from rootless_build import cli as package
 from rootless_build.cli.command import Command
 from rootless_build.cli.command_line import pairs
 from rootless_build.cli.growing_recipe import GrowingRecipe
@@ -39,10 +40,7 @@ def look(command: Command, targets: tuple[str, ...], variables: tuple[str, ...])
             if command.flag("no_live"):
                 raise
             why = _reason(error)
-    # Most plans are known.
-    from rootless_build.cli.live_make import last_plan  # noqa: PLC0415
-
-    return Looked(*last_plan(command, (targets, variables), why))
+    return Looked(*package.live_make.last_plan(command, (targets, variables), why))
 
 
 def _reason(error: NotPlannedError) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from rootless_build import cli as package
+from rootless_build import runner as runner_package
 from rootless_build.backend.api import LABEL_PROCESS, LABEL_UNFINISHED, Engine, LeftoverKind
 from rootless_build.backend.discovery import Choice
 from rootless_build.cli import next_steps
@@ -65,10 +67,7 @@ def build_targets(
                 raise
             why = error.message
     if recipe is None:
-        # What is planned does without it.
-        from rootless_build.cli.live_make import execute_make  # noqa: PLC0415
-
-        return execute_make(command, (targets, variables), run, engine, why)
+        return package.live_make.execute_make(command, (targets, variables), run, engine, why)
     return execute(
         command, recipe, run, engine, Manner(pass_status=pass_status, variables=variables)
     )
@@ -191,9 +190,7 @@ def _settle(command: Command, plan: Plan, run: Run, engine: Engine) -> None:
     def say(code: str, text: str, level: Level) -> None:
         command.view(Notice(level, code, text))
 
-    # Seldom, and what it needs is much.
-    from rootless_build.runner import left_files  # noqa: PLC0415
-
+    left_files = runner_package.left_files
     left_files.settle(left_files.Place(plan.project, run.publishing, run.left), engine, say)
 
 

@@ -3,3 +3,39 @@
 Imports every room but `cli`. Start with `run`: it gives each
 step to `image_steps`, `container_steps` or `host_commands`, which share a `context`.
 """
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from rootless_build.model import late_modules
+
+if TYPE_CHECKING:
+    from rootless_build.runner import archive_outputs as archive_outputs
+    from rootless_build.runner import build_checks as build_checks
+    from rootless_build.runner import builds_side_by_side as builds_side_by_side
+    from rootless_build.runner import container_run as container_run
+    from rootless_build.runner import foreign_runs as foreign_runs
+    from rootless_build.runner import host_power as host_power
+    from rootless_build.runner import left_files as left_files
+    from rootless_build.runner import platform_images as platform_images
+    from rootless_build.runner import recovery as recovery
+
+_LATE: Final = MappingProxyType(
+    {
+        "archive_outputs": "rootless_build.runner.archive_outputs",
+        "build_checks": "rootless_build.runner.build_checks",
+        "builds_side_by_side": "rootless_build.runner.builds_side_by_side",
+        "container_run": "rootless_build.runner.container_run",
+        "foreign_runs": "rootless_build.runner.foreign_runs",
+        "host_power": "rootless_build.runner.host_power",
+        "left_files": "rootless_build.runner.left_files",
+        "platform_images": "rootless_build.runner.platform_images",
+        "recovery": "rootless_build.runner.recovery",
+    }
+)
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """What a run that changes nothing does without."""
+        return late_modules.find(__name__, name, _LATE)

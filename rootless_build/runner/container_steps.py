@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rootless_build import runner as package
 from rootless_build.backend.api import Image, Stdio
 from rootless_build.freshness.container_runs import ContainerRuns
 from rootless_build.freshness.plan_freshness import PlanFreshness
@@ -55,11 +56,11 @@ class ContainerSteps:
         return self._run(step, image, stdio, reporter)
 
     def _make(self, step: RunContainer, reporter: StepReporter) -> Outcome:
-        from rootless_build.runner.container_run import ContainerRun  # noqa: PLC0415 - scripts
-
         self._preparation.prepare()
         image = self._find_image(step, reporter)
-        ContainerRun(self._context, self._publisher).make(step, image, reporter)
+        package.container_run.ContainerRun(self._context, self._publisher).make(
+            step, image, reporter
+        )
         return Outcome(done=True)
 
     def _run(
@@ -67,11 +68,8 @@ class ContainerSteps:
     ) -> Outcome:
         if self._runs is not None:
             self._runs.start(step, image)
-        # A run that changes nothing has none.
-        from rootless_build.runner.container_run import ContainerRun  # noqa: PLC0415
-
         watch = Stopwatch()
-        ended = ContainerRun(self._context, self._publisher).run(
+        ended = package.container_run.ContainerRun(self._context, self._publisher).run(
             step, image, stdio, reporter, self._runs
         )
         seconds = watch.seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rootless_build import runner as package
 from rootless_build.model import platforms
 from rootless_build.model.plan import BuildImage
 
@@ -17,7 +18,4 @@ def check(step: BuildImage) -> None:
         return  # what builds it says what is wrong
     if "--platform" not in text and all(each == platforms.host() for each in step.platforms):
         return
-    # Few builds are for others.
-    from rootless_build.runner import foreign_runs  # noqa: PLC0415
-
-    foreign_runs.refuse(step)
+    package.foreign_runs.refuse(step)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, assert_never
 
+from rootless_build import runner as package
 from rootless_build.backend.api import Image, ImageLabel, manifest_lists
 from rootless_build.freshness.verdict import Dirty
 from rootless_build.images.bases import substitutes as bases
@@ -72,10 +73,7 @@ class ImageSteps:
     def _check(self, step: BuildImage, reporter: StepReporter) -> Outcome:
         """Make docker's build checks, and tell what they find."""
         failures.check_containerfile(step)
-        # Few steps are of that kind.
-        from rootless_build.runner import build_checks  # noqa: PLC0415
-
-        build_checks.check(step, self._context.engine, reporter)
+        package.build_checks.check(step, self._context.engine, reporter)
         return Outcome(done=True)
 
     # --- builds ---------------------------------------------------------------------------------
@@ -84,10 +82,7 @@ class ImageSteps:
         project = self._context.plan.now.project
         image_ids.clear(step, project)
         if outputs.archives(step):
-            # Few builds write images.
-            from rootless_build.runner import archive_outputs  # noqa: PLC0415
-
-            archive_outputs.check(step, self._context.engine)
+            package.archive_outputs.check(step, self._context.engine)
         outcome = (
             self._build_platforms(step, reporter)
             or self._find_fresh(step, reporter)
@@ -107,10 +102,7 @@ class ImageSteps:
                 message = "this engine has the same build contexts for all platforms of an image"
                 raise UnsupportedError(message, hint="use --backend podman or --backend buildah")
             return None
-        # Few builds are for several.
-        from rootless_build.runner.platform_images import PlatformImages  # noqa: PLC0415
-
-        images = PlatformImages(
+        images = package.platform_images.PlatformImages(
             self._context,
             self._preparation,
             self._superseded,
@@ -165,10 +157,7 @@ class ImageSteps:
         Says whether a container that was made for it is still there.
         """
         if outputs.archives(step):
-            # Few builds write images.
-            from rootless_build.runner import archive_outputs  # noqa: PLC0415
-
-            archive_outputs.write(step, tuple(images.values()), self._context.engine)
+            package.archive_outputs.write(step, tuple(images.values()), self._context.engine)
         if not outputs.files(step):
             return False
         return export_files(step, images, self._context, self._publisher, reporter)

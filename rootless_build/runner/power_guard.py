@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from rootless_build import runner as package
 from rootless_build.backend.api import Engine
 from rootless_build.model.plan import Plan
 from rootless_build.runner.context import Context, make_context
@@ -32,9 +33,7 @@ class PowerGuard:
         rules = self._rules
         if rules is None or not rules.bind:
             return
-        # Few users have a power to give away.
-        from rootless_build.runner import host_power  # noqa: PLC0415
-
+        host_power = package.host_power
         ask = self._context.options.privileges.named
         named = ask() if ask else Named()
         plan = self._context.plan.now

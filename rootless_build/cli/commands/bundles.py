@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from plumbum import cli
 
+from rootless_build import bundles
 from rootless_build.bundles.leftovers import restore
 from rootless_build.bundles.listing import list_bundles
 from rootless_build.bundles.verification import AGAIN, verify
@@ -93,9 +94,7 @@ def signed_with(key: str | None) -> tuple[Source | None, str | None]:
     """What gives statements that are signed with a key, and the key's id. Raises UsageError."""
     if key is None:
         return None, None
-    # The library of signatures takes 0.1 s.
-    from rootless_build.bundles import signing  # noqa: PLC0415
-
+    signing = bundles.signing
     public = signing.public_key(Path(key))
     return signing.source(public), public.keyid
 

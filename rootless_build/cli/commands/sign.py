@@ -8,6 +8,7 @@ from pathlib import Path
 
 from plumbum import cli
 
+from rootless_build import bundles
 from rootless_build.bundles.statement import SIGNED
 from rootless_build.cli.checkout import bundles_directory, checkout
 from rootless_build.cli.command import Command
@@ -37,9 +38,6 @@ class Sign(Bundles, Waiting, Showing, Command):
         return self.attempt(self._sign)
 
     def _sign(self) -> int:
-        # The library of signatures takes 0.1 s, and only these commands need it.
-        from rootless_build.bundles import signing  # noqa: PLC0415
-
         if self.key is None:
             raise UsageError(
                 "no key given",
@@ -52,9 +50,9 @@ class Sign(Bundles, Waiting, Showing, Command):
                 raise UsageError(
                     f"there are no bundles in {shown(directory)}", hint="build them: rbuild"
                 )
-            key = signing.private_key(file, lambda: _passphrase(file))
+            key = bundles.signing.private_key(file, lambda: _passphrase(file))
             dry = self.flag("dry_run")
-            for bundle in signing.sign(directory, key, dry_run=dry):
+            for bundle in bundles.signing.sign(directory, key, dry_run=dry):
                 place = directory / bundle / SIGNED
                 fields = {"file": place, "keyid": key.public_key.keyid, "dry_run": dry}
                 verb = "would sign" if dry else "signed"
