@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, cast
 
+from rootless_build import recipes
 from rootless_build.model.errors import RbuildError, UsageError
 from rootless_build.process import user_directories
 from rootless_build.recipes import config, config_file
@@ -65,15 +66,12 @@ def value(words: Sequence[str], *names: str) -> str | None:
 
 def target_names(words: Sequence[str]) -> tuple[str, ...]:
     """The targets of the project that is named, as far as they can be told without make."""
-    # For mistakes and completion alone.
-    from rootless_build.recipes import front_ends  # noqa: PLC0415
-
     try:
         project = Path(value(words, "-C", "--directory") or ".").absolute()
         named = value(words, "--makefile")
         makefile = project / named if named else None
         read = config_file.with_makefile(config_file.load(project, user_file()), makefile)
-        return front_ends.target_names(project, read, dict(os.environ))
+        return recipes.front_ends.target_names(project, read, dict(os.environ))
     except (RbuildError, OSError):
         return ()
 

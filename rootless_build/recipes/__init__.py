@@ -2,3 +2,19 @@
 
 Imports `files`, `process` and `model`. Start with `front_ends`, then `make.recipe`.
 """
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from rootless_build.model import late_modules
+
+if TYPE_CHECKING:
+    from rootless_build.recipes import front_ends as front_ends
+
+_LATE: Final = MappingProxyType({"front_ends": "rootless_build.recipes.front_ends"})
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """For mistakes and completion, and while the engine is asked."""
+        return late_modules.find(__name__, name, _LATE)

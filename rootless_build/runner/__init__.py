@@ -12,9 +12,7 @@ from rootless_build.model import late_modules
 if TYPE_CHECKING:
     from rootless_build.runner import archive_outputs as archive_outputs
     from rootless_build.runner import build_checks as build_checks
-    from rootless_build.runner import builds_side_by_side as builds_side_by_side
     from rootless_build.runner import container_run as container_run
-    from rootless_build.runner import foreign_runs as foreign_runs
     from rootless_build.runner import host_power as host_power
     from rootless_build.runner import left_files as left_files
     from rootless_build.runner import platform_images as platform_images
@@ -24,9 +22,7 @@ _LATE: Final = MappingProxyType(
     {
         "archive_outputs": "rootless_build.runner.archive_outputs",
         "build_checks": "rootless_build.runner.build_checks",
-        "builds_side_by_side": "rootless_build.runner.builds_side_by_side",
         "container_run": "rootless_build.runner.container_run",
-        "foreign_runs": "rootless_build.runner.foreign_runs",
         "host_power": "rootless_build.runner.host_power",
         "left_files": "rootless_build.runner.left_files",
         "platform_images": "rootless_build.runner.platform_images",

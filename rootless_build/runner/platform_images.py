@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from rootless_build import runner as package
 from rootless_build.backend.api import Image, ManifestLists
 from rootless_build.images.platform_lists import is_of
 from rootless_build.model.errors import ImageNotFoundError, RbuildError
@@ -89,8 +88,12 @@ class PlatformImages:
             # Once, before any of them begins.
             self._preparation.prepare()
         if self._go_side_by_side(dirty):
-            side_by_side = package.builds_side_by_side.BuildsSideBySide
-            return outcome + side_by_side(dirty, self._build_one, reporter).done()
+            # Few builds are for several.
+            from rootless_build.runner.builds_side_by_side import (  # noqa: PLC0415
+                BuildsSideBySide,
+            )
+
+            return outcome + BuildsSideBySide(dirty, self._build_one, reporter).done()
         return sum((self._build_one(one, reporter) for one in dirty), outcome)
 
     def _go_side_by_side(self, builds: Sequence[BuildImage]) -> bool:

@@ -81,7 +81,7 @@ def read(project: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
             return 0
 
         monkeypatch.setattr(plan_preview, "show_plan", show)
-        status = app.run(["rbuild", *options, "plan", "--no-sandbox"])
+        status = app.run(["rbuild", *options, "plan", "--no-sandbox", "--no-live"])
         assert status == (0 if seen else 2)
         return seen[0] if seen else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rootless_build import recipes
 from rootless_build.cli.checkout import checkout
 from rootless_build.cli.command import Command
 from rootless_build.cli.command_line import is_variable
@@ -47,10 +48,7 @@ def _is_shell(command: Command, targets: tuple[str, ...]) -> bool:
     """
     if targets[:1] != ("shell",):
         return False
-    # Others find time for it while the engine is asked.
-    from rootless_build.recipes import front_ends  # noqa: PLC0415
-
-    return front_ends.is_shell(targets, command.project, command.config)
+    return recipes.front_ends.is_shell(targets, command.project, command.config)
 
 
 def _asked_before(command: Command) -> tuple[str, ...]:
