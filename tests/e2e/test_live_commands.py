@@ -183,7 +183,7 @@ def test_what_is_removed_is_no_more_than_docker_removes(live: Rbuild) -> None:
         docker run --network host -v /anonymous own:1 true
         docker rm $(docker ps -aq) >/dev/null
         docker volume prune -f | grep -c named
-        docker volume ls -q
+        docker volume ls -q -f name=named
         docker volume prune -f --filter all=1 | grep -c named
         docker run -d --network host --name up own:1 sleep 1000 >/dev/null
         docker rmi -f own:1; echo "running $?"

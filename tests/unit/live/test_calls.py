@@ -105,7 +105,7 @@ def test_more_callers_than_there_are_descriptors_wait_for_their_turn(tmp_path: P
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     with ExitStack() as stack:
         # Enough for the callers, and for a few of them here at a time.
-        enough = len(os.listdir("/proc/self/fd")) + 80 + 30
+        enough = len(list(Path("/proc/self/fd").iterdir())) + 80 + 30
         resource.setrlimit(resource.RLIMIT_NOFILE, (enough, limits[1]))
         stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
         server = Server(tmp_path / "s", _nobody_calls, lambda *_: None)
