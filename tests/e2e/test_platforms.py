@@ -106,6 +106,15 @@ def engine(rbuild: Rbuild, *words: str) -> str:
     return done.stdout
 
 
+def names_in_storage(rbuild: Rbuild) -> str:
+    """The names of images. The engine's own list fails where one of another test's is not whole."""
+    place = Path(rbuild.environment["XDG_DATA_HOME"]) / "containers/storage"
+    (file,) = place.glob("*-images/images.json")
+    return "\n".join(
+        name for row in json.loads(file.read_text()) for name in row.get("names") or ()
+    )
+
+
 def listed(rbuild: Rbuild, name: str) -> dict[str, str]:
     """The digests in the manifest list of that name, by platform."""
     told = json.loads(engine(rbuild, "manifest", "inspect", name))
@@ -156,7 +165,7 @@ def test_what_needs_emulation_is_refused_before_any_work(rbuild: Rbuild, name: s
     assert done.returncode == 3
     assert f"RUN is for {FOREIGN}, whose programs this host can't run" in done.stderr
     assert "qemu-user-static" in done.stderr
-    assert name not in engine(rbuild, "images")
+    assert name not in names_in_storage(rbuild)
 
 
 def test_a_tag_is_given_to_all_of_it(rbuild: Rbuild, name: str) -> None:
@@ -182,7 +191,7 @@ def test_clean_removes_the_list_and_its_images(rbuild: Rbuild, name: str) -> Non
     done = rbuild("clean", "--images")
     assert done.returncode == 0, done.stderr
     assert " stays: " not in done.stderr + done.stdout
-    left = engine(rbuild, "images")
+    left = names_in_storage(rbuild)
     assert not [each for each in (name, *own) if each.partition(":")[0] in left]
 
 
@@ -223,7 +232,7 @@ def test_the_first_platform_that_fails_ends_the_others(rbuild: Rbuild, name: str
     assert done.returncode != 0
     assert "gone wrong" in done.stderr
     assert f"it is the build for {HERE}" in done.stderr
-    assert name not in engine(rbuild, "images")
+    assert name not in names_in_storage(rbuild)
 
 
 def test_ctrl_c_ends_the_builds_for_all_platforms(rbuild: Rbuild) -> None:
