@@ -20,11 +20,17 @@ def written(runtime: Path, text: str) -> dict[str, str | None]:
 
 
 def test_its_number_is_what_podman_wrote(tmp_path: Path) -> None:
-    sleep = shutil.which("sleep")
-    assert sleep is not None
+    cat = shutil.which("cat")
+    assert cat is not None
     program = tmp_path / "catatonit"
-    shutil.copy(sleep, program)
-    with subprocess.Popen([program, "60"]) as process:
+    shutil.copy(cat, program)
+    pipe = subprocess.PIPE
+    with subprocess.Popen([program], stdin=pipe, stdout=pipe, bufsize=0) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        # It has its name for sure when it does something.
+        process.stdin.write(b"x")
+        assert process.stdout.read(1) == b"x"
         found = pause_process(written(tmp_path / "run", str(process.pid)))
         process.kill()
     assert found == process.pid
