@@ -11,8 +11,3 @@ class Told(Struct, frozen=True):
     out: str = ""
     err: str = ""
     status: int = 0
-
-
-def of_daemon(words: str, *, status: int = 1) -> Told:
-    """An error of the daemon's."""
-    return Told(err=f"Error response from daemon: {words}\n", status=status)

@@ -21,7 +21,7 @@ from rootless_build.live import (
 )
 from rootless_build.live.daemon import Daemon
 from rootless_build.live.doing import Act, Doing
-from rootless_build.live.streams import put
+from rootless_build.live.streams import tell
 from rootless_build.live.surroundings import Work
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.events import StepFinished, StepStarted, Stopwatch
@@ -120,10 +120,9 @@ def do(given: Given, work: Work) -> int:
     work.emit(StepStarted(1, 1, _KIND, _title(given, work)))
     watch = Stopwatch()
     told = act(Doing(given, work, Daemon(commands)))
-    put(1, told.out.encode(errors="surrogateescape"))
-    put(2, told.err.encode(errors="surrogateescape"))
-    work.emit(StepFinished(1, 1, _KIND, told.status, watch.seconds))
-    return told.status
+    status = tell(told)
+    work.emit(StepFinished(1, 1, _KIND, status, watch.seconds))
+    return status
 
 
 def _title(given: Given, work: Work) -> str:

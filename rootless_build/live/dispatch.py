@@ -20,7 +20,7 @@ from rootless_build.docker_cli.row import Way
 from rootless_build.docker_cli.told import Told
 from rootless_build.live import commands, detached, known, steps, tags
 from rootless_build.live.calls import Call
-from rootless_build.live.streams import put
+from rootless_build.live.streams import tell
 from rootless_build.live.surroundings import Work
 from rootless_build.model.errors import RbuildError
 from rootless_build.recipes.docker import argv
@@ -52,21 +52,14 @@ def who_does(call: Call) -> Do | Answer:
     if isinstance(read, Told):
         return answer(read)
     if read.row.name in known.AT_ONCE:
-        tell = known.AT_ONCE[read.row.name]
+        know = known.AT_ONCE[read.row.name]
         # Nobody knows how long a template takes.
-        return answer(tell(read)) if read.value("format") is None else lambda _: _put(tell(read))
+        return answer(know(read)) if read.value("format") is None else lambda _: tell(know(read))
     if read.row.name == "image tag":
         return lambda work: tags.tag(read, work)
     if read.row.way is Way.STEP:
         return _STEPS.get(read.row.name, steps.do)
     return lambda work: commands.do(read, work)
-
-
-def _put(told: Told) -> int:
-    answered = answer(told)
-    put(1, answered.out)
-    put(2, answered.err)
-    return answered.status
 
 
 def looks_on(call: Call) -> bool:

@@ -34,14 +34,6 @@ def clash(name: str, other: str) -> str:
     )
 
 
-def check_new(daemon: Daemon, name: str) -> None:
-    """Raises DaemonError for a name that no container can have, or one has."""
-    if not name:
-        return
-    check(name, name)
-    check_clash(daemon, name)
-
-
 def check_image(name: str) -> None:
     """Raises ValueError in docker's words for a name that no image can have."""
     first = name.partition(":")[0]

@@ -74,11 +74,6 @@ class Server:
         self._add(self._socket.fileno(), self._accept)
 
     @property
-    def is_busy(self) -> bool:
-        """Whether something that was called for goes on."""
-        return bool(self._callers)
-
-    @property
     def lines(self) -> tuple[str, ...]:
         """What was called for and goes on, as a person would type it."""
         return tuple(caller.line for caller in self._callers)

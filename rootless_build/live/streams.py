@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from rootless_build.docker_cli.told import Told
 from rootless_build.model.events import (
     BuildProgress,
     BuildState,
@@ -59,6 +60,13 @@ class Output(io.RawIOBase):
         content = bytes(data)
         write(1, content)
         return len(content)
+
+
+def tell(told: Told) -> int:
+    """Write what docker prints; its status."""
+    put(1, told.out.encode(errors="surrogateescape"))
+    put(2, told.err.encode(errors="surrogateescape"))
+    return told.status
 
 
 def say(text: str) -> None:

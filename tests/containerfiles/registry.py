@@ -7,10 +7,11 @@ import http.server
 import io
 import json
 import tarfile
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
+
+from tests.reference.served import at_work
 
 _TYPE = "application/vnd.docker."
 _LIST = f"{_TYPE}distribution.manifest.list.v2+json"
@@ -88,12 +89,5 @@ def registry(architectures: Sequence[str]) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Nobody reads it."""
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"127.0.0.1:{server.server_port}/several/platforms"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with at_work(Handler) as port:
+        yield f"127.0.0.1:{port}/several/platforms"

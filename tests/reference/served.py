@@ -88,11 +88,18 @@ def _web(content: Context) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Nobody reads it."""
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with at_work(Handler) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def at_work(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[int]:
+    """A web server for this host alone; gives its port."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield server.server_port
     finally:
         server.shutdown()
         thread.join()

@@ -206,11 +206,6 @@ def _read_from_input(line: _Line) -> Literal["", "context", "containerfile"]:
     return "containerfile" if given == line.draft.around.path("-") else ""
 
 
-def is_step(command: tuple[str, ...]) -> bool:
-    """Whether a docker command is one that becomes steps."""
-    return any(command in known for known in (_BUILD, _RUN, _BAKE, _VOLUME_REMOVE, _TAG, _PULL))
-
-
 def command_of(words: Sequence[str], context: Context) -> tuple[tuple[str, ...], list[str]]:
     """The name of a docker command, of one word or of two, and the words after it. Raises
     RecipeError for options of docker's own that can't be honoured.
