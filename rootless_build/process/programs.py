@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import selectors
 import signal
 import subprocess
@@ -336,15 +335,16 @@ def _discarding(process: _Piped) -> Iterator[None]:
     """Nobody wants the output any more, but a full pipe would keep a program, and who ends it, from
     ending.
     """
-    pipes = [process.stdout.fileno(), process.stderr.fileno()]
+    # Its own descriptors: a second Ctrl-C may close the program's before the thread has ended.
+    pipes = [os.dup(process.stdout.fileno()), os.dup(process.stderr.fileno())]
     over = threading.Event()
 
     def discard() -> None:
-        while pipes and not over.is_set():
-            for pipe in select.select(pipes, (), (), 0.05)[0]:
-                with contextlib.suppress(BlockingIOError):
-                    if not os.read(pipe, _CHUNK):
-                        pipes.remove(pipe)
+        try:
+            _read_away(pipes, over)
+        finally:
+            for pipe in pipes:
+                os.close(pipe)
 
     thread = threading.Thread(target=discard, daemon=True)
     thread.start()
@@ -353,6 +353,18 @@ def _discarding(process: _Piped) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+
+
+def _read_away(pipes: Sequence[int], over: threading.Event) -> None:
+    """What comes out of `pipes`, read for nobody until they end or `over` is set."""
+    with selectors.DefaultSelector() as selector:
+        for pipe in pipes:
+            selector.register(pipe, selectors.EVENT_READ)
+        while selector.get_map() and not over.is_set():
+            for key, _ in selector.select(0.05):
+                with contextlib.suppress(BlockingIOError):
+                    if not os.read(key.fd, _CHUNK):
+                        selector.unregister(key.fd)
 
 
 def _pump(process: _Piped, on_output: OnOutput) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -132,3 +133,30 @@ def test_whoever_ends_a_program_need_not_read_what_it_still_writes(tmp_path: Pat
     with pytest.raises(KeyboardInterrupt):
         programs.stream(["sh", "-c", script], refuse, ask_to_end=ask_to_end)
     assert written.exists()
+
+
+def test_a_second_interrupt_while_output_is_read_away_breaks_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It comes as the thread that reads starts: the program's pipes are closed at once."""
+    broken: list[BaseException | None] = []
+    readers: list[threading.Thread] = []
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        readers.append(thread)
+        start(thread)
+        raise KeyboardInterrupt
+
+    def refuse(_data: bytes, _stream: str) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", interrupted)
+        patch.setattr(threading, "excepthook", lambda about: broken.append(about.exc_value))
+        with pytest.raises(KeyboardInterrupt):
+            programs.stream(["sh", "-c", "yes"], refuse, ask_to_end=lambda pid: os.kill(pid, 15))
+        (reader,) = readers
+        reader.join(60)
+    assert not reader.is_alive()
+    assert broken == []
