@@ -93,6 +93,7 @@ def show_plan(
         if looked.doubt:
             # What is known of these steps says nothing of those that a run would have.
             seen = replace(seen, verdicts=(), problem=looked.doubt)
+        seen = replace(seen, live=not command.flag("no_live"))
         lines = [*plan_lines(seen, backend, settings, why)]
         refused = _refused(command, plan, settings, rootless=settings.rootless and seen.rootless)
         lines[1:1] = [line for text in refused for line in comment(shown(text))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from rootless_build.cli.command import Command
 from rootless_build.cli.command_line import pairs
 from rootless_build.cli.growing_recipe import GrowingRecipe
 from rootless_build.cli.overrides import override
-from rootless_build.model.errors import UsageError
+from rootless_build.model.errors import NotPlannedError, UsageError
 from rootless_build.recipes import front_ends
 from rootless_build.recipes.make.named_file import problem
 from rootless_build.recipes.request import Request
@@ -43,6 +44,17 @@ def read_running(
     request = _request(command, (), variables, looking)
     recipe = front_ends.read_running(request, command.config, target, words)
     return GrowingRecipe(command.config, recipe, lambda plan: override(command, plan))
+
+
+def planned(read: Callable[[], GrowingRecipe], hint: str) -> GrowingRecipe:
+    """The plan that a command needs, which has a live run for none of it: `hint` is what is to be
+    done instead. Raises NotPlannedError with that.
+    """
+    try:
+        return read()
+    except NotPlannedError as error:
+        error.hint = "\n".join(filter(None, (f"it runs live alone; {hint}", error.hint)))
+        raise
 
 
 def _request(

@@ -44,6 +44,19 @@ def stat(process: Process) -> Stat:
     return Stat(fields[0], int(fields[1]), fields[19])
 
 
+def ancestors() -> Iterator[int]:
+    """The processes by which this one was started, its parent first, as far as they can be seen."""
+    process: Process = "self"
+    while True:
+        try:
+            process = stat(process).parent
+        except OSError:
+            return
+        if process == 0:
+            return
+        yield process
+
+
 def status(process: Process = "self") -> Mapping[str, str]:
     """The rows of a process's `status` by their names; none where it can't be read."""
     try:

@@ -21,7 +21,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -324,6 +324,13 @@ def _acquire(lock: int, runs: Path, *, alone: bool, wait: bool, say: Say) -> Non
     else:
         return
     others = _described(lock, runs)
+    if _is_within(_holders(lock, runs)):
+        raise CheckoutBusyError(
+            f"this rbuild was started by another that has the checkout, and would wait for its own"
+            f" end: {others}",
+            hint="have the outer one do it (a target that needs this one's), or start this one in "
+            "another directory (-C DIR)",
+        )
     if not wait:
         raise CheckoutBusyError(
             f"another rbuild works in this checkout: {others}",
@@ -342,14 +349,29 @@ def _lock(descriptor: int, how: int) -> bool:
     return True
 
 
-def _described(lock: int, runs: Path) -> str:
-    titles = {
+def _titles(runs: Path) -> dict[str, str]:
+    """What lives in a checkout, by the ids of its processes."""
+    return {
         place.name.partition(".")[0]: record.title
         for place in runs.glob("*.*")
         if (record := _read(place)) is not None and identity.lives(record.identity)
     }
+
+
+def _holders(lock: int, runs: Path) -> list[str]:
+    """The ids of the processes that have the lock, as far as that can be told."""
     holders = proc.lock_holders(os.fstat(lock).st_ino)
-    pids = [str(pid) for pid in holders if pid != os.getpid()] or list(titles) or ["unknown"]
+    return [str(pid) for pid in holders if pid != os.getpid()] or list(_titles(runs))
+
+
+def _is_within(pids: Collection[str]) -> bool:
+    """Whether one of these processes started this one, by however many others."""
+    return any(str(pid) in pids for pid in proc.ancestors())
+
+
+def _described(lock: int, runs: Path) -> str:
+    titles = _titles(runs)
+    pids = _holders(lock, runs) or ["unknown"]
     return ", ".join(
         f"pid {pid} ({titles[pid]})" if pid in titles else f"pid {pid}" for pid in pids
     )

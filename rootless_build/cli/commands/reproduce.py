@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from rootless_build.cli.checkout import checkout
@@ -10,7 +12,7 @@ from rootless_build.cli.commands.make import split_words
 from rootless_build.cli.engines import EngineToCome, cache_directory
 from rootless_build.cli.growing_recipe import GrowingRecipe
 from rootless_build.cli.options import Inexact, Planning, Waiting
-from rootless_build.cli.plan_reading import read_plan
+from rootless_build.cli.plan_reading import planned, read_plan
 from rootless_build.cli.run_options import Manner
 from rootless_build.cli.session import execute
 from rootless_build.model.errors import ImageNotFoundError, UsageError
@@ -19,6 +21,11 @@ from rootless_build.model.text import shown
 from rootless_build.process import programs
 from rootless_build.runner import exports
 from rootless_build.runner.reproduction import ComparedImage, Difference, Reproduction, Tally
+
+_INSTEAD: Final = (
+    "nobody can say of a script which of its files are the result: run it twice, with "
+    "--bundles-dir where it has bundles, and compare"
+)
 
 
 class Reproduce(Waiting, Inexact, Planning, Command):
@@ -41,7 +48,7 @@ class Reproduce(Waiting, Inexact, Planning, Command):
             EngineToCome(self) as engine,
             exports.place_near(cache_directory(self.project) / "again") as place,
         ):
-            recipe = read_plan(self, targets, variables)
+            recipe = planned(lambda: read_plan(self, targets, variables), _INSTEAD)
             recipe.expand_all(lambda *_: None)
             again = Reproduction(recipe.plan, place.resolve(), self._tell_difference)
             try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from plumbum import cli
 
 from rootless_build.cli.checkout import checkout
@@ -10,12 +12,17 @@ from rootless_build.cli.engines import EngineToCome
 from rootless_build.cli.option_types import Text
 from rootless_build.cli.options import Building
 from rootless_build.cli.plan_preview import show_plan
-from rootless_build.cli.plan_reading import read_running
+from rootless_build.cli.plan_reading import planned, read_running
 from rootless_build.cli.run_options import Manner
 from rootless_build.cli.sandboxed_reading import look_running
 from rootless_build.cli.session import execute
 from rootless_build.model.errors import UsageError
 from rootless_build.process.signals import signals_interrupt
+
+_INSTEAD: Final = (
+    "`rbuild exec -- docker run … IMAGE COMMAND` runs a command in an image that it has built, "
+    "and --target names a target that is planned"
+)
 
 
 class Run(Building, Command):
@@ -46,6 +53,6 @@ class Run(Building, Command):
             with signals_interrupt(self.view.stopping):
                 return show_plan(self, look_running(self, self.target, command, variables))
         with checkout(self, "rbuild run", alone=False) as run, EngineToCome(self) as engine:
-            plan = read_running(self, self.target, command, variables)
+            plan = planned(lambda: read_running(self, self.target, command, variables), _INSTEAD)
             manner = Manner(own_command=True, pass_status=True)
             return execute(self, plan, run, engine, manner)

@@ -17,12 +17,16 @@ from rootless_build.model import plan as plans
 from rootless_build.model.structs import replace
 from rootless_build.model.text import script_joined, script_quoted, shown
 from rootless_build.process import ulimits
+from rootless_build.recipes.shell import line
 from rootless_build.runner import exports
 
 if TYPE_CHECKING:
     from rootless_build.images.rewrite.features import Answers
 
 _END: Final = "END-OF-SETTINGS"
+_MAY_CALL: Final = (
+    "# it may call docker, which is rbuild while it runs: what for is known only then"
+)
 
 
 class SeenPlan(Struct, frozen=True):
@@ -37,6 +41,8 @@ class SeenPlan(Struct, frozen=True):
     """Of each step, the base images that are not in storage."""
     rootless: bool = True
     """Whether the engine's containers have no power of root's, as far as it said."""
+    live: bool = True
+    """Whether what scripts of the plan call docker for is done."""
 
 
 def plan_lines(
@@ -65,6 +71,8 @@ def plan_lines(
         if isinstance(step, plans.Unexpanded) and backend.name != "docker":
             yield "# its words are the shell's: pasted, it calls docker, or what has that name"
         if isinstance(step, plans.HostCommand):
+            if seen.live and line.may_call_docker(step.script, step.shell):
+                yield _MAY_CALL
             yield host_command(step, own)
         else:
             yield from _commands(step, backend, settings)

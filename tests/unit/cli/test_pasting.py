@@ -133,3 +133,32 @@ def test_a_simple_command_stays_as_it_is(script: str, shown: str) -> None:
     step = HostCommand(script, Path("/p"))
     assert step.shell == SHELL
     assert host_command(step, {}) == f"(cd /p && {shown})"
+
+
+def test_a_script_that_may_call_docker_is_named(project: Path) -> None:
+    MakeProject(project).write("all:\n    ./build.sh\n    echo docker\n")
+    lines = written(project).decode().splitlines()
+    named = [number for number, line in enumerate(lines) if "may call docker" in line]
+    assert ["&& ./build.sh)" in lines[number + 1] for number in named] == [True]
+    assert "may call docker" not in written(project, words=("--no-live",)).decode()
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "helps"),
+    [("run", ("--", "true"), "rbuild exec -- docker run"), ("reproduce", (), "run it twice")],
+)
+def test_who_needs_a_plan_says_what_to_do_without_one(
+    project: Path, command: str, words: Sequence[str], helps: str
+) -> None:
+    MakeProject(project).write("all:\n    docker run --rm image make | cat\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "rootless_build", command, *words],
+        cwd=project,
+        env={**os.environ, "XDG_DATA_HOME": str(project / "data")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "it runs live alone" in done.stderr
+    assert helps in done.stderr

@@ -94,6 +94,45 @@ def test_a_second_run_fails_at_once_where_it_is_not_to_wait(data: Path, project:
     assert caught.value.exit_code == 3
 
 
+_NESTED = """
+    import contextlib, os, subprocess, sys
+    from pathlib import Path
+    from rootless_build.model.errors import CheckoutBusyError
+    from rootless_build.runner import journal
+    data, project, how, *more = sys.argv[1:]
+    try:
+        with journal.begin(
+            Path(data), Path(project), "rbuild deb", alone=how == "alone", wait=True, say=print
+        ) as run:
+            if how == "lets":
+                run.let_others_in()
+            if more:
+                words = ["-c", sys.orig_argv[2], data, project, *more]
+                # A shell between them, as make has one.
+                subprocess.run(["sh", "-c", '"$@"; :', "sh", sys.executable, *words])
+            print("has it")
+    except CheckoutBusyError as error:
+        print(error.message, error.hint)
+"""
+
+
+@pytest.mark.parametrize(("how", "waits"), [("alone", True), ("shared", True), ("lets", False)])
+def test_a_run_that_another_started_does_not_wait_for_it(
+    data: Path, project: Path, how: str, waits: bool
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-uc", textwrap.dedent(_NESTED), data, project, how, "alone"],
+        stdout=subprocess.PIPE,
+        timeout=60,
+        text=True,
+        check=False,
+    )
+    inner, outer = done.stdout.splitlines()
+    assert outer == "has it"
+    assert inner.startswith("this rbuild was started by another") is waits
+    assert ("rbuild deb" in inner) is waits
+
+
 def test_a_link_leads_to_the_same_checkout(data: Path, project: Path) -> None:
     link = project.with_name("link")
     link.symlink_to(project)
