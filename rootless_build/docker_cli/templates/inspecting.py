@@ -17,6 +17,13 @@ from rootless_build.docker_cli.templates.typed import typed
 UNREADABLE: Final = 64
 """The status of an inspect command whose template can't be read."""
 _FAULT: Final = "template parsing error: "
+_ADDRESSES: Final[dict[str, Json]] = {
+    **dict.fromkeys(("EndpointID", "Gateway", "GlobalIPv6Address"), ""),
+    **dict.fromkeys(("IPAddress", "IPv6Gateway", "MacAddress"), ""),
+    **dict.fromkeys(("GlobalIPv6PrefixLen", "IPPrefixLen"), 0),
+}
+"""What a container's NetworkSettings had until docker 28, with what it is without a network."""
+_DEFAULT_NETWORKS: Final = ("bridge", "podman")
 
 
 def reader(text: str) -> Callable[[Json], str]:
@@ -38,7 +45,25 @@ def _filled_in(template: nodes.Template, value: Json) -> str:
     try:
         return execute(template, untyped(value), Rules(untyped=True))
     except TemplateError as error:
-        raise TemplateError(f"{_FAULT}{error}") from error
+        refused = TemplateError(f"{_FAULT}{error}")
+    try:
+        return execute(template, untyped(_formerly(value)), Rules(untyped=True))
+    except TemplateError:
+        raise refused from None
+
+
+def _formerly(value: Json) -> Json:
+    """The object with what docker 28 still had: scripts that are older ask a container's address
+    of its settings, as the one of the default network.
+    """
+    settings = value.get("NetworkSettings") if isinstance(value, dict) else None
+    networks = settings.get("Networks") if isinstance(settings, dict) else None
+    if not (isinstance(value, dict) and isinstance(settings, dict) and isinstance(networks, dict)):
+        return value
+    default = next((networks[name] for name in _DEFAULT_NETWORKS if name in networks), None)
+    own = default if isinstance(default, dict) else {}
+    addresses = {name: own.get(name, none) for name, none in _ADDRESSES.items()}
+    return {**value, "NetworkSettings": {**settings, **addresses}}
 
 
 def in_one_line(objects: list[Json]) -> str:

@@ -43,6 +43,22 @@ def test_a_template_gives_what_docker_gives(text: str, docker: tuple[int, str, s
     assert inspected(text) == docker
 
 
+@pytest.mark.parametrize(
+    ("network", "address"), [("bridge", "10.88.0.7"), ("podman", "10.88.0.7"), ("other", "")]
+)
+def test_scripts_older_than_docker_29_are_told_the_address_in_the_default_network(
+    network: str, address: str
+) -> None:
+    settings: Json = {"Ports": {}, "Networks": {network: {"IPAddress": "10.88.0.7"}}}
+    fill_in = inspecting.reader("{{ .NetworkSettings.IPAddress }}|{{.NetworkSettings.MacAddress}}")
+    assert fill_in({"NetworkSettings": settings}) == f"{address}|"
+
+
+def test_what_neither_docker_29_nor_28_has_is_refused_in_the_words_of_29() -> None:
+    with pytest.raises(TemplateError, match='map has no entry for key "Nothing"'):
+        inspecting.reader("{{.NetworkSettings.Nothing}}")(CONTAINER)
+
+
 @pytest.mark.parametrize("text", ["{{.}}", "{{$}}", "{{.State}}", "{{.Config}}", "{{.HostConfig}}"])
 def test_a_whole_struct_is_refused_by_name(text: str) -> None:
     with pytest.raises(UnprintableError, match="name its fields"):
