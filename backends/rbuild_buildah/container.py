@@ -14,6 +14,7 @@ from rbuild_buildah.command import Buildah, own_words
 from rbuild_buildah.ending import OnScreen, Output
 from rbuild_buildah.store import ContainerRecord, Store, filling
 from rbuild_containers.given_volumes import take_over
+from rbuild_containers.homes import at_the_root, unknown_user
 from rbuild_containers.killing import kill_containing
 from rbuild_containers.runtime_state import RuntimeStates
 from rootless_build.backend import (
@@ -58,8 +59,11 @@ def working_container(
         name = ("--name", record.name, "--cidfile", str(record.id_file))
         buildah.ask("the container could not be made", "from", *create, *name, image.id)
         root = mounts.root_of(step, image, settings)
-        if placed.fills or root:
-            _fill(buildah, record, placed.fills, root)
+        uid = unknown_user(step, image)
+        user = None if uid is None else mounts.User(uid, placed.binds)
+        if placed.fills or root or user:
+            seen = _fill(buildah, record, placed.fills, root, user)
+            step = step if seen.known else at_the_root(step)
         made.append(WorkingContainer(buildah, record, step, image, placed, argv))
         yield made[0]
 
@@ -69,12 +73,14 @@ def _fill(
     record: ContainerRecord,
     fills: Sequence[mounts.Copy],
     root: mounts.Root | None,
-) -> None:
+    user: mounts.User | None,
+) -> mounts.Seen:
     for fill in fills:
         filling(fill.to).write_text(identities.of_this())
-    mounts.copy(buildah, record.id, fills, root=root)
+    seen = mounts.copy(buildah, record.id, fills, root=root, user=user)
     for fill in fills:
         filling(fill.to).unlink()
+    return seen
 
 
 def discard_half_filled(buildah: Buildah, store: Store, step: RunContainer) -> None:
@@ -155,7 +161,7 @@ class WorkingContainer:
         """Copy what is in the directory `path`, on a volume or not, into `destination`."""
         directory = self._step.working_directory or self._image.working_directory
         wanted = mounts.Copy(posixpath.join(directory, path), destination, owned=False)
-        return mounts.copy(self._buildah, self.id, [wanted], self._placed.binds)[0]
+        return mounts.copy(self._buildah, self.id, [wanted], self._placed.binds).copied[0]
 
     def _arguments(self, stdio: Stdio) -> tuple[str, ...]:
         options = flags.run_arguments(self._step, self._buildah.settings, self._image, stdio)

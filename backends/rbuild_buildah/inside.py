@@ -2,10 +2,11 @@
 
 A script, not a module: `buildah unshare` runs it, the standard library is all it has. It reads
 `{"copies": [{"path", "to", "owned", "owner"}], "mounts": [[target, source]],
-"directories": [path], "root": [uid, gid]}` from standard input and RBUILD_ROOT, the mounted root
-file system, from the environment; it writes a list that says of each copy whether there was such a
-directory. `owned`: the copies keep their owners. `owner`, if not null: whose `to` is where there is
-nothing to copy. `root`, if not null: whose new `directories` are, and the caller is not that.
+"directories": [path], "root": [uid, gid], "user": [uid, mounts]}` from standard input and
+RBUILD_ROOT, the mounted root file system, from the environment; it writes `{"copied": [whether
+there was such a directory], "known": whether /etc/passwd has the user}`. `owned`: the copies keep
+their owners. `owner`, if not null: whose `to` is where there is nothing to copy. `root`, if not
+null: whose new `directories` are, and the caller is not that.
 """
 
 from __future__ import annotations
@@ -79,21 +80,37 @@ def make_directories(root: str, paths: list[str], uid: int, gid: int) -> None:
         os.close(host)
 
 
+def has_entry(root: str, uid: int, mounts: list[tuple[str, str]]) -> bool:
+    """Whether the container's /etc/passwd has the uid; one that can't be read may have it."""
+    file = on_host(root, "/etc/passwd", mounts)
+    if not os.path.lexists(file):
+        return False
+    if not os.path.isfile(file):
+        return True
+    try:
+        with open(file, "rb") as lines:
+            fields = (line.split(b":") for line in lines)
+            return any(len(field) > 2 and field[2] == b"%d" % uid for field in fields)
+    except OSError:
+        return True
+
+
 def main() -> None:
     """Do what standard input says."""
     request = json.load(sys.stdin)
     root = os.environ["RBUILD_ROOT"]
     if request["root"]:
         make_directories(root, request["directories"], *request["root"])
-    answers = []
+    copied = []
     for wanted in request["copies"]:
         source = on_host(root, wanted["path"], request["mounts"])
-        answers.append(os.path.isdir(source))
-        if answers[-1]:
+        copied.append(os.path.isdir(source))
+        if copied[-1]:
             copy(source, wanted["to"], owned=wanted["owned"])
         elif wanted["owner"]:
             os.chown(wanted["to"], *wanted["owner"])
-    json.dump(answers, sys.stdout)
+    known = not request["user"] or has_entry(root, *request["user"])
+    json.dump({"copied": copied, "known": known}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -52,6 +52,22 @@ class Root(Struct, frozen=True):
     directories: tuple[str, ...]
 
 
+class User(Struct, frozen=True):
+    """Who is looked for in the /etc/passwd that a container with these mounts sees."""
+
+    uid: int
+    mounts: tuple[BindMount, ...]
+
+
+class Seen(Struct, frozen=True):
+    """What was found in a container's root file system: of each copy whether there was such a
+    directory, and whether its /etc/passwd has the user.
+    """
+
+    copied: tuple[bool, ...]
+    known: bool
+
+
 class Placed(Struct, frozen=True):
     """A container's mounts, the shallow ones first, and the volumes that have to be filled."""
 
@@ -109,8 +125,9 @@ def copy(
     copies: Sequence[Copy],
     mounts: Sequence[BindMount] = (),
     root: Root | None = None,
-) -> tuple[bool, ...]:
-    """Copy directories of a container; says of each whether there was such a directory.
+    user: User | None = None,
+) -> Seen:
+    """Copy directories of a container, and look for the user's entry.
 
     Before that `root` is seen to. Raises StepFailedError when something could not be copied.
     """
@@ -118,9 +135,10 @@ def copy(
         "copies": [
             {"path": c.path, "to": str(c.to), "owned": c.owned, "owner": c.owner} for c in copies
         ],
-        "mounts": [[mount.target, str(mount.source)] for mount in mounts],
+        "mounts": _places(mounts),
         "root": root and root.owner,
         "directories": root.directories if root else (),
+        "user": user and (user.uid, _places(user.mounts)),
     }
     done = buildah.in_root(container, _INSIDE, json.dumps(request).encode())
     if done.status:
@@ -128,7 +146,12 @@ def copy(
         raise StepFailedError(
             f"{paths} could not be copied out of the container", engine_words=done.words
         )
-    return tuple(map(bool, json.loads(done.text)))
+    seen = json.loads(done.text)
+    return Seen(tuple(map(bool, seen["copied"])), bool(seen["known"]))
+
+
+def _places(mounts: Sequence[BindMount]) -> list[tuple[str, str]]:
+    return [(mount.target, str(mount.source)) for mount in mounts]
 
 
 def _all(step: RunContainer, image: Image) -> Iterator[BindMount | TmpfsMount | VolumeMount]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from podman.errors import APIError, NotFound
 
 from rbuild_containers.given_volumes import take_over
+from rbuild_containers.homes import at_the_root, unknown_user
 from rbuild_containers.runtime_state import RuntimeStates
 from rbuild_podman import homes, own_names
 from rbuild_podman.connection import Connection, engine_errors, variable
@@ -273,11 +274,10 @@ def new_container(
             _make_volumes(connection, step)
             _take_volumes_over(connection, step)
             known = _create(connection, step, image, settings)
-            uid = homes.unknown_user(step, image)
+            uid = unknown_user(step, image)
             if uid is not None and not homes.has_entry(connection, known, uid):
                 remove()
-                at_home = (*step.environment, (homes.VARIABLE, homes.OF_NOBODY))
-                step = replace(step, environment=at_home)
+                step = at_the_root(step)
                 known = _create(connection, step, image, settings)
         with engine_errors("podman lost the container it made", status=125):
             api = client.containers.get(known)
@@ -297,13 +297,11 @@ def create_lasting(
         _make_volumes(connection, step)
         _take_volumes_over(connection, step)
         made = _create(connection, step, image, settings, stays=True)
-        uid = homes.unknown_user(step, image)
+        uid = unknown_user(step, image)
         if uid is None or homes.has_entry(connection, made, uid):
             return made
         remove_container(connection, made)
-        at_home = (*step.environment, (homes.VARIABLE, homes.OF_NOBODY))
-        step = replace(step, environment=at_home)
-        return _create(connection, step, image, settings, stays=True)
+        return _create(connection, at_the_root(step), image, settings, stays=True)
 
 
 def _create(

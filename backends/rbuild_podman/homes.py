@@ -1,8 +1,4 @@
-"""HOME of a user whom the image's /etc/passwd does not know.
-
-It is / with docker, and with podman on runc. crun (1.21, Debian 13) sets none, and podman (5.4.2)
-only where it may add an entry of its own to the container's /etc/passwd, which docker does not.
-"""
+"""Whether /etc/passwd of podman's container has its user: see rbuild_containers.homes."""
 
 from __future__ import annotations
 
@@ -10,21 +6,9 @@ import io
 import tarfile
 
 from rbuild_podman.connection import Connection
-from rootless_build.backend import Image, RunContainer
 
-VARIABLE = "HOME"
-OF_NOBODY = "/"
 _LARGEST = 16 * 1024 * 1024
 """Bytes of an archive of /etc/passwd that are worth reading."""
-
-
-def unknown_user(step: RunContainer, image: Image) -> int | None:
-    """The uid of a container's user who may have no entry, and would then have no home."""
-    name = (step.user or image.user).partition(":")[0]
-    if any(variable == VARIABLE for variable, _ in (*step.environment, *image.environment)):
-        return None
-    # A name that is in no entry is refused.
-    return int(name) if name.isdecimal() and int(name) else None
 
 
 def has_entry(connection: Connection, container: str, uid: int) -> bool:

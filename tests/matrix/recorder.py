@@ -101,9 +101,11 @@ def _empty(engine: str) -> Cell:
 
 
 def _version(engine: str) -> str:
-    """As the program says it: "podman version 5.4.2", "buildah version 1.39.3 (image-spec …)"."""
+    """As the program says it: "podman version 5.4.2", "buildah version 1.39.3 (image-spec …)",
+    "Docker version 26.1.5, build …".
+    """
     said = subprocess.run([engine, "--version"], capture_output=True, text=True, check=True)
-    return said.stdout.split()[2]
+    return said.stdout.split()[2].rstrip(",")
 
 
 def _last_words(report: TestReport | CollectReport) -> str:

@@ -18,7 +18,7 @@ from tests.matrix.cells import Cell, Record
 
 _RELEASES: Final = (
     *("ubuntu-22.04", "ubuntu-24.04", "debian-12", "debian-13"),
-    *("debian-sid", "debian-experimental"),
+    *("debian-sid", "debian-experimental", "docker-20.10", "docker-26", "docker-29"),
 )
 _SUITES: Final = ("unit", "contract", "containerfiles", "eras", "e2e", "quickstart")
 Records = dict[str, dict[str, Record]]

@@ -146,6 +146,7 @@ def test_a_user_without_an_entry_has_none_and_no_home(
     run: Run, bare: Image, tmp_path: Path
 ) -> None:
     script = "id; echo $HOME; cat /etc/passwd /etc/group"
+    assert run(RunContainer(BASE, sh("echo $HOME"), user="4321")).text == "/"
     with where_supported("--user"):
         lines = run(step(script, BindMount(tmp_path, "/w")), bare).text.splitlines()
         assert lines[:2] == [f"uid={U} gid={G} groups={G}", "/"]
