@@ -112,6 +112,7 @@ def image_options(command: Command, choice: Choice, own: OwnFiles) -> ImageOptio
             inexact,
             own,
             memory=lambda: memory_for(choice),
+            explain=command.flag("explain"),
         ),
         records=lambda: _image_records(choice),
         keep=_keep_images(command),

@@ -12,7 +12,7 @@ from msgspec import Struct
 from rootless_build.backend.api import Engine, Image
 from rootless_build.backend.build_files import existing_containerfile
 from rootless_build.images import foreign_stages
-from rootless_build.images.asking.answers import answers_for
+from rootless_build.images.asking.answers import Bases, answers_for
 from rootless_build.images.checks.checking import refuse_violations
 from rootless_build.images.containerfile.file import text_of
 from rootless_build.images.engine_alone import left_alone
@@ -88,7 +88,8 @@ def _in_segments(
     for store in segments.stores(engine):
         unreadable = segments.why_unreadable(plan, images, store)
         if unreadable is None:
-            asked = _with_answers(options, step, engine, reporter)
+            bases = segments.bases_of(plan, images, store)
+            asked = _with_answers(options, step, engine, reporter, bases)
             own = None if store.archives else ahead
             try:
                 with watch(without_label(reporter)) as watched:
@@ -104,13 +105,18 @@ def _in_segments(
 
 
 def _with_answers(
-    options: RewriteOptions, step: BuildImage, engine: Engine, reporter: StepReporter
+    options: RewriteOptions,
+    step: BuildImage,
+    engine: Engine,
+    reporter: StepReporter,
+    bases: Bases,
 ) -> RewriteOptions:
     """The options with what the engine has shown."""
     if options.memory is None:
         return options
+    level = Level.INFO if options.explain else Level.DETAIL
     with options.at_once.asking():
-        answers = answers_for(step, engine, reporter, options.memory())
+        answers = answers_for(step, engine, reporter, options.memory(), bases, level)
     return replace(options, answers=answers)
 
 

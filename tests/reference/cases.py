@@ -20,6 +20,7 @@ from tests.reference.remote_cases import REMOTE
 from tests.reference.run_cases import RUNS
 from tests.reference.setting_cases import SETTINGS
 from tests.reference.stage_cases import OTHERS
+from tests.reference.stranger_cases import STRANGERS
 from tests.reference.variable_cases import VARIABLES
 from tests.reference.written_cases import WRITTEN
 
@@ -39,5 +40,6 @@ FAMILIES: Final[Mapping[str, tuple[Case, ...]]] = {
     "settings": SETTINGS,
     "runs": RUNS,
     "written": WRITTEN,
+    "strangers": STRANGERS,
 }
 CASES: Final = tuple(case for family in FAMILIES.values() for case in family)

@@ -156,6 +156,8 @@ TEXTS: Final = (
         a_directive_after_an_unknown_one="# no=1\n# escape=`\nFROM scratch\nENV A=1 \\\n B=2\n",
         a_directive_twice="# escape=`\n# escape=`\nFROM scratch\n",
         a_directive_twice_in_other_letters="# escape=`\n# Escape=`\nFROM scratch\n",
+        a_directive_twice_later="# check=skip=all\n# escape=`\n# escape=`\nFROM scratch\n",
+        a_directive_that_is_bad_later="# check=skip=all\n# escape=x\nFROM scratch\n",
         a_directive_that_is_bad="# escape=x\nFROM scratch\n",
         a_directive_that_is_empty="# escape=\nFROM scratch\nENV A=1 \\\n B=2\n",
         a_directive_of_a_backslash="# escape=\\\nFROM scratch\nENV A=1 \\\n B=2\n",

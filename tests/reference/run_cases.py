@@ -59,6 +59,7 @@ LEFT: Final = (
         in_dev="RUN mkdir /dev/x; touch /dev/y; ls /dev/x",
         in_dev_and_then_nothing="RUN true\nRUN ls -A /dev | grep -c null > /tmp/x",
         a_device_s_directory_removed="RUN rmdir /sys /proc /dev; true",
+        a_device="RUN mknod /tmp/null c 1 3",
         a_pipe="RUN mkfifo -m 600 /tmp/p",
         hard_links="RUN echo 1 > /tmp/x && ln /tmp/x /tmp/y",
         a_hard_link_to_what_was_there="RUN ln /etc/passwd /etc/p",

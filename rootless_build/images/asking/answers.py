@@ -6,21 +6,25 @@ Nothing is asked for a containerfile that has none of `questions.QUESTIONS`, and
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import socket
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
 from typing import Final
 
+from msgspec import Struct
+
 from rootless_build.backend.api import Engine, ImageLabel
 from rootless_build.backend.build_files import existing_containerfile
 from rootless_build.files import plain
 from rootless_build.files.private_directories import private_directory
 from rootless_build.images.asking.memory import Memory
-from rootless_build.images.asking.program import put_shell
+from rootless_build.images.asking.program import APPLETS, put_shell
 from rootless_build.images.asking.questions import (
     KEPT,
     MARK,
@@ -31,6 +35,7 @@ from rootless_build.images.asking.questions import (
     used,
 )
 from rootless_build.images.containerfile.parser import parse
+from rootless_build.images.containerfile.syntax import Instruction
 from rootless_build.images.rewrite.features import Answer, Answers, Feature
 from rootless_build.model.errors import RbuildError, reason
 from rootless_build.model.events import Event, Level, OutputLine, StepReporter
@@ -47,18 +52,34 @@ _HIDDEN: Final = "hidden"
 _AGENT: Final = "agent"
 
 
+class Bases(Struct, frozen=True):
+    """The images that a build starts from: their triggers, and the ids of those that this host can
+    run.
+    """
+
+    triggers: tuple[Instruction, ...] = ()
+    images: tuple[str, ...] = ()
+
+
+NO_BASES: Final = Bases()
+
+
 def answers_for(
     step: BuildImage,
     engine: Engine,
     reporter: StepReporter,
     memory: Memory,
+    bases: Bases = NO_BASES,
+    level: Level = Level.DETAIL,
 ) -> Answers:
-    """What the engine has shown of what the step's containerfile has.
+    """What the engine has shown of what the step's containerfile has, and its bases' triggers. How
+    long it was asked is told at that level.
 
     Where it can't be asked, it has shown nothing, and is asked by the next build that needs it.
     """
     path = existing_containerfile(step)
-    wanted = used(parse(plain.text(path, errors="surrogateescape"))) if path else ()
+    written = parse(plain.text(path, errors="surrogateescape")).instructions if path else ()
+    wanted = used((*written, *bases.triggers))
     known = memory.answers()
     missing = [
         each
@@ -67,19 +88,29 @@ def answers_for(
     ]
     if not missing:
         return known
-    asking = _Asking(step, engine, reporter)
+    asking = _Asking(step, engine, reporter, bases.images)
+    began = time.monotonic()
     new = asking.ask(missing)
+    took = f"the engine was asked for {time.monotonic() - began:.1f} s what it does; once"
+    reporter.notice("engine-asked", took, level)
     memory.add({each: answer for each, answer in new.items() if each not in asking.passing})
     return {**known, **new}
 
 
 class _Asking:
-    def __init__(self, step: BuildImage, engine: Engine, reporter: StepReporter) -> None:
+    def __init__(
+        self,
+        step: BuildImage,
+        engine: Engine,
+        reporter: StepReporter,
+        images: Sequence[str],
+    ) -> None:
         label = ImageLabel.of(step.labels)
         # Its project marks containers that are left.
         self._labels = (ImageLabel(label.project).pair,) if label else ()
         self._engine = engine
         self._reporter = reporter
+        self._images = images
         self.passing: set[Feature] = set()
         """What failed for a reason that may pass: it is so for this build, and asked again."""
 
@@ -119,7 +150,7 @@ class _Asking:
         prepared for it.
         """
         with private_directory() as place:
-            step = _prepare(place, features)
+            step = _prepare(place, features, self._images)
             try:
                 with _agent(place / _AGENT) if step.ssh else contextlib.nullcontext():
                     words = self._build(step)
@@ -193,16 +224,16 @@ def _words_of(feature: Feature, lines: Iterable[str]) -> frozenset[str]:
     return frozenset(line.removeprefix(name) for line in lines if line.startswith(name))
 
 
-def _prepare(place: Path, features: Sequence[Feature]) -> BuildImage:
+def _prepare(place: Path, features: Sequence[Feature], images: Sequence[str]) -> BuildImage:
     """What is built to ask for these; without any, a RUN. Raises OSError."""
     context, named = place / "context", place / MOUNTED
-    put_shell(_made(context / _ROOT))
+    base = _base(_made(context / _ROOT), images)
     for directory in (context / MOUNTED, named):
         for name, text in KEPT.items():
             (_made(directory) / name).write_text(text)
     lines = [line for each in features for line in QUESTIONS[each].lines] or ["RUN echo any"]
     owned = f"{OWNED}-{token_hex(4)}"
-    text = "\n".join(("FROM scratch", f"COPY {_ROOT} /", *lines, ""))
+    text = "\n".join((*base, *lines, ""))
     (place / "Dockerfile").write_text(text.replace(OWNED, owned))
     (place / _HIDDEN).write_text("a secret of nobody's\n")
     asks_agent = Feature.MOUNT_AGENT_OWNER in features
@@ -217,6 +248,20 @@ def _prepare(place: Path, features: Sequence[Feature]) -> BuildImage:
         # Builds of other platforms may go on beside it.
         image_id_file=place / "image-id",
     )
+
+
+def _base(root: Path, images: Sequence[str]) -> tuple[str, ...]:
+    """What the questions are asked upon: this host's shell, else the first of the images, if it has
+    one. Raises OSError where there is neither.
+    """
+    try:
+        put_shell(root)
+    except OSError as error:
+        # A full disk is no reason to ask upon something else.
+        if error.errno != errno.ENOENT or not images:
+            raise
+        return f"FROM {images[0]}", f"RUN command -v {' '.join(APPLETS)}"
+    return "FROM scratch", f"COPY {_ROOT} /"
 
 
 @contextlib.contextmanager

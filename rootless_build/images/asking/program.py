@@ -9,7 +9,8 @@ from typing import Final
 
 from rootless_build.process import programs
 
-_APPLETS: Final = ("sh", "readlink", "stat")
+APPLETS: Final = ("sh", "readlink", "stat")
+"""What the questions need."""
 _INTERPRETER: Final = 3
 """PT_INTERP of elf(5)."""
 _HEADERS: Final = ((32, 8), (54, 2), (56, 2))
@@ -27,10 +28,10 @@ def put_shell(root: Path) -> None:
     busybox = programs.which("busybox")
     if busybox is not None and _is_static(busybox):
         shutil.copy(busybox, directory / "busybox")
-        for name in _APPLETS:
+        for name in APPLETS:
             (directory / name).symlink_to("busybox")
         return
-    for name in _APPLETS:
+    for name in APPLETS:
         _put_program(name, root)
 
 

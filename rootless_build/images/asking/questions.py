@@ -13,7 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from rootless_build.images.containerfile import mounts
-from rootless_build.images.containerfile.syntax import Containerfile, Instruction
+from rootless_build.images.containerfile.syntax import Instruction
 from rootless_build.images.rewrite.features import Feature
 
 MARK: Final = "rbuild-asked"
@@ -94,9 +94,9 @@ def are_unharmed(places: Iterable[Path]) -> bool:
     )
 
 
-def used(file: Containerfile) -> tuple[Feature, ...]:
-    """What of that the containerfile has."""
-    runs = [i.inner or i for i in file.instructions if (i.inner or i).keyword == "RUN"]
+def used(instructions: Iterable[Instruction]) -> tuple[Feature, ...]:
+    """What of that these have."""
+    runs = [i.inner or i for i in instructions if (i.inner or i).keyword == "RUN"]
     found = {feature for run in runs for feature in _used_by(run)}
     return tuple(feature for feature in QUESTIONS if feature in found)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Final
 
 from rootless_build.images.containerfile.edit import with_parts
@@ -14,6 +15,8 @@ _EXPANDED: Final = (
     "WORKDIR",
 )
 """Instructions whose arguments the engine reads as words; a shell reads the others."""
+_WITH_PATTERN: Final = re.compile(r"\$\{\w+[#%/]")
+_BRACES: Final = re.compile(r"`.|(\$\{)|(\})", re.DOTALL)
 
 
 def with_backslash(file: Containerfile) -> Containerfile:
@@ -44,6 +47,11 @@ def _word(text: str) -> str:
     result, quote, at = "", "", 0
     while at < len(text):
         character = text[at]
+        if quote != "'" and _WITH_PATTERN.match(text, at):
+            # In a pattern the backslash is an escape character already, and a backtick is itself.
+            end = _end_of_substitution(text, at)
+            result, at = result + text[at:end], end
+            continue
         at += 1
         if quote == "'":
             quote = "" if character == "'" else quote
@@ -62,3 +70,13 @@ def _word(text: str) -> str:
                 quote = "" if character == quote else quote or character
             result += character
     return result
+
+
+def _end_of_substitution(text: str, begin: int) -> int:
+    """Where the `${` that stands there ends; the end of the text where it never does."""
+    depth = 0
+    for match in _BRACES.finditer(text, begin):
+        depth += bool(match[1]) - bool(match[2])
+        if not depth:
+            return match.end()
+    return len(text)

@@ -198,6 +198,7 @@ class _Lexer:
         self._depth = 0
         self._inside_quotes = False
         self._odd = False
+        self._inner = 0
         self.substitutions: list[Substitution] = []
         self.unset: list[str] = []
 
@@ -212,6 +213,7 @@ class _Lexer:
     def until(self, stop: str, *, raw_escapes: bool) -> tuple[str, tuple[str, ...]]:
         """Everything up to `stop` (empty: the end)."""
         before, self._raw_escapes = self._raw_escapes, raw_escapes
+        self._inner += 1
         try:
             return self._until(stop)
         finally:
@@ -228,8 +230,12 @@ class _Lexer:
                 self._at += 1
                 return "".join(result), words.all()
             if character in special:
+                inner = self._inner
                 piece = special[character]()
                 result.append(piece)
+                if self._inner != inner:
+                    # What a substitution has inside is read into the same buffer (BuildKit 0.26).
+                    words.current = ""
                 if character == "$":
                     for each in piece:
                         words.character(each)

@@ -25,8 +25,8 @@ class RewriteOptions(Struct, frozen=True):
     containerfile, empty for its path. `lines` are where the user knows its instructions, in their
     order; empty where that is where they are. `images` are those that the engine does not have yet,
     by the names that FROM has for them. `memory` gives what the engine was asked before;
-    without one it is asked nothing. `answers` are those that hold. `at_once` is what this build
-    shares with others that go on.
+    without one it is asked nothing. `answers` are those that hold. `explain`: how long it was asked
+    is told. `at_once` is what this build shares with others that go on.
     """
 
     builder: str = ""
@@ -38,4 +38,5 @@ class RewriteOptions(Struct, frozen=True):
     images: Mapping[str, Image] = {}
     memory: Callable[[], Memory] | None = None
     answers: Answers = {}
+    explain: bool = False
     at_once: AtOnce = field(default_factory=AtOnce)

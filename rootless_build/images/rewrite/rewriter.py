@@ -74,6 +74,7 @@ class _Rewriter:
             whole,
             self._work.needs_files,
             tuple(sorted(self._work.rewrites, key=lambda rewrite: rewrite.line)),
+            tuple(self._work.secrets.items()),
         )
 
     def _stage(self, number: int, stage: Stage, scopes: Scopes) -> tuple[Line, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rootless_build.backend.api import Engine
@@ -177,4 +177,14 @@ def _with_text(step: BuildImage, file: Path, made: Rewritten, directory: Path) -
     contexts = step.build_contexts
     if made.files:
         contexts = (*contexts, (FILES, str(directory / "files")))
-    return replace(step, containerfile=new, build_contexts=contexts)
+    secrets = (*step.secrets, *_named_anew(step.secrets, made.secrets))
+    return replace(step, containerfile=new, build_contexts=contexts, secrets=secrets)
+
+
+def _named_anew(secrets: Sequence[str], names: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """The secrets of a step that have more names: `id=ID,src=FILE` with another id."""
+    for name, known in names:
+        head = f"id={known},"
+        yield from (
+            f"id={name},{words[len(head) :]}" for words in secrets if words.startswith(head)
+        )

@@ -56,6 +56,8 @@ class RewriteState(Struct):
     """Whether the engine sees this host's files."""
     rewrites: list[Rewrite] = []
     needs_files: bool = False
+    secrets: dict[str, str] = {}
+    """Secrets of the step under another name: that, and the one that they have there."""
     derived: list[tuple[str, str]] = []
     """Stages to be put before the others: the name, and what each starts from."""
     count: int = 0

@@ -6,8 +6,8 @@ it is, and hands over as an image (`images.layers`). Stages that nothing needs a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext, suppress
 from typing import Final
 
 from rootless_build.backend.api import (
@@ -22,6 +22,7 @@ from rootless_build.backend.build_files import existing_containerfile
 from rootless_build.files import plain
 from rootless_build.files.private_directories import large_directory
 from rootless_build.images import configuration as configurations
+from rootless_build.images.asking.answers import Bases
 from rootless_build.images.configuration import Configuration
 from rootless_build.images.containerfile import file as containerfile
 from rootless_build.images.containerfile import grammar
@@ -38,6 +39,7 @@ from rootless_build.images.containerfile.stages import (
     split,
 )
 from rootless_build.images.containerfile.syntax import Instruction
+from rootless_build.images.foreign_stages import is_of
 from rootless_build.images.layers import handover
 from rootless_build.images.layers.client import LayerMaker
 from rootless_build.images.rewrite import features
@@ -58,7 +60,7 @@ from rootless_build.images.segments.stages import Places, Plan, Stages
 from rootless_build.images.segments.stages_side_by_side import Limited, StagesSideBySide
 from rootless_build.images.segments.steps import State
 from rootless_build.model import platforms, references
-from rootless_build.model.errors import ImageNotFoundError, RecipeError
+from rootless_build.model.errors import ContainerfileError, ImageNotFoundError, RecipeError
 from rootless_build.model.events import Level, StepReporter
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.structs import replace
@@ -142,6 +144,31 @@ def why_unreadable(plan: Plan, images: Images, store: ImageStore) -> str | None:
         if len(content.layers) > _MOST_LAYERS and not store.archives:
             return f"{name} has {len(content.layers)} layers"
     return None
+
+
+def bases_of(plan: Plan, images: Images, store: ImageStore) -> Bases:
+    """What an engine is asked for of the images from outside, all of which can be read."""
+    triggers: list[Instruction] = []
+    own: list[str] = []
+    for name, wanted in plan.images(images.context_of):
+        with suppress(RecipeError):  # the rehearsal says where it stands
+            image = images.find(name, wanted)
+            content = store.content(image)
+            triggers += _triggers(configurations.read(content.configuration)) if content else ()
+            own += [image.id] if is_of(image, platforms.host()) else []
+    return Bases(tuple(triggers), tuple(own))
+
+
+def _triggers(configuration: Configuration) -> Sequence[Instruction]:
+    """Those of an image; none where one is wrong, which ends the build."""
+    if not configuration.triggers:
+        return ()
+    with suppress(ContainerfileError):
+        file = parse("".join(f"{trigger}\n" for trigger in configuration.triggers))
+        for each in file.instructions:
+            grammar.check_instruction(file, each)
+        return file.instructions
+    return ()
 
 
 def build(

@@ -19,6 +19,7 @@ from rootless_build.images.rewrite.rules.mount_target import mount_target
 from rootless_build.images.rewrite.rules.mount_words import mount_cache, mount_words
 from rootless_build.images.rewrite.rules.network import network
 from rootless_build.images.rewrite.rules.run_heredoc import run_heredoc
+from rootless_build.images.rewrite.rules.secret_owners import secret_owners
 from rootless_build.images.rewrite.rules.secret_variable import secret_variable
 from rootless_build.images.rewrite.rules.security import device, security
 from rootless_build.images.rewrite.state import Site
@@ -37,6 +38,7 @@ RULES: Final[tuple[Rule, ...]] = (
     device,
     run_heredoc,
     secret_variable,
+    secret_owners,
 )
 """The rules of a RUN, in the order in which they are applied."""
 

@@ -13,11 +13,12 @@ import pytest
 from rootless_build.backend.api import Image, ImageLabel, StoredImage, StoredImages
 from rootless_build.backend.partial import PartialEngine
 from rootless_build.images.asking import answers
-from rootless_build.images.asking.answers import answers_for
+from rootless_build.images.asking.answers import Bases, answers_for
 from rootless_build.images.asking.memory import Memory
+from rootless_build.images.containerfile.parser import parse
 from rootless_build.images.rewrite.features import Feature
 from rootless_build.model.errors import ImageBuildError
-from rootless_build.model.events import StepReporter
+from rootless_build.model.events import Level, StepReporter
 from rootless_build.model.plan import BuildImage
 from rootless_build.process import programs
 from rootless_build.testing.recorder import Recorder
@@ -256,3 +257,42 @@ def test_an_agent_is_asked_for_below_a_long_directory(
     step = step_of(tmp_path, "RUN --mount=type=ssh,uid=1 a")
     found = answers_for(step, FakeEngine(said), Recorder().reporter, memory)
     assert found[Feature.MOUNT_AGENT_OWNER].exact
+
+
+def test_triggers_of_a_base_are_asked_for_too(tmp_path: Path, memory: Memory) -> None:
+    step = step_of(tmp_path, "RUN true")
+    bases = Bases(parse(f"ONBUILD {OWNED}\n{LIMITED}\n").instructions)
+    engine = FakeEngine({"type=ssh": OWNER, "type=tmpfs": SIZE})
+    found = answers_for(step, engine, Recorder().reporter, memory, bases)
+    assert set(found) == {Feature.MOUNT_AGENT_OWNER, Feature.MOUNT_TMPFS_SIZE}
+
+
+def test_without_a_program_the_images_of_the_build_have_one(
+    tmp_path: Path, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(programs, "which", lambda _: None)
+    step, bases = step_of(tmp_path, LIMITED), Bases(images=("b" * 64, "c" * 64))
+    engine = FakeEngine({"type=tmpfs": SIZE, "command -v": ""})
+    assert answers_for(step, engine, Recorder().reporter, memory, bases)[
+        Feature.MOUNT_TMPFS_SIZE
+    ].exact
+    assert [text.splitlines()[0] for text in engine.files] == [f"FROM {'b' * 64}"]
+
+
+def test_an_image_without_one_says_nothing_of_the_engine(
+    tmp_path: Path, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(programs, "which", lambda _: None)
+    step, bases = step_of(tmp_path, LIMITED), Bases(images=("b" * 64,))
+    engine = FakeEngine({"type=tmpfs": SIZE})
+    assert answers_for(step, engine, Recorder().reporter, memory, bases) == {}
+    assert memory.answers() == {}
+
+
+def test_how_long_it_was_asked_is_told(tmp_path: Path, memory: Memory) -> None:
+    recorder, step = Recorder(), step_of(tmp_path, LIMITED)
+    engine = FakeEngine({"type=tmpfs": SIZE})
+    for _ in range(2):
+        answers_for(step, engine, recorder.reporter, memory, level=Level.INFO)
+    (told,) = (each.text for each in recorder.notices if each.level is Level.INFO)
+    assert re.fullmatch(r"the engine was asked for \d+\.\d s what it does; once", told)

@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rootless_build.images.containerfile.escapes import with_backslash
+from rootless_build.images.containerfile.parser import parse
 from rootless_build.images.containerfile.words import Modes, WordError, expand, quoted
 
+ESCAPED = {"T": "a\\b", "S": "a/b.c/b"}
 VARIABLES = {"HOME": "/root", "FOO": "xxyy", "EMPTY": "", "STAR": "a***yy*", "BAR": "x"}
 
 
@@ -139,3 +142,38 @@ def test_anything_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(WordError):
         found = expand(text, VARIABLES)
         assert all(text[s.begin] == "$" for s in found.substitutions)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("80 ${NO:-81} $BAR", ("80", "81", "x")),
+        ("80${NO:-/udp}", ("/udp",)),
+        ("80${NO:+/udp}", ()),
+        ("80$NO", ("80",)),
+    ],
+)
+def test_what_a_substitution_has_inside_takes_the_word_before_it(
+    text: str, words: tuple[str, ...]
+) -> None:
+    """As BuildKit 0.26 has it, in EXPOSE alone."""
+    assert expand(text, VARIABLES).words == words
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("${S#*b}", ".c/b"),
+        ("${S/b/`/}", "a/`/.c/b"),
+        ("${T#a\\\\}", "b"),
+        ("${U:-`}}", "}"),
+        ("`$S$T", "$Sa\\b"),
+        ("${S#${U:-a}}\\x", "/b.c/b\\x"),
+        ("'${S#\\'", "${S#\\"),
+        ("${S#", None),
+    ],
+)
+def test_patterns_where_a_backtick_escapes(written: str, value: str | None) -> None:
+    file = with_backslash(parse(f"# escape=`\nFROM scratch\nUSER {written}\n"))
+    with pytest.raises(WordError) if value is None else contextlib.nullcontext():
+        assert expand(file.instructions[-1].body, ESCAPED).text == value
