@@ -160,7 +160,7 @@ def surroundings(command: Command, engine: Engine, choice: Choice, run: Run) -> 
         return OwnFiles.of(plan, own_directories())
 
     def shape(plan: Plan) -> Plan:
-        made = override(command, plan)
+        made = override(command, plan, of_call=True)
         return made if engine.remote else with_docker_socket(made, choice)[0]
 
     def options(plan: Plan, run: Run) -> Options:

@@ -12,14 +12,20 @@ from rootless_build.images.containerfile.file import problem
 from rootless_build.model import references
 from rootless_build.model.errors import UsageError
 from rootless_build.model.overrides import Overrides, apply, where_possible
-from rootless_build.model.plan import Plan, PullPolicy
+from rootless_build.model.plan import HostCommand, Plan, PullPolicy
 from rootless_build.model.structs import replace
+from rootless_build.recipes.shell import line
 from rootless_build.runner import docker_socket, mount_points
 from rootless_build.runner.power_rules import Named
 
 
-def override(command: Command, plan: Plan) -> Plan:
-    """The plan of a recipe as this command is to do it. Raises UsageError, ConfigError."""
+def override(command: Command, plan: Plan, *, of_call: bool = False) -> Plan:
+    """The plan of a recipe, or of a script's call, as this command is to do it. Raises UsageError,
+    ConfigError.
+
+    What a script calls docker for is known only then: an option that fits nothing in a plan with
+    one, or one of its calls, is for others.
+    """
     given, usual = overrides(command), defaults(command)
     if given.containerfile or given.containerfiles or given.build_args or given.image:
         usual = replace(usual, image=None)
@@ -36,8 +42,19 @@ def override(command: Command, plan: Plan) -> Plan:
         if socket is not None:
             docker_socket.check(socket, f"{named_by}, {socket}")
             break
+    if of_call or (given != Overrides() and _is_docker_to_some(command, plan)):
+        given = where_possible(plan, given)
     made = apply(apply(plan, usual), given)
     return caller.mark(mount_points.with_worktrees(made))
+
+
+def _is_docker_to_some(command: Command, plan: Plan) -> bool:
+    """Whether a command of the plan on this host may call docker, which is rbuild then."""
+    hosts = () if command.flag("no_live") else plan.steps
+    return any(
+        isinstance(step, HostCommand) and line.may_call_docker(step.script, step.shell)
+        for step in hosts
+    )
 
 
 def defaults(command: Command) -> Overrides:

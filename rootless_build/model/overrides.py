@@ -129,7 +129,8 @@ def _vain(what: str) -> UsageError:
 def where_possible(plan: Plan, overrides: Overrides) -> Overrides:
     """The overrides without those that `apply` would refuse for this plan.
 
-    For defaults of a configuration file, which are not meant for one target.
+    For defaults of a configuration file, which are not meant for one target, and for the calls of a
+    script, each of which is a plan: an option is for those among them that it fits.
     """
     builds, runs = _may_build(plan), _may_run(plan)
     image = overrides.image if runs else None
@@ -137,12 +138,19 @@ def where_possible(plan: Plan, overrides: Overrides) -> Overrides:
     socket = overrides.docker_socket
     if socket is not None:
         socket = socket if any(socket_mounts.mounted_in(plan)) else None
+    built = {name for step in _builds(plan) for name in image_names(step)}
+    files = tuple((name, file) for name, file in overrides.containerfiles if name in built)
     return replace(
         overrides,
         containerfile=overrides.containerfile if builds and _of_make_container(plan) else None,
+        containerfiles=files if builds else (),
         build_args=overrides.build_args if builds else (),
+        build_contexts=overrides.build_contexts if builds else (),
+        secrets=overrides.secrets if builds else (),
         network=overrides.network if builds or runs else None,
         environment=overrides.environment if runs else (),
+        secret_environment=overrides.secret_environment if runs else (),
+        caches=overrides.caches if runs else (),
         image=image,
         bundles_directory=overrides.bundles_directory if plan.bundles else None,
         docker_socket=socket,

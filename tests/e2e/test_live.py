@@ -243,6 +243,20 @@ def test_a_script_of_a_recipe_calls_docker(live: Rbuild) -> None:
     assert live.leftovers() == []
 
 
+def test_an_option_is_for_those_calls_that_it_fits(live: Rbuild) -> None:
+    """Of a script nobody knows beforehand what it calls docker for: an option refuses no call."""
+    (live.project / "Dockerfile").write_text("FROM debian:bookworm\nARG A\nRUN echo $A >/made\n")
+    (live.project / "Makefile").write_text("all:\n\t@sh ./script\n")
+    (live.project / "script").write_text(
+        "docker build -t live:a . && docker tag live:a live:b &&"
+        " docker run --rm --network host live:b sh -c 'cat /made; echo $E'\n"
+    )
+    options = ("--network", "host", "--build-arg", "A=one", "--env", "E=two")
+    for command in (("exec", *options, "--", "sh", "./script"), options):
+        done = live(*command)
+        assert (done.returncode, done.stdout) == (0, "one\ntwo\n"), done.stderr
+
+
 def test_what_is_interrupted_leaves_nothing(live: Rbuild) -> None:
     (live.project / "script").write_text(
         """\

@@ -17,7 +17,9 @@ from rootless_build.model.plan import (
     PullPolicy,
     RunContainer,
     Step,
+    TagImage,
 )
+from rootless_build.model.structs import replace
 
 SOURCE = Path("/src")
 BUNDLES = SOURCE / "bundles"
@@ -28,6 +30,7 @@ RUN = RunContainer(
     environment=(("E", "1"),),
     mounts=(BindMount(BUNDLES, "/go/bundles"),),
 )
+TAG = TagImage("dev", "other")
 PLAN = Plan(SOURCE, (HostCommand("mkdir bundles", SOURCE), BUILD, RUN), Bundles(BUNDLES))
 
 
@@ -203,3 +206,30 @@ def test_nothing_given_is_dropped_in_silence(
     with pytest.raises(UsageError, match=words):
         apply(plan, given)
     assert apply(plan, where_possible(plan, Overrides(network="none"))).steps
+
+
+def test_what_fits_is_all_that_a_plan_of_one_step_takes() -> None:
+    given = Overrides(
+        containerfiles=(("dev", FILE), ("docs", FILE)),
+        build_contexts=(("a", "/1"),),
+        build_args=(("B", "2"),),
+        secrets=("id=x,src=/x",),
+        environment=(("E", "2"),),
+        secret_environment=(("S", "3"),),
+        caches=("/c",),
+    )
+    builds, runs, neither = (Plan(SOURCE, (step,)) for step in (BUILD, RUN, TAG))
+    assert apply(builds, where_possible(builds, given)).steps == (
+        replace(
+            BUILD,
+            containerfile=FILE,
+            build_contexts=given.build_contexts,
+            build_args=(*BUILD.build_args, ("B", "2")),
+            secrets=given.secrets,
+        ),
+    )
+    (run,) = apply(runs, where_possible(runs, given)).steps
+    assert isinstance(run, RunContainer)
+    assert run.environment == (("E", "1"), ("E", "2"), ("S", "3"))
+    assert run.caches == ("/c",)
+    assert apply(neither, where_possible(neither, given)) == neither
