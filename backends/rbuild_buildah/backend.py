@@ -13,6 +13,7 @@ from rbuild_buildah.engine import BuildahEngine, build_command
 from rbuild_buildah.store import Store
 from rbuild_containers.build import build_commands
 from rbuild_containers.versions import version_in
+from rbuild_containers.witness import StorageWitness, witness
 from rootless_build.backend import (
     BackendUnavailableError,
     BindMount,
@@ -59,6 +60,10 @@ class BuildahBackend:
         if done.status or len(words) < 3:
             return Probe("", f"buildah does not work: {done.words or done.text}")
         return answered(words[2])
+
+    def witness(self, settings: EngineSettings) -> StorageWitness | None:
+        """See `rootless_build.backend.api.witness`."""
+        return witness(PROGRAM, with_isolation(settings))
 
     @contextlib.contextmanager
     def open(self, settings: EngineSettings) -> Iterator[BuildahEngine]:

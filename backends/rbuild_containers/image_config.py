@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 
 from rootless_build.backend import Image, Json, Pairs, references
@@ -32,6 +33,14 @@ def image_from_config(
         layers=_strings(layers),
         platform="/".join(str(part) for part in platform if part),
     )
+
+
+def image_from_blob(image_id: str, configuration: bytes) -> Image:
+    """The image whose configuration that is, as storage has it: docker's or OCI's."""
+    whole = json.loads(configuration)
+    platform = (whole.get("os"), whole.get("architecture"), whole.get("variant"))
+    config, root = whole.get("config") or {}, whole.get("rootfs") or {}
+    return image_from_config(image_id, config, root.get("diff_ids"), platform)
 
 
 def _strings(value: Json) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from rbuild_containers.image_config import image_from_config
+from rbuild_containers.image_config import image_from_blob
 from rbuild_containers.working import Storage
 from rootless_build.backend import (
     Image,
@@ -46,14 +46,14 @@ class ContainersStore:
     layout_transport = "dir:"
 
     def __init__(self, storage: Storage, command: Command) -> None:
-        self._storage = storage
+        self.storage = storage
         self._command = command
         self._read: dict[str, tuple[_State, _Rows]] = {}
 
     @property
     def mount_program(self) -> str:
         """See `rootless_build.backend.api.ImageStore.mount_program`."""
-        return self._storage.mount_program
+        return self.storage.mount_program
 
     def content(self, image: Image) -> ImageContent | None:
         """What an image is made of; None where a layer of it is not all in this storage."""
@@ -68,17 +68,14 @@ class ContainersStore:
             return None
         places = tuple(map(self._place, layers))
         # Of vfs the top one has all files.
-        return ImageContent(blob, places[:1] if self._storage.driver == _VFS else places)
+        return ImageContent(blob, places[:1] if self.storage.driver == _VFS else places)
 
     def find(self, identity: str) -> Image | None:
         """The image of that id, found without the engine; None as with `content`."""
         content = self.content(Image(identity))
         if content is None:
             return None
-        whole = json.loads(content.configuration)
-        platform = (whole.get("os"), whole.get("architecture"), whole.get("variant"))
-        config, root = whole.get("config") or {}, whole.get("rootfs") or {}
-        return image_from_config(identity, config, root.get("diff_ids"), platform)
+        return image_from_blob(identity, content.configuration)
 
     def has_layers(self, digests: Sequence[str]) -> bool:
         """Whether layers of these digests are in storage upon each other."""
@@ -127,12 +124,16 @@ class ContainersStore:
             raise ImageBuildError(message, engine_words=done.words)
         return taken
 
-    def _configuration(self, image: str) -> bytes | None:
+    def configuration_file(self, image: str) -> Path:
+        """Where the configuration of the image of that id is, if it is there."""
         name = base64.b64encode(f"sha256:{image}".encode()).decode()
-        place = self._storage.root / f"{self._storage.driver}-images" / image
+        return self.storage.root / f"{self.storage.driver}-images" / image / f"={name}"
+
+    def _configuration(self, image: str) -> bytes | None:
+        place = self.configuration_file(image)
         try:
             # The manifest is what an engine writes last.
-            return (place / f"={name}").read_bytes() if (place / "manifest").exists() else None
+            return place.read_bytes() if place.with_name("manifest").exists() else None
         except OSError:
             return None
 
@@ -149,15 +150,15 @@ class ContainersStore:
         """What is on record, by id. With 600 images reading it costs as much as handing one over
         that is there, so it is read when its file is another.
         """
-        state = _state(self._storage.record(kind))
+        state = _state(self.storage.record(kind))
         if kind not in self._read or self._read[kind][0] != state:
-            self._read[kind] = state, {row["id"]: row for row in self._storage.rows(kind)}
+            self._read[kind] = state, {row["id"]: row for row in self.storage.rows(kind)}
         return self._read[kind][1]
 
     def _place(self, row: Mapping[str, Any]) -> Path:
         """The directory of a layer's files."""
-        root, name = self._storage.root / self._storage.driver, str(row["id"])
-        return root / "dir" / name if self._storage.driver == _VFS else root / name / "diff"
+        root, name = self.storage.root / self.storage.driver, str(row["id"])
+        return root / "dir" / name if self.storage.driver == _VFS else root / name / "diff"
 
     def _is_whole(self, row: Mapping[str, Any]) -> bool:
         place = self._place(row)

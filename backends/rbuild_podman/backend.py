@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from rbuild_containers.versions import version_in
+from rbuild_containers.witness import StorageWitness, witness
 from rbuild_podman.connection import Connection, endpoint, environment, variable
 from rbuild_podman.engine import PodmanEngine
 from rootless_build.backend import (
@@ -52,6 +53,10 @@ class PodmanBackend:
                 "install runc, or crun where control groups are not hybrid; buildah needs neither",
             )
         return _version(address, settings)
+
+    def witness(self, settings: EngineSettings) -> StorageWitness | None:
+        """See `rootless_build.backend.api.witness`; a service may have any storage."""
+        return witness("podman", settings) if variable() is None else None
 
     @contextlib.contextmanager
     def open(self, settings: EngineSettings) -> Iterator[Engine]:

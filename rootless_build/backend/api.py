@@ -50,12 +50,14 @@ __all__ = [
     "StoredImage",
     "StoredImages",
     "UserNamespace",
+    "Witness",
     "docker_commands",
     "image_saver",
     "image_store",
     "manifest_lists",
     "removed_at_end",
     "saved_images",
+    "witness",
 ]
 
 LABEL_PREFIX = "io.rbuild."
@@ -622,3 +624,41 @@ class Backend(Protocol):
 
         Empty for a HostCommand, and for what is not expanded.
         """
+
+
+class Witness(Protocol):
+    """Says without the engine whether it would answer as it did: what its answers depend on, read
+    in files. Whoever is in doubt says nothing, and the engine is asked.
+    """
+
+    @property
+    def setup(self) -> str:
+        """Which program answers, with which settings and of which storage: with the same text it
+        has the same version, and looks for images in the same place.
+        """
+
+    def place(self, store: ImageStore | None) -> str | None:
+        """Where the images of the engine are on record; `store` is its `image_store`. None where it
+        may know of others too. With the same `setup` it is the same.
+        """
+
+    def records(self, place: str, before: int | None = None) -> str | None:
+        """What changes with every image that comes, goes or is named anew in a place; None where
+        that can't be told. With `before`, in nanoseconds since 1970, it was the same then.
+        """
+
+    def parts(self, store: ImageStore | None, image: Image) -> tuple[str, ...]:
+        """What `image` has to be given of an image that the engine has just found; empty where
+        nothing of it can be looked at.
+        """
+
+    def image(self, identity: str, parts: tuple[str, ...]) -> Image | None:
+        """The image of that id, if it is still there as a whole; else None."""
+
+
+def witness(backend: Backend, settings: EngineSettings) -> Witness | None:
+    """Where a backend has its method `witness`, which it need not have; None where what its engine
+    answers can't be told from outside.
+    """
+    find: Callable[[EngineSettings], Witness | None] | None = getattr(backend, "witness", None)
+    return find(settings) if find is not None else None

@@ -98,6 +98,11 @@ def survey(settings: EngineSettings) -> tuple[Candidate, ...]:
     return tuple(_ask(name, settings) for name in names())
 
 
+_Known = Mapping[str, Probe]
+"""What is known of backends already, by name."""
+_NOTHING: Final[_Known] = MappingProxyType({})
+
+
 def _ask(name: str, settings: EngineSettings) -> Candidate:
     try:
         backend = load(name)
@@ -106,16 +111,17 @@ def _ask(name: str, settings: EngineSettings) -> Candidate:
     return Candidate(name, backend, backend.probe(settings))
 
 
-def choose(name: str, settings: EngineSettings) -> Choice:
+def choose(name: str, settings: EngineSettings, known: _Known = _NOTHING) -> Choice:
     """The backend to use; `auto` takes that of an engine that the environment names and that is
-    wanted (`NamedEngine.is_wanted`), else the first of `names()` that can run here.
+    wanted (`NamedEngine.is_wanted`), else the first of `names()` that can run here. `known` are
+    answers that need not be asked for.
 
     Raises UsageError for an unknown name, BackendUnavailableError when the named one, or none at
     all, can run here, and with `auto` when the environment names an engine that does not answer.
     """
     elsewhere = {engine.backend: engine for engine in named()}
     if name != AUTO:
-        candidate = _named(name, settings)
+        candidate = _named(name, settings, known)
         return _choice(candidate, f"asked for{_unused(elsewhere, name)}", settings)
     wanted = _answering(settings)
     if wanted:
@@ -123,10 +129,11 @@ def choose(name: str, settings: EngineSettings) -> Choice:
         reason = f"{engine.variable} names it{_unused(elsewhere, engine.backend)}"
         return _choice(candidate, reason, settings)
     refused: list[Candidate] = []
-    for known in _in_order():
-        candidate = _ask(known, settings)
+    for each in _in_order():
+        probe = known.get(each)
+        candidate = Candidate(each, load(each), probe) if probe else _ask(each, settings)
         if candidate.probe.usable and candidate.backend is not None:
-            reason = f"{auto_reason(refused)}{_unused(elsewhere, known)}"
+            reason = f"{auto_reason(refused)}{_unused(elsewhere, each)}"
             return _choice(candidate, reason, settings)
         refused.append(candidate)
     raise BackendUnavailableError(_none(refused), finding="no-engine", hint=_cure(refused))
@@ -231,9 +238,9 @@ def auto_reason(refused: Sequence[Candidate]) -> str:
     return f"first that can run here ({because})"
 
 
-def _named(name: str, settings: EngineSettings) -> Candidate:
+def _named(name: str, settings: EngineSettings, known: _Known) -> Candidate:
     backend = load(name)
-    probe = backend.probe(settings)
+    probe = known.get(name) or backend.probe(settings)
     if not probe.usable:
         raise BackendUnavailableError(
             f"the {name} backend can't run here: {probe.problem}",

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Self
 
-from rootless_build.backend import discovery
-from rootless_build.backend.api import Engine, EngineSettings, Image
+from rootless_build.backend import answers, discovery
+from rootless_build.backend.answers import Answers
+from rootless_build.backend.api import Engine, EngineSettings, Image, image_store
 from rootless_build.backend.discovery import Choice
 from rootless_build.model.errors import RbuildError
 from rootless_build.process.background import Background
@@ -20,14 +21,25 @@ from rootless_build.process.background import Background
 class Foresight:
     """A search for images that goes on in the background, in the storage of the backend that
     `wanted` will most likely come to (`rootless_build.backend.discovery.choose`).
+
+    Nobody is asked where `earlier` are the answers that would be given.
     """
 
-    def __init__(self, wanted: str, settings: EngineSettings, references: Sequence[str]) -> None:
+    def __init__(
+        self,
+        wanted: str,
+        settings: EngineSettings,
+        references: Sequence[str],
+        earlier: Answers | None = None,
+    ) -> None:
         self._backend = discovery.expected(wanted)
         self._settings = settings
         self._references = tuple(references)
-        self._found: Mapping[str, Image | None] = {}
-        self._search = Background(self._look, "rbuild-foresight") if references else None
+        self._answers = earlier
+        known = earlier.images(self._references) if earlier is not None else None
+        self._found: Mapping[str, Image | None] = known or {}
+        asks = bool(references) and known is None
+        self._search = Background(self._look, "rbuild-foresight") if asks else None
         if self._search is not None:
             self._search.start()
 
@@ -49,11 +61,14 @@ class Foresight:
     def _look(self) -> None:
         try:
             with discovery.load(self._backend).open(self._settings) as engine:
-                images = engine.find_images(self._references)
+                begun = answers.now()
+                found = engine.find_images(self._references)
+                self._found = dict(zip(self._references, found, strict=True))
+                if self._answers is not None:
+                    self._answers.learn(lambda: image_store(engine), begun, self._found)
         except (RbuildError, ImportError, OSError):
             # Whoever needs the engine gets the same error, and says it.
             return
-        self._found = dict(zip(self._references, images, strict=True))
 
 
 class ImageSearch:
@@ -63,7 +78,7 @@ class ImageSearch:
         self._engine = engine
         self._references = tuple(dict.fromkeys(references))
         self._found: Mapping[str, Image | None] = {}
-        self._error: RbuildError | None = None
+        self._error: RbuildError | OSError | None = None
         self._search = Background(self._look, "rbuild-find-images")
 
     def __enter__(self) -> Self:
@@ -82,7 +97,7 @@ class ImageSearch:
     def _look(self) -> None:
         try:
             images = self._engine.find_images(self._references)
-        except RbuildError as error:
+        except (RbuildError, OSError) as error:
             self._error = error
         else:
             self._found = dict(zip(self._references, images, strict=True))

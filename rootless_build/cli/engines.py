@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Self
 
 from rootless_build.backend import discovery
-from rootless_build.backend.api import Engine, EngineSettings, Image
+from rootless_build.backend.answers import Answers
+from rootless_build.backend.api import Engine, EngineSettings, Image, Probe, witness
 from rootless_build.backend.discovery import Choice
 from rootless_build.backend.prefetch import Foresight
 from rootless_build.cli.backend_option import backend_name, check_backend
@@ -23,7 +24,7 @@ from rootless_build.host.engine_settings import engine_settings
 from rootless_build.host.facts import Facts
 from rootless_build.host.gathering import gather
 from rootless_build.host.preflight import preflight
-from rootless_build.model.errors import BackendUnavailableError, StepFailedError
+from rootless_build.model.errors import BackendUnavailableError, RbuildError, StepFailedError
 from rootless_build.model.events import BackendChosen, Level, Notice
 from rootless_build.process import user_directories
 from rootless_build.process.background import Background
@@ -81,6 +82,7 @@ class EngineToCome:
         self._resources = ExitStack()
         self._facts: Facts | None = None
         self._choice: Choice | None = None
+        self._answers: Answers | None = None
         self._foresight: Foresight | None = None
         self._error: Exception | None = None
         self._choosing = Background(self._choose, "rbuild-choose")
@@ -90,12 +92,24 @@ class EngineToCome:
             check_backend(self._command)
             self._facts = gather(os.environ)
             settings = self._resources.enter_context(engine_settings(self._facts))
-            self._foresight = Foresight(self._name, settings, self._asked)
-            choice = discovery.choose(self._name, settings)
+            expected = discovery.expected(self._name)
+            self._answers = self._earlier(expected, settings)
+            self._foresight = Foresight(self._name, settings, self._asked, self._answers)
+            probe = self._answers.probe if self._answers is not None else None
+            choice = discovery.choose(self._name, settings, {expected: probe} if probe else {})
             preflight(self._facts, choice.backend.name)
             self._choice = choice
         except Exception as error:
             self._error = error
+
+    def _earlier(self, backend: str, settings: EngineSettings) -> Answers | None:
+        """What that backend answered before; None where there is no such."""
+        try:
+            asked = discovery.load(backend)
+        except (RbuildError, ImportError):
+            return None
+        file = cache_directory(self._command.project) / f"answers-{backend}.json"
+        return Answers(file, witness(asked, settings))
 
     def __enter__(self) -> Self:
         self._choosing.start()
@@ -110,6 +124,8 @@ class EngineToCome:
         self._choosing.wait()
         if self._foresight is not None:
             self._foresight.end()
+        if self._answers is not None and self._choice is not None:
+            self._answers.keep(Probe(self._choice.version, builder=self._choice.reads))
         self._resources.close()
 
     @contextmanager

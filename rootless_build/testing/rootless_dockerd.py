@@ -73,7 +73,7 @@ def rootless_dockerd(directory: Path) -> Iterator[str]:
 
 
 def _assignments(environment: dict[str, str | None]) -> Iterator[str]:
-    # For env(1): it looks the program up on the PATH it sets, plumbum on rbuild's own.
+    # For env(1): it looks the program up on the PATH it sets, rbuild on its own.
     for name, value in environment.items():
         if value is None:
             yield from ("-u", name)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from rootless_build.freshness.records import cache_directory
 from tests.e2e.driver import Rbuild, events
 
 pytestmark = pytest.mark.in_ci("podman")
@@ -133,6 +134,35 @@ def test_a_run_that_does_nothing_starts_no_service(project: Rbuild, tmp_path: Pa
     # podman says where its storage is in the log of such a command.
     asked = {line.removeprefix("--log-level=debug ") for line in commands}
     assert {line for line in asked if line.split()[0] not in allowed} <= allowed
+
+
+def test_an_engine_is_not_even_started_while_its_images_are_those_it_told(
+    project: Rbuild, tmp_path: Path
+) -> None:
+    """Nobody can start a program that somebody has open for writing."""
+    if project.backend == "docker":
+        pytest.skip("what docker's daemon has nobody else can read")
+    real = shutil.which(project.backend)
+    assert real is not None
+    program = tmp_path / "bin" / project.backend
+    program.parent.mkdir()
+    shutil.copy(real, program)
+    path = f"{program.parent}:{project.environment['PATH']}"
+    watched = replace(project, environment={**project.environment, "PATH": path})
+    assert watched("binary").returncode == 0
+    cache = cache_directory(project.project, Path(project.environment["XDG_CACHE_HOME"]))
+    for _ in range(100):
+        # What was changed just now is asked for once more.
+        assert done(watched, "binary") == (False, False)
+        if '"parts"' in (cache / f"answers-{project.backend}.json").read_text():
+            break
+    with program.open("r+b"):
+        assert done(watched, "binary") == (False, False)
+        assert watched("--force", "binary").returncode != 0
+    assert project("clean", "--images").returncode == 0
+    with program.open("r+b"):
+        assert watched("binary").returncode != 0
+    assert done(watched, "binary")[0]
 
 
 def test_explain(project: Rbuild) -> None:

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from plumbum import local
 
 from rbuild_docker import image_builds
 from rbuild_docker.client import Client
@@ -47,12 +46,12 @@ def test_an_image_without_attestations_is_found_in_the_containerd_store(
     docker.chmod(0o755)
     monkeypatch.delenv("DOCKER_BUILDKIT", raising=False)
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
-    with local.env(PATH=f"{docker.parent}:/usr/bin:/bin"):
-        made = image_builds.build(
-            Client(EngineSettings(tmp_path, tmp_path)),
-            BuildImage(tmp_path),
-            StepReporter(lambda _: None, 1),
-            network=None,
-            directory=tmp_path,
-        )
+    monkeypatch.setenv("PATH", f"{docker.parent}:/usr/bin:/bin")
+    made = image_builds.build(
+        Client(EngineSettings(tmp_path, tmp_path)),
+        BuildImage(tmp_path),
+        StepReporter(lambda _: None, 1),
+        network=None,
+        directory=tmp_path,
+    )
     assert made == found

@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 import pytest
-from plumbum import local
 from podman.errors import APIError
 
 from rbuild_podman.connection import Connection, engine_errors
@@ -37,8 +36,8 @@ def test_a_socket_is_no_service_before_something_listens(
     # The paths of sockets are short.
     with tempfile.TemporaryDirectory(prefix="rbuild-run-") as runtime:
         settings = EngineSettings(Path(runtime), tmp_path)
-        path = f"{tmp_path}:{os.environ['PATH']}"
-        with local.env(PATH=path), Connection(settings) as connection:
+        monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        with Connection(settings) as connection:
             connection.start()
             deadline = time.monotonic() + DEADLINE
             while not (Path(runtime) / "podman.sock").exists():

