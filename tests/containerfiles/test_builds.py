@@ -29,16 +29,11 @@ def cached(recorder: Recorder, beginning: str) -> bool:
     return any(i.startswith(beginning) for i in recorder.instructions(BuildState.CACHED))
 
 
-def assert_cached_mount(recorder: Recorder, building: RewriteOptions) -> None:
+def assert_cached_mount(recorder: Recorder) -> None:
     """The RUN that mounts something was taken from the cache.
 
     A context with ignored files, or which may be written, is mounted as a stage of rbuild's own.
-    buildah 1.39 does a RUN again where a stage that it mounts was made again, whatever in it
-    changed: the result is right, and the work done twice.
     """
-    again = building.builder.startswith(("podman 5.4", "buildah 1.39"))
-    if again and not cached(recorder, "RUN --mount="):
-        pytest.xfail(f"{building.builder}: done again, as a stage that it mounts was made again")
     assert cached(recorder, "RUN --mount=")
 
 
@@ -65,9 +60,7 @@ def assert_cached_mount(recorder: Recorder, building: RewriteOptions) -> None:
     ],
     ids=["the context", "the context, rw", "a stage", "a stage of a stage, rw", "bind after bind"],
 )
-def test_files_that_changed_are_seen(
-    build: Build, building: RewriteOptions, place: Path, text: str
-) -> None:
+def test_files_that_changed_are_seen(build: Build, place: Path, text: str) -> None:
     file = place / "context" / "f"
     file.write_text("1")
     build(text + OUT)
@@ -76,12 +69,10 @@ def test_files_that_changed_are_seen(
     file.write_text("2")
     build(text + OUT)
     assert tree(place / "out") == {"f": "2"}
-    assert_cached_mount(again, building)
+    assert_cached_mount(again)
 
 
-def test_ignored_and_unmounted_files_may_change(
-    build: Build, building: RewriteOptions, place: Path
-) -> None:
+def test_ignored_and_unmounted_files_may_change(build: Build, place: Path) -> None:
     text = f"FROM {BASE} AS made\nRUN --mount=source=d,target=/c mkdir /o; ls /c > /o/f\n{OUT}"
     context = place / "context"
     (context / "d").mkdir()
@@ -93,13 +84,15 @@ def test_ignored_and_unmounted_files_may_change(
     (context / "other").write_text("2")
     recorder = build(text)
     assert tree(place / "out") == {"f": "f\n"}
-    assert_cached_mount(recorder, building)
+    assert_cached_mount(recorder)
 
 
-def test_heredocs_are_cached(build: Build) -> None:
+def test_heredocs_are_cached(build: Build, building: RewriteOptions) -> None:
     text = "RUN <<E\nmkdir /o\nE\nRUN <<S\n#!/bin/sh\necho 1 > /o/f\nS\nCOPY <<g /o/\n{}\ng\n"
     build(f"FROM {BASE} AS made\n{text.format(1)}{OUT}")
     again = build(f"FROM {BASE} AS made\n{text.format(1)}{OUT}")
+    if building.builder.startswith(("podman 4.9", "buildah 1.33")) and not cached(again, "RUN <<S"):
+        pytest.xfail(f"{building.builder}: a RUN that mounts a directory with a name is done again")
     assert len(again.instructions(BuildState.CACHED)) >= 3
     changed = build(f"FROM {BASE} AS made\n{text.format(2)}{OUT}")
     assert cached(changed, "RUN <<S")

@@ -60,6 +60,8 @@ class RewriteState(Struct):
     """Secrets of the step under another name: that, and the one that they have there."""
     derived: list[tuple[str, str]] = []
     """Stages to be put before the others: the name, and what each starts from."""
+    shared: dict[str, str] = {}
+    """The names of those that nothing is written to, by what they start from."""
     count: int = 0
 
     @property
@@ -94,11 +96,17 @@ class RewriteState(Struct):
         """Twelve hex digits for what is at `source` in the build context."""
         return _UNKNOWN if self.explains else self.content.digest(source)[:12]
 
-    def stage_upon(self, origin: str) -> str:
-        """The name of a stage of its own that is an image, and is forgotten after the step."""
+    def stage_upon(self, origin: str, *, shared: bool) -> str:
+        """The name of a stage that is an image, and is forgotten after the build: one for all that
+        share it, or one of its own.
+        """
+        if shared and origin in self.shared:
+            return self.shared[origin]
         self.count += 1
         name = f"rbuild-{self.count}"
         self.derived.append((name, origin))
+        if shared:
+            self.shared[origin] = name
         return name
 
 

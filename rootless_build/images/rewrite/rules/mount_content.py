@@ -22,8 +22,11 @@ _DIGITS: Final = 12
 
 
 def mount_content(instruction: Instruction, at: Site) -> tuple[Instruction, ...] | None:
-    """Mount a stage instead of an image that is written to, and mark the mount with what it holds.
-    A build context that is written to, or of which files are ignored, is an image already.
+    """Mount a stage instead of an image, and mark the mount with what it holds. A build context
+    that is written to, or of which files are ignored, is an image already.
+
+    The stage forgets what is written to it. buildah 1.33.7 (podman 4.9.3) takes no RUN from its
+    cache that mounts an image or a build context with a name.
     """
     return change_mounts(instruction, lambda mount: _rewrite_mount(mount, at))
 
@@ -33,9 +36,10 @@ def _rewrite_mount(mount: Mount, at: Site) -> Mount:
         return mount
     mount = _inside(mount, at)
     source, origin = mount.source or ".", mount.origin
-    if mount.writable and origin is not None and _content(origin, at) is None:
-        at.note("mount-content", _why(at, Feature.MOUNT_DISCARDS_WRITES))
-        mount = replace(mount, origin=at.work.stage_upon(origin))
+    if origin is not None and _content(origin, at) is None:
+        if mount.writable:
+            at.note("mount-content", _why(at, Feature.MOUNT_DISCARDS_WRITES))
+        mount = replace(mount, origin=at.work.stage_upon(origin, shared=not mount.writable))
     at.note("mount-content", _why(at, Feature.MOUNT_CONTENT_CACHED))
     # All files that it holds are read for it.
     digest = at.work.context_digest(source) if origin is None else _marker(origin, at)

@@ -174,7 +174,7 @@ def test_arguments_of_a_stage_upon_a_stage_do(storage: Storage, tmp_path: Path) 
 
 def configured(storage: Storage, segment: str) -> Configuration:
     """The configuration of the image that a segment was built upon."""
-    content = storage.contents[segment.split()[1]]
+    content = storage.contents[segment.partition(" AS rbuild-segment")[0].split()[-1]]
     return configurations.read(content.configuration)
 
 

@@ -38,13 +38,16 @@ def test_the_context_is_mounted_as_it_is(tmp_path: Path) -> None:
 def test_each_step_that_writes_to_an_image_has_a_stage_of_its_own(tmp_path: Path) -> None:
     text = (
         "FROM base\nRUN --mount=from=i,target=/c,rw x\nRUN --mount=from=a,target=/c,rw y\n"
-        "RUN --mount=from=a,target=/c z\n"
+        "RUN --mount=from=a,target=/c z\nRUN --mount=from=a,target=/d z\n"
     )
     made = Rewriting(tmp_path, text)
-    assert made.text.startswith("FROM i AS rbuild-1\nFROM a AS rbuild-2\nFROM base\n")
+    assert made.text.startswith(
+        "FROM i AS rbuild-1\nFROM a AS rbuild-2\nFROM a AS rbuild-3\nFROM base\n"
+    )
     assert "from=rbuild-1,target=/c,rw" in made.lines[0]
     assert "from=rbuild-2,target=/c,rw" in made.lines[1]
-    assert "from=a,target=/c,consist" in made.lines[2]
+    assert "from=rbuild-3,target=/c,consist" in made.lines[2]
+    assert "from=rbuild-3,target=/d,consist" in made.lines[3]
 
 
 def test_a_name_that_tells_what_is_in_the_image_is_mark_enough(tmp_path: Path) -> None:
