@@ -19,6 +19,7 @@ from rootless_build.images.layers.request import (
     Made,
     NoOverlay,
     Refused,
+    Uncertain,
     read_answer,
     request_line,
 )
@@ -78,6 +79,12 @@ class LayersUnreadableError(RbuildError):
     code = "layers-unreadable"
 
 
+class UncertainDeltaError(RbuildError):
+    """A layer of what changed alone can't be made for certain: all of it is to be made."""
+
+    code = "delta-uncertain"
+
+
 class LayerMaker:
     """A context with a process that makes layers; it starts with the first request,
     if not before (`start`).
@@ -108,8 +115,8 @@ class LayerMaker:
     def make(self, request: LayersRequest) -> tuple[Layer, ...]:
         """The layers of a request, their tars in its output.
 
-        Raises LayerRefusedError, SourceChangedError, LayerFailedError, LayersUnreadableError, and
-        RbuildError where the process ends.
+        Raises LayerRefusedError, SourceChangedError, LayerFailedError, LayersUnreadableError,
+        UncertainDeltaError, and RbuildError where the process ends.
         """
         line = stops.wait_for(self._asking.submit(self._ask, request_line(request)))
         match read_answer(line):
@@ -123,6 +130,8 @@ class LayerMaker:
                 raise LayerFailedError(operation, message)
             case NoOverlay(message):
                 raise LayersUnreadableError(message)
+            case Uncertain(message):
+                raise UncertainDeltaError(message)
 
     def start(self) -> None:
         """Start the process, and do not wait; where it can't be started `make` says so."""

@@ -6,13 +6,16 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from rootless_build.images.layers import file_index
 from rootless_build.images.layers.contents import HostFile, InMemory, Spool, check_room
 from rootless_build.images.layers.copying import Options, copy, copy_file
 from rootless_build.images.layers.destination import cleaned, resolved
 from rootless_build.images.layers.directories import Directories
+from rootless_build.images.layers.file_index import Changes
 from rootless_build.images.layers.globbing import has_wildcards, matches
 from rootless_build.images.layers.image_layers import ImageLayers
 from rootless_build.images.layers.image_tree import ImageTree
@@ -20,8 +23,14 @@ from rootless_build.images.layers.modes import parsed
 from rootless_build.images.layers.mount_points import MountPointsOf, Trees
 from rootless_build.images.layers.nodes import FIXED_TIME, Node, directory
 from rootless_build.images.layers.ownership import Owner, looked_up
-from rootless_build.images.layers.problems import ChangedError, NoOverlayError, RefusedError
+from rootless_build.images.layers.problems import (
+    ChangedError,
+    NoOverlayError,
+    RefusedError,
+    UncertainError,
+)
 from rootless_build.images.layers.request import (
+    INDEX,
     Answer,
     Becoming,
     Changed,
@@ -39,7 +48,9 @@ from rootless_build.images.layers.request import (
     NoOverlay,
     Operation,
     Refused,
+    Uncertain,
     WorkingDirectory,
+    takes_of_host,
 )
 from rootless_build.images.layers.selection import file_name, selected
 from rootless_build.images.layers.sources import HostTree, in_seconds
@@ -74,6 +85,8 @@ def _why_not(error: Exception, operations: tuple[Operation | MountPoints, ...], 
         return Changed(at, error.path)
     if isinstance(error, NoOverlayError):
         return NoOverlay(str(error))
+    if isinstance(error, UncertainError):
+        return Uncertain(str(error))
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         words = f"{where}{error.strerror or error}"
@@ -147,17 +160,43 @@ class Maker:
         self._do(operation, image)
         merged = right is not None and image is self._image and not right.is_put_over()
         image.since -= merged
-        made = self._write(image, self._request.output / f"{number}.tar")
+        made = self._written(number, image)
         if image is not self._image:
             self._image.merge(image)
         return made, merged
 
-    def _write(self, image: ImageTree, path: Path) -> Layer:
-        self._check_room(image)
+    def _written(self, number: int, image: ImageTree) -> Layer:
+        """The layer of an operation, written as the request has it."""
+        request = self._request
+        path = request.output / f"{number}.tar"
+        is_last = number + 1 == len(request.operations)
+        if request.since is None:
+            made = self._write(image.changes, path)
+            if request.index and is_last:
+                self._write_index(image)
+            return made
+        if is_last:
+            # Few builds know an earlier one.
+            from rootless_build.images.layers.delta import changes_since  # noqa: PLC0415
+
+            changes = changes_since(image, self._image, request.since)
+            return self._write(lambda: changes, path)
+        if takes_of_host(request.operations[number]):
+            return self._write(image.changes, path)
+        return _NONE
+
+    def _write_index(self, image: ImageTree) -> None:
+        if not all(_is_known(node) for _, node in image.changes()):
+            return
+        entries = (entry for entry, _, _ in file_index.entries_of(image.changes))
+        file_index.write(self._request.output / INDEX, entries)
+
+    def _write(self, changes: Callable[[], Changes], path: Path) -> Layer:
+        self._check_room(changes)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
         first: dict[int, str] = {}
         with Writer(os.open(path, flags, 0o600)) as archive:
-            for name, node in image.changes():
+            for name, node in changes():
                 known = first.setdefault(id(node), name) if node.inode else name
                 if known == name:
                     archive.add(name, node)
@@ -165,11 +204,11 @@ class Maker:
                     archive.add_link(name, known, node)
         return Layer(archive.digest, archive.size, archive.entries)
 
-    def _check_room(self, image: ImageTree) -> None:
+    def _check_room(self, changes: Callable[[], Changes]) -> None:
         total = most = 0
         largest = ""
         linked: set[int] = set()
-        for name, node in image.changes():
+        for name, node in changes():
             if node.content is None or id(node) in linked:
                 continue
             if node.inode is not None:
@@ -317,6 +356,11 @@ class Maker:
             tree = self._opened.tree(source.layers, self._request.output, self._time)
             self._trees[source.layers] = tree
         return self._trees[source.layers]
+
+
+def _is_known(node: Node) -> bool:
+    """Whether a later build can tell that what is in a file is the same."""
+    return node.content is None or isinstance(node.content, HostFile | InMemory)
 
 
 def _refuse_nul(operation: Operation | MountPoints) -> None:

@@ -11,6 +11,10 @@ class NoOverlayError(Exception):
     """The layers of an image can't be seen as one directory here; an engine has its own ways."""
 
 
+class UncertainError(Exception):
+    """Whether a layer can be made of what changed is not certain."""
+
+
 class ChangedError(Exception):
     """The file of that path changed while it was read."""
 

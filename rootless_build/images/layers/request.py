@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
 from rootless_build.model.structs import from_data
+
+INDEX: Final = "files"
+"""The file in which a request's output has the index of its last layer."""
 
 T = TypeVar("T")
 
@@ -130,18 +133,44 @@ Operation = Copying | WorkingDirectory | Looking | Becoming
 """What an instruction of a containerfile asks for, or the end of a build."""
 
 
+def takes_of_host(operation: Operation | MountPoints) -> bool:
+    """Whether it takes something of a directory of the host, or of what was fetched to it."""
+    return isinstance(operation, Copying) and any(
+        isinstance(source, Directory | Downloaded) for source in operation.sources
+    )
+
+
+class Since(msgspec.Struct, frozen=True):
+    """That a layer is to have but what changed since one that the same operation made of the same.
+
+    `index` is that one's (`file_index`). `changed` are the files of the build context, by their
+    paths in it, of which the bytes may be others; of all others they are not. More than a `share`
+    of all files or bytes is no such layer.
+    """
+
+    index: Path
+    changed: tuple[str, ...]
+    share: float
+
+
 class LayersRequest(msgspec.Struct, frozen=True):
     """The layers that are to be made.
 
     `base` are the directories of the layers of the image that they come upon, the top one first;
     there are none for `scratch`. `output` is an existing directory. `epoch` is SOURCE_DATE_EPOCH:
     the time of what has none of its own, in seconds since 1970.
+
+    `index`: what the last of them holds is written to INDEX in the output, if all its bytes are
+    known from where they come. `since`: the last of them has but what changed since then, and
+    others of which nothing is of the host are not written.
     """
 
     base: tuple[Path, ...]
     operations: tuple[Operation | MountPoints, ...]
     output: Path
     epoch: int | None = None
+    index: bool = False
+    since: Since | None = None
 
 
 class Layer(msgspec.Struct, frozen=True):
@@ -197,7 +226,13 @@ class NoOverlay(msgspec.Struct, frozen=True, tag=True):
     message: str
 
 
-Answer = Made | Refused | Changed | Failed | NoOverlay
+class Uncertain(msgspec.Struct, frozen=True, tag=True):
+    """What changed since (`Since`) can't be said for certain, and why."""
+
+    message: str
+
+
+Answer = Made | Refused | Changed | Failed | NoOverlay | Uncertain
 
 
 class _Answered(msgspec.Struct, frozen=True):
