@@ -266,6 +266,16 @@ class Explaining:
     explain = cli.Flag("--explain", group=RUN, help="say why each step is done")
 
 
+class Increments:
+    """Of commands that may make an image of the last one and what changed."""
+
+    no_incremental = cli.Flag(
+        "--no-incremental",
+        group=IMAGES,
+        help="build an image as a whole, whatever little changed",
+    )
+
+
 class Keeping:
     """Of commands whose new images take the place of those before."""
 
@@ -286,11 +296,13 @@ class Planning(Recipe, Doing):
     """Of commands that read a recipe: what changes the plan."""
 
 
-class Building(Sandbox, Waiting, Showing, Inexact, Keeping, Explaining, Freshness, Planning):
+class Building(
+    Sandbox, Waiting, Showing, Inexact, Keeping, Increments, Explaining, Freshness, Planning
+):
     """Of commands that do what the recipe says."""
 
 
-class Working(Waiting, Inexact, Explaining, Freshness, Doing):
+class Working(Waiting, Inexact, Increments, Explaining, Freshness, Doing):
     """Of commands that do what another program says."""
 
 

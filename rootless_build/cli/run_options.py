@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from rootless_build.runner.journal import Run
     from rootless_build.runner.masking import Mask
     from rootless_build.runner.provenance import Attestor
+
+_USUAL_SHARE: Final = 0.1
+"""More of a tree that changed is built as a whole."""
 
 
 class Manner(Struct, frozen=True):
@@ -116,6 +119,7 @@ def image_options(command: Command, choice: Choice, own: OwnFiles) -> ImageOptio
         ),
         records=lambda: _image_records(choice),
         keep=_keep_images(command),
+        incremental=_incremental_share(command),
     )
 
 
@@ -156,6 +160,19 @@ def _keep_images(command: Command) -> int:
     if usual < 0:
         raise command.config_error(("defaults", "keep-images"), "it is 0 or more")
     return usual
+
+
+def _incremental_share(command: Command) -> float:
+    """Of how much of a tree an image is made that is the last one and what changed; 0 for none.
+
+    Results with checksums are for others: they come of a build as a whole.
+    """
+    defaults = command.config.defaults
+    share = _USUAL_SHARE if defaults.incremental_share is None else defaults.incremental_share
+    if not 0 <= share <= 1:
+        raise command.config_error(("defaults", "incremental-share"), "it is from 0 to 1")
+    off = command.flag("no_incremental") or command.flag("checksums")
+    return 0.0 if off or defaults.incremental is False else share
 
 
 def _image_records(choice: Choice) -> ImageRecords:

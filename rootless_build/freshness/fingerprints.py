@@ -30,6 +30,8 @@ from rootless_build.model import plan
 from rootless_build.model.mounts import real_path
 from rootless_build.model.plan import BindMount, BuildImage, Pairs, RunContainer
 
+CONTEXT: Final = "the context"
+"""The part that stands for the files of a build context."""
 _MOUNT: Final = re.compile(r"--mount=(\S*)")
 _QUOTING: Final = frozenset("\"'\\`$")
 _WITHOUT_FILES: Final = frozenset({"cache", "tmpfs", "secret", "ssh"})
@@ -59,15 +61,17 @@ class Unknown(Struct, frozen=True):
 
 class Fingerprint(Struct, frozen=True):
     """`parts` are names, as a person would call them, with what stands for their content.
-    `changed` are files that changed since they were looked at last, by the part's name.
+    `changed` are files that changed since they were looked at last, by the part's name. `context`
+    is what is known of the files of a build context.
     """
 
     parts: Pairs
     changed: Mapping[str, tuple[str, ...]]
+    context: Index | None = None
 
     def plus(self, parts: Pairs) -> Fingerprint:
         """With more parts."""
-        return Fingerprint((*self.parts, *parts), self.changed)
+        return Fingerprint((*self.parts, *parts), self.changed, self.context)
 
     @property
     def digest(self) -> str:
@@ -105,8 +109,8 @@ def of_build(step: BuildImage, cache: Path, own: OwnFiles) -> Fingerprint | Unkn
         text = plain.content(file)
         parts = [("the containerfile", _short(text))]
         tree = _context(step, file, text.decode(errors="replace"), cache, own)
-        parts.append(("the context", tree.digest))
-        changed["the context"] = tree.changed
+        parts.append((CONTEXT, tree.digest))
+        changed[CONTEXT] = tree.changed
         for name, value in step.build_contexts:
             if _IN_STORAGE.fullmatch(value) is not None:
                 continue
@@ -120,7 +124,7 @@ def of_build(step: BuildImage, cache: Path, own: OwnFiles) -> Fingerprint | Unkn
     parts.append(("the platform", ",".join(step.platforms)))
     parts.append(("the target stage", step.target or ""))
     parts.append(("an option of the build", _rest(step, _NAMED_BUILD | _NO_MATTER_TO_BUILD)))
-    return Fingerprint(_last_of(parts), changed)
+    return Fingerprint(_last_of(parts), changed, tree.index)
 
 
 def of_run(step: RunContainer, image: Image, cache: Path, bundles: Path) -> Fingerprint | Unknown:

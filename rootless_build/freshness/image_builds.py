@@ -96,7 +96,9 @@ class ImageFreshness:
             return taken if isinstance(taken, Unknown) else taken.plus(more)
 
         cache = self._snapshots.cache
-        return ImageBuild(step, before.plus(more), LateSnapshot(take), self._records, cache)
+        forced = bool(self._force or _why_always(step))
+        late = LateSnapshot(take)
+        return ImageBuild(step, before.plus(more), late, self._records, cache, forced)
 
     def _look(
         self, step: BuildImage, names: Sequence[str], engine: Engine
@@ -187,6 +189,23 @@ class ImageBuild(Struct):
     _after: LateSnapshot
     _records: Records
     _cache: Path
+    forced: bool = False
+    """Whether somebody asked for all of it to be done."""
+
+    @property
+    def made_of(self) -> Fingerprint:
+        """What goes into it."""
+        return self._before
+
+    @property
+    def full_place(self) -> Path | None:
+        """Where it is kept what the last build of the step as a whole was made of; None for one
+        that leaves no image.
+        """
+        if not self._step.tags or self._step.outputs:
+            return None
+        about = json.dumps([_record_key(self._step), self._step.platforms])
+        return self._cache / f"full-{hashlib.sha256(os.fsencode(about)).hexdigest()[:16]}"
 
     @property
     def fingerprint(self) -> str:
@@ -210,6 +229,8 @@ class ImageBuild(Struct):
             # The engine made no image: the name is still that of the one before.
             if known is not None:
                 self._records.keep_image(key, known)
+            # What was looked at is no end of it: it may be done again.
+            self._after.forget()
             raise
         finally:
             self._after.wait()

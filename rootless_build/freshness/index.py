@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import struct
 from array import array
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -133,16 +134,25 @@ class Index(Struct):
 
         An index that can't be written costs time in the next run, and nothing else.
         """
-        if self.file is None or not (self.found or gone):
+        if not (self.found or gone):
             return
-        parts = [_MAGIC]
+        parts, place = [_MAGIC], len(_MAGIC)
+        known: dict[bytes, tuple[int, int]] = {}
+        for path, record in self._records(gone):
+            known[path] = (place, place + len(record))
+            place += len(record)
+            parts.append(record)
+        self.content, self.known, self.found = b"".join(parts), known, {}
+        if self.file is not None:
+            write_atomically(self.file, self.content)
+
+    def _records(self, gone: set[bytes]) -> Iterator[tuple[bytes, bytes]]:
         for path, (start, end) in self.known.items():
             if path not in self.found and path not in gone:
-                parts.append(self.content[start:end])
+                yield path, self.content[start:end]
         for path, made in self.found.items():
-            parts += (_HEAD.pack(len(path), len(made.names), len(made.states) // _STATE), path)
-            parts += (made.names, made.states, made.digests, made.total)
-        write_atomically(self.file, b"".join(parts))
+            head = _HEAD.pack(len(path), len(made.names), len(made.states) // _STATE)
+            yield path, b"".join((head, path, made.names, made.states, made.digests, made.total))
 
 
 def write_atomically(file: Path, content: bytes) -> None:

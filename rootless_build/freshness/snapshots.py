@@ -83,6 +83,11 @@ class LateSnapshot:
         self.wait()
         return self._taken or self._take()
 
+    def forget(self) -> None:
+        """Take it anew when it is wanted again."""
+        self.wait()
+        self._taken = self._background = None
+
     def wait(self) -> None:
         """Wait until no files are looked at any more."""
         if self._background is not None:

@@ -39,12 +39,14 @@ _MISSING: Final = b"\0" * DIGEST
 
 class Tree(Struct, frozen=True):
     """`digest` is 64 hex digits. `changed` names the first files that are new, other or gone since
-    the index was written; `read` counts those that had to be read.
+    the index was written; `read` counts those that had to be read. `index` has them all as they are
+    now.
     """
 
     digest: str
     read: int
     changed: tuple[str, ...] = ()
+    index: Index | None = None
 
 
 def scan(
@@ -134,13 +136,14 @@ class _Scan:
 
     def result(self) -> Tree:
         """Write the index, and say what was found."""
+        had = bool(self._index.known)
         gone = self._index.known.keys() - self._visited
         for path in sorted(gone)[:_LISTED]:
             self._note(path, b"")
         self._index.save(gone)
         # To an empty index everything is new.
-        changed = tuple(self._changed) if self._index.known else ()
-        return Tree(self._total.hexdigest(), self._reader.files, changed)
+        changed = tuple(self._changed) if had else ()
+        return Tree(self._total.hexdigest(), self._reader.files, changed, self._index)
 
     def missing(self) -> None:
         """Take in a root that is not there."""

@@ -23,7 +23,7 @@ from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.images.rewrite.state import Rewrite
 from rootless_build.images.segments import build as segments
 from rootless_build.images.segments.bases import Images
-from rootless_build.images.segments.progress import without_label
+from rootless_build.images.segments.finishing import without_label
 from rootless_build.images.segments.stages import Plan
 from rootless_build.model.errors import ImageBuildError, UnsupportedError
 from rootless_build.model.events import Level, StepReporter

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rootless_build.runner import build_checks as build_checks
     from rootless_build.runner import container_run as container_run
     from rootless_build.runner import host_power as host_power
+    from rootless_build.runner import incremental_builds as incremental_builds
     from rootless_build.runner import left_files as left_files
     from rootless_build.runner import platform_images as platform_images
     from rootless_build.runner import recovery as recovery
@@ -24,6 +25,7 @@ _LATE: Final = MappingProxyType(
         "build_checks": "rootless_build.runner.build_checks",
         "container_run": "rootless_build.runner.container_run",
         "host_power": "rootless_build.runner.host_power",
+        "incremental_builds": "rootless_build.runner.incremental_builds",
         "left_files": "rootless_build.runner.left_files",
         "platform_images": "rootless_build.runner.platform_images",
         "recovery": "rootless_build.runner.recovery",

@@ -143,11 +143,18 @@ class ImageSteps:
         finally:
             if not outputs.keeps_image(step):
                 context.engine.discard_image(image)
-        if building and (changed := building.finish(image, watch.seconds)):
+        if building and (changed := self._end(building, image, watch.seconds)):
             text = f"while the image was built {changed}; the next run builds it again"
             reporter.notice("changed-meanwhile", text, Level.WARNING)
         self._superseded.add_built(step, image)
         return Outcome(done=True, container_left=container_left)
+
+    def _end(self, building: ImageBuild, image: Image, seconds: float) -> str:
+        """Put a build down. Says what changed meanwhile."""
+        changed = building.finish(image, seconds)
+        if self._context.options.images.incremental:
+            package.incremental_builds.end(building, changed=bool(changed))
+        return changed
 
     def _export(
         self, step: BuildImage, images: Mapping[str, Image], reporter: StepReporter
@@ -196,15 +203,22 @@ class ImageSteps:
         from rootless_build.images.layers.ahead import maker_ahead  # noqa: PLC0415
 
         with maker_ahead(step, context.engine) as ahead:
+            own = OwnFiles.of(plan, rewriting.own.whole)
+            rewriting = replace(rewriting, own=own)
+            if building and context.options.images.incremental:
+                incremental = package.incremental_builds.IncrementalBuild(context, building)
+                image = incremental.attempt(step, own, ahead, reporter)
+                if image is not None:
+                    return image
+                rewriting = replace(rewriting, full=incremental.begin())
             # It begins meanwhile.
             from rootless_build.images.building import build_image  # noqa: PLC0415
 
-            own = OwnFiles.of(plan, rewriting.own.whole)
             return build_image(
                 step,
                 context.engine,
                 reporter,
-                replace(rewriting, own=own),
+                rewriting,
                 lambda inner: self._watch(building, inner),
                 ahead,
             )

@@ -58,13 +58,16 @@ class ContainerOptions(Struct, frozen=True):
 
 class ImageOptions(Struct, frozen=True):
     """How images are built and kept. `rewriting` says how containerfiles are rewritten (None: they
-    are not); `keep` is how many images that were superseded stay, of each step.
+    are not); `keep` is how many images that were superseded stay, of each step. `incremental` is
+    the share of a tree that may have changed where an image is made of the last one and what did; 0
+    for none.
     """
 
     rewriting: RewriteOptions | None = None
     records: Callable[[], ImageRecords] | None = None
     """Where it is put down which images were built; None: nowhere."""
     keep: int = 0
+    incremental: float = 0.0
     known: Callable[[], Mapping[str, Image | None]] = dict
     """What was found out of images before; it may take its time."""
 

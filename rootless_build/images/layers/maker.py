@@ -50,7 +50,7 @@ from rootless_build.images.layers.request import (
     Refused,
     Uncertain,
     WorkingDirectory,
-    takes_of_host,
+    is_of_images_alone,
 )
 from rootless_build.images.layers.selection import file_name, selected
 from rootless_build.images.layers.sources import HostTree, in_seconds
@@ -181,9 +181,9 @@ class Maker:
 
             changes = changes_since(image, self._image, request.since)
             return self._write(lambda: changes, path)
-        if takes_of_host(request.operations[number]):
-            return self._write(image.changes, path)
-        return _NONE
+        if is_of_images_alone(request.operations[number]):
+            return _NONE
+        return self._write(image.changes, path)
 
     def _write_index(self, image: ImageTree) -> None:
         if not all(_is_known(node) for _, node in image.changes()):

@@ -140,6 +140,11 @@ def takes_of_host(operation: Operation | MountPoints) -> bool:
     )
 
 
+def is_of_images_alone(operation: Operation | MountPoints) -> bool:
+    """Whether it copies, and nothing of a directory of the host."""
+    return isinstance(operation, Copying) and not takes_of_host(operation)
+
+
 class Since(msgspec.Struct, frozen=True):
     """That a layer is to have but what changed since one that the same operation made of the same.
 
@@ -162,7 +167,7 @@ class LayersRequest(msgspec.Struct, frozen=True):
 
     `index`: what the last of them holds is written to INDEX in the output, if all its bytes are
     known from where they come. `since`: the last of them has but what changed since then, and
-    others of which nothing is of the host are not written.
+    copies of images are not written.
     """
 
     base: tuple[Path, ...]

@@ -26,7 +26,9 @@ class RewriteOptions(Struct, frozen=True):
     order; empty where that is where they are. `images` are those that the engine does not have yet,
     by the names that FROM has for them. `memory` gives what the engine was asked before;
     without one it is asked nothing. `answers` are those that hold. `explain`: how long it was asked
-    is told. `at_once` is what this build shares with others that go on.
+    is told. `at_once` is what this build shares with others that go on. `full` is a directory for
+    what a later build needs in order to do but what changed (`segments.readings`); None where
+    nothing of it is wanted.
     """
 
     builder: str = ""
@@ -40,3 +42,4 @@ class RewriteOptions(Struct, frozen=True):
     answers: Answers = {}
     explain: bool = False
     at_once: AtOnce = field(default_factory=AtOnce)
+    full: Path | None = None

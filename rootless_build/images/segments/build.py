@@ -48,9 +48,10 @@ from rootless_build.images.rewrite.session import check_inside
 from rootless_build.images.rewrite.state import abbreviate
 from rootless_build.images.segments.bases import Images
 from rootless_build.images.segments.engine_steps import PROXIES, EngineSteps
-from rootless_build.images.segments.history import dated
+from rootless_build.images.segments.finishing import finished
 from rootless_build.images.segments.limits import check
-from rootless_build.images.segments.moments import Moments, epoch_of
+from rootless_build.images.segments.moments import epoch_of
+from rootless_build.images.segments.readings import ImagesTold, Readings
 from rootless_build.images.segments.rehearsal import rehearse
 from rootless_build.images.segments.remote import Fetching
 from rootless_build.images.segments.remote_contexts import with_fetched
@@ -196,7 +197,11 @@ def build(
     ):
         fetching = Fetching(place / "fetched", options.data)
         step, fetched = with_fetched(step, plan, fetching)
-        steps = EngineSteps(step, engine, store, maker, replace(options, shown=plan.shown), place)
+        # Of archives nobody knows beforehand which ones a later build finds.
+        readings = Readings(options.full) if options.full and not store.archives else None
+        reporter = told = ImagesTold(reporter)
+        own = replace(options, shown=plan.shown)
+        steps = EngineSteps(step, engine, store, maker, own, place, readings)
         _tell_unused(plan, step, reporter)
         _tell_of_caches(step, reporter)
         contexts = rehearse(plan, ContextFiles.of(step, options.own, fetched), steps, images)
@@ -210,41 +215,27 @@ def build(
         # What watches the files of a build waits for its label.
         for name, value in step.labels:
             reporter.instruction(1, 1, f"LABEL {name}={value}")
-        return _finish(state, step, engine, steps, Moments(options.data), reporter)
+        whole = finished(state.configuration, step, options.data)
+        made = _store(state, whole, step, engine, steps, told)
+        if readings is not None and not step.squash:
+            readings.keep(state.configuration, made, told.images, place)
+        return made
 
 
-def _finish(
+def _store(
     state: State,
+    whole: Configuration,
     step: BuildImage,
     engine: Engine,
     steps: EngineSteps,
-    moments: Moments,
     reporter: StepReporter,
 ) -> Image:
-    configuration = _labelled(state.configuration, step)
-    created = moments.of(configurations.write(configuration), epoch_of(step))
-    whole = dated(configuration, created)
     # Put down before it is there: an image of which nobody knows would stay for ever.
     reporter.image(handover.image_id(whole))
     made = steps.store(state, whole)
     for tag in step.tags:
         engine.tag_image(made, tag)
     return made
-
-
-def _labelled(configuration: Configuration, step: BuildImage) -> Configuration:
-    """With the labels of the step, each of which is told in the history."""
-    labels = dict(configuration.labels) | dict(step.labels)
-    configuration = replace(configuration, labels=tuple(sorted(labels.items())))
-    for name, value in step.labels:
-        entry = configurations.History(
-            configurations.LONG_AGO,
-            f"LABEL {name}={value}",
-            comment=configurations.BUILDKIT,
-            empty_layer=True,
-        )
-        configuration = replace(configuration, history=(*configuration.history, entry))
-    return configuration
 
 
 def _tell_unused(plan: Plan, step: BuildImage, reporter: StepReporter) -> None:

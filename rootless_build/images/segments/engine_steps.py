@@ -57,6 +57,7 @@ from rootless_build.images.segments.history import of_layers
 from rootless_build.images.segments.moments import epoch_of
 from rootless_build.images.segments.mount_points import OF_ENGINES, mount_points
 from rootless_build.images.segments.progress import Progress
+from rootless_build.images.segments.readings import Reading, Readings
 from rootless_build.images.segments.segment_file import write_segment
 from rootless_build.images.segments.steps import (
     Files,
@@ -88,7 +89,8 @@ _PUT_RIGHT: Final = "# mount points"
 
 class EngineSteps:
     """The steps of one build, done with an engine. `place` is a private directory of the build;
-    `options` say what the user knows the containerfile as.
+    `options` say what the user knows the containerfile as. `readings` get what is taken of build
+    contexts.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class EngineSteps:
         maker: LayerMaker,
         options: RewriteOptions,
         place: Path,
+        readings: Readings | None = None,
     ) -> None:
         self._step = step
         self._engine = engine
@@ -106,6 +109,7 @@ class EngineSteps:
         self._maker = maker
         self._options = options
         self._place = place
+        self._readings = readings
         self._numbers = itertools.count()
         self._takes_layouts = True
         self._lock = threading.Lock()
@@ -148,7 +152,13 @@ class EngineSteps:
         if not operations:
             return state, []
         output = self._new_directory("layers")
-        request = LayersRequest(state.files.directories, operations, output, epoch_of(self._step))
+        request = LayersRequest(
+            state.files.directories,
+            operations,
+            output,
+            epoch_of(self._step),
+            index=self._readings is not None,
+        )
         of = [*(state.last for _ in works), *(instruction for instruction, _ in pending)]
         try:
             layers = self._maker.make(request)
@@ -160,10 +170,23 @@ class EngineSteps:
             NewLayer(layer.digest, layer.size, output / f"{number}.tar")
             for number, layer in enumerate(layers)
         ]
+        unused = mending is not None and layers[0].empty
+        self._put_down(state, request, [layer.digest for layer in layers], made[unused:])
         if mending is None:
             return state, made
         own = None if layers[0].empty else made[0]
         return _mended(state, mending, own), made[1:]
+
+    def _put_down(
+        self, state: State, request: LayersRequest, answered: Sequence[str], new: Sequence[NewLayer]
+    ) -> None:
+        """Note what was read for layers upon the state, of which `new` are the image's."""
+        if self._readings is not None:
+            image = state.files.image
+            base = image.id if image else ""
+            layers = (*state.configuration.layers, *(layer.digest for layer in new))
+            reading = Reading(base, request.operations, tuple(answered), layers)
+            self._readings.add(reading, request.output)
 
     def store(self, state: State, configuration: Configuration) -> Image:
         """The image of a configuration that has the files of the state."""
@@ -259,6 +282,8 @@ class EngineSteps:
 
     def mount(self, source: Source) -> None:
         """See Steps. What is of a build context was looked for before anything was done."""
+        if isinstance(source, Directory) and self._readings is not None:
+            self._readings.add_unknown()
         if not isinstance(source, ImageFiles) or source.path.strip("/.") == "":
             return
         output = self._new_directory("looking")

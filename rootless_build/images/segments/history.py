@@ -38,17 +38,6 @@ def entry_of(instruction: Instruction, after: After) -> History | None:
     return History(LONG_AGO, text, comment=BUILDKIT, empty_layer=empty)
 
 
-def dated(configuration: Configuration, created: str) -> Configuration:
-    """The configuration of an image that is made now: so is what was not dated yet."""
-    history = tuple(
-        replace(each, created=created)
-        if (each.created, each.comment) == (LONG_AGO, BUILDKIT)
-        else each
-        for each in configuration.history
-    )
-    return replace(configuration, created=created, history=history)
-
-
 def of_layers(configuration: Configuration) -> Configuration:
     """The configuration with a history that tells of its layers alone: of two images with the same
     layers an engine is to find the same steps, whatever stands between them in a containerfile.

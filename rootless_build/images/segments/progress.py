@@ -7,7 +7,6 @@ from typing import Final
 
 from msgspec import Struct
 
-from rootless_build.backend.api import LABEL_IMAGE
 from rootless_build.images.containerfile.stages import Stage
 from rootless_build.images.containerfile.syntax import Instruction
 from rootless_build.images.rewrite.state import abbreviate
@@ -86,19 +85,3 @@ class _SegmentReporter(ForwardingReporter):
 def stage_name(stage: Stage, number: int) -> str:
     """A stage as BuildKit shows it: its name, else its place in the file, counted from 0."""
     return stage.name.lower() if stage.name else f"stage-{number}"
-
-
-def without_label(reporter: StepReporter) -> StepReporter:
-    """A reporter that hands everything on but the label which rbuild gives its images."""
-    return _WithoutLabel(reporter)
-
-
-class _WithoutLabel(ForwardingReporter):
-    def instruction(
-        self, number: int, of: int, instruction: str, *, stage: str | None = None
-    ) -> None:
-        """An instruction begins."""
-        if LABEL_IMAGE in instruction:
-            self._inner.instruction_done()
-        else:
-            super().instruction(number, of, instruction, stage=stage)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from rootless_build.images.layers.request import (
     Uncertain,
 )
 from rootless_build.model.structs import replace
+from tests.edited_tree import EditedTree
 from tests.unit.images.layers.made_trees import (
     Tree,
     answered,
@@ -41,109 +41,6 @@ from tests.unit.images.layers.made_trees import (
 )
 
 EDITS = int(os.environ.get("RBUILD_EDITS", "30"))
-NAMES = ["a", "b", "A", "a.b", "a-b", "ä", b"\xff\x80".decode(errors="surrogateescape"), "z" * 110]
-
-
-class Edits:
-    """A tree, and changes of it."""
-
-    def __init__(self, root: Path, seed: int) -> None:
-        self.root = root
-        self.random = random.Random(seed)
-        root.mkdir()
-        for _ in range(12):
-            self.add()
-
-    def edit(self) -> None:
-        """One change."""
-        changes: list[Callable[[], None]] = [
-            *(self.add, self.add, self.remove, self.change, self.change, self.same_time),
-            *(self.mode, self.touch, self.link, self.hard_link, self.other_kind, self.rename),
-        ]
-        self.random.choice(changes)()
-
-    def paths(self) -> list[Path]:
-        return sorted(self.root.rglob("*"))
-
-    def some(self, kind: Callable[[Path], bool]) -> Path | None:
-        found = [path for path in self.paths() if kind(path)]
-        return self.random.choice(found) if found else None
-
-    def place(self) -> Path:
-        directories = [self.root, *(p for p in self.paths() if p.is_dir() and not p.is_symlink())]
-        return self.random.choice(directories) / self.random.choice(NAMES)
-
-    def add(self) -> None:
-        path = self.place()
-        if os.path.lexists(path):
-            return
-        if self.random.random() < 0.4:
-            path.mkdir()
-        else:
-            path.write_text(str(self.random.random()))
-
-    def remove(self) -> None:
-        if path := self.some(lambda _: True):
-            self.away(path)
-
-    def away(self, path: Path) -> None:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-
-    def change(self) -> None:
-        if path := self.some(is_plain):
-            path.write_text(str(self.random.random()))
-
-    def same_time(self) -> None:
-        if path := self.some(is_plain):
-            status = path.stat()
-            path.write_bytes(bytes(byte ^ 1 for byte in path.read_bytes()))
-            os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-
-    def mode(self) -> None:
-        if path := self.some(lambda p: not p.is_symlink()):
-            path.chmod(stat.S_IMODE(path.stat().st_mode) ^ 0o011)
-
-    def touch(self) -> None:
-        if path := self.some(lambda _: True):
-            times = (1, self.random.randrange(10**18))
-            os.utime(path, ns=times, follow_symlinks=False)
-
-    def link(self) -> None:
-        path = self.place()
-        if not os.path.lexists(path):
-            path.symlink_to(self.random.choice(["a", "b/a", "nowhere"]))
-
-    def hard_link(self) -> None:
-        path, to = self.place(), self.some(is_plain)
-        if to is not None and not os.path.lexists(path):
-            path.hardlink_to(to)
-
-    def other_kind(self) -> None:
-        """A file, a directory and a link take the place of each other."""
-        path = self.some(lambda _: True)
-        if path is None:
-            return
-        self.away(path)
-        how = self.random.randrange(3)
-        if how == 0:
-            path.write_text("file")
-        elif how == 1:
-            path.symlink_to("a")
-        else:
-            path.mkdir()
-            (path / "a").write_text("in it")
-
-    def rename(self) -> None:
-        path, to = self.some(lambda _: True), self.place()
-        if path is not None and not os.path.lexists(to) and not to.is_relative_to(path):
-            path.rename(to)
-
-
-def is_plain(path: Path) -> bool:
-    return path.is_file() and not path.is_symlink()
 
 
 def asked(request: LayersRequest) -> Answer:
@@ -232,7 +129,7 @@ OPTIONS: list[Callable[[Path], Copying]] = [
 @pytest.mark.parametrize("seed", range(EDITS))
 def test_the_full_layer_and_what_changed_are_the_new_one(tmp_path: Path, seed: int) -> None:
     context = tmp_path / "context"
-    edits = Edits(context, seed)
+    edits = EditedTree(context, random.Random(seed))
     operation = OPTIONS[seed % len(OPTIONS)](context)
     index = tmp_path / "index"
     full = first(tmp_path / "full", operation)

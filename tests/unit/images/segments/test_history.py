@@ -7,7 +7,8 @@ import pytest
 from rootless_build.images.configuration import Configuration, History
 from rootless_build.images.containerfile.parser import parse
 from rootless_build.images.containerfile.stages import Given, Scope, Scopes, declared_arguments
-from rootless_build.images.segments.history import After, dated, entry_of
+from rootless_build.images.segments.finishing import dated
+from rootless_build.images.segments.history import After, entry_of
 from rootless_build.images.segments.settings import apply
 
 

@@ -1,0 +1,191 @@
+"""Images that are the last one and a layer of what changed, with real engines: random edits, each
+image held against one that is built as a whole, without a cache.
+
+The engine's own layers are laid over each other by the kernel and compared name by name: kinds,
+modes, owners, times, links, bytes. RBUILD_EDITS sets how many edits are made.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import tarfile
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from rootless_build.backend.api import Engine, Image, ImageContent, ImageStore, image_store
+from rootless_build.freshness import fingerprints
+from rootless_build.freshness.fingerprints import Fingerprint
+from rootless_build.freshness.full_builds import FullBuilds
+from rootless_build.images import configuration as configurations
+from rootless_build.images.building import build_image
+from rootless_build.images.configuration import Configuration
+from rootless_build.images.incremental import NotIncrementalError, build_changes
+from rootless_build.images.layers.client import LayerMaker
+from rootless_build.images.layers.request import Becoming, LayersRequest
+from rootless_build.images.own_files import OwnFiles
+from rootless_build.images.rewrite.options import RewriteOptions
+from rootless_build.model.plan import BuildImage
+from rootless_build.model.structs import replace
+from rootless_build.testing.base_root import BASE
+from rootless_build.testing.recorder import Recorder
+from tests.containerfiles.conftest import ENGINES
+from tests.edited_tree import EditedTree
+
+EDITS = int(os.environ.get("RBUILD_EDITS", "100"))
+TOGETHER = 10
+"""Edits of one image that was built as a whole."""
+FILES: Mapping[str, str] = {
+    "all": f'FROM {BASE}\nENV A=1\nWORKDIR /src\nCOPY . .\nENV B=2\nCMD ["true"]\n',
+    "run before": f"FROM {BASE}\nRUN echo a > /a && touch -d @1 /a\n"
+    "COPY --chown=1:2 . /src/\nUSER 3\n",
+    "another COPY": f"FROM {BASE}\nCOPY a /first/\nCOPY --exclude=a . /src/\nVOLUME /src\n",
+    "stages": f"FROM {BASE} AS one\nRUN echo b > /b && touch -d @1 /b\nCOPY b /one/\n"
+    "FROM scratch\nCOPY --from=one /one /one\nADD --chmod=go-w . /src\nLABEL a=b\n",
+    "linked": f'FROM {BASE}\nCOPY --link d /a/link/src/\nENTRYPOINT ["true"]\n',
+    "parents": f"FROM {BASE}\nWORKDIR /src\nCOPY --parents d/./* e* /src/\nEXPOSE 80\n",
+}
+
+
+@pytest.fixture
+def store(engine: Engine, base_image: Image) -> ImageStore:
+    """Where the engine's images are read."""
+    found = image_store(engine)
+    if found is None or found.archives:
+        pytest.skip("its images can't be read where they lie")
+    return found
+
+
+class Builds:
+    """Builds of one context, as a whole or not."""
+
+    def __init__(self, engine: Engine, store: ImageStore, options: RewriteOptions, place: Path):
+        self.engine, self.store, self.options, self.place = engine, store, options, place
+        self.tag = f"rbuild-incremental-{uuid.uuid4().hex}"
+        self.full = FullBuilds(place / "cache" / "full-0")
+        self.made: set[str] = set()
+        assert engine.user_namespace is not None
+        self.maker = LayerMaker(engine.user_namespace, store.mount_program)
+
+    @property
+    def step(self) -> BuildImage:
+        label = ("fingerprint", self.made_of().digest)
+        return BuildImage(self.place / "context", tags=(self.tag,), labels=(label,), network="host")
+
+    def made_of(self) -> Fingerprint:
+        plain = BuildImage(self.place / "context", tags=(self.tag,), network="host")
+        found = fingerprints.of_build(plain, self.place / "cache", OwnFiles())
+        assert isinstance(found, Fingerprint), found
+        return found
+
+    def whole(self, *, keep: bool = False) -> Image:
+        """Build all of it."""
+        options = replace(self.options, full=self.full.begin()) if keep else self.options
+        made_of = self.made_of()
+        recorder = Recorder()
+        made = build_image(
+            replace(self.step, no_cache=True), self.engine, recorder.reporter, options
+        )
+        if keep:
+            self.full.end(made_of)
+        self.made.add(made.id)
+        return made
+
+    def changes(self, share: float = 1.0) -> Image:
+        """Build what changed. Raises NotIncrementalError."""
+        made = build_changes(
+            self.full.changes(self.made_of(), share),
+            self.step,
+            self.engine,
+            Recorder().reporter,
+            OwnFiles(),
+            self.options.data,
+            self.maker,
+            nullcontext,
+        )
+        self.made.add(made.id)
+        return made
+
+    def content(self, image: Image) -> ImageContent:
+        found = self.store.content(image)
+        assert found is not None
+        return found
+
+    def configuration(self, image: Image) -> Configuration:
+        return configurations.read(self.content(image).configuration)
+
+    def assert_same(self, one: Image, other: Image) -> None:
+        """Both have the same files, and the same configuration but for when and of what."""
+        layers = [self.content(image).layers for image in (one, other)]
+        output = self.place / f"difference-{uuid.uuid4().hex}"
+        output.mkdir()
+        for before, after in (layers, layers[::-1]):
+            made = self.maker.make(LayersRequest(before, (Becoming(after),), output))
+            assert made[0].empty, self.keep(output)
+        shutil.rmtree(output)
+        plain = [
+            replace(self.configuration(image), created="", layers=(), history=())
+            for image in (one, other)
+        ]
+        assert plain[0] == plain[1]
+
+    def keep(self, output: Path) -> str:
+        with tarfile.open(output / "0.tar") as tar:
+            return f"they differ in {tar.getnames()}"
+
+    def remove(self) -> None:
+        """Drop what was made."""
+        self.maker.__exit__()
+        stored = self.engine.stored_images().images
+        own = [image for image in stored if image.id in self.made]
+        self.engine.remove_images(sorted(own, key=lambda image: -len(image.ancestors)))
+
+
+@pytest.fixture
+def started(
+    engine: Engine, store: ImageStore, building: RewriteOptions, place: Path
+) -> Iterator[Callable[[str], Builds]]:
+    """Gives the builds of a containerfile in `place/context`."""
+    made: list[Builds] = []
+
+    def start(text: str) -> Builds:
+        (place / "context" / "Dockerfile").write_text(text)
+        made.append(Builds(engine, store, building, place))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.remove()
+
+
+@ENGINES
+@pytest.mark.parametrize("name", FILES)
+def test_random_edits(started: Callable[[str], Builds], place: Path, name: str) -> None:
+    count = -(-EDITS // len(FILES))
+    seed = int(os.environ.get("RBUILD_SEED", "1"))
+    context, began, done = place / "context", started(FILES[name]), 0
+    tree = EditedTree(
+        context, random.Random(f"{name} {seed}"), keep=("Dockerfile", "a", "b", "d", "e")
+    )
+    whole = 0
+    while done < count:
+        began.whole(keep=True)
+        for _ in range(TOGETHER):
+            if done == count:
+                break
+            done += 1
+            for _ in range(tree.random.randrange(1, 4)):
+                tree.edit()
+            try:
+                changed = began.changes()
+            except NotIncrementalError:
+                whole += 1
+                continue
+            began.assert_same(changed, began.whole())
+    print(f"{done} edits, {whole} built as a whole")  # noqa: T201
+    assert whole < done
