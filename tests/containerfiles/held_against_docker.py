@@ -20,11 +20,14 @@ from tests.reference.case import Case
 from tests.reference.cases import FAMILIES
 from tests.reference.contexts import write_context
 from tests.reference.images import Image
+from tests.reference.random_cases import FAMILY
 from tests.reference.refused import line_of
 from tests.reference.served import serving
 
 RECORDINGS: Final = {
-    name: case for family in FAMILIES for name, case in recordings.read(family)["cases"].items()
+    name: case
+    for family in (*FAMILIES, FAMILY)
+    for name, case in recordings.read(family)["cases"].items()
 }
 Read = Callable[[api.Image], Image]
 Made = Callable[[Case], tuple[str, str]]
@@ -37,7 +40,7 @@ def held_against_docker(
     """See `Made`; `place` is a directory for it that is not there, `base` its base image."""
     try:
         with serving(case, place / "served") as served:
-            image, line = read(_build(served, engine, building, place)), 0
+            image, line = read(build_case(served, engine, building, place)), 0
         words = ""
     except RbuildError as error:
         image, line = None, line_of(error)
@@ -45,7 +48,8 @@ def held_against_docker(
     return "\n".join(recordings.differences(RECORDINGS[case.name], image, base, line)), words
 
 
-def _build(case: Case, engine: Engine, building: RewriteOptions, place: Path) -> api.Image:
+def build_case(case: Case, engine: Engine, building: RewriteOptions, place: Path) -> api.Image:
+    """Build a case in a directory that is not there."""
     write_context(place / "context", case.files())
     for name, more in case.more.items():
         write_context(place / "more" / name, more)

@@ -17,6 +17,7 @@ from tests.containerfiles.held_against_docker import RECORDINGS, Made
 from tests.reference import recordings
 from tests.reference.case import Case, digest
 from tests.reference.cases import CASES
+from tests.reference.random_cases import RANDOM
 
 _ENGINES: Final = ("podman", "buildah")
 KNOWN: Final[dict[str, list[str]]] = json.loads(
@@ -53,9 +54,9 @@ def test_what_docker_makes(case: Case, backend_name: str, made: Made) -> None:
 
 
 def test_each_case_has_a_recording_of_itself() -> None:
-    names = [case.name for case in CASES]
-    assert len(names) == len(set(names))
-    assert {case.name: digest(case) for case in CASES} == {
+    cases = (*CASES, *RANDOM)
+    assert len(cases) == len({case.name for case in cases})
+    assert {case.name: digest(case) for case in cases} == {
         name: recording["input"] for name, recording in RECORDINGS.items()
     }
 

@@ -32,6 +32,10 @@ _THERE: Final[Context] = {
 }
 
 
+def _lost(member: Member) -> tuple[Member, ...]:
+    return (Member("l", "no", type="link"), member)
+
+
 def _adds(**lines: str) -> tuple[Case, ...]:
     return tuple(
         Case(
@@ -68,6 +72,43 @@ ADD: Final = (
     _archive("a hard link out of it", Member("h", "../../file", type="hard")),
     _archive("a whiteout", Member(".wh.old", "")),
     _archive("an opaque whiteout", Member("dir", type="dir"), Member("dir/.wh..wh..opq", "")),
+    *(
+        _archive(
+            f"a link that leads nowhere above {name}",
+            Member("lost", "l/no", type="link"),
+            *_lost(member),
+        )
+        for name, member in (
+            ("a file", Member("l/f", "1")),
+            ("a directory", Member("l/d", type="dir")),
+            ("a pipe", Member("l/p", type="fifo")),
+            ("a link", Member("l/k", "f", type="link")),
+            ("two names", Member("l/d/f", "1")),
+            ("a name after another link", Member("lost/f", "1")),
+        )
+    ),
+    _archive("a directory over a link that leads nowhere", *_lost(Member("l", type="dir"))),
+    _archive("a file over a link that leads nowhere", *_lost(Member("l", "1"))),
+    Case(
+        "archive: of setgid directories",
+        scratch(
+            "ADD a /",
+            "COPY f /s/b/c/f",
+            "COPY --chown=9 f /s/d/f",
+            "COPY --chmod=700 f /s/e/f",
+            "WORKDIR /s/w/x",
+            "COPY f r /s/g/",
+            "COPY --parents r/x/old /s/h/",
+            "ADD a /s/i/",
+        ),
+        {
+            "a": Archive(
+                (Member("s", type="dir", mode=0o3775, owner=(5, 6)), Member("s/a/b/f", "1"))
+            ),
+            "f": "1",
+            **_THERE,
+        },
+    ),
     _archive("absolute names", Member("/abs/f", "1")),
     _archive("names with dots", Member("../up/f", "1"), Member("a/../../../b", "2")),
     _archive(

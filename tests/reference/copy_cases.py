@@ -93,6 +93,8 @@ SOURCES: Final = (
     *_sources(
         a_slash_first="COPY /f /o/",
         dots="COPY ./d/../f d/./f /o/",
+        dots_after_a_glob="COPY d*/../f /o/",
+        dots_after_a_glob_to_nothing="COPY d*/../nothing /o/",
         out_of_the_context="COPY ../../f /o/",
         a_slash_after_a_file="COPY f/ /o/",
         a_directory="COPY d /o",

@@ -93,6 +93,7 @@ CHMOD: Final = (
         octal_as_in_Go="COPY --chmod=0o600 f /x",
         parents_that_are_not_there="COPY --chmod=4711 f /a/b/x",
         parents_of_a_mode_without_x="COPY --chmod=644 f /a/b/x",
+        parents_of_a_mode_for_all="COPY --chmod=7777 f /a/b/x\nCOPY --chmod=2775 d /c/d/x",
         a_directory="COPY --chmod=750 d /x",
         a_directory_without_x="COPY --chmod=644 d /x",
         a_directory_that_is_there="COPY --chmod=700 d /there",
@@ -214,6 +215,8 @@ PARENTS: Final = _parents(
     a_slash_first="COPY --parents /a/b/f /d/",
     dots="COPY --parents a/../f /d/",
     everything="COPY --parents . /d/",
+    a_file_and_a_dot="COPY --parents a/b/f/. /d/",
+    a_file_and_a_slash="COPY --parents a/b/f/ /d/",
     an_empty_directory="COPY --parents x/y/z /d/",
     an_owner="COPY --parents --chown=5:6 a/b/f /d/",
     a_mode="COPY --parents --chmod=700 a/b/f /d/",
@@ -276,4 +279,42 @@ EXCEPTIONS: Final = _exceptions(
     a_directory_that_is_empty_then="COPY --exclude=only/* d /x/",
     modes="COPY --exclude=sub --chmod=700 --chown=5:6 d /x/",
 )
-FLAGS: Final = (*CHOWN, *CHMOD, *LAYERS, *PARENTS, *EXCEPTIONS)
+_ALL: Final = "COPY . /\nFROM scratch\n"
+LOST: Final = tuple(
+    Case(f"{kind}: {name}", scratch(*lines.split("\n")), {"a.c": "1", "a.o": "2", **context})
+    for kind, name, lines, context in (
+        *(
+            (kind, f"{name}, {where}", lines, links)
+            for where, links in (
+                ("a link that leads nowhere", {"l": "->no"}),
+                ("one in a directory", {"d/f": "3", "d/l": "->no"}),
+                ("one two directories down", {"d/e/f": "3", "d/e/l": "->no"}),
+                ("one that leads to itself", {"l": "->l"}),
+                ("one that leads out of the root", {"l": "->../../no"}),
+                ("one that leads through a file", {"l": "->a.c/no"}),
+            )
+            for kind, name, lines in (
+                ("--exclude", "the context", "COPY --exclude=*.o . /x/"),
+                ("--exclude", "the links of the context", "COPY --exclude=**/l . /x/"),
+                ("--exclude", "a stage", f"{_ALL}COPY --from=0 --exclude=*.o / /x/"),
+                ("--parents", "a star", "COPY --parents * /x/"),
+                ("--parents", "a file", "COPY --parents a.c /x/\nCOPY . /y/"),
+            )
+        ),
+        ("--exclude", "nothing, a directory with a link", "COPY d /x/", {"d/l": "->no"}),
+        ("--exclude", "a directory with a link", "COPY --exclude=f d /x/", {"d/l": "->no"}),
+        (
+            "--exclude",
+            "a directory with a directory",
+            "COPY --exclude=f d /x/",
+            {"d/e/l": "->no", "d/f": "3"},
+        ),
+        (
+            "--exclude",
+            "a link that the ignore file leaves out",
+            "COPY --exclude=*.o . /x/",
+            {"l": "->no", ".dockerignore": "l\n"},
+        ),
+    )
+)
+FLAGS: Final = (*CHOWN, *CHMOD, *LAYERS, *PARENTS, *EXCEPTIONS, *LOST)

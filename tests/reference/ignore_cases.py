@@ -199,6 +199,22 @@ FILES: Final = (
         ignore="d\n",
         more={"one": {**_PAIR, ".dockerignore": "g\n"}, "two": {**_PAIR, "Dockerfile": "x"}},
     ),
+    *(
+        Case(
+            f"ignore file: of a named context, {name}",
+            f"FROM scratch\n{lines}\n",
+            {"f": "0"},
+            more={"more": {**_PAIR, "back\\n": "5", "l": "->d/f"}},
+        )
+        for name, lines in (
+            ("a wildcard that finds nothing", "COPY --from=more d/x* /x/\nCOPY --from=more . /y/"),
+            ("a wildcard that finds nothing, of two", "COPY --from=more d/x* d/f /x/"),
+            ("a wildcard of a directory", "COPY --from=more */f /x/\nCOPY --from=more d /y/"),
+            ("a link", "COPY --from=more l /x/"),
+            ("a backslash", 'COPY f /\nCOPY --from=more ["back\\\\\\\\n", "/x/"]'),
+            ("a backslash and all", 'COPY --from=more ["back\\\\\\\\n", ".", "/x/"]'),
+        )
+    ),
     Case(
         "ignore file: of a named context in the place of an image",
         f"FROM {BASE} AS made\nFROM base\nCOPY f /x\n",

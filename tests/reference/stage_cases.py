@@ -83,6 +83,27 @@ STAGES: Final = (
         a_working_directory="WORKDIR /w\nCOPY --from=build f ./",
         a_later_stage="COPY f /\nCOPY --from=late /f /x\nFROM scratch AS late\nCOPY f /",
     ),
+    *(
+        Case(
+            f"--from: what the stage starts from, {name}",
+            f"FROM scratch AS b\nCOPY f d /s/\nFROM b\n{lines}\n",
+            _FILES,
+        )
+        for name, lines in (
+            ("with an exception", "COPY --from=b --exclude=q s /x/"),
+            ("with an exception after a change", "COPY f /y\nCOPY --from=b --exclude=q s /x/"),
+            ("with an exception after a setting", "ENV A=b\nCOPY --from=b --exclude=q s /x/"),
+            ("with an exception and a layer", "COPY --from=b --link --exclude=q s /x/"),
+            ("with parents", "COPY --from=b --parents s/f s/./nowhere /x/"),
+            ("with parents that are not there", "COPY --from=b --parents s/f no s/./sub/no /x/"),
+            ("with parents and everything", "COPY --from=b --parents . /x/"),
+            (
+                "a file that is excluded with its parents",
+                "COPY --from=b --parents --exclude=f s/./f /x/",
+            ),
+            ("what is not there", "COPY --from=b no /x/"),
+        )
+    ),
     Case(
         "--from: a name that two stages have",
         scratch(

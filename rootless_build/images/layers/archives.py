@@ -115,7 +115,8 @@ class _Unpacking:
         self._owner = options.owner
         owner = options.owner or Owner(0, 0)
         root = resolved(image, destination)
-        image.make_directories(root, directory(0o755, owner.uid, owner.gid, options.time))
+        made = directory(0o755, owner.uid, owner.gid, options.time)
+        image.make_directories(root, made, owned=self._owner is not None)
         self._inside = _Inside(image, root)
         self._implied = directory(0o755, 0, 0, options.time)
         self._spool = spool
@@ -134,8 +135,8 @@ class _Unpacking:
         if not path:
             return  # the destination itself stays as it is
         above, _, name = path.rpartition("/")
-        inside = resolved(self._inside, above)
-        parent = self._image.make_directories(self._inside.place(inside), self._implied)
+        inside = self._way(above)
+        parent = self._image.make_directories(self._inside.place(inside), self._implied, owned=True)
         present = self._image.child(parent, name)
         if entry.islnk():
             self._link(parent, name, entry)
@@ -147,6 +148,19 @@ class _Unpacking:
             self._image.touch(present)
         else:
             self._replace(parent, name, path, present, node)
+
+    def _way(self, path: str) -> str:
+        """The path of a directory, which may be missing, without links.
+
+        Raises RefusedError where one leads nowhere: no directory is made in its place.
+        """
+        here, names = "", path.split("/") if path else []
+        for number, name in enumerate(names, 1):
+            node = self._inside.find("/".join(filter(None, (here, name))))
+            here = resolved(self._inside, "/".join(names[:number]))
+            if node is not None and node.is_link and self._inside.find(here) is None:
+                raise RefusedError(f"{path} leads through a link that leads nowhere")
+        return here
 
     def _replace(
         self, parent: Node, name: str, path: str, present: Node | None, node: Node

@@ -24,7 +24,8 @@ from rootless_build.images.layers.sources import Tree
 class Options(Struct, frozen=True):
     """What holds for all that one instruction copies. `time` is that of directories it makes.
 
-    `required`: something has to be there that `include` means and `exclude` does not.
+    `required`: something has to be there that `include` means and `exclude` does not. `checked`:
+    the links of the source must lead somewhere.
     """
 
     time: int
@@ -33,6 +34,7 @@ class Options(Struct, frozen=True):
     exclude: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     required: bool = False
+    checked: bool = True
 
     def parent(self) -> Node:
         """A directory as it is made on the way to the destination."""
@@ -74,7 +76,8 @@ def copy_file(node: Node, name: str, image: ImageTree, destination: str, options
     if present is not None and present.is_directory:
         path = f"{path}/{name}" if path else name
     parent_path, _, last = path.rpartition("/")
-    parent = image.make_directories(parent_path, options.parent())
+    owned = options.owner is not None
+    parent = image.make_directories(parent_path, options.parent(), owned=owned)
     _give(node, options)
     _put(image, parent, last, node)
 
@@ -82,14 +85,16 @@ def copy_file(node: Node, name: str, image: ImageTree, destination: str, options
 def _directory_for(image: ImageTree, destination: str, options: Options) -> Node:
     _make_way(image, destination, options)
     path = resolved(image, destination)
-    return image.make_directories(path, options.parent())
+    owned = options.owner is not None
+    return image.make_directories(path, options.parent(), owned=owned)
 
 
 def _make_way(image: ImageTree, destination: str, options: Options) -> None:
     """Make the directory that the destination is in, or that it says it is."""
     above, _, last = destination.rpartition("/")
     way = destination if last in {"", "."} else above
-    image.make_directories(resolved(image, way), options.parent())
+    owned = options.owner is not None
+    image.make_directories(resolved(image, way), options.parent(), owned=owned)
 
 
 def _put(image: ImageTree, parent: Node, name: str, node: Node) -> None:
@@ -171,7 +176,7 @@ class _Copying:
 
     def _is_included(self, below: str) -> bool:
         try:
-            if self._include is not None and not self._include.match(below):
+            if self._options.include and not (self._include and self._include.match(below)):
                 return False
             return self._exclude is None or not self._exclude.match(below)
         except PatternError as error:
@@ -195,7 +200,12 @@ class _Copying:
     def _check_link(self, level: _Level, name: str) -> None:
         """BuildKit follows the links of a whole tree when it looks for what patterns mean."""
         asked = self._include is not None or self._exclude is not None
-        if asked and not level.path and self._tree.find(resolved(self._tree, name)) is None:
+        if (
+            self._options.checked
+            and asked
+            and not level.path
+            and self._tree.find(resolved(self._tree, name)) is None
+        ):
             raise RefusedError(f"{name} is a link that leads nowhere")
 
     def _enter(self, level: _Level) -> None:

@@ -15,6 +15,9 @@ from rootless_build.model.structs import replace
 _UNSENT: Final = re.compile(r"[\r\0]")
 """What no client can send in a pattern."""
 
+_MEANS_OTHERS: Final = re.compile(r"(?<!\\)(?:\\\\)*\\[A-Za-z0-9]")
+"""What, as an expression of Go's, never means the name that it is written as."""
+
 
 class Directories:
     """A context with the trees of directories; `time` is that of each directory itself."""
@@ -52,12 +55,14 @@ class Directories:
         if not source.sent:
             return None
         lines = sent_patterns(self.tree(Directory(source.root, "")), source.sent)
+        if not lines:
+            return None
         try:
-            made = Patterns(lines)
+            made = Patterns(line for line in lines if not _MEANS_OTHERS.search(line))
         except PatternError:
             return None  # it is said of the source that has it
         unread = any(pattern.problem for pattern in made.patterns)
-        return made if made and not unread else None
+        return None if unread else made
 
 
 def _ignored(lines: tuple[str, ...]) -> Patterns:

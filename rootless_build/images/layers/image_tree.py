@@ -120,8 +120,9 @@ class ImageTree:
         self.put(parent, mark, Node(stat.S_IFREG))
         parent.known()[name] = None
 
-    def make_directories(self, path: str, made: Node) -> Node:
+    def make_directories(self, path: str, made: Node, *, owned: bool) -> Node:
         """The directory at a path; it and its parents are made like `made` where there is nothing.
+        `owned`: they get its owner and group; else the kernel's, which a setgid directory decides.
 
         Raises RefusedError where something else is there.
         """
@@ -131,7 +132,10 @@ class ImageTree:
             done = f"{done}/{name}"
             below = self.child(here, name)
             if below is None:
-                below = directory(stat.S_IMODE(made.mode), made.uid, made.gid, made.mtime)
+                set_group = here.mode & stat.S_ISGID
+                gid = here.gid if set_group and not owned else made.gid
+                mode = stat.S_IMODE(made.mode) | set_group
+                below = directory(mode, made.uid, gid, made.mtime)
                 self.put(here, name, below)
             elif not below.is_directory:
                 raise RefusedError(f"{done} is not a directory")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from rootless_build.images.containerfile.patterns import clean
 from rootless_build.images.layers import file_index
 from rootless_build.images.layers.contents import HostFile, InMemory, Spool, check_room
 from rootless_build.images.layers.copying import Options, copy, copy_file
@@ -225,9 +226,11 @@ class Maker:
             self._look(operation.source)
             return
         if isinstance(operation, WorkingDirectory):
-            owner = looked_up(image, operation.owner) or Owner(0, 0)
+            given = looked_up(image, operation.owner)
+            owner = given or Owner(0, 0)
+            made = directory(0o755, owner.uid, owner.gid, self._time)
             path = resolved(image, operation.path)
-            image.make_directories(path, directory(0o755, owner.uid, owner.gid, self._time))
+            image.make_directories(path, made, owned=given is not None)
             return
         if isinstance(operation, MountPoints):
             work = self._put_right(operation, image)
@@ -306,18 +309,30 @@ class Maker:
         options: Options,
     ) -> None:
         tree = self._tree(source)
-        taken = selected(tree, source.path, parents=operation.parents)
+        checked = not self._is_base(source, image)
+        taken = selected(tree, source.path, parents=operation.parents, checked=checked)
         start = taken.start
-        options = replace(options, include=taken.include, required=taken.required)
+        options = replace(options, include=taken.include, required=taken.required, checked=checked)
         unpack = operation.add if operation.unpack is None else operation.unpack
         for path in matches(tree, start):
-            if path != start and has_wildcards(start) and tree.find(path) is None:
+            if has_wildcards(clean(f"/{start}")) and tree.find(path) is None:
                 raise ChangedError(path)  # it was there when it was looked for
             if unpack and self._unpack(
                 tree.find(resolved(tree, path)), image, destination, options
             ):
                 continue
             copy(tree, path, image, destination, options)
+
+    def _is_base(self, source: Directory | ImageFiles, image: ImageTree) -> bool:
+        """Whether files are copied from the very image that they come upon, of which BuildKit looks
+        at nothing beforehand.
+        """
+        return (
+            isinstance(source, ImageFiles)
+            and source.layers == self._request.base
+            and image is self._image
+            and all(isinstance(each, Looking) for each in self._request.operations[: self.at])
+        )
 
     def _copy_download(
         self,

@@ -50,8 +50,10 @@ class Modes(Struct, frozen=True):
 
     @property
     def of_parents(self) -> int:
-        """The mode of directories that the copying makes."""
-        return 0o755 if self.octal is None else self.octal & 0o777
+        """The mode of directories that the copying makes: dockerd's umask takes bits of an octal
+        one.
+        """
+        return 0o755 if self.octal is None else self.octal & 0o755
 
 
 def parsed(text: str) -> Modes | None:

@@ -26,8 +26,9 @@ class Directory(msgspec.Struct, frozen=True, tag=True):
 
     `ignored` are the lines of its ignore file, as `patterns.ignore_lines` gives them. `modified` is
     the time of all files, in seconds, where those in the directory mean nothing. `sent` are the
-    paths, as they are written, of all sources and bind mounts that a build has from this directory:
-    BuildKit knows no other files of it. Without any it has all of them.
+    paths, as they are written, of all sources and bind mounts that a build has from this directory,
+    or an instruction where it has a name: BuildKit knows no other files of it. Without any it has
+    all of them.
     """
 
     root: Path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from rootless_build.images.containerfile.patterns import clean
 from rootless_build.images.layers.destination import cleaned, resolved
 from rootless_build.images.layers.directories import Directories
 from rootless_build.images.layers.globbing import has_wildcards, matches
@@ -23,12 +24,15 @@ class Selection(Struct, frozen=True):
     required: bool = False
 
 
-def selected(tree: Tree, path: str, *, parents: bool) -> Selection:
-    """What a path of a source means. Raises RefusedError, OSError."""
+def selected(tree: Tree, path: str, *, parents: bool, checked: bool = True) -> Selection:
+    """What a path of a source means; `checked`: as far as BuildKit looks at that beforehand.
+
+    Raises RefusedError, OSError.
+    """
     if not parents:
         return Selection(path)
     start, include = _pivot(path)
-    return Selection(start, (include,), _requires(tree, start, include))
+    return Selection(start, (include,), checked and _requires(tree, start, include))
 
 
 def check_there(operation: Copying, directories: Directories) -> None:
@@ -64,17 +68,17 @@ def _is_there(source: Directory, directories: Directories) -> bool:
 
 def file_name(name: str) -> str:
     """What a heredoc is called: its name can't lead out of nothing, nor into it."""
-    clean = cleaned(name).strip("/")
-    if not clean or "/" in clean:
+    made = cleaned(name).strip("/")
+    if not made or "/" in made:
         raise RefusedError(f"a heredoc can't be called {name}")
-    return clean
+    return made
 
 
 def _pivot(path: str) -> tuple[str, str]:
     """Where `--parents` begins to keep directories, and what it takes below."""
     start, mark, rest = path.partition("/./")
     start, rest = (start, rest) if mark else ("/", path)
-    return start, cleaned(rest).strip("/")
+    return start, clean(f"/{rest}").strip("/")
 
 
 def _requires(tree: Tree, start: str, include: str) -> bool:

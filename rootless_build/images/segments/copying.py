@@ -5,7 +5,7 @@ Facts: frontend/dockerfile/dockerfile2llb of moby/buildkit; docker 29.1 for what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
 
@@ -14,9 +14,10 @@ from rootless_build.images.containerfile.parser import heredoc_of, logical_words
 from rootless_build.images.containerfile.stages import Scope, join
 from rootless_build.images.containerfile.syntax import Heredoc, Instruction
 from rootless_build.images.containerfile.words import Modes, expand
-from rootless_build.images.layers.request import Copying, Inline, Source
+from rootless_build.images.layers.request import Copying, Directory, Inline, Source
 from rootless_build.images.rewrite.downloads import RemoteError
 from rootless_build.images.segments.remote import Remote, is_remote, is_set, read_remote
+from rootless_build.model.structs import replace
 
 
 class CopyError(Exception):
@@ -62,14 +63,12 @@ def read_copy(instruction: Instruction, scope: Scope, sources: Sources) -> Copyi
     def value(name: str) -> str:
         return expand(instruction.value(name) or "", scope.variables).text
 
+    taken = (
+        _source(instruction, expand(word, scope.variables).text, checksum, sources)
+        for word in written
+    )
     return Copying(
-        sources=(
-            *(
-                _source(instruction, expand(word, scope.variables).text, checksum, sources)
-                for word in written
-            ),
-            *_inline(instruction, scope),
-        ),
+        sources=(*together(taken), *_inline(instruction, scope)),
         destination=_destination(expand(destination, scope.variables).text, scope),
         add=instruction.keyword == "ADD",
         unpack=is_set(instruction, "unpack") if instruction.flag("unpack") else None,
@@ -80,6 +79,15 @@ def read_copy(instruction: Instruction, scope: Scope, sources: Sources) -> Copyi
         chown=value("chown"),
         chmod=value("chmod"),
     )
+
+
+def together(sources: Iterable[Source]) -> Iterator[Source]:
+    """Each with all that is sent of a build context: what any of them names."""
+    sources = tuple(sources)
+    directories = (each for each in sources if isinstance(each, Directory))
+    sent = tuple(dict.fromkeys(path for each in directories for path in each.sent))
+    for each in sources:
+        yield replace(each, sent=sent) if isinstance(each, Directory) and each.sent else each
 
 
 def _destination(text: str, scope: Scope) -> str:

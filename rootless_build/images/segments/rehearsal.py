@@ -53,7 +53,7 @@ def rehearse(plan: Plan, contexts: ContextFiles, steps: Steps, images: Images) -
     """
     asked = _Asked(contexts)
     _go_through(plan, asked, _Rehearsal(steps), images)
-    sent = contexts.with_sent({source: tuple(paths) for source, paths in asked.paths.items()})
+    sent = contexts.with_sent(tuple(asked.paths))
     # What is there of a context is known when all is known that the build takes of it.
     with Directories(FIXED_TIME) as directories:
         _go_through(plan, sent, _RehearsalWithFiles(steps, directories), images)
@@ -70,25 +70,21 @@ def _unfetched(remote: Remote) -> Downloaded:
 
 
 class _Asked:
-    """Build contexts that keep what they were asked for: paths, by the context as a source."""
+    """Build contexts that keep the paths that the main one was asked for."""
 
     def __init__(self, contexts: ContextFiles) -> None:
         self._contexts = contexts
-        self.paths: dict[Directory, dict[str, None]] = {}
+        self.paths: dict[str, None] = {}
 
     def at(self, path: str) -> Directory:
-        return self._note(self._contexts.at(path))
+        self.paths[path] = None
+        return self._contexts.at(path)
 
     def of_name(self, name: str, path: str) -> Directory | None:
-        found = self._contexts.of_name(name, path)
-        return None if found is None else self._note(found)
+        return self._contexts.of_name(name, path)
 
     def is_directory(self, name: str) -> bool:
         return self._contexts.is_directory(name)
-
-    def _note(self, source: Directory) -> Directory:
-        self.paths.setdefault(replace(source, path=""), {})[source.path] = None
-        return source
 
 
 class _Rehearsal:

@@ -58,19 +58,21 @@ class ContextFiles(Struct, frozen=True):
         }
         return cls(Directory(step.context, "", _lines(step.context, own_ignore, own)), named)
 
-    def with_sent(self, paths: Mapping[Directory, tuple[str, ...]]) -> ContextFiles:
-        """The same, of which a build takes these `paths`: by the context, as it is here."""
-        named = {name: replace(each, sent=paths.get(each, ())) for name, each in self.named.items()}
-        return ContextFiles(replace(self.main, sent=paths.get(self.main, ())), named)
+    def with_sent(self, paths: tuple[str, ...]) -> ContextFiles:
+        """The same, of whose main one a build takes these paths."""
+        return ContextFiles(replace(self.main, sent=paths), self.named)
 
     def at(self, path: str) -> Directory:
         """What is at a path of the build context."""
         return replace(self.main, path=path)
 
     def of_name(self, name: str, path: str) -> Directory | None:
-        """What is at a path of the context of that full name; None where it is no directory."""
+        """What is at a path of the context of that full name; None where it is no directory.
+
+        BuildKit asks for one with a name anew for each instruction, and for nothing else of it.
+        """
         found = self.named.get(name)
-        return replace(found, path=path) if found else None
+        return replace(found, path=path, sent=(path,)) if found else None
 
     def is_directory(self, name: str) -> bool:
         """Whether the context of that full name is a directory."""

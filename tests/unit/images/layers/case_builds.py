@@ -33,18 +33,22 @@ from rootless_build.images.layers.request import (
     Source,
     WorkingDirectory,
 )
+from rootless_build.images.segments.copying import together
 from rootless_build.model.errors import ContainerfileError
 from rootless_build.model.structs import replace
 from rootless_build.testing.base_root import BASE
 from tests.reference.case import Case, Context, File
 from tests.reference.contexts import write_context
 from tests.reference.images import Image, read_image
+from tests.reference.random_cases import BASE_FILES
 from tests.reference.served import needs_servers
 
 _FLAGS: Final = frozenset({"from", "chown", "chmod", "link", "parents", "exclude", "unpack"})
 _OF_THE_CONFIGURATION: Final = frozenset(
     {"CMD", "ENTRYPOINT", "LABEL", "EXPOSE", "VOLUME", "SHELL", "STOPSIGNAL", "HEALTHCHECK"}
 )
+_OWNING: Final = ("--chown", "USER", "ADD a", f'ADD ["{BASE_FILES}"')
+"""What gives files of a stage to others than root."""
 _AS_IT_STANDS: Final = Modes(plain=True)
 
 
@@ -69,6 +73,7 @@ class _Stage(Struct):
     directory: str = "/"
     user: str = ""
     on_base: bool = False
+    parent: int | None = None
 
 
 class CaseBuild:
@@ -84,6 +89,7 @@ class CaseBuild:
         self._place = place
         self._stages: list[_Stage] = []
         self._given = dict(case.args)
+        self._made: dict[int, list[Path]] = {}
         if needs_servers(case):
             raise BeyondTheMakerError("what is elsewhere")
         try:
@@ -101,7 +107,7 @@ class CaseBuild:
         text = self._case.text
         if any(stage.on_base for stage in self._stages):
             return True
-        return "--from=" in text and any(mark in text for mark in ("--chown", "USER", "ADD a"))
+        return "--from=" in text and any(each in text for each in _OWNING)
 
     def image(self, maker: LayerMaker) -> Image:
         """What comes out. Raises RefusedAtError."""
@@ -147,7 +153,8 @@ class CaseBuild:
         if number is None:
             raise BeyondTheMakerError(f"the image {words[0]}")
         parent = self._stages[number]
-        made = _Stage(name, [*parent.operations], {**parent.variables})
+        made = _Stage(name, [], {**parent.variables})
+        made.parent = number
         made.directory, made.user, made.on_base = parent.directory, parent.user, parent.on_base
         self._stages.append(made)
 
@@ -199,7 +206,7 @@ class CaseBuild:
         inline = [source for source in written if isinstance(source, Inline)]
         destination = expanded(words[-1])
         return Copying(
-            (*(source for source in written if not isinstance(source, Inline)), *inline),
+            (*together(source for source in written if not isinstance(source, Inline)), *inline),
             _absolute(stage.directory, destination),
             add=instruction.keyword == "ADD",
             unpack=_switch(instruction, "unpack"),
@@ -231,7 +238,9 @@ class CaseBuild:
         if named is None:
             return self._directory(self._place / "context", self._case.files(), path)
         if named in self._case.more:
-            return self._directory(self._place / "more" / named, self._case.more[named], path)
+            files = self._case.more[named]
+            source = self._directory(self._place / "more" / named, files, path)
+            return replace(source, sent=(path,))
         if named == BASE:
             return ImageFiles((self._place / "base",), path)
         number = self._number(named)
@@ -240,7 +249,7 @@ class CaseBuild:
         # Where its files will lie once it is built.
         return ImageFiles((self._place / f"stage{number}",), path)
 
-    def _directory(self, root: Path, files: Context, path: str) -> Source:
+    def _directory(self, root: Path, files: Context, path: str) -> Directory:
         names = (f"{self._case.file}.dockerignore", ".dockerignore")
         ignore = next((files[name] for name in names if name in files), "")
         while isinstance(ignore, str) and ignore.startswith("->"):
@@ -265,8 +274,10 @@ class CaseBuild:
             if number in seen:
                 continue
             seen.add(number)
+            parent = self._stages[number].parent
+            needed += [] if parent is None else [parent]
             for source in self._sources(number):
-                if isinstance(source, Directory):
+                if isinstance(source, Directory) and not source.sent:
                     named.setdefault(source.root, []).append(source.path)
                 elif isinstance(source, ImageFiles) and source.layers[0].name != "base":
                     needed.append(int(source.layers[0].name.removeprefix("stage")))
@@ -283,19 +294,27 @@ class CaseBuild:
         for source in self._sources(number):
             if isinstance(source, ImageFiles):
                 self._unpack(source.layers[0], maker)
+        before: list[Path] = []
+        base = (self._place / "base",) if stage.on_base else ()
+        if stage.parent is not None:
+            base = (self._place / f"stage{stage.parent}",)
+            self._unpack(base[0], maker)
+            before = self._made[stage.parent]
         output = self._place / f"layers{number}"
         output.mkdir()
         operations = tuple(operation for _, operation in stage.operations)
         try:
-            base = (self._place / "base",) if stage.on_base else ()
             maker.make(LayersRequest(base, operations, output))
         except LayerRefusedError as error:
             raise RefusedAtError(stage.operations[error.operation][0], error.message) from error
-        return [output / f"{count}.tar" for count in range(len(operations))]
+        made = [output / f"{count}.tar" for count in range(len(operations))]
+        self._made[number] = [*before, *made]
+        return self._made[number]
 
     def _unpack(self, root: Path, maker: LayerMaker) -> None:
         if root.exists():
             return
+        root.mkdir()
         number = int(root.name.removeprefix("stage"))
         if self._stages[number].on_base and self._base is not None:
             _extract(self._base, root)
@@ -308,7 +327,7 @@ def _sent(operation: Operation, named: dict[Path, list[str]]) -> Operation:
         return operation
     sources = (
         replace(source, sent=tuple(named.get(source.root, ())))
-        if isinstance(source, Directory)
+        if isinstance(source, Directory) and not source.sent
         else source
         for source in operation.sources
     )

@@ -160,6 +160,7 @@ def test_nothing_leaves_the_destination(tmp_path: Path) -> None:
         info("/root"),
         info("out", tarfile.SYMTYPE, "../../.."),
         info("out/through"),
+        info("sub", tarfile.DIRTYPE),
         info("in", tarfile.SYMTYPE, "/sub"),
         info("in/f"),
     )

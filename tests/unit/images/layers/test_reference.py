@@ -14,7 +14,7 @@ from rootless_build.backend.api import UserNamespace
 from rootless_build.images.layers.client import LayerMaker
 from rootless_build.testing.base_root import write_base_root
 from tests.reference import recordings
-from tests.reference.case import Case, digest
+from tests.reference.case import Case
 from tests.reference.cases import FAMILIES
 from tests.reference.random_cases import FAMILY, RANDOM
 from tests.unit.images.layers.case_builds import (
@@ -109,10 +109,3 @@ def test_what_docker_makes(case: Case, maker: LayerMaker, base: Path, tmp_path: 
 
 def test_many_cases_need_no_engine() -> None:
     assert len(ALONE) > 100
-
-
-def test_each_random_case_has_a_recording_of_itself() -> None:
-    recorded = recordings.read(FAMILY)["cases"]
-    assert {case.name: digest(case) for case in RANDOM} == {
-        name: recording["input"] for name, recording in recorded.items()
-    }

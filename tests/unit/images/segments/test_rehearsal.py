@@ -173,10 +173,10 @@ def test_of_a_named_context_too(storage: Storage, tmp_path: Path) -> None:
     (tmp_path / "c" / "app").mkdir(parents=True)
     (tmp_path / "c" / "app" / "f").touch()
     step = BuildImage(tmp_path, build_contexts=(("c", str(tmp_path / "c")),))
-    text = "FROM scratch\nCOPY --from=c app/opt* /x/\n"
+    text = "FROM scratch\nCOPY --from=c app/opt*"
     with pytest.raises(ContainerfileError, match=r"app/opt\*"):
-        build(storage, step, f"{text}COPY Dockerfile /app/f\n")
-    build(storage, step, f"{text}COPY --from=c app/f /\n")
+        build(storage, step, f"{text} /x/\nCOPY --from=c app/f /\n")
+    build(storage, step, f"{text} app/f /x/\n")
 
 
 @pytest.mark.parametrize(
