@@ -24,6 +24,7 @@ __all__ = [
     "BuildImage",
     "BuildOutput",
     "Bundles",
+    "Call",
     "CallerIds",
     "CheckContainerfile",
     "HostCommand",
@@ -78,6 +79,15 @@ class PullPolicy(StrEnum):
     MISSING = "missing"
     ALWAYS = "always"
     NEVER = "never"
+
+
+class Call(StrEnum):
+    """What can be asked about a build, by the names of docker's `--call`."""
+
+    CHECK = "check"
+    OUTLINE = "outline"
+    TARGETS = "targets"
+    DESCRIBE = "subrequests.describe"
 
 
 HIDDEN = "(secret)"
@@ -377,12 +387,17 @@ class PullImage(_Step, frozen=True, tag="pull-image"):
 
 
 class CheckContainerfile(_Step, frozen=True, tag="check-containerfile"):
-    """Make docker's build checks of what `build` would build, and build nothing (`docker build
-    --check`); the step fails where they find something.
+    """Ask about what `build` would build, and build nothing (`docker build --call=…`): make
+    docker's build checks, or tell what it can be given, or which targets there are.
+
+    The step fails where checks find something, unless `ignores_status`.
     """
 
     build: BuildImage
     origin: Origin | None = None
+    call: Call = Call.CHECK
+    json: bool = False
+    ignores_status: bool = False
 
 
 Step = (

@@ -67,12 +67,12 @@ class ImageSteps:
             case PullImage():
                 return self._pull(step, reporter)
             case CheckContainerfile():
-                return self._check(step.build, reporter)
+                return self._check(step, reporter)
         assert_never(step)
 
-    def _check(self, step: BuildImage, reporter: StepReporter) -> Outcome:
-        """Make docker's build checks, and tell what they find."""
-        failures.check_containerfile(step)
+    def _check(self, step: CheckContainerfile, reporter: StepReporter) -> Outcome:
+        """Tell what is asked about a build."""
+        failures.check_containerfile(step.build)
         package.build_checks.check(step, self._context.engine, reporter)
         return Outcome(done=True)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from typing import assert_never
+from typing import Final, assert_never
 
 from rootless_build.model import outputs, references
 from rootless_build.model.plan import (
     BuildImage,
+    Call,
     CheckContainerfile,
     HostCommand,
     PullImage,
@@ -18,6 +19,12 @@ from rootless_build.model.plan import (
     Unexpanded,
 )
 
+_QUESTIONS: Final = {
+    Call.OUTLINE: "what can be given to",
+    Call.TARGETS: "the targets of",
+    Call.DESCRIBE: "what can be asked about",
+}
+
 
 def title(step: Step) -> str:
     """One line that tells a person what the step does."""
@@ -25,7 +32,7 @@ def title(step: Step) -> str:
         case BuildImage():
             return f"build {_what_is_built(step)}"
         case CheckContainerfile():
-            return f"check {build_name(step.build)}"
+            return f"{_QUESTIONS.get(step.call, step.call.value)} {build_name(step.build)}"
         case RunContainer():
             return f"run {shlex.join(step.command) or step.image}"
         case HostCommand() | Unexpanded():

@@ -86,7 +86,8 @@ def _commands(step: plans.Step, backend: Backend, settings: EngineSettings) -> S
     if isinstance(step, plans.HostCommand | plans.Unexpanded):
         return [host_command(step)]
     if isinstance(step, plans.CheckContainerfile):
-        return ["# rbuild makes docker's build checks itself, without an engine's command"]
+        what = "makes docker's build checks" if step.call is plans.Call.CHECK else "answers that"
+        return [f"# rbuild {what} itself, without an engine's command"]
     if isinstance(step, plans.BuildImage | plans.RunContainer) and settings.rootless:
         step = _with_possible_limits(step)
     if isinstance(step, plans.BuildImage):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from rootless_build.backend.api import Image
@@ -12,55 +12,35 @@ from rootless_build.images import own_context_files
 from rootless_build.images.checks.base_checks import check_bases
 from rootless_build.images.checks.file_checks import check_file, warn
 from rootless_build.images.checks.instruction_checks import InstructionChecks
+from rootless_build.images.checks.reading import NOTHING, Find, Reading
 from rootless_build.images.checks.warning import CheckWarning, Wishes
-from rootless_build.images.configuration import scratch
 from rootless_build.images.containerfile import file as containerfile
 from rootless_build.images.containerfile import grammar
-from rootless_build.images.containerfile.names import check_names
 from rootless_build.images.containerfile.parser import parse
 from rootless_build.images.containerfile.patterns import Patterns
-from rootless_build.images.containerfile.stage_platforms import platforms_of
-from rootless_build.images.containerfile.stages import (
-    SCRATCH,
-    Given,
-    Scope,
-    Scopes,
-    Stage,
-    earlier,
-    heading_variables,
-    needed_stages,
-    split,
-)
-from rootless_build.images.containerfile.stages import Image as Base
-from rootless_build.images.containerfile.syntax import Containerfile
+from rootless_build.images.containerfile.stages import Scope
 from rootless_build.images.containerfile.words import WordError
 from rootless_build.images.own_files import OwnFiles
-from rootless_build.images.segments.scopes import inherit
 from rootless_build.images.segments.settings import SettingError, apply
-from rootless_build.model import platforms, references
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.plan import BuildImage
 
 _OF_LAYERS: Final = ("ADD", "COPY", "RUN")
 """Instructions that set nothing."""
-_NOTHING: Final = scratch(platforms.parse(platforms.host()))
-Find = Callable[[str, str], Image]
-"""Gives the image of a name, for a platform. Raises ImageNotFoundError, RecipeError."""
 
 
-def check_build(step: BuildImage, find: Find) -> tuple[CheckWarning, ...]:
-    """What the checks that the containerfile wants have found, by line.
+def check_build(step: BuildImage, find: Find, *, in_order: bool = True) -> tuple[CheckWarning, ...]:
+    """What the checks that the containerfile wants have found, by line, else as docker comes to it.
 
     Raises ContainerfileError for what docker would refuse, and what `find` raises.
     """
     path = existing_containerfile(step)
     if path is None:
         return ()
-    text = plain.content(path).decode(errors="surrogateescape")
-    file = parse(text, containerfile.display(path, step.context))
-    wishes = Wishes.of(file, dict(step.build_args))
-    found = [each for each in _Checks(step, file, find).all(text) if wishes.want(each.rule)]
-    return tuple(sorted(found, key=lambda each: each.line))
+    reading = Reading(step, path, find)
+    wishes = Wishes.of(reading.file, dict(step.build_args))
+    found = [each for each in _Checks(reading).all() if wishes.want(each.rule)]
+    return tuple(sorted(found, key=lambda each: each.line) if in_order else found)
 
 
 def refuse_violations(step: BuildImage, find: Find) -> None:
@@ -83,59 +63,38 @@ def violated(shown: str, found: tuple[CheckWarning, ...]) -> RecipeError:
 
 
 class _Checks:
-    def __init__(self, step: BuildImage, file: Containerfile, find: Find) -> None:
-        target = step.platforms[0] if len(step.platforms) == 1 else None
-        self._step = step
-        self._file = file
-        self._find = find
-        self._given = Given.of(file, step, target)
-        self._contexts = {references.canonical(name) for name, _ in step.build_contexts}
-        grammar.check(file)
-        check_names(file, self._given, step.target, self._is_context)
-        self._heading, self._stages = split(file, self._given)
-        self._variables = heading_variables(self._heading, self._given, file.escape)
-        self._platforms = platforms_of(self._stages, self._variables, target)
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
         self._ends: dict[int, tuple[Scope, InstructionChecks]] = {}
 
-    def all(self, text: str) -> Iterator[CheckWarning]:
+    def all(self) -> Iterator[CheckWarning]:
         """All that there are, as docker comes to them."""
-        yield from check_file(self._file, self._stages, text)
-        yield from check_bases(self._heading, self._stages, self._given, self._file.escape)
-        numbers = frozenset(range(len(self._stages)))
-        if self._step.target is not None:
-            numbers = needed_stages(self._stages, self._step.target)
-        for number in sorted(numbers):
-            yield from self._check_stage(number, self._stages[number])
+        reading = self._reading
+        yield from check_file(reading.file, reading.stages, reading.text)
+        yield from check_bases(reading.heading, reading.stages, reading.given, reading.file.escape)
+        for number in reading.needed():
+            yield from self._check_stage(number)
 
-    def _check_stage(self, number: int, stage: Stage) -> Iterator[CheckWarning]:
-        escape = self._file.escape
-        base = earlier(stage.base or "", self._stages, number, numbers=False)
+    def _check_stage(self, number: int) -> Iterator[CheckWarning]:
+        reading, escape = self._reading, self._reading.file.escape
+        stage, base = reading.stages[number], reading.parent(number)
         parent = self._ends.get(base) if base is not None else None
-        image = self._image(number, stage) if parent is None else None
-        yield from self._check_base(number, stage, image)
-        scopes = Scopes(self._variables, self._given, lambda _: _base(image), escape)
-        scope = inherit(parent[0]) if parent else scopes.begin(stage.base, None)
-        for name, value in _NOTHING.environment:
-            scope.variables.setdefault(name, value)
+        image = reading.image(number)
+        yield from self._check_base(number, image)
+        scopes, scope = reading.begin(stage, parent[0] if parent else None, image)
         checks = parent[1].upon() if parent else InstructionChecks(self._ignored(), escape)
         for instruction in stage.instructions:
             try:
                 yield from checks.check(instruction, scope)
                 scopes.after(instruction, scope)
                 if instruction.keyword not in _OF_LAYERS and escape == "\\":
-                    apply(instruction, scope, _NOTHING)
+                    apply(instruction, scope, NOTHING)
             except (SettingError, WordError) as wrong:
-                raise grammar.error(self._file, instruction, str(wrong)) from wrong
+                raise grammar.error(reading.file, instruction, str(wrong)) from wrong
         self._ends[number] = scope, checks
 
-    def _image(self, number: int, stage: Stage) -> Image | None:
-        name = stage.base or ""
-        if name == SCRATCH or self._is_context(name):
-            return None
-        return self._find(name, self._platforms[number] or platforms.host())
-
-    def _check_base(self, number: int, stage: Stage, image: Image | None) -> Iterator[CheckWarning]:
-        wanted = self._platforms[number] or platforms.host()
+    def _check_base(self, number: int, image: Image | None) -> Iterator[CheckWarning]:
+        stage, wanted = self._reading.stages[number], self._reading.platform(number)
         if image is not None and image.platform and image.platform != wanted:
             detail = (
                 f'Base image {stage.base} was pulled with platform "{image.platform}",'
@@ -144,16 +103,7 @@ class _Checks:
             yield warn("InvalidBaseImagePlatform", detail, stage.begin)
 
     def _ignored(self) -> Patterns:
-        path = existing_containerfile(self._step)
+        path = existing_containerfile(self._reading.step)
         if path is None:
             return Patterns(())
-        return own_context_files.ignore_patterns(self._step, path, OwnFiles())
-
-    def _is_context(self, name: str) -> bool:
-        return references.canonical(name) in self._contexts
-
-
-def _base(image: Image | None) -> Base | None:
-    if image is None:
-        return None
-    return Base(image.environment, image.working_directory, id=image.id)
+        return own_context_files.ignore_patterns(self._reading.step, path, OwnFiles())

@@ -88,7 +88,7 @@ def _check_names(stages: Sequence[Stage]) -> Iterator[CheckWarning]:
 def _check_comments(file: Containerfile, lines: Sequence[str]) -> Iterator[CheckWarning]:
     for each in file.instructions:
         name = _described(each, file)
-        comment = _comment_above(each, lines)
+        comment = comment_above(each, lines)
         if name and comment and not any(line.startswith(f"{name} ") for line in comment):
             detail = (
                 f"Comment for {each.keyword} should follow the format: `# {name} <description>`"
@@ -106,7 +106,8 @@ def _described(instruction: Instruction, file: Containerfile) -> str | None:
     return None
 
 
-def _comment_above(instruction: Instruction, lines: Sequence[str]) -> list[str]:
+def comment_above(instruction: Instruction, lines: Sequence[str]) -> list[str]:
+    """The lines of the comment that stands right above an instruction, the last one first."""
     found: list[str] = []
     for line in reversed(lines[: instruction.line - 1]):
         bare = line.strip(SPACE)

@@ -36,7 +36,6 @@ _REMOTE: Final = re.compile(r"\w+://|[\w.-]+@[\w.-]+:|github\.com/")
 _CWD: Final = "cwd://"
 _IMAGES: Final = frozenset({"docker", "image"})
 _FILES: Final = frozenset({"local", "tar"})
-_CHECK: Final = "check"
 _NO_IMAGE: Final = BuildOutput("cacheonly")
 _NUMBERS: Final = frozenset({"cpu-shares", "cpu-period", "cpu-quota"})
 _WORDS: Final = frozenset({"memory", "memory-swap", "cpuset-cpus", "cpuset-mems"})
@@ -87,8 +86,13 @@ def steps(
                 replace(step, tags=(links.tag(name, platform),), outputs=())
                 for platform, step in by_platform.items()
             )
-        if name in asked and target.call == _CHECK:
-            made += (CheckContainerfile(each, each.origin) for each in by_platform.values())
+        if name in asked and (question := _question(target)) is not None:
+            made += (
+                CheckContainerfile(
+                    each, each.origin, question.call, ignores_status=question.ignores_status
+                )
+                for each in by_platform.values()
+            )
         elif name in asked:
             made += _with_outputs(maker, target, tuple(by_platform.values()))
     return tuple(made), tuple(dict.fromkeys(maker.notes))
@@ -100,11 +104,11 @@ def _asked(maker: _Maker, chosen: Chosen) -> tuple[str, ...]:
     left: list[str] = []
     for name in chosen.asked:
         target = chosen.targets[name]
-        if target.call in {None, "", "build", _CHECK}:
+        why = _why_unasked(target)
+        if not why:
             made.append(name)
             continue
         place = target.placed("call")
-        why = "it asks about the build instead of building"
         if name in chosen.named:
             raise dishonoured(place, f"call = {target.call!r}", why)
         left.append(f"{place}: {name} is left out: call = {target.call!r}, {why}")
@@ -112,6 +116,21 @@ def _asked(maker: _Maker, chosen: Chosen) -> tuple[str, ...]:
     if left and not made:
         raise RecipeError("no target is left to be built", engine_words="\n".join(left))
     return tuple(made)
+
+
+def _question(target: Target) -> values.Asked | None:
+    """What is asked about a target; None where it is built."""
+    return values.call(target.call or "")
+
+
+def _why_unasked(target: Target) -> str:
+    """Why what is asked about a target is not answered; empty where it is, or is a build."""
+    try:
+        asked = _question(target)
+    except BadValueError as error:
+        return str(error)
+    # That of bake has more in it than the answer.
+    return "no answer of bake's is JSON" if asked is not None and asked.json else ""
 
 
 def _platforms(target: Target) -> tuple[str, ...]:

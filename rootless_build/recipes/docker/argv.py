@@ -293,8 +293,10 @@ def _parse(line: _Line) -> tuple[Step, tuple[str, ...]]:
         name = " ".join(("docker", *command))
         rest = _flags(line, name, rest, flags.BUILD)
         step = _build(line, rest, with_buildkit=_has_buildkit(line, command))
-        if line.draft.value(drafts.CHECKED):
-            step = CheckContainerfile(step, origin=context.origin)
+        if (asked := line.draft.value(drafts.ASKED)) is not None:
+            step = CheckContainerfile(
+                step, context.origin, asked.call, asked.json, asked.ignores_status
+            )
     elif command in _RUN:
         step = _run(line, _flags(line, "docker run", rest, flags.RUN, interspersed=False))
     elif command in _VOLUME_REMOVE:

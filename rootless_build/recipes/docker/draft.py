@@ -18,7 +18,7 @@ from rootless_build.model.plan import (
     PullPolicy,
     RunContainer,
 )
-from rootless_build.recipes.docker.values import Surroundings
+from rootless_build.recipes.docker.values import Asked, Surroundings
 
 T = TypeVar("T")
 Pair = tuple[str, str]
@@ -65,7 +65,7 @@ SECURITY_OPTIONS: Final = Several[str]()
 BUILD_ARGS: Final = Several[Pair]()
 BUILD_CONTEXTS: Final = Several[Pair]()
 CACHE_FROM: Final = Several[str]()
-CHECKED: Final = One(False)
+ASKED: Final = One[Asked | None](None)
 CONTAINERFILE: Final = One[Path | None](None)
 IMAGE_ID_FILE: Final = One[Path | None](None)
 NO_CACHE: Final = One(False)

@@ -24,6 +24,7 @@ from rootless_build.model.go import parse_bool
 from rootless_build.model.plan import (
     BindMount,
     BuildOutput,
+    Call,
     Mount,
     Pairs,
     PullPolicy,
@@ -95,11 +96,39 @@ def word(value: str) -> str | None:
     return value or None
 
 
-def call(value: str) -> bool:
-    """Whether `--call` asks for docker's build checks; else it is a build."""
-    if value not in {"", "build", "check"}:
-        raise BadValueError("it asks about the build instead of building")
-    return value == "check"
+class Asked(Struct, frozen=True):
+    """What is asked about a build, and how the answer is wanted."""
+
+    call: Call = Call.CHECK
+    json: bool = False
+    ignores_status: bool = False
+
+
+def call(value: str) -> Asked | None:
+    """What `--call` asks; None for a build. `METHOD`, `format=json` and `ignorestatus=true` may
+    stand in any order.
+    """
+    method, told = "", dict[str, str]()
+    for field in value.split(","):
+        name, equals, text = field.partition("=")
+        if not equals:
+            method = name
+        elif name not in {"format", "ignorestatus"}:
+            raise BadValueError(f"invalid print field: {field}")
+        else:
+            told[name] = text
+    method = {"lint": "check"}.get(method, method)
+    if method in {"", "build"}:
+        return None
+    if method not in set(Call):
+        raise BadValueError(f"docker's BuildKit answers no {method} about a build")
+    ignores = boolean(told.get("ignorestatus", "false"))
+    return Asked(Call(method), told.get("format") == "json", ignores)
+
+
+def checked(value: str) -> Asked | None:
+    """What `--check` asks."""
+    return Asked() if boolean(value) else None
 
 
 def file(value: str, around: Surroundings) -> Path | None:

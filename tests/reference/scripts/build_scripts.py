@@ -219,3 +219,135 @@ RUN --mount=type=secret,id=s wc -c < /run/secrets/s > /sum
         },
     ),
 )
+_QUESTIONS: Final[Context] = {
+    "Dockerfile": f"""\
+# syntax is nothing here
+# GLOBAL is for every stage
+ARG GLOBAL=g
+ARG VERSION
+# base is what the others start from
+FROM {BASE} AS base
+# OWN is a word
+ARG OWN="two words"
+ARG GLOBAL
+ARG PLAIN
+ARG DEFAULT=1
+RUN --mount=type=cache,id=c,target=/c,sharing=locked --mount=type=cache,target=/d true
+FROM base AS app
+# a comment that is not of it
+ARG VERSION=1
+ARG TARGETARCH
+RUN --mount=type=secret,id=token,required=true --mount=type=ssh true
+RUN --mount=type=secret,id=other --mount=type=ssh,id=key true
+FROM scratch AS Files
+
+# files has no description of its own
+COPY . /
+FROM app
+LABEL a=b
+""",
+    "clean/Dockerfile": f'FROM {BASE}\nCMD ["true"]\n',
+    "parts/Dockerfile": f"""\
+ARG TAG=base IMAGE={BASE}
+# part is a part
+FROM --platform=$BUILDPLATFORM {BASE} AS part
+ARG IN_PART=1
+RUN --mount=type=secret,id=of-part true
+FROM ${{IMAGE}} AS used
+ARG OF_USED=$TAG-x
+ONBUILD ARG TRIGGER=1
+FROM used
+ARG TARGETARCH=mine
+ARG HTTP_PROXY
+ARG own="a  b"
+ENV E=$own
+ARG OF_USED
+RUN --mount=type=bind,from=part,target=/p true
+COPY --from=part /etc /x
+""",
+    "rules/Dockerfile": f"""\
+# check=experimental=all
+ARG EMPTY
+FROM --platform=linux/amd64 {BASE} AS context
+FROM --platform=$TARGETPLATFORM {BASE} as A
+MAINTAINER me
+ENV KEY_TOKEN=1 \\
+
+  B=$NONE
+ENV C d
+WORKDIR rel
+EXPOSE 80/TCP 1:2
+COPY ignored /
+CMD a
+CMD b
+run true
+# other
+ARG Z
+FROM {BASE}$EMPTY AS a
+""",
+    "bases/Dockerfile": f"""\
+ARG TAG
+FROM {BASE}:${{TAG}}
+FROM {BASE}$NOPE
+FROM --platform=linux/arm64 {BASE}
+""",
+    "rules/.dockerignore": "ignored\n",
+    "broken/Dockerfile": "FROM scratch\nFOO x\n",
+    "docker-bake.hcl": """\
+target "a" {
+  target = "app"
+  args = { OWN = "x" }
+}
+target "b" {
+  context = "clean"
+}
+group "default" { targets = ["a", "b"] }
+""",
+}
+_PLAINLY: Final = "sed '/\"definition\": {/,/^      },/d'"
+"""What BuildKit has of the file besides: how it was sent, by another name each time."""
+QUESTIONS: Final = (
+    Script(
+        "build: what it would do",
+        (
+            "docker build --call=outline . 2> /dev/null",
+            "docker buildx build --call=outline --target base . 2> /dev/null",
+            "docker build --call outline --target app --build-arg OWN=x . 2> /dev/null",
+            "docker build --call=outline --target files . 2> /dev/null",
+            "docker build --call=outline,format=json . 2> /dev/null",
+            "docker build --call=format=json,outline --target=app . 2> /dev/null",
+            "docker build --call=outline,format=text clean 2> /dev/null",
+            "docker build --call=outline parts 2> /dev/null | tr ' ' _",
+            "docker build --call=outline --target app . 2> /dev/null | tr ' ' _",
+            "docker build --call=outline --target base . 2> /dev/null | tr ' ' _",
+            "docker build --call=targets . 2> /dev/null | tr ' ' _",
+            "docker build --call=subrequests.describe . 2> /dev/null | tr ' ' _",
+            "docker build --call=subrequests.outline clean 2> /dev/null",
+            "docker build --call=targets . 2> /dev/null",
+            "docker build --call=targets,format=json . 2> /dev/null",
+            "docker build --call=targets clean 2> /dev/null",
+            "docker build --call=subrequests.describe clean 2> /dev/null",
+            "docker build --call=check . 2> /dev/null",
+            f"docker build --call=check,format=json . 2> /dev/null | {_PLAINLY}",
+            f"docker build --call=lint,format=json clean 2> /dev/null | {_PLAINLY}",
+            "docker build --call=check,format=json rules 2> /dev/null | grep -A 1 ruleName",
+            (
+                "docker build --call=check,format=json --build-arg TAG=latest bases 2> /dev/null"
+                " | grep -A 1 ruleName"
+            ),
+            f"docker build --call=outline,format=json parts 2> /dev/null | {_PLAINLY}",
+            f"docker build --call=targets,format=json parts 2> /dev/null | {_PLAINLY}",
+            "docker build --check --call=outline clean 2> /dev/null",
+            "docker build --call=outline broken 2> /dev/null",
+            f"docker build --call=check,format=json broken 2> /dev/null | {_PLAINLY}",
+            "docker build --call=nothing clean",
+            "docker build --call=outline,format=xml clean",
+            "docker build --call=outline,nothing=1 clean",
+            "docker build --call=check,ignorestatus=true . > /dev/null 2>&1",
+            "docker buildx bake --call=outline 2> /dev/null",
+            "docker buildx bake --call=targets a 2> /dev/null",
+            "docker buildx bake --check 2> /dev/null",
+        ),
+        _QUESTIONS,
+    ),
+)

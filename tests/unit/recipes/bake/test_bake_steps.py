@@ -113,7 +113,8 @@ def test_outputs_are_absolute(bake: Baker) -> None:
             "docker exporter does not support exporting manifest lists",
         ),
         ('platforms = ["linux/arm64", "linux/amd46"]', "2:1", "no architecture amd46"),
-        ('call = "targets"', "2:1", "it asks about the build"),
+        ('call = "nothing"', "2:1", "docker's BuildKit answers no nothing about a build"),
+        ('call = "outline,format=json"', "2:1", "no answer of bake's is JSON"),
         ('policy = ["strict=true,type=x"]', "2:1", "build policies are BuildKit's"),
         ('ulimits = ["nofile"]', "2:1", "is not NAME=SOFT"),
         ('resources = { gpus = "1" }', "2:1", "no engine has a limit of it"),
@@ -176,14 +177,20 @@ def test_what_is_to_be_checked_is_not_built(bake: Baker) -> None:
     assert len(bake.steps("on-lint")) == 2
 
 
-def test_what_only_asks_about_a_build_is_left_out_of_groups(bake: Baker) -> None:
+def test_what_is_asked_of_a_target_is_a_step(bake: Baker) -> None:
     bake.write(docker_bake_hcl=CALLS.replace("check", "outline"))
     assert [one.tags for one in bake.steps("both")] == [("b",)]
+    assert bake.checks("both") == ("lint",)
+
+
+def test_what_is_not_answered_is_left_out_of_groups(bake: Baker) -> None:
+    bake.write(docker_bake_hcl=CALLS.replace("check", "outline,format=json"))
+    assert [one.tags for one in bake.steps("both")] == [("b",)]
     (note,) = bake.notes("both")
-    assert note.startswith("docker-bake.hcl:4:3: lint is left out: call = 'outline'")
+    assert note.startswith("docker-bake.hcl:4:3: lint is left out: call = 'outline,")
     with pytest.raises(RecipeError, match="no target is left to be built"):
         bake.steps("lints")
-    with pytest.raises(RecipeError, match=r":4:3: call = 'outline' can't be honoured"):
+    with pytest.raises(RecipeError, match=r":4:3: call = 'outline,format=json' can't be"):
         bake.steps("both", "lint")
 
 
