@@ -182,9 +182,10 @@ class Storage(Struct, frozen=True):
         for row in rows or ():
             place = directory / row["id"]
             if not row.get("names") and not (place / "manifest").exists():
+                # One that was only put on record has no files yet.
+                at = place if place.exists() else directory / "images.json"
                 with contextlib.suppress(FileNotFoundError):
-                    time = place.stat().st_mtime
-                    labels = ((LABEL_UNFINISHED, str(time)),)
+                    labels = ((LABEL_UNFINISHED, str(at.stat().st_mtime)),)
                     yield Leftover(LeftoverKind.BROKEN_IMAGE, row["id"], row["id"][:12], labels)
 
     def own_layers(self) -> set[str]:

@@ -9,6 +9,7 @@ from rootless_build.cli.command import Command
 from rootless_build.cli.engines import EngineToCome, cache_directory
 from rootless_build.cli.live_session import execute_live
 from rootless_build.live import records
+from rootless_build.live.command import as_shells
 from rootless_build.live.records import LastRun
 from rootless_build.model.errors import HostError, NoRecipeError, StepFailedError, UsageError
 from rootless_build.model.events import Level, Notice
@@ -16,7 +17,7 @@ from rootless_build.model.plan import HostCommand, Origin, Plan
 from rootless_build.model.structs import replace
 from rootless_build.process import programs
 from rootless_build.recipes.make import makefile as makefiles
-from rootless_build.runner import journal
+from rootless_build.runner import failures, journal
 from rootless_build.runner.journal import Run
 
 Asked = tuple[tuple[str, ...], tuple[str, ...]]
@@ -49,11 +50,14 @@ def execute_make(
     def end(status: int, calls: Sequence[Plan]) -> int:
         done = records.together(_alone(command, words), calls)
         cache = cache_directory(command.project)
-        records.keep(cache, words, LastRun(journal.now(), status, done))
+        code = as_shells(status)
+        records.keep(cache, words, LastRun(journal.now(), code, done))
         if status:
-            line = shlex.join(words)
-            raise StepFailedError(f"{line} failed with status {status}", status=status)
-        return status
+            how = f"failed with status {status}"
+            if status < 0:
+                how = f"was ended by {failures.signal_name(-status)}"
+            raise StepFailedError(f"{shlex.join(words)} {how}", status=code)
+        return code
 
     return execute_live(command, words, run, engine_to_come, end)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from pathlib import Path
 from typing import Final
 
 from rootless_build.backend.api import LABEL_PROCESS, Engine, LeftoverKind
@@ -13,7 +15,7 @@ from rootless_build.backend.discovery import Choice
 from rootless_build.cli.checkout import clear_dead_runs, data_directory, own_directories
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import EngineToCome, cache_directory
-from rootless_build.cli.overrides import override
+from rootless_build.cli.overrides import defaults, override, overrides
 from rootless_build.cli.plan_sockets import with_docker_socket
 from rootless_build.cli.run_options import (
     Manner,
@@ -26,6 +28,7 @@ from rootless_build.freshness.plan_freshness import PlanFreshness
 from rootless_build.freshness.snapshots import Snapshots
 from rootless_build.images.own_files import OwnFiles
 from rootless_build.live import session
+from rootless_build.live.command import as_shells
 from rootless_build.live.server import Server, hearing
 from rootless_build.live.surroundings import Surroundings
 from rootless_build.model.errors import RbuildError
@@ -44,7 +47,7 @@ from rootless_build.model.events import (
 from rootless_build.model.plan import HostCommand, Plan, RunContainer
 from rootless_build.model.structs import from_data
 from rootless_build.process import identities
-from rootless_build.runner import journal
+from rootless_build.runner import docker_socket, failures, journal
 from rootless_build.runner.journal import Run
 from rootless_build.runner.options import ExpansionOptions, Options
 from rootless_build.runner.results import Keep
@@ -63,7 +66,9 @@ _HEARD: Final = (OutputLine, BuildProgress, ScreenOutput)
 
 
 End = Callable[[int, Sequence[Plan]], int]
-"""Gets a command's exit status and the plans of its calls; gives rbuild's own, or raises."""
+"""Gets a command's exit status, -N after signal N, and the plans of its calls; gives rbuild's own,
+or raises.
+"""
 
 
 def execute_live(
@@ -71,7 +76,7 @@ def execute_live(
     words: Sequence[str],
     run: Run,
     engine_to_come: EngineToCome,
-    end: End = lambda status, _: status,
+    end: End = lambda status, _: as_shells(status),
 ) -> int:
     """Run the command; rbuild's exit status."""
     status = 1
@@ -90,10 +95,17 @@ def execute_live(
             engine.warm_up()
             run.let_others_in()
             captured = StepReporter(command.view, 1) if command.logs_json else None
-            wanted = session.Wanted(words, command.project, dict(os.environ), captured)
+            wanted = session.Wanted(
+                words, command.project, dict(os.environ), captured, daemon=_daemon(command)
+            )
             around = surroundings(command, engine, choice, run)
-            ended = session.run(wanted, around, hear)
-            _name_what_is_left(command, engine, calls, processes)
+            try:
+                ended = session.run(wanted, around, hear)
+            finally:
+                _name_what_is_left(command, engine, calls, processes)
+        if ended < 0:
+            text = f"{shlex.join(words)} was ended by {failures.signal_name(-ended)}"
+            command.view(Notice(Level.WARNING, "ended-by-signal", text))
         status = end(ended, calls)
     except KeyboardInterrupt:
         status = 130
@@ -138,11 +150,28 @@ def serve_host(
         _show(command, event)
 
     words = (*step.shell, step.script)
-    wanted = session.Wanted(words, step.directory, dict(step.environment), reporter, reads=False)
+    wanted = session.Wanted(
+        words,
+        step.directory,
+        dict(step.environment),
+        reporter,
+        reads=False,
+        daemon=_daemon(command),
+    )
     with session.stand_ins() as places:
         server = Server(places.socket, around, hearing(hear, after))
         status = session.serve(wanted, places, server, hear)
     return status, len(calls)
+
+
+def _daemon(command: Command) -> Path | None:
+    """The socket that the user has named, for what speaks docker's API itself. Raises HostError
+    where nobody answers there.
+    """
+    given = overrides(command).docker_socket
+    named_by = "--docker-socket" if given else "docker-socket in [defaults]"
+    socket = given or defaults(command).docker_socket
+    return docker_socket.check(socket, f"{named_by}, {socket}") if socket else None
 
 
 def _show(command: Command, event: Event) -> None:

@@ -230,7 +230,7 @@ class Containers:
         Text("--docker-socket"),
         argname="SOCKET",
         group=CONTAINERS,
-        help="stands for docker's own in containers that have that mounted",
+        help="stands for docker's own in containers that have that mounted, and for scripts",
     )
     unprivileged = cli.Flag(
         "--unprivileged",

@@ -16,8 +16,11 @@ from rootless_build.docker_cli.commands import REFUSED_GROUPS, Named, find, grou
 from rootless_build.docker_cli.row import Flag, Flags, Row, Way
 from rootless_build.docker_cli.told import Told
 from rootless_build.model.go import parse_bool
+from rootless_build.model.socket_mounts import OWN_HOSTS
 
 BAD_FLAG: Final = 125
+OWN_CONTEXT: Final = "default"
+"""Of the daemon in whose place rbuild is."""
 _GLOBAL: Final = Row(
     "",
     "[OPTIONS] COMMAND [ARG...]",
@@ -105,11 +108,11 @@ def _check_global(given: Mapping[str, Sequence[str]], rest: Sequence[str]) -> To
         return Told(err=f"Unable to parse logging level: {level}\n", status=1)
     if not rest and given.get("version", ("false",))[-1] == "true":
         return Told(usage.version())
-    for name, allowed in (("host", ""), ("context", "default")):
-        value = given.get(name, (allowed,))[-1]
-        if value not in {allowed, ""}:
+    for name, allowed in (("host", OWN_HOSTS), ("context", (OWN_CONTEXT,))):
+        value = given.get(name, ("",))[-1]
+        if value not in {*allowed, ""}:
             words = f"rbuild's docker is its own engine, and --{name} {value} names another one"
-            return Told(err=f"docker: {words}\n", status=BAD_FLAG)
+            return Told(err=f"docker: {words}\n", status=1)
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,12 @@ STREAMS: Final = 3
 HEAD: Final = 12
 """Bytes in which the size of a call stands."""
 
+_SECRET: Final = re.compile(
+    r"^((?:-e|--env=|--build-arg=)?\w*"
+    r"(?:TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY)\w*)=.+$",
+    re.IGNORECASE | re.DOTALL,
+)
+
 
 class Call(Struct, frozen=True):
     """A command line that docker was called with: its words without the program's own, in
@@ -32,8 +39,10 @@ class Call(Struct, frozen=True):
 
     @property
     def line(self) -> str:
-        """The command as a person would type it."""
-        return shlex.join(("docker", *self.words))
+        """The command as a person would type it, but for values of variables that are secret by
+        their names.
+        """
+        return shlex.join(("docker", *(_SECRET.sub(r"\1=***", word) for word in self.words)))
 
     @property
     def context(self) -> argv.Context:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ _PATIENCE: Final = 2 * programs.GRACE
 
 
 class Command:
-    """A command that runs. `ended` becomes readable when it has ended, with its status in a byte.
+    """A command that runs. `ended` becomes readable when it has ended, with how in two bytes.
 
     `keeper` is the process below which all is that it starts, `descriptors` lead to it.
     """
@@ -33,9 +34,10 @@ class Command:
         self.descriptors = (tell, ended)
 
     def status(self) -> int:
-        """The exit status, 128 + N after signal N; 137 where nobody could tell it."""
-        told = os.read(self.ended, 1)
-        return told[0] if told else 137
+        """The exit status, -N after signal N; that of SIGKILL where nobody could tell it."""
+        told = os.read(self.ended, 2)
+        code, signalled = told or (signal.SIGKILL, True)
+        return -code if signalled else code
 
     def end(self, *, all_of_it: bool, meanwhile: Callable[[float], object] | None = None) -> None:
         """End all that is left of it; or let that go on, nobody's child. `meanwhile` is called for
@@ -48,6 +50,11 @@ class Command:
             meanwhile(_LOOK_AGAIN)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._keeper.wait(max(0, deadline - time.monotonic()))
+
+
+def as_shells(status: int) -> int:
+    """An exit status that is -N after signal N as a shell has it: 128 + N."""
+    return 128 - status if status < 0 else status
 
 
 @contextlib.contextmanager

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NoReturn
 
 from rootless_build.backend.api import docker_commands
+from rootless_build.docker_cli import reading
 from rootless_build.docker_cli.reading import Given
 from rootless_build.docker_cli.told import Told
 from rootless_build.live import (
     acting,
     detached,
+    executing,
     inspecting,
     keeping,
     known,
     listing,
     passing,
     pushing,
+    steps,
 )
 from rootless_build.live.daemon import Daemon
 from rootless_build.live.doing import Act, Doing
@@ -25,8 +28,13 @@ from rootless_build.live.streams import tell
 from rootless_build.live.surroundings import Work
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.events import StepFinished, StepStarted, Stopwatch
+from rootless_build.model.plan import BuildImage
+from rootless_build.model.structs import replace
+from rootless_build.recipes.docker import argv
+from rootless_build.recipes.docker.argv import Called
 
 _KIND: Final = "docker-command"
+_ON_REQUEST: Final = "--allow-push"
 
 
 def _start(doing: Doing) -> Told:
@@ -41,7 +49,7 @@ _ACTS: Final[Mapping[str, Act]] = MappingProxyType(
         "container commit": acting.commit,
         "container cp": passing.copy,
         "container diff": acting.changes,
-        "container exec": passing.execute,
+        "container exec": executing.execute,
         "container export": passing.export,
         "container inspect": inspecting.of_kind("container"),
         "container kill": acting.kill,
@@ -97,11 +105,40 @@ _ACTS: Final[Mapping[str, Act]] = MappingProxyType(
 )
 
 
-def do(given: Given, work: Work) -> int:
+def build(work: Work) -> int:
+    """`docker build`; docker's exit status. Its image is pushed where that is asked for."""
+    called = argv.called(work.call.words, work.call.context)
+    pushes = _pushes(called, work) if called.pushed else ()
+    status = steps.do_called(called, work)
+    for push in pushes:
+        # What is told of a build is its image.
+        status = status or do(push, work, quiet=True)
+    return status
+
+
+def _pushes(called: Called, work: Work) -> Sequence[Given]:
+    """The pushes of a build's image. Raises RecipeError where that is not done."""
+    if not work.around.may_push:
+        _refuse_push("docker build --push", _ON_REQUEST)
+    commands = docker_commands(work.around.engine)
+    if commands is not None and commands.is_docker:
+        raise RecipeError("docker build --push is two commands on docker: build, then push")
+    tags = [tag for step in called.steps if isinstance(step, BuildImage) for tag in step.tags]
+    pushes = [reading.read(("push", "--quiet", tag)) for tag in tags if not steps.is_own(tag)]
+    if not pushes:
+        raise RecipeError("tag is needed when pushing to registry")
+    return [push for push in pushes if isinstance(push, Given)]
+
+
+def _refuse_push(shown: str, option: str) -> NoReturn:
+    words = f"{shown} changes what others have, and is done with {option} alone"
+    raise RecipeError(words, hint=f"rbuild {option} …")
+
+
+def do(given: Given, work: Work, *, quiet: bool = False) -> int:
     """Do a command; docker's exit status. Raises RecipeError for one that is not done."""
     if given.row.on_request and not work.around.may_push:
-        words = f"{given.shown} changes what others have, and is done with {given.row.on_request}"
-        raise RecipeError(f"{words} alone", hint=f"rbuild {given.row.on_request} …")
+        _refuse_push(given.shown, given.row.on_request)
     commands = docker_commands(work.around.engine)
     if commands is not None and commands.is_docker:
         if given.row.name == "container create":
@@ -120,7 +157,7 @@ def do(given: Given, work: Work) -> int:
     work.emit(StepStarted(1, 1, _KIND, _title(given, work)))
     watch = Stopwatch()
     told = act(Doing(given, work, Daemon(commands)))
-    status = tell(told)
+    status = tell(replace(told, out="") if quiet else told)
     work.emit(StepFinished(1, 1, _KIND, status, watch.seconds))
     return status
 

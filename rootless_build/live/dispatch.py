@@ -41,7 +41,11 @@ Do = Callable[[Work], int]
 
 
 _STEPS: Final[Mapping[str, Do]] = MappingProxyType(
-    {"container run": detached.run, "volume rm": steps.remove_volumes}
+    {
+        "buildx build": commands.build,
+        "container run": detached.run,
+        "volume rm": steps.remove_volumes,
+    }
 )
 """Who does a step, where that is not `steps.do`."""
 
@@ -83,6 +87,7 @@ def refusal(error: RbuildError, words: Sequence[str]) -> Answer:
         return answer(told)
     message = error.message.removeprefix("docker: ")
     if argv.does(words) == "build":
-        return answer(Told(err=f"ERROR: failed to build: {message}\n", status=1))
+        head = "" if any(word in {"bake", "f"} for word in words[:2]) else "failed to build: "
+        return answer(Told(err=f"ERROR: {head}{message}\n", status=1))
     more = f"\n{_HELP}" if argv.does(words) == "run" else ""
     return answer(Told(err=f"docker: {message}\n{more}", status=REFUSED))

@@ -10,6 +10,7 @@ from rootless_build.docker_cli.templates import inspecting
 from rootless_build.docker_cli.templates.printing import UnprintableError
 from rootless_build.docker_cli.templates.tokens import TemplateError
 from rootless_build.docker_cli.told import Told
+from rootless_build.live import health
 from rootless_build.live.daemon import Daemon, DaemonError
 from rootless_build.live.doing import Doing
 from rootless_build.model.plan import Json
@@ -20,7 +21,7 @@ Find = Callable[[Daemon, str], Json]
 
 def container(daemon: Daemon, name: str) -> Json:
     """A container in docker's shape."""
-    return containers.inspected(daemon.container(name))
+    return containers.inspected(health.looked_at(daemon, name))
 
 
 def image(daemon: Daemon, name: str) -> Json:

@@ -1,8 +1,9 @@
 """Starts a command and keeps its whole family: `python3 -IS keeper.py TOLD TELLS -- COMMAND…`.
 
 It is a subreaper, so that whatever the command starts stays below it (prctl(2)). On the descriptor
-TELLS it writes the command's exit status, as a byte. On TOLD it hears how to go: `l` leaves what
-still runs to itself, anything else ends all of it, as does the end of rbuild.
+TELLS it writes the command's exit status, and whether a signal ended it, as two bytes. On TOLD it
+hears how to go: `l` leaves what still runs to itself, anything else ends all of it, as does the end
+of rbuild.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def main(words: list[str]) -> int:
         os.read(woken, 4096)
         for pid, status in _reaped():
             if pid == command:
-                os.write(tells, bytes((_code(status),)))
+                os.write(tells, _told(status))
 
 
 def _become(
@@ -79,9 +80,9 @@ def _reaped() -> list[tuple[int, int]]:
         found.append((pid, status))
 
 
-def _code(status: int) -> int:
+def _told(status: int) -> bytes:
     code = os.waitstatus_to_exitcode(status)
-    return 128 - code if code < 0 else code
+    return bytes((abs(code), code < 0))
 
 
 def _end_all() -> None:

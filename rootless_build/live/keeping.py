@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import ip_network
 from typing import Final
 from urllib.parse import quote
@@ -283,14 +283,33 @@ def prune_volumes(doing: Doing) -> Told:
 
 
 def _prune_volumes(doing: Doing, wanted: dict[str, list[str]]) -> dict[str, Json]:
-    """podman's own prune takes volumes with a name too, which docker keeps without `all`."""
-    every = wanted.pop("all", ["false"])[-1] in {"1", "true"}
-    query = {"filters": json.dumps({**wanted, "dangling": ["true"]})}
+    """podman's own prune takes volumes with a name too, which docker keeps without `all`; and of
+    two filters podman 4.3.1 may go by one alone.
+    """
+    every = doing.given.has("all") or wanted.pop("all", ["false"])[-1] in {"1", "true"}
+    query = {"filters": json.dumps({"dangling": ["true"]})}
     found = map(a_map, a_list(doing.daemon.ask("GET", "/libpod/volumes/json", query)))
-    names = [text(each.get("Name")) for each in found if every or each.get("Anonymous") is True]
+    names = [
+        text(each.get("Name"))
+        for each in found
+        if (every or each.get("Anonymous") is True) and _has_labels(each, wanted)
+    ]
     for name in names:
         doing.daemon.ask("DELETE", f"/volumes/{quote(name, safe='')}")
     return {"VolumesDeleted": [*names]}
+
+
+def _has_labels(said: Mapping[str, Json], wanted: Mapping[str, Sequence[str]]) -> bool:
+    """Whether a volume has all labels that are wanted, and none that are not."""
+    if unknown := next((name for name in wanted if name not in {"label", "label!"}), ""):
+        raise DaemonError(f"invalid filter '{unknown}'")
+    labels = {name: text(value) for name, value in a_map(said.get("Labels")).items()}
+
+    def has(word: str) -> bool:
+        name, equals, value = word.partition("=")
+        return name in labels and (not equals or labels[name] == value)
+
+    return all(map(has, wanted.get("label", ()))) and not any(map(has, wanted.get("label!", ())))
 
 
 def prune_networks(doing: Doing) -> Told:

@@ -19,6 +19,7 @@ from rootless_build.docker_cli.templates.data import Record
 from rootless_build.docker_cli.templates.printing import UnprintableError
 from rootless_build.docker_cli.templates.tokens import TemplateError
 from rootless_build.docker_cli.told import Told
+from rootless_build.live import health
 from rootless_build.live.daemon import Daemon, DaemonError
 from rootless_build.live.doing import Doing
 from rootless_build.model import platforms
@@ -109,6 +110,8 @@ def list_containers(doing: Doing) -> Told:
 def all_containers(daemon: Daemon) -> list[Container]:
     """All containers of the engine."""
     own = a_list(daemon.ask("GET", "/libpod/containers/json", ALL))
+    if health.look_at_listed(daemon, own):
+        own = a_list(daemon.ask("GET", "/libpod/containers/json", ALL))
     same = {
         text(a_map(each).get("Id")): each
         for each in a_list(daemon.ask("GET", "/containers/json", ALL))

@@ -1,4 +1,4 @@
-"""Commands that the engine's own command line does, with the caller's streams: `exec`, `cp`.
+"""Commands that the engine's own command line does, with the caller's streams: `logs`, `cp`.
 
 What docker's daemon would refuse is looked for first, so that it is refused in docker's words.
 """
@@ -20,8 +20,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final, NoReturn
 
-from msgspec import Struct
-
 from rootless_build.backend.api import DockerCommands
 from rootless_build.docker_cli.reading import Given
 from rootless_build.docker_cli.shapes.json import a_map, text
@@ -33,25 +31,12 @@ from rootless_build.live.daemon import Daemon, DaemonError
 from rootless_build.live.doing import Doing
 from rootless_build.live.surroundings import Work
 from rootless_build.model.events import StepStarted
-from rootless_build.recipes.docker.values import (
-    BadValueError,
-    Surroundings,
-    environment_file,
-    variable,
-)
 
 _OF_DAEMON: Final = (
     *("PATH", "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS", "DOCKER_TLS_VERIFY"),
     "DOCKER_CERT_PATH",
 )
-_IS_ENGINES: Final = re.compile(
-    "(PATH|HOME|USER|LOGNAME|LANG|TMPDIR|TERM|SHELL)$|_?(CONTAINER|STORAGE|BUILDAH|REGISTRY)|"
-    "DOCKER|DBUS|XDG|LC_|LD_|GO|NOTIFY|LISTEN|.*proxy$|.*[*]",
-    re.IGNORECASE,
-)
-"""Variables by which an engine goes itself, and names that it takes for patterns."""
 _NOTHING: Final[Mapping[str, str]] = {}
-_NO_TERMINAL: Final = "the input device is not a TTY\n"
 _LOADED: Final = re.compile(r"^Loaded image(?:\(s\))?: (.+)$", re.MULTILINE)
 _NAMED: Final = "Loaded image"
 _READER_GONE: Final = 141
@@ -67,9 +52,9 @@ def flags_of(given: Given, *left_out: str) -> Iterator[str]:
         yield from (f"--{name}={value}" for value in values)
 
 
-def _become(doing: Doing, words: Sequence[str], over: Mapping[str, str] = _NOTHING) -> NoReturn:
+def become(doing: Doing, words: Sequence[str], over: Mapping[str, str] = _NOTHING) -> NoReturn:
     """Become the engine's command: its streams and its status are the caller's."""
-    argv, environment = _prepared(doing, words, over)
+    argv, environment = prepared(doing, words, over)
     os.execvpe(argv[0], [*argv], environment)  # noqa: S606 - a list of words, and no shell
 
 
@@ -93,9 +78,10 @@ def _environment(
     return {**kept, **over}
 
 
-def _prepared(
+def prepared(
     doing: Doing, words: Sequence[str], over: Mapping[str, str] = _NOTHING
 ) -> tuple[Sequence[str], dict[str, str]]:
+    """The engine's command line and environment for words; the caller's directory is this one."""
     argv, laid_over = doing.daemon.commands.command(words)
     os.chdir(doing.work.call.directory)
     return argv, _environment({**over, **laid_over})
@@ -105,60 +91,17 @@ def captured(
     doing: Doing, words: Sequence[str], over: Mapping[str, str] = _NOTHING
 ) -> subprocess.CompletedProcess[str]:
     """The engine's command, done, with what it said."""
-    argv, environment = _prepared(doing, words, over)
+    argv, environment = prepared(doing, words, over)
     return subprocess.run(
         argv, env=environment, capture_output=True, text=True, errors="replace", check=False
     )
 
 
-def _running(daemon: Daemon, name: str) -> None:
+def check_running(daemon: Daemon, name: str) -> None:
+    """Raise DaemonError for a container that does not run."""
     said = a_map(daemon.container(name))
     if text(a_map(said.get("State")).get("Status")) not in {"running", "paused"}:
         raise DaemonError(f"container {text(said.get('Id'))} is not running")
-
-
-def execute(doing: Doing) -> Told:
-    """`docker exec`."""
-    given = doing.given
-    if given.has("tty") and given.has("interactive") and not os.isatty(0):
-        return Told(err=_NO_TERMINAL, status=1)
-    try:
-        _running(doing.daemon, given.operands[0])
-    except DaemonError as error:
-        return Told(err=error.line, status=1)
-    try:
-        variables = _variables(doing)
-    except BadValueError as error:
-        return Told(err=f"{error}\n", status=1)
-    words = ("exec", *flags_of(given, "env", "env-file"), *variables.words, *given.operands)
-    if not given.has("detach"):
-        _become(doing, words, variables.over)
-    done = captured(doing, words, variables.over)
-    err = "" if not done.returncode else f"Error response from daemon: {last_words(done.stderr)}\n"
-    return Told(err=err, status=1 if done.returncode else 0)
-
-
-class _Variables(Struct, frozen=True):
-    """Of a call: words for the engine, and what is laid over the engine's own environment."""
-
-    words: tuple[str, ...]
-    over: Mapping[str, str]
-
-
-def _variables(doing: Doing) -> _Variables:
-    """The variables that a call gives. A value that is not on its own command line is on none,
-    where the engine does not go by a variable of that name itself. Raises BadValueError.
-    """
-    call, given = doing.work.call, doing.given
-    around = Surroundings(call.directory, call.environment)
-    written = {word.partition("=")[0] for word in given.values("env") if "=" in word}
-    pairs = [pair for file in given.values("env-file") for pair in environment_file(file, around)]
-    pairs += [pair for word in given.values("env") for pair in variable(word, around)]
-    found = dict(pairs)
-    hidden = {name for name in found if not (name in written or _IS_ENGINES.match(name))}
-    words = (name if name in hidden else f"{name}={value}" for name, value in found.items())
-    over = {name: found[name] for name in hidden}
-    return _Variables(tuple(f"--env={word}" for word in words), over)
 
 
 def last_words(words: str) -> str:
@@ -178,7 +121,7 @@ def logs(doing: Doing) -> Told:
         return Told()
     tail = given.value("tail")
     left_out = "tail" if tail is not None and not tail.isdigit() else ""
-    _become(doing, ("logs", *flags_of(given, left_out), given.operands[0]))
+    become(doing, ("logs", *flags_of(given, left_out), given.operands[0]))
 
 
 def start(doing: Doing) -> Told:
@@ -190,7 +133,7 @@ def start(doing: Doing) -> Told:
         doing.daemon.container(given.operands[0])
     except DaemonError as error:
         return Told(err=error.line, status=1)
-    _become(doing, ("start", "--attach", *flags_of(given, "attach"), given.operands[0]))
+    become(doing, ("start", "--attach", *flags_of(given, "attach"), given.operands[0]))
 
 
 def attach(doing: Doing) -> Told:
@@ -198,12 +141,12 @@ def attach(doing: Doing) -> Told:
     given = doing.given
     try:
         doing.daemon.container(given.operands[0])
-        _running(doing.daemon, given.operands[0])
+        check_running(doing.daemon, given.operands[0])
     except DaemonError as error:
         words = "cannot attach to a stopped container, start it first"
         line = f"{words}\n" if "is not running" in error.words else error.line
         return Told(err=line, status=1)
-    _become(doing, ("attach", *flags_of(given), given.operands[0]))
+    become(doing, ("attach", *flags_of(given), given.operands[0]))
 
 
 # --- files ----------------------------------------------------------------------------------------
@@ -251,7 +194,7 @@ def _copied(doing: Doing, name: str, source: str, target: str) -> Told:
         # What is in a directory is meant where its name ends so.
         inside = "/." if source == "." or source.endswith("/.") else ""
         source = f"{Path(source).resolve()}{inside}"
-    argv, environment = _prepared(doing, ("cp", source, target))
+    argv, environment = prepared(doing, ("cp", "--", source, target))
     if target == "-":
         return _copied_to_caller(argv, environment, name, source)
     done = subprocess.run(
@@ -304,7 +247,7 @@ def export(doing: Doing) -> Told:
     if output is None and os.isatty(1):
         words = "cowardly refusing to save to a terminal. Use the -o flag or redirect"
         return Told(err=f"{words}\n", status=1)
-    _become(doing, ("export", *flags_of(given), given.operands[0]))
+    become(doing, ("export", *flags_of(given), given.operands[0]))
 
 
 def save(doing: Doing) -> Told:
@@ -324,7 +267,7 @@ def save(doing: Doing) -> Told:
     except DaemonError as error:
         return Told(err=error.line, status=1)
     several = ("--multi-image-archive",) if len(given.operands) > 1 else ()
-    form = ("save", "--quiet", "--format", "docker-archive", *several, *given.operands)
+    form = ("save", "--quiet", "--format", "docker-archive", *several, "--", *given.operands)
     if output is None:
         return _saved(doing, form, streams.Output())
     file = Path(output).resolve()
@@ -335,7 +278,7 @@ def save(doing: Doing) -> Told:
 
 
 def _saved(doing: Doing, words: Sequence[str], out: IO[bytes] | streams.Output) -> Told:
-    argv, environment = _prepared(doing, words)
+    argv, environment = prepared(doing, words)
     status, said = archives.engines(argv, environment, out, change=archives.SAVED)
     if status == _READER_GONE:
         return Told(status=status)
@@ -444,7 +387,7 @@ def import_(doing: Doing) -> Told:
             names.check_image(each)
     except ValueError as error:
         return Told(err=f"{error}\n", status=1)
-    done = captured(doing, ("import", "--quiet", *flags_of(given), source, *named[:1]))
+    done = captured(doing, ("import", "--quiet", *flags_of(given), "--", source, *named[:1]))
     if done.returncode:
         return Told(err=f"Error response from daemon: {last_words(done.stderr)}\n", status=1)
     return Told(f"{digest(done.stdout.strip().splitlines()[-1])}\n")
@@ -455,9 +398,9 @@ def import_(doing: Doing) -> Told:
 
 def log_in(doing: Doing) -> Told:
     """`docker login`, the engine's own."""
-    _become(doing, ("login", *flags_of(doing.given), *doing.operands))
+    become(doing, ("login", *flags_of(doing.given), *doing.operands))
 
 
 def log_out(doing: Doing) -> Told:
     """`docker logout`, the engine's own."""
-    _become(doing, ("logout", *doing.operands))
+    become(doing, ("logout", *doing.operands))

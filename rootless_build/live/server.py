@@ -15,14 +15,16 @@ import selectors
 import signal
 import socket
 import struct
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Final
 
-from rootless_build.live import calls, told, worker
+from rootless_build.live import calls, endpoints, told, worker
 from rootless_build.live.calls import Call, MalformedCallError
 from rootless_build.live.dispatch import Answer, looks_on, refusal, who_does
+from rootless_build.live.streams import READER_GONE
 from rootless_build.live.surroundings import Surroundings
+from rootless_build.model import events
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.events import Emit, Event, StepFinished, StepStarted, Stopwatch
 
@@ -64,6 +66,8 @@ class Server:
         self._callers: set[Caller] = set()
         self._served = 0
         self._own: set[int] = set()
+        self._began: Mapping[str, str] = {}
+        self._no_daemon: endpoints.NoDaemon | None = None
         # Each has up to six descriptors here.
         self._most = max(1, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 8)
         self._takes_more = True
@@ -76,7 +80,18 @@ class Server:
     @property
     def lines(self) -> tuple[str, ...]:
         """What was called for and goes on, as a person would type it."""
-        return tuple(caller.line for caller in self._callers)
+        return tuple(caller.line for caller in self._callers if not caller.unread)
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """What goes on besides although its caller has ended, for he read no more of it."""
+        return tuple(caller.line for caller in self._callers if caller.unread)
+
+    def leave_unread(self) -> None:
+        """End those."""
+        for caller in tuple(self._callers):
+            if caller.unread:
+                caller.leave()
 
     def leave_who_looks_on(self) -> None:
         """End the calls that do nothing, and may never end by themselves."""
@@ -100,6 +115,14 @@ class Server:
         """Keep descriptors from the workers: who has the other ends would wait for those too."""
         self._own = set(descriptors)
 
+    def begin(self, environment: Mapping[str, str], no_daemon: Path | None) -> None:
+        """Know the variables that the command is started with; at `no_daemon`, a socket, whoever
+        speaks docker's API himself is told that he can't.
+        """
+        self._began = environment
+        if no_daemon is not None:
+            self._no_daemon = endpoints.NoDaemon(no_daemon, self)
+
     def unwatch(self, descriptor: int) -> None:
         """Have nothing more done."""
         self.selector.unregister(descriptor)
@@ -115,6 +138,8 @@ class Server:
             caller.leave()
         while self._callers:
             self.wait()
+        if self._no_daemon is not None:
+            self._no_daemon.end()
         self.selector.close()
 
     def _add(self, descriptor: int, act: Callable[[], object]) -> None:
@@ -149,6 +174,9 @@ class Server:
 
     def take(self, caller: Caller, call: Call) -> Answer | tuple[int, int]:
         """Have a call done: the answer, or the worker and the pipe that tells of it."""
+        other = endpoints.elsewhere(call.environment, self._began)
+        if other:
+            return Answer(err=f"docker: {other}\n".encode(errors="surrogateescape"), status=1)
         do = who_does(call)
         if isinstance(do, Answer):
             return do
@@ -199,6 +227,8 @@ class Server:
         os.close(tells)
         for descriptor in self._own:
             os.close(descriptor)
+        for descriptor in self._no_daemon.descriptors if self._no_daemon else ():
+            os.close(descriptor)
         for caller in self._callers:
             caller.close_here(streams)
         self.selector.close()
@@ -214,7 +244,8 @@ class Caller:
         self._data = bytearray()
         self._waiting = bytearray()
         self.streams: list[int] = []
-        self.line, self.looks_on = "docker", False
+        self.line, self.looks_on, self.unread = "docker", False, False
+        self._is_left = False
         self._number = 0
         self._pid: int | None = None
         self._tells = self._ended = -1
@@ -299,8 +330,20 @@ class Caller:
             self._server.unwatch(self._peer.fileno())
         if self._pid is None:
             self._close()
-        else:
+        elif not self._is_left:
+            # What ends is not hurried by who looks again.
+            self._is_left = True
             self._signal(_CLOSED)
+
+    def _let_go(self) -> None:
+        """The caller ends as by SIGPIPE; what is done for it goes on."""
+        self.unread = True
+        self._waiting += _with_status(128 + signal.SIGPIPE)
+        with contextlib.suppress(KeyError, ValueError):
+            self._server.unwatch(self._peer.fileno())
+        with contextlib.suppress(OSError):
+            self._peer.send(self._waiting)
+        self._peer.close()
 
     def _read_events(self) -> bool:
         """Hear what is told; whether there was anything."""
@@ -309,6 +352,9 @@ class Caller:
         except BlockingIOError:
             return False
         for event in self._told.feed(data):
+            if isinstance(event, events.Answer) and event.name == READER_GONE:
+                self._let_go()
+                continue
             self._note(event)
             self._server.hear(self._number, event)
         if not data:
@@ -353,7 +399,7 @@ class Caller:
         for kind, data in ((b"o", answer.out), (b"e", answer.err)):
             if data:
                 self._waiting += kind + len(data).to_bytes(4, "big") + data
-        self._waiting += b"x" + (1).to_bytes(4, "big") + bytes((answer.status & 255,))
+        self._waiting += _with_status(answer.status)
         with contextlib.suppress(KeyError, ValueError):
             self._server.unwatch(self._peer.fileno())
         if self._write():
@@ -391,6 +437,11 @@ class Caller:
         for descriptor in (*self.streams, self._tells, self._ended):
             if descriptor >= 0 and descriptor not in kept:
                 os.close(descriptor)
+
+
+def _with_status(status: int) -> bytes:
+    """How the stand-in is told of its exit status."""
+    return b"x" + (1).to_bytes(4, "big") + bytes((status & 255,))
 
 
 def hearing(emit: Emit, after: int) -> Hear:

@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from rootless_build.files.private_directories import private_directory
-from rootless_build.live import command, stand_in, stragglers
+from rootless_build.live import command, endpoints, stand_in, stragglers
 from rootless_build.live.command import Command
 from rootless_build.live.server import Server, hearing
 from rootless_build.live.surroundings import Surroundings
@@ -30,12 +30,15 @@ from rootless_build.process import programs
 from rootless_build.recipes.make.run import directory_for_programs
 
 _SOCKET: Final = "docker-calls.sock"
+_NO_DAEMON: Final = "docker-api.sock"
 _CHUNK: Final = 64 * 1024
 _KIND: Final = "host-command"
 _SOON: Final = 2.0
 """Seconds for which nobody wonders what is waited for."""
 _PATIENCE: Final = 5.0
-"""Seconds without a call for which a shell is waited for whose output goes elsewhere."""
+"""Seconds without a call for which a shell is waited for whose output goes elsewhere, and a
+container whose output nobody reads any more.
+"""
 _LONGEST: Final = 30.0
 """Seconds without a call for which any shell is waited for: it may be a service."""
 _LOOK_AGAIN: Final = 0.1
@@ -46,7 +49,8 @@ class Wanted(Struct, frozen=True):
     """What is to be at work: a command in a directory, in exactly this environment but for PATH.
 
     `captured` is who gets what it writes, which else goes where rbuild's own output goes; `reads`:
-    it has rbuild's standard input.
+    it has rbuild's standard input. `daemon` is the socket that stands for docker's, where the user
+    has named one.
     """
 
     words: Sequence[str]
@@ -54,11 +58,12 @@ class Wanted(Struct, frozen=True):
     environment: Mapping[str, str]
     captured: StepReporter | None = None
     reads: bool = True
+    daemon: Path | None = None
 
 
 def run(wanted: Wanted, around: Surroundings, emit: Emit) -> int:
     """Have it at work until it has ended, and what it called docker for, as the first step of a run
-    and those that follow; its exit status.
+    and those that follow; its exit status, -N after signal N.
     """
     title, watch = shlex.join(wanted.words), Stopwatch()
     settings = around.choice.settings
@@ -70,7 +75,7 @@ def run(wanted: Wanted, around: Surroundings, emit: Emit) -> int:
             server = Server(places.socket, lambda: around, hearing(emit, 1))
             status = serve(wanted, places, server, emit, around.prepare)
     finally:
-        emit(StepFinished(1, 1, _KIND, status, watch.seconds))
+        emit(StepFinished(1, 1, _KIND, command.as_shells(status), watch.seconds))
     return status
 
 
@@ -98,11 +103,19 @@ def serve(
     emit: Emit,
     prepare: Callable[[], None] = lambda: None,
 ) -> int:
-    """Have a command at work, and be docker for it; its exit status."""
+    """Have a command at work, and be docker for it; its exit status, -N after signal N."""
     path = wanted.environment.get("PATH", os.defpath)
     environment = {**wanted.environment, "PATH": f"{places.directory}:{path}"}
+    no_daemon = None
+    if wanted.daemon is not None:
+        environment[endpoints.HOST] = f"unix://{wanted.daemon}"
+    elif not environment.get(endpoints.HOST):
+        # What the user has there is for programs of his own.
+        no_daemon = places.socket.with_name(_NO_DAEMON)
+        environment[endpoints.HOST] = f"unix://{no_daemon}"
     with ExitStack() as stack:
         stack.callback(server.end)
+        server.begin(environment, no_daemon)
         outputs = _Outputs(server, wanted.captured) if wanted.captured else None
         running = stack.enter_context(
             command.started(
@@ -154,16 +167,18 @@ def _wait_for_the_rest(running: Command, server: Server, stand_ins: Path, emit: 
     watch, quiet, told = Stopwatch(), Stopwatch(), False
     while True:
         server.leave_who_looks_on()
-        calls = server.lines
+        calls, unread = server.lines, server.unread
         if calls:
             quiet = Stopwatch()
+        if unread and quiet.seconds > _PATIENCE:
+            server.leave_unread()
         left = stragglers.look(running.keeper, stand_ins)
         shells = _waited_for(left, quiet.seconds)
-        if not (calls or shells):
+        if not (calls or shells or unread):
             break
-        if not told and (not calls or watch.seconds > _SOON):
+        if not told and ((shells and not calls) or watch.seconds > _SOON):
             told = True
-            what = calls[0] if calls else f"what may call docker yet: {shells[0]}"
+            what = next(iter((*calls, *unread)), "") or f"what may call docker yet: {shells[0]}"
             text = f"the command has ended; waiting for {what}"
             emit(Notice(Level.INFO, "left-running", text))
         server.wait(_LOOK_AGAIN)

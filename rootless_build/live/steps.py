@@ -5,18 +5,24 @@ from __future__ import annotations
 import os
 import secrets
 import shlex
+import signal
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from rootless_build.backend.api import docker_commands
 from rootless_build.files.private_directories import private_directory
 from rootless_build.live import callers_outputs, callers_secrets, contexts, places
+from rootless_build.live.daemon import Daemon, DaemonError
 from rootless_build.live.streams import (
+    PASSED_ON,
+    READER_GONE,
     BuildsOutput,
     ContainersOutput,
     MakeFilter,
     NoOutput,
+    ReaderGoneError,
     put,
     say,
 )
@@ -62,6 +68,9 @@ def do(work: Work) -> int:
 
 def do_called(called: Called, work: Work) -> int:
     """Do what was read of a call: what its words name may be a pipe, which is read once."""
+    if called.printed:
+        put(1, called.printed.encode())
+        return 0
     runs = [step for step in called.steps if isinstance(step, RunContainer)]
     if any(step.tty and step.interactive for step in runs) and not os.isatty(0):
         say(_NO_TERMINAL)
@@ -88,13 +97,14 @@ def _with_input(called: Called) -> Iterator[Called]:
         yield called
         return
     # Nobody knows before it is read what it is an image of.
-    if any(map(_is_own, step.tags)):
+    if any(map(is_own, step.tags)):
         step = replace(step, tags=(f"{references.OWN}built/{secrets.token_hex(6)}",))
     with contexts.from_input(step, called.reads) as made:
         yield replace(called, steps=(made,))
 
 
-def _is_own(tag: str) -> bool:
+def is_own(tag: str) -> bool:
+    """Whether a name is rbuild's, of an image that the caller has given none."""
     return tag.startswith(f"{references.OWN}built/")
 
 
@@ -142,7 +152,7 @@ def run(
     tell_call(work, plan)
     with around.begin(work.call.line) as run:
         options = around.options(plan, run)
-        options = shaped(_for_caller(options, called))
+        options = shaped(_for_caller(options, called, work))
         try:
             runner.run(plan, around.engine, options, work.emit, around.freshness(plan))
         except RbuildError as error:
@@ -166,13 +176,20 @@ def tell_call(work: Work, plan: Plan) -> None:
     work.emit(Answer("call", fields))
 
 
-def _for_caller(options: Options, called: Called) -> Options:
+def _for_caller(options: Options, called: Called, work: Work) -> Options:
     """The options, with the caller as who hears of the steps."""
     builds = any(isinstance(step, BuildImage) for step in called.steps)
+    reads = any(isinstance(step, RunContainer) and step.interactive for step in called.steps)
     attached = called.attached
 
+    def on_gone() -> None:
+        if reads:
+            # It gets no more input, as from docker's client that has ended.
+            raise ReaderGoneError
+        work.emit(Answer(READER_GONE, {}))
+
     def of_container(emit: Emit, step: int, stream_filter: MakeFilter) -> StepReporter:
-        return ContainersOutput(emit, step, stream_filter, attached)
+        return ContainersOutput(emit, step, stream_filter, on_gone, attached)
 
     reporter: MakeReporter = of_container
     if builds or any(isinstance(step, PullImage) for step in called.steps):
@@ -182,9 +199,26 @@ def _for_caller(options: Options, called: Called) -> Options:
         terminal=True,
         called=True,
         own_command=True,
-        made=lambda identity: _write_id(called, identity),
+        made=lambda identity: _begin(called, work, identity),
     )
     return replace(options, reporter=reporter, containers=containers)
+
+
+def _begin(called: Called, work: Work, identity: str) -> None:
+    """A container is there."""
+    _write_id(called, identity)
+    commands = docker_commands(work.around.engine)
+    if called.detached or commands is None or commands.is_docker or not commands.keeps_containers:
+        return
+    container = Daemon(commands)
+
+    def pass_on(number: int, _frame: object) -> None:
+        # It may have ended.
+        with suppress(DaemonError, RbuildError):
+            container.of_container("POST", identity, "/kill", {"signal": str(number)})
+
+    for number in PASSED_ON:
+        signal.signal(number, pass_on)
 
 
 def _write_id(called: Called, identity: str) -> None:

@@ -6,9 +6,10 @@ import contextlib
 import io
 import os
 import select
+import signal
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rootless_build.docker_cli.told import Told
 from rootless_build.model.events import (
@@ -25,7 +26,13 @@ from rootless_build.model.events import (
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
+PASSED_ON: Final = frozenset({signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2})
+"""Signals of a caller's that its container gets; what is no container's ends by them."""
 MakeFilter = Callable[[], StreamFilter]
+
+
+READER_GONE: Final = "reader-gone"
+"""What the run is told when nobody reads what a container writes any more, which goes on."""
 
 
 class ReaderGoneError(KeyboardInterrupt):
@@ -77,14 +84,20 @@ def say(text: str) -> None:
 class ContainersOutput(StepReporter):
     """Hands on what a container writes, byte for byte and at once.
 
-    Raises ReaderGoneError, once, where nobody reads it any more. `attached` are the streams that
-    the caller has, none for all.
+    Where nobody reads it any more it calls `on_gone`, once, and hands on nothing more. `attached`
+    are the streams that the caller has, none for all.
     """
 
     def __init__(
-        self, emit: Emit, step: int, stream_filter: MakeFilter, attached: Sequence[str] = ()
+        self,
+        emit: Emit,
+        step: int,
+        stream_filter: MakeFilter,
+        on_gone: Callable[[], None],
+        attached: Sequence[str] = (),
     ) -> None:
         super().__init__(emit, step, stream_filter)
+        self._on_gone = on_gone
         named = ((1, "stdout"), (2, "stderr")) if attached else ()
         self._left_out = frozenset(number for number, name in named if name not in attached)
         self._shown = {"stdout": stream_filter(), "stderr": stream_filter()}
@@ -108,14 +121,13 @@ class ContainersOutput(StepReporter):
         super().screen(data)
 
     def _put(self, descriptor: int, data: bytes) -> None:
-        if descriptor in self._left_out:
+        if descriptor in self._left_out or self._has_told:
             return
         try:
             write(descriptor, data)
         except BrokenPipeError:
-            if not self._has_told:
-                self._has_told = True
-                raise ReaderGoneError from None
+            self._has_told = True
+            self._on_gone()
         except OSError:
             pass
 

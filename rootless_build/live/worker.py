@@ -17,7 +17,7 @@ from typing import Final, NoReturn
 
 from msgspec import Struct
 
-from rootless_build.live import told
+from rootless_build.live import streams, told
 from rootless_build.live.calls import Call
 from rootless_build.live.dispatch import Do, refusal
 from rootless_build.live.steps import tell_failure
@@ -71,8 +71,6 @@ def _work(job: Job, forget: Callable[[], None]) -> NoReturn:
         _begin(job.streams, forget)
         _join(job.call.process)
         status = _done(job.do, Work(job.call, job.around, job.tell))
-    except ReaderGoneError:
-        status = _READER_GONE
     except KeyboardInterrupt:
         status = _INTERRUPTED
     except BaseException:
@@ -125,10 +123,14 @@ def _with_files(work: Work) -> Work:
 
 
 def _done(do: Do, work: Work) -> int:
-    with signals_interrupt(same=_SAME):
+    with signals_interrupt(same=_SAME, more=streams.PASSED_ON) as interruption:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
         try:
             return do(_with_files(work))
+        except ReaderGoneError:
+            return _READER_GONE
+        except KeyboardInterrupt:
+            return 128 + interruption.number
         except RecipeError as error:
             answer = refusal(error, work.call.words)
             put(2, answer.err)

@@ -90,7 +90,8 @@ def apply(plan: Plan, overrides: Overrides) -> Plan:
 def _with_socket(plan: Plan, socket: Path) -> Plan:
     if not any(socket_mounts.mounted_in(plan)) and not _is_open(plan):
         raise UsageError(
-            "--docker-socket is for a container that has docker's own mounted, and none has",
+            "--docker-socket is for a container that has docker's own mounted, and for scripts; "
+            "there is none",
             hint="rbuild plan shows the steps",
         )
     return socket_mounts.replace_socket(plan, socket)

@@ -1,4 +1,4 @@
-"""Which containers of a plan have docker's socket mounted, and another one in its place."""
+"""Docker's socket: where it is, and which containers of a plan have it, or another, mounted."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Final
 from rootless_build.model.plan import BindMount, Mount, Plan, RunContainer
 from rootless_build.model.structs import replace
 
+OWN_HOSTS: Final = ("unix:///var/run/docker.sock", "unix:///run/docker.sock")
+"""What DOCKER_HOST says where it says what docker goes by anyway."""
 _NAMES: Final = frozenset({"docker.sock", "podman.sock"})
 
 

@@ -44,9 +44,8 @@ def stat(process: Process) -> Stat:
     return Stat(fields[0], int(fields[1]), fields[19])
 
 
-def ancestors() -> Iterator[int]:
-    """The processes by which this one was started, its parent first, as far as they can be seen."""
-    process: Process = "self"
+def ancestors(process: Process = "self") -> Iterator[int]:
+    """The processes by which one was started, its parent first, as far as they can be seen."""
     while True:
         try:
             process = stat(process).parent

@@ -27,26 +27,30 @@ _PATIENCE: Final = 0.05
 
 
 class Interruption(Struct):
-    """Whether and how a run is being ended: `at_once` after a second Ctrl-C."""
+    """Whether and how a run is being ended: by which signal, `at_once` after a second Ctrl-C."""
 
     asked: bool = False
+    number: int = signal.SIGINT
     at_once: bool = False
 
 
 @contextlib.contextmanager
 def signals_interrupt(
-    tell: Callable[[], None] = lambda: None, same: float = 0.0
+    tell: Callable[[], None] = lambda: None,
+    same: float = 0.0,
+    more: frozenset[signal.Signals] = frozenset(),
 ) -> Iterator[Interruption]:
     """SIGTERM and SIGHUP end a run the way Ctrl-C does: in order, everything cleaned up.
 
     `tell` is called at the first one, in the middle of whatever was being done. What comes within
     `same` seconds of that is the same Ctrl-C, which has come by another way too.
     A second Ctrl-C interrupts the cleaning up where that waits, a third one ends this process as
-    it would any other. Signals that whoever started rbuild has it ignore (nohup) stay ignored.
+    it would any other. `more` are signals that end a run too. Signals that whoever started rbuild
+    has it ignore (nohup) stay ignored.
     For the main thread, and not within itself.
     """
     state = Interruption()
-    handlers = _Handlers(state, tell, same)
+    handlers = _Handlers(state, tell, same, _ENDING | more)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     try:
         with handlers.installed(), _wake_main(handlers):
@@ -62,8 +66,15 @@ def signals_interrupt(
 class _Handlers:
     """What Python calls in the main thread when it acts on signals. `acted` counts the calls."""
 
-    def __init__(self, state: Interruption, tell: Callable[[], None], same: float) -> None:
+    def __init__(
+        self,
+        state: Interruption,
+        tell: Callable[[], None],
+        same: float,
+        ending: frozenset[signal.Signals],
+    ) -> None:
         self._state = state
+        self._ending = ending
         self._tell = tell
         self._same = same
         self._asked_at = 0.0
@@ -74,7 +85,7 @@ class _Handlers:
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
         """In the place of those that were there."""
-        handlers = {**dict.fromkeys(_ENDING, self._interrupt), _WAKES: self._wake}
+        handlers = {**dict.fromkeys(self._ending, self._interrupt), _WAKES: self._wake}
         before = {number: signal.getsignal(number) for number in handlers}
         for number, handler in handlers.items():
             if number == _WAKES or before[number] is not signal.SIG_IGN:
@@ -101,6 +112,7 @@ class _Handlers:
             os.kill(os.getpid(), signal.SIGINT)
         if not self._state.asked:
             self._asked_at = time.monotonic()
+            self._state.number = number
             self._tell()
         self._state.at_once = self._state.asked
         self._state.asked = True

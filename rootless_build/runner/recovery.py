@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -30,8 +31,11 @@ from rootless_build.host.engine_settings import private_directories
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.text import shown
 from rootless_build.process import identities, proc
-from rootless_build.runner.journal import Record
+from rootless_build.runner.journal import Record, now
 
+_ENGINES: Final = frozenset({"podman", "buildah"})
+_LONG: Final = 600.0
+"""Seconds in which an engine has finished an image that it has put on record."""
 _OF_DEAD_RUNS: Final = frozenset({LeftoverKind.CONTAINER, LeftoverKind.BROKEN_IMAGE})
 
 
@@ -52,16 +56,17 @@ def clear(
     have staged. `engine` is that of the run's own backend. Raises RbuildError when something stays.
     """
 
-    def attempt() -> tuple[list[str], list[RbuildError]]:
-        done, failed = _remove_all(in_storage(engine, record, before))
+    def attempt(until: str) -> tuple[list[str], list[RbuildError]]:
+        done, failed = _remove_all(in_storage(engine, record, until))
         more, others = _remove_all(directories_of(record, engine, directories))
         return done + more, failed + others
 
-    done, failed = attempt()
+    done, failed = attempt(before)
     # A program that still worked for it may have made another container meanwhile, or kept podman
-    # from listing them.
-    if end_programs(record) or failed:
-        more, failed = attempt()
+    # from listing them; and it may have been killed in the middle of an image.
+    ended = end_programs(record)
+    if ended or failed:
+        more, failed = attempt(now() if ended and not other_engines_work() else before)
         done += more
     if failed:
         raise failed[0]
@@ -102,6 +107,35 @@ def end_programs(record: Record) -> bool:
                 os.kill(process, signal.SIGKILL)
                 found = True
     return found
+
+
+def other_engines_work() -> bool:
+    """Whether an engine of this user's is at work that this process has not started: it may be in
+    the middle of an image.
+    """
+    own = os.getpid()
+    for process in proc.processes():
+        try:
+            words = proc.command_line(process)
+            if (
+                os.fsdecode(words[0] if words else b"").rpartition("/")[2] in _ENGINES
+                and proc.owner(process) == os.geteuid()
+                and own not in proc.ancestors(process)
+            ):
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def never_finished(engine: Engine) -> Iterator[tuple[str, str]]:
+    """Images in storage that somebody began long ago and nobody finished, as they are called, and
+    the id of each.
+    """
+    for leftover in engine.leftovers({LeftoverKind.BROKEN_IMAGE}):
+        begun = float(dict(leftover.labels).get(LABEL_UNFINISHED, "inf"))
+        if time.time() - begun > _LONG:
+            yield _of_engine(engine, leftover).what, leftover.id
 
 
 def in_storage(engine: Engine, record: Record, before: str) -> Iterator[Remains]:

@@ -100,9 +100,21 @@ def test_an_image_that_was_never_finished_is_cleared(waiting: Rbuild, tmp_path: 
     done = waiting("binary")
     assert done.returncode == 0, done.stderr
     assert f"broken image {broken[:12]}" in done.stderr
+    # Of one that no record tells of nobody knows whether somebody is at making it.
+    nobodys = unfinished_image(waiting, tmp_path)
+    assert nobodys[:12] not in waiting("clean").stdout
+    (place,) = Path(waiting.environment["XDG_DATA_HOME"]).glob(
+        f"containers/storage/*-images/{nobodys}"
+    )
+    os.utime(place, (1, 1))
+    named = waiting("clean")
+    assert f"{waiting.backend} rmi --force {nobodys}" in named.stdout, named.stderr
+    with as_rbuild_starts_engines(waiting) as users:
+        said(users, waiting.backend, "rmi", "--force", nobodys)
     listed = waiting("clean", "--images", "--dry-run")
     assert listed.returncode == 0, listed.stderr
     assert "project-dev" in listed.stdout
+    assert nobodys[:12] not in listed.stdout
 
 
 @contextlib.contextmanager

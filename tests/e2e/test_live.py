@@ -318,6 +318,7 @@ def test_a_caller_that_is_killed_takes_its_container_along(live: Rbuild) -> None
         """,
     )
     assert done.returncode == 137, done.stderr
+    assert "sh ./script was ended by SIGKILL" in done.stderr
     assert done.stdout == "it ended with 137\n"
     assert live.leftovers() == []
 
@@ -422,17 +423,23 @@ def test_the_json_log_has_the_calls_and_what_the_command_wrote(live: Rbuild) -> 
     assert log[-1]["event"] == "build-finished"
 
 
-def test_what_nobody_reads_any_more_ends(live: Rbuild) -> None:
+def test_a_container_goes_on_when_its_reader_has_gone(live: Rbuild) -> None:
+    """As docker's does; and when its script has ended it is not waited for for ever."""
     done = script(
         live,
         """\
         docker build -q --network host -t live . >/dev/null
-        docker run --rm --network host live yes | head -n 1
-        { docker run --rm --network host live yes; echo "status $?" >&2; } | head -n 1 >/dev/null
+        run="docker run --rm --network host -v $PWD:/here live"
+        late='until [ -e /here/read ]; do echo said; sleep 0.1; done; echo more; echo > /here/end'
+        { $run sh -c "$late"; echo "status $?" >&2; } | head -n 1
+        echo > read
+        while [ ! -e end ]; do sleep 0.1; done
+        $run yes | head -n 1
+        docker run --rm -i --network host live yes </dev/null | head -n 1
         """,
     )
-    assert done.stdout == "y\n", done.stderr
-    assert "status 141" in done.stderr
+    assert done.stdout == "said\ny\ny\n", done.stderr
+    assert "status 0" in done.stderr or "status 141" in done.stderr
     assert live.leftovers() == []
 
 
@@ -449,7 +456,7 @@ def test_a_container_without_rm_stays_when_its_caller_is_killed(live: Rbuild) ->
         echo "it ended with $?"
         """,
     )
-    assert done.stdout == "it ended with 130\n", done.stderr
+    assert done.stdout == "it ended with 143\n", done.stderr
     assert "containers that are left: kept-a-" in done.stderr
     assert "kept-a-" in "".join(live.leftovers())
     assert live("clean").returncode == 0
@@ -534,3 +541,15 @@ def test_a_daemon_that_a_script_leaves_is_not_waited_for(live: Rbuild) -> None:
     os.kill(pid, signal.SIGKILL)
     assert done.returncode == 0
     assert f"left running, and docker is not there for it any more: {pid}" in done.stderr
+
+
+def test_no_token_stands_in_what_is_told(live: Rbuild) -> None:
+    done = script(
+        live,
+        """\
+        docker build -q --network host --build-arg API_TOKEN=hid-den -t live . >/dev/null
+        docker run --rm --network host -e PLAIN=seen -e GITHUB_TOKEN=hid-den live sh -c 'exit 3'
+        docker nonsense -e PASSWORD=hid-den
+        """,
+    )
+    assert "hid-den" not in done.stderr

@@ -405,3 +405,29 @@ def test_all_ports_of_an_image_are_published(live: Rbuild, backend_name: str) ->
         """,
     )
     assert done.stdout.splitlines() == ["80/tcp", "81/tcp", "status 125"], done.stderr
+
+
+@pytest.mark.usefixtures("only_podman")
+def test_a_script_waits_until_a_container_is_healthy(live: Rbuild) -> None:
+    """docker's daemon looks by a clock of its own; here a look is due when somebody asks."""
+    (live.project / "Healthy").write_text(
+        "FROM debian:bookworm\n"
+        "HEALTHCHECK --interval=100ms --retries=1 CMD test -e /tmp/ready\n"
+        "CMD trap 'exit 0' TERM; until test -e /go; do sleep 0.1; done; touch /tmp/ready; "
+        "sleep 1000 & wait\n"
+    )
+    done = script(
+        live,
+        """\
+        docker build -q --network host -t healthy -f Healthy . >/dev/null
+        docker run -d --rm --network host --name db healthy >/dev/null
+        state() { docker inspect -f '{{.State.Health.Status}}' db; }
+        until [ "$(state)" = unhealthy ]; do sleep 0.1; done
+        docker exec db touch /go
+        until [ "$(state)" = healthy ]; do sleep 0.1; done
+        docker ps --filter name=db --format '{{.Status}}' | grep -o '(.*)'
+        docker rm -f db
+        """,
+    )
+    assert done.stdout == "(healthy)\ndb\n", done.stderr
+    assert live.leftovers() == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
 from plumbum import cli
 
@@ -32,6 +33,11 @@ from rootless_build.process.signals import signals_interrupt
 from rootless_build.runner import journal, own_directories, recovery
 from rootless_build.runner.own_directories import OwnDirectories
 from rootless_build.runner.recovery import Remains
+
+_NEVER_FINISHED: Final = (
+    "an engine was killed while it made it, and engines list no images as long as it is there. It "
+    "is not known to be rbuild's"
+)
 
 
 class Clean(EngineOption, Bundles, Waiting, Showing, Command):
@@ -77,6 +83,10 @@ class Clean(EngineOption, Bundles, Waiting, Showing, Command):
             journal.others(data_directory(), self.project) as busy,
         ):
             self._remove_from(engine, choice, busy, account)
+            for what, identity in recovery.never_finished(engine):
+                if what not in account.seen:
+                    rmi = f"{choice.backend.name} rmi --force {identity}"
+                    account.stays(what, f"{_NEVER_FINISHED}: {rmi}")
             self._remove_images(engine, busy, account, storages)
             for name in discovery.names() if self.everywhere else ():
                 if name != choice.backend.name:

@@ -13,6 +13,7 @@ from rootless_build.model.plan import BuildImage, CheckContainerfile, Plan
 from rootless_build.model.structs import replace
 from rootless_build.recipes import bundles_place
 from rootless_build.recipes.bake import definition, files, overrides
+from rootless_build.recipes.bake import printed as printing
 from rootless_build.recipes.bake import steps as target_steps
 from rootless_build.recipes.request import Request
 
@@ -49,6 +50,15 @@ def steps(bake: Bake) -> Baked:
         if target.error is not None
     )
     return Baked(made, (*defined.notes, *broken, *notes), names)
+
+
+def printed(bake: Bake) -> str:
+    """What would be built, as docker's client prints it. Raises as `steps` does."""
+    at = files.Place(bake.directory, bake.environment, bake.variables or {})
+    defined, _ = files.read(bake.files, at)
+    changes = overrides.parse(bake.overrides, defined.targets, bake.environment.get)
+    chosen = definition.chosen(defined, bake.targets, changes)
+    return printing.in_json(defined, chosen, bake.targets, bake.directory)
 
 
 def target_names(project: Path, environment: Mapping[str, str]) -> tuple[str, ...]:

@@ -10,14 +10,14 @@ import hashlib
 import os
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
 from msgspec import Struct
 
 from rootless_build.model import outputs, plan, platforms, references
-from rootless_build.model.errors import NotPlannedError, RecipeError
+from rootless_build.model.errors import NotPlannedError, RecipeError, UnknownTargetError
 from rootless_build.model.nearest import USUAL, nearest
 from rootless_build.model.plan import (
     BuildImage,
@@ -60,6 +60,7 @@ _TAG: Final = {("tag",), ("image", "tag")}
 _PULL: Final = {("pull",), ("image", "pull")}
 _GROUPS: Final = {"image", "builder", "buildx", "container", "volume"}
 _Word = TypeVar("_Word", str, str | None)
+_Made = TypeVar("_Made")
 _REMOTE: Final = re.compile(r"\w+://|[\w.-]+@[\w.-]+:|github\.com/")
 
 
@@ -81,7 +82,8 @@ class Called(Struct, frozen=True):
     `reads` is what the caller's standard input holds; the step then has the caller's directory for
     a context, and the place of a file there for a containerfile. `attached` are the streams of a
     container that the caller has, none for all; `volumes_from` names containers. `exposed` are
-    ports, which it `publishes_all` with those of its image.
+    ports, which it `publishes_all` with those of its image. `pushed`: the image goes to where its
+    names say. `printed` is all that is asked for.
     """
 
     command: tuple[str, ...]
@@ -96,6 +98,8 @@ class Called(Struct, frozen=True):
     volumes_from: tuple[str, ...] = ()
     exposed: tuple[str, ...] = ()
     publishes_all: bool = False
+    pushed: bool = False
+    printed: str = ""
 
 
 class _Line(Struct):
@@ -148,7 +152,11 @@ def called(words: Sequence[str], context: Context) -> Called:
     line = _line(words, context)
     command, rest = command_of(line.words, context)
     if command in _BAKE:
-        made, notes = _bake(line, _flags(line, "docker buildx bake", rest, flags.BAKE))
+        targets = _flags(line, "docker buildx bake", rest, flags.BAKE)
+        if line.draft.value(drafts.PRINTED):
+            asked = _asked(line, targets)
+            return Called(command, (), printed=_baking(line, lambda: bake.recipe.printed(asked)))
+        made, notes = _bake(line, targets)
         return Called(command, made, notes)
     step, notes = _parse(line)
     draft = line.draft
@@ -171,6 +179,7 @@ def called(words: Sequence[str], context: Context) -> Called:
         reads=_read_from_input(line),
         quiet=draft.value(drafts.QUIET),
         forced=draft.value(drafts.FORCED),
+        pushed=draft.value(drafts.PUSHED),
         detached=draft.value(drafts.DETACHED),
         container_id_file=draft.value(drafts.CONTAINER_ID_FILE),
         attached=draft.all(drafts.ATTACHED),
@@ -493,8 +502,14 @@ def _by_platform(step: BuildImage) -> Iterator[BuildImage]:
 
 
 def _bake(line: _Line, targets: list[str]) -> tuple[tuple[Step, ...], tuple[str, ...]]:
+    made = _baking(line, lambda: bake.recipe.steps(_asked(line, targets)))
+    notes = (*line.draft.notes, *made.notes)
+    return made.steps, tuple(dict.fromkeys(notes))
+
+
+def _asked(line: _Line, targets: list[str]) -> bake.recipe.Bake:
     context, draft = line.context, line.draft
-    asked = bake.recipe.Bake(
+    return bake.recipe.Bake(
         context.directory,
         context.environment,
         tuple(targets),
@@ -502,16 +517,23 @@ def _bake(line: _Line, targets: list[str]) -> tuple[tuple[Step, ...], tuple[str,
         overrides=draft.all(drafts.OVERRIDES),
         variables=dict(draft.all(drafts.VARIABLES)),
     )
+
+
+def _baking(line: _Line, make: Callable[[], _Made]) -> _Made:
+    """What is made of a bake file, with this line in what is wrong with it."""
+    context = line.context
     try:
-        made = bake.recipe.steps(asked)
+        return make()
     except BakeError as error:
         # The place in the bake file is in the message; this is the line that reads it.
         error.hint = error.hint or f"{context.origin} runs {context.origin.text.strip()}"
         raise
+    except UnknownTargetError as error:
+        # Who calls docker hears docker's words.
+        words = f"failed to find target {error.target}" if context.called else error.message
+        raise line.refused(words, error.hint) from error
     except RecipeError as error:
         raise line.refused(error.message, error.hint) from error
-    notes = (*draft.notes, *made.notes)
-    return made.steps, tuple(dict.fromkeys(notes))
 
 
 def _tag(line: _Line, rest: list[str]) -> TagImage:

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from msgspec import Struct
 
 from rootless_build.model import platforms
+from rootless_build.model.socket_mounts import OWN_HOSTS
 from rootless_build.recipes.docker import draft as to
 from rootless_build.recipes.docker import values
 from rootless_build.recipes.docker.draft import Draft, One, Several
@@ -139,6 +140,7 @@ _ATTESTATION: Final = _none_is("podman and buildah make no attestations")
 
 _DEVICE_IO: Final = "block device limits are not carried over"
 _NAMED_NETWORK: Final = "addresses and names on a network of containers are not carried over"
+_ANOTHER: Final = "it selects another daemon; use --backend docker with DOCKER_HOST"
 _VOLUME_DRIVER: Final = "volume drivers are plug-ins of the docker daemon"
 _HEALTH: Final = _none_is("nobody asks for the health of a build container")
 
@@ -200,7 +202,12 @@ BUILD: Final = Table(
     Flag("print", refused="it asks about the build instead of building"),
     Flag("progress", ignored=_SHOWN),
     Flag("provenance", fill=_attestation("provenance")),
-    Flag("push", takes=False, refused="rbuild builds, it pushes nothing"),
+    Flag(
+        "push",
+        takes=False,
+        refused="rbuild builds, it pushes nothing",
+        called=_put(to.PUSHED, boolean),
+    ),
     Flag("rm", takes=False, fill=_only("true", *_OFF, why=_CLEANED)),
     Flag("sbom", fill=_attestation("sbom")),
     Flag("secret", fill=_add_here(to.SECRETS, values.secret)),
@@ -224,7 +231,12 @@ BAKE: Final = Table(
     Flag("metadata-file", refused="there is no BuildKit result to describe"),
     Flag("no-cache", takes=False, fill=_override("no-cache")),
     Flag("policy", refused="build policies are BuildKit's"),
-    Flag("print", takes=False, refused="it prints the targets; `rbuild plan` shows the steps"),
+    Flag(
+        "print",
+        takes=False,
+        refused="it prints the targets; `rbuild plan` shows the steps",
+        called=_put(to.PRINTED, boolean),
+    ),
     Flag("progress", ignored=_SHOWN),
     Flag("provenance", fill=_attestation("provenance")),
     Flag("pull", takes=False, fill=_override("pull")),
@@ -359,11 +371,9 @@ RUN: Final = Table(
 )
 GLOBAL: Final = Table(
     Flag("config", ignored=_none_is("it is the docker client's own")),
-    Flag(
-        "context", "c", refused="it selects another daemon; use --backend docker with DOCKER_HOST"
-    ),
+    Flag("context", "c", fill=_only("", "default", why=_ANOTHER)),
     Flag("debug", "D", takes=False, ignored=_SHOWN),
-    Flag("host", "H", refused="it selects another daemon; use --backend docker with DOCKER_HOST"),
+    Flag("host", "H", fill=_only("", *OWN_HOSTS, why=_ANOTHER)),
     Flag("log-level", "l", ignored=_SHOWN),
     Flag("tls", takes=False, refused="it selects another daemon"),
     Flag("tlscacert", refused="it selects another daemon"),

@@ -110,8 +110,6 @@ def test_a_step_that_docker_would_take_is_no_misuse(line: str) -> None:
         ("compose up", "compose"),
         ("service ls", "swarm"),
         ("logs --details x", "--details"),
-        ("-H tcp://example:1 ps", "--host tcp://example:1"),
-        ("--context other ps", "--context other"),
         ("search x", "registry"),
         ("stats", "person"),
     ],
@@ -120,6 +118,13 @@ def test_what_is_not_done_is_refused_by_name(line: str, word: str) -> None:
     found = told(line)
     assert found.status == 125
     assert word in found.err
+
+
+@pytest.mark.parametrize("flag", ["--host tcp://example:1", "--context other"])
+def test_another_daemon_is_refused_as_docker_fails_where_there_is_none(flag: str) -> None:
+    found = told(f"{flag} ps")
+    assert found.status == 1
+    assert f"{flag} names another one" in found.err
 
 
 def test_version_is_dockers_line() -> None:
