@@ -17,12 +17,13 @@ class Line(Struct, frozen=True):
 
 class Rewritten(Struct, frozen=True):
     """`text` is the new file. `stages` are its lines; those that were added have lines without an
-    origin. `files`: whether it needs the build context FILES. `secrets` are the other names that it
+    origin. `files`: the name of the build context with files that it needs, None without any; empty
+    for the step's own context. `secrets` are the other names that it
     has for secrets of the step, with those that they have there.
     """
 
     text: str
     stages: tuple[tuple[Line, ...], ...]
-    files: bool
+    files: str | None
     rewrites: tuple[Rewrite, ...]
     secrets: tuple[tuple[str, str], ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rootless_build.images.containerfile import grammar
+from rootless_build.images.containerfile import grammar, mounts
 from rootless_build.images.containerfile.edit import new, render
 from rootless_build.images.containerfile.escapes import with_backslash
 from rootless_build.images.containerfile.stages import (
@@ -20,7 +20,7 @@ from rootless_build.images.containerfile.syntax import Instruction
 from rootless_build.images.containerfile.words import WordError
 from rootless_build.images.rewrite.parts import Line, Rewritten
 from rootless_build.images.rewrite.rules import apply_rules
-from rootless_build.images.rewrite.state import RewriteState, Site
+from rootless_build.images.rewrite.state import FILES, RewriteState, Site
 
 _TRIGGERS: Final = ("<<", "mount", "network", "security", "device")
 """Without any of these in it nothing is to be rewritten."""
@@ -42,7 +42,14 @@ def unchanged(work: RewriteState) -> Rewritten:
     """The file as it is, in the same form."""
     _, stages = split(work.file, work.given)
     lines = tuple(tuple(Line(i, i) for i in (s.begin, *s.instructions)) for s in stages)
-    return Rewritten("", lines, files=False, rewrites=())
+    return Rewritten("", lines, files=None, rewrites=())
+
+
+def _mounts_context(instruction: Instruction) -> bool:
+    if instruction.keyword != "RUN":
+        return False
+    found = [mounts.parse(f.value or "") for f in instruction.flags if f.name == "mount"]
+    return any(mount.type == "bind" and mount.origin is None for mount in found)
 
 
 class _Rewriter:
@@ -51,6 +58,7 @@ class _Rewriter:
         written = work.file.instructions
         if work.file.escape != "\\":
             work.file = with_backslash(work.file)
+        work.needs_context = any(map(_mounts_context, work.file.instructions))
         self._heading, self._stages = split(work.file, work.given)
         contexts = frozenset(name for name, _ in work.contexts)
         self._needed = needed_stages(self._stages, target, contexts)
@@ -72,10 +80,15 @@ class _Rewriter:
         return Rewritten(
             "".join(render(line.now) for stage in whole for line in stage),
             whole,
-            self._work.needs_files,
+            self._files(),
             tuple(sorted(self._work.rewrites, key=lambda rewrite: rewrite.line)),
             tuple(self._work.secrets.items()),
         )
+
+    def _files(self) -> str | None:
+        if not self._work.needs_files:
+            return None
+        return FILES if self._work.needs_context else ""
 
     def _stage(self, number: int, stage: Stage, scopes: Scopes) -> tuple[Line, ...]:
         base = earlier(stage.base or "", self._stages, number, numbers=False)

@@ -23,7 +23,7 @@ from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.images.rewrite.parts import Rewritten
 from rootless_build.images.rewrite.rewriter import rewrite, unchanged
 from rootless_build.images.rewrite.source_map import OriginalReporter
-from rootless_build.images.rewrite.state import FILES, Rewrite, RewriteState
+from rootless_build.images.rewrite.state import Rewrite, RewriteState
 from rootless_build.model import references
 from rootless_build.model.errors import ContainerfileError, ImageBuildError
 from rootless_build.model.events import Level, StepReporter
@@ -167,18 +167,20 @@ def _tell(
 
 
 def _with_text(step: BuildImage, file: Path, made: Rewritten, directory: Path) -> BuildImage:
-    """The step with the new containerfile, and the build context FILES if that needs it."""
+    """The step with the new containerfile, and the build context of files if that needs it."""
     new = directory / file.name
     new.write_text(made.text, errors="surrogateescape")
     ignore = own_ignore_file(file)
     own = ignore_file.text_of(ignore.parent, ignore.name)
     if own is not None:
         own_ignore_file(new).write_bytes(own.encode("utf-8", errors="surrogateescape"))
-    contexts = step.build_contexts
     if made.files:
-        contexts = (*contexts, (FILES, str(directory / "files")))
+        files = (made.files, str(directory / "files"))
+        step = replace(step, build_contexts=(*step.build_contexts, files))
+    elif made.files is not None:
+        step = replace(step, context=directory / "files")
     secrets = (*step.secrets, *_named_anew(step.secrets, made.secrets))
-    return replace(step, containerfile=new, build_contexts=contexts, secrets=secrets)
+    return replace(step, containerfile=new, secrets=secrets)
 
 
 def _named_anew(secrets: Sequence[str], names: Sequence[tuple[str, str]]) -> Iterator[str]:

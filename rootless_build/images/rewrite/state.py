@@ -18,7 +18,7 @@ from rootless_build.images.rewrite.features import Builder, Feature
 from rootless_build.model.errors import ContainerfileError
 
 FILES: Final = "rbuild-files"
-"""The build context with the files that the rules make."""
+"""The build context with the files that the rules make, where the step's own is needed too."""
 _UNKNOWN: Final = "0" * 12
 
 
@@ -56,6 +56,10 @@ class RewriteState(Struct):
     """Whether the engine sees this host's files."""
     rewrites: list[Rewrite] = []
     needs_files: bool = False
+    needs_context: bool = True
+    """Whether a RUN mounts the step's own build context. Without, files take its place: buildah
+    1.33.7 (podman 4.9.3) takes no RUN from its cache that mounts a build context with a name.
+    """
     secrets: dict[str, str] = {}
     """Secrets of the step under another name: that, and the one that they have there."""
     derived: list[tuple[str, str]] = []
@@ -75,7 +79,7 @@ class RewriteState(Struct):
         return self.directory is None
 
     def add_file(self, name: str, content: bytes, mode: int = 0o644) -> str:
-        """A file of that name in a directory of its own; its path in the context FILES."""
+        """A file of that name in a directory of its own; its path in the context of files."""
         path = self.new_path(name)
         if self.directory is not None:
             file = self.directory / path
@@ -87,7 +91,7 @@ class RewriteState(Struct):
         return path
 
     def new_path(self, name: str) -> str:
-        """A path in the context FILES where nothing is yet."""
+        """A path in the context of files where nothing is yet."""
         self.count += 1
         self.needs_files = True
         return f"{self.count}/{name}"

@@ -7,6 +7,7 @@ import shlex
 from typing import Final
 
 from rootless_build.images.containerfile.edit import exec_form, with_flags
+from rootless_build.images.containerfile.mounts import Mount
 from rootless_build.images.containerfile.parser import heredoc_of
 from rootless_build.images.containerfile.syntax import Flag, Heredoc, Instruction
 from rootless_build.images.rewrite.features import Feature
@@ -45,9 +46,11 @@ def _mount_script(instruction: Instruction, heredoc: Heredoc, at: Site) -> Instr
         )
         return exec_form(instruction, (*at.scope.shell, script))
     source = at.work.add_file(name, content, 0o755)
-    mount = (
-        f"type=bind,from={FILES},source={source},target={path},"
-        f"consistency={file_marker(name, content)}"
+    mount = Mount(
+        origin=FILES if at.work.needs_context else None,
+        source=source,
+        target=path,
+        others=(f"consistency={file_marker(name, content)}",),
     )
-    with_mount = with_flags(instruction, (*instruction.flags, Flag("mount", mount)))
+    with_mount = with_flags(instruction, (*instruction.flags, Flag("mount", str(mount))))
     return exec_form(with_mount, (*at.scope.shell, path))

@@ -43,11 +43,21 @@ def test_the_shell_that_holds(tmp_path: Path) -> None:
 
 def test_an_interpreter_s_script_is_a_file(tmp_path: Path) -> None:
     made = Rewriting(tmp_path, "FROM base\nRUN <<S\n#!/usr/bin/python3\nprint()\nS\n")
-    assert "from=rbuild-files,source=1/S,target=/dev/pipes/S,consistency=" in made.lines[0]
+    assert "--mount=source=1/S,target=/dev/pipes/S,consistency=" in made.lines[0]
+    assert made.normal is not None
+    assert made.normal.files == ""
     assert command(made.lines[0]) == ["/bin/sh", "-c", "/dev/pipes/S"]
     file = made.files / "1" / "S"
     assert file.read_text() == "#!/usr/bin/python3\nprint()\n"
     assert file.stat().st_mode & 0o777 == 0o755
+
+
+def test_beside_the_context_the_file_is_in_one_with_a_name(tmp_path: Path) -> None:
+    text = "FROM base\nRUN --mount=target=/c true\nRUN <<S\n#!/usr/bin/python3\nprint()\nS\n"
+    made = Rewriting(tmp_path, text)
+    assert "from=rbuild-files,source=1/S,target=/dev/pipes/S,consistency=" in made.lines[1]
+    assert made.normal is not None
+    assert made.normal.files == "rbuild-files"
 
 
 @pytest.mark.parametrize("options", [{"engine": "docker-classic 20.10.24"}, {"local": False}])
