@@ -199,7 +199,7 @@ def _with_stand_ins(step: plans.Step, engine: Engine) -> tuple[plans.Step, tuple
     for wanted in external_bases(step):
         full = references.canonical(wanted)
         image, made = engine.find_images((full, references.local(full)))
-        if bases.stands_in(made) and bases.choose(image, made) is made:
+        if made is not None and bases.choose(image, made) is made:
             substitutes.append((wanted, references.local(full)))
         elif image is None:
             pulled.append(wanted)

@@ -54,6 +54,25 @@ def test_a_script_builds_and_runs(live: Rbuild) -> None:
     assert "COPY source /made" in (live.project / "progress").read_text()
 
 
+def test_an_image_of_an_earlier_call_is_a_base_by_its_name(live: Rbuild) -> None:
+    """As dapper has it: the second build is FROM what the first one has named, and renames it."""
+    done = script(
+        live,
+        """\
+        set -e
+        docker build -q -t live.r:main . >ids
+        printf 'FROM live.r:main\nCOPY source /again\n' > second
+        docker build -q -t live.r:main -f second . >>ids
+        docker tag live.r:main live.named
+        printf 'FROM live.named\nCOPY --from=live.r:main /again /third\n' |
+            docker build -q -t live.r - >>ids
+        docker run --rm --network host live.r cat /made /third
+        """,
+    )
+    assert (done.returncode, done.stdout) == (0, "made of this\n" * 2), done.stderr
+    assert "pull" not in done.stderr
+
+
 def test_what_a_caller_of_a_build_is_told(live: Rbuild) -> None:
     done = script(
         live,

@@ -40,7 +40,8 @@ def stand_in(
     reporter: StepReporter,
     platform: str | None = None,
 ) -> str | None:
-    """The reference of the stand-in to use for `wanted`, which is announced. One that is pulled is
+    """The reference to use for `wanted`: of its stand-in, which is announced, or of an image that
+    was built or named here, which podman and buildah keep below localhost. One that is pulled is
     pulled for the `platform`, None for this host's.
 
     None: the image itself is in storage, pulled if need be (or nowhere, under PullPolicy.NEVER).
@@ -48,34 +49,42 @@ def stand_in(
     """
     references.check(wanted)
     full = references.canonical(wanted)
-    asks = pull is PullPolicy.ALWAYS
     if full.startswith(f"{references.LOCAL}/"):
-        if engine.find_image(full) is None:
-            # Engines ask a registry of that name, three times.
-            raise ImageNotFoundError(f"the image {wanted} is not in storage", reference=wanted)
+        _check_own(wanted, full, engine)
         return None
     image, made = engine.find_images((full, references.local(full)))
-    if image and not asks and choose(image, made) is image:
-        return None
-    own = references.local(full) if stands_in(made) else None
-    # A stand-in that the user made is wanted: no registry is asked, as for any image that is in
-    # storage. `--pull` asks.
-    if own and not asks:
-        return _announce(wanted, own, reporter)
+    if image and not stands_in(made):
+        made = None
+    # One that the user made is wanted: no registry is asked, as for any image that is in storage.
+    # `--pull` asks.
+    if pull is not PullPolicy.ALWAYS and (taken := choose(image, made)) is not None:
+        return _as_made(wanted, taken, reporter) if taken is made else None
     if pull is PullPolicy.NEVER:
-        if image is None and engine.find_image(wanted) is None:
+        if engine.find_image(wanted) is None:
             raise _not_here(wanted)
         return None
     try:
         engine.pull_image(full, reporter, platform)
     except ImageNotFoundError as error:
-        if own:
-            return _announce(wanted, own, reporter)
-        if not engine.find_image(full):
+        if not made and not engine.find_image(full):
             error.hint = how_to_get(wanted)
             raise
-        reporter.notice("not-pulled", f"{wanted} could not be pulled; using the one in storage")
+        if not stands_in(made):
+            reporter.notice("not-pulled", f"{wanted} could not be pulled; using the one in storage")
+        return _as_made(wanted, made, reporter) if made else None
     return None
+
+
+def _check_own(wanted: str, full: str, engine: Engine) -> None:
+    """Raise ImageNotFoundError for a name of this host's that no image has."""
+    if engine.find_image(full) is None:
+        # Engines ask a registry of that name, three times.
+        raise ImageNotFoundError(f"the image {wanted} is not in storage", reference=wanted)
+
+
+def _as_made(wanted: str, made: Image, reporter: StepReporter) -> str:
+    local = references.local(references.canonical(wanted))
+    return _announce(wanted, local, reporter) if stands_in(made) else local
 
 
 def _not_here(wanted: str) -> ImageNotFoundError:
@@ -114,12 +123,14 @@ def in_storage(wanted: str, engine: Engine) -> Image | None:
 
 
 def choose(image: Image | None, made: Image | None) -> Image | None:
-    """The one that a build takes: the image of the name, or that of the stand-in's own name.
+    """The one that a build takes: the image of the name, or that of the name below localhost.
 
     With docker a stand-in has the other's name while a build lasts. Where a build was killed it
     still has: it may be older than what the user made since.
     """
-    return made if stands_in(made) and (image is None or stands_in(image)) else image
+    if image is None:
+        return made
+    return made if stands_in(made) and stands_in(image) else image
 
 
 def stands_in(image: Image | None) -> bool:

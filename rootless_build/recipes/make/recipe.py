@@ -403,8 +403,8 @@ def _refuse_unless_recursive(line: RecipeLine, origin: Origin, before: _Begun) -
 def _own_make(text: str, origin: Origin) -> list[str]:
     if not shell_line.starts_make(text):
         return []
-    what = "this line starts a make of its own, whose docker commands are not seen"
-    return [f"{origin}: {what}; they are if it is written $(MAKE)"]
+    what = "this line starts a make of its own, whose docker commands are not planned"
+    return [f"{origin}: {what}: they are done as it runs, and planned if it is written $(MAKE)"]
 
 
 def _once(steps: Sequence[Step]) -> list[Step]:

@@ -51,6 +51,7 @@ from rootless_build.model.plan import (
     HostCommand,
     Origin,
     Plan,
+    PullPolicy,
     RunContainer,
     Unexpanded,
     VolumeMount,
@@ -451,11 +452,27 @@ def test_after_a_command_of_the_host_images_are_looked_for_again(project: Path) 
     assert engine.used == [engine.images["dev"]]
 
 
-def test_an_image_of_that_name_that_rbuild_did_not_make_is_no_stand_in(project: Path) -> None:
+def test_an_image_that_was_built_here_is_a_base_by_its_short_name(project: Path) -> None:
+    """podman keeps `docker build -t debian:bookworm` below localhost; docker finds it as its own:
+    no registry is asked, and nothing is announced.
+    """
     engine = FakeEngine()
     engine.images["localhost/debian:bookworm"] = Image("3" * 64)
-    with pytest.raises(ImageNotFoundError):
-        run(build(project), engine)
+    events = run(build(project), engine)
+    assert engine.builds[0].substitutes == (("debian:bookworm", "localhost/debian:bookworm"),)
+    assert not any(isinstance(event, Notice) for event in events)
+
+
+def test_an_image_that_was_built_here_stays_the_base_where_no_registry_has_one(
+    project: Path,
+) -> None:
+    engine = FakeEngine()
+    engine.images["localhost/debian:bookworm"] = Image("3" * 64)
+    file = project / "Containerfile"
+    step = BuildImage(project, containerfile=file, tags=("dev",), pull=PullPolicy.ALWAYS)
+    events = run(Plan(project, (step,)), engine)
+    assert engine.builds[0].substitutes == (("debian:bookworm", "localhost/debian:bookworm"),)
+    assert any(isinstance(event, Notice) and event.code == "not-pulled" for event in events)
 
 
 def host(project: Path, script: str, *, ignore_errors: bool = False) -> Plan:
