@@ -12,6 +12,7 @@ There are three ways to ask, each for one kind of question:
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import functools
 import importlib
@@ -123,6 +124,7 @@ class Connection:
         self._socket = settings.runtime_directory / "podman.sock"
         self._log = settings.runtime_directory / "podman-service.log"
         self._service: programs.Running | None = None
+        self._starting = threading.Lock()
         self._starter = 0
         self._client: PodmanClient | None = None
         self._client_of = 0
@@ -134,15 +136,27 @@ class Connection:
 
     def start(self) -> None:
         """Start the service, if it is not there yet: it is ready in about 0.12 s."""
-        if self._endpoint is None and self._service is None:
-            self._starter = os.getpid()
-            self._service = self._resources.enter_context(
-                programs.service(
-                    ["podman", "system", "service", "--time", "0", f"unix://{self._socket}"],
-                    self._log,
-                    environment=self.environment,
-                )
+        if self._endpoint is not None or self._service is not None:
+            return
+        if threading.current_thread() is threading.main_thread():
+            self._start()
+            return
+        with self._starting:
+            if self._service is None:
+                # It gets a signal when the thread ends that it is a child of.
+                threads = concurrent.futures.ThreadPoolExecutor(1, "podman-service")
+                keeper = self._resources.enter_context(threads)
+                keeper.submit(self._start).result()
+
+    def _start(self) -> None:
+        self._starter = os.getpid()
+        self._service = self._resources.enter_context(
+            programs.service(
+                ["podman", "system", "service", "--time", "0", f"unix://{self._socket}"],
+                self._log,
+                environment=self.environment,
             )
+        )
 
     def import_client(self) -> None:
         """If the service was started, import podman-py, which takes 0.09 s, in the background: for
@@ -206,19 +220,19 @@ class Connection:
         Raises BackendUnavailableError when the service does not come up.
         """
         # A process that was forked since has connections of its own (`rootless_build.live`).
-        if self._client is None or self._client_of != os.getpid():
-            self._client_of = os.getpid()
-            self.start()
-            # A run that only builds does not need it.
-            from podman import PodmanClient  # noqa: PLC0415
+        if self._client is not None and self._client_of == os.getpid():
+            return self._client
+        self.start()
+        # A run that only builds does not need it.
+        from podman import PodmanClient  # noqa: PLC0415
 
-            self._wait_for_service()
-            address = self._endpoint or f"unix://{self._socket}"
-            self._client = PodmanClient(
-                base_url=address, identity=self._key or None, timeout=ANSWER
-            )
-            self._resources.callback(self._client.close)
-        return self._client
+        self._wait_for_service()
+        address = self._endpoint or f"unix://{self._socket}"
+        # Of several threads that come here each may make one; the last stays.
+        made = PodmanClient(base_url=address, identity=self._key or None, timeout=ANSWER)
+        self._resources.callback(made.close)
+        self._client, self._client_of = made, os.getpid()
+        return made
 
     @property
     def ready(self) -> bool:

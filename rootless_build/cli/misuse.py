@@ -32,11 +32,7 @@ _INSTEAD: Final[Mapping[str, str]] = MappingProxyType(
         "-B": "--force builds and runs although nothing changed, --no-cache each layer too",
         "--always-make": "--force builds and runs although nothing changed, --no-cache each layer "
         "too",
-        "-j": "rbuild does one step after the other; how many jobs a build script starts is its "
-        "own matter, most often a variable: rbuild NAME=VALUE TARGET",
-        "--jobs": "rbuild does one step after the other; how many jobs a build script starts is "
-        "its own matter, most often a variable: rbuild NAME=VALUE TARGET",
-        "-l": "rbuild does one step after the other, whatever the load",
+        "-l": "--jobs N says how much goes on at a time, whatever the load",
         "-k": "the first step that fails ends the run; leave -k out",
         "--keep-going": "the first step that fails ends the run; leave it out",
         "-i": "a step that fails ends the run; in the Makefile `-` before a line ignores it",

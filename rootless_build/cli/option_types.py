@@ -26,14 +26,17 @@ class Text:
 class Number:
     """What an option takes that says how many."""
 
-    def __init__(self, option: str) -> None:
+    def __init__(self, option: str, least: int = 0) -> None:
         self._option = option
+        self._least = least
 
     def __call__(self, value: str) -> int:
         """The value. Raises UsageError."""
         if value.isascii() and value.isdecimal() and len(value) <= _DIGITS:
-            return int(value)
-        raise UsageError(f"{self._option} {value}: it is a number, 0 or more")
+            number = int(value)
+            if number >= self._least:
+                return number
+        raise UsageError(f"{self._option} {value}: it is a number, {self._least} or more")
 
 
 class Choice:

@@ -260,6 +260,18 @@ class Freshness:
     )
 
 
+class Parallel:
+    """Of commands that may do several things at a time."""
+
+    jobs = cli.SwitchAttr(
+        ["-j", "--jobs"],
+        Number("--jobs", least=1),
+        argname="N",
+        group=RUN,
+        help="how many builds, and RUNs of them, go on at a time (default: what this host bears)",
+    )
+
+
 class Explaining:
     """Of commands that do a plan's steps where there is need."""
 
@@ -297,12 +309,21 @@ class Planning(Recipe, Doing):
 
 
 class Building(
-    Sandbox, Waiting, Showing, Inexact, Keeping, Increments, Explaining, Freshness, Planning
+    Sandbox,
+    Waiting,
+    Showing,
+    Inexact,
+    Keeping,
+    Increments,
+    Parallel,
+    Explaining,
+    Freshness,
+    Planning,
 ):
     """Of commands that do what the recipe says."""
 
 
-class Working(Waiting, Inexact, Increments, Explaining, Freshness, Doing):
+class Working(Waiting, Inexact, Increments, Parallel, Explaining, Freshness, Doing):
     """Of commands that do what another program says."""
 
 

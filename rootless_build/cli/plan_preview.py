@@ -41,6 +41,7 @@ from rootless_build.process import identities
 from rootless_build.process.locks import hold
 from rootless_build.process.signals import signals_interrupt
 from rootless_build.runner import host_power
+from rootless_build.runner.build_order import beside
 from rootless_build.runner.failures import check_containerfile
 from rootless_build.runner.power_rules import Rules
 
@@ -90,6 +91,7 @@ def show_plan(
         else:
             backend = choice.backend
             seen = _look(command, *_with_socket(plan, choice), choice)
+        seen = replace(seen, beside=beside(plan.steps))
         if looked.doubt:
             # What is known of these steps says nothing of those that a run would have.
             seen = replace(seen, verdicts=(), problem=looked.doubt)
@@ -102,7 +104,8 @@ def show_plan(
             answers = memory_for(choice).answers() if choice else {}
             lines += explanation(plan, builder, answers)
     verdicts = [msgspec.structs.asdict(verdict) for verdict in seen.verdicts]
-    fields |= {"backend": backend.name, "verdicts": verdicts, "lines": lines}
+    fields |= {"backend": backend.name, "verdicts": verdicts, "beside": seen.beside}
+    fields |= {"lines": lines}
     if refused:
         fields["refused"] = refused
     command.tell("\n".join(lines), Answer("plan", fields))
@@ -175,7 +178,7 @@ def _look(command: Command, plan: plans.Plan, said: str, choice: Choice) -> Seen
         except (RbuildError, OSError) as error:
             return SeenPlan(plan, problem=f"nobody can tell: {error}", rootless=rootless)
     steps, pulled = zip(*found, strict=True) if found else ((), ())
-    return SeenPlan(replace(plan, steps=steps), verdicts, "", pulled, rootless)
+    return SeenPlan(replace(plan, steps=steps), verdicts, "", pulled, rootless=rootless)
 
 
 def _ask_at_once(plan: plans.Plan, engine: RememberingEngine) -> None:

@@ -19,6 +19,7 @@ from rootless_build.cli.command import Command
 from rootless_build.cli.overrides import named
 from rootless_build.freshness.plan_freshness import PlanFreshness
 from rootless_build.freshness.snapshots import Snapshots
+from rootless_build.images.at_once import AtOnce
 from rootless_build.images.image_records import ImageRecords
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.model.structs import replace
@@ -116,6 +117,7 @@ def image_options(command: Command, choice: Choice, own: OwnFiles) -> ImageOptio
             own,
             memory=lambda: memory_for(choice),
             explain=command.flag("explain"),
+            at_once=AtOnce(_jobs(command)),
         ),
         records=lambda: _image_records(choice),
         keep=_keep_images(command),
@@ -150,6 +152,15 @@ def is_isolated(settings: EngineSettings) -> bool:
     """Whether containers get namespaces of their own: not in a chroot."""
     isolation = settings.isolation or os.environ.get("BUILDAH_ISOLATION")
     return isolation != "chroot"
+
+
+def _jobs(command: Command) -> int | None:
+    """How much is done at a time; None for what the host bears."""
+    given = command.number("jobs")
+    usual = command.config.defaults.jobs
+    if given is None and usual is not None and usual < 1:
+        raise command.config_error(("defaults", "jobs"), "it is 1 or more")
+    return given or usual
 
 
 def _keep_images(command: Command) -> int:

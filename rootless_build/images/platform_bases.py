@@ -2,27 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rootless_build.images import foreign_stages
 from rootless_build.images.external import external_images
 from rootless_build.model import platforms, references
 from rootless_build.model.plan import BuildImage
 
+Images = Mapping[str, frozenset[str]]
+"""Names of images, and the platforms that they are wanted of."""
+
 
 def do_not_depend(builds: Sequence[BuildImage]) -> bool:
     """Whether none of the builds takes an image by a name by which another one takes that of
     another platform: an engine that fetches that one gives it the name.
     """
-    wanted: dict[str, set[str]] = {}
-    for build in builds:
-        if not external_images(build).complete:
+    wanted = [wanted_images(build) for build in builds]
+    return agree(*wanted)
+
+
+def agree(*wanted: Images | None) -> bool:
+    """Whether no name is wanted of two platforms; None is what nobody knows."""
+    together: dict[str, set[str]] = {}
+    for images in wanted:
+        if images is None:
             return False
-        for name, platform in _wanted(build):
-            wanted.setdefault(references.canonical(name), set()).add(platform)
+        for name, platforms_ in images.items():
+            together.setdefault(name, set()).update(platforms_)
     return all(
-        len(of) == 1 or name.startswith(f"{references.LOCAL}/") for name, of in wanted.items()
+        len(of) < 2 or name.startswith(f"{references.LOCAL}/") for name, of in together.items()
     )
+
+
+def wanted_images(build: BuildImage) -> Images | None:
+    """The images from outside that a build takes, in full, and of which platforms; None where only
+    the engine can tell.
+    """
+    if not external_images(build).complete:
+        return None
+    found: dict[str, frozenset[str]] = {}
+    for name, platform in _wanted(build):
+        full = references.canonical(name)
+        found[full] = found.get(full, frozenset()) | {platform}
+    return found
 
 
 def _wanted(build: BuildImage) -> Iterator[tuple[str, str]]:

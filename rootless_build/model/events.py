@@ -57,12 +57,15 @@ class BackendChosen(Struct, frozen=True):
 
 
 class StepStarted(Struct, frozen=True):
-    """`title` is one line: the image's tag, the container's command, the host's command."""
+    """`title` is one line: the image's tag, the container's command, the host's command. `name`
+    tells what the step says from what others say that go on at a time; empty: none does.
+    """
 
     step: int
     of: int
     kind: str
     title: str
+    name: str = ""
 
 
 class BuildState(StrEnum):

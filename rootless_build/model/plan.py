@@ -60,7 +60,8 @@ class Origin(Strict, frozen=True):
     """Where a step comes from, for messages: `Makefile:106`, and the line as the recipe has it.
 
     `target` is the one whose recipe it stands in, empty where there is none. `names_build`: it is
-    the name of this build alone, as in a bake file.
+    the name of this build alone, as in a bake file. Builds of one `bake`, which have the same word
+    there and follow each other, may go on at a time; it is empty for what has its place.
     """
 
     file: str
@@ -68,6 +69,7 @@ class Origin(Strict, frozen=True):
     text: str = ""
     target: str = ""
     names_build: bool = False
+    bake: str = ""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}" if self.line is not None else self.file

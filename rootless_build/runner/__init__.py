@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rootless_build.runner import left_files as left_files
     from rootless_build.runner import platform_images as platform_images
     from rootless_build.runner import recovery as recovery
+    from rootless_build.runner import steps_side_by_side as steps_side_by_side
 
 _LATE: Final = MappingProxyType(
     {
@@ -29,6 +30,7 @@ _LATE: Final = MappingProxyType(
         "left_files": "rootless_build.runner.left_files",
         "platform_images": "rootless_build.runner.platform_images",
         "recovery": "rootless_build.runner.recovery",
+        "steps_side_by_side": "rootless_build.runner.steps_side_by_side",
     }
 )
 

@@ -22,7 +22,7 @@ class BuildsSideBySide:
     ) -> None:
         self._builds = builds
         self._build = build
-        self._turns = Turns(reporter)
+        self._turns = Turns()
         self._reporters = [StageReporter(reporter, self._turns) for _ in builds]
         self._work = SideBySide(self._do)
 

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import takewhile
 
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.plan import BuildImage, Plan, RunContainer, Step, TagImage, Unexpanded
+
+
+def builds_of_one_bake(steps: Sequence[Step]) -> int:
+    """How many steps, the first ones, are builds of one bake, which may go on at a time."""
+    bake = _bake(steps[0]) if steps else ""
+    return len(list(takewhile(lambda step: _bake(step) == bake, steps))) if bake else 0
+
+
+def _bake(step: Step) -> str:
+    return step.origin.bake if isinstance(step, BuildImage) and step.origin is not None else ""
 
 
 class GrowingPlan:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, assert_never
 
 from rootless_build import runner as package
 from rootless_build.backend.api import Image, ImageLabel, manifest_lists
-from rootless_build.freshness.verdict import Dirty
+from rootless_build.freshness.verdict import Dirty, Verdict
 from rootless_build.images.bases import substitutes as bases
 from rootless_build.images.own_files import OwnFiles
 from rootless_build.model import outputs
@@ -31,6 +30,7 @@ from rootless_build.runner.image_files import export_files
 from rootless_build.runner.limits import possible_limits
 from rootless_build.runner.preparation import Preparation
 from rootless_build.runner.publishing import Publisher
+from rootless_build.runner.shared_work import SharedWork
 from rootless_build.runner.superseded_images import SupersededImages
 
 if TYPE_CHECKING:
@@ -46,12 +46,13 @@ class ImageSteps:
         preparation: Preparation,
         publisher: Publisher,
         superseded: SupersededImages,
+        shared: SharedWork | None = None,
     ) -> None:
         self._context = context
         self._preparation = preparation
         self._publisher = publisher
         self._superseded = superseded
-        self._fetching = threading.Lock()
+        self._shared = shared or SharedWork()
 
     def do(
         self,
@@ -112,12 +113,19 @@ class ImageSteps:
         )
         return images.do(step, lists, reporter)
 
-    def _find_fresh(self, step: BuildImage, reporter: StepReporter) -> Outcome | None:
-        """What a build comes to that need not be done; None for one that has to be."""
+    def verdict(self, step: BuildImage) -> Verdict | None:
+        """Whether a build has to be done; None where nobody looks."""
         context = self._context
         if context.freshness is None:
             return None
-        verdict = context.freshness.images.judge(step, context.engine)
+        with stops.held(self._shared.judging):
+            return context.freshness.images.judge(step, context.engine)
+
+    def _find_fresh(self, step: BuildImage, reporter: StepReporter) -> Outcome | None:
+        """What a build comes to that need not be done; None for one that has to be."""
+        context, verdict = self._context, self.verdict(step)
+        if verdict is None:
+            return None
         if isinstance(verdict, Dirty):
             explain(verdict, context, reporter)
             return None
@@ -129,6 +137,11 @@ class ImageSteps:
 
     def _build_anew(self, step: BuildImage, reporter: StepReporter) -> Outcome:
         failures.check_containerfile(step)
+        rewriting = self._context.options.images.rewriting
+        with rewriting.at_once.build() if rewriting else nullcontext():
+            return self._build_now(step, reporter)
+
+    def _build_now(self, step: BuildImage, reporter: StepReporter) -> Outcome:
         context, results = self._context, self._context.options.results
         results.begin_build(context.engine)
         self._preparation.prepare()
@@ -142,7 +155,7 @@ class ImageSteps:
             results.take_image(image, context.labels, context.engine)
         finally:
             if not outputs.keeps_image(step):
-                context.engine.discard_image(image)
+                self._shared.discard(image, context.engine)
         if building and (changed := self._end(building, image, watch.seconds)):
             text = f"while the image was built {changed}; the next run builds it again"
             reporter.notice("changed-meanwhile", text, Level.WARNING)
@@ -167,14 +180,17 @@ class ImageSteps:
             package.archive_outputs.write(step, tuple(images.values()), self._context.engine)
         if not outputs.files(step):
             return False
-        return export_files(step, images, self._context, self._publisher, reporter)
+        # Bundles are published as a whole.
+        in_bundles = self._publisher.stages(step)
+        with stops.held(self._shared.publishing) if in_bundles else nullcontext():
+            return export_files(step, images, self._context, self._publisher, reporter)
 
     def _build_recorded(
         self, step: BuildImage, plain: BuildImage, reporter: StepReporter
     ) -> tuple[Image, ImageBuild | None]:
         """The image of the `plain` step, which has no outputs, and what watched its files."""
         context = self._context
-        with stops.held(self._fetching):
+        with stops.held(self._shared.fetching):
             prepared = bases.substitute_bases(plain, context.engine, reporter)
         context.provenance.add_build(step, context.engine)
         building = (

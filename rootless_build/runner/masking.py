@@ -145,7 +145,7 @@ class Mask:
             case Notice():
                 event = replace(event, text=text(event.text))
             case StepStarted():
-                event = replace(event, title=text(event.title))
+                event = replace(event, title=text(event.title), name=text(event.name))
             case BundlesPublished():
                 directory, files = Path(text(str(event.directory))), map(text, event.files)
                 event = replace(event, files=tuple(files), directory=directory)

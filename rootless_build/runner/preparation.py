@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+
 from rootless_build.model.errors import UnsupportedError
 from rootless_build.model.plan import BuildImage, RunContainer
+from rootless_build.process import stops
 from rootless_build.runner import foreign_platforms
 from rootless_build.runner.context import Context
 from rootless_build.runner.publishing import Publisher
@@ -16,15 +19,20 @@ class Preparation:
     def __init__(self, context: Context, publisher: Publisher) -> None:
         self._context = context
         self._publisher = publisher
+        self._lock = threading.Lock()
         self._is_made = False
 
     def prepare(self) -> None:
         """Get ready: something will be done. Raises an RbuildError for what can't be, in later
         steps too.
         """
-        if self._is_made:
-            return
-        self._is_made = True
+        # Whoever comes second waits for what the first one finds.
+        with stops.held(self._lock):
+            if not self._is_made:
+                self._is_made = True
+                self._prepare()
+
+    def _prepare(self) -> None:
         self._check_steps()
         plan = self._context.plan
         if any(isinstance(step, RunContainer) for step in plan.now.steps[plan.number - 1 :]):

@@ -4,7 +4,7 @@ has ended well.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -41,7 +41,11 @@ class Publisher:
 
     def begin_step(self, step: Step) -> None:
         """Note that it is this step's turn."""
-        staged = isinstance(step, BuildImage | Unexpanded) or self.stages(step)
+        self.begin_steps((step,))
+
+    def begin_steps(self, steps: Iterable[Step]) -> None:
+        """Note that these go on at a time."""
+        staged = any(isinstance(s, BuildImage | Unexpanded) or self.stages(s) for s in steps)
         self._stages_now, self._has_published_now = staged, False
 
     def check(self) -> None:

@@ -4,7 +4,7 @@ Every object has `event` (the kind, below) and `timestamp` (ISO 8601, UTC). The 
 those of the class of the same name in `rootless_build.model.events`:
 
     backend-chosen     name, version, reason
-    step-started       step, of, kind, title
+    step-started       step, of, kind, title, name
     build-progress     step, number, of, instruction, state (started, cached, done), stage
     output             step, stream (stdout, stderr), line (bytes that are not UTF-8 as \\xNN)
     step-finished      step, status, seconds, cached
@@ -17,7 +17,8 @@ those of the class of the same name in `rootless_build.model.events`:
 What a command was asked for is one object, or one for each row of its list:
 
     plan               plan (as with --format json), backend, verdicts (of each step: done,
-                       why), lines (as they are printed)
+                       why), beside (of each step: the numbers of those that it may go on beside),
+                       lines (as they are printed)
     bundle             path, size, kind, checksum, architecture, linkage, target
     verified           directory, checked, problems, warnings
     installed          target, source, replaced, dry_run

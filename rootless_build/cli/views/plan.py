@@ -39,6 +39,8 @@ class SeenPlan(Struct, frozen=True):
     problem: str = ""
     pulled: tuple[tuple[str, ...], ...] = ()
     """Of each step, the base images that are not in storage."""
+    beside: tuple[tuple[int, ...], ...] = ()
+    """Of each step, those that it may go on beside."""
     rootless: bool = True
     """Whether the engine's containers have no power of root's, as far as it said."""
     live: bool = True
@@ -64,7 +66,8 @@ def plan_lines(
     for number, step in enumerate(plan.steps, 1):
         verdict = f": {seen.verdicts[number - 1]}" if seen.verdicts else ""
         yield ""
-        what = f"{number}/{of} {step.kind}, from {step.origin or plan.recipe}{verdict}"
+        others = _beside(seen.beside[number - 1]) if seen.beside else ""
+        what = f"{number}/{of} {step.kind}, from {step.origin or plan.recipe}{others}{verdict}"
         yield from comment(shown(what))
         for image in seen.pulled[number - 1] if seen.pulled else ():
             yield from comment(f"{shown(image)} is not in storage: it would be pulled")
@@ -80,6 +83,12 @@ def plan_lines(
         yield ""
         yield from comment(f"bundles: {shown(plan.bundles.directory)}")
         yield "# rbuild itself has them written to a copy, which it verifies before it publishes it"
+
+
+def _beside(others: Sequence[int]) -> str:
+    *before, last = map(str, others) if others else ("",)
+    several = f"{', '.join(before)} and {last}" if before else last
+    return f", beside {several}" if others else ""
 
 
 def _commands(step: plans.Step, backend: Backend, settings: EngineSettings) -> Sequence[str]:

@@ -32,6 +32,7 @@ from rootless_build.model.events import (
     StepFinished,
     StepStarted,
 )
+from rootless_build.model.structs import replace
 from rootless_build.model.text import cut, fit, shown
 
 _LISTED_FILES: Final = 12
@@ -76,6 +77,10 @@ class TextView:
         """Nobody returns the cursor at the end of a line: the container's terminal does it."""
         self._builds = False
         self._recent: deque[str] = deque(maxlen=_RECENT_LINES)
+        self._names: dict[int, str] = {}
+        """Of steps that go on at a time, by their numbers."""
+        self._instruction_of = 0
+        """The step whose instruction was told last and is not done."""
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
@@ -84,6 +89,8 @@ class TextView:
                 self._say(self._dim(f"{event.name} {event.version} ({event.reason})"))
             case StepStarted():
                 self._builds = event.kind == "build-image"
+                if event.name:
+                    self._names[event.step] = event.name
                 self._say(self._bold(f"==> [{event.step}/{event.of}] ") + shown(event.title))
             case BuildProgress():
                 self._progress(event)
@@ -117,8 +124,12 @@ class TextView:
         self._close()
         self._raw = False
         how = "unchanged" if event.cached else f"status {event.status}"
-        if self._verbosity is Verbosity.VERBOSE:
-            text = f"    [{event.step}/{event.of}] {how}, {duration(event.seconds)}"
+        name = self._names.pop(event.step, "")
+        if name or self._verbosity is Verbosity.VERBOSE:
+            if name and not event.status and not event.cached:
+                how = "done"
+            what = f"{shown(name)}: " if name else ""
+            text = f"    [{event.step}/{event.of}] {what}{how}, {duration(event.seconds)}"
             self._say(self._dim(text))
         elif event.cached:
             self._say(self._dim(f"    {how}"))
@@ -165,10 +176,12 @@ class TextView:
     def _progress(self, event: BuildProgress) -> None:
         if self._verbosity is Verbosity.QUIET:
             return
+        self._instruction_of = event.step if event.state is BuildState.STARTED else 0
         match event.state:
             case BuildState.STARTED:
                 self._close()
-                stage = f"{event.stage} " if event.stage else ""
+                words = (self._names.get(event.step), event.stage)
+                stage = "".join(f"{word} " for word in words if word)
                 head = f"[{stage}{event.number}/{event.of}] "
                 line = " ".join(event.instruction.split())
                 columns = self._err.columns
@@ -191,6 +204,10 @@ class TextView:
             return
         self._close()
         sink = self._err if self._builds or event.stream == "stderr" else self._out
+        name = self._names.get(event.step)
+        if name and self._instruction_of != event.step:
+            # It stands below nothing that says whose it is.
+            event = replace(event, data=f"[{shown(name)}] ".encode() + event.data)
         if sink is self._err or self._one_place:
             self._recent.append(event.data.decode(errors="replace").rstrip("\r\n"))
         if sink.columns is None:
@@ -208,6 +225,8 @@ class TextView:
             self._open = not data.endswith(b"\n")
 
     def _notice(self, event: Notice) -> None:
+        if event.step in self._names:
+            event = replace(event, text=f"{self._names[event.step]}: {event.text}")
         match event.level:
             case Level.DETAIL:
                 if self._verbosity is Verbosity.VERBOSE:

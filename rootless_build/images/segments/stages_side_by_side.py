@@ -27,7 +27,7 @@ class StagesSideBySide(Stages):
         self, plan: Plan, places: Places, steps: Steps, images: Images, reporter: StepReporter
     ) -> None:
         super().__init__(plan, places, steps, images, reporter)
-        self._turns = Turns(reporter)
+        self._turns = Turns()
         self._reporters = {
             number: StageReporter(reporter, self._turns) for number in range(len(plan.stages))
         }

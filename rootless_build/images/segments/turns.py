@@ -1,13 +1,14 @@
-"""Several stages tell of their progress, one instruction after the other.
+"""Stages, or whole builds, that go on at a time tell of their progress, one instruction after the
+other.
 
-A reader of a build's progress knows one instruction at a time. So one stage has its turn until its
-instruction is done; what the others say meanwhile is kept, and told when theirs comes.
+A reader of a build's progress knows one instruction at a time. So one of them has its turn until
+its instruction is done; what the others say meanwhile is kept, and told when theirs comes.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from msgspec import Struct
@@ -20,18 +21,20 @@ _MOST_KEPT: Final = 4 * 1024 * 1024
 
 
 class _Saying(Struct, frozen=True):
-    """Something that a stage says; `ends`: its instruction is done then, or `begins`."""
+    """Something that a stage says; `ends`: its instruction is done then, or `begins`. `lasts`: it
+    is told also where another one's failure ends everything.
+    """
 
     tell: Callable[[StepReporter], object]
     begins: bool = False
     ends: bool = False
+    lasts: bool = False
 
 
 class Turns:
-    """Who may talk to a reporter, which is not for several threads."""
+    """Who may talk: reporters, and whoever reads what they tell, are not for several threads."""
 
-    def __init__(self, reporter: StepReporter) -> None:
-        self._reporter = reporter
+    def __init__(self) -> None:
         self._changed = threading.Condition()
         self._speaker: StageReporter | None = None
         self._kept: dict[StageReporter, list[_Saying]] = {}
@@ -52,23 +55,36 @@ class Turns:
                 self._changed.wait(stops.patience())
                 stops.check()
 
-    def at_once(self, tell: Callable[[StepReporter], object]) -> None:
+    def at_once(self, speaker: StageReporter, tell: Callable[[StepReporter], object]) -> None:
         """Tell what is no part of the progress."""
         with self._changed:
-            tell(self._reporter)
+            tell(speaker.reporter)
 
-    def end(self, speaker: StageReporter) -> None:
-        """Tell all that the speaker has said, and of no other: it ends the build."""
+    def end(self, failed: StageReporter | None, ended: Collection[StageReporter] = ()) -> None:
+        """Tell all that was said by those that have `ended`, of the others what lasts alone, and
+        last what was said by the one that has `failed` and ends everything.
+        """
         with self._changed:
-            kept = self._kept.get(speaker, [])
-            if self._speaker is not speaker:
-                self._reporter.instruction_left()
-            self._kept = {}
-            for saying in kept:
-                self._tell(speaker, saying)
+            kept, self._kept = self._kept, {}
+            if self._speaker not in {None, failed}:
+                self._leave()
+            last = kept.pop(failed, []) if failed is not None else []
+            for speaker, sayings in kept.items():
+                for saying in sayings:
+                    if saying.lasts or speaker in ended:
+                        self._tell(speaker, saying)
+            if failed is not None:
+                for saying in last:
+                    self._tell(failed, saying)
+
+    def _leave(self) -> None:
+        """Nobody is going to hear the rest of the instruction whose turn it is."""
+        if self._speaker is not None:
+            self._speaker.reporter.instruction_left()
+            self._speaker = None
 
     def _tell(self, speaker: StageReporter, saying: _Saying) -> None:
-        saying.tell(self._reporter)
+        saying.tell(speaker.reporter)
         if saying.begins:
             self._speaker = speaker
         elif saying.ends:
@@ -84,10 +100,11 @@ class Turns:
 
 
 class StageReporter(ForwardingReporter):
-    """What one stage talks to."""
+    """What one stage talks to; `reporter` hears it when it is its turn."""
 
     def __init__(self, reporter: StepReporter, turns: Turns) -> None:
         super().__init__(reporter)
+        self.reporter = reporter
         self._turns = turns
         self._begun = False
         self._said = 0
@@ -134,11 +151,15 @@ class StageReporter(ForwardingReporter):
 
     def image(self, identity: str) -> None:
         """There is an image, which has to be known before anything else happens."""
-        self._turns.at_once(lambda reporter: reporter.image(identity))
+        self._turns.at_once(self, lambda reporter: reporter.image(identity))
 
     def notice(self, code: str, text: str, level: Level = Level.INFO) -> None:
         """Tell the user something."""
         self._say(lambda reporter: reporter.notice(code, text, level))
+
+    def event(self, tell: Callable[[], object]) -> None:
+        """Something happened that a reporter does not tell, and that must not be lost."""
+        self._turns.say(self, _Saying(lambda _: tell(), lasts=True))
 
     def _say(self, tell: Callable[[StepReporter], object]) -> None:
         self._turns.say(self, _Saying(tell))

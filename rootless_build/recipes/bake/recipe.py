@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from rootless_build.recipes.bake import definition, files, overrides
 from rootless_build.recipes.bake import printed as printing
 from rootless_build.recipes.bake import steps as target_steps
 from rootless_build.recipes.request import Request
+
+Made = BuildImage | CheckContainerfile
 
 
 class Bake(Struct, frozen=True):
@@ -32,7 +36,7 @@ class Bake(Struct, frozen=True):
 class Baked(Struct, frozen=True):
     """`files` are the names of those that were read."""
 
-    steps: tuple[BuildImage | CheckContainerfile, ...]
+    steps: tuple[Made, ...]
     notes: tuple[str, ...]
     files: tuple[str, ...]
 
@@ -44,6 +48,7 @@ def steps(bake: Bake) -> Baked:
     changes = overrides.parse(bake.overrides, defined.targets, bake.environment.get)
     chosen = definition.chosen(defined, bake.targets, changes)
     made, notes = target_steps.steps(chosen, bake.directory, bake.environment)
+    made = tuple(_of_one_bake(step, bake) for step in made)
     broken = tuple(
         f"{target.error.message}; the target {name} is not asked for"
         for name, target in defined.targets.items()
@@ -59,6 +64,15 @@ def printed(bake: Bake) -> str:
     changes = overrides.parse(bake.overrides, defined.targets, bake.environment.get)
     chosen = definition.chosen(defined, bake.targets, changes)
     return printing.in_json(defined, chosen, bake.targets, bake.directory)
+
+
+def _of_one_bake(step: Made, bake: Bake) -> Made:
+    """The step with a word in its origin that those of another bake do not have."""
+    if not isinstance(step, BuildImage) or step.origin is None:
+        return step
+    asked = (str(bake.directory), bake.targets, bake.files, bake.overrides)
+    word = hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:12]
+    return replace(step, origin=replace(step.origin, bake=word))
 
 
 def target_names(project: Path, environment: Mapping[str, str]) -> tuple[str, ...]:

@@ -100,7 +100,7 @@ def test_what_a_command_prints_is_objects(
         ("--backend",),
         ("help", "nosuch"),
         ("run",),
-        ("-j4",),
+        ("-j0",),
         ("",),
     ],
 )

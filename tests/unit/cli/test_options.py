@@ -50,7 +50,8 @@ def given(name: str, option: SwitchInfo) -> list[str]:
     """The option with some value that it takes."""
     if not option.argtype:
         return [dashed(name)]
-    values = {"log-format": "text", "format": "text", "color": "never", "keep-images": "1"}
+    words = {"log-format": "text", "format": "text", "color": "never"}
+    values = {**words, "keep-images": "1", "jobs": "2", "j": "2"}
     return [dashed(name), values.get(name, ".")]
 
 

@@ -16,7 +16,7 @@ class Two:
 
     def __init__(self) -> None:
         self.recorder = Recorder()
-        self.turns = Turns(self.recorder.reporter)
+        self.turns = Turns()
         self.a = StageReporter(self.recorder.reporter, self.turns)
         self.b = StageReporter(self.recorder.reporter, self.turns)
 
@@ -91,7 +91,7 @@ class Noting(StepReporter):
 
 def test_an_image_is_put_down_at_once() -> None:
     reporter = Noting()
-    turns = Turns(reporter)
+    turns = Turns()
     a, b = StageReporter(reporter, turns), StageReporter(reporter, turns)
     a.instruction(1, 1, "a one")
     b.image("abc")

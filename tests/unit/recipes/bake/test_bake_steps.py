@@ -11,6 +11,7 @@ import pytest
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.plan import BuildImage, BuildOutput, Limits, Origin, PullPolicy
 from rootless_build.model.platform_builds import builds_of
+from rootless_build.model.structs import replace
 from rootless_build.recipes.bake.recipe import Bake, steps
 from rootless_build.recipes.docker import argv
 from rootless_build.recipes.docker.argv import Context
@@ -314,7 +315,10 @@ target "base" {
 
 def test_a_target_knows_its_line(bake: Baker) -> None:
     bake.write(docker_bake_hcl='\n\ntarget "t" {}\n')
-    assert bake.steps("t")[0].origin == Origin(
+    origin = bake.steps("t")[0].origin
+    assert origin is not None
+    assert origin.bake
+    assert replace(origin, bake="") == Origin(
         "docker-bake.hcl", 3, 'target "t" {}', "t", names_build=True
     )
 
