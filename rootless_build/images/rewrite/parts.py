@@ -18,8 +18,8 @@ class Line(Struct, frozen=True):
 class Rewritten(Struct, frozen=True):
     """`text` is the new file. `stages` are its lines; those that were added have lines without an
     origin. `files`: the name of the build context with files that it needs, None without any; empty
-    for the step's own context. `secrets` are the other names that it
-    has for secrets of the step, with those that they have there.
+    for the step's own context. `secrets` are the other names that it has for secrets of the step,
+    with those that they have there; `locked` are caches to be locked.
     """
 
     text: str
@@ -27,3 +27,4 @@ class Rewritten(Struct, frozen=True):
     files: str | None
     rewrites: tuple[Rewrite, ...]
     secrets: tuple[tuple[str, str], ...] = ()
+    locked: tuple[str, ...] = ()

@@ -83,6 +83,7 @@ class _Rewriter:
             self._files(),
             tuple(sorted(self._work.rewrites, key=lambda rewrite: rewrite.line)),
             tuple(self._work.secrets.items()),
+            tuple(self._work.locked),
         )
 
     def _files(self) -> str | None:

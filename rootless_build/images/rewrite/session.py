@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from rootless_build.backend.api import Engine
 from rootless_build.backend.build_files import existing_containerfile, own_ignore_file
@@ -16,7 +17,7 @@ from rootless_build.images.containerfile import ignore_file
 from rootless_build.images.containerfile.edit import at_lines
 from rootless_build.images.containerfile.parser import parse
 from rootless_build.images.containerfile.stages import DEFAULT_SHELL, Given, Image
-from rootless_build.images.rewrite import features
+from rootless_build.images.rewrite import cache_locks, features
 from rootless_build.images.rewrite.build_context import BuildContext
 from rootless_build.images.rewrite.features import NO_ANSWERS, Answers, Builder
 from rootless_build.images.rewrite.options import RewriteOptions
@@ -25,11 +26,13 @@ from rootless_build.images.rewrite.rewriter import rewrite, unchanged
 from rootless_build.images.rewrite.source_map import OriginalReporter
 from rootless_build.images.rewrite.state import Rewrite, RewriteState
 from rootless_build.model import references
-from rootless_build.model.errors import ContainerfileError, ImageBuildError
+from rootless_build.model.errors import ContainerfileError, ImageBuildError, RecipeError
 from rootless_build.model.events import Level, StepReporter
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.structs import replace
 from rootless_build.process import identities
+
+_LOCKS: Final = "cache-locks"
 
 
 @contextlib.contextmanager
@@ -54,6 +57,7 @@ def rewrite_build(
         state.directory = directory / "files"
         state.directory.mkdir()
         state.local, state.allow_inexact = not engine.remote, options.allow_inexact
+        state.locks = state.local and options.data is not None
         made = rewrite(state, step.target)
         if made is not None:
             _tell(made, builder, file, shown, reporter)
@@ -66,10 +70,31 @@ def rewrite_build(
             target=step.target,
         )
         try:
-            yield _with_text(step, file, made, directory) if made else step, speaker
+            with _locked(made, options.data, reporter):
+                yield _with_text(step, file, made, directory) if made else step, speaker
         except ImageBuildError as error:
             speaker.translate(error)
             raise
+
+
+@contextlib.contextmanager
+def _locked(made: Rewritten | None, data: Path | None, reporter: StepReporter) -> Iterator[None]:
+    """Nobody else's RUN has the caches meanwhile. Raises RecipeError where they can't be locked."""
+    if made is None or data is None or not made.locked:
+        yield
+        return
+    text = "waiting for another build, which has locked a cache that a RUN wants for itself"
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(
+                cache_locks.held(
+                    data / _LOCKS, made.locked, lambda: reporter.notice("cache-locked", text)
+                )
+            )
+        except OSError as error:
+            message = f"a cache can't be locked: {error.filename}: {error.strerror}"
+            raise RecipeError(message, hint="make that directory writable") from error
+        yield
 
 
 def explain(step: BuildImage, name: str, answers: Answers = NO_ANSWERS) -> tuple[Rewrite, ...]:

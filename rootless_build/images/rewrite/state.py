@@ -54,6 +54,10 @@ class RewriteState(Struct):
     allow_inexact: bool = False
     local: bool = True
     """Whether the engine sees this host's files."""
+    locks: bool = True
+    """Whether rbuild locks caches itself: those of another host are the engine's to lock."""
+    locked: list[str] = []
+    """The names of the caches that it locks."""
     rewrites: list[Rewrite] = []
     needs_files: bool = False
     needs_context: bool = True

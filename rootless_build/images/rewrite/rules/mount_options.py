@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from typing import Final
 
@@ -21,7 +22,7 @@ def mount_options(instruction: Instruction, at: Site) -> tuple[Instruction, ...]
     """Write the options of `--mount` as the engine knows them."""
 
     def change(mount: Mount) -> Mount:
-        return _cache_from(_private(_owned(_size(mount, at), at), at), at)
+        return _cache_from(_locked(_owned(_size(mount, at), at), at), at)
 
     return change_mounts(instruction, change, lambda text: _has_flag_values(text, at))
 
@@ -49,11 +50,17 @@ def _owned(mount: Mount, at: Site) -> Mount:
     return mount
 
 
-def _private(mount: Mount, at: Site) -> Mount:
-    """Lock a private cache: nobody else writes to that either, but two builds wait."""
-    if (mount.sharing or "").lower() != "private":
+def _locked(mount: Mount, at: Site) -> Mount:
+    """Have a private cache locked: nobody else writes to that either, but two builds wait."""
+    sharing = (mount.sharing or "").lower()
+    if mount.type != "cache" or sharing not in {"private", "locked"}:
         return mount
-    at.note("mount-options", f"locked: {at.work.builder.why(Feature.MOUNT_CACHE_PRIVATE)}")
+    if at.work.locks:
+        at.note("mount-options", "rbuild locks it: engines put a file into the cache for that")
+        at.work.locked.append(mount.id or posixpath.normpath(mount.target or "."))
+        return replace(mount, sharing=None)
+    if sharing == "private":
+        at.note("mount-options", f"locked: {at.work.builder.why(Feature.MOUNT_CACHE_PRIVATE)}")
     return replace(mount, sharing="locked")
 
 

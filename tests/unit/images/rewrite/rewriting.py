@@ -32,6 +32,7 @@ class Rewriting:
         allow: bool = False,
         explain: bool = False,
         local: bool = True,
+        locks: bool = True,
         contexts: Mapping[str, str] | None = None,
         answers: Answers = NO_ANSWERS,
     ) -> None:
@@ -50,6 +51,7 @@ class Rewriting:
             contexts=tuple((contexts or {}).items()),
             allow_inexact=allow,
             local=local,
+            locks=locks,
         )
         self.normal: Rewritten | None = rewrite(self.work, target)
 

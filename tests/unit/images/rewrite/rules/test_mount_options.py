@@ -17,7 +17,8 @@ from tests.unit.images.rewrite.rewriting import Rewriting, last
         ("type=tmpfs,target=/t,size=2m", "type=tmpfs,target=/t,tmpfs-size=2097152"),
         ("type=tmpfs,target=/t,size=1.5KB", "type=tmpfs,target=/t,tmpfs-size=1536"),
         ("type=tmpfs,target=/t,size=10", "type=tmpfs,target=/t,tmpfs-size=10"),
-        ("type=cache,target=/c,sharing=private", "type=cache,target=/c,sharing=locked"),
+        ("type=cache,target=/c,sharing=private", "type=cache,target=/c"),
+        ("type=cache,target=/c,sharing=LOCKED", "type=cache,target=/c"),
         ("type=cache,target=/c,ro=false", "type=cache,target=/c,rw"),
         ("type=cache,target=/c,readwrite=0", "type=cache,target=/c,ro"),
     ],
@@ -26,6 +27,24 @@ def test_they_are_what_the_engine_knows(tmp_path: Path, mount: str, becomes: str
     answers = {Feature.MOUNT_TMPFS_SIZE: Answer(exact=True, day="2026-11-30")}
     made = last(tmp_path, f"RUN --mount={mount} a", answers=answers)
     assert made == [f"RUN --mount={becomes} a"]
+
+
+def test_caches_are_locked_by_their_names(tmp_path: Path) -> None:
+    run = (
+        "RUN --mount=type=cache,target=/c,sharing=locked --mount=type=cache,target=/d"
+        " --mount=type=cache,target=/e,id=x,sharing=private a"
+    )
+    assert Rewriting(tmp_path, f"FROM base\n{run}\n").work.locked == ["/c", "x"]
+
+
+def test_an_engine_on_another_host_locks_them(tmp_path: Path) -> None:
+    made = Rewriting(
+        tmp_path,
+        "FROM base\nRUN --mount=type=cache,target=/c,sharing=private a\n",
+        locks=False,
+    )
+    assert made.lines == ["RUN --mount=type=cache,target=/c,sharing=locked a"]
+    assert made.work.locked == []
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ SHOWN = {Feature.MOUNT_OWNER: Answer(exact=True, day="2026-11-30")}
     ("mount", "becomes"),
     [
         ("type=CACHE,target=/c", "type=cache,target=/c"),
-        ("type=cache,target=/c,sharing=LOCKED", "type=cache,target=/c,sharing=locked"),
+        ("type=cache,target=/c,sharing=SHARED", "type=cache,target=/c,sharing=shared"),
         ("type=tmpfs,Target=/c", "type=tmpfs,target=/c"),
         ("type=$T,target=/c/$V", "type=tmpfs,target=/c/v"),
         ("type=cache,id=$V,target=/c", "type=cache,target=/c,id=v"),
