@@ -6,6 +6,7 @@ import codecs
 import contextlib
 import gc
 import importlib
+import importlib.util
 import io
 import os
 import sys
@@ -46,7 +47,7 @@ def run() -> int:
     _let_all_text_out()
     # All that is made while modules are imported stays: looking for garbage in it costs 10 ms.
     gc.set_threshold(50_000)
-    _postpone("urllib.request")
+    _lighten_plumbum()
     from rootless_build.cli import app  # noqa: PLC0415 - after the interpreter's own start
 
     return app.run(sys.argv)
@@ -84,31 +85,47 @@ def _bytes_or_escapes(error: UnicodeError) -> tuple[str | bytes, int]:
     return character.encode("ascii", "backslashreplace").decode(), error.start + 1
 
 
-class _Postponed(ModuleType):
-    """Stands for a module until something of it is used."""
+class _Plumbum(ModuleType):
+    """Stands for the package plumbum, of which rbuild has its `cli` alone.
+
+    What else the package imports (ssh, remote paths, ways to start a program) is a fifth of all
+    that a run imports. Whoever wants more than `cli` does gets the package itself.
+    """
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if name == "colors":
+            return importlib.import_module("plumbum.colorlib").ansicolors
+        return _Later(self, name) if name == "local" else getattr(self.whole(), name)
+
+    def whole(self) -> ModuleType:
+        """The package, in this one's place from now on."""
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return importlib.import_module(self.__name__)
+
+
+class _Later:
+    """Something of the package that is imported by those who may never use it."""
+
+    def __init__(self, package: _Plumbum, name: str) -> None:
+        self._package = package
+        self._name = name
 
     def __getattr__(self, attribute: str) -> object:
-        if attribute.startswith("__"):
-            raise AttributeError(attribute)
-        name = self.__name__
-        if sys.modules.get(name) is self:
-            del sys.modules[name]
-        return getattr(importlib.import_module(name), attribute)
+        return getattr(getattr(self._package.whole(), self._name), attribute)
 
 
-def _postpone(name: str) -> None:
-    """Import a module when something of it is used: plumbum imports this one, and with it http,
-    email and ssl, for remote paths alone; that is a quarter of what plumbum costs.
-
-    (importlib.util.LazyLoader does not do: in Python 3.11 the import statement itself looks at
-    the module, which loads it.)
-    """
-    if name in sys.modules:
+def _lighten_plumbum() -> None:
+    """Where it is not imported yet."""
+    found = None if "plumbum" in sys.modules else importlib.util.find_spec("plumbum")
+    if found is None or found.submodule_search_locations is None:
         return
-    stand_in = _Postponed(name)
-    sys.modules[name] = stand_in
-    package, _, child = name.rpartition(".")
-    setattr(importlib.import_module(package), child, stand_in)
+    stand_in = _Plumbum("plumbum")
+    stand_in.__spec__, stand_in.__path__ = found, found.submodule_search_locations
+    stand_in.__file__ = found.origin
+    sys.modules["plumbum"] = stand_in
 
 
 if __name__ == "__main__":

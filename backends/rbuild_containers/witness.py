@@ -16,7 +16,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 from rbuild_containers.image_config import image_from_blob
 from rbuild_containers.working import Storage
@@ -63,6 +63,18 @@ _SETTLED: Final = 2_000_000_000
 changed meanwhile: the clock of a file system is coarse."""
 
 
+@runtime_checkable
+class _OnDisk(ImageStore, Protocol):
+    """An image store that reads storage where it lies (`image_store.ContainersStore`, which most
+    runs need not import).
+    """
+
+    storage: Storage
+
+    def configuration_file(self, image: str) -> Path:
+        """Where the configuration of the image of that id is."""
+
+
 class StorageWitness:
     """See `rootless_build.backend.api.Witness`. `program` is the engine's."""
 
@@ -98,15 +110,13 @@ class StorageWitness:
 
     def place(self, store: ImageStore | None) -> str | None:
         """See `rootless_build.backend.api.Witness.place`."""
-        from rbuild_containers.image_store import ContainersStore  # noqa: PLC0415 - asked seldom
-
         conf = self._environment.get("CONTAINERS_STORAGE_CONF")
         usual = (self._config / "storage.conf", *map(Path, _SYSTEM[:2]))
         said = "".join(map(_text, (Path(conf),) if conf else usual))
         said += self._environment.get("STORAGE_OPTS", "")
         if any(key in said for key in _ELSEWHERE) or not _is_program(self._program):
             return None
-        if not isinstance(store, ContainersStore) or not _is_local(store.storage.root):
+        if not isinstance(store, _OnDisk) or not _is_local(store.storage.root):
             return None
         return json.dumps([str(store.storage.root), store.storage.driver])
 
@@ -126,10 +136,8 @@ class StorageWitness:
 
     def parts(self, store: ImageStore | None, image: Image) -> tuple[str, ...]:
         """See `rootless_build.backend.api.Witness.parts`: its configuration, and its layers."""
-        from rbuild_containers.image_store import ContainersStore  # noqa: PLC0415 - asked seldom
-
-        content = store.content(image) if isinstance(store, ContainersStore) else None
-        if not isinstance(store, ContainersStore) or content is None:
+        content = store.content(image) if isinstance(store, _OnDisk) else None
+        if not isinstance(store, _OnDisk) or content is None:
             return ()
         return (str(store.configuration_file(image.id)), *map(str, content.layers))
 

@@ -12,6 +12,7 @@ from rootless_build.cli.command_line import pairs
 from rootless_build.cli.growing_recipe import GrowingRecipe
 from rootless_build.cli.overrides import override
 from rootless_build.model.errors import NotPlannedError, UsageError
+from rootless_build.model.structs import replace
 from rootless_build.recipes import front_ends
 from rootless_build.recipes.make.named_file import problem
 from rootless_build.recipes.request import Request
@@ -25,9 +26,11 @@ def read_plan(
     targets: tuple[str, ...],
     variables: tuple[str, ...],
     looking: Sandbox | None = None,
+    meanwhile: Callable[[], object] | None = None,
 ) -> GrowingRecipe:
     """The project's plan for these targets, with the command line's overrides in it."""
-    recipe = front_ends.read(_request(command, targets, variables, looking), command.config)
+    request = replace(_request(command, targets, variables, looking), meanwhile=meanwhile)
+    recipe = front_ends.read(request, command.config)
     return GrowingRecipe(command.config, recipe, lambda plan: override(command, plan))
 
 

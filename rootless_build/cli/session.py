@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from rootless_build import cli as package
 from rootless_build import runner as runner_package
 from rootless_build.backend.api import LABEL_PROCESS, LABEL_UNFINISHED, Engine, LeftoverKind
 from rootless_build.backend.discovery import Choice
@@ -16,7 +15,6 @@ from rootless_build.cli.command import Command
 from rootless_build.cli.engines import EngineToCome, cache_directory
 from rootless_build.cli.growing_recipe import GrowingRecipe
 from rootless_build.cli.live_hosts import LiveHosts
-from rootless_build.cli.plan_reading import read_plan
 from rootless_build.cli.plan_sockets import with_docker_socket
 from rootless_build.cli.run_options import (
     Manner,
@@ -30,7 +28,6 @@ from rootless_build.freshness.snapshots import Snapshots
 from rootless_build.images.own_files import OwnFiles
 from rootless_build.model.errors import (
     ImageBuildError,
-    NotPlannedError,
     RbuildError,
     StepFailedError,
 )
@@ -48,29 +45,18 @@ if TYPE_CHECKING:
     from rootless_build.runner.masking import Mask
 
 
-def build_targets(
+def execute_targets(
     command: Command,
-    targets: tuple[str, ...],
-    variables: tuple[str, ...],
+    recipe: GrowingRecipe,
     run: Run,
-    engine: EngineToCome,
+    engine_to_come: EngineToCome,
+    variables: tuple[str, ...],
     *,
     pass_status: bool,
 ) -> int:
-    """Make the plan of the project's targets, run it, and return rbuild's exit status."""
-    recipe, why = None, ""
-    if not command.flag("live"):
-        try:
-            recipe = read_plan(command, targets, variables)
-        except NotPlannedError as error:
-            if command.flag("no_live"):
-                raise
-            why = error.message
-    if recipe is None:
-        return package.live_make.execute_make(command, (targets, variables), run, engine, why)
-    return execute(
-        command, recipe, run, engine, Manner(pass_status=pass_status, variables=variables)
-    )
+    """Run the plan of the project's targets and return rbuild's exit status."""
+    manner = Manner(pass_status=pass_status, variables=variables)
+    return execute(command, recipe, run, engine_to_come, manner)
 
 
 def execute(

@@ -114,15 +114,20 @@ def which(program: str) -> Path | None:
     return Path(found) if found is not None else None
 
 
-class _Streams(TypedDict, total=False):
-    """What subprocess.Popen is told besides."""
+class _Given(TypedDict, total=False):
+    """What subprocess.Popen is told of a program whose output is read."""
 
     stdin: int | IO[bytes]
+    pass_fds: Sequence[int]
+    preexec_fn: Callable[[], None] | None
+
+
+class _Streams(_Given, total=False):
+    """What it is told besides."""
+
     stdout: int | IO[bytes]
     stderr: int | IO[bytes]
     bufsize: int
-    pass_fds: Sequence[int]
-    preexec_fn: Callable[[], None] | None
     process_group: int | None
 
 
@@ -254,16 +259,19 @@ def run_inheriting_input(
     *,
     environment: Environment = _EMPTY,
     directory: Path | None = None,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Completed:
     """Run a program that has rbuild's own standard input and may ask whether that is a terminal,
-    and return all of its output. It must not read from it. Raises ProgramNotFoundError.
+    and return all of its output. It must not read from it. `meanwhile` is done once it is started.
+    Raises ProgramNotFoundError.
     """
     out, err = bytearray(), bytearray()
 
     def keep(data: bytes, name: Stream) -> None:
         (out if name == "stdout" else err).extend(data)
 
-    status = stream(argv, keep, environment=environment, directory=directory, stdin=0)
+    process = _start_piped(_leashed(argv), environment, directory, stdin=0)
+    status = _follow(process, keep, meanwhile=meanwhile)
     return Completed(status, bytes(out), bytes(err))
 
 
@@ -289,23 +297,40 @@ def stream(
     processes that keep the pipes open after the program itself has ended. Raises
     ProgramNotFoundError.
     """
-    process = cast(
-        "_Piped",
-        _start(
-            _leashed(argv) if enter is None else argv,
-            environment,
-            directory,
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            pass_fds=pass_fds,
-            preexec_fn=enter,
-        ),
+    process = _start_piped(
+        _leashed(argv) if enter is None else argv,
+        environment,
+        directory,
+        stdin=stdin,
+        pass_fds=pass_fds,
+        preexec_fn=enter,
     )
+    return _follow(process, on_output, ask_to_end)
+
+
+def _start_piped(
+    argv: Sequence[str],
+    environment: Environment,
+    directory: Path | None,
+    **given: Unpack[_Given],
+) -> _Piped:
+    pipe = subprocess.PIPE
+    process = _start(argv, environment, directory, stdout=pipe, stderr=pipe, bufsize=0, **given)
+    return cast("_Piped", process)
+
+
+def _follow(
+    process: _Piped,
+    on_output: OnOutput,
+    ask_to_end: AskToEnd | None = None,
+    meanwhile: Callable[[], object] | None = None,
+) -> int:
+    """Hand the output of a program over until it ends, as `stream` has it."""
     try:
         with process.stdout, process.stderr:
             try:
+                if meanwhile is not None:
+                    meanwhile()
                 _pump(process, on_output)
             except BaseException:
                 if ask_to_end is not None:

@@ -8,11 +8,13 @@ all is ended and cleaned up on the way out as it would be after Ctrl-C.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 T = TypeVar("T")
 
@@ -90,19 +92,3 @@ def held(lock: threading.Lock | threading.Semaphore) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def leave_behind(work: Callable[[], T]) -> T:
-    """The result of work that can't be interrupted; it goes on alone where this work is to stop."""
-    if _here.get() is None:
-        return work()
-    future: Future[T] = Future()
-
-    def do() -> None:
-        try:
-            future.set_result(work())
-        except BaseException as error:  # it is raised where the result is waited for
-            future.set_exception(error)
-
-    threading.Thread(target=do, daemon=True).start()
-    return wait_for(future)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ class Request(Struct, frozen=True):
     """`project` is absolute. `targets` may be empty: the recipe's default. `variables` are the
     NAME=VALUE words of the command line. `environment` is rbuild's own. `terminal`: standard
     input is one. `looking` runs the project's programs where nothing is to be built; None: they run
-    as make would run them.
+    as make would run them. `meanwhile` is done while make is waited for.
     """
 
     project: Path
@@ -27,3 +27,4 @@ class Request(Struct, frozen=True):
     environment: Mapping[str, str]
     terminal: bool
     looking: Sandbox | None = None
+    meanwhile: Callable[[], object] | None = None

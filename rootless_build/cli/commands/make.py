@@ -8,6 +8,7 @@ from rootless_build.cli.command import Command
 from rootless_build.cli.command_line import is_variable
 from rootless_build.cli.engines import EngineToCome, cache_directory
 from rootless_build.cli.options import Building, Live, Pushing
+from rootless_build.cli.target_builds import build_targets
 from rootless_build.freshness.records import Records
 from rootless_build.model.errors import UsageError
 
@@ -37,8 +38,6 @@ def build(command: Command, words: tuple[str, ...]) -> int:
         EngineToCome(command, _asked_before(command)) as engine,
     ):
         # The engine is asked meanwhile.
-        from rootless_build.cli.session import build_targets  # noqa: PLC0415
-
         return build_targets(command, targets, variables, run, engine, pass_status=shell)
 
 

@@ -26,7 +26,7 @@ _LONGEST_LINE: Final = 64 * 1024
 _OPERATORS: Final = frozenset("^|{}")
 """What patternmatcher 0.6 hands to Go's expressions as it is, beside brackets."""
 _ESCAPED: Final = frozenset(("", *string.ascii_letters, *string.digits))
-_IN_CLASSES: Final = re.compile(r"\^?(?:\\[^A-Za-z0-9\x80-\U0010ffff]|[^\\\[\]*?^&|~])+", re.DOTALL)
+_IN_CLASSES: Final = re.compile(r"\^?(?:\\[\0-/:-@\[-`{-\x7f]|[^\\\[\]*?^&|~])+", re.DOTALL)
 """What is in brackets that means the same here and there."""
 _RANGE: Final = re.compile(r"(\\?.)-(\\?.)", re.DOTALL)
 

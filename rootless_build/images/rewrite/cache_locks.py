@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from rootless_build.process import stops
+from rootless_build.process import left_behind
 
 _DIGITS: Final = 24
 
@@ -41,7 +41,7 @@ def _held(file: Path, waits: Callable[[], None]) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             waits()
-            stops.leave_behind(lambda: fcntl.flock(descriptor, fcntl.LOCK_EX))
+            left_behind.leave_behind(lambda: fcntl.flock(descriptor, fcntl.LOCK_EX))
         except OSError:
             pass  # not on NFS
         yield

@@ -13,7 +13,7 @@ from rootless_build.images.containerfile.gitref import GitRef, GitRefError
 from rootless_build.images.containerfile.syntax import Instruction
 from rootless_build.images.layers.request import Directory, Downloaded
 from rootless_build.images.rewrite import downloads
-from rootless_build.process import stops
+from rootless_build.process import left_behind
 
 _URLS: Final = ("http://", "https://")
 
@@ -84,7 +84,7 @@ class Fetching(Struct, frozen=True):
         name = downloads.file_name(remote.word)
         target = place / name
         # A server may be silent for a minute, which nobody waits for who wants to stop.
-        modified = stops.leave_behind(lambda: self._fetch_file(remote, target))
+        modified = left_behind.leave_behind(lambda: self._fetch_file(remote, target))
         return Downloaded(target, name, int(modified) or None)
 
     def _fetch_file(self, remote: Remote, target: Path) -> float:

@@ -56,7 +56,12 @@ class AskedMake:
         }
         directory, looking = self.request.project, self.request.looking
         if looking is None:
-            return programs.run_inheriting_input(argv, environment=environment, directory=directory)
+            return programs.run_inheriting_input(
+                argv,
+                environment=environment,
+                directory=directory,
+                meanwhile=self.request.meanwhile,
+            )
         return looking.run(
             argv,
             environment=environment,

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from rootless_build.process import programs, stops
+from rootless_build.process import left_behind, programs, stops
 from rootless_build.process.stops import Stop
 
 ENDLESS = ["sh", "-c", "echo begun; exec sleep 100000"]
@@ -44,7 +44,7 @@ def stopped(work: Callable[[], object]) -> list[BaseException | None]:
         lambda: programs.stream(ENDLESS, lambda _data, _stream: None),
         lambda: stops.wait_for(Future()),
         lambda: stops.acquire(threading.Semaphore(0)),
-        lambda: stops.leave_behind(threading.Event().wait),
+        lambda: left_behind.leave_behind(threading.Event().wait),
     ],
     ids=["capture", "capture with input", "stream", "a future", "a semaphore", "left behind"],
 )
@@ -99,4 +99,4 @@ def test_what_other_work_raises_is_raised() -> None:
         raise ValueError("so")
 
     with stops.stoppable(Stop()), pytest.raises(ValueError, match="so"):
-        stops.leave_behind(fail)
+        left_behind.leave_behind(fail)
