@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -66,3 +67,13 @@ def test_known_differences_are_of_cases() -> None:
     for names in KNOWN.values():
         assert names == sorted(set(names))
         assert set(names) <= set(RECORDINGS)
+
+
+def test_each_known_difference_has_a_reason_that_users_are_told() -> None:
+    reasons: dict[str, list[str]] = json.loads((recordings.DIRECTORY / "reasons.json").read_text())
+    told = (Path(__file__).parents[2] / "docs" / "differences.md").read_text().splitlines()
+    rows = [line.split("|")[1].strip() for line in told if line.startswith("| ")]
+    assert rows[1:] == list(reasons)
+    named = [case for cases in reasons.values() for case in cases]
+    assert len(named) == len(set(named))
+    assert set(named) == {case for cases in KNOWN.values() for case in cases}

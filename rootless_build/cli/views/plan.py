@@ -13,6 +13,8 @@ from rootless_build.backend.api import Backend, EngineSettings
 from rootless_build.backend.build_files import existing_containerfile
 from rootless_build.cli.views.pasting import comment, host_command
 from rootless_build.freshness.preview import Forecast
+from rootless_build.images.containerfile.last import last_instruction
+from rootless_build.model import outputs
 from rootless_build.model import plan as plans
 from rootless_build.model.structs import replace
 from rootless_build.model.text import script_joined, script_quoted, shown
@@ -100,9 +102,20 @@ def _commands(step: plans.Step, backend: Backend, settings: EngineSettings) -> S
     if isinstance(step, plans.BuildImage | plans.RunContainer) and settings.rootless:
         step = _with_possible_limits(step)
     if isinstance(step, plans.BuildImage):
-        return exports.shell_lines(step, lambda one: backend.commands(one, settings))
+        lines = exports.shell_lines(step, lambda one: backend.commands(one, settings))
+        return [*_left_out(step, backend), *lines]
     made = [["mkdir", "-p", str(source)] for source in _missing_sources(step)]
     return [script_joined(argv) for argv in (*made, *backend.commands(step, settings))]
+
+
+def _left_out(step: plans.BuildImage, backend: Backend) -> Iterator[str]:
+    """What the engine's own --output may not write; rbuild copies the files of the image."""
+    if backend.name == "docker" or not outputs.files(step):
+        return
+    last = last_instruction(step)
+    if last is not None and last.keyword in {"COPY", "ADD"} and last.flag("link"):
+        yield f"# {backend.name} may leave out what the last {last.keyword} --link makes; rbuild"
+        yield "# itself writes the files of the image"
 
 
 def _with_possible_limits(
