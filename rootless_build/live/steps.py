@@ -245,7 +245,8 @@ def tell_failure(error: RbuildError, work: Work) -> None:
     if error.engine_words and not building:
         say(error.engine_words)
     if error.hint:
-        text = f"{work.call.line}: {error.message}; {error.hint}"
+        hint = error.hint.replace("\n", "; ")
+        text = f"{work.call.line}: {error.message}; {hint}"
         work.emit(Notice(Level.WARNING, "call-failed", text))
 
 

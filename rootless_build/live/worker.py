@@ -142,7 +142,7 @@ def _done(do: Do, work: Work) -> int:
 
 
 def _tell_refused(error: RecipeError, work: Work) -> None:
-    hint = f"; {error.hint}" if error.hint else ""
+    hint = f"; {error.hint}".replace("\n", "; ") if error.hint else ""
     work.emit(Notice(Level.WARNING, "call-refused", f"{error.message}{hint}"))
 
 

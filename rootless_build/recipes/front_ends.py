@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -114,9 +115,20 @@ def _read(request: Request, config: Config) -> Plan:
             f"{request.project} has neither a Makefile nor an rbuild.toml with a recipe, and no "
             "bake file",
             hint="go to the project's own directory, or name it: rbuild -C DIR"
+            + _other_makefile(request.project)
+            + "\na script that calls docker: rbuild exec -- ./SCRIPT"
+            "\na containerfile alone: rbuild exec -- docker build -t NAME ."
             + ("\nthe rbuild.toml here has neither [image] nor [container]" if config.file else ""),
         )
     return always.mark(make_recipe.read(request, found), config.targets)
+
+
+def _other_makefile(project: Path) -> str:
+    """How to name a makefile that make does not read by itself, where there is one."""
+    for pattern in ("Makefile.*", "*.Makefile", "*.mk"):
+        for file in sorted(project.glob(pattern)):
+            return f"\nor a makefile of another name: rbuild --makefile {shlex.quote(file.name)}"
+    return ""
 
 
 def _makefile(project: Path, config: Config) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from typing import Final, assert_never
 
@@ -19,6 +20,8 @@ from rootless_build.model.plan import (
     Unexpanded,
 )
 
+_CONTINUATION: Final = re.compile(r"[ \t]*(?<!\\)\\\n[ \t]*")
+"""Where a command goes on in the next line, which says nothing to who reads it in one."""
 _QUESTIONS: Final = {
     Call.OUTLINE: "what can be given to",
     Call.TARGETS: "the targets of",
@@ -36,7 +39,7 @@ def title(step: Step) -> str:
         case RunContainer():
             return f"run {shlex.join(step.command) or step.image}"
         case HostCommand() | Unexpanded():
-            return step.script
+            return _CONTINUATION.sub(" ", step.script)
         case _:
             return _other_title(step)
 

@@ -295,3 +295,8 @@ def test_neither_file_is_a_clear_answer(tmp_path: Path) -> None:
     error = refusal(tmp_path, '[defaults]\nnetwork = "none"\n')
     assert "neither a Makefile nor an rbuild.toml" in error.message
     assert "-C DIR" in error.hint
+    assert "rbuild exec -- ./SCRIPT" in error.hint
+    assert "--makefile" not in error.hint
+    (tmp_path / "Makefile.docker").write_text("all:\n")
+    error = refusal(tmp_path, '[defaults]\nnetwork = "none"\n')
+    assert "rbuild --makefile Makefile.docker" in error.hint

@@ -495,6 +495,12 @@ def test_a_failed_host_command_ends_the_run_unless_make_would_go_on(project: Pat
     run(host(project, "exit 3", ignore_errors=True), FakeEngine())
 
 
+def test_a_title_joins_what_the_next_line_goes_on_with() -> None:
+    script = "curl -sfL x \\\n\t| sed -e 's/a/\\\\\n/' \\\n\t| sh\necho"
+    joined = "curl -sfL x | sed -e 's/a/\\\\\n/' | sh\necho"
+    assert title(HostCommand(script, Path("/p"))) == joined
+
+
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
