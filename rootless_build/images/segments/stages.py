@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Final
 
@@ -41,6 +42,7 @@ from rootless_build.model.errors import ContainerfileError, RecipeError
 from rootless_build.model.events import StepReporter
 from rootless_build.model.references import canonical
 from rootless_build.model.structs import replace
+from rootless_build.process import stops
 
 MOUNTED: Final = "/mounted"
 """Where an image has what is mounted of a build context: a directory, or a file."""
@@ -132,6 +134,8 @@ class Stages:
         self._images = images
         self._reporter = reporter
         self._done: dict[int, State] = {}
+        self._mounting = threading.Lock()
+        self._of_contexts: dict[tuple[Directory, str], Mounted] = {}
 
     def last(self) -> State:
         """The end of the stage that is wanted; the others are in storage then."""
@@ -257,9 +261,15 @@ class Stages:
         writable = bool(mount.writable)
         if mount.type != "bind" or self._steps.shows(directory, writable=writable):
             return None
-        # A RUN is not done again for times, which are another's in each checkout.
-        key = BuildContext(directory.root, Patterns(directory.ignored)).digest(path)
-        return Mounted(self._image_of(directory, number, run), MOUNTED, key)
+        wanted = (directory, self._plan.platform(number))
+        # Files are looked at once in a build, however many RUNs mount them, as with BuildKit.
+        with stops.held(self._mounting):
+            if wanted not in self._of_contexts:
+                # A RUN is not done again for times, which are another's in each checkout.
+                key = BuildContext(directory.root, Patterns(directory.ignored)).digest(path)
+                made = self._image_of(directory, number, run)
+                self._of_contexts[wanted] = Mounted(made, MOUNTED, key)
+            return self._of_contexts[wanted]
 
     def _image_of(self, directory: Directory, number: int, run: Instruction) -> str:
         """The id of an image that has what is at a path of a build context, as MOUNTED."""

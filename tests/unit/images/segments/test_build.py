@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -240,3 +241,18 @@ def test_what_makes_no_layer_is_never_told_as_cached(tmp_path: Path) -> None:
         recorder=recorder,
     )
     assert recorder.instructions(BuildState.CACHED) == ["COPY f /", "COPY f /g"]
+
+
+def test_what_runs_mount_of_a_context_is_looked_at_once(storage: Storage, tmp_path: Path) -> None:
+    """As BuildKit has it: the second RUN sees what the first one saw, and it costs nothing more."""
+    (tmp_path / ".dockerignore").write_text("left-out\n")
+    for name in ("left-out", "taken"):
+        (tmp_path / name).touch()
+    build(storage, BuildImage(tmp_path), "FROM base\nRUN --mount=target=/x a\n")
+    once = storage.added
+    mounted = re.findall(r"from=([\w-]+)", storage.runs[-1])
+    text = "FROM base\nRUN --mount=target=/x a\nRUN --mount=target=/y,readonly b\n"
+    build(storage, BuildImage(tmp_path), text)
+    assert mounted, storage.runs
+    assert [re.findall(r"from=([\w-]+)", run) for run in storage.runs[1:]] == [mounted, mounted]
+    assert storage.added - once == once + 1
