@@ -30,6 +30,7 @@ from rootless_build.images.layers.client import LayerMaker
 from rootless_build.images.layers.request import Becoming, LayersRequest
 from rootless_build.images.own_files import OwnFiles
 from rootless_build.images.rewrite.options import RewriteOptions
+from rootless_build.images.segments.readings import ImagesTold
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.structs import replace
 from rootless_build.testing.base_root import BASE
@@ -37,6 +38,8 @@ from rootless_build.testing.recorder import Recorder
 from tests.containerfiles.conftest import ENGINES
 from tests.edited_tree import EditedTree
 
+BY_HAND = "RBUILD_EDITS" in os.environ
+"""Every RUN is done again for every image, then."""
 EDITS = int(os.environ.get("RBUILD_EDITS", "100"))
 TOGETHER = 10
 """Edits of one image that was built as a whole."""
@@ -87,13 +90,11 @@ class Builds:
         """Build all of it."""
         options = replace(self.options, full=self.full.begin()) if keep else self.options
         made_of = self.made_of()
-        recorder = Recorder()
-        made = build_image(
-            replace(self.step, no_cache=True), self.engine, recorder.reporter, options
-        )
+        told = ImagesTold(Recorder().reporter)
+        made = build_image(replace(self.step, no_cache=BY_HAND), self.engine, told, options)
         if keep:
             self.full.end(made_of)
-        self.made.add(made.id)
+        self.made.update(told.images)
         return made
 
     def changes(self, share: float = 1.0) -> Image:
@@ -139,11 +140,11 @@ class Builds:
             return f"they differ in {tar.getnames()}"
 
     def remove(self) -> None:
-        """Drop what was made."""
-        self.maker.__exit__()
+        """Remove what was made: engines take longer the more images there are."""
         stored = self.engine.stored_images().images
         own = [image for image in stored if image.id in self.made]
         self.engine.remove_images(sorted(own, key=lambda image: -len(image.ancestors)))
+        self.made.clear()
 
 
 @pytest.fixture
@@ -160,6 +161,7 @@ def started(
 
     yield start
     for each in made:
+        each.maker.__exit__()
         each.remove()
 
 
@@ -174,6 +176,7 @@ def test_random_edits(started: Callable[[str], Builds], place: Path, name: str) 
     )
     whole = 0
     while done < count:
+        began.remove()
         began.whole(keep=True)
         for _ in range(TOGETHER):
             if done == count:

@@ -11,6 +11,7 @@ import os
 import random
 import shutil
 import stat
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -58,6 +59,7 @@ def project(rbuild: Rbuild) -> Rbuild:
         "Makefile": MAKEFILE,
         "Dockerfile": DOCKERFILE,
         ".dockerignore": "bundles\nnotes\nMakefile\n",
+        "rbuild.toml": "[defaults]\nincremental-share = 1.0\n",
         "list": LIST,
         "src/a": "a",
         "src/b": "b",
@@ -97,6 +99,7 @@ def test_a_second_run_does_nothing_and_says_so(project: Rbuild) -> None:
 def test_it_converges_where_no_ignore_file_names_the_bundles(project: Rbuild) -> None:
     """Only what the container itself makes is in the next context, as with docker."""
     (project.project / ".dockerignore").unlink()
+    (project.project / "rbuild.toml").unlink()
     (project.project / "list").write_text("mkdir /bundles/kind; echo made > /bundles/kind/made\n")
     assert project("binary").returncode == 0
     # The bundle is new in the context; in the next it is the same.
@@ -171,6 +174,43 @@ def test_explain(project: Rbuild) -> None:
     run = project("--explain", "binary")
     assert "because: the context changed (src/a)" in run.stderr
     assert "because: the image changed" in run.stderr
+
+
+def images(project: Rbuild) -> int:
+    """How many there are."""
+    argv = [project.backend, "images", "--all", "--quiet", "--no-trunc"]
+    listed = subprocess.run(
+        argv, env=project.environment, capture_output=True, text=True, check=True
+    )
+    return len(set(listed.stdout.split()))
+
+
+@pytest.mark.in_ci("podman", "buildah")
+def test_an_image_of_the_last_one_and_what_changed(project: Rbuild) -> None:
+    """The next change starts from the same image again, which goes when all is built."""
+    if project.backend == "docker":
+        pytest.skip("nobody hands layers to docker's own builder")
+    before = images(project)
+    assert project("binary").returncode == 0
+    whole, said = images(project), "changed: one layer on the image of "
+    for number in range(3):
+        (project.project / "src/a").write_text(f"new {number}")
+        (project.project / "docs/c").unlink(missing_ok=True)
+        run = project("--explain", "binary")
+        assert said in run.stderr
+        listing = (project.bundles / "listing").read_text()
+        assert f"new {number}" in listing
+        assert "docs/c" not in listing
+        assert images(project) == whole + 1
+    (project.project / "list").write_text(LIST + "\n")  # another COPY takes it too
+    assert said not in project("--explain", "binary").stderr
+    assert images(project) == whole
+    (project.project / "src/a").write_text("once more")
+    assert said not in project("--explain", "--no-incremental", "binary").stderr
+    (project.project / "src/a").write_text("and again")
+    assert said not in project("--explain", "--checksums", "binary").stderr
+    assert project("clean", "--images").returncode == 0
+    assert images(project) == before
 
 
 # --- random edits -------------------------------------------------------------------------------
