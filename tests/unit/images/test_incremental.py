@@ -181,8 +181,7 @@ def test_builds_of_which_nothing_is_put_down(project: Project, text: str) -> Non
     "text",
     [
         "FROM base\nRUN a\nCOPY . /src/\n",
-        "FROM base AS one\nCOPY list /l\nRUN a\nFROM base\nCOPY a /x\n"
-        "RUN --mount=from=one,target=/m b\nCOPY . /src/\n",
+        "FROM base AS one\nCOPY list /\nRUN a\nFROM one\nRUN --mount=from=one,dst=/m b\nCOPY . /\n",
         "FROM base\nONBUILD RUN x\nADD . /src/\nUSER 1\nVOLUME /src\nLABEL a=b\n",
         "FROM base\nCOPY --link . /src/\n",
         "FROM base AS b\nONBUILD COPY . /src/\nFROM b\n",
