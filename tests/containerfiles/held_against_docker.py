@@ -17,16 +17,15 @@ from rootless_build.model.structs import replace
 from rootless_build.testing.recorder import Recorder
 from tests.reference import recordings
 from tests.reference.case import Case
-from tests.reference.cases import FAMILIES
+from tests.reference.cases import FAMILIES, RANDOM_FAMILIES
 from tests.reference.contexts import write_context
 from tests.reference.images import Image
-from tests.reference.random_cases import FAMILY
 from tests.reference.refused import line_of
 from tests.reference.served import serving
 
 RECORDINGS: Final = {
     name: case
-    for family in (*FAMILIES, FAMILY)
+    for family in (*FAMILIES, *RANDOM_FAMILIES)
     for name, case in recordings.read(family)["cases"].items()
 }
 Read = Callable[[api.Image], Image]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from tests.reference import random_cases, random_ignores
 from tests.reference.add_cases import ADD
 from tests.reference.case import Case
 from tests.reference.configuration_cases import CONFIGURATIONS
@@ -41,5 +42,9 @@ FAMILIES: Final[Mapping[str, tuple[Case, ...]]] = {
     "runs": RUNS,
     "written": WRITTEN,
     "strangers": STRANGERS,
+}
+RANDOM_FAMILIES: Final[Mapping[str, tuple[Case, ...]]] = {
+    random_cases.FAMILY: random_cases.RANDOM,
+    random_ignores.FAMILY: random_ignores.RANDOM_IGNORES,
 }
 CASES: Final = tuple(case for family in FAMILIES.values() for case in family)

@@ -62,6 +62,21 @@ CHOWN: Final = (
         a_link_layer_and_a_name="COPY --link --chown=joe:staff f /a/x",
     ),
     Case("--chown: a name on nothing", scratch("COPY --chown=joe f /x"), _OWNED),
+    Case(
+        "--chown: a name after an instruction that copied nothing",
+        scratch("COPY no* /x/", "COPY --chown=joe f /x"),
+        _OWNED,
+    ),
+    Case(
+        "--chown: a name after a working directory that is there",
+        scratch("WORKDIR /", "COPY --chown=joe f /x"),
+        _OWNED,
+    ),
+    Case(
+        "--chown: a name in a layer of its own after another",
+        scratch("COPY f /", "COPY --link --chown=joe f /x"),
+        _OWNED,
+    ),
     Case("--chown: root on nothing", scratch("COPY --chown=root f /x"), _OWNED),
     Case("--chown: a group on nothing", scratch("COPY --chown=5:staff f /x"), _OWNED),
     Case(

@@ -292,6 +292,7 @@ def cases(first: int, count: int) -> Iterator[Case]:
 
 FAMILY: Final = "random"
 """The name of their table."""
-_FIRST, _COUNT = map(int, os.environ.get("RBUILD_RANDOM", "0 100").split())
-RANDOM: Final = tuple(cases(_FIRST, _COUNT))
+NUMBERS: Final = tuple(map(int, os.environ.get("RBUILD_RANDOM", "0 100").split()))
+"""The first number, and how many."""
+RANDOM: Final = tuple(cases(*NUMBERS))
 """Those that are recorded."""

@@ -21,10 +21,9 @@ from typing import Final
 from rootless_build.testing.base_root import BASE, write_base_root
 from tests.reference import recordings
 from tests.reference.case import Case, digest, on_base
-from tests.reference.cases import FAMILIES
+from tests.reference.cases import FAMILIES, RANDOM_FAMILIES
 from tests.reference.contexts import write_context
 from tests.reference.images import Image, read_image
-from tests.reference.random_cases import FAMILY, RANDOM
 from tests.reference.recordings import Recording
 from tests.reference.served import serving
 
@@ -147,7 +146,7 @@ def main() -> None:
     reference = Reference(Path(os.environ["RBUILD_REFERENCE_ROOT"]))
     reference.import_base()
     docker, buildkit = reference.version(), reference.buildkit()
-    for family, cases in (*FAMILIES.items(), (FAMILY, RANDOM)):
+    for family, cases in (*FAMILIES.items(), *RANDOM_FAMILIES.items()):
         known = recordings.read(family)
         # One table is of one version.
         same = (known["docker"], known["buildkit"]) == (docker, buildkit)

@@ -23,10 +23,13 @@ BLANK: Final = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".jo
 """White space as Go has it; Python's own is more."""
 _BYTE_ORDER_MARK: Final = "\ufeff"
 _LONGEST_LINE: Final = 64 * 1024
-_OPERATORS: Final = frozenset("^|{}")
-"""What patternmatcher 0.6 hands to Go's expressions as it is, beside brackets."""
+_OPERATORS: Final = frozenset("^|")
+"""What patternmatcher 0.6 hands to Go's expressions as it is, beside brackets and braces."""
+_REPEATS: Final = re.compile(r"\{[0-9]+(?:,[0-9]*)?\}")
+"""Braces that are more than themselves to Go's expressions."""
+_CONTROLS: Final = dict(zip("afnrtv", "\a\f\n\r\t\v", strict=True))
 _ESCAPED: Final = frozenset(("", *string.ascii_letters, *string.digits))
-_IN_CLASSES: Final = re.compile(r"\^?(?:\\[\0-/:-@\[-`{-\x7f]|[^\\\[\]*?^&|~])+", re.DOTALL)
+_IN_CLASSES: Final = re.compile(r"\^?(?=.)\]?(?:\\[\0-/:-@\[-`{-\x7f]|[^\\\[\]*?&|~])*", re.DOTALL)
 """What is in brackets that means the same here and there."""
 _RANGE: Final = re.compile(r"(\\?.)-(\\?.)", re.DOTALL)
 
@@ -305,7 +308,8 @@ def _without_repeats(tokens: Iterable[_Token]) -> tuple[_Token, ...]:
 
 
 def _tokens(pattern: str) -> Iterator[_Token]:
-    if any(character in pattern for character in "\ufeff\0") or _raw_bytes(pattern):
+    unread = any(character in pattern for character in "\ufeff\0") or _raw_bytes(pattern)
+    if unread or _REPEATS.search(pattern):
         raise _unread(pattern)
     at = 0
     while at < len(pattern):
@@ -320,11 +324,11 @@ def _tokens(pattern: str) -> Iterator[_Token]:
             yield _class(pattern, pattern[at:end])
             at = end + 1
         elif character == "\\":
-            if pattern[at : at + 1] in _ESCAPED or pattern[at] > "\x7f":
+            following, at = pattern[at : at + 1], at + 1
+            if following not in _CONTROLS and (following in _ESCAPED or following > "\x7f"):
                 # Go's expressions have meanings for some of them.
                 raise _unread(pattern)
-            yield pattern[at]
-            at += 1
+            yield _CONTROLS.get(following, following)
         elif character in _OPERATORS:
             raise _unread(pattern)
         else:

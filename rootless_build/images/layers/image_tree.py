@@ -34,7 +34,7 @@ _ABSENT: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
 
 class ImageTree:
     """A root file system. `base` is the directory of what it has already, or a tree of archives;
-    None for nothing.
+    None for nothing. `is_begun`: a layer was made of it, be it an empty one.
 
     Paths are relative to the root, and without links on the way.
     """
@@ -44,6 +44,7 @@ class ImageTree:
         self._files = HostTree(base, FIXED_TIME, owned=True) if isinstance(base, Path) else None
         self.root = directory(0o755, 0, 0, FIXED_TIME)
         self.root.lower = None if base is None else ""
+        self.is_begun = False
         self.operation = 0
         self.since = 0
 
@@ -54,7 +55,7 @@ class ImageTree:
     @property
     def is_empty(self) -> bool:
         """Whether it is `scratch` still."""
-        return self._base is None and not self.root.children
+        return self._base is None and not self.is_begun
 
     def close(self) -> None:
         """No file of it is opened any more."""

@@ -62,6 +62,8 @@ if TYPE_CHECKING:
     from rootless_build.images.layers.saved_layers import SavedLayer, SavedTree
 
 _LONGEST_WORDS: Final = 200
+_ROOT: Final = WorkingDirectory("/")
+"""What is nothing that BuildKit does."""
 _NONE: Final = Layer("", 0)
 """The layer of what another one has too."""
 
@@ -164,6 +166,8 @@ class Maker:
         made = self._written(number, image)
         if image is not self._image:
             self._image.merge(image)
+        if not isinstance(operation, Looking) and operation != _ROOT:
+            self._image.is_begun = True
         return made, merged
 
     def _written(self, number: int, image: ImageTree) -> Layer:
