@@ -113,6 +113,11 @@ def named(command: Command) -> Named:
     return Named(directories, given.build_contexts, given.secrets, given.network)
 
 
+def check_containerfiles(command: Command) -> None:
+    """Raise UsageError for a containerfile of the command line that is none."""
+    _containerfiles(command.values("files"))
+
+
 def _containerfiles(words: tuple[str, ...]) -> tuple[Path | None, tuple[tuple[str, Path], ...]]:
     """The containerfiles of `-f FILE` and of `-f IMAGE=FILE`, absolute."""
     lone, named = [], []

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rootless_build.cli.command import Command
 from rootless_build.cli.command_line import pairs
 from rootless_build.cli.growing_recipe import GrowingRecipe
-from rootless_build.cli.overrides import override
+from rootless_build.cli.overrides import check_containerfiles, override
 from rootless_build.model.errors import NotPlannedError, UsageError
 from rootless_build.model.structs import replace
 from rootless_build.recipes import front_ends
@@ -66,6 +66,8 @@ def _request(
     variables: tuple[str, ...],
     looking: Sandbox | None,
 ) -> Request:
+    # Who means make's own -f reads of it, before of targets that are not there.
+    check_containerfiles(command)
     if command.config.defaults.makefile is not None:
         _check_makefile(command, command.config.defaults.makefile)
     return Request(

@@ -432,9 +432,8 @@ def _has_buildkit(line: _Line, command: tuple[str, ...]) -> bool:
 
 def _build(line: _Line, rest: list[str], *, with_buildkit: bool) -> BuildImage:
     if len(rest) != 1:
-        raise line.refused(
-            f"docker build takes one build context, and there are {len(rest)}: {shlex.join(rest)}"
-        )
+        given = f"there are {len(rest)}: {shlex.join(rest)}" if rest else "none is given"
+        raise line.refused(f"docker build takes one build context, and {given}")
     context = rest[0]
     if context == "-" and line.context.called:
         line.reads_context, context = True, "."

@@ -70,6 +70,14 @@ def test_what_makes_no_sense_is_refused(
     assert said in capfd.readouterr().err
 
 
+def test_who_means_a_makefile_is_told_so_before_its_targets_are_missed(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (project / "docker.Makefile").write_text("cli:\n\tdocker build .\n")
+    assert app.run(["rbuild", "plan", "-f", "docker.Makefile", "cli"]) == 2
+    assert "--makefile docker.Makefile" in capfd.readouterr().err
+
+
 def test_a_build_context_is_one_of_every_build(
     project: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
