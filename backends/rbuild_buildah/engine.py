@@ -13,10 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, assert_never
 
 from rbuild_buildah import rootfs
-from rbuild_buildah.command import CHROOT, Buildah, isolation_arguments, own_words
+from rbuild_buildah.command import CHROOT, PROGRAM, Buildah, isolation_arguments, own_words
 from rbuild_buildah.container import WorkingContainer, remove, working_container
 from rbuild_buildah.store import Store
-from rbuild_containers import image_files, manifest_lists, mapped_images, stored_images
+from rbuild_containers import (
+    image_files,
+    manifest_lists,
+    mapped_images,
+    stored_images,
+    told_place,
+)
 from rbuild_containers.build import build_arguments
 from rbuild_containers.build_log import BuildLog
 from rbuild_containers.builds import Builds
@@ -371,6 +377,9 @@ class BuildahEngine(EngineDefaults):
 
     @functools.cached_property
     def _storage(self) -> Storage:
+        known = told_place.told(self._settings, PROGRAM)
+        if known is not None:
+            return known
         told = json.loads(self._buildah.ask("buildah did not say where its storage is", "info"))
         store = told["store"]
         storage = Storage(

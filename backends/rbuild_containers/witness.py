@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
+from rbuild_containers import told_place
 from rbuild_containers.image_config import image_from_blob
 from rbuild_containers.working import Storage
 from rootless_build.backend import (
@@ -80,6 +81,8 @@ class StorageWitness:
 
     def __init__(self, program: str, settings: EngineSettings) -> None:
         self._environment = {**os.environ, **dict(settings.environment)}
+        self._name = program
+        self._settings = settings
         self._private = str(settings.runtime_directory)
         self._program = programs.which(program)
         self._config = user_directories.config(self._environment) / "containers"
@@ -118,11 +121,15 @@ class StorageWitness:
             return None
         if not isinstance(store, _OnDisk) or not _is_local(store.storage.root):
             return None
-        return json.dumps([str(store.storage.root), store.storage.driver])
+        return told_place.as_text(store.storage)
+
+    def tell(self, place: str) -> None:
+        """See `rootless_build.backend.api.Witness.tell`."""
+        told_place.tell(self._settings, self._name, place)
 
     def records(self, place: str, before: int | None = None) -> str | None:
         """See `rootless_build.backend.api.Witness.records`."""
-        storage = _storage(place)
+        storage = told_place.from_text(place)
         images, layers = storage.record("images"), storage.record("layers")
         kept = [_state(file) for file in (images, layers, layers.with_name("volatile-layers.json"))]
         if kept[0] is None or kept[1] is None:
@@ -158,11 +165,6 @@ def witness(program: str, settings: EngineSettings) -> StorageWitness | None:
         return StorageWitness(program, settings)
     except OSError:
         return None
-
-
-def _storage(place: str) -> Storage:
-    root, driver = json.loads(place)
-    return Storage(Path(root), driver)
 
 
 def _state(file: Path) -> tuple[int, ...] | None:

@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, assert_never, cast
 from urllib.parse import quote
 
-from rbuild_containers import image_files, manifest_lists, mapped_images, stored_images
+from rbuild_containers import (
+    image_files,
+    manifest_lists,
+    mapped_images,
+    stored_images,
+    told_place,
+)
 from rbuild_containers.builds import Builds
 from rbuild_containers.id_maps import id_maps
 from rbuild_containers.image_config import image_from_inspect, matched, names_with_local
@@ -497,6 +503,9 @@ class PodmanEngine:
 
     @functools.cached_property
     def _storage(self) -> Storage:
+        known = told_place.told(self._settings, "podman")
+        if known is not None:
+            return known
         try:
             log = self._log.read_text(errors="replace")
         except OSError:

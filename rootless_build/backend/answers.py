@@ -26,7 +26,7 @@ from rootless_build.files import plain
 from rootless_build.files.replacing import replace_content
 from rootless_build.model.structs import Strict, from_data
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 
 
 class _Found(Strict, frozen=True):
@@ -65,8 +65,11 @@ class Answers:
             stored = from_data(json.loads(plain.content(self._file)), _Stored)
         except (OSError, ValueError):
             return None
-        same = (stored.version, stored.setup) == (_VERSION, seen.setup)
-        return stored if same else None
+        if (stored.version, stored.setup) != (_VERSION, seen.setup):
+            return None
+        if stored.place:
+            seen.tell(stored.place)
+        return stored
 
     @property
     def probe(self) -> Probe | None:

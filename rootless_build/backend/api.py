@@ -642,6 +642,9 @@ class Witness(Protocol):
         may know of others too. With the same `setup` it is the same.
         """
 
+    def tell(self, place: str) -> None:
+        """Have an engine that is opened with the same settings know the place."""
+
     def records(self, place: str, before: int | None = None) -> str | None:
         """What changes with every image that comes, goes or is named anew in a place; None where
         that can't be told. With `before`, in nanoseconds since 1970, it was the same then.

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from rbuild_containers import told_place
 from rbuild_containers.image_store import ContainersStore, containers_store
 from rbuild_containers.witness import witness
 from rootless_build.backend import answers
@@ -32,6 +33,7 @@ class Host:
     def __init__(self, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.place = place
         self.monkeypatch = monkeypatch
+        self.settings = EngineSettings(place / "private", place)
         self.program = place / "bin/podman"
         self.program.parent.mkdir()
         shutil.copy("/bin/true", self.program)
@@ -52,8 +54,9 @@ class Host:
 
     def answers(self) -> Answers:
         """As a new run has them."""
-        settings = EngineSettings(self.place / "private", self.place)
-        return Answers(self.place / "answers.json", witness("podman", settings))
+        shutil.rmtree(self.settings.runtime_directory, ignore_errors=True)
+        self.settings.runtime_directory.mkdir()
+        return Answers(self.place / "answers.json", witness("podman", self.settings))
 
     def ask(self, later: float = 60) -> None:
         """A run in which the engine is asked, so many seconds after the last change."""
@@ -87,6 +90,8 @@ def test_nobody_is_asked_twice(host: Host) -> None:
     host.ask()
     assert host.knows()
     assert host.version() == "4.3.1"
+    assert told_place.told(host.settings, "podman") == host.disk.storage
+    assert told_place.told(host.settings, "buildah") is None
     assert host.answers().images((NAME,)) is not None
     assert host.answers().images((NAME, "localhost/another:1")) is None
 
@@ -213,6 +218,7 @@ def test_another_engine_or_other_settings_are_asked(
     change(host)
     assert not host.knows()
     assert host.version() is None
+    assert told_place.told(host.settings, "podman") is None
 
 
 def second_place(key: str) -> Callable[[Host], None]:
