@@ -35,6 +35,7 @@ from rootless_build.runner.superseded_images import SupersededImages
 
 if TYPE_CHECKING:
     from rootless_build.freshness.image_builds import ImageBuild
+    from rootless_build.images.layers.client import LayerMaker
 
 
 class ImageSteps:
@@ -144,10 +145,16 @@ class ImageSteps:
     def _build_now(self, step: BuildImage, reporter: StepReporter) -> Outcome:
         context, results = self._context, self._context.options.results
         results.begin_build(context.engine)
-        self._preparation.prepare()
+        self._preparation.prepare(settled=False)
         watch, container_left = Stopwatch(), False
-        with exports.with_containerfile(outputs.image_only(step)) as plain:
-            image, building = self._build_recorded(step, plain, reporter)
+        try:
+            with (
+                exports.with_containerfile(outputs.image_only(step)) as plain,
+                self._maker_ahead(plain) as ahead,
+            ):
+                image, building = self._build_recorded(step, plain, ahead, reporter)
+        finally:
+            context.provenance.settle()
         reporter.flush()
         context.images.add(plain.tags, image)
         try:
@@ -185,8 +192,21 @@ class ImageSteps:
         with stops.held(self._shared.publishing) if in_bundles else nullcontext():
             return export_files(step, images, self._context, self._publisher, reporter)
 
+    def _maker_ahead(self, step: BuildImage) -> AbstractContextManager[LayerMaker | None]:
+        """What makes layers, begun before it is known what of: that takes a while."""
+        if self._context.options.images.rewriting is None:
+            return nullcontext()
+        # A run that changes nothing makes none.
+        from rootless_build.images.layers.ahead import maker_ahead  # noqa: PLC0415
+
+        return maker_ahead(step, self._context.engine)
+
     def _build_recorded(
-        self, step: BuildImage, plain: BuildImage, reporter: StepReporter
+        self,
+        step: BuildImage,
+        plain: BuildImage,
+        ahead: LayerMaker | None,
+        reporter: StepReporter,
     ) -> tuple[Image, ImageBuild | None]:
         """The image of the `plain` step, which has no outputs, and what watched its files."""
         context = self._context
@@ -198,13 +218,17 @@ class ImageSteps:
         )
         with self._superseded.record(step, reporter) as journal:
             own = journal.reporter(reporter) if journal else reporter
-            image = self._build_labelled(prepared, building, own)
+            image = self._build_labelled(prepared, building, ahead, own)
             if journal:
                 journal.note_result(image.id)
         return image, building
 
     def _build_labelled(
-        self, step: BuildImage, building: ImageBuild | None, reporter: StepReporter
+        self,
+        step: BuildImage,
+        building: ImageBuild | None,
+        ahead: LayerMaker | None,
+        reporter: StepReporter,
     ) -> Image:
         context, plan = self._context, self._context.plan.now
         label = ImageLabel(str(plan.project), building.fingerprint if building else "")
@@ -215,29 +239,25 @@ class ImageSteps:
         if rewriting is None:
             with self._watch(building, reporter) as watched:
                 return context.engine.build_image(step, watched)
+        own = OwnFiles.of(plan, rewriting.own.whole)
+        rewriting = replace(rewriting, own=own)
+        if building and context.options.images.incremental:
+            incremental = package.incremental_builds.IncrementalBuild(context, building)
+            image = incremental.attempt(step, own, ahead, reporter)
+            if image is not None:
+                return image
+            rewriting = replace(rewriting, full=incremental.begin())
         # A run that changes nothing reads no containerfile: 20 ms.
-        from rootless_build.images.layers.ahead import maker_ahead  # noqa: PLC0415
+        from rootless_build.images.building import build_image  # noqa: PLC0415
 
-        with maker_ahead(step, context.engine) as ahead:
-            own = OwnFiles.of(plan, rewriting.own.whole)
-            rewriting = replace(rewriting, own=own)
-            if building and context.options.images.incremental:
-                incremental = package.incremental_builds.IncrementalBuild(context, building)
-                image = incremental.attempt(step, own, ahead, reporter)
-                if image is not None:
-                    return image
-                rewriting = replace(rewriting, full=incremental.begin())
-            # It begins meanwhile.
-            from rootless_build.images.building import build_image  # noqa: PLC0415
-
-            return build_image(
-                step,
-                context.engine,
-                reporter,
-                rewriting,
-                lambda inner: self._watch(building, inner),
-                ahead,
-            )
+        return build_image(
+            step,
+            context.engine,
+            reporter,
+            rewriting,
+            lambda inner: self._watch(building, inner),
+            ahead,
+        )
 
     def _watch(
         self, building: ImageBuild | None, reporter: StepReporter

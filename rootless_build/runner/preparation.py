@@ -22,15 +22,17 @@ class Preparation:
         self._lock = threading.Lock()
         self._is_made = False
 
-    def prepare(self) -> None:
+    def prepare(self, *, settled: bool = True) -> None:
         """Get ready: something will be done. Raises an RbuildError for what can't be, in later
-        steps too.
+        steps too. Not `settled`: what is done at first changes nothing in the project.
         """
         # Whoever comes second waits for what the first one finds.
         with stops.held(self._lock):
             if not self._is_made:
                 self._is_made = True
                 self._prepare()
+        if settled:
+            self._context.provenance.settle()
 
     def _prepare(self) -> None:
         self._check_steps()

@@ -14,18 +14,20 @@ import re
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final, cast
 
 import rootless_build
 from rootless_build.backend.api import Engine, Image
 from rootless_build.bundles.provenance import Attestation
 from rootless_build.bundles.statement import Object
-from rootless_build.files.repository import read_source
+from rootless_build.files.repository import Source, read_source
 from rootless_build.images.bases.executables import Substitute
 from rootless_build.images.bases.substitutes import choose
 from rootless_build.images.external import external_bases
 from rootless_build.model.plan import BuildImage, Json, Plan, to_dict
 from rootless_build.model.references import canonical, local
+from rootless_build.process.background import Background
 from rootless_build.runner.masking import mask_for
 
 PREDICATE: Final = "https://slsa.dev/provenance/v1"
@@ -49,9 +51,25 @@ class Attestor:
         self._versions: dict[str, Json] = {"rbuild": rootless_build.__version__, backend: version}
         self._backend = backend
         self._started = datetime.now(UTC)
-        self._source = read_source(plan.project)
+        self._source: Source | None = None
+        self._error: Exception | None = None
+        # git is asked seven times.
+        self._reading = Background(lambda: self._read(plan.project), "rbuild-source")
+        self._reading.start()
         self._bases: dict[str, str] = {}
         self._images: dict[str, str] = {}
+
+    def _read(self, project: Path) -> None:
+        try:
+            self._source = read_source(project)
+        except Exception as error:
+            self._error = error
+
+    def settle(self) -> None:
+        """Wait until the sources are known: from now on something may change them."""
+        self._reading.wait()
+        if self._error is not None:
+            raise self._error
 
     def take(self, plan: Plan) -> None:
         """The plan is another one: more of its steps are known."""
@@ -73,6 +91,7 @@ class Attestor:
 
         `foreign` are files of them that are not made by the project's own build.
         """
+        self.settle()
         source = self._source
         given = source_date_epoch()
         finished = datetime.now(UTC)

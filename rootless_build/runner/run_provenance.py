@@ -32,6 +32,11 @@ class RunProvenance:
             if engine is not None:
                 self._attestor.builds(step, engine)
 
+    def settle(self) -> None:
+        """Wait until it is known what the run began with: something may change from now on."""
+        if self._attestor is not None:
+            self._attestor.settle()
+
     def add_build(self, step: BuildImage, engine: Engine) -> None:
         """Note that an image is built now, or need not be."""
         if self._attestor is None:
