@@ -56,7 +56,8 @@ def rootless_dockerd(directory: Path) -> Iterator[str]:
             "DOCKER_CONTEXT": None,
         }
         command = [
-            *("dockerd-rootless.sh", "--host", host, "--data-root", str(storage)),
+            *_dockerd(environment["PATH"] or "", runtime),
+            *("--host", host, "--data-root", str(storage)),
             *("--exec-root", f"{runtime}/exec", "--pidfile", f"{runtime}/docker.pid"),
             # Rootless iptables needs kernel modules that only an administrator can load.
             *("--bridge=none", "--iptables=false"),
@@ -70,6 +71,20 @@ def rootless_dockerd(directory: Path) -> Iterator[str]:
                     _kill_containers(host)
         finally:
             _remove(storage)
+
+
+def _dockerd(path: str, runtime: str) -> tuple[str, ...]:
+    """What starts dockerd in a user namespace. Ubuntu's package (29.1.3) has no script for it."""
+    if shutil.which("dockerd-rootless.sh", path=path):
+        return ("dockerd-rootless.sh",)
+    return (
+        *("rootlesskit", "--net=slirp4netns", "--mtu=65520", "--disable-host-loopback"),
+        *("--port-driver=builtin", "--copy-up=/etc", "--copy-up=/run", "--propagation=rslave"),
+        *("--pidns", f"--state-dir={runtime}/rootlesskit"),
+        # What of /run is a link to the host's is not dockerd's own.
+        *("sh", "-c", 'rm -f /run/docker /run/containerd /run/xtables.lock; exec dockerd "$@"'),
+        "dockerd",
+    )
 
 
 def _assignments(environment: dict[str, str | None]) -> Iterator[str]:
@@ -87,7 +102,7 @@ def _check() -> None:
         message = "a rootless dockerd is not for root: run this as an ordinary user"
         raise DockerdError(message)
     path = f"{os.environ['PATH']}:{_CONTRIB}:/usr/sbin:/sbin"
-    programs = ("dockerd-rootless.sh", "dockerd", "rootlesskit", "slirp4netns", "newuidmap")
+    programs = ("dockerd", "rootlesskit", "slirp4netns", "newuidmap")
     missing = [program for program in programs if shutil.which(program, path=path) is None]
     if missing:
         message = (
