@@ -154,13 +154,16 @@ class _Unpacking:
 
         Raises RefusedError where one leads nowhere: no directory is made in its place.
         """
-        here, names = "", path.split("/") if path else []
+        way = resolved(self._inside, path)
+        if way == path:
+            return way  # no link is on it, as in most archives
+        here, names = "", path.split("/")
         for number, name in enumerate(names, 1):
             node = self._inside.find("/".join(filter(None, (here, name))))
             here = resolved(self._inside, "/".join(names[:number]))
             if node is not None and node.is_link and self._inside.find(here) is None:
                 raise RefusedError(f"{path} leads through a link that leads nowhere")
-        return here
+        return way
 
     def _replace(
         self, parent: Node, name: str, path: str, present: Node | None, node: Node
