@@ -123,6 +123,15 @@ def subjects(root: Path) -> Iterator[tuple[str, str]]:
                 yield posixpath.normpath(posixpath.join(where, claim.path)), where
 
 
+def digests(root: Path) -> Iterator[tuple[str, str]]:
+    """The sha256 of every file that a statement names, whichever build wrote it."""
+    for where, said in _statements(root):
+        with contextlib.suppress(statement.NoStatementError):
+            for claimed in statement.claims(said):
+                if claimed.target is None and claimed.digest and not claimed.leads_out:
+                    yield posixpath.normpath(posixpath.join(where, claimed.path)), claimed.digest
+
+
 def images(root: Path) -> dict[str, str]:
     """The id of each image that the bundles were made in, by the reference that the plan has.
 

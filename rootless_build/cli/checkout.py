@@ -112,6 +112,11 @@ def failed_directory(project: Path) -> Path:
     return _state_directory() / "failed" / f"{project.name}-{journal.key(project)}"
 
 
+def history_directory(project: Path) -> Path:
+    """Where the runs of a project are kept."""
+    return _state_directory() / "history" / f"{project.name}-{journal.key(project)}"
+
+
 def images_directory() -> Path:
     """The directory in which it is put down which images were built."""
     return _state_directory() / "images"

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from plumbum import cli
 
@@ -17,7 +17,7 @@ from rootless_build.cli.application import Application
 from rootless_build.cli.options import Everywhere
 from rootless_build.cli.views import help as page
 from rootless_build.cli.views.choice import view
-from rootless_build.cli.views.closing import MaskedView
+from rootless_build.cli.views.closing import Listener, MaskedView
 from rootless_build.model.errors import (
     HostError,
     InterruptedByUserError,
@@ -30,11 +30,24 @@ from rootless_build.model.text import fit, shown
 from rootless_build.recipes import config, config_file
 
 if TYPE_CHECKING:
-    from rootless_build.cli.views.closing import View
     from rootless_build.model.errors import ConfigError
     from rootless_build.model.plan import Plan
     from rootless_build.recipes.config import Config
     from rootless_build.runner.masking import Mask
+
+
+class Keeping(Protocol):
+    """Keeps a run (`rootless_build.cli.kept_runs`)."""
+
+    @property
+    def listener(self) -> Listener:
+        """What is told all that the run says."""
+
+    def done(self, plan: Plan) -> None:
+        """Keep the plan as it was done."""
+
+    def end(self, status: int) -> None:
+        """The run has ended, with rbuild's exit status."""
 
 
 class Command(Everywhere, Application):
@@ -47,7 +60,8 @@ class Command(Everywhere, Application):
     variables: tuple[str, ...] = ()
     """NAME=VALUE words before the name of a subcommand."""
     _loaded: Config | None = None
-    _view: View | None = None
+    _view: MaskedView | None = None
+    _keeping: Keeping | None = None
     _mask: Mask | None = None
 
     COMMANDS: Mapping[str, str] = MappingProxyType({})
@@ -133,7 +147,7 @@ class Command(Everywhere, Application):
         return config_file.error_in(files, keys, message, hint)
 
     @property
-    def view(self) -> View:
+    def view(self) -> MaskedView:
         """Where events and errors go."""
         if self._view is None:
             defaults = self._loaded.defaults if self._loaded else command_line.defaults(self.words)
@@ -194,8 +208,24 @@ class Command(Everywhere, Application):
         for answer in answers:
             self.view(answer)
 
+    def keep(self, keeping: Keeping) -> None:
+        """Have this run kept from now on."""
+        self.view.also(keeping.listener)
+        self._keeping = keeping
+
+    @property
+    def keeping(self) -> Keeping | None:
+        """What keeps this run, if anything does."""
+        return self._keeping
+
     def attempt(self, work: Callable[[], int]) -> int:
         """Do the work and return its status; an error is shown and becomes its exit status."""
+        status = self._status_of(work)
+        if self._keeping is not None:
+            self._keeping.end(status)
+        return status
+
+    def _status_of(self, work: Callable[[], int]) -> int:
         try:
             with endings.as_rbuild_errors():
                 return work()

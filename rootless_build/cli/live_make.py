@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from rootless_build.cli import kept_runs
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import EngineToCome, cache_directory
 from rootless_build.cli.live_session import execute_live
@@ -43,6 +44,7 @@ def execute_make(
     words = make_words(command, asked)
     if programs.which("make") is None:
         raise HostError("make is not installed", finding="no-make", hint="apt-get install make")
+    kept_runs.keep(command, run.record.title)
     how = "make is run, with rbuild in docker's place"
     text = f"{why}; {how} (--no-live refuses that)" if why else how
     command.view(Notice(Level.INFO, "live", text))
@@ -52,6 +54,8 @@ def execute_make(
         cache = cache_directory(command.project)
         code = as_shells(status)
         records.keep(cache, words, LastRun(journal.now(), code, done))
+        if command.keeping is not None:
+            command.keeping.done(done)
         if status:
             how = f"failed with status {status}"
             if status < 0:

@@ -12,6 +12,7 @@ from typing import Final
 
 from rootless_build.backend.api import LABEL_PROCESS, Engine, LeftoverKind
 from rootless_build.backend.discovery import Choice
+from rootless_build.cli import kept_runs
 from rootless_build.cli.checkout import clear_dead_runs, data_directory, own_directories
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import EngineToCome, cache_directory
@@ -79,6 +80,7 @@ def execute_live(
     end: End = lambda status, _: as_shells(status),
 ) -> int:
     """Run the command; rbuild's exit status."""
+    kept_runs.keep(command, run.record.title)
     status = 1
     calls: list[Plan] = []
     processes: set[str] = set()

@@ -68,6 +68,7 @@ def execute(
 ) -> int:
     """Run the plan and return rbuild's exit status."""
     mask = command.hide(recipe.plan)
+    package.kept_runs.keep(command, run.record.title)
     status, outcome = 1, Outcome(done=True)
     _tell_notes(command, recipe.plan.notes, mask)
     expansion = ExpansionOptions(_expanding(command, recipe, mask), recipe.foreseen)
@@ -91,6 +92,8 @@ def execute(
         status = 130
         raise
     finally:
+        if command.keeping is not None:
+            command.keeping.done(recipe.plan)
         command.view(BuildFinished(status, identities.age(), outcome.saved, outcome.done))
     return status
 

@@ -13,14 +13,18 @@ from rootless_build.model.events import Event
 _GONE = frozenset({errno.EPIPE, errno.EIO, errno.EBADF})
 
 
-class View(Protocol):
-    """A reader of events that can also show an error."""
+class Listener(Protocol):
+    """A reader of events, and of the error that ends a run."""
 
     def __call__(self, event: Event) -> None:
-        """Show one event."""
+        """Take one event."""
 
     def error(self, error: RbuildError) -> None:
-        """Show what ended the run."""
+        """Take what ended the run."""
+
+
+class View(Listener, Protocol):
+    """A reader that shows them, and is there while a run is stopped."""
 
     def stopping(self) -> None:
         """A signal ends the run. Called in the middle of anything, this view's work included."""
@@ -42,11 +46,19 @@ class MaskedView:
     def __init__(self, view: View, mask: Callable[[], Hiding | None]) -> None:
         self._view = view
         self._mask = mask
+        self._listeners: list[Listener] = []
+
+    def also(self, listener: Listener) -> None:
+        """From now on tell another reader too, first."""
+        self._listeners.append(listener)
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
         mask = self._mask()
-        self._view(mask.event(event) if mask else event)
+        masked = mask.event(event) if mask else event
+        for listener in self._listeners:
+            listener(masked)
+        self._view(masked)
 
     def stopping(self) -> None:
         """A signal ends the run."""
@@ -57,6 +69,8 @@ class MaskedView:
         mask = self._mask()
         if mask:
             mask.error(error)
+        for listener in self._listeners:
+            listener.error(error)
         self._view.error(error)
 
 

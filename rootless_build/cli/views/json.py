@@ -43,41 +43,13 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Final, TextIO
+from typing import TextIO
 
-import msgspec
 import structlog
 
-from rootless_build.model.errors import (
-    BundlesError,
-    HostError,
-    ImageBuildError,
-    RbuildError,
-    StepFailedError,
-)
-from rootless_build.model.events import (
-    Answer,
-    BackendChosen,
-    BuildFinished,
-    BuildProgress,
-    BundlesPublished,
-    Event,
-    Notice,
-    OutputLine,
-    ScreenOutput,
-    StepFinished,
-    StepStarted,
-)
-
-_NAMES: Final[dict[type[Event], str]] = {
-    BackendChosen: "backend-chosen",
-    StepStarted: "step-started",
-    BuildProgress: "build-progress",
-    StepFinished: "step-finished",
-    Notice: "notice",
-    BundlesPublished: "bundles-published",
-    BuildFinished: "build-finished",
-}
+from rootless_build.model import event_data
+from rootless_build.model.errors import RbuildError
+from rootless_build.model.events import Answer, Event, OutputLine, ScreenOutput
 
 
 def _event_first(
@@ -103,8 +75,7 @@ class JsonView:
     def __call__(self, event: Event) -> None:
         """Write one event."""
         if isinstance(event, OutputLine):
-            line = event.data.decode(errors="backslashreplace").rstrip("\n")
-            self._log.msg("output", step=event.step, stream=event.stream, line=line)
+            self._log.msg(event_data.OUTPUT, **event_data.of_output(event))
             return
         if isinstance(event, ScreenOutput):
             return  # no container has the terminal while there is a JSON log on it
@@ -112,33 +83,15 @@ class JsonView:
             answer = {name: plain(value) for name, value in event.fields.items()}
             self._log.msg(event.name, **answer)
             return
-        fields = msgspec.structs.asdict(event)
-        if isinstance(event, BundlesPublished):
-            fields["directory"] = str(event.directory)
-        self._log.msg(_NAMES[type(event)], **fields)
+        name, fields = event_data.of_event(event)
+        self._log.msg(name, **fields)
 
     def stopping(self) -> None:
         """The log says it at the end: an object in the middle of another is none."""
 
     def error(self, error: RbuildError) -> None:
         """Write what ended the run."""
-        failed = error if isinstance(error, StepFailedError) else None
-        self._log.msg(
-            "error",
-            code=error.code,
-            message=error.message,
-            hint=error.hint,
-            engine_words=error.engine_words,
-            last_words=(failed.last_words if failed else None) or "",
-            notes=getattr(error, "__notes__", []),
-            problems=error.problems if isinstance(error, BundlesError) else (),
-            where=error.where,
-            step=error.step,
-            status=_status(error),
-            seconds=error.seconds,
-            exit_code=error.exit_code,
-            finding=error.finding if isinstance(error, HostError) else "",
-        )
+        self._log.msg(event_data.ERROR, **event_data.of_error(error))
 
 
 def plain(value: object) -> object:
@@ -152,10 +105,3 @@ def plain(value: object) -> object:
             return str(value)
         case _:
             return value
-
-
-def _status(error: RbuildError) -> int | None:
-    """The exit status of the command that failed, in a container or in an image build."""
-    if isinstance(error, ImageBuildError):
-        return error.failed.status if error.failed else None
-    return error.status if isinstance(error, StepFailedError) else None

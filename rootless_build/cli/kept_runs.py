@@ -1,0 +1,112 @@
+"""A command's run is kept, for `rbuild log` and `rbuild history`."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from typing import Final
+
+import rootless_build
+from rootless_build.bundles import provenance
+from rootless_build.cli.checkout import history_directory
+from rootless_build.cli.command import Command
+from rootless_build.history import record, runs
+from rootless_build.history.record import BundleRecord, RunRecord
+from rootless_build.history.writing import Writer
+from rootless_build.model.events import Level, Notice
+from rootless_build.model.plan import Plan, to_json
+from rootless_build.model.structs import replace
+from rootless_build.model.text import shell_joined
+from rootless_build.process import identities
+from rootless_build.runner import journal
+
+_EACH: Final = 10
+"""Runs after which it is looked at how much is kept of all checkouts."""
+
+
+def keep(command: Command, title: str) -> None:
+    """Keep this run of a command from now on, unless it is kept, or none are to be.
+
+    Raises ConfigError.
+    """
+    most = _most(command)
+    if most == 0 or command.keeping is not None:
+        return
+    project = command.project
+
+    def warn(text: str) -> None:
+        command.view(Notice(Level.WARNING, "not-kept", text))
+
+    facts = {
+        "rbuild": rootless_build.__version__,
+        "python": platform.python_version(),
+        "kernel": os.uname().release,
+        "host": os.uname().nodename,
+    }
+    begun = RunRecord(record.VERSION, 0, title, project, journal.now(), facts=facts)
+    try:
+        writer = runs.begin(history_directory(project), begun, warn)
+    except OSError as error:
+        warn(f"this run is not kept for rbuild log: {error.strerror}")
+        return
+    command.keep(_Keeping(command, writer, most))
+
+
+def _most(command: Command) -> int:
+    most = command.config.defaults.keep_runs
+    if most is not None and most < 0:
+        raise command.config_error(("defaults", "keep-runs"), "it is 0 or more")
+    return runs.KEPT if most is None else most
+
+
+class _Keeping:
+    def __init__(self, command: Command, writer: Writer, most: int) -> None:
+        self._command = command
+        self._writer = writer
+        self._most = most
+        self._plan: Plan | None = None
+
+    @property
+    def listener(self) -> Writer:
+        """What is told all that the run says."""
+        return self._writer
+
+    def done(self, plan: Plan) -> None:
+        """Keep the plan as it was done."""
+        self._plan = plan
+
+    def end(self, status: int) -> None:
+        """The run has ended."""
+        writer = self._writer
+        is_whole = writer.end(self._complete, journal.now(), status, identities.age())
+        directory = history_directory(self._command.project)
+        runs.forget_old(directory, self._most)
+        if writer.number % _EACH == 0:
+            runs.forget_most(directory.parent)
+        # The last object of the JSON log is what ended the run.
+        if is_whole and status == 1 and writer.has_steps and not self._command.logs_json:
+            words = ("rbuild", *self._directory(), "log", str(writer.number))
+            self._command.view(Notice(Level.INFO, "log", f"the log: {shell_joined(words)}"))
+
+    def _directory(self) -> tuple[str, ...]:
+        given = self._command.option("directory")
+        return ("-C", given) if given else ()
+
+    def _complete(self, begun: RunRecord) -> RunRecord:
+        """What is known of the run besides its events."""
+        command = self._command
+        hide = command.hide(self._plan) if self._plan else None
+        plan = to_json(self._plan, indent=None) if self._plan else ""
+        words = command.words
+        if hide is not None:
+            plan, words = hide.text(plan), tuple(map(hide.text, words))
+        written = tuple(self._bundles()) if self._writer.published else ()
+        return replace(begun, plan=plan, words=words, bundles=written)
+
+    def _bundles(self) -> Iterator[BundleRecord]:
+        new = self._writer.published
+        for directory in set(new.values()):
+            for path, digest in provenance.digests(directory):
+                size = (directory / path).lstat().st_size
+                yield BundleRecord(path, size, digest, path in new)

@@ -1,0 +1,100 @@
+"""Kept runs, as a table and as JSON, and what two of them have not in common."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from rootless_build.cli.views.tables import columns
+from rootless_build.cli.views.text import duration
+from rootless_build.history.differences import Difference
+from rootless_build.history.record import RunRecord
+from rootless_build.history.runs import KeptRun
+from rootless_build.model.text import shell_joined, shown
+
+_HEAD = ("run", "started", "took", "came to", "with", "commit", "command", "because")
+_COMMIT = 10
+
+
+def row(run: KeptRun) -> dict[str, object]:
+    """A run as data: when, which command, commit, backend, outcome, time, and why it was done."""
+    record = run.record
+    if record is None:
+        return {"run": run.number, "state": "unreadable", "problem": run.problem}
+    outcome = record.outcome
+    return {
+        "run": run.number,
+        "state": _state(run, record),
+        "started": record.started,
+        "ended": outcome.ended if outcome else None,
+        "seconds": outcome.seconds if outcome else None,
+        "saved": outcome.saved if outcome else None,
+        "status": outcome.status if outcome else None,
+        "error": outcome.error if outcome else "",
+        "command": _command(record),
+        "backend": record.backend,
+        "commit": record.commit,
+        "why": record.why,
+        "facts": dict(record.facts),
+    }
+
+
+def table(runs: Sequence[KeptRun]) -> str:
+    """One line a run, the oldest first."""
+    return columns(_HEAD, [_cells(run) for run in runs])
+
+
+def as_json(rows: Sequence[Mapping[str, object]]) -> str:
+    """A list of objects."""
+    return json.dumps(rows, indent=2)
+
+
+def comparison(head: str, found: Sequence[Difference]) -> str:
+    """Two lines of each that differs."""
+    if not found:
+        return f"{head}: nothing differs"
+    lines = [f"{head}:"]
+    for each in found:
+        lines.append(f"  {each.about}: {shown(each.name)}")
+        lines += [f"    - {shown(each.before)}"] if each.before else []
+        lines += [f"    + {shown(each.after)}"] if each.after else []
+    return "\n".join(lines)
+
+
+def _cells(run: KeptRun) -> tuple[str, ...]:
+    record = run.record
+    if record is None:
+        return (str(run.number), "", "", run.problem, "", "", "", "")
+    took = duration(record.outcome.seconds) if record.outcome else ""
+    return (
+        str(run.number),
+        _local(record.started),
+        took,
+        _state(run, record),
+        record.backend,
+        record.commit[:_COMMIT],
+        shown(_command(record)),
+        shown(record.why),
+    )
+
+
+def _state(run: KeptRun, record: RunRecord) -> str:
+    if record.outcome is None:
+        return "goes on" if run.goes_on else "killed"
+    match record.outcome.status:
+        case 0:
+            return "done" if record.outcome.done else "nothing changed"
+        case 130:
+            return "interrupted"
+        case status:
+            return f"failed ({status})"
+
+
+def _command(record: RunRecord) -> str:
+    return shell_joined(("rbuild", *record.words)) if record.words else record.title
+
+
+def _local(time: str) -> str:
+    """A time of a record as the user's clock has it."""
+    return datetime.fromisoformat(time).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,105 @@
+"""What is kept of a run, as data: one JSON file beside the log of what it said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from rootless_build.files import plain
+from rootless_build.files.replacing import replace_content
+from rootless_build.model.structs import from_data
+
+VERSION: Final = 1
+NAME: Final = "run.json"
+
+
+class StepRecord(msgspec.Struct, frozen=True):
+    """A step: `status` is None while it goes on, and for one that an interrupt ended; `cached` says
+    that nothing had to be done, `why` what had changed.
+    """
+
+    number: int
+    kind: str
+    title: str
+    status: int | None = None
+    seconds: float | None = None
+    cached: bool = False
+    why: str = ""
+
+
+class BundleRecord(msgspec.Struct, frozen=True):
+    """A file of the bundles after the run: `digest` is its sha256 in hex, `size` in bytes, `new`
+    whether the run made or changed it.
+    """
+
+    path: str
+    size: int
+    digest: str
+    new: bool
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How a run ended. `status` is rbuild's exit status, `saved` the seconds that were not spent
+    anew, `done` false where nothing had to be done; `error` is its message.
+    """
+
+    ended: str
+    status: int
+    seconds: float
+    saved: float = 0.0
+    done: bool = True
+    error: str = ""
+
+
+class RunRecord(msgspec.Struct, frozen=True):
+    """A run. `number` counts the runs of a checkout; times are ISO 8601, UTC. `facts` are the
+    versions and the host that it had, by name. `outcome` is None until it ends. `plan` is the plan
+    in JSON, empty where there was none.
+    """
+
+    version: int
+    number: int
+    title: str
+    project: Path
+    started: str
+    commit: str = ""
+    words: tuple[str, ...] = ()
+    facts: Mapping[str, str] = {}
+    backend: str = ""
+    steps: tuple[StepRecord, ...] = ()
+    bundles: tuple[BundleRecord, ...] = ()
+    outcome: Outcome | None = None
+    plan: str = ""
+
+    @property
+    def why(self) -> str:
+        """Why something had to be done: of the first step of which that is known."""
+        return next((step.why for step in self.steps if step.why), "")
+
+
+class UnreadableRecordError(Exception):
+    """A record is damaged, or of a later rbuild; says which."""
+
+
+def write(place: Path, record: RunRecord) -> None:
+    """Put a record into the directory of its run. Raises OSError."""
+    replace_content(place / NAME, msgspec.json.encode(record, enc_hook=str))
+
+
+def read(place: Path) -> RunRecord:
+    """The record in the directory of a run. Raises UnreadableRecordError."""
+    try:
+        data = json.loads(plain.content(place / NAME))
+        version = data["version"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UnreadableRecordError(f"damaged: {error}") from error
+    if not isinstance(version, int) or version > VERSION:
+        raise UnreadableRecordError(f"of a later rbuild (version {version})")
+    try:
+        return from_data(data, RunRecord)
+    except ValueError as error:
+        raise UnreadableRecordError(f"damaged: {error}") from error

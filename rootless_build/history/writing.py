@@ -1,0 +1,174 @@
+"""A run, kept while it happens: its events go into a log, what they come to into a record.
+
+Nothing of it ever fails the run: where it can't be written, that is said once, and no more is kept.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from rootless_build.history import lines, record
+from rootless_build.history.log_files import LogFiles
+from rootless_build.history.record import Outcome, RunRecord, StepRecord
+from rootless_build.model.errors import RbuildError
+from rootless_build.model.events import (
+    BackendChosen,
+    BuildFinished,
+    BundlesPublished,
+    Event,
+    Notice,
+    OutputLine,
+    ScreenOutput,
+    StepFinished,
+    StepStarted,
+)
+from rootless_build.model.structs import replace
+
+_HELD_BACK: Final = 64 * 1024
+"""Bytes of output that are written together."""
+_MOMENT: Final = 0.1
+"""Seconds after which fewer are written."""
+WHY: Final = "explain"
+"""The code of the notice that says why a step is done."""
+
+Warn = Callable[[str], None]
+
+
+class Writer:
+    """Keeps one run. It is told the run's events, and in the end what is known besides."""
+
+    def __init__(
+        self, place: Path, begun: RunRecord, release: Callable[[], None], warn: Warn
+    ) -> None:
+        """`release` is called when the run has ended. Raises OSError."""
+        self._place = place
+        self._record = begun
+        self._release = release
+        self._warn = warn
+        self._log = _Log(LogFiles(place), self._fail)
+        self._steps: dict[int, StepRecord] = {}
+        self._finished: BuildFinished | None = None
+        self._error = ""
+        self.published: dict[str, Path] = {}
+        """Of each file that the run made or changed, the directory of the bundles."""
+
+    @property
+    def number(self) -> int:
+        """That of the run."""
+        return self._record.number
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether a step has begun."""
+        return bool(self._steps)
+
+    def __call__(self, event: Event) -> None:
+        """Keep one event."""
+        self._learn(event)
+        waits = isinstance(event, OutputLine | ScreenOutput)
+        self._log.write(lines.of_event(event), at_once=not waits)
+
+    def error(self, error: RbuildError) -> None:
+        """Keep what ended the run."""
+        self._error = error.message
+        self._log.write(lines.of_error(error), at_once=True)
+
+    def end(
+        self, complete: Callable[[RunRecord], RunRecord], ended: str, status: int, seconds: float
+    ) -> bool:
+        """Write the record, and say whether all of the run is kept. `complete` adds to it what is
+        known besides the events, `ended` is ISO 8601, `status` rbuild's own.
+        """
+        finished = self._finished
+        saved, done = (finished.saved, finished.done) if finished else (0.0, True)
+        steps = tuple(self._steps[number] for number in sorted(self._steps))
+        outcome = Outcome(ended, status, seconds, saved, done, self._error)
+        try:
+            known = replace(complete(self._record), steps=steps, outcome=outcome)
+            record.write(self._place, known)
+        except OSError as error:
+            self._fail(error)
+        is_whole = self._log.close()
+        self._release()
+        return is_whole
+
+    def _fail(self, error: OSError) -> None:
+        self._warn(f"this run is not kept for rbuild log: {error.strerror}")
+
+    def _learn(self, event: Event) -> None:
+        match event:
+            case BackendChosen():
+                backend = f"{event.name} {event.version}"
+                self._record = replace(self._record, backend=backend)
+            case StepStarted():
+                self._steps[event.step] = StepRecord(event.step, event.kind, event.title)
+            case StepFinished() if event.step in self._steps:
+                self._learn_of(
+                    event.step,
+                    lambda step: replace(
+                        step, status=event.status, seconds=event.seconds, cached=event.cached
+                    ),
+                )
+            case Notice(code=code) if code == WHY and event.step in self._steps:
+                why = event.text.removeprefix("because: ")
+                self._learn_of(event.step, lambda step: replace(step, why=step.why or why))
+            case BundlesPublished():
+                self.published |= dict.fromkeys(event.files, event.directory)
+            case BuildFinished():
+                self._finished = event
+            case _:
+                pass
+
+    def _learn_of(self, number: int, change: Callable[[StepRecord], StepRecord]) -> None:
+        self._steps[number] = change(self._steps[number])
+
+
+class _Log:
+    """Hands lines on to the files of a log; a moment's output is written together."""
+
+    def __init__(self, files: LogFiles, fail: Callable[[OSError], None]) -> None:
+        self._files = files
+        self._fail = fail
+        self._lock = threading.RLock()
+        self._is_whole = True
+        self._waiting: list[bytes] = []
+        self._size = 0
+        self._later: threading.Timer | None = None
+
+    def write(self, line: bytes, *, at_once: bool) -> None:
+        """Write a line, `at_once` or in a moment."""
+        with self._lock:
+            self._waiting.append(line)
+            self._size += len(line)
+            if at_once or self._size > _HELD_BACK:
+                self._write_all()
+            elif self._later is None:
+                self._later = threading.Timer(_MOMENT, self._write_all)
+                self._later.daemon = True
+                self._later.start()
+
+    def close(self) -> bool:
+        """Write what is left; whether all could be written. What comes then is not kept."""
+        with self._lock:
+            self._write_all()
+            self._files.close()
+            was_whole, self._is_whole = self._is_whole, False
+            return was_whole
+
+    def _write_all(self) -> None:
+        with self._lock:
+            text = b"".join(self._waiting)
+            self._waiting, self._size = [], 0
+            if self._later is not None:
+                self._later.cancel()
+                self._later = None
+            if not text or not self._is_whole:
+                return
+            try:
+                self._files.write(text)
+            except OSError as error:
+                self._is_whole = False
+                self._fail(error)
