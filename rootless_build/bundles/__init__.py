@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Final
 from rootless_build.model import late_modules
 
 if TYPE_CHECKING:
+    from rootless_build.bundles import provenance as provenance
     from rootless_build.bundles import signing as signing
 
 _LATE: Final = MappingProxyType(
     {
+        "provenance": "rootless_build.bundles.provenance",
         "signing": "rootless_build.bundles.signing",
     }
 )
@@ -19,5 +21,7 @@ _LATE: Final = MappingProxyType(
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        """The library of signatures takes 0.1 s, and few commands need it."""
+        """The library of signatures takes 0.1 s, and few commands need it; provenance is of runs
+        that make bundles.
+        """
         return late_modules.find(__name__, name, _LATE)

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import os
-import platform
+import sys
 from collections.abc import Iterator
 from typing import Final
 
 import rootless_build
-from rootless_build.bundles import provenance
+from rootless_build import bundles
 from rootless_build.cli.checkout import history_directory
 from rootless_build.cli.command import Command
 from rootless_build.history import record, runs
 from rootless_build.history.record import BundleRecord, RunRecord
 from rootless_build.history.writing import Writer
 from rootless_build.model.events import Level, Notice
-from rootless_build.model.plan import Plan, to_json
+from rootless_build.model.plan import BuildImage, Plan, RunContainer, to_json
+from rootless_build.model.secret_names import is_secret
 from rootless_build.model.structs import replace
 from rootless_build.model.text import shell_joined
 from rootless_build.process import identities
 from rootless_build.runner import journal
+from rootless_build.runner.masking import Mask
 
 _EACH: Final = 10
 """Runs after which it is looked at how much is kept of all checkouts."""
@@ -40,7 +42,7 @@ def keep(command: Command, title: str) -> None:
 
     facts = {
         "rbuild": rootless_build.__version__,
-        "python": platform.python_version(),
+        "python": sys.version.partition(" ")[0],
         "kernel": os.uname().release,
         "host": os.uname().nodename,
     }
@@ -95,18 +97,30 @@ class _Keeping:
 
     def _complete(self, begun: RunRecord) -> RunRecord:
         """What is known of the run besides its events."""
-        command = self._command
-        hide = command.hide(self._plan) if self._plan else None
-        plan = to_json(self._plan, indent=None) if self._plan else ""
-        words = command.words
-        if hide is not None:
-            plan, words = hide.text(plan), tuple(map(hide.text, words))
+        plan, words = "", self._command.words
+        if self._plan is not None:
+            masks = (self._command.hide(self._plan), Mask(_secret_values(self._plan)))
+            plan = to_json(self._plan, indent=None)
+            for mask in masks:
+                plan, words = mask.text(plan), tuple(map(mask.text, words))
         written = tuple(self._bundles()) if self._writer.published else ()
         return replace(begun, plan=plan, words=words, bundles=written)
 
     def _bundles(self) -> Iterator[BundleRecord]:
         new = self._writer.published
         for directory in set(new.values()):
-            for path, digest in provenance.digests(directory):
+            for path, digest in bundles.provenance.digests(directory):
                 size = (directory / path).lstat().st_size
                 yield BundleRecord(path, size, digest, path in new)
+
+
+def _secret_values(plan: Plan) -> Iterator[str]:
+    """Values of variables whose names say that they are secret: nobody hid them, and provenance
+    leaves them out as well.
+    """
+    for step in plan.steps:
+        match step:
+            case RunContainer(environment=pairs) | BuildImage(build_args=pairs):
+                yield from (value for name, value in pairs if is_secret(name))
+            case _:
+                pass

@@ -14,7 +14,9 @@ from rootless_build.model.errors import HostError, reason
 from rootless_build.model.text import shown
 from rootless_build.runner import journal
 
-_OF_CHECKOUTS = ("projects", "failed", "runs")
+_OF_CHECKOUTS = ("projects", "failed", "history", "runs")
+_NAMED = ("failed", "history")
+"""In which directories have the checkout's name and key as theirs."""
 
 
 class OwnDirectories(Struct, frozen=True):
@@ -25,18 +27,22 @@ class OwnDirectories(Struct, frozen=True):
     cache: Path
 
     def of_checkout(self, key: str) -> tuple[Path, ...]:
-        """What is kept of a checkout besides its runs: what is known of it, and failed files."""
+        """What is kept of a checkout besides records of runs that live: what is known of it, failed
+        files, and what runs said.
+        """
         failed = self.state / "failed"
         # A dot before the name: killed as it moved files there.
         kept = (*failed.glob(f"*-{key}"), *failed.glob(f".*-{key}.*"))
         known = self.cache / "projects" / key
-        return (*((known,) if known.exists() else ()), *kept)
+        said = (self.state / "history").glob(f"*-{key}")
+        return (*((known,) if known.exists() else ()), *kept, *said)
 
     def checkouts(self) -> tuple[str, ...]:
         """The keys of all checkouts of which something is kept."""
         known = {path.name for path in (self.cache / "projects").glob("*")}
-        failed = {path.name.rpartition("-")[2] for path in (self.state / "failed").glob("[!.]*-*")}
-        return tuple(sorted(known | failed | journal.keys(self.data)))
+        named = (path for place in _NAMED for path in (self.state / place).glob("[!.]*-*"))
+        kept = {path.name.rpartition("-")[2] for path in named}
+        return tuple(sorted(known | kept | journal.keys(self.data)))
 
 
 class Removed(Struct, frozen=True):

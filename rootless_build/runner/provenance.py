@@ -27,6 +27,7 @@ from rootless_build.images.bases.substitutes import choose
 from rootless_build.images.external import external_bases
 from rootless_build.model.plan import BuildImage, Json, Plan, to_dict
 from rootless_build.model.references import canonical, local
+from rootless_build.model.secret_names import is_secret
 from rootless_build.process.background import Background
 from rootless_build.runner.masking import mask_for
 
@@ -35,9 +36,6 @@ BUILD_TYPE: Final = "urn:rootless-build:plan:v1"
 BUILDER: Final = "urn:rootless-build:rbuild"
 _EPOCH: Final = "SOURCE_DATE_EPOCH"
 _HIDDEN: Final = "(secret)"
-_SECRET_NAME: Final = re.compile(
-    r"TOKEN|SECRET|PASS(WORD|PHRASE|WD)|CREDENTIAL|PRIVATE|_KEY\b|APIKEY"
-)
 
 
 class Attestor:
@@ -210,7 +208,7 @@ def _base(wanted: str, engine: Engine) -> Image | None:
 
 def _hidden(pair: list[str]) -> Json:
     name, value = pair
-    secret = _SECRET_NAME.search(name.upper()) is not None and value
+    secret = is_secret(name) and value
     return [name, _HIDDEN if secret else value]
 
 
