@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import rootless_build
 from rootless_build import bundles
 from rootless_build.cli.checkout import history_directory
 from rootless_build.cli.command import Command
+from rootless_build.cli.views import ci_summary
 from rootless_build.history import record, runs
 from rootless_build.history.record import BundleRecord, RunRecord
 from rootless_build.history.writing import Writer
@@ -81,7 +83,8 @@ class _Keeping:
     def end(self, status: int) -> None:
         """The run has ended."""
         writer = self._writer
-        is_whole = writer.end(self._complete, journal.now(), status, identities.age())
+        ended, is_whole = writer.end(self._complete, journal.now(), status, identities.age())
+        self._summarize(ended)
         directory = history_directory(self._command.project)
         runs.forget_old(directory, self._most)
         if writer.number % _EACH == 0:
@@ -90,6 +93,18 @@ class _Keeping:
         if is_whole and status == 1 and writer.has_steps and not self._command.logs_json:
             words = ("rbuild", *self._directory(), "log", str(writer.number))
             self._command.view(Notice(Level.INFO, "log", f"the log: {shell_joined(words)}"))
+
+    def _summarize(self, ended: RunRecord) -> None:
+        """Add to the summary of a job of GitHub's."""
+        file = os.environ.get("GITHUB_STEP_SUMMARY")
+        if not file or not ended.steps:
+            return
+        try:
+            with Path(file).open("a", encoding="utf-8") as summary:
+                summary.write(ci_summary.markdown(ended))
+        except OSError as error:
+            text = f"the job's summary can't be written: {error.strerror}"
+            self._command.view(Notice(Level.WARNING, "no-summary", text))
 
     def _directory(self) -> tuple[str, ...]:
         given = self._command.option("directory")

@@ -78,22 +78,22 @@ class Writer:
 
     def end(
         self, complete: Callable[[RunRecord], RunRecord], ended: str, status: int, seconds: float
-    ) -> bool:
-        """Write the record, and say whether all of the run is kept. `complete` adds to it what is
-        known besides the events, `ended` is ISO 8601, `status` rbuild's own.
+    ) -> tuple[RunRecord, bool]:
+        """Write the record; the record, and whether all of the run is kept. `complete` adds to it
+        what is known besides the events, `ended` is ISO 8601, `status` rbuild's own.
         """
         finished = self._finished
         saved, done = (finished.saved, finished.done) if finished else (0.0, True)
         steps = tuple(self._steps[number] for number in sorted(self._steps))
         outcome = Outcome(ended, status, seconds, saved, done, self._error)
+        known = replace(complete(self._record), steps=steps, outcome=outcome)
         try:
-            known = replace(complete(self._record), steps=steps, outcome=outcome)
             record.write(self._place, known)
         except OSError as error:
             self._fail(error)
         is_whole = self._log.close()
         self._release()
-        return is_whole
+        return known, is_whole
 
     def _fail(self, error: OSError) -> None:
         self._warn(f"this run is not kept for rbuild log: {error.strerror}")

@@ -6,6 +6,7 @@ import os
 import sys
 from typing import IO
 
+from rootless_build.cli.views.ci import in_ci
 from rootless_build.cli.views.closing import ClosingView, View
 from rootless_build.cli.views.text import Sink, TextView, Verbosity
 
@@ -20,7 +21,7 @@ def view(log_format: str, color: str, *, verbose: bool, quiet: bool) -> View:
     level = Verbosity.VERBOSE if verbose else Verbosity.QUIET if quiet else Verbosity.NORMAL
     one_place = os.path.sameopenfile(sys.stdout.fileno(), sys.stderr.fileno())
     shown = TextView(out, err, level, color=colored(color, sys.stderr), one_place=one_place)
-    return ClosingView(shown)
+    return ClosingView(shown if quiet else in_ci(shown, sys.stderr.buffer))
 
 
 def _columns(descriptor: int) -> int | None:

@@ -35,7 +35,8 @@ def _begin(directory: Path, said: list[str] | None = None) -> Writer:
 
 
 def _end(writer: Writer, status: int = 0) -> bool:
-    return writer.end(lambda begun: begun, "2026-12-01T00:00:02+00:00", status, 2.0)
+    _, is_whole = writer.end(lambda begun: begun, "2026-12-01T00:00:02+00:00", status, 2.0)
+    return is_whole
 
 
 def test_what_happened_is_on_record(tmp_path: Path) -> None:
