@@ -6,6 +6,7 @@ Nothing of it ever fails the run: where it can't be written, that is said once, 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -28,9 +29,11 @@ from rootless_build.model.events import (
 from rootless_build.model.structs import replace
 
 _HELD_BACK: Final = 64 * 1024
-"""Bytes of output that are written together."""
+"""Bytes of output that are written together, where much comes."""
+_MUCH: Final = 100
+"""Lines in a moment."""
 _MOMENT: Final = 0.1
-"""Seconds after which fewer are written."""
+"""Seconds after which what was held back is written."""
 WHY: Final = "explain"
 """The code of the notice that says why a step is done."""
 
@@ -137,13 +140,15 @@ class _Log:
         self._waiting: list[bytes] = []
         self._size = 0
         self._later: threading.Timer | None = None
+        self._moment = time.monotonic()
+        self._lines = 0
 
     def write(self, line: bytes, *, at_once: bool) -> None:
-        """Write a line, `at_once` or in a moment."""
+        """Write a line; where much comes, in a moment, unless `at_once`."""
         with self._lock:
             self._waiting.append(line)
             self._size += len(line)
-            if at_once or self._size > _HELD_BACK:
+            if at_once or not self._is_much() or self._size > _HELD_BACK:
                 self._write_all()
             elif self._later is None:
                 self._later = threading.Timer(_MOMENT, self._write_all)
@@ -157,6 +162,13 @@ class _Log:
             self._files.close()
             was_whole, self._is_whole = self._is_whole, False
             return was_whole
+
+    def _is_much(self) -> bool:
+        now = time.monotonic()
+        if now - self._moment > _MOMENT:
+            self._moment, self._lines = now, 0
+        self._lines += 1
+        return self._lines > _MUCH
 
     def _write_all(self) -> None:
         with self._lock:

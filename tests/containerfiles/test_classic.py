@@ -49,6 +49,9 @@ def result(
         ("ARG V=v1.2\nARG W=${V#v}\nRUN echo $W > /o", "", "1.2\n"),
         ("ARG TARGETOS\nARG A\nRUN echo $TARGETOS $A > /o", "ARG A=${X-y}\n", "linux y\n"),
         ("ADD --unpack=false f /o", "", "f\n"),
+        # It makes no layer of a RUN that changes nothing (20.10.24).
+        ("COPY f /o\nRUN test -f /o\nRUN true\nLABEL a=b", "", "f\n"),
+        ("RUN true\nRUN true\nRUN echo 1 > /o\nRUN true\nCOPY f /p", "", "1\n"),
         ("RUN --network=default --security=sandbox echo 1 > /o", "", "1\n"),
     ],
 )

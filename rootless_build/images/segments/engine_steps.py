@@ -53,7 +53,7 @@ from rootless_build.images.rewrite.features import Feature
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.images.rewrite.session import rewrite_build
 from rootless_build.images.rewrite.state import abbreviate
-from rootless_build.images.segments.history import of_layers
+from rootless_build.images.segments.history import After, entry_of, of_layers
 from rootless_build.images.segments.moments import epoch_of
 from rootless_build.images.segments.mount_points import OF_ENGINES, mount_points
 from rootless_build.images.segments.progress import Progress
@@ -334,8 +334,7 @@ class EngineSteps:
             discard(base.layout)
         progress.reporter.image(made.id)
         before = self.files_of(Image(base.id)).directories
-        layers = self.configuration_of(made).layers
-        configuration = replace(state.configuration, layers=layers)
+        configuration = _with_runs(state, runs, self.configuration_of(made))
         done = replace(state, files=self.files_of(made), configuration=configuration, last=runs[-1])
         if not done.files.directories:
             return done
@@ -471,6 +470,26 @@ def _seen_by_run(state: State, around: str) -> Configuration:
         ),
         around,
     )
+
+
+def _with_runs(state: State, runs: Sequence[Instruction], made: Configuration) -> Configuration:
+    """The configuration with the layers of RUNs, and their entries in the history.
+
+    docker's classic builder makes no layer of a RUN that changes nothing (20.10.24), and says so in
+    its own history.
+    """
+    new = len(made.layers) - len(state.configuration.layers)
+    empty = [entry.empty_layer for entry in made.history[-len(runs) :]]
+    if empty.count(False) != new or len(empty) != len(runs):
+        empty = [number >= new for number in range(len(runs))]
+    after = After(state.scope, state.configuration, state.arguments)
+    entries = tuple(
+        replace(entry, empty_layer=is_empty)
+        for run, is_empty in zip(runs, empty, strict=True)
+        if (entry := entry_of(run, after)) is not None
+    )
+    history = (*state.configuration.history, *entries)
+    return replace(state.configuration, layers=made.layers, history=history)
 
 
 def _mended(state: State, mending: Mending, own: NewLayer | None) -> State:

@@ -80,14 +80,14 @@ class StageBuild:
             if self._runs and _ends_segment(self._runs[-1], instruction):
                 self._run()
             self._runs.append(instruction)
+            return  # who does it puts it down, and whether there came a layer of it
+        # What an instruction sets a RUN before it must not see.
+        self._run()
+        waiting = _Waiting(instruction, self._apply(instruction))
+        if waiting.operation or self._waiting:
+            self._waiting.append(waiting)
         else:
-            # What an instruction sets a RUN before it must not see.
-            self._run()
-            waiting = _Waiting(instruction, self._apply(instruction))
-            if waiting.operation or self._waiting:
-                self._waiting.append(waiting)
-            else:
-                self._tools.progress.begin(instruction)
+            self._tools.progress.begin(instruction)
         self._put_down(instruction)
 
     def _apply(self, instruction: Instruction) -> Operation | None:
