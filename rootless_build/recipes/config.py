@@ -31,9 +31,9 @@ class Defaults(Struct, frozen=True):
     `backend`: podman, buildah, docker or auto. `network`, `pull`, `image`: as the options.
     `build_args`, `environment`: tables of strings, for every image build and every container; the
     project's come after the user's. `bundles_dir`, `file`, `makefile`,
-    `docker_socket`: paths. `keep_images`, `keep_runs`, `jobs`: how many. `incremental` false: images are always
-    built as a whole; `incremental_share`: the share of a tree that may have changed where they are
-    not.
+    `docker_socket`: paths. `keep_images`, `keep_runs`, `jobs`: how many. `incremental` false:
+    images are always built as a whole; `incremental_share`: the share of a tree that may have
+    changed where they are not.
     """
 
     backend: str | None = None
