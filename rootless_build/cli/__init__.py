@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Final
 from rootless_build.model import late_modules
 
 if TYPE_CHECKING:
-    from rootless_build.cli import kept_runs as kept_runs
     from rootless_build.cli import live_make as live_make
     from rootless_build.cli import live_session as live_session
 
 _LATE: Final = MappingProxyType(
     {
-        "kept_runs": "rootless_build.cli.kept_runs",
         "live_make": "rootless_build.cli.live_make",
         "live_session": "rootless_build.cli.live_session",
     }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rootless_build import runner as runner_package
 from rootless_build.backend.api import LABEL_PROCESS, LABEL_UNFINISHED, Engine, LeftoverKind
 from rootless_build.backend.discovery import Choice
-from rootless_build.cli import next_steps
+from rootless_build.cli import kept_runs, next_steps
 from rootless_build.cli.checkout import clear_dead_runs, own_directories
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import EngineToCome, cache_directory
@@ -68,7 +68,7 @@ def execute(
 ) -> int:
     """Run the plan and return rbuild's exit status."""
     mask = command.hide(recipe.plan)
-    package.kept_runs.keep(command, run.record.title)
+    kept_runs.keep(command, run.record.title)
     status, outcome = 1, Outcome(done=True)
     _tell_notes(command, recipe.plan.notes, mask)
     expansion = ExpansionOptions(_expanding(command, recipe, mask), recipe.foreseen)
