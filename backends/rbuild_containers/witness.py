@@ -39,7 +39,9 @@ _PREFIXES: Final = (
 """Variables that these engines read."""
 _SYSTEM: Final = (
     "/etc/containers/storage.conf",
+    "/etc/containers/storage.conf.d",
     "/usr/share/containers/storage.conf",
+    "/usr/share/containers/storage.conf.d",
     "/etc/containers/registries.conf",
     "/etc/containers/registries.conf.d",
     "/usr/share/containers/registries.conf",
@@ -47,7 +49,7 @@ _SYSTEM: Final = (
     "/etc/subuid",
     "/etc/subgid",
 )
-_USERS: Final = ("storage.conf", "registries.conf", "registries.conf.d")
+_USERS: Final = ("storage.conf", "storage.conf.d", "registries.conf", "registries.conf.d")
 _ALIASES: Final = "containers/short-name-aliases.conf"
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 _ELSEWHERE: Final = (
@@ -114,8 +116,9 @@ class StorageWitness:
     def place(self, store: ImageStore | None) -> str | None:
         """See `rootless_build.backend.api.Witness.place`."""
         conf = self._environment.get("CONTAINERS_STORAGE_CONF")
-        usual = (self._config / "storage.conf", *map(Path, _SYSTEM[:2]))
-        said = "".join(map(_text, (Path(conf),) if conf else usual))
+        places = [Path(conf)] if conf else []
+        places += [self._config / name for name in _USERS]
+        said = "".join(map(_text, (*places, *map(Path, _SYSTEM))))
         said += self._environment.get("STORAGE_OPTS", "")
         if any(key in said for key in _ELSEWHERE) or not _is_program(self._program):
             return None
@@ -185,6 +188,8 @@ def _states(place: Path) -> Iterator[object]:
 
 
 def _text(file: Path) -> str:
+    if file.is_dir():
+        return "".join(map(_text, file.iterdir()))
     try:
         return file.read_text(errors="replace")
     except OSError:

@@ -16,6 +16,7 @@ from typing import Final
 
 import msgspec
 
+import rootless_build
 from rootless_build.backend.api import (
     Image,
     ImageStore,
@@ -26,7 +27,7 @@ from rootless_build.files import plain
 from rootless_build.files.replacing import replace_content
 from rootless_build.model.structs import Strict, from_data
 
-_VERSION: Final = 2
+_VERSION: Final = 3
 
 
 class _Found(Strict, frozen=True):
@@ -40,6 +41,7 @@ class _Stored(Strict, frozen=True):
     """What the file has. `place` is empty where nobody can tell what the engine knows of."""
 
     version: int
+    rbuild: str
     setup: str
     probe: Probe
     place: str = ""
@@ -65,7 +67,8 @@ class Answers:
             stored = from_data(json.loads(plain.content(self._file)), _Stored)
         except (OSError, ValueError):
             return None
-        if (stored.version, stored.setup) != (_VERSION, seen.setup):
+        about = (stored.version, stored.rbuild, stored.setup)
+        if about != (_VERSION, rootless_build.__version__, seen.setup):
             return None
         if stored.place:
             seen.tell(stored.place)
@@ -108,7 +111,8 @@ class Answers:
         # Where it can't be told once it can't be told again.
         place = self._stored.place if self._stored is not None else seen.place(store())
         records = seen.records(place, asked) if place else None
-        made = _Stored(_VERSION, seen.setup, Probe(None), place or "")
+        rbuild = rootless_build.__version__
+        made = _Stored(_VERSION, rbuild, seen.setup, Probe(None), place or "")
         if records is not None:
             parts = {i.id: seen.parts(store(), i) for i in images.values() if i is not None}
             if all(parts.values()):

@@ -221,6 +221,11 @@ def test_another_engine_or_other_settings_are_asked(
     assert told_place.told(host.settings, "podman") is None
 
 
+def drop_in(host: Host) -> None:
+    (host.storage_conf.parent / "storage.conf.d").mkdir()
+    (host.storage_conf.parent / "storage.conf.d/a.conf").write_text("additionalimagestores = []")
+
+
 def second_place(key: str) -> Callable[[Host], None]:
     def write(host: Host) -> None:
         host.storage_conf.write_text(f'[storage.options]\n{key} = ["/usr/lib/images"]\n')
@@ -241,7 +246,7 @@ def said_by_a_variable(host: Host) -> None:
     "special",
     [
         *map(second_place, ("additionalimagestores", "imagestore", "additionallayerstores")),
-        *(script, said_by_a_variable),
+        *(script, said_by_a_variable, drop_in),
     ],
 )
 def test_what_cannot_be_told_from_outside_is_always_asked(
@@ -275,6 +280,15 @@ def test_a_file_that_is_not_whole_is_no_answer(host: Host, text: str) -> None:
     assert not host.knows()
     host.ask()
     assert host.knows()
+
+
+def test_another_rbuild_asks_itself(host: Host) -> None:
+    """It may know that this version is too old."""
+    host.ask()
+    assert host.knows()
+    host.monkeypatch.setattr("rootless_build.__version__", "99")
+    assert not host.knows()
+    assert host.version() is None
 
 
 def test_no_value_of_a_variable_is_written_down(host: Host) -> None:
