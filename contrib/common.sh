@@ -1,6 +1,10 @@
 # What quickstart and run-tests share: packages, an account without privileges, an environment.
 # shellcheck shell=bash
 
+# Tests of one run that may fail beside others and pass alone.
+# shellcheck disable=SC2034
+borne=5
+
 # shellcheck disable=SC2034  # the scripts that source this use it
 # What rbuild, its engines and its base images need.
 rbuild_packages=(

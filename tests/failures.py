@@ -27,13 +27,13 @@ class _Failures:
 
     def pytest_runtest_logreport(self, report: TestReport) -> None:
         if report.failed:
-            self._names[_without_group(report.nodeid)] = None
+            self._names[without_group(report.nodeid)] = None
 
     def pytest_sessionfinish(self) -> None:
         self._file.write_text("".join(f"{name}\0" for name in self._names), encoding="utf-8")
 
 
-def _without_group(name: str) -> str:
+def without_group(name: str) -> str:
     """xdist appends the group by which it hands out tests (`--dist loadgroup`, xdist 3.8)."""
     at = name.rfind("@")
     return name[:at] if at > name.rfind("]") else name

@@ -13,6 +13,8 @@ class Cell(TypedDict):
     passed: int
     failed: dict[str, str]
     """The last line of what each failed test said, by the test's name."""
+    unsteady: dict[str, str]
+    """The same of tests that failed beside others, and passed when they were made alone."""
     known: int
     """Tests that are expected to fail, and did: a difference on record."""
     skipped: dict[str, str]

@@ -97,7 +97,9 @@ class _Recorder:
 
 def _empty(engine: str) -> Cell:
     version = _version(engine) if engine else ""
-    return Cell(engine=engine, version=version, passed=0, failed={}, known=0, skipped={})
+    return Cell(
+        engine=engine, version=version, passed=0, failed={}, unsteady={}, known=0, skipped={}
+    )
 
 
 def _version(engine: str) -> str:

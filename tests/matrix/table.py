@@ -89,6 +89,8 @@ def _failures(records: Records) -> Iterator[str]:
             yield f"\n{release}, {cell['engine']}, {suite}: failed\n"
         for name, words in cell["failed"].items():
             yield f"- `{name}`: {words}"
+        for name, words in cell.get("unsteady", {}).items():
+            yield f"- `{name}` failed beside others and passed alone: {words}"
 
 
 def _skipped(records: Records) -> Iterator[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.matrix import table
+from tests.matrix import again, table
 
 ROOT = Path(__file__).parents[2]
 TESTS = """
@@ -110,3 +110,26 @@ def test_of_docker_s_cases_some_are_made(tmp_path: Path) -> None:
     assert made["passed"] == 3
     (whole,) = recorded(tmp_path, CASES, module=module)["debian-13"]["contract"]["cells"]
     assert whole["passed"] == 10
+
+
+def test_what_passed_alone_is_no_failure_but_is_named(tmp_path: Path) -> None:
+    first = recorded(tmp_path, TESTS)["debian-13"]["contract"]
+    second = recorded(tmp_path, TESTS.replace('== "other"', '!= "other"'))["debian-13"]["contract"]
+    both = again.settle(first, second)
+    (of_podman,) = (cell for cell in both["cells"] if cell["engine"] == "podman")
+    assert of_podman["failed"] == {}
+    assert of_podman["passed"] == 2
+    (name,) = of_podman["unsteady"]
+    assert "test_fails[podman]" in name
+    (other,) = (cell for cell in both["cells"] if not cell["engine"])
+    # What broke both times stays.
+    assert any("test_breaks" in name for name in other["failed"])
+    said = "\n".join(table.table({"debian-13": {"contract": both}}))
+    assert f"- `{name}` failed beside others and passed alone: " in said
+
+
+def test_a_second_run_that_came_to_nothing_tells_nothing(tmp_path: Path) -> None:
+    first = recorded(tmp_path, TESTS)["debian-13"]["contract"]
+    failed = [dict(cell["failed"]) for cell in first["cells"]]
+    second = recorded(tmp_path, "import nothing_such")["debian-13"]["contract"]
+    assert [cell["failed"] for cell in again.settle(first, second)["cells"]] == failed
