@@ -588,13 +588,129 @@ EOF
         "/cmd/app /a/* > /home/x\n"
     ),
 }
+_MIXED: Final = {
+    "one secret in two RUNs": (
+        "FROM @base@\nRUN --mount=type=secret,id=token,mode=0444 stat -c %a /run/secrets/token > "
+        "/home/x\nRUN --mount=type=secret,id=token,gid=1000,mode=0440 stat -c '%a %g' "
+        "/run/secrets/token >> /home/x\nARG D=/opt\nWORKDIR $D\n"
+        "RUN --mount=type=secret,id=token,target=conf/t,uid=1000 stat -c '%U %n' conf/t >> "
+        "/home/x; "
+        "ls -A >> /home/x\n"
+    ),
+    "a secret for a user": (
+        "FROM @base@\nUSER tester\nRUN --mount=type=secret,id=token,uid=1000 "
+        "cat /run/secrets/token | wc -c > /tmp/x\n"
+        'RUN --mount=type=secret,id=token,env=T ["sh", "-c", "echo ${#T} > /tmp/y"]\n'
+        "RUN --mount=type=secret,id=token cat /run/secrets/token >> /tmp/y || echo no >> /tmp/y\n"
+    ),
+    "a cache below a home": (
+        "FROM @base@\nUSER 1000:1000\nENV HOME=/home/tester\nWORKDIR $HOME/src\n"
+        "RUN --mount=type=cache,target=${HOME}/.cache,uid=1000,gid=1000,mode=0700 "
+        "touch ~/.cache/x && stat -c '%a %u:%g' ~/.cache > a\n"
+        "RUN --mount=type=cache,target=${HOME}/.cache,uid=1000,gid=1000,mode=0700 ls ~/.cache "
+        ">> a\n"
+        "RUN ls -A ~ >> a\n"
+    ),
+    "one cache at two places": (
+        "FROM @base@\nRUN --mount=type=cache,id=m,target=/a --mount=type=cache,id=m,target=/b/c "
+        "echo 1 > /a/x && cat /b/c/x > /home/x\n"
+        "RUN --mount=type=cache,id=m,target=/d,ro cat /d/x >> /home/x; ls -A / | grep -c '^[ab]$' "
+        ">> /home/x; true\n"
+    ),
+    "caches and files in them": (
+        "FROM @base@ AS deps\nRUN mkdir -p /m/lib && echo 1 > /m/lib/a\nFROM @base@\nWORKDIR /w\n"
+        "RUN --mount=type=cache,target=target "
+        "--mount=type=bind,source=Cargo.toml,target=Cargo.toml "
+        "--mount=type=bind,from=deps,source=/m/lib,target=target/lib,rw "
+        "ls -A . target > /home/x; echo 2 > target/lib/b; touch target/kept\n"
+        "RUN --mount=type=cache,target=target ls -A target target/lib >> /home/x; ls -A >> "
+        "/home/x\n"
+    ),
+    "a whole context that is written to": (
+        "FROM @base@ AS build\nWORKDIR /src\n"
+        "RUN --mount=type=bind,target=.,rw mkdir -p out && cp main.go out/ && rm go.mod && "
+        "cp -r out /out\nRUN --mount=type=bind,target=. ls -A . > /out/ls; test -f go.mod\n"
+        "FROM scratch\nCOPY --from=build /out/ /\n"
+    ),
+    "an owner that the file itself makes": (
+        "FROM @base@\nRUN echo app:x:101: >> /etc/group && "
+        "echo app:x:100:101::/app:/bin/sh >> /etc/passwd && mkdir /app && chown app:app /app\n"
+        "COPY --chown=app main.go /app/\nCOPY --chown=:app go.mod /app/\nCOPY --chown=app:root "
+        "--link=false go.sum /app/d/\nUSER app\nWORKDIR /app/w\nRUN id > i; echo $HOME >> i\n"
+    ),
+    "names that only the image knows": (
+        "FROM @base@\nCOPY --chown=tester:tester --link go.mod /x/\n"
+    ),
+    "a group that nobody has": "FROM @base@\nRUN true\nCOPY --chown=tester:nobody go.mod /x/\n",
+    "an archive over a link": (
+        "FROM @base@\nRUN mkdir -p /opt/v1 && ln -s v1 /opt/now\nADD a.tar.gz /opt/now/\n"
+        "ADD a.tar.gz /opt/pkg.tar.gz\nADD --unpack=false a.tar.gz /opt/\n"
+        "RUN ls /opt /opt/v1 | grep -v gz > /home/x\n"
+    ),
+    "working directories and links": (
+        "FROM @base@\nRUN mkdir -p /data/real && ln -s data/real /srv && ln -s /nowhere /gone\n"
+        "WORKDIR /srv/app\nCOPY go.mod .\nRUN pwd -P > /home/x\nWORKDIR /gone/x\nRUN pwd -P >> "
+        "/home/x\n"
+    ),
+    "no PATH": 'FROM @base@\nENV PATH=\nRUN /bin/echo "[$PATH]" > /home/x\n',
+    "a PATH of its own": (
+        "FROM @base@\nRUN mkdir /p && printf '#!/bin/sh\\necho mine\\n' > /p/ls && chmod 755 "
+        "/p/ls\n"
+        'ENV PATH=/p:$PATH\nRUN ls /p > /home/x\nRUN ["ls"]\nENV PATH=/nothing\nRUN ["/bin/sh", '
+        '"-c", "echo $PATH > /home/y"]\n'
+    ),
+    "a script for a shell of another name": (
+        'FROM @base@\nSHELL ["/bin/busybox", "ash", "-euc"]\nRUN <<EOF\n#!/bin/busybox sh\n'
+        "echo ${0##*/} $- > /home/x\nEOF\nRUN <<EOF\necho $- > /home/y\nEOF\n"
+        "RUN echo ${NOTHING:-n} >> /home/y\n"
+    ),
+    "a heredoc that a trigger has": (
+        "FROM @base@ AS a\nONBUILD RUN <<EOF\necho 1 > /home/x\nEOF\nFROM a\n"
+    ),
+    "heredocs as on Windows": (
+        "FROM @base@\r\nCOPY <<EOF /home/x\r\none\r\n\ttwo\r\nEOF\r\nRUN cat /home/x | wc -c > "
+        "/home/y\r\n"
+    ),
+    "words that look like heredocs": (
+        "FROM @base@\nRUN echo $((1<<3)) > /home/x\n"
+        'RUN echo "<<EOF" > /home/z; echo a\\<\\<EOF >> /home/z\nENV A=<<EOF\n'
+    ),
+    "an argument over what a stage says": (
+        "FROM @base@ AS a\nENV V=env\nARG W=arg\nFROM a\nARG V=mine\nARG W\n"
+        'RUN echo "$V ${W-unset}" > /home/x\nENV X=$V\n'
+    ),
+    "what a build is told twice": (
+        'FROM @base@\nLABEL a=1\nLABEL a=2 b=1\nENV E=1\nENV E=$E$E\nCMD ["a"]\nCMD b\n'
+        'ENTRYPOINT ["x"]\nENTRYPOINT ["y"]\nUSER 0\nUSER 1000\nEXPOSE 1\nEXPOSE 1/tcp\nVOLUME '
+        "/v\nVOLUME /v/\n"
+    ),
+    "a copy to a file that is no directory": (
+        "FROM @base@\nRUN true\nCOPY go.mod main.go /home/x\n"
+    ),
+    "dots and slashes": (
+        "FROM @base@ AS a\nRUN mkdir -p /s/.h /s/d && touch /s/.e /s/d/f\nFROM scratch\n"
+        "COPY --from=a /s/. /1/\nCOPY --from=a s/d/ /2\nCOPY --from=a /s/*/ /3/\nCOPY --from=a "
+        "/s/.h* /4/\n"
+        "COPY ./cmd/../cmd/app /5/\nCOPY cmd/./app/. 6\n"
+    ),
+    "modes of directories": (
+        "FROM @base@\nRUN umask 077; mkdir -p /p/q; touch /p/q/f\nCOPY go.mod /p/q/r/s/\n"
+        "COPY --chmod=700 rootfs /p/t\nCOPY rootfs/ /p/q/\nWORKDIR /p/q/w/x\n"
+    ),
+    "an agent's own place": (
+        "FROM @base@\nRUN --mount=type=ssh,target=/tmp/agent.sock test ! -e /tmp/agent.sock && "
+        "ls -A /tmp > /home/x\n"
+    ),
+    "nothing at all": "FROM scratch\n",
+    "settings alone": 'FROM scratch\nENV A=1\nCMD ["/a"]\nLABEL x=y\n',
+}
 _GIVEN: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "go": (("VERSION", "1.2 3"),),
     "a matrix of arguments": (("ARCH", "arm64"),),
     "labels of a build": (("VCS_REF", "abc"), ("NOBODY", "1")),
     "a trigger": (("V", "7"),),
 }
-_SECRETS: Final[Mapping[str, Mapping[str, str]]] = {"secrets": {"token": "s3cret\n"}}
+_WITH_SECRETS: Final = ("secrets", "one secret in two RUNs", "a secret for a user")
 _IGNORED: Final = {
     "node": "**/node_modules\n**/.git\n.env\nREADME*\n",
     "python": "# everything\n*\n!app\n!requirements.txt\napp/__init__.py\n",
@@ -610,8 +726,10 @@ def _case(name: str, text: str) -> Case:
         ignore=_IGNORED.get(name),
         args=_GIVEN.get(name, ()),
         web=_WEB if "@web@" in text else {},
-        secrets=_SECRETS.get(name, {}),
+        secrets={"token": "s3cret\n"} if name in _WITH_SECRETS else {},
     )
 
 
-STRANGERS: Final = tuple(_case(name, text) for name, text in {**_LANGUAGES, **_FORMS}.items())
+STRANGERS: Final = tuple(
+    _case(name, text) for name, text in {**_LANGUAGES, **_FORMS, **_MIXED}.items()
+)
