@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import sys
 import tarfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -190,5 +191,5 @@ def test_random_edits(started: Callable[[str], Builds], place: Path, name: str) 
                 whole += 1
                 continue
             began.assert_same(changed, began.whole())
-    print(f"{done} edits, {whole} built as a whole")  # noqa: T201
+    sys.stdout.write(f"{done} edits, {whole} built as a whole\n")
     assert whole < done

@@ -14,6 +14,7 @@ from rootless_build.images.containerfile.patterns import clean
 from rootless_build.images.layers import file_index
 from rootless_build.images.layers.contents import HostFile, InMemory, Spool, check_room
 from rootless_build.images.layers.copying import Options, copy, copy_file
+from rootless_build.images.layers.delta import changes_since
 from rootless_build.images.layers.destination import cleaned, resolved
 from rootless_build.images.layers.directories import Directories
 from rootless_build.images.layers.file_index import Changes
@@ -181,9 +182,6 @@ class Maker:
                 self._write_index(image)
             return made
         if is_last:
-            # Few builds know an earlier one.
-            from rootless_build.images.layers.delta import changes_since  # noqa: PLC0415
-
             changes = changes_since(image, self._image, request.since)
             return self._write(lambda: changes, path)
         if is_of_images_alone(request.operations[number]):
