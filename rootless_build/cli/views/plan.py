@@ -113,7 +113,8 @@ def _left_out(step: plans.BuildImage, backend: Backend) -> Iterator[str]:
     if backend.name == "docker" or not outputs.files(step):
         return
     last = last_instruction(step)
-    if last is not None and last.keyword in {"COPY", "ADD"} and last.flag("link"):
+    links = last is not None and any(flag.name == "link" for flag in last.flags)
+    if last is not None and links and last.keyword in {"COPY", "ADD"}:
         yield f"# {backend.name} may leave out what the last {last.keyword} --link makes; rbuild"
         yield "# itself writes the files of the image"
 
