@@ -146,6 +146,9 @@ class DockerEngine(EngineDefaults):
         if image is None:
             message = "docker built an image that is not in its storage"
             raise ImageBuildError(message)
+        if step.image_id_file is not None and not made[0].endswith(image.id):
+            # The containerd store (29.1.3) does not find an image by its configuration.
+            step.image_id_file.write_text(f"sha256:{image.id}")
         return image
 
     def copy_image(self, image: Image, labels: Pairs, destination: Path) -> None:  # noqa: ARG002
