@@ -106,6 +106,8 @@ def _check_global(given: Mapping[str, Sequence[str]], rest: Sequence[str]) -> To
     level = given.get("log-level", ("info",))[-1]
     if level not in _LEVELS:
         return Told(err=f"Unable to parse logging level: {level}\n", status=1)
+    if given.get("help") and not rest:
+        return Told(usage.of_docker())
     if not rest and given.get("version", ("false",))[-1] == "true":
         return Told(usage.version())
     for name, allowed in (("host", OWN_HOSTS), ("context", (OWN_CONTEXT,))):

@@ -19,22 +19,36 @@ def main() -> int:
     # Before anything is opened that could take the place of one.
     streams = [stream(number) for number in (0, 1, 2)]
     peer = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    # Signals that come while the call is sent are not to come in the middle of it.
+    came: list[int] = []
+    waiting: list[int] | None = came
+
+    def tell(number: int, _frame: object) -> None:
+        if waiting is None:
+            hand_on(peer, number)
+        else:
+            waiting.append(number)
+
     try:
         peer.connect(SOCKET)
+        for number in (1, 2, 3, 10, 12, 15, 18, 28):
+            if _signal.getsignal(number) != _signal.SIG_IGN:
+                _signal.signal(number, tell)
         send(peer, streams)
     except OSError:
         return ended()
-
-    def tell(number: int, _frame: object) -> None:
-        try:
-            peer.send(bytes((number,)))
-        except OSError:
-            pass
-
-    for number in (1, 2, 3, 10, 12, 15, 18, 28):
-        if _signal.getsignal(number) != _signal.SIG_IGN:
-            _signal.signal(number, tell)
+    waiting = None
+    for number in came:
+        hand_on(peer, number)
     return answer(peer)
+
+
+def hand_on(peer: _socket.socket, number: int) -> None:
+    """Tell of a signal; nobody need be there any more."""
+    try:
+        peer.send(bytes((number,)))
+    except OSError:
+        pass
 
 
 def send(peer: _socket.socket, streams: list[int]) -> None:

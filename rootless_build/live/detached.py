@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from urllib.parse import quote
 
 from rootless_build.backend.api import DockerCommands, docker_commands
 from rootless_build.docker_cli import units
@@ -16,7 +17,7 @@ from rootless_build.live.streams import put, say
 from rootless_build.live.surroundings import Work
 from rootless_build.model.errors import RecipeError
 from rootless_build.model.events import Emit, Event, StepStarted
-from rootless_build.model.plan import BindMount, PullPolicy, RunContainer
+from rootless_build.model.plan import BindMount, Json, PullPolicy, RunContainer
 from rootless_build.model.structs import replace
 from rootless_build.recipes.docker import argv
 from rootless_build.recipes.docker.argv import Called
@@ -24,6 +25,7 @@ from rootless_build.runner.options import Options
 
 _FAILED: Final = 125
 _LEAST_MEMORY: Final = 6 * 1024 * 1024
+_WITHOUT_ALIASES: Final = (None, "default", "bridge", "host", "none")
 _HELP: Final = "\nRun 'docker run --help' for more information"
 _NOT_FOUND: Final = re.compile(
     r"no such file or directory|executable file .* not found|executable file not found",
@@ -80,7 +82,12 @@ def run(work: Work) -> int:
     if fault:
         say(f"docker: {fault}{_HELP}")
         return _FAILED
-    return _run(called, work) if called.detached else steps.do_called(called, work)
+    if called.detached:
+        return _run(called, work)
+    if called.network_aliases:
+        words = "docker run: --network-alias is done with --detach alone"
+        raise RecipeError(words, hint="and with docker create")
+    return steps.do_called(called, work)
 
 
 def _looked_at(called: Called, work: Work, commands: DockerCommands | None) -> tuple[Called, str]:
@@ -124,14 +131,24 @@ def _fault(called: Called, work: Work, commands: DockerCommands | None) -> str:
         if isinstance(mount, BindMount) and not mount.create_source and not mount.source.exists():
             where = f"bind source path does not exist: {mount.source}"
             return f'Error response from daemon: invalid mount config for type "bind": {where}\n'
-    if called.detached and called.attached:
-        return "conflicting options: cannot specify both --attach and --detach\n"
+    if fault := _conflict(called, step):
+        return fault
     try:
         if step.pull is PullPolicy.NEVER and work.around.engine.find_image(step.image) is None:
             _refuse_image(step.image)
         _check_name(step.name, commands)
     except DaemonError as error:
         return error.line
+    return ""
+
+
+def _conflict(called: Called, step: RunContainer) -> str:
+    """What can't be together."""
+    if called.network_aliases and step.network in _WITHOUT_ALIASES:
+        words = "network-scoped alias is supported only for containers in user defined networks"
+        return f"Error response from daemon: invalid endpoint settings:\n{words}\n"
+    if called.detached and called.attached:
+        return "conflicting options: cannot specify both --attach and --detach\n"
     return ""
 
 
@@ -196,4 +213,19 @@ def _make(called: Called, work: Work) -> str | int:
         return replace(options, containers=containers)
 
     status = steps.run(called, work, only_made)
-    return made[0] if made and not status else status or _FAILED
+    if not made or status:
+        return status or _FAILED
+    if called.network_aliases:
+        _give_aliases(called, daemon(work), made[0])
+    return made[0]
+
+
+def _give_aliases(called: Called, engine: Daemon, container: str) -> None:
+    """Have others on its network know a container that is made by more names."""
+    step = called.steps[0]
+    assert isinstance(step, RunContainer)  # it is what the command is
+    path = f"/networks/{quote(step.network or '', safe='')}"
+    settings: Json = {"Aliases": [*called.network_aliases]}
+    engine.ask("POST", f"{path}/disconnect", body={"Container": container, "Force": True})
+    body: Json = {"Container": container, "EndpointConfig": settings}
+    engine.ask("POST", f"{path}/connect", body=body)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from rootless_build.docker_cli.shapes import containers, images, others
@@ -22,6 +22,12 @@ Find = Callable[[Daemon, str], Json]
 def container(daemon: Daemon, name: str) -> Json:
     """A container in docker's shape."""
     return containers.inspected(health.looked_at(daemon, name))
+
+
+def _with_size(daemon: Daemon, name: str) -> Json:
+    """The same with how much it takes in storage."""
+    health.looked_at(daemon, name)
+    return containers.inspected(daemon.container(name, query={"size": "true"}))
 
 
 def image(daemon: Daemon, name: str) -> Json:
@@ -47,6 +53,7 @@ KINDS: Final[Mapping[str, Find]] = {
     "network": network,
     "volume": volume,
 }
+_SIZED: Final[Mapping[Find, Find]] = {container: _with_size}
 _NONE_HERE: Final = ("config", "node", "plugin", "secret", "service", "task")
 
 
@@ -62,7 +69,15 @@ def of_any_kind(doing: Doing) -> Told:
 
 
 def _first(daemon: Daemon, name: str) -> Json:
-    for find in KINDS.values():
+    return _first_of(KINDS.values(), daemon, name)
+
+
+def _first_with_size(daemon: Daemon, name: str) -> Json:
+    return _first_of((_SIZED.get(find, find) for find in KINDS.values()), daemon, name)
+
+
+def _first_of(kinds: Iterable[Find], daemon: Daemon, name: str) -> Json:
+    for find in kinds:
         try:
             return find(daemon, name)
         except DaemonError as error:
@@ -101,6 +116,8 @@ def _inspected(doing: Doing, find: Find) -> Told:
 
 
 def _found(doing: Doing, find: Find) -> tuple[list[Json], str]:
+    if doing.given.has("size"):
+        find = _first_with_size if find is _first else _SIZED.get(find, find)
     found: list[Json] = []
     err = ""
     for name in doing.operands:

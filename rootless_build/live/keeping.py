@@ -18,11 +18,13 @@ from rootless_build.docker_cli.tables.images import short
 from rootless_build.docker_cli.told import Told
 from rootless_build.live.daemon import DaemonError, for_each
 from rootless_build.live.doing import Doing
-from rootless_build.live.listing import all_containers
+from rootless_build.live.listing import all_containers, all_images
+from rootless_build.model import references
 from rootless_build.model.plan import Json
 from rootless_build.model.structs import replace
 
 _GONE: Final = 404
+_OF_NO_NAME: Final = f"{references.OWN}built/"
 _NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 _Prune = Callable[[Doing, dict[str, list[str]]], dict[str, Json]]
 _PREDEFINED: Final = ("bridge", "host", "none")
@@ -90,6 +92,9 @@ def _removed(report: Mapping[str, Json]) -> Iterator[str]:
     for key in ("Untagged", "Deleted"):
         value = report.get(key)
         if isinstance(value, str) and value:
+            if key == "Untagged" and value.startswith(_OF_NO_NAME):
+                # The caller gave it none.
+                continue
             shown = familiar(value) if key == "Untagged" else digest(value)
             yield f"{key}: {shown}\n"
 
@@ -270,10 +275,23 @@ def prune_containers(doing: Doing) -> Told:
 
 def prune_images(doing: Doing) -> Told:
     """`docker image prune`."""
-    every = doing.given.has("all")
-    words = "all images without at least one container associated to them" if every else ""
-    warning = f"This will remove {words or 'all dangling images'}."
-    return _pruned(doing, "images", warning, dangling="false" if every else "true")
+    if not doing.given.has("all"):
+        return _pruned(doing, "images", "This will remove all dangling images.", dangling="true")
+    warning = "This will remove all images without at least one container associated to them."
+    return _pruned(doing, "images", warning, prune=_prune_all_images)
+
+
+def _prune_all_images(doing: Doing, wanted: dict[str, list[str]]) -> dict[str, Json]:
+    """podman's service has this under its own interface alone (4.3.1), and names no names."""
+    names = {digest(each.id): each.names for each in all_images(doing.daemon)}
+    query = {"all": "true", "filters": json.dumps(wanted)}
+    said = map(a_map, a_list(doing.daemon.ask("POST", "/libpod/images/prune", query)))
+    gone = [(digest(text(each.get("Id"))), whole(each.get("Size"))) for each in said]
+    reports: list[Json] = []
+    for image, _ in gone:
+        reports += [{"Untagged": name} for name in names.get(image, ())]
+        reports.append({"Deleted": image})
+    return {"ImagesDeleted": reports, "SpaceReclaimed": sum(size for _, size in gone)}
 
 
 def prune_volumes(doing: Doing) -> Told:

@@ -9,7 +9,7 @@ from rootless_build.docker_cli import filters, units
 from rootless_build.docker_cli.filters import FilterError, Filters
 from rootless_build.docker_cli.listed import Container, Image
 from rootless_build.docker_cli.shapes import containers, images, others
-from rootless_build.docker_cli.shapes.json import a_list, a_map, text
+from rootless_build.docker_cli.shapes.json import a_list, a_map, text, texts
 from rootless_build.docker_cli.tables import containers as container_table
 from rootless_build.docker_cli.tables import images as image_table
 from rootless_build.docker_cli.tables import listing
@@ -23,6 +23,7 @@ from rootless_build.live import health
 from rootless_build.live.daemon import Daemon, DaemonError
 from rootless_build.live.doing import Doing
 from rootless_build.model import platforms
+from rootless_build.model.structs import replace
 
 ALL: Final = {"all": "true"}
 
@@ -137,6 +138,8 @@ def _containers(doing: Doing) -> Told:
     if last > 0:
         found = sorted(found, key=lambda each: -each.created)[:last]
     size = given.has("size")
+    if _shows_commands(doing):
+        found = [_with_entrypoint(doing.daemon, each) for each in found]
     rows = container_table.container_rows(
         found, _platform(), whole=given.has("no-trunc"), size=size
     )
@@ -149,6 +152,23 @@ def _containers(doing: Doing) -> Told:
             container_table.CONTAINERS, rows, form or (container_table.WITH_SIZE if size else "")
         )
     )
+
+
+def _shows_commands(doing: Doing) -> bool:
+    form = doing.given.value("format") or "table"
+    named = form.strip() in {"table", "json"} or "Command" in form or "json ." in form
+    return named and not doing.given.has("quiet")
+
+
+def _with_entrypoint(daemon: Daemon, container: Container) -> Container:
+    """Of what runs in a container podman's listing leaves the entrypoint out."""
+    try:
+        said = a_map(daemon.container(container.id))
+    except DaemonError:
+        # It has gone meanwhile.
+        return container
+    words = (text(said.get("Path")), *texts(said.get("Args")))
+    return replace(container, command=tuple(filter(None, words)) or container.command)
 
 
 def _platform() -> str:

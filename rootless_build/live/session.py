@@ -164,15 +164,17 @@ def _wait_for_the_rest(running: Command, server: Server, stand_ins: Path, emit: 
     """Serve what goes on when the command has ended, but for what looks on alone; name what is
     left to itself.
     """
-    watch, quiet, told = Stopwatch(), Stopwatch(), False
+    watch, told = Stopwatch(), False
+    quiet: Stopwatch | None = None
     while True:
         server.leave_who_looks_on()
         calls, unread = server.lines, server.unread
-        if calls:
+        left = stragglers.look(running.keeper, stand_ins)
+        if calls or quiet is None:
+            # A look may take long.
             quiet = Stopwatch()
         if unread and quiet.seconds > _PATIENCE:
             server.leave_unread()
-        left = stragglers.look(running.keeper, stand_ins)
         shells = _waited_for(left, quiet.seconds)
         if not (calls or shells or unread):
             break

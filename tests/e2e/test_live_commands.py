@@ -183,8 +183,14 @@ def test_what_is_removed_is_no_more_than_docker_removes(live: Rbuild) -> None:
         docker run --network host -v /anonymous own:1 true
         docker rm $(docker ps -aq) >/dev/null
         docker volume prune -f | grep -c named
+        docker volume create --label mine=1 labelled >/dev/null
+        docker volume prune -a -f --filter label=mine=2 | grep -c Deleted
+        docker volume prune -a -f --filter label=mine | grep labelled
         docker volume ls -q -f name=named
         docker volume prune -f --filter all=1 | grep -c named
+        docker build -q --network host --label goes=1 -t goes:1 . >/dev/null
+        docker image prune -a -f --filter label=goes | grep untagged
+        docker images -q own:1 | wc -l
         docker run -d --network host --name up own:1 sleep 1000 >/dev/null
         docker rmi -f own:1; echo "running $?"
         docker tag own:1 own:2 && docker rmi -f own:2
@@ -196,10 +202,12 @@ def test_what_is_removed_is_no_more_than_docker_removes(live: Rbuild) -> None:
         """,
     )
     lines = done.stdout.splitlines()
-    assert lines[:3] == ["0", "named", "1"], done.stdout + done.stderr
-    assert "conflict: unable to delete own:1 (cannot be forced) - container" in lines[3]
+    assert lines[:7] == ["0", "0", "labelled", "named", "1", "untagged: goes:1", "1"], (
+        done.stdout + done.stderr
+    )
+    assert "conflict: unable to delete own:1 (cannot be forced) - container" in lines[7]
     kept = ["running 1", "Untagged: own:2", "up running", "up", "Untagged: own:1", "up", "up"]
-    assert lines[4:] == kept
+    assert lines[8:] == kept
 
 
 @pytest.mark.usefixtures("only_podman")

@@ -122,7 +122,7 @@ ROWS: Final = (
             "metadata-file=string network=string no-cache no-cache-filter=stringArray "
             "o/output=stringArray platform=stringArray progress=string provenance=string "
             "pull push q/quiet sbom=string secret=stringArray shm-size=bytes "
-            "ssh=stringArray t/tag=stringArray target=string ulimit=ulimit "
+            "ssh=stringArray t/tag=stringArray target=string ulimit=ulimit print=string "
             # Of the builder before BuildKit, which docker takes and shows no more.
             "compress cpu-period=int cpu-quota=int c/cpu-shares=int cpuset-cpus=string "
             "cpuset-mems=string force-rm isolation=string m/memory=bytes memory-swap=bytes rm "

@@ -64,12 +64,18 @@ def _configuration(said: dict[str, Json]) -> dict[str, Json]:
     return config
 
 
+_DEFAULT_NETWORKS: Final = frozenset({"slirp4netns", "pasta", "private", "default"})
+"""What a container without a network of its choice has in the place of docker's bridge."""
+
+
 def _host(said: dict[str, Json]) -> dict[str, Json]:
     host = {**said}
     policy = a_map(host.get("RestartPolicy"))
     host["RestartPolicy"] = {**policy, "Name": text(policy.get("Name")) or "no"}
     log = a_map(host.get("LogConfig"))
     host["LogConfig"] = {**log, "Config": a_map(log.get("Config"))}
+    if text(host.get("NetworkMode")).partition(":")[0] in _DEFAULT_NETWORKS:
+        host["NetworkMode"] = "bridge"
     return host
 
 

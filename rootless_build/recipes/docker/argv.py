@@ -96,6 +96,7 @@ class Called(Struct, frozen=True):
     container_id_file: Path | None = None
     attached: tuple[str, ...] = ()
     volumes_from: tuple[str, ...] = ()
+    network_aliases: tuple[str, ...] = ()
     exposed: tuple[str, ...] = ()
     publishes_all: bool = False
     pushed: bool = False
@@ -184,6 +185,7 @@ def called(words: Sequence[str], context: Context) -> Called:
         container_id_file=draft.value(drafts.CONTAINER_ID_FILE),
         attached=draft.all(drafts.ATTACHED),
         volumes_from=draft.all(drafts.VOLUMES_FROM),
+        network_aliases=draft.all(drafts.NETWORK_ALIASES),
         exposed=draft.all(drafts.EXPOSED),
         publishes_all=draft.value(drafts.PUBLISHES_ALL),
     )

@@ -118,6 +118,7 @@ PRINTED: Final = One(False)
 PUSHED: Final = One(False)
 QUIET: Final = One(False)
 REMOVED: Final = One(False)
+NETWORK_ALIASES: Final = Several[str]()
 VOLUMES_FROM: Final = Several[str]()
 # Of `docker buildx bake`.
 FILES: Final = Several[str]()

@@ -199,7 +199,8 @@ BUILD: Final = Table(
     ),
     Flag("platform", fill=_add_all(to.PLATFORMS, values.platforms)),
     Flag("policy", refused="build policies are BuildKit's"),
-    Flag("print", refused="it asks about the build instead of building"),
+    # What --call was called before.
+    Flag("print", fill=_put(to.ASKED, values.call)),
     Flag("progress", ignored=_SHOWN),
     Flag("provenance", fill=_attestation("provenance")),
     Flag(
@@ -328,7 +329,11 @@ RUN: Final = Table(
     Flag("name", fill=_put(to.NAME, values.word)),
     Flag("net", fill=_put(to.NETWORK, values.network)),
     Flag("net-alias", refused=_NAMED_NETWORK),
-    Flag("network-alias", refused=_NAMED_NETWORK),
+    Flag(
+        "network-alias",
+        refused=_NAMED_NETWORK,
+        called=_add(to.NETWORK_ALIASES, str),
+    ),
     Flag("no-healthcheck", takes=False, ignored=_HEALTH),
     Flag("oom-kill-disable", takes=False, refused="it needs a root daemon"),
     Flag("oom-score-adj", refused="it needs a root daemon"),
