@@ -2,11 +2,11 @@
 
 containers/storage keeps its images, and the layers that these are of, in one file each. Every
 change of one is a new file with the name of the old, and what is removed is taken off the record
-before it goes (podman 4.3.1 to 6.1.1, buildah 1.28.2 to 1.45.0). So as long as both files are the
-same ones, a name means the image that it meant, if the same program with the same settings looks
-into the same storage. Where one of these can't be told from outside there is no witness, and the
-engine is asked: it is no program but a script, a service answers, storage has images in a second
-place.
+before it goes (podman 4.3.1 to 6.1.1, buildah 1.28.2 to 1.45.0). So as long as the file of images
+is the same one, a name means the image that it meant, if the same program with the same settings
+looks into the same storage; and the image is whole if its layers are on record as they were. Where
+one of these can't be told from outside there is no witness, and the engine is asked: it is no
+program but a script, a service answers, storage has images in a second place.
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, Protocol, runtime_checkable
+from typing import Final
 
 from rbuild_containers import told_place
 from rbuild_containers.image_config import image_from_blob
+from rbuild_containers.image_store import ContainersStore, containers_store
 from rbuild_containers.working import Storage
 from rootless_build.backend import (
     EngineSettings,
     Image,
     ImageStore,
+    RbuildError,
     programs,
     user_directories,
 )
@@ -64,18 +66,6 @@ _LOCAL: Final = frozenset(
 _SETTLED: Final = 2_000_000_000
 """Nanoseconds that a file has to be older than a question for its time to tell that nothing was
 changed meanwhile: the clock of a file system is coarse."""
-
-
-@runtime_checkable
-class _OnDisk(ImageStore, Protocol):
-    """An image store that reads storage where it lies (`image_store.ContainersStore`, which most
-    runs need not import).
-    """
-
-    storage: Storage
-
-    def configuration_file(self, image: str) -> Path:
-        """Where the configuration of the image of that id is."""
 
 
 class StorageWitness:
@@ -122,7 +112,7 @@ class StorageWitness:
         said += self._environment.get("STORAGE_OPTS", "")
         if any(key in said for key in _ELSEWHERE) or not _is_program(self._program):
             return None
-        if not isinstance(store, _OnDisk) or not _is_local(store.storage.root):
+        if not isinstance(store, ContainersStore) or not _is_local(store.storage.root):
             return None
         return told_place.as_text(store.storage)
 
@@ -133,33 +123,63 @@ class StorageWitness:
     def records(self, place: str, before: int | None = None) -> str | None:
         """See `rootless_build.backend.api.Witness.records`."""
         storage = told_place.from_text(place)
-        images, layers = storage.record("images"), storage.record("layers")
-        kept = [_state(file) for file in (images, layers, layers.with_name("volatile-layers.json"))]
-        if kept[0] is None or kept[1] is None:
-            return None
-        newest = max(state[-1] for state in kept if state is not None)
-        if before is not None and newest > before - _SETTLED:
+        images = _state(storage.record("images"))
+        if images is None or (before is not None and images[-1] > before - _SETTLED):
             return None
         # podman's own record names the storage: it is written to in place, at every call.
         others = [_state(storage.root / name) for name in ("", "libpod/bolt_state.db", "db.sql")]
-        return json.dumps([kept, [state and state[:2] for state in others]])
+        return json.dumps([images, [state and state[:2] for state in others]])
 
     def parts(self, store: ImageStore | None, image: Image) -> tuple[str, ...]:
-        """See `rootless_build.backend.api.Witness.parts`: its configuration, and its layers."""
-        content = store.content(image) if isinstance(store, _OnDisk) else None
-        if not isinstance(store, _OnDisk) or content is None:
+        """See `rootless_build.backend.api.Witness.parts`: where it is, its configuration, the
+        state of the record of layers, and its own layers.
+        """
+        if not isinstance(store, ContainersStore):
             return ()
-        return (str(store.configuration_file(image.id)), *map(str, content.layers))
+        layers = _layers(store.storage)
+        content = store.content(image)
+        if content is None:
+            return ()
+        configuration = str(store.configuration_file(image.id))
+        place = told_place.as_text(store.storage)
+        return (place, configuration, layers, *map(str, content.layers))
 
     def image(self, identity: str, parts: tuple[str, ...]) -> Image | None:
-        """See `rootless_build.backend.api.Witness.image`."""
-        configuration, *layers = parts
+        """See `rootless_build.backend.api.Witness.image`.
+
+        The record of layers changes with each container too: then it is read.
+        """
+        place, configuration, recorded, *layers = parts
+        storage = told_place.from_text(place)
         try:
             blob = Path(configuration).read_bytes()
         except OSError:
             return None
-        there = hashlib.sha256(blob).hexdigest() == identity and all(map(os.path.isdir, layers))
-        return image_from_blob(identity, blob) if there else None
+        if hashlib.sha256(blob).hexdigest() != identity or not all(map(os.path.isdir, layers)):
+            return None
+        if recorded != _layers(storage) and not _has(storage, identity, layers):
+            return None
+        return image_from_blob(identity, blob)
+
+
+def _layers(storage: Storage) -> str:
+    """The state of the record of layers."""
+    file = storage.record("layers")
+    return json.dumps([_state(file), _state(file.with_name("volatile-layers.json"))])
+
+
+def _has(storage: Storage, identity: str, layers: list[str]) -> bool:
+    """Whether all these layers of an image are on record upon each other."""
+    store = containers_store(storage, _hand_nothing_over)
+    try:
+        content = store.content(Image(identity)) if store is not None else None
+    except RbuildError:
+        return False
+    return content is not None and list(map(str, content.layers)) == layers
+
+
+def _hand_nothing_over(*_: str, **__: object) -> programs.Completed:
+    return programs.Completed(1, b"", b"")
 
 
 def witness(program: str, settings: EngineSettings) -> StorageWitness | None:

@@ -27,7 +27,7 @@ from rootless_build.files import plain
 from rootless_build.files.replacing import replace_content
 from rootless_build.model.structs import Strict, from_data
 
-_VERSION: Final = 3
+_VERSION: Final = 4
 
 
 class _Found(Strict, frozen=True):

@@ -154,6 +154,13 @@ def test_the_engine_is_asked_where_its_images_are_not_as_they_were(
     assert host.version() == "4.3.1"
 
 
+def test_a_container_is_no_other_image(host: Host) -> None:
+    """It has a layer of its own on the same record."""
+    host.ask()
+    host.disk.write("layers", [*host.disk.layers, {"id": "own", "parent": "high"}])
+    assert host.knows()
+
+
 def replace_engine(host: Host) -> None:
     host.program.unlink()
     shutil.copy("/bin/false", host.program)
