@@ -8,11 +8,13 @@ followed. What a container wrote to the terminal is `screen`.
 from __future__ import annotations
 
 import base64
+import json
 from datetime import UTC, datetime
 from typing import Final, cast
 
 import msgspec
 
+from rootless_build.history import json_text
 from rootless_build.model import event_data
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.event_data import Fields
@@ -89,9 +91,9 @@ def of_left_out(count: int) -> bytes:
 def read(line: bytes) -> Line:
     """What a line tells. Raises DamagedLineError."""
     try:
-        fields = cast("Fields", msgspec.json.decode(line))
+        fields = cast("Fields", json.loads(line))
         return Line(str(fields["timestamp"]), _told(str(fields["event"]), fields), fields)
-    except (ValueError, KeyError, TypeError, msgspec.MsgspecError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise DamagedLineError(str(error)) from error
 
 
@@ -139,7 +141,7 @@ def _read_bytes(fields: Fields) -> bytes:
 
 def _line(name: str, fields: Fields) -> bytes:
     now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    return msgspec.json.encode({"event": name, "timestamp": now, **fields}) + b"\n"
+    return json_text.encode({"event": name, "timestamp": now, **fields}) + b"\n"
 
 
 def is_left_out(line: bytes) -> bool:

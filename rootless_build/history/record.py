@@ -11,6 +11,7 @@ import msgspec
 
 from rootless_build.files import plain
 from rootless_build.files.replacing import replace_content
+from rootless_build.history import json_text
 from rootless_build.model.structs import from_data
 
 VERSION: Final = 1
@@ -87,7 +88,7 @@ class UnreadableRecordError(Exception):
 
 def write(place: Path, record: RunRecord) -> None:
     """Put a record into the directory of its run. Raises OSError."""
-    replace_content(place / NAME, msgspec.json.encode(record, enc_hook=str))
+    replace_content(place / NAME, json_text.encode(record))
 
 
 def read(place: Path) -> RunRecord:

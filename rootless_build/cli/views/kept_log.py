@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import sys
-
-import msgspec
 
 from rootless_build.cli.command import Command
 from rootless_build.cli.views.tables import size
@@ -16,7 +15,7 @@ from rootless_build.model.events import Level, Notice
 def tell(command: Command, line: Line) -> None:
     """Say one line of a log again."""
     if command.logs_json:
-        sys.stdout.write(msgspec.json.encode(line.fields).decode() + "\n")
+        sys.stdout.write(json.dumps(line.fields) + "\n")
         return
     match line.told:
         case LeftOut(bytes=count):

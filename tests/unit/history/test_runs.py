@@ -67,6 +67,17 @@ def test_what_happened_is_on_record(tmp_path: Path) -> None:
     assert writer.published == {"f": Path("/p/bundles")}
 
 
+def test_names_in_bytes_are_kept(tmp_path: Path) -> None:
+    said: list[str] = []
+    writer = runs.begin(tmp_path, replace(_BEGUN, project=Path("/p/\udcff")), said.append)
+    writer(StepStarted(1, 1, "run-container", "run \udcff"))
+    words = ("-C", "\udcff")
+    writer.end(lambda begun: replace(begun, words=words), "2026", 0, 1.0)
+    (run,) = runs.kept(tmp_path)
+    assert run.record is not None
+    assert (run.record.words, run.record.project) == (words, Path("/p/\udcff"))
+
+
 def test_a_run_that_was_killed_has_no_outcome(tmp_path: Path) -> None:
     pid = os.fork()
     if not pid:
