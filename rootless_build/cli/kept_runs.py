@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,7 @@ from rootless_build.process import identities
 from rootless_build.runner import journal
 from rootless_build.runner.masking import Mask
 
+_VARIABLE: Final = re.compile(r"(?P<before>(?:--[\w-]+=)?(?P<name>[A-Za-z_]\w*)=).+", re.DOTALL)
 _EACH: Final = 10
 """Runs after which it is looked at how much is kept of all checkouts."""
 
@@ -118,6 +120,7 @@ class _Keeping:
             plan = to_json(self._plan, indent=None)
             for mask in masks:
                 plan, words = mask.text(plan), tuple(map(mask.text, words))
+        words = tuple(map(_without_secret, words))
         written = tuple(self._bundles()) if self._writer.published else ()
         return replace(begun, plan=plan, words=words, bundles=written)
 
@@ -127,6 +130,12 @@ class _Keeping:
             for path, digest in bundles.provenance.digests(directory):
                 size = (directory / path).lstat().st_size
                 yield BundleRecord(path, size, digest, path in new)
+
+
+def _without_secret(word: str) -> str:
+    """`NAME=VALUE` of the command line, without a value that the name says is secret."""
+    given = _VARIABLE.fullmatch(word)
+    return f"{given['before']}***" if given and is_secret(given["name"]) else word
 
 
 def _secret_values(plan: Plan) -> Iterator[str]:

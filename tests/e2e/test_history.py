@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import signal
 from pathlib import Path
@@ -105,3 +106,23 @@ def test_a_killed_run_is_on_record(rbuild: Rbuild, tmp_path: Path) -> None:
     again = waiting("log")
     assert "waiting" in again.stdout.splitlines()
     assert "this run was killed" in again.stderr
+
+
+def test_what_is_kept_has_no_secrets_and_is_nobody_elses(rbuild: Rbuild) -> None:
+    makefile = _MAKEFILE.replace("docker run", "docker run -e API_TOKEN=open-sesame -e GIVEN")
+    (rbuild.project / "Makefile").write_text(makefile.format(command="echo $$GIVEN"))
+    (rbuild.project / "Dockerfile").write_text("FROM debian:bookworm\n")
+    given = dataclasses.replace(rbuild, environment={**rbuild.environment, "GIVEN": "mellon-4711"})
+    # buildah would have the value on a command line.
+    hides = rbuild.backend != "buildah"
+    named = ("--secret-env", "GIVEN") if hides else ()
+    done = given(*named, "DB_PASSWORD=tiger-99", "all")
+    assert done.returncode == 0, done.stderr
+    place = Path(rbuild.environment["XDG_STATE_HOME"]) / "rbuild/history"
+    kept = [path for path in place.rglob("*") if path.is_file()]
+    assert len(kept) >= 2
+    for path in kept:
+        assert not path.stat().st_mode & 0o077
+        for secret in (b"open-sesame", b"tiger-99", *([b"mellon-4711"] if hides else [])):
+            assert secret not in path.read_bytes(), path
+    assert not any(path.stat().st_mode & 0o077 for path in place.iterdir())
