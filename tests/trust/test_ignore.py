@@ -412,7 +412,7 @@ SLOW = (
     *("a**" * 30 + "b", "**a*" * 30 + "b", "[^b]*" * 20 + "b", "*" * 2000, "**/" * 1000 + "b"),
     *("a*/" * 40 + "b", "**/*a*/" * 20 + "b", "\\*" * 5000, "[" + "a" * 9000 + "]*", "!" * 9000),
 )
-REFUSED = ("[b-a]", "[", "[]", "[a-]", "!", "a|b*", "[[:x:]]", "a^*", "[a", "{a}*")
+REFUSED = ("[b-a]", "[", "[]", "[a-]", "!", "a|b*", "[[:x:]]", "a^*", "[a")
 ASKED = """
 import sys
 from rootless_build.images.containerfile.patterns import PatternError, parse_ignore_file
