@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -17,21 +17,21 @@ from rootless_build.cli.views import ci_summary
 from rootless_build.history import record, runs
 from rootless_build.history.record import BundleRecord, RunRecord
 from rootless_build.history.writing import Writer
+from rootless_build.model.errors import RbuildError
 from rootless_build.model.events import Level, Notice
 from rootless_build.model.plan import BuildImage, Plan, RunContainer, to_json
-from rootless_build.model.secret_names import is_secret
+from rootless_build.model.secret_names import is_secret, without_values
 from rootless_build.model.structs import replace
 from rootless_build.model.text import shell_joined
 from rootless_build.process import identities
 from rootless_build.runner import journal
 from rootless_build.runner.masking import Mask
 
-_VARIABLE: Final = re.compile(r"(?P<before>(?:--[\w-]+=)?(?P<name>[A-Za-z_]\w*)=).+", re.DOTALL)
 _EACH: Final = 10
 """Runs after which it is looked at how much is kept of all checkouts."""
 
 
-def keep(command: Command, title: str) -> None:
+def keep(command: Command) -> None:
     """Keep this run of a command from now on, unless it is kept, or none are to be.
 
     Raises ConfigError.
@@ -50,11 +50,14 @@ def keep(command: Command, title: str) -> None:
         "kernel": os.uname().release,
         "host": os.uname().nodename,
     }
-    begun = RunRecord(record.VERSION, 0, title, project, journal.now(), facts=facts)
+    words = without_values(command.words)
+    title = shell_joined(("rbuild", *words))
+    begun = RunRecord(record.VERSION, 0, title, project, journal.now(), words=words, facts=facts)
     try:
         writer = runs.begin(history_directory(project), begun, warn)
-    except OSError as error:
-        warn(f"this run is not kept for rbuild log: {error.strerror}")
+    except (OSError, ValueError) as error:
+        why = (isinstance(error, OSError) and error.strerror) or error
+        warn(f"this run is not kept for rbuild log: {why}")
         return
     command.keep(_Keeping(command, writer, most))
 
@@ -83,7 +86,17 @@ class _Keeping:
         self._plan = plan
 
     def end(self, status: int) -> None:
-        """The run has ended."""
+        """The run has ended, and nothing here changes how."""
+        try:
+            self._end(status)
+        except KeyboardInterrupt:
+            return
+        except Exception as error:
+            with suppress(RbuildError):
+                text = f"what is kept of runs is not in order: {error}"
+                self._command.view(Notice(Level.WARNING, "not-kept", text))
+
+    def _end(self, status: int) -> None:
         writer = self._writer
         ended, is_whole = writer.end(self._complete, journal.now(), status, identities.age())
         self._summarize(ended)
@@ -114,13 +127,12 @@ class _Keeping:
 
     def _complete(self, begun: RunRecord) -> RunRecord:
         """What is known of the run besides its events."""
-        plan, words = "", self._command.words
+        plan, words = "", begun.words
         if self._plan is not None:
             masks = (self._command.hide(self._plan), Mask(_secret_values(self._plan)))
             plan = to_json(self._plan, indent=None)
             for mask in masks:
                 plan, words = mask.text(plan), tuple(map(mask.text, words))
-        words = tuple(map(_without_secret, words))
         written = tuple(self._bundles()) if self._writer.published else ()
         return replace(begun, plan=plan, words=words, bundles=written)
 
@@ -130,12 +142,6 @@ class _Keeping:
             for path, digest in bundles.provenance.digests(directory):
                 size = (directory / path).lstat().st_size
                 yield BundleRecord(path, size, digest, path in new)
-
-
-def _without_secret(word: str) -> str:
-    """`NAME=VALUE` of the command line, without a value that the name says is secret."""
-    given = _VARIABLE.fullmatch(word)
-    return f"{given['before']}***" if given and is_secret(given["name"]) else word
 
 
 def _secret_values(plan: Plan) -> Iterator[str]:

@@ -44,7 +44,7 @@ def execute_make(
     words = make_words(command, asked)
     if programs.which("make") is None:
         raise HostError("make is not installed", finding="no-make", hint="apt-get install make")
-    kept_runs.keep(command, run.record.title)
+    kept_runs.keep(command)
     how = "make is run, with rbuild in docker's place"
     text = f"{why}; {how} (--no-live refuses that)" if why else how
     command.view(Notice(Level.INFO, "live", text))

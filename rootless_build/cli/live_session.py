@@ -80,7 +80,7 @@ def execute_live(
     end: End = lambda status, _: as_shells(status),
 ) -> int:
     """Run the command; rbuild's exit status."""
-    kept_runs.keep(command, run.record.title)
+    kept_runs.keep(command)
     status = 1
     calls: list[Plan] = []
     processes: set[str] = set()

@@ -68,7 +68,7 @@ def execute(
 ) -> int:
     """Run the plan and return rbuild's exit status."""
     mask = command.hide(recipe.plan)
-    kept_runs.keep(command, run.record.title)
+    kept_runs.keep(command)
     status, outcome = 1, Outcome(done=True)
     _tell_notes(command, recipe.plan.notes, mask)
     expansion = ExpansionOptions(_expanding(command, recipe, mask), recipe.foreseen)

@@ -14,7 +14,6 @@ from typing import Final, cast
 
 import msgspec
 
-from rootless_build.history import json_text
 from rootless_build.model import event_data
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.event_data import Fields
@@ -93,7 +92,7 @@ def read(line: bytes) -> Line:
     try:
         fields = cast("Fields", json.loads(line))
         return Line(str(fields["timestamp"]), _told(str(fields["event"]), fields), fields)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DamagedLineError(str(error)) from error
 
 
@@ -141,7 +140,16 @@ def _read_bytes(fields: Fields) -> bytes:
 
 def _line(name: str, fields: Fields) -> bytes:
     now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    return json_text.encode({"event": name, "timestamp": now, **fields}) + b"\n"
+    return encoded({"event": name, "timestamp": now, **fields}) + b"\n"
+
+
+def encoded(data: object) -> bytes:
+    """Data as JSON on one line; `json.loads` reads it. Paths are strings."""
+    try:
+        return msgspec.json.encode(data, enc_hook=str)
+    except UnicodeEncodeError:
+        # Bytes of a path that are no text (PEP 383), which msgspec neither writes nor reads.
+        return json.dumps(msgspec.to_builtins(data, enc_hook=str)).encode()
 
 
 def is_left_out(line: bytes) -> bool:

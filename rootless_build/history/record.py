@@ -11,7 +11,7 @@ import msgspec
 
 from rootless_build.files import plain
 from rootless_build.files.replacing import replace_content
-from rootless_build.history import json_text
+from rootless_build.history import lines
 from rootless_build.model.structs import from_data
 
 VERSION: Final = 1
@@ -88,7 +88,7 @@ class UnreadableRecordError(Exception):
 
 def write(place: Path, record: RunRecord) -> None:
     """Put a record into the directory of its run. Raises OSError."""
-    replace_content(place / NAME, json_text.encode(record))
+    replace_content(place / NAME, lines.encoded(record))
 
 
 def read(place: Path) -> RunRecord:
@@ -96,7 +96,7 @@ def read(place: Path) -> RunRecord:
     try:
         data = json.loads(plain.content(place / NAME))
         version = data["version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UnreadableRecordError(f"damaged: {error}") from error
     if not isinstance(version, int) or version > VERSION:
         raise UnreadableRecordError(f"of a later rbuild (version {version})")

@@ -85,20 +85,26 @@ def forget_most(root: Path, most: int = BYTES) -> None:
     """Remove the oldest runs of all checkouts in `root` until they have no more than `most` bytes;
     the newest of each stays.
     """
-    found = [(place.stat().st_mtime, place) for place in _older(root)]
     sizes = {place: _size(place) for each in root.iterdir() for place in _places(each)}
     total = sum(sizes.values())
-    for _, place in sorted(found):
+    for place in sorted(_older(root), key=_time):
         if total <= most:
             return
         if not is_held(place):
             shutil.rmtree(place, ignore_errors=True)
-            total -= sizes[place]
+            total -= sizes.get(place, 0)
 
 
 def _older(root: Path) -> Iterator[Path]:
     for directory in root.iterdir():
         yield from _places(directory)[:-1]
+
+
+def _time(place: Path) -> float:
+    """When it was written; of one that another rbuild removes meanwhile, long ago."""
+    with contextlib.suppress(OSError):
+        return place.stat().st_mtime
+    return 0
 
 
 def _size(place: Path) -> int:

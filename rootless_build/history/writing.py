@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from rootless_build.history import lines, record
 from rootless_build.history.log_files import LogFiles
 from rootless_build.history.record import Outcome, RunRecord, StepRecord
-from rootless_build.model.errors import RbuildError
+from rootless_build.model.errors import OutputClosedError, RbuildError
 from rootless_build.model.events import (
     BackendChosen,
     BuildFinished,
@@ -52,6 +53,7 @@ class Writer:
         self._release = release
         self._warn = warn
         self._log = _Log(LogFiles(place), self._fail)
+        self._is_whole = True
         self._steps: dict[int, StepRecord] = {}
         self._finished: BuildFinished | None = None
         self._error = ""
@@ -70,14 +72,16 @@ class Writer:
 
     def __call__(self, event: Event) -> None:
         """Keep one event."""
-        self._learn(event)
-        waits = isinstance(event, OutputLine | ScreenOutput)
-        self._log.write(lines.of_event(event), at_once=not waits)
+        with self._never_failing():
+            self._learn(event)
+            waits = isinstance(event, OutputLine | ScreenOutput)
+            self._log.write(lines.of_event(event), at_once=not waits)
 
     def error(self, error: RbuildError) -> None:
         """Keep what ended the run."""
-        self._error = error.message
-        self._log.write(lines.of_error(error), at_once=True)
+        with self._never_failing():
+            self._error = error.message
+            self._log.write(lines.of_error(error), at_once=True)
 
     def end(
         self, complete: Callable[[RunRecord], RunRecord], ended: str, status: int, seconds: float
@@ -89,17 +93,31 @@ class Writer:
         saved, done = (finished.saved, finished.done) if finished else (0.0, True)
         steps = tuple(self._steps[number] for number in sorted(self._steps))
         outcome = Outcome(ended, status, seconds, saved, done, self._error)
-        known = replace(complete(self._record), steps=steps, outcome=outcome)
-        try:
+        known = replace(self._record, steps=steps, outcome=outcome)
+        with self._never_failing():
+            known = complete(known)
+        with self._never_failing():
             record.write(self._place, known)
-        except OSError as error:
-            self._fail(error)
-        is_whole = self._log.close()
+        with self._never_failing():
+            self._log.close()
         self._release()
-        return known, is_whole
+        return known, self._is_whole
 
-    def _fail(self, error: OSError) -> None:
-        self._warn(f"this run is not kept for rbuild log: {error.strerror}")
+    @contextmanager
+    def _never_failing(self) -> Iterator[None]:
+        """What is kept of a run does not end it, whatever goes wrong here."""
+        try:
+            yield
+        except OutputClosedError:
+            raise  # of the view that was to show a warning
+        except Exception as error:
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        if self._is_whole:
+            self._is_whole = False
+            why = (isinstance(error, OSError) and error.strerror) or error
+            self._warn(f"this run is not kept for rbuild log: {why}")
 
     def _learn(self, event: Event) -> None:
         match event:
@@ -132,7 +150,7 @@ class Writer:
 class _Log:
     """Hands lines on to the files of a log; a moment's output is written together."""
 
-    def __init__(self, files: LogFiles, fail: Callable[[OSError], None]) -> None:
+    def __init__(self, files: LogFiles, fail: Callable[[Exception], None]) -> None:
         self._files = files
         self._fail = fail
         self._lock = threading.RLock()
@@ -155,13 +173,12 @@ class _Log:
                 self._later.daemon = True
                 self._later.start()
 
-    def close(self) -> bool:
-        """Write what is left; whether all could be written. What comes then is not kept."""
+    def close(self) -> None:
+        """Write what is left. What comes then is not kept."""
         with self._lock:
             self._write_all()
+            self._is_whole = False
             self._files.close()
-            was_whole, self._is_whole = self._is_whole, False
-            return was_whole
 
     def _is_much(self) -> bool:
         now = time.monotonic()

@@ -80,4 +80,4 @@ def _told(changes: Changes) -> str:
     built = datetime.fromtimestamp(changes.full.built).astimezone()
     today = built.date() == datetime.now().astimezone().date()
     moment = f"{built:%H:%M}" if today else f"{built:%Y-%m-%d %H:%M}"
-    return f"{files} changed: one layer on the image of {moment}"
+    return f"one layer on the image of {moment}: {files} changed since"

@@ -38,7 +38,7 @@ def test_runs_are_read_again_and_compared(rbuild: Rbuild) -> None:
     first = rbuild("--explain")
     assert first.returncode == 0, first.stderr
     _written(rbuild, "exit 7")
-    second = rbuild()
+    second = rbuild("API_TOKEN=of-nobody", "all")
     assert second.returncode == 1
     assert "the log: rbuild log 2" in second.stderr.splitlines()
 
@@ -51,11 +51,15 @@ def test_runs_are_read_again_and_compared(rbuild: Rbuild) -> None:
     assert "heard" in failed.stderr
     assert "failed with status 7" in failed.stderr
     assert "built" not in failed.stderr
+    none = rbuild("log", "--step", "3")
+    assert none.returncode == 2
+    assert "run 2 has no step 3" in none.stderr
 
     one, other = _runs(rbuild)
     assert (one["run"], one["state"], one["status"]) == (1, "done", 0)
     assert (other["run"], other["state"], other["status"]) == (2, "failed (1)", 1)
     assert "failed with status 7" in str(other["error"])
+    assert other["command"] == "rbuild 'API_TOKEN=***' all"
     compared = rbuild("history", "diff", "1", "2")
     assert "+ failed with status" not in compared.stdout
     assert "exit 7" in compared.stdout
@@ -87,6 +91,13 @@ def test_a_log_is_followed_while_the_run_goes_on(rbuild: Rbuild, tmp_path: Path)
         with waiting.started("log", "--follow") as reader:
             assert reader.stdout is not None
             assert any(line.rstrip() == b"waiting" for line in reader.stdout)
+            with waiting.started("log", "--follow") as other:
+                assert other.stdout is not None
+                assert any(line.rstrip() == b"waiting" for line in other.stdout)
+                other.send_signal(signal.SIGINT)
+                _, said = other.communicate(timeout=DEADLINE)
+                assert other.returncode == 130
+                assert b"interrupted" not in said  # as if the run were
             running.send_signal(signal.SIGINT)
             running.communicate(timeout=DEADLINE)
             _, said = reader.communicate(timeout=DEADLINE)
@@ -126,3 +137,14 @@ def test_what_is_kept_has_no_secrets_and_is_nobody_elses(rbuild: Rbuild) -> None
         for secret in (b"open-sesame", b"tiger-99", *([b"mellon-4711"] if hides else [])):
             assert secret not in path.read_bytes(), path
     assert not any(path.stat().st_mode & 0o077 for path in place.iterdir())
+
+
+def test_a_bundle_whose_name_is_no_text_is_built_and_on_record(rbuild: Rbuild) -> None:
+    _written(rbuild, r'printf x >"/out/$$(printf caf\\351)"')
+    built = rbuild()
+    assert built.returncode == 0, built.stderr
+    assert "not kept" not in built.stderr
+    assert r"caf\xe9" in rbuild("log").stderr
+    assert rbuild("log", "--log-format", "json").returncode == 0
+    (run,) = _runs(rbuild)
+    assert run["state"] == "done"

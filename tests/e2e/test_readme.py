@@ -115,6 +115,11 @@ ACTIONS: dict[str, Callable[[Rbuild], None]] = {
     "rbuild backends": run("backends", says="podman"),
     "rbuild backends --features": run("backends", "--features", says="podman"),
     "rbuild help plan": run("help", "plan", says="Usage: rbuild plan"),
+    "rbuild log": run("log", says="done in"),
+    "rbuild log 3 --step 2": run("log", "3", "--step", "2", says="==> [2/"),
+    "rbuild log --failed": run("log", "--failed", status=2, says="no such run of this project"),
+    "rbuild history": run("history", says="rbuild binary cross"),
+    "rbuild history diff 3 5": run("history", "diff", "3", "5", says="run 3 and run 5"),
     "rbuild clean": run("clean", says="nothing to remove"),
 }
 

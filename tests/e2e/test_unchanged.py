@@ -192,7 +192,7 @@ def test_an_image_of_the_last_one_and_what_changed(project: Rbuild) -> None:
         pytest.skip("nobody hands layers to docker's own builder")
     before = images(project)
     assert project("binary").returncode == 0
-    whole, said = images(project), "changed: one layer on the image of "
+    whole, said = images(project), "one layer on the image of "
     for number in range(3):
         (project.project / "src/a").write_text(f"new {number}")
         (project.project / "docs/c").unlink(missing_ok=True)

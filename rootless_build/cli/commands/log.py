@@ -16,9 +16,8 @@ from rootless_build.history import log_files
 from rootless_build.history.choosing import run_named
 from rootless_build.history.lines import DamagedLineError, KeptError, LeftOut, Line, read
 from rootless_build.history.runs import KeptRun
-from rootless_build.model.errors import UsageError
+from rootless_build.model.errors import InterruptedByUserError, UsageError
 from rootless_build.model.events import Level, Notice
-from rootless_build.process.signals import signals_interrupt
 
 _MOMENT: Final = 0.1
 """Seconds between two looks at a log that somebody writes."""
@@ -49,10 +48,13 @@ class Log(Command):
         wanted = _has_failed if self.flag("failed") and not words else _any
         run = run_named(directory, words[0] if words else "", wanted)
         step = self._step_of(run)
-        with signals_interrupt(self.view.stopping):
+        try:
             for line in self._lines(run):
                 if step is None or _is_of(line, step):
                     tell(self, line)
+        except KeyboardInterrupt:
+            # Whoever reads a log stops reading: "interrupted" would be of the run.
+            return InterruptedByUserError.exit_code
         self._tell_state(run)
         return 0
 
@@ -69,9 +71,12 @@ class Log(Command):
             self.view(Notice(Level.WARNING, "killed", text))
 
     def _step_of(self, run: KeptRun) -> int | None:
-        if self.step is not None or not self.flag("failed"):
-            return self.step
         steps = run.record.steps if run.record else ()
+        if self.step is not None or not self.flag("failed"):
+            if self.step and steps and self.step not in {step.number for step in steps}:
+                numbers = f"they are {steps[0].number} to {steps[-1].number}"
+                raise UsageError(f"run {run.number} has no step {self.step}", hint=numbers)
+            return self.step
         return next((step.number for step in steps if step.status not in {0, None}), None)
 
     def _lines(self, run: KeptRun) -> Iterator[Line]:

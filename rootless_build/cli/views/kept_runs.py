@@ -11,10 +11,12 @@ from rootless_build.cli.views.text import duration
 from rootless_build.history.differences import Difference
 from rootless_build.history.record import RunRecord
 from rootless_build.history.runs import KeptRun
-from rootless_build.model.text import shell_joined, shown
+from rootless_build.model.text import cut, shell_joined, shown
 
 _HEAD = ("run", "started", "took", "came to", "with", "commit", "command", "because")
 _COMMIT = 10
+_COMMAND = 40
+"""Columns of a command; of a long one, which would make all rows as long, the JSON has the rest."""
 
 
 def row(run: KeptRun) -> dict[str, object]:
@@ -74,7 +76,7 @@ def _cells(run: KeptRun) -> tuple[str, ...]:
         _state(run, record),
         record.backend,
         record.commit[:_COMMIT],
-        shown(_command(record)),
+        cut(shown(_command(record)), _COMMAND),
         shown(record.why),
     )
 

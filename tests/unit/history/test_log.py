@@ -31,7 +31,6 @@ from rootless_build.model.events import (
 _EVENTS = (
     BackendChosen("podman", "4.3.1", "first choice"),
     StepStarted(1, 2, "build-image", "build image a ☃"),
-    StepStarted(1, 2, "run-container", "run \udcff\ud800"),
     BuildProgress(1, 2, 3, "RUN x", BuildState.CACHED, "stage"),
     BuildProgress(1, 2, 3, "RUN x", BuildState.STARTED),
     OutputLine(1, "stdout", b"a line\n"),
@@ -42,8 +41,9 @@ _EVENTS = (
     StepFinished(1, 2, "build-image", 0, 1.5, cached=True),
     Notice(Level.DETAIL, "explain", "because: it changed", 1),
     BundlesPublished(Path("/a/b"), ("x", "y/z"), 3),
-    BundlesPublished(Path("/a/\udc80"), ("\udc80",), 3),
     BuildFinished(1, 2.5, 0.5, done=False),
+    BundlesPublished(Path("/a/\udce9"), ("caf\udce9",), 0),
+    Notice(Level.INFO, "recipe", "\udcff ☃"),
 )
 
 

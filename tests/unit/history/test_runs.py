@@ -67,17 +67,6 @@ def test_what_happened_is_on_record(tmp_path: Path) -> None:
     assert writer.published == {"f": Path("/p/bundles")}
 
 
-def test_names_in_bytes_are_kept(tmp_path: Path) -> None:
-    said: list[str] = []
-    writer = runs.begin(tmp_path, replace(_BEGUN, project=Path("/p/\udcff")), said.append)
-    writer(StepStarted(1, 1, "run-container", "run \udcff"))
-    words = ("-C", "\udcff")
-    writer.end(lambda begun: replace(begun, words=words), "2026", 0, 1.0)
-    (run,) = runs.kept(tmp_path)
-    assert run.record is not None
-    assert (run.record.words, run.record.project) == (words, Path("/p/\udcff"))
-
-
 def test_a_run_that_was_killed_has_no_outcome(tmp_path: Path) -> None:
     pid = os.fork()
     if not pid:
@@ -121,6 +110,47 @@ def test_the_oldest_of_all_checkouts_go_where_they_are_too_much(tmp_path: Path) 
     assert [len(runs.kept(tmp_path / name)) for name in ("a", "b")] == [1, 1]
 
 
+def test_names_that_are_no_text_are_kept(tmp_path: Path) -> None:
+    begun = replace(_BEGUN, project=Path("/p\udce9"), words=("run", "\udcff"))
+    writer = runs.begin(tmp_path, begun, pytest.fail)
+    writer(BundlesPublished(Path("/p\udce9/bundles"), ("caf\udce9",), 0))
+    writer.error(StepFailedError("\udce9 failed"))
+    assert _end(writer, 1)
+    (run,) = runs.kept(tmp_path)
+    assert run.record is not None
+    assert run.record.project == begun.project
+    assert run.record.words == begun.words
+    assert run.record.outcome is not None
+    assert run.record.outcome.error == "\udce9 failed"
+
+
+@pytest.mark.parametrize(
+    "trouble", [ValueError("no"), PermissionError(errno.EACCES, "no"), UsageError("no")]
+)
+def test_a_run_ends_though_not_all_of_it_is_known(tmp_path: Path, trouble: Exception) -> None:
+    def complete(_: RunRecord) -> RunRecord:
+        raise trouble
+
+    said: list[str] = []
+    writer = _begin(tmp_path, said)
+    known, is_whole = writer.end(complete, "2026-12-01T00:00:02+00:00", 0, 2.0)
+    assert not is_whole
+    assert said == ["this run is not kept for rbuild log: no"]
+    (run,) = runs.kept(tmp_path)
+    assert not run.goes_on
+    assert run.record == known
+    assert known.outcome is not None
+
+
+def test_runs_that_others_remove_meanwhile_are_no_trouble(tmp_path: Path) -> None:
+    for _ in range(2):
+        _end(_begin(tmp_path / "a"))
+    (tmp_path / "a" / "1" / "log.jsonl").unlink()
+    (tmp_path / "a" / "0").symlink_to("removed")
+    runs.forget_most(tmp_path, 0)
+    assert (tmp_path / "a" / "2").is_dir()
+
+
 def test_a_full_disk_is_said_once_and_stops_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +171,7 @@ def test_a_full_disk_is_said_once_and_stops_nothing(
     [
         ("", "damaged"),
         ("{}", "damaged"),
+        ("[" * 100_000, "damaged"),
         ("[]", "damaged"),
         ('{"version": 99}', "of a later rbuild (version 99)"),
         ('{"version": 1, "number": "x"}', "damaged"),
