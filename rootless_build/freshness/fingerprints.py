@@ -111,8 +111,11 @@ def of_build(step: BuildImage, cache: Path, own: OwnFiles) -> Fingerprint | Unkn
         tree = _context(step, file, text.decode(errors="replace"), cache, own)
         parts.append((CONTEXT, tree.digest))
         changed[CONTEXT] = tree.changed
+        parts += _ignored(step, file, text)
         for name, value in step.build_contexts:
             if _IN_STORAGE.fullmatch(value) is not None:
+                # Its image is a part of its own, which does not say what takes it.
+                parts.append((f"the context {name}", value))
                 continue
             other = _other_context(value, cache, own)
             if isinstance(other, Unknown):
@@ -199,11 +202,26 @@ def index_file(cache: Path, purpose: str, root: Path) -> Path:
     return cache / f"{purpose}-{hashlib.sha256(os.fsencode(root)).hexdigest()[:16]}.index"
 
 
+def _ignored(step: BuildImage, file: Path, text: bytes) -> Iterator[tuple[str, str]]:
+    """The ignore file, which may be no file of the context, where the files that are looked at do
+    not tell what it leaves out.
+    """
+    said = ignore_file.read_of_docker(step.context, file)
+    looked_at = ignore_file.read_common(step.context, file)
+    mounts = _mounts_context(text.decode(errors="replace"))
+    if said and (mounts or said != looked_at or not Rules(said).is_certain):
+        yield "the ignore file", _short(said)
+
+
+def _mounts_context(text: str) -> bool:
+    return any(not _is_elsewhere(found) for found in _MOUNT.findall(text))
+
+
 def _context(step: BuildImage, file: Path, text: str, cache: Path, own: OwnFiles) -> Tree:
     root = real_path(step.context)
     ignored, own_rules = ignore_file.read_common(step.context, file), own.rules(root)
     skip: frozenset[Path] = frozenset()
-    if any(not _is_elsewhere(found) for found in _MOUNT.findall(text)):
+    if _mounts_context(text):
         # podman and buildah (all versions) mount the context as it is, ignored files included.
         rules = Rules(ignored)
         skip = frozenset(

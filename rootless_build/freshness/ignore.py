@@ -47,18 +47,27 @@ class Rules:
 
     def __init__(self, text: str) -> None:
         try:
-            self._buildkit = Patterns(ignore_lines(text), _surely)
+            self._buildkit = Patterns(ignore_lines(text))
             self._containers = tuple(map(_Read, parse_lines(_lines_of_containers(text))))
         except PatternError:
             self._buildkit, self._containers = Patterns(()), ()
         self._classic = tuple(map(_Read, self._buildkit.patterns))
         readings = (self._classic, self._containers)
+        # What is said of a directory by one that nobody can read decides what others say below it.
+        self._sure = not any(pattern.problem for pattern in self._buildkit.patterns)
         self._exceptions = any(p.exception for patterns in readings for p in patterns)
         self._any = _Any(readings)
 
     def __bool__(self) -> bool:
         """Whether anything is left out at all."""
         return bool(self._any)
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether every engine leaves out just what these rules do."""
+        texts = [[pattern.text for pattern in each] for each in (self._classic, self._containers)]
+        odd = any(pattern.odd for pattern in (*self._classic, *self._containers))
+        return not (odd or self._exceptions) and texts[0] == texts[1]
 
     def match(self, path: str) -> Match:
         """What the rules say of a path of the context, none of whose parents was left out for
@@ -75,7 +84,8 @@ class Rules:
         parts = path.split("/")
         parents = ["/".join(parts[:count]) for count in range(1, len(parts))]
         return (
-            _by_classic(self._classic, path, parents)
+            self._sure
+            and _by_classic(self._classic, path, parents)
             and _by_containers(self._containers, path, parents)
             and self._buildkit.match(path)
         )
@@ -140,10 +150,6 @@ def _is_odd(pattern: Pattern) -> bool:
 
 def _all_or_none(answer: bool) -> Callable[[str], bool]:
     return lambda _: answer
-
-
-def _surely(pattern: Pattern, path: str) -> bool:
-    return pattern.exception if _is_odd(pattern) else pattern.match(path)
 
 
 def _lines_of_containers(text: str) -> Iterator[str]:

@@ -200,11 +200,13 @@ class ImageBuild(Struct):
     @property
     def full_place(self) -> Path | None:
         """Where it is kept what the last build of the step as a whole was made of; None for one
-        that leaves no image.
+        that leaves no image. With another context of the same name it is another build.
         """
-        if not self._step.tags or self._step.outputs:
+        step = self._step
+        if not step.tags or step.outputs:
             return None
-        about = json.dumps([_record_key(self._step), self._step.platforms])
+        contexts = [str(step.context), *step.build_contexts]
+        about = json.dumps([_record_key(step), step.platforms, contexts])
         return self._cache / f"full-{hashlib.sha256(os.fsencode(about)).hexdigest()[:16]}"
 
     @property

@@ -77,6 +77,8 @@ _Entries = list[tuple[str, os.stat_result]]
 class _Walk:
     """The directories below a root in the order of their paths, each with the entries that count:
     the path relative to the root, the whole one, names and states.
+
+    A directory that is left out is in an image all the same where something in it is not.
     """
 
     def __init__(self, root: str, rules: Rules | None, skip: frozenset[Path]) -> None:
@@ -86,6 +88,16 @@ class _Walk:
         self._staging = tuple(
             os.fspath(path.parent / f".{path.name}.rbuild.{identities.of_this()}.") for path in skip
         )
+        self._left_out: dict[str, int] = {}
+
+    def above(self, relative: str) -> Iterator[tuple[str, int]]:
+        """The directories that are left out and have this one of those that counts, or are it: each
+        once, with its mode.
+        """
+        while relative and self._left_out:
+            if (mode := self._left_out.pop(relative, None)) is not None:
+                yield relative, mode
+            relative = relative.rpartition("/")[0]
 
     def __iter__(self) -> Iterator[tuple[str, str, _Entries]]:
         match = None if self._rules is None else self._rules.match
@@ -110,6 +122,8 @@ class _Walk:
                     if self._skip and self._is_skipped(entry.path):
                         continue
                     below.append(path)
+                    if not counts:
+                        self._left_out[path] = entry.stat(follow_symlinks=False).st_mode
                 if counts:
                     entries.append((name, entry.stat(follow_symlinks=False)))
             if entries or not relative:
@@ -160,6 +174,8 @@ class _Scan:
         status = os.stat(self.root)
         self._total.update(b"%o" % status.st_mode + _attributes(self.root))
         for relative, place, entries in walk:
+            for path, mode in walk.above(relative):
+                self._total.update(b"%o %b\0" % (mode, os.fsencode(path)))
             self._add(os.fsencode(relative), place, entries)
 
     def _add(self, relative: bytes, place: str, entries: _Entries) -> None:

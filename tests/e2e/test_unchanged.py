@@ -213,6 +213,25 @@ def test_an_image_of_the_last_one_and_what_changed(project: Rbuild) -> None:
     assert images(project) == before
 
 
+@pytest.mark.in_ci("podman")
+def test_an_image_of_another_context(rbuild: Rbuild) -> None:
+    """The context of before is that of a name now: its files are no part of what changed."""
+    if rbuild.backend == "docker":
+        pytest.skip("nobody hands layers to docker's own builder")
+    for name in ("one", "two"):
+        (rbuild.project / name).mkdir()
+        for number in range(20):
+            (rbuild.project / name / f"{number}").write_text("same")
+        (rbuild.project / name / "said").write_text(f"{name}\n")
+    text = "FROM debian:bookworm\nCOPY --from=lib said /lib\nCOPY . /context/\n"
+    (rbuild.project / "Dockerfile").write_text(text)
+    command = "docker build -t listing --build-context lib=one -f Dockerfile $(CONTEXT)"
+    makefile = f"say:\n\t{command}\n\tdocker run --rm listing cat /lib /context/said\n"
+    (rbuild.project / "Makefile").write_text(makefile)
+    assert rbuild("say", "CONTEXT=one").stdout == "one\none\n"
+    assert rbuild("say", "CONTEXT=two").stdout == "one\ntwo\n"
+
+
 # --- random edits -------------------------------------------------------------------------------
 
 

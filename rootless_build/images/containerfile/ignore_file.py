@@ -27,6 +27,13 @@ def read(context: Path, containerfile: Path) -> str:
     return ""
 
 
+def read_of_docker(context: Path, containerfile: Path) -> str:
+    """What the ignore file says that docker takes. Raises OSError."""
+    own = own_ignore_file(containerfile)
+    text = text_of(own.parent, own.name)
+    return (text_of(context, _GENERAL) or "") if text is None else text
+
+
 def read_common(context: Path, containerfile: Path) -> str:
     """What the ignore file says that all engines take; nothing where they differ.
 

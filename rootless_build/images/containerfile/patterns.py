@@ -11,7 +11,7 @@ from __future__ import annotations
 import posixpath
 import re
 import string
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import Final
 
@@ -102,15 +102,12 @@ class Patterns:
     """Patterns in their order; the last that matches a path, or a directory it is in, decides.
 
     As with BuildKit, one that was not asked about a directory, since what it says was so already,
-    has no say through it about what is below. `hit` tells whether a pattern means a path.
+    has no say through it about what is below.
     """
 
-    def __init__(
-        self, lines: Iterable[str], hit: Callable[[Pattern, str], bool] = Pattern.match
-    ) -> None:
+    def __init__(self, lines: Iterable[str]) -> None:
         self.patterns = tuple(parse_lines(lines))
         self.exceptions = any(pattern.exception for pattern in self.patterns)
-        self._hit = hit
         self._above: dict[str, tuple[bool, ...]] = {}
 
     def __bool__(self) -> bool:
@@ -141,7 +138,7 @@ class Patterns:
         for number, pattern in enumerate(self.patterns):
             hit = bool(above) and above[number]
             if not hit and pattern.exception == matched:
-                hit = self._hit(pattern, path)
+                hit = pattern.match(path)
             found.append(hit)
             matched = not pattern.exception if hit else matched
         return tuple(found)

@@ -304,3 +304,33 @@ def test_what_is_said_of_many_changes() -> None:
     assert three.differs({}) == "p0 is new; p1 is new; p2 is new"
     three = Fingerprint((("p0", "new"),), {"p0": ("a", "b", "c")})
     assert three.differs({"p0": ""}) == "p0 changed (a, b, c)"
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "added", "counts"),
+    [
+        ("FROM x\nCOPY . /\n", ".dockerignore\nDockerfile\n", "**.log\n", True),
+        ("FROM x\nCOPY . /\n", "*\n!file\n", "**.log\n", True),
+        ("FROM x\nCOPY . /\n", "*\n!d\n", " d/file\n", True),
+        ("FROM x\nRUN --mount=dst=/m true\nCOPY . /\n", "nothing\n", "file\n", True),
+        ("FROM x\nCOPY . /\n", ".dockerignore\nDockerfile\n", "# logs\nlogs\n", False),
+    ],
+)
+def test_an_ignore_file_that_no_context_has(
+    build: BuildImage, file: str, before: str, added: str, *, counts: bool
+) -> None:
+    """By the files alone nobody can tell that some of them are not taken any more."""
+    containerfile = build.context.parent / "x.Dockerfile"
+    containerfile.write_text(file)
+    (build.context / "d").mkdir()
+    (build.context / "d/file").write_text("x")
+    (build.context / "file.log").write_text("x")
+    step = msgspec.structs.replace(build, containerfile=containerfile)
+    ignore = containerfile.with_name("x.Dockerfile.dockerignore")
+    ignore.write_text(before)
+    first = of_build(step)
+    assert isinstance(first, Fingerprint)
+    ignore.write_text(before + added)
+    second = of_build(step)
+    assert isinstance(second, Fingerprint)
+    assert bool(second.differs(dict(first.parts))) is counts

@@ -71,6 +71,21 @@ def test_exceptions_in_order(lines: str, path: str, ignored: bool) -> None:
 @pytest.mark.parametrize(
     ("lines", "path"),
     [
+        # The last pattern is not asked about `lib`, which is left out already.
+        ("*\n!lib/c++\nlib\n", "lib/c++"),
+        ("d\n!d/x+\nd\n", "d/x+/y"),
+        ("d\n!**d/a*\nd\n", "d/a/b"),
+        # Nobody knows whether that is an exception of `c`.
+        ("c\n!c/a|[b]\n/c\n", "c/a|b"),
+    ],
+)
+def test_what_docker_copies_through_an_exception_with_odd_characters(lines: str, path: str) -> None:
+    assert left_out(lines, path) == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "path"),
+    [
         # docker looks below `a` for the exception, podman and buildah do not.
         ("a\n!**/keep", "a/b/keep"),
         # Only docker knows that the exception begins at the top.

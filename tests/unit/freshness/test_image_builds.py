@@ -13,6 +13,7 @@ from rootless_build.freshness.image_builds import ImageBuild, ImageFreshness
 from rootless_build.freshness.plan_freshness import PlanFreshness
 from rootless_build.freshness.records import Records
 from rootless_build.freshness.verdict import Dirty, Fresh, Verdict
+from rootless_build.model import references
 from rootless_build.model.errors import ImageBuildError
 from rootless_build.model.events import BuildProgress, BuildState, Event, StepReporter
 from rootless_build.model.plan import BuildImage, BuildOutput, Plan
@@ -276,3 +277,28 @@ def test_who_watches_a_build_is_told_of_every_instruction(project: Project) -> N
         if isinstance(event, BuildProgress) and event.state is BuildState.STARTED
     ]
     assert said == ["RUN make", f'LABEL "rbuild"="{made.fingerprint}"']
+
+
+def test_another_context_of_the_same_name_is_another_build(project: Project) -> None:
+    """What changed since is one layer on an image of the same files alone."""
+    step = project.build
+    named = replace(step, build_contexts=(("lib", str(step.context)),))
+    assert begin(project, step).full_place == begin(project, step).full_place
+    elsewhere = replace(named, build_contexts=(("lib", str(step.context / "..")),))
+    places = {begin(project, each).full_place for each in (step, named, elsewhere)}
+    assert len(places) == 3
+
+
+@pytest.mark.parametrize("images", [("b", "a", "b"), ("a", "b", "b"), ("a", "a", "b")])
+def test_which_image_is_which_context(project: Project, images: tuple[str, ...]) -> None:
+    """The same images, each of which is in storage, in other places."""
+    for name in "ab":
+        project.engine.add(references.canonical(name), Image(name * 64))
+
+    def build(images: tuple[str, ...]) -> BuildImage:
+        contexts = tuple((f"c{n}", f"docker-image://{name}") for n, name in enumerate(images))
+        return replace(project.build, build_contexts=contexts)
+
+    before, after = (begin(project, build(each)) for each in (("a", "b", "a"), images))
+    assert after.fingerprint != before.fingerprint
+    assert "the context c" in after.made_of.differs(dict(before.made_of.parts))

@@ -328,3 +328,25 @@ def test_of_what_is_left_out_only_exceptions_count(root: Path, name: str, counts
         path.write_text(content)
         digests.add(tree.scan(root, rules=rules).digest)
     assert (len(digests) == 2) is counts
+
+
+def test_a_directory_that_is_left_out_counts_where_something_in_it_does_not(root: Path) -> None:
+    """docker sends it, with its mode, on the way to what is in it."""
+    (root / "other/empty").mkdir(parents=True)
+    rules = Rules("*\n!a/b/file\n!**/kept\n")
+
+    def digest() -> str:
+        return tree.scan(root, rules=rules).digest
+
+    before = digest()
+    (root / "other").chmod(0o700)
+    (root / "other/new").mkdir()
+    assert digest() == before
+    for directory in ("a", "a/b"):
+        (root / directory).chmod(0o700)
+        assert digest() != before
+        before = digest()
+    (root / "other/kept").write_text("")
+    before = digest()
+    (root / "other").chmod(0o755)
+    assert digest() != before
