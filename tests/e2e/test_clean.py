@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
@@ -15,11 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.host.engine_settings import engine_settings
-from rootless_build.host.gathering import gather
 from rootless_build.testing.engines import end_pause_process, remove_storage
 from rootless_build.testing.rootless_dockerd import rootless_dockerd
 from tests.e2e.driver import Rbuild, events
+from tests.e2e.engine_images import engine, ids
 from tests.e2e.waiting import WAIT, at_work
 
 pytestmark = pytest.mark.in_ci("podman")
@@ -134,23 +132,6 @@ def edit(rbuild: Rbuild) -> None:
 
 def name_of(rbuild: Rbuild) -> str:
     return (rbuild.project / "name").read_text()
-
-
-def engine(rbuild: Rbuild, *words: str) -> str:
-    """What the user's own command of the engine prints."""
-    with engine_settings(gather(rbuild.environment)) as settings:
-        environment = {**rbuild.environment, **dict(settings.environment)}
-        done = subprocess.run(
-            [rbuild.backend, *words], env=environment, capture_output=True, text=True, check=False
-        )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def ids(rbuild: Rbuild) -> set[str]:
-    """Of all images, as the engine lists them."""
-    words = ("images", "--all", "--quiet", "--no-trunc")
-    return {line.removeprefix("sha256:") for line in engine(rbuild, *words).split()}
 
 
 def ids_of(rbuild: Rbuild, name: str) -> list[str]:

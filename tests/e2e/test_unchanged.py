@@ -11,7 +11,6 @@ import os
 import random
 import shutil
 import stat
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ import pytest
 
 from rootless_build.freshness.records import cache_directory
 from tests.e2e.driver import Rbuild, events
+from tests.e2e.engine_images import ids
 
 pytestmark = pytest.mark.in_ci("podman")
 
@@ -178,11 +178,7 @@ def test_explain(project: Rbuild) -> None:
 
 def images(project: Rbuild) -> int:
     """How many there are."""
-    argv = [project.backend, "images", "--all", "--quiet", "--no-trunc"]
-    listed = subprocess.run(
-        argv, env=project.environment, capture_output=True, text=True, check=True
-    )
-    return len(set(listed.stdout.split()))
+    return len(ids(project))
 
 
 @pytest.mark.in_ci("podman", "buildah")

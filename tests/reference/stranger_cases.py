@@ -508,8 +508,9 @@ EOF
     ),
     "caches by name": (
         "FROM @base@ AS a\nRUN --mount=type=cache,id=c-${TARGETARCH},target=/c echo 1 > /c/x\n"
-        "FROM @base@\nARG ID=c-\nRUN --mount=type=cache,id=$ID,target=/d,ro ls /d > /home/x; "
-        "touch /d/y || echo ro >> /home/x\nCOPY --from=a /etc/group /home/\n"
+        "FROM @base@\nARG ID=c-\nCOPY --from=a /etc/group /home/\n"
+        "RUN --mount=type=cache,id=$ID,target=/d,ro ls /d > /home/x; "
+        "touch /d/y || echo ro >> /home/x\n"
     ),
     "a download with its sum": (
         f"FROM @base@\nADD --checksum=sha256:{_SUM} --chmod=755 @web@/tool /usr/local/bin/\n"
