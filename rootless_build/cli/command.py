@@ -159,6 +159,7 @@ class Command(Everywhere, Application):
                 self.option("color") or defaults.color or "auto",
                 verbose=self.flag("verbose"),
                 quiet=self.flag("quiet"),
+                project=Path(self.option("directory") or "."),
             )
             self._view = MaskedView(shown_by, lambda: self._mask)
         return self._view

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import IO
 
 from rootless_build.cli.views.ci import in_ci
@@ -11,7 +12,9 @@ from rootless_build.cli.views.closing import ClosingView, View
 from rootless_build.cli.views.text import Sink, TextView, Verbosity
 
 
-def view(log_format: str, color: str, *, verbose: bool, quiet: bool) -> View:
+def view(
+    log_format: str, color: str, *, verbose: bool, quiet: bool, project: Path = Path()
+) -> View:
     """The view the user asked for, on rbuild's own standard streams."""
     if log_format == "json":
         from rootless_build.cli.views.json import JsonView  # noqa: PLC0415 - structlog, for this alone
@@ -21,7 +24,7 @@ def view(log_format: str, color: str, *, verbose: bool, quiet: bool) -> View:
     level = Verbosity.VERBOSE if verbose else Verbosity.QUIET if quiet else Verbosity.NORMAL
     one_place = os.path.sameopenfile(sys.stdout.fileno(), sys.stderr.fileno())
     shown = TextView(out, err, level, color=colored(color, sys.stderr), one_place=one_place)
-    return ClosingView(shown if quiet else in_ci(shown, sys.stderr.buffer))
+    return ClosingView(shown if quiet else in_ci(shown, sys.stderr.buffer, project=project))
 
 
 def _columns(descriptor: int) -> int | None:

@@ -26,11 +26,16 @@ _PLACE: Final = re.compile(
 Clock = Callable[[], float]
 
 
-def in_ci(view: View, stream: BinaryIO, environment: Mapping[str, str] = os.environ) -> View:
+def in_ci(
+    view: View,
+    stream: BinaryIO,
+    environment: Mapping[str, str] = os.environ,
+    project: Path = Path(),
+) -> View:
     """The view as the service wants it in whose job this runs; the view itself where none does."""
     if environment.get("GITHUB_ACTIONS") == "true":
         workspace = environment.get("GITHUB_WORKSPACE", "")
-        return GitHubView(view, stream, Path(workspace) if workspace else None)
+        return GitHubView(view, stream, Path(workspace) if workspace else None, project)
     if environment.get("GITLAB_CI") == "true":
         return GitLabView(view, stream)
     return view
@@ -39,11 +44,14 @@ def in_ci(view: View, stream: BinaryIO, environment: Mapping[str, str] = os.envi
 class GitHubView:
     """Steps are groups, what ended the run is an annotation."""
 
-    def __init__(self, view: View, stream: BinaryIO, workspace: Path | None) -> None:
-        """Paths of annotations are relative to the workspace."""
+    def __init__(
+        self, view: View, stream: BinaryIO, workspace: Path | None, project: Path = Path()
+    ) -> None:
+        """Paths of annotations are relative to the workspace, those of errors to the project."""
         self._view = view
         self._stream = stream
         self._workspace = workspace
+        self._project = project
         self._open = False
 
     def __call__(self, event: Event) -> None:
@@ -83,9 +91,10 @@ class GitHubView:
         return ",".join(f"{name}={_property(value)}" for name, value in properties.items())
 
     def _relative(self, file: str) -> str:
-        path = Path(file).absolute()
-        if self._workspace is not None and path.is_relative_to(self._workspace):
-            return str(path.relative_to(self._workspace))
+        path = self._project.resolve() / file
+        workspace = self._workspace and self._workspace.resolve()
+        if workspace is not None and path.is_relative_to(workspace):
+            return str(path.relative_to(workspace))
         return file
 
     def _command(self, text: str) -> None:

@@ -6,13 +6,17 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from rootless_build.backend.discovery import Candidate
-from rootless_build.bundles.listing import BundleFile
-from rootless_build.bundles.verification import Report
 from rootless_build.model.text import shown, width
+
+if TYPE_CHECKING:
+    # Every run has tables; what they tell of bundles few do.
+    from rootless_build.backend.discovery import Candidate
+    from rootless_build.bundles.listing import BundleFile
+    from rootless_build.bundles.verification import Report
 
 
 def bundles(files: Sequence[BundleFile]) -> str:

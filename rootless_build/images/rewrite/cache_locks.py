@@ -19,6 +19,14 @@ from rootless_build.process import left_behind
 _DIGITS: Final = 24
 
 
+def are_possible(directory: Path) -> bool:
+    """Whether this user can lock anything there: a home may be read-only, and what is in it root's
+    since `sudo`.
+    """
+    there = next(place for place in (directory, *directory.parents) if place.exists())
+    return os.access(there, os.W_OK | os.X_OK)
+
+
 @contextlib.contextmanager
 def held(directory: Path, names: Iterable[str], waits: Callable[[], None]) -> Iterator[None]:
     """Hold the locks of the caches of these names; `waits` is called before it waits for another.

@@ -57,7 +57,8 @@ def rewrite_build(
         state.directory = directory / "files"
         state.directory.mkdir()
         state.local, state.allow_inexact = not engine.remote, options.allow_inexact
-        state.locks = state.local and options.data is not None
+        # Else the engine locks them, in its own way.
+        state.locks = state.local and _can_lock(options.data)
         made = rewrite(state, step.target)
         if made is not None:
             _tell(made, builder, file, shown, reporter)
@@ -75,6 +76,10 @@ def rewrite_build(
         except ImageBuildError as error:
             speaker.translate(error)
             raise
+
+
+def _can_lock(data: Path | None) -> bool:
+    return data is not None and cache_locks.are_possible(data / _LOCKS)
 
 
 @contextlib.contextmanager

@@ -26,7 +26,9 @@ def in_json(definition: Definition, chosen: Chosen, names: Sequence[str], direct
     if groups:
         told["group"] = groups
     told["target"] = dict(sorted(targets.items()))
-    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(told, indent=2, ensure_ascii=False)
+    # As Go has it for bytes of the environment that are no text.
+    return text.encode(errors="surrogateescape").decode(errors="replace") + "\n"
 
 
 def _groups(definition: Definition, names: Sequence[str]) -> dict[str, object]:

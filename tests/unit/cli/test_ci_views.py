@@ -74,6 +74,17 @@ def test_paths_are_relative_to_the_workspace(tmp_path: Path) -> None:
     assert b"file=sub/Dockerfile,line=1" in stream.getvalue()
 
 
+def test_paths_are_those_of_another_project_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    stream = io.BytesIO()
+    environment = {"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": str(tmp_path)}
+    view = in_ci(_text(stream), stream, environment, Path("sub"))
+    view.error(ContainerfileError("bad", "Dockerfile", 1))
+    assert b"file=sub/Dockerfile,line=1" in stream.getvalue()
+
+
 def test_a_message_cannot_give_a_command() -> None:
     stream = io.BytesIO()
     _github(stream).error(StepFailedError("a\n::set-output name=x::y"))

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
 import pytest
 
+from rootless_build.backend.build_files import containerfile
 from rootless_build.images.rewrite import cache_locks
+from rootless_build.images.rewrite.options import RewriteOptions
+from rootless_build.images.rewrite.session import rewrite_build
+from rootless_build.model.events import StepReporter
+from rootless_build.model.plan import BuildImage
 from rootless_build.process.stops import Stop, stoppable
+from tests.unit.runner.fake_engine import FakeEngine
 
 LONG = 60
 
@@ -54,3 +61,27 @@ def test_who_is_stopped_waits_no_longer_and_has_nothing(tmp_path: Path) -> None:
 
         with pytest.raises(KeyboardInterrupt):
             take()
+
+
+def test_where_none_can_be_put_down_the_engine_locks_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A home may be read-only."""
+    data = tmp_path / "home/data"
+    data.parent.mkdir()
+    (tmp_path / "Dockerfile").write_text(
+        "FROM base\nRUN --mount=type=cache,target=/c,sharing=locked a\n"
+    )
+    access, closed = os.access, {data.parent}
+    monkeypatch.setattr(os, "access", lambda path, mode: path not in closed and access(path, mode))
+
+    def text() -> str:
+        engine, options = FakeEngine({}), RewriteOptions("podman 5.4.2", data=data)
+        reporter = StepReporter(lambda _: None, 1)
+        with rewrite_build(BuildImage(tmp_path), engine, reporter, options) as (step, _):
+            return containerfile(step).read_text()
+
+    assert "sharing=locked" in text()
+    assert not data.exists()
+    closed.clear()
+    assert "sharing=locked" not in text()

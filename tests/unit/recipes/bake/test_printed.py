@@ -70,3 +70,11 @@ def test_what_is_asked_for_is_the_default_then(tmp_path: Path) -> None:
 def test_a_secret_has_to_be_there(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="failed to stat file"):
         document(tmp_path, "two")
+
+
+def test_bytes_of_the_environment_that_are_no_text_are_printed(tmp_path: Path) -> None:
+    (tmp_path / "docker-bake.hcl").write_text(
+        'variable "V" { default = "" }\ntarget "default" { args = { A = V } }\n'
+    )
+    told = printed(Bake(tmp_path, {"V": "caf\udce9"}, ()))
+    assert "caf\ufffd" in told.encode().decode()
