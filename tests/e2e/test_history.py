@@ -117,6 +117,8 @@ def test_a_killed_run_is_on_record(rbuild: Rbuild, tmp_path: Path) -> None:
     again = waiting("log")
     assert "waiting" in again.stdout.splitlines()
     assert "this run was killed" in again.stderr
+    # Its container goes on, and the storage is other tests' too.
+    assert waiting("clean").returncode == 0
 
 
 def test_what_is_kept_has_no_secrets_and_is_nobody_elses(rbuild: Rbuild) -> None:
