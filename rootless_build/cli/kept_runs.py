@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -129,7 +129,10 @@ class _Keeping:
         """What is known of the run besides its events."""
         plan, words = "", begun.words
         if self._plan is not None:
-            masks = (self._command.hide(self._plan), Mask(_secret_values(self._plan)))
+            masks = (
+                self._command.hide(self._plan),
+                Mask(_secret_values(self._plan, self._command.words)),
+            )
             plan = to_json(self._plan, indent=None)
             for mask in masks:
                 plan, words = mask.text(plan), tuple(map(mask.text, words))
@@ -144,10 +147,13 @@ class _Keeping:
                 yield BundleRecord(path, size, digest, path in new)
 
 
-def _secret_values(plan: Plan) -> Iterator[str]:
+def _secret_values(plan: Plan, given: Sequence[str]) -> Iterator[str]:
     """Values of variables whose names say that they are secret: nobody hid them, and provenance
-    leaves them out as well.
+    leaves them out as well. `given` are the words of the command line.
     """
+    for word, without in zip(given, without_values(given), strict=True):
+        if word != without:
+            yield word.removeprefix(without.removesuffix("***"))
     for step in plan.steps:
         match step:
             case RunContainer(environment=pairs) | BuildImage(build_args=pairs):

@@ -15,6 +15,7 @@ from rootless_build.live.records import LastRun
 from rootless_build.model.errors import HostError, NoRecipeError, StepFailedError, UsageError
 from rootless_build.model.events import Level, Notice
 from rootless_build.model.plan import HostCommand, Origin, Plan
+from rootless_build.model.secret_names import without_values
 from rootless_build.model.structs import replace
 from rootless_build.process import programs
 from rootless_build.recipes.make import makefile as makefiles
@@ -60,7 +61,7 @@ def execute_make(
             how = f"failed with status {status}"
             if status < 0:
                 how = f"was ended by {failures.signal_name(-status)}"
-            raise StepFailedError(f"{shlex.join(words)} {how}", status=code)
+            raise StepFailedError(f"{shlex.join(without_values(words))} {how}", status=code)
         return code
 
     return execute_live(command, words, run, engine_to_come, end)

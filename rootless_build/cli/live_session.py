@@ -46,6 +46,7 @@ from rootless_build.model.events import (
     StepStarted,
 )
 from rootless_build.model.plan import HostCommand, Plan, RunContainer
+from rootless_build.model.secret_names import without_values
 from rootless_build.model.structs import from_data
 from rootless_build.process import identities
 from rootless_build.runner import docker_socket, failures, journal
@@ -106,7 +107,8 @@ def execute_live(
             finally:
                 _name_what_is_left(command, engine, calls, processes)
         if ended < 0:
-            text = f"{shlex.join(words)} was ended by {failures.signal_name(-ended)}"
+            line = shlex.join(without_values(words))
+            text = f"{line} was ended by {failures.signal_name(-ended)}"
             command.view(Notice(Level.WARNING, "ended-by-signal", text))
         status = end(ended, calls)
     except KeyboardInterrupt:

@@ -69,8 +69,9 @@ def _plans(before: RunRecord, after: RunRecord) -> Iterator[Difference]:
 
 def _fields(plan: str) -> list[dict[str, Json]]:
     try:
-        return cast("list[dict[str, Json]]", json.loads(plan)["steps"]) if plan else []
-    except (ValueError, KeyError, TypeError):
+        steps = cast("list[dict[str, Json]]", json.loads(plan)["steps"]) if plan else []
+        return [step for step in steps if isinstance(step, dict)]
+    except (ValueError, KeyError, TypeError, RecursionError):
         return []
 
 

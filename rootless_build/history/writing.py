@@ -5,6 +5,8 @@ Nothing of it ever fails the run: where it can't be written, that is said once, 
 
 from __future__ import annotations
 
+import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -54,6 +56,7 @@ class Writer:
         self._warn = warn
         self._log = _Log(LogFiles(place), self._fail)
         self._is_whole = True
+        self._process = os.getpid()
         self._steps: dict[int, StepRecord] = {}
         self._finished: BuildFinished | None = None
         self._error = ""
@@ -71,7 +74,10 @@ class Writer:
         return bool(self._steps)
 
     def __call__(self, event: Event) -> None:
-        """Keep one event."""
+        """Keep one event; a fork of this process keeps none."""
+        if os.getpid() != self._process:
+            # It has the lines that wait too, and a lock that nobody there will open.
+            return
         with self._never_failing():
             self._learn(event)
             waits = isinstance(event, OutputLine | ScreenOutput)
@@ -97,9 +103,13 @@ class Writer:
         with self._never_failing():
             known = complete(known)
         with self._never_failing():
-            record.write(self._place, known)
-        with self._never_failing():
             self._log.close()
+        try:
+            record.write(self._place, known)
+        except Exception as error:
+            # Without an end it would be taken for one that was killed.
+            shutil.rmtree(self._place, ignore_errors=True)
+            self._fail(error)
         self._release()
         return known, self._is_whole
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from msgspec import Struct
 
 from rootless_build.images.containerfile.file import text_of
 from rootless_build.images.containerfile.parser import parse
-from rootless_build.images.containerfile.stages import Given, Stage, earlier, split, target_of
+from rootless_build.images.containerfile.stages import (
+    Given,
+    Stage,
+    earlier,
+    sources,
+    split,
+    target_of,
+)
 from rootless_build.model.errors import ContainerfileError
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.references import canonical
@@ -69,7 +77,8 @@ def _outside(stages: tuple[Stage, ...], target: str | None, provided: set[str]) 
         needed.add(number)
         stage = stages[number]
         # FROM takes no number, and a stage only sees those before it.
-        names = [(stage.base, False), *((name, True) for name in stage.others)]
+        others = (*_of_triggers(stage, stages[:number]), *stage.others)
+        names = [(stage.base, False), *((name, True) for name in others)]
         for name, numbers in names:
             # Variables of COPY --from and mounts are those of the stage, which only engines know.
             if not name or "$" in name:
@@ -83,3 +92,12 @@ def _outside(stages: tuple[Stage, ...], target: str | None, provided: set[str]) 
             else:
                 found[name] = None
     return ExternalImages(tuple(found), complete)
+
+
+def _of_triggers(stage: Stage, before: tuple[Stage, ...]) -> Iterator[str]:
+    """What ONBUILD of the stage that this one starts from takes files from, in this one."""
+    place = earlier(stage.base, before, len(before), numbers=False) if stage.base else None
+    if place is not None:
+        for each in before[place].instructions:
+            if each.inner is not None:
+                yield from sources(each.inner)

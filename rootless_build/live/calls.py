@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from rootless_build.model.plan import Origin
+from rootless_build.model.secret_names import without_values
 from rootless_build.recipes.docker import argv
 
 LARGEST: Final = 64 * 1024 * 1024
@@ -19,12 +19,6 @@ LARGEST: Final = 64 * 1024 * 1024
 STREAMS: Final = 3
 HEAD: Final = 12
 """Bytes in which the size of a call stands."""
-
-_SECRET: Final = re.compile(
-    r"^((?:-e|--env=|--build-arg=)?\w*"
-    r"(?:TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY)\w*)=.+$",
-    re.IGNORECASE | re.DOTALL,
-)
 
 
 class Call(Struct, frozen=True):
@@ -42,7 +36,7 @@ class Call(Struct, frozen=True):
         """The command as a person would type it, but for values of variables that are secret by
         their names.
         """
-        return shlex.join(("docker", *(_SECRET.sub(r"\1=***", word) for word in self.words)))
+        return shlex.join(("docker", *without_values(self.words)))
 
     @property
     def context(self) -> argv.Context:

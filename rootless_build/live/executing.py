@@ -39,6 +39,7 @@ _NO_TERMINAL: Final = "the input device is not a TTY\n"
 _CHUNK: Final = 64 * 1024
 _MISSING: Final = 127
 _ERROR: Final = b"Error: "
+_RUNTIME: Final = b"OCI"
 _NOT_STARTED: Final = {
     126: re.compile(rb"permission denied|is a directory|exec format", re.IGNORECASE),
     127: re.compile(rb"not found|no such file", re.IGNORECASE),
@@ -78,28 +79,36 @@ def _heard(argv: Sequence[str], environment: Mapping[str, str], program: str) ->
     with subprocess.Popen(argv, env=environment, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None  # it is a pipe
         try:
-            last = _hand_on(process.stderr)
+            last = hand_on(process.stderr)
             status = process.wait()
         except BaseException:
             process.terminate()
             raise
-    if status in _NOT_STARTED and b"OCI" in last and _NOT_STARTED[status].search(last):
+    if status in _NOT_STARTED and _RUNTIME in last and _NOT_STARTED[status].search(last):
         return Told(f"OCI runtime exec failed: {_dockers_words(program, status)}\n", status=status)
     put(2, last)
     return Told(status=128 - status if status < 0 else status)
 
 
-def _hand_on(errors: IO[bytes]) -> bytes:
+def hand_on(errors: IO[bytes]) -> bytes:
     """Hand on what a program writes there but for a last line that may be the engine's own."""
     held = b""
     while data := os.read(errors.fileno(), _CHUNK):
         held += data
         start = held.rstrip(b"\n").rfind(b"\n") + 1
-        if not held[start:].startswith(_ERROR[: len(held) - start]):
+        if not _may_be_the_engines(held[start:]):
             start = len(held)
         put(2, held[:start])
         held = held[start:]
     return held
+
+
+def _may_be_the_engines(line: bytes) -> bool:
+    """Whether a line, or what has come of it, may be what an engine says of a program that could
+    not be started. What a program says itself is not to wait for its end.
+    """
+    is_whole = line.endswith(b"\n")
+    return line.startswith(_ERROR[: len(line)]) and not (is_whole and _RUNTIME not in line)
 
 
 def _dockers_words(program: str, status: int) -> str:

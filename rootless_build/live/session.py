@@ -26,6 +26,7 @@ from rootless_build.model.events import (
     Stopwatch,
     Stream,
 )
+from rootless_build.model.secret_names import without_values
 from rootless_build.process import programs
 from rootless_build.recipes.make.run import directory_for_programs
 
@@ -65,7 +66,7 @@ def run(wanted: Wanted, around: Surroundings, emit: Emit) -> int:
     """Have it at work until it has ended, and what it called docker for, as the first step of a run
     and those that follow; its exit status, -N after signal N.
     """
-    title, watch = shlex.join(wanted.words), Stopwatch()
+    title, watch = shlex.join(without_values(wanted.words)), Stopwatch()
     settings = around.choice.settings
     emit(StepStarted(1, 1, _KIND, title))
     status = 1

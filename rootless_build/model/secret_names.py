@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-_SECRET: Final = re.compile(r"TOKEN|SECRET|PASS(WORD|PHRASE|WD)|CREDENTIAL|PRIVATE|_KEY\b|APIKEY")
+_SECRET: Final = re.compile(
+    r"TOKEN|SECRET|PASS(WORD|PHRASE|WD)|CREDENTIAL|PRIVATE|_KEY\b|(API|ACCESS)_?KEY"
+)
 _WORD: Final = re.compile(r"(?P<before>(?:--?[\w-]+=)?-?(?P<name>\w+)=).+", re.DOTALL)
 """A variable and its value, also behind an option: `NAME=VALUE`, `--env=NAME=VALUE`."""
 

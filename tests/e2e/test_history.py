@@ -131,12 +131,16 @@ def test_what_is_kept_has_no_secrets_and_is_nobody_elses(rbuild: Rbuild) -> None
     named = ("--secret-env", "GIVEN") if hides else ()
     done = given(*named, "DB_PASSWORD=tiger-99", "all")
     assert done.returncode == 0, done.stderr
+    live = rbuild("exec", "--", "env", "API_TOKEN=balrog-12", "true")
+    assert live.returncode == 0, live.stderr
+    assert rbuild("--live", "DB_PASSWORD=smaug-13", "none").returncode == 1
     place = Path(rbuild.environment["XDG_STATE_HOME"]) / "rbuild/history"
     kept = [path for path in place.rglob("*") if path.is_file()]
     assert len(kept) >= 2
+    named_so = (b"open-sesame", b"tiger-99", b"balrog-12", b"smaug-13")
     for path in kept:
         assert not path.stat().st_mode & 0o077
-        for secret in (b"open-sesame", b"tiger-99", *([b"mellon-4711"] if hides else [])):
+        for secret in (*named_so, *([b"mellon-4711"] if hides else [])):
             assert secret not in path.read_bytes(), path
     assert not any(path.stat().st_mode & 0o077 for path in place.iterdir())
 

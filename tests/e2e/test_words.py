@@ -78,7 +78,9 @@ def test_a_failed_container_on_the_screen(rbuild: Rbuild) -> None:
     at = next(n for n, line in enumerate(said) if line.startswith("rbuild: "))
     assert re.fullmatch(r"  at step 2 of 2 \(Makefile:2\), after \d+\.?\d* s", said[at + 1])
     assert "  the bundles are as they were" in said[at:]
-    assert said[-1] == "  -> to look around in such a container: rbuild run --target all -- sh"
+    look, log = said[-2:]
+    assert look == "  -> to look around in such a container: rbuild run --target all -- sh"
+    assert re.fullmatch(r"the log: rbuild log \d+", log)
 
 
 def test_a_failed_instruction_on_the_screen(rbuild: Rbuild) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import msgspec
@@ -52,7 +53,8 @@ class History(Command):
             )
         told = (Answer("run", row) for row in rows)
         as_json = self.format == "json"
-        self.tell(kept_runs.as_json(rows) if as_json else kept_runs.table(kept), *told)
+        room = os.get_terminal_size(1).columns or 80 if os.isatty(1) else None
+        self.tell(kept_runs.as_json(rows) if as_json else kept_runs.table(kept, room), *told)
         return 0
 
     def _compare(self, names: Sequence[str]) -> int:

@@ -11,7 +11,7 @@ from plumbum import cli
 from rootless_build.cli.checkout import history_directory
 from rootless_build.cli.command import Command
 from rootless_build.cli.option_types import Number
-from rootless_build.cli.views.kept_log import tell
+from rootless_build.cli.views.kept_log import Teller
 from rootless_build.history import log_files
 from rootless_build.history.choosing import run_named
 from rootless_build.history.lines import DamagedLineError, KeptError, LeftOut, Line, read
@@ -32,7 +32,7 @@ class Log(Command):
     USAGE = "rbuild log [options] [RUN]"
 
     step: cli.SwitchAttr[int | None] = cli.SwitchAttr(
-        "--step", Number("--step"), argname="N", help="only what this step said"
+        "--step", Number("--step", 1), argname="N", help="only what this step said"
     )
     failed = cli.Flag("--failed", help="the last run that failed, and of it the step that failed")
     follow = cli.Flag("--follow", help="go on while the run does")
@@ -48,10 +48,12 @@ class Log(Command):
         wanted = _has_failed if self.flag("failed") and not words else _any
         run = run_named(directory, words[0] if words else "", wanted)
         step = self._step_of(run)
+        teller = Teller(self)
         try:
             for line in self._lines(run):
                 if step is None or _is_of(line, step):
-                    tell(self, line)
+                    teller.tell(line)
+            teller.end()
         except KeyboardInterrupt:
             # Whoever reads a log stops reading: "interrupted" would be of the run.
             return InterruptedByUserError.exit_code

@@ -11,7 +11,7 @@ from rootless_build.cli.views.text import duration
 from rootless_build.history.differences import Difference
 from rootless_build.history.record import RunRecord
 from rootless_build.history.runs import KeptRun
-from rootless_build.model.text import cut, shell_joined, shown
+from rootless_build.model.text import cut, shell_joined, shown, width
 
 _HEAD = ("run", "started", "took", "came to", "with", "commit", "command", "because")
 _COMMIT = 10
@@ -42,9 +42,20 @@ def row(run: KeptRun) -> dict[str, object]:
     }
 
 
-def table(runs: Sequence[KeptRun]) -> str:
-    """One line a run, the oldest first."""
-    return columns(_HEAD, [_cells(run) for run in runs])
+def table(runs: Sequence[KeptRun], room: int | None = None) -> str:
+    """One line a run, the oldest first; where that takes more columns than there is room for, why
+    something was done stands on a second one.
+    """
+    rows = [_cells(run) for run in runs]
+    whole = columns(_HEAD, rows)
+    if room is None or max(map(width, whole.splitlines())) <= room:
+        return whole
+    head, *lines = columns(_HEAD[:-1], [row[:-1] for row in rows]).splitlines()
+    told = [cut(head, room)]
+    for line, row in zip(lines, rows, strict=True):
+        told.append(cut(line, room))
+        told += [cut(f"     {row[-1]}", room)] if row[-1] else []
+    return "\n".join(told)
 
 
 def as_json(rows: Sequence[Mapping[str, object]]) -> str:
@@ -67,7 +78,7 @@ def comparison(head: str, found: Sequence[Difference]) -> str:
 def _cells(run: KeptRun) -> tuple[str, ...]:
     record = run.record
     if record is None:
-        return (str(run.number), "", "", run.problem, "", "", "", "")
+        return (str(run.number), "", "", "unreadable", "", "", "", shown(run.problem))
     took = duration(record.outcome.seconds) if record.outcome else ""
     return (
         str(run.number),
@@ -98,5 +109,8 @@ def _command(record: RunRecord) -> str:
 
 
 def _local(time: str) -> str:
-    """A time of a record as the user's clock has it."""
-    return datetime.fromisoformat(time).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    """A time of a record as the user's clock has it; what is none stays as it is."""
+    try:
+        return datetime.fromisoformat(time).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    except (ValueError, OverflowError, OSError):
+        return shown(time)

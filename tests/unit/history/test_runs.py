@@ -79,6 +79,19 @@ def test_a_run_that_was_killed_has_no_outcome(tmp_path: Path) -> None:
     assert run.record.outcome is None
 
 
+def test_what_a_fork_says_is_not_kept_by_it(tmp_path: Path) -> None:
+    writer = _begin(tmp_path)
+    for number in range(200):
+        writer(OutputLine(1, "stdout", b"%d\n" % number))
+    pid = os.fork()
+    if not pid:
+        writer(Notice(Level.WARNING, "checkout", "from a fork"))
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert _end(writer)
+    assert len(list(log_files.read(tmp_path / "1"))) == 200
+
+
 def test_numbers_go_on_although_runs_go(tmp_path: Path) -> None:
     for _ in range(4):
         _end(_begin(tmp_path))
@@ -122,6 +135,20 @@ def test_names_that_are_no_text_are_kept(tmp_path: Path) -> None:
     assert run.record.words == begun.words
     assert run.record.outcome is not None
     assert run.record.outcome.error == "\udce9 failed"
+
+
+def test_a_run_whose_end_cannot_be_written_is_none_that_was_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    said: list[str] = []
+    writer = _begin(tmp_path, said)
+    monkeypatch.setattr(record, "replace_content", refuse)
+    assert not _end(writer)
+    assert said == ["this run is not kept for rbuild log: No space left on device"]
+    assert runs.kept(tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -245,3 +272,10 @@ def test_what_two_runs_have_not_in_common() -> None:
         ("bundle", "f", f"3 B, sha256 {'1' * 12}", f"3 B, sha256 {'2' * 12}"),
     ]
     assert list(differences.between(one, one)) == []
+
+
+@pytest.mark.parametrize("plan", ["[]", "{}", '{"steps": 1}', '{"steps": ["x"]}', "[" * 100_000])
+def test_a_plan_that_is_none_differs_in_nothing(plan: str) -> None:
+    odd = replace(_BEGUN, plan=plan)
+    assert list(differences.between(odd, odd)) == []
+    assert list(differences.between(_BEGUN, odd)) == []

@@ -33,6 +33,9 @@ def step_of(directory: Path, text: str, name: str = "Dockerfile") -> BuildImage:
         ("FROM debian\nRUN --mount=type=bind,from=tools,target=/t x\n", ("debian", "tools")),
         ("FROM debian\nRUN --mount=type=cache,target=/c cp --from=no /a\n", ("debian",)),
         ("FROM debian\nRUN echo --from=nothing\n", ("debian",)),
+        ("FROM a AS x\nONBUILD COPY --from=tools /a /\nFROM x\n", ("tools", "a")),
+        ("FROM a AS x\nONBUILD RUN --mount=from=tools,dst=/m b\nFROM x\n", ("tools", "a")),
+        ("FROM a AS x\nONBUILD COPY --from=tools /a /\nFROM b\nCOPY --from=x / /\n", ("b", "a")),
         ("", ()),
     ],
 )

@@ -13,6 +13,8 @@ from rootless_build.model.secret_names import without_values
         ("API_TOKEN=abc", "API_TOKEN=***"),
         ("--env=db_password=a=b\nc", "--env=db_password=***"),
         ("-eAPI_TOKEN=abc", "-eAPI_TOKEN=***"),
+        ("--build-arg=AWS_ACCESS_KEY_ID=abc", "--build-arg=AWS_ACCESS_KEY_ID=***"),
+        ("apikey=abc", "apikey=***"),
         ("VERSION=1.2", "VERSION=1.2"),
         ("--secret-env=API_TOKEN", "--secret-env=API_TOKEN"),
         ("API_TOKEN=", "API_TOKEN="),

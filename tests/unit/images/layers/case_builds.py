@@ -107,7 +107,8 @@ class CaseBuild:
         text = self._case.text
         if any(stage.on_base for stage in self._stages):
             return True
-        return "--from=" in text and any(each in text for each in _OWNING)
+        taken = "--from=" in text or any(stage.parent is not None for stage in self._stages)
+        return taken and any(each in text for each in _OWNING)
 
     def image(self, maker: LayerMaker) -> Image:
         """What comes out. Raises RefusedAtError."""
