@@ -5,14 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
-from rootless_build.backend.api import Engine, Image, ImageLabel
+from rootless_build.backend.api import (
+    Engine,
+    Image,
+    ImageContent,
+    ImageLabel,
+    image_store,
+)
 from rootless_build.backend.build_files import containerfile, own_ignore_file
 from rootless_build.backend.prefetch import ImageSearch
 from rootless_build.files import plain
@@ -84,7 +90,7 @@ class ImageFreshness:
         spelled = _spellings(names)
         found = dict(zip(spelled, engine.find_images(spelled), strict=True))
         bases = _base_parts(names, found)
-        if isinstance(bases, Unknown):
+        if isinstance(bases, Unknown) or _have_more(found.values(), engine):
             return None
         more = (*bases, *self._engine_parts)
         before = self._snapshots.of_build(step)
@@ -310,6 +316,21 @@ def _base_parts(names: Sequence[str], found: Mapping[str, Image | None]) -> Pair
             return Unknown(f"the base image {name} is not in storage")
         parts.append((f"the base image {name}", image.id))
     return tuple(parts)
+
+
+def _have_more(found: Iterable[Image | None], engine: Engine) -> bool:
+    """Whether base images have triggers that take files of others, which nobody looks for."""
+    store = image_store(engine)
+    if store is None or store.archives:
+        return False
+    contents = (store.content(image) for image in found if image is not None)
+    # 20 ms of imports less than reading them as instructions.
+    return any("from=" in trigger for each in contents if each for trigger in _triggers(each))
+
+
+def _triggers(content: ImageContent) -> Iterator[str]:
+    whole = json.loads(content.configuration)
+    return map(str, (whole.get("config") or {}).get("OnBuild") or ())
 
 
 def _record_key(step: BuildImage) -> str:

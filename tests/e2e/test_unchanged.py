@@ -168,6 +168,26 @@ def test_an_engine_is_not_even_started_while_its_images_are_those_it_told(
     assert done(watched, "binary")[0]
 
 
+@pytest.mark.in_ci("podman")
+def test_what_triggers_of_a_base_take_from_another_image(rbuild: Rbuild) -> None:
+    """No file of the project names that one."""
+    if rbuild.backend == "docker":
+        pytest.skip("what its images have nobody reads where it lies")
+    for name, text in {
+        "tools": "FROM debian:bookworm\nCOPY said /said\n",
+        "base": "FROM debian:bookworm\nONBUILD COPY --from=tools:1 /said /said\n",
+        "main": "FROM base:1\nENV A=1\n",
+    }.items():
+        (rbuild.project / name).mkdir()
+        (rbuild.project / name / "Dockerfile").write_text(text)
+    builds = "".join(f"\tdocker build -t {name}:1 {name}\n" for name in ("tools", "base", "main"))
+    makefile = f"say:\n{builds}\tdocker run --rm main:1 cat /said\n"
+    (rbuild.project / "Makefile").write_text(makefile)
+    for said in ("one\n", "two\n"):
+        (rbuild.project / "tools/said").write_text(said)
+        assert rbuild("say").stdout == said
+
+
 def test_explain(project: Rbuild) -> None:
     assert project("--force", "binary").returncode == 0
     (project.project / "src/a").write_text("new")
