@@ -232,7 +232,8 @@ def or_command(
 def _instead(name: str, typed: Sequence[str], options: KnownOptions) -> str:
     if name in _LISTS:
         targets = command_line.target_names(typed)
-        return f"the targets here are {', '.join(targets)}" if targets else options.helped
+        listed = f"rbuild targets lists them: {', '.join(targets)}"
+        return listed if targets else "rbuild targets lists them"
     given = next((word for word in typed if word.startswith(name)), name)
     known = (_INSTEAD[word] for word in (given.partition("=")[0], name) if word in _INSTEAD)
     return next(

@@ -7,13 +7,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rootless_build.model.errors import NoRecipeError, RecipeError, UnknownTargetError
+from rootless_build.model.errors import (
+    NoRecipeError,
+    RecipeError,
+    UnknownTargetError,
+    reason,
+)
 from rootless_build.model.plan import Plan, Unexpanded
 from rootless_build.model.structs import replace
 from rootless_build.process import programs
 from rootless_build.recipes import always, bake, containers, rbuild_toml
 from rootless_build.recipes.bake import names
 from rootless_build.recipes.config import Config
+from rootless_build.recipes.listing import ListedTarget, Listing
 from rootless_build.recipes.make import expansion, makefile
 from rootless_build.recipes.make import recipe as make_recipe
 from rootless_build.recipes.request import Request
@@ -39,6 +45,35 @@ def target_names(project: Path, config: Config, environment: Mapping[str, str]) 
         return bake.recipe.target_names(project, environment)
     except RecipeError:
         return ()
+
+
+def listed(project: Path, config: Config, environment: Mapping[str, str]) -> Listing:
+    """The project's targets with what it says of them, as far as they can be told without make.
+
+    Raises RecipeError.
+    """
+    if _is_toml(config):
+        assert config.file is not None  # a recipe stands in a file
+        targets = (ListedTarget(name, each.description) for name, each in config.targets.items())
+        return Listing(config.file.name, tuple(targets), config.default_target or "")
+    found = _makefile(project, config)
+    if found is not None:
+        return _listed_of_makefile(found, project, config)
+    if not names.found(project):
+        raise _no_recipe(project, config)
+    return bake.recipe.listed(project, environment)
+
+
+def _listed_of_makefile(found: Path, project: Path, config: Config) -> Listing:
+    """rbuild.toml may describe them in other words, and those that make has of elsewhere too."""
+    own = {name: each.description for name, each in config.targets.items() if each.description}
+    try:
+        described = {**makefile.described_targets(found), **own}
+        default, elsewhere = makefile.default_target(found), makefile.included(found)
+    except OSError as error:
+        raise RecipeError(f"{found} can't be read: {reason(error)}") from error
+    targets = (ListedTarget(name, said) for name, said in described.items())
+    return Listing(makefile.name_of(found, project), tuple(targets), default, elsewhere)
 
 
 def is_shell(targets: Sequence[str], project: Path, config: Config) -> bool:
@@ -111,16 +146,19 @@ def _read(request: Request, config: Config) -> Plan:
     if _is_bake(request.project, config):
         return bake.recipe.read(request)
     if found is None:
-        raise NoRecipeError(
-            f"{request.project} has neither a Makefile nor an rbuild.toml with a recipe, and no "
-            "bake file",
-            hint="go to the project's own directory, or name it: rbuild -C DIR"
-            + _other_makefile(request.project)
-            + "\na script that calls docker: rbuild exec -- ./SCRIPT"
-            "\na containerfile alone: rbuild exec -- docker build -t NAME ."
-            + ("\nthe rbuild.toml here has neither [image] nor [container]" if config.file else ""),
-        )
+        raise _no_recipe(request.project, config)
     return always.mark(make_recipe.read(request, found), config.targets)
+
+
+def _no_recipe(project: Path, config: Config) -> NoRecipeError:
+    return NoRecipeError(
+        f"{project} has neither a Makefile nor an rbuild.toml with a recipe, and no bake file",
+        hint="go to the project's own directory, or name it: rbuild -C DIR"
+        + _other_makefile(project)
+        + "\na script that calls docker: rbuild exec -- ./SCRIPT"
+        "\na containerfile alone: rbuild exec -- docker build -t NAME ."
+        + ("\nthe rbuild.toml here has neither [image] nor [container]" if config.file else ""),
+    )
 
 
 def _other_makefile(project: Path) -> str:

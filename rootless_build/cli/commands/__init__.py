@@ -12,6 +12,7 @@ from typing import Final
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "plan": ("plan.Plan", "show what would be done, as commands to paste or as JSON"),
+        "targets": ("targets.Targets", "list the project's targets, with what it says of them"),
         "run": ("run.Run", "run a command in the make container: rbuild run -- COMMAND..."),
         "exec": ("exec.Exec", "be docker for a command at work: rbuild exec -- COMMAND..."),
         "make": ("make.Make", "build targets that are named like one of these commands"),

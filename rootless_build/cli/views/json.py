@@ -19,6 +19,7 @@ What a command was asked for is one object, or one for each row of its list:
     plan               plan (as with --format json), backend, verdicts (of each step: done,
                        why), beside (of each step: the numbers of those that it may go on beside),
                        lines (as they are printed)
+    target             name, description, targets (of a group), default
     bundle             path, size, kind, checksum, architecture, linkage, target
     verified           directory, checked, problems, warnings
     installed          target, source, replaced, dry_run

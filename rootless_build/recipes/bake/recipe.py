@@ -17,6 +17,7 @@ from rootless_build.recipes import bundles_place
 from rootless_build.recipes.bake import definition, files, overrides
 from rootless_build.recipes.bake import printed as printing
 from rootless_build.recipes.bake import steps as target_steps
+from rootless_build.recipes.listing import ListedTarget, Listing
 from rootless_build.recipes.request import Request
 
 Made = BuildImage | CheckContainerfile
@@ -79,6 +80,22 @@ def target_names(project: Path, environment: Mapping[str, str]) -> tuple[str, ..
     """Targets and groups of the project's bake files. Raises RecipeError."""
     defined, _ = files.read((), files.Place(project, environment, {}))
     return (*defined.targets, *(group.name for group in defined.groups))
+
+
+def listed(project: Path, environment: Mapping[str, str]) -> Listing:
+    """Targets and groups of the project's bake files, without those whose name begins with `_`.
+
+    Raises RecipeError.
+    """
+    defined, names = files.read((), files.Place(project, environment, {}))
+    found = {
+        name: ListedTarget(name, target.description or "")
+        for name, target in defined.targets.items()
+    }
+    for group in defined.groups:
+        found[group.name] = ListedTarget(group.name, group.description, targets=group.targets)
+    shown = (target for name, target in found.items() if not name.startswith("_"))
+    return Listing(names[-1], tuple(shown), "default")
 
 
 def image_targets(request: Request) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,17 @@ from rootless_build.model.nearest import several
 
 NAMES: Final = ("GNUmakefile", "makefile", "Makefile")
 """The names make looks for, in its order."""
+_NAME: Final = r"[A-Za-z0-9][\w./-]*"
+_RULE: Final = re.compile(rf"^({_NAME}(?:[ \t]+{_NAME})*)[ \t]*::?(?![:=])", re.MULTILINE)
+_DESCRIPTION: Final = re.compile(r"(?:^|\s)##(?![#@])[ \t]*(.*?)[ \t]*$")
+_CONTINUED: Final = re.compile(r"(?<!\\)\\\n[ \t]*")
+_INCLUDE: Final = re.compile(r"^ *-?s?include[ \t]+([^#\n]+)", re.MULTILINE)
+_GOAL: Final = re.compile(
+    r"^ *\.DEFAULT_GOAL[ \t]*[:?]*=[ \t]*([^#\n]*?)[ \t]*(?:#.*)?$", re.MULTILINE
+)
+_OTHER_RULES: Final = re.compile(
+    r"^(?: *-?s?include\b|\$[({]|[^#\t\n=]*\$[^=\n]*:(?![=]))", re.MULTILINE
+)
 
 
 def makefile_of(project: Path) -> Path | None:
@@ -35,7 +47,47 @@ def nearest_targets(target: str, makefile: Path) -> str:
 
 def target_names(makefile: Path) -> tuple[str, ...]:
     """Targets that the Makefile itself has a rule for, as far as they are written out."""
-    text = plain.text(makefile, errors="replace")
-    name = r"[A-Za-z0-9][\w./-]*"
-    rules = re.findall(rf"^({name}(?:[ \t]+{name})*)[ \t]*::?(?!=)", text, re.MULTILINE)
-    return tuple(dict.fromkeys(target for rule in rules for target in rule.split()))
+    return tuple(described_targets(makefile))
+
+
+def described_targets(makefile: Path) -> Mapping[str, str]:
+    """Those targets, each with what a comment says of it: `## …` behind its rule, else on the lines
+    before it, where `NAME: ` may come first. Nothing makes that form but custom; `##@` begins a
+    heading.
+    """
+    found: dict[str, str] = {}
+    before: list[str] = []
+    for line in _CONTINUED.sub(" ", plain.text(makefile, errors="replace")).splitlines():
+        rule, comment = _RULE.match(line), _DESCRIPTION.search(line)
+        if rule is not None:
+            for name in rule[1].split():
+                said = comment[1] if comment else _without_name(before, name)
+                found[name] = found.get(name) or said
+        if line.startswith("##") and comment is not None:
+            before.append(comment[1])
+        elif not line.startswith(".PHONY"):
+            before = []
+    return found
+
+
+def included(makefile: Path) -> tuple[str, ...]:
+    """What the Makefile includes, as it is written there."""
+    text = _CONTINUED.sub(" ", plain.text(makefile, errors="replace"))
+    return tuple(dict.fromkeys(word.strip() for word in _INCLUDE.findall(text)))
+
+
+def default_target(makefile: Path) -> str:
+    """The target that make takes when none is named; empty where that is not plain to see."""
+    text = _CONTINUED.sub(" ", plain.text(makefile, errors="replace"))
+    goals = _GOAL.findall(text)
+    if goals:
+        return goals[-1] if len(goals) == 1 and "$" not in goals[0] else ""
+    rule = _RULE.search(text)
+    # A rule that comes of elsewhere, or of a variable, may be the first one.
+    above = text[: rule.start()] if rule else ""
+    is_first = rule is not None and _OTHER_RULES.search(above) is None
+    return rule[1].split()[0] if rule is not None and is_first else ""
+
+
+def _without_name(lines: Sequence[str], name: str) -> str:
+    return " ".join(line.removeprefix(f"{name}:").strip() for line in lines)

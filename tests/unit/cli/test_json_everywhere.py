@@ -50,6 +50,8 @@ def objects(capfd: pytest.CaptureFixture[str], *words: str) -> tuple[int, list[d
         (("plan",), "plan", {"plan", "backend", "lines"}),
         (("plan", "--format", "json"), "plan", {"plan"}),
         (("--dry-run",), "plan", {"plan"}),
+        (("targets",), "target", {"name", "description", "targets", "default"}),
+        (("targets", "--format", "json"), "target", {"name"}),
         (("bundles",), "bundle", {"path", "size", "checksum"}),
         (("bundles", "--format", "json"), "bundle", {"path"}),
         (("bundles", "verify"), "verified", {"directory", "checked", "problems", "warnings"}),

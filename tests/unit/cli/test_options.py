@@ -36,6 +36,7 @@ TAKES: Final = {
     "doctor": "backend bundles-dir explain fix format online replay report",
     "backends": "backend features format",
     "clean": "backend bases bundles-dir dry-run everywhere images no-wait volumes yes",
+    "targets": "format makefile",
     "help": "",
 }
 """What commands take that read no recipe."""

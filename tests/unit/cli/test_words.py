@@ -136,7 +136,7 @@ def test_help_of_a_command_is_what_its_option_shows(
         (("bundles", "lst"), "did you mean list?"),
         (("bundles", "list", "x"), "this is too much: x"),
         (("base",), "a word is missing"),
-        (("--list",), "the targets here are all, "),
+        (("--list",), "rbuild targets lists them: all, "),
         (("-j0", "all"), "--jobs 0: it is a number, 1 or more"),
         (("-n",), "rbuild plan"),
         (("-B", "all"), "--force"),
