@@ -47,6 +47,8 @@ def of_event(event: Event) -> tuple[str, Fields]:
     fields = msgspec.structs.asdict(event)
     if isinstance(event, BundlesPublished):
         fields["directory"] = str(event.directory)
+    if fields.get("at", 0) is None:
+        del fields["at"]
     return _BY_KIND[type(event)], fields
 
 

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, Protocol
 
 from msgspec import Struct
+
+from rootless_build.model.structs import replace
 
 __all__ = [
     "LONGEST_LINE",
@@ -58,7 +61,8 @@ class BackendChosen(Struct, frozen=True):
 
 class StepStarted(Struct, frozen=True):
     """`title` is one line: the image's tag, the container's command, the host's command. `name`
-    tells what the step says from what others say that go on at a time; empty: none does.
+    tells what the step says from what others say that go on at a time; empty: none does. Of those
+    `at` is when it began (`BuildProgress`).
     """
 
     step: int
@@ -66,6 +70,7 @@ class StepStarted(Struct, frozen=True):
     kind: str
     title: str
     name: str = ""
+    at: float | None = None
 
 
 class BuildState(StrEnum):
@@ -80,7 +85,8 @@ class BuildProgress(Struct, frozen=True):
     """Instruction `number` of `of` in an image build, as the engine counts them.
 
     `stage` is the one in which it counts, as BuildKit names them; None where there is but one. In a
-    build for several platforms it begins with the platform.
+    build for several platforms it begins with the platform. `at` is when that was, in seconds since
+    1970, where it is told later: stages that go on at a time take turns.
     """
 
     step: int
@@ -89,6 +95,7 @@ class BuildProgress(Struct, frozen=True):
     instruction: str
     state: BuildState
     stage: str | None = None
+    at: float | None = None
 
 
 class OutputLine(Struct, frozen=True):
@@ -112,7 +119,8 @@ class ScreenOutput(Struct, frozen=True):
 class StepFinished(Struct, frozen=True):
     """`status` is the exit status of a container or command, 0 for anything else that ended well.
 
-    `seconds` is wall-clock time; `cached` says that nothing had to be done.
+    `seconds` is wall-clock time; `cached` says that nothing had to be done. `at` is when it ended,
+    as in StepStarted.
     """
 
     step: int
@@ -121,6 +129,7 @@ class StepFinished(Struct, frozen=True):
     status: int
     seconds: float
     cached: bool = False
+    at: float | None = None
 
 
 class Notice(Struct, frozen=True):
@@ -194,6 +203,8 @@ LONGEST_LINE = 64 * 1024
 _LAST_LINES = 10
 _LAST_BYTES = 1000
 """Of each of the last lines."""
+_LATE = 0.05
+"""Seconds after which something is told later than it happened."""
 
 
 class StepReporter:
@@ -216,7 +227,17 @@ class StepReporter:
         self._screen_filter = stream_filter()
         self._pending: dict[Stream, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
         self._instruction: BuildProgress | None = None
+        self._at: float | None = None
         self._last_lines: deque[bytes] = deque(maxlen=_LAST_LINES)
+
+    @contextmanager
+    def as_of(self, at: float) -> Iterator[None]:
+        """A context: what is told in it happened at that time, in seconds since 1970."""
+        before, self._at = self._at, at
+        try:
+            yield
+        finally:
+            self._at = before
 
     @property
     def last_words(self) -> str:
@@ -266,7 +287,7 @@ class StepReporter:
         """The engine begins instruction `number` of `of`; the one before it is done."""
         self.instruction_done()
         self._instruction = BuildProgress(
-            self._step, number, of, instruction, BuildState.STARTED, stage
+            self._step, number, of, instruction, BuildState.STARTED, stage, self._late()
         )
         self._emit(self._instruction)
 
@@ -277,11 +298,12 @@ class StepReporter:
             return
         self.flush()
         state = BuildState.CACHED if cached else BuildState.DONE
-        self._emit(
-            BuildProgress(
-                current.step, current.number, current.of, current.instruction, state, current.stage
-            )
-        )
+        self._emit(replace(current, state=state, at=self._late()))
+
+    def _late(self) -> float | None:
+        """When that happened which is told now, unless it is now."""
+        at = self._at
+        return at if at is not None and time.time() - at > _LATE else None
 
     def instruction_left(self) -> None:
         """Nobody is going to say what became of the current instruction."""
@@ -302,6 +324,12 @@ class ForwardingReporter(StepReporter):
     def __init__(self, inner: StepReporter) -> None:
         # Nothing of the base class's own state is used: every method is here.
         self._inner = inner
+
+    @contextmanager
+    def as_of(self, at: float) -> Iterator[None]:
+        """What is told in this context happened at that time."""
+        with self._inner.as_of(at):
+            yield
 
     @property
     def last_words(self) -> str:

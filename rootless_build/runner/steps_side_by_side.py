@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 from rootless_build.images.segments.turns import StageReporter, Turns
@@ -73,7 +74,7 @@ class StepsSideBySide:
             self._context,
             emit=lambda event: speaker.event(lambda: self._context.emit(event)),
         )
-        context.emit(StepStarted(number, of, step.kind, title(step), build_name(step)))
+        context.emit(StepStarted(number, of, step.kind, title(step), build_name(step), time.time()))
         publisher = Publisher(context)
         publisher.begin_step(step)
         try:
@@ -84,13 +85,16 @@ class StepsSideBySide:
             publisher.add_note(error)
             self._complete(error, place, watch.seconds)
             status = error.status if isinstance(error, StepFailedError) else None
-            context.emit(StepFinished(number, of, step.kind, status or 1, watch.seconds))
+            ended = StepFinished(number, of, step.kind, status or 1, watch.seconds, at=time.time())
+            context.emit(ended)
             raise
         finally:
             self.has_published |= publisher.has_published
         # Others may talk now.
         speaker.instruction_done()
-        finished = StepFinished(number, of, step.kind, 0, watch.seconds, cached=not outcome.done)
+        finished = StepFinished(
+            number, of, step.kind, 0, watch.seconds, cached=not outcome.done, at=time.time()
+        )
         context.emit(finished)
         self._ended.append(speaker)
         return outcome

@@ -8,7 +8,9 @@ its instruction is done; what the others say meanwhile is kept, and told when th
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from msgspec import Struct
@@ -22,10 +24,12 @@ _MOST_KEPT: Final = 4 * 1024 * 1024
 
 class _Saying(Struct, frozen=True):
     """Something that a stage says; `ends`: its instruction is done then, or `begins`. `lasts`: it
-    is told also where another one's failure ends everything.
+    is told also where another one's failure ends everything. `at` is when it was, in seconds since
+    1970.
     """
 
     tell: Callable[[StepReporter], object]
+    at: float
     begins: bool = False
     ends: bool = False
     lasts: bool = False
@@ -84,7 +88,8 @@ class Turns:
             self._speaker = None
 
     def _tell(self, speaker: StageReporter, saying: _Saying) -> None:
-        saying.tell(speaker.reporter)
+        with speaker.reporter.as_of(saying.at):
+            saying.tell(speaker.reporter)
         if saying.begins:
             self._speaker = speaker
         elif saying.ends:
@@ -108,6 +113,16 @@ class StageReporter(ForwardingReporter):
         self._turns = turns
         self._begun = False
         self._said = 0
+        self._told_of: float | None = None
+
+    @contextmanager
+    def as_of(self, at: float) -> Iterator[None]:
+        """What is told in this context happened at that time: its own stages take turns too."""
+        before, self._told_of = self._told_of, at
+        try:
+            yield
+        finally:
+            self._told_of = before
 
     def output(self, data: bytes, stream: Stream = "stdout") -> None:
         """Raw bytes, however they were cut."""
@@ -131,6 +146,7 @@ class StageReporter(ForwardingReporter):
             self,
             _Saying(
                 lambda reporter: reporter.instruction(number, of, instruction, stage=stage),
+                self._now(),
                 begins=True,
             ),
         )
@@ -140,14 +156,20 @@ class StageReporter(ForwardingReporter):
         if self._begun:
             self._begun = False
             self._turns.say(
-                self, _Saying(lambda reporter: reporter.instruction_done(cached=cached), ends=True)
+                self,
+                _Saying(
+                    lambda reporter: reporter.instruction_done(cached=cached),
+                    self._now(),
+                    ends=True,
+                ),
             )
 
     def instruction_left(self) -> None:
         """Nobody is going to say what became of it."""
         if self._begun:
             self._begun = False
-            self._turns.say(self, _Saying(lambda reporter: reporter.instruction_left(), ends=True))
+            left = _Saying(lambda reporter: reporter.instruction_left(), self._now(), ends=True)
+            self._turns.say(self, left)
 
     def image(self, identity: str) -> None:
         """There is an image, which has to be known before anything else happens."""
@@ -159,7 +181,10 @@ class StageReporter(ForwardingReporter):
 
     def event(self, tell: Callable[[], object]) -> None:
         """Something happened that a reporter does not tell, and that must not be lost."""
-        self._turns.say(self, _Saying(lambda _: tell(), lasts=True))
+        self._turns.say(self, _Saying(lambda _: tell(), self._now(), lasts=True))
 
     def _say(self, tell: Callable[[StepReporter], object]) -> None:
-        self._turns.say(self, _Saying(tell))
+        self._turns.say(self, _Saying(tell, self._now()))
+
+    def _now(self) -> float:
+        return time.time() if self._told_of is None else self._told_of

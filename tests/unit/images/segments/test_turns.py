@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
+
+import pytest
 
 from rootless_build.images.segments.turns import StageReporter, Turns
 from rootless_build.model.events import BuildProgress, Notice, OutputLine, StepReporter
@@ -56,6 +59,27 @@ def test_one_is_told_after_the_other() -> None:
         *("b one started", "of b", "b one cached"),
         *("b two started", "more of b", "b two done"),
         *("a two started", "more of a", "a two done"),
+    ]
+
+
+def test_what_is_told_late_has_the_time_when_it_happened(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(time, "time", lambda: now)
+    two = Two()
+    inner = StageReporter(two.b, Turns())
+    two.a.instruction(1, 1, "a one")
+    now += 1
+    inner.instruction(1, 1, "b one")
+    now += 2
+    inner.instruction_done()
+    now += 4
+    two.a.instruction_done()
+    told = [event for event in two.recorder.events if isinstance(event, BuildProgress)]
+    assert [(event.instruction, event.at) for event in told] == [
+        ("a one", None),
+        ("a one", None),
+        ("b one", 1001.0),
+        ("b one", 1003.0),
     ]
 
 
