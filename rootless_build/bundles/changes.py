@@ -9,13 +9,39 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from rootless_build.files.tree import CHUNK, link_text, open_inside, walk
+from msgspec import Struct
+
+from rootless_build.bundles.statement import OWN_NAMES
+from rootless_build.files.tree import CHUNK, link_text, name_of, open_inside, walk
 
 _FSYNC_AT_MOST: Final = 200
 """Files; with more of them one syncfs is faster, although it waits for everybody's data."""
 
 
-def changed_files(new: Path, current: Path) -> Iterator[str]:
+class Changed(Struct, frozen=True):
+    """A file or link that is new or another: `size` and `before` are bytes, `before` is None for a
+    new one.
+    """
+
+    path: str
+    size: int
+    before: int | None
+
+
+def total(tree: Path) -> int:
+    """Bytes of all files of a tree that its user can see, without statements of provenance; 0 where
+    there is none.
+    """
+    if not tree.is_dir():
+        return 0
+    return sum(
+        entry.status.st_size
+        for entry in walk(tree, failed=lambda *_: None)
+        if stat.S_ISREG(entry.status.st_mode) and name_of(entry.path) not in OWN_NAMES
+    )
+
+
+def changed_files(new: Path, current: Path) -> Iterator[Changed]:
     """The files and links in `new` that are not in `current`, or are others there."""
     old = {}
     if current.is_dir():
@@ -30,7 +56,7 @@ def changed_files(new: Path, current: Path) -> Iterator[str]:
             or before.st_mode != entry.status.st_mode
             or not _same_content(new, current, entry.path, before, entry.status)
         ):
-            yield entry.path
+            yield Changed(entry.path, entry.status.st_size, before and before.st_size)
 
 
 def _same_content(

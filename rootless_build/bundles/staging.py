@@ -23,7 +23,7 @@ from typing import Final
 from msgspec import Struct
 
 from rootless_build.bundles import provenance
-from rootless_build.bundles.changes import changed_files, flush, fsync
+from rootless_build.bundles.changes import Changed, changed_files, flush, fsync, total
 from rootless_build.bundles.checksums import write_checksums
 from rootless_build.bundles.leftovers import not_removed, private_prefix, remove_leftovers
 from rootless_build.bundles.merging import merge_tree, put_in_place, set_modes
@@ -58,14 +58,21 @@ _NEW: Final = "new"
 class Published(Struct, frozen=True):
     """What `Staging.publish` did.
 
-    `files` are the paths, relative to the bundles directory, of files and links that are new or
-    whose content, mode or link text changed. `checked` checksum files agreed. `warnings` are
-    sentences for the user.
+    `changed` are files and links that are new or whose content, mode or link text changed, their
+    paths relative to the bundles directory. `checked` checksum files agreed. `warnings` are
+    sentences for the user. `total` and `total_before` are the bytes of all files after and before.
     """
 
-    files: tuple[str, ...]
+    changed: tuple[Changed, ...]
     checked: int
     warnings: tuple[str, ...]
+    total: int = 0
+    total_before: int = 0
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The paths of what changed."""
+        return tuple(each.path for each in self.changed)
 
 
 class Staging(Struct):
@@ -166,7 +173,7 @@ class Staging(Struct):
                 self.path.rename(self.directory)
             # The old bundles are removed after this: the new ones have to be on the disk by then.
             fsync(self.directory.parent)
-        return published
+        return replace(published, total=total(self.directory))
 
     def publish_beside(
         self, attestation: provenance.Attestation | None = None, asked: Collection[str] = ()
@@ -192,11 +199,12 @@ class Staging(Struct):
             self._remove_beside(now, gone)
             for path in written:
                 put_in_place(self.path, self.directory, path)
-            changed = {path: mode for path, mode in directories(new).items() if path in written}
-            set_modes(self.directory, directories(now) | changed)
+            made = {path: mode for path, mode in directories(new).items() if path in written}
+            set_modes(self.directory, directories(now) | made)
             fsync(self.directory)
-        files = tuple(path for path in published.files if path in written)
-        return replace(published, files=files)
+        own = frozenset(written)
+        changed = tuple(each for each in published.changed if each.path in own)
+        return replace(published, changed=changed, total=total(self.directory))
 
     def _take_statements(self) -> None:
         for path in self._lasting_statements(snapshot(self.path)):
@@ -280,7 +288,8 @@ class Staging(Struct):
             # can't be moved.
             self.path.chmod(self.mode)
             report = verify_checksums(self.path)
-            files = tuple(changed_files(self.path, self.directory))
+            changed = tuple(changed_files(self.path, self.directory))
+            files = tuple(each.path for each in changed)
             problems = (*report.problems, *hollow(self.path, files, asked))
             if problems:
                 count = len(problems)
@@ -299,7 +308,8 @@ class Staging(Struct):
                 )
                 told = provenance.attest(run, attestation)
                 flush(self.path)
-        return Published(files, report.checked, (*self.warnings, *report.warnings, *told))
+        warnings = (*self.warnings, *report.warnings, *told)
+        return Published(changed, report.checked, warnings, total_before=total(self.directory))
 
 
 @contextmanager

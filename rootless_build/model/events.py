@@ -148,6 +148,14 @@ class BundlesPublished(Struct, frozen=True):
     files: tuple[str, ...]
     checked: int
     """How many checksum files were recomputed and agreed."""
+    sizes: tuple[int, ...] = ()
+    """Bytes of each of `files`; empty in events of before 0.3.0, as all below."""
+    sizes_before: tuple[int | None, ...] = ()
+    """Bytes that each of `files` had before; None for one that is new."""
+    total: int | None = None
+    """Bytes of all files in `directory` now, without what rbuild puts there."""
+    total_before: int | None = None
+    """What that was before."""
 
 
 class BuildFinished(Struct, frozen=True):
@@ -200,7 +208,7 @@ def _as_it_is(data: bytes, **_: bool) -> bytes:
 
 LONGEST_LINE = 64 * 1024
 """Bytes after which a line is handed on in pieces, so that memory stays bounded."""
-_LAST_LINES = 10
+_LAST_LINES = 15
 _LAST_BYTES = 1000
 """Of each of the last lines."""
 _LATE = 0.05

@@ -21,7 +21,7 @@ from rootless_build.runner.results import NewBundles
 
 if TYPE_CHECKING:
     from rootless_build.backend.api import Image
-    from rootless_build.bundles.staging import Staging
+    from rootless_build.bundles.staging import Published, Staging
     from rootless_build.freshness.container_runs import ContainerRuns
     from rootless_build.images.bases.executables import Substitute
 
@@ -130,7 +130,7 @@ class Publisher:
         for warning in published.warnings:
             emit(Notice(Level.WARNING, "bundles", warning))
         if published.files or not is_empty(staging.directory):
-            emit(BundlesPublished(staging.directory, published.files, published.checked))
+            emit(_event(staging, published))
         if foreign:
             emit(Notice(Level.WARNING, "substitutes", executables.sentence(foreign)))
 
@@ -148,6 +148,18 @@ class Publisher:
                 return
             changed = self.has_published or any(map(may_change_bundles, plan.before))
             error.add_note(f"the bundles are as they were{' before this step' if changed else ''}")
+
+
+def _event(staging: Staging, published: Published) -> BundlesPublished:
+    return BundlesPublished(
+        staging.directory,
+        published.files,
+        published.checked,
+        tuple(each.size for each in published.changed),
+        tuple(each.before for each in published.changed),
+        published.total,
+        published.total_before,
+    )
 
 
 def _words_asked_for(plan: Plan) -> frozenset[str]:

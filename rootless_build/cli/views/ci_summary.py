@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rootless_build.cli.views.tables import size
-from rootless_build.cli.views.text import duration
+from rootless_build.cli.views.tables import duration, size
 from rootless_build.history.record import BundleRecord, RunRecord, StepRecord
 from rootless_build.model.text import shell_joined, shown
 

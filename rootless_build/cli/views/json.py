@@ -9,7 +9,8 @@ those of the class of the same name in `rootless_build.model.events`:
     output             step, stream (stdout, stderr), line (bytes that are not UTF-8 as \\xNN)
     step-finished      step, status, seconds, cached
     notice             level (detail, info, warning), code, text, step
-    bundles-published  directory, files, checked
+    bundles-published  directory, files, checked, sizes (bytes of each of files), sizes_before (null
+                       for one that is new), total (bytes of all in directory), total_before
     build-finished     status, seconds (since rbuild was started), saved, done
     error              code, message, hint, engine_words, last_words, notes, problems, where, step,
                        status, seconds, exit_code, finding

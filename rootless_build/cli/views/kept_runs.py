@@ -6,8 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from rootless_build.cli.views.tables import columns
-from rootless_build.cli.views.text import duration
+from rootless_build.cli.views.tables import columns, duration
 from rootless_build.history.differences import Difference
 from rootless_build.history.record import RunRecord
 from rootless_build.history.runs import KeptRun

@@ -16,6 +16,8 @@ from typing import BinaryIO, Final, assert_never
 from msgspec import Struct
 
 from rootless_build.cli.views.escapes import for_terminal
+from rootless_build.cli.views.summary import Summary
+from rootless_build.cli.views.tables import duration
 from rootless_build.model.errors import BundlesError, HostError, RbuildError, StepFailedError
 from rootless_build.model.events import (
     Answer,
@@ -35,8 +37,9 @@ from rootless_build.model.events import (
 from rootless_build.model.structs import replace
 from rootless_build.model.text import cut, fit, shown
 
-_LISTED_FILES: Final = 12
 _RECENT_LINES: Final = 64
+_COLUMNS: Final = 100
+"""Of a list where there is no terminal."""
 
 
 class Verbosity(IntEnum):
@@ -79,11 +82,13 @@ class TextView:
         self._recent: deque[str] = deque(maxlen=_RECENT_LINES)
         self._names: dict[int, str] = {}
         """Of steps that go on at a time, by their numbers."""
+        self._summary = Summary()
         self._instruction_of = 0
         """The step whose instruction was told last and is not done."""
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
+        self._summary.learn(event)
         match event:
             case BackendChosen():
                 self._say(self._dim(f"{event.name} {event.version} ({event.reason})"))
@@ -103,7 +108,7 @@ class TextView:
             case Notice():
                 self._notice(event)
             case BundlesPublished():
-                self._published(event)
+                pass  # It is told when the run ends: a later step may make more.
             case BuildFinished():
                 self._finished(event)
             case Answer():
@@ -137,6 +142,10 @@ class TextView:
     def _finished(self, event: BuildFinished) -> None:
         self._close()
         self._raw = False
+        if event.status == 0 and event.done:
+            for line in self._summary.steps():
+                self._say(self._dim(cut(line, (self._err.columns or _COLUMNS) - 1)))
+        self._bundles()
         if event.status == 0:
             how = "done" if event.done else "nothing changed, checked"
             saved = f", {duration(event.saved)} saved" if event.saved >= 1 else ""
@@ -240,21 +249,12 @@ class TextView:
             case _:
                 assert_never(event.level)
 
-    def _published(self, event: BundlesPublished) -> None:
-        self._close()
-        count = len(event.files)
-        if not count:
-            self._say(f"bundles unchanged in {shown(str(event.directory))}")
-            return
-        agreed = f", {_count(event.checked, 'checksum')} agreed" if event.checked else ""
-        lines = [
-            self._green("bundles: ")
-            + f"{_count(count, 'new or changed file')} in {shown(str(event.directory))}{agreed}"
-        ]
-        lines.extend(f"  {shown(name)}" for name in event.files[:_LISTED_FILES])
-        if count > _LISTED_FILES:
-            lines.append(f"  … and {count - _LISTED_FILES} more")
-        self._write(self._err, "\n".join(lines) + "\n")
+    def _bundles(self) -> None:
+        """What became of the bundles; of new ones, quietly too."""
+        for line in self._summary.bundles():
+            if line.is_new or self._verbosity is not Verbosity.QUIET:
+                head = self._green(line.head) if line.head else ""
+                self._write(self._err, f"{head}{line.text}\n")
 
     def _say(self, text: str) -> None:
         if self._verbosity is not Verbosity.QUIET:
@@ -297,15 +297,3 @@ class TextView:
 def _lines(text: str) -> list[str]:
     lines = text.removesuffix("\n").split("\n") if text else []
     return [line.removesuffix("\r") for line in lines]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them: `0.4 s`, `12 s`, `3 min 05 s`."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02d} s"

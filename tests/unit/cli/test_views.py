@@ -10,7 +10,8 @@ import pytest
 
 from rootless_build.cli.views import tables
 from rootless_build.cli.views.json import JsonView
-from rootless_build.cli.views.text import Sink, TextView, Verbosity, duration
+from rootless_build.cli.views.tables import duration
+from rootless_build.cli.views.text import Sink, TextView, Verbosity
 from rootless_build.model.errors import (
     BundlesError,
     FailedInstruction,
@@ -49,7 +50,9 @@ RUN: tuple[Event, ...] = (
     OutputLine(2, "stderr", b"to stderr\n"),
     StepFinished(2, 2, "run-container", 0, 65.0),
     Notice(Level.WARNING, "bundles", "x has no checksum"),
-    BundlesPublished(Path("/src/bundles"), ("1.2.3/binary/d",), 4),
+    BundlesPublished(
+        Path("/src/bundles"), ("1.2.3/binary/d",), 4, (43_200_000,), (None,), 52_428_800, 0
+    ),
     BuildFinished(0, 66.6),
 )
 
@@ -77,8 +80,11 @@ def test_a_run_as_a_person_sees_it() -> None:
         "==> [2/2] run hack/make.sh binary",
         "to stderr",
         "warning: x has no checksum",
+        "         1.5 s  [1/2] build image dev",
+        "    1 min 05 s  [2/2] run hack/make.sh binary",
         "bundles: 1 new or changed file in /src/bundles, 4 checksums agreed",
-        "  1.2.3/binary/d",
+        "    41.2 MiB  new          1.2.3/binary/d",
+        "    50.0 MiB  in all",
         "done in 1 min 07 s",
     ]
 
@@ -95,7 +101,8 @@ def test_quiet_leaves_containers_output_warnings_and_bundles() -> None:
         "to stderr",
         "warning: x has no checksum",
         "bundles: 1 new or changed file in /src/bundles, 4 checksums agreed",
-        "  1.2.3/binary/d",
+        "    41.2 MiB  new          1.2.3/binary/d",
+        "    50.0 MiB  in all",
     ]
 
 
