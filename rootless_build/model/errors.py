@@ -1,8 +1,8 @@
 """Every way rbuild can fail, with its exit status and the words the user reads.
 
 The command line is the only place that prints these or exits (`rootless_build.cli`). The exit
-statuses are those README documents: 1 a step failed, 2 usage or recipe, 3 this host can't,
-4 bundles failed verification, 130 interrupted.
+statuses are those that docs/reference/exit-codes.md documents, made of the classes here: 1 a step
+failed, 2 usage or recipe, 3 this host can't, 4 bundles failed verification, 130 interrupted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every recipe and every command that README shows does what README says, on each engine.
+"""Every recipe and every command that README and docs/ show does what they say, on each engine.
 
 What is not run here stands in `NOT_RUN`, with the reason beside it.
 """
@@ -6,6 +6,7 @@ What is not run here stands in `NOT_RUN`, with the reason beside it.
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 import textwrap
@@ -15,14 +16,19 @@ from pathlib import Path
 from tests.e2e.driver import Rbuild
 from tests.e2e.made_bundles import BUILT, listing
 
-README = Path(__file__).parents[2].joinpath("README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+TUTORIAL = ROOT / "docs" / "tutorial" / "your-own-project.md"
+PAGES = (README, *sorted({*(ROOT / "docs").glob("*/*.md")} - {TUTORIAL}))
+"""Where commands stand that are run in the project of the tests: the tutorial has its own. The
+reference shows how they are called.
+"""
 _COMMAND = re.compile(
     r"    (?:\$ )?(?:cd \S+ && )?(?P<words>(?:sudo )?(?:rbuild|\./contrib/)\S*.*)"
 )
 
 NOT_RUN = {
     "./contrib/quickstart": "it installs packages; tests/e2e/test_docker_io.py builds the same",
-    "./contrib/run-tests": "it runs these tests",
     "rbuild base debian:bookworm": "15 s of packages; tests/e2e/test_docker_io.py makes it so",
     "rbuild base golang:1.21-bookworm": "a minute of packages",
     "rbuild base tonistiigi/xx:1.6.1": "it clones; tests/e2e/test_base.py makes one of a clone",
@@ -34,10 +40,19 @@ NOT_RUN = {
 
 
 def commands() -> Iterator[str]:
-    """The commands that stand in README's indented blocks, without what is said beside them."""
-    for line in README.splitlines():
-        if found := _COMMAND.fullmatch(line):
-            yield re.split(r"\s+#\s", found["words"])[0].strip()
+    """The commands that stand in indented blocks, without what is said beside them."""
+    for page in PAGES:
+        if page.parent.name == "reference":
+            continue
+        for line in page.read_text(encoding="utf-8").splitlines():
+            if found := _COMMAND.fullmatch(line):
+                yield re.split(r"\s+#\s", found["words"])[0].strip()
+
+
+def blocks(page: Path) -> list[str]:
+    """The indented blocks of a page."""
+    text = page.read_text(encoding="utf-8")
+    return [textwrap.dedent(block) for block in re.findall(r"(?m)(?:^    .*\n)+", text)]
 
 
 def run(*words: str, status: int = 0, says: str = "") -> Callable[[Rbuild], None]:
@@ -98,6 +113,7 @@ ACTIONS: dict[str, Callable[[Rbuild], None]] = {
     "rbuild": run(says=""),
     "rbuild binary cross": run("binary", "cross", says="bundles"),
     "rbuild KEEPBUNDLE=1 binary": run("KEEPBUNDLE=1", "binary", says="bundles"),
+    "rbuild targets": run("targets", says="binary"),
     "rbuild shell": in_a_shell,
     "rbuild run -- go version": run("run", "--", "go", "version", says="go version"),
     "rbuild exec -- ./build.sh": called_by_a_script,
@@ -114,6 +130,7 @@ ACTIONS: dict[str, Callable[[Rbuild], None]] = {
     "rbuild doctor": run("doctor", says="builds can run"),
     "rbuild backends": run("backends", says="podman"),
     "rbuild backends --features": run("backends", "--features", says="podman"),
+    "rbuild help": run("help", says="Usage: rbuild"),
     "rbuild help plan": run("help", "plan", says="Usage: rbuild plan"),
     "rbuild log": run("log", says="done in"),
     "rbuild log 3 --step 2": run("log", "3", "--step", "2", says="==> [2/"),
@@ -124,7 +141,7 @@ ACTIONS: dict[str, Callable[[Rbuild], None]] = {
 }
 
 
-def test_every_command_that_readme_shows(rbuild: Rbuild) -> None:
+def test_every_command_that_is_shown(rbuild: Rbuild) -> None:
     makefile = rbuild.project / "Makefile"
     target = "\ninstall:\n\t@echo this is the project\\'s own\n"
     makefile.write_text(makefile.read_text() + target)
@@ -133,21 +150,20 @@ def test_every_command_that_readme_shows(rbuild: Rbuild) -> None:
     (rbuild.project / "go").chmod(0o755)
     dockerfile = rbuild.project / "Dockerfile"
     dockerfile.write_text(dockerfile.read_text() + "COPY go /bin/go\n")
-    shown = list(dict.fromkeys(commands()))
-    assert {*shown} == {*ACTIONS, *NOT_RUN}
-    for command in shown:
-        if command not in NOT_RUN:
-            ACTIONS[command](rbuild)
+    assert {*commands()} == {*ACTIONS, *NOT_RUN}
+    for act in ACTIONS.values():
+        act(rbuild)
     assert set(BUILT) <= set(listing(rbuild.bundles))
 
 
 def recipe() -> str:
     """The whole rbuild.toml."""
-    block = README.partition("A whole recipe:\n\n")[2].partition("\n\n|")[0]
+    page = ROOT.joinpath("docs/reference/rbuild-toml.md").read_text(encoding="utf-8")
+    block = page.partition("\n## A whole recipe\n\n")[2].partition("\n## ")[0]
     return textwrap.dedent(block)
 
 
-def test_the_recipe_that_readme_shows(rbuild: Rbuild) -> None:
+def test_the_recipe_that_the_reference_shows(rbuild: Rbuild) -> None:
     for path in list(rbuild.project.iterdir()):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     for name, text in {
@@ -181,3 +197,68 @@ def test_the_recipe_that_readme_shows(rbuild: Rbuild) -> None:
     run("binary", says="nothing changed")(rbuild)
     status, screen = rbuild.on_a_terminal("shell", typed="exit 7\n", size=(37, 91))
     assert status == 7, screen
+
+
+TUTORIAL_SAYS = (
+    ("rbuild", 0, "1 new or changed file"),
+    ("rbuild plan", 0, "unchanged, would not be done"),
+    ("rbuild plan", 0, "would be done: the context changed (hello.sh)"),
+    ("rbuild", 0, "1 new or changed file"),
+    ("rbuild bundles", 0, "hello.sh"),
+    ("rbuild bundles verify", 0, "agrees"),
+    ("rbuild bundles verify", 4, "hello.sh"),
+    ("rbuild", 0, "1 new or changed file"),
+    ("rbuild bundles verify", 0, "agrees"),
+    ("rbuild broken", 1, "status 7"),
+    ("cat bundles/hello.sh", 0, "echo good bye"),
+    ("rbuild log --failed", 0, "status 7"),
+)
+"""The commands of the tutorial that say something: status, and a part of what they say."""
+
+
+def typed(line: str, rbuild: Rbuild, directory: Path) -> tuple[int, str]:
+    """A line of a page, typed into a shell there: its status, and all that it said."""
+    script = f'rbuild() {{ {shlex.join(rbuild.argv)} "$@"; }}\n{line}'
+    done = subprocess.run(
+        ["sh", "-c", script],
+        cwd=directory,
+        env=rbuild.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def test_the_tutorial(rbuild: Rbuild, tmp_path: Path) -> None:
+    """Line by line, as somebody types it who reads."""
+    first, *lines = (line for block in blocks(TUTORIAL) for line in block.splitlines())
+    assert first == "mkdir hello && cd hello"
+    project = tmp_path / "hello"
+    project.mkdir()
+    spoken = []
+    for line in lines:
+        status, said = typed(line, rbuild, project)
+        if line.startswith(("rbuild", "cat ")):
+            spoken.append((line, status, said))
+        else:
+            assert status == 0, (line, said)
+    assert [(line, status) for line, status, _ in spoken] == [each[:2] for each in TUTORIAL_SAYS]
+    for (line, _, said), (_, _, part) in zip(spoken, TUTORIAL_SAYS, strict=True):
+        assert part in said, (line, said)
+
+
+def test_the_example_that_readme_shows(rbuild: Rbuild, tmp_path: Path) -> None:
+    """Pasted as it stands there, it prints what stands there; dots are another each time."""
+    _, example, shown, again, *_ = blocks(README)
+    status, said = typed(f"{example.rstrip()}\nrbuild", rbuild, tmp_path)
+    assert status == 0, said
+    patterns = [
+        ".*".join(re.escape(part) for part in line.split("…"))
+        for line in (shown + again).splitlines()
+        if not line.startswith("$")
+    ]
+    assert len(patterns) >= 5
+    assert re.search(r"\n(?:.*\n)*?".join(patterns), said), said

@@ -18,8 +18,7 @@ DOCUMENTS: Final = (
     "README.md",
     "CONTRIBUTING.md",
     "THREATS.md",
-    "docs/glossary.md",
-    "docs/makefiles.md",
+    *sorted(str(page.relative_to(ROOT)) for page in (ROOT / "docs").rglob("*.md")),
 )
 SOURCES: Final = sorted(
     path for source in ("rootless_build", "backends") for path in (ROOT / source).rglob("*.py")
@@ -33,7 +32,7 @@ _ROW: Final = re.compile(
 
 def glossary() -> dict[str, re.Match[str]]:
     """The rows of the glossary by their words."""
-    lines = (ROOT / "docs/glossary.md").read_text(encoding="utf-8").splitlines()
+    lines = (ROOT / "docs/reference/glossary.md").read_text(encoding="utf-8").splitlines()
     rows = [row for line in lines if (row := _ROW.match(line))]
     return {row["word"]: row for row in rows if row["word"] != "word"}
 

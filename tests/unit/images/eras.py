@@ -1,4 +1,4 @@
-"""README's table "what builds where": `python -m tests.unit.images.eras` prints it.
+"""The reference's table "what builds where": `python -m tests.unit.images.eras` prints it.
 
 Each file of tests/data/eras has the constructs of Docker's containerfile from that release on, and
 is put through the normaliser for each engine, as what `make` builds by default (`binary`) and as

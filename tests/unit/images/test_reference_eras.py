@@ -1,4 +1,4 @@
-"""README's table of what builds where is what the normaliser says, of files like moby's."""
+"""The reference's table of what builds where is what the normaliser says, of files like moby's."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from pathlib import Path
 
 from tests.unit.images.eras import files, measured, release, rules, table
 
-README = Path(__file__).parents[3] / "README.md"
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "containerfiles.md"
 
 
 def test_the_table_is_that_of_the_eras() -> None:
     lines = list(table())
     assert len(lines) >= 4
-    assert "\n".join(lines) in README.read_text(), (
+    assert "\n".join(lines) in PAGE.read_text(encoding="utf-8"), (
         "python -m tests.unit.images.eras prints the table"
     )
 

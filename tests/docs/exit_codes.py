@@ -1,0 +1,53 @@
+"""Every way to fail with its exit status, from `rootless_build.model.errors`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from rootless_build.model import errors
+from rootless_build.model.errors import RbuildError
+from tests.docs.tables import table
+
+STATUSES: Final[Mapping[int, str]] = MappingProxyType(
+    {
+        0: "done",
+        1: "a step failed",
+        2: "wrong usage, unknown target, bad rbuild.toml",
+        3: "this host can't; also: an image is nowhere to be had",
+        4: "bundles failed verification, one has nothing in it, or what somebody else made is in "
+        "their way",
+        130: "interrupted",
+    }
+)
+"""What rbuild ends with. A test holds them against the errors."""
+
+
+def kinds() -> Iterator[type[RbuildError]]:
+    """The errors that the JSON log has a word for, by exit status."""
+    of_code: dict[str, type[RbuildError]] = {}
+    for name in errors.__all__:
+        kind = getattr(errors, name)
+        if inspect.isclass(kind) and issubclass(kind, RbuildError):
+            known = of_code.get(kind.code, kind)
+            # One that has the word of another above it is no other to a reader of the log.
+            of_code[kind.code] = kind if issubclass(known, kind) else known
+    yield from sorted(of_code.values(), key=lambda kind: (kind.exit_code, kind.code))
+
+
+def summary(kind: type) -> str:
+    """The first paragraph of its docstring."""
+    return " ".join((inspect.getdoc(kind) or "").partition("\n\n")[0].split())
+
+
+def status_table() -> str:
+    """What rbuild ends with, and what that means."""
+    return table(["status", "meaning"], [(str(status), STATUSES[status]) for status in STATUSES])
+
+
+def error_table() -> str:
+    """Status, word and meaning of each."""
+    rows = [(str(kind.exit_code), f"`{kind.code}`", summary(kind)) for kind in kinds()]
+    return table(["status", "code", "what happened"], rows)

@@ -1,0 +1,124 @@
+"""The keys of rbuild.toml, from the classes that it is read as (`rootless_build.recipes`)."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+from types import MappingProxyType, NoneType, UnionType
+from typing import Final, Literal, get_args, get_origin
+
+from msgspec import NODEFAULT, Struct
+from msgspec.structs import fields
+
+from rootless_build.model.plan import Pairs
+from rootless_build.recipes import config
+from rootless_build.recipes.config import WORDS
+from rootless_build.recipes.config_file import keys_of
+from tests.docs.tables import table
+
+SECTIONS: Final[Mapping[str, type[Struct]]] = MappingProxyType(
+    {
+        "top": config.Config,
+        "defaults": config.Defaults,
+        "image": config.Image,
+        "container": config.Container,
+        "bundles": config.BundlesSection,
+        "targets": config.Target,
+    }
+)
+HEADS: Final = {"top": "top level", "targets": "`[targets.NAME]`"}
+_SIMPLE: Final = {
+    str: "a string",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    Path: "a path",
+}
+
+
+class Key(Struct, frozen=True):
+    """A key as it is written, what it takes, what it means."""
+
+    name: str
+    takes: str
+    meaning: str
+
+
+def meanings(kind: type[Struct]) -> dict[str, str]:
+    """What stands below each field of a class, by the field."""
+    found = {}
+    body = _body(kind)
+    for each, below in pairwise(body):
+        match each, below:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.Expr(value=ast.Constant(value=str(text))),
+            ):
+                found[name] = " ".join(text.split())
+            case _:
+                pass
+    return found
+
+
+def _body(kind: type[Struct]) -> list[ast.stmt]:
+    (parsed,) = ast.parse(inspect.getsource(kind)).body
+    assert isinstance(parsed, ast.ClassDef)
+    return parsed.body
+
+
+def keys(kind: type[Struct]) -> Iterator[Key]:
+    """The keys of a section that are no sections. Raises KeyError for one without a meaning."""
+    hints = typing.get_type_hints(kind, include_extras=True)
+    said = meanings(kind)
+    needed = {f.name for f in fields(kind) if f.default is f.default_factory is NODEFAULT}
+    for key, name in keys_of(kind).items():
+        if _is_section(hints[name]):
+            continue
+        must = "; needed" if name in needed else ""
+        yield Key(key, takes(hints[name]) + must, said[name])
+
+
+def _is_section(hint: object) -> bool:
+    inner = _without_none(hint)
+    return get_origin(inner) is Mapping or (isinstance(inner, type) and issubclass(inner, Struct))
+
+
+def _without_none(hint: object) -> object:
+    if isinstance(hint, UnionType) or get_origin(hint) is typing.Union:
+        (hint,) = (each for each in get_args(hint) if each is not NoneType)
+    return hint
+
+
+def takes(hint: object) -> str:
+    """The kind of value, in a person's words. Raises KeyError for a kind that nobody named."""
+    hint = _without_none(hint)
+    if WORDS in getattr(hint, "__metadata__", ()):
+        return "a list of strings, or a string that is split as a shell does"
+    if hint == Pairs:
+        return "a table of strings"
+    if get_origin(hint) is Literal:
+        *others, last = (f"`{each}`" for each in get_args(hint))
+        return f"{', '.join(others)} or {last}"
+    if get_origin(hint) is tuple:
+        return "a list of strings"
+    assert isinstance(hint, type)
+    return _SIMPLE[hint]
+
+
+def section_table(name: str) -> str:
+    """The keys of a section as a table."""
+    rows = [(f"`{key.name}`", key.takes, key.meaning) for key in keys(SECTIONS[name])]
+    return table([HEADS.get(name, f"`[{name}]`"), "takes", "meaning"], rows)
+
+
+def _of(name: str) -> Callable[[], str]:
+    return lambda: section_table(name)
+
+
+TABLES: Final[Mapping[str, Callable[[], str]]] = MappingProxyType(
+    {name: _of(name) for name in SECTIONS}
+)
