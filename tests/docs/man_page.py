@@ -22,9 +22,9 @@ def words(text: str) -> str:
     return re.sub(r"^(?=[.'])", "\\\\&", "".join(marked))
 
 
-def title(name: str, section: int, source: str, what: str) -> str:
-    """The head of a page. No date: the page is made anew whenever the code is another."""
-    return f'.TH {name} {section} "" "{escaped(source)}" "{escaped(what)}"'
+def title(name: str, section: int, date: str, source: str, what: str) -> str:
+    """The head of a page."""
+    return f'.TH {name} {section} "{date}" "{escaped(source)}" "{escaped(what)}"'
 
 
 def heading(text: str) -> str:
@@ -53,5 +53,6 @@ def example(lines: Iterable[str]) -> str:
 
 
 def page(parts: Iterable[str]) -> str:
-    """The whole."""
-    return "\n".join(parts) + "\n"
+    """The whole. A head begins a paragraph by itself."""
+    whole = "\n".join(parts) + "\n"
+    return re.sub(r"(?m)^(\.S[HS] .*\n)\.PP\n", r"\1", whole)

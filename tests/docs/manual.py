@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import rootless_build
@@ -20,8 +22,16 @@ from tests.docs.man_page import (
     words,
 )
 
+_CHANGES: Final = Path(__file__).parents[2] / "CHANGELOG.md"
 _SOURCE: Final = f"rbuild {rootless_build.__version__}"
 _SUMMARY: Final = "make for Docker's own source tree, with no daemon and no root"
+
+
+def released() -> str:
+    """The day of the last release, as the change log has it."""
+    found = re.search(r"^## \[\d.*\] - (\S+)$", _CHANGES.read_text(encoding="utf-8"), re.MULTILINE)
+    assert found is not None
+    return found[1]
 
 
 def program() -> str:
@@ -33,7 +43,7 @@ def _program() -> Iterator[str]:
     of = options.applications()
     every = options.known(of)
     root = of[options.TARGET]
-    yield title("RBUILD", 1, _SOURCE, "User commands")
+    yield title("RBUILD", 1, released(), _SOURCE, "User commands")
     yield heading("Name")
     yield f"rbuild \\- {words(_SUMMARY)}"
     yield heading("Synopsis")
@@ -46,7 +56,8 @@ def _program() -> Iterator[str]:
     yield heading("Options")
     yield paragraph(
         "Each command takes those that mean something to it; rbuild help COMMAND shows them. They "
-        "may stand before or after the command's name."
+        "may stand before or after the command's name. All that build are `rbuild TARGET`, `plan`, "
+        "`run`, `exec`, `make` and `reproduce`."
     )
     for group in GROUPS:
         rows = [option for option in every if option.group == group]
@@ -77,7 +88,7 @@ def recipe() -> str:
 
 
 def _recipe() -> Iterator[str]:
-    yield title("RBUILD.TOML", 5, _SOURCE, "File formats")
+    yield title("RBUILD.TOML", 5, released(), _SOURCE, "File formats")
     yield heading("Name")
     yield f"rbuild.toml \\- {words('how a project is built by rbuild(1)')}"
     yield heading("Description")
