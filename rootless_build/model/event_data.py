@@ -53,7 +53,7 @@ def of_event(event: Event) -> tuple[str, Fields]:
 
 
 def of_output(event: OutputLine) -> Fields:
-    """A line of output; bytes that are not UTF-8 are `\\xNN`."""
+    """A line of output, or a piece of a long one; bytes that are not UTF-8 are `\\xNN`."""
     line = event.data.decode(errors="backslashreplace").rstrip("\n")
     return {"step": event.step, "stream": event.stream, "line": line}
 

@@ -62,7 +62,7 @@ class BackendChosen(Struct, frozen=True):
 class StepStarted(Struct, frozen=True):
     """`title` is one line: the image's tag, the container's command, the host's command. `name`
     tells what the step says from what others say that go on at a time; empty: none does. Of those
-    `at` is when it began (`BuildProgress`).
+    `at` is when it began, in seconds since 1970.
     """
 
     step: int
@@ -120,7 +120,7 @@ class StepFinished(Struct, frozen=True):
     """`status` is the exit status of a container or command, 0 for anything else that ended well.
 
     `seconds` is wall-clock time; `cached` says that nothing had to be done. `at` is when it ended,
-    as in StepStarted.
+    of those that go on at a time.
     """
 
     step: int

@@ -89,7 +89,7 @@ class Image(Struct, frozen=True):
     network: str | None = None
     """Of the build's own commands."""
     pull: Literal["always", "missing", "never"] = "missing"
-    """When the registry is asked for base images."""
+    """When the registry is asked for base images; without it `missing`."""
     no_cache: bool = False
     """`true`: build every layer anew."""
 

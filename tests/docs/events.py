@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import typing
 from enum import StrEnum
 from types import NoneType
@@ -13,6 +14,7 @@ from msgspec import Struct
 from rootless_build.model import event_data
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.events import OutputLine
+from tests.docs.attributes import meanings
 from tests.docs.tables import table
 
 
@@ -23,7 +25,7 @@ def event_table() -> str:
     error = event_data.of_error(RbuildError(""))
     hints = typing.get_type_hints(OutputLine)
     shown = ", ".join(_named(name, hints.get(name)) for name in output)
-    rows.insert(3, (f"`{event_data.OUTPUT}`", shown, _said(OutputLine)))
+    rows.insert(3, (f"`{event_data.OUTPUT}`", shown, _said(event_data.of_output)))
     rows.append((f"`{event_data.ERROR}`", ", ".join(error), _said(RbuildError)))
     return table(["event", "fields", "meaning"], rows)
 
@@ -46,5 +48,14 @@ def _named(name: str, hint: object) -> str:
     return f"{name} ({', '.join(f'`{word}`' for word in words)})" if words else name
 
 
-def _said(kind: type) -> str:
-    return " ".join((inspect.getdoc(kind) or "").split())
+def _said(told: object) -> str:
+    """Its docstring, with what stands below the fields of a class."""
+    text = inspect.getdoc(told) or ""
+    below = meanings(told).items() if isinstance(told, type) else ()
+    parts = [text, *(f"`{name}`: {_within(meaning)}" for name, meaning in below)]
+    return re.sub(r"\bNone\b", "null", " ".join(" ".join(parts).split()))
+
+
+def _within(text: str) -> str:
+    """A sentence as it goes on after a colon."""
+    return text[:1].lower() + text[1:]

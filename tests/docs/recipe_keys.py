@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType, NoneType, UnionType
 from typing import Final, Literal, get_args, get_origin
@@ -18,6 +15,7 @@ from rootless_build.model.plan import Pairs
 from rootless_build.recipes import config
 from rootless_build.recipes.config import WORDS
 from rootless_build.recipes.config_file import keys_of
+from tests.docs.attributes import meanings
 from tests.docs.tables import table
 
 SECTIONS: Final[Mapping[str, type[Struct]]] = MappingProxyType(
@@ -46,28 +44,6 @@ class Key(Struct, frozen=True):
     name: str
     takes: str
     meaning: str
-
-
-def meanings(kind: type[Struct]) -> dict[str, str]:
-    """What stands below each field of a class, by the field."""
-    found = {}
-    body = _body(kind)
-    for each, below in pairwise(body):
-        match each, below:
-            case (
-                ast.AnnAssign(target=ast.Name(id=name)),
-                ast.Expr(value=ast.Constant(value=str(text))),
-            ):
-                found[name] = " ".join(text.split())
-            case _:
-                pass
-    return found
-
-
-def _body(kind: type[Struct]) -> list[ast.stmt]:
-    (parsed,) = ast.parse(inspect.getsource(kind)).body
-    assert isinstance(parsed, ast.ClassDef)
-    return parsed.body
 
 
 def keys(kind: type[Struct]) -> Iterator[Key]:
