@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, cast
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class Keeping(Protocol):
-    """Keeps a run (`rootless_build.cli.kept_runs`)."""
+    """Keeps a run (`rootless_build.cli.kept_runs`, `rootless_build.cli.metadata_file`)."""
 
     @property
     def listener(self) -> Listener:
@@ -46,8 +47,8 @@ class Keeping(Protocol):
     def done(self, plan: Plan) -> None:
         """Keep the plan as it was done."""
 
-    def end(self, status: int) -> None:
-        """The run has ended, with rbuild's exit status."""
+    def end(self, status: int) -> int:
+        """The run has ended, with rbuild's exit status, which is given back. Raises RbuildError."""
 
 
 class Command(Everywhere, Application):
@@ -61,7 +62,7 @@ class Command(Everywhere, Application):
     """NAME=VALUE words before the name of a subcommand."""
     _loaded: Config | None = None
     _view: MaskedView | None = None
-    _keeping: Keeping | None = None
+    _keepings: tuple[Keeping, ...] = ()
     _mask: Mask | None = None
 
     COMMANDS: Mapping[str, str] = MappingProxyType({})
@@ -212,18 +213,23 @@ class Command(Everywhere, Application):
     def keep(self, keeping: Keeping) -> None:
         """Have this run kept from now on."""
         self.view.also(keeping.listener)
-        self._keeping = keeping
+        self._keepings = (*self._keepings, keeping)
 
     @property
-    def keeping(self) -> Keeping | None:
-        """What keeps this run, if anything does."""
-        return self._keeping
+    def keepings(self) -> tuple[Keeping, ...]:
+        """What keeps this run."""
+        return self._keepings
+
+    def planned(self, plan: Plan) -> None:
+        """Tell what keeps this run the plan as it was done."""
+        for keeping in self._keepings:
+            keeping.done(plan)
 
     def attempt(self, work: Callable[[], int]) -> int:
         """Do the work and return its status; an error is shown and becomes its exit status."""
         status = self._status_of(work)
-        if self._keeping is not None:
-            self._keeping.end(status)
+        for keeping in self._keepings:
+            status = self._status_of(partial(keeping.end, status)) or status
         return status
 
     def _status_of(self, work: Callable[[], int]) -> int:

@@ -37,7 +37,7 @@ def keep(command: Command) -> None:
     Raises ConfigError.
     """
     most = _most(command)
-    if most == 0 or command.keeping is not None:
+    if most == 0 or any(isinstance(each, _Keeping) for each in command.keepings):
         return
     project = command.project
 
@@ -85,16 +85,17 @@ class _Keeping:
         """Keep the plan as it was done."""
         self._plan = plan
 
-    def end(self, status: int) -> None:
+    def end(self, status: int) -> int:
         """The run has ended, and nothing here changes how."""
         try:
             self._end(status)
         except KeyboardInterrupt:
-            return
+            pass
         except Exception as error:
             with suppress(RbuildError):
                 text = f"what is kept of runs is not in order: {error}"
                 self._command.view(Notice(Level.WARNING, "not-kept", text))
+        return status
 
     def _end(self, status: int) -> None:
         writer = self._writer

@@ -55,8 +55,7 @@ def execute_make(
         cache = cache_directory(command.project)
         code = as_shells(status)
         records.keep(cache, words, LastRun(journal.now(), code, done))
-        if command.keeping is not None:
-            command.keeping.done(done)
+        command.planned(done)
         if status:
             how = f"failed with status {status}"
             if status < 0:

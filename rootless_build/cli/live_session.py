@@ -12,7 +12,7 @@ from typing import Final
 
 from rootless_build.backend.api import LABEL_PROCESS, Engine, LeftoverKind
 from rootless_build.backend.discovery import Choice
-from rootless_build.cli import kept_runs
+from rootless_build.cli import kept_runs, metadata_file
 from rootless_build.cli.checkout import clear_dead_runs, data_directory, own_directories
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import EngineToCome, cache_directory
@@ -190,7 +190,7 @@ def surroundings(command: Command, engine: Engine, choice: Choice, run: Run) -> 
     cache = cache_directory(project)
 
     def own_of(plan: Plan) -> OwnFiles:
-        return OwnFiles.of(plan, own_directories())
+        return OwnFiles.of(plan, own_directories()).and_file(metadata_file.place_of(command))
 
     def shape(plan: Plan) -> Plan:
         made = override(command, plan, of_call=True)

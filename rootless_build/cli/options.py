@@ -288,6 +288,18 @@ class Increments:
     )
 
 
+class Metadata:
+    """Of commands that do steps, which programs may go on with."""
+
+    metadata_file = cli.SwitchAttr(
+        "--metadata-file",
+        Text("--metadata-file"),
+        argname="FILE",
+        group=RESULTS,
+        help="write what the run came to: steps, images, bundles with digests, as JSON",
+    )
+
+
 class Keeping:
     """Of commands whose new images take the place of those before."""
 
@@ -312,6 +324,7 @@ class Building(
     Sandbox,
     Waiting,
     Showing,
+    Metadata,
     Inexact,
     Keeping,
     Increments,
@@ -323,7 +336,7 @@ class Building(
     """Of commands that do what the recipe says."""
 
 
-class Working(Waiting, Inexact, Increments, Parallel, Explaining, Freshness, Doing):
+class Working(Waiting, Metadata, Inexact, Increments, Parallel, Explaining, Freshness, Doing):
     """Of commands that do what another program says."""
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rootless_build import runner as runner_package
 from rootless_build.backend.api import LABEL_PROCESS, LABEL_UNFINISHED, Engine, LeftoverKind
 from rootless_build.backend.discovery import Choice
-from rootless_build.cli import kept_runs, next_steps
+from rootless_build.cli import kept_runs, metadata_file, next_steps
 from rootless_build.cli.checkout import clear_dead_runs, own_directories
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import EngineToCome, cache_directory
@@ -92,8 +92,7 @@ def execute(
         status = 130
         raise
     finally:
-        if command.keeping is not None:
-            command.keeping.done(recipe.plan)
+        command.planned(recipe.plan)
         command.view(BuildFinished(status, identities.age(), outcome.saved, outcome.done))
     return status
 
@@ -115,7 +114,7 @@ def _run(
         freshness: PlanFreshness | None = None
         if runner.needs_engine(recipe.plan):
             plan = recipe.plan
-            own = OwnFiles.of(plan, own_directories())
+            own = OwnFiles.of(plan, own_directories()).and_file(metadata_file.place_of(command))
             snapshots = Snapshots(plan, cache_directory(plan.project), own)
             if not anew and not run.dead:
                 # The engine is asked meanwhile.

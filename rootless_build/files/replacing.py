@@ -13,8 +13,8 @@ from rootless_build.process import identities
 _UNFINISHED: Final = re.compile(r"\.(?P<file>.+)\.rbuild-(?P<writer>\d+\.\d+)-\w+", re.DOTALL)
 
 
-def replace_content(file: Path, content: bytes) -> None:
-    """Give a file new content, readable by this user alone. Raises OSError; the old stays then.
+def replace_content(file: Path, content: bytes, mode: int = 0o600) -> None:
+    """Give a file new content, with this mode. Raises OSError; the old stays then.
 
     What writers that were killed left of the file goes.
     """
@@ -25,6 +25,7 @@ def replace_content(file: Path, content: bytes) -> None:
     try:
         with open(descriptor, "wb") as written:  # a descriptor has no path
             written.write(content)
+            os.fchmod(descriptor, mode)
         os.replace(unfinished, file)  # a name, not a path
     except BaseException:
         Path(unfinished).unlink(missing_ok=True)

@@ -32,6 +32,17 @@ class StepRecord(msgspec.Struct, frozen=True):
     why: str = ""
 
 
+class ImageRecord(msgspec.Struct, frozen=True):
+    """An image that a step has made or found: `id` is its full id in hex, `names` those that the
+    recipe gives it, `platform` the one that was asked for.
+    """
+
+    step: int
+    names: tuple[str, ...]
+    id: str
+    platform: str = ""
+
+
 class BundleRecord(msgspec.Struct, frozen=True):
     """A file of the bundles after the run: `digest` is its sha256 in hex, `size` in bytes, `new`
     whether the run made or changed it.
@@ -72,6 +83,7 @@ class RunRecord(msgspec.Struct, frozen=True):
     facts: Mapping[str, str] = {}
     backend: str = ""
     steps: tuple[StepRecord, ...] = ()
+    images: tuple[ImageRecord, ...] = ()
     bundles: tuple[BundleRecord, ...] = ()
     outcome: Outcome | None = None
     plan: str = ""

@@ -9,27 +9,17 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from rootless_build.history import lines, record
+from rootless_build.history.learning import Learner
 from rootless_build.history.log_files import LogFiles
-from rootless_build.history.record import Outcome, RunRecord, StepRecord
+from rootless_build.history.record import RunRecord
 from rootless_build.model.errors import OutputClosedError, RbuildError
-from rootless_build.model.events import (
-    BackendChosen,
-    BuildFinished,
-    BundlesPublished,
-    Event,
-    Notice,
-    OutputLine,
-    ScreenOutput,
-    StepFinished,
-    StepStarted,
-)
-from rootless_build.model.structs import replace
+from rootless_build.model.events import Event, OutputLine, ScreenOutput
 
 _HELD_BACK: Final = 64 * 1024
 """Bytes of output that are written together, where much comes."""
@@ -37,8 +27,6 @@ _MUCH: Final = 100
 """Lines in a moment."""
 _MOMENT: Final = 0.1
 """Seconds after which what was held back is written."""
-WHY: Final = "explain"
-"""The code of the notice that says why a step is done."""
 
 Warn = Callable[[str], None]
 
@@ -51,27 +39,27 @@ class Writer:
     ) -> None:
         """`release` is called when the run has ended. Raises OSError."""
         self._place = place
-        self._record = begun
+        self._learner = Learner(begun)
         self._release = release
         self._warn = warn
         self._log = _Log(LogFiles(place), self._fail)
         self._is_whole = True
         self._process = os.getpid()
-        self._steps: dict[int, StepRecord] = {}
-        self._finished: BuildFinished | None = None
-        self._error = ""
-        self.published: dict[str, Path] = {}
+
+    @property
+    def published(self) -> Mapping[str, Path]:
         """Of each file that the run made or changed, the directory of the bundles."""
+        return self._learner.published
 
     @property
     def number(self) -> int:
         """That of the run."""
-        return self._record.number
+        return self._learner.number
 
     @property
     def has_steps(self) -> bool:
         """Whether a step has begun."""
-        return bool(self._steps)
+        return self._learner.has_steps
 
     def __call__(self, event: Event) -> None:
         """Keep one event; a fork of this process keeps none."""
@@ -79,14 +67,14 @@ class Writer:
             # It has the lines that wait too, and a lock that nobody there will open.
             return
         with self._never_failing():
-            self._learn(event)
+            self._learner(event)
             waits = isinstance(event, OutputLine | ScreenOutput)
             self._log.write(lines.of_event(event), at_once=not waits)
 
     def error(self, error: RbuildError) -> None:
         """Keep what ended the run."""
         with self._never_failing():
-            self._error = error.message
+            self._learner.error(error)
             self._log.write(lines.of_error(error), at_once=True)
 
     def end(
@@ -95,11 +83,7 @@ class Writer:
         """Write the record; the record, and whether all of the run is kept. `complete` adds to it
         what is known besides the events, `ended` is ISO 8601, `status` rbuild's own.
         """
-        finished = self._finished
-        saved, done = (finished.saved, finished.done) if finished else (0.0, True)
-        steps = tuple(self._steps[number] for number in sorted(self._steps))
-        outcome = Outcome(ended, status, seconds, saved, done, self._error)
-        known = replace(self._record, steps=steps, outcome=outcome)
+        known = self._learner.ended(ended, status, seconds)
         with self._never_failing():
             known = complete(known)
         with self._never_failing():
@@ -128,33 +112,6 @@ class Writer:
             self._is_whole = False
             why = (isinstance(error, OSError) and error.strerror) or error
             self._warn(f"this run is not kept for rbuild log: {why}")
-
-    def _learn(self, event: Event) -> None:
-        match event:
-            case BackendChosen():
-                backend = f"{event.name} {event.version}"
-                self._record = replace(self._record, backend=backend)
-            case StepStarted():
-                self._steps[event.step] = StepRecord(event.step, event.kind, event.title)
-            case StepFinished() if event.step in self._steps:
-                self._learn_of(
-                    event.step,
-                    lambda step: replace(
-                        step, status=event.status, seconds=event.seconds, cached=event.cached
-                    ),
-                )
-            case Notice(code=code) if code == WHY and event.step in self._steps:
-                why = event.text.removeprefix("because: ")
-                self._learn_of(event.step, lambda step: replace(step, why=step.why or why))
-            case BundlesPublished():
-                self.published |= dict.fromkeys(event.files, event.directory)
-            case BuildFinished():
-                self._finished = event
-            case _:
-                pass
-
-    def _learn_of(self, number: int, change: Callable[[StepRecord], StepRecord]) -> None:
-        self._steps[number] = change(self._steps[number])
 
 
 class _Log:

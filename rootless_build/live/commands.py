@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NoReturn
 
@@ -10,6 +13,7 @@ from rootless_build.backend.api import docker_commands
 from rootless_build.docker_cli import reading
 from rootless_build.docker_cli.reading import Given
 from rootless_build.docker_cli.told import Told
+from rootless_build.files.private_directories import private_directory
 from rootless_build.live import (
     acting,
     detached,
@@ -18,6 +22,7 @@ from rootless_build.live import (
     keeping,
     known,
     listing,
+    metadata_files,
     passing,
     pushing,
     steps,
@@ -109,11 +114,31 @@ def build(work: Work) -> int:
     """`docker build`; docker's exit status. Its image is pushed where that is asked for."""
     called = argv.called(work.call.words, work.call.context)
     pushes = _pushes(called, work) if called.pushed else ()
-    status = steps.do_called(called, work)
-    for push in pushes:
-        # What is told of a build is its image.
-        status = status or do(push, work, quiet=True)
-    return status
+    with ExitStack() as stack:
+        digest = None
+        if pushes and called.metadata_file is not None:
+            digest = stack.enter_context(private_directory()) / "digest"
+
+        def build_and_push(called: Called, work: Work) -> int:
+            status = steps.do_called(called, work)
+            for push in pushes:
+                # What is told of a build is its image.
+                act = partial(pushing.push, digest_file=digest)
+                status = status or do(push, work, quiet=True, act=act)
+            return status
+
+        return metadata_files.with_file(called, work, build_and_push, lambda: _digest(digest))
+
+
+def bake(work: Work) -> int:
+    """`docker buildx bake`; docker's exit status."""
+    called = argv.called(work.call.words, work.call.context)
+    return metadata_files.with_file(called, work, steps.do_called)
+
+
+def _digest(file: Path | None) -> str:
+    """What an engine has written of a manifest that it pushed."""
+    return file.read_text(encoding="ascii").strip() if file is not None and file.exists() else ""
 
 
 def _pushes(called: Called, work: Work) -> Sequence[Given]:
@@ -135,8 +160,10 @@ def _refuse_push(shown: str, option: str) -> NoReturn:
     raise RecipeError(words, hint=f"rbuild {option} …")
 
 
-def do(given: Given, work: Work, *, quiet: bool = False) -> int:
-    """Do a command; docker's exit status. Raises RecipeError for one that is not done."""
+def do(given: Given, work: Work, *, quiet: bool = False, act: Act | None = None) -> int:
+    """Do a command, as `act` does it; docker's exit status. Raises RecipeError for one that is not
+    done.
+    """
     if given.row.on_request and not work.around.may_push:
         _refuse_push(given.shown, given.row.on_request)
     commands = docker_commands(work.around.engine)
@@ -146,7 +173,7 @@ def do(given: Given, work: Work, *, quiet: bool = False) -> int:
         passing.whole(commands, work, _title(given, work))
     if given.row.name == "container create":
         return detached.create(given, work)
-    act = _ACTS.get(given.row.name)
+    act = act or _ACTS.get(given.row.name)
     kept = commands is not None and (commands.keeps_containers or not given.row.needs)
     if act is None or commands is None or not kept:
         why = f": {work.around.choice.backend.name} has no {given.row.needs}" if act else ""

@@ -42,6 +42,7 @@ Do = Callable[[Work], int]
 
 _STEPS: Final[Mapping[str, Do]] = MappingProxyType(
     {
+        "buildx bake": commands.bake,
         "buildx build": commands.build,
         "container run": detached.run,
         "volume rm": steps.remove_volumes,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from rootless_build.docker_cli.told import Told
 from rootless_build.live import names
 from rootless_build.live.daemon import DaemonError
@@ -12,8 +14,10 @@ from rootless_build.model import references
 _REMOTE = "docker://"
 
 
-def push(doing: Doing) -> Told:
-    """`docker push`: to the registry that docker means by the name, whatever the engine would."""
+def push(doing: Doing, digest_file: Path | None = None) -> Told:
+    """`docker push`: to the registry that docker means by the name, whatever the engine would. The
+    digest of the manifest goes into a file, if one is given.
+    """
     name = doing.operands[0]
     try:
         names.check_image(name)
@@ -25,7 +29,8 @@ def push(doing: Doing) -> Told:
         words = f"An image does not exist locally with the tag: {repository}"
         return Told(err=f"{words}\n", status=1)
     target = references.canonical(name)
-    done = captured(doing, ("push", "--quiet", name, f"{_REMOTE}{target}"))
+    digest = ("--digestfile", str(digest_file)) if digest_file is not None else ()
+    done = captured(doing, ("push", "--quiet", *digest, name, f"{_REMOTE}{target}"))
     if done.returncode:
         return Told(err=f"{last_words(done.stderr)}\n", status=1)
     if doing.given.has("quiet"):

@@ -13,6 +13,7 @@ from rootless_build.model.events import (
     Answer,
     BuildProgress,
     Event,
+    ImageReady,
     Notice,
     OutputLine,
     ScreenOutput,
@@ -70,7 +71,7 @@ def numbered(event: Event, number: Callable[[int], int]) -> Event:
         case StepStarted() | StepFinished():
             step = number(event.step)
             return replace(event, step=step, of=step)
-        case BuildProgress() | OutputLine() | ScreenOutput():
+        case BuildProgress() | OutputLine() | ScreenOutput() | ImageReady():
             return replace(event, step=number(event.step))
         case Notice():
             return event if event.step is None else replace(event, step=number(event.step))

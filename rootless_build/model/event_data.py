@@ -19,6 +19,7 @@ from rootless_build.model.events import (
     BuildProgress,
     BundlesPublished,
     Event,
+    ImageReady,
     Notice,
     OutputLine,
     StepFinished,
@@ -34,6 +35,7 @@ NAMES: Final[dict[str, type[Event]]] = {
     "step-finished": StepFinished,
     "notice": Notice,
     "bundles-published": BundlesPublished,
+    "image-ready": ImageReady,
     "build-finished": BuildFinished,
 }
 """Of those events whose data are their fields; output and errors have names of their own."""

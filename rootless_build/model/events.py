@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -28,6 +28,7 @@ __all__ = [
     "Emit",
     "Event",
     "ForwardingReporter",
+    "ImageReady",
     "Level",
     "Notice",
     "OutputLine",
@@ -158,6 +159,18 @@ class BundlesPublished(Struct, frozen=True):
     """What that was before."""
 
 
+class ImageReady(Struct, frozen=True):
+    """A step has an image in storage: built, or found to be what a build would make. `id` is its
+    full id (64 hex digits), `names` are those that the recipe gives it. `platform` is the one that
+    was asked for, empty where none was, or several: a list of images is told after these.
+    """
+
+    step: int
+    names: tuple[str, ...]
+    id: str
+    platform: str = ""
+
+
 class BuildFinished(Struct, frozen=True):
     """The end of a run. `status` is rbuild's exit status. `saved` are the seconds that what was
     not done again, or was found in a cache, took an earlier run; `done` is false when nothing had
@@ -189,6 +202,7 @@ Event = (
     | StepFinished
     | Notice
     | BundlesPublished
+    | ImageReady
     | BuildFinished
     | Answer
 )
@@ -321,6 +335,10 @@ class StepReporter:
     def image(self, identity: str) -> None:
         """The engine has made an image for an instruction, or found it; the id may be cut off."""
 
+    def image_ready(self, names: Sequence[str], identity: str, platform: str = "") -> None:
+        """The step has an image; see `ImageReady`."""
+        self._emit(ImageReady(self._step, tuple(names), identity, platform))
+
     def notice(self, code: str, text: str, level: Level = Level.INFO) -> None:
         """Tell the user something about this step."""
         self._emit(Notice(level, code, text, self._step))
@@ -381,6 +399,10 @@ class ForwardingReporter(StepReporter):
     def image(self, identity: str) -> None:
         """The engine has an image for an instruction."""
         self._inner.image(identity)
+
+    def image_ready(self, names: Sequence[str], identity: str, platform: str = "") -> None:
+        """The step has an image."""
+        self._inner.image_ready(names, identity, platform)
 
     def notice(self, code: str, text: str, level: Level = Level.INFO) -> None:
         """Tell the user something."""

@@ -11,7 +11,7 @@ from rootless_build.backend.api import Image, ImageLabel, manifest_lists
 from rootless_build.freshness.verdict import Dirty, Verdict
 from rootless_build.images.bases import substitutes as bases
 from rootless_build.images.own_files import OwnFiles
-from rootless_build.model import outputs
+from rootless_build.model import outputs, references
 from rootless_build.model.errors import ImageNotFoundError, UnsupportedError
 from rootless_build.model.events import Level, StepReporter, Stopwatch
 from rootless_build.model.plan import (
@@ -132,6 +132,7 @@ class ImageSteps:
             return None
         if verdict.image is not None:
             context.images.add(step.tags, verdict.image)
+            _tell_image(step, verdict.image, reporter)
         self._superseded.add_fresh(step)
         context.provenance.add_build(step, context.engine)
         return Outcome(saved=verdict.seconds)
@@ -167,6 +168,7 @@ class ImageSteps:
             text = f"while the image was built {changed}; the next run builds it again"
             reporter.notice("changed-meanwhile", text, Level.WARNING)
         self._superseded.add_built(step, image)
+        _tell_image(step, image, reporter)
         return Outcome(done=True, container_left=container_left)
 
     def _end(self, building: ImageBuild, image: Image, seconds: float) -> str:
@@ -305,3 +307,12 @@ class ImageSteps:
         self._preparation.prepare()
         bases.stand_in(step.image, step.pull, engine, reporter)
         return Outcome(done=True)
+
+
+def _tell_image(step: BuildImage, image: Image, reporter: StepReporter) -> None:
+    """Tell what image a build has, if one stays of it."""
+    if not outputs.keeps_image(step):
+        return
+    names = [tag for tag in step.tags if not tag.startswith(references.OWN)]
+    platform = step.platforms[0] if len(step.platforms) == 1 else ""
+    reporter.image_ready(names, image.id, platform)

@@ -20,6 +20,7 @@ from rootless_build.model.events import (
     BundlesPublished,
     Emit,
     Event,
+    ImageReady,
     Notice,
     OutputLine,
     ScreenOutput,
@@ -149,6 +150,8 @@ class Mask:
             case BundlesPublished():
                 directory, files = Path(text(str(event.directory))), map(text, event.files)
                 event = replace(event, files=tuple(files), directory=directory)
+            case ImageReady():
+                event = replace(event, names=tuple(map(text, event.names)))
             case Answer():
                 fields = {name: self.data(value) for name, value in event.fields.items()}
                 event = replace(event, fields=fields)

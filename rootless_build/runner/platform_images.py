@@ -64,11 +64,15 @@ class PlatformImages:
             return outcome + Outcome(done=True, container_left=left)
         assert lists is not None
         if is_of(step.tags, frozenset(image.id for image in images.values()), lists):
+            found = lists.find(step.tags[0])
+            assert found is not None  # as `is_of` has seen
+            reporter.image_ready(step.tags, found)
             return outcome
         with self._superseded.record(step, reporter) as journal:
             identity = lists.make(tuple(images.values()), step.tags)
             if journal:
                 journal.note_result(identity)
+        reporter.image_ready(step.tags, identity)
         return outcome + Outcome(done=True)
 
     def _do_all(

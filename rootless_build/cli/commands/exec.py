@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rootless_build.cli import metadata_file
 from rootless_build.cli.checkout import checkout
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import EngineToCome
@@ -25,5 +26,6 @@ class Exec(Pushing, Working, Command):
     def _run(self, command: tuple[str, ...]) -> int:
         if not command:
             raise UsageError("no command given", hint="rbuild exec -- COMMAND [ARGUMENT...]")
+        metadata_file.begin(self)
         with checkout(self, "rbuild exec", alone=False) as run, EngineToCome(self) as engine:
             return execute_live(self, command, run, engine)

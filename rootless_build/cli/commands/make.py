@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rootless_build import recipes
+from rootless_build.cli import metadata_file
 from rootless_build.cli.checkout import checkout
 from rootless_build.cli.command import Command
 from rootless_build.cli.command_line import is_variable
@@ -26,6 +27,7 @@ class Make(Pushing, Live, Building, Command):
 def build(command: Command, words: tuple[str, ...]) -> int:
     """What `rbuild TARGET…` and `rbuild make TARGET…` do."""
     targets, variables = split_words(words, command)
+    metadata_file.begin(command)
     if command.flag("dry_run"):
         # A build has no use for it.
         from rootless_build.cli.plan_preview import show_targets  # noqa: PLC0415

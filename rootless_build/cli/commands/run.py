@@ -6,6 +6,7 @@ from typing import Final
 
 from plumbum import cli
 
+from rootless_build.cli import metadata_file
 from rootless_build.cli.checkout import checkout
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import EngineToCome
@@ -49,6 +50,7 @@ class Run(Building, Command):
         if not command:
             raise UsageError("no command given", hint="rbuild run -- COMMAND [ARGUMENT...]")
         variables = self.variables_before()
+        metadata_file.begin(self)
         if self.flag("dry_run"):
             with signals_interrupt(self.view.stopping):
                 return show_plan(self, look_running(self, self.target, command, variables))

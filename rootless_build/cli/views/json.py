@@ -11,6 +11,7 @@ those of the class of the same name in `rootless_build.model.events`:
     notice             level (detail, info, warning), code, text, step
     bundles-published  directory, files, checked, sizes (bytes of each of files), sizes_before (null
                        for one that is new), total (bytes of all in directory), total_before
+    image-ready        step, names, id, platform (the one that was asked for)
     build-finished     status, seconds (since rbuild was started), saved, done
     error              code, message, hint, engine_words, last_words, notes, problems, where, step,
                        status, seconds, exit_code, finding

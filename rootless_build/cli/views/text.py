@@ -27,6 +27,7 @@ from rootless_build.model.events import (
     BuildState,
     BundlesPublished,
     Event,
+    ImageReady,
     Level,
     Notice,
     OutputLine,
@@ -111,8 +112,8 @@ class TextView:
                 pass  # It is told when the run ends: a later step may make more.
             case BuildFinished():
                 self._finished(event)
-            case Answer():
-                pass  # The command has printed it.
+            case ImageReady() | Answer():
+                pass  # Its step says what is built; the command has printed it.
             case _:
                 assert_never(event)
 

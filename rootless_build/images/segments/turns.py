@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -174,6 +174,14 @@ class StageReporter(ForwardingReporter):
     def image(self, identity: str) -> None:
         """There is an image, which has to be known before anything else happens."""
         self._turns.at_once(self, lambda reporter: reporter.image(identity))
+
+    def image_ready(self, names: Sequence[str], identity: str, platform: str = "") -> None:
+        """The step has an image, which must not be lost."""
+
+        def tell(reporter: StepReporter) -> None:
+            reporter.image_ready(names, identity, platform)
+
+        self._turns.say(self, _Saying(tell, self._now(), lasts=True))
 
     def notice(self, code: str, text: str, level: Level = Level.INFO) -> None:
         """Tell the user something."""

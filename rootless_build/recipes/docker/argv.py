@@ -83,7 +83,7 @@ class Called(Struct, frozen=True):
     a context, and the place of a file there for a containerfile. `attached` are the streams of a
     container that the caller has, none for all; `volumes_from` names containers. `exposed` are
     ports, which it `publishes_all` with those of its image. `pushed`: the image goes to where its
-    names say. `printed` is all that is asked for.
+    names say. `metadata_file` gets what is known of the images. `printed` is all that is asked for.
     """
 
     command: tuple[str, ...]
@@ -94,6 +94,7 @@ class Called(Struct, frozen=True):
     forced: bool = False
     detached: bool = False
     container_id_file: Path | None = None
+    metadata_file: Path | None = None
     attached: tuple[str, ...] = ()
     volumes_from: tuple[str, ...] = ()
     network_aliases: tuple[str, ...] = ()
@@ -158,7 +159,8 @@ def called(words: Sequence[str], context: Context) -> Called:
             asked = _asked(line, targets)
             return Called(command, (), printed=_baking(line, lambda: bake.recipe.printed(asked)))
         made, notes = _bake(line, targets)
-        return Called(command, made, notes)
+        file = line.draft.value(drafts.METADATA_FILE)
+        return Called(command, made, notes, metadata_file=file)
     step, notes = _parse(line)
     draft = line.draft
     steps: tuple[Step, ...] = (step,)
@@ -183,6 +185,7 @@ def called(words: Sequence[str], context: Context) -> Called:
         pushed=draft.value(drafts.PUSHED),
         detached=draft.value(drafts.DETACHED),
         container_id_file=draft.value(drafts.CONTAINER_ID_FILE),
+        metadata_file=draft.value(drafts.METADATA_FILE),
         attached=draft.all(drafts.ATTACHED),
         volumes_from=draft.all(drafts.VOLUMES_FROM),
         network_aliases=draft.all(drafts.NETWORK_ALIASES),

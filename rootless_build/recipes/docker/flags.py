@@ -132,6 +132,7 @@ _ONE_PLATFORM: Final = "an engine here has one image of a name: name it where it
 _OFF: Final = ("false", "0", "f", "F", "False", "FALSE")
 _SHOWN: Final = _none_is("rbuild shows progress in its own way")
 _CLEANED: Final = _none_is("rbuild leaves no container behind")
+_OF_CALLS: Final = "it is written where docker is called; `rbuild --metadata-file` has rbuild's own"
 _IN_STORAGE: Final = _none_is("the image is in the engine's storage anyway")
 _TRUST: Final = _none_is("rootless engines have no content trust")
 _WINDOWS: Final = "it is for Windows containers"
@@ -187,7 +188,11 @@ BUILD: Final = Table(
     Flag("force-rm", takes=False, fill=_only("true", *_OFF, why=_CLEANED)),
     Flag("iidfile", fill=_put_here(to.IMAGE_ID_FILE, values.file)),
     Flag("load", takes=False, ignored=_IN_STORAGE),
-    Flag("metadata-file", refused="there is no BuildKit result to describe"),
+    Flag(
+        "metadata-file",
+        refused=_OF_CALLS,
+        called=_put_here(to.METADATA_FILE, values.file),
+    ),
     Flag("no-cache", takes=False, fill=_put(to.NO_CACHE, boolean)),
     # Every stage built anew holds what one stage built anew does.
     Flag("no-cache-filter", fill=_put(to.NO_CACHE, bool)),
@@ -229,7 +234,11 @@ BAKE: Final = Table(
     Flag("list-targets", takes=False, refused="it lists targets instead of building them"),
     Flag("list-variables", takes=False, refused="it lists variables instead of building"),
     Flag("load", takes=False, fill=_override("load")),
-    Flag("metadata-file", refused="there is no BuildKit result to describe"),
+    Flag(
+        "metadata-file",
+        refused=_OF_CALLS,
+        called=_put_here(to.METADATA_FILE, values.file),
+    ),
     Flag("no-cache", takes=False, fill=_override("no-cache")),
     Flag("policy", refused="build policies are BuildKit's"),
     Flag(

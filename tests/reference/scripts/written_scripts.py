@@ -365,4 +365,49 @@ for each; do "$each"; done
 """,
         },
     ),
+    Script(
+        "written: what builds came to, in files",
+        (
+            (
+                "docker build -q --metadata-file made.json -t $P-m -t $P-n:2 . >/dev/null; "
+                'grep -o \'"image.name": "[^"]*"\' made.json; stat -c %a made.json'
+            ),
+            (
+                'test "$(grep -o \'"containerimage.digest": "[^"]*"\' made.json | '
+                "cut -d'\"' -f4)\" = "
+                "$(docker image inspect -f '{{.Id}}' $P-m) && echo the id"
+            ),
+            (
+                "docker buildx build --metadata-file=made.json . 2>/dev/null; "
+                "grep -c image.name made.json"
+            ),
+            (
+                "echo before >made.json; docker build --metadata-file made.json -f none . "
+                "2>/dev/null; echo $?; cat made.json"
+            ),
+            (
+                "docker build -q --metadata-file made.json -o out . >/dev/null; "
+                "grep -c containerimage made.json; ls out/app"
+            ),
+            (
+                "docker build -q --metadata-file none/made.json . >/dev/null 2>&1; "
+                "echo $?; ls none 2>&1"
+            ),
+            (
+                'docker buildx bake --metadata-file made.json 2>/dev/null; grep -o \'^  "[^"]*"\' '
+                'made.json; grep -o \'"image.name": "[^"]*"\' made.json; rm made.json'
+            ),
+            "docker build -q --check --metadata-file made.json . >/dev/null 2>&1; echo $?",
+            "docker rmi -f $P-m $P-n:2 $P-one $P-uno:2 >/dev/null; rm -rf made.json out more",
+        ),
+        {
+            **_IMAGE,
+            "docker-bake.hcl": """\
+variable "P" { default = "" }
+group "default" { targets = ["one", "two"] }
+target "one" { tags = ["${P}-one", "${P}-uno:2"] }
+target "two" { output = ["type=local,dest=more"] }
+""",
+        },
+    ),
 )
