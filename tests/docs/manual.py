@@ -100,7 +100,8 @@ def _recipe() -> Iterator[str]:
         "file, then the user's. Relative paths belong to the directory of the file they stand in."
     )
     for name, kind in recipe_keys.SECTIONS.items():
-        yield heading(recipe_keys.HEADS.get(name, f"[{name}]").strip("`"))
+        yield heading(recipe_keys.HEADS.get(name, f"[{name}]"))
+        yield from map(paragraph, recipe_keys.purpose(name))
         for key in recipe_keys.keys(kind):
             yield entry(key.name, f"{key.meaning} ({key.takes})")
     yield heading("See also")

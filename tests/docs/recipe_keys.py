@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -28,7 +30,7 @@ SECTIONS: Final[Mapping[str, type[Struct]]] = MappingProxyType(
         "targets": config.Target,
     }
 )
-HEADS: Final = {"top": "top level", "targets": "`[targets.NAME]`"}
+HEADS: Final = {"top": "Top level", "targets": "[targets.NAME]"}
 _SIMPLE: Final = {
     str: "a string",
     bool: "true or false",
@@ -86,9 +88,17 @@ def takes(hint: object) -> str:
 
 
 def section_table(name: str) -> str:
-    """The keys of a section as a table."""
+    """The section's head, what it is for, its keys as a table."""
+    head = HEADS.get(name, f"[{name}]")
     rows = [(f"`{key.name}`", key.takes, key.meaning) for key in keys(SECTIONS[name])]
-    return table([HEADS.get(name, f"`[{name}]`"), "takes", "meaning"], rows)
+    return "\n\n".join([f"### {head}", *purpose(name), table(["key", "takes", "meaning"], rows)])
+
+
+def purpose(name: str) -> list[str]:
+    """What a section is for: the first paragraph of its class, which begins with its name."""
+    first = (inspect.getdoc(SECTIONS[name]) or "").partition("\n\n")[0]
+    said = re.fullmatch(r"`\[.*\]`: (.*)", first, re.DOTALL)
+    return [said[1][:1].upper() + " ".join(said[1].split())[1:]] if said else []
 
 
 def _of(name: str) -> Callable[[], str]:

@@ -1,4 +1,4 @@
-"""README's first command: Debian's docker.io built for real, through podman and through buildah.
+"""`contrib/quickstart`: Debian's docker.io built for real, through podman and through buildah.
 
 Both have the same storage, as they have for a user, so the image is built once. CI leaves the
 second to `run-tests tests/e2e/test_docker_io.py`: it takes four minutes.

@@ -21,10 +21,9 @@ from tests.e2e.made_bundles import BUILT, listing
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 TUTORIAL = ROOT / "docs" / "tutorial" / "your-own-project.md"
-PAGES = (README, *sorted({*(ROOT / "docs").glob("*/*.md")} - {TUTORIAL}))
-"""Where commands stand that are run in the project of the tests: the tutorial has its own. The
-reference shows how they are called.
-"""
+USAGE = ROOT / "docs" / "reference" / "commands.md"
+PAGES = (README, *sorted({*(ROOT / "docs").glob("*/*.md")} - {TUTORIAL, USAGE}))
+"""Where commands stand that are run in the project of the tests: the tutorial has its own."""
 _COMMAND = re.compile(
     r"    (?:\$ )?(?:cd \S+ && )?(?P<words>(?:sudo )?(?:rbuild|\./contrib/)\S*.*)"
 )
@@ -44,8 +43,6 @@ NOT_RUN = {
 def commands() -> Iterator[str]:
     """The commands that stand in indented blocks, without what is said beside them."""
     for page in PAGES:
-        if page.parent.name == "reference":
-            continue
         for line in page.read_text(encoding="utf-8").splitlines():
             if found := _COMMAND.fullmatch(line):
                 yield re.split(r"\s+#\s", found["words"])[0].strip()
@@ -114,6 +111,7 @@ def signed_installed(rbuild: Rbuild) -> None:
 ACTIONS: dict[str, Callable[[Rbuild], None]] = {
     "rbuild": run(says=""),
     "rbuild binary cross": run("binary", "cross", says="bundles"),
+    "rbuild --metadata-file made.json binary": run("--metadata-file", "made.json", "binary"),
     "rbuild KEEPBUNDLE=1 binary": run("KEEPBUNDLE=1", "binary", says="bundles"),
     "rbuild targets": run("targets", says="binary"),
     "rbuild shell": in_a_shell,

@@ -1,5 +1,6 @@
-"""README's promise, held against the whole grammar: what a containerfile may say is made by rbuild,
-rewritten, done by an engine that does it as BuildKit does, or refused with the reason.
+"""The promise of docs/explanation/containerfiles.md, held against the whole grammar: what a
+containerfile may say is made by rbuild, rewritten, done by an engine that does it as BuildKit does,
+or refused with the reason.
 """
 
 from __future__ import annotations
