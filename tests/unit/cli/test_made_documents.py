@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 from rootless_build.cli.commands import COMMANDS
 from rootless_build.model import errors
 from rootless_build.model.errors import RbuildError
-from tests.docs import exit_codes, made
+from tests.docs import exit_codes, made, options
 
 ROOT = Path(__file__).parents[3]
 README_MAY_HAVE = 150
@@ -80,3 +81,25 @@ def test_the_reference_of_the_json_log_has_everything_that_a_command_can_be_aske
 def test_readme_is_short() -> None:
     lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
     assert len(lines) <= README_MAY_HAVE
+
+
+_SPAN = re.compile(r"`rbuild ([^`]+)`|^    (?:\$ )?(?:sudo )?rbuild ([^#\n]+)", re.MULTILINE)
+_OPTION = re.compile(r"--[a-z][\w-]*|-[A-Za-z]")
+
+
+def shown_options() -> Iterator[tuple[str, str, str]]:
+    """Page, command and option of all that the documents show to be typed."""
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
+        for span in _SPAN.findall(page.read_text(encoding="utf-8")):
+            words = "".join(span).partition(" -- ")[0].split()
+            command = next((word for word in words if word in COMMANDS), options.TARGET)
+            for word in words:
+                if found := _OPTION.match(word.strip("([,")):
+                    yield str(page.relative_to(ROOT)), command, found[0].lstrip("-")
+
+
+def test_every_option_that_a_document_shows_is_one_of_its_command() -> None:
+    of = options.applications()
+    shown = list(shown_options())
+    assert len(shown) > 30
+    assert [each for each in shown if each[2] not in of[each[1]].switches] == []
