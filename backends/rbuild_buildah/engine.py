@@ -23,7 +23,7 @@ from rbuild_containers import (
     stored_images,
     told_place,
 )
-from rbuild_containers.build import build_arguments
+from rbuild_containers.build import build_arguments, mount_arguments
 from rbuild_containers.build_log import BuildLog
 from rbuild_containers.builds import Builds
 from rbuild_containers.id_maps import id_maps
@@ -134,8 +134,13 @@ class BuildahEngine(EngineDefaults):
 
     def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:
         """Build with a cache of layers, and tag."""
+        return self.build_mounting(step, (), reporter)
+
+    def build_mounting(self, step: BuildImage, mounts: Pairs, reporter: StepReporter) -> Image:
+        """See `rootless_build.backend.api.build_mounting`."""
         # Where it is to write the id into a file, buildah 1.28 tells no ids of instructions.
-        arguments = build_command(replace(step, image_id_file=None), self._settings)
+        command, *arguments = build_command(replace(step, image_id_file=None), self._settings)
+        arguments = [command, *mount_arguments(mounts), *arguments]
         log = BuildLog(reporter)
         status = None
         with build_directory(step, self._buildah.remove_tree) as temporary, self._builds.one():

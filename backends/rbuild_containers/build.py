@@ -16,6 +16,7 @@ from rootless_build.backend import (
     BuildImage,
     BuildOutput,
     EngineSettings,
+    Pairs,
     UnsupportedError,
     build_files,
     platform_builds,
@@ -34,6 +35,11 @@ def build_arguments(step: BuildImage, settings: EngineSettings) -> tuple[str, ..
     Raises UnsupportedError for what neither engine can do.
     """
     return (*_options(step, settings), str(step.context))
+
+
+def mount_arguments(mounts: Pairs) -> tuple[str, ...]:
+    """What of this host all RUNs of a build have mounted, and where."""
+    return tuple(chain.from_iterable(("--volume", f"{path}:{place}") for path, place in mounts))
 
 
 def build_commands(

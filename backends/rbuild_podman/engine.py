@@ -39,6 +39,7 @@ from rootless_build.backend import (
     LABEL_PREFIX,
     BackendUnavailableError,
     BuildImage,
+    BuildMounting,
     Container,
     DockerCommands,
     EngineSettings,
@@ -177,7 +178,16 @@ class PodmanEngine:
         )
 
     def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:
-        """Build and tag.
+        """Build and tag."""
+        return self._build(step, (), reporter)
+
+    @property
+    def build_mounting(self) -> BuildMounting | None:
+        """See `rootless_build.backend.api.build_mounting`; a service has another host's files."""
+        return None if self.remote else self._build
+
+    def _build(self, step: BuildImage, mounts: Pairs, reporter: StepReporter) -> Image:
+        """Build and tag; RUNs have the mounts.
 
         With the CLI: podman 4.3.1's API ignores the network mode of a build, and podman-py packs
         the whole context before it starts and hands the log back when all is over.
@@ -187,6 +197,7 @@ class PodmanEngine:
 
         id_file = step.image_id_file or self._settings.runtime_directory / f"image-id-{os.getpid()}"
         arguments = build.build_arguments(replace(step, image_id_file=id_file), self._settings)
+        arguments = (*build.mount_arguments(mounts), *arguments)
         log = build_log.BuildLog(reporter)
         ask = end_build.end_build(log)
         layers, bundles = self._left_layers, self._left_bundles

@@ -32,6 +32,7 @@ __all__ = [
     "LABEL_UNFINISHED",
     "Adaptation",
     "Backend",
+    "BuildMounting",
     "Container",
     "DockerCommands",
     "Engine",
@@ -51,6 +52,7 @@ __all__ = [
     "StoredImages",
     "UserNamespace",
     "Witness",
+    "build_mounting",
     "docker_commands",
     "image_saver",
     "image_store",
@@ -561,6 +563,20 @@ def manifest_lists(engine: Engine) -> ManifestLists | None:
     None where the engine itself builds an image for several platforms, or can't have one.
     """
     found: ManifestLists | None = getattr(engine, "manifest_lists", None)
+    return found
+
+
+BuildMounting = Callable[[BuildImage, Pairs, StepReporter], Image]
+"""`Engine.build_image`, whose RUNs have more mounted: files and directories of this host, each with
+its path in the container. Nothing of them is in the image.
+"""
+
+
+def build_mounting(engine: Engine) -> BuildMounting | None:
+    """Where an engine has its property `build_mounting`, which it need not have; None where a RUN
+    has nothing that its instruction does not name.
+    """
+    found: BuildMounting | None = getattr(engine, "build_mounting", None)
     return found
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rootless_build.backend.api import (
     ALL_KINDS,
+    BuildMounting,
     Container,
     DockerCommands,
     Engine,
@@ -21,6 +22,7 @@ from rootless_build.backend.api import (
     StoredImage,
     StoredImages,
     UserNamespace,
+    build_mounting,
     docker_commands,
     image_saver,
     image_store,
@@ -175,6 +177,18 @@ class RememberingEngine:
     def build_image(self, step: BuildImage, reporter: StepReporter) -> Image:
         with self._forgetting():
             return self._engine.build_image(step, reporter)
+
+    @property
+    def build_mounting(self) -> BuildMounting | None:
+        mounting = build_mounting(self._engine)
+        if mounting is None:
+            return None
+
+        def build(step: BuildImage, mounts: Pairs, reporter: StepReporter) -> Image:
+            with self._forgetting():
+                return mounting(step, mounts, reporter)
+
+        return build
 
     def copy_size(self, step: RunContainer, image: Image) -> int | None:
         return self._engine.copy_size(step, image)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ from rootless_build.history.record import BundleRecord, RunRecord
 from rootless_build.history.writing import Writer
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.events import Level, Notice
-from rootless_build.model.plan import BuildImage, Plan, RunContainer, to_json
+from rootless_build.model.plan import BuildImage, Plan, RunContainer, to_dict
 from rootless_build.model.secret_names import is_secret, without_values
 from rootless_build.model.structs import replace
 from rootless_build.model.text import shell_joined
@@ -37,7 +38,7 @@ def keep(command: Command) -> None:
     Raises ConfigError.
     """
     most = _most(command)
-    if most == 0 or any(isinstance(each, _Keeping) for each in command.keepings):
+    if most == 0 or is_kept(command):
         return
     project = command.project
 
@@ -60,6 +61,11 @@ def keep(command: Command) -> None:
         warn(f"this run is not kept for rbuild log: {why}")
         return
     command.keep(_Keeping(command, writer, most))
+
+
+def is_kept(command: Command) -> bool:
+    """Whether this run of a command is kept."""
+    return any(isinstance(each, _Keeping) for each in command.keepings)
 
 
 def _most(command: Command) -> int:
@@ -128,17 +134,21 @@ class _Keeping:
 
     def _complete(self, begun: RunRecord) -> RunRecord:
         """What is known of the run besides its events."""
-        plan, words = "", begun.words
+        plan, words, failure = "", begun.words, begun.failure
         if self._plan is not None:
             masks = (
                 self._command.hide(self._plan),
                 Mask(_secret_values(self._plan, self._command.words)),
             )
-            plan = to_json(self._plan, indent=None)
+            data: object = to_dict(self._plan)
             for mask in masks:
-                plan, words = mask.text(plan), tuple(map(mask.text, words))
+                # Names of fields are no secrets, whatever a secret is.
+                data, words = mask.data(data), tuple(map(mask.text, words))
+                if failure is not None:
+                    failure = replace(failure, instruction=mask.text(failure.instruction))
+            plan = json.dumps(data)
         written = tuple(self._bundles()) if self._writer.published else ()
-        return replace(begun, plan=plan, words=words, bundles=written)
+        return replace(begun, plan=plan, words=words, bundles=written, failure=failure)
 
     def _bundles(self) -> Iterator[BundleRecord]:
         new = self._writer.published

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from rootless_build.cli import kept_runs
 from rootless_build.cli.command import Command
 from rootless_build.model.errors import ImageBuildError, StepFailedError
 from rootless_build.model.plan import Plan, RunContainer, Step
@@ -54,8 +55,20 @@ def complete(
     step = plan.steps[error.step - 1] if error.step else None
     if pass_status and isinstance(step, RunContainer) and error.status is not None:
         error.exit_code, error.passed_on = error.status, True
-    elif not error.hint:
+        return
+    if not error.hint:
         error.hint = _hint(error, command, plan, step, variables)
+    if kept_runs.is_kept(command) and _can_be_entered(error, step):
+        directory = command.option("directory")
+        there = shell_joined(("rbuild", *(("-C", directory) if directory else ()), "debug"))
+        error.hint = "\n".join(filter(None, (f"a shell where it failed: {there}", error.hint)))
+
+
+def _can_be_entered(error: StepFailedError, step: Step | None) -> bool:
+    """Whether `rbuild debug` has a place to go to: that of a RUN, or of a container."""
+    if isinstance(error, ImageBuildError):
+        return error.failed is not None and error.failed.status is not None
+    return isinstance(step, RunContainer) and error.status is not None and bool(error.image)
 
 
 def _hint(

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from rootless_build.history.record import ImageRecord, Outcome, RunRecord, StepRecord
-from rootless_build.model.errors import RbuildError
+from rootless_build.history.record import FailureRecord, ImageRecord, Outcome, RunRecord, StepRecord
+from rootless_build.model.errors import ImageBuildError, RbuildError, StepFailedError
 from rootless_build.model.events import (
     BackendChosen,
     BuildFinished,
@@ -77,6 +77,7 @@ class Learner:
     def error(self, error: RbuildError) -> None:
         """Learn what ended the run."""
         self._error = error.message
+        self._record = replace(self._record, failure=_failure(error))
 
     def ended(self, ended: str, status: int, seconds: float) -> RunRecord:
         """The record of the run that has ended: `ended` is ISO 8601, `status` rbuild's own."""
@@ -89,3 +90,15 @@ class Learner:
 
     def _learn_of(self, number: int, change: Callable[[StepRecord], StepRecord]) -> None:
         self._steps[number] = change(self._steps[number])
+
+
+def _failure(error: RbuildError) -> FailureRecord | None:
+    """Which command of a step failed; None where none did."""
+    if error.step is None or not isinstance(error, StepFailedError):
+        return None
+    if not isinstance(error, ImageBuildError):
+        return FailureRecord(error.step, image=error.image, status=error.status)
+    failed = error.failed
+    if failed is None:
+        return FailureRecord(error.step)
+    return FailureRecord(error.step, failed.place, failed.text, status=failed.status)

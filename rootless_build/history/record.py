@@ -67,6 +67,19 @@ class Outcome(msgspec.Struct, frozen=True):
     error: str = ""
 
 
+class FailureRecord(msgspec.Struct, frozen=True):
+    """What failed, as far as it takes to go there (`rbuild debug`). `step` is the number in the
+    plan. Of an image build `place` is FILE:LINE, and `instruction` stands there; of a container
+    `image` is the id of its image. `status` is that of the command.
+    """
+
+    step: int
+    place: str = ""
+    instruction: str = ""
+    image: str = ""
+    status: int | None = None
+
+
 class RunRecord(msgspec.Struct, frozen=True):
     """A run. `number` counts the runs of a checkout; times are ISO 8601, UTC. `facts` are the
     versions and the host that it had, by name. `outcome` is None until it ends. `plan` is the plan
@@ -87,6 +100,7 @@ class RunRecord(msgspec.Struct, frozen=True):
     bundles: tuple[BundleRecord, ...] = ()
     outcome: Outcome | None = None
     plan: str = ""
+    failure: FailureRecord | None = None
 
     @property
     def why(self) -> str:

@@ -57,6 +57,11 @@ def build_image(
     if older := features.older_buildkit(options.builder):
         reporter.notice("older-buildkit", older, Level.DETAIL)
     plan = segments.plan(step, options.builder)
+    if options.stop is not None:
+        if plan is None:
+            message = "this engine builds the whole file by itself, and stops nowhere in it"
+            raise UnsupportedError(message, hint="use --backend podman or --backend buildah")
+        plan = segments.ending_at(plan, options.stop, step)
     if plan is not None:
         return _in_segments(plan, step, engine, reporter, options, watch, ahead)
     at_once = options.at_once

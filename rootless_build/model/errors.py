@@ -155,7 +155,8 @@ class StepFailedError(RbuildError):
     `status` is the container's or command's own exit status, None where there is none (an image
     build, an engine error before anything started). `last_words` is what the command wrote last,
     as far as rbuild saw it; None where only the engine has said something. `passed_on`: its status
-    becomes rbuild's own, as docker run does it.
+    becomes rbuild's own, as docker run does it. `image` is the id of the image that the container
+    was made of, empty where that is not known.
     """
 
     code = "step-failed"
@@ -173,6 +174,7 @@ class StepFailedError(RbuildError):
         self.status = status
         self.last_words = last_words
         self.passed_on = False
+        self.image = ""
 
     @property
     def told_itself(self) -> bool:

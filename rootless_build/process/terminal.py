@@ -17,6 +17,7 @@ import tempfile
 import termios
 import tty
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -24,6 +25,7 @@ from msgspec import Struct
 
 from rootless_build.model.events import ForwardingReporter, StepReporter
 from rootless_build.process import programs
+from rootless_build.process.background import Background
 
 _KEYBOARD: Final = 0
 """The descriptor; `sys.stdin` may be something else."""
@@ -67,13 +69,57 @@ def attach(
             os.close(inner)
         try:
             with _raw_keyboard() as interrupt, _following_window(outer, program.pid):
-                _Relay(outer, program.pid, reporter, interrupt).run()
+                ended = os.pidfd_open(program.pid)
+                try:
+                    _Relay(outer, reporter, interrupt).run(ended)
+                finally:
+                    os.close(ended)
             status = program.wait()
         except BaseException:
             programs.end(program)
             raise
         said.seek(0)
         return Attached(status, said.read())
+
+
+@contextlib.contextmanager
+def lent(reporter: StepReporter) -> Iterator[Path]:
+    """A terminal that is rbuild's own, which standard input is, for a program that opens it by its
+    path, which this gives; whoever it runs as.
+
+    For the main thread. What the program writes goes to `reporter.screen`, from another thread.
+    The terminal is afterwards as it was.
+    """
+    outer, inner = os.openpty()
+    with contextlib.ExitStack() as stack:
+        stack.callback(os.close, outer)
+        # While one end is open here, the other has no end.
+        stack.callback(os.close, inner)
+        os.fchmod(inner, 0o666)
+        termios.tcsetattr(inner, termios.TCSANOW, termios.tcgetattr(_KEYBOARD))
+        _copy_size(outer)
+        ended = os.eventfd(0)
+        stack.callback(os.close, ended)
+        interrupt = stack.enter_context(_raw_keyboard())
+        stack.enter_context(_following_window(outer, None))
+        relay = _Relay(outer, reporter, interrupt)
+        carrying = Background(lambda: _or_hang_up(lambda: relay.run(ended)), "rbuild-terminal")
+        carrying.start()
+        try:
+            yield Path(os.ttyname(inner))
+        finally:
+            os.eventfd_write(ended, 1)
+            carrying.wait()
+
+
+def _or_hang_up(work: Callable[[], None]) -> None:
+    """Do it; where nobody sees what is written any more, this run ends as if its window were
+    closed.
+    """
+    try:
+        work()
+    except Exception:
+        os.kill(os.getpid(), signal.SIGHUP)
 
 
 class KeyboardReporter(ForwardingReporter):
@@ -117,12 +163,16 @@ def _raw_keyboard() -> Iterator[bytes]:
 
 
 @contextlib.contextmanager
-def _following_window(outer: int, group: int) -> Iterator[None]:
-    """The size of the window is the program's too; after `fg` the keyboard is raw again."""
+def _following_window(outer: int, group: int | None) -> Iterator[None]:
+    """The size of the window is the program's too; after `fg` the keyboard is raw again. `group` is
+    that of a program whose controlling terminal this is not.
+    """
 
     def resize(_number: int, _frame: FrameType | None) -> None:
         _copy_size(outer)
-        # It is not the program's controlling terminal, so that the kernel tells nobody.
+        if group is None:
+            return
+        # The kernel tells nobody.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGWINCH)
 
@@ -151,26 +201,23 @@ def _copy_size(outer: int) -> None:
 class _Relay:
     """Carries bytes between the keyboard, the program's terminal and the reporter."""
 
-    def __init__(self, outer: int, pid: int, reporter: StepReporter, interrupt: bytes) -> None:
+    def __init__(self, outer: int, reporter: StepReporter, interrupt: bytes) -> None:
         self._outer = outer
-        self._pid = pid
         self._reporter = reporter
         self._interrupt = interrupt
         self._typed = bytearray()
         self._selector = selectors.DefaultSelector()
 
-    def run(self) -> None:
-        """Until the program has ended and all that it wrote is read."""
+    def run(self, ended: int) -> None:
+        """Until something can be read of the descriptor `ended`, which says that the program has
+        ended, and all that it wrote is read.
+        """
         os.set_blocking(self._outer, False)
-        ended = os.pidfd_open(self._pid)
-        try:
-            with self._selector as selector:
-                selector.register(ended, selectors.EVENT_READ)
-                selector.register(self._outer, selectors.EVENT_READ, self._read_program)
-                selector.register(_KEYBOARD, selectors.EVENT_READ, self._read_keyboard)
-                self._carry(ended)
-        finally:
-            os.close(ended)
+        with self._selector as selector:
+            selector.register(ended, selectors.EVENT_READ)
+            selector.register(self._outer, selectors.EVENT_READ, self._read_program)
+            selector.register(_KEYBOARD, selectors.EVENT_READ, self._read_keyboard)
+            self._carry(ended)
 
     def _carry(self, ended: int) -> None:
         waits: float | None = None

@@ -9,7 +9,7 @@ from rootless_build.freshness.plan_freshness import PlanFreshness
 from rootless_build.freshness.verdict import Dirty, Fresh, Verdict
 from rootless_build.images.bases import substitutes as bases
 from rootless_build.model import references
-from rootless_build.model.errors import ImageNotFoundError
+from rootless_build.model.errors import ImageNotFoundError, StepFailedError
 from rootless_build.model.events import StepReporter, Stopwatch
 from rootless_build.model.plan import PullPolicy, RunContainer
 from rootless_build.runner import interactive
@@ -69,9 +69,13 @@ class ContainerSteps:
         if self._runs is not None:
             self._runs.start(step, image)
         watch = Stopwatch()
-        ended = package.container_run.ContainerRun(self._context, self._publisher).run(
-            step, image, stdio, reporter, self._runs
-        )
+        try:
+            ended = package.container_run.ContainerRun(self._context, self._publisher).run(
+                step, image, stdio, reporter, self._runs
+            )
+        except StepFailedError as error:
+            error.image = image.id
+            raise
         seconds = watch.seconds
         self._ended += 1
         self._seconds += seconds

@@ -11,7 +11,12 @@ from typing import AnyStr, Final, assert_never
 
 from rootless_build.files.secret_values import secret_value
 from rootless_build.model import build_secrets
-from rootless_build.model.errors import BundlesError, RbuildError, StepFailedError
+from rootless_build.model.errors import (
+    BundlesError,
+    ImageBuildError,
+    RbuildError,
+    StepFailedError,
+)
 from rootless_build.model.events import (
     Answer,
     BackendChosen,
@@ -129,6 +134,9 @@ class Mask:
             error.where = self.text(error.where)
         if isinstance(error, StepFailedError) and error.last_words:
             error.last_words = self.text(error.last_words)
+        if isinstance(error, ImageBuildError) and error.failed is not None:
+            failed = error.failed
+            error.failed = replace(failed, text=self.text(failed.text), why=self.text(failed.why))
         if isinstance(error, BundlesError):
             error.problems = tuple(map(self.text, error.problems))
 

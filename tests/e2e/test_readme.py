@@ -137,6 +137,8 @@ ACTIONS: dict[str, Callable[[Rbuild], None]] = {
     "rbuild log --failed": run("log", "--failed", status=2, says="no such run of this project"),
     "rbuild history": run("history", says="rbuild binary cross"),
     "rbuild history diff 3 5": run("history", "diff", "3", "5", says="run 3 and run 5"),
+    "rbuild debug": run("debug", status=2, says="a shell needs a terminal"),
+    "rbuild debug 3 -- COMMAND": run("debug", "3", "--", "true", status=2, says="did not fail"),
     "rbuild clean": run("clean", says="nothing to remove"),
 }
 

@@ -18,6 +18,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "make": ("make.Make", "build targets that are named like one of these commands"),
         "bundles": ("bundles.Bundles", "list what was built, or verify it: bundles [list|verify]"),
         "log": ("log.Log", "what a run said: log [RUN]"),
+        "debug": ("debug.Debug", "a shell where a command failed: debug [RUN] [-- COMMAND...]"),
         "history": ("history.History", "the runs that are kept, or what differs: history [diff]"),
         "sign": ("sign.Sign", "sign the bundles' provenance with a key: sign --key FILE"),
         "reproduce": ("reproduce.Reproduce", "build the same again and compare byte for byte"),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rootless_build.images.asking.memory import Memory
     from rootless_build.images.containerfile.stages import Image
     from rootless_build.images.rewrite.features import Answers
+    from rootless_build.images.segments.stopping import Stop
 
 
 class RewriteOptions(Struct, frozen=True):
@@ -28,7 +29,7 @@ class RewriteOptions(Struct, frozen=True):
     without one it is asked nothing. `answers` are those that hold. `explain`: how long it was asked
     is told. `at_once` is what this build shares with others that go on. `full` is a directory for
     what a later build needs in order to do but what changed (`segments.readings`); None where
-    nothing of it is wanted.
+    nothing of it is wanted. `stop` ends the build at one of its RUNs.
     """
 
     builder: str = ""
@@ -43,3 +44,4 @@ class RewriteOptions(Struct, frozen=True):
     explain: bool = False
     at_once: AtOnce = field(default_factory=AtOnce)
     full: Path | None = None
+    stop: Stop | None = None

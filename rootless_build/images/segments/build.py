@@ -6,7 +6,7 @@ it is, and hands over as an image (`images.layers`). Stages that nothing needs a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from typing import Final
 
@@ -32,6 +32,7 @@ from rootless_build.images.containerfile.parser import parse
 from rootless_build.images.containerfile.stage_platforms import platforms_of
 from rootless_build.images.containerfile.stages import (
     Given,
+    Stage,
     declared_arguments,
     heading_variables,
     needed_stages,
@@ -60,6 +61,7 @@ from rootless_build.images.segments.squashing import squashed
 from rootless_build.images.segments.stages import Places, Plan, Stages
 from rootless_build.images.segments.stages_side_by_side import Limited, StagesSideBySide
 from rootless_build.images.segments.steps import State
+from rootless_build.images.segments.stopping import Stop, stage_of
 from rootless_build.model import platforms, references
 from rootless_build.model.errors import ContainerfileError, ImageNotFoundError, RecipeError
 from rootless_build.model.events import Level, StepReporter
@@ -107,19 +109,40 @@ def plan(step: BuildImage, builder: str) -> Plan | None:
         file = with_backslash(file)
     target = step.platforms[0] if len(step.platforms) == 1 else None
     given = Given.of(file, step, target)
-    contexts = {references.canonical(name) for name, _ in step.build_contexts}
+    contexts = _contexts(step)
     others = contexts | {references.canonical(name) for name, _ in step.substitutes}
     check_names(file, given, step.target, lambda name: references.canonical(name) in others)
     heading, stages = split(file, given)
     variables = heading_variables(heading, given, file.escape)
-    names = (stage.name.lower() for stage in stages if stage.name)
-    replaced = frozenset(name for name in names if references.canonical(name) in contexts)
-    needed = tuple(sorted(needed_stages(stages, step.target, replaced)))
+    needed = _needed(stages, step.target, contexts)
     stage_platforms = platforms_of(stages, variables, target)
     wanted = [stages[number] for number in needed]
     own = [stage_platforms[number] for number in needed]
     check(step, file, wanted, own, classic=known.is_classic)
     return Plan(file, shown, stages, needed, variables, given, stage_platforms, target)
+
+
+def ending_at(plan: Plan, stop: Stop, step: BuildImage) -> Plan:
+    """The plan of a build that ends at one of its RUNs. Raises RecipeError where it has no such."""
+    number = stage_of(stop, plan.stages)
+    if number is None:
+        message = f"{plan.shown} has changed: what failed at line {stop.line} is not there any more"
+        raise RecipeError(message, hint="build again, and debug what fails then")
+    needed = _needed(plan.stages[: number + 1], None, _contexts(step))
+    return replace(plan, needed=needed)
+
+
+def _contexts(step: BuildImage) -> frozenset[str]:
+    """The full names of its build contexts."""
+    return frozenset(references.canonical(name) for name, _ in step.build_contexts)
+
+
+def _needed(
+    stages: tuple[Stage, ...], target: str | None, contexts: Collection[str]
+) -> tuple[int, ...]:
+    names = (stage.name.lower() for stage in stages if stage.name)
+    replaced = frozenset(name for name in names if references.canonical(name) in contexts)
+    return tuple(sorted(needed_stages(stages, target, replaced)))
 
 
 def why_unreadable(plan: Plan, images: Images, store: ImageStore) -> str | None:
@@ -206,7 +229,8 @@ def build(
         _tell_of_caches(step, reporter)
         contexts = rehearse(plan, ContextFiles.of(step, options.own, fetched), steps, images)
         places = Places(contexts, fetching.fetch)
-        kind = StagesSideBySide if len(plan.needed) > 1 else Stages
+        several = len(plan.needed) > 1 and options.stop is None
+        kind = StagesSideBySide if several else Stages
         limited = Limited(steps, options.at_once)
         state = kind(plan, places, limited, images, reporter).last()
         if step.squash:

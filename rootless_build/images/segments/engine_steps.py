@@ -7,7 +7,7 @@ import itertools
 import os
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -66,6 +66,7 @@ from rootless_build.images.segments.steps import (
     Mounting,
     State,
 )
+from rootless_build.images.segments.stopping import in_its_place, number_of
 from rootless_build.model import platforms
 from rootless_build.model.errors import (
     FailedInstruction,
@@ -312,6 +313,12 @@ class EngineSteps:
         progress: Progress,
     ) -> State:
         """Let the engine do the RUNs."""
+        build, stop = self._engine.build_image, self._options.stop
+        if stop is not None and (number := number_of(stop, runs)) is not None:
+            if number:
+                state = self.run(state, runs[:number], mounted, progress)
+            runs = (in_its_place(stop, runs[number], state.scope.shell),)
+            build = stop.build
         network = _network_of(runs[0]) or self._step.network
         around = " ".join(filter(None, (network, *self._step.add_hosts)))
         state = self.settle(state)
@@ -321,7 +328,7 @@ class EngineSteps:
         base = self._base(state, progress.reporter, around)
         told = progress.of_segment(runs)
         try:
-            made = self._build(base, state, runs, mounted, network, told)
+            made = self._build(base, state, runs, mounted, network, told, build)
         except (ImageBuildError, ImageNotFoundError):
             if base.layout is None or self._store.content(Image(base.id)) is not None:
                 raise
@@ -329,7 +336,7 @@ class EngineSteps:
             self._takes_layouts = False
             self._take(base.layout, state)
             base = replace(base, name=base.id, layout=None)
-            made = self._build(base, state, runs, mounted, network, told)
+            made = self._build(base, state, runs, mounted, network, told, build)
         if base.layout is not None:
             discard(base.layout)
         progress.reporter.image(made.id)
@@ -373,8 +380,9 @@ class EngineSteps:
         mounted: Mounting,
         network: str | None,
         told: StepReporter,
+        build: Callable[[BuildImage, StepReporter], Image],
     ) -> Image:
-        """Let the engine do a segment."""
+        """Let the engine do a segment, by its method `build`."""
         segment = write_segment(
             base.name, runs, state.scope.shell, lambda run, mount: mounted(run, mount, state.scope)
         )
@@ -396,7 +404,7 @@ class EngineSteps:
             _naming_as_written(runs),
             rewrite_build(step, self._engine, told, options) as (known, reporter),
         ):
-            made = self._engine.build_image(known, reporter)
+            made = build(known, reporter)
         reporter.flush()
         return made
 

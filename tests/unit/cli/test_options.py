@@ -37,6 +37,7 @@ TAKES: Final = {
     "backends": "backend features format",
     "clean": "backend bases bundles-dir dry-run everywhere images no-wait volumes yes",
     "targets": "format makefile",
+    "debug": "backend build-arg env rootful secret secret-env",
     "help": "",
 }
 """What commands take that read no recipe."""
