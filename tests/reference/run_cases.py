@@ -12,7 +12,10 @@ _FILES: Final[Context] = {
     "hosts": File("1.2.3.4 x\n"),
     "resolv.conf": File("nameserver 1.2.3.4\n"),
     "link": "->../run/resolv.conf",
+    "group": "root:x:0:\nwheel:x:10:tester,root\n",
+    "passwd": "tester:x:1000:1000::/:\nroot:x:0:5::/:\n",
 }
+_GROUPS: Final = "RUN id -g > /tmp/g && id -G >> /tmp/g"
 _BARE: Final = f"FROM scratch\nCOPY --from={BASE} /bin /bin"
 
 
@@ -104,4 +107,16 @@ def _seen(**lines: str) -> tuple[Case, ...]:
 
 
 SEEN: Final = (*_seen(),)
-RUNS: Final = (*LEFT, *SEEN)
+GROUPS: Final = _left(
+    "RUN in groups",
+    none=f"COPY f /f\n{_GROUPS}",
+    none_of_the_base=_GROUPS,
+    one_of_a_COPY=f"COPY group /etc/\n{_GROUPS}",
+    one_that_goes_with_a_COPY=f"COPY group /etc/\nRUN true\nCOPY f /etc/group\n{_GROUPS}",
+    one_of_the_RUN_before=f"COPY f /f\nRUN echo wheel:x:10:root >> /etc/group\n{_GROUPS}",
+    one_of_an_earlier_RUN=f"RUN echo wheel:x:10:root >> /etc/group\nCOPY f /f\n{_GROUPS}",
+    another_one_of_its_own=f"COPY passwd /etc/\n{_GROUPS}",
+    those_of_a_user=f"COPY group /etc/\nUSER tester\n{_GROUPS}",
+    those_of_root_by_name=f"COPY group /etc/\nUSER root\n{_GROUPS}",
+)
+RUNS: Final = (*LEFT, *SEEN, *GROUPS)

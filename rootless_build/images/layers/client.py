@@ -113,15 +113,19 @@ class LayerMaker:
             self._worker.close()
 
     def make(self, request: LayersRequest) -> tuple[Layer, ...]:
-        """The layers of a request, their tars in its output.
+        """The layers of a request: see `answer`."""
+        return self.answer(request).layers
+
+    def answer(self, request: LayersRequest) -> Made:
+        """The answer to a request, the tars of its layers in its output.
 
         Raises LayerRefusedError, SourceChangedError, LayerFailedError, LayersUnreadableError,
         UncertainDeltaError, and RbuildError where the process ends.
         """
         line = stops.wait_for(self._asking.submit(self._ask, request_line(request)))
         match read_answer(line):
-            case Made(layers):
-                return layers
+            case Made() as made:
+                return made
             case Refused(operation, message):
                 raise LayerRefusedError(operation, message)
             case Changed(operation, path):

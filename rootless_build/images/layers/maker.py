@@ -24,7 +24,7 @@ from rootless_build.images.layers.image_tree import ImageTree
 from rootless_build.images.layers.modes import parsed
 from rootless_build.images.layers.mount_points import MountPointsOf, Trees
 from rootless_build.images.layers.nodes import FIXED_TIME, Node, directory
-from rootless_build.images.layers.ownership import Owner, looked_up
+from rootless_build.images.layers.ownership import Owner, is_root_alone, looked_up
 from rootless_build.images.layers.problems import (
     ChangedError,
     NoOverlayError,
@@ -74,7 +74,8 @@ def answer(request: LayersRequest, opened: ImageLayers) -> Answer:
     maker: Maker | None = None
     try:
         maker = Maker(request, opened)
-        return Made(maker.layers())
+        layers = maker.layers()
+        return Made(layers, request.groups and maker.is_root_alone())
     except Exception as error:  # the process answers the next request, whatever there was in this
         return _why_not(error, request.operations, maker.at if maker else 0)
     finally:
@@ -150,6 +151,10 @@ class Maker:
                 made[-1] = _NONE
             made.append(layer)
         return tuple(made)
+
+    def is_root_alone(self) -> bool:
+        """Whether root is in no group but its own, as the image is now."""
+        return is_root_alone(self._image)
 
     def _layer(self, number: int) -> tuple[Layer, bool]:
         """The layer of an operation, and whether it has what was put right before it."""

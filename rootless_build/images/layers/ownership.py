@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from rootless_build.images.layers.destination import resolved
 from rootless_build.images.layers.image_tree import ImageTree
-from rootless_build.images.layers.problems import RefusedError
+from rootless_build.images.layers.problems import ChangedError, RefusedError
 
 _NUMBER: Final = re.compile(r"([-+]?)0*([0-9]{1,20})")
 _DIGITS: Final = re.compile(r"[-+]?[0-9]+")
@@ -45,6 +45,23 @@ def looked_up(tree: ImageTree, text: str) -> Owner | None:
     return owner if gid is None else Owner(owner.uid, gid)
 
 
+def is_root_alone(tree: ImageTree) -> bool:
+    """Whether root is in no group but that of number 0, as passwd and group say; False where they
+    are not there, or not to be read.
+    """
+    try:
+        passwd, group = (_fields(tree, f"/etc/{name}") for name in ("passwd", "group"))
+    except (RefusedError, ChangedError, OSError):
+        return False
+    roots = [fields for fields in passwd if len(fields) > 3 and fields[2].strip("0") == ""]
+    if not roots or any(fields[3] != "0" for fields in roots):
+        return False
+    names = [fields[0] for fields in roots]
+    members = [fields[3] for fields in group if len(fields) > 3]
+    # Some engines take a name that is but in another one for the name (podman 4.3.1 to 5.8.6).
+    return not any(name in each for name in names for each in members)
+
+
 def _number(name: str) -> int | None:
     if name in {"", "root"}:
         return 0
@@ -77,9 +94,13 @@ def _lines(tree: ImageTree, path: str, name: str) -> list[list[str]]:
     """The lines of that name."""
     if tree.is_empty:
         raise RefusedError(f"there is no file system yet in which {name} could be looked up")
+    return [fields for fields in _fields(tree, path) if fields[0] == name]
+
+
+def _fields(tree: ImageTree, path: str) -> list[list[str]]:
+    """The lines of passwd or group. Raises RefusedError, ChangedError, OSError."""
     text = (tree.read(resolved(tree, path), _LARGEST_FILE) or b"").decode(errors="surrogateescape")
-    lines = (line.strip().split(":") for line in text.split("\n"))
-    return [fields for fields in lines if fields[0] == name]
+    return [line.strip().split(":") for line in text.split("\n")]
 
 
 def _id(fields: list[str], at: int, file: str) -> int:

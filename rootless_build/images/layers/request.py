@@ -168,7 +168,7 @@ class LayersRequest(msgspec.Struct, frozen=True):
 
     `index`: what the last of them holds is written to INDEX in the output, if all its bytes are
     known from where they come. `since`: the last of them has but what changed since then, and
-    copies of images are not written.
+    copies of images are not written. `groups`: the groups of root are asked for.
     """
 
     base: tuple[Path, ...]
@@ -177,6 +177,7 @@ class LayersRequest(msgspec.Struct, frozen=True):
     epoch: int | None = None
     index: bool = False
     since: Since | None = None
+    groups: bool = False
 
 
 class Layer(msgspec.Struct, frozen=True):
@@ -196,9 +197,12 @@ class Layer(msgspec.Struct, frozen=True):
 
 
 class Made(msgspec.Struct, frozen=True, tag=True):
-    """The layers, one for each operation."""
+    """The layers, one for each operation. `root_alone`: with them root is in no group but its own,
+    which was asked for.
+    """
 
     layers: tuple[Layer, ...]
+    root_alone: bool = False
 
 
 class Refused(msgspec.Struct, frozen=True, tag=True):

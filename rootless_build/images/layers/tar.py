@@ -10,6 +10,8 @@ import hashlib
 import os
 import stat
 import zlib
+from queue import Queue
+from threading import Thread
 from types import TracebackType
 from typing import Final, Self
 
@@ -17,6 +19,8 @@ from rootless_build.images.layers.nodes import CAPABILITY, SECOND, Node
 
 _BLOCK: Final = 512
 _BATCH: Final = 1024 * 1024
+_WAITING: Final = 2
+"""Batches that may wait to be written; each is memory."""
 _ZEROES: Final = bytes(_BLOCK)
 _LONGEST_NAME: Final = 100
 _MOST_ID: Final = 0o7777777
@@ -42,11 +46,9 @@ class Writer:
     """
 
     def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._hash = hashlib.sha256()
+        self._file = _File(descriptor)
         self._waiting: list[bytes] = []
         self._length = 0
-        self.size = 0
         self.entries = 0
 
     def __enter__(self) -> Self:
@@ -61,14 +63,19 @@ class Writer:
         try:
             if kind is None:
                 self._put(_ZEROES * 2)
-                self._flush()
+                self._file.end(b"".join(self._waiting))
         finally:
-            os.close(self._descriptor)
+            self._file.close()
 
     @property
     def digest(self) -> str:
         """The sha256 of the archive, in hex, once it is at its end."""
-        return self._hash.hexdigest()
+        return self._file.hash.hexdigest()
+
+    @property
+    def size(self) -> int:
+        """Its bytes, once it is at its end."""
+        return self._file.size
 
     def add(self, path: str, node: Node) -> None:
         """An entry with what is known of it. Raises OSError, or ChangedError."""
@@ -82,7 +89,7 @@ class Writer:
                     self._put(block)
             finally:
                 opened.close()
-            self._pad(node.content.size)
+            self._put(_padding(node.content.size))
             return
         name += b"/" if kind == stat.S_IFDIR else b""
         self._header(name, _TYPES[kind], node, link=os.fsencode(node.link))
@@ -119,8 +126,7 @@ class Writer:
             records += _large(uid, gid, size)
         if capability:
             records.append(_record(_CAPABILITY, capability))
-        if records:
-            self._pax(name, b"".join(records))
+        pax = _pax(name, b"".join(records)) if records else b""
         numbers = b"%07o\0%07o\0%07o\0%011o\0%011o\0" % (
             node.mode & 0o7777,
             min(uid, _MOST_ID),
@@ -131,37 +137,89 @@ class Writer:
         device = _NO_DEVICE
         if node.rdev:
             device = b"%07o\0%07o\0" % (os.major(node.rdev), os.minor(node.rdev)) + bytes(167)
-        self._put(_summed(name, numbers, kind + link.ljust(_LONGEST_NAME, b"\0"), device))
-
-    def _pax(self, name: bytes, records: bytes) -> None:
-        length = len(records)
-        numbers = _PAX_MODE + b"%011o\0%011o\0" % (length, 0)
-        # The name is for readers that know no pax headers.
-        title = b"PaxHeaders/" + name.rstrip(b"/").rpartition(b"/")[2]
-        title = title[:_LONGEST_NAME]
-        self._put(_summed(title, numbers, b"x" + bytes(_LONGEST_NAME), _NO_DEVICE))
-        self._put(records)
-        self._pad(length)
-
-    def _pad(self, length: int) -> None:
-        over = length % _BLOCK
-        if over:
-            self._put(_ZEROES[over:])
+        header = _summed(name, numbers, kind + link.ljust(_LONGEST_NAME, b"\0"), device)
+        self._put(pax + header)
 
     def _put(self, data: bytes) -> None:
         self._waiting.append(data)
         self._length += len(data)
         if self._length >= _BATCH:
-            self._flush()
+            self._file.put(b"".join(self._waiting))
+            self._waiting.clear()
+            self._length = 0
 
-    def _flush(self) -> None:
-        data = memoryview(b"".join(self._waiting))
-        self._hash.update(data)
-        self.size += len(data)
+
+class _File:
+    """A file that is written batch by batch, and the sha256 of it. It is done in a thread, where
+    there is more than one batch: a third of the time that an archive takes is the kernel's and
+    OpenSSL's, and the next files can be read meanwhile.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._batches: Queue[bytes] = Queue(_WAITING)
+        self._thread: Thread | None = None
+        self._error: OSError | None = None
+        self.hash = hashlib.sha256()
+        self.size = 0
+
+    def put(self, batch: bytes) -> None:
+        """Write more of it. Raises OSError, of this batch or of an earlier one."""
+        if self._thread is None:
+            self._thread = Thread(target=self._write_batches, daemon=True)
+            self._thread.start()
+        self._batches.put(batch)
+        if self._error is not None:
+            raise self._error
+
+    def end(self, batch: bytes) -> None:
+        """Write the last of it; all is written then. Raises OSError."""
+        self._wait()
+        if self._error is not None:
+            raise self._error
+        self._write(batch)
+
+    def close(self) -> None:
+        """Nothing more is written."""
+        self._wait()
+        os.close(self._descriptor)
+
+    def _wait(self) -> None:
+        if self._thread is not None:
+            self._batches.put(b"")
+            self._thread.join()
+            self._thread = None
+
+    def _write_batches(self) -> None:
+        while batch := self._batches.get():
+            if self._error is None:
+                try:
+                    self._write(batch)
+                except OSError as error:
+                    self._error = error  # who puts a batch must not wait for ever
+
+    def _write(self, batch: bytes) -> None:
+        self.hash.update(batch)
+        self.size += len(batch)
+        data = memoryview(batch)
         while data:
             data = data[os.write(self._descriptor, data) :]
-        self._waiting.clear()
-        self._length = 0
+
+
+def _pax(name: bytes, records: bytes) -> bytes:
+    """A header with more than another one has room for, which follows it."""
+    length = len(records)
+    numbers = _PAX_MODE + b"%011o\0%011o\0" % (length, 0)
+    # The name is for readers that know no pax headers.
+    title = b"PaxHeaders/" + name.rstrip(b"/").rpartition(b"/")[2]
+    title = title[:_LONGEST_NAME]
+    header = _summed(title, numbers, b"x" + bytes(_LONGEST_NAME), _NO_DEVICE)
+    return header + records + _padding(length)
+
+
+def _padding(length: int) -> bytes:
+    """What fills the last block."""
+    return _ZEROES[: -length % _BLOCK]
 
 
 def _summed(name: bytes, numbers: bytes, kind: bytes, device: bytes) -> bytes:

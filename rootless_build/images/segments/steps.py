@@ -36,13 +36,15 @@ class Files(Struct, frozen=True):
 
     `image` has those in storage, whose layers are in the `directories`, the top one first; None
     where there are none. `new` are layers above those, which no engine has yet; `mending` has to
-    be done before there are any.
+    be done before there are any. `root_alone`: whether root is in no group but its own, where that
+    is known.
     """
 
     image: Image | None = None
     directories: tuple[Path, ...] = ()
     new: tuple[NewLayer, ...] = ()
     mending: Mending | None = None
+    root_alone: bool | None = None
 
 
 class State(Struct, frozen=True):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build.images.layers.image_tree import ImageTree
-from rootless_build.images.layers.ownership import Owner, looked_up
+from rootless_build.images.layers.ownership import Owner, is_root_alone, looked_up
 from rootless_build.images.layers.problems import RefusedError
 
 USERS = "root:x:0:0::/:/bin/sh\n# 7:8\njoe:x:1000:1001::/home/joe:\nodd:x:x\n77:x:5:6::/:\n"
@@ -82,6 +82,42 @@ def test_an_id_that_nobody_can_have_is_refused(image: ImageTree, tmp_path: Path,
     (tmp_path / "usr/etc/group").write_text("joe:x:99999999999:\n")
     with pytest.raises(RefusedError, match="/etc/group"):
         looked_up(image, "5:joe")
+
+
+ROOT = "root:x:0:0::/:\n"
+
+
+@pytest.mark.parametrize(
+    ("passwd", "group", "alone"),
+    [
+        (ROOT, "root:x:0:\nstaff:x:50:joe\n", True),
+        (f"# users\n{ROOT}joe:x:1:1::/:\n", "", True),
+        (ROOT, "staff:x:50:joe,root\n", False),
+        (ROOT, "staff:x:50:root\n", False),
+        (ROOT, "root:x:0:root\n", False),
+        (f"{ROOT}toor:x:00:0::/:\n", "staff:x:50:toor\n", False),
+        ("root:x:0:5::/:\n", "root:x:0:\n", False),
+        (ROOT, "staff:x:50:chroot,groots\n", False),
+        ("joe:x:1:1::/:\n", "", False),
+    ],
+)
+def test_whether_root_is_in_no_group_but_its_own(
+    image: ImageTree, tmp_path: Path, passwd: str, group: str, *, alone: bool
+) -> None:
+    (tmp_path / "usr/etc/passwd").write_text(passwd)
+    (tmp_path / "usr/etc/group").write_text(group)
+    assert is_root_alone(image) is alone
+
+
+def test_of_an_image_without_users_nobody_knows_whether_root_is_alone(
+    image: ImageTree, tmp_path: Path
+) -> None:
+    (tmp_path / "usr/etc/passwd").unlink()
+    assert not is_root_alone(image)
+    assert not is_root_alone(ImageTree(None))
+    (tmp_path / "usr/etc/passwd").write_text(ROOT)
+    os.truncate(tmp_path / "usr/etc/group", 1024**4)
+    assert not is_root_alone(image)
 
 
 def test_a_file_of_users_that_no_host_has_is_not_read(image: ImageTree, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import subprocess
@@ -80,3 +81,26 @@ def test_what_fails_on_the_way_leaves_no_end(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="full"):
         fail()
     assert (tmp_path / "tar").stat().st_size == 0
+
+
+def test_a_large_archive_has_all_and_its_digest(tmp_path: Path) -> None:
+    names = {f"f{number}": file(content=bytes([number]) * 700_000) for number in range(12)}
+    archive = written(tmp_path / "tar", **names)
+    content = (tmp_path / "tar").read_bytes()
+    assert archive.size == len(content)
+    assert archive.digest == hashlib.sha256(content).hexdigest()
+    with tarfile.open(tmp_path / "tar") as tar:
+        for number, name in enumerate(names):
+            opened = tar.extractfile(name)
+            assert opened is not None
+            assert opened.read() == bytes([number]) * 700_000
+
+
+def test_what_the_host_does_not_write_is_an_error_and_no_end() -> None:
+    def write() -> None:
+        with Writer(os.open("/dev/full", os.O_WRONLY)) as archive:
+            for _ in range(20):
+                archive.add("f", file(content=bytes(1024 * 1024)))
+
+    with pytest.raises(OSError, match="No space left"):
+        write()

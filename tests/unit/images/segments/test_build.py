@@ -11,7 +11,7 @@ import pytest
 from rootless_build.images import configuration as configurations
 from rootless_build.images.configuration import Configuration
 from rootless_build.images.layers.client import LayerMaker, LayersUnreadableError
-from rootless_build.images.layers.request import Layer, LayersRequest
+from rootless_build.images.layers.request import LayersRequest, Made
 from rootless_build.model import platforms
 from rootless_build.model.errors import (
     ContainerfileError,
@@ -143,10 +143,10 @@ def test_an_image_of_many_layers_is_read_from_what_the_engine_saves(
 def test_a_host_that_lets_nobody_mount_layers_has_the_engine_save_them(
     storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_self: LayerMaker, _request: LayersRequest) -> tuple[Layer, ...]:
+    def refuse(_self: LayerMaker, _request: LayersRequest) -> Made:
         raise LayersUnreadableError("fsopen is not permitted")
 
-    monkeypatch.setattr(LayerMaker, "make", refuse)
+    monkeypatch.setattr(LayerMaker, "answer", refuse)
     with pytest.raises(UnsupportedError, match="fsopen is not permitted"):
         build(storage, BuildImage(tmp_path), "FROM base\nCOPY . /x\nRUN a\n")
     assert not storage.runs

@@ -13,7 +13,7 @@ from rootless_build.images.layers.client import (
     LayerMaker,
     SourceChangedError,
 )
-from rootless_build.images.layers.request import Layer, LayersRequest
+from rootless_build.images.layers.request import LayersRequest, Made
 from rootless_build.model.errors import ContainerfileError, ImageBuildError, RbuildError
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.structs import replace
@@ -26,10 +26,10 @@ TEXT = "FROM scratch\nCOPY f /\nCOPY \\\n f /g\n"
 def failure(error: RbuildError, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ImageBuildError:
     """How a build ends whose layers can't be made."""
 
-    def fail(_: LayerMaker, _request: LayersRequest) -> tuple[Layer, ...]:
+    def fail(_: LayerMaker, _request: LayersRequest) -> Made:
         raise error
 
-    monkeypatch.setattr(LayerMaker, "make", fail)
+    monkeypatch.setattr(LayerMaker, "answer", fail)
     (tmp_path / "f").touch()
     with pytest.raises(ImageBuildError) as failed:
         build(Storage(), BuildImage(tmp_path), TEXT)
