@@ -17,6 +17,7 @@ from rootless_build.cli import command_line, endings
 from rootless_build.cli.application import Application
 from rootless_build.cli.options import Everywhere
 from rootless_build.cli.views import help as page
+from rootless_build.cli.views import help_tables
 from rootless_build.cli.views.choice import view
 from rootless_build.cli.views.closing import Listener, MaskedView
 from rootless_build.model.errors import (
@@ -47,6 +48,9 @@ class Keeping(Protocol):
     def done(self, plan: Plan) -> None:
         """Keep the plan as it was done."""
 
+    def name_log(self, error: RbuildError) -> None:
+        """Have what ended the run say where its log is, if this keeps one."""
+
     def end(self, status: int) -> int:
         """The run has ended, with rbuild's exit status, which is given back. Raises RbuildError."""
 
@@ -74,7 +78,8 @@ class Command(Everywhere, Application):
         description = textwrap.dedent(self.DESCRIPTION or "")
         usage = self.USAGE or f"{self.PROGNAME} [options]"
         columns = os.get_terminal_size(1).columns if os.isatty(1) else 0
-        text = page.text(usage, description, self.COMMANDS, self.switches, columns)
+        tables = help_tables.TABLES if self.parent is None else ()
+        text = page.text(usage, description, self.COMMANDS, self.switches, columns, tables)
         self.tell(text, Answer("help", {"text": text}))
 
     @cli.switch("--version", overridable=True, group="Meta-switches")
@@ -241,7 +246,7 @@ class Command(Everywhere, Application):
             self.view.error(error)
             return error.exit_code
         except RbuildError as error:
-            self.view.error(error)
+            self._tell_end(error)
             return error.exit_code
         except KeyboardInterrupt as interrupt:
             # The runner knows what became of the bundles.
@@ -253,8 +258,13 @@ class Command(Everywhere, Application):
             if isinstance(error, BrokenPipeError):
                 return self._nobody_reads()
             # A full or failing disk can strike anywhere.
-            self.view.error(endings.disk_error(error))
+            self._tell_end(endings.disk_error(error))
             return HostError.exit_code
+
+    def _tell_end(self, error: RbuildError) -> None:
+        for keeping in self._keepings:
+            keeping.name_log(error)
+        self.view.error(error)
 
     def _nobody_reads(self) -> int:
         endings.discard_output()

@@ -81,6 +81,7 @@ class _Keeping:
         self._writer = writer
         self._most = most
         self._plan: Plan | None = None
+        self._has_named_log = False
 
     @property
     def listener(self) -> Writer:
@@ -90,6 +91,17 @@ class _Keeping:
     def done(self, plan: Plan) -> None:
         """Keep the plan as it was done."""
         self._plan = plan
+
+    def name_log(self, error: RbuildError) -> None:
+        """Have what ended the run say where its log is, if a step had begun."""
+        writer = self._writer
+        self._has_named_log = True
+        if writer.is_whole and writer.has_steps:
+            error.log = self._command_for_log()
+            error.log_file = str(writer.log_file)
+
+    def _command_for_log(self) -> str:
+        return shell_joined(("rbuild", *self._directory(), "log", str(self._writer.number)))
 
     def end(self, status: int) -> int:
         """The run has ended, and nothing here changes how."""
@@ -111,10 +123,10 @@ class _Keeping:
         runs.forget_old(directory, self._most)
         if writer.number % _EACH == 0:
             runs.forget_most(directory.parent)
-        # The last object of the JSON log is what ended the run.
-        if is_whole and status == 1 and writer.has_steps and not self._command.logs_json:
-            words = ("rbuild", *self._directory(), "log", str(writer.number))
-            self._command.view(Notice(Level.INFO, "log", f"the log: {shell_joined(words)}"))
+        # What a command of `rbuild exec` failed with is its own.
+        quiet = self._has_named_log or self._command.logs_json
+        if is_whole and status == 1 and writer.has_steps and not quiet:
+            self._command.view(Notice(Level.INFO, "log", f"the log: {self._command_for_log()}"))
 
     def _summarize(self, ended: RunRecord) -> None:
         """Add to the summary of a job of GitHub's."""

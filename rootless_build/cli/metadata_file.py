@@ -92,6 +92,9 @@ class _MetadataFile:
         """Know the plan as it was done."""
         self._plan = plan
 
+    def name_log(self, error: RbuildError) -> None:
+        """The file is no log."""
+
     def end(self, status: int) -> int:
         """Write how the run ended; raises StepFailedError where that can't be done."""
         ended = self._learner.ended(journal.now(), status, identities.age())

@@ -20,6 +20,7 @@ from rootless_build.cli.command_line import is_variable
 from rootless_build.cli.commands import WITH_TARGETS
 from rootless_build.model.errors import UsageError
 from rootless_build.model.nearest import likeness, nearest
+from rootless_build.model.secret_names import without_values
 from rootless_build.model.text import shell_joined
 
 _OPTION: Final = re.compile(r"(?<![\w-])--?[\w?][\w-]*")
@@ -54,6 +55,29 @@ _INSTEAD: Final[Mapping[str, str]] = MappingProxyType(
         "Makefile",
         "--environment-overrides": "a variable of the command line, NAME=VALUE, overrides the "
         "Makefile's",
+        "--no-keep-going": "the first step that fails ends the run; leave it out",
+        "--stop": "the first step that fails ends the run; leave it out",
+        "-S": "the first step that fails ends the run; leave -S out",
+        "--print-directory": "directories are not announced; leave it out",
+        "--no-print-directory": "directories are not announced; leave it out",
+        "--no-silent": "what is done is told, unless with -q; leave it out",
+        "-O": "what goes on at a time is told in turns; leave it out",
+        "--output-sync": "what goes on at a time is told in turns; leave it out",
+        "-r": "make's own rules are the Makefile's: MAKEFLAGS += -r",
+        "--no-builtin-rules": "make's own rules are the Makefile's: MAKEFLAGS += -r",
+        "-R": "make's own variables are the Makefile's: MAKEFLAGS += -R",
+        "--no-builtin-variables": "make's own variables are the Makefile's: MAKEFLAGS += -R",
+        "--load-average": "--jobs N says how much goes on at a time, whatever the load",
+        "--max-load": "--jobs N says how much goes on at a time, whatever the load",
+        "--include-dir": "include paths are the Makefile's own",
+        "--what-if": "--force builds and runs although nothing changed",
+        "--new-file": "--force builds and runs although nothing changed",
+        "--assume-new": "--force builds and runs although nothing changed",
+        "--old-file": "what has not changed is not done again; nothing else is taken for old",
+        "--assume-old": "what has not changed is not done again; nothing else is taken for old",
+        "--question": "rbuild plan says of each step whether it is done",
+        "--print-data-base": "rbuild plan shows what would be done",
+        "--eval": "NAME=VALUE sets a variable; what is more goes into a makefile: --makefile FILE",
         "-V": "--version",
         "-?": "--help",
         # docker's
@@ -80,6 +104,16 @@ _INSTEAD: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """Options that people know from make and docker, and what rbuild has in their place."""
+_WRITTEN: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        **dict.fromkeys(("-n", "--just-print", "--recon"), ("plan",)),
+        **dict.fromkeys(("-B", "--always-make"), ("--force",)),
+        **dict.fromkeys(("-s", "--silent"), ("-q",)),
+        **dict.fromkeys(("-k", "--keep-going", "-S", "--no-keep-going", "--stop"), ()),
+        **dict.fromkeys(("--print-directory", "--no-print-directory"), ()),
+    }
+)
+"""make's options, and the words to write for them."""
 
 
 _ALMOST: Final = 0.9
@@ -118,7 +152,9 @@ def of_options(error: Exception, typed: Sequence[str], options: KnownOptions) ->
             return _unknown(name, typed, options)
         case switches.MissingArgument():
             what = option.argname if option else "VALUE"
-            return UsageError(f"{name} needs a value: {name} {what}", hint=options.helped)
+            alone = "without a number, as make's -j: leave it out, rbuild finds one by itself"
+            hint = alone if name in {"-j", "--jobs"} else options.helped
+            return UsageError(f"{name} needs a value: {name} {what}", hint=hint)
         case switches.SwitchCombinationError():
             others = " and ".join(dict.fromkeys(names))
             return UsageError(f"{others} can't be given together", hint=options.helped)
@@ -235,7 +271,11 @@ def _instead(name: str, typed: Sequence[str], options: KnownOptions) -> str:
         listed = f"rbuild targets lists them: {', '.join(targets)}"
         return listed if targets else "rbuild targets lists them"
     given = next((word for word in typed if word.startswith(name)), name)
-    known = (_INSTEAD[word] for word in (given.partition("=")[0], name) if word in _INSTEAD)
+    known = (
+        f"{_INSTEAD[word]}{_as_rbuild_has_it(word, typed)}"
+        for word in (given.partition("=")[0], name)
+        if word in _INSTEAD
+    )
     return next(
         itertools.chain(
             _nearly(name, options, _ALMOST),
@@ -245,3 +285,11 @@ def _instead(name: str, typed: Sequence[str], options: KnownOptions) -> str:
             [options.helped],
         )
     )
+
+
+def _as_rbuild_has_it(option: str, typed: Sequence[str]) -> str:
+    """A line with the command line to write for make's, where that is one word for another."""
+    if option not in _WRITTEN or typed.count(option) != 1:
+        return ""
+    others = [word for word in without_values(typed) if word != option]
+    return f"\nwrite: {shell_joined(('rbuild', *_WRITTEN[option], *others))}"

@@ -9,6 +9,7 @@ from rootless_build.cli import kept_runs
 from rootless_build.cli.command import Command
 from rootless_build.model.errors import ImageBuildError, StepFailedError
 from rootless_build.model.plan import Plan, RunContainer, Step
+from rootless_build.model.secret_names import without_values
 from rootless_build.model.text import shell_joined
 
 _ONE: Final = (
@@ -38,6 +39,8 @@ _FLAGS: Final = (
 )
 """Attributes of Command and their options: those without which the image, the container or the
 engine would be others."""
+_NOT_STARTED: Final = frozenset({126, 127})
+"""Statuses of a container whose command is no program, or is not there."""
 
 
 def complete(
@@ -56,12 +59,16 @@ def complete(
     if pass_status and isinstance(step, RunContainer) and error.status is not None:
         error.exit_code, error.passed_on = error.status, True
         return
-    if not error.hint:
+    has_hint = bool(error.hint)
+    if not has_hint:
         error.hint = _hint(error, command, plan, step, variables)
     if kept_runs.is_kept(command) and _can_be_entered(error, step):
         directory = command.option("directory")
         there = shell_joined(("rbuild", *(("-C", directory) if directory else ()), "debug"))
         error.hint = "\n".join(filter(None, (f"a shell where it failed: {there}", error.hint)))
+    elif isinstance(step, RunContainer) and error.status in _NOT_STARTED and has_hint:
+        look = _look_around(command, plan, step, variables)
+        error.hint = "\n".join(filter(None, (error.hint, look)))
 
 
 def _can_be_entered(error: StepFailedError, step: Step | None) -> bool:
@@ -78,17 +85,26 @@ def _hint(
     step: Step | None,
     variables: tuple[str, ...],
 ) -> str:
-    again = shell_joined(("rbuild", *command.words))
+    again = f"when that is mended: {shell_joined(('rbuild', *without_values(command.words)))}"
     if isinstance(error, ImageBuildError):
         if error.failed is None or command.flag("no_cache"):
-            return ""
-        return f"when that is mended: {again}   # what stands before it comes from the cache"
+            return again
+        return f"{again}   # what stands before it comes from the cache"
     if isinstance(step, RunContainer) and not error.engine_words:
-        named = _same_container(command, plan, step)
-        if named is not None:
-            words = ("rbuild", *_options(command), *variables, "run", *named, "--", "sh")
-            return f"to look around in such a container: {shell_joined(words)}"
-    return ""
+        return _look_around(command, plan, step, variables) or again
+    # What the host has not, or can't do, is told by what can be done about it.
+    return again if error.exit_code == StepFailedError.exit_code else ""
+
+
+def _look_around(
+    command: Command, plan: Plan, step: RunContainer, variables: tuple[str, ...]
+) -> str:
+    """How a shell is had in a container such as the step's; empty where none is like it."""
+    named = _same_container(command, plan, step)
+    if named is None:
+        return ""
+    words = ("rbuild", *_options(command), *variables, "run", *named, "--", "sh")
+    return f"to look around in such a container: {shell_joined(without_values(words))}"
 
 
 def _options(command: Command) -> Iterator[str]:

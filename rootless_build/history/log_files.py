@@ -74,6 +74,11 @@ class LogFiles:
             _file(self._directory, self._number - _PIECES).unlink(missing_ok=True)
 
 
+def first(directory: Path) -> Path:
+    """The file that a log begins with."""
+    return _file(directory, 0)
+
+
 def read(directory: Path, wait: Wait = lambda: False) -> Iterator[bytes]:
     """The lines of a log, without those that say what is missing where nothing is.
 

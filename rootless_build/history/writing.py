@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from rootless_build.history import lines, record
+from rootless_build.history import lines, log_files, record
 from rootless_build.history.learning import Learner
 from rootless_build.history.log_files import LogFiles
 from rootless_build.history.record import RunRecord
@@ -55,6 +55,16 @@ class Writer:
     def number(self) -> int:
         """That of the run."""
         return self._learner.number
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of the run is kept as yet."""
+        return self._is_whole
+
+    @property
+    def log_file(self) -> Path:
+        """What was said, or how it begins where that was much."""
+        return log_files.first(self._place)
 
     @property
     def has_steps(self) -> bool:

@@ -50,6 +50,7 @@ class RbuildError(Exception):
     `message` says what failed, `engine_words` are the engine's own last lines (verbatim, may be
     empty), `hint` is what to do next (may be empty). The runner sets `where` (the step and the
     recipe's line it comes from), `step` (its number, from 1) and `seconds` (how long it took).
+    `log` is the command that shows the run's log, and `log_file` the file, where it is kept.
     """
 
     exit_code: int = 1
@@ -64,6 +65,8 @@ class RbuildError(Exception):
         self.where = ""
         self.step: int | None = None
         self.seconds: float | None = None
+        self.log = ""
+        self.log_file = ""
 
 
 class UsageError(RbuildError):

@@ -77,6 +77,8 @@ def of_error(error: RbuildError) -> Fields:
         "seconds": error.seconds,
         "exit_code": error.exit_code,
         "finding": error.finding if isinstance(error, HostError) else "",
+        "log": error.log,
+        "log_file": error.log_file,
     }
 
 

@@ -12,12 +12,15 @@ from rootless_build.host import symptoms
 from rootless_build.images.bases import substitutes
 from rootless_build.images.containerfile import file
 from rootless_build.model.errors import (
+    FailedInstruction,
+    ImageBuildError,
     ImageNotFoundError,
     RbuildError,
     RecipeError,
     StepFailedError,
 )
 from rootless_build.model.plan import BuildImage, HostCommand, RunContainer, Step
+from rootless_build.model.structs import replace
 
 _LONGEST: Final = 200
 """Characters of a command, or of a line it wrote, in a message."""
@@ -67,7 +70,7 @@ def of_container(step: RunContainer, ended: Exit, last_words: str = "") -> StepF
         hint = "give it more memory, or build with fewer jobs"
     elif status - 128 in _TELLING_SIGNALS:
         name = _SIGNALS[status - 128]
-        message = f"{failed}: it, or something it calls, was ended by {name}"
+        message = f"{failed}: {_ended_by(name)}"
         hint = _MEMORY if name == "SIGKILL" else ""
     else:
         message = failed
@@ -107,6 +110,24 @@ def of_host_command(step: HostCommand, status: int, last_words: str = "") -> Ste
     return StepFailedError(message, status=abs(status), hint=hint, last_words=last_words or None)
 
 
+def _say_how(error: ImageBuildError, failed: FailedInstruction) -> None:
+    """Say what the status of a RUN stands for, where it stands for something."""
+    status = failed.status
+    if status is None or failed.why:
+        return
+    if status in _INSIDE:
+        error.at(replace(failed, why=f": {_INSIDE[status]}"))
+    elif status - 128 in _TELLING_SIGNALS:
+        name = _SIGNALS[status - 128]
+        error.at(replace(failed, why=f": {_ended_by(name)}"))
+        if name == "SIGKILL":
+            error.hint = error.hint or _MEMORY
+
+
+def _ended_by(name: str) -> str:
+    return f"it, or something it calls, was ended by {name}"
+
+
 def signal_name(number: int) -> str:
     """`SIGKILL`; most real-time signals have no name."""
     return _SIGNALS.get(number, f"signal {number}")
@@ -132,6 +153,8 @@ def _telling(words: str) -> str:
 def complete(error: RbuildError, step: Step, title: str, place: str, seconds: float) -> None:
     """Say at which step it was (`place`: `step 2 of 3`), how long that took, and what helps."""
     error.seconds = seconds
+    if isinstance(error, ImageBuildError) and error.failed is not None:
+        _say_how(error, error.failed)
     if not error.where:
         # What the message has said is not said again.
         command = title.partition(" ")[2] if isinstance(step, RunContainer) else title

@@ -132,6 +132,7 @@ class Mask:
             error.engine_words = self.text(error.engine_words)
             error.hint = self.text(error.hint)
             error.where = self.text(error.where)
+            error.log, error.log_file = self.text(error.log), self.text(error.log_file)
         if isinstance(error, StepFailedError) and error.last_words:
             error.last_words = self.text(error.last_words)
         if isinstance(error, ImageBuildError) and error.failed is not None:

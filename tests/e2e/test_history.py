@@ -40,7 +40,7 @@ def test_runs_are_read_again_and_compared(rbuild: Rbuild) -> None:
     _written(rbuild, "exit 7")
     second = rbuild("API_TOKEN=of-nobody", "all")
     assert second.returncode == 1
-    assert "the log: rbuild log 2" in second.stderr.splitlines()
+    assert "  the log: rbuild log 2 (" in second.stderr
 
     again = rbuild("log", "1")
     assert again.stdout == first.stdout == "seen\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -78,9 +79,29 @@ def test_a_failed_container_on_the_screen(rbuild: Rbuild) -> None:
     at = next(n for n, line in enumerate(said) if line.startswith("rbuild: "))
     assert re.fullmatch(r"  at step 2 of 2 \(Makefile:2\), after \d+\.?\d* s", said[at + 1])
     assert "  the bundles are as they were" in said[at:]
-    look, log = said[-2:]
-    assert look == "  -> to look around in such a container: rbuild run --target all -- sh"
-    assert re.fullmatch(r"the log: rbuild log \d+", log)
+    log, debug, look = said[-3:]
+    assert debug == "  -> a shell where it failed: rbuild debug"
+    assert look == "     to look around in such a container: rbuild run --target all -- sh"
+    found = re.fullmatch(r"  the log: rbuild log (\d+) \((.+/log\.jsonl)\)", log)
+    assert found
+    kept = Path(found[2].replace("~", rbuild.environment["HOME"]))
+    assert '"line":"60"' in kept.read_text()
+
+
+@pytest.mark.parametrize(
+    ("command", "how"),
+    [
+        ("nosuch", "failed with status 127: it, or something it calls, was not found"),
+        ("/etc/passwd", "failed with status 126: something it calls can't be executed"),
+        ("sh -c 'kill -9 $$'; exit $?", "with status 137: it, or something it calls, was ended by"),
+    ],
+)
+def test_how_a_run_failed(rbuild: Rbuild, command: str, how: str) -> None:
+    told = error(written(rbuild, dockerfile=f"{_BASE}RUN {command}\n"))
+    assert how in str(told["message"])
+    assert str(told["message"]).startswith("Dockerfile:2: RUN ")
+    assert told["notes"] == ["the bundles are as they were"]
+    assert str(told["log"]).startswith("rbuild log ")
 
 
 def test_a_failed_instruction_on_the_screen(rbuild: Rbuild) -> None:
@@ -93,10 +114,12 @@ def test_a_failed_instruction_on_the_screen(rbuild: Rbuild) -> None:
         "failed with status 9"
     )
     assert re.fullmatch(r"  at step 1 of 2: build image words \(Makefile:2\), after .* s", said[1])
-    assert said[2:] == [
+    assert said[4].startswith("  the log: rbuild log 1 (")
+    assert [*said[2:4], *said[5:]] == [
         "  | no such header",
         "  the bundles are as they were",
-        "  -> when that is mended: rbuild -q   # what stands before it comes from the cache",
+        "  -> a shell where it failed: rbuild debug",
+        "     when that is mended: rbuild -q   # what stands before it comes from the cache",
     ]
     told = error(rbuild)
     assert (told["status"], told["step"], told["exit_code"]) == (9, 1, 1)

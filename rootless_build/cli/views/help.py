@@ -30,9 +30,10 @@ def text(
     commands: Mapping[str, str],
     switches: Mapping[str, SwitchInfo],
     columns: int,
+    tables: Iterable[tuple[str, Sequence[tuple[str, str]]]] = (),
 ) -> str:
     """The whole help. `switches` are the options by name; a command's own come first. `columns` is
-    the width of the terminal, 0 where there is none.
+    the width of the terminal, 0 where there is none. `tables` come last, each with its title.
     """
     width = max(min(columns - 1, _WIDEST), _NARROWEST) if columns else _WIDEST
     parts = [f"Usage: {usage}", *(_paragraph(part, width) for part in description.split("\n\n"))]
@@ -49,6 +50,7 @@ def text(
         ]
         if rows:
             parts.append("\n".join([f"{title}:", *_rows(rows, width)]))
+    parts += ["\n".join([f"{title}:", *_rows(rows, width)]) for title, rows in tables]
     return "\n\n".join(parts)
 
 

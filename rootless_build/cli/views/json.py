@@ -14,7 +14,8 @@ those of the class of the same name in `rootless_build.model.events`:
     image-ready        step, names, id, platform (the one that was asked for)
     build-finished     status, seconds (since rbuild was started), saved, done
     error              code, message, hint, engine_words, last_words, notes, problems, where, step,
-                       status, seconds, exit_code, finding
+                       status, seconds, exit_code, finding, log (the command that shows the run's
+                       log; empty where none is kept), log_file
 
 What a command was asked for is one object, or one for each row of its list:
 

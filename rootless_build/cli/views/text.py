@@ -15,10 +15,11 @@ from typing import BinaryIO, Final, assert_never
 
 from msgspec import Struct
 
+from rootless_build.cli.views import failure
 from rootless_build.cli.views.escapes import for_terminal
 from rootless_build.cli.views.summary import Summary
 from rootless_build.cli.views.tables import duration
-from rootless_build.model.errors import BundlesError, HostError, RbuildError, StepFailedError
+from rootless_build.model.errors import RbuildError, StepFailedError
 from rootless_build.model.events import (
     Answer,
     BackendChosen,
@@ -158,30 +159,10 @@ class TextView:
         self._raw = False
         if isinstance(error, StepFailedError) and error.told_itself:
             return
-        lines = [self._red("rbuild: ") + shown(error.message)]
-        if error.where:
-            took = "" if error.seconds is None else f", after {duration(error.seconds)}"
-            lines.append(f"  at {shown(error.where)}{took}")
-        if isinstance(error, BundlesError):
-            lines.extend(f"  {shown(problem)}" for problem in error.problems)
-        lines.extend(self._dim("  | ") + shown(line) for line in self._words(error))
-        lines.extend(f"  {shown(note)}" for note in getattr(error, "__notes__", ()))
-        lines.extend(
-            f"  {'->' if not n else '  '} {line}" for n, line in enumerate(_lines(error.hint))
-        )
-        if isinstance(error, HostError):
-            lines.append(self._dim(f"  rbuild doctor --explain {error.finding} says more"))
-        self._write(self._err, "\n".join(lines) + "\n")
-
-    def _words(self, error: RbuildError) -> list[str]:
-        """What is to be shown of others, of a command that failed its own last lines; what stands
-        just above is not said again.
-        """
-        own = error.last_words if isinstance(error, StepFailedError) else None
-        if own is not None:
-            return [line for line in _lines(own) if line not in self._recent]
-        words = _lines(error.engine_words)
-        return [] if set(words) <= set(self._recent) else words
+        block = failure.block(error, self._recent, self._err.columns)
+        for line in block:
+            head = self._red(line.head) if line.is_first else self._dim(line.head)
+            self._write(self._err, f"{head if line.head else ''}{line.text}\n")
 
     def _progress(self, event: BuildProgress) -> None:
         if self._verbosity is Verbosity.QUIET:
@@ -293,8 +274,3 @@ class TextView:
 
     def _green(self, text: str) -> str:
         return self._paint("32", text)
-
-
-def _lines(text: str) -> list[str]:
-    lines = text.removesuffix("\n").split("\n") if text else []
-    return [line.removesuffix("\r") for line in lines]

@@ -10,8 +10,8 @@ import pytest
 from rootless_build.cli import next_steps
 from rootless_build.cli.app import Rbuild
 from rootless_build.cli.command import Command
-from rootless_build.model.errors import StepFailedError
-from rootless_build.model.plan import BuildImage, Origin, Plan, RunContainer, Step
+from rootless_build.model.errors import StepFailedError, UnsupportedError
+from rootless_build.model.plan import BuildImage, HostCommand, Origin, Plan, RunContainer, Step
 from rootless_build.model.structs import replace
 
 RUN = RunContainer("dev", ("make",), origin=Origin("Makefile", 3, "docker run", "binary"))
@@ -49,12 +49,13 @@ def test_it_is_the_container_of_the_target() -> None:
     assert hint(typed(), 2, steps, "all") == "rbuild run --target all -- sh"
 
 
-def test_where_another_would_be_started_there_is_no_hint() -> None:
-    assert hint(typed(), 1, (RUN, TEST), "all") == ""
+def test_where_another_would_be_started_it_is_the_same_command_again() -> None:
+    again = "when that is mended: rbuild"
+    assert hint(typed(), 1, (RUN, TEST), "all") == again
     assert hint(typed(), 2, (RUN, TEST), "binary", "test") == "rbuild run --target test -- sh"
     below = replace(RUN, origin=Origin("sub/Makefile", 3, "docker run", "binary"))
-    assert hint(typed(), 1, (below,)) == ""
-    assert hint(typed(), 1, (replace(RUN, origin=None),)) == ""
+    assert hint(typed(), 1, (below,)) == again
+    assert hint(typed(), 1, (replace(RUN, origin=None),)) == again
 
 
 def test_what_makes_it_the_same_is_kept() -> None:
@@ -68,3 +69,30 @@ def test_what_makes_it_the_same_is_kept() -> None:
     )
     found = hint(typed(*shlex.split(words)), 1, (RUN,), "binary", variables="V=1")
     assert found == f"{kept} V=1 run --target binary -- sh"
+
+
+def test_a_command_that_is_not_there_is_looked_for_in_its_container() -> None:
+    error = StepFailedError("x was not found", status=127, hint="is it on PATH?", engine_words="x")
+    error.step = 1
+    plan = Plan(Path("/p"), (RUN,), targets=("binary",), recipe="Makefile")
+    next_steps.complete(error, typed(), plan, (), pass_status=False)
+    assert error.hint.splitlines() == [
+        "is it on PATH?",
+        "to look around in such a container: rbuild run --target binary -- sh",
+    ]
+
+
+def test_what_the_host_has_not_is_no_reason_to_try_again() -> None:
+    error = UnsupportedError("podman has no such option")
+    error.step = 1
+    plan = Plan(Path("/p"), (BuildImage(Path("/p")),), targets=("binary",), recipe="Makefile")
+    next_steps.complete(error, typed(), plan, (), pass_status=False)
+    assert not error.hint
+
+
+def test_a_value_of_a_secret_name_is_not_said_again() -> None:
+    error = StepFailedError("false failed", status=1)
+    error.step = 1
+    plan = Plan(Path("/p"), (HostCommand("false", Path("/p")),), targets=("all",), recipe="Makefile")
+    next_steps.complete(error, typed("API_TOKEN=of-nobody", "all"), plan, (), pass_status=False)
+    assert error.hint == "when that is mended: rbuild 'API_TOKEN=***' all"
