@@ -9,7 +9,9 @@ import importlib
 import importlib.util
 import io
 import os
+import signal
 import sys
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Final, NoReturn
 
@@ -48,9 +50,25 @@ def run() -> int:
     # All that is made while modules are imported stays: looking for garbage in it costs 10 ms.
     gc.set_threshold(50_000)
     _lighten_plumbum()
-    from rootless_build.cli import app  # noqa: PLC0415 - after the interpreter's own start
+    with _ended_by_interrupts():
+        from rootless_build.cli import app  # noqa: PLC0415 - after the interpreter's own start
 
     return app.run(sys.argv)
+
+
+@contextlib.contextmanager
+def _ended_by_interrupts() -> Iterator[None]:
+    """Ctrl-C ends this process as it does any other: nothing is begun yet, and where in an import a
+    KeyboardInterrupt strikes nobody can foresee. Where it is ignored (nohup), it stays so.
+    """
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _open_streams() -> None:

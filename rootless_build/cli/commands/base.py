@@ -51,7 +51,7 @@ class Base(Engine, Showing, Command):
         what = packages.describe(image, source)
         local = references.local(image)
         with (
-            signals_interrupt(),
+            signals_interrupt(self.view.stopping),
             engine_for(self) as (engine, choice),
             tempfile.TemporaryDirectory(prefix=identities.private_prefix()) as place,
         ):

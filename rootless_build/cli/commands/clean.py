@@ -64,14 +64,14 @@ class Clean(EngineOption, Bundles, Waiting, Showing, Command):
     def _clean(self) -> int:
         account = Account(self, dry=self.flag("dry_run"))
         if account.dry:
-            with signals_interrupt():
+            with signals_interrupt(self.view.stopping):
                 self._remove(account)
         else:
             with checkout(self, "rbuild clean"):
                 self._remove(account)
         if self.images and self.volumes:
             # Not before this run itself has left its directory.
-            with signals_interrupt():
+            with signals_interrupt(self.view.stopping):
                 self._remove_knowledge(account)
         account.close()
         return 0

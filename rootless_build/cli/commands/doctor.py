@@ -26,6 +26,7 @@ from rootless_build.host.online import ask
 from rootless_build.model.errors import HostError, UsageError
 from rootless_build.model.events import Answer, Level, Notice
 from rootless_build.model.structs import replace
+from rootless_build.process.signals import signals_interrupt
 
 
 class Doctor(Engine, Bundles, Command):
@@ -65,6 +66,10 @@ class Doctor(Engine, Bundles, Command):
             fields = {"id": self.explain, "text": said}
             self.tell(page.wrapped(said), Answer("explanation", fields))
             return 0
+        with signals_interrupt(self.view.stopping):
+            return self._examine()
+
+    def _examine(self) -> int:
         facts, settings = self._host()
         found = examine(facts)
         if self.fix:
