@@ -16,7 +16,7 @@ from rootless_build.cli.command import Command
 from rootless_build.history import metadata, record
 from rootless_build.history.learning import Learner
 from rootless_build.history.record import RunRecord
-from rootless_build.model.errors import StepFailedError, UsageError, reason
+from rootless_build.model.errors import RbuildError, StepFailedError, UsageError, reason
 from rootless_build.model.plan import Plan
 from rootless_build.model.secret_names import without_values
 from rootless_build.model.structs import replace

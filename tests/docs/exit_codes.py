@@ -7,20 +7,13 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from rootless_build.cli.views.help_tables import EXIT_STATUSES
 from rootless_build.model import errors
 from rootless_build.model.errors import RbuildError
 from tests.docs.tables import table
 
 STATUSES: Final[Mapping[int, str]] = MappingProxyType(
-    {
-        0: "done",
-        1: "a step failed",
-        2: "wrong usage, unknown target, bad rbuild.toml",
-        3: "this host can't; also: an image is nowhere to be had",
-        4: "bundles failed verification, one has nothing in it, or what somebody else made is in "
-        "their way",
-        130: "interrupted",
-    }
+    {int(status): meaning for status, meaning in EXIT_STATUSES if status.isdecimal()}
 )
 """What rbuild ends with. A test holds them against the errors."""
 

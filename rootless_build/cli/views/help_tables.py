@@ -13,7 +13,10 @@ EXIT_STATUSES: Final[Rows] = (
     ("3", "this host can't; also: an image is nowhere to be had"),
     (
         "4",
-        "bundles failed verification, one is empty, or what somebody else made is in their way",
+        (
+            "bundles failed verification, one has nothing in it, or what somebody else made is in"
+            " their way"
+        ),
     ),
     ("130", "interrupted"),
     ("others", "rbuild run, shell and exec pass on the command's own; 125 to 127 are docker's"),
