@@ -93,6 +93,8 @@ def test_what_the_host_has_not_is_no_reason_to_try_again() -> None:
 def test_a_value_of_a_secret_name_is_not_said_again() -> None:
     error = StepFailedError("false failed", status=1)
     error.step = 1
-    plan = Plan(Path("/p"), (HostCommand("false", Path("/p")),), targets=("all",), recipe="Makefile")
+    plan = Plan(
+        Path("/p"), (HostCommand("false", Path("/p")),), targets=("all",), recipe="Makefile"
+    )
     next_steps.complete(error, typed("API_TOKEN=of-nobody", "all"), plan, (), pass_status=False)
     assert error.hint == "when that is mended: rbuild 'API_TOKEN=***' all"
