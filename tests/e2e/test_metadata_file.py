@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import stat
@@ -12,6 +13,7 @@ from typing import cast
 import pytest
 
 from tests.e2e.driver import DEADLINE, Rbuild
+from tests.e2e.pushed_to import registry
 from tests.e2e.waiting import at_work, with_waiting_targets
 
 pytestmark = pytest.mark.in_ci("podman")
@@ -159,6 +161,28 @@ def _of(identity: str, name: str) -> Json:
         "containerimage.digest": identity,
         "image.name": name,
     }
+
+
+def test_of_what_is_pushed_it_has_the_digest_in_the_registry(
+    rbuild: Rbuild, tmp_path: Path
+) -> None:
+    if rbuild.backend != "podman":
+        pytest.skip("no other backend does docker build --push")
+    # Blobs come one after the other.
+    (rbuild.project / "Dockerfile").write_text("FROM scratch\nCOPY Makefile /\n")
+    with registry() as (host, taken):
+        settings = tmp_path / "registries.conf"
+        settings.write_text(f'[[registry]]\nlocation = "{host}"\ninsecure = true\n')
+        environment = {**rbuild.environment, "CONTAINERS_REGISTRIES_CONF": str(settings)}
+        words = ("docker", "build", "--push", "--metadata-file", "one.json", "-t")
+        done = dataclasses.replace(rbuild, environment=environment)(
+            "exec", "--allow-push", "--", *words, f"{host}/told:1", "."
+        )
+    assert done.returncode == 0, done.stderr
+    told = _read(rbuild.project / "one.json")
+    assert told["image.name"] == f"{host}/told:1"
+    assert told["containerimage.digest"] == taken.manifests["1"]
+    assert told["containerimage.config.digest"] != taken.manifests["1"]
 
 
 def test_docker_s_file_stays_where_a_build_fails(rbuild: Rbuild) -> None:
