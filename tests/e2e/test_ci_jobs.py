@@ -61,9 +61,10 @@ class _Runner:
         homes = {f"XDG_{name}_HOME": self._storage / name for name in ("DATA", "CACHE", "STATE")}
         for home in homes.values():
             home.mkdir(exist_ok=True)
-        # Nothing of this environment's own.
+        # Nothing of this environment's own, but where pip has packages from.
         kept = (each for each in os.environ["PATH"].split(":") if "venv" not in each)
         self.environment: Mapping[str, str] = {
+            **{name: each for name, each in os.environ.items() if name.startswith("PIP_")},
             **{name: str(home) for name, home in homes.items()},
             "XDG_RUNTIME_DIR": str(runtime),
             "PATH": ":".join((str(self._bin), *kept)),
