@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
-from types import MappingProxyType
-from typing import Final
+from collections.abc import Iterator
 
-from rootless_build.cli.views.help_tables import EXIT_STATUSES
 from rootless_build.model import errors
 from rootless_build.model.errors import RbuildError
 from tests.docs.tables import table
-
-STATUSES: Final[Mapping[int, str]] = MappingProxyType(
-    {int(status): meaning for status, meaning in EXIT_STATUSES if status.isdecimal()}
-)
-"""What rbuild ends with. A test holds them against the errors."""
 
 
 def kinds() -> Iterator[type[RbuildError]]:
@@ -33,11 +25,6 @@ def kinds() -> Iterator[type[RbuildError]]:
 def summary(kind: type) -> str:
     """The first paragraph of its docstring."""
     return " ".join((inspect.getdoc(kind) or "").partition("\n\n")[0].split())
-
-
-def status_table() -> str:
-    """What rbuild ends with, and what that means."""
-    return table(["status", "meaning"], [(str(status), STATUSES[status]) for status in STATUSES])
 
 
 def error_table() -> str:

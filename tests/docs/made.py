@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from tests.docs import events, exit_codes, findings, manual, options, recipe_keys
+from tests.docs import events, exit_codes, findings, help_pages, manual, options, recipe_keys
 
 ROOT: Final = Path(__file__).parents[2]
 _BLOCK: Final = re.compile(
@@ -23,7 +23,9 @@ BLOCKS: Final[Mapping[str, Callable[[], str]]] = MappingProxyType(
     {
         "options": options.tables,
         "commands": options.commands,
-        "exit-status": exit_codes.status_table,
+        "exit-status": help_pages.statuses,
+        "environment": help_pages.environment,
+        "files": help_pages.files,
         "errors": exit_codes.error_table,
         "events": events.event_table,
         "findings": findings.finding_table,

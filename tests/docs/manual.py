@@ -10,7 +10,8 @@ from typing import Final
 import rootless_build
 from rootless_build.cli.commands import COMMANDS
 from rootless_build.cli.options import GROUPS
-from tests.docs import exit_codes, options, recipe_keys
+from rootless_build.cli.views import help_tables
+from tests.docs import options, recipe_keys
 from tests.docs.man_page import (
     entry,
     example,
@@ -75,9 +76,10 @@ def _program() -> Iterator[str]:
         for option in options.known({name: of[name]}):
             if option.group == options.OWN:
                 yield entry(option.typed, f"{option.meaning}.")
-    yield heading("Exit status")
-    for status, meaning in exit_codes.STATUSES.items():
-        yield entry(str(status), meaning)
+    for head, told in help_tables.TABLES:
+        yield heading(head)
+        for name, meaning in told:
+            yield entry(name, f"{meaning}.")
     yield heading("See also")
     yield words("`rbuild.toml`(5), `make`(1), `podman`(1), `buildah`(1), `docker`(1)")
 
