@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from rootless_build.backend.api import Engine, Image, ImageLabel, Stdio, build_mounting
+from rootless_build.files import plain
 from rootless_build.files.private_directories import private_directory
+from rootless_build.files.tree import walk
 from rootless_build.images import image_records
 from rootless_build.images.bases import substitutes as bases
 from rootless_build.images.building import build_image
@@ -55,6 +57,8 @@ AGAIN: Final = f"{PLACE}/again"
 _TERMINAL: Final = "/rbuild-debug-terminal"
 _BEGUN: Final = "begun"
 _STATUS: Final = "status"
+_SHORT: Final = 64
+"""Bytes; whoever is in the container may have put something else there."""
 _SHELL: Final = ("/bin/sh", "-c", 'exec "$(command -v bash || echo sh)"')
 _SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "fish"})
 _DIND: Final = "dind"
@@ -188,11 +192,20 @@ class _InARun:
             except ImageBuildError as error:
                 stack.close()
                 raise self._ended(place, error) from error
+            finally:
+                self._give_back(place)
         raise AssertionError(step)
+
+    def _give_back(self, place: Path) -> None:
+        """Let what the container's users left there go with the rest."""
+        with suppress(RbuildError, OSError):
+            own = os.geteuid()
+            if any((place / each.path).lstat().st_uid != own for each in walk(place)):
+                self._engine.give_back(place)
 
     def _ended(self, place: Path, error: ImageBuildError) -> Exception:
         with suppress(OSError, ValueError):
-            return EndedError(int((place / _STATUS).read_text()))
+            return EndedError(int(plain.text(place / _STATUS, _SHORT)))
         if (place / _BEGUN).exists():
             # By a signal that ended all of it.
             return EndedError((error.failed.status if error.failed else None) or 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -114,12 +115,44 @@ def test_a_shell_whose_window_is_closed_leaves_nothing(in_a_run: Rbuild) -> None
     assert ids(in_a_run) == before
 
 
+@pytest.mark.in_ci("podman")
 def test_what_is_gone_is_built_again_and_goes_again(in_a_run: Rbuild) -> None:
     (in_a_run.project / "file").write_text("changed\n")
     before = ids(in_a_run)
     done = in_a_run("debug", "--", "cat", "file", "/before")
     assert (done.returncode, done.stdout) == (0, "changed\nbefore\n"), done.stderr
     assert ids(in_a_run) == before
+
+
+@pytest.mark.in_ci("podman")
+def test_another_users_files_and_secrets(failing: Rbuild) -> None:
+    if failing.backend == "docker":
+        pytest.skip("docker's classic builder has no secrets")
+    project = failing.project
+    (project / "Makefile").write_text("all:\n\tdocker build --build-arg A_TOKEN=hidden-1 .\n")
+    (project / "Dockerfile").write_text(
+        "FROM debian:bookworm\nARG A_TOKEN\nUSER 1000\n"
+        "RUN --mount=type=secret,id=s,mode=0444 cat /run/secrets/s && exit 5\n"
+    )
+    secret = project.parent / "secret"
+    secret.write_text("hidden-2\n")
+    given = ("--secret", f"id=s,src={secret}")
+    assert failing(*given).returncode == 1
+    (kept,) = Path(failing.environment["XDG_STATE_HOME"]).rglob("run.json")
+    assert "hidden-" not in kept.read_text()
+
+    refused = failing("debug", "--", "true")
+    assert refused.returncode == 2
+    assert "give it again: rbuild debug --build-arg A_TOKEN" in refused.stderr
+    argument = ("--build-arg", "A_TOKEN=hidden-1")
+    left = "id -u; mkdir -p /rbuild-debug/d && echo > /rbuild-debug/d/f; ls /run/secrets; exit 3"
+    without = failing("debug", *argument, "--", "sh", "-c", left)
+    assert (without.returncode, without.stdout) == (3, "1000\n"), without.stderr
+    assert "not here unless given again: --secret id=s,src=FILE" in without.stderr
+    look = ("sh", "-c", "wc -c < /run/secrets/s; cat /run/secrets/s; echo $A_TOKEN | wc -c")
+    again = failing("debug", *argument, *given, "--", *look)
+    assert (again.returncode, again.stdout) == (0, "9\n***\n9\n"), again.stderr
+    assert remains(failing) == []
 
 
 def test_a_command_in_the_place_of_a_container(failing: Rbuild) -> None:
@@ -140,6 +173,7 @@ def test_a_command_in_the_place_of_a_container(failing: Rbuild) -> None:
     assert "there" in shown
 
 
+@pytest.mark.in_ci("podman")
 def test_what_is_not_there_is_refused_by_name(in_a_run: Rbuild) -> None:
     closed = in_a_run("debug")
     assert closed.returncode == 2
@@ -151,6 +185,7 @@ def test_what_is_not_there_is_refused_by_name(in_a_run: Rbuild) -> None:
     assert "Dockerfile has changed: what failed at line 9 is not there any more" in changed.stderr
 
 
+@pytest.mark.exhaustive
 def test_an_engine_that_mounts_nothing_is_refused(failing: Rbuild) -> None:
     (failing.project / "Dockerfile").write_text("FROM debian:bookworm\nRUN exit 3\n")
     assert failing("all").returncode == 1

@@ -10,7 +10,12 @@ import pytest
 
 from rootless_build.cli import kept_runs
 from rootless_build.cli.app import Rbuild
+from rootless_build.cli.checkout import history_directory
 from rootless_build.history import runs
+from rootless_build.history.record import FailureRecord
+from rootless_build.model.errors import FailedInstruction, ImageBuildError
+from rootless_build.model.plan import BuildImage, Plan, from_json
+from rootless_build.model.structs import replace
 
 
 @pytest.mark.parametrize(
@@ -42,3 +47,27 @@ def test_trouble_with_what_is_kept_changes_no_status(
     told = capfd.readouterr().err
     assert said in told
     assert ("warning" in told) is bool(said)
+
+
+def test_a_secret_that_is_a_word_of_plans_hides_no_name_of_a_field(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    command = Rbuild("rbuild")
+    kept_runs.keep(command)
+    step = BuildImage(tmp_path, build_args=(("A_TOKEN", "context"),), target="a-context")
+    failed = FailedInstruction("RUN echo context", "Dockerfile:3", status=5)
+    error = ImageBuildError(failed)
+    error.step = 1
+
+    def fail() -> int:
+        command.keepings[0].done(Plan(tmp_path, (step,)))
+        raise error
+
+    assert command.attempt(fail) == 1
+    (kept,) = runs.kept(history_directory(command.project))
+    assert kept.record is not None
+    (found,) = from_json(kept.record.plan).steps
+    assert found == replace(step, build_args=(("A_TOKEN", "***"),), target="a-***")
+    assert kept.record.failure == FailureRecord(1, "Dockerfile:3", "RUN echo ***", status=5)
