@@ -234,7 +234,8 @@ class Command(Everywhere, Application):
         """Do the work and return its status; an error is shown and becomes its exit status."""
         status = self._status_of(work)
         for keeping in self._keepings:
-            status = self._status_of(partial(keeping.end, status)) or status
+            ended = self._status_of(partial(keeping.end, status))
+            status = status or ended
         return status
 
     def _status_of(self, work: Callable[[], int]) -> int:
