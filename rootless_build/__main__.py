@@ -18,6 +18,8 @@ from typing import Final, NoReturn
 _ANY_BYTES: Final = "rbuild-any-bytes"
 _HOST: Final = 3
 """The exit code of HostError, which few runs import."""
+_COMPLETE: Final = "_RBUILD_COMPLETE"
+"""With it a shell asks what the last word can be; nothing is done then."""
 
 
 def main() -> NoReturn:
@@ -51,6 +53,10 @@ def run() -> int:
     gc.set_threshold(50_000)
     _lighten_plumbum()
     with _ended_by_interrupts():
+        if _COMPLETE in os.environ:
+            from rootless_build.cli.completion import answer  # noqa: PLC0415 - no run needs it
+
+            return answer.main(sys.argv[1:])
         from rootless_build.cli import app  # noqa: PLC0415 - after the interpreter's own start
 
     return app.run(sys.argv)

@@ -68,8 +68,6 @@ def run(argv: list[str]) -> int:
     words = tuple(argv[1:])
     status = 0
     try:
-        if command_line.COMPLETE in os.environ:
-            return _complete(words)
         _, status = Rbuild.run(argv, exit=False)
         sys.stdout.flush()
     except RbuildError as error:
@@ -85,14 +83,6 @@ def run(argv: list[str]) -> int:
             _say(OutputClosedError(f"the output can't be written: {error.strerror}"), words)
             return OutputClosedError.exit_code
     return status
-
-
-def _complete(words: Sequence[str]) -> int:
-    """Print what the last word can be, one a line, for a shell."""
-    from rootless_build.cli.completion import complete  # noqa: PLC0415 - see the package
-
-    sys.stdout.writelines(f"{word}\n" for word in complete(Rbuild("rbuild"), words))
-    return 0
 
 
 def _say(error: RbuildError, words: Sequence[str]) -> None:

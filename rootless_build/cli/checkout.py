@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 from rootless_build import runner
 from rootless_build.backend import discovery
 from rootless_build.backend.api import Engine
 from rootless_build.backend.discovery import Choice
 from rootless_build.cli.command import Command
+from rootless_build.cli.own_places import data_directory
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.events import Level, Notice
 from rootless_build.model.text import shown
-from rootless_build.process import user_directories
 from rootless_build.process.signals import signals_interrupt
 from rootless_build.runner import journal
-
-_OWN: Final = "rbuild"
 
 
 @contextmanager
@@ -93,42 +90,6 @@ def engine_of(record: journal.Record, engine: Engine, choice: Choice) -> Iterato
         return
     with discovery.load(record.backend).open(choice.settings) as its:
         yield its
-
-
-def data_directory() -> Path:
-    """Where records are kept (`EngineSettings.data_directory`, without looking at the host)."""
-    return user_directories.data() / _OWN
-
-
-def own_directories() -> tuple[Path, Path, Path]:
-    """Every directory of the user's that holds nothing but rbuild's own files: for data, state and
-    caches.
-    """
-    return (data_directory(), _state_directory(), user_directories.cache() / _OWN)
-
-
-def failed_directory(project: Path) -> Path:
-    """Where the files of the project's last failed container are kept."""
-    return _state_directory() / "failed" / f"{project.name}-{journal.key(project)}"
-
-
-def history_directory(project: Path) -> Path:
-    """Where the runs of a project are kept."""
-    return _state_directory() / "history" / f"{project.name}-{journal.key(project)}"
-
-
-def images_directory() -> Path:
-    """The directory in which it is put down which images were built."""
-    return _state_directory() / "images"
-
-
-def engines_directory() -> Path:
-    """The directory in which it is kept what engines answered when they were asked."""
-    return user_directories.cache() / _OWN / "engines"
-
-
-def _state_directory() -> Path:
-    return user_directories.state() / _OWN
 
 
 def bundles_directory(command: Command) -> Path:

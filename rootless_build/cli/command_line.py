@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, cast
 
@@ -17,12 +17,10 @@ from rootless_build.recipes import config, config_file
 
 if TYPE_CHECKING:
     from rootless_build.model.plan import Pairs
-    from rootless_build.recipes.config import Defaults
+    from rootless_build.recipes.config import Config, Defaults
 
 LogFormat = Literal["text", "json"]
 LOG_FORMATS: Final = ("text", "json")
-COMPLETE: Final = "_RBUILD_COMPLETE"
-"""The variable with which a shell asks what the last word can be; nothing is done then."""
 _VARIABLE: Final = re.compile(r"[^=\s:+?!#]+=", re.DOTALL)
 
 
@@ -67,13 +65,27 @@ def value(words: Sequence[str], *names: str) -> str | None:
 def target_names(words: Sequence[str]) -> tuple[str, ...]:
     """The targets of the project that is named, as far as they can be told without make."""
     try:
-        project = Path(value(words, "-C", "--directory") or ".").absolute()
-        named = value(words, "--makefile")
-        makefile = project / named if named else None
-        read = config_file.with_makefile(config_file.load(project, user_file()), makefile)
-        return recipes.front_ends.target_names(project, read, dict(os.environ))
+        project, read = _project(words)
+        return recipes.project_targets.target_names(project, read, dict(os.environ))
     except (RbuildError, OSError):
         return ()
+
+
+def described_targets(words: Sequence[str]) -> Mapping[str, str]:
+    """Those targets, with what the project says of each."""
+    try:
+        project, read = _project(words)
+        listing = recipes.project_targets.listed(project, read, dict(os.environ))
+    except (RbuildError, OSError):
+        return {}
+    return {target.name: target.description for target in listing.targets}
+
+
+def _project(words: Sequence[str]) -> tuple[Path, Config]:
+    project = Path(value(words, "-C", "--directory") or ".").absolute()
+    named = value(words, "--makefile")
+    makefile = project / named if named else None
+    return project, config_file.with_makefile(config_file.load(project, user_file()), makefile)
 
 
 def user_file() -> Path:

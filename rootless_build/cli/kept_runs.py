@@ -12,8 +12,8 @@ from typing import Final
 
 import rootless_build
 from rootless_build import bundles
-from rootless_build.cli.checkout import history_directory
 from rootless_build.cli.command import Command
+from rootless_build.cli.own_places import history_directory
 from rootless_build.cli.views import ci_summary
 from rootless_build.history import record, runs
 from rootless_build.history.record import BundleRecord, RunRecord

@@ -13,10 +13,11 @@ from typing import Final
 from rootless_build.backend.api import LABEL_PROCESS, Engine, LeftoverKind
 from rootless_build.backend.discovery import Choice
 from rootless_build.cli import kept_runs, metadata_file
-from rootless_build.cli.checkout import clear_dead_runs, data_directory, own_directories
+from rootless_build.cli.checkout import clear_dead_runs
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import EngineToCome, cache_directory
 from rootless_build.cli.overrides import defaults, override, overrides
+from rootless_build.cli.own_places import data_directory, own_directories
 from rootless_build.cli.plan_sockets import with_docker_socket
 from rootless_build.cli.run_options import (
     Manner,

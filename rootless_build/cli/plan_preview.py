@@ -17,10 +17,10 @@ from rootless_build.backend.api import Engine, EngineSettings
 from rootless_build.backend.cached import RememberingEngine
 from rootless_build.backend.discovery import Choice
 from rootless_build.cli.backend_option import backend_name, check_backend
-from rootless_build.cli.checkout import own_directories
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import cache_directory, settings_for
 from rootless_build.cli.overrides import named
+from rootless_build.cli.own_places import own_directories
 from rootless_build.cli.plan_sockets import with_docker_socket
 from rootless_build.cli.run_options import freshness_for, is_isolated, memory_for
 from rootless_build.cli.sandboxed_reading import Looked, look

@@ -9,14 +9,10 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from rootless_build.backend.discovery import Choice
-from rootless_build.cli.checkout import (
-    bundles_directory,
-    engines_directory,
-    failed_directory,
-    images_directory,
-)
+from rootless_build.cli.checkout import bundles_directory
 from rootless_build.cli.command import Command
 from rootless_build.cli.overrides import named
+from rootless_build.cli.own_places import engines_directory, failed_directory, images_directory
 from rootless_build.freshness.plan_freshness import PlanFreshness
 from rootless_build.freshness.snapshots import Snapshots
 from rootless_build.images.at_once import AtOnce

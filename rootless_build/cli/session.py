@@ -10,11 +10,12 @@ from rootless_build import runner as runner_package
 from rootless_build.backend.api import LABEL_PROCESS, LABEL_UNFINISHED, Engine, LeftoverKind
 from rootless_build.backend.discovery import Choice
 from rootless_build.cli import kept_runs, metadata_file, next_steps
-from rootless_build.cli.checkout import clear_dead_runs, own_directories
+from rootless_build.cli.checkout import clear_dead_runs
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import EngineToCome, cache_directory
 from rootless_build.cli.growing_recipe import GrowingRecipe
 from rootless_build.cli.live_hosts import LiveHosts
+from rootless_build.cli.own_places import own_directories
 from rootless_build.cli.plan_sockets import with_docker_socket
 from rootless_build.cli.run_options import (
     Manner,

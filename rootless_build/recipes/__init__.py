@@ -10,8 +10,14 @@ from rootless_build.model import late_modules
 
 if TYPE_CHECKING:
     from rootless_build.recipes import front_ends as front_ends
+    from rootless_build.recipes import project_targets as project_targets
 
-_LATE: Final = MappingProxyType({"front_ends": "rootless_build.recipes.front_ends"})
+_LATE: Final = MappingProxyType(
+    {
+        "front_ends": "rootless_build.recipes.front_ends",
+        "project_targets": "rootless_build.recipes.project_targets",
+    }
+)
 
 if not TYPE_CHECKING:
 

@@ -186,7 +186,7 @@ class _Reader(Struct, frozen=True):
         return ""
 
     def _value(self, hint: object, value: object, keys: tuple[str, ...]) -> object:
-        hint = _without_none(hint)
+        hint = without_none(hint)
         if isinstance(hint, type) and issubclass(hint, Struct):
             return self.section(hint, self._converted(value, dict[str, object], keys), keys)
         if hint == Mapping[str, Target]:
@@ -248,7 +248,7 @@ def keys_of(kind: type[Struct]) -> dict[str, str]:
     }
 
 
-def _without_none(hint: object) -> object:
+def without_none(hint: object) -> object:
     """What is left of `X | None`: TOML has no null."""
     parts = [part for part in get_args(hint) if part is not NoneType]
     return parts[0] if NoneType in get_args(hint) and len(parts) == 1 else hint

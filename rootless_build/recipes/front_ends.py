@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rootless_build.model.errors import (
-    NoRecipeError,
-    RecipeError,
-    UnknownTargetError,
-    reason,
-)
+from rootless_build.model.errors import UnknownTargetError
 from rootless_build.model.plan import Plan, Unexpanded
 from rootless_build.model.structs import replace
 from rootless_build.process import programs
-from rootless_build.recipes import always, bake, containers, rbuild_toml
-from rootless_build.recipes.bake import names
+from rootless_build.recipes import always, bake, containers, project_targets, rbuild_toml
 from rootless_build.recipes.config import Config
-from rootless_build.recipes.listing import ListedTarget, Listing
-from rootless_build.recipes.make import expansion, makefile
+from rootless_build.recipes.make import expansion
 from rootless_build.recipes.make import recipe as make_recipe
 from rootless_build.recipes.request import Request
 
@@ -30,52 +22,6 @@ if TYPE_CHECKING:
 _SHELL: Final = "shell"
 
 
-def target_names(project: Path, config: Config, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The project's targets, as far as they can be told without make; none where its recipe is
-    not understood.
-    """
-    if _is_toml(config):
-        return tuple(config.targets)
-    found = _makefile(project, config)
-    if found is not None:
-        return makefile.target_names(found)
-    if not names.found(project):
-        return ()
-    try:
-        return bake.recipe.target_names(project, environment)
-    except RecipeError:
-        return ()
-
-
-def listed(project: Path, config: Config, environment: Mapping[str, str]) -> Listing:
-    """The project's targets with what it says of them, as far as they can be told without make.
-
-    Raises RecipeError.
-    """
-    if _is_toml(config):
-        assert config.file is not None  # a recipe stands in a file
-        targets = (ListedTarget(name, each.description) for name, each in config.targets.items())
-        return Listing(config.file.name, tuple(targets), config.default_target or "")
-    found = _makefile(project, config)
-    if found is not None:
-        return _listed_of_makefile(found, project, config)
-    if not names.found(project):
-        raise _no_recipe(project, config)
-    return bake.recipe.listed(project, environment)
-
-
-def _listed_of_makefile(found: Path, project: Path, config: Config) -> Listing:
-    """rbuild.toml may describe them in other words, and those that make has of elsewhere too."""
-    own = {name: each.description for name, each in config.targets.items() if each.description}
-    try:
-        described = {**makefile.described_targets(found), **own}
-        default, elsewhere = makefile.default_target(found), makefile.included(found)
-    except OSError as error:
-        raise RecipeError(f"{found} can't be read: {reason(error)}") from error
-    targets = (ListedTarget(name, said) for name, said in described.items())
-    return Listing(makefile.name_of(found, project), tuple(targets), default, elsewhere)
-
-
 def is_shell(targets: Sequence[str], project: Path, config: Config) -> bool:
     """Whether these targets are a shell: `shell`, and of a bake file `shell TARGET`, elsewhere two
     targets.
@@ -83,14 +29,7 @@ def is_shell(targets: Sequence[str], project: Path, config: Config) -> bool:
     if not targets or targets[0] != _SHELL:
         return False
     others = len(targets) - 1
-    return not others or (others == 1 and _is_bake(project, config))
-
-
-def _is_bake(project: Path, config: Config) -> bool:
-    """Whether the recipe is a bake or compose file, not a Makefile or an rbuild.toml."""
-    if _is_toml(config) or _makefile(project, config) is not None:
-        return False
-    return bool(names.found(project))
+    return not others or (others == 1 and project_targets.is_bake(project, config))
 
 
 def read(request: Request, config: Config) -> Plan:
@@ -132,7 +71,7 @@ def _recipe(request: Request, config: Config) -> Recipe:
         return _read(replace(request, targets=targets), config)
 
     def images() -> tuple[str, ...]:
-        if not _is_bake(request.project, config):
+        if not project_targets.is_bake(request.project, config):
             return ()
         return bake.recipe.image_targets(request)
 
@@ -140,40 +79,11 @@ def _recipe(request: Request, config: Config) -> Recipe:
 
 
 def _read(request: Request, config: Config) -> Plan:
-    if _is_toml(config):
+    if project_targets.is_toml(config):
         return rbuild_toml.read(request, config)
-    found = _makefile(request.project, config)
-    if _is_bake(request.project, config):
+    found = project_targets.makefile_of(request.project, config)
+    if project_targets.is_bake(request.project, config):
         return bake.recipe.read(request)
     if found is None:
-        raise _no_recipe(request.project, config)
+        raise project_targets.no_recipe(request.project, config)
     return always.mark(make_recipe.read(request, found), config.targets)
-
-
-def _no_recipe(project: Path, config: Config) -> NoRecipeError:
-    return NoRecipeError(
-        f"{project} has neither a Makefile nor an rbuild.toml with a recipe, and no bake file",
-        hint="go to the project's own directory, or name it: rbuild -C DIR"
-        + _other_makefile(project)
-        + "\na script that calls docker: rbuild exec -- ./SCRIPT"
-        "\na containerfile alone: rbuild exec -- docker build -t NAME ."
-        + ("\nthe rbuild.toml here has neither [image] nor [container]" if config.file else ""),
-    )
-
-
-def _other_makefile(project: Path) -> str:
-    """How to name a makefile that make does not read by itself, where there is one."""
-    for pattern in ("Makefile.*", "*.Makefile", "*.mk"):
-        for file in sorted(project.glob(pattern)):
-            return f"\nor a makefile of another name: rbuild --makefile {shlex.quote(file.name)}"
-    return ""
-
-
-def _makefile(project: Path, config: Config) -> Path | None:
-    return config.defaults.makefile or makefile.makefile_of(project)
-
-
-def _is_toml(config: Config) -> bool:
-    """Whether rbuild.toml is the recipe: it is not where a makefile is named."""
-    has_recipe = config.image is not None or config.container is not None
-    return has_recipe and config.defaults.makefile is None

@@ -475,6 +475,10 @@ def test_nothing_of_rbuilds_is_left(project: Rbuild, tmp_path: Path) -> None:
     shown = removed(cleaned(rbuild, *everything, "--dry-run"))
     assert len(of_rbuild(rbuild)) > 5
     assert f"directory {tmp_path / 'state'}/rbuild" in shown
+    # Base images are of other tests too.
+    all_shown = removed(cleaned(rbuild, "--all", "--dry-run"))
+    assert all_shown == removed(cleaned(rbuild, *everything, "--bases", "--dry-run"))
+    assert set(shown) <= set(all_shown)
     done = rbuild("clean", *everything)
     assert done.returncode == 0, done.stderr
     assert of_rbuild(rbuild) == []

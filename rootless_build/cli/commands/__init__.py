@@ -24,9 +24,12 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "reproduce": ("reproduce.Reproduce", "build the same again and compare byte for byte"),
         "install": ("install.Install", "copy the latest bundles' executables to PREFIX/bin"),
         "base": ("base.Base", "make a base image with no registry: base debian:bookworm"),
+        "init": ("init.Init", "write an rbuild.toml for this project, or print its schema"),
         "doctor": ("doctor.Doctor", "what is wrong with this host, and what cures it"),
         "backends": ("backends.Backends", "which engines are here, which would be used, and why"),
         "clean": ("clean.Clean", "remove what builds left in the engine's storage"),
+        "path": ("path.Where", "where rbuild's containerfiles, examples and own files are"),
+        "completion": ("completion.Completion", "what a shell completes with: completion bash"),
         "help": ("help.Help", "this, or what a command does: help [COMMAND]"),
     }
 )

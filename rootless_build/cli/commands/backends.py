@@ -10,10 +10,10 @@ from rootless_build.backend import discovery
 from rootless_build.backend.api import EngineSettings
 from rootless_build.backend.discovery import Candidate
 from rootless_build.cli.backend_option import backend_name, check_backend
-from rootless_build.cli.checkout import engines_directory
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import settings_for
 from rootless_build.cli.options import Engine, format_option
+from rootless_build.cli.own_places import engines_directory
 from rootless_build.cli.views import features as page
 from rootless_build.cli.views import tables
 from rootless_build.images.asking.memory import memory_of

@@ -8,10 +8,10 @@ from pathlib import Path
 from plumbum import cli
 
 from rootless_build.backend.api import LABEL_BASE
-from rootless_build.cli.checkout import images_directory
 from rootless_build.cli.command import Command
 from rootless_build.cli.engines import engine_for
 from rootless_build.cli.options import Engine, Showing
+from rootless_build.cli.own_places import images_directory
 from rootless_build.images import image_records
 from rootless_build.images.bases import packages, substitutes
 from rootless_build.model import references

@@ -11,20 +11,15 @@ from plumbum import cli
 from rootless_build.backend import discovery
 from rootless_build.backend.api import Engine
 from rootless_build.backend.discovery import Choice
-from rootless_build.cli import checkout as checkouts
-from rootless_build.cli.checkout import (
-    bundles_directory,
-    checkout,
-    data_directory,
-    engine_of,
-    images_directory,
-)
+from rootless_build.cli import own_places
+from rootless_build.cli.checkout import bundles_directory, checkout, engine_of
 from rootless_build.cli.command import Command
 from rootless_build.cli.commands import clean_images
 from rootless_build.cli.commands.clean_account import Account
 from rootless_build.cli.engines import engine_for
 from rootless_build.cli.options import Bundles, Showing, Waiting
 from rootless_build.cli.options import Engine as EngineOption
+from rootless_build.cli.own_places import data_directory, images_directory
 from rootless_build.host.engine_settings import lasting_directories
 from rootless_build.images.image_records import ImageRecords
 from rootless_build.model.errors import RbuildError
@@ -53,6 +48,11 @@ class Clean(EngineOption, Bundles, Waiting, Showing, Command):
     volumes = cli.Flag("--volumes", help="also the named volumes that rbuild made")
     bases = cli.Flag("--bases", help="also the base images that rbuild base made")
     everywhere = cli.Flag("--everywhere", help="of every project, not this one alone")
+    everything = cli.Flag(
+        "--all",
+        help="all of these, as before rbuild is uninstalled: --everywhere --images --volumes "
+        "--bases; --dry-run lists it",
+    )
     yes = cli.Flag(
         "--yes", help="also images that are rbuild's by their label alone (those of 0.1.0)"
     )
@@ -69,12 +69,15 @@ class Clean(EngineOption, Bundles, Waiting, Showing, Command):
         else:
             with checkout(self, "rbuild clean"):
                 self._remove(account)
-        if self.images and self.volumes:
+        if self._asks("images") and self._asks("volumes"):
             # Not before this run itself has left its directory.
             with signals_interrupt(self.view.stopping):
                 self._remove_knowledge(account)
         account.close()
         return 0
+
+    def _asks(self, name: str) -> bool:
+        return self.everything or self.flag(name)
 
     def _remove(self, account: Account) -> None:
         storages: set[str] = set()
@@ -88,10 +91,10 @@ class Clean(EngineOption, Bundles, Waiting, Showing, Command):
                     rmi = f"{choice.backend.name} rmi --force {identity}"
                     account.stays(what, f"{_NEVER_FINISHED}: {rmi}")
             self._remove_images(engine, busy, account, storages)
-            for name in discovery.names() if self.everywhere else ():
+            for name in discovery.names() if self._asks("everywhere") else ():
                 if name != choice.backend.name:
                     self._remove_elsewhere(name, choice, busy, account, storages)
-        if self.images or self.bases:
+        if self._asks("images") or self._asks("bases"):
             self._tell_unreached(storages, account)
 
     def _remove_from(
@@ -149,14 +152,14 @@ class Clean(EngineOption, Bundles, Waiting, Showing, Command):
             if not account.dry:
                 journal.discard(place)
         yield from recovery.abandoned(engine, bundles_directory(self))
-        if self.volumes:
+        if self._asks("volumes"):
             yield from self._volumes(engine, busy, account)
 
     def _kept_by(
         self, engine: Engine, busy: Mapping[str, str], account: Account
     ) -> Iterator[Remains]:
         yield from recovery.dead_containers(engine, self._wanted_project)
-        if self.volumes:
+        if self._asks("volumes"):
             yield from self._volumes(engine, busy, account)
 
     def _volumes(
@@ -173,19 +176,20 @@ class Clean(EngineOption, Bundles, Waiting, Showing, Command):
 
     @property
     def _wanted_project(self) -> Path | None:
-        return None if self.everywhere else self.project
+        return None if self._asks("everywhere") else self.project
 
     @property
     def _wanted_images(self) -> clean_images.Wanted:
-        project = None if self.everywhere else str(self.project)
+        everywhere, images = self._asks("everywhere"), self._asks("images")
+        project = None if everywhere else str(self.project)
         return clean_images.Wanted(
-            project, self.images, self.bases, self.yes, self.everywhere and self.images
+            project, images, self._asks("bases"), self.yes, everywhere and images
         )
 
     def _remove_images(
         self, engine: Engine, busy: Mapping[str, str], account: Account, storages: set[str]
     ) -> None:
-        if not (self.images or self.bases) or engine.storage in storages:
+        if not (self._asks("images") or self._asks("bases")) or engine.storage in storages:
             return
         storages.add(engine.storage)
         records = ImageRecords(images_directory())
@@ -195,7 +199,7 @@ class Clean(EngineOption, Bundles, Waiting, Showing, Command):
         """Images on record in a storage that was not looked at."""
         records = ImageRecords(images_directory())
         wanted = self._wanted_images
-        forgets = self.yes and self.everywhere
+        forgets = self.yes and self._asks("everywhere")
         unreached: dict[tuple[str, str], set[str]] = {}
         for built in records.all():
             if wanted.has(built) and built.storage not in storages:
@@ -204,7 +208,7 @@ class Clean(EngineOption, Bundles, Waiting, Showing, Command):
                 unreached.setdefault((built.storage, built.backend), set()).update(built.ours)
         for (storage, backend), images in unreached.items():
             why = f"it is not what this engine uses: --backend {backend}, or --everywhere"
-            if self.everywhere:
+            if self._asks("everywhere"):
                 why = (
                     "it is not there, or its engine does not answer; --yes takes it off the record"
                 )
@@ -213,9 +217,9 @@ class Clean(EngineOption, Bundles, Waiting, Showing, Command):
             account.stays(f"what rbuild built ({len(images)} images) in {storage}", why)
 
     def _remove_knowledge(self, account: Account) -> None:
-        data, state, cache = checkouts.own_directories()
+        data, state, cache = own_places.own_directories()
         own = OwnDirectories(data, state, cache)
-        if self.everywhere:
+        if self._asks("everywhere"):
             for removed in own_directories.remove_all(own, account.forgotten, dry=account.dry):
                 what = f"directory {shown(removed.directory)}"
                 if removed.stays:

@@ -10,18 +10,14 @@ from plumbum import cli
 
 from rootless_build.backend.api import Stdio
 from rootless_build.backend.discovery import Choice
-from rootless_build.cli.checkout import (
-    checkout,
-    clear_dead_runs,
-    history_directory,
-    own_directories,
-)
+from rootless_build.cli.checkout import checkout, clear_dead_runs
 from rootless_build.cli.command import Command
 from rootless_build.cli.command_line import pairs
 from rootless_build.cli.engines import EngineToCome
 from rootless_build.cli.option_types import Text
 from rootless_build.cli.options import CONTAINERS, IMAGES
 from rootless_build.cli.options import Engine as EngineOption
+from rootless_build.cli.own_places import history_directory, own_directories
 from rootless_build.cli.run_options import Manner, image_options, run_options, with_engine
 from rootless_build.cli.secrets import build_secret, secret_pairs
 from rootless_build.history.choosing import run_named

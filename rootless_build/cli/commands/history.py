@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from rootless_build.cli.checkout import history_directory
 from rootless_build.cli.command import Command
 from rootless_build.cli.options import format_option
+from rootless_build.cli.own_places import history_directory
 from rootless_build.cli.views import kept_runs
 from rootless_build.history import differences, runs
 from rootless_build.history.choosing import run_named

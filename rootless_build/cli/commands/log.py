@@ -8,9 +8,9 @@ from typing import Final
 
 from plumbum import cli
 
-from rootless_build.cli.checkout import history_directory
 from rootless_build.cli.command import Command
 from rootless_build.cli.option_types import Number
+from rootless_build.cli.own_places import history_directory
 from rootless_build.cli.views.kept_log import Teller
 from rootless_build.history import log_files
 from rootless_build.history.choosing import run_named

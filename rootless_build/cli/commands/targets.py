@@ -30,7 +30,7 @@ class Targets(Recipe, Command):
         return self.attempt(self._show)
 
     def _show(self) -> int:
-        listing = recipes.front_ends.listed(self.project, self.config, dict(os.environ))
+        listing = recipes.project_targets.listed(self.project, self.config, dict(os.environ))
         rows = [
             {**msgspec.structs.asdict(target), "default": target.name == listing.default}
             for target in listing.targets

@@ -14,8 +14,14 @@ from rootless_build.model import late_modules
 
 if TYPE_CHECKING:
     from rootless_build.recipes.bake import recipe as recipe
+    from rootless_build.recipes.bake import written as written
 
-_LATE: Final = MappingProxyType({"recipe": "rootless_build.recipes.bake.recipe"})
+_LATE: Final = MappingProxyType(
+    {
+        "recipe": "rootless_build.recipes.bake.recipe",
+        "written": "rootless_build.recipes.bake.written",
+    }
+)
 
 if not TYPE_CHECKING:
 

@@ -14,10 +14,9 @@ from rootless_build.model.outputs import keeps_image
 from rootless_build.model.plan import BuildImage, CheckContainerfile, Plan
 from rootless_build.model.structs import replace
 from rootless_build.recipes import bundles_place
-from rootless_build.recipes.bake import definition, files, overrides
+from rootless_build.recipes.bake import definition, files, overrides, written
 from rootless_build.recipes.bake import printed as printing
 from rootless_build.recipes.bake import steps as target_steps
-from rootless_build.recipes.listing import ListedTarget, Listing
 from rootless_build.recipes.request import Request
 
 Made = BuildImage | CheckContainerfile
@@ -76,33 +75,11 @@ def _of_one_bake(step: Made, bake: Bake) -> Made:
     return replace(step, origin=replace(step.origin, bake=word))
 
 
-def target_names(project: Path, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Targets and groups of the project's bake files. Raises RecipeError."""
-    defined, _ = files.read((), files.Place(project, environment, {}))
-    return (*defined.targets, *(group.name for group in defined.groups))
-
-
-def listed(project: Path, environment: Mapping[str, str]) -> Listing:
-    """Targets and groups of the project's bake files, without those whose name begins with `_`.
-
-    Raises RecipeError.
-    """
-    defined, names = files.read((), files.Place(project, environment, {}))
-    found = {
-        name: ListedTarget(name, target.description or "")
-        for name, target in defined.targets.items()
-    }
-    for group in defined.groups:
-        found[group.name] = ListedTarget(group.name, group.description, targets=group.targets)
-    shown = (target for name, target in found.items() if not name.startswith("_"))
-    return Listing(names[-1], tuple(shown), "default")
-
-
 def image_targets(request: Request) -> tuple[str, ...]:
     """The targets that keep an image in storage, without those whose name begins with `_`: by
     custom these are there to be inherited.
     """
-    names = target_names(request.project, request.environment)
+    names = written.target_names(request.project, request.environment)
     return tuple(name for name in names if not name.startswith("_") and _keeps(request, name))
 
 

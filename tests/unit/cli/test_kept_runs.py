@@ -10,7 +10,7 @@ import pytest
 
 from rootless_build.cli import kept_runs
 from rootless_build.cli.app import Rbuild
-from rootless_build.cli.checkout import history_directory
+from rootless_build.cli.own_places import history_directory
 from rootless_build.history import runs
 from rootless_build.history.record import FailureRecord
 from rootless_build.model.errors import FailedInstruction, ImageBuildError

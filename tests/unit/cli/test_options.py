@@ -35,7 +35,7 @@ TAKES: Final = {
     "base": "backend dry-run force from",
     "doctor": "backend bundles-dir explain fix format online replay report",
     "backends": "backend features format",
-    "clean": "backend bases bundles-dir dry-run everywhere images no-wait volumes yes",
+    "clean": "all backend bases bundles-dir dry-run everywhere images no-wait volumes yes",
     "targets": "format makefile",
     "debug": "backend build-arg env rootful secret secret-env",
     "help": "",

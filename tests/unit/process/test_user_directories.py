@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.cli import checkout
+from rootless_build.cli import own_places
 from rootless_build.process import user_directories
 
 USUAL = {
@@ -38,7 +38,7 @@ def test_records_and_locks_do_not_go_with_the_working_directory(
 ) -> None:
     for variable in ("XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(variable, "relative")
-    before = (checkout.own_directories(), checkout.images_directory())
+    before = (own_places.own_directories(), own_places.images_directory())
     monkeypatch.chdir(tmp_path)
-    assert (checkout.own_directories(), checkout.images_directory()) == before
+    assert (own_places.own_directories(), own_places.images_directory()) == before
     assert all(place.is_absolute() for place in before[0])
