@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rootless_build.model import references
-from rootless_build.model.errors import HostError, NotPlannedError
+from rootless_build.model.errors import HostError, NotPlannedError, RecipeError
 from rootless_build.model.mounts import real_path
 from rootless_build.model.plan import (
     BindMount,
@@ -34,7 +34,7 @@ from rootless_build.recipes.make import run as make_run
 from rootless_build.recipes.make.lines import MakeRun, RecipeLine
 from rootless_build.recipes.request import Request
 from rootless_build.recipes.shell import line as shell_line
-from rootless_build.recipes.shell.parts import NotSimpleError, Part
+from rootless_build.recipes.shell.parts import AsOtherUserError, NotSimpleError, Part
 
 if TYPE_CHECKING:
     from rootless_build.process.sandbox.running import Sandbox
@@ -181,7 +181,7 @@ def _add_steps(line: RecipeLine, make: str, project: Path, begun: _Begun) -> lis
             begun.steps += made
             notes += said
     except NotSimpleError as error:
-        raise _refused(origin, str(error), error.hint) from error
+        raise _refused_for(error, origin) from error
     if line.ignores_errors and len(begun.steps) > first + 1:
         raise _refused(origin, "a failure of its first command skips the others (`-`)")
     return notes
@@ -214,6 +214,14 @@ def _refused(origin: Origin, why: str, hint: str = "") -> NotPlannedError:
         "take the Makefile's place",
         engine_words=origin.text,
     )
+
+
+def _refused_for(error: NotSimpleError, origin: Origin) -> RecipeError:
+    refused = _refused(origin, str(error), error.hint)
+    if isinstance(error, AsOtherUserError):
+        # Nor can it be done as it runs.
+        return RecipeError(refused.message, hint=refused.hint, engine_words=refused.engine_words)
+    return refused
 
 
 def _step(

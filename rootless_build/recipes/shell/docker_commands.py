@@ -20,7 +20,7 @@ from tree_sitter import Node
 from rootless_build.recipes.shell import effects, questions
 from rootless_build.recipes.shell.grammar import Tree, Word, above, within
 from rootless_build.recipes.shell.names import ASK_INPUT, PROGRAMS
-from rootless_build.recipes.shell.parts import NotSimpleError, Part, Simple
+from rootless_build.recipes.shell.parts import AsOtherUserError, NotSimpleError, Part, Simple
 from rootless_build.recipes.shell.runs import ITSELF, PREFIXES, Reading, is_question
 
 _ASSIGNMENT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
@@ -166,9 +166,10 @@ class _Line(Reading):
         if "command_substitution" in inside or "process_substitution" in inside:
             raise NotSimpleError("it takes the output of docker")
         if how != ITSELF:
-            sudo = how in {"'sudo'", "'doas'"}
-            hint = f"leave {how[1:-1]} out: rbuild needs none" if sudo else ""
-            raise NotSimpleError(f"docker is run through {how}", hint)
+            why = f"docker is run through {how}"
+            if how in {"'sudo'", "'doas'"}:
+                raise AsOtherUserError(why, f"leave {how[1:-1]} out: rbuild needs none")
+            raise NotSimpleError(why)
         # What it is told from the outside in: a loop in a condition is a condition.
         for kind in reversed(inside):
             if kind in _CONSTRUCTS:

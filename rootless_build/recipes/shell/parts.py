@@ -55,3 +55,9 @@ class NotSimpleError(ValueError):
     def __init__(self, why: str, hint: str = "") -> None:
         super().__init__(why)
         self.hint = hint
+
+
+class AsOtherUserError(NotSimpleError):
+    """Docker is run through sudo or doas, which look for it on a PATH of their own: what stands in
+    its place is not found there.
+    """

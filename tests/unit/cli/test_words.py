@@ -303,6 +303,20 @@ INSTALLED_BY = {
 }
 
 
+@pytest.mark.parametrize("command", [(), ("plan",)])
+@pytest.mark.parametrize(
+    "line", ["sudo docker run x", "doas docker run x", "cd . && sudo -E env A=1 docker run x"]
+)
+def test_who_writes_sudo_is_told_to_leave_it_out_and_nothing_is_run(
+    project: Path, capfd: pytest.CaptureFixture[str], line: str, command: tuple[str, ...]
+) -> None:
+    (project / "Makefile").write_text(f"all:\n\ttouch ran\n\t{line}\n")
+    err = refused(capfd, *command)
+    assert "Makefile:2: this line can't be turned into a step: docker is run through" in err
+    assert " out: rbuild needs none" in err
+    assert not (project / "ran").exists()
+
+
 @pytest.mark.parametrize(
     ("makefile", "said"),
     [
