@@ -44,7 +44,9 @@ _LATEST: Final = "latest"
 Written = Mapping[str, tuple[int, int]]
 """Path: inode and time of last change, which no program can set."""
 Naming = Callable[[str], str]
-_Dependency = dict[str, dict[str, str]]
+_Dependency = dict[str, dict[str, str | bool]]
+_FILES_LEFT: Final = frozenset({statement.EARLIER, statement.UNKNOWN, ""})
+"""Roles of files of earlier runs that are in the bundle."""
 
 
 class Attestation(Struct, frozen=True):
@@ -53,6 +55,24 @@ class Attestation(Struct, frozen=True):
     predicate_type: str
     predicate: Object
     time: int | None
+
+
+class MadeOf(Struct, frozen=True):
+    """What bundles were made of: `role` is `source`, `base image`, `image` or `substitute`,
+    `digest` is `ALGORITHM:HEX`, `note` where it comes from, or that its files were changed.
+    """
+
+    role: str
+    name: str
+    digest: str
+    note: str
+
+
+class Made(Struct, frozen=True):
+    """How a bundle was made: the sha256 of the plan, and of what."""
+
+    plan_digest: str
+    inputs: tuple[MadeOf, ...]
 
 
 class Run(Struct, frozen=True):
@@ -145,6 +165,35 @@ def images(root: Path) -> dict[str, str]:
                 if item.get("annotations", {}).get("role") == "image":
                     found[str(item["name"])].add(str(item["digest"]["sha256"]))
     return {name: ids.pop() for name, ids in found.items() if len(ids) == 1}
+
+
+def made_of(root: Path, files: Collection[str]) -> Iterator[Made]:
+    """What the statements say that any of these files were made of."""
+    for where, said in _statements(root):
+        claimed = {posixpath.normpath(posixpath.join(where, claim.path)) for claim in _claims(said)}
+        if not claimed.isdisjoint(files):
+            with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):
+                yield _made_of(cast("dict[str, dict[str, Object]]", said["predicate"]))
+
+
+def _made_of(predicate: dict[str, dict[str, Object]]) -> Made:
+    definition = predicate["buildDefinition"]
+    digest = cast("dict[str, dict[str, str]]", definition["internalParameters"])["planDigest"]
+    items = cast("list[_Dependency]", definition["resolvedDependencies"])
+    found = tuple(_input(item) for item in items)
+    return Made(
+        str(digest["sha256"]), tuple(each for each in found if each.role not in _FILES_LEFT)
+    )
+
+
+def _input(item: _Dependency) -> MadeOf:
+    notes = item.get("annotations", {})
+    digest = next((f"{kind}:{value}" for kind, value in item.get("digest", {}).items()), "")
+    name, note = str(item.get("name", "")), str(item.get("uri", ""))
+    if name == "source" and "role" not in notes:
+        changed = "files were changed" if notes.get("clean") is False else ""
+        return MadeOf("source", note or name, digest, changed)
+    return MadeOf(str(notes.get("role", "")), name, digest, note)
 
 
 def naming(root: Path) -> Naming:

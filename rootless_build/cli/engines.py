@@ -49,7 +49,11 @@ def _announce(command: Command, settings: EngineSettings) -> None:
     rows = [str(row) for row in settings.adaptations]
     asked = command.count("verbose")
     if asked == 1 and not command.logs_json and not _are_new(command, rows):
-        rows = [f"{len(rows)} settings of this host as before; -vv shows them"]
+        for row in rows:
+            command.view.keep(Notice(Level.DETAIL, "host-setting", row))
+        said = f"{len(rows)} settings of this host as before; -vv shows them"
+        command.view(Notice(Level.DETAIL, "host-settings", said))
+        return
     for row in rows:
         command.view(Notice(Level.DETAIL, "host-setting", row))
 

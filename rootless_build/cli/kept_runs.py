@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import rootless_build
 from rootless_build import bundles
@@ -16,7 +16,7 @@ from rootless_build.cli.command import Command
 from rootless_build.cli.own_places import history_directory
 from rootless_build.cli.views import ci_summary
 from rootless_build.history import record, runs
-from rootless_build.history.record import BundleRecord, RunRecord
+from rootless_build.history.record import BundleRecord, Input, RunRecord
 from rootless_build.history.writing import Writer
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.events import Level, Notice
@@ -27,6 +27,9 @@ from rootless_build.model.text import shell_joined
 from rootless_build.process import identities
 from rootless_build.runner import journal
 from rootless_build.runner.masking import Mask
+
+if TYPE_CHECKING:
+    from rootless_build.bundles.provenance import Made
 
 _EACH: Final = 10
 """Runs after which it is looked at how much is kept of all checkouts."""
@@ -160,7 +163,22 @@ class _Keeping:
                     failure = replace(failure, instruction=mask.text(failure.instruction))
             plan = json.dumps(data)
         written = tuple(self._bundles()) if self._writer.published else ()
-        return replace(begun, plan=plan, words=words, bundles=written, failure=failure)
+        made = tuple(self._made()) if self._writer.published else ()
+        return replace(
+            begun,
+            plan=plan,
+            words=words,
+            bundles=written,
+            inputs=tuple(dict.fromkeys(each for one in made for each in _inputs(one))),
+            plan_digest=next((one.plan_digest for one in made), ""),
+            failure=failure,
+        )
+
+    def _made(self) -> Iterator[Made]:
+        new = self._writer.published
+        for directory in set(new.values()):
+            files = {path for path, where in new.items() if where == directory}
+            yield from bundles.provenance.made_of(directory, files)
 
     def _bundles(self) -> Iterator[BundleRecord]:
         new = self._writer.published
@@ -168,6 +186,10 @@ class _Keeping:
             for path, digest in bundles.provenance.digests(directory):
                 size = (directory / path).lstat().st_size
                 yield BundleRecord(path, size, digest, path in new)
+
+
+def _inputs(made: Made) -> Iterator[Input]:
+    return (Input(each.role, each.name, each.digest, each.note) for each in made.inputs)
 
 
 def _secret_values(plan: Plan, given: Sequence[str]) -> Iterator[str]:

@@ -54,6 +54,18 @@ class BundleRecord(msgspec.Struct, frozen=True):
     new: bool
 
 
+class Input(msgspec.Struct, frozen=True):
+    """What the provenance of the run's bundles says that they were made of. `role` is `source`,
+    `base image`, `image` or `substitute`; `digest` is `ALGORITHM:HEX`, `note` what else is said of
+    it: where it comes from, or that its files were changed.
+    """
+
+    role: str
+    name: str
+    digest: str = ""
+    note: str = ""
+
+
 class Outcome(msgspec.Struct, frozen=True):
     """How a run ended. `status` is rbuild's exit status, `saved` the seconds that were not spent
     anew, `done` false where nothing had to be done; `error` is its message.
@@ -83,7 +95,7 @@ class FailureRecord(msgspec.Struct, frozen=True):
 class RunRecord(msgspec.Struct, frozen=True):
     """A run. `number` counts the runs of a checkout; times are ISO 8601, UTC. `facts` are the
     versions and the host that it had, by name. `outcome` is None until it ends. `plan` is the plan
-    in JSON, empty where there was none.
+    in JSON, empty where there was none, and `plan_digest` the sha256 that provenance has of it.
     """
 
     version: int
@@ -101,6 +113,8 @@ class RunRecord(msgspec.Struct, frozen=True):
     outcome: Outcome | None = None
     plan: str = ""
     failure: FailureRecord | None = None
+    inputs: tuple[Input, ...] = ()
+    plan_digest: str = ""
 
     @property
     def why(self) -> str:

@@ -19,6 +19,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "bundles": ("bundles.Bundles", "list what was built, or verify it: bundles [list|verify]"),
         "log": ("log.Log", "what a run said: log [RUN]"),
         "debug": ("debug.Debug", "a shell where a command failed: debug [RUN] [-- COMMAND...]"),
+        "report": ("report.Report", "a run as a page to look at, or as a trace: report [RUN]"),
         "history": ("history.History", "the runs that are kept, or what differs: history [diff]"),
         "sign": ("sign.Sign", "sign the bundles' provenance with a key: sign --key FILE"),
         "reproduce": ("reproduce.Reproduce", "build the same again and compare byte for byte"),

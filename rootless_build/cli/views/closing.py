@@ -54,11 +54,18 @@ class MaskedView:
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
+        self._view(self._told_others(event))
+
+    def keep(self, event: Event) -> None:
+        """Tell the other readers alone: the view is shown something shorter."""
+        self._told_others(event)
+
+    def _told_others(self, event: Event) -> Event:
         mask = self._mask()
         masked = mask.event(event) if mask else event
         for listener in self._listeners:
             listener(masked)
-        self._view(masked)
+        return masked
 
     def stopping(self) -> None:
         """A signal ends the run."""
