@@ -67,6 +67,7 @@ class Command(Everywhere, Application):
     _loaded: Config | None = None
     _view: MaskedView | None = None
     _keepings: tuple[Keeping, ...] = ()
+    _last_times: Callable[[str], float | None] | None = None
     _mask: Mask | None = None
 
     COMMANDS: Mapping[str, str] = MappingProxyType({})
@@ -165,10 +166,20 @@ class Command(Everywhere, Application):
                 self.option("color") or defaults.color or "auto",
                 verbose=self.flag("verbose"),
                 quiet=self.flag("quiet"),
+                progress=self.option("progress") or defaults.progress,
                 project=Path(self.option("directory") or "."),
+                expected=self._took_last_time,
             )
             self._view = MaskedView(shown_by, lambda: self._mask)
         return self._view
+
+    def _took_last_time(self, title: str) -> float | None:
+        """The seconds that a step of that title took when it was last done, if that is kept."""
+        return self._last_times(title) if self._last_times is not None else None
+
+    def know_last_times(self, last_times: Callable[[str], float | None]) -> None:
+        """From now on it is known what steps took the last time, by their titles."""
+        self._last_times = last_times
 
     def _hiding(self) -> Mask:
         if self._mask is None:
@@ -232,10 +243,14 @@ class Command(Everywhere, Application):
 
     def attempt(self, work: Callable[[], int]) -> int:
         """Do the work and return its status; an error is shown and becomes its exit status."""
-        status = self._status_of(work)
-        for keeping in self._keepings:
-            ended = self._status_of(partial(keeping.end, status))
-            status = status or ended
+        try:
+            status = self._status_of(work)
+            for keeping in self._keepings:
+                ended = self._status_of(partial(keeping.end, status))
+                status = status or ended
+        finally:
+            if self._view is not None:
+                self._view.close()
         return status
 
     def _status_of(self, work: Callable[[], int]) -> int:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +16,7 @@ from rootless_build import bundles
 from rootless_build.cli.command import Command
 from rootless_build.cli.own_places import history_directory
 from rootless_build.cli.views import ci_summary
-from rootless_build.history import record, runs
+from rootless_build.history import last_times, record, runs
 from rootless_build.history.record import BundleRecord, Input, RunRecord
 from rootless_build.history.writing import Writer
 from rootless_build.model.errors import RbuildError
@@ -64,6 +65,7 @@ def keep(command: Command) -> None:
         warn(f"this run is not kept for rbuild log: {why}")
         return
     command.keep(_Keeping(command, writer, most))
+    command.know_last_times(partial(last_times.took_last_time, history_directory(project)))
 
 
 def is_kept(command: Command) -> bool:

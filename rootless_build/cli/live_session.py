@@ -36,6 +36,7 @@ from rootless_build.live.surroundings import Surroundings
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.events import (
     Answer,
+    AtWork,
     BuildFinished,
     BuildProgress,
     Event,
@@ -45,6 +46,7 @@ from rootless_build.model.events import (
     ScreenOutput,
     StepReporter,
     StepStarted,
+    UnfinishedLine,
 )
 from rootless_build.model.plan import HostCommand, Plan, RunContainer
 from rootless_build.model.secret_names import without_values
@@ -65,7 +67,7 @@ _NEEDED: Final = (
     "rootless_build.runner.provenance",
 )
 """What a run imports late, and each call of a live run would again."""
-_HEARD: Final = (OutputLine, BuildProgress, ScreenOutput)
+_HEARD: Final = (OutputLine, UnfinishedLine, BuildProgress, AtWork, ScreenOutput)
 
 
 End = Callable[[int, Sequence[Plan]], int]

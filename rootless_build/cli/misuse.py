@@ -84,7 +84,6 @@ _INSTEAD: Final[Mapping[str, str]] = MappingProxyType(
         "--tag": "an image's name is the recipe's",
         "--target": "a stage is the recipe's: `docker build --target`, or target in rbuild.toml",
         "--platform": "platforms are the recipe's; many Makefiles have a variable for them",
-        "--progress": "--log-format json is for programs, -q and -v say less and more",
         "--output": "outputs are the recipe's; --bundles-dir DIR is where bundles go",
         "--volume": "mounts are the recipe's: mounts in rbuild.toml",
         "--mount": "mounts are the recipe's: mounts in rbuild.toml",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from rootless_build.model.errors import UsageError
 from rootless_build.model.nearest import nearest
 
@@ -56,3 +58,19 @@ class Choice:
             f"{self._option} {value}: it is {', '.join(others)} or {last}",
             hint=f"did you mean {near}?" if near else "",
         )
+
+
+class Progress(Choice):
+    """What `--progress` takes, as docker's does, where that is of use here."""
+
+    def __init__(self, option: str) -> None:
+        super().__init__(option, "auto", "plain", "tty", "quiet")
+
+    def __call__(self, value: str) -> str:
+        """The value. Raises UsageError, also for a terminal that is none."""
+        if value == "rawjson":
+            raise UsageError(f"{self._option} rawjson: --log-format json is rbuild's")
+        value = super().__call__(value)
+        if value == "tty" and not os.isatty(2):
+            raise UsageError(f"{self._option} tty: standard error is no terminal")
+        return value

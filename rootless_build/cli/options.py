@@ -10,7 +10,7 @@ from typing import Final
 from plumbum import cli
 
 from rootless_build.cli.command_line import LOG_FORMATS
-from rootless_build.cli.option_types import Choice, Number, Text
+from rootless_build.cli.option_types import Choice, Number, Progress, Text
 
 PROJECT: Final = "Project and engine"
 IMAGES: Final = "Images"
@@ -45,6 +45,13 @@ class Everywhere:
         argname="WHEN",
         group=OUTPUT,
         help="auto, always or never",
+    )
+    progress = cli.SwitchAttr(
+        "--progress",
+        Progress("--progress"),
+        argname="HOW",
+        group=OUTPUT,
+        help="auto, plain (nothing changes on the screen), tty or quiet",
     )
     verbose = cli.CountOf(
         ["-v", "--verbose"],

@@ -17,7 +17,15 @@ import msgspec
 from rootless_build.model import event_data
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.event_data import Fields
-from rootless_build.model.events import Answer, Event, OutputLine, ScreenOutput, Stream
+from rootless_build.model.events import (
+    Answer,
+    AtWork,
+    Event,
+    OutputLine,
+    ScreenOutput,
+    Stream,
+    UnfinishedLine,
+)
 from rootless_build.model.structs import from_data
 
 SCREEN: Final = "screen"
@@ -69,7 +77,7 @@ def of_event(event: Event) -> bytes:
     match event:
         case OutputLine():
             return _line(event_data.OUTPUT, _output(event))
-        case ScreenOutput(data=b"") | Answer():
+        case ScreenOutput(data=b"") | Answer() | AtWork() | UnfinishedLine():
             return b""
         case ScreenOutput():
             return _line(SCREEN, {"step": event.step, **_bytes(event.data)})

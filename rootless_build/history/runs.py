@@ -67,6 +67,11 @@ def kept(directory: Path) -> Sequence[KeptRun]:
     return [_read(place) for place in _places(directory)]
 
 
+def newest(directory: Path, most: int) -> Iterator[KeptRun]:
+    """The newest runs of a checkout, no more than `most`, the last one first."""
+    yield from map(_read, reversed(_places(directory)[-most:]))
+
+
 def last(directory: Path, wanted: Callable[[KeptRun], bool]) -> KeptRun | None:
     """The newest run of which `wanted` holds."""
     found = (_read(place) for place in reversed(_places(directory)))

@@ -19,7 +19,7 @@ from rootless_build.history.learning import Learner
 from rootless_build.history.log_files import LogFiles
 from rootless_build.history.record import RunRecord
 from rootless_build.model.errors import OutputClosedError, RbuildError
-from rootless_build.model.events import Event, OutputLine, ScreenOutput
+from rootless_build.model.events import Event, OutputLine, ScreenOutput, UnfinishedLine
 
 _HELD_BACK: Final = 64 * 1024
 """Bytes of output that are written together, where much comes."""
@@ -78,7 +78,7 @@ class Writer:
             return
         with self._never_failing():
             self._learner(event)
-            waits = isinstance(event, OutputLine | ScreenOutput)
+            waits = isinstance(event, OutputLine | ScreenOutput | UnfinishedLine)
             self._log.write(lines.of_event(event), at_once=not waits)
 
     def error(self, error: RbuildError) -> None:

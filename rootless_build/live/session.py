@@ -68,7 +68,7 @@ def run(wanted: Wanted, around: Surroundings, emit: Emit) -> int:
     """
     title, watch = shlex.join(without_values(wanted.words)), Stopwatch()
     settings = around.choice.settings
-    emit(StepStarted(1, 1, _KIND, title))
+    emit(StepStarted(1, 1, _KIND, title, terminal=wanted.captured is None))
     status = 1
     try:
         with stand_ins(settings.runtime_directory / _SOCKET) as places:

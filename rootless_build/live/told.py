@@ -11,6 +11,7 @@ import msgspec
 
 from rootless_build.model.events import (
     Answer,
+    AtWork,
     BuildProgress,
     Event,
     ImageReady,
@@ -19,6 +20,7 @@ from rootless_build.model.events import (
     ScreenOutput,
     StepFinished,
     StepStarted,
+    UnfinishedLine,
 )
 from rootless_build.model.structs import from_data, replace
 
@@ -71,7 +73,9 @@ def numbered(event: Event, number: Callable[[int], int]) -> Event:
         case StepStarted() | StepFinished():
             step = number(event.step)
             return replace(event, step=step, of=step)
-        case BuildProgress() | OutputLine() | ScreenOutput() | ImageReady():
+        case BuildProgress() | AtWork() | OutputLine() | UnfinishedLine():
+            return replace(event, step=number(event.step))
+        case ScreenOutput() | ImageReady():
             return replace(event, step=number(event.step))
         case Notice():
             return event if event.step is None else replace(event, step=number(event.step))

@@ -51,6 +51,8 @@ def of_event(event: Event) -> tuple[str, Fields]:
         fields["directory"] = str(event.directory)
     if fields.get("at", 0) is None:
         del fields["at"]
+    if fields.get("terminal") is False:
+        del fields["terminal"]
     return _BY_KIND[type(event)], fields
 
 

@@ -20,6 +20,7 @@ from rootless_build.model.structs import replace
 __all__ = [
     "LONGEST_LINE",
     "Answer",
+    "AtWork",
     "BackendChosen",
     "BuildFinished",
     "BuildProgress",
@@ -39,6 +40,7 @@ __all__ = [
     "Stopwatch",
     "Stream",
     "StreamFilter",
+    "UnfinishedLine",
 ]
 
 Stream = Literal["stdout", "stderr"]
@@ -63,7 +65,8 @@ class BackendChosen(Struct, frozen=True):
 class StepStarted(Struct, frozen=True):
     """`title` is one line: the image's tag, the container's command, the host's command. `name`
     tells what the step says from what others say that go on at a time; empty: none does. Of those
-    `at` is when it began, in seconds since 1970.
+    `at` is when it began, in seconds since 1970. `terminal`: what it does writes to rbuild's own
+    terminal itself.
     """
 
     step: int
@@ -72,6 +75,7 @@ class StepStarted(Struct, frozen=True):
     title: str
     name: str = ""
     at: float | None = None
+    terminal: bool = False
 
 
 class BuildState(StrEnum):
@@ -99,11 +103,38 @@ class BuildProgress(Struct, frozen=True):
     at: float | None = None
 
 
+class AtWork(Struct, frozen=True):
+    """What is going on beside other things, told at once; what it comes to is told in turns.
+
+    An instruction of an image build, as `BuildProgress` has it, or with an empty one a whole step,
+    which is one `of_steps` and has a `name`. `ends`: it goes on no more.
+    """
+
+    step: int
+    number: int = 0
+    of: int = 0
+    instruction: str = ""
+    stage: str | None = None
+    ends: bool = False
+    of_steps: int = 0
+    name: str = ""
+
+
 class OutputLine(Struct, frozen=True):
     """One line of output, its newline included if it had one; long lines come in pieces."""
 
     step: int
     stream: Stream
+    data: bytes
+
+
+class UnfinishedLine(Struct, frozen=True):
+    """What a line of output is so far that has no end yet: of a progress bar, its last state.
+
+    For who looks on: all of it comes once more as an `OutputLine`.
+    """
+
+    step: int
     data: bytes
 
 
@@ -197,7 +228,9 @@ Event = (
     BackendChosen
     | StepStarted
     | BuildProgress
+    | AtWork
     | OutputLine
+    | UnfinishedLine
     | ScreenOutput
     | StepFinished
     | Notice
@@ -227,6 +260,10 @@ _LAST_BYTES = 1000
 """Of each of the last lines."""
 _LATE = 0.05
 """Seconds after which something is told later than it happened."""
+_SHORT = 2000
+"""Bytes of a line without an end that are told whenever more of them comes."""
+_PAUSE = 0.1
+"""Seconds from one telling of a longer one to the next."""
 
 
 class StepReporter:
@@ -242,6 +279,7 @@ class StepReporter:
         """`stream_filter` makes what every stream goes through: secrets are taken out in it."""
         self._emit = emit
         self._step = step
+        self._stream_filter = stream_filter
         self._filters: dict[Stream, StreamFilter] = {
             "stdout": stream_filter(),
             "stderr": stream_filter(),
@@ -251,6 +289,7 @@ class StepReporter:
         self._instruction: BuildProgress | None = None
         self._at: float | None = None
         self._last_lines: deque[bytes] = deque(maxlen=_LAST_LINES)
+        self._told_unfinished = 0.0
 
     @contextmanager
     def as_of(self, at: float) -> Iterator[None]:
@@ -271,6 +310,7 @@ class StepReporter:
         pending = self._pending[stream]
         pending += data
         if b"\n" not in data and len(pending) < LONGEST_LINE:
+            self._tell_unfinished(pending)
             return
         start = 0
         while (end := pending.find(b"\n", start)) >= 0:
@@ -280,6 +320,18 @@ class StepReporter:
         if len(pending) >= LONGEST_LINE:
             self._line(bytes(pending), stream, ends=False)
             pending.clear()
+        elif pending:
+            self._tell_unfinished(pending)
+
+    def _tell_unfinished(self, pending: bytearray) -> None:
+        """Tell the state of a line that has no end yet."""
+        now = time.monotonic()
+        if len(pending) > _SHORT and now - self._told_unfinished < _PAUSE:
+            return
+        self._told_unfinished = now
+        # A filter of its own holds back what may be the beginning of a secret.
+        shown = self._stream_filter()(bytes(pending), show_all=False)
+        self._emit(UnfinishedLine(self._step, shown[-_SHORT:]))
 
     def screen(self, data: bytes) -> None:
         """Take what a container wrote to rbuild's terminal; nothing, when it paused."""
@@ -326,6 +378,18 @@ class StepReporter:
         """When that happened which is told now, unless it is now."""
         at = self._at
         return at if at is not None and time.time() - at > _LATE else None
+
+    def at_work(
+        self,
+        number: int,
+        of: int,
+        instruction: str,
+        *,
+        stage: str | None = None,
+        ends: bool = False,
+    ) -> None:
+        """An instruction goes on beside others, of which `instruction` tells in its turn."""
+        self._emit(AtWork(self._step, number, of, instruction, stage, ends))
 
     def instruction_left(self) -> None:
         """Nobody is going to say what became of the current instruction."""
@@ -391,6 +455,18 @@ class ForwardingReporter(StepReporter):
     def instruction_done(self, *, cached: bool = False) -> None:
         """The engine has its result."""
         self._inner.instruction_done(cached=cached)
+
+    def at_work(
+        self,
+        number: int,
+        of: int,
+        instruction: str,
+        *,
+        stage: str | None = None,
+        ends: bool = False,
+    ) -> None:
+        """An instruction goes on beside others."""
+        self._inner.at_work(number, of, instruction, stage=stage, ends=ends)
 
     def instruction_left(self) -> None:
         """Nobody is going to say what became of it."""

@@ -48,6 +48,8 @@ class Defaults(Struct, frozen=True):
     """As `--log-format`."""
     color: Literal["auto", "always", "never"] | None = None
     """As `--color`."""
+    progress: Literal["auto", "plain", "tty", "quiet"] | None = None
+    """As `--progress`."""
     file: Path | None = None
     """As `--file`."""
     makefile: Path | None = None

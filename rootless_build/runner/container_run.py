@@ -183,6 +183,8 @@ class ContainerRun:
             return ended
         own = self._context.options.containers.own_command
         keyboard = KeyboardReporter(reporter, ends=not stays and not own)
+        # Who shows something there makes room before it is the container's.
+        keyboard.screen(b"")
         ended = container.run(keyboard, stdio)
         if keyboard.has_typed and runs is not None:
             runs.note_typed_keys()

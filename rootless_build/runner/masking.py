@@ -19,6 +19,7 @@ from rootless_build.model.errors import (
 )
 from rootless_build.model.events import (
     Answer,
+    AtWork,
     BackendChosen,
     BuildFinished,
     BuildProgress,
@@ -31,6 +32,7 @@ from rootless_build.model.events import (
     ScreenOutput,
     StepFinished,
     StepStarted,
+    UnfinishedLine,
 )
 from rootless_build.model.plan import BuildImage, Plan, RunContainer, Step
 from rootless_build.model.structs import replace
@@ -152,6 +154,10 @@ class Mask:
                 stage = text(event.stage) if event.stage else event.stage
                 instruction = text(event.instruction)
                 event = replace(event, instruction=instruction, stage=stage)
+            case AtWork():
+                stage = text(event.stage) if event.stage else event.stage
+                instruction, name = text(event.instruction), text(event.name)
+                event = replace(event, instruction=instruction, stage=stage, name=name)
             case Notice():
                 event = replace(event, text=text(event.text))
             case StepStarted():
@@ -164,7 +170,9 @@ class Mask:
             case Answer():
                 fields = {name: self.data(value) for name, value in event.fields.items()}
                 event = replace(event, fields=fields)
-            case OutputLine() | ScreenOutput() | StepFinished() | BuildFinished():
+            case (
+                OutputLine() | UnfinishedLine() | ScreenOutput() | StepFinished() | BuildFinished()
+            ):
                 pass
             case _:
                 assert_never(event)

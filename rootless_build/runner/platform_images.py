@@ -131,6 +131,19 @@ class _OfPlatform(ForwardingReporter):
         named = f"{self._platform} {stage}" if stage else self._platform
         super().instruction(number, of, instruction, stage=named)
 
+    def at_work(
+        self,
+        number: int,
+        of: int,
+        instruction: str,
+        *,
+        stage: str | None = None,
+        ends: bool = False,
+    ) -> None:
+        """An instruction goes on beside others."""
+        named = f"{self._platform} {stage}" if stage else self._platform
+        super().at_work(number, of, instruction, stage=named, ends=ends)
+
     def notice(self, code: str, text: str, level: Level = Level.INFO) -> None:
         """Tell the user something."""
         super().notice(code, f"{self._platform}: {text}", level)

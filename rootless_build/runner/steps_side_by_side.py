@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from rootless_build.images.segments.turns import StageReporter, Turns
 from rootless_build.model.errors import RbuildError, StepFailedError
-from rootless_build.model.events import StepFinished, StepReporter, StepStarted, Stopwatch
+from rootless_build.model.events import AtWork, StepFinished, StepReporter, StepStarted, Stopwatch
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.structs import replace
 from rootless_build.process.side_by_side import SideBySide
@@ -74,6 +74,8 @@ class StepsSideBySide:
             self._context,
             emit=lambda event: speaker.event(lambda: self._context.emit(event)),
         )
+        working = AtWork(number, of_steps=of, name=build_name(step))
+        speaker.event_at_once(lambda: self._context.emit(working))
         context.emit(StepStarted(number, of, step.kind, title(step), build_name(step), time.time()))
         publisher = Publisher(context)
         publisher.begin_step(step)
@@ -90,6 +92,8 @@ class StepsSideBySide:
             raise
         finally:
             self.has_published |= publisher.has_published
+            over = replace(working, ends=True)
+            speaker.event_at_once(lambda: self._context.emit(over))
         # Others may talk now.
         speaker.instruction_done()
         finished = StepFinished(

@@ -94,6 +94,9 @@ def test_no_error_does(error: RbuildError) -> None:
         def stopping(self) -> None:
             """Nothing."""
 
+        def close(self) -> None:
+            """Nothing."""
+
         def error(self, error: RbuildError) -> None:
             shown.append(error)
 

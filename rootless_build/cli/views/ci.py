@@ -74,6 +74,10 @@ class GitHubView:
         """A signal ends the run."""
         self._view.stopping()
 
+    def close(self) -> None:
+        """Nothing more is shown."""
+        self._view.close()
+
     def _close(self) -> None:
         if self._open:
             self._open = False
@@ -129,6 +133,10 @@ class GitLabView:
     def stopping(self) -> None:
         """A signal ends the run."""
         self._view.stopping()
+
+    def close(self) -> None:
+        """Nothing more is shown."""
+        self._view.close()
 
     def _close(self) -> None:
         if self._open:

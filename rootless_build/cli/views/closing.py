@@ -29,6 +29,9 @@ class View(Listener, Protocol):
     def stopping(self) -> None:
         """A signal ends the run. Called in the middle of anything, this view's work included."""
 
+    def close(self) -> None:
+        """Nothing more is shown, however the run has ended: no thread writes any more."""
+
 
 class Hiding(Protocol):
     """Takes secrets out of what is said (`rootless_build.runner.masking.Mask`)."""
@@ -71,6 +74,10 @@ class MaskedView:
         """A signal ends the run."""
         self._view.stopping()
 
+    def close(self) -> None:
+        """Nothing more is shown."""
+        self._view.close()
+
     def error(self, error: RbuildError) -> None:
         """Show what ended the run."""
         mask = self._mask()
@@ -107,6 +114,11 @@ class ClosingView:
         """A signal ends the run; nobody need be there to see that."""
         with contextlib.suppress(OSError):
             self._view.stopping()
+
+    def close(self) -> None:
+        """Nothing more is shown."""
+        with contextlib.suppress(OSError):
+            self._view.close()
 
     def error(self, error: RbuildError) -> None:
         """Show what ended the run, if anybody is there to see it."""

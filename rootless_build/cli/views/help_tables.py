@@ -23,7 +23,8 @@ EXIT_STATUSES: Final[Rows] = (
 )
 ENVIRONMENT: Final[Rows] = (
     ("RBUILD_BACKEND", "as --backend"),
-    ("NO_COLOR, TERM=dumb", "no colours"),
+    ("BUILDKIT_PROGRESS", "as --progress"),
+    ("NO_COLOR, TERM=dumb", "no colours; with TERM=dumb nothing changes on the screen either"),
     ("CONTAINER_HOST, CONTAINER_CONNECTION", "a podman service, here or elsewhere"),
     (
         "DOCKER_HOST, DOCKER_CONTEXT",

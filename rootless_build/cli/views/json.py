@@ -53,7 +53,14 @@ import structlog
 
 from rootless_build.model import event_data
 from rootless_build.model.errors import RbuildError
-from rootless_build.model.events import Answer, Event, OutputLine, ScreenOutput
+from rootless_build.model.events import (
+    Answer,
+    AtWork,
+    Event,
+    OutputLine,
+    ScreenOutput,
+    UnfinishedLine,
+)
 
 
 def _event_first(
@@ -83,6 +90,8 @@ class JsonView:
             return
         if isinstance(event, ScreenOutput):
             return  # no container has the terminal while there is a JSON log on it
+        if isinstance(event, AtWork | UnfinishedLine):
+            return  # all of it is told once more
         if isinstance(event, Answer):
             answer = {name: plain(value) for name, value in event.fields.items()}
             self._log.msg(event.name, **answer)
@@ -92,6 +101,9 @@ class JsonView:
 
     def stopping(self) -> None:
         """The log says it at the end: an object in the middle of another is none."""
+
+    def close(self) -> None:
+        """Nothing of it is open."""
 
     def error(self, error: RbuildError) -> None:
         """Write what ended the run."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from enum import IntEnum
-from typing import BinaryIO, Final, assert_never
+from typing import Final, Protocol, assert_never
 
 from msgspec import Struct
 
@@ -22,6 +22,7 @@ from rootless_build.cli.views.tables import duration
 from rootless_build.model.errors import RbuildError, StepFailedError
 from rootless_build.model.events import (
     Answer,
+    AtWork,
     BackendChosen,
     BuildFinished,
     BuildProgress,
@@ -35,6 +36,7 @@ from rootless_build.model.events import (
     ScreenOutput,
     StepFinished,
     StepStarted,
+    UnfinishedLine,
 )
 from rootless_build.model.structs import replace
 from rootless_build.model.text import cut, fit, shown
@@ -52,10 +54,23 @@ class Verbosity(IntEnum):
     VERBOSE = 2
 
 
+class ByteStream(Protocol):
+    """Takes bytes."""
+
+    def write(self, data: bytes, /) -> int:
+        """Take some; how many."""
+
+    def flush(self) -> None:
+        """Pass on what is held back."""
+
+    def fileno(self) -> int:
+        """The descriptor."""
+
+
 class Sink(Struct, frozen=True):
     """A standard stream. `columns` is None when it is not a terminal."""
 
-    stream: BinaryIO
+    stream: ByteStream
     columns: int | None = None
 
 
@@ -90,7 +105,15 @@ class TextView:
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
+        self.learn(event)
+        self.show(event)
+
+    def learn(self, event: Event) -> None:
+        """Remember what of an event is told when the run ends."""
         self._summary.learn(event)
+
+    def show(self, event: Event) -> None:
+        """Show an event that was learned of, or another in its place."""
         match event:
             case BackendChosen():
                 self._say(self._dim(f"{event.name} {event.version} ({event.reason})"))
@@ -113,8 +136,8 @@ class TextView:
                 pass  # It is told when the run ends: a later step may make more.
             case BuildFinished():
                 self._finished(event)
-            case ImageReady() | Answer():
-                pass  # Its step says what is built; the command has printed it.
+            case ImageReady() | Answer() | AtWork() | UnfinishedLine():
+                pass  # Its step says what is built; the command has printed it; it is told again.
             case _:
                 assert_never(event)
 
@@ -127,8 +150,11 @@ class TextView:
             os.write(self._err.stream.fileno(), line.encode())
             self._open = False
 
+    def close(self) -> None:
+        """Nothing of it changes any more."""
+
     def _step_finished(self, event: StepFinished) -> None:
-        self._close()
+        self._close_line()
         self._raw = False
         how = "unchanged" if event.cached else f"status {event.status}"
         name = self._names.pop(event.step, "")
@@ -142,7 +168,7 @@ class TextView:
             self._say(self._dim(f"    {how}"))
 
     def _finished(self, event: BuildFinished) -> None:
-        self._close()
+        self._close_line()
         self._raw = False
         if event.status == 0 and event.done:
             for line in self._summary.steps():
@@ -155,7 +181,7 @@ class TextView:
 
     def error(self, error: RbuildError) -> None:
         """Show what ended the run: what failed, the engine's words, what to do."""
-        self._close()
+        self._close_line()
         self._raw = False
         if isinstance(error, StepFailedError) and error.told_itself:
             return
@@ -170,7 +196,7 @@ class TextView:
         self._instruction_of = event.step if event.state is BuildState.STARTED else 0
         match event.state:
             case BuildState.STARTED:
-                self._close()
+                self._close_line()
                 words = (self._names.get(event.step), event.stage)
                 stage = "".join(f"{word} " for word in words if word)
                 head = f"[{stage}{event.number}/{event.of}] "
@@ -184,16 +210,16 @@ class TextView:
             case BuildState.CACHED:
                 if self._open:
                     self._write(self._err, self._dim(" (cached)"))
-                self._close()
+                self._close_line()
             case BuildState.DONE:
-                self._close()
+                self._close_line()
             case _:
                 assert_never(event.state)
 
     def _output(self, event: OutputLine) -> None:
         if self._builds and self._verbosity is Verbosity.QUIET:
             return
-        self._close()
+        self._close_line()
         sink = self._err if self._builds or event.stream == "stderr" else self._out
         name = self._names.get(event.step)
         if name and self._instruction_of != event.step:
@@ -225,7 +251,7 @@ class TextView:
             case Level.INFO:
                 self._say(shown(event.text))
             case Level.WARNING:
-                self._close()
+                self._close_line()
                 text = self._yellow("warning: ") + shown(event.text)
                 self._write(self._err, text + "\n")
             case _:
@@ -240,10 +266,10 @@ class TextView:
 
     def _say(self, text: str) -> None:
         if self._verbosity is not Verbosity.QUIET:
-            self._close()
+            self._close_line()
             self._write(self._err, text + "\n")
 
-    def _close(self) -> None:
+    def _close_line(self) -> None:
         if self._open:
             self._open = False
             self._write(self._err, "\n")

@@ -112,6 +112,8 @@ class StageReporter(ForwardingReporter):
         self.reporter = reporter
         self._turns = turns
         self._begun = False
+        self._goes_on: Callable[[StepReporter, bool], None] = lambda *_: None
+        """Tells of the current instruction that it goes on, or that it does so no more."""
         self._said = 0
         self._told_of: float | None = None
 
@@ -142,6 +144,10 @@ class StageReporter(ForwardingReporter):
         """One begins."""
         self.instruction_done()
         self._begun = True
+        self._goes_on = lambda reporter, goes_on: reporter.at_work(
+            number, of, instruction, stage=stage, ends=not goes_on
+        )
+        self._turns.at_once(self, lambda reporter: self._goes_on(reporter, True))
         self._turns.say(
             self,
             _Saying(
@@ -155,6 +161,7 @@ class StageReporter(ForwardingReporter):
         """It has its result."""
         if self._begun:
             self._begun = False
+            self._turns.at_once(self, lambda reporter: self._goes_on(reporter, False))
             self._turns.say(
                 self,
                 _Saying(
@@ -168,6 +175,7 @@ class StageReporter(ForwardingReporter):
         """Nobody is going to say what became of it."""
         if self._begun:
             self._begun = False
+            self._turns.at_once(self, lambda reporter: self._goes_on(reporter, False))
             left = _Saying(lambda reporter: reporter.instruction_left(), self._now(), ends=True)
             self._turns.say(self, left)
 
@@ -186,6 +194,10 @@ class StageReporter(ForwardingReporter):
     def notice(self, code: str, text: str, level: Level = Level.INFO) -> None:
         """Tell the user something."""
         self._say(lambda reporter: reporter.notice(code, text, level))
+
+    def event_at_once(self, tell: Callable[[], object]) -> None:
+        """Something goes on, which is told before its turn."""
+        self._turns.at_once(self, lambda _: tell())
 
     def event(self, tell: Callable[[], object]) -> None:
         """Something happened that a reporter does not tell, and that must not be lost."""

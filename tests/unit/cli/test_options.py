@@ -26,7 +26,17 @@ APPLICATIONS: Final[dict[str, Application]] = {
 OPTIONS: Final[dict[str, SwitchInfo]] = {
     name: option for each in APPLICATIONS.values() for name, option in each.switches.items()
 }
-EVERYWHERE: Final = {"C", "directory", "log-format", "color", "v", "verbose", "q", "quiet"}
+EVERYWHERE: Final = {
+    "C",
+    "directory",
+    "log-format",
+    "color",
+    "progress",
+    "v",
+    "verbose",
+    "q",
+    "quiet",
+}
 META: Final = {"h", "help", "version"}
 TAKES: Final = {
     "bundles": "bundles-dir format key",
@@ -52,7 +62,7 @@ def given(name: str, option: SwitchInfo) -> list[str]:
     """The option with some value that it takes."""
     if not option.argtype:
         return [dashed(name)]
-    words = {"log-format": "text", "format": "text", "color": "never"}
+    words = {"log-format": "text", "format": "text", "color": "never", "progress": "plain"}
     values = {**words, "keep-images": "1", "jobs": "2", "j": "2"}
     return [dashed(name), values.get(name, ".")]
 

@@ -14,7 +14,9 @@ from rootless_build.model.events import (
     Event,
     OutputLine,
     StepReporter,
+    UnfinishedLine,
 )
+from rootless_build.runner.masking import Mask
 
 
 def lines_of(*pieces: bytes) -> list[bytes]:
@@ -44,12 +46,47 @@ def test_an_instruction_is_done_when_the_next_one_begins() -> None:
     reporter.instruction(1, 2, "FROM a")
     reporter.instruction_done(cached=True)
     reporter.instruction(2, 2, "RUN b")
-    reporter.output(b"said")
+    reporter.output(b"said\n")
     reporter.instruction_done()
     assert events == [
         BuildProgress(2, 1, 2, "FROM a", BuildState.STARTED),
         BuildProgress(2, 1, 2, "FROM a", BuildState.CACHED),
         BuildProgress(2, 2, 2, "RUN b", BuildState.STARTED),
-        OutputLine(2, "stdout", b"said"),
+        OutputLine(2, "stdout", b"said\n"),
         BuildProgress(2, 2, 2, "RUN b", BuildState.DONE),
     ]
+
+
+def test_a_line_without_an_end_is_told_as_it_is_so_far_and_again_when_it_has_one() -> None:
+    events: list[Event] = []
+    reporter = StepReporter(events.append, 2)
+    reporter.output(b"10 %\r")
+    reporter.output(b"20 %\r")
+    reporter.output(b"\nnext")
+    assert events == [
+        UnfinishedLine(2, b"10 %\r"),
+        UnfinishedLine(2, b"10 %\r20 %\r"),
+        OutputLine(2, "stdout", b"10 %\r20 %\r\n"),
+        UnfinishedLine(2, b"next"),
+    ]
+
+
+def test_no_beginning_of_a_secret_is_told_of_a_line_without_an_end() -> None:
+    events: list[Event] = []
+    reporter = StepReporter(events.append, 2, Mask(["correct-horse"]).stream)
+    reporter.output(b"it is correct")
+    reporter.output(b"-horse, yes\r")
+    told = [event.data for event in events if isinstance(event, UnfinishedLine)]
+    assert told == [b"it is ", b"it is ***, yes\r"]
+    reporter.flush()
+    assert events[-1] == OutputLine(2, "stdout", b"it is ***, yes\r")
+
+
+def test_much_of_a_line_without_an_end_is_told_seldom() -> None:
+    events: list[Event] = []
+    reporter = StepReporter(events.append, 2)
+    for _ in range(600):
+        reporter.output(b"x" * 100)
+    told = [event.data for event in events if isinstance(event, UnfinishedLine)]
+    assert len(told) < 300
+    assert max(map(len, told)) <= 2000

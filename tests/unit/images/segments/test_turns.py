@@ -8,7 +8,14 @@ import time
 import pytest
 
 from rootless_build.images.segments.turns import StageReporter, Turns
-from rootless_build.model.events import BuildProgress, Notice, OutputLine, StepReporter
+from rootless_build.model.events import (
+    AtWork,
+    BuildProgress,
+    Notice,
+    OutputLine,
+    StepReporter,
+    UnfinishedLine,
+)
 from rootless_build.process import stops
 from rootless_build.process.stops import Stop
 from rootless_build.testing.recorder import Recorder
@@ -35,9 +42,26 @@ class Two:
                     found.append(event.data.decode().rstrip())
                 case Notice():
                     found.append(event.text)
+                case AtWork() | UnfinishedLine():
+                    pass
                 case _:
                     raise AssertionError(event)
         return found
+
+
+def test_what_goes_on_is_told_before_its_turn() -> None:
+    two = Two()
+    two.a.instruction(1, 2, "a one")
+    two.b.instruction(1, 2, "b one", stage="b")
+    two.b.instruction(2, 2, "b two", stage="b")
+    at_once = [event for event in two.recorder.events if isinstance(event, AtWork)]
+    assert two.told == ["a one started"]
+    assert [(event.instruction, event.stage, event.ends) for event in at_once] == [
+        ("a one", None, False),
+        ("b one", "b", False),
+        ("b one", "b", True),
+        ("b two", "b", False),
+    ]
 
 
 def test_one_is_told_after_the_other() -> None:
