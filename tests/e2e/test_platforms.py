@@ -132,8 +132,16 @@ def test_an_image_of_several_platforms_is_a_list_of_an_image_of_each(
     first = listed(rbuild, f"{name}:1")
     assert set(first) == {HERE, FOREIGN}
     assert listed(rbuild, f"{name}:two") == first
-    done = rbuild("make", "app")
+    told = rbuild.project.with_name("made.json")
+    done = rbuild("make", "app", "--metadata-file", str(told))
     assert "nothing changed" in done.stderr, done.stderr
+    assert [
+        (each["names"], each["platform"]) for each in json.loads(told.read_text())["images"]
+    ] == [
+        ([], FOREIGN),
+        ([], HERE),
+        ([f"{name}:1", f"{name}:two"], ""),
+    ]
     assert "unchanged, would not be done" in rbuild("plan", "app").stdout
     (rbuild.project / "source").write_text("two\n")
     assert rbuild("make", "app").returncode == 0
