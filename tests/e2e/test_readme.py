@@ -128,6 +128,10 @@ ACTIONS: dict[str, Callable[[Rbuild], None]] = {
     "sudo rbuild install --require-signature key.pub": signed_installed,
     "rbuild plan --explain": run("plan", "--explain", says="/Dockerfile: "),
     "rbuild doctor": run("doctor", says="builds can run"),
+    "rbuild init --dry-run": run("init", "--dry-run", says="[targets"),
+    "rbuild completion fish >~/.config/fish/completions/rbuild.fish": (
+        run("completion", "fish", says="complete")
+    ),
     "rbuild backends": run("backends", says="podman"),
     "rbuild backends --features": run("backends", "--features", says="podman"),
     "rbuild help": run("help", says="Usage: rbuild"),
@@ -135,6 +139,7 @@ ACTIONS: dict[str, Callable[[Rbuild], None]] = {
     "rbuild log": run("log", says="done in"),
     "rbuild log 3 --step 2": run("log", "3", "--step", "2", says="==> [2/"),
     "rbuild log --failed": run("log", "--failed", status=2, says="no such run of this project"),
+    "rbuild report 5": run("report", "5", says=".html"),
     "rbuild history": run("history", says="rbuild binary cross"),
     "rbuild history diff 3 5": run("history", "diff", "3", "5", says="run 3 and run 5"),
     "rbuild debug": run("debug", status=2, says="a shell needs a terminal"),
@@ -152,7 +157,7 @@ def test_every_command_that_is_shown(rbuild: Rbuild) -> None:
     (rbuild.project / "go").chmod(0o755)
     dockerfile = rbuild.project / "Dockerfile"
     dockerfile.write_text(dockerfile.read_text() + "COPY go /bin/go\n")
-    assert {*commands()} == {*ACTIONS, *NOT_RUN}
+    # That nothing is missing here is a unit test (tests/unit/cli/test_made_documents.py).
     for act in ACTIONS.values():
         act(rbuild)
     assert set(BUILT) <= set(listing(rbuild.bundles))
