@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Final
 from rootless_build.cli import views as package
 from rootless_build.cli.views.ci import in_ci
 from rootless_build.cli.views.closing import ClosingView, View
+from rootless_build.cli.views.heartbeat import HeartbeatView
 from rootless_build.cli.views.text import Sink, TextView, Verbosity
 
 if TYPE_CHECKING:
@@ -54,7 +55,9 @@ def view(
         return ClosingView(made)
     one_place = os.path.sameopenfile(sys.stdout.fileno(), sys.stderr.fileno())
     shown = TextView(out, err, level, color=is_colored, one_place=one_place)
-    return ClosingView(shown if quiet else in_ci(shown, sys.stderr.buffer, project=project))
+    if quiet:
+        return ClosingView(shown)
+    return ClosingView(HeartbeatView(in_ci(shown, sys.stderr.buffer, project=project)))
 
 
 def _is_live(progress: str) -> bool:
