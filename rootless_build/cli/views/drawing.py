@@ -61,11 +61,9 @@ def _line(row: Row, columns: int) -> Table:
 
 
 def _left(row: Row) -> Text:
-    indent = "" if row.is_step else "  "
-    head = Text(f"{indent}{row.head}", "bold" if row.is_step else "cyan")
-    if row.head:
-        head.append(" ")
     text = Text.from_ansi(row.text) if "\x1b" in row.text else Text(row.text)
+    indent = "" if row.is_step else "  "
     if not row.head:
         text.stylize("dim")
-    return head + text
+        return Text(indent) + text
+    return Text.assemble((f"{indent}{row.head} ", "bold" if row.is_step else "cyan"), text)
