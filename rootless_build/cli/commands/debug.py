@@ -265,7 +265,7 @@ class _Failed:
         status = "" if failure.status is None else f" with status {failure.status}"
         if isinstance(step, BuildImage):
             say(f"{run}: in the image as it was before {failure.place} ({choice.backend.name})")
-            say(f"{failure.instruction} failed{status}")
+            say(f"{' '.join(failure.instruction.split())} failed{status}")
         else:
             where = f" ({step.origin})" if step.origin else ""
             say(f"{run}: in a container of {step.image}{where}, on {choice.backend.name}")
@@ -275,8 +275,18 @@ class _Failed:
         missing = list(self._missing(step))
         if missing:
             say(f"not kept, and not here unless given again: {' '.join(missing)}")
-        kept = "caches" if isinstance(step, BuildImage) else "its mounts; bundles are not published"
-        say(f"what is done here goes at the end, but for what is written to {kept}")
+        say("; ".join(("what is done here goes at the end", *self._lasting(step))))
+
+    def _lasting(self, step: BuildImage | RunContainer) -> Iterator[str]:
+        """What of it does not."""
+        if isinstance(step, BuildImage):
+            if "type=cache" in self._failure.instruction:
+                yield "what is written to caches stays"
+        else:
+            if step.mounts:
+                yield "what is written to mounts stays"
+            if self._plan.bundles is not None:
+                yield "bundles are not published"
 
     def _say(self, text: str) -> None:
         self._command.view(Notice(Level.INFO, "debug", text))
