@@ -8,7 +8,7 @@ import rootless_build
 
 
 def directory(name: str) -> Path:
-    """Where `images` or `examples` are: in the package, or in the checkout that it is run from."""
+    """Where `images`, `examples` or `ci` are: in the package, or in the checkout it is run from."""
     package = Path(rootless_build.__file__).parent
     installed = package / "shipped" / name
     return installed if installed.is_dir() else package.parent / "contrib" / name

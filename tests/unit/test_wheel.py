@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
+# Built once, not by each worker.
+pytestmark = pytest.mark.xdist_group("wheel")
 ROOT = Path(__file__).parents[2]
 
 
@@ -71,7 +73,7 @@ def test_the_program_is_that_of_the_wheel(installed: Installed) -> None:
 
 
 def test_the_containerfiles_and_examples_that_come_with_it(installed: Installed) -> None:
-    for name in ("images", "examples"):
+    for name in ("images", "examples", "ci"):
         place = Path(installed.run("rbuild", "path", name).strip())
         assert place.is_relative_to(installed.place)
         assert _files(place) == _files(ROOT / "contrib" / name)

@@ -17,11 +17,11 @@ from rootless_build.model.text import shown
 
 
 class Where(Command):
-    """Say where things of rbuild are: the containerfiles (images) and examples that come with it,
-    your configuration file, and the directories in which it keeps what is its own.
+    """Say where things of rbuild are: the containerfiles (images), examples and jobs for CI that
+    come with it, your configuration file, and the directories in which it keeps what is its own.
     """
 
-    USAGE = "rbuild path [options] [images|examples|config|data|state|cache]"
+    USAGE = "rbuild path [options] [images|examples|ci|config|data|state|cache]"
 
     format = format_option()
 
@@ -56,6 +56,7 @@ def _places() -> Mapping[str, tuple[Path, str]]:
     return {
         "images": (shipped.directory("images"), "containerfiles for old releases of docker"),
         "examples": (shipped.directory("examples"), "an rbuild.toml for docker.io's source"),
+        "ci": (shipped.directory("ci"), "a workflow for GitHub and a job for GitLab, to copy"),
         "config": (command_line.user_file(), "your configuration, where there is one"),
         "data": (data, "records of runs, and what buildah keeps for rbuild"),
         "state": (state, "what runs said and left, which images were built"),

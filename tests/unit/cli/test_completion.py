@@ -188,7 +188,8 @@ def test_runs_that_are_kept(project: Path) -> None:
             "outcome": outcome,
         }
         (place / "run.json").write_text(json.dumps(record))
-    assert completed(project, "log", "") == ["3", "4"]
+    for command in ("log", "debug"):
+        assert completed(project, command, "") == ["3", "4"]
     assert completed(project, "log", "4") == ["4"]
     assert completed(project, "log", "4", "") == []
     assert completed(project, "history", "") == ["diff"]
