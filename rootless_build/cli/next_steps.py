@@ -39,6 +39,8 @@ _FLAGS: Final = (
 )
 """Attributes of Command and their options: those without which the image, the container or the
 engine would be others."""
+_NOT_MADE: Final = 125
+"""The status of a container that the engine could not make."""
 _NOT_STARTED: Final = frozenset({126, 127})
 """Statuses of a container whose command is no program, or is not there."""
 
@@ -75,7 +77,9 @@ def _can_be_entered(error: StepFailedError, step: Step | None) -> bool:
     """Whether `rbuild debug` has a place to go to: that of a RUN, or of a container."""
     if isinstance(error, ImageBuildError):
         return error.failed is not None and error.failed.status is not None
-    return isinstance(step, RunContainer) and error.status is not None and bool(error.image)
+    # What the engine could not even make, it could not make for a shell either.
+    is_made = error.status is not None and not (error.status == _NOT_MADE and error.engine_words)
+    return isinstance(step, RunContainer) and is_made and bool(error.image)
 
 
 def _hint(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rootless_build.cli import next_steps
+from rootless_build.cli import kept_runs, next_steps
 from rootless_build.cli.app import Rbuild
 from rootless_build.cli.command import Command
 from rootless_build.model.errors import StepFailedError, UnsupportedError
@@ -98,3 +98,16 @@ def test_a_value_of_a_secret_name_is_not_said_again() -> None:
     )
     next_steps.complete(error, typed("API_TOKEN=of-nobody", "all"), plan, (), pass_status=False)
     assert error.hint == "when that is mended: rbuild 'API_TOKEN=***' all"
+
+
+@pytest.mark.parametrize(("status", "is_offered"), [(7, True), (127, True), (125, False)])
+def test_a_shell_is_offered_where_the_container_could_be_made(
+    status: int, is_offered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_runs, "is_kept", lambda _: True)
+    words = "Error: statfs" if status > 100 else ""
+    error = StepFailedError("it failed", status=status, engine_words=words)
+    error.step, error.image = 1, "0123"
+    plan = Plan(Path("/p"), (RUN,), targets=("binary",), recipe="Makefile")
+    next_steps.complete(error, typed(), plan, (), pass_status=False)
+    assert ("a shell where it failed: rbuild debug" in error.hint) is is_offered
