@@ -11,6 +11,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Final, Protocol
 
+from msgspec import Struct
+
 from rootless_build.images.layers.nodes import CAPABILITY
 from rootless_build.images.layers.problems import ChangedError
 
@@ -41,22 +43,27 @@ class Place(Protocol):
         """A descriptor of a directory, to which no link leads; the next one ends it."""
 
 
-class HostFile:
-    """A file of a tree of the host, which was seen with this status.
+class HostFile(Struct, eq=False, gc=False):
+    """A file of a tree of the host, which was seen with a status.
 
     Of that it keeps what tells whether it is the same file still: there are many such files.
     """
 
-    __slots__ = ("_changed", "_inode", "_modified", "_name", "_parent", "_place", "size")
+    _place: Place
+    _parent: str
+    _name: str
+    _inode: int
+    _modified: int
+    _changed: int
+    size: int
 
-    def __init__(self, place: Place, parent: str, name: str, status: os.stat_result) -> None:
-        self._place = place
-        self._parent = parent
-        self._name = name
-        self._inode = status.st_ino
-        self._modified = status.st_mtime_ns
-        self._changed = status.st_ctime_ns
-        self.size = status.st_size
+    @classmethod
+    def seen(cls, place: Place, parent: str, name: str, status: os.stat_result) -> HostFile:
+        """The one of that name in a directory of the tree."""
+        modified, changed = status.st_mtime_ns, status.st_ctime_ns
+        if changed == modified:
+            changed = modified  # one number in memory, not two
+        return cls(place, parent, name, status.st_ino, modified, changed, status.st_size)
 
     def open(self) -> OpenedFile:
         """Raises OSError, or ChangedError where it is not the file any more that was seen."""

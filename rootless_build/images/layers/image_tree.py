@@ -102,7 +102,7 @@ class ImageTree:
             node.link = os.readlink(f"{self._base}{path}")  # noqa: PTH115 - to the letter
         elif node.is_file and self._files is not None:
             parent, _, name = path[1:].rpartition("/")
-            node.content = HostFile(self._files, parent, name, status)
+            node.content = HostFile.seen(self._files, parent, name, status)
         return node
 
     def touch(self, node: Node) -> None:

@@ -352,7 +352,7 @@ class Maker:
         tree = self._directories.tree(Directory(source.file.parent, ""))
         status = source.file.lstat()
         node = Node(stat.S_IFREG | 0o600, mtime=in_seconds(source.modified) or 0)
-        node.content = HostFile(tree, "", source.file.name, status)
+        node.content = HostFile.seen(tree, "", source.file.name, status)
         if operation.unpack and self._unpack(node, image, destination, options):
             return
         copy_file(node, source.name, image, destination, options)

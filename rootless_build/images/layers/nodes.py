@@ -7,6 +7,8 @@ import stat
 from collections.abc import Iterator
 from typing import Final, Protocol
 
+from msgspec import Struct
+
 FIXED_TIME: Final = 946_684_800_000_000_000
 """The time, in nanoseconds, of what COPY makes of nothing, where no SOURCE_DATE_EPOCH is given.
 
@@ -46,51 +48,82 @@ class Opened(Protocol):
         """Nothing is read from it any more."""
 
 
-class Node:
+class _Rare(Struct, gc=False):
+    """What few nodes have: see Node."""
+
+    link: str = ""
+    rdev: int = 0
+    inode: tuple[int, int] | None = None
+    lower: str | None = None
+
+
+class Node(Struct, eq=False, gc=False):
     """A file, as an inode: two names of one are hard links.
 
-    `mode` is with the type. `mtime` is in nanoseconds. `content` is that of a regular file, `link`
-    the text of a symbolic link. `inode` stands for the file that it was read from, where that has
-    more names than one.
+    `mode` is with the type. `mtime` is in nanoseconds. `content` is that of a regular file.
 
-    Of a directory, `children` are what is known to be in it; what else the image has there is in
-    `lower`, its path below the image's root; None where there is no more. `touched` is the last
-    operation that changed it, 0 for none.
+    Of a directory, `children` are what is known to be in it. `touched` is the last operation that
+    changed it, 0 for none.
+
+    There may be a hundred thousand: what most of them do not have is elsewhere, and none is looked
+    at by the collector of cycles, since no node leads back to itself.
     """
 
-    __slots__ = (
-        "children",
-        "content",
-        "gid",
-        "inode",
-        "link",
-        "lower",
-        "mode",
-        "mtime",
-        "rdev",
-        "touched",
-        "uid",
-    )
+    mode: int
+    uid: int = 0
+    gid: int = 0
+    mtime: int = FIXED_TIME
+    content: Content | None = None
+    children: dict[str, Node | None] | None = None
+    touched: int = 0
+    _rare: _Rare | None = None
 
-    def __init__(
-        self,
-        mode: int,
-        uid: int = 0,
-        gid: int = 0,
-        mtime: int = FIXED_TIME,
-        content: Content | None = None,
-    ) -> None:
-        self.mode = mode
-        self.uid = uid
-        self.gid = gid
-        self.mtime = mtime
-        self.content = content
-        self.link = ""
-        self.rdev = 0
-        self.inode: tuple[int, int] | None = None
-        self.children: dict[str, Node | None] | None = {} if mode & 0o170000 == 0o040000 else None
-        self.lower: str | None = None
-        self.touched = 0
+    def __post_init__(self) -> None:
+        if self.mode & 0o170000 == 0o040000:
+            self.children = {}
+
+    @property
+    def link(self) -> str:
+        """The text of a symbolic link."""
+        return "" if self._rare is None else self._rare.link
+
+    @link.setter
+    def link(self, text: str) -> None:
+        self._with_rare().link = text
+
+    @property
+    def rdev(self) -> int:
+        """The number of a device; 0 for none."""
+        return 0 if self._rare is None else self._rare.rdev
+
+    @rdev.setter
+    def rdev(self, number: int) -> None:
+        self._with_rare().rdev = number
+
+    @property
+    def inode(self) -> tuple[int, int] | None:
+        """What stands for the file that it was read from, where that has more names than one."""
+        return None if self._rare is None else self._rare.inode
+
+    @inode.setter
+    def inode(self, number: tuple[int, int] | None) -> None:
+        self._with_rare().inode = number
+
+    @property
+    def lower(self) -> str | None:
+        """Of a directory, the path below the image's root of what else the image has there; None
+        where there is no more.
+        """
+        return None if self._rare is None else self._rare.lower
+
+    @lower.setter
+    def lower(self, path: str | None) -> None:
+        self._with_rare().lower = path
+
+    def _with_rare(self) -> _Rare:
+        if self._rare is None:
+            self._rare = _Rare()
+        return self._rare
 
     @property
     def is_directory(self) -> bool:
@@ -122,7 +155,8 @@ def directory(permissions: int, uid: int, gid: int, mtime: int) -> Node:
 def copied(node: Node) -> Node:
     """Another file, which is like it; no directory."""
     made = Node(node.mode, node.uid, node.gid, node.mtime, node.content)
-    made.link, made.rdev = node.link, node.rdev
+    if node.link or node.rdev:
+        made.link, made.rdev = node.link, node.rdev
     return made
 
 

@@ -73,6 +73,7 @@ class HostTree:
         self._last: str | None = None
         self._descriptor = -1
         self._holds: dict[str, bool] = {}
+        self._modes: dict[int, int] = {}
 
     def close(self) -> None:
         """No file of it is opened any more."""
@@ -152,9 +153,11 @@ class HostTree:
 
     def _made(self, parent: str, name: str, status: os.stat_result) -> Node:
         node = of_status(status)
+        # Of few modes each is once in memory, and not once a file.
+        node.mode = self._modes.setdefault(node.mode, node.mode)
         kind = node.mode & 0o170000
         if kind == stat.S_IFREG:
-            node.content = HostFile(self, parent, name, status)
+            node.content = HostFile.seen(self, parent, name, status)
         elif kind == stat.S_IFLNK:
             node.link = self._link(parent, name)
         elif kind == stat.S_IFSOCK:
