@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rootless_build.cli.views.closing import MaskedView
 from rootless_build.cli.views.escapes import for_terminal
 from rootless_build.cli.views.kept_log import Screen
 from rootless_build.cli.views.kept_runs import row, table
 from rootless_build.history.record import RunRecord, StepRecord
 from rootless_build.history.runs import KeptRun
-from rootless_build.model.events import Event, OutputLine, ScreenOutput, StepFinished
+from rootless_build.model.errors import RbuildError
+from rootless_build.model.events import (
+    Event,
+    Level,
+    Notice,
+    OutputLine,
+    ScreenOutput,
+    StepFinished,
+)
 from rootless_build.model.structs import replace
+from rootless_build.runner.masking import Mask
 
 _BEGUN = RunRecord(1, 1, "rbuild", Path("/p"), "2026-12-01T00:00:00+00:00")
 
@@ -43,6 +53,37 @@ def test_rows_fit_a_terminal(tmp_path: Path) -> None:
     assert len(narrow) == 4
     assert narrow[2] == "     the context changed (a/file)"
     assert max(map(len, table(kept, 60).splitlines())) <= 60
+
+
+class Noting:
+    """A view, or another reader, that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[Event] = []
+
+    def __call__(self, event: Event) -> None:
+        self.told.append(event)
+
+    def error(self, error: RbuildError) -> None:
+        raise error
+
+    def stopping(self) -> None:
+        raise AssertionError
+
+
+def test_what_a_view_has_a_shorter_word_for_is_kept_in_full() -> None:
+    """The settings of the host, at a second -v."""
+    view, keeper = Noting(), Noting()
+    mask = Mask(("open-sesame",))
+    masked = MaskedView(view, lambda: mask)
+    masked.also(keeper)
+    masked.keep(Notice(Level.DETAIL, "host-setting", "TMPDIR = /tmp/open-sesame"))
+    masked(Notice(Level.DETAIL, "host-settings", "12 settings as before"))
+    assert [notice.text for notice in view.told if isinstance(notice, Notice)] == [
+        "12 settings as before"
+    ]
+    kept = [notice.text for notice in keeper.told if isinstance(notice, Notice)]
+    assert kept == ["TMPDIR = /tmp/***", "12 settings as before"]
 
 
 def test_what_a_container_asked_a_terminal_is_not_asked_again() -> None:

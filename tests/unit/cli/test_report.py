@@ -14,8 +14,8 @@ import pytest
 
 from rootless_build.cli import app
 from rootless_build.cli.own_places import history_directory
-from rootless_build.cli.views.report.log_lines import LogLine, LogLines, Share, plain
-from rootless_build.history.lines import Line, of_event, read
+from rootless_build.cli.views.report.log_lines import Kind, LogLine, LogLines, Share, plain
+from rootless_build.history.lines import LeftOut, Line, Told, of_event, read
 from rootless_build.history.record import BundleRecord, Input, Outcome, StepRecord
 from rootless_build.model.errors import StepFailedError
 from rootless_build.model.events import (
@@ -187,6 +187,16 @@ def test_a_long_log_is_cut_in_the_middle() -> None:
     assert kept[11].number == 49981
     assert kept[10].text.startswith("… 49 970 lines (")
     assert kept[10].text.endswith("rbuild log 1 has the rest …")
+
+
+def test_what_was_not_kept_at_all_is_said_where_the_log_is_cut() -> None:
+    lines = LogLines(Share(first_lines=1, last_lines=2))
+    events: list[Told] = [OutputLine(1, "stdout", b"line\n") for _ in range(6)]
+    for told in (*events[:3], LeftOut(5 * 1024 * 1024), *events[3:]):
+        lines.take(Line("", told, {}), 0.0)
+    gaps = [line.text for line in lines.end("rbuild log 1 has more") if line.kind is Kind.GAP]
+    (gap,) = gaps
+    assert gap.endswith("rbuild log 1 has more; 5.0 MiB of the log were not kept …")
 
 
 def test_long_lines_do_not_make_a_long_page() -> None:

@@ -79,6 +79,7 @@ class LogLines:
         self._number = 0
         self._cut_lines = 0
         self._cut_characters = 0
+        self._cut_gap = ""
         self._screen = Screen()
 
     def take(self, line: Line, when: float) -> None:
@@ -101,7 +102,7 @@ class LogLines:
         if not self._cut_lines:
             return (*self._first, *self._last)
         left = f"{self._cut_lines:,} lines ({size(self._cut_characters)})".replace(",", " ")
-        text = f"… {left} are not on this page: {hint} …"
+        text = f"… {left} are not on this page: {hint}{self._cut_gap} …"
         gap = LogLine(0, self._last[0].when, 0, Kind.GAP, text)
         return (*self._first, gap, *self._last)
 
@@ -130,6 +131,8 @@ class LogLines:
             self._last_size -= len(gone.text)
             self._cut_lines += 1
             self._cut_characters += len(gone.text) + 1
+            if gone.kind is Kind.GAP:
+                self._cut_gap = f"; {gone.text.strip('… ')}"
 
 
 def plain(data: bytes) -> str:
