@@ -70,6 +70,9 @@ class Noting:
     def stopping(self) -> None:
         raise AssertionError
 
+    def close(self) -> None:
+        raise AssertionError
+
 
 def test_what_a_view_has_a_shorter_word_for_is_kept_in_full() -> None:
     """The settings of the host, at a second -v."""
