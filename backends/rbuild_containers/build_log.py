@@ -129,6 +129,9 @@ class BuildLog:
         if len(pending) >= LONGEST_LINE:
             self._output(bytes(pending), stream)
             pending.clear()
+        elif b"\r" in pending:
+            # A program's: engines overwrite no line of theirs.
+            self._reporter.unfinished(bytes(pending))
 
     def finish(self, *, succeeded: bool) -> None:
         """The build has ended: hand on what had no newline, and close the last instruction."""

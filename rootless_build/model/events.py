@@ -323,7 +323,11 @@ class StepReporter:
         elif pending:
             self._tell_unfinished(pending)
 
-    def _tell_unfinished(self, pending: bytearray) -> None:
+    def unfinished(self, line: bytes) -> None:
+        """Show a line that has no end yet; all of it comes to `output` when it has one."""
+        self._tell_unfinished(line)
+
+    def _tell_unfinished(self, pending: bytes | bytearray) -> None:
         """Tell the state of a line that has no end yet."""
         now = time.monotonic()
         if len(pending) > _SHORT and now - self._told_unfinished < _PAUSE:
@@ -429,6 +433,10 @@ class ForwardingReporter(StepReporter):
     def output(self, data: bytes, stream: Stream = "stdout") -> None:
         """Raw bytes, however they were cut."""
         self._inner.output(data, stream)
+
+    def unfinished(self, line: bytes) -> None:
+        """A line that has no end yet."""
+        self._inner.unfinished(line)
 
     def screen(self, data: bytes) -> None:
         """What a container wrote to rbuild's terminal."""

@@ -134,6 +134,10 @@ class StageReporter(ForwardingReporter):
             self._said = 0
         self._say(lambda reporter: reporter.output(data, stream))
 
+    def unfinished(self, line: bytes) -> None:
+        """A line that has no end yet, which is worth nothing later."""
+        self._turns.at_once(self, lambda reporter: reporter.unfinished(line))
+
     def flush(self) -> None:
         """The output has ended."""
         self._say(lambda reporter: reporter.flush())

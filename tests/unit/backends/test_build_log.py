@@ -16,6 +16,7 @@ from rootless_build.model.events import (
     OutputLine,
     StepReporter,
     Stream,
+    UnfinishedLine,
 )
 from rootless_build.model.plan import BuildImage
 from rootless_build.process import programs
@@ -125,6 +126,17 @@ def test_a_line_shows_up_before_the_build_goes_on() -> None:
     reading = Reading()
     reading.feed("STEP 1/2: FROM a\nSTEP 2/2: RUN slow\nworking\n")
     assert reading.output == [b"working\n"]
+
+
+def test_a_line_that_overwrites_itself_shows_up_before_it_has_an_end() -> None:
+    events: list[Event] = []
+    log = BuildLog(StepReporter(events.append, 1))
+    log.feed(b"STEP 1/1: RUN make\n10 %\r20 %\r", "stdout")
+    log.feed(b"\n", "stdout")
+    assert events[-2:] == [
+        UnfinishedLine(1, b"10 %\r20 %\r"),
+        OutputLine(1, "stdout", b"10 %\r20 %\r\n"),
+    ]
 
 
 def test_a_failure_names_the_instruction_its_status_and_the_last_words() -> None:
