@@ -134,6 +134,7 @@ ACTIONS: dict[str, Callable[[Rbuild], None]] = {
     "rbuild log": run("log", says="done in"),
     "rbuild log 3 --step 2": run("log", "3", "--step", "2", says="==> [2/"),
     "rbuild log --failed": run("log", "--failed", status=2, says="no such run of this project"),
+    "rbuild report": run("report", says=".html"),
     "rbuild report 5": run("report", "5", says=".html"),
     "rbuild history": run("history", says="rbuild binary cross"),
     "rbuild history diff 3 5": run("history", "diff", "3", "5", says="run 3 and run 5"),
