@@ -28,8 +28,13 @@ class _Failures:
     def pytest_runtest_logreport(self, report: TestReport) -> None:
         if report.failed:
             self._names[without_group(report.nodeid)] = None
+            # At once: whoever waits can read it meanwhile.
+            self._write()
 
     def pytest_sessionfinish(self) -> None:
+        self._write()
+
+    def _write(self) -> None:
         self._file.write_text("".join(f"{name}\0" for name in self._names), encoding="utf-8")
 
 
