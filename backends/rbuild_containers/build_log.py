@@ -104,6 +104,8 @@ class BuildLog:
     def __init__(self, reporter: StepReporter) -> None:
         self._reporter = reporter
         self._pending: dict[Stream, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
+        self._in_pieces: set[Stream] = set()
+        """Streams of whose current line a part was handed on."""
         self._current: _Instruction | None = None
         self._stages: dict[int, list[_Instruction]] = {}
         self._open = False
@@ -126,11 +128,15 @@ class BuildLog:
             self._line(bytes(pending[start : end + 1]), stream)
             start = end + 1
         del pending[:start]
+        if start:
+            self._in_pieces.discard(stream)
         if len(pending) >= LONGEST_LINE:
             self._output(bytes(pending), stream)
             pending.clear()
-        elif b"\r" in pending:
-            # A program's: engines overwrite no line of theirs.
+            self._in_pieces.add(stream)
+        elif b"\r" in pending and stream not in self._in_pieces:
+            # A program's: engines overwrite no line of theirs. The rest of one that came in pieces
+            # may begin in the middle of a secret, of which nobody could know that.
             self._reporter.unfinished(bytes(pending))
 
     def finish(self, *, succeeded: bool) -> None:

@@ -290,6 +290,8 @@ class StepReporter:
         self._at: float | None = None
         self._last_lines: deque[bytes] = deque(maxlen=_LAST_LINES)
         self._told_unfinished = 0.0
+        self._in_pieces: set[Stream] = set()
+        """Streams of whose current line a part was handed on."""
 
     @contextmanager
     def as_of(self, at: float) -> Iterator[None]:
@@ -310,22 +312,32 @@ class StepReporter:
         pending = self._pending[stream]
         pending += data
         if b"\n" not in data and len(pending) < LONGEST_LINE:
-            self._tell_unfinished(pending)
+            self._tell_rest(stream)
             return
         start = 0
         while (end := pending.find(b"\n", start)) >= 0:
             self._line(bytes(pending[start : end + 1]), stream, ends=True)
             start = end + 1
         del pending[:start]
+        if start:
+            self._in_pieces.discard(stream)
         if len(pending) >= LONGEST_LINE:
             self._line(bytes(pending), stream, ends=False)
             pending.clear()
+            self._in_pieces.add(stream)
         elif pending:
-            self._tell_unfinished(pending)
+            self._tell_rest(stream)
 
     def unfinished(self, line: bytes) -> None:
         """Show a line that has no end yet; all of it comes to `output` when it has one."""
         self._tell_unfinished(line)
+
+    def _tell_rest(self, stream: Stream) -> None:
+        """Tell the state of a stream's line, but for the rest of one that came in pieces: it may
+        begin in the middle of a secret, of which nobody could know that.
+        """
+        if stream not in self._in_pieces:
+            self._tell_unfinished(self._pending[stream])
 
     def _tell_unfinished(self, pending: bytes | bytearray) -> None:
         """Tell the state of a line that has no end yet."""
@@ -358,6 +370,7 @@ class StepReporter:
         for stream, pending in self._pending.items():
             self._line(bytes(pending), stream, ends=True)
             pending.clear()
+        self._in_pieces.clear()
 
     def instruction(
         self, number: int, of: int, instruction: str, *, stage: str | None = None

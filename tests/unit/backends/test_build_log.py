@@ -10,6 +10,7 @@ from rbuild_containers.build_log import BuildLog
 from rbuild_containers.end_build import end_build
 from rootless_build.model.errors import ImageNotFoundError
 from rootless_build.model.events import (
+    LONGEST_LINE,
     BuildProgress,
     BuildState,
     Event,
@@ -137,6 +138,17 @@ def test_a_line_that_overwrites_itself_shows_up_before_it_has_an_end() -> None:
         UnfinishedLine(1, b"10 %\r20 %\r"),
         OutputLine(1, "stdout", b"10 %\r20 %\r\n"),
     ]
+
+
+def test_the_rest_of_a_line_that_came_in_pieces_shows_up_with_its_end() -> None:
+    reading = Reading()
+    reading.feed("STEP 1/1: RUN a\n")
+    reading.feed("x" * LONGEST_LINE)
+    reading.feed("the end of a secret\r")
+    assert not [event for event in reading.events if isinstance(event, UnfinishedLine)]
+    reading.feed("\n10 %\r")
+    assert reading.output == [b"x" * LONGEST_LINE, b"the end of a secret\r\n"]
+    assert reading.events[-1] == UnfinishedLine(1, b"10 %\r")
 
 
 def test_a_failure_names_the_instruction_its_status_and_the_last_words() -> None:

@@ -82,6 +82,20 @@ def test_no_beginning_of_a_secret_is_told_of_a_line_without_an_end() -> None:
     assert events[-1] == OutputLine(2, "stdout", b"it is ***, yes\r")
 
 
+def test_no_end_of_a_secret_is_told_of_a_line_that_comes_in_pieces() -> None:
+    events: list[Event] = []
+    reporter = StepReporter(events.append, 2, Mask(["correct-horse"]).stream)
+    reporter.output(b"x" * (LONGEST_LINE - 7) + b"correct")
+    reporter.output(b"-horse\r")
+    reporter.output(b"20 %\r")
+    assert not [event for event in events if isinstance(event, UnfinishedLine)]
+    reporter.output(b"\nnext\r")
+    assert events[-2:] == [
+        OutputLine(2, "stdout", b"***\r20 %\r\n"),
+        UnfinishedLine(2, b"next\r"),
+    ]
+
+
 def test_much_of_a_line_without_an_end_is_told_seldom() -> None:
     events: list[Event] = []
     reporter = StepReporter(events.append, 2)
