@@ -36,6 +36,9 @@ _BEGIN, _END = b"\x1b[?2026h", b"\x1b[?2026l"
 _CUT, _WRAP = "\x1b[?7l", "\x1b[?7h"
 """Around lines that are to be cut at the edge (DECAWM): the window may just have got narrower."""
 
+_NO_LINES: Final = "rbuild: what goes on is not shown live any more ({})\n"
+"""Where the lines can't be made."""
+
 Draw = Callable[[int, int], Sequence[str]]
 """The lines for a terminal of so many columns and rows; called in the thread."""
 Clock = Callable[[], float]
@@ -81,6 +84,8 @@ class Region:
         self._drawn: Sequence[str] = ()
         self._drawn_in = Size(0, 0)
         self._shown_at = -PERIOD
+        self._has_lines = True
+        """Whether lines can be made."""
 
     @property
     def goes_on(self) -> bool:
@@ -187,7 +192,7 @@ class Region:
             lines = ()
         elif due:
             size = size_of(self._descriptor)
-            lines = self._draw(size.columns, size.rows)
+            lines = self._made(size, parts)
         if due:
             self._shown_at = now
         if not parts and lines == self._drawn and size == self._drawn_in:
@@ -206,6 +211,19 @@ class Region:
             _write(self._descriptor, b"".join(parts))
         except OSError as error:
             self._failed = error
+
+    def _made(self, size: Size, parts: list[bytes]) -> Sequence[str]:
+        """The lines now. Where they can't be made there are none from then on, which is said in
+        `parts`: nobody else would write what scrolls.
+        """
+        if not self._has_lines:
+            return ()
+        try:
+            return self._draw(size.columns, size.rows)
+        except Exception as error:
+            self._has_lines = False
+            parts.append(_NO_LINES.format(type(error).__name__).encode())
+            return ()
 
     def _in_foreground(self) -> bool:
         """Whether the terminal is this process's to draw on: not after `bg`."""

@@ -64,6 +64,21 @@ def test_the_cursor_stands_where_the_output_ends(screen: Terminal) -> None:
     assert (screen.screen.cursor.y, screen.screen.cursor.x) == (1, 0)
 
 
+def test_where_the_lines_can_not_be_made_all_the_rest_is_written(screen: Terminal) -> None:
+    def draw(_columns: int, _rows: int) -> Sequence[str]:
+        raise LookupError("of a library")
+
+    region = Region(screen.descriptor, draw)
+    region.begin()
+    screen.shows("rbuild: what goes on is not shown liv")
+    region.write(b"output\n")
+    screen.shows("output")
+    region.end()
+    screen.read_all()
+    said = "".join(screen.scrolled)
+    assert said.count("not shown live any more (LookupError)") == 1
+
+
 def test_other_lines_take_the_place_of_those_before(screen: Terminal) -> None:
     drawn = Drawn("first", "second")
     region = Region(screen.descriptor, drawn)
