@@ -63,8 +63,13 @@ def read(request: Request, makefile: Path) -> Plan:
     if request.environment.get("MAKEFLAGS") and "MAKELEVEL" not in request.environment:
         notes.append("MAKEFLAGS has no effect: it holds options of make, not of rbuild")
     begun = _Begun(_removed_volumes(run), request.looking)
-    for line in run.lines:
-        notes += _add_steps(line, run.make, request.project, begun)
+    for number, line in enumerate(run.lines, 1):
+        try:
+            notes += _add_steps(line, run.make, request.project, begun)
+        except NotPlannedError:
+            # The whole target would be made as it runs.
+            _refuse_as_other_user(run.lines[number:], request.project, begun)
+            raise
     steps = begun.steps
     if any(call.builds for call in run.docker_calls):
         steps, said = asked_images.add_builds(steps, run.docker_calls, name)
@@ -185,6 +190,20 @@ def _add_steps(line: RecipeLine, make: str, project: Path, begun: _Begun) -> lis
     if line.ignores_errors and len(begun.steps) > first + 1:
         raise _refused(origin, "a failure of its first command skips the others (`-`)")
     return notes
+
+
+def _refuse_as_other_user(lines: Sequence[RecipeLine], project: Path, begun: _Begun) -> None:
+    """Refuse what can't be done as it runs either."""
+    for line in lines:
+        setting = line.setting
+        try:
+            shell_line.parts(line.text, line.directory, setting.environment, setting.shell)
+        except AsOtherUserError as error:
+            name = begun.name_of(line.file, project)
+            origin = Origin(name, line.line, line.text, line.target)
+            raise _refused_for(error, origin) from error
+        except NotSimpleError:
+            continue
 
 
 def _uses(text: str, variable: str) -> bool:

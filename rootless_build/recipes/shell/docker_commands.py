@@ -21,7 +21,7 @@ from rootless_build.recipes.shell import effects, questions
 from rootless_build.recipes.shell.grammar import Tree, Word, above, within
 from rootless_build.recipes.shell.names import ASK_INPUT, PROGRAMS
 from rootless_build.recipes.shell.parts import AsOtherUserError, NotSimpleError, Part, Simple
-from rootless_build.recipes.shell.runs import ITSELF, PREFIXES, Reading, is_question
+from rootless_build.recipes.shell.runs import ITSELF, OTHER_USERS, PREFIXES, Reading, is_question
 
 _ASSIGNMENT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _MAKES: Final = frozenset({"make", "gmake"})
@@ -151,6 +151,11 @@ class _Line(Reading):
 
     def pieces(self) -> list[_Piece]:
         """What the shell does one after the other."""
+        for how in self.docker.values():
+            # Whatever else there is: nothing of the line can be done.
+            if how in {f"{name!r}" for name in OTHER_USERS}:
+                why = f"docker is run through {how}"
+                raise AsOtherUserError(why, f"leave {how[1:-1]} out: rbuild needs none")
         for node, how in self.docker.items():
             self._refuse_unless_plain(node, how)
         statements = [node for node in self.tree.root.named_children if node.type != "comment"]
@@ -166,10 +171,7 @@ class _Line(Reading):
         if "command_substitution" in inside or "process_substitution" in inside:
             raise NotSimpleError("it takes the output of docker")
         if how != ITSELF:
-            why = f"docker is run through {how}"
-            if how in {"'sudo'", "'doas'"}:
-                raise AsOtherUserError(why, f"leave {how[1:-1]} out: rbuild needs none")
-            raise NotSimpleError(why)
+            raise NotSimpleError(f"docker is run through {how}")
         # What it is told from the outside in: a loop in a condition is a condition.
         for kind in reversed(inside):
             if kind in _CONSTRUCTS:

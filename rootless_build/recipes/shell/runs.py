@@ -23,6 +23,8 @@ ITSELF: Final = "docker"
 PREFIXES: Final = frozenset(
     {"exec", "command", "builtin", "time", "coproc", "noglob", "then", "else", "do", "!", "{"}
 )
+OTHER_USERS: Final = frozenset({"sudo", "doas"})
+"""Programs that run another one as another user, and look for it on a PATH of their own."""
 _RUNNERS: Final = frozenset(
     {"sudo", "env", "nice", "nohup", "doas", "xargs", "timeout", "setsid", "stdbuf", "ionice"}
     | {"find", "parallel", "watch", "strace", "flock", "taskset", "chrt", "unshare", "setpriv"}
@@ -172,6 +174,8 @@ class Reading:
 
     def _through(self, words: Sequence[Word], node: Node, name: str) -> str:
         for number, word in enumerate(words):
+            if word.name in OTHER_USERS:
+                name = word.name  # `timeout 5 sudo docker …`
             if word.name in PROGRAMS:
                 return f"{name!r}"
             if word.name in SHELLS:

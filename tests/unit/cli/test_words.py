@@ -305,7 +305,15 @@ INSTALLED_BY = {
 
 @pytest.mark.parametrize("command", [(), ("plan",)])
 @pytest.mark.parametrize(
-    "line", ["sudo docker run x", "doas docker run x", "cd . && sudo -E env A=1 docker run x"]
+    "line",
+    [
+        "sudo docker run x",
+        "doas docker run x",
+        "cd . && sudo -E env A=1 docker run x",
+        "timeout 5 sudo docker run x",
+        "docker ps | cat; sudo docker run x",
+        "x=$$(sudo docker ps)",
+    ],
 )
 def test_who_writes_sudo_is_told_to_leave_it_out_and_nothing_is_run(
     project: Path, capfd: pytest.CaptureFixture[str], line: str, command: tuple[str, ...]
@@ -314,6 +322,17 @@ def test_who_writes_sudo_is_told_to_leave_it_out_and_nothing_is_run(
     err = refused(capfd, *command)
     assert "Makefile:2: this line can't be turned into a step: docker is run through" in err
     assert " out: rbuild needs none" in err
+    assert not (project / "ran").exists()
+
+
+def test_sudo_is_refused_too_where_a_line_before_it_has_the_target_made_as_it_runs(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    text = "all:\n\ttouch ran\n\tdocker ps | cat\n\techo ok\n\tsudo docker run x\n"
+    (project / "Makefile").write_text(text)
+    err = refused(capfd)
+    assert "docker is run through 'sudo'" in err
+    assert "  | sudo docker run x\n" in err
     assert not (project / "ran").exists()
 
 
