@@ -14,14 +14,14 @@ NAMES: Final = ("GNUmakefile", "makefile", "Makefile")
 """The names make looks for, in its order."""
 _NAME: Final = r"[A-Za-z0-9][\w./-]*"
 _RULE: Final = re.compile(rf"^({_NAME}(?:[ \t]+{_NAME})*)[ \t]*::?(?![:=])", re.MULTILINE)
-_DESCRIPTION: Final = re.compile(r"(?:^|\s)##(?![#@])[ \t]*(.*?)[ \t]*$")
+_DESCRIPTION: Final = re.compile(r"(?:^|\s)##(?![#@])(.*)$")
 _CONTINUED: Final = re.compile(r"(?<!\\)\\\n[ \t]*")
 _INCLUDE: Final = re.compile(r"^ *-?s?include[ \t]+([^#\n]+)", re.MULTILINE)
 _GOAL: Final = re.compile(
     r"^ *\.DEFAULT_GOAL[ \t]*[:?]*=[ \t]*([^#\n]*?)[ \t]*(?:#.*)?$", re.MULTILINE
 )
 _OTHER_RULES: Final = re.compile(
-    r"^(?: *-?s?include\b|\$[({]|[^#\t\n=]*\$[^=\n]*:(?![=]))", re.MULTILINE
+    r"^(?: *-?s?include\b|\$[({]|[^#\t\n=$]*\$[^=\n]*:(?![=]))", re.MULTILINE
 )
 
 
@@ -59,12 +59,13 @@ def described_targets(makefile: Path) -> Mapping[str, str]:
     before: list[str] = []
     for line in _CONTINUED.sub(" ", plain.text(makefile, errors="replace")).splitlines():
         rule, comment = _RULE.match(line), _DESCRIPTION.search(line)
+        described = comment[1].strip(" \t") if comment else ""
         if rule is not None:
             for name in rule[1].split():
-                said = comment[1] if comment else _without_name(before, name)
+                said = described if comment else _without_name(before, name)
                 found[name] = found.get(name) or said
         if line.startswith("##") and comment is not None:
-            before.append(comment[1])
+            before.append(described)
         elif not line.startswith(".PHONY"):
             before = []
     return found

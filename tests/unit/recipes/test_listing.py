@@ -168,3 +168,13 @@ def test_what_is_no_text_for_a_terminal_is_escaped(
     (project / "Makefile").write_text("a: ## \x1b]0;x\x07\n")
     assert app.run(["rbuild", "targets"]) == 0
     assert "\x1b" not in capfd.readouterr().out
+
+
+def test_a_line_of_200_000_characters_is_read_in_no_time(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A shell asks on each Tab: what takes the square of a line's length would never end."""
+    many = 200_000
+    text = f"{'$' * many}\na: ## of a{' ' * many}and b\n"
+    (project / "Makefile").write_text(text)
+    assert described(capfd) == {"a": f"of a{' ' * many}and b"}
