@@ -8,6 +8,7 @@ from rootless_build.model.events import (
     BuildProgress,
     BuildState,
     Event,
+    ImageReady,
     Level,
     Notice,
     StepFinished,
@@ -45,6 +46,9 @@ class Folding:
             case BuildProgress(state=BuildState.CACHED) if self._is_held(event):
                 self._instruction = None
                 self._cached.append(event)
+            case ImageReady():
+                # A view says nothing of it, and an unchanged build has one too.
+                self._show(event)
             case _:
                 self.tell()
                 self._show(event)

@@ -24,6 +24,7 @@ from rootless_build.model.events import (
     BuildProgress,
     BuildState,
     Event,
+    ImageReady,
     OutputLine,
     ScreenOutput,
     StepFinished,
@@ -154,6 +155,7 @@ def test_steps_that_were_unchanged_are_one_line() -> None:
     with watched() as it:
         for number in (1, 2, 3):
             it.tell(StepStarted(number, 4, "build-image", f"build {number}"))
+            it.tell(ImageReady(number, ("dev",), "ab" * 32))
             it.tell(StepFinished(number, 4, "build-image", 0, 0.1, cached=True))
         it.tell(StepStarted(4, 4, "run-container", "run make"))
         it.tell(OutputLine(4, "stdout", b"made\n"), StepFinished(4, 4, "run-container", 0, 1.0))
