@@ -83,9 +83,10 @@ def attach(
 
 
 @contextlib.contextmanager
-def lent(reporter: StepReporter) -> Iterator[Path]:
+def lent(reporter: StepReporter, *, to_others: bool) -> Iterator[Path]:
     """A terminal that is rbuild's own, which standard input is, for a program that opens it by its
-    path, which this gives; whoever it runs as.
+    path, which this gives. `to_others`: it runs as another user of this host, one of a container's;
+    then every user of this host may open it, and read what is typed.
 
     For the main thread. What the program writes goes to `reporter.screen`, from another thread.
     The terminal is afterwards as it was.
@@ -95,7 +96,8 @@ def lent(reporter: StepReporter) -> Iterator[Path]:
         stack.callback(os.close, outer)
         # While one end is open here, the other has no end.
         stack.callback(os.close, inner)
-        os.fchmod(inner, 0o666)
+        # Where a group may write to terminals, so may its programs (wall).
+        os.fchmod(inner, 0o666 if to_others else 0o600)
         termios.tcsetattr(inner, termios.TCSANOW, termios.tcgetattr(_KEYBOARD))
         _copy_size(outer)
         ended = os.eventfd(0)

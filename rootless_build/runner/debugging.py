@@ -62,6 +62,8 @@ _SHORT: Final = 64
 _SHELL: Final = ("/bin/sh", "-c", 'exec "$(command -v bash || echo sh)"')
 _SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "fish"})
 _DIND: Final = "dind"
+_ROOTS: Final = frozenset({"", "0", "root"})
+"""Users of a container that are the user of this host to whom a terminal belongs."""
 
 _IN_A_RUN: Final = """\
 {streams}
@@ -137,6 +139,7 @@ class _InARun:
         self._tell = tell
         self._again = ""
         self._script = ""
+        self._is_root = False
 
     @property
     def line(self) -> int:
@@ -151,8 +154,9 @@ class _InARun:
             and is_same(self._failed.text, abbreviate(run))
         )
 
-    def instead(self, run: Instruction, shell: Sequence[str]) -> Sequence[str]:
+    def instead(self, run: Instruction, shell: Sequence[str], user: str) -> Sequence[str]:
         """What has its place."""
+        self._is_root = user.partition(":")[0] in _ROOTS
         self._again = _again_of(run, shell)
         own = self._wanted.command or _shell_of(shell)
         on_terminal = self._wanted.stdio is Stdio.TERMINAL
@@ -182,7 +186,9 @@ class _InARun:
         with _brought(self._again, is_written=True) as place, ExitStack() as stack:
             mounts = [(str(place), PLACE)]
             if self._wanted.stdio is Stdio.TERMINAL:
-                lent = stack.enter_context(terminal.lent(self._reporter))
+                lent = stack.enter_context(
+                    terminal.lent(self._reporter, to_others=not self._is_root)
+                )
                 mounts.append((str(lent), _TERMINAL))
             else:
                 streams = named_streams.carried(place, self._reporter, stdin=self._is_piped)

@@ -321,7 +321,8 @@ class EngineSteps:
         if stop is not None and (number := number_of(stop, runs)) is not None:
             if number:
                 state = self.run(state, runs[:number], mounted, progress)
-            runs = (in_its_place(stop, runs[number], state.scope.shell),)
+            user = state.configuration.user
+            runs = (in_its_place(stop, runs[number], state.scope.shell, user),)
             build = stop.build
         network = _network_of(runs[0]) or self._step.network
         around = " ".join(filter(None, (network, *self._step.add_hosts)))

@@ -23,8 +23,10 @@ class Stop(Protocol):
     def is_at(self, run: Instruction) -> bool:
         """Whether that RUN is not to be done."""
 
-    def instead(self, run: Instruction, shell: Sequence[str]) -> Sequence[str]:
-        """The command that has the RUN's place, with all its flags. `shell` is that of SHELL."""
+    def instead(self, run: Instruction, shell: Sequence[str], user: str) -> Sequence[str]:
+        """The command that has the RUN's place, with all its flags. `shell` is that of SHELL,
+        `user` that of USER, empty for none.
+        """
 
     def build(self, step: BuildImage, reporter: StepReporter) -> Image:
         """Let the engine build what ends with that command. It raises something in any case."""
@@ -43,6 +45,6 @@ def number_of(stop: Stop, runs: Sequence[Instruction]) -> int | None:
     return next((number for number, run in enumerate(runs) if stop.is_at(run)), None)
 
 
-def in_its_place(stop: Stop, run: Instruction, shell: Sequence[str]) -> Instruction:
+def in_its_place(stop: Stop, run: Instruction, shell: Sequence[str], user: str) -> Instruction:
     """The RUN with another command."""
-    return exec_form(run, stop.instead(run, shell))
+    return exec_form(run, stop.instead(run, shell, user))
