@@ -82,8 +82,13 @@ def write(project: Path, text: str) -> Path:
     try:
         with owner_rights.rights_of(owner_rights.owner(project), needed=False):
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as made:
-                made.write(text)
+            try:
+                with os.fdopen(descriptor, "w", encoding="utf-8") as made:
+                    made.write(text)
+            except BaseException:
+                # A part of it would be taken for the user's own, which is not overwritten.
+                file.unlink(missing_ok=True)
+                raise
     except FileExistsError as error:
         raise exists(file) from error
     except OSError as error:

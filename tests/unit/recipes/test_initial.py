@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import shutil
 import tomllib
 from pathlib import Path
@@ -11,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from rootless_build.cli import app
-from rootless_build.model.errors import RecipeError
+from rootless_build.model.errors import HostError, RecipeError
 from rootless_build.model.plan import Plan
-from rootless_build.recipes import config_file, front_ends, project_targets
+from rootless_build.recipes import config_file, front_ends, initial, project_targets
 from rootless_build.recipes.config import Config
 from rootless_build.recipes.request import Request
 
@@ -117,6 +118,21 @@ def test_nothing_is_overwritten(tmp_path: Path, capfd: pytest.CaptureFixture[str
     (tmp_path / "rbuild.toml").symlink_to("elsewhere")
     assert init("-C", str(tmp_path)) == 2
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_file_that_can_not_be_written_whole_is_not_left(
+    tmp_path: Path,
+) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(HostError, match="File too large"):
+            initial.write(tmp_path, "x" * 100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not (tmp_path / "rbuild.toml").exists()
+    initial.write(tmp_path, "x" * 100)
+    assert (tmp_path / "rbuild.toml").read_text() == "x" * 100
 
 
 def test_a_recipe_that_has_no_plan_has_targets(
