@@ -65,7 +65,7 @@ class Report(Command):
             self._to(Path(traced), trace.as_json(timeline, record.title, facts), "trace")
         if output is not None or traced is None:
             place = run.place / _NAME if output is None else Path(output)
-            self._to(place, self._page(run, record), "report")
+            self._to(place, self._page(run, record), "html")
         return 0
 
     def _page(self, run: KeptRun, record: RunRecord) -> bytes:
@@ -100,10 +100,10 @@ class Report(Command):
             if run.record is not None and run.number <= record.number:
                 yield run, run.record
 
-    def _to(self, file: Path, content: bytes, name: str) -> None:
+    def _to(self, file: Path, content: bytes, form: str) -> None:
         try:
             file.write_bytes(content)
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
             raise UsageError(f"{shown(file)} can't be written: {error.strerror}") from error
         absolute = file.absolute()
-        self.tell(shown(absolute), Answer(name, {"file": absolute}))
+        self.tell(shown(absolute), Answer("written", {"file": absolute, "form": form}))

@@ -250,6 +250,19 @@ def test_a_trace_is_written_instead(directory: Path, capfd: pytest.CaptureFixtur
     assert made["otherData"]["host"] == "workshop"
 
 
+@pytest.mark.parametrize(("option", "form"), [("--output", "html"), ("--trace", "trace")])
+def test_a_program_is_told_of_the_file_and_not_of_a_report_of_doctors(
+    directory: Path, capfd: pytest.CaptureFixture[str], option: str, form: str
+) -> None:
+    sample(directory)
+    words = ("--log-format", "json", "report", "1", option, "made")
+    assert app.run(["rbuild", *words]) == 0
+    told = json.loads(capfd.readouterr().out)
+    del told["timestamp"]
+    made = str(Path("made").absolute())
+    assert told == {"event": "written", "file": made, "form": form}
+
+
 def test_a_record_of_a_later_rbuild_is_named_and_left_alone(
     directory: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
