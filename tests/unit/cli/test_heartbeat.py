@@ -66,7 +66,6 @@ def test_silence_is_broken_by_what_is_still_at_work() -> None:
 @pytest.mark.parametrize(
     "last",
     [
-        pytest.param(OutputLine(2, "stdout", b"x\n"), id="something has just come"),
         pytest.param(StepFinished(2, 3, "run-container", 0, 1.0), id="nothing is at work"),
         pytest.param(
             StepStarted(3, 3, "host-command", "make", terminal=True), id="it writes itself"
@@ -75,17 +74,34 @@ def test_silence_is_broken_by_what_is_still_at_work() -> None:
 )
 def test_else_nothing_is_said(last: Event) -> None:
     shown, looks = Shown(), threading.Semaphore(0)
-    silent = not isinstance(last, OutputLine)
 
     def now() -> float:
         looks.release()
-        # Only where something is at work in silence does time pass.
-        return 65.0 if silent and len(shown.events) > 1 else 0.0
+        return 65.0 if len(shown.events) > 1 else 0.0
 
     view = HeartbeatView(shown, 0.01, now)
     view(STEP)
     view(last)
-    for _ in range(5 if silent else 20):
+    for _ in range(5):
         assert looks.acquire(timeout=DEADLINE)
     view.close()
     assert shown.events == [STEP, last]
+
+
+def test_what_has_just_come_ends_the_silence() -> None:
+    shown, looks, moment = Shown(), threading.Semaphore(0), [0.0]
+
+    def now() -> float:
+        looks.release()
+        return moment[0]
+
+    view, line = HeartbeatView(shown, 0.01, now), OutputLine(2, "stdout", b"x\n")
+    view(STEP)
+    moment[0] = 0.009
+    view(line)
+    # Longer than that after the step began, and not after the line.
+    moment[0] = 0.015
+    for _ in range(20):
+        assert looks.acquire(timeout=DEADLINE)
+    view.close()
+    assert shown.events == [STEP, line]
