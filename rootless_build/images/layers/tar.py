@@ -159,7 +159,7 @@ class _File:
         self._descriptor = descriptor
         self._batches: Queue[bytes] = Queue(_WAITING)
         self._thread: Thread | None = None
-        self._error: OSError | None = None
+        self._error: Exception | None = None
         self.hash = hashlib.sha256()
         self.size = 0
 
@@ -195,7 +195,7 @@ class _File:
             if self._error is None:
                 try:
                     self._write(batch)
-                except OSError as error:
+                except Exception as error:  # MemoryError too
                     self._error = error  # who puts a batch must not wait for ever
 
     def _write(self, batch: bytes) -> None:

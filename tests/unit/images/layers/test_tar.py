@@ -104,3 +104,19 @@ def test_what_the_host_does_not_write_is_an_error_and_no_end() -> None:
 
     with pytest.raises(OSError, match="No space left"):
         write()
+
+
+def test_whatever_ends_the_writing_nobody_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_descriptor: int, _data: object) -> int:
+        raise MemoryError("of a small host")
+
+    def write() -> None:
+        with Writer(os.open(tmp_path / "tar", os.O_WRONLY | os.O_CREAT)) as archive:
+            for _ in range(20):
+                archive.add("f", file(content=bytes(1024 * 1024)))
+
+    monkeypatch.setattr(os, "write", refuse)
+    with pytest.raises(MemoryError, match="of a small host"):
+        write()
