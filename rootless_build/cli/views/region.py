@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import threading
 import time
@@ -251,7 +252,11 @@ def _placed(lines: Sequence[str]) -> bytes:
 def _write(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
-        view = view[os.write(descriptor, view) :]
+        try:
+            view = view[os.write(descriptor, view) :]
+        except BlockingIOError:
+            # Another program (ssh, node) has made the terminal that both have one that never waits.
+            select.select([], [descriptor], [])
 
 
 class ScrollingStream:

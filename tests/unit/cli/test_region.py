@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from rootless_build.cli.views.region import PERIOD, Region, ScrollingStream
-from tests.unit.cli.pseudo_terminal import Terminal, terminal
+from tests.unit.cli.pseudo_terminal import DEADLINE, Terminal, terminal
 
 
 class Drawn:
@@ -160,6 +160,25 @@ def test_much_output_comes_whole_and_is_not_drawn_more_often(screen: Terminal) -
     numbers = re.findall(rb"line (\d+)\r\n", screen.written)
     assert numbers == [b"%d" % number for number in range(count)]
     assert drawn.count <= (time.monotonic() - began) / PERIOD + 1
+
+
+def test_all_comes_on_a_terminal_that_somebody_has_made_not_to_wait(screen: Terminal) -> None:
+    count = 3000
+    os.set_blocking(screen.descriptor, False)
+    region = Region(screen.descriptor, Drawn("one"))
+    region.begin()
+    for number in range(count):
+        region.write(b"line %d\n" % number)
+
+    def read() -> None:
+        while screen.written.count(b"line ") < count and screen.receive(DEADLINE):
+            pass
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    region.end()
+    reader.join()
+    assert screen.written.count(b"line ") == count
 
 
 def test_before_its_beginning_and_after_its_end_all_is_written_at_once(screen: Terminal) -> None:
