@@ -63,7 +63,7 @@ def podman_service(environment: Mapping[str, str]) -> Iterator[Path]:
 def test_nothing_is_done_where_nobody_answers(project: Rbuild) -> None:
     done = project("binary")
     assert done.returncode == 3
-    assert f"docker's socket {NOWHERE} mounted (Makefile:2), and nobody answers" in done.stderr
+    assert f"docker's socket {NOWHERE} mounted (Makefile:3), and nobody answers" in done.stderr
     assert "==> " not in done.stderr
     assert "podman system service" in done.stderr
     assert f"docker's socket {NOWHERE}" in project("plan").stdout

@@ -45,7 +45,7 @@ def test_names_and_images_that_are_there(
         assert rbuild("plan", "binary").stdout.count("unchanged, would not be done") == 4
     (project / "source").write_text("three\n")
     plan = rbuild("plan", "binary").stdout
-    assert "tag-image, from Makefile:2: may be done: its image is built first" in plan
+    assert "tag-image, from Makefile:4: may be done: its image is built first" in plan
     # What failed its test does not get the name.
     assert rbuild("tested").returncode == 1
     done = rbuild("run", "--image", "tagged:tested", "true")

@@ -77,7 +77,7 @@ def test_a_failed_container_on_the_screen(rbuild: Rbuild) -> None:
     said = done.stderr.splitlines()
     assert said.count("60") == 1
     at = next(n for n, line in enumerate(said) if line.startswith("rbuild: "))
-    assert re.fullmatch(r"  at step 2 of 2 \(Makefile:2\), after \d+\.?\d* s", said[at + 1])
+    assert re.fullmatch(r"  at step 2 of 2 \(Makefile:3\), after \d+\.?\d* s", said[at + 1])
     assert "  the bundles are as they were" in said[at:]
     log, debug, look = said[-3:]
     assert debug == "  -> a shell where it failed: rbuild debug"

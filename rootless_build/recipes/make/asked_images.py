@@ -37,9 +37,13 @@ _OTHER_WAY: Final = "build the image in a recipe's own line, with a tag (-t), an
 
 
 def add_builds(
-    steps: Sequence[Step], calls: Sequence[Call], makefile: str
+    steps: Sequence[Step],
+    calls: Sequence[Call],
+    makefile: str,
+    recipes: Mapping[tuple[str, int], int],
 ) -> tuple[list[Step], list[str]]:
-    """The steps with the builds among the calls, and notes. `makefile` is its name.
+    """The steps with the builds among the calls, and notes. `makefile` is its name; `recipes` has
+    of each line of a makefile the one that its recipe begins at.
 
     Raises RecipeError for a build whose place or image can't be told.
     """
@@ -60,7 +64,7 @@ def add_builds(
         elif not users:
             raise build.refused("it is not known when, as no line uses the image")
         else:
-            for number in reversed(_beginnings(done, users)):
+            for number in reversed(_beginnings(done, users, recipes)):
                 done.insert(number, build.step)
         # `-q` has its effect: it is what the id is answered for.
         notes += [note for note in build.notes if not _QUIET.search(note)]
@@ -72,20 +76,29 @@ def _built(call: Call) -> tuple[object, ...]:
     return call.program, *call.words, call.directory, call.reading
 
 
-def _beginnings(steps: Sequence[Step], users: Sequence[int]) -> list[int]:
+def _beginnings(
+    steps: Sequence[Step], users: Sequence[int], recipes: Mapping[tuple[str, int], int]
+) -> list[int]:
     """Where the recipes begin that the steps are of: make expands all lines of one at once."""
     found = []
     for user in users:
         number = user
-        while number > 0 and _recipe(steps[number - 1]) == _recipe(steps[user]):
+        own = _recipe(steps[user], recipes)
+        while number > 0 and _recipe(steps[number - 1], recipes) == own:
             number -= 1
         found.append(number)
     return list(dict.fromkeys(found))
 
 
-def _recipe(step: Step) -> tuple[str, int | None, str] | None:
+def _recipe(
+    step: Step, recipes: Mapping[tuple[str, int], int]
+) -> tuple[str, int | None, str] | None:
     origin = step.origin
-    return (origin.file, origin.line, origin.target) if origin else None
+    if origin is None:
+        return None
+    line = origin.line
+    begins = recipes.get((origin.file, line), line) if line is not None else None
+    return origin.file, begins, origin.target
 
 
 class _Build:

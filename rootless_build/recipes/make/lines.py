@@ -18,7 +18,8 @@ from rootless_build.recipes.make.source import Sources
 class RecipeLine(Struct, frozen=True):
     """One command of a recipe as make printed it, its continuation lines included.
 
-    `file` is absolute; `line` is where the rule's recipe begins. `ran`: make started another make
+    `file` is absolute; `recipe` is the line where the rule's recipe begins, `line` the one that it
+    stands in itself, where that is known, and else `recipe` too. `ran`: make started another make
     with it, whose own lines follow. `ignores_errors`: it has make's `-` prefix, `always_runs`: its
     `+` prefix, with which a dry run runs it. `written` is it as the makefile has it, where that is
     known; `doubt` says what in it can't be known. `unknown` are exported variables whose values
@@ -26,6 +27,7 @@ class RecipeLine(Struct, frozen=True):
     """
 
     file: Path
+    recipe: int
     line: int
     target: str
     directory: Path
@@ -79,6 +81,7 @@ def of_group(
             RecipeLine(
                 group.file,
                 group.line,
+                command.line if command is not None else group.line,
                 group.target,
                 group.directory,
                 text,

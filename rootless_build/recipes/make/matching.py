@@ -70,12 +70,14 @@ def without_gaps(text: str) -> str:
 
 class Command(Struct, frozen=True):
     """A command of a recipe as written: make's prefix characters, what the rest may expand to, and
-    that rest's text.
+    that rest's text. `line` is where it begins in the makefile, from 1; of a canned recipe, where
+    that is used.
     """
 
     prefix: str
     written: Written
     text: str
+    line: int
 
     @property
     def ignores_errors(self) -> bool:

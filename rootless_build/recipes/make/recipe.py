@@ -72,7 +72,11 @@ def read(request: Request, makefile: Path) -> Plan:
             raise
     steps = begun.steps
     if any(call.builds for call in run.docker_calls):
-        steps, said = asked_images.add_builds(steps, run.docker_calls, name)
+        recipes = {
+            (begun.name_of(line.file, request.project), line.line): line.recipe
+            for line in run.lines
+        }
+        steps, said = asked_images.add_builds(steps, run.docker_calls, name, recipes)
         notes += said
     _refuse_unknown_sources(steps)
     return Plan(

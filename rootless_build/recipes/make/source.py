@@ -107,9 +107,13 @@ class Sources:
             # `target: ; command`, all on the rule's own line.
             first = "\t" + first.partition(";")[2]
         recipe = _recipe(first, (rows[n] for n in range(line, len(rows))))
-        return [command for row in recipe for command in self._expanded(row, "", _DEPTH)]
+        return [
+            command
+            for after, row in recipe
+            for command in self._expanded(row, "", _DEPTH, line + after)
+        ]
 
-    def _expanded(self, written: str, before: str, depth: int) -> Iterator[Command]:
+    def _expanded(self, written: str, before: str, depth: int, line: int) -> Iterator[Command]:
         self._left -= 1 + len(written) // 16
         if self._left < 0:
             return
@@ -117,16 +121,16 @@ class Sources:
         if spliced and depth and spliced["name"] in self._defined:
             rows = self._defined[spliced["name"]].split("\n")
             self._left -= len(rows)
-            for row in _joined(rows):
+            for _, row in _joined(enumerate(rows)):
                 if self._left < 0:
                     return
-                yield from self._expanded(row, before + spliced["prefix"], depth - 1)
+                yield from self._expanded(row, before + spliced["prefix"], depth - 1, line)
             return
         body = written.lstrip(PREFIXES)
         prefix = before + written[: len(written) - len(body)]
         found = _written(body)
         if len(found.pieces) > 1 or found.literal:
-            yield Command(prefix, found, body)
+            yield Command(prefix, found, body, line)
 
 
 class _Said:
@@ -165,30 +169,35 @@ def _informs(text: str) -> Iterator[Written]:
         yield _written(text[found.end() : _reference(text, found.start()) - 1])
 
 
-def _recipe(first: str, others: Iterable[str]) -> Iterator[str]:
-    taken = [first] if first.strip() else []
+def _recipe(first: str, others: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Commands, each with how many lines after the first it begins."""
+    taken = [(0, first)] if first.strip() else []
     continued = _continues(first)
-    for row in others:
+    for number, row in enumerate(others, 1):
         blank = not row.strip() or row.lstrip(" ").startswith("#")
         if not continued and not row.startswith("\t") and not blank:
             break
         if continued or not blank:
-            taken.append(row)
+            taken.append((number, row))
         continued = _continues(row)
-    for command in _joined(taken):
-        yield command.removeprefix("\t")
+    for number, command in _joined(taken):
+        yield number, command.removeprefix("\t")
 
 
-def _joined(rows: Sequence[str]) -> Iterator[str]:
-    """Commands, their continuation lines as make hands them on: less the tab they begin with."""
+def _joined(rows: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Commands, each with the number of the row it begins at, their continuation lines as make
+    hands them on: less the tab they begin with.
+    """
     held: list[str] = []
-    for row in rows:
+    begins = 0
+    for number, row in rows:
+        begins = begins if held else number
         held.append(row.removeprefix("\t") if held else row)
         if not _continues(row):
-            yield "\n".join(held)
+            yield begins, "\n".join(held)
             held = []
     if held:
-        yield "\n".join(held)
+        yield begins, "\n".join(held)
 
 
 def _continues(row: str) -> bool:

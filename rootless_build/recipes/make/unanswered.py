@@ -29,7 +29,7 @@ class Shown(Struct, frozen=True):
     """A line of a recipe as make printed it with words for the answers that are missing."""
 
     file: Path
-    line: int
+    recipe: int
     target: str
     text: str
 
@@ -46,12 +46,15 @@ def check(
     `exported` and `calls` are those of the run with words.
     """
     missing = {call.image: call for call in calls if not call.answered and call.image}
-    known = {(line.file, line.line, line.target, _bare(line.text, missing)) for line in lines}
+    known = {
+        (line.file, line.recipe, line.target, _bare(line.text, missing)): line
+        for line in reversed(lines)
+    }
     for one in shown:
         call = _found(one.text, missing)
-        key = (one.file, one.line, one.target, _bare(one.text, missing))
-        if call is not None and key in known and not _SAYS.match(one.text):
-            raise _refused(one, call, project, one.text)
+        line = known.get((one.file, one.recipe, one.target, _bare(one.text, missing)))
+        if call is not None and line is not None and not _SAYS.match(one.text):
+            raise _refused(line, call, project, one.text)
     for line in lines:
         if not _ENGINES.search(line.text):
             continue
@@ -80,7 +83,7 @@ def _bare(text: str, missing: Mapping[str, Call]) -> str:
     return " ".join(_WORD.sub(without, text).split())
 
 
-def _refused(line: Shown | RecipeLine, call: Call, project: Path, text: str) -> NotPlannedError:
+def _refused(line: RecipeLine, call: Call, project: Path, text: str) -> NotPlannedError:
     file = line.file.relative_to(project) if line.file.is_relative_to(project) else line.file
     return NotPlannedError(
         f"{file}:{line.line}: this line can't be turned into a step: it takes the answer to "

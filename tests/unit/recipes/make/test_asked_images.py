@@ -64,6 +64,18 @@ def test_it_is_built_where_make_would_have_it_done(project: MakeProject) -> None
     ]
 
 
+def test_it_is_built_before_the_rule_of_a_target_that_has_several(project: MakeProject) -> None:
+    project.write("""
+        all::
+            echo one
+            echo two
+        all::
+            echo three
+            docker run $(shell docker build -q .)
+        """)
+    assert kinds(project.steps("all")) == ["echo one", "echo two", "build", "echo three", "run"]
+
+
 @pytest.mark.parametrize(
     "shell",
     [

@@ -184,7 +184,7 @@ def test_another_line_with_a_dash_is_no_matter(project: MakeProject) -> None:
     assert isinstance(first, RunContainer)
     assert first.command == ("make", "all")
     (note,) = plan.notes
-    assert note.startswith("Makefile:2: what depends on make's own options")
+    assert note.startswith("Makefile:3: what depends on make's own options")
 
 
 def test_another_programs_trace_is_its_own(project: MakeProject) -> None:

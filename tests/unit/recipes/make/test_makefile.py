@@ -213,7 +213,44 @@ def test_steps_name_their_line(project: MakeProject) -> None:
     assert mkdir.origin is not None
     assert run.origin is not None
     assert str(mkdir.origin) == "Makefile:2"
+    assert str(run.origin) == "Makefile:3"
     assert run.origin.text == "docker run --rm i"
+
+
+def test_a_line_that_is_continued_or_canned_is_named_by_its_beginning(
+    project: MakeProject,
+) -> None:
+    project.write("""
+        define canned
+        echo canned
+        docker run --rm canned
+        endef
+        all:
+
+            # what follows is of two lines
+            docker run --rm \\
+                continued
+            $(canned)
+        ifdef MORE
+            docker run --rm more
+        endif
+            docker run --rm last
+        inline: ; docker run --rm inline
+            docker run --rm after
+        """)
+    place = {
+        step.origin.text.split()[-1]: str(step.origin)
+        for step in (*project.steps("all"), *project.steps("inline"))
+        if step.origin is not None
+    }
+    assert place == {
+        "continued": "Makefile:9",
+        "canned": "Makefile:11",
+        # What stands after a condition is not told apart: the recipe begins at 8.
+        "last": "Makefile:8",
+        "inline": "Makefile:16",
+        "after": "Makefile:17",
+    }
 
 
 def test_the_bundles_are_the_mounted_directory(project: MakeProject) -> None:
@@ -748,7 +785,7 @@ def test_an_empty_mount_fails_as_with_docker_when_its_turn_has_come(
     build, run = project.steps()
     assert isinstance(build, BuildImage)
     assert isinstance(run, HostCommand)
-    assert str(run.origin) == "Makefile:2"
+    assert str(run.origin) == "Makefile:3"
     done = programs.capture([*run.shell, run.script])
     assert (done.status, done.words) == (125, words)
 
@@ -1138,7 +1175,7 @@ def test_a_container_that_others_are_run_in_is_refused(project: MakeProject) -> 
     """)
     error = refusal(project, "swarm")
     why = "docker run: -d can't be honoured: a step ends with its container"
-    assert error.message == f"Makefile:3: {why}"
+    assert error.message == f"Makefile:4: {why}"
     assert "--name worker i top" in error.engine_words
 
 
@@ -1283,7 +1320,7 @@ def test_tags_and_pulls_are_steps(project: MakeProject) -> None:
 def test_a_tag_of_what_is_not_of_this_plan_is_refused(project: MakeProject, image: str) -> None:
     project.write(f"all:\n\tdocker build -t app .\n\tdocker tag {image} other\n")
     error = refusal(project)
-    assert error.message.startswith("Makefile:2: this line can't be turned into a step")
+    assert error.message.startswith("Makefile:3: this line can't be turned into a step")
     assert f"it tags {image}, which no step before it builds or pulls" in error.message
 
 

@@ -43,7 +43,7 @@ def test_a_line_without_the_answer_is_refused(project: MakeProject, line: str, a
     with pytest.raises(RecipeError) as caught:
         project.plan()
     said = caught.value.message
-    assert said.startswith("Makefile:4: this line can't be turned into a step: it takes the answer")
+    assert said.startswith("Makefile:5: this line can't be turned into a step: it takes the answer")
     assert f"`{asked}" in said
     assert "sha256:" not in caught.value.engine_words
 
