@@ -11,6 +11,7 @@ parse, and reads the two tables that plumbum makes of a class, `_switches_by_nam
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -25,7 +26,18 @@ if TYPE_CHECKING:
     from plumbum.cli.application import SwitchParseInfo
     from plumbum.cli.switches import SwitchInfo
 
+_COUNTS_BACK: Final = re.compile(r"-\d{1,9}")
 _ASKED_FOR: Final = (application.ShowHelp, application.ShowVersion)
+
+
+class _Word(str):
+    """A word that is no option to plumbum, whatever it begins with."""
+
+    __slots__ = ()
+
+    def startswith(self, *_: object) -> bool:
+        """It does not, as far as plumbum is told."""
+        return False
 
 
 class Application(cli.Application):
@@ -33,6 +45,9 @@ class Application(cli.Application):
 
     CALL_MAIN_IF_NESTED_COMMAND = False
     SUBCOMMAND_HELPMSG = False
+
+    TAKES_RUNS = False
+    """Whether words may be numbers of kept runs: `-1` is one, and no option."""
 
     typed: tuple[str, ...] = ()
     """The words of the command line, of the first application of a run."""
@@ -67,6 +82,8 @@ class Application(cli.Application):
         words = tuple(argv)
         if self.parent is None:
             self.typed = words
+        if self.TAKES_RUNS:
+            argv = [_Word(word) if _COUNTS_BACK.fullmatch(word) else word for word in argv]
         try:
             options, rest = super()._parse_args(argv)
         except cli.switches.SwitchError as error:

@@ -53,6 +53,7 @@ class Debug(EngineOption, Command):
     """
 
     USAGE = "rbuild debug [options] [RUN] [-- COMMAND [ARGUMENT...]]"
+    TAKES_RUNS = True
 
     secrets = cli.SwitchAttr(
         "--secret",

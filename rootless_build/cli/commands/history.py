@@ -28,6 +28,7 @@ class History(Command):
     """
 
     USAGE = "rbuild history [options]\n       rbuild history [options] diff [RUN [RUN]]"
+    TAKES_RUNS = True
 
     format = format_option()
 

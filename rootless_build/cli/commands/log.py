@@ -30,6 +30,7 @@ class Log(Command):
     """
 
     USAGE = "rbuild log [options] [RUN]"
+    TAKES_RUNS = True
 
     step: cli.SwitchAttr[int | None] = cli.SwitchAttr(
         "--step", Number("--step", 1), argname="N", help="only what this step said"

@@ -36,6 +36,7 @@ class Report(Command):
     """
 
     USAGE = "rbuild report [options] [RUN]"
+    TAKES_RUNS = True
 
     output: cli.SwitchAttr[str | None] = cli.SwitchAttr(
         "--output", Text("--output"), argname="FILE", help="write the page there"
