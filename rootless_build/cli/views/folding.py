@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from rootless_build.model.events import (
     BuildProgress,
@@ -17,6 +18,8 @@ from rootless_build.model.events import (
 from rootless_build.model.structs import replace
 
 Show = Callable[[Event], None]
+_DONE_ELSEWHERE: Final = frozenset({"docker-command"})
+"""Steps that are never unchanged, and whose output is written by others."""
 
 
 class Folding:
@@ -60,6 +63,8 @@ class Folding:
             self._tell_steps()
         self._steps.append(event)
         self._goes_on = True
+        if event.kind in _DONE_ELSEWHERE:
+            self._tell_steps()
 
     @property
     def _has_instructions(self) -> bool:

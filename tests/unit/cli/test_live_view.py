@@ -166,6 +166,14 @@ def test_steps_that_were_unchanged_are_one_line() -> None:
         ]
 
 
+def test_a_step_whose_output_others_write_is_told_before_that() -> None:
+    with watched() as it:
+        it.tell(StepStarted(1, 2, "build-image", "build"))
+        it.tell(StepFinished(1, 2, "build-image", 0, 0.1, cached=True))
+        it.tell(StepStarted(2, 2, "docker-command", "docker ps"))
+        it.screen.shows("==> [2/2] docker ps")
+
+
 def test_verbosely_each_is_told() -> None:
     with watched(verbosity=Verbosity.VERBOSE) as it:
         it.tell(STEP, StepFinished(1, 2, "build-image", 0, 0.1, cached=True))
