@@ -83,8 +83,11 @@ def _check_own(wanted: str, full: str, engine: Engine) -> None:
 
 
 def _as_made(wanted: str, made: Image, reporter: StepReporter) -> str:
-    local = references.local(references.canonical(wanted))
-    return _announce(wanted, local, reporter) if stands_in(made) else local
+    full = references.canonical(wanted)
+    local = references.local(full)
+    # What an engine alone built from a stand-in has the label too, but of another name.
+    is_stand_in = stands_in(made) and dict(made.labels)[LABEL_BASE] == full
+    return _announce(wanted, local, reporter) if is_stand_in else local
 
 
 def _not_here(wanted: str) -> ImageNotFoundError:

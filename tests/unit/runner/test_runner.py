@@ -421,6 +421,15 @@ def test_a_stand_in_is_used_and_announced(project: Path) -> None:
     assert any(isinstance(e, Notice) and e.code == "base-substituted" for e in events)
 
 
+def test_what_an_engine_alone_built_from_a_stand_in_is_not_called_one(project: Path) -> None:
+    engine = FakeEngine()
+    base = (LABEL_BASE, "docker.io/library/debian:bookworm")
+    engine.images["localhost/tool:latest"] = made = Image("3" * 64, labels=(base,))
+    events = run(Plan(project, (RunContainer("tool", command=("true",)),)), engine)
+    assert engine.used == [made]
+    assert not any(isinstance(e, Notice) and e.code == "base-substituted" for e in events)
+
+
 def test_a_stand_in_that_a_killed_build_left_under_the_others_name_is_not_used(
     project: Path,
 ) -> None:
