@@ -13,6 +13,9 @@ from rootless_build.history.runs import KeptRun
 from rootless_build.model.text import cut, shell_joined, shown, width
 
 _HEAD = ("run", "started", "took", "came to", "with", "commit", "command", "because")
+_LEFT_OUT = frozenset({"with", "commit"})
+_LEAST = 20
+"""Columns of a command that are to be seen before others are left out in a narrow window."""
 _COMMIT = 10
 _COMMAND = 40
 """Columns of a command; of a long one, which would make all rows as long, the JSON has the rest."""
@@ -43,13 +46,18 @@ def row(run: KeptRun) -> dict[str, object]:
 
 def table(runs: Sequence[KeptRun], room: int | None = None) -> str:
     """One line a run, the oldest first; where that takes more columns than there is room for, why
-    something was done stands on a second one.
+    something was done stands on a second one, and where little of the command would be seen, the
+    engine and the commit are left out.
     """
     rows = [_cells(run) for run in runs]
     whole = columns(_HEAD, rows)
     if room is None or max(map(width, whole.splitlines())) <= room:
         return whole
     head, *lines = columns(_HEAD[:-1], [row[:-1] for row in rows]).splitlines()
+    if max(map(width, (head, *lines))) > room < head.index(_HEAD[-2]) + _LEAST:
+        kept = [at for at, name in enumerate(_HEAD[:-1]) if name not in _LEFT_OUT]
+        narrow = [[row[at] for at in kept] for row in rows]
+        head, *lines = columns([_HEAD[at] for at in kept], narrow).splitlines()
     told = [cut(head, room)]
     for line, row in zip(lines, rows, strict=True):
         told.append(cut(line, room))

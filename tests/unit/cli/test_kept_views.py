@@ -52,6 +52,10 @@ def test_rows_fit_a_terminal(tmp_path: Path) -> None:
     narrow = table(kept, 90).splitlines()
     assert len(narrow) == 4
     assert narrow[2] == "     the context changed (a/file)"
+    assert "podman" in narrow[1]
+    narrower = table(kept, 70).splitlines()
+    assert narrower[1].endswith("rbuild binary cross")
+    assert max(map(len, narrower)) <= 70
     assert max(map(len, table(kept, 60).splitlines())) <= 60
 
 
