@@ -38,7 +38,7 @@ def test_lines_with_many_variables(tmp_path: Path, line: str) -> None:
 
 
 def command(*pieces: str) -> Command:
-    return Command("", Written(pieces), "".join(pieces))
+    return Command("", Written(pieces), "".join(pieces), 1)
 
 
 @pytest.mark.parametrize("middle", [120, 400])
