@@ -320,7 +320,7 @@ def test_who_writes_sudo_is_told_to_leave_it_out_and_nothing_is_run(
 ) -> None:
     (project / "Makefile").write_text(f"all:\n\ttouch ran\n\t{line}\n")
     err = refused(capfd, *command)
-    assert "Makefile:2: this line can't be turned into a step: docker is run through" in err
+    assert "Makefile:3: this line can't be turned into a step: docker is run through" in err
     assert " out: rbuild needs none" in err
     assert not (project / "ran").exists()
 
