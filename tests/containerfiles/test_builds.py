@@ -146,7 +146,7 @@ def test_progress_is_that_of_the_original(build: Build, place: Path) -> None:
         (1, 2, "out", "FROM scratch AS out"),
         (2, 2, "out", "COPY --from=made /o/ /"),
     ]
-    assert recorder.stdout == recorder.stderr == b""
+    assert (recorder.stdout, recorder.stderr) == (b"", b"")
     assert {notice.code for notice in recorder.notices} <= {"engine-asked"}
 
 

@@ -13,7 +13,7 @@ import pytest
 from rootless_build.backend.api import Engine, Image
 from rootless_build.images.building import build_image
 from rootless_build.images.layers.client import LayerMaker, LayersUnreadableError
-from rootless_build.images.layers.request import Layer, LayersRequest
+from rootless_build.images.layers.request import LayersRequest, Made
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.model import platforms
 from rootless_build.model.errors import ContainerfileError, ImageNotFoundError
@@ -47,15 +47,15 @@ def notices(recorder: Recorder) -> list[str]:
 def test_a_kernel_that_lets_nobody_mount_an_overlay(
     build: Build, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make = LayerMaker.make
+    answer = LayerMaker.answer
 
-    @functools.wraps(make)
-    def refuse(self: LayerMaker, request: LayersRequest) -> tuple[Layer, ...]:
+    @functools.wraps(answer)
+    def refuse(self: LayerMaker, request: LayersRequest) -> Made:
         if any(each.is_dir() for each in request.base):
             raise LayersUnreadableError("fsopen overlay: Operation not permitted")
-        return make(self, request)
+        return answer(self, request)
 
-    monkeypatch.setattr(LayerMaker, "make", refuse)
+    monkeypatch.setattr(LayerMaker, "answer", refuse)
     (place / "context" / "f").write_text("f")
     recorder = build(HOST + OUT)
     assert tree(place / "out") == EXPECTED

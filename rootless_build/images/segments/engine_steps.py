@@ -327,11 +327,11 @@ class EngineSteps:
         network = _network_of(runs[0]) or self._step.network
         around = " ".join(filter(None, (network, *self._step.add_hosts)))
         state = self.settle(state)
-        if any(map(_writes, runs)):
-            # Its file has another stage first: what is said of this image would be a RUN's words.
-            state = self.intermediate(state, progress.reporter, around)
         # What a RUN writes to /etc/group the next one sees.
         seen = self._with_group(state) if len(runs) == 1 else state
+        if any(map(_writes, runs)):
+            # Its file has another stage first: what is said of this image would be a RUN's words.
+            seen = self.intermediate(seen, progress.reporter, around)
         base = self._base(seen, progress.reporter, around)
         told = progress.of_segment(runs)
         try:

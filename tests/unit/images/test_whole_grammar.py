@@ -15,7 +15,7 @@ import pytest
 from rootless_build.images.containerfile import mounts
 from rootless_build.images.containerfile.grammar import FLAGS
 from rootless_build.images.layers.client import LayerMaker
-from rootless_build.images.layers.request import Layer, LayersRequest
+from rootless_build.images.layers.request import Layer, LayersRequest, Made
 from rootless_build.images.rewrite.features import ASKED, Answer
 from rootless_build.images.segments.remote import Fetching
 from rootless_build.model.errors import ContainerfileError
@@ -137,12 +137,14 @@ CASES: Final = (
 
 @pytest.fixture
 def storage(monkeypatch: pytest.MonkeyPatch) -> Storage:
-    def make(_self: LayerMaker, request: LayersRequest) -> tuple[Layer, ...]:
+    def answer(_self: LayerMaker, request: LayersRequest) -> Made:
         for number, _ in enumerate(request.operations):
             (request.output / f"{number}.tar").touch()
-        return tuple(Layer(f"{number:064}", 0, 0) for number, _ in enumerate(request.operations))
+        return Made(
+            tuple(Layer(f"{number:064}", 0, 0) for number, _ in enumerate(request.operations))
+        )
 
-    monkeypatch.setattr(LayerMaker, "make", make)
+    monkeypatch.setattr(LayerMaker, "answer", answer)
     monkeypatch.setattr(Fetching, "fetch", lambda *_: None)
     made = Storage()
     made.has("base")
