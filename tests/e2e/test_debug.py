@@ -13,7 +13,7 @@ from tests.e2e.driver import DEADLINE, Rbuild
 from tests.e2e.engine_images import ids
 from tests.e2e.remains import remains
 
-pytestmark = pytest.mark.in_ci("podman", "buildah")
+pytestmark = pytest.mark.in_ci("podman")
 
 CONTAINERFILE = """\
 FROM debian:bookworm AS other
@@ -79,6 +79,7 @@ def piped(rbuild: Rbuild, *words: str, given: str) -> subprocess.CompletedProces
     )
 
 
+@pytest.mark.in_ci("podman", "buildah")
 def test_a_command_in_the_place_of_a_run_has_all_that_the_run_has(in_a_run: Rbuild) -> None:
     before = ids(in_a_run)
     look = "cat file /before /mounted; echo $A $X; pwd; grep -c ' /t tmpfs' /proc/mounts; exit 7"
@@ -116,7 +117,6 @@ def test_a_shell_whose_window_is_closed_leaves_nothing(in_a_run: Rbuild) -> None
     assert ids(in_a_run) == before
 
 
-@pytest.mark.in_ci("podman")
 def test_what_is_gone_is_built_again_and_goes_again(in_a_run: Rbuild) -> None:
     (in_a_run.project / "file").write_text("changed\n")
     before = ids(in_a_run)
@@ -125,7 +125,6 @@ def test_what_is_gone_is_built_again_and_goes_again(in_a_run: Rbuild) -> None:
     assert ids(in_a_run) == before
 
 
-@pytest.mark.in_ci("podman")
 def test_another_users_files_and_secrets(failing: Rbuild) -> None:
     if failing.backend == "docker":
         pytest.skip("docker's classic builder has no secrets")
@@ -178,7 +177,6 @@ def test_a_command_in_the_place_of_a_container(failing: Rbuild) -> None:
     assert "there" in shown
 
 
-@pytest.mark.in_ci("podman")
 def test_what_is_not_there_is_refused_by_name(in_a_run: Rbuild) -> None:
     closed = in_a_run("debug")
     assert closed.returncode == 2

@@ -12,6 +12,9 @@ _FILES: Final[Context] = {
     "hosts": File("1.2.3.4 x\n"),
     "resolv.conf": File("nameserver 1.2.3.4\n"),
     "link": "->../run/resolv.conf",
+}
+_OWNERS: Final[Context] = {
+    **_FILES,
     "group": "root:x:0:\nwheel:x:10:tester,root\n",
     "passwd": "tester:x:1000:1000::/:\nroot:x:0:5::/:\n",
 }
@@ -20,8 +23,12 @@ _BARE: Final = f"FROM scratch\nCOPY --from={BASE} /bin /bin"
 
 
 def _left(kind: str, **lines: str) -> tuple[Case, ...]:
+    return _with(_FILES, kind, **lines)
+
+
+def _with(context: Context, kind: str, **lines: str) -> tuple[Case, ...]:
     return tuple(
-        Case(f"{kind}: {name.replace('_', ' ')}", on_base(*line.splitlines()), _FILES)
+        Case(f"{kind}: {name.replace('_', ' ')}", on_base(*line.splitlines()), context)
         for name, line in lines.items()
     )
 
@@ -107,7 +114,8 @@ def _seen(**lines: str) -> tuple[Case, ...]:
 
 
 SEEN: Final = (*_seen(),)
-GROUPS: Final = _left(
+GROUPS: Final = _with(
+    _OWNERS,
     "RUN in groups",
     none=f"COPY f /f\n{_GROUPS}",
     none_of_the_base=_GROUPS,
