@@ -43,6 +43,17 @@ def remains(
         time.sleep(0.1)
 
 
+def remains_after_cleaning(rbuild: Rbuild) -> list[str]:
+    """What stays of runs that ended in the middle when `rbuild clean` has looked for it twice.
+
+    A program that still worked for one may have made a container until the first look killed it.
+    While other engines of the user's work, which may be at making one, that is for the second.
+    """
+    for _ in range(2):
+        assert rbuild("clean").returncode == 0
+    return remains(rbuild)
+
+
 def remains_now(rbuild: Rbuild, *, interrupted: bool = False) -> list[str]:
     """What is there at this moment."""
     return [

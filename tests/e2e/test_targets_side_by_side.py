@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.driver import DEADLINE, Rbuild
-from tests.e2e.remains import remains
+from tests.e2e.remains import remains_after_cleaning
 
 pytestmark = pytest.mark.in_ci("podman", "buildah")
 
@@ -130,9 +130,7 @@ def test_one_that_fails_ends_the_others(project: Project) -> None:
     assert "gone wrong" in done.stderr
     assert any(line.startswith("rbuild: ") and "status 7" in line for line in lines)
     assert not project.bundles.exists()
-    # A runtime may outlive its engine by a moment, and write its state then: the next run looks.
-    assert project.rbuild("clean").returncode == 0
-    assert remains(project.rbuild, interrupted=True) == []
+    assert remains_after_cleaning(project.rbuild) == []
 
 
 def test_ctrl_c_ends_all_of_them(project: Project) -> None:
@@ -146,9 +144,7 @@ def test_ctrl_c_ends_all_of_them(project: Project) -> None:
     assert running.returncode == 130, errors
     assert b"Traceback" not in errors
     assert not project.bundles.exists()
-    # A runtime may outlive its engine by a moment, and write its state then: the next run looks.
-    assert project.rbuild("clean").returncode == 0
-    assert remains(project.rbuild, interrupted=True) == []
+    assert remains_after_cleaning(project.rbuild) == []
 
 
 def test_with_one_job_they_follow_each_other(project: Project) -> None:

@@ -145,11 +145,14 @@ class Clean(EngineOption, Bundles, Waiting, Showing, Command):
                 continue
             with engine_of(record, engine, choice) as its:
                 yield from recovery.in_storage(its, record, before)
-                if not account.dry:
-                    # One that takes an image writes into the private directory for a while yet.
-                    recovery.end_programs(record)
+                # One that takes an image writes into the private directory for a while yet.
+                ended = not account.dry and recovery.end_programs(record)
+                # It may have made another container meanwhile; or that is somebody else's.
+                new = tuple(recovery.in_storage(its, record, journal.now())) if ended else ()
+                unsure = bool(new) and recovery.other_engines_work()
+                yield from recovery.in_storage(its, record, before) if unsure else new
                 yield from recovery.directories_of(record, its, [record.project / "bundles"])
-            if not account.dry:
+            if not account.dry and not unsure:
                 journal.discard(place)
         yield from recovery.abandoned(engine, bundles_directory(self))
         if self._asks("volumes"):

@@ -29,6 +29,11 @@ _RESERVED: Final = frozenset(
 _ESCAPED_BLANK: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\[ \t\v\f\r]")
 _DEEPEST: Final = 300
 """Nodes in one another: a chain of three hundred commands, which nobody writes on a line."""
+_FEWEST_ASKED: Final = 500
+_BYTES_ASKED: Final = 20
+"""tree-sitter (0.26) asks once for 70 bytes of a script whether to go on. Where it tries many
+readings side by side, which nobody's script makes it do, it asks for each two bytes.
+"""
 _RUNS: Final = re.compile(rb"\$\(|`|[<>]\(")
 _COMMANDS: Final = frozenset({"command_substitution", "arithmetic_expansion"})
 _NO_COMMANDS: Final = frozenset({"raw_string", "ansi_c_string", "comment", "heredoc_body"})
@@ -61,13 +66,12 @@ class Tree:
     def __init__(self, text: str) -> None:
         data = text.encode(errors="surrogateescape")
         root = _parse(data)
-        joined = _without_continuations(data, root)
+        joined = data if root is None else _without_continuations(data, root)
         self._data = joined
-        self.root = root if joined == data else _parse(joined)
-        self._is_given_up = len(joined) > _DEEPEST and _is_too_deep(self.root)
-        if self._is_given_up:
-            # What a node stands in is looked for from the top: that would take hours.
-            self.root = _parse(b"")
+        again = root if joined == data else _parse(joined)
+        self._is_given_up = again is None or (len(joined) > _DEEPEST and _is_too_deep(again))
+        # What a node stands in is looked for from the top: in a deep tree that would take hours.
+        self.root = _nothing() if again is None or self._is_given_up else again
 
     @property
     def is_whole(self) -> bool:
@@ -310,8 +314,27 @@ def _parser() -> tree_sitter.Parser:
     return tree_sitter.Parser(tree_sitter.Language(tree_sitter_bash.language()))
 
 
-def _parse(data: bytes) -> Node:
-    return _parser().parse(data).root_node
+def _parse(data: bytes) -> Node | None:
+    """The root of the text's tree; None for a text in which the grammar tries too many readings."""
+    parser = _parser()
+    most = _FEWEST_ASKED + len(data) // _BYTES_ASKED
+    asked = 0
+
+    def is_enough(*_: object) -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > most
+
+    try:
+        return parser.parse(lambda at, _: data[at:], progress_callback=is_enough).root_node
+    except ValueError:
+        # Else it would go on there with the next text.
+        parser.reset()
+        return None
+
+
+def _nothing() -> Node:
+    return _parser().parse(b"").root_node
 
 
 def _without_continuations(data: bytes, root: Node) -> bytes:
