@@ -63,6 +63,11 @@ _NOT_EXECUTABLE = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 """Of runc 1.1.5, which quotes the command after `exec: `, and of crun 1.14.1, 1.21 and 1.28."""
+_WORDS_LOST = "no logs from conmon"
+"""Of podman 4.3 to 6.1, where neither conmon nor the runtime left a reason. With conmon 2.1.10
+(Ubuntu 24.04) it comes and goes where a container with a terminal can't be started.
+"""
+_ATTEMPTS = 3
 _GONE = "no such container"
 _NEVER_STARTED = {"configured", "created", "initialized"}
 
@@ -160,13 +165,22 @@ class PodmanContainer:
             return str(self._api.inspect()["Config"].get("WorkingDir") or "/")
 
     def _initialise(self) -> Exit | None:
-        """Everything up to the command itself, so that its failure is told from the command's."""
-        try:
-            with engine_errors("the container could not be started"):
-                self._api.init()
-        except StepFailedError as error:
-            return not_started(error.engine_words)
-        return None
+        """Everything up to the command itself, so that its failure is told from the command's.
+
+        Nothing of the command has run then: where the reason got lost it is asked for again.
+        """
+        words = ""
+        for _ in range(_ATTEMPTS):
+            try:
+                with engine_errors("the container could not be started"):
+                    self._api.init()
+            except StepFailedError as error:
+                words = error.engine_words
+                if _WORDS_LOST not in words:
+                    break
+            else:
+                return None
+        return not_started(words)
 
     def _attach(self, reporter: StepReporter, stdio: Stdio) -> str:
         """Start it and carry its streams to the end; returns what standard error ended with."""
