@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from rootless_build.backend import BuildImage, RbuildError, build_files, identities
+from rootless_build.backend import PASSING_CACHE, BuildImage, RbuildError, build_files, identities
 
 _TEMPORARY: Final = "/var/tmp"  # noqa: S108 - the engines' own; directories of mkdtemp(3) in it
 _BUNDLE: Final = "buildah[0-9]*"
 _MADE_BY: Final = re.compile(r"rbuild-(\d+\.\d+)-")
-_CACHE_MOUNT: Final = "type=cache"
+_CACHE_MOUNT: Final = re.compile(r"\S*type=cache\S*")
 
 
 @contextlib.contextmanager
@@ -25,9 +25,10 @@ def build_directory(step: BuildImage, remove: Callable[[Path], None]) -> Iterato
     """TMPDIR for a build: a directory named after this process, gone with the context.
 
     `remove` is for what belongs to subordinate uids. None for a containerfile with cache mounts:
-    those are kept in TMPDIR too (`buildah-cache`), for the next build.
+    those are kept in TMPDIR too (`buildah-cache`), for the next build. Those that nobody wants then
+    go with the directory.
     """
-    if _has_cache_mounts(step):
+    if _keeps_caches(step):
         yield None
         return
     directory = Path(tempfile.mkdtemp(prefix=identities.private_prefix(), dir=_place()))
@@ -79,7 +80,8 @@ def own_bundles() -> set[str]:
     return {path.name for path in bundles_of_builds() if process_of(path) == own}
 
 
-def _has_cache_mounts(step: BuildImage) -> bool:
+def _keeps_caches(step: BuildImage) -> bool:
     with contextlib.suppress(OSError):
-        return _CACHE_MOUNT in build_files.containerfile(step).read_text(errors="replace")
+        text = build_files.containerfile(step).read_text(errors="replace")
+        return any(f"id={PASSING_CACHE}" not in mount for mount in _CACHE_MOUNT.findall(text))
     return False

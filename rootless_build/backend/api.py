@@ -30,6 +30,7 @@ __all__ = [
     "LABEL_PROJECT",
     "LABEL_SEGMENT",
     "LABEL_UNFINISHED",
+    "PASSING_CACHE",
     "Adaptation",
     "Backend",
     "BuildMounting",
@@ -75,6 +76,8 @@ LABEL_SEGMENT = LABEL_PREFIX + "segment"
 """Of a step that is a part of a build: its project, for what tells whose containers are. An image
 need not have it.
 """
+PASSING_CACHE = "rbuild-passing-"
+"""Begins the id of a cache of `RUN --mount=type=cache` that nobody wants after its build."""
 LABEL_UNFINISHED = LABEL_PREFIX + "unfinished"
 """On a container or image of which an engine was killed before it noted anything: when it was made,
 in seconds since 1970. No engine can use it, and whose it is only the time tells."""

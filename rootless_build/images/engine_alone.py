@@ -56,4 +56,4 @@ def _locate(error: ImageBuildError, step: BuildImage, file: Path) -> None:
     wanted = failed.text.split()
     lines = [each.line for each in parsed.instructions if each.text.split() == wanted]
     if len(lines) == 1:
-        error.at(replace(failed, place=f"{containerfile.display(file, step.context)}:{lines[0]}"))
+        error.at(replace(failed, place=f"{containerfile.display(step, file)}:{lines[0]}"))

@@ -25,7 +25,7 @@ def ignore_patterns(step: BuildImage, file: Path, own: OwnFiles) -> Patterns:
     try:
         return parse_ignore_file(with_rules(_read_ignore_file(step, file), own.rules(step.context)))
     except PatternError as error:
-        message = f"the ignore file of {containerfile.display(file, step.context)}: {error}"
+        message = f"the ignore file of {containerfile.display(step, file)}: {error}"
         raise RecipeError(message, hint="mend the line; docker refuses it too") from error
 
 
@@ -69,7 +69,7 @@ def _read_ignore_file(step: BuildImage, file: Path) -> str:
     try:
         return ignore_file.read(step.context, file)
     except OSError as error:
-        shown = containerfile.display(file, step.context)
+        shown = containerfile.display(step, file)
         message = f"the ignore file of {shown} can't be read: {error.strerror}"
         raise RecipeError(message) from error
 

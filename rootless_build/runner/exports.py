@@ -68,14 +68,16 @@ def shell_lines(
 
 @contextmanager
 def with_containerfile(step: BuildImage) -> Iterator[BuildImage]:
-    """The step with its containerfile's text in a file, where it has one."""
+    """The step with its containerfile's text in a file too, where it has one: messages name what
+    that stands in, and not the file (`images.containerfile.file.display`).
+    """
     if step.containerfile_text is None:
         yield step
         return
     with tempfile.TemporaryDirectory(prefix=identities.private_prefix()) as place:
         file = Path(place) / "Dockerfile"
         file.write_text(step.containerfile_text, encoding="utf-8")
-        yield replace(step, containerfile=file, containerfile_text=None)
+        yield replace(step, containerfile=file)
 
 
 def write(tree: Path, output: BuildOutput) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from rootless_build.backend.build_files import containerfile
 from rootless_build.host.emulation import can_run
 from rootless_build.images import foreign_stages
+from rootless_build.images.containerfile.file import display
 from rootless_build.model.errors import UnsupportedError
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.platform_builds import builds_of
@@ -21,6 +23,6 @@ def refuse(step: BuildImage) -> None:
         found = foreign_stages.first_that_can_not_run(one, can_run)
         if found is not None:
             line, platform = found
-            shown = (step.containerfile or step.context / "Dockerfile").name
+            shown = display(step, containerfile(step))
             message = f"{shown}:{line}: RUN is for {platform}, whose programs this host can't run"
             raise UnsupportedError(message, hint=_HINT)

@@ -43,6 +43,7 @@ class Asked:
     answers: Answers
     images: frozenset[str]
     leftovers: Sequence[Leftover]
+    files: Sequence[Path]
 
     def exact(self, feature: Feature) -> bool:
         return self.answers[feature].exact
@@ -56,10 +57,14 @@ def asked(engine: Engine, storage: Path) -> Asked:
     (context / "Dockerfile").write_text(ALL)
     memory, step = Memory(context / "engines", "this"), BuildImage(context)
     before, others = engine.image_ids(), engine.leftovers()
-    answers = answers_for(step, engine, Recorder().reporter, memory)
+    temporary = storage / "temporary"
+    temporary.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(temporary))
+        answers = answers_for(step, engine, Recorder().reporter, memory)
     assert memory.answers() == answers
     left = tuple(each for each in engine.leftovers() if each not in others)
-    return Asked(answers, engine.image_ids() - before, left)
+    return Asked(answers, engine.image_ids() - before, left, tuple(temporary.iterdir()))
 
 
 def does_network(build: Build, left: RewriteOptions, place: Path, mode: str) -> bool:
@@ -153,9 +158,10 @@ def test_an_engine_does_what_it_answers(
     assert does == asked.exact(feature)
 
 
-def test_asking_leaves_no_image_and_no_container(asked: Asked) -> None:
+def test_asking_leaves_no_image_no_container_and_no_cache(asked: Asked) -> None:
     assert asked.images == frozenset()
     assert asked.leftovers == ()
+    assert asked.files == ()
 
 
 def test_writes_are_forgotten_whoever_does_it(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.driver import Rbuild
+from tests.e2e.engine_images import engine
 
 pytestmark = pytest.mark.in_ci("podman")
 
@@ -79,6 +80,20 @@ def test_an_image_of_scripts_is_made_once_and_built_with(project: Rbuild, tmp_pa
     anew = project(*give, "--force")
     assert anew.returncode == 0
     assert "already" not in anew.stderr
+
+
+def test_what_the_user_built_of_a_stand_in_is_none(project: Rbuild, tmp_path: Path) -> None:
+    """It has the labels of what it was made of."""
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "f").write_text("of a directory\n")
+    names = [f"example.com/{project.backend}-{name}:1" for name in ("stand-in", "own")]
+    assert project("base", "--from", str(tmp_path / "root"), names[0]).returncode == 0
+    (tmp_path / "Dockerfile").write_text(f"FROM localhost/{names[0]}\nCOPY root/f /mine\n")
+    engine(project, "build", "-t", f"localhost/{names[1]}", str(tmp_path))
+    done = project("base", "--from", str(tmp_path / "root"), names[1])
+    assert done.returncode == 2
+    assert f"there is an image localhost/{names[1]}, and rbuild base did not make it" in done.stderr
+    engine(project, "rmi", *(f"localhost/{name}" for name in names))
 
 
 def test_a_directory_becomes_a_root_file_system(project: Rbuild, tmp_path: Path) -> None:

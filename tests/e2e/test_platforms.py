@@ -171,9 +171,23 @@ def test_the_containers_of_this_host_have_its_platforms_image(rbuild: Rbuild, na
 def test_what_needs_emulation_is_refused_before_any_work(rbuild: Rbuild, name: str) -> None:
     done = rbuild("make", "both")
     assert done.returncode == 3
-    assert f"RUN is for {FOREIGN}, whose programs this host can't run" in done.stderr
+    place = "docker-bake.hcl (dockerfile-inline of runs):3"
+    assert f"{place}: RUN is for {FOREIGN}, whose programs this host can't run" in done.stderr
     assert "qemu-user-static" in done.stderr
     assert name not in names_in_storage(rbuild)
+
+
+def test_what_fails_in_a_bake_file_is_named_by_that(rbuild: Rbuild) -> None:
+    for run, why in (("RUN exit 3", "status 3"), ("RUN --mont=x true", "mont")):
+        (rbuild.project / "docker-bake.hcl").write_text(
+            'target "default" {\n  dockerfile-inline = "FROM scratch\\nCOPY busybox /bin/sh\\n'
+            f'{run}\\n"\n}}\n'
+        )
+        done = rbuild("make")
+        assert done.returncode != 0
+        assert "docker-bake.hcl (dockerfile-inline of default):3:" in done.stderr
+        assert why in done.stderr
+        assert "/Dockerfile" not in done.stderr
 
 
 def test_a_tag_is_given_to_all_of_it(rbuild: Rbuild, name: str) -> None:

@@ -57,7 +57,7 @@ class Base(Engine, Showing, Command):
         ):
             found = engine.find_image(local)
             if found is not None and not self.flag("force"):
-                if not substitutes.stands_in(found):
+                if not substitutes.stands_in_for(image, found):
                     raise UsageError(
                         f"there is an image {local}, and rbuild base did not make it",
                         hint="--force gives its name to a new one",

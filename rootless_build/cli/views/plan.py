@@ -170,6 +170,7 @@ def explanation(plan: plans.Plan, builder: str, answers: Answers) -> Iterator[st
     """
     # Most plans are shown without it.
     from rootless_build.images.building import explain  # noqa: PLC0415
+    from rootless_build.images.containerfile.file import display  # noqa: PLC0415
 
     for number, step in enumerate(plan.steps, 1):
         if not isinstance(step, plans.BuildImage):
@@ -177,15 +178,18 @@ def explanation(plan: plans.Plan, builder: str, answers: Answers) -> Iterator[st
         with exports.with_containerfile(step) as written:
             file = existing_containerfile(written)
             told = explain(written, builder, answers)
+        name: object = file or step.context
+        if step.containerfile_text is not None and file is not None:
+            name = display(written, file)
         yield ""
         if told.in_segments:
-            text = f"{number}: {file}: COPY, ADD and WORKDIR are layers of rbuild's, on {builder}"
+            text = f"{number}: {name}: COPY, ADD and WORKDIR are layers of rbuild's, on {builder}"
             yield from comment(text)
         elif not told.rewrites:
-            yield from comment(f"{number}: {file or step.context}: built as it is")
+            yield from comment(f"{number}: {name}: built as it is")
             continue
         else:
-            yield from comment(f"{number}: {file}: rewritten for {builder}")
+            yield from comment(f"{number}: {name}: rewritten for {builder}")
         for rewrite in told.rewrites:
             what = f"{rewrite.instruction}: " if rewrite.instruction else ""
             why = f"  line {rewrite.line}: {what}{rewrite.rule} ({rewrite.why})"

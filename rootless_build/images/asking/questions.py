@@ -12,6 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from rootless_build.backend.api import PASSING_CACHE
 from rootless_build.images.containerfile import mounts
 from rootless_build.images.containerfile.syntax import Instruction
 from rootless_build.images.rewrite.features import Feature
@@ -19,7 +20,7 @@ from rootless_build.images.rewrite.features import Feature
 MARK: Final = "rbuild-asked"
 MOUNTED: Final = "mounted"
 """The directory of the build context, and the build context, that are mounted."""
-OWNED: Final = "rbuild-owned"
+OWNED: Final = f"{PASSING_CACHE}owned"
 """The id of what has another owner; a new one each time: a cache that is there keeps its own."""
 KEPT: Final = {"kept": "before\n", "gone": "before\n"}
 """The files in each, by name."""

@@ -83,11 +83,8 @@ def _check_own(wanted: str, full: str, engine: Engine) -> None:
 
 
 def _as_made(wanted: str, made: Image, reporter: StepReporter) -> str:
-    full = references.canonical(wanted)
-    local = references.local(full)
-    # What an engine alone built from a stand-in has the label too, but of another name.
-    is_stand_in = stands_in(made) and dict(made.labels)[LABEL_BASE] == full
-    return _announce(wanted, local, reporter) if is_stand_in else local
+    local = references.local(references.canonical(wanted))
+    return _announce(wanted, local, reporter) if stands_in_for(wanted, made) else local
 
 
 def _not_here(wanted: str) -> ImageNotFoundError:
@@ -140,6 +137,13 @@ def stands_in(image: Image | None) -> bool:
     """Whether `rbuild base` made it. What was built from such an image has its labels too."""
     labels = dict(image.labels) if image is not None else {}
     return LABEL_BASE in labels and LABEL_IMAGE not in labels
+
+
+def stands_in_for(wanted: str, image: Image) -> bool:
+    """Whether `rbuild base` made it of that name. What an engine alone built from a stand-in has
+    the label too, but of another name.
+    """
+    return stands_in(image) and dict(image.labels)[LABEL_BASE] == references.canonical(wanted)
 
 
 def _announce(wanted: str, local: str, reporter: StepReporter) -> str:

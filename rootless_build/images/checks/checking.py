@@ -52,7 +52,7 @@ def refuse_violations(step: BuildImage, find: Find) -> None:
     if not Wishes.of(file, dict(step.build_args)).is_error:
         return
     if found := check_build(step, find):
-        raise violated(containerfile.display(path, step.context), found)
+        raise violated(containerfile.display(step, path), found)
 
 
 def violated(shown: str, found: tuple[CheckWarning, ...]) -> RecipeError:

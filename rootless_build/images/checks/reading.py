@@ -45,7 +45,7 @@ class Reading:
         self.step = step
         self.content = plain.content(path)
         self.text = self.content.decode(errors="surrogateescape")
-        self.file = parse(self.text, containerfile.display(path, step.context))
+        self.file = parse(self.text, containerfile.display(step, path))
         self.given = Given.of(self.file, step, target)
         self._find = find
         self._contexts = {references.canonical(name) for name, _ in step.build_contexts}

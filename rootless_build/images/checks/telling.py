@@ -31,7 +31,7 @@ def told(step: BuildImage, found: Sequence[CheckWarning]) -> str:
     if path is None:
         return f"{summary(found)}\n"
     text = plain.content(path).decode(errors="surrogateescape")
-    shown = containerfile.display(path, step.context)
+    shown = containerfile.display(step, path)
     parts = (_warning(each, shown, text.split("\n")) for each in found)
     return "\n".join((f"{summary(found)}\n", *parts))
 

@@ -39,6 +39,9 @@ _OTHERS: Final = (
     ),
 )
 """What people take for it: names, what that is, and what to do."""
+_OF_INPUT: Final = "Dockerfile"
+"""What docker calls one that it reads from standard input."""
+_INLINE: Final = "dockerfile-inline"
 _CONTAINERFILE: Final = re.compile(r".*(dockerfile|containerfile).*", re.IGNORECASE)
 
 
@@ -50,9 +53,16 @@ def text_of(step: BuildImage) -> str:
     return plain.text(file, errors="surrogateescape") if file else ""
 
 
-def display(path: Path, context: Path) -> str:
-    """The path of a containerfile for messages, relative to the context where it is in it."""
-    return str(path.relative_to(context)) if path.is_relative_to(context) else str(path)
+def display(step: BuildImage, path: Path) -> str:
+    """What messages call the containerfile of a build, which is at that path: relative to the
+    context where it is in it. One that a recipe has written out is named by that.
+    """
+    if step.containerfile_text is not None:
+        origin = step.origin
+        if origin is None or not origin.names_build:
+            return _OF_INPUT
+        return f"{origin.file} ({_INLINE} of {origin.target})"
+    return str(path.relative_to(step.context)) if path.is_relative_to(step.context) else str(path)
 
 
 def problem(path: Path) -> tuple[str, str] | None:

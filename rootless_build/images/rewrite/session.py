@@ -52,7 +52,7 @@ def rewrite_build(
         raise ValueError(message)
     with tempfile.TemporaryDirectory(prefix=identities.private_prefix()) as place:
         directory = Path(place)
-        shown = options.shown or containerfile.display(file, step.context)
+        shown = options.shown or containerfile.display(step, file)
         state = _begin(step, file, shown, builder, _lookup(step, engine, options), options)
         state.directory = directory / "files"
         state.directory.mkdir()
@@ -112,7 +112,7 @@ def explain(step: BuildImage, name: str, answers: Answers = NO_ANSWERS) -> tuple
     if builder is None or file is None:
         return ()
     check_inside(file, step)
-    shown = containerfile.display(file, step.context)
+    shown = containerfile.display(step, file)
     made = rewrite(
         _begin(step, file, shown, builder, lambda _: None, RewriteOptions()), step.target
     )
@@ -131,7 +131,7 @@ def check_inside(file: Path, step: BuildImage) -> None:
             return
     raise ContainerfileError(
         f"it is a link that leads out of {file.parent}, to {os.path.realpath(file)}",
-        containerfile.display(file, step.context),
+        containerfile.display(step, file),
         1,
         hint="docker's BuildKit does not follow it either; name the file itself with -f",
     )

@@ -101,7 +101,7 @@ def plan(step: BuildImage, builder: str) -> Plan | None:
     if path is None or known is None:
         return None
     check_inside(path, step)
-    shown = containerfile.display(path, step.context)
+    shown = containerfile.display(step, path)
     # Lines of heredocs keep the ends that they have.
     file = parse(plain.content(path).decode(errors="surrogateescape"), shown)
     grammar.check(file)
