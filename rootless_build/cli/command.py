@@ -70,6 +70,8 @@ class Command(Everywhere, Application):
     _last_times: Callable[[str], float | None] | None = None
     _mask: Mask | None = None
 
+    RUNS_OWN_COMMAND: bool = False
+    """Its container runs what stands on the command line, and not the recipe's own command."""
     COMMANDS: Mapping[str, str] = MappingProxyType({})
     """Subcommands, with what they do in a line."""
 

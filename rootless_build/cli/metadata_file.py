@@ -1,7 +1,8 @@
 """`--metadata-file`: what a run came to, in a file for the programs that go on with it.
 
 The file is there from the beginning, and has no status until the run has ended: nobody takes what
-an earlier run wrote for this one's. Each time it is replaced as a whole.
+an earlier run wrote for this one's. Each time it is replaced as a whole. While a run goes on no
+other one gets the same file: what one writes at its end would stand there while the other works.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from rootless_build.cli.command import Command
 from rootless_build.history import metadata, record
 from rootless_build.history.learning import Learner
+from rootless_build.history.metadata import MetadataFile, TakenError
 from rootless_build.history.record import RunRecord
 from rootless_build.model.errors import RbuildError, StepFailedError, UsageError, reason
 from rootless_build.model.plan import Plan
@@ -46,10 +48,13 @@ def begin(command: Command) -> None:
     run = RunRecord(record.VERSION, 0, title, command.project, journal.now(), words=words)
     begun = metadata.begun(run)
     try:
-        metadata.write(place, begun)
+        file = MetadataFile(place, begun)
+    except TakenError as error:
+        message = f"{_OPTION} {shown(given)} is that of another run, which goes on"
+        raise UsageError(message, hint="give each run a file of its own") from error
     except OSError as error:
         raise UsageError(f"{_OPTION} {shown(given)} can't be written: {reason(error)}") from error
-    command.keep(_MetadataFile(command, place, begun))
+    command.keep(_Keeping(command, place, begun, file))
 
 
 def place_of(command: Command) -> Path | None:
@@ -74,10 +79,11 @@ def _place(given: str) -> Path:
     return place
 
 
-class _MetadataFile:
+class _Keeping:
     """Keeps one run in a file (`rootless_build.cli.command.Keeping`)."""
 
-    def __init__(self, command: Command, place: Path, begun: RunRecord) -> None:
+    def __init__(self, command: Command, place: Path, begun: RunRecord, file: MetadataFile) -> None:
+        self._file = file
         self._command = command
         self._place = place
         self._learner = Learner(begun)
@@ -105,7 +111,10 @@ class _MetadataFile:
             message = f"{_OPTION}: {shown(self._place)} leads somewhere else since the run began"
             raise StepFailedError(message, hint="name a place that the build does not write to")
         try:
-            metadata.write(self._place, ended, self._files(status))
+            self._file.end(ended, self._files(status))
+        except TakenError as error:
+            message = f"{_OPTION} {shown(self._place)} was taken away, and is another run's by now"
+            raise StepFailedError(message, hint="give each run a file of its own") from error
         except OSError as error:
             message = f"{_OPTION} {shown(self._place)} can't be written: {reason(error)}"
             raise StepFailedError(message) from error

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from rootless_build.runner.masking import Mask
     from rootless_build.runner.provenance import Attestor
 
+_OWN_COMMAND: Final = "a command of your own is always run"
 _USUAL_SHARE: Final = 0.1
 """More of a tree that changed is built as a whole."""
 
@@ -140,6 +141,7 @@ def freshness_for(
         cache,
         builder=choice.builder,
         force=next((f"--{name}" for name in given), ""),
+        always=_OWN_COMMAND if command.RUNS_OWN_COMMAND else "",
         snapshots=snapshots,
     )
 

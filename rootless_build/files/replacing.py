@@ -18,10 +18,7 @@ def replace_content(file: Path, content: bytes, mode: int = 0o600) -> None:
 
     What writers that were killed left of the file goes.
     """
-    _remove_unfinished(file)
-    # Threads of one process may write the same file: the rest of the name is of each.
-    prefix = f".{file.name}.{identities.private_prefix()}"
-    descriptor, unfinished = tempfile.mkstemp(dir=file.parent, prefix=prefix)
+    descriptor, unfinished = unfinished_beside(file)
     try:
         with open(descriptor, "wb") as written:  # a descriptor has no path
             written.write(content)
@@ -30,6 +27,17 @@ def replace_content(file: Path, content: bytes, mode: int = 0o600) -> None:
     except BaseException:
         Path(unfinished).unlink(missing_ok=True)
         raise
+
+
+def unfinished_beside(file: Path) -> tuple[int, str]:
+    """An empty file beside one that will have its name: a descriptor, and a path. Raises OSError.
+
+    What writers that were killed left of the file goes.
+    """
+    _remove_unfinished(file)
+    # Threads of one process may write the same file: the rest of the name is of each.
+    prefix = f".{file.name}.{identities.private_prefix()}"
+    return tempfile.mkstemp(dir=file.parent, prefix=prefix)
 
 
 def _remove_unfinished(file: Path) -> None:

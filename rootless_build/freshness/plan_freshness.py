@@ -21,7 +21,8 @@ class PlanFreshness:
 
     `engine_parts` are the parts of a fingerprint that stand for the engine; `cache` is the
     project's own directory. `builder` is what builds images (`rootless_build.backend.api.Probe`),
-    where it is known. `force` is the option by which the user asks for everything to be done.
+    where it is known. `force` is the option by which the user asks for everything to be done,
+    `always` why containers are run whatever they would come to, where the plan does not say that.
     `snapshots` are those that were taken already.
     """
 
@@ -33,6 +34,7 @@ class PlanFreshness:
         *,
         builder: str = "",
         force: str = "",
+        always: str = "",
         snapshots: Snapshots | None = None,
     ) -> None:
         records = Records.load(cache)
@@ -41,7 +43,9 @@ class PlanFreshness:
         self.images = ImageFreshness(
             plan.project, engine_parts, records, self._snapshots, builder=builder, force=force
         )
-        self.containers = ContainerFreshness(plan, engine_parts, cache, records, force=force)
+        self.containers = ContainerFreshness(
+            plan, engine_parts, cache, records, force=force or always
+        )
 
     def follow(self, plan: Plan) -> None:
         """Take up another plan, in which more of the steps are known."""

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 import rootless_build
+from rootless_build.files.claimed import Claim, ClaimedError
 from rootless_build.files.head import head_commit
 from rootless_build.files.replacing import replace_content
 from rootless_build.history.record import Outcome, RunRecord
@@ -28,11 +29,33 @@ def begun(run: RunRecord) -> RunRecord:
     return replace(run, commit=head_commit(run.project))
 
 
-def write(place: Path, run: RunRecord, files: Iterable[object] = ()) -> None:
-    """Replace the file by what the run came to; `files` are those of the bundles, with their fields
-    above. Raises OSError.
-    """
-    replace_content(place, _document(run, msgspec.to_builtins(list(files), enc_hook=str)), _mode())
+class TakenError(Exception):
+    """The file is that of another run, which goes on."""
+
+
+class MetadataFile:
+    """The file of a run, which no other one gets before that has ended, however it ends."""
+
+    def __init__(self, place: Path, run: RunRecord) -> None:
+        """Tell that the run has begun. Raises TakenError, and OSError."""
+        self._place = place
+        try:
+            self._claim = Claim(place, _document(run, ()), _mode())
+        except ClaimedError as error:
+            raise TakenError from error
+
+    def end(self, run: RunRecord, files: Iterable[object]) -> None:
+        """Replace the file by what the run came to; `files` are those of the bundles, with their
+        fields above. Raises OSError; TakenError where it was taken away and another run began.
+        """
+        try:
+            self._claim.check()
+            content = _document(run, msgspec.to_builtins(list(files), enc_hook=str))
+            replace_content(self._place, content, _mode())
+        except ClaimedError as error:
+            raise TakenError from error
+        finally:
+            self._claim.release()
 
 
 def _document(run: RunRecord, files: object) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NoReturn
@@ -32,7 +33,7 @@ from rootless_build.live.doing import Act, Doing
 from rootless_build.live.streams import tell
 from rootless_build.live.surroundings import Work
 from rootless_build.model.errors import RecipeError
-from rootless_build.model.events import StepFinished, StepStarted, Stopwatch
+from rootless_build.model.events import Level, Notice, StepFinished, StepStarted, Stopwatch
 from rootless_build.model.plan import BuildImage
 from rootless_build.model.structs import replace
 from rootless_build.recipes.docker import argv
@@ -115,19 +116,20 @@ def build(work: Work) -> int:
     called = argv.called(work.call.words, work.call.context)
     pushes = _pushes(called, work) if called.pushed else ()
     with ExitStack() as stack:
-        digest = None
+        told: list[Path] = []
         if pushes and called.metadata_file is not None:
-            digest = stack.enter_context(private_directory()) / "digest"
+            place = stack.enter_context(private_directory())
+            told = [place / str(number) for number in range(len(pushes))]
 
         def build_and_push(called: Called, work: Work) -> int:
             status = steps.do_called(called, work)
-            for push in pushes:
+            for push, file in zip_longest(pushes, told):
                 # What is told of a build is its image.
-                act = partial(pushing.push, digest_file=digest)
+                act = partial(pushing.push, digest_file=file)
                 status = status or do(push, work, quiet=True, act=act)
             return status
 
-        return metadata_files.with_file(called, work, build_and_push, lambda: _digest(digest))
+        return metadata_files.with_file(called, work, build_and_push, lambda: _digest(told, work))
 
 
 def bake(work: Work) -> int:
@@ -136,9 +138,16 @@ def bake(work: Work) -> int:
     return metadata_files.with_file(called, work, steps.do_called)
 
 
-def _digest(file: Path | None) -> str:
-    """What an engine has written of a manifest that it pushed."""
-    return file.read_text(encoding="ascii").strip() if file is not None and file.exists() else ""
+def _digest(files: Sequence[Path], work: Work) -> str | None:
+    """The one digest of what an engine has pushed under each name, empty where it was nothing; None
+    where the names have others, which BuildKit's never have: it makes the manifest once.
+    """
+    found = {file.read_text(encoding="ascii").strip() for file in files if file.exists()}
+    if len(found) > 1:
+        words = "the engine made another manifest for each name, and --metadata-file has none"
+        work.emit(Notice(Level.WARNING, "digests", words))
+        return None
+    return next(iter(found), "")
 
 
 def _pushes(called: Called, work: Work) -> Sequence[Given]:

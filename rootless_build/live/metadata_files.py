@@ -3,7 +3,8 @@
 What is known exactly stands there: `image.name`; `containerimage.config.digest`, the image's id;
 and `containerimage.digest`. Without `--push` that is the id too, as from a docker that keeps images
 by their configuration (moby 28, builder/builder-next/exporter/mobyexporter); with it, the digest of
-the manifest that is in the registry. Of an image of several platforms it is its name alone.
+the manifest that is in the registry, where all names have the same one there (BuildKit's always
+have: it makes one). Of an image of several platforms it is its name alone.
 References and provenance of BuildKit's (`buildx.build.*`) name what is not here.
 """
 
@@ -37,10 +38,11 @@ def with_file(
     called: Called,
     work: Work,
     build: Callable[[Called, Work], int],
-    pushed: Callable[[], str] = lambda: "",
+    pushed: Callable[[], str | None] = lambda: "",
 ) -> int:
     """Do a call of builds, and write its file if they have ended well; docker's exit status.
-    `pushed` gives the digest, sha256:HEX, that the registry has then.
+    `pushed` gives the digest, sha256:HEX, that the registry has then, empty where nothing was
+    pushed; None where there is more than one.
     """
     file = called.metadata_file
     if file is None:
@@ -59,8 +61,9 @@ def with_file(
     status = build(called, replace(work, emit=hear))
     if status:
         return status
+    digest = pushed()
     told = [
-        (_target(step), _of_build(step, ready.get(number), pushed(), work))
+        (_target(step), _of_build(step, ready.get(number), digest, work))
         for number, step in enumerate(called.steps, 1)
         if isinstance(step, BuildImage)
     ]
@@ -72,7 +75,7 @@ def with_file(
 
 
 def _of_build(
-    step: BuildImage, image: ImageReady | None, pushed: str, work: Work
+    step: BuildImage, image: ImageReady | None, pushed: str | None, work: Work
 ) -> dict[str, str]:
     if image is None or not outputs.keeps_image(step):
         return {}
@@ -86,7 +89,7 @@ def _of_build(
     if commands is None or not commands.is_docker:
         # The id of docker's may be that of a manifest.
         said[_CONFIGURATION] = identity
-    return said | {_DIGEST: pushed or identity}
+    return said if pushed is None else said | {_DIGEST: pushed or identity}
 
 
 def _target(step: BuildImage) -> str:

@@ -73,6 +73,9 @@ def test_a_run_is_told_of_in_a_file(rbuild: Rbuild, tmp_path: Path) -> None:
     assert _rows(told, "images") == [image]
     assert {row["path"]: row["new"] for row in _rows(told, "bundles")}["f"] is False
 
+    assert rbuild("run", "--metadata-file", str(file), "--", "true").returncode == 0
+    assert _column(_read(file), "steps", "why")[-1] == "a command of your own is always run"
+
 
 def _umask() -> int:
     for line in Path("/proc/self/status").read_text().splitlines():
@@ -113,7 +116,11 @@ def test_a_run_that_goes_on_has_no_status_and_one_that_is_killed_none(
     file = tmp_path / "made.json"
     file.write_text('{"status": 0}')
     with at_work(waiting, "--metadata-file", str(file), "wait") as running:
-        assert _read(file)["state"] == "running"
+        begun = _read(file)
+        assert begun["state"] == "running"
+        other = rbuild("exec", "--metadata-file", str(file), "--", "true")
+        assert (other.returncode, _read(file)) == (2, begun)
+        assert "is that of another run, which goes on" in other.stderr
         running.kill()
         running.communicate(timeout=DEADLINE)
     told = _read(file)
@@ -176,12 +183,12 @@ def test_of_what_is_pushed_it_has_the_digest_in_the_registry(
         environment = {**rbuild.environment, "CONTAINERS_REGISTRIES_CONF": str(settings)}
         words = ("docker", "build", "--push", "--metadata-file", "one.json", "-t")
         done = dataclasses.replace(rbuild, environment=environment)(
-            "exec", "--allow-push", "--", *words, f"{host}/told:1", "."
+            "exec", "--allow-push", "--", *words, f"{host}/told:1", "-t", f"{host}/told:2", "."
         )
     assert done.returncode == 0, done.stderr
     told = _read(rbuild.project / "one.json")
-    assert told["image.name"] == f"{host}/told:1"
-    assert told["containerimage.digest"] == taken.manifests["1"]
+    assert told["image.name"] == f"{host}/told:1,{host}/told:2"
+    assert told["containerimage.digest"] == taken.manifests["1"] == taken.manifests["2"]
     assert told["containerimage.config.digest"] != taken.manifests["1"]
 
 

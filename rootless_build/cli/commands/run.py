@@ -33,6 +33,7 @@ class Run(Building, Command):
     the target builds, as docker run makes one.
     """
 
+    RUNS_OWN_COMMAND = True
     USAGE = "rbuild run [options] [--target TARGET] -- COMMAND [ARGUMENT...]"
 
     target: cli.SwitchAttr[str | None] = cli.SwitchAttr(

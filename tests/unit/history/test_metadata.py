@@ -27,7 +27,8 @@ _LISTS: Final = ("steps", "images", "bundles")
 
 
 def _written(place: Path, learner: Learner, status: int, *files: DigestedFile) -> dict[str, object]:
-    metadata.write(place, learner.ended("2026-12-01T10:00:01Z", status, 1.5), files)
+    file = metadata.MetadataFile(place, learner.ended("2026-12-01T10:00:00Z", 0, 0.0))
+    file.end(learner.ended("2026-12-01T10:00:01Z", status, 1.5), files)
     return cast("dict[str, object]", json.loads(place.read_bytes()))
 
 
