@@ -165,7 +165,7 @@ def serve_host(
         reads=False,
         daemon=_daemon(command),
     )
-    with session.stand_ins() as places:
+    with session.stand_ins(wanted.environment.get("PATH", os.defpath)) as places:
         server = Server(places.socket, around, hearing(hear, after))
         status = session.serve(wanted, places, server, hear)
     return status, len(calls)

@@ -1,7 +1,8 @@
 """Stands for docker: has the running rbuild do what it is called for (`rootless_build.live`).
 
-It is copied into the directory that is first on PATH, with the socket's path in it. It imports
-what is built in, and _socket: 3 ms.
+It is copied into the directory that is first on PATH, with its own path and the socket's in it. It
+imports what is built in, and _socket: 3 ms. By the name of sudo it asks what is meant, and becomes
+the real one where that is nothing of docker's.
 """
 
 import _signal
@@ -11,7 +12,9 @@ import sys
 import time
 
 SOCKET = "@SOCKET@"
+PROGRAM = "@PROGRAM@"
 ENDED = "docker: the rbuild in whose place this stands has ended: nobody does what is called for\n"
+OTHERS = "docker: the rbuild in whose place this stands is another user's, and his alone\n"
 
 
 def main() -> int:
@@ -59,7 +62,8 @@ def send(peer: _socket.socket, streams: list[int]) -> None:
         place = b"/"
     # As they came, whatever the locale says of their bytes.
     encoding = sys.getfilesystemencoding()
-    words = [word.encode(encoding, "surrogateescape") for word in sys.argv]
+    said = (PROGRAM, *sys.argv[1:])
+    words = [word.encode(encoding, "surrogateescape") for word in said]
     environment = [name + b"=" + value for name, value in posix.environ.items()]
     told = [b"%d" % len(words), place, *words, *environment]
     text = b"\0".join(told)
@@ -91,6 +95,8 @@ def answer(peer: _socket.socket) -> int:
             return ended()
         if head[:1] == b"x":
             return data[0]
+        if head[:1] == b"p":
+            return become(data)
         write(1 if head[:1] == b"o" else 2, data)
 
 
@@ -120,9 +126,35 @@ def write(number: int, data: bytes) -> None:
         pass
 
 
+def become(data: bytes) -> int:
+    """Become the program of which the words have come; sudo's own where none have."""
+    # What Python ignores for itself alone.
+    for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
+        _signal.signal(number, _signal.SIG_DFL)
+    if data:
+        words = data.split(b"\0")
+        posix.execve(words[0], words, posix.environ)
+    own, _, name = PROGRAM.rpartition("/")
+    path = posix.environ.get(b"PATH", b"/usr/bin:/bin").decode("utf-8", "surrogateescape")
+    for place in path.split(":"):
+        if place != own:
+            try:
+                posix.execve(f"{place or '.'}/{name}", [name, *sys.argv[1:]], posix.environ)
+            except OSError:
+                pass
+    write(2, f"{name}: command not found\n".encode())
+    return 127
+
+
 def ended() -> int:
-    """Say why nothing is done."""
-    write(2, ENDED.encode())
+    """Say why nothing is done; sudo has more to do than what docker is called for."""
+    if PROGRAM.endswith("/sudo") and "docker" not in sys.argv:
+        return become(b"")
+    try:
+        is_own = posix.stat(SOCKET).st_uid == posix.geteuid()
+    except OSError:
+        is_own = True
+    write(2, (ENDED if is_own else OTHERS).encode())
     return 125
 
 

@@ -23,13 +23,15 @@ HEAD: Final = 12
 
 class Call(Struct, frozen=True):
     """A command line that docker was called with: its words without the program's own, in
-    `directory` and with `environment`. `process` is who called, as the kernel says.
+    `directory` and with `environment`. `process` is who called, as the kernel says; `program` is
+    what was called, by its path.
     """
 
     words: tuple[str, ...]
     directory: Path
     environment: Mapping[str, str]
     process: int
+    program: str = "docker"
 
     @property
     def line(self) -> str:
@@ -81,4 +83,5 @@ def read(text: bytes, process: int, streams: int) -> Call:
         raise MalformedCallError("its directory is not absolute")
     variables = (pair.partition("=") for pair in pairs)
     environment = {name: value for name, equals, value in variables if equals}
-    return Call(argv.of_program((program, *words)), Path(directory), environment, process)
+    own = argv.of_program((program, *words))
+    return Call(own, Path(directory), environment, process, program)

@@ -9,6 +9,8 @@ What rbuild knows without an engine is answered in the run's own process, and mu
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
@@ -65,6 +67,19 @@ def who_does(call: Call) -> Do | Answer:
     if read.row.way is Way.STEP:
         return _STEPS.get(read.row.name, steps.do)
     return lambda work: commands.do(read, work)
+
+
+def without_password(do: Do) -> Do:
+    """The same, without the first line of its input: `sudo -S` takes it for a password."""
+
+    def done(work: Work) -> int:
+        if not os.isatty(0):
+            with contextlib.suppress(OSError):
+                while os.read(0, 1) not in {b"", b"\n"}:
+                    pass
+        return do(work)
+
+    return done
 
 
 def looks_on(call: Call) -> bool:

@@ -19,14 +19,23 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Final
 
-from rootless_build.live import calls, endpoints, told, worker
+from rootless_build.live import calls, endpoints, sudo, told, worker
 from rootless_build.live.calls import Call, MalformedCallError
-from rootless_build.live.dispatch import Answer, looks_on, refusal, who_does
+from rootless_build.live.dispatch import Answer, looks_on, refusal, who_does, without_password
 from rootless_build.live.streams import READER_GONE
+from rootless_build.live.sudo import Meant
 from rootless_build.live.surroundings import Surroundings
 from rootless_build.model import events
 from rootless_build.model.errors import RbuildError
-from rootless_build.model.events import Emit, Event, StepFinished, StepStarted, Stopwatch
+from rootless_build.model.events import (
+    Emit,
+    Event,
+    Level,
+    Notice,
+    StepFinished,
+    StepStarted,
+    Stopwatch,
+)
 
 _WAITING: Final = 256
 _CHUNK: Final = 64 * 1024
@@ -65,6 +74,7 @@ class Server:
         self._hear = hear
         self._callers: set[Caller] = set()
         self._served = 0
+        self._remarks: set[str] = set()
         self._own: set[int] = set()
         self._began: Mapping[str, str] = {}
         self._no_daemon: endpoints.NoDaemon | None = None
@@ -172,14 +182,32 @@ class Server:
             self._takes_more = False
             self.selector.unregister(self._socket)
 
-    def take(self, caller: Caller, call: Call) -> Answer | tuple[int, int]:
-        """Have a call done: the answer, or the worker and the pipe that tells of it."""
+    def meant(self, number: int, call: Call) -> Meant | None:
+        """What a call of sudo is; None for one of docker's. What is to be said of it is told."""
+        if call.program.rpartition("/")[2] != sudo.NAME:
+            return None
+        meant = sudo.meant(call)
+        if meant.refused:
+            self._hear(number, Notice(Level.WARNING, "call-refused", meant.refused))
+        elif meant.remark and meant.remark not in self._remarks:
+            self._remarks.add(meant.remark)
+            self._hear(number, Notice(Level.WARNING, "call-missed", meant.remark))
+        return meant
+
+    def take(
+        self, caller: Caller, call: Call, *, has_password: bool = False
+    ) -> Answer | tuple[int, int]:
+        """Have a call done: the answer, or the worker and the pipe that tells of it. With
+        `has_password` the first line of its input is none of docker's.
+        """
         other = endpoints.elsewhere(call.environment, self._began)
         if other:
             return Answer(err=f"docker: {other}\n".encode(errors="surrogateescape"), status=1)
         do = who_does(call)
         if isinstance(do, Answer):
             return do
+        if has_password:
+            do = without_password(do)
         try:
             around = self._around()
         except RbuildError as error:
@@ -282,9 +310,15 @@ class Caller:
         # What follows are signals.
         del self._data[: size[1]]
         self._number = self._server.number()
+        meant = self._server.meant(self._number, call)
+        if meant is not None:
+            if meant.call is None:
+                self._answer_sudo(meant)
+                return
+            call = meant.call
         self.line, self.looks_on = call.line, looks_on(call)
         self._server.unwatch(self._peer.fileno())
-        taken = self._server.take(self, call)
+        taken = self._server.take(self, call, has_password=meant is not None and meant.password)
         if isinstance(taken, Answer):
             self._server.watch(self._peer.fileno(), self._read_signals)
             self._answer(taken)
@@ -297,6 +331,16 @@ class Caller:
         self._server.watch(self._tells, self._read_events)
         self._server.watch(self._ended, self._end_work)
         self._pass_signals()
+
+    def _answer_sudo(self, meant: Meant) -> None:
+        """Have what stands for sudo become what is meant, or say why it is not."""
+        if meant.refused:
+            err = f"{meant.refused}\n".encode(errors="surrogateescape")
+            self._answer(Answer(err=err, status=1))
+            return
+        words = b"\0".join(map(os.fsencode, meant.becomes))
+        self._waiting += b"p" + len(words).to_bytes(4, "big") + words
+        self._send()
 
     # --- its work -------------------------------------------------------------------------------
 
@@ -400,6 +444,10 @@ class Caller:
             if data:
                 self._waiting += kind + len(data).to_bytes(4, "big") + data
         self._waiting += _with_status(answer.status)
+        self._send()
+
+    def _send(self) -> None:
+        """Send what it waits for, which ends it."""
         with contextlib.suppress(KeyError, ValueError):
             self._server.unwatch(self._peer.fileno())
         if self._write():

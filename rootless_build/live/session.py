@@ -68,15 +68,16 @@ def run(wanted: Wanted, around: Surroundings, emit: Emit) -> int:
     """
     title, watch = shlex.join(without_values(wanted.words)), Stopwatch()
     settings = around.choice.settings
-    emit(StepStarted(1, 1, _KIND, title, terminal=wanted.captured is None))
+    emit(StepStarted(1, 0, _KIND, title, terminal=wanted.captured is None))
     status = 1
     try:
-        with stand_ins(settings.runtime_directory / _SOCKET) as places:
+        path = wanted.environment.get("PATH", os.defpath)
+        with stand_ins(path, settings.runtime_directory / _SOCKET) as places:
             stand_in.install_engines(places.directory, dict(settings.environment))
             server = Server(places.socket, lambda: around, hearing(emit, 1))
             status = serve(wanted, places, server, emit, around.prepare)
     finally:
-        emit(StepFinished(1, 1, _KIND, command.as_shells(status), watch.seconds))
+        emit(StepFinished(1, 0, _KIND, command.as_shells(status), watch.seconds))
     return status
 
 
@@ -88,12 +89,12 @@ class Places(Struct, frozen=True):
 
 
 @contextmanager
-def stand_ins(socket: Path | None = None) -> Iterator[Places]:
-    """The stand-ins for docker; `socket` None is one beside them."""
+def stand_ins(path: str, socket: Path | None = None) -> Iterator[Places]:
+    """The stand-ins for docker, before what is on `path`; `socket` None is one beside them."""
     with private_directory(directory_for_programs()) as place:
         places = Places(place / "bin", socket or place / _SOCKET)
         places.directory.mkdir()
-        stand_in.install(places.directory, places.socket)
+        stand_in.install(places.directory, places.socket, path)
         yield places
 
 

@@ -1,11 +1,12 @@
-"""The directory that is first on PATH: docker and docker-buildx, which call the running rbuild, and
-the engines' own programs with rbuild's settings.
+"""The directory that is first on PATH: docker and docker-buildx, which call the running rbuild;
+sudo, which asks it what is meant; and the engines' own programs with rbuild's settings.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,17 +16,21 @@ from rootless_build.process import programs
 
 _PROGRAM: Final = Path(__file__).with_name("called_docker.py")
 _NAMES: Final = ("docker", "docker-buildx")
+_SUDO: Final = "sudo"
 _ENGINES: Final = ("podman", "buildah")
 _PLAIN: Final = re.compile(r"/[\w./+-]{1,100}")
 """A path that can stand in a script's first line, which the kernel cuts."""
 
 
-def install(directory: Path, socket: Path) -> None:
-    """Write the stand-ins for docker into an empty directory."""
-    text = _PROGRAM.read_text(encoding="utf-8").replace("@SOCKET@", str(socket))
+def install(directory: Path, socket: Path, path: str) -> None:
+    """Write the stand-ins for docker into an empty directory; one for sudo where that is on `path`:
+    who has none finds none.
+    """
+    source = _PROGRAM.read_text(encoding="utf-8").replace("@SOCKET@", str(socket))
     python = sys.executable
-    for name in _NAMES:
+    for name in (*_NAMES, *((_SUDO,) if shutil.which(_SUDO, path=path) else ())):
         program = directory / name
+        text = source.replace("@PROGRAM@", str(program))
         if _PLAIN.fullmatch(python):
             program.write_text(f"#!{python} -IS\n{text}", encoding="utf-8")
         else:

@@ -28,7 +28,7 @@ def test_nobody_waits_for_ever_for_a_shell_that_is_left(
     service = "sh -c 'while :; do sleep 0.1; done' & echo $! > pid; exit 3"
     environment = {"PATH": os.environ["PATH"]}
     wanted = session.Wanted(("sh", "-c", service), tmp_path, environment, reads=False)
-    with session.stand_ins() as places:
+    with session.stand_ins(os.environ["PATH"]) as places:
         serving = Server(places.socket, around, lambda *_: None)
         status = session.serve(wanted, places, serving, events.append)
     left = int((tmp_path / "pid").read_text())
@@ -52,7 +52,7 @@ def _began(tmp_path: Path, script: str, **variables: str) -> str:
         reads=False,
         daemon=Path(variables["NAMED"]) if "NAMED" in variables else None,
     )
-    with session.stand_ins() as places:
+    with session.stand_ins(os.environ["PATH"]) as places:
         serving = Server(places.socket, around, lambda *_: None)
         session.serve(wanted, places, serving, lambda _: None)
     return (tmp_path / "out").read_text()
@@ -153,7 +153,7 @@ def test_a_caller_hands_its_signals_on(tmp_path: Path, monkeypatch: pytest.Monke
     ending = ("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2")
     words = (sys.executable, "signals.py", *ending, "SIGCONT", "SIGWINCH")
     environment = {"PATH": os.environ["PATH"]}
-    with (tmp_path / "out").open("w") as out, session.stand_ins() as places:
+    with (tmp_path / "out").open("w") as out, session.stand_ins(os.environ["PATH"]) as places:
         said = StepReporter(lambda event: _written(event, out.fileno()), 1)
         wanted = session.Wanted(words, tmp_path, environment, said, reads=False)
         serving = Server(places.socket, around, lambda *_: None)
@@ -176,6 +176,6 @@ def test_a_signal_is_told_from_a_status(tmp_path: Path, script: str, status: int
         raise AssertionError("nobody calls")
 
     wanted = session.Wanted(("sh", "-c", script), tmp_path, dict(os.environ), reads=False)
-    with session.stand_ins() as places:
+    with session.stand_ins(os.environ["PATH"]) as places:
         serving = Server(places.socket, around, lambda *_: None)
         assert session.serve(wanted, places, serving, lambda _: None) == status
