@@ -68,11 +68,10 @@ def write(pipe: int, event: Event) -> None:
 
 
 def numbered(event: Event, number: Callable[[int], int]) -> Event:
-    """The event with the number that its step has in the run."""
+    """The event with the number that its step has in the run, which has nobody knows how many."""
     match event:
         case StepStarted() | StepFinished():
-            step = number(event.step)
-            return replace(event, step=step, of=step)
+            return replace(event, step=number(event.step), of=0)
         case BuildProgress() | AtWork() | OutputLine() | UnfinishedLine():
             return replace(event, step=number(event.step))
         case ScreenOutput() | ImageReady():

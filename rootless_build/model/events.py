@@ -63,7 +63,8 @@ class BackendChosen(Struct, frozen=True):
 
 
 class StepStarted(Struct, frozen=True):
-    """`title` is one line: the image's tag, the container's command, the host's command. `name`
+    """`title` is one line: the image's tag, the container's command, the host's command. `of` is
+    how many steps there are, 0 where nobody knows: of a command at work, and of its calls. `name`
     tells what the step says from what others say that go on at a time; empty: none does. Of those
     `at` is when it began, in seconds since 1970. `terminal`: what it does writes to rbuild's own
     terminal itself.

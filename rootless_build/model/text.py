@@ -25,6 +25,11 @@ def shown(path: str | Path) -> str:
     return text if text.isprintable() else "".join(map(_escaped, text))
 
 
+def counted(number: int, of: int) -> str:
+    """The head of step `number` of so many; `of` 0 is how many nobody knows yet."""
+    return f"[{number}/{of}]" if of else f"[{number}]"
+
+
 def fit(text: str, *, styled: bool = False, any_bytes: bool = False) -> str:
     """Lines of rbuild's own, as they may leave it: what is not printable is written as an escape.
 

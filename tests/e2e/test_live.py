@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -121,6 +122,47 @@ def test_a_containerfile_and_a_context_come_from_standard_input(live: Rbuild) ->
     )
     assert done.returncode == 0, (live.project / "said").read_text()
     assert done.stdout.splitlines() == ["from-text", *["made of this"] * 3]
+
+
+_SUDO = """\
+#!/bin/sh
+# As sudo is where sudoers has a secure_path.
+[ "$1" != -n ] || shift
+PATH=/usr/bin:/bin exec "$@"
+"""
+
+
+def test_docker_through_sudo_is_rbuilds_and_the_rest_is_sudos(live: Rbuild, tmp_path: Path) -> None:
+    place = tmp_path / "sudo"
+    place.mkdir()
+    (place / "sudo").write_text(_SUDO)
+    (place / "sudo").chmod(0o755)
+    path = f"{place}:{live.environment['PATH']}"
+    live = dataclasses.replace(live, environment={**live.environment, "PATH": path})
+    (live.project / "sub.mk").write_text("sub:\n\techo $@; docker ps >/dev/null 2>&1 || true\n")
+    done = script(
+        live,
+        """\
+        export GIVEN=of-the-user
+        A=1 sudo -E docker build -q -t live:sudo . >/dev/null
+        sudo docker run --rm --network host -e GIVEN -e MORE live:sudo \\
+            sh -c 'echo "${GIVEN-unset} ${MORE-unset}"'
+        sudo -n MORE=more docker run --rm --network host -e MORE live:sudo \\
+            sh -c 'echo $MORE; exit 3'
+        echo "status $?"
+        echo a-password | sudo -S -- docker run -i --rm --network host live:sudo cat
+        sudo -u nobody docker ps || echo "status $?"
+        sudo cat source
+        sudo make -f sub.mk sub
+        """,
+    )
+    said = "unset unset\nmore\nstatus 3\nstatus 1\nmade of this\n"
+    assert done.stdout == f"{said}echo sub; docker ps >/dev/null 2>&1 || true\nsub\n", done.stderr
+    assert "rbuild is docker for its own user, and that is not nobody" in done.stderr
+    assert "`sudo make -f sub.mk sub`: what it does with docker is not rbuild's" in done.stderr
+    # Nobody knows how many follow.
+    assert "==> [1] sh ./script\n" in done.stderr
+    assert "==> [2] build image live:sudo\n" in done.stderr
 
 
 def test_streams_are_the_callers(live: Rbuild) -> None:

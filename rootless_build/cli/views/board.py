@@ -20,7 +20,7 @@ from rootless_build.model.events import (
     StepStarted,
     UnfinishedLine,
 )
-from rootless_build.model.text import shown
+from rootless_build.model.text import counted, shown
 
 SOON: Final = 1.0
 """Seconds of a step in which nothing is told before it is shown: it may come to nothing."""
@@ -172,7 +172,7 @@ class Board:
             right = f"{right} of {elapsed(last)}"
             share = min(took / last, 1.0) if last else None
         title = shown(step.title) or shown(step.name)
-        made = [Row(f"[{step.number}/{step.of}]", title, right, share, is_step=True)]
+        made = [Row(counted(step.number, step.of), title, right, share, is_step=True)]
         made += (
             Row(each.head, shown(each.text), elapsed(now - each.since))
             for each in tuple(step.doing.values())

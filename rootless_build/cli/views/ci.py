@@ -17,7 +17,7 @@ from typing import BinaryIO, Final
 from rootless_build.cli.views.closing import View
 from rootless_build.model.errors import RbuildError
 from rootless_build.model.events import Event, StepFinished, StepStarted
-from rootless_build.model.text import shown
+from rootless_build.model.text import counted, shown
 
 _PLACE: Final = re.compile(
     r"(?:^|\()(?P<file>[^\s():]+):(?P<line>\d+)(?::(?P<column>\d+))?(?=[:)])"
@@ -58,7 +58,7 @@ class GitHubView:
         """Show one event."""
         if isinstance(event, StepStarted):
             self._close()
-            self._command(f"::group::[{event.step}/{event.of}] {_data(shown(event.title))}")
+            self._command(f"::group::{counted(event.step, event.of)} {_data(shown(event.title))}")
             self._open = True
         self._view(event)
         if isinstance(event, StepFinished):
@@ -120,7 +120,7 @@ class GitLabView:
         if isinstance(event, StepStarted):
             self._close()
             self._open = f"rbuild_step_{event.step}"
-            self._mark("start", f"[{event.step}/{event.of}] {shown(event.title)}\n")
+            self._mark("start", f"{counted(event.step, event.of)} {shown(event.title)}\n")
         self._view(event)
         if isinstance(event, StepFinished):
             self._close()

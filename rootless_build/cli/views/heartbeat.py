@@ -26,6 +26,7 @@ from rootless_build.model.events import (
     StepStarted,
     UnfinishedLine,
 )
+from rootless_build.model.text import counted
 
 SILENCE: Final = 60.0
 """Seconds."""
@@ -122,7 +123,7 @@ class HeartbeatView:
         if self._own or not self._steps:
             return
         started, since = next(iter(self._steps.values()))
-        text = f"still at work on [{started.step}/{started.of}] {started.title}"
+        text = f"still at work on {counted(started.step, started.of)} {started.title}"
         try:
             self._view(Notice(Level.INFO, "still-at-work", f"{text}: {duration(now - since)}"))
         except OSError:

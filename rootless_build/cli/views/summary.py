@@ -79,7 +79,7 @@ class Summary:
                 title = self._titles.get(event.step, event.kind)
                 self._steps.append(_Step(event.step, title, event.seconds, event.cached))
                 # A command at work has as many as it has called for when it ends.
-                self._of = max(self._of, event.of)
+                self._of = max(self._of, event.of, event.step)
             case BundlesPublished():
                 known = self._bundles.get(event.directory, _Bundles(event.directory))
                 self._bundles[event.directory] = known.then(event)

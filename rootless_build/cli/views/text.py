@@ -39,7 +39,7 @@ from rootless_build.model.events import (
     UnfinishedLine,
 )
 from rootless_build.model.structs import replace
-from rootless_build.model.text import cut, fit, shown
+from rootless_build.model.text import counted, cut, fit, shown
 
 _RECENT_LINES: Final = 64
 _COLUMNS: Final = 100
@@ -121,7 +121,7 @@ class TextView:
                 self._builds = event.kind == "build-image"
                 if event.name:
                     self._names[event.step] = event.name
-                self._say(self._bold(f"==> [{event.step}/{event.of}] ") + shown(event.title))
+                self._say(self._bold(f"==> {counted(event.step, event.of)} ") + shown(event.title))
             case BuildProgress():
                 self._progress(event)
             case OutputLine():
@@ -162,7 +162,7 @@ class TextView:
             if name and not event.status and not event.cached:
                 how = "done"
             what = f"{shown(name)}: " if name else ""
-            text = f"    [{event.step}/{event.of}] {what}{how}, {duration(event.seconds)}"
+            text = f"    {counted(event.step, event.of)} {what}{how}, {duration(event.seconds)}"
             self._say(self._dim(text))
         elif event.cached:
             self._say(self._dim(f"    {how}"))

@@ -233,13 +233,13 @@ def test_a_container_that_has_the_terminal_has_it_alone() -> None:
 
 def test_so_has_a_command_that_writes_to_it_itself() -> None:
     with watched() as it:
-        it.tell(StepStarted(1, 1, "host-command", "make all", terminal=True))
-        it.tell(StepStarted(2, 2, "docker-command", "docker ps"))
-        it.tell(StepFinished(2, 2, "docker-command", 0, 0.1))
+        it.tell(StepStarted(1, 0, "host-command", "make all", terminal=True))
+        it.tell(StepStarted(2, 0, "docker-command", "docker ps"))
+        it.tell(StepFinished(2, 0, "docker-command", 0, 0.1))
         it.clock.now += 60
         it.screen.read_all()
         assert not it.screen.read(0.3)
-        assert it.screen.lines == ["==> [1/1] make all", "==> [2/2] docker ps"]
+        assert it.screen.lines == ["==> [1] make all", "==> [2] docker ps"]
 
 
 def test_ctrl_c_is_answered_and_an_error_takes_the_lines_away() -> None:

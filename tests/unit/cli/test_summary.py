@@ -89,8 +89,8 @@ def test_the_time_of_each_step_that_did_something() -> None:
 
 
 def test_a_command_at_work_has_as_many_steps_as_it_has_called_for() -> None:
-    whole = (StepStarted(1, 1, "host-command", "./x"), StepFinished(1, 1, "host-command", 0, 9.0))
-    call = (StepStarted(2, 2, "docker-command", "ps"), StepFinished(2, 2, "docker-command", 0, 1.0))
+    whole = (StepStarted(1, 0, "host-command", "./x"), StepFinished(1, 0, "host-command", 0, 9.0))
+    call = (StepStarted(2, 0, "docker-command", "ps"), StepFinished(2, 0, "docker-command", 0, 1.0))
     assert list(learned(whole[0], *call, whole[1]).steps()) == [
         "         1.0 s  [2/2] ps",
         "         9.0 s  [1/2] ./x",

@@ -368,7 +368,7 @@ def _row(
         bars.insert(0, scale.bar(span.begin - step.waited, span.begin, "waited"))
     return Row(
         title=_short(span.title),
-        place=f"{span.number}/{span.of}",
+        place=f"{span.number}/{span.of}" if span.of else str(span.number),
         stage=shown(span.stage),
         state=_STATES[span.state],
         began=duration(span.begin),

@@ -28,7 +28,7 @@ from rootless_build.model.events import (
     OutputLine,
     StepStarted,
 )
-from rootless_build.model.text import shown
+from rootless_build.model.text import counted, shown
 
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;:]*m")
 _LONGEST: Final = 2000
@@ -145,7 +145,7 @@ def _of_event(event: Event) -> Iterator[tuple[Kind, str]]:
         case OutputLine():
             yield Kind.ERR if event.stream == "stderr" else Kind.OUT, plain(event.data)
         case StepStarted():
-            yield Kind.STEP, f"==> [{event.step}/{event.of}] {shown(event.title)}"
+            yield Kind.STEP, f"==> {counted(event.step, event.of)} {shown(event.title)}"
         case BuildProgress(state=BuildState.STARTED):
             yield Kind.INSTRUCTION, f"{_place(event)} {_one_line(event.instruction)}"
         case BuildProgress(state=BuildState.CACHED):
