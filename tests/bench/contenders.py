@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -21,22 +22,52 @@ from rootless_build.host.gathering import gather
 from rootless_build.testing.base_root import write_base_root
 from rootless_build.testing.rootless_dockerd import rootless_dockerd
 from tests.bench.projects import WORK, Project
+from tests.bench.record import OURS
 
 BASE: Final = "docker.io/library/benchbase:latest"
 ALONE: Final = "podman, the image alone"
 IS_PODMAN: Final = "make, docker is podman"
-CLASSIC: Final = "make, dockerd classic"
-BUILDKIT: Final = "docker 29, BuildKit"
+CLASSIC: Final = "docker classic"
+BUILDKIT: Final = "BuildKit"
 NEWER: Final = "podman 5"
 DOORS: Final = {BUILDKIT: "buildkit", NEWER: "podman5"}
 """Those that are in a root file system of another release, and what `contrib/bench` calls it."""
-OURS: Final = ("rbuild podman", "rbuild buildah")
-NAMES: Final = (
-    *("rbuild podman", "podman", ALONE, "rbuild buildah", "buildah"),
-    *(IS_PODMAN, CLASSIC, BUILDKIT, NEWER),
-)
+USUAL: Final = (*OURS, "podman", NEWER, "buildah", CLASSIC, BUILDKIT)
+"""rbuild and the five that it is compared with."""
+NAMES: Final = (*USUAL, ALONE, IS_PODMAN)
 _WORK: Final = WORK.format("bundles") + " && cat /note > bundles/note"
+_INFO: Final = {
+    "podman": "podman info --format '{{.Store.GraphDriverName}} {{.Store.GraphRoot}} "
+    '{{index .Store.GraphOptions "overlay.mount_program"}}\' 2>/dev/null',
+    "docker": "docker info --format '{{.Driver}} {{.DockerRootDir}}' 2>/dev/null",
+}
+# A daemon's directory may be closed to others.
+_PLACE: Final = """ | {
+    read -r driver root more
+    printf '%s\n' "$driver" "$root"
+    stat -f -c %T "$root" 2>/dev/null || stat -f -c %T "$(dirname "$root")"
+    echo "$more"
+}"""
+ONLY_COPIES: Final = (CLASSIC, IS_PODMAN, ALONE)
+"""Those that take part in era A alone: the classic builder knows no mounts."""
+_NUMBER: Final = re.compile(r"\d+\.\d+(\.\d+)?")
 _RUN: Final = f"run --rm --network host -v $PWD/bundles:/src/bundles IMAGE sh -c '{_WORK}'"
+
+
+class ContenderError(Exception):
+    """A contender's run failed, or its bundle is not that of the sources; with its last words."""
+
+
+@dataclass(frozen=True)
+class Keeps:
+    """Where a contender keeps images, by which driver, and on which file system."""
+
+    driver: str = ""
+    place: str = ""
+    file_system: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.driver} in {self.place} ({self.file_system})"
 
 
 class Door:
@@ -56,27 +87,31 @@ class Door:
         return subprocess.CompletedProcess(script, status, said, said)
 
     def told(self, script: str) -> str:
-        """What a command prints there. Raises AssertionError where it fails."""
+        """What a command prints there. Raises ContenderError."""
         done = self.run(script, self.place)
         if done.returncode:
-            raise AssertionError(done.stderr.decode(errors="replace"))
+            raise ContenderError(done.stderr.decode(errors="replace"))
         return done.stdout.decode().strip()
 
 
 @dataclass
 class Contender:
     """`script` is what a person would type; `cold` the same with no cache. `scenarios` are those
-    that it takes part in, all without any. `keeps` is where it keeps images, with which driver.
+    that it takes part in, all without any. `prune` has images without a name removed, `clear` all
+    that a project left in its storage.
     """
 
     name: str
     script: str
     cold: str
     environment: Mapping[str, str] = field(default_factory=dict)
-    version: str = ""
+    label: str = ""
+    """It, with its release."""
+    runs_as: str = "an ordinary user"
     scenarios: tuple[str, ...] = ()
-    keeps: str = ""
+    keeps: Keeps = Keeps()
     prune: str = ""
+    clear: str = ""
     door: Door | None = None
 
     def takes_part(self, scenario: str) -> bool:
@@ -89,9 +124,10 @@ class Contender:
         seconds = time.perf_counter() - start
         if done.returncode:
             said = done.stderr.decode(errors="replace")[-2000:]
-            message = f"{self.name}, {scenario}: status {done.returncode}\n{said}"
-            raise AssertionError(message)
-        project.check()
+            message = f"status {done.returncode}\n{said}"
+            raise ContenderError(message)
+        if wrong := project.wrong():
+            raise ContenderError(wrong)
         return seconds
 
     def do(self, script: str, directory: Path) -> subprocess.CompletedProcess[bytes]:
@@ -169,7 +205,7 @@ def _all(
     daemon: str,
     doors: Mapping[str, Door],
 ) -> dict[str, Callable[[], Contender]]:
-    podman = _version("podman", "--version")
+    podman = f"podman {_release('podman', '--version')}"
     made: dict[str, Callable[[], Contender]] = {
         "rbuild podman": lambda: _rbuild("podman", era, ours),
         "podman": lambda: _podman("podman", era, bare, podman),
@@ -181,20 +217,23 @@ def _all(
     if era == "A":
         classic = {"DOCKER_HOST": daemon, "DOCKER_BUILDKIT": "0"}
         made[ALONE] = lambda: _alone(_podman(ALONE, era, bare, podman))
-        made[IS_PODMAN] = lambda: _make(IS_PODMAN, {**bare, **alias}, podman)
-        made[CLASSIC] = lambda: _make(CLASSIC, classic, _version("dockerd", "--version"))
+        made[IS_PODMAN] = lambda: _make(IS_PODMAN, {**bare, **alias}, f"make, {podman}")
+        label = f"docker {_release('dockerd', '--version')}, classic"
+        made[CLASSIC] = lambda: _make(CLASSIC, classic, label, "dockerd of an ordinary user")
     return {name: made[name] for name in NAMES if name in made}
 
 
 def _rbuild(backend: str, era: str, environment: Mapping[str, str]) -> Contender:
     image = f" IMAGE=bench-{backend}-rbuild" if era == "A" else ""
-    command = f"{shlex.quote(sys.executable)} -m rootless_build --network host"
-    script = f"{command} --backend {backend}{image} binary"
+    command = f"{shlex.quote(sys.executable)} -m rootless_build"
+    script = f"{command} --network host --backend {backend}{image} binary"
     return Contender(
         f"rbuild {backend}",
         script,
         script.replace(" binary", " --no-cache --fresh binary"),
         environment,
+        f"rbuild with {backend}",
+        clear=f"{command} clean --all",
     )
 
 
@@ -205,29 +244,31 @@ def _built(build: str, era: str, run: str) -> str:
     return f"{build} --target binary --output type=local,dest=bundles ."
 
 
-def _podman(name: str, era: str, environment: Mapping[str, str], version: str) -> Contender:
+def _podman(name: str, era: str, environment: Mapping[str, str], label: str) -> Contender:
     run = f"podman {_RUN.replace('IMAGE', 'bench')}"
     return Contender(
         name,
         _built("podman build --layers --network host", era, run),
         _built("podman build --layers --network host --no-cache", era, run),
         environment,
-        version,
+        label,
         prune="podman image prune --force",
+        clear="podman rmi --force bench 2>/dev/null || :; podman image prune --force",
     )
 
 
 def _newer(era: str, door: Door) -> Contender:
-    version = door.told("podman --version")
+    label = f"podman {_number(door.told('podman --version'))}"
     # Its account's home is on a disk.
     environment = {"XDG_DATA_HOME": str(door.place / "data")}
-    return replace(_podman(NEWER, era, environment, version), door=door)
+    return replace(_podman(NEWER, era, environment, label), door=door)
 
 
 def _alone(contender: Contender) -> Contender:
     """Only as far as the image, which is there."""
     build = contender.script.partition(" && ")[0]
-    return replace(contender, script=build, scenarios=("nothing",))
+    label = f"{contender.label}, the image alone"
+    return replace(contender, script=build, scenarios=("nothing",), label=label)
 
 
 def _buildah(era: str, environment: Mapping[str, str]) -> Contender:
@@ -246,7 +287,8 @@ def _buildah(era: str, environment: Mapping[str, str]) -> Contender:
         script,
         cold,
         environment,
-        _version("buildah", "--version"),
+        f"buildah {_release('buildah', '--version')}",
+        clear="buildah rmi --force bench-buildah 2>/dev/null || :; buildah rmi --prune",
     )
 
 
@@ -258,16 +300,35 @@ def _buildkit(era: str, door: Door) -> Contender:
         (f"{build}{more} binary" if era == "E" else _built(f"{build}{more}", era, run))
         for more in ("", " --no-cache")
     )
-    version = door.told("docker version --format 'docker {{.Server.Version}}, BuildKit'")
-    return Contender(BUILDKIT, script, cold, {}, version, prune="docker image prune -f", door=door)
+    return Contender(
+        BUILDKIT,
+        script,
+        cold,
+        {},
+        f"docker {_number(door.told('docker version --format {{.Server.Version}}'))}, BuildKit",
+        "dockerd of root",
+        prune="docker image prune --force",
+        clear="docker rmi --force bench >/dev/null 2>&1 || :; docker builder prune --all --force",
+        door=door,
+    )
 
 
-def _make(name: str, environment: Mapping[str, str], version: str) -> Contender:
+def _make(
+    name: str, environment: Mapping[str, str], label: str, runs_as: str = Contender.runs_as
+) -> Contender:
     # With DOCKER_HOST set, moby's own Makefiles would mount no bundles; this one always does.
-    script = f"make IMAGE=bench-{'docker' if 'dockerd' in name else 'podman'}-make binary"
+    image = f"bench-{'docker' if name == CLASSIC else 'podman'}-make"
+    script = f"make IMAGE={image} binary"
     prune = "docker image prune --force"
     return Contender(
-        name, script, f"{script} BUILD_FLAGS=--no-cache", environment, version, prune=prune
+        name,
+        script,
+        f"{script} BUILD_FLAGS=--no-cache",
+        environment,
+        label,
+        runs_as,
+        prune=prune,
+        clear=f"docker rmi --force {image} >/dev/null 2>&1 || :; {prune}",
     )
 
 
@@ -276,8 +337,7 @@ def _alias(place: Path) -> Mapping[str, str]:
     directory.mkdir()
     podman = shutil.which("podman")
     if podman is None:
-        message = "podman is not installed"
-        raise AssertionError(message)
+        raise ContenderError("podman is not installed")
     (directory / "docker").symlink_to(podman)
     return {"PATH": f"{directory}:{os.environ['PATH']}"}
 
@@ -295,7 +355,7 @@ def _import(found: Mapping[str, list[Contender]], base: Path) -> None:
             script = f"{program} import {shlex.quote(str(base))} {name}"
             taken = contender.do(script, base.parent)
             if taken.returncode:
-                raise AssertionError(taken.stderr.decode(errors="replace"))
+                raise ContenderError(f"{contender.name}: {taken.stderr.decode(errors='replace')}")
 
 
 def _storage(contender: Contender) -> str:
@@ -305,19 +365,15 @@ def _storage(contender: Contender) -> str:
     return contender.name if contender.name in {CLASSIC, *DOORS} else "bare"
 
 
-def _keeps(contender: Contender) -> str:
-    """The driver of its storage, where that is, and on what file system."""
-    script = (
-        "podman info --format '{{.Store.GraphDriverName}} {{.Store.GraphRoot}}' | "
-        '{ read -r driver root; echo "$driver in $root ($(stat -f -c %T $root))"; }'
-    )
-    if contender.name in {CLASSIC, BUILDKIT}:
-        script = (
-            "docker info --format '{{.Driver}} {{.DockerRootDir}}' | { read -r driver root; "
-            'echo "$driver in $root ($(stat -f -c %T $root 2>/dev/null || echo ?))"; }'
-        )
-    done = contender.do(script, Path("/"))
-    return done.stdout.decode(errors="replace").strip()
+def _keeps(contender: Contender) -> Keeps:
+    """As its engine says."""
+    engine = "docker" if contender.name in {CLASSIC, BUILDKIT} else "podman"
+    done = contender.do(_INFO[engine] + _PLACE, Path("/"))
+    said = done.stdout.decode(errors="replace").strip().splitlines()
+    if done.returncode or len(said) < 3:
+        raise ContenderError(f"{contender.name}: {done.stderr.decode(errors='replace')}")
+    driver = "fuse-overlayfs" if "fuse-overlayfs" in "".join(said[3:]) else said[0]
+    return Keeps(driver, said[1], said[2])
 
 
 def prune(found: list[Contender]) -> Iterator[str]:
@@ -334,9 +390,18 @@ def prune(found: list[Contender]) -> Iterator[str]:
                 yield ended.stderr.decode(errors="replace")
 
 
-def _version(*argv: str) -> str:
+def _release(*argv: str) -> str:
+    """What a program says of itself, the number alone."""
     path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
     done = subprocess.run(
         argv, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=True
     )
-    return done.stdout.strip().split(", build")[0]
+    return _number(done.stdout)
+
+
+def _number(said: str) -> str:
+    """`podman version 4.3.1` is 4.3.1. Raises ContenderError where no number is in it."""
+    found = _NUMBER.search(said)
+    if found is None:
+        raise ContenderError(f"no release in {said!r}")
+    return found[0]

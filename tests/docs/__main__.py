@@ -1,11 +1,15 @@
-"""`python -m tests.docs`: the made parts of the documents, written anew; `site DIR`: the site."""
+"""`python -m tests.docs`: the made parts of the documents, written anew; `site DIR`: the site.
+
+`bench DIR` takes what `contrib/bench --output DIR` wrote for the tables and the figure first.
+"""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from tests.docs import made, site
+from tests.bench import tables
+from tests.docs import made, site, speed
 
 
 def main(words: list[str]) -> int:
@@ -15,10 +19,14 @@ def main(words: list[str]) -> int:
             for file in made.write():
                 sys.stdout.write(f"{file}\n")
             return 0
+        case ["bench", directory]:
+            taken = speed.take(Path(directory))
+            sys.stderr.writelines(f"{doubt}\n" for doubt in tables.doubts(taken))
+            return main([])
         case ["site", directory]:
             return site.build(Path(directory))
         case _:
-            sys.stderr.write("usage: python -m tests.docs [site DIR]\n")
+            sys.stderr.write("usage: python -m tests.docs [bench DIR | site DIR]\n")
             return 2
 
 

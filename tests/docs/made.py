@@ -11,7 +11,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from tests.docs import events, exit_codes, findings, help_pages, manual, options, recipe_keys
+from tests.docs import (
+    events,
+    exit_codes,
+    findings,
+    help_pages,
+    manual,
+    options,
+    recipe_keys,
+    speed,
+)
 
 ROOT: Final = Path(__file__).parents[2]
 _BLOCK: Final = re.compile(
@@ -19,7 +28,7 @@ _BLOCK: Final = re.compile(
     r".*?(?P<end><!-- end -->\n)",
     re.DOTALL,
 )
-BLOCKS: Final[Mapping[str, Callable[[], str]]] = MappingProxyType(
+BLOCKS: Final[Mapping[str, Callable[[], str | None]]] = MappingProxyType(
     {
         "options": options.tables,
         "commands": options.commands,
@@ -29,6 +38,8 @@ BLOCKS: Final[Mapping[str, Callable[[], str]]] = MappingProxyType(
         "errors": exit_codes.error_table,
         "events": events.event_table,
         "findings": findings.finding_table,
+        "speed": speed.page,
+        "speed-heart": speed.heart,
         **{f"keys-{name}": make for name, make in recipe_keys.TABLES.items()},
     }
 )
@@ -39,7 +50,7 @@ WHOLE: Final[Mapping[str, Callable[[], str]]] = MappingProxyType(
 
 def pages() -> Iterator[Path]:
     """The pages that have something in them that is made."""
-    for page in sorted(ROOT.joinpath("docs").rglob("*.md")):
+    for page in (ROOT / "README.md", *sorted(ROOT.joinpath("docs").rglob("*.md"))):
         if _BLOCK.search(page.read_text(encoding="utf-8")):
             yield page
 
@@ -50,10 +61,13 @@ def names(text: str) -> list[str]:
 
 
 def renewed(text: str) -> str:
-    """The page with what the code says now. Raises KeyError for a name that nothing makes."""
+    """The page with what the code says now; what it says nothing of stays. Raises KeyError for a
+    name that nothing makes.
+    """
 
     def block(found: re.Match[str]) -> str:
-        return f"{found['head']}\n{BLOCKS[found['name']]().strip()}\n\n{found['end']}"
+        text = BLOCKS[found["name"]]()
+        return found[0] if text is None else f"{found['head']}\n{text.strip()}\n\n{found['end']}"
 
     return _BLOCK.sub(block, text)
 
