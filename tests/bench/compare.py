@@ -76,7 +76,7 @@ def machine() -> str:
             if line.startswith("model name"):
                 model = line.partition(":")[2].strip()
                 break
-    return f"{os.cpu_count()} x {model}, Linux {platform.release()}"
+    return f"{os.cpu_count()} x {model}, Linux {platform.release().partition('-')[0]}"
 
 
 def given(by_era: Mapping[str, list[Contender]]) -> Iterator[Given]:

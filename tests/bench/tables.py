@@ -86,7 +86,9 @@ def era_table(record: Record, era: str, sizes: tuple[int, ...] = ()) -> str:
 
 def _rounds(record: Record) -> str:
     rounds = sorted({len(each.seconds) for each in record.measured})
-    return str(rounds[0]) if len(rounds) == 1 else f"{rounds[0]} to {rounds[-1]}"
+    if rounds == [1]:
+        return "each once"
+    return f"medians of {'' if len(rounds) == 1 else f'{rounds[0]} to '}{rounds[-1]} rounds"
 
 
 def measured_on(record: Record) -> str:
@@ -94,7 +96,7 @@ def measured_on(record: Record) -> str:
     return (
         f"{record.date}, commit {record.commit}, {record.machine}, Python {record.python}; "
         f"files of {record.kilobytes} KB, {record.steps} RUN steps before them; "
-        f"medians of {_rounds(record)} rounds.{_busy(record)}"
+        f"{_rounds(record)}.{_busy(record)}"
     )
 
 
@@ -212,7 +214,7 @@ def heart(record: Record) -> str:
         said = f"**Where rbuild is slower**: {'; '.join(cases)}."
     return (
         f"A project of {files:,} files, image and container, seconds until the results are there "
-        f"(in brackets: over rbuild's; {record.machine}; medians of {_rounds(record)} rounds):"
+        f"(in brackets: over rbuild's; {record.machine}; {_rounds(record)}):"
         f"{_busy(record)}"
         f"\n\n{table}\n\n{said}"
     )

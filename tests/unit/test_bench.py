@@ -129,12 +129,11 @@ def test_the_tables_of_a_recorded_run_are_those_on_record() -> None:
         RECORDED / "tried.md"
     ).read_text(encoding="utf-8")
     assert {each.name for each in tried.of_era("A")} >= set(OTHERS)
-    assert tried.eras() == ("A", "D", "E")
 
 
-@pytest.mark.parametrize("era", ["A", "D", "E"])
-def test_the_figure_has_a_bar_and_its_seconds_for_each_that_was_measured(era: str) -> None:
+def test_the_figure_has_a_bar_and_its_seconds_for_each_that_was_measured() -> None:
     tried = record.read(RECORDED / "tried.json")
+    era = tried.eras()[0]
     files = tables.usual_size(tried.sizes(era))
     svg = picture(tried, era, files)
     texts = re.findall(r"<text [^>]*>([^<]*)</text>", svg)
