@@ -35,8 +35,10 @@ def registry() -> Iterator[tuple[str, Taken]]:
         begun = b""
 
         def do_HEAD(self) -> None:
-            found = self.path.rpartition("/")[2] in taken.blobs
-            self._answer(HTTPStatus.OK if found else HTTPStatus.NOT_FOUND)
+            found = taken.blobs.get(self.path.rpartition("/")[2])
+            # Whoever does not send it again has its size from here.
+            status = HTTPStatus.NOT_FOUND if found is None else HTTPStatus.OK
+            self._answer(status, **{"Content-Length": str(len(found or b""))})
 
         def do_GET(self) -> None:
             self._answer(HTTPStatus.OK if self.path == "/v2/" else HTTPStatus.NOT_FOUND)
@@ -71,9 +73,8 @@ def registry() -> Iterator[tuple[str, Taken]]:
 
         def _answer(self, status: HTTPStatus, **headers: str) -> None:
             self.send_response(status)
-            for name, value in headers.items():
+            for name, value in {"Content-Length": "0", **headers}.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", "0")
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
