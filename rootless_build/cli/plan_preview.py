@@ -26,7 +26,7 @@ from rootless_build.cli.run_options import freshness_for, is_isolated, memory_fo
 from rootless_build.cli.sandboxed_reading import Looked, look
 from rootless_build.cli.views.pasting import comment
 from rootless_build.cli.views.plan import SeenPlan, explanation, plan_lines
-from rootless_build.freshness.preview import forecast
+from rootless_build.freshness.preview import Forecast, forecast
 from rootless_build.freshness.snapshots import Snapshots
 from rootless_build.images.bases import substitutes as bases
 from rootless_build.images.external import external_bases
@@ -97,7 +97,9 @@ def show_plan(
             seen = replace(seen, verdicts=(), problem=looked.doubt)
         seen = replace(seen, live=not command.flag("no_live"))
         lines = [*plan_lines(seen, backend, settings, why)]
-        refused = _refused(command, plan, settings, rootless=settings.rootless and seen.rootless)
+        refused = refused_powers(
+            command, plan, settings, rootless=settings.rootless and seen.rootless
+        )
         lines[1:1] = [line for text in refused for line in comment(shown(text))]
         if explain:
             builder = choice.builder if choice else ""
@@ -116,7 +118,7 @@ def _with_doubt(plan: plans.Plan, doubt: str) -> plans.Plan:
     return replace(plan, notes=(*plan.notes, f"not certain: {doubt}")) if doubt else plan
 
 
-def _refused(
+def refused_powers(
     command: Command, plan: plans.Plan, settings: EngineSettings, *, rootless: bool
 ) -> list[str]:
     """What a run would refuse, for it has power over this host."""
@@ -156,29 +158,35 @@ def _with_socket(plan: plans.Plan, choice: Choice) -> tuple[plans.Plan, str]:
 
 def _look(command: Command, plan: plans.Plan, said: str, choice: Choice) -> SeenPlan:
     plan = replace(plan, notes=(*plan.notes, *said.splitlines()))
-    cache = cache_directory(plan.project)
     rootless = True
     with ExitStack() as stack:
         try:
             engine = stack.enter_context(choice.backend.open(choice.settings))
             known, rootless = RememberingEngine(engine, dict), engine.rootless
-            # A look brings what is known of files up to date: not for a run that is only shown.
-            place = stack.enter_context(
-                tempfile.TemporaryDirectory(prefix=identities.private_prefix())
-            )
-            stack.enter_context(hold(Path(place)))
-            copied = Path(place) / "cache"
-            if cache.is_dir():
-                shutil.copytree(cache, copied)
-            snapshots = Snapshots(plan, copied, OwnFiles.of(plan, own_directories()))
-            freshness = freshness_for(command, plan, choice, snapshots, copied)
-            verdicts = tuple(forecast(plan, known, freshness))
+            verdicts = verdicts_on(command, plan, choice, known)
             _ask_at_once(plan, known)
-            found = [_with_stand_ins(step, known) for step in plan.steps]
+            found = [with_stand_ins(step, known) for step in plan.steps]
         except (RbuildError, OSError) as error:
             return SeenPlan(plan, problem=f"nobody can tell: {error}", rootless=rootless)
     steps, pulled = zip(*found, strict=True) if found else ((), ())
     return SeenPlan(replace(plan, steps=steps), verdicts, "", pulled, rootless=rootless)
+
+
+def verdicts_on(
+    command: Command, plan: plans.Plan, choice: Choice, engine: Engine
+) -> tuple[Forecast, ...]:
+    """Which steps a run at this moment would do; nothing that is on record changes."""
+    cache = cache_directory(plan.project)
+    # A look brings what is known of files up to date: not for a run that is only shown.
+    with ExitStack() as stack:
+        place = stack.enter_context(tempfile.TemporaryDirectory(prefix=identities.private_prefix()))
+        stack.enter_context(hold(Path(place)))
+        copied = Path(place) / "cache"
+        if cache.is_dir():
+            shutil.copytree(cache, copied)
+        snapshots = Snapshots(plan, copied, OwnFiles.of(plan, own_directories()))
+        freshness = freshness_for(command, plan, choice, snapshots, copied)
+        return tuple(forecast(plan, engine, freshness))
 
 
 def _ask_at_once(plan: plans.Plan, engine: RememberingEngine) -> None:
@@ -191,7 +199,7 @@ def _ask_at_once(plan: plans.Plan, engine: RememberingEngine) -> None:
         engine.find_images(names[first : first + _AT_ONCE])
 
 
-def _with_stand_ins(step: plans.Step, engine: Engine) -> tuple[plans.Step, tuple[str, ...]]:
+def with_stand_ins(step: plans.Step, engine: Engine) -> tuple[plans.Step, tuple[str, ...]]:
     """The step as it would be done, and the base images that would be pulled for it."""
     if isinstance(step, plans.RunContainer):
         image = bases.in_storage(step.image, engine)

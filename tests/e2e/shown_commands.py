@@ -31,6 +31,7 @@ NOT_RUN = {
     "rbuild --docker-socket $XDG_RUNTIME_DIR/podman/podman.sock TARGET": (
         "it needs a service there; tests/e2e/test_docker_socket.py has one"
     ),
+    "rbuild plan --script ../build.sh": "tests/e2e/test_plan_script.py runs such scripts",
     "rbuild base --from DIR IMAGE": "tests/e2e/test_base.py makes one of a directory",
 }
 

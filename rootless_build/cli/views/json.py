@@ -37,7 +37,7 @@ What a command was asked for is one object, or one for each row of its list:
     examined           can_build, findings, settings (as with doctor --format json)
     explanation        id, text
     report             the fields of doctor --report
-    written            file, form (html, trace): of rbuild report
+    written            file, form (html, trace, script): of rbuild report, plan --script
     help               text
     version            version
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     # A run that changes nothing has options, and asks no engine.
     from rootless_build.images.asking.memory import Memory
     from rootless_build.images.containerfile.stages import Image
+    from rootless_build.images.layers.request import MountPoints, Operation
     from rootless_build.images.rewrite.features import Answers
     from rootless_build.images.segments.stopping import Stop
 
@@ -29,7 +30,9 @@ class RewriteOptions(Struct, frozen=True):
     without one it is asked nothing. `answers` are those that hold. `explain`: how long it was asked
     is told. `at_once` is what this build shares with others that go on. `full` is a directory for
     what a later build needs in order to do but what changed (`segments.readings`); None where
-    nothing of it is wanted. `stop` ends the build at one of its RUNs.
+    nothing of it is wanted. `stop` ends the build at one of its RUNs. `repeated` is told what each
+    layer is made of, where the build is to be repeated without rbuild: RUNs see no directory of
+    this host then.
     """
 
     builder: str = ""
@@ -45,3 +48,4 @@ class RewriteOptions(Struct, frozen=True):
     at_once: AtOnce = field(default_factory=AtOnce)
     full: Path | None = None
     stop: Stop | None = None
+    repeated: Callable[[Sequence[Operation | MountPoints]], None] | None = None

@@ -153,6 +153,8 @@ class EngineSteps:
         operations = (*works, *(operation for _, operation in pending))
         if not operations:
             return state, []
+        if self._options.repeated is not None:
+            self._options.repeated(operations)
         output = self._new_directory("layers")
         request = LayersRequest(
             state.files.directories,
@@ -301,7 +303,7 @@ class EngineSteps:
         """See Steps. A service shows the containerfile of a segment too, at its path on this host
         (podman 4.3.1).
         """
-        if self._store.archives:
+        if self._store.archives or self._options.repeated is not None:
             return False
         known = features.of(self._options.builder, self._options.answers)
         if writable and (known is None or not known.has(Feature.MOUNT_DISCARDS_WRITES)):

@@ -101,7 +101,7 @@ def test_what_a_command_takes_that_reads_no_recipe(command: str) -> None:
 
 
 def test_all_that_changes_a_plan_is_for_all_that_read_a_recipe() -> None:
-    plan = set(APPLICATIONS["plan"].switches) - {"format", "explain", "force", "fresh"}
+    plan = set(APPLICATIONS["plan"].switches) - {"format", "explain", "script", "force", "fresh"}
     live = {"live", "no-live"}
     assert live <= plan & set(ROOT.switches) & set(APPLICATIONS["make"].switches)
     plan -= live
