@@ -80,3 +80,16 @@ class Past(Struct, frozen=True):
     made_by: str = ""
     size: int = 0
     comment: str = ""
+
+
+class Usage(Struct, frozen=True):
+    """What all of a kind take on the disk: how many there are and are used, in bytes all of them
+    and those that nothing uses. `has_share`: it is told how much of it that is.
+    """
+
+    kind: str
+    total: int = 0
+    active: int = 0
+    size: int = 0
+    reclaimable: int = 0
+    has_share: bool = True

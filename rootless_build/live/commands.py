@@ -95,6 +95,7 @@ _ACTS: Final[Mapping[str, Act]] = MappingProxyType(
         "network ls": listing.list_networks,
         "network prune": keeping.prune_networks,
         "network rm": keeping.remove_networks,
+        "system df": listing.disk_usage,
         "system info": known.info,
         "system prune": keeping.prune_system,
         "version": known.version,

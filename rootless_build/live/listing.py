@@ -208,6 +208,16 @@ def _volumes(doing: Doing) -> Told:
     return Told(_printed(doing, other_tables.VOLUMES, other_tables.volume_rows(found)))
 
 
+def disk_usage(doing: Doing) -> Told:
+    """`docker system df`."""
+    return _told(lambda: _usage(doing))
+
+
+def _usage(doing: Doing) -> Told:
+    rows = other_tables.usage_rows(others.usages(doing.daemon.ask("GET", "/system/df")))
+    return Told(_printed(doing, other_tables.USAGE, rows))
+
+
 def list_networks(doing: Doing) -> Told:
     """`docker network ls`."""
     return _told(lambda: _networks(doing))

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from tests.docs import (
+    docker_commands,
     events,
     exit_codes,
     findings,
@@ -36,6 +37,7 @@ BLOCKS: Final[Mapping[str, Callable[[], str | None]]] = MappingProxyType(
         "environment": help_pages.environment,
         "files": help_pages.files,
         "errors": exit_codes.error_table,
+        "docker-commands": docker_commands.command_table,
         "events": events.event_table,
         "findings": findings.finding_table,
         "speed": speed.page,

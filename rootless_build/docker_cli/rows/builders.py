@@ -7,7 +7,11 @@ from typing import Final
 from rootless_build.docker_cli.row import Row, Way
 
 _NO_BUILDKIT: Final = "there is no BuildKit daemon"
-_REGISTRY: Final = "it asks a registry"
+_REGISTRY: Final = (
+    "podman asks no registry for a manifest byte for byte, and a digest is of its bytes; "
+    "`docker manifest inspect` shows what is in one, `docker manifest create` and `push` make one, "
+    "skopeo and crane do all of it"
+)
 _RECORDS: Final = "rbuild's record of a build is in its log"
 _ONE_BUILDER: Final = "there is one builder"
 

@@ -9,7 +9,10 @@ from rootless_build.docker_cli.row import Needs, Row, Way
 _DETACH: Final = "a terminal is left with the keys that the engine has"
 _LINKS: Final = "links are of docker's bridge, which rootless engines have not"
 _DETAILS: Final = "rootless engines keep no such details of a log"
-_LIVE_VIEW: Final = "it is for a person to look at"
+_MEASURES: Final = (
+    "an engine without root measures containers only where control groups are of version 2 alone; "
+    "`docker top` and `docker inspect` are done"
+)
 _LIMITS: Final = "limits are given to a container when it is made"
 _UNPAUSED: Final = "an engine without a cgroup of its own can't pause a container"
 _QUIET_ANYWAY: Final = "nothing is shown of the progress anyway"
@@ -246,7 +249,7 @@ ROWS: Final = (
         also=("stats",),
         flags="a/all format=string no-stream no-trunc",
         needs=Needs.CONTAINERS,
-        refused=_LIVE_VIEW,
+        refused=_MEASURES,
     ),
     Row(
         "container stop",

@@ -7,8 +7,12 @@ from typing import Final
 from rootless_build.docker_cli.row import Needs, Row, Way
 
 _SEARCH: Final = "it asks a registry"
-_SIZES: Final = "rbuild does not measure what the engine keeps; `rbuild clean` does of its own"
-_EVENTS: Final = "rbuild's own events are in its log (--log-format json)"
+_EACH: Final = "podman tells less of each than docker; without it the sums are told"
+_EVENTS: Final = (
+    "podman's events are others, in another order (no attach, no network connect); `docker wait`, "
+    "`docker logs -f` and `docker ps --filter` tell what becomes of a container, and rbuild's own "
+    "events are in its log (--log-format json)"
+)
 _ONE_CONTEXT: Final = "there is one context: rbuild's engine"
 _PLUGINS: Final = "rootless engines have no plug-ins of docker's"
 _TRUST: Final = "rootless engines have no content trust"
@@ -277,9 +281,10 @@ ROWS: Final = (
         "system df",
         "[OPTIONS]",
         (0, 0),
-        Way.REFUSED,
+        Way.ANSWERED,
         flags="format=string v/verbose",
-        refused=_SIZES,
+        needs=Needs.VOLUMES,
+        without={"verbose": _EACH},
     ),
     Row(
         "system events",

@@ -1,4 +1,4 @@
-"""Volumes and networks."""
+"""Volumes, networks, and what all of a kind take on the disk."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import hashlib
 from typing import Final
 
 from rootless_build.docker_cli import units
-from rootless_build.docker_cli.listed import Network, Volume
-from rootless_build.docker_cli.shapes.json import a_list, a_map, labels, text
+from rootless_build.docker_cli.listed import Network, Usage, Volume
+from rootless_build.docker_cli.shapes.json import a_list, a_map, labels, text, whole
 from rootless_build.docker_cli.templates.data import Json
 
 BUILT_IN: Final = {"host": "host", "none": "null"}
@@ -86,3 +86,43 @@ def network_listed(said: Json) -> Network:
         network.get("EnableIPv6") is True,
         labels(network.get("Labels")),
     )
+
+
+_AT_WORK: Final = ("running", "paused", "restarting")
+
+
+def usages(said: Json) -> tuple[Usage, ...]:
+    """The rows of `docker system df`. What the engine keeps of builds is not docker's to tell."""
+    found = a_map(said)
+    images, containers, volumes = (
+        [a_map(each) for each in a_list(found.get(kind))]
+        for kind in ("Images", "Containers", "Volumes")
+    )
+    of_volumes = [a_map(each.get("UsageData")) for each in volumes]
+    used = [each for each in images if whole(each.get("Containers")) > 0]
+    own = sum(max(0, whole(each.get("Size")) - whole(each.get("SharedSize"))) for each in used)
+    size = whole(found.get("LayersSize"))
+    idle = [each for each in containers if text(each.get("State")) not in _AT_WORK]
+    unused = [each for each in of_volumes if whole(each.get("RefCount")) == 0]
+    return (
+        Usage("Images", len(images), len(used), size, max(0, size - own)),
+        Usage(
+            "Containers",
+            len(containers),
+            len(containers) - len(idle),
+            _sum(containers, "SizeRw"),
+            _sum(idle, "SizeRw"),
+        ),
+        Usage(
+            "Local Volumes",
+            len(volumes),
+            len(volumes) - len(unused),
+            _sum(of_volumes, "Size"),
+            _sum(unused, "Size"),
+        ),
+        Usage("Build Cache", has_share=False),
+    )
+
+
+def _sum(objects: list[dict[str, Json]], name: str) -> int:
+    return sum(max(0, whole(each.get(name))) for each in objects)

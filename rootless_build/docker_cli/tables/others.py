@@ -1,11 +1,12 @@
-"""`docker volume ls` and `docker network ls`."""
+"""`docker volume ls`, `docker network ls` and `docker system df`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from rootless_build.docker_cli.listed import Network, Volume
+from rootless_build.docker_cli import units
+from rootless_build.docker_cli.listed import Network, Usage, Volume
 from rootless_build.docker_cli.tables.images import short
 from rootless_build.docker_cli.tables.listing import Listing, row
 from rootless_build.docker_cli.templates.data import Record
@@ -45,6 +46,18 @@ NETWORKS: Final = Listing(
     "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}",
     quiet="{{.ID}}",
     raw="network_id: {{.ID}}\nname: {{.Name}}\ndriver: {{.Driver}}\nscope: {{.Scope}}\n",
+)
+
+USAGE: Final = Listing(
+    "*formatter.diskUsageImagesContext",
+    {
+        "Type": "TYPE",
+        "TotalCount": "TOTAL",
+        "Active": "ACTIVE",
+        "Size": "SIZE",
+        "Reclaimable": "RECLAIMABLE",
+    },
+    "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}",
 )
 
 
@@ -90,3 +103,21 @@ def _network(network: Network, whole: bool) -> Record:
         },
         network.labels,
     )
+
+
+def usage_rows(usages: Sequence[Usage]) -> list[Record]:
+    """The rows of `docker system df`."""
+    return [_usage(usage) for usage in usages]
+
+
+def _usage(usage: Usage) -> Record:
+    share = usage.reclaimable * 100 // usage.size if usage.size > 0 else 0
+    free = units.size(usage.reclaimable)
+    fields = {
+        "Type": usage.kind,
+        "TotalCount": str(usage.total),
+        "Active": str(usage.active),
+        "Size": units.size(usage.size),
+        "Reclaimable": f"{free} ({share}%)" if share > 0 and usage.has_share else free,
+    }
+    return row(USAGE, fields)

@@ -8,6 +8,7 @@ from tests.reference.scripts.build_scripts import BUILD, QUESTIONS
 from tests.reference.scripts.container_scripts import COPIES, DETACHED, STORES
 from tests.reference.scripts.image_scripts import ANSWERS, IMAGES, SHAPES
 from tests.reference.scripts.run_scripts import RUN
+from tests.reference.scripts.usage_scripts import USAGE
 from tests.reference.scripts.written_scripts import WRITTEN
 
 SCRIPTS: Final = (
@@ -21,4 +22,5 @@ SCRIPTS: Final = (
     *SHAPES,
     *QUESTIONS,
     *WRITTEN,
+    *USAGE,
 )

@@ -10,8 +10,10 @@ import pytest
 from rootless_build.docker_cli import filters, units
 from rootless_build.docker_cli.filters import FilterError, Filters
 from rootless_build.docker_cli.listed import Container, Image, Network, Past, Volume
+from rootless_build.docker_cli.shapes.others import usages
 from rootless_build.docker_cli.tables import containers, images, listing, others
 from rootless_build.docker_cli.tables.columns import aligned
+from rootless_build.docker_cli.templates.data import Json
 from rootless_build.docker_cli.templates.tokens import TemplateError
 
 NOW: Final = 1_764_547_200.0
@@ -148,6 +150,28 @@ def test_volumes_and_networks() -> None:
         "0168ce9c8cfd   host      host      local\n"
         "a4cdff612851   none      null      local\n"
     )
+
+
+def test_usage_of_the_disk() -> None:
+    said: Json = {
+        "LayersSize": 1000000,
+        "Images": [
+            {"Size": 600000, "SharedSize": 100000, "Containers": 1},
+            {"Size": 500000, "SharedSize": 100000, "Containers": 0},
+        ],
+        "Containers": [{"State": "running", "SizeRw": 5000}, {"State": "exited", "SizeRw": 1000}],
+        "Volumes": [
+            {"UsageData": {"RefCount": 0, "Size": 2000}},
+            {"UsageData": {"RefCount": 1, "Size": -1}},
+        ],
+    }
+    assert listing.printed(others.USAGE, others.usage_rows(usages(said))).splitlines() == [
+        "TYPE            TOTAL     ACTIVE    SIZE      RECLAIMABLE",
+        "Images          2         1         1MB       500kB (50%)",
+        "Containers      2         1         6kB       1kB (16%)",
+        "Local Volumes   2         1         2kB       2kB (100%)",
+        "Build Cache     0         0         0B        0B",
+    ]
 
 
 def test_history() -> None:

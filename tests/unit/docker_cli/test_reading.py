@@ -111,7 +111,10 @@ def test_a_step_that_docker_would_take_is_no_misuse(line: str) -> None:
         ("service ls", "swarm"),
         ("logs --details x", "--details"),
         ("search x", "registry"),
-        ("stats", "person"),
+        ("stats --no-stream", "control groups are of version 2"),
+        ("events --since 1h", "podman's events are others"),
+        ("system df -v", "podman tells less of each"),
+        ("buildx imagetools inspect x", "skopeo"),
     ],
 )
 def test_what_is_not_done_is_refused_by_name(line: str, word: str) -> None:
