@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
@@ -178,6 +179,8 @@ def main() -> int:
     say(f"contenders: {', '.join(names)}")
     if given_options.estimate:
         return 0
+    # As Ctrl-C does: daemons end, and storage goes.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     with (
         tempfile.TemporaryDirectory(prefix="rbuild-bench-", dir=given_options.place) as directory,
         contextlib.ExitStack() as stack,
