@@ -379,6 +379,113 @@ CACHES: Final = (
             "-c '%a %u' /c > /o/stat"
         ),
         one_that_is_not_there="RUN --mount=type=cache,target=/c,from=build,source=/no true",
+        a_file="RUN --mount=type=cache,target=/c,from=build,source=/s/f cat /c > /o/x",
+        an_id=(
+            "RUN --mount=type=cache,id=i,target=/c,from=build,source=/s touch /c/new\n"
+            "RUN --mount=type=cache,id=i,target=/d,from=build,source=/s ls -A /d > /o/ls"
+        ),
+        another_target=(
+            "RUN --mount=type=cache,target=/c,from=build,source=/s touch /c/new\n"
+            "RUN --mount=type=cache,target=/d,from=build,source=/s ls -A /d > /o/ls"
+        ),
+        a_source_below_another=(
+            "RUN --mount=type=cache,target=/c,from=build,source=/s touch /c/sub/new\n"
+            "RUN --mount=type=cache,target=/c,from=build,source=/s/sub ls -A /c > /o/ls"
+        ),
+        read_only=(
+            "RUN --mount=type=cache,target=/c,from=build,source=/s,ro cat /c/f > /o/x;"
+            " touch /c/n || echo no > /o/n"
+        ),
+        locked=(
+            "RUN --mount=type=cache,target=/c,from=build,source=/s,sharing=locked touch /c/new\n"
+            "RUN --mount=type=cache,target=/c,from=build,source=/s,sharing=locked ls -A /c > /o/ls"
+        ),
+        private=(
+            "RUN --mount=type=cache,target=/c,from=build,source=/s,sharing=private ls /c > /o/x"
+        ),
+        a_number="RUN --mount=type=cache,target=/c,from=0,source=/s ls -A /c > /o/ls",
+        other_letters="RUN --mount=type=cache,target=/c,from=BUILD,source=/s ls -A /c > /o/ls",
+        variables=(
+            "ENV T=/c S=/s I=i\nRUN --mount=type=cache,id=$I,target=$T,from=build,source=$S"
+            " ls -A /c > /o/ls"
+        ),
+        a_mode_without_a_source=(
+            "RUN --mount=type=cache,target=/c,from=build,mode=0700,uid=3 stat -c '%a %u' /c > /o/s;"
+            " ls -A /c > /o/ls"
+        ),
+        nothing="RUN --mount=type=cache,target=/c,from=scratch ls -A /c > /o/ls; touch /c/x",
+        a_relative_source="RUN --mount=type=cache,target=/c,from=build,source=s ls -A /c > /o/ls",
+        a_user=(
+            "USER tester\n"
+            "RUN --mount=type=cache,target=/c,from=build,source=/s ls -A /c > /tmp/ls\n"
+            "USER 0\nRUN mv /tmp/ls /o"
+        ),
+        in_the_working_directory=(
+            "WORKDIR /w\nRUN --mount=type=cache,target=c,from=build,source=/s ls -A c > /o/ls\n"
+            "RUN ls -A /w > /o/w"
+        ),
+        a_stage_and_a_bind=(
+            "RUN --mount=type=cache,target=/c,from=build,source=/s"
+            " --mount=from=build,source=/s,target=/b touch /c/new; ls -A /b > /o/b; ls -A /c > /o/c"
+        ),
+        two_caches=(
+            "RUN --mount=type=cache,target=/c,from=build,source=/s"
+            " --mount=type=cache,target=/d,from=build,source=/s/sub ls -A /c /d > /o/ls"
+        ),
+    ),
+    *_seen(
+        "cache from a stage with",
+        f"FROM {BASE} AS build\n"
+        "RUN mkdir -p /s/d /l/sub && touch /l/in && chown 5:6 /s && chmod 2750 /s && echo 1 > /s/f"
+        " && ln /s/f /s/h && ln -s f /s/l && mkfifo -m 600 /s/p && chmod 4755 /s/f && ln -s s /t"
+        " && ln -s nothing /s/n && touch -d @1500000000 /s/f /s/d && echo x > '/s/a b'"
+        " && touch -d @1400000000 /s\n",
+        all_kinds=(
+            "RUN --mount=type=cache,target=/c,from=build,source=/s"
+            " stat -c '%n %F %a %u:%g %h' /c /c/* > /o/s; stat -c '%n %Y' /c/f /c/d > /o/t;"
+            " readlink /c/l > /o/l; readlink /c/n > /o/n"
+        ),
+        the_owner_of_its_directory_twice=(
+            "RUN --mount=type=cache,target=/c,from=build,source=/s stat -c '%a %u:%g' /c > /o/1\n"
+            "RUN --mount=type=cache,target=/c,from=build,source=/s stat -c '%a %u:%g' /c > /o/2"
+        ),
+        a_link_to_its_directory=(
+            "RUN --mount=type=cache,target=/c,from=build,source=/t ls -A /c > /o/ls"
+        ),
+        an_owner_that_is_not_wanted=(
+            "RUN --mount=type=cache,target=/c,from=build,source=/s,uid=7,gid=8,mode=0711"
+            " stat -c '%a %u:%g' /c > /o/1"
+        ),
+    ),
+    Case(
+        "cache from: kept to the next build",
+        f"FROM {BASE} AS build\nRUN mkdir /s && echo kept > /s/f\n"
+        + seen(
+            "COPY f /f",
+            "RUN --mount=type=cache,target=/c,from=build,source=/s cat /f >> /c/f; cat /c/f > /o/x",
+        ),
+        _FILES,
+        then=_NEW_F,
+    ),
+    Case(
+        "cache from: a stage that changes",
+        f"FROM {BASE} AS build\nCOPY f /s/f\n"
+        + seen(
+            "RUN --mount=type=cache,target=/c,from=build,source=/s cat /c/f > /o/x; ls /c > /o/ls;"
+            " touch /c/new"
+        ),
+        _FILES,
+        then=_NEW_F,
+    ),
+    Case(
+        "cache from: a context with a name",
+        seen("RUN --mount=type=cache,target=/c,from=more,source=/s ls -A /c > /o/ls"),
+        more={"more": {"s/f": "1\n", "s/g": "2\n"}},
+    ),
+    Case(
+        "cache from: a context with a name, whole",
+        seen("RUN --mount=type=cache,target=/c,from=more ls -A /c > /o/ls; touch /c/x"),
+        more={"more": {"s/f": "1\n", "g": "2\n"}},
     ),
     Case(
         "cache: kept to the next build",
@@ -463,7 +570,29 @@ SECRETS: Final = (
         )
     ),
     *_seen(
-        "ssh",
+        "agent that nobody has",
+        beside_other_RUNs=(
+            "RUN echo ${SSH_AUTH_SOCK-unset} > /o/1\n"
+            "RUN --mount=type=ssh echo $SSH_AUTH_SOCK > /o/2\n"
+            "RUN echo ${SSH_AUTH_SOCK-unset} > /o/3"
+        ),
+        a_target="RUN --mount=type=ssh,target=/a/s echo $SSH_AUTH_SOCK > /o/x; ls /a/s || true",
+        two=(
+            "RUN --mount=type=ssh,id=a --mount=type=ssh,id=b,target=/b"
+            " echo $SSH_AUTH_SOCK > /o/x; ls -A /run/buildkit /b || true"
+        ),
+        two_with_targets=(
+            "RUN --mount=type=ssh,id=a,target=/a --mount=type=ssh,id=b,target=/b"
+            " echo $SSH_AUTH_SOCK > /o/x"
+        ),
+        a_variable_of_its_own=(
+            "ENV SSH_AUTH_SOCK=/mine\nRUN --mount=type=ssh echo $SSH_AUTH_SOCK > /o/x"
+        ),
+        an_argument="ARG SSH_AUTH_SOCK=/mine\nRUN --mount=type=ssh echo $SSH_AUTH_SOCK > /o/x",
+        exec_form=(
+            'RUN --mount=type=ssh ["/bin/sh", "-c", "echo $SSH_AUTH_SOCK > /o/x"]\n'
+            "RUN ls -d /run/buildkit || echo no > /o/y"
+        ),
     ),
 )
 REFUSED: Final = tuple(

@@ -36,9 +36,10 @@ from rootless_build.images.asking.questions import (
 )
 from rootless_build.images.containerfile.parser import parse
 from rootless_build.images.containerfile.syntax import Instruction
+from rootless_build.images.passing_build import build_and_forget
 from rootless_build.images.rewrite.features import Answer, Answers, Feature
 from rootless_build.model.errors import RbuildError, reason
-from rootless_build.model.events import Event, Level, OutputLine, StepReporter
+from rootless_build.model.events import Level, StepReporter
 from rootless_build.model.plan import BuildImage, PullPolicy
 from rootless_build.model.structs import replace
 
@@ -168,54 +169,10 @@ class _Asking:
 
     def _build(self, step: BuildImage) -> list[str]:
         """The lines that the build prints after the mark. Raises RbuildError where it fails."""
-        listener = _Listener(self._reporter)
         contexts = () if self._engine.remote else step.build_contexts
         step = replace(step, labels=self._labels, build_contexts=contexts)
-        with self._without_images(listener):
-            listener.image(self._engine.build_image(step, listener).id)
-        listener.flush()
-        return [line.removeprefix(MARK).strip() for line in listener.lines if line.startswith(MARK)]
-
-    @contextlib.contextmanager
-    def _without_images(self, listener: _Listener) -> Iterator[None]:
-        """Remove the images that are made meanwhile."""
-        before = self._engine.image_ids()
-        try:
-            yield
-        finally:
-            with contextlib.suppress(RbuildError):
-                made = [
-                    image
-                    for image in self._engine.stored_images().images
-                    if image.id not in before and listener.has_made(image.id)
-                ]
-                made.sort(key=lambda image: -len(image.ancestors))
-                self._engine.remove_images(made)
-
-
-class _Listener(StepReporter):
-    """Keeps what the build of a question prints. Its images go on the record of the build that
-    asks, so that those of one that is killed are found.
-    """
-
-    def __init__(self, outer: StepReporter) -> None:
-        super().__init__(self._take, 1)
-        self._outer = outer
-        self._images: list[str] = []
-        self.lines: list[str] = []
-
-    def _take(self, event: Event) -> None:
-        if isinstance(event, OutputLine):
-            self.lines.append(event.data.decode(errors="replace").rstrip("\n"))
-
-    def image(self, identity: str) -> None:
-        """The engine has made one."""
-        self._images.append(identity.removeprefix("sha256:"))
-        self._outer.image(identity)
-
-    def has_made(self, identity: str) -> bool:
-        """Whether that image was told; engines cut ids off."""
-        return any(identity.startswith(each) for each in self._images if each)
+        lines = build_and_forget(self._engine, step, self._reporter)
+        return [line.removeprefix(MARK).strip() for line in lines if line.startswith(MARK)]
 
 
 def _words_of(feature: Feature, lines: Iterable[str]) -> frozenset[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from errno import ENOENT
 from pathlib import Path
 from typing import Final
@@ -18,7 +19,12 @@ _HEADERS: Final = ((32, 8), (54, 2), (56, 2))
 
 
 def put_shell(root: Path) -> None:
-    """Put sh, readlink and stat into /bin of a directory that becomes an image's root.
+    """Put sh, readlink and stat into /bin of a directory: see `put_programs`."""
+    put_programs(root, APPLETS)
+
+
+def put_programs(root: Path, names: Sequence[str]) -> None:
+    """Put programs into /bin of a directory that becomes an image's root.
 
     They are a static busybox's, else this host's own with their libraries. Raises OSError where
     neither is to be had.
@@ -28,10 +34,10 @@ def put_shell(root: Path) -> None:
     busybox = programs.which("busybox")
     if busybox is not None and _is_static(busybox):
         shutil.copy(busybox, directory / "busybox")
-        for name in APPLETS:
+        for name in names:
             (directory / name).symlink_to("busybox")
         return
-    for name in APPLETS:
+    for name in names:
         _put_program(name, root)
 
 

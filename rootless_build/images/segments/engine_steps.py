@@ -53,6 +53,8 @@ from rootless_build.images.rewrite.features import Feature
 from rootless_build.images.rewrite.options import RewriteOptions
 from rootless_build.images.rewrite.session import rewrite_build
 from rootless_build.images.rewrite.state import abbreviate
+from rootless_build.images.segments.absent_agents import naming_absent
+from rootless_build.images.segments.filled_caches import FilledCaches
 from rootless_build.images.segments.history import After, entry_of, of_layers
 from rootless_build.images.segments.moments import epoch_of
 from rootless_build.images.segments.mount_points import OF_ENGINES, mount_points
@@ -114,6 +116,7 @@ class EngineSteps:
         self._readings = readings
         self._numbers = itertools.count()
         self._takes_layouts = True
+        self._caches = FilledCaches(engine, step.labels)
         self._lock = threading.Lock()
 
     # --- layers ---------------------------------------------------------------------------------
@@ -331,6 +334,9 @@ class EngineSteps:
         state = self.settle(state)
         # What a RUN writes to /etc/group the next one sees.
         seen = self._with_group(state) if len(runs) == 1 else state
+        # One that mounts an agent is alone.
+        scope = naming_absent(runs[0], seen.scope, self._step.ssh)
+        seen = seen if scope is seen.scope else replace(seen, scope=scope)
         if any(map(_writes, runs)):
             # Its file has another stage first: what is said of this image would be a RUN's words.
             seen = self.intermediate(seen, progress.reporter, around)
@@ -408,8 +414,12 @@ class EngineSteps:
         build: Callable[[BuildImage, StepReporter], Image],
     ) -> Image:
         """Let the engine do a segment, by its method `build`."""
+        filled = tuple(self._with_caches(run, state, mounted, told) for run in runs)
         segment = write_segment(
-            base.name, runs, state.scope.shell, lambda run, mount: mounted(run, mount, state.scope)
+            base.name,
+            filled,
+            state.scope.shell,
+            lambda run, mount: mounted(run, mount, state.scope),
         )
         file = self._new_directory("segment") / "Dockerfile"
         file.write_bytes(segment.text.encode(errors="surrogateescape"))
@@ -432,6 +442,17 @@ class EngineSteps:
             made = build(known, reporter)
         reporter.flush()
         return made
+
+    def _with_caches(
+        self, run: Instruction, state: State, mounted: Mounting, told: StepReporter
+    ) -> Instruction:
+        """The RUN, whose caches have what they begin with. Raises ImageBuildError."""
+        try:
+            return self._caches.without_origins(
+                run, state.scope, lambda mount: mounted(run, mount, state.scope), told
+            )
+        except ImageBuildError as error:
+            raise self._failed(run, error) from error
 
     def _step_of(self, file: Path, contexts: Pairs, now: Configuration) -> BuildImage:
         step = self._step

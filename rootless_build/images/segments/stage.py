@@ -13,6 +13,7 @@ from rootless_build.images.containerfile.syntax import Instruction
 from rootless_build.images.containerfile.words import WordError, expand
 from rootless_build.images.layers.problems import RefusedError
 from rootless_build.images.layers.request import Operation, WorkingDirectory
+from rootless_build.images.segments.absent_agents import mounts_agent
 from rootless_build.images.segments.copying import CopyError, Sources, read_copy
 from rootless_build.images.segments.history import After, entry_of
 from rootless_build.images.segments.locks import between_locks
@@ -128,7 +129,7 @@ class StageBuild:
                 continue
             else:
                 source = self._tools.sources.context(path)
-            if mount.type == "bind":
+            if mount.type in {"bind", "cache"}:
                 self._tools.steps.mount(source)
 
     def _put_down(self, instruction: Instruction) -> None:
@@ -174,7 +175,7 @@ def _check_empty(source: str) -> None:
 
 def _ends_segment(run: Instruction, following: Instruction) -> bool:
     """Whether a RUN that follows another is not of its segment: what the mounts of that were put
-    on is not there any more, or the network is another.
+    on is not there any more, the network is another, or it is told of an agent.
     """
     networks = {each.value("network") or "default" for each in (run, following)}
-    return run.flag("mount") is not None or len(networks) > 1
+    return run.flag("mount") is not None or len(networks) > 1 or mounts_agent(following)

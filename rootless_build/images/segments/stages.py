@@ -256,10 +256,15 @@ class Stages:
             if directory is None:
                 image = self._files(number, mount.origin).image
                 return Mounted(image.id) if image else None
+        elif mount.type == "cache":
+            return None
         else:
             directory = self._places.contexts.at(path)
         writable = bool(mount.writable)
-        if mount.type != "bind" or self._steps.shows(directory, writable=writable):
+        if mount.type not in {"bind", "cache"}:
+            return None
+        # A cache is filled from an image, whatever the engine shows.
+        if mount.type == "bind" and self._steps.shows(directory, writable=writable):
             return None
         wanted = (directory, self._plan.platform(number))
         # Files are looked at once in a build, however many RUNs mount them, as with BuildKit.

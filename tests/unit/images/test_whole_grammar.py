@@ -17,6 +17,7 @@ from rootless_build.images.containerfile.grammar import FLAGS
 from rootless_build.images.layers.client import LayerMaker
 from rootless_build.images.layers.request import Layer, LayersRequest, Made
 from rootless_build.images.rewrite.features import ASKED, Answer
+from rootless_build.images.segments import filled_caches
 from rootless_build.images.segments.remote import Fetching
 from rootless_build.model.errors import ContainerfileError
 from rootless_build.model.plan import BuildImage
@@ -105,8 +106,8 @@ MOUNTS: Final[Mapping[tuple[str, str], tuple[str, Fate]]] = {
     ("cache", "ro"): (f"{CACHE},ro", Fate.ENGINE),
     ("cache", "rw"): (f"{CACHE},rw=true", Fate.REWRITTEN),
     ("cache", "sharing"): (f"{CACHE},sharing=private", Fate.REWRITTEN),
-    ("cache", "from"): (f"{CACHE},from=base", Fate.REFUSED),
-    ("cache", "source"): (f"{CACHE},from=base,source=/s", Fate.REFUSED),
+    ("cache", "from"): (f"{CACHE},from=base", Fate.REWRITTEN),
+    ("cache", "source"): (f"{CACHE},from=base,source=/s", Fate.REWRITTEN),
     ("cache", "mode"): (f"{CACHE},mode=0700", Fate.ASKED),
     ("cache", "uid"): (f"{CACHE},uid=1", Fate.ASKED),
     ("cache", "gid"): (f"{CACHE},gid=1", Fate.ASKED),
@@ -146,6 +147,7 @@ def storage(monkeypatch: pytest.MonkeyPatch) -> Storage:
 
     monkeypatch.setattr(LayerMaker, "answer", answer)
     monkeypatch.setattr(Fetching, "fetch", lambda *_: None)
+    monkeypatch.setattr(filled_caches, "build_and_forget", lambda *_: ["rbuild-filled"])
     made = Storage()
     made.has("base")
     return made

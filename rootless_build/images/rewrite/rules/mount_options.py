@@ -14,6 +14,7 @@ from rootless_build.images.rewrite.state import Site
 from rootless_build.model.structs import replace
 
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)(?:i?b)?", re.IGNORECASE)
+_FROM: Final = Feature.MOUNT_CACHE_FROM
 _UNITS: Final = "kmgtp"
 _FLAG_VALUE: Final = re.compile(r"(?:^|,)(?:ro|readonly|rw|readwrite)=", re.IGNORECASE)
 
@@ -66,8 +67,13 @@ def _locked(mount: Mount, at: Site) -> Mount:
 
 def _cache_from(mount: Mount, at: Site) -> Mount:
     if mount.type == "cache" and mount.origin is not None:
-        differs = f"the cache is empty at first, without the files of {mount.origin}"
-        at.inexact("mount-options", Feature.MOUNT_CACHE_FROM, differs)
+        if at.work.explains:
+            at.note("mount-options", f"filled before: {at.work.builder.why(_FROM)}")
+            return replace(mount, origin=None, source=None)
+        # Segments have names of their own for images.
+        origin = "its image" if mount.origin.startswith("rbuild-") else mount.origin
+        differs = f"the cache is empty at first, without the files of {origin}"
+        at.inexact("mount-options", _FROM, differs)
         return replace(mount, origin=None, source=None)
     return mount
 
